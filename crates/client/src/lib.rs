@@ -1,0 +1,1 @@
+//! A remote KMS as a KeyService: endpoints, credentials, signing and transport.

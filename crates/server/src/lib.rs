@@ -1,0 +1,1 @@
+//! The KMS engine behind HTTP and HTTPS.

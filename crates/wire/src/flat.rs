@@ -1,0 +1,191 @@
+//! A serde format for flat parameters: one field of a request is one parameter, lists and maps use dots.
+//!
+//! An empty value means an absent parameter. Booleans are read without regard to case (`True` from Python,
+//! `true` from everybody else), integers are plain decimals. Parameters that the request does not name are
+//! ignored, as the cloud does: the common parameters travel in the same list.
+
+use std::fmt;
+
+use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value};
+use serde::{Deserializer, Serialize, forward_to_deserialize_any};
+use serde_json::Value as Json;
+
+use crate::error::{Error, ErrorCode};
+use crate::parameters::Parameters;
+
+/// Reads a request from its parameters.
+pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T, Error> {
+    T::deserialize(Fields(parameters)).map_err(|fault| match fault {
+        Fault::Missing(name) => Error::with(ErrorCode::Missing, name),
+        Fault::Invalid(name) => Error::invalid(&name),
+    })
+}
+
+/// Prints a request as parameters; fields that are `None` are left out.
+pub(crate) fn print<T: Serialize>(request: &T) -> Parameters {
+    let Ok(Json::Object(fields)) = serde_json::to_value(request) else {
+        unreachable!("requests are structs of strings, numbers and booleans");
+    };
+    let pairs = fields.into_iter().filter_map(|(name, value)| match value {
+        Json::Null => None,
+        Json::String(text) => Some((name, text)), // moved, so that a plaintext has one copy, which is wiped
+        other => Some((name, other.to_string())),
+    });
+    Parameters::from_pairs(pairs).expect("the fields of a struct have different names")
+}
+
+#[derive(Debug)]
+enum Fault {
+    Missing(&'static str),
+    /// The parameter's name; empty until the field it belongs to is known.
+    Invalid(String),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl de::Error for Fault {
+    fn custom<T: fmt::Display>(_: T) -> Self {
+        Self::Invalid(String::new())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Missing(field)
+    }
+}
+
+struct Fields<'a>(&'a Parameters);
+
+impl<'de> Deserializer<'de> for Fields<'_> {
+    type Error = Fault;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_map(FieldAccess { parameters: self.0, fields: fields.iter(), current: None })
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(de::Error::custom("a request is a struct"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// Walks over the fields of a request that the parameters hold.
+struct FieldAccess<'a> {
+    parameters: &'a Parameters,
+    fields: std::slice::Iter<'static, &'static str>,
+    current: Option<(&'static str, Value<'a>)>,
+}
+
+impl<'a> FieldAccess<'a> {
+    fn value(&self, field: &'static str) -> Option<Value<'a>> {
+        let plain = self.parameters.non_empty(field);
+        let dotted: Vec<_> = self
+            .parameters
+            .iter()
+            .filter_map(|(name, value)| Some((name.strip_prefix(field)?.strip_prefix('.')?, value)))
+            .collect();
+        match (plain, dotted.is_empty()) {
+            (Some(text), true) => Some(Value::Text(text)),
+            (None, false) => Some(Value::Dotted(dotted)),
+            (Some(_), false) => Some(Value::Both),
+            (None, true) => None,
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for FieldAccess<'_> {
+    type Error = Fault;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
+        while let Some(field) = self.fields.next() {
+            if let Some(value) = self.value(field) {
+                self.current = Some((field, value));
+                return seed.deserialize((*field).into_deserializer()).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
+        let (field, value) = self.current.take().expect("serde asks for a value after its key only");
+        seed.deserialize(value).map_err(|_| Fault::Invalid(field.to_owned()))
+    }
+}
+
+enum Value<'a> {
+    Text(&'a str),
+    Dotted(Vec<(&'a str, &'a str)>),
+    Both,
+}
+
+macro_rules! deserialize_numbers {
+    ($($method:ident $visit:ident $number:ty),*) => {
+        $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+            let number = self.text()?.parse::<$number>().map_err(de::Error::custom)?;
+            visitor.$visit(number)
+        })*
+    };
+}
+
+impl<'a> Value<'a> {
+    fn text(self) -> Result<&'a str, Fault> {
+        match self {
+            Value::Text(text) => Ok(text),
+            _ => Err(de::Error::custom("dotted names where one value is expected")),
+        }
+    }
+}
+
+impl<'de> Deserializer<'de> for Value<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self {
+            Value::Text(text) => visitor.visit_str(text),
+            Value::Dotted(pairs) => visitor.visit_map(value::MapDeserializer::new(pairs.into_iter())),
+            Value::Both => Err(de::Error::custom("given as one value and as dotted names")),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let text = self.text()?;
+        match () {
+            () if text.eq_ignore_ascii_case("true") => visitor.visit_bool(true),
+            () if text.eq_ignore_ascii_case("false") => visitor.visit_bool(false),
+            () => Err(de::Error::custom("neither true nor false")),
+        }
+    }
+
+    deserialize_numbers!(deserialize_u32 visit_u32 u32, deserialize_i64 visit_i64 i64);
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i128 u8 u16 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}

@@ -1,0 +1,36 @@
+//! The Alibaba Cloud RPC protocol as bulla speaks it, for both ends of the wire and without IO.
+//!
+//! A server turns an [`HttpRequest`] into a [`Call`] (version, action, parameters, signature), checks the
+//! signature with the secret of its access key, and parses the parameters into a [`Request`], one variant per
+//! action of the [one table](actions). A client prints the same types and signs them. Replies and
+//! [errors](ErrorCode) are rendered as JSON or XML.
+//!
+//! ```
+//! use bulla_wire::{Action, Parameters, actions::GenerateDataKey};
+//!
+//! let typed = Parameters::from_query("KeyId=alias%2Fwork&NumberOfBytes=32")?;
+//! let request = GenerateDataKey::parse(&typed)?;
+//! assert_eq!(request.key_id, "alias/work");
+//! assert_eq!(request.print(), typed);
+//! # Ok::<(), bulla_wire::Error>(())
+//! ```
+
+pub mod actions;
+mod call;
+mod context;
+mod error;
+mod flat;
+mod parameters;
+mod reply;
+mod secret;
+pub mod signature;
+mod timestamp;
+
+pub use actions::{Action, Product, Reply, Request};
+pub use call::{Call, HttpRequest};
+pub use context::ContextParameter;
+pub use error::{Error, ErrorCode, ErrorReply};
+pub use parameters::{MAX_PARAMETERS, Parameters};
+pub use reply::{Format, render_error, render_reply};
+pub use secret::SecretText;
+pub use timestamp::Timestamp;

@@ -1,0 +1,65 @@
+//! How a caller proves that it knows the secret of its access key.
+//!
+//! Both schemes that bulla verifies sign the decoded and re-encoded parameters, never the raw query: clients
+//! differ in how they escape. Verifying costs the same for a wrong and for an unknown secret.
+
+pub mod acs3;
+pub mod v1;
+
+use crate::error::{Error, ErrorCode};
+use crate::timestamp::Timestamp;
+
+/// A signature taken from a request, with everything that is needed to check it.
+#[derive(Debug)]
+pub enum Signature {
+    /// HMAC-SHA1 over the parameters.
+    V1(v1::Signed),
+    /// ACS3-HMAC-SHA256 over method, parameters, headers and body.
+    Acs3(acs3::Signed),
+    /// A scheme that is recognized and refused, by its name.
+    Unsupported(String),
+}
+
+/// Who signed, when, and with which token: the same for every scheme.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signer {
+    /// The access key whose secret signed.
+    pub access_key_id: String,
+    /// A random text that may be used once.
+    pub nonce: String,
+    /// When the request was signed, by the clock of the caller.
+    pub timestamp: Timestamp,
+    /// Whether a security token came with it.
+    pub has_token: bool,
+}
+
+impl Signature {
+    /// Who claims to have signed.
+    ///
+    /// # Errors
+    /// IncompleteSignature for a scheme that is not supported.
+    pub fn signer(&self) -> Result<&Signer, Error> {
+        match self {
+            Self::V1(signed) => Ok(signed.signer()),
+            Self::Acs3(signed) => Ok(signed.signer()),
+            Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
+        }
+    }
+
+    /// Checks the signature against a secret, in constant time.
+    ///
+    /// # Errors
+    /// SignatureDoesNotMatch, echoing the string to sign to its sender.
+    pub fn verify(&self, secret: &str) -> Result<(), Error> {
+        match self {
+            Self::V1(signed) => signed.verify(secret),
+            Self::Acs3(signed) => signed.verify(secret),
+            Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
+        }
+    }
+}
+
+/// The time a request names, or IllegalTimestamp.
+fn timestamp(text: &str) -> Result<Timestamp, Error> {
+    Timestamp::parse(text).ok_or_else(|| ErrorCode::IllegalTimestamp.into())
+}

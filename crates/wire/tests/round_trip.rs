@@ -1,0 +1,164 @@
+//! One definition for both sides: what a client prints, a server parses, for every action.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeMap;
+
+use bulla_wire::actions::*;
+use bulla_wire::{Action, ContextParameter, ErrorCode, Format, Parameters, Product, Request, render_reply};
+use serde_json::json;
+
+fn round_trip<A: Action + PartialEq + std::fmt::Debug>(request: A, expected: &str) -> &'static str {
+    let printed = request.print();
+    assert_eq!(printed.encode(), expected, "{}", A::NAME);
+    let parsed = Parameters::from_query_and_form("", &printed.encode()).unwrap();
+    assert_eq!(A::parse(&parsed).unwrap(), request);
+    assert_eq!(Request::parse(A::PRODUCT, A::NAME, &parsed).unwrap().name(), A::NAME);
+    A::NAME
+}
+
+#[test]
+fn every_action_parses_what_it_prints() {
+    let context = Some(ContextParameter(BTreeMap::from([("k 2".into(), "值".into())])));
+    let context_text = "EncryptionContext=%7B%22k%202%22%3A%22%E5%80%BC%22%7D";
+    let (key_id, alias_name) = (String::from("alias/a"), String::from("alias/Apollo/WorkKey"));
+    let names = [
+        round_trip(
+            CreateKey {
+                description: Some("密钥 *~ +&=/?%'()!".into()),
+                key_spec: Some("Aliyun_AES_256".into()),
+                key_usage: Some("ENCRYPT/DECRYPT".into()),
+                enable_automatic_rotation: Some(false),
+                dkms_instance_id: Some("kst-1".into()),
+                ..CreateKey::default()
+            },
+            "DKMSInstanceId=kst-1&Description=%E5%AF%86%E9%92%A5%20%2A~%20%2B%26%3D%2F%3F%25%27%28%29%21\
+             &EnableAutomaticRotation=false&KeySpec=Aliyun_AES_256&KeyUsage=ENCRYPT%2FDECRYPT",
+        ),
+        round_trip(DescribeKey { key_id: key_id.clone() }, "KeyId=alias%2Fa"),
+        round_trip(
+            ListKeys { page_number: Some(2), page_size: Some(100), filters: Some("[]".into()) },
+            "Filters=%5B%5D&PageNumber=2&PageSize=100",
+        ),
+        round_trip(EnableKey { key_id: key_id.clone() }, "KeyId=alias%2Fa"),
+        round_trip(DisableKey { key_id: key_id.clone() }, "KeyId=alias%2Fa"),
+        round_trip(
+            CreateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() },
+            "AliasName=alias%2FApollo%2FWorkKey&KeyId=alias%2Fa",
+        ),
+        round_trip(
+            UpdateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() },
+            "AliasName=alias%2FApollo%2FWorkKey&KeyId=alias%2Fa",
+        ),
+        round_trip(DeleteAlias { alias_name }, "AliasName=alias%2FApollo%2FWorkKey"),
+        round_trip(ListAliases::default(), ""),
+        round_trip(
+            ListAliasesByKeyId { key_id: key_id.clone(), page_number: None, page_size: Some(0) },
+            "KeyId=alias%2Fa&PageSize=0",
+        ),
+        round_trip(
+            Encrypt {
+                key_id: key_id.clone(),
+                plaintext: String::from("aGk=").into(),
+                encryption_context: context.clone(),
+                dry_run: Some(true),
+            },
+            &format!("DryRun=true&{context_text}&KeyId=alias%2Fa&Plaintext=aGk%3D"),
+        ),
+        round_trip(
+            Decrypt {
+                ciphertext_blob: "b\n".into(),
+                encryption_context: context.clone(),
+                recipient: None,
+                dry_run: None,
+            },
+            &format!("CiphertextBlob=b%0A&{context_text}"),
+        ),
+        round_trip(
+            GenerateDataKey { key_id: key_id.clone(), number_of_bytes: Some(32), ..Default::default() },
+            "KeyId=alias%2Fa&NumberOfBytes=32",
+        ),
+        round_trip(
+            GenerateDataKeyWithoutPlaintext {
+                key_id,
+                key_spec: Some("AES_128".into()),
+                encryption_context: context,
+                ..Default::default()
+            },
+            &format!("{context_text}&KeyId=alias%2Fa&KeySpec=AES_128"),
+        ),
+        round_trip(DescribeRegions {}, ""),
+    ];
+    let table: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
+    assert_eq!(names.as_slice(), table, "an action lacks its round trip");
+}
+
+fn code<A: Action + std::fmt::Debug>(query: &str) -> String {
+    A::parse(&Parameters::from_query(query).unwrap()).unwrap_err().to_string()
+}
+
+#[test]
+fn missing_and_invalid_parameters_are_named() {
+    assert_eq!(code::<DescribeKey>(""), "MissingKeyId: KeyId is mandatory for this action.");
+    assert_eq!(code::<DescribeKey>("KeyId="), "MissingKeyId: KeyId is mandatory for this action.");
+    let invalid = |name: &str| format!("InvalidParameter: The specified parameter \"{name}\" is not valid.");
+    assert_eq!(code::<ListKeys>("PageSize=ten"), invalid("PageSize"));
+    assert_eq!(code::<ListKeys>("PageSize=-1"), invalid("PageSize"));
+    assert_eq!(code::<ListKeys>("PageSize=4294967296"), invalid("PageSize"));
+    assert_eq!(code::<CreateKey>("EnableAutomaticRotation=yes"), invalid("EnableAutomaticRotation"));
+    assert_eq!(code::<DescribeKey>("KeyId.1=a"), invalid("KeyId"));
+    let decrypt = |context: &str| code::<Decrypt>(&format!("CiphertextBlob=b&{context}"));
+    assert_eq!(decrypt("EncryptionContext=[]"), invalid("EncryptionContext"));
+    assert_eq!(decrypt("EncryptionContext={}&EncryptionContext.a=b"), invalid("EncryptionContext"));
+}
+
+#[test]
+fn booleans_contexts_and_unknown_parameters_as_clients_send_them() {
+    let parse = |query: &str| Encrypt::parse(&Parameters::from_query(query).unwrap()).unwrap();
+    let encrypt = parse("KeyId=k&Plaintext=p&DryRun=True&EncryptionContext=&RegionId=r&Unknown=1");
+    assert_eq!((encrypt.dry_run, encrypt.encryption_context), (Some(true), None));
+    let dotted = parse("KeyId=k&Plaintext=p&EncryptionContext=&EncryptionContext.a.b=c&EncryptionContext.x=");
+    let pairs = dotted.encryption_context.unwrap().0;
+    assert_eq!(pairs, BTreeMap::from([("a.b".into(), "c".into()), ("x".into(), String::new())]));
+}
+
+#[test]
+fn unknown_actions_are_not_found() {
+    let error = Request::parse(Product::Kms, "createkey", &Parameters::default()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidActionNotFound);
+}
+
+#[test]
+fn replies_render_as_json_and_xml() {
+    let entry = |id: &str| KeyEntry { key_id: id.into(), key_arn: format!("acs:kms:r:1:key/{id}&<") };
+    let reply = ListKeysReply {
+        keys: KeyList { key: vec![entry("a"), entry("b")] },
+        total_count: 2,
+        page_number: 1,
+        page_size: 10,
+    };
+    let text = render_reply(Format::Json, "ListKeys", &reply, "r-1");
+    let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(value["TotalCount"], json!(2), "numbers are numbers");
+    assert_eq!(value["RequestId"], json!("r-1"));
+    assert_eq!(serde_json::from_str::<ListKeysReply>(&text).unwrap(), reply);
+    assert_eq!(
+        render_reply(Format::Xml, "ListKeys", &reply, "r-1"),
+        "<ListKeysResponse><Keys>\
+         <Key><KeyId>a</KeyId><KeyArn>acs:kms:r:1:key/a&amp;&lt;</KeyArn></Key>\
+         <Key><KeyId>b</KeyId><KeyArn>acs:kms:r:1:key/b&amp;&lt;</KeyArn></Key>\
+         </Keys><TotalCount>2</TotalCount><PageNumber>1</PageNumber><PageSize>10</PageSize>\
+         <RequestId>r-1</RequestId></ListKeysResponse>"
+    );
+    assert_eq!(render_reply(Format::Json, "EnableKey", &Done {}, "r-1"), r#"{"RequestId":"r-1"}"#);
+    assert_eq!(
+        render_reply(Format::Xml, "EnableKey", &Done {}, "r-1"),
+        "<EnableKeyResponse><RequestId>r-1</RequestId></EnableKeyResponse>"
+    );
+}
+
+#[test]
+fn secrets_do_not_show() {
+    let encrypt = Encrypt::parse(&Parameters::from_query("KeyId=k&Plaintext=hunter2").unwrap()).unwrap();
+    assert!(!format!("{:?}", Request::from(encrypt)).contains("hunter2"));
+}

@@ -1,1 +1,42 @@
 //! Keys, aliases and their states, ciphertext blobs and sealed records of a KMS, without IO.
+//!
+//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slot](root), and
+//! which [state](KeyState) lets a key do what. Nothing in this crate reads a clock, a file or a socket;
+//! randomness comes through [`Random`], and nonces are drawn where they are used, never passed in.
+//!
+//! ```
+//! use bulla_keys::{EncryptionContext, KeyVersionId, Material, SystemRandom, blob};
+//!
+//! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(&SystemRandom));
+//! let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
+//! let sealed = blob::seal(&material, version, &context, b"a data key", &SystemRandom);
+//!
+//! assert_eq!(blob::version(&sealed), Some(version));
+//! assert_eq!(*blob::open(&material, version, &context, &sealed)?, b"a data key");
+//! # Ok::<(), bulla_keys::Damaged>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod alias;
+pub mod blob;
+mod context;
+mod id;
+mod key;
+mod material;
+mod random;
+pub mod record;
+pub mod root;
+mod spec;
+mod state;
+mod xaes;
+
+pub use alias::{Alias, AliasName};
+pub use context::{EncryptionContext, RepeatedName};
+pub use id::{KeyId, KeyVersionId, StoreId};
+pub use key::{Description, Key, KeyVersion};
+pub use material::{Construction, Material};
+pub use random::{Random, SystemRandom};
+pub use spec::{KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
+pub use state::{KeyState, Operation, Refusal};
+pub use xaes::{Damaged, Xaes256Gcm};

@@ -1,0 +1,95 @@
+//! Aliases: second names of keys.
+
+use std::fmt;
+use std::str::FromStr;
+
+use minicbor::{Decode, Encode};
+
+use crate::id::KeyId;
+
+/// `alias/` and 1 to 255 of the characters `A-Z a-z 0-9 _ - /`; not beginning with `alias/acs`, which the
+/// cloud keeps for its own services.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[cbor(transparent)]
+pub struct AliasName(#[n(0)] Box<str>);
+
+/// A text that no alias may be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnAlias;
+
+/// An alias and the key it stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Alias {
+    /// Its name.
+    #[n(0)]
+    pub name: AliasName,
+    /// The key.
+    #[n(1)]
+    pub key: KeyId,
+}
+
+impl AliasName {
+    /// What every alias begins with.
+    pub const PREFIX: &str = "alias/";
+
+    /// The whole name, prefix included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AliasName {
+    type Err = NotAnAlias;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAlias> {
+        let name = text.strip_prefix(Self::PREFIX).ok_or(NotAnAlias)?;
+        let spelled = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/".contains(&byte));
+        match (1..=255).contains(&name.len()) && spelled && !name.starts_with("acs") {
+            true => Ok(Self(text.into())),
+            false => Err(NotAnAlias),
+        }
+    }
+}
+
+impl fmt::Display for AliasName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for AliasName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for NotAnAlias {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "an alias is `alias/` and 1 to 255 of A-Z a-z 0-9 _ - /, and does not begin with alias/acs",
+        )
+    }
+}
+
+impl std::error::Error for NotAnAlias {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        let longest = format!("alias/{}", "a".repeat(255));
+        for good in ["alias/a", "alias/Apollo/WorkKey", "alias/a-b_c/9", "alias/a/acs", longest.as_str()] {
+            assert_eq!(good.parse::<AliasName>().unwrap().as_str(), good);
+        }
+        let too_long = format!("{longest}a");
+        for bad in
+            ["", "alias/", "a", "Alias/a", "alias/acs/ecs", "alias/a b", "alias/密", "alias/a.b", &too_long]
+        {
+            assert_eq!(bad.parse::<AliasName>(), Err(NotAnAlias), "{bad}");
+        }
+    }
+}

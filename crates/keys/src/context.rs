@@ -1,0 +1,95 @@
+//! The encryption context: what a caller says about its data, and must say again to decrypt.
+
+use std::fmt;
+
+/// An encryption context in canonical form, as it goes into the associated data.
+///
+/// ```text
+/// u32be count, then for each pair, sorted by name (bytes): u32be length ‖ name, u32be length ‖ value
+/// ```
+///
+/// UTF-8 as given, without Unicode normalization. No context and the empty one are the same.
+#[derive(Clone, PartialEq, Eq)]
+pub struct EncryptionContext(Vec<u8>);
+
+/// A name that stands in a context more than once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepeatedName(pub String);
+
+impl EncryptionContext {
+    /// The context with these pairs, in any order.
+    ///
+    /// # Errors
+    /// [`RepeatedName`], also if the value is the same.
+    pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RepeatedName> {
+        let mut pairs: Vec<_> = pairs.into_iter().collect();
+        pairs.sort_unstable();
+        if let Some(twice) = pairs.windows(2).find(|two| two[0].0 == two[1].0) {
+            return Err(RepeatedName(twice[0].0.to_owned()));
+        }
+        let mut canonical = length(pairs.len()).to_vec();
+        for text in pairs.into_iter().flat_map(|(name, value)| [name, value]) {
+            canonical.extend_from_slice(&length(text.len()));
+            canonical.extend_from_slice(text.as_bytes());
+        }
+        Ok(Self(canonical))
+    }
+
+    /// The canonical bytes.
+    #[must_use]
+    pub fn canonical(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for EncryptionContext {
+    fn default() -> Self {
+        Self(length(0).to_vec())
+    }
+}
+
+impl fmt::Debug for EncryptionContext {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EncryptionContext({} bytes)", self.0.len())
+    }
+}
+
+impl fmt::Display for RepeatedName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name {:?} stands twice in the encryption context", self.0)
+    }
+}
+
+impl std::error::Error for RepeatedName {}
+
+fn length(length: usize) -> [u8; 4] {
+    u32::try_from(length).expect("contexts are limited to 8192 characters").to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn canonical_bytes() {
+        let context = EncryptionContext::new([("b", ""), ("a", "值")]).unwrap();
+        assert_eq!(context.canonical(), b"\0\0\0\x02\0\0\0\x01a\0\0\0\x03\xe5\x80\xbc\0\0\0\x01b\0\0\0\0");
+        assert_eq!(EncryptionContext::new([]).unwrap(), EncryptionContext::default());
+        assert_eq!(EncryptionContext::default().canonical(), b"\0\0\0\0");
+    }
+
+    #[test]
+    fn pairs_cannot_run_into_each_other() {
+        let one = EncryptionContext::new([("ab", "c")]).unwrap();
+        let other = EncryptionContext::new([("a", "bc")]).unwrap();
+        assert_ne!(one, other);
+    }
+
+    #[test]
+    fn order_does_not_matter_but_repetition_does() {
+        let pairs = [("x", "1"), ("a", "2")];
+        let turned = [("a", "2"), ("x", "1")];
+        assert_eq!(EncryptionContext::new(pairs), EncryptionContext::new(turned));
+        assert_eq!(EncryptionContext::new([("x", "1"), ("x", "1")]), Err(RepeatedName("x".into())));
+    }
+}

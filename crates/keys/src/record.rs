@@ -1,0 +1,133 @@
+//! Records: what a store keeps, each value sealed whole and bound to its place.
+//!
+//! ```text
+//! value     = XAES-256-GCM(record subkey, format version (u8) ‖ revision (u64be) ‖ CBOR, aad)
+//! aad       = len ‖ "bulla/record/v1", len ‖ store id, len ‖ generation (u32be), len ‖ table, len ‖ primary key
+//! len       = u32be
+//! ```
+//!
+//! A value that was moved to another row, table or store, or edited, does not open. The revision counts how
+//! often the row was written; the store keeps it beside the value too, and both must agree. What this does not
+//! notice is a whole row put back to an older state.
+
+use minicbor::{Decode, Encode};
+
+use crate::alias::Alias;
+use crate::key::{Key, KeyVersion};
+use crate::random::Random;
+use crate::root::RootKeys;
+use crate::xaes::Damaged;
+
+/// How often a row was written; 0 for a row that is not there.
+pub type Revision = u64;
+
+/// Something that is kept in a table under a primary key.
+pub trait Record: Encode<()> + for<'b> Decode<'b, ()> {
+    /// The table.
+    const TABLE: &'static str;
+    /// The place in it.
+    fn primary_key(&self) -> &[u8];
+}
+
+impl Record for Key {
+    const TABLE: &'static str = "key";
+    fn primary_key(&self) -> &[u8] {
+        self.id.as_bytes()
+    }
+}
+
+impl Record for KeyVersion {
+    const TABLE: &'static str = "version";
+    fn primary_key(&self) -> &[u8] {
+        self.id.as_bytes()
+    }
+}
+
+impl Record for Alias {
+    const TABLE: &'static str = "alias";
+    fn primary_key(&self) -> &[u8] {
+        self.name.as_str().as_bytes()
+    }
+}
+
+/// Seals a record that is about to be written for the `revision`th time.
+#[must_use]
+pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random: &impl Random) -> Vec<u8> {
+    let mut plaintext = zeroize::Zeroizing::new(vec![FORMAT_VERSION]);
+    plaintext.extend_from_slice(&revision.to_be_bytes());
+    minicbor::encode(record, &mut *plaintext).expect("writing to memory does not fail");
+    roots.record().seal(&aad(roots, R::TABLE, record.primary_key()), &plaintext, random)
+}
+
+/// Opens the record in the row `primary_key` of its table.
+///
+/// # Errors
+/// [`Damaged`] for any change, and for a format that a newer version wrote.
+pub fn open<R: Record>(
+    roots: &RootKeys,
+    primary_key: &[u8],
+    revision: Revision,
+    value: &[u8],
+) -> Result<R, Damaged> {
+    let plaintext = roots.record().open(&aad(roots, R::TABLE, primary_key), value)?;
+    let (head, body) = plaintext.split_first_chunk::<9>().ok_or(Damaged)?;
+    if head[0] != FORMAT_VERSION || head[1..] != revision.to_be_bytes() {
+        return Err(Damaged);
+    }
+    let record: R = minicbor::decode(body).map_err(|_| Damaged)?;
+    if record.primary_key() == primary_key { Ok(record) } else { Err(Damaged) }
+}
+
+fn aad(roots: &RootKeys, table: &str, primary_key: &[u8]) -> Vec<u8> {
+    let generation = roots.generation().to_be_bytes();
+    let store = roots.store();
+    let parts = [b"bulla/record/v1".as_slice(), store.as_bytes(), &generation, table.as_bytes(), primary_key];
+    let mut aad = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+    for part in parts {
+        let length = u32::try_from(part.len()).expect("primary keys are short");
+        aad.extend_from_slice(&length.to_be_bytes());
+        aad.extend_from_slice(part);
+    }
+    aad
+}
+
+const FORMAT_VERSION: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{KeyId, StoreId};
+    use crate::random::SystemRandom;
+    use crate::root::RootKey;
+
+    fn roots() -> RootKeys {
+        RootKey::random(&SystemRandom).keys(StoreId::random(&SystemRandom), 1)
+    }
+
+    fn alias(name: &str) -> Alias {
+        Alias { name: name.parse().unwrap(), key: KeyId::random(&SystemRandom) }
+    }
+
+    #[test]
+    fn a_record_opens_in_its_own_row_only() {
+        let (roots, alias) = (roots(), alias("alias/a"));
+        let value = seal(&roots, 3, &alias, &SystemRandom);
+        assert_eq!(open::<Alias>(&roots, b"alias/a", 3, &value), Ok(alias));
+        assert_eq!(open::<Alias>(&roots, b"alias/b", 3, &value), Err(Damaged), "another row");
+        assert_eq!(open::<Alias>(&roots, b"alias/a", 4, &value), Err(Damaged), "another revision");
+        assert_eq!(open::<Key>(&roots, b"alias/a", 3, &value), Err(Damaged), "another table");
+        let other = RootKey::random(&SystemRandom).keys(roots.store(), 1);
+        assert_eq!(open::<Alias>(&other, b"alias/a", 3, &value), Err(Damaged), "another root key");
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let (roots, alias) = (roots(), alias("alias/a"));
+        let value = seal(&roots, 1, &alias, &SystemRandom);
+        for bit in 0..value.len() * 8 {
+            let mut broken = value.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open::<Alias>(&roots, b"alias/a", 1, &broken), Err(Damaged));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The root key of a store, the keys derived from it, and the slot in which it lies wrapped.
+//!
+//! ```text
+//! root key  = 32 random bytes, made with the store
+//! slot      = XAES-256-GCM(provider key, root key, aad = "bulla/root-slot/v1" ‖ 0x00 ‖ store id ‖ u32be generation)
+//! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
+//! ```
+//!
+//! The provider key is what an operator guards: the content of a file today. Changing it rewrites the slot,
+//! never the records.
+
+use std::fmt;
+
+use aws_lc_rs::hkdf;
+use zeroize::Zeroizing;
+
+use crate::id::StoreId;
+use crate::random::{self, Random};
+use crate::xaes::{Damaged, Xaes256Gcm};
+
+/// The key from which every other key of a store is derived. Wiped on drop.
+pub struct RootKey(Zeroizing<[u8; 32]>);
+
+/// The key that wraps a root key; what the operator keeps.
+pub struct ProviderKey(Zeroizing<[u8; 32]>);
+
+/// The store's subkeys, by what they are for.
+#[derive(Debug)]
+pub struct RootKeys {
+    store: StoreId,
+    generation: u32,
+    record: Xaes256Gcm,
+    material: Xaes256Gcm,
+}
+
+impl RootKey {
+    /// A new root key.
+    #[must_use]
+    pub fn random(random: &impl Random) -> Self {
+        Self(Zeroizing::new(random::array(random)))
+    }
+
+    /// Wraps the root key for a slot of the store's header.
+    #[must_use]
+    pub fn wrap(
+        &self,
+        provider: &ProviderKey,
+        store: StoreId,
+        generation: u32,
+        random: &impl Random,
+    ) -> Vec<u8> {
+        Xaes256Gcm::new(&provider.0).seal(&slot_aad(store, generation), &*self.0, random)
+    }
+
+    /// Unwraps what [`RootKey::wrap`] wrapped.
+    ///
+    /// # Errors
+    /// [`Damaged`]: the provider key is of another store, or the header was changed.
+    pub fn unwrap(
+        provider: &ProviderKey,
+        store: StoreId,
+        generation: u32,
+        slot: &[u8],
+    ) -> Result<Self, Damaged> {
+        let bytes = Xaes256Gcm::new(&provider.0).open(&slot_aad(store, generation), slot)?;
+        let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| Damaged)?;
+        Ok(Self(Zeroizing::new(*bytes)))
+    }
+
+    /// Derives the keys of the store.
+    #[must_use]
+    pub fn keys(&self, store: StoreId, generation: u32) -> RootKeys {
+        let subkey = |label| Xaes256Gcm::new(&self.subkey(label));
+        RootKeys {
+            store,
+            generation,
+            record: subkey(b"bulla/root/record"),
+            material: subkey(b"bulla/root/material"),
+        }
+    }
+
+    fn subkey(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
+        let mut key = Zeroizing::new([0; 32]);
+        hkdf::Prk::new_less_safe(hkdf::HKDF_SHA512, &*self.0)
+            .expand(&[label], Length)
+            .and_then(|output| output.fill(&mut *key))
+            .expect("HKDF gives 32 bytes");
+        key
+    }
+}
+
+impl ProviderKey {
+    /// A new provider key.
+    #[must_use]
+    pub fn random(random: &impl Random) -> Self {
+        Self(Zeroizing::new(random::array(random)))
+    }
+
+    /// The provider key with these bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for the file that keeps them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl RootKeys {
+    /// The store they belong to.
+    #[must_use]
+    pub fn store(&self) -> StoreId {
+        self.store
+    }
+
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    pub(crate) fn record(&self) -> &Xaes256Gcm {
+        &self.record
+    }
+
+    pub(crate) fn material(&self) -> &Xaes256Gcm {
+        &self.material
+    }
+}
+
+impl fmt::Debug for RootKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[root key]")
+    }
+}
+
+impl fmt::Debug for ProviderKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[provider key]")
+    }
+}
+
+struct Length;
+
+impl hkdf::KeyType for Length {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+fn slot_aad(store: StoreId, generation: u32) -> Vec<u8> {
+    [b"bulla/root-slot/v1\0".as_slice(), store.as_bytes(), &generation.to_be_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+
+    #[test]
+    fn a_slot_opens_for_its_store_generation_and_provider_only() {
+        let (store, root) = (StoreId::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let provider = ProviderKey::random(&SystemRandom);
+        let slot = root.wrap(&provider, store, 1, &SystemRandom);
+        assert_eq!(*RootKey::unwrap(&provider, store, 1, &slot).unwrap().0, *root.0);
+        assert!(RootKey::unwrap(&provider, store, 2, &slot).is_err());
+        assert!(RootKey::unwrap(&provider, StoreId::random(&SystemRandom), 1, &slot).is_err());
+        assert!(RootKey::unwrap(&ProviderKey::random(&SystemRandom), store, 1, &slot).is_err());
+    }
+
+    /// Computed with Python: HKDFExpand(SHA512, 32, b"bulla/root/record").derive(bytes(range(32))) of PyPI
+    /// `cryptography`. A store made today must open for ever, so the derivation must never change.
+    #[test]
+    fn subkeys_stay_what_they_are() {
+        let root = RootKey(Zeroizing::new(std::array::from_fn(|i| u8::try_from(i).unwrap())));
+        let hex = |label: &[u8]| root.subkey(label).iter().map(|b| format!("{b:02x}")).collect::<String>();
+        assert_eq!(
+            hex(b"bulla/root/record"),
+            "3dc4e1de463e704f0a82c730aee56ffd78fd17686cdbc9de6551e075cab958d3"
+        );
+        assert_eq!(
+            hex(b"bulla/root/material"),
+            "a3e50874e72f906ea78a38515e49b7d57bac851ab333d72071b05fd7f8b1ebe3"
+        );
+    }
+}

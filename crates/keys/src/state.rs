@@ -1,0 +1,99 @@
+//! Which state lets a key do what: the one table of it.
+
+use std::fmt;
+
+use minicbor::{Decode, Encode};
+
+use crate::spec::named;
+
+named! {
+    /// The state of a key.
+    KeyState {
+        /// Ready for use.
+        Enabled(0) = "Enabled",
+        /// Switched off by its owner.
+        Disabled(1) = "Disabled",
+        /// Waiting for the end of its life.
+        PendingDeletion(2) = "PendingDeletion",
+        /// Without material.
+        PendingImport(3) = "PendingImport",
+    }
+}
+
+/// What somebody wants to do with a key, as far as its state has a say in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Any cryptography: Encrypt, Decrypt, GenerateDataKey and their kin.
+    Use,
+    /// EnableKey and DisableKey; repeating one changes nothing and succeeds.
+    EnableOrDisable,
+    /// CreateAlias for this key.
+    NameByAlias,
+    /// UpdateAlias with this key as the new target.
+    RetargetAlias,
+}
+
+/// Why the state of a key does not allow an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The key is in this state.
+    State(KeyState),
+    /// The state cannot be changed from here.
+    StateModifiedFailed,
+}
+
+impl KeyState {
+    /// Whether a key in this state allows `operation`.
+    ///
+    /// # Errors
+    /// The [`Refusal`] that the API answers.
+    pub fn allows(self, operation: Operation) -> Result<(), Refusal> {
+        match (operation, self) {
+            (Operation::Use, Self::Enabled) => Ok(()),
+            (Operation::Use, state) => Err(Refusal::State(state)),
+            (Operation::EnableOrDisable, Self::Enabled | Self::Disabled) => Ok(()),
+            (Operation::EnableOrDisable, _) => Err(Refusal::StateModifiedFailed),
+            (Operation::NameByAlias, Self::PendingDeletion) => Err(Refusal::StateModifiedFailed),
+            (Operation::RetargetAlias, Self::PendingDeletion) => Err(Refusal::State(self)),
+            (Operation::NameByAlias | Operation::RetargetAlias, _) => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(state) => write!(f, "the key state is {state}"),
+            Self::StateModifiedFailed => f.write_str("the key state cannot be changed from here"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use KeyState::{Disabled, Enabled, PendingDeletion, PendingImport};
+
+    use super::*;
+
+    /// The table of the API reference, row by row, in the order of the states above.
+    #[test]
+    fn the_table_of_the_reference() {
+        let modified = Err(Refusal::StateModifiedFailed);
+        let rejected = |state| Err(Refusal::State(state));
+        let rows = [
+            (
+                Operation::Use,
+                [Ok(()), rejected(Disabled), rejected(PendingDeletion), rejected(PendingImport)],
+            ),
+            (Operation::EnableOrDisable, [Ok(()), Ok(()), modified, modified]),
+            (Operation::NameByAlias, [Ok(()), Ok(()), modified, Ok(())]),
+            (Operation::RetargetAlias, [Ok(()), Ok(()), rejected(PendingDeletion), Ok(())]),
+        ];
+        for (operation, expected) in rows {
+            let found = [Enabled, Disabled, PendingDeletion, PendingImport].map(|s| s.allows(operation));
+            assert_eq!(found, expected, "{operation:?}");
+        }
+    }
+}

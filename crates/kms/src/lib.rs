@@ -1,1 +1,291 @@
 //! The KMS engine: root key, durable store, keyring and one function per action, without HTTP.
+//!
+//! [`Kms::open`] makes or opens a store; [`Kms::authenticate`] checks who sent a request; [`Kms::call`] answers
+//! it. The futures wait only for the engine's own thread, so any runtime, or none, will do.
+//!
+//! ```
+//! use bulla_kms::{Kms, Options, Role, SystemClock};
+//! use bulla_wire::{Reply, Request, actions::CreateKey};
+//!
+//! let data = tempfile::tempdir()?;
+//! let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock)?;
+//! let origin = kms.owner();
+//! let reply = pollster::block_on(kms.call(Request::from(CreateKey::default()), &origin))?;
+//! let Reply::CreateKey(created) = reply else { unreachable!() };
+//! assert_eq!(created.key_metadata.key_state, "Enabled");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+mod access_key;
+mod actions;
+mod authenticate;
+mod authorize;
+mod clock;
+mod committer;
+mod data;
+mod files;
+mod keyring;
+mod lock;
+mod origin;
+mod private;
+mod records;
+mod replay;
+mod root_key;
+mod snapshot;
+mod store;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+pub use access_key::FirstAccessKey;
+use arc_swap::{ArcSwap, Guard};
+use bulla_keys::record::Revision;
+use bulla_keys::root::RootKeys;
+use bulla_wire::{Error, ErrorCode, Reply, Request};
+pub use clock::{Clock, SystemClock};
+pub use data::OpenError;
+pub use lock::Role;
+pub use origin::{Caller, Connection, Origin};
+pub use root_key::{RootKeyError, RootKeyFault};
+pub use store::StoreError;
+
+use crate::authorize::Allowed;
+use crate::clock::SteadyClock;
+use crate::committer::{CommitError, Committer, Transaction};
+use crate::data::Data;
+use crate::keyring::Keyring;
+use crate::lock::Lock;
+use crate::replay::Nonces;
+use crate::snapshot::{Snapshot, Write};
+
+/// Where a store lies and what it is called.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The data directory.
+    pub data: PathBuf,
+    /// The root key file, if it does not lie in the data directory.
+    pub root_key: Option<PathBuf>,
+    /// The region that ARNs and DescribeRegions name.
+    pub region: String,
+    /// The account that owns everything: digits.
+    pub account: String,
+    /// How long the store will be held.
+    pub role: Role,
+    /// Take the clock as it is, even if it is far behind the last use of the store.
+    pub accept_clock: bool,
+}
+
+/// An open store and everything that acts on it.
+pub struct Kms {
+    options: Options,
+    clock: SteadyClock,
+    roots: Arc<RootKeys>,
+    published: Arc<ArcSwap<Snapshot>>,
+    committer: Committer,
+    nonces: Nonces,
+    /// Requests signed before are refused: their nonces may have been used in an earlier run.
+    earliest_timestamp: i64,
+    /// The time that the store knows about.
+    marked: AtomicI64,
+    /// Let go after the committer is done: fields are dropped in this order.
+    _lock: Lock,
+}
+
+impl Options {
+    /// The defaults: region `cn-hangzhou`, account `111122223333`, root key in the data directory.
+    #[must_use]
+    pub fn new(data: impl Into<PathBuf>, role: Role) -> Self {
+        Self {
+            data: data.into(),
+            root_key: None,
+            region: "cn-hangzhou".into(),
+            account: "111122223333".into(),
+            role,
+            accept_clock: false,
+        }
+    }
+
+    /// Where the root key lies.
+    #[must_use]
+    pub fn root_key_path(&self) -> PathBuf {
+        self.root_key.clone().unwrap_or_else(|| self.data.join(data::ROOT_KEY))
+    }
+}
+
+impl Kms {
+    /// Opens the store, or makes it. A server whose store was used before waits for the next whole second, up
+    /// to one second, so that no request of the earlier run can be sent again.
+    ///
+    /// # Errors
+    /// [`OpenError`]; nothing was changed.
+    pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
+        let clock = SteadyClock::new(clock);
+        let started = clock.now();
+        let Data { lock, mut store, roots, is_new } =
+            Data::open(&options.data, options.root_key.as_deref(), options.role)?;
+        let snapshot = Snapshot::read(&mut store, &roots)
+            .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
+        let committer = Committer::start(store, Arc::clone(&roots), Arc::clone(&published));
+        let kms = Self {
+            options: options.clone(),
+            clock,
+            roots,
+            published,
+            committer,
+            nonces: Nonces::new(),
+            earliest_timestamp: if is_new { started } else { started + 1 },
+            marked: AtomicI64::new(i64::MIN),
+            _lock: lock,
+        };
+        if options.role == Role::Server {
+            kms.resume_clock()?;
+            kms.wait_until(kms.earliest_timestamp);
+        }
+        Ok(kms)
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// What the API documents for the action; InternalFailure with its cause if the store fails.
+    pub async fn call(&self, request: Request, origin: &Origin) -> Result<Reply, Error> {
+        actions::call(self, request, origin).await
+    }
+
+    /// The origin of calls by the owner of an embedded store, who needs no access key.
+    #[must_use]
+    pub fn owner(&self) -> Origin {
+        let connection = Connection { source: None, tls: false, request_id: new_request_id() };
+        Origin { caller: Caller::Owner, connection, time: self.now() }
+    }
+
+    /// The region that this KMS says it is in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.options.region
+    }
+
+    /// Seconds since 1970, never less than before.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.clock.now()
+    }
+
+    /// The state to read during one request.
+    fn snapshot(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
+        let snapshot = self.published.load();
+        match snapshot.is_valid(Instant::now()) {
+            true => Ok(snapshot),
+            false => Err(ErrorCode::ServiceUnavailableTemporary.into()),
+        }
+    }
+
+    fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
+        let Options { region, account, .. } = &self.options;
+        Keyring { snapshot, roots: &self.roots, region, account }
+    }
+
+    /// Decides on a change from the present state and writes it; if the state changed in between, decides
+    /// again. `decide` gives the new records with the revisions they replace; none if nothing is to change.
+    async fn change<A>(
+        &self,
+        _allowed: &Allowed<A>,
+        decide: impl Fn(&Keyring<'_>) -> Result<Vec<(Write, Revision)>, Error>,
+    ) -> Result<(), Error> {
+        loop {
+            let changes = decide(&self.keyring(&*self.snapshot()?))?;
+            if changes.is_empty() {
+                return Ok(());
+            }
+            match self.commit(changes).await {
+                Err(CommitError::Conflict) => {}
+                result => return result.map_err(commit_error),
+            }
+        }
+    }
+
+    /// Writes new records under ids that nothing has yet.
+    async fn create<A>(&self, _allowed: &Allowed<A>, writes: Vec<Write>) -> Result<(), CommitError> {
+        self.commit(writes.into_iter().map(|write| (write, 0)).collect()).await
+    }
+
+    async fn commit(&self, changes: Vec<(Write, Revision)>) -> Result<(), CommitError> {
+        let rows = changes.iter().map(|(write, expected)| write.row(&self.roots, *expected)).collect();
+        let writes = changes.into_iter().map(|(write, _)| write).collect();
+        self.committer.commit(Transaction { rows, writes }).await
+    }
+
+    fn wait_until(&self, second: i64) {
+        let elapsed = self.clock.raw().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wait = Duration::from_secs(second.unsigned_abs()).saturating_sub(elapsed);
+        thread::sleep(wait.min(Duration::from_secs(1)));
+    }
+
+    /// Raises the clock to the time of the last use of the store.
+    fn resume_clock(&self) -> Result<(), OpenError> {
+        let now = self.now();
+        if let Some(mark) = self.time_mark().filter(|_| !self.options.accept_clock) {
+            if mark - now > MAX_CLOCK_STEP {
+                return Err(OpenError::ClockBehind { seconds: mark - now });
+            }
+            self.clock.raise(mark);
+        }
+        self.mark_time(self.now());
+        Ok(())
+    }
+
+    fn time_mark(&self) -> Option<i64> {
+        let mark = self.private(TIME_MARK)?;
+        Some(i64::from_be_bytes(mark.as_slice().try_into().ok()?))
+    }
+
+    /// Lets the store know the time, at most once a minute; nobody waits for it.
+    fn mark_time(&self, now: i64) {
+        let marked = self.marked.load(Ordering::Relaxed);
+        let due = now >= marked.saturating_add(MARK_INTERVAL);
+        let claim = || self.marked.compare_exchange(marked, now, Ordering::Relaxed, Ordering::Relaxed);
+        if self.options.role == Role::Server && due && claim().is_ok() {
+            self.set_private_in_background(TIME_MARK, &now.to_be_bytes());
+        }
+    }
+}
+
+impl Drop for Kms {
+    fn drop(&mut self) {
+        if self.options.role == Role::Server {
+            // The committer writes what it accepted before it ends.
+            self.set_private_in_background(TIME_MARK, &self.now().to_be_bytes());
+        }
+    }
+}
+
+impl std::fmt::Debug for Kms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kms").field("data", &self.options.data).finish_non_exhaustive()
+    }
+}
+
+/// A new name for a request: a lower-case UUID.
+#[must_use]
+pub fn new_request_id() -> String {
+    bulla_keys::KeyId::random(&bulla_keys::SystemRandom).to_string()
+}
+
+fn commit_error(error: CommitError) -> Error {
+    match error {
+        CommitError::Store(error) => Error::internal(error.to_string()),
+        CommitError::Conflict => Error::internal("an unexpected conflict"),
+        CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),
+    }
+}
+
+const TIME_MARK: &str = "clock/mark";
+/// How far the clock may be set back between two runs, in seconds; NTP corrects less.
+const MAX_CLOCK_STEP: i64 = 300;
+const MARK_INTERVAL: i64 = 60;

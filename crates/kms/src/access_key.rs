@@ -1,0 +1,74 @@
+//! The first access key of a server.
+
+use std::path::PathBuf;
+
+use bulla_wire::{Error, SecretText};
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use crate::records::AccessKey;
+use crate::snapshot::Write;
+use crate::{Kms, commit_error, files};
+
+/// How the owner of the account gets in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum FirstAccessKey {
+    /// There was an access key already.
+    Existing,
+    /// The one that was given was taken.
+    Given,
+    /// One was made and written to this file.
+    Written(PathBuf),
+}
+
+impl Kms {
+    /// Where the first access key is written, unless one is given.
+    #[must_use]
+    pub fn access_key_path(&self) -> PathBuf {
+        self.options.data.join(FILE)
+    }
+
+    /// Sees to it that the owner of the account has an access key: an existing one, else `given` (id and
+    /// secret), else a new one, written durably to [`Kms::access_key_path`] for its owner's eyes.
+    ///
+    /// # Errors
+    /// InternalFailure with its cause, if the file or the store cannot be written.
+    pub async fn ensure_access_key(
+        &self,
+        given: Option<(String, SecretText)>,
+    ) -> Result<FirstAccessKey, Error> {
+        if self.published.load().has_access_keys() {
+            return Ok(FirstAccessKey::Existing);
+        }
+        let created = self.now();
+        let (key, outcome) = match given {
+            Some((id, secret)) => {
+                (AccessKey { id: id.into(), secret, active: true, created }, FirstAccessKey::Given)
+            }
+            None => {
+                let key = AccessKey::random(created);
+                // First the file, then the store: a run that is killed in between leaves a file that the next
+                // run replaces, never an access key that nobody knows.
+                self.write_access_key(&key)?;
+                (key, FirstAccessKey::Written(self.access_key_path()))
+            }
+        };
+        self.commit(vec![(Write::AccessKey(key), 0)]).await.map_err(commit_error)?;
+        Ok(outcome)
+    }
+
+    fn write_access_key(&self, key: &AccessKey) -> Result<(), Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Content<'a> {
+            access_key_id: &'a str,
+            access_key_secret: &'a SecretText,
+        }
+        let content = Content { access_key_id: &key.id, access_key_secret: &key.secret };
+        let mut text = Zeroizing::new(serde_json::to_vec_pretty(&content).map_err(Error::internal)?);
+        text.push(b'\n');
+        files::replace_private(&self.access_key_path(), &text).map_err(Error::internal)
+    }
+}
+
+const FILE: &str = "root-access-key.json";

@@ -1,0 +1,92 @@
+//! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
+
+use std::ops::RangeInclusive;
+
+use bulla_keys::{Alias, AliasName, KeyId, Operation};
+use bulla_wire::actions::{
+    AliasEntry, AliasList, CreateAlias, DeleteAlias, Done, ListAliases, ListAliasesByKeyId, ListAliasesReply,
+    UpdateAlias,
+};
+use bulla_wire::{Error, ErrorCode};
+
+use super::paging::Page;
+use crate::Kms;
+use crate::authorize::Allowed;
+use crate::keyring::refused;
+use crate::snapshot::Write;
+
+pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<Done, Error> {
+    let name = alias_name(&request.alias_name)?;
+    kms.change(&request, |keyring| {
+        let key = &keyring.by_id(&request.key_id)?.record;
+        if keyring.snapshot.alias(&name).is_some() {
+            return Err(ErrorCode::AliasAlreadyExists.into());
+        }
+        key.state.allows(Operation::NameByAlias).map_err(refused)?;
+        Ok(vec![(Write::Alias(Alias { name: name.clone(), key: key.id }), 0)])
+    })
+    .await?;
+    Ok(Done {})
+}
+
+pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<Done, Error> {
+    let name = alias_name(&request.alias_name)?;
+    kms.change(&request, |keyring| {
+        let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+        let target = &keyring.by_id(&request.key_id)?.record;
+        target.state.allows(Operation::RetargetAlias).map_err(refused)?;
+        Ok(vec![(Write::Alias(Alias { name: name.clone(), key: target.id }), row.revision)])
+    })
+    .await?;
+    Ok(Done {})
+}
+
+pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteAlias>) -> Result<Done, Error> {
+    let name = alias_name(&request.alias_name)?;
+    kms.change(&request, |keyring| {
+        let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+        Ok(vec![(Write::NoAlias(name.clone()), row.revision)])
+    })
+    .await?;
+    Ok(Done {})
+}
+
+pub(super) fn list(kms: &Kms, request: &Allowed<ListAliases>) -> Result<ListAliasesReply, Error> {
+    page_of(kms, request.page_number, request.page_size, 0..=100, None)
+}
+
+pub(super) fn list_by_key(
+    kms: &Kms,
+    request: &Allowed<ListAliasesByKeyId>,
+) -> Result<ListAliasesReply, Error> {
+    let snapshot = kms.snapshot()?;
+    let key = kms.keyring(&snapshot).by_id(&request.key_id)?.record.id;
+    page_of(kms, request.page_number, request.page_size, 0..=101, Some(key))
+}
+
+fn page_of(
+    kms: &Kms,
+    number: Option<u32>,
+    size: Option<u32>,
+    sizes: RangeInclusive<u32>,
+    of_key: Option<KeyId>,
+) -> Result<ListAliasesReply, Error> {
+    let page = Page::new(number, size, sizes)?;
+    let snapshot = kms.snapshot()?;
+    let matching = || snapshot.aliases().filter(|alias| of_key.is_none_or(|key| alias.key == key));
+    let entry = |alias: &Alias| AliasEntry {
+        alias_name: alias.name.to_string(),
+        key_id: alias.key.to_string(),
+        alias_arn: format!("acs:kms:{}:{}:{}", kms.options.region, kms.options.account, alias.name),
+    };
+    Ok(ListAliasesReply {
+        aliases: AliasList { alias: page.of(matching()).map(entry).collect() },
+        total_count: matching().count() as u64,
+        page_number: page.number,
+        page_size: page.size,
+    })
+}
+
+fn alias_name(text: &str) -> Result<AliasName, Error> {
+    text.parse().map_err(|_| Error::invalid("AliasName"))
+}

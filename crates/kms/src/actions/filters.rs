@@ -1,0 +1,87 @@
+//! The `Filters` of ListKeys: a JSON list of `Key` and `Values`.
+
+use std::collections::BTreeMap;
+
+use bulla_keys::{Key, KeyId};
+use bulla_wire::Error;
+use serde::Deserialize;
+
+use crate::snapshot::Snapshot;
+
+/// Conditions on keys: every name must match, by one of its values.
+#[derive(Debug, Default)]
+pub(super) struct Filters(BTreeMap<Name, Vec<String>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+enum Name {
+    KeyState,
+    KeySpec,
+    KeyUsage,
+    ProtectionLevel,
+    CreatorType,
+    DKMSInstanceId,
+    #[serde(rename = "keyId", alias = "KeyId")]
+    KeyId,
+    AliasName,
+    Creator,
+    TagKey,
+    TagValue,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct Filter {
+    key: Name,
+    values: Vec<String>,
+}
+
+impl Filters {
+    /// # Errors
+    /// InvalidParameter: not a list of at most ten filters by known names.
+    pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
+        let invalid = || Error::invalid("Filters");
+        let list: Vec<Filter> = match text {
+            Some(text) => serde_json::from_str(text).map_err(|_| invalid())?,
+            None => Vec::new(),
+        };
+        if list.len() > MAX_FILTERS {
+            return Err(invalid());
+        }
+        let mut filters = Self::default();
+        for Filter { key, values } in list {
+            filters.0.entry(key).or_default().extend(values); // the same name twice is one with more values
+        }
+        Ok(filters)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn matches(&self, key: &Key, snapshot: &Snapshot) -> bool {
+        self.0.iter().all(|(name, values)| values.iter().any(|value| name.matches(value, key, snapshot)))
+    }
+}
+
+impl Name {
+    fn matches(self, value: &str, key: &Key, snapshot: &Snapshot) -> bool {
+        match self {
+            Self::KeyState => key.state.name() == value,
+            Self::KeySpec => key.spec.name() == value,
+            Self::KeyUsage => key.usage.name() == value,
+            Self::ProtectionLevel => key.protection.name() == value,
+            Self::CreatorType => value == "User",
+            Self::Creator => *key.creator == *value,
+            Self::KeyId => value.parse::<KeyId>() == Ok(key.id),
+            Self::AliasName => value
+                .parse()
+                .ok()
+                .and_then(|name| snapshot.alias(&name))
+                .is_some_and(|alias| alias.record.key == key.id),
+            // No key is in an instance, and none has tags.
+            Self::DKMSInstanceId | Self::TagKey | Self::TagValue => false,
+        }
+    }
+}
+
+const MAX_FILTERS: usize = 10;

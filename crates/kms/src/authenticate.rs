@@ -1,0 +1,51 @@
+//! Who sent a request: access key, signature, time, nonce, in this order.
+//!
+//! A nonce is recorded only after its signature verified, so nobody fills the memory of nonces without a key.
+//! An unknown access key costs the same work as a wrong secret.
+
+use bulla_wire::{Call, Error, ErrorCode};
+
+use crate::Kms;
+use crate::origin::{Caller, Connection, Origin};
+use crate::replay::{Replay, WINDOW};
+
+impl Kms {
+    /// Checks who sent `call`, and that it was not sent before.
+    ///
+    /// # Errors
+    /// IncompleteSignature, InvalidAccessKeyId.NotFound, SignatureDoesNotMatch, Forbidden.AccessKey,
+    /// InvalidSecurityToken.MismatchWithAccessKey, InvalidTimeStamp.Expired, SignatureNonceUsed,
+    /// Throttling.User when the memory of nonces is full.
+    pub fn authenticate(&self, call: &Call, connection: Connection) -> Result<Origin, Error> {
+        let signer = call.signature.signer()?;
+        let snapshot = self.snapshot()?;
+        let access_key = snapshot.access_key(&signer.access_key_id);
+        let verified = call.signature.verify(access_key.map_or(NO_SECRET, |key| key.secret.expose()));
+        let Some(access_key) = access_key else {
+            return Err(ErrorCode::InvalidAccessKeyIdNotFound.into());
+        };
+        verified?;
+        if !access_key.active {
+            return Err(ErrorCode::ForbiddenAccessKey.into());
+        }
+        if signer.has_token {
+            return Err(ErrorCode::SecurityTokenMismatch.into());
+        }
+        let (time, signed) = (self.now(), signer.timestamp.unix());
+        if (time - signed).abs() > WINDOW || signed < self.earliest_timestamp {
+            return Err(ErrorCode::InvalidTimeStampExpired.into());
+        }
+        self.nonces.record(&signer.access_key_id, &signer.nonce, signed, time).map_err(
+            |replay| match replay {
+                Replay::Used => ErrorCode::SignatureNonceUsed,
+                Replay::Full => ErrorCode::ThrottlingUser,
+            },
+        )?;
+        self.mark_time(time);
+        let caller = Caller::Root { access_key_id: signer.access_key_id.clone() };
+        Ok(Origin { caller, connection, time })
+    }
+}
+
+/// Verified against when the access key is unknown; the result is not looked at.
+const NO_SECRET: &str = "000000000000000000000000000000000000000000000000";

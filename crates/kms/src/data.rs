@@ -1,0 +1,295 @@
+//! The data directory: what lies where, and how a store comes into being.
+//!
+//! ```text
+//! DATA/lock                   who holds the store
+//! DATA/store.redb             header and sealed records
+//! DATA/root-key               the provider key, unless --root-key names another place
+//! DATA/root-access-key.json   the first access key of a server, for its operator
+//! ```
+//!
+//! The store is made under a temporary name, then the root key file is written, then the store gets its name:
+//! a run that is killed in between is finished or begun anew by the next one, and a root key without its store
+//! is never taken for a first start.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
+use bulla_keys::{StoreId, SystemRandom};
+
+use crate::files;
+use crate::lock::{Lock, LockError, Role};
+use crate::root_key::{self, RootKeyError, RootKeyFault};
+use crate::store::{Header, Store, StoreError};
+
+/// A locked data directory, its store opened and its root key unwrapped.
+pub(crate) struct Data {
+    pub(crate) lock: Lock,
+    pub(crate) store: Store,
+    pub(crate) roots: RootKeys,
+    /// Whether the store was made just now.
+    pub(crate) is_new: bool,
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The data directory cannot be made or read.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else holds the store.
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// By whom.
+        by: Role,
+    },
+    /// The root key file is not taken.
+    RootKey(RootKeyError),
+    /// There is a root key, but not the store it belongs to.
+    StoreMissing {
+        /// Where the store should be.
+        store: PathBuf,
+        /// The root key.
+        root_key: PathBuf,
+    },
+    /// The store cannot be read.
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The clock of the machine is far behind the last use of the store.
+    ClockBehind {
+        /// By how many seconds.
+        seconds: i64,
+    },
+}
+
+impl Data {
+    /// Opens the store below `data`, or makes it if there is neither store nor root key.
+    pub(crate) fn open(data: &Path, root_key: Option<&Path>, role: Role) -> Result<Self, OpenError> {
+        let directory = |source| OpenError::Directory { path: data.to_owned(), source };
+        files::create_private_dir(data).map_err(directory)?;
+        let lock = Lock::take(data, role).map_err(|error| match error {
+            LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
+            LockError::Io(source) => directory(source),
+        })?;
+        let place = Place {
+            store: data.join(STORE),
+            unfinished: data.join(UNFINISHED),
+            root_key: root_key.map_or_else(|| data.join(ROOT_KEY), Path::to_owned),
+        };
+        let is_new = place.prepare()?;
+        let (store, roots) = place.open(&place.store)?;
+        Ok(Self { lock, store, roots, is_new })
+    }
+}
+
+struct Place {
+    store: PathBuf,
+    unfinished: PathBuf,
+    root_key: PathBuf,
+}
+
+impl Place {
+    /// Sees to it that there is a store; true if it was made now.
+    fn prepare(&self) -> Result<bool, OpenError> {
+        let there = |path: &Path| match path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(source) => Err(OpenError::Directory { path: path.to_owned(), source }),
+        };
+        match (there(&self.store)?, there(&self.root_key)?, there(&self.unfinished)?) {
+            (true, ..) => return Ok(false),
+            (false, false, _) => self.create()?,
+            (false, true, true) => drop(self.open(&self.unfinished)?), // killed just before the last step
+            (false, true, false) => {
+                return Err(OpenError::StoreMissing {
+                    store: self.store.clone(),
+                    root_key: self.root_key.clone(),
+                });
+            }
+        }
+        fs::rename(&self.unfinished, &self.store)
+            .and_then(|()| files::sync_dir(files::parent(&self.store)))
+            .map_err(|error| self.store_error(error.into()))?;
+        Ok(true)
+    }
+
+    fn create(&self) -> Result<(), OpenError> {
+        match fs::remove_file(&self.unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(self.store_error(error.into()));
+            }
+            _ => {}
+        }
+        let (provider, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let store = StoreId::random(&SystemRandom);
+        let slot = root.wrap(&provider, store, FIRST_GENERATION, &SystemRandom);
+        let header = Header {
+            version: Header::VERSION,
+            store,
+            generation: FIRST_GENERATION,
+            slots: vec![slot.into()],
+        };
+        Store::create(&self.unfinished, &header).map_err(|error| self.store_error(error))?;
+        if let Some(directory) = self.root_key.parent() {
+            files::create_private_dir(directory)
+                .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
+        }
+        root_key::create(&self.root_key, &provider).map_err(OpenError::RootKey)
+    }
+
+    fn open(&self, path: &Path) -> Result<(Store, RootKeys), OpenError> {
+        let provider = root_key::load(&self.root_key).map_err(OpenError::RootKey)?;
+        let mut store = Store::open(path).map_err(|error| self.store_error(error))?;
+        let header = store.header().map_err(|error| self.store_error(error))?;
+        let mut slots = header.slots.iter();
+        let root = slots
+            .find_map(|slot| RootKey::unwrap(&provider, header.store, header.generation, slot).ok())
+            .ok_or_else(|| {
+                let path = self.root_key.clone();
+                OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::OtherStore })
+            })?;
+        Ok((store, root.keys(header.store, header.generation)))
+    }
+
+    fn store_error(&self, source: StoreError) -> OpenError {
+        OpenError::Store { path: self.store.clone(), source }
+    }
+}
+
+impl OpenError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
+            Self::InUse { by: Role::Server, .. } => {
+                "use the server: --kms https://HOST:PORT, with the address it printed when it started".into()
+            }
+            Self::InUse { by: Role::Command, .. } => "try again when the other command is done".into(),
+            Self::RootKey(error) => error.hint(),
+            Self::StoreMissing { root_key, .. } => format!(
+                "mount or restore the data directory; to begin anew without its keys, move {} away",
+                root_key.display()
+            ),
+            Self::Store { .. } => "free space or mend the disk; if the file is damaged, restore the data directory from its backup".into(),
+            Self::ClockBehind { .. } => {
+                "set the clock right; if it was wrong at the last use of the store, start once with --accept-clock".into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::InUse { path, by: Role::Server } => {
+                write!(f, "the store in {} belongs to a running server", path.display())
+            }
+            Self::InUse { path, by: Role::Command } => {
+                write!(f, "the store in {} is in use by another command", path.display())
+            }
+            Self::RootKey(error) => error.fmt(f),
+            Self::StoreMissing { store, root_key } => {
+                write!(f, "there is a root key {}, but no store {}", root_key.display(), store.display())
+            }
+            Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::ClockBehind { seconds } => {
+                write!(f, "the clock is {seconds} seconds behind the last use of the store")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Directory { source, .. } => Some(source),
+            Self::RootKey(error) => Some(error),
+            Self::Store { source, .. } => Some(source),
+            Self::InUse { .. } | Self::StoreMissing { .. } | Self::ClockBehind { .. } => None,
+        }
+    }
+}
+
+const STORE: &str = "store.redb";
+const UNFINISHED: &str = "store.redb.new";
+pub(crate) const ROOT_KEY: &str = "root-key";
+const FIRST_GENERATION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(data: &Path) -> Result<Data, OpenError> {
+        Data::open(data, None, Role::Command)
+    }
+
+    #[test]
+    fn a_first_start_makes_everything_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("a/b");
+        let first = open(&data).unwrap();
+        assert!(first.is_new);
+        let store = first.roots.store();
+        drop(first);
+        let second = open(&data).unwrap();
+        assert!(!second.is_new);
+        assert_eq!(second.roots.store(), store);
+    }
+
+    /// The steps of a first start, killed after each.
+    #[test]
+    fn a_killed_first_start_is_finished_or_begun_anew() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path();
+        drop(open(data).unwrap());
+        let (store, root_key) = (data.join(STORE), data.join(ROOT_KEY));
+
+        fs::rename(&store, data.join(UNFINISHED)).unwrap();
+        assert!(open(data).unwrap().is_new, "killed before the rename: finished");
+
+        fs::rename(&store, data.join(UNFINISHED)).unwrap();
+        fs::remove_file(&root_key).unwrap();
+        assert!(open(data).unwrap().is_new, "killed before the root key: begun anew");
+
+        fs::rename(&store, data.join(UNFINISHED)).unwrap();
+        fs::remove_file(&root_key).unwrap();
+        fs::write(data.join(UNFINISHED), b"half").unwrap();
+        assert!(open(data).unwrap().is_new, "killed while making the store: begun anew");
+        drop(open(data).unwrap());
+    }
+
+    #[test]
+    fn a_root_key_without_its_store_is_not_a_first_start() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(open(directory.path()).unwrap());
+        fs::remove_file(directory.path().join(STORE)).unwrap();
+        assert!(matches!(open(directory.path()), Err(OpenError::StoreMissing { .. })));
+    }
+
+    #[test]
+    fn the_root_key_of_another_store_is_refused() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        drop(open(one.path()).unwrap());
+        drop(open(other.path()).unwrap());
+        fs::copy(other.path().join(ROOT_KEY), one.path().join(ROOT_KEY)).unwrap();
+        let refused = open(one.path()).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::OtherStore, .. })));
+        fs::remove_file(one.path().join(ROOT_KEY)).unwrap();
+        let refused = open(one.path()).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::Missing, .. })));
+    }
+}

@@ -1,0 +1,124 @@
+//! The records that only the engine knows: access keys and private state.
+
+use std::fmt;
+
+use bulla_keys::record::Record;
+use bulla_keys::{Random, SystemRandom};
+use bulla_wire::SecretText;
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
+
+/// An access key of the account, with its secret in clear inside the sealed record: HMAC needs it.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct AccessKey {
+    #[n(0)]
+    pub(crate) id: Box<str>,
+    #[n(1)]
+    #[cbor(with = "secret_text")]
+    pub(crate) secret: SecretText,
+    #[n(2)]
+    pub(crate) active: bool,
+    #[n(3)]
+    pub(crate) created: i64,
+}
+
+impl AccessKey {
+    /// A new access key: 80 bits of id, 240 bits of secret.
+    pub(crate) fn random(created: i64) -> Self {
+        let id = format!("BULLA{}", &*letters::<16>()).into();
+        Self { id, secret: letters::<48>().into(), active: true, created }
+    }
+}
+
+impl Record for AccessKey {
+    const TABLE: &'static str = "access-key";
+    fn primary_key(&self) -> &[u8] {
+        self.id.as_bytes()
+    }
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessKey")
+            .field("id", &self.id)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that the program around the engine keeps in the store, such as the key of the server's CA.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Private {
+    #[n(0)]
+    pub(crate) name: Box<str>,
+    #[n(1)]
+    pub(crate) value: ByteVec,
+}
+
+impl Record for Private {
+    const TABLE: &'static str = "private";
+    fn primary_key(&self) -> &[u8] {
+        self.name.as_bytes()
+    }
+}
+
+impl Drop for Private {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut **self.value);
+    }
+}
+
+impl fmt::Debug for Private {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Private").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// `N` random letters of an alphabet of 32, without those that look alike.
+fn letters<const N: usize>() -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new([0; N]);
+    SystemRandom.fill(&mut *bytes);
+    Zeroizing::new(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
+}
+
+const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+mod secret_text {
+    use bulla_wire::SecretText;
+    use minicbor::{Decoder, Encoder};
+
+    pub(super) fn encode<C, W: minicbor::encode::Write>(
+        secret: &SecretText,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.str(secret.expose())?.ok()
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<SecretText, minicbor::decode::Error> {
+        Ok(d.str()?.to_owned().into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn access_keys_are_random_and_silent() {
+        let (one, other) = (AccessKey::random(0), AccessKey::random(0));
+        assert_ne!(one.id, other.id);
+        assert_eq!(one.secret.expose().len(), 48);
+        assert!(!format!("{one:?}").contains(one.secret.expose()));
+    }
+
+    #[test]
+    fn an_access_key_comes_back() {
+        let key = AccessKey::random(7);
+        let back: AccessKey = minicbor::decode(&minicbor::to_vec(&key).unwrap()).unwrap();
+        assert_eq!((back.id, back.secret, back.active, back.created), (key.id, key.secret, true, 7));
+    }
+}

@@ -1,0 +1,326 @@
+//! The storage border: rows of bytes, written in all-or-nothing transactions, durable when `commit` returns.
+//!
+//! ```text
+//! table "header": "header" -> CBOR Header                          (in clear: it is needed to unseal the rest)
+//! table "rows":   table name ‖ 0x00 ‖ primary key -> revision (u64be) ‖ sealed record
+//! ```
+//!
+//! Everything above works on records; this file alone knows redb.
+
+use std::fmt;
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use bulla_keys::StoreId;
+use bulla_keys::record::Revision;
+use minicbor::bytes::ByteVec;
+use minicbor::{Decode, Encode};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use crate::files;
+
+/// What has to be known before anything can be unsealed. Changing it by hand makes the slots unopenable.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Header {
+    /// [`Header::VERSION`] of the program that made the store.
+    #[n(0)]
+    pub(crate) version: u32,
+    #[n(1)]
+    pub(crate) store: StoreId,
+    /// Counts changes of the root key.
+    #[n(2)]
+    pub(crate) generation: u32,
+    /// The root key, wrapped by each provider key; one today.
+    #[n(3)]
+    pub(crate) slots: Vec<ByteVec>,
+}
+
+impl Header {
+    pub(crate) const VERSION: u32 = 1;
+}
+
+/// One row to write or, without a value, to delete.
+#[derive(Debug)]
+pub(crate) struct RowChange {
+    pub(crate) table: &'static str,
+    pub(crate) primary_key: Vec<u8>,
+    /// The revision the row must have now; 0 if it must not be there.
+    pub(crate) expected: Revision,
+    pub(crate) value: Option<Vec<u8>>,
+}
+
+/// A row was not as expected: somebody else changed it in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict;
+
+/// The store could not be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The storage engine failed: disk full, I/O error, damaged file.
+    Engine(Box<redb::Error>),
+    /// The file could not be opened.
+    Io(std::io::Error),
+    /// The header is not one of this program's, or of a newer version of it.
+    Header,
+    /// A row does not unseal: it was edited, moved, or written by a newer version.
+    Row {
+        /// Its table.
+        table: String,
+        /// Its place in the table.
+        primary_key: Vec<u8>,
+    },
+}
+
+/// A store in one redb file.
+pub(crate) struct Store {
+    path: PathBuf,
+    /// None after a failed commit, until the file could be opened again.
+    database: Option<Database>,
+}
+
+impl Store {
+    /// Makes a store that holds only its header, durably.
+    pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        let database = builder().create_with_backend(FileBackend::new(file)?)?;
+        let transaction = database.begin_write()?;
+        {
+            let encoded = minicbor::to_vec(header).expect("writing to memory does not fail");
+            transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
+            transaction.open_table(ROWS)?;
+        }
+        transaction.commit()?;
+        files::sync_dir(files::parent(path))?;
+        Ok(Self { path: path.to_owned(), database: Some(database) })
+    }
+
+    /// Opens an existing store.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        let database = open_database(path)?;
+        Ok(Self { path: path.to_owned(), database: Some(database) })
+    }
+
+    pub(crate) fn header(&mut self) -> Result<Header, StoreError> {
+        let table = self.database()?.begin_read()?.open_table(HEADER)?;
+        let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
+        let header: Header = minicbor::decode(encoded.value()).map_err(|_| StoreError::Header)?;
+        if header.version == Header::VERSION { Ok(header) } else { Err(StoreError::Header) }
+    }
+
+    /// Hands every row to `visit`: table, primary key, revision, value. An error of `visit` ends the walk.
+    pub(crate) fn scan(
+        &mut self,
+        mut visit: impl FnMut(&str, &[u8], Revision, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let rows = self.database()?.begin_read()?.open_table(ROWS)?;
+        for row in rows.range::<&[u8]>(..)? {
+            let (key, value) = row?;
+            let (table, primary_key) = split_key(key.value());
+            let (revision, sealed) = split_value(value.value());
+            visit(table, primary_key, revision, sealed)?;
+        }
+        Ok(())
+    }
+
+    /// Writes transactions in one durable commit. Each succeeds or conflicts by itself; an error means that
+    /// none was written.
+    pub(crate) fn commit(
+        &mut self,
+        transactions: &[&[RowChange]],
+    ) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        let result = self.try_commit(transactions);
+        if result.is_err() {
+            // After an I/O error redb refuses everything; the file is opened anew for the next commit.
+            self.database = None;
+        }
+        result
+    }
+
+    fn try_commit(&mut self, transactions: &[&[RowChange]]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        let write = self.database()?.begin_write()?;
+        let results = apply_all(&write, transactions)?;
+        write.commit()?;
+        Ok(results)
+    }
+
+    fn database(&mut self) -> Result<&Database, StoreError> {
+        if self.database.is_none() {
+            self.database = Some(open_database(&self.path)?);
+        }
+        Ok(self.database.as_ref().expect("opened above"))
+    }
+}
+
+fn open_database(path: &Path) -> Result<Database, StoreError> {
+    Ok(builder().open(path)?)
+}
+
+fn builder() -> Builder {
+    let mut builder = Builder::new();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+fn apply_all(
+    write: &WriteTransaction,
+    transactions: &[&[RowChange]],
+) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+    let mut rows = write.open_table(ROWS)?;
+    transactions.iter().map(|changes| apply(&mut rows, changes)).collect()
+}
+
+fn apply(
+    rows: &mut Table<'_, &[u8], &[u8]>,
+    changes: &[RowChange],
+) -> Result<Result<(), Conflict>, StoreError> {
+    for change in changes {
+        let key = join_key(change.table, &change.primary_key);
+        let found = rows.get(key.as_slice())?.map_or(0, |value| split_value(value.value()).0);
+        if found != change.expected {
+            return Ok(Err(Conflict));
+        }
+    }
+    for change in changes {
+        let key = join_key(change.table, &change.primary_key);
+        match &change.value {
+            Some(value) => {
+                let row = [&(change.expected + 1).to_be_bytes(), value.as_slice()].concat();
+                rows.insert(key.as_slice(), row.as_slice())?;
+            }
+            None => {
+                rows.remove(key.as_slice())?;
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn join_key(table: &str, primary_key: &[u8]) -> Vec<u8> {
+    [table.as_bytes(), &[0], primary_key].concat()
+}
+
+/// A key without a table name cannot have been written here; its row will not unseal.
+fn split_key(key: &[u8]) -> (&str, &[u8]) {
+    let end = key.iter().position(|&byte| byte == 0).unwrap_or(key.len());
+    let (table, rest) = key.split_at(end);
+    (str::from_utf8(table).unwrap_or_default(), rest.get(1..).unwrap_or_default())
+}
+
+fn split_value(value: &[u8]) -> (Revision, &[u8]) {
+    value.split_first_chunk().map_or((0, value), |(revision, sealed)| (u64::from_be_bytes(*revision), sealed))
+}
+
+impl<E: Into<redb::Error>> From<E> for StoreError {
+    fn from(error: E) -> Self {
+        match error.into() {
+            redb::Error::Io(error) => Self::Io(error),
+            other => Self::Engine(Box::new(other)),
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(error) => write!(f, "the store: {error}"),
+            Self::Io(error) => write!(f, "the store: {error}"),
+            Self::Header => f.write_str("the file is not a store that this version of bulla can read"),
+            Self::Row { table, primary_key } => {
+                write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
+                primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Engine(error) => Some(&**error),
+            Self::Io(error) => Some(error),
+            Self::Header | Self::Row { .. } => None,
+        }
+    }
+}
+
+const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
+const HEADER_KEY: &str = "header";
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+/// Everything is served from the snapshot in memory; redb needs a cache for writing only.
+const CACHE_BYTES: usize = 8 << 20;
+
+#[cfg(test)]
+mod tests {
+    use bulla_keys::SystemRandom;
+
+    use super::*;
+
+    fn header() -> Header {
+        let store = StoreId::random(&SystemRandom);
+        Header { version: Header::VERSION, store, generation: 1, slots: vec![vec![1, 2, 3].into()] }
+    }
+
+    fn put(key: &str, expected: Revision, value: &str) -> RowChange {
+        let (primary_key, value) = (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
+        RowChange { table: "t", primary_key, expected, value }
+    }
+
+    fn rows(store: &mut Store) -> Vec<(String, Revision, String)> {
+        let mut rows = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        store
+            .scan(|table, key, revision, value| {
+                assert_eq!(table, "t");
+                rows.push((text(key), revision, text(value)));
+                Ok(())
+            })
+            .unwrap();
+        rows
+    }
+
+    #[test]
+    fn rows_last_and_count_their_revisions() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let mut store = Store::create(&path, &header()).unwrap();
+        let results = store.commit(&[&[put("a", 0, "1")], &[put("a", 1, "2"), put("b", 0, "x")]]).unwrap();
+        assert_eq!(results, [Ok(()), Ok(())]);
+        drop(store);
+        let mut store = Store::open(&path).unwrap();
+        assert_eq!(*store.header().unwrap().slots[0], [1, 2, 3]);
+        assert_eq!(rows(&mut store), [("a".into(), 2, "2".into()), ("b".into(), 1, "x".into())]);
+    }
+
+    #[test]
+    fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::create(&directory.path().join("store"), &header()).unwrap();
+        let delete = RowChange { table: "t", primary_key: b"a".to_vec(), expected: 1, value: None };
+        let results = store
+            .commit(&[
+                &[put("a", 0, "1")],
+                &[put("c", 0, "1"), put("a", 0, "2")],
+                &[put("b", 0, "1")],
+                &[delete],
+            ])
+            .unwrap();
+        assert_eq!(results, [Ok(()), Err(Conflict), Ok(()), Ok(())]);
+        assert_eq!(rows(&mut store), [("b".into(), 1, "1".into())]);
+    }
+
+    #[test]
+    fn other_files_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        assert!(Store::open(&path).is_err(), "missing");
+        for content in [vec![], b"hello".to_vec(), vec![0; 1 << 16]] {
+            std::fs::write(&path, &content).unwrap();
+            let opened = Store::open(&path).and_then(|mut store| store.header());
+            assert!(opened.is_err(), "{} bytes", content.len());
+        }
+    }
+}

@@ -30,7 +30,7 @@ impl Kms {
 
     /// As [`Kms::set_private`], but nobody waits for it, and a conflict or failure is nobody's concern.
     pub(crate) fn set_private_in_background(&self, name: &str, value: &[u8]) {
-        let _ = self.committer.submit(self.private_change(name, value));
+        drop(self.committer.submit(self.private_change(name, value)));
     }
 
     fn private_change(&self, name: &str, value: &[u8]) -> Transaction {

@@ -172,7 +172,7 @@ fn list_keys_pages_and_filters() {
     for bad in ["{}", "x", r#"[{"Key":"Colour","Values":["red"]}]"#, r#"[{"Key":"KeyState"}]"#] {
         assert_eq!(bench.code("ListKeys", &[("Filters", bad)]), "400 InvalidParameter", "{bad}");
     }
-    let eleven = format!("[{}]", vec![r#"{"Key":"KeyState","Values":[]}"#; 11].join(","));
+    let eleven = format!("[{}]", [r#"{"Key":"KeyState","Values":[]}"#; 11].join(","));
     assert_eq!(bench.code("ListKeys", &[("Filters", &eleven)]), "400 InvalidParameter");
     for (name, value) in [("PageSize", "101"), ("PageSize", "0"), ("PageNumber", "0"), ("PageNumber", "-1")] {
         assert_eq!(bench.code("ListKeys", &[(name, value)]), "400 InvalidParameter", "{name}={value}");

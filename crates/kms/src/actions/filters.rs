@@ -22,7 +22,8 @@ enum Name {
     DKMSInstanceId,
     #[serde(rename = "keyId", alias = "KeyId")]
     KeyId,
-    AliasName,
+    #[serde(rename = "AliasName")]
+    Alias,
     Creator,
     TagKey,
     TagValue,
@@ -73,7 +74,7 @@ impl Name {
             Self::CreatorType => value == "User",
             Self::Creator => *key.creator == *value,
             Self::KeyId => value.parse::<KeyId>() == Ok(key.id),
-            Self::AliasName => value
+            Self::Alias => value
                 .parse()
                 .ok()
                 .and_then(|name| snapshot.alias(&name))

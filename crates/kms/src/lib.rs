@@ -92,6 +92,7 @@ pub struct Kms {
     earliest_timestamp: i64,
     /// The time that the store knows about.
     marked: AtomicI64,
+    is_new: bool,
     /// Let go after the committer is done: fields are dropped in this order.
     _lock: Lock,
 }
@@ -141,6 +142,7 @@ impl Kms {
             nonces: Nonces::new(),
             earliest_timestamp: if is_new { started } else { started + 1 },
             marked: AtomicI64::new(i64::MIN),
+            is_new,
             _lock: lock,
         };
         if options.role == Role::Server {
@@ -163,6 +165,12 @@ impl Kms {
     pub fn owner(&self) -> Origin {
         let connection = Connection { source: None, tls: false, request_id: new_request_id() };
         Origin { caller: Caller::Owner, connection, time: self.now() }
+    }
+
+    /// Whether the store was made by this [`Kms::open`]: its owner should hear where it lies.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.is_new
     }
 
     /// The region that this KMS says it is in.

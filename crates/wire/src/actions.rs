@@ -43,7 +43,7 @@ impl Product {
 }
 
 /// One action: the type of its request, which knows its name and its reply.
-pub trait Action: Serialize + DeserializeOwned {
+pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
     /// The product it belongs to.
     const PRODUCT: Product;
     /// Its name, case sensitive.
@@ -58,6 +58,9 @@ pub trait Action: Serialize + DeserializeOwned {
     fn parse(parameters: &Parameters) -> Result<Self, Error> {
         flat::read(parameters)
     }
+
+    /// The reply to this action, out of any reply; none for the reply to another.
+    fn reply(reply: Reply) -> Option<Self::Reply>;
 
     /// Prints the request as parameters, such that [`Action::parse`] gives it back.
     fn print(&self) -> Parameters {
@@ -111,6 +114,13 @@ macro_rules! actions {
             const PRODUCT: Product = Product::$product;
             const NAME: &'static str = stringify!($name);
             type Reply = $reply;
+
+            fn reply(reply: Reply) -> Option<$reply> {
+                match reply {
+                    Reply::$name(reply) => Some(reply),
+                    _ => None,
+                }
+            }
         }
 
         impl From<$name> for Request {

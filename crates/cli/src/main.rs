@@ -1,2 +1,44 @@
-//! bulla.
-fn main() {}
+//! bulla: envelope encryption of files, and the KMS behind it.
+//!
+//! `main` turns the outcome into an exit code; `run` is the table of contents. What was typed is [`args`];
+//! each command has a file in [`commands`]; every error becomes a [`Failure`]: what happened, what to do, and
+//! the exit code.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod embedded;
+mod failure;
+mod input;
+mod kms;
+mod output;
+mod process;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    process::keep_secrets_in();
+    let args = Args::parse();
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(args: Args) -> Result<(), Failure> {
+    let place = args.kms;
+    match args.command {
+        Command::Encrypt(encrypt) => commands::encrypt::run(&place, &encrypt),
+        Command::Decrypt(decrypt) => commands::decrypt::run(&place, &decrypt),
+        Command::Key(command) => commands::key::run(&place, command),
+        Command::Alias(command) => commands::alias::run(&place, command),
+        Command::Kms(call) => commands::kms::run(&place, &call),
+        Command::Serve(serve) => commands::serve::run(serve),
+    }
+}

@@ -173,6 +173,12 @@ impl Kms {
         self.is_new
     }
 
+    /// Where the root key lies.
+    #[must_use]
+    pub fn root_key_path(&self) -> PathBuf {
+        self.options.root_key_path()
+    }
+
     /// The region that this KMS says it is in.
     #[must_use]
     pub fn region(&self) -> &str {

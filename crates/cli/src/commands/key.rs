@@ -1,0 +1,116 @@
+//! `bulla key`: keys for people.
+
+use bulla_wire::actions::{
+    CreateAlias, CreateKey, DescribeKey, DisableKey, EnableKey, KeyMetadata, ListAliases, ListKeys,
+};
+
+use super::alias::alias_name;
+use crate::args::{Key, Place};
+use crate::failure::Failure;
+use crate::kms::Kms;
+
+pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
+    let kms = Kms::connect(place)?;
+    match command {
+        Key::Create { description, alias } => create(&kms, description, alias.as_deref()),
+        Key::List => list(&kms),
+        Key::Show { key } => show(&kms, &key),
+        Key::Enable { key } => {
+            let key_id = resolve(&kms, key)?;
+            kms.call(&EnableKey { key_id: key_id.clone() })?;
+            println!("{key_id} is enabled");
+            Ok(())
+        }
+        Key::Disable { key } => {
+            let key_id = resolve(&kms, key)?;
+            kms.call(&DisableKey { key_id: key_id.clone() })?;
+            println!("{key_id} is disabled");
+            Ok(())
+        }
+    }
+}
+
+fn create(kms: &Kms, description: String, alias: Option<&str>) -> Result<(), Failure> {
+    let description = Some(description).filter(|text| !text.is_empty());
+    let key_id = kms.call(&CreateKey { description, ..CreateKey::default() })?.key_metadata.key_id;
+    println!("{key_id}");
+    if let Some(name) = alias {
+        kms.call(&CreateAlias { key_id, alias_name: alias_name(name) })?;
+    }
+    Ok(())
+}
+
+fn list(kms: &Kms) -> Result<(), Failure> {
+    let aliases = all_aliases(kms)?;
+    println!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED");
+    for page_number in 1.. {
+        let page =
+            kms.call(&ListKeys { page_number: Some(page_number), page_size: Some(100), filters: None })?;
+        for entry in &page.keys.key {
+            let key = describe(kms, &entry.key_id)?;
+            let mut names: Vec<_> =
+                aliases.iter().filter(|(_, id)| *id == key.key_id).map(|(name, _)| name.as_str()).collect();
+            names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
+            let names = names.join(", ");
+            println!(
+                "{:36}  {:15}  {:20}  {names}",
+                key.key_id,
+                key.key_state,
+                key.creation_date.to_string()
+            );
+        }
+        if page.keys.key.len() < 100 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
+    let key = describe(kms, key)?;
+    let aliases = all_aliases(kms)?;
+    let names: Vec<_> =
+        aliases.iter().filter(|(_, id)| *id == key.key_id).map(|(name, _)| name.as_str()).collect();
+    for (name, value) in [
+        ("Key", key.key_id.as_str()),
+        ("ARN", &key.arn),
+        ("Aliases", &names.join(", ")),
+        ("Description", &key.description),
+        ("State", &key.key_state),
+        ("Spec", &key.key_spec),
+        ("Usage", &key.key_usage),
+        ("Origin", &key.origin),
+        ("Created", &key.creation_date.to_string()),
+        ("Primary version", key.primary_key_version.as_deref().unwrap_or_default()),
+    ] {
+        println!("{name:16} {value}");
+    }
+    Ok(())
+}
+
+/// The id of a key that was named by id, alias or ARN.
+pub(super) fn resolve(kms: &Kms, key: String) -> Result<String, Failure> {
+    match key.contains(['/', ':']) {
+        true => Ok(describe(kms, &key)?.key_id),
+        false => Ok(key),
+    }
+}
+
+fn describe(kms: &Kms, key: &str) -> Result<KeyMetadata, Failure> {
+    Ok(kms.call(&DescribeKey { key_id: key.to_owned() })?.key_metadata)
+}
+
+/// Every alias with the id of its key.
+fn all_aliases(kms: &Kms) -> Result<Vec<(String, String)>, Failure> {
+    let mut aliases = Vec::new();
+    for page_number in 1.. {
+        let page =
+            kms.call(&ListAliases { page_number: Some(page_number), page_size: Some(100) })?.aliases.alias;
+        let last = page.len() < 100;
+        aliases.extend(page.into_iter().map(|entry| (entry.alias_name, entry.key_id)));
+        if last {
+            break;
+        }
+    }
+    Ok(aliases)
+}

@@ -1,0 +1,69 @@
+//! `bulla kms ACTION --Param VALUE`: any action of the API, the reply as JSON.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use bulla_wire::Parameters;
+use zeroize::Zeroizing;
+
+use crate::args::{self, Place};
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+
+pub(crate) fn run(place: &Place, args: &args::Kms) -> Result<(), Failure> {
+    let parameters = parameters(&args.parameters)?;
+    let reply = Kms::connect(place)?.call_raw(&args.action, &parameters)?;
+    let mut text = Zeroizing::new(indent(reply.expose()));
+    text.push('\n');
+    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::io(Path::new("standard output"), &error))
+}
+
+fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
+    let mut pairs = Vec::new();
+    let mut words = typed.iter();
+    while let Some(word) = words.next() {
+        let name = word.strip_prefix("--").filter(|name| !name.is_empty()).ok_or_else(|| {
+            Failure::new(
+                Exit::Usage,
+                format!("{word}: a parameter is expected here"),
+                "write it as --Name Value",
+            )
+        })?;
+        let (name, value) = match name.split_once('=') {
+            Some((name, value)) => (name, value.to_owned()),
+            None => {
+                let what = || {
+                    Failure::new(Exit::Usage, format!("--{name} has no value"), "write it as --Name Value")
+                };
+                (name, words.next().ok_or_else(what)?.clone())
+            }
+        };
+        pairs.push((name.to_owned(), value));
+    }
+    Parameters::from_pairs(pairs)
+        .map_err(|error| Failure::new(Exit::Usage, error.message(), "give each parameter once"))
+}
+
+fn indent(json: &str) -> String {
+    let value: Result<serde_json::Value, _> = serde_json::from_str(json);
+    value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| json.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(words: &[&str]) -> Result<String, Failure> {
+        parameters(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).map(|p| p.encode())
+    }
+
+    #[test]
+    fn parameters_in_both_spellings() {
+        let encoded =
+            typed(&["--KeyId", "alias/a", "--Filters=[{\"Key\":1}]", "--Description", "--x"]).unwrap();
+        assert_eq!(encoded, "Description=--x&Filters=%5B%7B%22Key%22%3A1%7D%5D&KeyId=alias%2Fa");
+        for wrong in [&["KeyId"][..], &["--KeyId"], &["--"], &["--a", "1", "--a=2"]] {
+            assert_eq!(typed(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The embedded KMS: a store in the user's data directory, opened for the time of one call.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use bulla_client::{CallError, Caller, Refusal};
+use bulla_envelope::{
+    DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
+};
+use bulla_kms::{Kms, Options, Role, SystemClock};
+use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
+use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
+
+use crate::failure::{Exit, Failure};
+
+/// A KMS without a server. Each call locks the store, answers and lets go, so that commands take turns.
+pub(crate) struct EmbeddedKms {
+    data: PathBuf,
+}
+
+/// The key that is used when none is named; made on first use.
+pub(crate) const DEFAULT_KEY: &str = "alias/default";
+
+impl EmbeddedKms {
+    /// The KMS in `data`, or in the user's own place.
+    pub(crate) fn new(data: Option<&str>) -> Result<Self, Failure> {
+        let data = match data {
+            Some(directory) => PathBuf::from(directory),
+            None => default_data().ok_or_else(|| {
+                let what = "there is no home directory for the embedded KMS";
+                Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
+            })?,
+        };
+        Ok(Self { data })
+    }
+
+    /// Makes the default key if there is none yet.
+    pub(crate) fn ensure_default_key(&self) -> Result<(), CallError> {
+        self.with(|kms| {
+            let describe = DescribeKey { key_id: DEFAULT_KEY.into() };
+            match ask(kms, &describe) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.code() == bulla_wire::ErrorCode::ForbiddenAliasNotFound => {}
+                Err(error) => return Err(error),
+            }
+            let key = ask(kms, &CreateKey::default())?.key_metadata.key_id;
+            ask(kms, &CreateAlias { key_id: key, alias_name: DEFAULT_KEY.into() })?;
+            Ok(())
+        })
+    }
+
+    /// Calls any action by its name; the reply is JSON.
+    pub(crate) fn call_raw(&self, action: &str, parameters: &Parameters) -> Result<SecretText, CallError> {
+        self.with(|kms| {
+            let request = Request::parse(Product::Kms, action, parameters)?;
+            let origin = kms.owner();
+            let reply = pollster::block_on(kms.call(request, &origin))?;
+            Ok(render_reply(Format::Json, action, &reply, &origin.connection().request_id).into())
+        })
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
+        let kms = Kms::open(&Options::new(&self.data, Role::Command), SystemClock)
+            .map_err(|error| CallError::Local { message: error.to_string(), hint: error.hint() })?;
+        if kms.is_new() {
+            welcome(&self.data);
+        }
+        run(&kms).map_err(|error| match error.cause() {
+            Some(cause) => CallError::Local { message: cause.to_string(), hint: String::new() },
+            None => {
+                CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
+            }
+        })
+    }
+}
+
+impl Caller for EmbeddedKms {
+    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        self.with(|kms| ask(kms, request))
+    }
+}
+
+impl KeyService for EmbeddedKms {
+    fn generate_data_key(
+        &self,
+        key: &str,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, KeyServiceError> {
+        bulla_client::generate_data_key(self, key, context)
+    }
+
+    fn wrap(
+        &self,
+        key: &str,
+        data_key: &DataKey,
+        context: &EncryptionContext,
+    ) -> Result<WrappedKey, KeyServiceError> {
+        bulla_client::wrap(self, key, data_key, context)
+    }
+
+    fn unwrap(
+        &self,
+        ciphertext_blob: &str,
+        context: &EncryptionContext,
+    ) -> Result<UnwrappedDataKey, KeyServiceError> {
+        bulla_client::unwrap(self, ciphertext_blob, context)
+    }
+}
+
+fn ask<A: Action>(kms: &Kms, request: &A) -> Result<A::Reply, Error> {
+    let reply = pollster::block_on(kms.call(request.clone().into(), &kms.owner()))?;
+    Ok(A::reply(reply).expect("the engine answers an action with its own reply"))
+}
+
+/// `$BULLA_DATA`, else `$XDG_DATA_HOME/bulla`, else `~/.local/share/bulla`.
+fn default_data() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    set("BULLA_DATA")
+        .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("bulla")))
+        .or_else(|| Some(env::home_dir()?.join(".local/share/bulla")))
+}
+
+fn welcome(data: &Path) {
+    eprintln!("bulla: new keys in {}", data.display());
+    eprintln!("       keep a copy of this directory: without it, nothing encrypted with it can be decrypted");
+}

@@ -1,0 +1,148 @@
+//! What a user is told when something fails: what happened, what to do; and the exit code.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io;
+use std::path::Path;
+use std::process::ExitCode;
+
+use bulla_client::CallError;
+use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+use bulla_kms::OpenError;
+
+/// The exit codes, as the documentation lists them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Input, output and everything without a code of its own.
+    Other = 1,
+    Usage = 2,
+    /// The KMS cannot be reached, or refuses.
+    Kms = 3,
+    /// The input is damaged, cut, tampered with, or was encrypted with another KMS.
+    Damaged = 4,
+    /// The encryption context is wrong or the wrapped key is damaged; a KMS cannot tell these apart.
+    Context = 5,
+    OutputExists = 6,
+    SomeFailed = 7,
+    Interrupted = 130,
+}
+
+/// An error on its way to the user.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    what: String,
+    hint: String,
+    /// Nobody reads our output any more; that is no error.
+    quiet: bool,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, what: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { exit, what: what.into(), hint: hint.into(), quiet: false }
+    }
+
+    /// A file or stream that could not be read or written.
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        let mut failure = Self::new(Exit::Other, format!("{}: {error}", path.display()), io_hint(error));
+        failure.quiet = error.kind() == io::ErrorKind::BrokenPipe;
+        failure
+    }
+
+    /// Says which file it was about.
+    pub(crate) fn about(mut self, path: &Path) -> Self {
+        self.what = format!("{}: {}", path.display(), self.what);
+        self
+    }
+
+    /// Tells the user and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.quiet {
+            return ExitCode::SUCCESS;
+        }
+        self.print();
+        ExitCode::from(self.exit as u8)
+    }
+
+    /// Tells the user.
+    pub(crate) fn print(&self) {
+        let mut text = format!("bulla: {}\n", self.what);
+        if !self.hint.is_empty() {
+            let _ = writeln!(text, "       {}", self.hint);
+        }
+        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes()); // there is nobody else to tell
+    }
+}
+
+impl From<KeyServiceError> for Failure {
+    fn from(error: KeyServiceError) -> Self {
+        let exit = match error {
+            KeyServiceError::Damaged => Exit::Context,
+            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
+            _ => Exit::Kms,
+        };
+        Self::new(exit, with_causes(&error), bulla_client::hint(&error).unwrap_or_default())
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        Self::new(Exit::Kms, with_causes(&error), error.hint().unwrap_or_default())
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        Self::new(Exit::Kms, error.to_string(), error.hint())
+    }
+}
+
+impl Failure {
+    pub(crate) fn encrypting(input: &Path, output: &Path, error: &EncryptError) -> Self {
+        match error {
+            EncryptError::Read(error) => Self::io(input, error),
+            EncryptError::Write(error) => Self::io(output, error),
+            _ => Self::new(Exit::Other, with_causes(error), "").about(input),
+        }
+    }
+
+    pub(crate) fn decrypting(input: &Path, output: &Path, error: &DecryptError) -> Self {
+        match error {
+            DecryptError::Read(error) => Self::io(input, error),
+            DecryptError::Write(error) => Self::io(output, error),
+            DecryptError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
+            DecryptError::Changed => {
+                Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
+                    .about(input)
+            }
+            _ => Self::new(
+                Exit::Damaged,
+                error.to_string(),
+                "get another copy of the file; nothing was written",
+            )
+            .about(input),
+        }
+    }
+}
+
+/// The error and what caused it, on one line.
+pub(crate) fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = write!(text, ": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+fn io_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "check the name",
+        io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "free space or write elsewhere with -o; nothing was left behind"
+        }
+        _ => "",
+    }
+}

@@ -1,0 +1,88 @@
+//! The KMS of a run: embedded or remote, behind the same two calls.
+
+use std::env;
+
+use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
+use bulla_envelope::KeyService;
+use bulla_wire::{Action, Parameters, Product, SecretText};
+
+use crate::args::Place;
+use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
+use crate::failure::{Exit, Failure, with_causes};
+
+/// The KMS that `--kms` names.
+pub(crate) enum Kms {
+    Embedded(EmbeddedKms),
+    Remote(Box<Client>),
+}
+
+impl Kms {
+    /// Finds out which KMS is meant and how to reach it; asks it nothing yet.
+    pub(crate) fn connect(place: &Place) -> Result<Self, Failure> {
+        match place.location.strip_prefix("embedded") {
+            Some("") => return EmbeddedKms::new(None).map(Self::Embedded),
+            Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
+                return EmbeddedKms::new(Some(&rest[1..])).map(Self::Embedded);
+            }
+            _ => {}
+        }
+        let endpoint = Endpoint::parse(&place.location).map_err(|error| {
+            let hint =
+                "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
+            Failure::new(Exit::Usage, format!("--kms {}: {error}", place.location), hint)
+        })?;
+        let environment = |name: &str| env::var(name).ok();
+        let credentials = Credentials::find(&environment, env::home_dir().as_deref())
+            .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
+        let mut options = ClientOptions::from_environment(&environment);
+        options.ca = place.ca.clone().or(options.ca);
+        let client = Client::new(endpoint, credentials, options)
+            .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
+        Ok(Self::Remote(Box::new(client)))
+    }
+
+    /// The joint that encryption and decryption use.
+    pub(crate) fn service(&self) -> &dyn KeyService {
+        match self {
+            Self::Embedded(kms) => kms,
+            Self::Remote(client) => &**client,
+        }
+    }
+
+    /// The key to encrypt with: the named one, or the default key of the embedded KMS.
+    pub(crate) fn key<'a>(&self, named: Option<&'a str>) -> Result<&'a str, Failure> {
+        match (named, self) {
+            (Some(key), Self::Embedded(kms)) if key == DEFAULT_KEY => {
+                kms.ensure_default_key()?;
+                Ok(key)
+            }
+            (Some(key), _) => Ok(key),
+            (None, Self::Embedded(kms)) => {
+                kms.ensure_default_key()?;
+                Ok(DEFAULT_KEY)
+            }
+            (None, Self::Remote(client)) => {
+                let what = format!("no key was named for {}", client.endpoint());
+                Err(Failure::new(
+                    Exit::Usage,
+                    what,
+                    "name one with -k KEY or BULLA_KEY, such as -k alias/NAME",
+                ))
+            }
+        }
+    }
+
+    pub(crate) fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        match self {
+            Self::Embedded(kms) => kms.call(request),
+            Self::Remote(client) => Client::call(client, request),
+        }
+    }
+
+    pub(crate) fn call_raw(&self, action: &str, parameters: &Parameters) -> Result<SecretText, CallError> {
+        match self {
+            Self::Embedded(kms) => kms.call_raw(action, parameters),
+            Self::Remote(client) => client.call_raw(Product::Kms.version(), action, parameters),
+        }
+    }
+}

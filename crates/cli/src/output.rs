@@ -1,0 +1,217 @@
+//! Where results go: an output file appears whole, verified and durable, or not at all.
+//!
+//! A file is written without a name (`O_TMPFILE`) beside its place, synced, and then given its name in one step
+//! that replaces nothing unless asked to. File systems without unnamed files get a hidden one that is removed
+//! on failure and by signals.
+
+use std::ffi::OsString;
+use std::fs::{self, File, FileTimes, Metadata, Permissions};
+use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use tempfile::TempPath;
+
+use crate::args;
+use crate::failure::{Exit, Failure};
+use crate::input::Input;
+use crate::process;
+
+/// Where a result goes.
+pub(crate) enum Output {
+    Standard,
+    File(Target),
+}
+
+/// A file that is to be.
+pub(crate) struct Target {
+    path: PathBuf,
+    force: bool,
+}
+
+impl Output {
+    /// The output for `input`: as asked for, or else `default` of the input's path. Refuses what would destroy
+    /// something, before any work is done.
+    pub(crate) fn choose(
+        asked: &args::Output,
+        typed_input: &Path,
+        input: &Input,
+        default: impl FnOnce(&Path) -> Result<PathBuf, Failure>,
+    ) -> Result<Self, Failure> {
+        let path = match &asked.path {
+            Some(path) if path.as_os_str() == "-" => return Ok(Self::Standard),
+            Some(path) => path.clone(),
+            None if typed_input.as_os_str() == "-" => return Ok(Self::Standard),
+            None => default(typed_input)?,
+        };
+        let target = Target { path, force: asked.force };
+        target.check(input.metadata())?;
+        Ok(Self::File(target))
+    }
+}
+
+impl Target {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn check(&self, input: &Metadata) -> Result<(), Failure> {
+        let existing = match fs::metadata(&self.path).or_else(|_| fs::symlink_metadata(&self.path)) {
+            Ok(existing) => existing,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Failure::io(&self.path, &error)),
+        };
+        let name = self.path.display();
+        if (existing.dev(), existing.ino()) == (input.dev(), input.ino()) {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!("{name} is the input itself"),
+                "name another output with -o",
+            ));
+        }
+        if existing.is_dir() {
+            return Err(Failure::new(Exit::Usage, format!("{name} is a directory"), "name a file with -o"));
+        }
+        if self.force { Ok(()) } else { Err(self.exists()) }
+    }
+
+    /// Begins to write. `mode` is what the file will have, less the umask.
+    pub(crate) fn create(self, mode: u32) -> Result<Pending, Failure> {
+        let directory = directory_of(&self.path);
+        let created = unnamed(&directory, mode).or_else(|_| hidden(&directory, &self.path, mode));
+        let (file, partial) = created.map_err(|error| Failure::io(&directory, &error))?;
+        Ok(Pending { target: self, file, partial, directory })
+    }
+
+    fn exists(&self) -> Failure {
+        let what = format!("{} exists already", self.path.display());
+        Failure::new(Exit::OutputExists, what, "use --force to replace it, or name another output with -o")
+    }
+}
+
+/// A file that is being written. Dropping it unpublished leaves nothing.
+pub(crate) struct Pending {
+    target: Target,
+    file: File,
+    /// The hidden name, where the file system has no unnamed files.
+    partial: Option<Partial>,
+    directory: PathBuf,
+}
+
+impl Pending {
+    /// Gives the file the times of its source, makes it durable, and gives it its name.
+    pub(crate) fn publish(self, source: &Metadata) -> Result<(), Failure> {
+        let path = self.target.path.clone();
+        self.try_publish(source).map_err(|error| match error {
+            PublishError::Exists(target) => target.exists(),
+            PublishError::Io(error) => Failure::io(&path, &error),
+        })
+    }
+
+    fn try_publish(self, source: &Metadata) -> Result<(), PublishError> {
+        let Self { target, file, partial, directory } = self;
+        if let (true, Ok(modified)) = (source.is_file(), source.modified()) {
+            file.set_times(FileTimes::new().set_modified(modified))?;
+        }
+        file.sync_all()?;
+        let published = match partial {
+            Some(partial) => partial.publish(&target),
+            None => publish_unnamed(&file, &target, &directory),
+        };
+        match published {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PublishError::Exists(target)),
+            Err(error) => Err(error.into()),
+            Ok(()) => Ok(File::open(&directory)?.sync_all()?),
+        }
+    }
+}
+
+impl Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+enum PublishError {
+    Exists(Target),
+    Io(io::Error),
+}
+
+impl From<io::Error> for PublishError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// A hidden file that goes when it is dropped or when a signal comes.
+struct Partial(Option<TempPath>);
+
+impl Partial {
+    fn publish(mut self, target: &Target) -> io::Result<()> {
+        let Some(path) = self.0.take() else { return Ok(()) };
+        match target.force {
+            true => path.persist(&target.path),
+            false => path.persist_noclobber(&target.path),
+        }
+        .map_err(|failed| failed.error)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        process::set_partial(None);
+    }
+}
+
+fn unnamed(directory: &Path, mode: u32) -> io::Result<(File, Option<Partial>)> {
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = File::from(openat(CWD, directory, flags, Mode::from_raw_mode(mode))?);
+    // Without /proc the file could not be given a name later.
+    fs::symlink_metadata(descriptor(&file))?;
+    Ok((file, None))
+}
+
+fn hidden(directory: &Path, path: &Path, mode: u32) -> io::Result<(File, Option<Partial>)> {
+    let mut prefix = OsString::from(".");
+    prefix.push(path.file_name().unwrap_or_default());
+    prefix.push(".bulla-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".part").permissions(Permissions::from_mode(mode));
+    let (file, path) = builder.tempfile_in(directory)?.into_parts();
+    process::set_partial(Some(&path));
+    Ok((file, Some(Partial(Some(path)))))
+}
+
+fn publish_unnamed(file: &File, target: &Target, directory: &Path) -> io::Result<()> {
+    let link =
+        |to: &Path| linkat(CWD, descriptor(file), CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from);
+    match link(&target.path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && target.force => {}
+        result => return result,
+    }
+    // A link cannot replace: take a hidden name first, then move it over the old file.
+    let hidden =
+        tempfile::Builder::new().prefix(".bulla-").suffix(".part").make_in(directory, |path| link(path))?;
+    let path = hidden.into_temp_path();
+    process::set_partial(Some(&path));
+    let moved = path.persist(&target.path).map_err(|failed| failed.error);
+    process::set_partial(None);
+    moved
+}
+
+fn descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+fn directory_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

@@ -1,0 +1,162 @@
+//! The client: prints a request, signs it, sends it, reads the reply; again, if that makes sense.
+
+use std::fmt;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use bulla_wire::signature::acs3::Outgoing;
+use bulla_wire::{Action, Parameters, SecretText, Timestamp};
+use serde::de::IgnoredAny;
+use zeroize::Zeroizing;
+
+use crate::credentials::Credentials;
+use crate::endpoint::Endpoint;
+use crate::error::{AnswerProblem, CallError, SetupError};
+use crate::options::ClientOptions;
+use crate::refusal::Refusal;
+use crate::retry::{self, Again, Failure, RealTime};
+use crate::transport::{Answer, Transport};
+
+/// A remote KMS: `bulla serve` or the real Alibaba Cloud. Calls block; one client serves many threads and
+/// keeps its connections.
+pub struct Client {
+    endpoint: Endpoint,
+    credentials: Credentials,
+    options: ClientOptions,
+    transport: Transport,
+}
+
+impl Client {
+    /// A client of the KMS at `endpoint`. Reads certificates, but connects only when it is called.
+    ///
+    /// # Errors
+    /// The certificates or the proxy of `options` cannot be used.
+    pub fn new(
+        endpoint: Endpoint,
+        credentials: Credentials,
+        options: ClientOptions,
+    ) -> Result<Self, SetupError> {
+        let transport = Transport::new(&endpoint, &options)?;
+        Ok(Self { endpoint, credentials, options, transport })
+    }
+
+    /// The KMS that is called.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Calls an action and waits for its reply, at most [`ClientOptions::timeout`] with all retries.
+    ///
+    /// # Errors
+    /// [`CallError`]. After `Unreachable` an action that changes something may have been carried out.
+    pub fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        let answer = self.ask(A::PRODUCT.version(), A::NAME, &request.print())?;
+        serde_json::from_slice(&answer.body).map_err(|error| self.senseless(&answer, &error))
+    }
+
+    /// Calls any action by its name, of the product with this API version (`2016-01-20` for the KMS); the
+    /// reply is JSON, and a secret because it may hold a plaintext.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn call_raw(
+        &self,
+        version: &str,
+        action: &str,
+        parameters: &Parameters,
+    ) -> Result<SecretText, CallError> {
+        if let Some(name) = [version, action].into_iter().find(|name| !is_name(name)) {
+            return Err(CallError::Name(name.to_owned()));
+        }
+        let answer = self.ask(version, action, parameters)?;
+        serde_json::from_slice::<IgnoredAny>(&answer.body)
+            .map_err(|error| self.senseless(&answer, &error))?;
+        let text = str::from_utf8(&answer.body).expect("serde_json accepts UTF-8 only");
+        Ok(Zeroizing::new(text.to_owned()).into())
+    }
+
+    /// The answer to a call that the KMS did not refuse.
+    fn ask(&self, version: &str, action: &str, parameters: &Parameters) -> Result<Answer, CallError> {
+        let body = Zeroizing::new(parameters.encode());
+        let mut pace = RealTime(Instant::now());
+        retry::run(&mut pace, self.options.timeout, retry::changes_nothing(action), |time_left| {
+            let headers = self.sign(version, action, &body);
+            match self.transport.post(&headers, &body, time_left) {
+                Ok(answer) => self.accept(answer),
+                Err(source) => {
+                    let again = source.again();
+                    let error = CallError::Unreachable { endpoint: self.endpoint.to_string(), source };
+                    Err(Failure { error, again, wait: None })
+                }
+            }
+        })
+    }
+
+    fn sign(&self, version: &str, action: &str, body: &str) -> Vec<(&'static str, String)> {
+        let outgoing = Outgoing {
+            host: &self.endpoint.host_header(),
+            version,
+            action,
+            body,
+            date: &now().to_string(),
+            nonce: &nonce(),
+            security_token: self.credentials.security_token.as_ref().map(SecretText::expose),
+        };
+        outgoing.headers(&self.credentials.access_key_id, self.credentials.access_key_secret.expose())
+    }
+
+    fn accept(&self, answer: Answer) -> Result<Answer, Failure<CallError>> {
+        if (200..300).contains(&answer.status) {
+            return Ok(answer);
+        }
+        let (again, error) = match Refusal::parse(answer.status, &answer.body) {
+            Some(refusal) => (refusal.again(), CallError::Refused(refusal)),
+            // A gateway in front of the KMS may have lost it for a moment.
+            None if (502..=504).contains(&answer.status) => {
+                (Again::IfNothingChanges, self.answer_error(&answer, AnswerProblem::NoErrorCode))
+            }
+            None => (Again::Never, self.answer_error(&answer, AnswerProblem::NoErrorCode)),
+        };
+        Err(Failure { error, again, wait: answer.retry_after })
+    }
+
+    /// The error of serde_json may quote the answer, so no more than its kind is kept.
+    fn senseless(&self, answer: &Answer, error: &serde_json::Error) -> CallError {
+        let problem = match error.is_data() {
+            true => AnswerProblem::OtherShape,
+            false => AnswerProblem::NotJson,
+        };
+        self.answer_error(answer, problem)
+    }
+
+    fn answer_error(&self, answer: &Answer, problem: AnswerProblem) -> CallError {
+        CallError::Answer { endpoint: self.endpoint.to_string(), status: answer.status, problem }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", &self.endpoint)
+            .field("access_key_id", &self.credentials.access_key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether a name can stand in a header.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The time by this machine's clock. One set before 1970 gives 1970, which the KMS refuses with the right hint.
+fn now() -> Timestamp {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_unix(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
+}
+
+/// 128 random bits in hex.
+fn nonce() -> String {
+    let mut random = [0; 16];
+    aws_lc_rs::rand::fill(&mut random).expect("the generator of aws-lc does not fail once it is seeded");
+    format!("{:032x}", u128::from_be_bytes(random))
+}

@@ -1,0 +1,266 @@
+//! What `--kms` names: the address of a remote KMS, checked before anything is sent to it.
+//!
+//! A plaintext data key comes back in the answer, so plain HTTP is for loopback only. The host is kept in the
+//! one spelling that goes into both the `Host` header and the signature.
+
+use std::error::Error;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// The address of a KMS: scheme, host and port, nothing else.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    scheme: Scheme,
+    /// In lower case; an IPv6 address keeps its brackets.
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// Reads `https://host[:port]`, `http://loopback[:port]` or `aliyun:REGION`.
+    ///
+    /// A single trailing slash is accepted. `aliyun:cn-hangzhou` stands for
+    /// `https://kms.cn-hangzhou.aliyuncs.com`.
+    ///
+    /// # Errors
+    /// Anything else, as [`EndpointError`] says.
+    ///
+    /// ```
+    /// use bulla_client::Endpoint;
+    ///
+    /// let endpoint = Endpoint::parse("aliyun:cn-hangzhou")?;
+    /// assert_eq!(endpoint.to_string(), "https://kms.cn-hangzhou.aliyuncs.com");
+    /// # Ok::<(), bulla_client::EndpointError>(())
+    /// ```
+    pub fn parse(text: &str) -> Result<Self, EndpointError> {
+        if let Some(region) = text.strip_prefix("aliyun:") {
+            return Self::of_region(region);
+        }
+        let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Scheme)?;
+        let scheme = Scheme::parse(scheme).ok_or(EndpointError::Scheme)?;
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#', '@']) {
+            return Err(EndpointError::Excess);
+        }
+        let (host, port) = split_port(authority)?;
+        let endpoint = Self { scheme, host, port: port.unwrap_or(scheme.default_port()) };
+        match endpoint.scheme == Scheme::Http && !endpoint.is_loopback() {
+            true => Err(EndpointError::PlainHttp { host: endpoint.host }),
+            false => Ok(endpoint),
+        }
+    }
+
+    fn of_region(region: &str) -> Result<Self, EndpointError> {
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if region.is_empty() || !region.bytes().all(valid) {
+            return Err(EndpointError::Region(region.to_owned()));
+        }
+        let host = format!("kms.{}.aliyuncs.com", region.to_ascii_lowercase());
+        Ok(Self { scheme: Scheme::Https, host, port: Scheme::Https.default_port() })
+    }
+
+    /// The value of the `Host` header exactly as it is sent and signed: without the port if it is the default
+    /// one of the scheme.
+    #[must_use]
+    pub fn host_header(&self) -> String {
+        match self.port == self.scheme.default_port() {
+            true => self.host.clone(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// The host without its port, in lower case; an IPv6 address stands in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the host is this machine: `localhost`, 127.0.0.0/8 or ::1.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']');
+        bare == "localhost"
+            || bare.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+            || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+    }
+
+    /// Whether the connection is protected by TLS.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.scheme == Scheme::Https
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme.name(), self.host_header())
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scheme {
+    Http,
+    Https,
+}
+
+impl Scheme {
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Http, Self::Https].into_iter().find(|scheme| scheme.name().eq_ignore_ascii_case(name))
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    fn default_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
+}
+
+/// Why a text is not the address of a KMS. Never shows more of the text than its host or region, because a
+/// mistyped URL may hold a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// Not one of the three forms.
+    Scheme,
+    /// A user, path, query or fragment, none of which a KMS has.
+    Excess,
+    /// Not a host name or IP address.
+    Host(String),
+    /// Not a number from 1 to 65535.
+    Port(String),
+    /// Plain HTTP to another machine.
+    PlainHttp {
+        /// The host that is not loopback.
+        host: String,
+    },
+    /// Not a region: letters, digits, `-` and `_` only.
+    Region(String),
+}
+
+impl fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => {
+                f.write_str("a KMS is https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION, nothing else")
+            }
+            Self::Excess => f.write_str("the address of a KMS has no user, path, query or fragment"),
+            Self::Host(host) => write!(f, "{host:?} is not a host name or IP address"),
+            Self::Port(port) => write!(f, "{port:?} is not a port"),
+            Self::PlainHttp { host } => {
+                write!(
+                    f,
+                    "{host} is not this machine, and http:// would show it every data key: use https://"
+                )
+            }
+            Self::Region(region) => write!(f, "{region:?} is not a region such as cn-hangzhou"),
+        }
+    }
+}
+
+impl Error for EndpointError {}
+
+/// Splits `host[:port]` and checks both.
+fn split_port(authority: &str) -> Result<(String, Option<u16>), EndpointError> {
+    let after_brackets = authority.rfind(']').unwrap_or(0);
+    let (host, port) = match authority[after_brackets..].rfind(':') {
+        Some(colon) => {
+            let (host, port) = authority.split_at(after_brackets + colon);
+            (host, Some(parse_port(&port[1..])?))
+        }
+        None => (authority, None),
+    };
+    match is_host(host) {
+        true => Ok((host.to_ascii_lowercase(), port)),
+        false => Err(EndpointError::Host(host.to_owned())),
+    }
+}
+
+fn parse_port(text: &str) -> Result<u16, EndpointError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if digits && port != 0 => Ok(port),
+        _ => Err(EndpointError::Port(text.to_owned())),
+    }
+}
+
+/// A host name of RFC 1123 (with `_`, which private networks use), an IPv4 address, or an IPv6 address in
+/// brackets.
+fn is_host(host: &str) -> bool {
+    if let Some(inner) = host.strip_prefix('[') {
+        return inner.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let label = |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(valid);
+    host.len() <= 253 && host.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_three_forms() {
+        for (text, url, host) in [
+            ("https://kms.example:8443", "https://kms.example:8443", "kms.example:8443"),
+            ("https://kms.example/", "https://kms.example", "kms.example"),
+            ("https://kms.example:443", "https://kms.example", "kms.example"),
+            ("https://kms.example:80", "https://kms.example:80", "kms.example:80"),
+            ("HTTPS://KMS.Example", "https://kms.example", "kms.example"),
+            ("https://192.0.2.1", "https://192.0.2.1", "192.0.2.1"),
+            ("https://[2001:DB8::1]:8443", "https://[2001:db8::1]:8443", "[2001:db8::1]:8443"),
+            ("http://localhost:8080", "http://localhost:8080", "localhost:8080"),
+            ("http://127.9.9.9", "http://127.9.9.9", "127.9.9.9"),
+            ("http://[::1]:80/", "http://[::1]", "[::1]"),
+            ("aliyun:cn-hangzhou", "https://kms.cn-hangzhou.aliyuncs.com", "kms.cn-hangzhou.aliyuncs.com"),
+        ] {
+            let endpoint = Endpoint::parse(text).unwrap();
+            assert_eq!((endpoint.to_string().as_str(), endpoint.host_header().as_str()), (url, host));
+            assert_eq!(endpoint.is_https(), url.starts_with("https:"));
+        }
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        for host in ["kms.example", "192.0.2.1", "[::2]", "localhost.example", "127.1", "0.0.0.0"] {
+            let error = Endpoint::parse(&format!("http://{host}:8080")).unwrap_err();
+            assert_eq!(error, EndpointError::PlainHttp { host: host.to_owned() });
+        }
+    }
+
+    #[test]
+    fn nothing_but_host_and_port() {
+        for text in ["https://h/path", "https://h//", "https://h?q", "https://h#f", "https://user:pw@h"] {
+            let error = Endpoint::parse(text).unwrap_err();
+            assert_eq!(error, EndpointError::Excess, "{text}");
+            assert!(!error.to_string().contains("pw"));
+        }
+        for text in ["", "kms.example", "kms.example:443", "ftp://h", "embedded", "://h"] {
+            assert_eq!(Endpoint::parse(text), Err(EndpointError::Scheme), "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_ports_are_checked() {
+        for host in ["", "a..b", "a b", "ü.example", "[::1", "[127.0.0.1]", "::1", "a\n"] {
+            let refused = Endpoint::parse(&format!("https://{host}"));
+            assert!(matches!(refused, Err(EndpointError::Host(_) | EndpointError::Port(_))), "{host}");
+        }
+        for port in ["", "0", "65536", "+80", "8o"] {
+            let refused = Endpoint::parse(&format!("https://h:{port}"));
+            assert_eq!(refused, Err(EndpointError::Port(port.to_owned())));
+        }
+        assert_eq!(Endpoint::parse("aliyun:"), Err(EndpointError::Region(String::new())));
+        assert_eq!(
+            Endpoint::parse("aliyun:evil.example/"),
+            Err(EndpointError::Region("evil.example/".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,306 @@
+//! A remote KMS as the [`KeyService`] that encryption and decryption see, and what its refusals mean to them.
+
+use bulla_envelope::{
+    DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
+};
+use bulla_wire::actions::{Decrypt, Encrypt, GenerateDataKey};
+use bulla_wire::{Action, ContextParameter, SecretText};
+
+use crate::client::Client;
+use crate::error::{CallError, NO_KMS};
+use crate::refusal::{Refusal, hint_of_code};
+use crate::transport::TransportError;
+
+/// Whatever answers the actions of the API: a remote KMS, or an engine in the same process.
+///
+/// [`generate_data_key`], [`wrap`] and [`unwrap`] make a [`KeyService`] of one.
+pub trait Caller {
+    /// Calls an action and waits for its reply.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError>;
+}
+
+impl Caller for Client {
+    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        Self::call(self, request)
+    }
+}
+
+impl KeyService for Client {
+    fn generate_data_key(
+        &self,
+        key: &str,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, KeyServiceError> {
+        generate_data_key(self, key, context)
+    }
+
+    fn wrap(
+        &self,
+        key: &str,
+        data_key: &DataKey,
+        context: &EncryptionContext,
+    ) -> Result<WrappedKey, KeyServiceError> {
+        wrap(self, key, data_key, context)
+    }
+
+    fn unwrap(
+        &self,
+        ciphertext_blob: &str,
+        context: &EncryptionContext,
+    ) -> Result<UnwrappedDataKey, KeyServiceError> {
+        unwrap(self, ciphertext_blob, context)
+    }
+}
+
+/// [`KeyService::generate_data_key`] by GenerateDataKey, for 32 bytes.
+///
+/// # Errors
+/// [`KeyServiceError`].
+pub fn generate_data_key(
+    kms: &impl Caller,
+    key: &str,
+    context: &EncryptionContext,
+) -> Result<GeneratedDataKey, KeyServiceError> {
+    let request = GenerateDataKey {
+        key_id: key.to_owned(),
+        number_of_bytes: Some(32),
+        encryption_context: parameter(context),
+        ..GenerateDataKey::default()
+    };
+    let reply = kms.call(&request).map_err(|error| of_call(error, Some(key)))?;
+    let data_key = data_key(&reply.plaintext)?;
+    let wrapped = WrappedKey {
+        key_id: reply.key_id,
+        key_version_id: reply.key_version_id,
+        ciphertext_blob: reply.ciphertext_blob,
+    };
+    Ok(GeneratedDataKey { data_key, wrapped })
+}
+
+/// [`KeyService::wrap`] by Encrypt of the data key's base64.
+///
+/// # Errors
+/// [`KeyServiceError`].
+pub fn wrap(
+    kms: &impl Caller,
+    key: &str,
+    data_key: &DataKey,
+    context: &EncryptionContext,
+) -> Result<WrappedKey, KeyServiceError> {
+    let request = Encrypt {
+        key_id: key.to_owned(),
+        plaintext: data_key.to_base64().into(),
+        encryption_context: parameter(context),
+        dry_run: None,
+    };
+    let reply = kms.call(&request).map_err(|error| of_call(error, Some(key)))?;
+    Ok(WrappedKey {
+        key_id: reply.key_id,
+        key_version_id: reply.key_version_id,
+        ciphertext_blob: reply.ciphertext_blob,
+    })
+}
+
+/// [`KeyService::unwrap`] by Decrypt.
+///
+/// # Errors
+/// [`KeyServiceError`].
+pub fn unwrap(
+    kms: &impl Caller,
+    ciphertext_blob: &str,
+    context: &EncryptionContext,
+) -> Result<UnwrappedDataKey, KeyServiceError> {
+    let request = Decrypt {
+        ciphertext_blob: ciphertext_blob.to_owned(),
+        encryption_context: parameter(context),
+        recipient: None,
+        dry_run: None,
+    };
+    let reply = kms.call(&request).map_err(|error| of_call(error, None))?;
+    Ok(UnwrappedDataKey {
+        data_key: data_key(&reply.plaintext)?,
+        key_id: reply.key_id,
+        key_version_id: reply.key_version_id,
+    })
+}
+
+/// What a KMS's refusal means to a [`KeyService`], for every KMS that answers with the codes of the API.
+///
+/// `key` is the key that was asked for; None for Decrypt, which finds its key in the ciphertext.
+#[must_use]
+pub fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
+    let asked_for = || key.unwrap_or(WRAPPING_KEY).to_owned();
+    let Refusal { code, .. } = &refusal;
+    match code.as_str() {
+        _ if refusal.is_throttled() => KeyServiceError::Throttled,
+        "Forbidden.KeyVersionNotFound" => KeyServiceError::UnknownKeyVersion,
+        "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound" => {
+            KeyServiceError::KeyNotFound { key: asked_for() }
+        }
+        _ if is_key_state(code) => KeyServiceError::KeyUnavailable { key: asked_for(), code: refusal.code },
+        // The cloud does not always name the parameter, and Decrypt has only one other.
+        "InvalidParameter" if key.is_none() && !refusal.message.contains("EncryptionContext") => {
+            KeyServiceError::Damaged
+        }
+        _ if is_denial(code) => KeyServiceError::Denied {
+            code: refusal.code,
+            message: refusal.message,
+            request_id: refusal.request_id,
+        },
+        _ => KeyServiceError::Refused {
+            status: refusal.status,
+            code: refusal.code,
+            message: refusal.message,
+            request_id: refusal.request_id,
+        },
+    }
+}
+
+/// What the user can do about an error of a [`KeyService`], if that is known.
+#[must_use]
+pub fn hint(error: &KeyServiceError) -> Option<&str> {
+    match error {
+        KeyServiceError::Unreachable { source, .. } => {
+            source.downcast_ref::<TransportError>().map(TransportError::hint)
+        }
+        KeyServiceError::Refused { code, .. }
+        | KeyServiceError::Denied { code, .. }
+        | KeyServiceError::KeyUnavailable { code, .. } => hint_of_code(code),
+        KeyServiceError::Throttled => hint_of_code("Throttling"),
+        KeyServiceError::KeyNotFound { .. } => hint_of_code("Forbidden.KeyNotFound"),
+        KeyServiceError::Damaged => {
+            Some("give the same -c NAME=VALUE as for encryption, or another copy of the file")
+        }
+        KeyServiceError::UnknownKeyVersion => {
+            Some("use the KMS, the account and the region that it was encrypted with")
+        }
+        KeyServiceError::Answer(_) => Some(NO_KMS),
+        KeyServiceError::Local { hint, .. } => Some(hint),
+        _ => None,
+    }
+}
+
+fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
+    match error {
+        CallError::Refused(refusal) => key_service_error(refusal, key),
+        CallError::Local { message, hint } => KeyServiceError::Local { message, hint },
+        CallError::Unreachable { source: TransportError::TooLarge | TransportError::Http(_), .. }
+        | CallError::Name(_)
+        | CallError::Answer { .. } => KeyServiceError::Answer(error.into()),
+        CallError::Unreachable { endpoint, source } => {
+            KeyServiceError::Unreachable { endpoint, source: source.into() }
+        }
+    }
+}
+
+fn parameter(context: &EncryptionContext) -> Option<ContextParameter> {
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    (!context.is_empty()).then(|| ContextParameter(context.iter().map(owned).collect()))
+}
+
+fn data_key(plaintext: &SecretText) -> Result<DataKey, KeyServiceError> {
+    DataKey::from_base64(plaintext.expose()).map_err(|error| KeyServiceError::Answer(error.into()))
+}
+
+/// `Rejected.<state>`, also in the misspelling that the cloud's documents have.
+fn is_key_state(code: &str) -> bool {
+    let state = code.strip_prefix("Rejected.").or_else(|| code.strip_prefix("Rejetced."));
+    matches!(state, Some("Disabled" | "PendingDeletion" | "PendingImport" | "Unavailable"))
+}
+
+/// Whether the KMS does not know the caller, or does not let it.
+fn is_denial(code: &str) -> bool {
+    let (family, _) = code.split_once('.').unwrap_or((code, ""));
+    DENIALS.contains(&family)
+}
+
+const DENIALS: [&str; 8] = [
+    "Forbidden",
+    "IllegalTimestamp",
+    "IncompleteSignature",
+    "InvalidAccessKeyId",
+    "InvalidSecurityToken",
+    "InvalidTimeStamp",
+    "MissingSecurityToken",
+    "SignatureDoesNotMatch",
+];
+
+/// Stands where the key of a wrapped data key would, which only the KMS knows.
+const WRAPPING_KEY: &str = "that wrapped this data key";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bulla_wire::{Error, ErrorCode};
+
+    fn meaning(error: &Error, key: Option<&str>) -> KeyServiceError {
+        let refusal = Refusal::new(error.status(), &error.code_text(), &error.message(), "r");
+        key_service_error(refusal, key)
+    }
+
+    #[test]
+    fn keys_and_their_states() {
+        let key = Some("alias/work");
+        for code in [ErrorCode::ForbiddenKeyNotFound, ErrorCode::ForbiddenAliasNotFound] {
+            let error = meaning(&code.into(), key);
+            assert_eq!(error.to_string(), "the KMS has no key alias/work");
+            assert!(hint(&error).is_some());
+        }
+        for state in ["Disabled", "PendingDeletion", "PendingImport", "Unavailable"] {
+            let error = meaning(&Error::with(ErrorCode::RejectedState, state), None);
+            let text = format!("the key that wrapped this data key cannot be used now: Rejected.{state}");
+            assert_eq!(error.to_string(), text);
+        }
+        let misspelt = key_service_error(Refusal::new(409, "Rejetced.PendingDeletion", "", ""), key);
+        assert!(matches!(misspelt, KeyServiceError::KeyUnavailable { .. }));
+        let unknown = meaning(&ErrorCode::ForbiddenKeyVersionNotFound.into(), None);
+        assert!(matches!(unknown, KeyServiceError::UnknownKeyVersion));
+    }
+
+    #[test]
+    fn invalid_parameter_means_damage_to_decrypt_only() {
+        let blob = Error::invalid("CiphertextBlob");
+        assert!(matches!(meaning(&blob, None), KeyServiceError::Damaged));
+        assert!(matches!(meaning(&blob, Some("k")), KeyServiceError::Refused { .. }));
+        let unnamed = Refusal::new(400, "InvalidParameter", "The specified parameter is not valid.", "");
+        assert!(matches!(key_service_error(unnamed, None), KeyServiceError::Damaged));
+        let context = Error::invalid("EncryptionContext");
+        assert!(matches!(meaning(&context, None), KeyServiceError::Refused { status: 400, .. }));
+    }
+
+    #[test]
+    fn callers_without_rights() {
+        for code in [
+            ErrorCode::ForbiddenNoPermission,
+            ErrorCode::ForbiddenAccessKey,
+            ErrorCode::InvalidAccessKeyIdNotFound,
+            ErrorCode::SignatureDoesNotMatch,
+            ErrorCode::SecurityTokenMismatch,
+            ErrorCode::InvalidTimeStampExpired,
+            ErrorCode::IllegalTimestamp,
+        ] {
+            let error = meaning(&Error::with(code, "Plaintext=hunter2"), Some("k"));
+            assert!(matches!(error, KeyServiceError::Denied { .. }), "{code:?}");
+            assert!(hint(&error).is_some(), "{code:?}");
+            assert!(!format!("{error} {error:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn the_rest() {
+        assert!(matches!(meaning(&ErrorCode::ThrottlingUser.into(), None), KeyServiceError::Throttled));
+        let refused = meaning(&ErrorCode::InternalFailure.into(), None);
+        assert!(matches!(&refused, KeyServiceError::Refused { status: 500, .. }));
+        assert_eq!(hint(&refused), None);
+    }
+
+    #[test]
+    fn no_context_is_no_parameter() {
+        assert_eq!(parameter(&EncryptionContext::default()), None);
+        let context = EncryptionContext::new([("a", "b")]).unwrap();
+        assert_eq!(parameter(&context).unwrap().0["a"], "b");
+    }
+}

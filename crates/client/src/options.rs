@@ -1,0 +1,141 @@
+//! How a client reaches its KMS: whom it trusts, through which proxy, for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bulla_wire::SecretText;
+
+use crate::endpoint::Endpoint;
+
+/// How a client reaches its KMS. The default trusts the system's certificates and uses no proxy.
+#[derive(Clone, Debug)]
+pub struct ClientOptions {
+    /// A PEM file of certificates that are trusted **instead of** the system's; None for the system's.
+    pub ca: Option<PathBuf>,
+    /// The longest wait for a connection: name, TCP and TLS together. 5 seconds, as the official SDKs have it.
+    pub connect_timeout: Duration,
+    /// Hosts that are reached without the proxy, separated by commas; `*` is every host, and a domain stands
+    /// for all names below it. Loopback never goes through a proxy.
+    pub no_proxy: String,
+    /// The URL of a proxy for `https://`; secret because it may hold a password.
+    pub proxy: Option<SecretText>,
+    /// The longest time a whole call may take, retries included. 10 seconds.
+    pub timeout: Duration,
+}
+
+impl ClientOptions {
+    /// The default, with what the environment says: `ALIBABA_CLOUD_CA_BUNDLE`, `HTTPS_PROXY` or else
+    /// `ALL_PROXY`, and `NO_PROXY`; the last three also in lower case, which wins.
+    ///
+    /// `environment` is as for [`Credentials::find`](crate::Credentials::find).
+    #[must_use]
+    pub fn from_environment(environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let first = |names: [&str; 2]| names.into_iter().find_map(environment);
+        let set = |value: &String| !value.is_empty();
+        let proxy = first(["https_proxy", "HTTPS_PROXY"]).filter(set);
+        Self {
+            ca: environment("ALIBABA_CLOUD_CA_BUNDLE").filter(set).map(PathBuf::from),
+            no_proxy: first(["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+            proxy: proxy.or_else(|| first(["all_proxy", "ALL_PROXY"]).filter(set)).map(SecretText::from),
+            ..Self::default()
+        }
+    }
+
+    /// The proxy to `endpoint`, if there is one. A proxy never sees a call to this machine.
+    pub(crate) fn proxy_to(&self, endpoint: &Endpoint) -> Option<&SecretText> {
+        let direct =
+            endpoint.is_loopback() || self.no_proxy.split(',').any(|rule| covers(rule, endpoint.host()));
+        self.proxy.as_ref().filter(|_| !direct)
+    }
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            ca: None,
+            connect_timeout: Duration::from_secs(5),
+            no_proxy: String::new(),
+            proxy: None,
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Whether a rule of `NO_PROXY` is for `host`: `*`, the host itself, or a domain above it.
+fn covers(rule: &str, host: &str) -> bool {
+    let rule = rule.trim().to_ascii_lowercase();
+    let domain = rule.trim_start_matches('*').trim_start_matches('.');
+    match host.strip_suffix(domain) {
+        Some(_) if domain.is_empty() => rule == "*",
+        Some(rest) => rest.is_empty() || rest.ends_with('.'),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(variables: &[(&str, &str)]) -> ClientOptions {
+        ClientOptions::from_environment(&|name| {
+            variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    fn proxied(options: &ClientOptions, endpoint: &str) -> bool {
+        options.proxy_to(&Endpoint::parse(endpoint).unwrap()).is_some()
+    }
+
+    #[test]
+    fn the_environment_names_authority_and_proxy() {
+        let options = options(&[
+            ("ALIBABA_CLOUD_CA_BUNDLE", "/ca.pem"),
+            ("HTTPS_PROXY", "http://user:hunter2@proxy:3128"),
+            ("ALL_PROXY", "http://other"),
+            ("HTTP_PROXY", "http://never"),
+        ]);
+        assert_eq!(options.ca, Some(PathBuf::from("/ca.pem")));
+        assert!(options.proxy.as_ref().unwrap().expose().contains("@proxy:"));
+        assert!(!format!("{options:?}").contains("hunter2"));
+        assert!(ClientOptions::from_environment(&|_| None).proxy.is_none());
+    }
+
+    #[test]
+    fn empty_variables_count_as_absent() {
+        let options =
+            options(&[("ALIBABA_CLOUD_CA_BUNDLE", ""), ("https_proxy", ""), ("ALL_PROXY", "http://p")]);
+        assert_eq!(options.ca, None);
+        assert_eq!(options.proxy.unwrap().expose(), "http://p");
+    }
+
+    #[test]
+    fn loopback_and_no_proxy_go_direct() {
+        let options = options(&[
+            ("HTTPS_PROXY", "http://proxy"),
+            ("NO_PROXY", "kms.internal, .corp.example,*.lab.example,10.0.0.1"),
+        ]);
+        for direct in [
+            "https://localhost",
+            "https://127.0.0.1:8443",
+            "https://[::1]:8443",
+            "https://kms.internal",
+            "https://a.kms.internal",
+            "https://kms.corp.example",
+            "https://kms.lab.example:8443",
+            "https://10.0.0.1",
+        ] {
+            assert!(!proxied(&options, direct), "{direct}");
+        }
+        for through in ["aliyun:cn-hangzhou", "https://notkms.internal", "https://110.0.0.1"] {
+            assert!(proxied(&options, through), "{through}");
+        }
+    }
+
+    #[test]
+    fn a_star_switches_the_proxy_off_and_nothing_does_not() {
+        for (no_proxy, through) in [("*", false), ("", true), (",", true), ("x, *", false)] {
+            let options = options(&[("HTTPS_PROXY", "http://proxy"), ("NO_PROXY", no_proxy)]);
+            assert_eq!(proxied(&options, "https://kms.example"), through, "{no_proxy:?}");
+        }
+    }
+}

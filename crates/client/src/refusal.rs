@@ -1,0 +1,170 @@
+//! An error answer of a KMS, made fit to be shown: without echoes of the request, without control characters.
+
+use std::error::Error;
+use std::fmt;
+
+use bulla_wire::ErrorReply;
+
+use crate::retry::Again;
+
+/// What a KMS answered instead of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The code, such as `Forbidden.KeyNotFound`.
+    pub code: String,
+    /// The sentence that goes with it.
+    pub message: String,
+    /// The name of the request in the logs of the KMS; empty if it told none.
+    pub request_id: String,
+}
+
+impl Refusal {
+    /// A refusal that can be shown.
+    ///
+    /// A wrong signature is answered with the string that should have been signed, which repeats the
+    /// request and so may hold a plaintext: the message is cut before it.
+    #[must_use]
+    pub fn new(status: u16, code: &str, message: &str, request_id: &str) -> Self {
+        let end = message.to_ascii_lowercase().find(ECHO).unwrap_or(message.len());
+        let [code, message, request_id] = [code, &message[..end], request_id].map(printable);
+        Self { status, code, message, request_id }
+    }
+
+    /// The refusal in an error answer; None if it is none.
+    pub(crate) fn parse(status: u16, body: &[u8]) -> Option<Self> {
+        let reply: ErrorReply = serde_json::from_slice(body).ok()?;
+        (!reply.code.is_empty()).then(|| Self::new(status, &reply.code, &reply.message, &reply.request_id))
+    }
+
+    /// Whether the KMS has too much to do: the request was not acted on and may succeed later.
+    #[must_use]
+    pub fn is_throttled(&self) -> bool {
+        self.status == 429 || self.code.starts_with("Throttling") || self.code == "Rejected.Throttling"
+    }
+
+    /// What the user can do about it, if the code tells.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        hint_of_code(&self.code)
+    }
+
+    pub(crate) fn again(&self) -> Again {
+        match self.status {
+            _ if self.is_throttled() => Again::Always,
+            500 | 502..=504 => Again::IfNothingChanges,
+            _ => Again::Never,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the KMS refused with {} {}: {}", self.status, self.code, self.message)?;
+        match self.request_id.as_str() {
+            "" => Ok(()),
+            request_id => write!(f, " (request {request_id})"),
+        }
+    }
+}
+
+impl Error for Refusal {}
+
+/// What the user can do about an error code, if it tells.
+pub(crate) fn hint_of_code(code: &str) -> Option<&'static str> {
+    let (family, _) = code.split_once('.').unwrap_or((code, ""));
+    Some(match (family, code) {
+        ("SignatureDoesNotMatch", _) => "the secret does not belong to this access key: check both",
+        (_, "InvalidAccessKeyId.Inactive" | "Forbidden.AccessKey") => {
+            "have the access key enabled, or use another"
+        }
+        ("InvalidAccessKeyId", _) => "this KMS does not know the access key: check its id and the address",
+        ("InvalidTimeStamp" | "IllegalTimestamp", _) => {
+            "set this machine's clock: it is more than 15 minutes off the KMS's"
+        }
+        ("InvalidSecurityToken" | "MissingSecurityToken", _) => "renew the temporary credentials",
+        (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
+        (_, "Forbidden.KmsServiceNotEnabled") => "open the KMS service for this account in the console",
+        (_, "Forbidden.InDebt" | "Forbidden.InDebtOverdue") => "settle the account's bills",
+        (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {
+            "check the key's name, the region and the account"
+        }
+        (_, "Rejected.Disabled") => "have the key enabled",
+        (_, "Rejected.PendingDeletion") => "cancel the key's deletion while there is time",
+        (_, "Rejected.PendingImport") => "import the key's material",
+        ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => {
+            "try again in a while"
+        }
+        _ => return None,
+    })
+}
+
+/// One line for a terminal: no control characters, and an end.
+fn printable(text: &str) -> String {
+    text.trim().chars().filter(|character| !character.is_control()).take(MAX_CHARS).collect()
+}
+
+/// Begins every echo that is known: "server string to sign is:", "server StringToSign is".
+const ECHO: &str = "server string";
+const MAX_CHARS: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bulla_wire::{Error as WireError, ErrorCode};
+
+    #[test]
+    fn the_echo_of_the_request_is_cut_out() {
+        let wire = WireError::with(ErrorCode::SignatureDoesNotMatch, "POST&%2F&Plaintext%3Dhunter2");
+        for message in [
+            wire.message().as_str(),
+            "Specified signature is not matched with our calculation. server StringToSign is [hunter2] server \
+             CanonicalRequest is [hunter2]",
+        ] {
+            let refusal = Refusal::new(400, &wire.code_text(), message, "r");
+            assert_eq!(
+                refusal.to_string(),
+                "the KMS refused with 400 SignatureDoesNotMatch: \
+                 Specified signature is not matched with our calculation. (request r)"
+            );
+            assert_eq!(refusal.hint(), Some("the secret does not belong to this access key: check both"));
+        }
+    }
+
+    #[test]
+    fn a_terminal_is_not_steered() {
+        let refusal = Refusal::new(400, "Co\x1b[2Jde", &format!("a\nb{}", "x".repeat(5000)), "\u{9b}");
+        assert_eq!(refusal.code, "Co[2Jde");
+        assert_eq!(refusal.message.len(), 1000);
+        assert_eq!(refusal.request_id, "");
+    }
+
+    #[test]
+    fn only_an_error_answer_is_a_refusal() {
+        let full =
+            br#"{"RequestId":"r","HostId":"h","Code":"Forbidden.KeyNotFound","Message":"m","Recommend":""}"#;
+        assert_eq!(Refusal::parse(404, full), Some(Refusal::new(404, "Forbidden.KeyNotFound", "m", "r")));
+        assert_eq!(Refusal::parse(500, br#"{"Code":"X"}"#), Some(Refusal::new(500, "X", "", "")));
+        for other in ["<html>", "{}", r#"{"Code":""}"#, r#"{"Code":7}"#, "\u{fffd}", "[]"] {
+            assert_eq!(Refusal::parse(500, other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn which_refusals_are_worth_another_try() {
+        for (status, code, again) in [
+            (400, "Throttling.User", Again::Always),
+            (429, "Rejected.Throttling", Again::Always),
+            (429, "Anything", Again::Always),
+            (503, "ServiceUnavailableTemporary", Again::IfNothingChanges),
+            (500, "InternalFailure", Again::IfNothingChanges),
+            (501, "NotImplemented", Again::Never),
+            (403, "Forbidden.NoPermission", Again::Never),
+            (409, "Rejected.Disabled", Again::Never),
+        ] {
+            assert_eq!(Refusal::new(status, code, "", "").again(), again, "{status} {code}");
+        }
+    }
+}

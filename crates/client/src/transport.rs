@@ -1,0 +1,105 @@
+//! One request and its answer over HTTP/1.1, with TLS below unless the KMS is on this machine.
+//!
+//! No redirect is followed, because the signature is for one host. Answers are capped. The answer's body is
+//! wiped when dropped; the buffers of the HTTP and TLS libraries, through which it came, are not.
+
+mod error;
+mod roots;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs;
+use ureq::Agent;
+use ureq::config::AutoHeaderValue;
+use ureq::tls::{RootCerts, TlsConfig};
+use zeroize::Zeroizing;
+
+pub use self::error::{CertificateProblem, TransportError};
+pub use self::roots::RootsError;
+use crate::endpoint::Endpoint;
+use crate::error::SetupError;
+use crate::options::ClientOptions;
+
+/// Connections to one KMS, kept alive between calls.
+pub(crate) struct Transport {
+    agent: Agent,
+    url: String,
+}
+
+/// What came back, whatever its status.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// How long the KMS asks to wait before the next try.
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: Zeroizing<Vec<u8>>,
+}
+
+impl Transport {
+    /// Prepares connections to `endpoint`; none is made yet.
+    pub(crate) fn new(endpoint: &Endpoint, options: &ClientOptions) -> Result<Self, SetupError> {
+        let proxy = match options.proxy_to(endpoint) {
+            Some(url) => Some(ureq::Proxy::new(url.expose()).map_err(|_| SetupError::Proxy)?),
+            None => None,
+        };
+        // Loading the system's certificates takes a moment, which plain HTTP need not spend.
+        let roots = match endpoint.is_https() {
+            true => roots::load(options.ca.as_deref()).map_err(SetupError::Roots)?,
+            false => Vec::new(),
+        };
+        let tls = TlsConfig::builder()
+            .root_certs(RootCerts::Specific(Arc::new(roots)))
+            .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = Agent::config_builder()
+            .accept("application/json")
+            .accept_encoding(AutoHeaderValue::None)
+            .http_status_as_error(false)
+            .https_only(endpoint.is_https())
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(proxy)
+            .timeout_connect(Some(options.connect_timeout))
+            .tls_config(tls.build())
+            .user_agent(concat!("bulla/", env!("CARGO_PKG_VERSION")));
+        Ok(Self { agent: config.build().new_agent(), url: format!("{endpoint}/") })
+    }
+
+    /// Sends `body` with `headers` and waits for the whole answer, at most `time_left`.
+    pub(crate) fn post(
+        &self,
+        headers: &[(&'static str, String)],
+        body: &str,
+        time_left: Duration,
+    ) -> Result<Answer, TransportError> {
+        let mut request = self.agent.post(&self.url).config().timeout_global(Some(time_left)).build();
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        let mut answer = request.send(body).map_err(TransportError::new)?;
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            retry_after: retry_after(&answer),
+            body: read_capped(answer.body_mut()).map_err(TransportError::new)?,
+        })
+    }
+}
+
+fn read_capped(body: &mut ureq::Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
+    let expected = body.content_length().unwrap_or(0).clamp(USUAL_ANSWER, MAX_ANSWER);
+    // Room for all of it from the start: a vector that grows leaves an unwiped copy behind.
+    let room = usize::try_from(expected).expect("at most 1 MiB");
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    body.with_config().limit(MAX_ANSWER).reader().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn retry_after(answer: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
+    let text = answer.headers().get("x-acs-retry-after")?.to_str().ok()?;
+    let milliseconds = text.trim().parse().ok().filter(|&milliseconds| milliseconds > 0)?;
+    Some(Duration::from_millis(milliseconds))
+}
+
+/// The largest answer that is read, in bytes. A page of a hundred keys has some 20 KiB.
+const MAX_ANSWER: u64 = 1024 * 1024;
+const USUAL_ANSWER: u64 = 16 * 1024;

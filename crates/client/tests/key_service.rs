@@ -1,0 +1,130 @@
+//! The client as a KeyService, against a server that checks what it is sent.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use bulla_client::{Client, ClientOptions, Credentials, hint};
+use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError};
+use support::{Reply, SECRET, TestKms, credentials};
+
+const DATA_KEY: &str = "ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=";
+const GENERATED: &str = r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version",
+    "Plaintext":"ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=","RequestId":"r"}"#;
+
+fn context() -> EncryptionContext {
+    EncryptionContext::new([("部门", "a&b=c \"+\"")]).unwrap()
+}
+
+#[test]
+fn generates_a_data_key() {
+    let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
+    let generated = kms.client().generate_data_key("alias/work", &context()).unwrap();
+    assert_eq!(*generated.data_key.to_base64(), DATA_KEY);
+    let wrapped = generated.wrapped;
+    assert_eq!(
+        (wrapped.key_id.as_str(), wrapped.key_version_id.as_str(), wrapped.ciphertext_blob.as_str()),
+        ("key", "version", "blob")
+    );
+
+    let request = kms.seen().remove(0);
+    assert_eq!(request.action, "GenerateDataKey");
+    let parameters: Vec<_> = request.parameters.iter().collect();
+    assert_eq!(
+        parameters,
+        [
+            ("EncryptionContext", r#"{"部门":"a&b=c \"+\""}"#),
+            ("KeyId", "alias/work"),
+            ("NumberOfBytes", "32"),
+        ]
+    );
+}
+
+#[test]
+fn wraps_a_data_key() {
+    let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
+    let data_key = DataKey::from_base64(DATA_KEY).unwrap();
+    let wrapped = kms.client().wrap("key", &data_key, &EncryptionContext::default()).unwrap();
+    assert_eq!(wrapped.ciphertext_blob, "blob");
+
+    let request = kms.seen().remove(0);
+    assert_eq!(request.action, "Encrypt");
+    assert_eq!(request.parameters.iter().collect::<Vec<_>>(), [("KeyId", "key"), ("Plaintext", DATA_KEY)]);
+}
+
+#[test]
+fn unwraps_a_data_key() {
+    let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
+    let unwrapped = kms.client().unwrap("blob", &EncryptionContext::default()).unwrap();
+    assert_eq!(*unwrapped.data_key.to_base64(), DATA_KEY);
+    assert_eq!((unwrapped.key_id.as_str(), unwrapped.key_version_id.as_str()), ("key", "version"));
+
+    let request = kms.seen().remove(0);
+    assert_eq!(request.action, "Decrypt");
+    assert_eq!(request.parameters.iter().collect::<Vec<_>>(), [("CiphertextBlob", "blob")]);
+}
+
+#[test]
+fn introduces_itself_and_sends_the_token() {
+    let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
+    let credentials = Credentials { security_token: Some("token".to_owned().into()), ..credentials(SECRET) };
+    let client = Client::new(kms.endpoint.clone(), credentials, ClientOptions::default()).unwrap();
+    client.unwrap("blob", &EncryptionContext::default()).unwrap();
+
+    let request = kms.seen().remove(0);
+    for (name, value) in [
+        ("accept", Some("application/json")),
+        ("accept-encoding", None),
+        ("content-type", Some("application/x-www-form-urlencoded")),
+        ("host", Some(kms.endpoint.host_header().as_str())),
+        ("user-agent", Some(concat!("bulla/", env!("CARGO_PKG_VERSION")))),
+        ("x-acs-security-token", Some("token")),
+        ("x-acs-version", Some("2016-01-20")),
+    ] {
+        assert_eq!(request.header(name), value, "{name}");
+    }
+    assert_eq!(request.nonce.len(), 32);
+}
+
+#[test]
+fn a_refusal_is_told_apart() {
+    let kms = TestKms::start(vec![
+        Reply::Json(409, r#"{"Code":"Rejected.Disabled","Message":"m","RequestId":"r"}"#),
+        Reply::Json(
+            400,
+            r#"{"Code":"InvalidParameter","Message":"The specified parameter \"CiphertextBlob\" is not valid."}"#,
+        ),
+        Reply::Json(403, r#"{"Code":"Forbidden.NoPermission","Message":"m","RequestId":"r-1"}"#),
+    ]);
+    let client = kms.client();
+    let disabled = client.generate_data_key("alias/work", &context()).unwrap_err();
+    assert_eq!(disabled.to_string(), "the key alias/work cannot be used now: Rejected.Disabled");
+    assert!(matches!(client.unwrap("blob", &context()), Err(KeyServiceError::Damaged)));
+    let denied = client.unwrap("blob", &context()).unwrap_err();
+    assert_eq!(denied.to_string(), "the KMS denied access with Forbidden.NoPermission: m (request r-1)");
+}
+
+#[test]
+fn a_wrong_secret_is_denied_without_showing_the_request() {
+    let kms = TestKms::start(vec![]);
+    let client = Client::new(kms.endpoint, credentials("wrong"), ClientOptions::default()).unwrap();
+    let data_key = DataKey::from_base64(DATA_KEY).unwrap();
+    let error = client.wrap("key", &data_key, &EncryptionContext::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the KMS denied access with SignatureDoesNotMatch: \
+         Specified signature is not matched with our calculation. (request request-id)"
+    );
+    assert_eq!(hint(&error), Some("the secret does not belong to this access key: check both"));
+}
+
+#[test]
+fn a_data_key_of_another_length_is_no_answer() {
+    let kms = TestKms::start(vec![Reply::Json(
+        200,
+        r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version","Plaintext":"aHVudGVyMg=="}"#,
+    )]);
+    let error = kms.client().unwrap("blob", &EncryptionContext::default()).unwrap_err();
+    assert!(matches!(error, KeyServiceError::Answer(_)));
+    assert!(!format!("{error:?}").contains("aHVudGVyMg"));
+}

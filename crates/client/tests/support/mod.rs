@@ -1,0 +1,183 @@
+//! A KMS for tests: a thread that speaks just enough HTTP/1.1, checks every signature, and answers by a script.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use bulla_client::{Client, ClientOptions, Credentials, Endpoint};
+use bulla_wire::{Call, Format, HttpRequest, Parameters, render_error};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+/// What the server does with one request.
+pub(crate) enum Reply {
+    /// A whole answer: status and body.
+    Json(u16, &'static str),
+    /// A whole answer with one more header line.
+    JsonWith(u16, String, &'static str),
+    /// These bytes, then the end of the connection.
+    Raw(Vec<u8>),
+    /// Nothing for this long, then the end of the connection.
+    Silence(Duration),
+}
+
+/// A request whose signature was right.
+pub(crate) struct Seen {
+    pub(crate) action: String,
+    pub(crate) parameters: Parameters,
+    pub(crate) nonce: String,
+    pub(crate) headers: Vec<(String, String)>,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut values =
+            self.headers.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} is sent twice");
+        value
+    }
+}
+
+/// The running server. It ends with the test process.
+pub(crate) struct TestKms {
+    pub(crate) endpoint: Endpoint,
+    seen: Arc<Mutex<Vec<Seen>>>,
+}
+
+impl TestKms {
+    /// Answers one request after the other by `script`, over plain HTTP.
+    pub(crate) fn start(script: Vec<Reply>) -> Self {
+        Self::listen("http", script, Plain)
+    }
+
+    /// The same over TLS.
+    pub(crate) fn start_tls(config: ServerConfig, script: Vec<Reply>) -> Self {
+        let config = Arc::new(config);
+        Self::listen("https", script, move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+            StreamOwned::new(connection, stream)
+        })
+    }
+
+    fn listen(scheme: &str, script: Vec<Reply>, wrap: impl Wrap) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let in_thread = Arc::clone(&seen);
+        thread::spawn(move || {
+            let mut script = VecDeque::from(script);
+            for stream in listener.incoming() {
+                // A client may break off, for example because it does not trust the certificate.
+                let _ = serve(wrap.wrap(stream.unwrap()), &mut script, &in_thread);
+            }
+        });
+        Self { endpoint: Endpoint::parse(&url).unwrap(), seen }
+    }
+
+    /// The requests so far, removed from the list.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    pub(crate) fn client(&self) -> Client {
+        self.client_with(ClientOptions::default())
+    }
+
+    pub(crate) fn client_with(&self, options: ClientOptions) -> Client {
+        Client::new(self.endpoint.clone(), credentials(SECRET), options).unwrap()
+    }
+}
+
+pub(crate) fn credentials(secret: &str) -> Credentials {
+    Credentials {
+        access_key_id: "test-id".to_owned(),
+        access_key_secret: secret.to_owned().into(),
+        security_token: None,
+    }
+}
+
+/// The secret that the server knows.
+pub(crate) const SECRET: &str = "test-secret";
+
+/// Puts TLS around a connection, or nothing.
+pub(crate) trait Wrap: Send + 'static {
+    type Stream: Read + Write;
+    fn wrap(&self, stream: TcpStream) -> Self::Stream;
+}
+
+struct Plain;
+
+impl Wrap for Plain {
+    type Stream = TcpStream;
+
+    fn wrap(&self, stream: TcpStream) -> TcpStream {
+        stream
+    }
+}
+
+impl<S: Read + Write, F: Fn(TcpStream) -> S + Send + 'static> Wrap for F {
+    type Stream = S;
+
+    fn wrap(&self, stream: TcpStream) -> S {
+        self(stream)
+    }
+}
+
+fn serve(
+    stream: impl Read + Write,
+    script: &mut VecDeque<Reply>,
+    seen: &Mutex<Vec<Seen>>,
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    stream.read_line(&mut line)?;
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        stream.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) => headers.push((name.to_ascii_lowercase(), value.to_owned())),
+            None => break,
+        }
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").map_or("0", |(_, value)| value);
+    let mut body = vec![0; length.parse().unwrap()];
+    stream.read_exact(&mut body)?;
+
+    let bytes: Vec<_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    assert_eq!(line, "POST / HTTP/1.1\r\n");
+    let request = HttpRequest { method: "POST", path: "/", query: "", headers: &bytes, body: &body };
+    let call = Call::parse(&request).1.unwrap();
+    let reply = match call.signature.verify(SECRET) {
+        Ok(()) => {
+            let nonce = call.signature.signer().unwrap().nonce.clone();
+            let Call { action, parameters, .. } = call;
+            seen.lock().unwrap().push(Seen { action, parameters, nonce, headers });
+            script.pop_front().expect("the script is long enough")
+        }
+        Err(error) => {
+            let body = render_error(Format::Json, &error, "request-id", "host");
+            Reply::Raw(answer(400, "", &body))
+        }
+    };
+    match reply {
+        Reply::Json(status, body) => stream.get_mut().write_all(&answer(status, "", body))?,
+        Reply::JsonWith(status, header, body) => {
+            stream.get_mut().write_all(&answer(status, &format!("{header}\r\n"), body))?;
+        }
+        Reply::Raw(bytes) => stream.get_mut().write_all(&bytes)?,
+        Reply::Silence(time) => thread::sleep(time),
+    }
+    stream.get_mut().flush()
+}
+
+fn answer(status: u16, extra: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!("HTTP/1.1 {status} X\r\n{extra}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+        .into()
+}

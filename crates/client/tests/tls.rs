@@ -1,0 +1,159 @@
+//! TLS against a private authority: whom the client trusts, and what it says about whom it does not.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::error::Error;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread;
+
+use bulla_client::{
+    CallError, CertificateProblem, Client, ClientOptions, Endpoint, RootsError, SetupError, TransportError,
+};
+use bulla_wire::actions::DescribeRegions;
+use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use support::{Reply, SECRET, TestKms, credentials};
+use tempfile::NamedTempFile;
+
+const REGIONS: &str = r#"{"Regions":{"Region":[]},"RequestId":"r"}"#;
+
+/// A private authority and its file.
+struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    file: NamedTempFile,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::CommonName, "test authority");
+        let key = KeyPair::generate().unwrap();
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(params.self_signed(&key).unwrap().pem().as_bytes()).unwrap();
+        Self { issuer: Issuer::new(params, key), file }
+    }
+
+    fn server(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> ServerConfig {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap()
+    }
+
+    fn options(&self) -> ClientOptions {
+        ClientOptions { ca: Some(self.file.path().to_owned()), ..ClientOptions::default() }
+    }
+}
+
+fn start(config: ServerConfig) -> TestKms {
+    TestKms::start_tls(config, vec![Reply::Json(200, REGIONS)])
+}
+
+/// What was wrong with the server's certificate.
+fn problem(kms: &TestKms, options: ClientOptions) -> CertificateProblem {
+    let error = kms.client_with(options).call(&DescribeRegions::default()).unwrap_err();
+    assert!(kms.seen().is_empty(), "nothing is sent to whom one does not trust");
+    match error {
+        CallError::Unreachable { source: TransportError::Certificate { problem, .. }, .. } => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_right_authority_is_trusted() {
+    let authority = Authority::new();
+    let kms = start(authority.server(&["127.0.0.1"], |_| ()));
+    kms.client_with(authority.options()).call(&DescribeRegions::default()).unwrap();
+    assert_eq!(kms.seen().len(), 1);
+}
+
+#[test]
+fn another_authority_is_not() {
+    let kms = start(Authority::new().server(&["127.0.0.1"], |_| ()));
+    let other = Authority::new(); // of the same name, as those of two servers are
+    assert_eq!(problem(&kms, other.options()), CertificateProblem::Untrusted);
+    let error = kms.client_with(other.options()).call(&DescribeRegions::default()).unwrap_err();
+    assert_eq!(error.to_string(), format!("the KMS at {} cannot be reached", kms.endpoint));
+    assert_eq!(error.source().unwrap().to_string(), "its certificate is not signed by a trusted authority");
+    assert!(error.hint().unwrap().contains("ALIBABA_CLOUD_CA_BUNDLE"));
+}
+
+/// The system does not know the private authority, or (in a bare container) any.
+#[test]
+fn without_an_authority_the_system_decides() {
+    let kms = start(Authority::new().server(&["127.0.0.1"], |_| ()));
+    match Client::new(kms.endpoint.clone(), credentials(SECRET), ClientOptions::default()) {
+        Ok(_) => assert_eq!(problem(&kms, ClientOptions::default()), CertificateProblem::Untrusted),
+        Err(error) => assert!(matches!(error, SetupError::Roots(RootsError::NoSystemRoots))),
+    }
+}
+
+#[test]
+fn a_certificate_for_another_host_is_refused() {
+    let authority = Authority::new();
+    let kms = start(authority.server(&["kms.example"], |_| ()));
+    assert_eq!(problem(&kms, authority.options()), CertificateProblem::OtherHost);
+}
+
+#[test]
+fn an_expired_certificate_is_refused() {
+    let authority = Authority::new();
+    let config = authority.server(&["127.0.0.1"], |params| {
+        params.not_before = rcgen::date_time_ymd(2019, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+    });
+    assert_eq!(problem(&start(config), authority.options()), CertificateProblem::NotNow);
+}
+
+#[test]
+fn the_wrong_scheme_is_told() {
+    let authority = Authority::new();
+    let kms = start(authority.server(&["127.0.0.1"], |_| ()));
+    let tls_as_http = Endpoint::parse(&format!("http://{}", kms.endpoint.host_header())).unwrap();
+    let http_as_tls = Endpoint::parse(&format!("https://{}", http_server())).unwrap();
+    for endpoint in [tls_as_http, http_as_tls] {
+        let client = Client::new(endpoint, credentials(SECRET), authority.options()).unwrap();
+        let error = client.call(&DescribeRegions::default()).unwrap_err();
+        assert!(error.hint().unwrap().ends_with("whether it speaks http or https"), "{error:?}");
+    }
+}
+
+/// The address of a server that answers anything with an error in plain HTTP.
+fn http_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut stream = listener.accept().unwrap().0;
+        let mut hello = [0; 16];
+        stream.read_exact(&mut hello).unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").unwrap();
+        stream.read_to_end(&mut Vec::new()) // not closed before the client has read the answer
+    });
+    address
+}
+
+#[test]
+fn a_missing_authority_is_told_before_any_call() {
+    let endpoint = Endpoint::parse("https://127.0.0.1:1").unwrap();
+    let options = ClientOptions { ca: Some("/nonexistent/ca.pem".into()), ..ClientOptions::default() };
+    let error = Client::new(endpoint, credentials(SECRET), options).unwrap_err();
+    assert_eq!(error.to_string(), "/nonexistent/ca.pem cannot be read");
+    assert!(error.source().is_some());
+    assert!(error.hint().contains("PEM"));
+}

@@ -1,0 +1,133 @@
+//! The data key: 32 bytes that encrypt one file, kept out of sight and wiped on drop.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_lc_rs::rand;
+use base64_simd::{Out, STANDARD};
+use zeroize::{Zeroize, Zeroizing};
+
+/// A 256-bit key that a KMS gave out to encrypt data with.
+///
+/// Boxed, so that moving it leaves no copy behind; wiped on drop; shown only by [`DataKey::expose`] and
+/// [`DataKey::to_base64`].
+pub struct DataKey(Box<[u8; KEY_LEN]>);
+
+/// What a KMS gave out as a data key is none: it is not the base64 of 32 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NotADataKey {
+    /// It is not base64 of the standard alphabet with padding.
+    NotBase64,
+    /// It is base64 of another number of bytes.
+    Length {
+        /// The number of bytes.
+        bytes: usize,
+    },
+}
+
+impl DataKey {
+    /// A key from the generator of aws-lc, seeded by the operating system.
+    #[must_use]
+    pub fn random() -> Self {
+        let mut key = Self(Box::new([0; KEY_LEN]));
+        rand::fill(&mut key.0[..]).expect("the operating system gives random bytes once it has booted");
+        key
+    }
+
+    /// The key that a KMS answers as `Plaintext`: strict standard base64 of exactly 32 bytes.
+    ///
+    /// # Errors
+    /// [`NotADataKey`], which never shows the text.
+    pub fn from_base64(text: &str) -> Result<Self, NotADataKey> {
+        let bytes = STANDARD.decoded_length(text.as_bytes()).map_err(|_| NotADataKey::NotBase64)?;
+        if bytes != KEY_LEN {
+            return Err(NotADataKey::Length { bytes });
+        }
+        let mut key = Self(Box::new([0; KEY_LEN]));
+        STANDARD
+            .decode(text.as_bytes(), Out::from_slice(&mut key.0[..]))
+            .map_err(|_| NotADataKey::NotBase64)?;
+        Ok(key)
+    }
+
+    /// The key as a KMS expects it for wrapping.
+    #[must_use]
+    pub fn to_base64(&self) -> Zeroizing<String> {
+        let mut text = Zeroizing::new(String::with_capacity(STANDARD.encoded_length(KEY_LEN)));
+        STANDARD.encode_append(self.expose(), &mut *text);
+        text
+    }
+
+    /// The key itself.
+    #[must_use]
+    pub fn expose(&self) -> &[u8; KEY_LEN] {
+        &self.0
+    }
+}
+
+impl Drop for DataKey {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl fmt::Debug for DataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DataKey")
+    }
+}
+
+impl fmt::Display for NotADataKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBase64 => f.write_str("the data key is not base64"),
+            Self::Length { bytes } => write!(f, "the data key has {bytes} bytes instead of {KEY_LEN}"),
+        }
+    }
+}
+
+impl Error for NotADataKey {}
+
+const KEY_LEN: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=";
+
+    #[test]
+    fn base64_both_ways() {
+        let key = DataKey::from_base64(TEXT).unwrap();
+        assert_eq!((key.expose()[0], key.expose()[31]), (0x4e, 0xd7));
+        assert_eq!(*key.to_base64(), TEXT);
+        assert_eq!(format!("{key:?}"), "DataKey");
+    }
+
+    #[test]
+    fn anything_but_strict_base64_is_refused() {
+        for text in [
+            TEXT.trim_end_matches('='),    // no padding
+            &TEXT.replace("tc=", "td="),   // padding bits set
+            &TEXT.replace('/', "_"),       // another alphabet
+            &format!("{TEXT}\n"),          // a newline
+            &format!(" {}", &TEXT[1..]),   // a blank
+            &TEXT.replace("8cI7", "=cI7"), // padding inside
+        ] {
+            assert_eq!(DataKey::from_base64(text).unwrap_err(), NotADataKey::NotBase64, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn another_length_is_refused() {
+        for (text, bytes) in [("", 0), ("AAAA", 3), (&TEXT[4..], 29), (&format!("AAAA{TEXT}"), 35)] {
+            assert_eq!(DataKey::from_base64(text).unwrap_err(), NotADataKey::Length { bytes });
+        }
+    }
+
+    #[test]
+    fn random_keys_differ() {
+        assert_ne!(DataKey::random().expose(), DataKey::random().expose());
+    }
+}

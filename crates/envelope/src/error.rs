@@ -1,0 +1,169 @@
+//! What can go wrong in sealing and in opening: one enum each. A cause stands in `source()`, not in the text.
+
+use std::error::Error;
+use std::{fmt, io};
+
+/// Why a plaintext was not encrypted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum EncryptError {
+    /// The plaintext could not be read.
+    Read(io::Error),
+    /// The output could not be written.
+    Write(io::Error),
+    /// The operating system started no second thread.
+    Thread(io::Error),
+    /// The wrapped key that a KMS answered cannot stand in a line of its own.
+    CiphertextBlob(Flaw),
+}
+
+/// Why an input was not decrypted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum DecryptError {
+    /// The input could not be read.
+    Read(io::Error),
+    /// The plaintext could not be written.
+    Write(io::Error),
+    /// The operating system started no second thread.
+    Thread(io::Error),
+    /// The first line is not a wrapped key, so this is something else.
+    NotTextFormat(Flaw),
+    /// The input ends too early.
+    Truncated {
+        /// The line in which it ends, from 1.
+        line: u8,
+    },
+    /// A line is not as it was written.
+    Damaged {
+        /// The line, from 1.
+        line: u8,
+        /// What is wrong with it.
+        flaw: Flaw,
+    },
+    /// The authentication tag does not agree: damaged, tampered with, or the data key of something else.
+    Tampered,
+    /// The input is not what it was a moment ago, when its tag was verified.
+    Changed,
+}
+
+/// What is wrong with a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Flaw {
+    /// Nothing stands in it.
+    Empty,
+    /// It is longer than a line like this can be.
+    TooLong {
+        /// The longest that is accepted.
+        limit: usize,
+    },
+    /// It is not base64 of the standard alphabet with padding.
+    NotBase64,
+    /// It is base64 of another number of bytes.
+    Length {
+        /// The number of bytes.
+        bytes: usize,
+        /// The right number.
+        expected: usize,
+    },
+    /// It should not be there.
+    Surplus,
+}
+
+impl fmt::Display for EncryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(_) => f.write_str("the plaintext cannot be read"),
+            Self::Write(_) => f.write_str("the output cannot be written"),
+            Self::Thread(_) => f.write_str("a second thread cannot be started"),
+            Self::CiphertextBlob(flaw) => write!(f, "the wrapped key that the KMS answered {flaw}"),
+        }
+    }
+}
+
+impl Error for EncryptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read(source) | Self::Write(source) | Self::Thread(source) => Some(source),
+            Self::CiphertextBlob(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for DecryptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(_) => f.write_str("the input cannot be read"),
+            Self::Write(_) => f.write_str("the plaintext cannot be written"),
+            Self::Thread(_) => f.write_str("a second thread cannot be started"),
+            Self::NotTextFormat(flaw) => {
+                write!(f, "the input is not in the four-line text format: its first line {flaw}")
+            }
+            Self::Truncated { line } => write!(f, "the input is cut off in line {line} of 4"),
+            Self::Damaged { line, flaw } => write!(f, "the input is damaged: line {line} {flaw}"),
+            Self::Tampered => f.write_str(
+                "the input is damaged, was tampered with, or belongs to another data key: \
+                 its authentication tag does not agree",
+            ),
+            Self::Changed => f.write_str("the input changed while it was being decrypted"),
+        }
+    }
+}
+
+impl Error for DecryptError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Read(source) | Self::Write(source) | Self::Thread(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+/// The second half of a sentence about a line.
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty"),
+            Self::TooLong { limit } => write!(f, "is longer than {limit} characters"),
+            Self::NotBase64 => f.write_str("is not base64"),
+            Self::Length { bytes, expected } => write!(f, "holds {bytes} bytes instead of {expected}"),
+            Self::Surplus => f.write_str("is one too many"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_one_sentence_without_a_stop() {
+        let flaw = Flaw::Length { bytes: 15, expected: 16 };
+        for (error, text) in [
+            (
+                DecryptError::NotTextFormat(Flaw::TooLong { limit: 9 }),
+                "the input is not in the four-line text format: its first line is longer than 9 characters",
+            ),
+            (DecryptError::Truncated { line: 3 }, "the input is cut off in line 3 of 4"),
+            (
+                DecryptError::Damaged { line: 2, flaw },
+                "the input is damaged: line 2 holds 15 bytes instead of 16",
+            ),
+            (
+                DecryptError::Damaged { line: 5, flaw: Flaw::Surplus },
+                "the input is damaged: line 5 is one too many",
+            ),
+        ] {
+            assert_eq!(error.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn the_cause_is_kept() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        assert!(EncryptError::Write(full()).source().is_some());
+        assert!(DecryptError::Write(full()).source().is_some());
+        assert!(DecryptError::Tampered.source().is_none());
+    }
+}

@@ -1,0 +1,185 @@
+//! The one joint of the project: a KMS as encryption and decryption see it, whoever runs it.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::{DataKey, EncryptionContext};
+
+/// A key management service: draws data keys, and wraps and unwraps them by keys that it never gives away.
+///
+/// Calls block; one service serves many threads. `key` is a key id, an alias (`alias/NAME`) or an ARN. The
+/// context given when a data key is wrapped must be given again to unwrap it.
+pub trait KeyService: Send + Sync {
+    /// Draws a data key and wraps it by `key`.
+    ///
+    /// # Errors
+    /// [`KeyServiceError`].
+    fn generate_data_key(
+        &self,
+        key: &str,
+        context: &EncryptionContext,
+    ) -> Result<GeneratedDataKey, KeyServiceError>;
+
+    /// Wraps a data key that exists already by `key`.
+    ///
+    /// # Errors
+    /// [`KeyServiceError`].
+    fn wrap(
+        &self,
+        key: &str,
+        data_key: &DataKey,
+        context: &EncryptionContext,
+    ) -> Result<WrappedKey, KeyServiceError>;
+
+    /// Unwraps a [`WrappedKey::ciphertext_blob`], which names its key version itself.
+    ///
+    /// # Errors
+    /// [`KeyServiceError`]; [`KeyServiceError::Damaged`] also for another context than at wrapping.
+    fn unwrap(
+        &self,
+        ciphertext_blob: &str,
+        context: &EncryptionContext,
+    ) -> Result<UnwrappedDataKey, KeyServiceError>;
+}
+
+/// A data key that only the KMS can open, and which of its keys it is wrapped by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrappedKey {
+    /// The id of the key, as the KMS answered it.
+    pub key_id: String,
+    /// The id of the key's version, as the KMS answered it.
+    pub key_version_id: String,
+    /// Base64, exactly as the KMS answered it.
+    pub ciphertext_blob: String,
+}
+
+/// A new data key, in the clear and wrapped.
+#[derive(Debug)]
+pub struct GeneratedDataKey {
+    /// The key to encrypt with.
+    pub data_key: DataKey,
+    /// The same key, to be stored with the ciphertext.
+    pub wrapped: WrappedKey,
+}
+
+/// A data key that the KMS unwrapped, and which of its keys it was wrapped by.
+#[derive(Debug)]
+pub struct UnwrappedDataKey {
+    /// The key to decrypt with.
+    pub data_key: DataKey,
+    /// The id of the key, as the KMS answered it.
+    pub key_id: String,
+    /// The id of the key's version, as the KMS answered it.
+    pub key_version_id: String,
+}
+
+/// Why a KMS gave no answer, or not the one asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum KeyServiceError {
+    /// No answer came: no connection, no trust in its certificate, or no end of waiting.
+    Unreachable {
+        /// Where the KMS was looked for.
+        endpoint: String,
+        /// What happened on the way.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// The KMS refused, for a reason without a variant of its own.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The KMS's error code.
+        code: String,
+        /// The KMS's explanation.
+        message: String,
+        /// The id under which the KMS logged the request.
+        request_id: String,
+    },
+    /// The caller may not do this, or is not known to the KMS.
+    Denied {
+        /// The KMS's error code.
+        code: String,
+        /// The KMS's explanation.
+        message: String,
+        /// The id under which the KMS logged the request.
+        request_id: String,
+    },
+    /// Too many requests, still after retries.
+    Throttled,
+    /// There is no such key or alias.
+    KeyNotFound {
+        /// The key as it was asked for.
+        key: String,
+    },
+    /// The key exists and is of no use now: disabled, waiting for its deletion, or without material.
+    KeyUnavailable {
+        /// The key, as far as it is known.
+        key: String,
+        /// The KMS's error code, such as `Rejected.Disabled`.
+        code: String,
+    },
+    /// The wrapped key is damaged or the encryption context is another; a KMS cannot tell these apart.
+    Damaged,
+    /// The KMS does not know the key version that wrapped this key: another KMS, account or region did.
+    UnknownKeyVersion,
+    /// The KMS answered something that makes no sense, such as a data key of a wrong length.
+    Answer(Box<dyn Error + Send + Sync>),
+    /// An embedded KMS cannot be opened.
+    Local {
+        /// What happened.
+        message: String,
+        /// What to do.
+        hint: String,
+    },
+}
+
+impl fmt::Display for KeyServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { endpoint, .. } => write!(f, "the KMS at {endpoint} cannot be reached"),
+            Self::Refused { status, code, message, request_id } => {
+                write!(f, "the KMS refused with {status} {code}: {message} (request {request_id})")
+            }
+            Self::Denied { code, message, request_id } => {
+                write!(f, "the KMS denied access with {code}: {message} (request {request_id})")
+            }
+            Self::Throttled => f.write_str("the KMS is busy and answered no request of this run in time"),
+            Self::KeyNotFound { key } => write!(f, "the KMS has no key {key}"),
+            Self::KeyUnavailable { key, code } => write!(f, "the key {key} cannot be used now: {code}"),
+            Self::Damaged => f.write_str("the wrapped key is damaged or the encryption context is wrong"),
+            Self::UnknownKeyVersion => {
+                f.write_str("the data key was wrapped by a key version that this KMS does not know")
+            }
+            Self::Answer(_) => f.write_str("the answer of the KMS makes no sense"),
+            Self::Local { message, .. } => f.write_str(message),
+        }
+    }
+}
+
+impl Error for KeyServiceError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Unreachable { source, .. } | Self::Answer(source) => Some(&**source),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NotADataKey;
+
+    #[test]
+    fn the_cause_is_kept() {
+        let error = KeyServiceError::Answer(NotADataKey::NotBase64.into());
+        assert_eq!(error.source().unwrap().to_string(), "the data key is not base64");
+        assert!(KeyServiceError::Throttled.source().is_none());
+    }
+
+    #[test]
+    fn a_service_can_be_shared_as_an_object() {
+        fn shared<T: Send + Sync + ?Sized>() {}
+        shared::<dyn KeyService>();
+    }
+}

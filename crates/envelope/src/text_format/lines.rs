@@ -1,0 +1,173 @@
+//! Reading the lines: strict about what they hold, patient about how they end.
+
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+
+use base64_simd::{Out, STANDARD};
+
+use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
+use crate::eax::BLOCK_LEN;
+use crate::{DecryptError, Flaw};
+
+/// The lines of an input, one after the other. Blanks at the end of a line do not count.
+pub(super) struct Lines<R>(BufReader<R>);
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(input: R) -> Self {
+        Self(BufReader::with_capacity(READ_LEN, input))
+    }
+
+    /// Line 1, the wrapped key.
+    ///
+    /// # Errors
+    /// [`DecryptError::NotTextFormat`] for whatever cannot be the beginning of a wrapped key.
+    pub(super) fn ciphertext_blob(&mut self) -> Result<String, DecryptError> {
+        let (line, end) = self.short_line()?;
+        let text = trim(&line);
+        let flaw = if end == End::Limit {
+            Flaw::TooLong { limit: SHORT_LINE_LIMIT }
+        } else if text.iter().any(|&byte| !byte.is_ascii_alphanumeric() && !b"+/=".contains(&byte)) {
+            Flaw::NotBase64
+        } else if end == End::Input {
+            return Err(DecryptError::Truncated { line: 1 });
+        } else if text.is_empty() {
+            Flaw::Empty
+        } else if STANDARD.check(text).is_err() {
+            Flaw::NotBase64
+        } else {
+            return Ok(String::from_utf8(text.to_vec()).expect("base64 is ASCII"));
+        };
+        Err(DecryptError::NotTextFormat(flaw))
+    }
+
+    /// Line 2 or 4, the nonce or the tag.
+    pub(super) fn block(&mut self, number: u8) -> Result<[u8; BLOCK_LEN], DecryptError> {
+        let damaged = |flaw| DecryptError::Damaged { line: number, flaw };
+        let (line, end) = self.short_line()?;
+        let text = trim(&line);
+        if end == End::Limit {
+            return Err(damaged(Flaw::TooLong { limit: SHORT_LINE_LIMIT }));
+        }
+        if end == End::Input && text.len() < STANDARD.encoded_length(BLOCK_LEN) {
+            return Err(DecryptError::Truncated { line: number });
+        }
+        let bytes = STANDARD.decoded_length(text).map_err(|_| damaged(Flaw::NotBase64))?;
+        if bytes != BLOCK_LEN {
+            return Err(damaged(Flaw::Length { bytes, expected: BLOCK_LEN }));
+        }
+        let mut block = [0; BLOCK_LEN];
+        STANDARD.decode(text, Out::from_slice(&mut block)).map_err(|_| damaged(Flaw::NotBase64))?;
+        Ok(block)
+    }
+
+    /// Line 3, in chunks.
+    pub(super) fn ciphertext(&mut self) -> Ciphertext<'_, R> {
+        Ciphertext { input: &mut self.0, data_ended: false, line_ended: false }
+    }
+
+    /// What follows line 4: blanks at most.
+    pub(super) fn end(&mut self) -> Result<(), DecryptError> {
+        loop {
+            let rest = match self.0.fill_buf() {
+                Ok(rest) => rest,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(DecryptError::Read(error)),
+            };
+            if rest.is_empty() {
+                return Ok(());
+            }
+            if rest.iter().any(|&byte| byte != b'\n' && !is_blank(byte)) {
+                return Err(DecryptError::Damaged { line: 5, flaw: Flaw::Surplus });
+            }
+            let length = rest.len();
+            self.0.consume(length);
+        }
+    }
+
+    fn short_line(&mut self) -> Result<(Vec<u8>, End), DecryptError> {
+        let mut line = Vec::new();
+        let end = read_line(&mut self.0, SHORT_LINE_LIMIT, &mut line)?;
+        Ok((line, end))
+    }
+}
+
+impl<R: Read + Seek> Lines<R> {
+    /// Where the next line begins.
+    pub(super) fn position(&mut self) -> Result<u64, DecryptError> {
+        self.0.stream_position().map_err(DecryptError::Read)
+    }
+
+    /// Goes back to where a line begins.
+    pub(super) fn go_to(&mut self, position: u64) -> Result<(), DecryptError> {
+        self.0.seek(SeekFrom::Start(position)).map(drop).map_err(DecryptError::Read)
+    }
+}
+
+/// The third line, which may be larger than memory.
+pub(super) struct Ciphertext<'a, R> {
+    input: &'a mut BufReader<R>,
+    /// From here on only blanks may follow in this line.
+    data_ended: bool,
+    line_ended: bool,
+}
+
+impl<R: Read> Ciphertext<'_, R> {
+    /// Puts the next chunk, never an empty one, in place of what `chunk` holds; `false` after the last.
+    ///
+    /// The same input is cut into the same chunks every time.
+    pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<bool, DecryptError> {
+        const NOT_BASE64: DecryptError = DecryptError::Damaged { line: 3, flaw: Flaw::NotBase64 };
+        while !self.line_ended {
+            chunk.clear();
+            match read_line(self.input, CHUNK_TEXT_LEN, chunk)? {
+                End::Input => return Err(DecryptError::Truncated { line: 3 }),
+                End::Line => self.line_ended = true,
+                End::Limit => {}
+            }
+            let text_len = trim(chunk).len();
+            if self.data_ended && text_len > 0 {
+                return Err(NOT_BASE64);
+            }
+            let length = STANDARD.decode_inplace(&mut chunk[..text_len]).map_err(|_| NOT_BASE64)?.len();
+            chunk.truncate(length);
+            // Blanks, padding or the end of the line: whatever made the chunk short ends the data.
+            self.data_ended = length < CHUNK_LEN;
+            if length > 0 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What ended the reading of a line.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Line,
+    Input,
+    /// The line may go on.
+    Limit,
+}
+
+/// Appends up to `limit` characters of a line, its end included, to `line`.
+fn read_line(input: &mut impl BufRead, limit: usize, line: &mut Vec<u8>) -> Result<End, DecryptError> {
+    line.reserve_exact(limit);
+    let length = input.take(limit as u64).read_until(b'\n', line).map_err(DecryptError::Read)?;
+    Ok(match line.last() {
+        Some(b'\n') => End::Line,
+        _ if length < limit => End::Input,
+        _ => End::Limit,
+    })
+}
+
+fn trim(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let blanks = line.iter().rev().take_while(|&&byte| is_blank(byte)).count();
+    &line[..line.len() - blanks]
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Bytes asked of the input at once.
+const READ_LEN: usize = 256 << 10;

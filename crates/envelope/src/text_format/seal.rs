@@ -1,0 +1,189 @@
+//! Sealing: one pass from the plaintext to the four lines.
+
+use std::io::{self, Read, Write};
+use std::thread;
+
+use base64_simd::STANDARD;
+
+use super::mac_thread::MacThread;
+use super::{CHUNK_LEN, SHORT_LINE_LIMIT};
+use crate::eax::{Authenticator, Keystream, Nonce};
+use crate::{DataKey, EncryptError, Flaw};
+
+/// What was sealed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sealed {
+    /// Bytes of plaintext.
+    pub plaintext_len: u64,
+}
+
+/// Encrypts all of `plaintext` into `output`, and flushes it.
+///
+/// `ciphertext_blob` is the same data key as a KMS wrapped it, base64. A data key serves one file.
+///
+/// # Errors
+/// [`EncryptError`]; then `output` holds a part without a tag, which no reader accepts.
+pub fn seal(
+    plaintext: impl Read,
+    output: impl Write,
+    data_key: &DataKey,
+    ciphertext_blob: &str,
+) -> Result<Sealed, EncryptError> {
+    seal_with_nonce(plaintext, output, data_key, ciphertext_blob, Nonce::random())
+}
+
+/// With a nonce from outside only to reproduce published vectors.
+fn seal_with_nonce(
+    mut plaintext: impl Read,
+    mut output: impl Write,
+    data_key: &DataKey,
+    ciphertext_blob: &str,
+    nonce: Nonce,
+) -> Result<Sealed, EncryptError> {
+    check_blob(ciphertext_blob)?;
+    let mut keystream = Keystream::new(data_key, &nonce);
+    let mut piece = vec![0; CHUNK_LEN];
+    let mut text = Vec::new();
+    let mut plaintext_len = 0;
+    write!(output, "{ciphertext_blob}\n{}\n", STANDARD.encode_to_string(nonce.0))
+        .map_err(EncryptError::Write)?;
+    let authenticator = thread::scope(|scope| {
+        let mac =
+            MacThread::start(scope, Authenticator::new(data_key, &nonce)).map_err(EncryptError::Thread)?;
+        loop {
+            let length = fill(&mut plaintext, &mut piece).map_err(EncryptError::Read)?;
+            let mut ciphertext = mac.buffer();
+            keystream.apply(&piece[..length], &mut ciphertext);
+            text.clear();
+            STANDARD.encode_append(&ciphertext, &mut text);
+            mac.update(ciphertext);
+            output.write_all(&text).map_err(EncryptError::Write)?;
+            plaintext_len += length as u64;
+            // Every chunk but the last is full, so that base64 pads at the end of the line only.
+            if length < CHUNK_LEN {
+                return Ok(mac.finish());
+            }
+        }
+    })?;
+    write!(output, "\n{}\n", STANDARD.encode_to_string(authenticator.finish()))
+        .and_then(|()| output.flush())
+        .map_err(EncryptError::Write)?;
+    Ok(Sealed { plaintext_len })
+}
+
+/// A blob that is no base64 could break the lines; one that is too long would not be read again.
+fn check_blob(ciphertext_blob: &str) -> Result<(), EncryptError> {
+    let flaw = match ciphertext_blob.len() {
+        0 => Flaw::Empty,
+        SHORT_LINE_LIMIT.. => Flaw::TooLong { limit: SHORT_LINE_LIMIT },
+        _ if STANDARD.check(ciphertext_blob.as_bytes()).is_err() => Flaw::NotBase64,
+        _ => return Ok(()),
+    };
+    Err(EncryptError::CiphertextBlob(flaw))
+}
+
+/// Reads until `buffer` is full or the input ends.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match input.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Cursor;
+    use std::path::PathBuf;
+
+    use super::super::Reader;
+    use super::*;
+
+    /// Made by the guide's script with PyCryptodome: sealed to the same bytes here, opened to the same plaintext.
+    #[test]
+    fn vectors_of_the_guide() {
+        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/text-format");
+        let vectors = fs::read(folder.join("vectors.json")).unwrap();
+        let vectors: Vec<serde_json::Value> = serde_json::from_slice(&vectors).unwrap();
+        assert_eq!(vectors.len(), 8);
+        for vector in &vectors {
+            let field = |name: &str| vector[name].as_str().unwrap();
+            let name = field("name");
+            let plain = fs::read(folder.join(format!("{name}.plain"))).unwrap();
+            let cipher = fs::read(folder.join(format!("{name}.cipher"))).unwrap();
+            let key = DataKey::from_base64(field("data_key_b64")).unwrap();
+            let nonce = u128::from_str_radix(field("nonce_hex"), 16).unwrap().to_be_bytes();
+
+            let mut sealed = Vec::new();
+            seal_with_nonce(&*plain, &mut sealed, &key, field("ciphertext_blob"), Nonce(nonce)).unwrap();
+            assert!(sealed == cipher, "{name}");
+            assert_eq!(Reader::new(&*cipher).unwrap().ciphertext_blob(), field("ciphertext_blob"));
+            assert_opens(&cipher, &key, &plain);
+        }
+    }
+
+    #[test]
+    fn every_size_around_the_borders_of_chunks() {
+        let key = DataKey::random();
+        let plain: Vec<u8> =
+            (0..).map(|i: u32| (i.wrapping_mul(2_654_435_761) >> 24) as u8).take(3 * CHUNK_LEN + 5).collect();
+        let borders = [CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 2 * CHUNK_LEN, 3 * CHUNK_LEN + 5];
+        for size in (0..=49).chain(borders) {
+            let mut sealed = Vec::new();
+            let report = seal(&plain[..size], &mut sealed, &key, "YmxvYg==").unwrap();
+            assert_eq!(report.plaintext_len, size as u64);
+            assert_eq!(sealed.len(), 9 + 25 + size.div_ceil(3) * 4 + 1 + 25, "{size} bytes");
+            assert_opens(&sealed, &key, &plain[..size]);
+            let blanks = String::from_utf8(sealed).unwrap().replace('\n', " \t\r\n");
+            assert_opens(blanks.as_bytes(), &key, &plain[..size]);
+        }
+    }
+
+    fn assert_opens(sealed: &[u8], key: &DataKey, plain: &[u8]) {
+        let opened = Reader::new(sealed).unwrap().open_into_discardable(key, Vec::new()).unwrap();
+        assert!(opened.out == plain);
+        assert_eq!(opened.plaintext_len, plain.len() as u64);
+        let mut out = Vec::new();
+        let length = Reader::new(Cursor::new(sealed)).unwrap().open_verified(key, &mut out).unwrap();
+        assert!(out == plain);
+        assert_eq!(length, plain.len() as u64);
+    }
+
+    #[test]
+    fn a_blob_that_would_break_the_lines_is_refused() {
+        let long = "AAAA".repeat(SHORT_LINE_LIMIT / 4);
+        for (blob, flaw) in [
+            ("", Flaw::Empty),
+            ("YmxvYg==\n", Flaw::NotBase64),
+            ("YmxvYg", Flaw::NotBase64),
+            (&long, Flaw::TooLong { limit: SHORT_LINE_LIMIT }),
+        ] {
+            let mut out = Vec::new();
+            let error = seal(&b"x"[..], &mut out, &DataKey::random(), blob).unwrap_err();
+            assert!(matches!(error, EncryptError::CiphertextBlob(found) if found == flaw), "{error}");
+            assert!(out.is_empty());
+        }
+        let key = DataKey::random();
+        let mut sealed = Vec::new();
+        seal(&b"x"[..], &mut sealed, &key, &long[4..]).unwrap();
+        assert_opens(&sealed, &key, b"x");
+    }
+
+    #[test]
+    fn nonces_are_drawn_anew() {
+        let key = DataKey::random();
+        let sealed = || {
+            let mut out = Vec::new();
+            seal(&b"same"[..], &mut out, &key, "YmxvYg==").unwrap();
+            out
+        };
+        assert_ne!(sealed(), sealed());
+    }
+}

@@ -1,1 +1,214 @@
 //! The KMS engine behind HTTP and HTTPS.
+//!
+//! [`Server::bind`] takes the address, [`Server::run`] serves until it is told to stop. A request goes from
+//! [`http`] (bytes, limits) through `http::rpc` (the walk) to the engine and back.
+//!
+//! ```no_run
+//! use std::sync::Arc;
+//!
+//! use bulla_kms::{Kms, Options, Role, SystemClock};
+//! use bulla_server::{Server, ServerOptions, Shutdown, TlsOptions};
+//!
+//! let kms = Arc::new(Kms::open(&Options::new("/var/lib/bulla", Role::Server), SystemClock)?);
+//! let tls = TlsOptions::Authority { data: "/var/lib/bulla".into(), names: Vec::new() };
+//! let server = Server::bind(kms, ServerOptions::new(([127, 0, 0, 1], 8443).into(), tls))?;
+//! println!("listening on https://{}", server.local_addr());
+//! server.run(Shutdown::on_signals())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod http;
+pub mod limits;
+mod log;
+mod shutdown;
+mod tls;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use std::fmt;
+
+use bulla_kms::Kms;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+pub use self::limits::Limits;
+pub use self::log::Log;
+pub use self::shutdown::{Shutdown, Stopper};
+pub use self::tls::{TlsError, TlsOptions};
+use self::http::rpc::Rpc;
+use self::tls::{Tls, Upkeep};
+
+/// How to serve.
+pub struct ServerOptions {
+    /// The address; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Whether and with which certificate connections are encrypted.
+    pub tls: TlsOptions,
+    /// What connections may take.
+    pub limits: Limits,
+    /// Where the log goes.
+    pub log: Box<dyn Write + Send>,
+}
+
+impl ServerOptions {
+    /// The usual limits, and the log on stderr.
+    #[must_use]
+    pub fn new(listen: SocketAddr, tls: TlsOptions) -> Self {
+        Self { listen, tls, limits: Limits::default(), log: Box::new(io::stderr()) }
+    }
+}
+
+/// Why a server cannot serve.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Without TLS, only a loopback address may be listened on.
+    PlainHttp(SocketAddr),
+    /// The address cannot be listened on.
+    Bind {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no certificate.
+    Tls(TlsError),
+    /// The system gives no threads, timers or signals.
+    Start(io::Error),
+}
+
+/// A server that has its address and its certificate, and answers once it runs.
+pub struct Server {
+    kms: Arc<Kms>,
+    limits: Limits,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+    log: Arc<Log>,
+    runtime: Runtime,
+    tls: Option<Tls>,
+}
+
+impl Server {
+    /// Takes the address and prepares the certificate. Clients can connect from here on; they are answered
+    /// once [`Server::run`] is called.
+    ///
+    /// # Errors
+    /// [`ServeError`]; the address is free again.
+    pub fn bind(kms: Arc<Kms>, options: ServerOptions) -> Result<Self, ServeError> {
+        let ServerOptions { listen, tls, limits, log } = options;
+        if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
+            return Err(ServeError::PlainHttp(listen));
+        }
+        let runtime = runtime().map_err(ServeError::Start)?;
+        let (listener, local_addr) = {
+            let _context = runtime.enter();
+            listener(listen).map_err(|source| ServeError::Bind { listen, source })?
+        };
+        let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
+        let log = Log::start(log).map_err(ServeError::Start)?;
+        Ok(Self { kms, limits, listener, local_addr, log, runtime, tls })
+    }
+
+    /// The address, with the port that port 0 became.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// The certificate that clients have to trust, if it is one of ours.
+    #[must_use]
+    pub fn ca_path(&self) -> Option<&Path> {
+        self.tls.as_ref()?.ca_path()
+    }
+
+    /// Serves until `shutdown`: then no new connection is accepted, idle ones are closed, and requests in
+    /// flight get [`limits::DRAIN`] to finish. A second signal ends at once. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError::Start`]; nothing was served.
+    pub fn run(self, mut shutdown: Shutdown) -> Result<(), ServeError> {
+        let Self { kms, limits, listener, log, runtime, tls, .. } = self;
+        limits.allow_open_files();
+        let (stop, stopped) = watch::channel(false);
+        let acceptor = tls.as_ref().map(Tls::acceptor);
+        let upkeep = tls.map(|tls| Upkeep::start(tls, Arc::clone(&kms), Arc::clone(&log))).transpose();
+        let upkeep = upkeep.map_err(ServeError::Start)?;
+        let setup = http::Setup { listener, tls: acceptor, limits, log: Arc::clone(&log), stop: stopped };
+        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
+        let result = runtime.block_on(async {
+            shutdown.listen()?;
+            let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
+            shutdown.next().await;
+            stop.send_replace(true);
+            tokio::select! {
+                _ = &mut serving => {}
+                () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
+                () = shutdown.next() => log.event("requests in flight were cut off: told to stop twice"),
+            }
+            Ok(())
+        });
+        runtime.shutdown_timeout(LAST_STEPS);
+        drop(upkeep);
+        log.flush(LAST_STEPS);
+        result.map_err(ServeError::Start)
+    }
+}
+
+/// The runtime that a [`Server`] runs on: the one place where it is chosen.
+///
+/// # Errors
+/// The system gives no threads or timers.
+pub fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
+}
+
+fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Else a restart has to wait for connections of the last run that linger in the kernel.
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    let listener = socket.listen(limits::BACKLOG)?;
+    let local_addr = listener.local_addr()?;
+    Ok((listener, local_addr))
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("local_addr", &self.local_addr).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlainHttp(listen) => {
+                write!(f, "{listen} can be reached from outside, so connections to it must be encrypted")
+            }
+            Self::Bind { listen, .. } => write!(f, "cannot listen on {listen}"),
+            Self::Tls(_) => f.write_str("there is no certificate to serve HTTPS with"),
+            Self::Start(_) => f.write_str("cannot start the server"),
+        }
+    }
+}
+
+impl Error for ServeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::PlainHttp(_) => None,
+            Self::Bind { source, .. } | Self::Start(source) => Some(source),
+            Self::Tls(source) => Some(source),
+        }
+    }
+}
+
+/// How long tasks that were cut off, and the log, may take.
+const LAST_STEPS: Duration = Duration::from_secs(1);

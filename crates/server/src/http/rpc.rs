@@ -1,0 +1,175 @@
+//! One request of the KMS API, one answer: the walk from bytes to the engine and back.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
+use bulla_wire::{
+    Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, Request, render_error, render_reply,
+};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+use zeroize::Zeroizing;
+
+use super::{Handler, Peer, Received};
+use crate::limits::ECHO_BYTES;
+use crate::log::{Log, RequestLine};
+
+/// The KMS as a handler of requests.
+pub(crate) struct Rpc {
+    kms: Arc<Kms>,
+    log: Arc<Log>,
+    /// What error answers name as their host.
+    host_id: String,
+}
+
+impl Handler for Rpc {
+    async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
+        let mut line = RequestLine {
+            started: Instant::now(),
+            request_id: new_request_id(),
+            source: request.peer.address,
+            access_key_id: None,
+            action: None,
+            status: 200,
+            code: None,
+        };
+        let (format, text) = match is_health_check(&request) {
+            true => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
+            false => self.answer_call(request, &mut line).await,
+        };
+        let answer = response(line.status, format, text, &line.request_id);
+        self.log.request(line);
+        answer
+    }
+}
+
+impl Rpc {
+    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>) -> Self {
+        let host_id = format!("kms.{}.aliyuncs.com", kms.region());
+        Self { kms, log, host_id }
+    }
+
+    /// Answers a call, and notes in `line` what the log may know of it.
+    async fn answer_call(&self, request: Received, line: &mut RequestLine) -> (Format, Zeroizing<String>) {
+        let peer = request.peer;
+        let (format, call) = parse(&request);
+        drop(request); // and with it the body is wiped
+        let outcome = match call {
+            Ok(call) => self.perform(call, peer, line).await,
+            Err(error) => Err(error),
+        };
+        let text = match outcome {
+            Ok((action, reply)) => render_reply(format, action, &reply, &line.request_id),
+            Err(error) => self.refuse(format, &error, line),
+        };
+        (format, Zeroizing::new(text))
+    }
+
+    /// Authenticates a call, and lets the engine answer it.
+    async fn perform(
+        &self,
+        call: Call,
+        peer: Peer,
+        line: &mut RequestLine,
+    ) -> Result<(&'static str, Reply), Error> {
+        line.action = known_action(&call.action);
+        let origin = self.authenticate(&call, peer, line)?;
+        let product = Product::from_version(&call.version).ok_or(ErrorCode::InvalidVersion)?;
+        let request = Request::parse(product, &call.action, &call.parameters)?;
+        drop(call); // wiped, before anybody waits for a disk
+        Ok((request.name(), self.kms.call(request, &origin).await?))
+    }
+
+    fn authenticate(&self, call: &Call, peer: Peer, line: &mut RequestLine) -> Result<Origin, Error> {
+        let Peer { address, tls } = peer;
+        let connection = Connection { source: Some(address), tls, request_id: line.request_id.clone() };
+        let result = self.kms.authenticate(call, connection);
+        line.access_key_id = match &result {
+            Ok(origin) => match origin.caller() {
+                Caller::Root { access_key_id } => Some(access_key_id.clone()),
+                Caller::Owner => None,
+            },
+            Err(error) if tells_of_a_known_key(error.code()) => {
+                call.signature.signer().ok().map(|signer| signer.access_key_id.clone())
+            }
+            Err(_) => None,
+        };
+        result
+    }
+
+    fn refuse(&self, format: Format, error: &Error, line: &mut RequestLine) -> String {
+        self.log.cause(&line.request_id, error);
+        line.status = error.status();
+        line.code = Some(error.code_text());
+        let text = render_error(format, error, &line.request_id, &self.host_id);
+        match text.len() > ECHO_BYTES {
+            true => render_error(format, &Error::new(error.code()), &line.request_id, &self.host_id),
+            false => text,
+        }
+    }
+}
+
+/// Takes the request apart; the format of the answer is known also when that fails.
+fn parse(request: &Received) -> (Format, Result<Call, Error>) {
+    let Received { head, body, .. } = request;
+    let headers: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let (format, call) = Call::parse(&HttpRequest {
+        method: head.method.as_str(),
+        path: head.uri.path(),
+        query: head.uri.query().unwrap_or_default(),
+        headers: &headers,
+        body: body.as_deref().map_or(&[], Vec::as_slice),
+    });
+    match body {
+        Ok(_) => (format, call),
+        Err(_) => (format, Err(ErrorCode::RequestTooLarge.into())),
+    }
+}
+
+/// The answers that only a key gets which exists: its id is no invention of the caller, nor a secret that was
+/// put in its place.
+fn tells_of_a_known_key(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::SignatureDoesNotMatch
+            | ErrorCode::ForbiddenAccessKey
+            | ErrorCode::SecurityTokenMismatch
+            | ErrorCode::InvalidTimeStampExpired
+            | ErrorCode::SignatureNonceUsed
+            | ErrorCode::ThrottlingUser
+    )
+}
+
+fn known_action(name: &str) -> Option<&'static str> {
+    Request::NAMES.iter().map(|&(_, known)| known).find(|known| *known == name)
+}
+
+fn is_health_check(request: &Received) -> bool {
+    request.head.method == Method::GET && request.head.uri.path() == "/healthz"
+}
+
+fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_owner(Wiped(text))));
+    *response.status_mut() = StatusCode::from_u16(status).expect("the table of error codes has valid statuses");
+    let request_id = HeaderValue::from_str(request_id).expect("a UUID is a valid header value");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(REQUEST_ID, request_id);
+    response
+}
+
+/// The bytes of an answer, wiped when they are sent.
+struct Wiped(Zeroizing<String>);
+
+impl AsRef<[u8]> for Wiped {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}
+
+const HEALTHY: &str = r#"{"Status":"ok"}"#;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");

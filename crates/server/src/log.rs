@@ -1,0 +1,331 @@
+//! The log: one line per request on stderr, as `name=value` pairs.
+//!
+//! ```text
+//! time=2026-11-23T21:33:29.004Z request=0c5c3d7e-… from=127.0.0.1 key=LTAI5tExample action=GenerateDataKey status=200 code=- us=38
+//! ```
+//!
+//! A line holds nothing that a caller made up: the action only if it is one of ours, the access key only if it
+//! exists, never a parameter, a query string or a message. A thread of its own writes, so a terminal or pipe
+//! that nobody reads cannot hold up a request: when its queue is full, lines are dropped and counted.
+
+use std::error::Error as StdError;
+use std::fmt::{self, Write as _};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bulla_wire::{Error, Timestamp};
+
+/// The sending end of the log; shared, and never waited for.
+pub struct Log {
+    queue: SyncSender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+/// What is known about a request when it is answered.
+pub(crate) struct RequestLine {
+    pub(crate) started: Instant,
+    pub(crate) request_id: String,
+    pub(crate) source: IpAddr,
+    /// Only of an access key that exists.
+    pub(crate) access_key_id: Option<String>,
+    /// Only one of ours.
+    pub(crate) action: Option<&'static str>,
+    pub(crate) status: u16,
+    pub(crate) code: Option<String>,
+}
+
+enum Entry {
+    Request { line: RequestLine, time: SystemTime, took: Duration },
+    Cause { request_id: String, cause: String, time: SystemTime },
+    Event { text: String, time: SystemTime },
+    Flush(SyncSender<()>),
+}
+
+impl Log {
+    /// Starts the thread that writes to `output`, usually stderr.
+    ///
+    /// # Errors
+    /// No thread could be started.
+    pub fn start(output: impl Write + Send + 'static) -> io::Result<Arc<Self>> {
+        let (queue, entries) = sync_channel(QUEUE);
+        let dropped = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&dropped);
+        thread::Builder::new()
+            .name("bulla-log".into())
+            .spawn(move || Writer { entries, dropped: counter, output }.run())?;
+        Ok(Arc::new(Self { queue, dropped }))
+    }
+
+    /// Logs that something happened which concerns no request. `text` must hold nothing that is secret.
+    pub fn event(&self, text: impl Into<String>) {
+        self.send(Entry::Event { text: text.into(), time: SystemTime::now() });
+    }
+
+    /// Waits until everything so far is written, but not longer than `limit`.
+    pub fn flush(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let (written, wait) = sync_channel(1);
+        let mut flush = Entry::Flush(written);
+        while let Err(std::sync::mpsc::TrySendError::Full(back)) = self.queue.try_send(flush) {
+            if Instant::now() >= deadline {
+                return;
+            }
+            flush = back;
+            thread::sleep(GATHER);
+        }
+        let _ = wait.recv_timeout(deadline.saturating_duration_since(Instant::now())); // late is late
+    }
+
+    /// Logs an answered request.
+    pub(crate) fn request(&self, line: RequestLine) {
+        let took = line.started.elapsed();
+        self.send(Entry::Request { line, time: SystemTime::now(), took });
+    }
+
+    /// Logs what went wrong inside, if that is what happened.
+    pub(crate) fn cause(&self, request_id: &str, error: &Error) {
+        if let Some(cause) = error.cause() {
+            let (request_id, cause) = (request_id.to_owned(), chain(cause));
+            self.send(Entry::Cause { request_id, cause, time: SystemTime::now() });
+        }
+    }
+
+    fn send(&self, entry: Entry) {
+        if self.queue.try_send(entry).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("dropped", &self.dropped).finish_non_exhaustive()
+    }
+}
+
+struct Writer<W> {
+    entries: Receiver<Entry>,
+    dropped: Arc<AtomicU64>,
+    output: W,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes until every sender is gone. After the first entry of a batch it lets others gather: being woken
+    /// for each of them would cost the requests more than the writing.
+    fn run(mut self) {
+        let mut text = String::new();
+        while let Ok(first) = self.entries.recv() {
+            let mut next = Some(first);
+            if !matches!(next, Some(Entry::Flush(_))) {
+                thread::sleep(GATHER);
+            }
+            while let Some(entry) = next {
+                self.take(entry, &mut text);
+                next = match self.entries.try_recv() {
+                    Ok(entry) => Some(entry),
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
+                };
+            }
+            self.write_out(&mut text);
+        }
+    }
+
+    fn take(&mut self, entry: Entry, text: &mut String) {
+        if let Entry::Flush(written) = entry {
+            self.write_out(text);
+            let _ = written.send(()); // whoever asked may have stopped waiting
+            return;
+        }
+        writeln!(text, "{entry}").expect("a string takes everything");
+        if text.len() >= BATCH_BYTES {
+            self.write_out(text);
+        }
+    }
+
+    fn write_out(&mut self, text: &mut String) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let time = Time(SystemTime::now());
+            writeln!(text, "time={time} dropped={dropped}").expect("a string takes everything");
+        }
+        // There is no better place to report that the log cannot be written.
+        let _ = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
+        text.clear();
+    }
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { line, time, took } => write!(
+                f,
+                "time={} request={} from={} key={} action={} status={} code={} us={}",
+                Time(*time),
+                line.request_id,
+                line.source,
+                Word(line.access_key_id.as_deref()),
+                Word(line.action),
+                line.status,
+                Word(line.code.as_deref()),
+                took.as_micros(),
+            ),
+            Self::Cause { request_id, cause, time } => {
+                write!(f, "time={} request={request_id} cause={cause:?}", Time(*time))
+            }
+            Self::Event { text, time } => write!(f, "time={} event={text:?}", Time(*time)),
+            Self::Flush(_) => Ok(()),
+        }
+    }
+}
+
+/// A point in time with milliseconds, in UTC.
+struct Time(SystemTime);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).to_string();
+        write!(f, "{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
+    }
+}
+
+/// A value that needs no quotes; anything else is shown as `?`, so that no line can be forged.
+struct Word<'a>(Option<&'a str>);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        match self.0 {
+            None | Some("") => f.write_str("-"),
+            Some(word) if word.len() <= WORD_BYTES && word.bytes().all(plain) => f.write_str(word),
+            Some(_) => f.write_str("?"),
+        }
+    }
+}
+
+/// An error and what caused it, from outside in.
+pub(crate) fn chain(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        write!(text, ": {inner}").expect("a string takes everything");
+        source = inner.source();
+    }
+    text
+}
+
+/// Entries that wait for the writer: at 40,000 requests per second, those of a tenth of a second.
+const QUEUE: usize = 4096;
+/// How long the writer lets entries gather.
+const GATHER: Duration = Duration::from_millis(20);
+/// Text is handed to the output at the latest when it is this long.
+const BATCH_BYTES: usize = 64 * 1024;
+/// The longest value: an access key id has up to 40 characters, an error code up to 50.
+const WORD_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Shared {
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    fn line(access_key_id: &str) -> RequestLine {
+        RequestLine {
+            started: Instant::now(),
+            request_id: "id".into(),
+            source: [127, 0, 0, 1].into(),
+            access_key_id: Some(access_key_id.into()),
+            action: None,
+            status: 404,
+            code: Some("Forbidden.KeyNotFound".into()),
+        }
+    }
+
+    #[test]
+    fn writes_one_line_per_request() {
+        let output = Shared::default();
+        let log = Log::start(output.clone()).unwrap();
+        log.request(line("testid"));
+        log.request(line("a\nb"));
+        log.event("stopping\n");
+        log.flush(Duration::from_secs(10));
+        let text = output.text();
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[0].contains(" request=id from=127.0.0.1 key=testid action=- status=404 code=Forbidden"));
+        assert!(lines[1].contains(" key=? "), "a line feed of a caller starts no line");
+        assert!(lines[2].ends_with(r#" event="stopping\n""#));
+        assert_eq!(lines.len(), 3);
+    }
+
+    #[test]
+    fn internal_causes_are_told_with_their_causes() {
+        let output = Shared::default();
+        let log = Log::start(output.clone()).unwrap();
+        log.cause("id", &Error::internal(io::Error::other("disk\nfull")));
+        log.cause("id", &Error::invalid("KeyId"));
+        log.flush(Duration::from_secs(10));
+        assert!(output.text().ends_with("request=id cause=\"disk\\nfull\"\n"));
+        assert_eq!(output.text().lines().count(), 1);
+    }
+
+    /// An output that takes nothing until it is let go.
+    struct Stuck(mpsc::Receiver<()>, Shared);
+
+    impl Write for Stuck {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_stuck_output_holds_nobody_up_and_lost_lines_are_counted() {
+        let (let_go, stuck) = mpsc::channel();
+        let output = Shared::default();
+        let log = Log::start(Stuck(stuck, output.clone())).unwrap();
+        for _ in 0..QUEUE * 3 {
+            log.request(line("testid"));
+        }
+        log.flush(Duration::from_millis(50));
+        drop(let_go);
+        log.flush(Duration::from_secs(10));
+        log.event("later");
+        log.flush(Duration::from_secs(10));
+        let text = output.text();
+        let dropped: usize =
+            text.lines().filter_map(|line| line.split_once("dropped=")?.1.parse::<usize>().ok()).sum();
+        let written = text.lines().filter(|line| line.contains("key=testid")).count();
+        assert!(dropped > 0);
+        assert_eq!(written + dropped, QUEUE * 3);
+    }
+}

@@ -1,0 +1,219 @@
+//! TLS: versions, groups, and the certificate in use, which is replaced while the server runs.
+//!
+//! The certificate comes from an authority of our own or from files of the operator. A thread looks every few
+//! seconds whether it is time for another one; connections that are open keep theirs.
+
+mod authority;
+mod files;
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io};
+
+use arc_swap::ArcSwap;
+use bulla_kms::Kms;
+use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use tokio_rustls::TlsAcceptor;
+
+use self::authority::Authority;
+use self::files::Files;
+use crate::log::{Log, chain};
+
+/// Whether and with which certificate connections are encrypted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TlsOptions {
+    /// Plain HTTP, on loopback addresses only.
+    Off,
+    /// Certificates of an authority of our own, whose key is kept sealed in the store.
+    Authority {
+        /// The data directory; the authority's certificate is written to `tls/ca.pem` in it.
+        data: PathBuf,
+        /// Host names and addresses of the server, beside those it knows by itself.
+        names: Vec<String>,
+    },
+    /// The operator's certificates. Both files are read again when they change.
+    Files {
+        /// PEM: the server's certificate, then those between it and a root.
+        cert: PathBuf,
+        /// PEM: the private key (PKCS#8, PKCS#1 or SEC1).
+        key: PathBuf,
+    },
+}
+
+/// Why there is no certificate.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// This is neither a host name nor an address.
+    Name(String),
+    /// A file cannot be read or written.
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not the PEM it should be.
+    Pem {
+        /// Which one.
+        path: PathBuf,
+        /// Why.
+        source: pem::Error,
+    },
+    /// Certificate and key cannot be used, or do not belong together.
+    Unusable(rustls::Error),
+    /// The authority's key and certificate, as the store has them, cannot be read.
+    Damaged,
+    /// The authority cannot make a certificate.
+    Issue(rcgen::Error),
+    /// The store does not take the authority.
+    Store(bulla_wire::Error),
+}
+
+/// Where certificates come from, and the one in use.
+pub(crate) struct Tls {
+    source: Source,
+    current: Arc<Current>,
+}
+
+enum Source {
+    Authority(Box<Authority>),
+    Files(Files),
+}
+
+impl Tls {
+    /// Makes or reads the first certificate; none if TLS is off.
+    pub(crate) async fn open(
+        options: &TlsOptions,
+        listen: SocketAddr,
+        kms: &Kms,
+    ) -> Result<Option<Self>, TlsError> {
+        let (source, key) = match options {
+            TlsOptions::Off => return Ok(None),
+            TlsOptions::Authority { data, names } => {
+                let (authority, key) = Authority::open(kms, data, names, listen.ip()).await?;
+                (Source::Authority(Box::new(authority)), key)
+            }
+            TlsOptions::Files { cert, key } => {
+                let (files, key) = Files::open(cert, key)?;
+                (Source::Files(files), key)
+            }
+        };
+        Ok(Some(Self { source, current: Arc::new(Current(ArcSwap::from_pointee(key))) }))
+    }
+
+    /// The certificate that clients have to trust, if it is one of ours.
+    pub(crate) fn ca_path(&self) -> Option<&Path> {
+        match &self.source {
+            Source::Authority(authority) => Some(authority.ca_path()),
+            Source::Files(_) => None,
+        }
+    }
+
+    /// Accepts TLS 1.2 and 1.3, always with the certificate of the moment.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        // Its first group is X25519MLKEM768, which a recorded session cannot be decrypted from by a quantum
+        // computer later.
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .expect("the provider has cipher suites for both versions")
+            .with_no_client_auth()
+            .with_cert_resolver(Arc::<Current>::clone(&self.current));
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// Puts another certificate in place if it is time for one, and says so.
+    pub(crate) fn refresh(&mut self, now: i64) -> Result<bool, TlsError> {
+        let replacement = match &mut self.source {
+            Source::Authority(authority) => authority.renew(now)?,
+            Source::Files(files) => files.reload()?,
+        };
+        let Some(key) = replacement else { return Ok(false) };
+        self.current.0.store(Arc::new(key));
+        Ok(true)
+    }
+}
+
+/// The thread that keeps the certificate fresh; it ends when this is dropped.
+pub(crate) struct Upkeep {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Upkeep {
+    pub(crate) fn start(mut tls: Tls, kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        let work = move || {
+            while stopped.recv_timeout(REFRESH_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                match tls.refresh(kms.now()) {
+                    Ok(false) => {}
+                    Ok(true) => log.event("a new certificate is in use"),
+                    Err(error) => log.event(format!("the certificate stays as it is: {}", chain(&error))),
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("bulla-tls".into()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // a panic has been printed already
+        }
+    }
+}
+
+/// The certificate in use, as handshakes ask for it.
+#[derive(Debug)]
+struct Current(ArcSwap<CertifiedKey>);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.load_full())
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
+            Self::File { path, .. } => write!(f, "cannot use {}", path.display()),
+            Self::Pem { path, .. } => write!(f, "{} is not the PEM file it should be", path.display()),
+            Self::Unusable(_) => f.write_str("the certificate cannot be used with its key"),
+            Self::Damaged => f.write_str("the certificate authority in the store cannot be read"),
+            Self::Issue(_) => f.write_str("cannot make a certificate"),
+            Self::Store(_) => f.write_str("cannot keep the certificate authority in the store"),
+        }
+    }
+}
+
+impl Error for TlsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Name(_) | Self::Damaged => None,
+            Self::File { source, .. } => Some(source),
+            Self::Pem { source, .. } => Some(source),
+            Self::Unusable(source) => Some(source),
+            Self::Issue(source) => Some(source),
+            Self::Store(source) => Some(source),
+        }
+    }
+}
+
+/// How often to look whether a certificate is due, or a file has changed.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);

@@ -1,0 +1,245 @@
+//! The certificate authority of one server: made at the first start, kept sealed in the store.
+//!
+//! Its certificate lies in `DATA/tls/ca.pem` for the clients. The server's own key and certificate live in memory
+//! only: a new pair at every start, and again after two thirds of its life. Authority and server use ECDSA with
+//! P-256 (FIPS 186-5), which every client knows.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_kms::Kms;
+use minicbor::{Decode, Encode};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
+};
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::sign::CertifiedKey;
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::TlsError;
+
+/// An authority, and the server that it certifies.
+pub(super) struct Authority {
+    name: String,
+    key: Zeroizing<KeyPair>,
+    certificate: CertificateDer<'static>,
+    not_after: i64,
+    ca_path: PathBuf,
+    server_names: Vec<SanType>,
+    renew_at: i64,
+}
+
+/// An authority as the store keeps it. Field numbers are for ever.
+#[derive(Encode, Decode)]
+struct Kept<'a> {
+    /// The common name, which certificates repeat as their issuer.
+    #[b(0)]
+    name: &'a str,
+    /// PKCS#8, DER.
+    #[cbor(b(1), with = "minicbor::bytes")]
+    key: &'a [u8],
+    /// X.509, DER.
+    #[cbor(b(2), with = "minicbor::bytes")]
+    certificate: &'a [u8],
+    /// When the certificate ends: seconds since 1970.
+    #[n(3)]
+    not_after: i64,
+}
+
+impl Authority {
+    /// Takes the authority from the store, or makes one, and issues the first certificate of the server.
+    pub(super) async fn open(
+        kms: &Kms,
+        data: &Path,
+        names: &[String],
+        listen: IpAddr,
+    ) -> Result<(Self, CertifiedKey), TlsError> {
+        let (server_names, now) = (server_names(names, listen)?, kms.now());
+        let kept = match kms.private(STORED_AS) {
+            Some(kept) => Some(Self::from_kept(&kept)?).filter(|kept| kept.not_after - now > LEAF_LIFE),
+            None => None,
+        };
+        let mut authority = match kept {
+            Some(authority) => authority,
+            None => {
+                let made = Self::make(now)?;
+                kms.set_private(STORED_AS, &made.to_kept()).await.map_err(TlsError::Store)?;
+                made
+            }
+        };
+        authority.server_names = server_names;
+        authority.ca_path = data.join("tls").join("ca.pem");
+        publish(&authority.ca_path, &pem(&authority.certificate))
+            .map_err(|source| TlsError::File { path: authority.ca_path.clone(), source })?;
+        let key = authority.issue(now)?;
+        Ok((authority, key))
+    }
+
+    /// Where the authority's certificate lies.
+    pub(super) fn ca_path(&self) -> &Path {
+        &self.ca_path
+    }
+
+    /// A new key and certificate for the server, if two thirds of the life of the present one are over.
+    pub(super) fn renew(&mut self, now: i64) -> Result<Option<CertifiedKey>, TlsError> {
+        match now >= self.renew_at {
+            true => self.issue(now).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn issue(&mut self, now: i64) -> Result<CertifiedKey, TlsError> {
+        let not_after = self.not_after.min(now + LEAF_LIFE);
+        let mut params = params("bulla", now, not_after);
+        params.subject_alt_names.clone_from(&self.server_names);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let key = new_key()?;
+        let issuer = ca_params(&self.name, now, self.not_after);
+        let certificate = params
+            .signed_by(&*key, &Issuer::from_params(&issuer, &*self.key))
+            .map_err(TlsError::Issue)?;
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialized_der()));
+        self.renew_at = now + (not_after - now) / 3 * 2;
+        CertifiedKey::from_der(
+            vec![certificate.der().clone(), self.certificate.clone()],
+            private.clone_key(),
+            &aws_lc_rs::default_provider(),
+        )
+        .map_err(TlsError::Unusable)
+    }
+
+    fn make(now: i64) -> Result<Self, TlsError> {
+        let (key, not_after) = (new_key()?, now + CA_LIFE);
+        // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
+        let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
+        let certificate = ca_params(&name, now, not_after).self_signed(&*key).map_err(TlsError::Issue)?;
+        Ok(Self::new(name, key, certificate.der().clone(), not_after))
+    }
+
+    fn new(name: String, key: Zeroizing<KeyPair>, certificate: CertificateDer<'static>, not_after: i64) -> Self {
+        let (ca_path, server_names) = (PathBuf::new(), Vec::new());
+        Self { name, key, certificate, not_after, ca_path, server_names, renew_at: 0 }
+    }
+
+    fn from_kept(bytes: &[u8]) -> Result<Self, TlsError> {
+        let kept: Kept<'_> = minicbor::decode(bytes).map_err(|_| TlsError::Damaged)?;
+        let key = PrivatePkcs8KeyDer::from(kept.key);
+        let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256)
+            .map_err(|_| TlsError::Damaged)?;
+        let certificate = CertificateDer::from(kept.certificate.to_vec());
+        Ok(Self::new(kept.name.to_owned(), Zeroizing::new(key), certificate, kept.not_after))
+    }
+
+    fn to_kept(&self) -> Zeroizing<Vec<u8>> {
+        let kept = Kept {
+            name: &self.name,
+            key: self.key.serialized_der(),
+            certificate: &self.certificate,
+            not_after: self.not_after,
+        };
+        // Large enough from the start, so that no half of the key stays behind in memory.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(kept.key.len() + kept.certificate.len() + 256));
+        minicbor::encode(&kept, &mut *bytes).expect("a vector takes everything");
+        bytes
+    }
+}
+
+/// The names that the server's certificate is good for.
+fn server_names(names: &[String], listen: IpAddr) -> Result<Vec<SanType>, TlsError> {
+    let mut all = vec![
+        san("localhost")?,
+        SanType::IpAddress(Ipv4Addr::LOCALHOST.into()),
+        SanType::IpAddress(Ipv6Addr::LOCALHOST.into()),
+    ];
+    let host = rustix::system::uname();
+    // A host may be called what no certificate can say; nobody asked for that name.
+    let host = host.nodename().to_str().ok().and_then(|name| san(name).ok());
+    let listen = (!listen.is_unspecified()).then_some(SanType::IpAddress(listen));
+    let given: Result<Vec<_>, _> = names.iter().map(|name| san(name)).collect();
+    for name in host.into_iter().chain(listen).chain(given?) {
+        if !all.contains(&name) {
+            all.push(name);
+        }
+    }
+    Ok(all)
+}
+
+fn san(name: &str) -> Result<SanType, TlsError> {
+    let unusable = || TlsError::Name(name.to_owned());
+    match ServerName::try_from(name).map_err(|_| unusable())? {
+        ServerName::DnsName(name) => Ok(SanType::DnsName(name.as_ref().try_into().map_err(|_| unusable())?)),
+        ServerName::IpAddress(address) => Ok(SanType::IpAddress(address.into())),
+        _ => Err(unusable()),
+    }
+}
+
+fn ca_params(name: &str, now: i64, not_after: i64) -> CertificateParams {
+    let mut params = params(name, now, not_after);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)); // it certifies servers, no other authorities
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params
+}
+
+fn params(name: &str, now: i64, not_after: i64) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.not_before = time(now - BACKDATED);
+    params.not_after = time(not_after);
+    params
+}
+
+fn new_key() -> Result<Zeroizing<KeyPair>, TlsError> {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map(Zeroizing::new).map_err(TlsError::Issue)
+}
+
+fn time(seconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+/// PEM (RFC 7468) of a certificate.
+fn pem(certificate: &CertificateDer<'_>) -> String {
+    let base64 = STANDARD.encode(certificate);
+    let lines = base64.as_bytes().chunks(64).map(|line| str::from_utf8(line).expect("base64 is ASCII"));
+    let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+    for line in lines {
+        text.push_str(line);
+        text.push('\n');
+    }
+    text + "-----END CERTIFICATE-----\n"
+}
+
+/// Sees to it that a file for everybody to read has this content, at every moment the old or the new one.
+fn publish(path: &Path, content: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+    if fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
+        return Ok(());
+    }
+    let temporary = path.with_extension("pem.new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+    file.set_permissions(fs::Permissions::from_mode(0o644))?; // whatever the umask says
+    file.write_all(content.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    File::open(folder)?.sync_all()
+}
+
+const DAY: i64 = 24 * 60 * 60;
+/// Ten years: clients are told about the authority by hand.
+const CA_LIFE: i64 = 3652 * DAY;
+/// An authority that ends before a certificate would is replaced at the next start.
+const LEAF_LIFE: i64 = 90 * DAY;
+/// For clients whose clock is behind.
+const BACKDATED: i64 = DAY;
+const STORED_AS: &str = "tls/authority";

@@ -1,0 +1,80 @@
+//! The operator's own certificate and key, read again when the files change.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use zeroize::Zeroizing;
+
+use super::TlsError;
+
+/// Where certificate and key lie, and as what they were last read.
+pub(super) struct Files {
+    cert: PathBuf,
+    key: PathBuf,
+    seen: [State; 2],
+}
+
+/// What tells one content of a file from the next. The inode changes when a file is replaced, also in the same
+/// second by one of the same size.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct State {
+    device: u64,
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Files {
+    /// Reads certificate and key for the first time.
+    pub(super) fn open(cert: &Path, key: &Path) -> Result<(Self, CertifiedKey), TlsError> {
+        let seen = [State::of(cert)?, State::of(key)?];
+        let certified = read(cert, key)?;
+        Ok((Self { cert: cert.to_owned(), key: key.to_owned(), seen }, certified))
+    }
+
+    /// Reads both again if one of them changed. What cannot be used is reported once, not at every look.
+    pub(super) fn reload(&mut self) -> Result<Option<CertifiedKey>, TlsError> {
+        // First the states, then the contents: a change in between is seen at the next look.
+        let found = [State::of(&self.cert)?, State::of(&self.key)?];
+        if found == self.seen {
+            return Ok(None);
+        }
+        self.seen = found;
+        read(&self.cert, &self.key).map(Some)
+    }
+}
+
+impl State {
+    fn of(path: &Path) -> Result<Self, TlsError> {
+        let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        })
+    }
+}
+
+fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+    let not_pem = |path: &Path| {
+        let path = path.to_owned();
+        move |source| TlsError::Pem { path, source }
+    };
+    let text = fs::read(cert).map_err(|source| unreadable(cert, source))?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let chain = chain.map_err(not_pem(cert))?;
+    let text = Zeroizing::new(fs::read(key).map_err(|source| unreadable(key, source))?);
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(not_pem(key))?;
+    CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()).map_err(TlsError::Unusable)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> TlsError {
+    TlsError::File { path: path.to_owned(), source }
+}

@@ -22,7 +22,7 @@ use bulla_keys::{StoreId, SystemRandom};
 use crate::files;
 use crate::lock::{Lock, LockError, Role};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
-use crate::store::{Header, Store, StoreError};
+use crate::store::{Header, Provider, Slot, Store, StoreError};
 
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {
@@ -134,12 +134,12 @@ impl Place {
         }
         let (provider, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
         let store = StoreId::random(&SystemRandom);
-        let slot = root.wrap(&provider, store, FIRST_GENERATION, &SystemRandom);
+        let wrapped = root.wrap(&provider, store, FIRST_GENERATION, &SystemRandom).into();
         let header = Header {
             version: Header::VERSION,
             store,
             generation: FIRST_GENERATION,
-            slots: vec![slot.into()],
+            slots: vec![Slot { provider: Provider::File, wrapped }],
         };
         Store::create(&self.unfinished, &header).map_err(|error| self.store_error(error))?;
         if let Some(directory) = self.root_key.parent() {
@@ -153,13 +153,13 @@ impl Place {
         let provider = root_key::load(&self.root_key).map_err(OpenError::RootKey)?;
         let mut store = Store::open(path).map_err(|error| self.store_error(error))?;
         let header = store.header().map_err(|error| self.store_error(error))?;
-        let mut slots = header.slots.iter();
-        let root = slots
-            .find_map(|slot| RootKey::unwrap(&provider, header.store, header.generation, slot).ok())
-            .ok_or_else(|| {
-                let path = self.root_key.clone();
-                OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::OtherStore })
-            })?;
+        let unwrap = |slot: &Slot| match slot.provider {
+            Provider::File => RootKey::unwrap(&provider, header.store, header.generation, &slot.wrapped).ok(),
+        };
+        let root = header.slots.iter().find_map(unwrap).ok_or_else(|| {
+            let path = self.root_key.clone();
+            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::OtherStore })
+        })?;
         Ok((store, root.keys(header.store, header.generation)))
     }
 

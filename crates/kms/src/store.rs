@@ -33,9 +33,28 @@ pub(crate) struct Header {
     /// Counts changes of the root key.
     #[n(2)]
     pub(crate) generation: u32,
-    /// The root key, wrapped by each provider key; one today.
+    /// The root key, wrapped once by each provider; any one of them opens the store.
     #[n(3)]
-    pub(crate) slots: Vec<ByteVec>,
+    pub(crate) slots: Vec<Slot>,
+}
+
+/// The root key, wrapped by one provider key.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Slot {
+    #[n(0)]
+    pub(crate) provider: Provider,
+    #[n(1)]
+    pub(crate) wrapped: ByteVec,
+}
+
+/// Where a provider key comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub(crate) enum Provider {
+    /// A root key file.
+    #[n(0)]
+    File,
 }
 
 impl Header {
@@ -261,7 +280,8 @@ mod tests {
 
     fn header() -> Header {
         let store = StoreId::random(&SystemRandom);
-        Header { version: Header::VERSION, store, generation: 1, slots: vec![vec![1, 2, 3].into()] }
+        let slot = Slot { provider: Provider::File, wrapped: vec![1, 2, 3].into() };
+        Header { version: Header::VERSION, store, generation: 1, slots: vec![slot] }
     }
 
     fn put(key: &str, expected: Revision, value: &str) -> RowChange {
@@ -291,7 +311,7 @@ mod tests {
         assert_eq!(results, [Ok(()), Ok(())]);
         drop(store);
         let mut store = Store::open(&path).unwrap();
-        assert_eq!(*store.header().unwrap().slots[0], [1, 2, 3]);
+        assert_eq!(*store.header().unwrap().slots[0].wrapped, [1, 2, 3]);
         assert_eq!(rows(&mut store), [("a".into(), 2, "2".into()), ("b".into(), 1, "x".into())]);
     }
 

@@ -12,6 +12,7 @@ use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
 use crate::failure::{Exit, Failure};
+use crate::messages::note;
 
 /// A KMS without a server. Each call locks the store, answers and lets go, so that commands take turns.
 pub(crate) struct EmbeddedKms {
@@ -121,6 +122,6 @@ fn default_data() -> Option<PathBuf> {
 }
 
 fn welcome(data: &Path) {
-    eprintln!("bulla: new keys in {}", data.display());
-    eprintln!("       keep a copy of this directory: without it, nothing encrypted with it can be decrypted");
+    note(format_args!("bulla: new keys in {}", data.display()));
+    note("       keep a copy of this directory: without it, nothing encrypted with it can be decrypted");
 }

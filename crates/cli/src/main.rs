@@ -12,6 +12,7 @@ mod embedded;
 mod failure;
 mod input;
 mod kms;
+mod messages;
 mod output;
 mod process;
 
@@ -24,6 +25,7 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     process::keep_secrets_in();
+    process::outlive_file_size_limits();
     let args = Args::parse();
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -74,6 +74,10 @@ impl Target {
         if existing.is_dir() {
             return Err(Failure::new(Exit::Usage, format!("{name} is a directory"), "name a file with -o"));
         }
+        if !existing.is_file() && !existing.is_symlink() {
+            let what = format!("{name} is not a file");
+            return Err(Failure::new(Exit::Usage, what, "write to it with -o - and a redirection"));
+        }
         if self.force { Ok(()) } else { Err(self.exists()) }
     }
 

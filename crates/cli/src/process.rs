@@ -1,11 +1,12 @@
 //! The process itself: no core dumps, and nothing left behind when it is told to stop.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, process, thread};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::Exit;
@@ -18,9 +19,19 @@ pub(crate) fn keep_secrets_in() {
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
-/// Removes the registered partial file and exits when the process is told to stop.
+/// Makes a write beyond the limit of a file's size (`ulimit -f`) fail like one to a full disk, instead of
+/// ending the process.
+pub(crate) fn outlive_file_size_limits() {
+    // A handler that does nothing of interest: ignoring the signal would need unsafe code.
+    let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// Removes the registered partial file and exits when the process is told to stop. Signals that whoever
+/// started it has it ignore, as `nohup` does, stay ignored.
 pub(crate) fn clean_up_on_signals() {
-    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM]) else { return };
+    let ignored = ignored_signals();
+    let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
+    let Ok(mut signals) = Signals::new(heeded) else { return };
     thread::spawn(move || {
         if signals.forever().next().is_some() {
             // Held until the end: nobody publishes or registers anything any more.
@@ -36,6 +47,13 @@ pub(crate) fn clean_up_on_signals() {
 /// Names the file that is to be removed by a signal; none when it was published or removed.
 pub(crate) fn set_partial(path: Option<&Path>) {
     *PARTIAL.lock().unwrap_or_else(PoisonError::into_inner) = path.map(Path::to_owned);
+}
+
+/// One bit for each signal, the lowest for signal 1.
+fn ignored_signals() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
 static PARTIAL: Mutex<Option<PathBuf>> = Mutex::new(None);

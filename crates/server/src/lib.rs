@@ -168,7 +168,7 @@ impl Server {
 /// # Errors
 /// The system gives no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    Builder::new_multi_thread().enable_all().build()
 }
 
 fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {

@@ -8,6 +8,7 @@ use super::key::resolve;
 use crate::args::{Alias, Place};
 use crate::failure::Failure;
 use crate::kms::Kms;
+use crate::messages::print;
 
 pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
@@ -15,17 +16,17 @@ pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
         Alias::Create { name, key } => {
             let (alias_name, key_id) = (alias_name(&name), resolve(&kms, key)?);
             kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() })?;
-            println!("{alias_name} -> {key_id}");
+            print(format_args!("{alias_name} -> {key_id}"))?;
         }
         Alias::Update { name, key } => {
             let (alias_name, key_id) = (alias_name(&name), resolve(&kms, key)?);
             kms.call(&UpdateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() })?;
-            println!("{alias_name} -> {key_id}");
+            print(format_args!("{alias_name} -> {key_id}"))?;
         }
         Alias::Delete { name } => {
             let alias_name = alias_name(&name);
             kms.call(&DeleteAlias { alias_name: alias_name.clone() })?;
-            println!("{alias_name} is deleted");
+            print(format_args!("{alias_name} is deleted"))?;
         }
         Alias::List { key: None } => print_all(|page_number| {
             let page = ListAliases { page_number: Some(page_number), page_size: Some(PAGE_SIZE) };
@@ -49,11 +50,11 @@ pub(super) fn alias_name(typed: &str) -> String {
 }
 
 fn print_all(page: impl Fn(u32) -> Result<Vec<AliasEntry>, Failure>) -> Result<(), Failure> {
-    println!("{:36}  ALIAS", "KEY");
+    print(format_args!("{:36}  ALIAS", "KEY"))?;
     for number in 1.. {
         let entries = page(number)?;
         for entry in &entries {
-            println!("{:36}  {}", entry.key_id, entry.alias_name);
+            print(format_args!("{:36}  {}", entry.key_id, entry.alias_name))?;
         }
         if entries.len() < PAGE_SIZE as usize {
             break;

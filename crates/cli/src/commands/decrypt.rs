@@ -11,6 +11,7 @@ use crate::args::{Decrypt, Place};
 use crate::failure::{Exit, Failure};
 use crate::input::Input;
 use crate::kms::Kms;
+use crate::messages::note;
 use crate::output::{Output, Target};
 use crate::process;
 
@@ -40,7 +41,7 @@ fn to_file(kms: &Kms, input: Input, target: Target, context: &EncryptionContext)
     let pending = target.create(0o600)?;
     let opened = reader.open_into_discardable(&unwrapped.data_key, pending).map_err(failed)?;
     opened.out.publish(&source)?;
-    eprintln!("decrypted {} -> {} (key {})", from.display(), to.display(), unwrapped.key_id);
+    note(format_args!("decrypted {} -> {} (key {})", from.display(), to.display(), unwrapped.key_id));
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use crate::args::{Encrypt, Format, Place};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::kms::Kms;
+use crate::messages::note;
 use crate::output::Output;
 use crate::process;
 
@@ -39,7 +40,8 @@ fn encrypt(kms: &Kms, path: &Path, args: &Encrypt, context: &EncryptionContext) 
                 .map_err(|error| Failure::encrypting(&from, &to, &error))?;
             pending.publish(input.metadata())?;
             let key = if key == wrapped.key_id { String::new() } else { format!("{key}, ") };
-            eprintln!("encrypted {} -> {} ({key}key {})", from.display(), to.display(), wrapped.key_id);
+            let (from, to) = (from.display(), to.display());
+            note(format_args!("encrypted {from} -> {to} ({key}key {})", wrapped.key_id));
         }
     }
     Ok(())

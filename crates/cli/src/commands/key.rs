@@ -8,6 +8,7 @@ use super::alias::alias_name;
 use crate::args::{Key, Place};
 use crate::failure::Failure;
 use crate::kms::Kms;
+use crate::messages::print;
 
 pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
@@ -18,14 +19,12 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
         Key::Enable { key } => {
             let key_id = resolve(&kms, key)?;
             kms.call(&EnableKey { key_id: key_id.clone() })?;
-            println!("{key_id} is enabled");
-            Ok(())
+            print(format_args!("{key_id} is enabled"))
         }
         Key::Disable { key } => {
             let key_id = resolve(&kms, key)?;
             kms.call(&DisableKey { key_id: key_id.clone() })?;
-            println!("{key_id} is disabled");
-            Ok(())
+            print(format_args!("{key_id} is disabled"))
         }
     }
 }
@@ -33,16 +32,17 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
 fn create(kms: &Kms, description: String, alias: Option<&str>) -> Result<(), Failure> {
     let description = Some(description).filter(|text| !text.is_empty());
     let key_id = kms.call(&CreateKey { description, ..CreateKey::default() })?.key_metadata.key_id;
-    println!("{key_id}");
-    if let Some(name) = alias {
-        kms.call(&CreateAlias { key_id, alias_name: alias_name(name) })?;
-    }
-    Ok(())
+    // Whatever becomes of the alias and of the output, neither stops the other: the key is there.
+    let named =
+        alias.map(|name| kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias_name(name) }));
+    let printed = print(&key_id);
+    named.transpose()?;
+    printed
 }
 
 fn list(kms: &Kms) -> Result<(), Failure> {
     let aliases = all_aliases(kms)?;
-    println!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED");
+    print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
     for page_number in 1.. {
         let page =
             kms.call(&ListKeys { page_number: Some(page_number), page_size: Some(100), filters: None })?;
@@ -52,12 +52,8 @@ fn list(kms: &Kms) -> Result<(), Failure> {
                 aliases.iter().filter(|(_, id)| *id == key.key_id).map(|(name, _)| name.as_str()).collect();
             names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
             let names = names.join(", ");
-            println!(
-                "{:36}  {:15}  {:20}  {names}",
-                key.key_id,
-                key.key_state,
-                key.creation_date.to_string()
-            );
+            let (id, state, created) = (key.key_id, key.key_state, key.creation_date.to_string());
+            print(format_args!("{id:36}  {state:15}  {created:20}  {names}"))?;
         }
         if page.keys.key.len() < 100 {
             break;
@@ -83,7 +79,7 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
         ("Created", &key.creation_date.to_string()),
         ("Primary version", key.primary_key_version.as_deref().unwrap_or_default()),
     ] {
-        println!("{name:16} {value}");
+        print(format_args!("{name:16} {value}"))?;
     }
     Ok(())
 }

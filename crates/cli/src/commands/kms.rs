@@ -1,21 +1,17 @@
 //! `bulla kms ACTION --Param VALUE`: any action of the API, the reply as JSON.
 
-use std::io::{self, Write};
-use std::path::Path;
-
 use bulla_wire::Parameters;
 use zeroize::Zeroizing;
 
 use crate::args::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
+use crate::messages::print;
 
 pub(crate) fn run(place: &Place, args: &args::Kms) -> Result<(), Failure> {
     let parameters = parameters(&args.parameters)?;
     let reply = Kms::connect(place)?.call_raw(&args.action, &parameters)?;
-    let mut text = Zeroizing::new(indent(reply.expose()));
-    text.push('\n');
-    io::stdout().write_all(text.as_bytes()).map_err(|error| Failure::io(Path::new("standard output"), &error))
+    print(&*Zeroizing::new(indent(reply.expose())))
 }
 
 fn parameters(typed: &[String]) -> Result<Parameters, Failure> {

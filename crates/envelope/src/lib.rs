@@ -16,7 +16,12 @@
 //! #         let data_key = DataKey::random();
 //! #         Ok(GeneratedDataKey { wrapped: self.wrap(key, &data_key, context)?, data_key })
 //! #     }
-//! #     fn wrap(&self, key: &str, data_key: &DataKey, _: &EncryptionContext) -> Result<WrappedKey, KeyServiceError> {
+//! #     fn wrap(
+//! #         &self,
+//! #         key: &str,
+//! #         data_key: &DataKey,
+//! #         _: &EncryptionContext,
+//! #     ) -> Result<WrappedKey, KeyServiceError> {
 //! #         Ok(WrappedKey {
 //! #             key_id: key.to_owned(),
 //! #             key_version_id: "1".to_owned(),
@@ -24,7 +29,8 @@
 //! #         })
 //! #     }
 //! #     fn unwrap(&self, blob: &str, _: &EncryptionContext) -> Result<UnwrappedDataKey, KeyServiceError> {
-//! #         let data_key = DataKey::from_base64(blob).map_err(|error| KeyServiceError::Answer(error.into()))?;
+//! #         let answer = |error: NotADataKey| KeyServiceError::Answer(error.into());
+//! #         let data_key = DataKey::from_base64(blob).map_err(answer)?;
 //! #         Ok(UnwrappedDataKey { data_key, key_id: "toy".to_owned(), key_version_id: "1".to_owned() })
 //! #     }
 //! # }

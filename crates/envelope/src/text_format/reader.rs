@@ -102,13 +102,17 @@ impl<R: Read + Seek> Reader<R> {
     /// Verifies the tag in a first pass, then decrypts into `out` in a second pass, releasing only chunks
     /// that are those of the first.
     ///
-    /// So not one byte is written if the input is not genuine, and none that is not if it changes in between.
-    /// Returns the number of bytes of plaintext.
+    /// So nothing is written if the input is not genuine, and nothing but the genuine plaintext if the input
+    /// changes in between. `out` may be a reference, as with any `Write`.
     ///
     /// # Errors
     /// [`DecryptError::Changed`] or [`DecryptError::Read`] in the second pass, and [`DecryptError::Write`],
     /// after a genuine beginning of the plaintext; every other [`DecryptError`] before the first byte.
-    pub fn open_verified(mut self, data_key: &DataKey, mut out: impl Write) -> Result<u64, DecryptError> {
+    pub fn open_verified<W: Write>(
+        mut self,
+        data_key: &DataKey,
+        mut out: W,
+    ) -> Result<Opened<W>, DecryptError> {
         let third_line = self.lines.position()?;
         let mut recall = Recall::new();
         self.authenticate(data_key, |chunk| {
@@ -131,7 +135,7 @@ impl<R: Read + Seek> Reader<R> {
             plaintext_len += plaintext.len() as u64;
         }
         out.flush().map_err(DecryptError::Write)?;
-        Ok(plaintext_len)
+        Ok(Opened { out, plaintext_len })
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use bulla_server::http::{Handler, Received, Setup, serve};
 use bulla_server::{Limits, Log, runtime};
-use bytes::Bytes;
 use http_body_util::Full;
 use hyper::Response;
+use hyper::body::Bytes;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 

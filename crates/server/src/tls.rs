@@ -153,10 +153,10 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(crate) fn start(mut tls: Tls, kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+    pub(crate) fn start(mut tls: Tls, interval: Duration, kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let work = move || {
-            while stopped.recv_timeout(REFRESH_INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 match tls.refresh(kms.now()) {
                     Ok(false) => {}
                     Ok(true) => log.event("a new certificate is in use"),
@@ -214,6 +214,3 @@ impl Error for TlsError {
         }
     }
 }
-
-/// How often to look whether a certificate is due, or a file has changed.
-const REFRESH_INTERVAL: Duration = Duration::from_secs(5);

@@ -49,7 +49,8 @@ pub(super) async fn converse<H: Handler>(
 fn http() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .max_buf_size(HEAD_BYTES)
+        .max_buf_size(HEAD_BYTES) // of a head that has not ended yet
+        .max_header_size(HEAD_BYTES) // of one that came whole
         // Whoever sent a whole request gets its answer, also after closing the sending direction.
         .half_close(true)
         // An answer goes out from its own memory, which is wiped, never through a copy in hyper's.

@@ -1,7 +1,7 @@
 //! What a connection waits for, and until when: the time limits of everything below a request handler.
 //!
-//! hyper has one time limit, for the head, and counts the idle time before it in. So a connection keeps its own:
-//! its socket and its service note each change of stage, and one alarm follows the deadline.
+//! hyper has one time limit, for the head, and counts the idle time before it in. So a connection keeps its
+//! own: its socket and its service note each change of stage, and one alarm follows the deadline.
 
 use std::io;
 use std::pin::Pin;
@@ -93,7 +93,7 @@ impl Alarm {
         Self { pace, sleep: Box::pin(sleep(Duration::ZERO)) }
     }
 
-    /// Ready when the stage of this moment has lasted too long. To be called after each poll of the connection.
+    /// Ready when the present stage has lasted too long. To be called after each poll of the connection.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.pace.now().deadline else { return Poll::Pending };
         if self.sleep.deadline() != deadline {

@@ -115,7 +115,8 @@ impl Rpc {
 /// Takes the request apart; the format of the answer is known also when that fails.
 fn parse(request: &Received) -> (Format, Result<Call, Error>) {
     let Received { head, body, .. } = request;
-    let headers: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let headers: Vec<_> =
+        head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let (format, call) = Call::parse(&HttpRequest {
         method: head.method.as_str(),
         path: head.uri.path(),
@@ -153,7 +154,8 @@ fn is_health_check(request: &Received) -> bool {
 
 fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_owner(Wiped(text))));
-    *response.status_mut() = StatusCode::from_u16(status).expect("the table of error codes has valid statuses");
+    *response.status_mut() =
+        StatusCode::from_u16(status).expect("the table of error codes has valid statuses");
     let request_id = HeaderValue::from_str(request_id).expect("a UUID is a valid header value");
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));

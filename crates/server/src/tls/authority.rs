@@ -1,8 +1,8 @@
 //! The certificate authority of one server: made at the first start, kept sealed in the store.
 //!
-//! Its certificate lies in `DATA/tls/ca.pem` for the clients. The server's own key and certificate live in memory
-//! only: a new pair at every start, and again after two thirds of its life. Authority and server use ECDSA with
-//! P-256 (FIPS 186-5), which every client knows.
+//! Its certificate lies in `DATA/tls/ca.pem` for the clients. The server's own key and certificate live in
+//! memory only: a new pair at every start, and again after two thirds of its life. Authority and server use
+//! ECDSA with P-256 (FIPS 186-5), which every client knows.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -28,16 +28,21 @@ use super::TlsError;
 
 /// An authority, and the server that it certifies.
 pub(super) struct Authority {
-    name: String,
-    key: Zeroizing<KeyPair>,
-    certificate: CertificateDer<'static>,
-    not_after: i64,
+    root: Root,
     ca_path: PathBuf,
     server_names: Vec<SanType>,
     renew_at: i64,
 }
 
-/// An authority as the store keeps it. Field numbers are for ever.
+/// What an authority is: a name, a key, and the certificate that binds them.
+struct Root {
+    name: String,
+    key: Zeroizing<KeyPair>,
+    certificate: CertificateDer<'static>,
+    not_after: i64,
+}
+
+/// A [`Root`] as the store keeps it. Field numbers are for ever.
 #[derive(Encode, Decode)]
 struct Kept<'a> {
     /// The common name, which certificates repeat as their issuer.
@@ -63,22 +68,11 @@ impl Authority {
         listen: IpAddr,
     ) -> Result<(Self, CertifiedKey), TlsError> {
         let (server_names, now) = (server_names(names, listen)?, kms.now());
-        let kept = match kms.private(STORED_AS) {
-            Some(kept) => Some(Self::from_kept(&kept)?).filter(|kept| kept.not_after - now > LEAF_LIFE),
-            None => None,
-        };
-        let mut authority = match kept {
-            Some(authority) => authority,
-            None => {
-                let made = Self::make(now)?;
-                kms.set_private(STORED_AS, &made.to_kept()).await.map_err(TlsError::Store)?;
-                made
-            }
-        };
-        authority.server_names = server_names;
-        authority.ca_path = data.join("tls").join("ca.pem");
-        publish(&authority.ca_path, &pem(&authority.certificate))
-            .map_err(|source| TlsError::File { path: authority.ca_path.clone(), source })?;
+        let root = Root::open(kms, now).await?;
+        let ca_path = data.join("tls").join("ca.pem");
+        publish(&ca_path, &pem(&root.certificate))
+            .map_err(|source| TlsError::File { path: ca_path.clone(), source })?;
+        let mut authority = Self { root, ca_path, server_names, renew_at: now };
         let key = authority.issue(now)?;
         Ok((authority, key))
     }
@@ -97,25 +91,33 @@ impl Authority {
     }
 
     fn issue(&mut self, now: i64) -> Result<CertifiedKey, TlsError> {
-        let not_after = self.not_after.min(now + LEAF_LIFE);
+        let not_after = self.root.not_after.min(now + LEAF_LIFE);
         let mut params = params("bulla", now, not_after);
         params.subject_alt_names.clone_from(&self.server_names);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
         let key = new_key()?;
-        let issuer = ca_params(&self.name, now, self.not_after);
-        let certificate = params
-            .signed_by(&*key, &Issuer::from_params(&issuer, &*self.key))
-            .map_err(TlsError::Issue)?;
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialized_der()));
+        let certificate = self.root.sign(&params, &key, now)?;
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialized_der())).clone_key();
+        let chain = vec![certificate]; // clients have the authority's
+        let certified = CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider());
         self.renew_at = now + (not_after - now) / 3 * 2;
-        CertifiedKey::from_der(
-            vec![certificate.der().clone(), self.certificate.clone()],
-            private.clone_key(),
-            &aws_lc_rs::default_provider(),
-        )
-        .map_err(TlsError::Unusable)
+        certified.map_err(TlsError::Unusable)
+    }
+}
+
+impl Root {
+    async fn open(kms: &Kms, now: i64) -> Result<Self, TlsError> {
+        if let Some(kept) = kms.private(STORED_AS) {
+            let root = Self::from_kept(&kept)?;
+            if root.not_after - now > LEAF_LIFE {
+                return Ok(root);
+            }
+        }
+        let root = Self::make(now)?;
+        kms.set_private(STORED_AS, &root.to_kept()).await.map_err(TlsError::Store)?;
+        Ok(root)
     }
 
     fn make(now: i64) -> Result<Self, TlsError> {
@@ -123,12 +125,18 @@ impl Authority {
         // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
         let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
         let certificate = ca_params(&name, now, not_after).self_signed(&*key).map_err(TlsError::Issue)?;
-        Ok(Self::new(name, key, certificate.der().clone(), not_after))
+        Ok(Self { name, key, certificate: certificate.der().clone(), not_after })
     }
 
-    fn new(name: String, key: Zeroizing<KeyPair>, certificate: CertificateDer<'static>, not_after: i64) -> Self {
-        let (ca_path, server_names) = (PathBuf::new(), Vec::new());
-        Self { name, key, certificate, not_after, ca_path, server_names, renew_at: 0 }
+    fn sign(
+        &self,
+        params: &CertificateParams,
+        key: &KeyPair,
+        now: i64,
+    ) -> Result<CertificateDer<'static>, TlsError> {
+        let issuer = ca_params(&self.name, now, self.not_after);
+        let certificate = params.signed_by(key, &Issuer::from_params(&issuer, &*self.key));
+        Ok(certificate.map_err(TlsError::Issue)?.der().clone())
     }
 
     fn from_kept(bytes: &[u8]) -> Result<Self, TlsError> {
@@ -137,7 +145,8 @@ impl Authority {
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256)
             .map_err(|_| TlsError::Damaged)?;
         let certificate = CertificateDer::from(kept.certificate.to_vec());
-        Ok(Self::new(kept.name.to_owned(), Zeroizing::new(key), certificate, kept.not_after))
+        let (name, key) = (kept.name.to_owned(), Zeroizing::new(key));
+        Ok(Self { name, key, certificate, not_after: kept.not_after })
     }
 
     fn to_kept(&self) -> Zeroizing<Vec<u8>> {
@@ -243,3 +252,85 @@ const LEAF_LIFE: i64 = 90 * DAY;
 /// For clients whose clock is behind.
 const BACKDATED: i64 = DAY;
 const STORED_AS: &str = "tls/authority";
+
+#[cfg(test)]
+mod tests {
+    use bulla_kms::{Options, Role, SystemClock};
+
+    use super::*;
+
+    fn open(data: &Path, names: &[&str]) -> Result<Authority, TlsError> {
+        let kms = Kms::open(&Options::new(data, Role::Command), SystemClock).unwrap();
+        let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+        let runtime = crate::runtime().unwrap();
+        let opened = runtime.block_on(Authority::open(&kms, data, &names, Ipv4Addr::UNSPECIFIED.into()));
+        opened.map(|(authority, _)| authority)
+    }
+
+    #[test]
+    fn the_authority_outlives_the_server_and_its_file() {
+        let data = tempfile::tempdir().unwrap();
+        let first = open(data.path(), &[]).unwrap();
+        let file = data.path().join("tls/ca.pem");
+        assert_eq!(first.ca_path(), file);
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+        for damage in [None, Some("-----BEGIN CERTIFICATE-----\n")] {
+            match damage {
+                None => fs::remove_file(&file).unwrap(),
+                Some(damage) => fs::write(&file, damage).unwrap(),
+            }
+            let next = open(data.path(), &[]).unwrap();
+            assert_eq!(next.root.certificate, first.root.certificate);
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_servers_certificate_is_renewed_after_two_thirds_of_its_life() {
+        let data = tempfile::tempdir().unwrap();
+        let mut authority = open(data.path(), &[]).unwrap();
+        let start = authority.renew_at - 60 * DAY;
+        assert!(authority.renew(start + 60 * DAY - 1).unwrap().is_none());
+        assert!(authority.renew(start + 60 * DAY).unwrap().is_some());
+        assert_eq!(authority.renew_at, start + 120 * DAY);
+        assert!(authority.renew(start + 61 * DAY).unwrap().is_none());
+        // No certificate outlives the authority.
+        authority.issue(authority.root.not_after - 3 * DAY).unwrap();
+        assert_eq!(authority.renew_at, authority.root.not_after - DAY);
+    }
+
+    #[test]
+    fn an_authority_near_its_end_is_replaced_at_the_start() {
+        let data = tempfile::tempdir().unwrap();
+        let first = open(data.path(), &[]).unwrap();
+        let ending = Root { not_after: first.renew_at, ..first.root };
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        crate::runtime().unwrap().block_on(kms.set_private(STORED_AS, &ending.to_kept())).unwrap();
+        drop(kms);
+        let next = open(data.path(), &[]).unwrap();
+        assert_ne!(next.root.certificate, ending.certificate);
+        assert_ne!(next.root.name, ending.name);
+    }
+
+    #[test]
+    fn names_are_host_names_or_addresses() {
+        let listen = Ipv4Addr::new(10, 0, 0, 7).into();
+        let names =
+            server_names(&["kms.example.com".into(), "::1".into(), "10.0.0.8".into()], listen).unwrap();
+        for name in ["localhost", "127.0.0.1", "::1", "10.0.0.7", "10.0.0.8", "kms.example.com"] {
+            assert_eq!(names.iter().filter(|found| **found == san(name).unwrap()).count(), 1, "{name}");
+        }
+        for name in ["", "https://kms", "a b", "10.0.0.8:443"] {
+            assert!(matches!(server_names(&[name.into()], listen), Err(TlsError::Name(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_store_gives_back_must_be_whole() {
+        let data = tempfile::tempdir().unwrap();
+        let kept = open(data.path(), &[]).unwrap().root.to_kept();
+        assert!(Root::from_kept(&kept).is_ok());
+        assert!(matches!(Root::from_kept(&kept[..kept.len() - 1]), Err(TlsError::Damaged)));
+    }
+}

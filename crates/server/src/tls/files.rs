@@ -17,11 +17,11 @@ use super::TlsError;
 pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
-    seen: [State; 2],
+    seen: [Option<State>; 2],
 }
 
-/// What tells one content of a file from the next. The inode changes when a file is replaced, also in the same
-/// second by one of the same size.
+/// What tells one content of a file from the next. The inode changes when a file is replaced, also at once and
+/// by one of the same size.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State {
     device: u64,
@@ -33,7 +33,7 @@ struct State {
 impl Files {
     /// Reads certificate and key for the first time.
     pub(super) fn open(cert: &Path, key: &Path) -> Result<(Self, CertifiedKey), TlsError> {
-        let seen = [State::of(cert)?, State::of(key)?];
+        let seen = [State::of(cert), State::of(key)];
         let certified = read(cert, key)?;
         Ok((Self { cert: cert.to_owned(), key: key.to_owned(), seen }, certified))
     }
@@ -41,7 +41,7 @@ impl Files {
     /// Reads both again if one of them changed. What cannot be used is reported once, not at every look.
     pub(super) fn reload(&mut self) -> Result<Option<CertifiedKey>, TlsError> {
         // First the states, then the contents: a change in between is seen at the next look.
-        let found = [State::of(&self.cert)?, State::of(&self.key)?];
+        let found = [State::of(&self.cert), State::of(&self.key)];
         if found == self.seen {
             return Ok(None);
         }
@@ -51,9 +51,10 @@ impl Files {
 }
 
 impl State {
-    fn of(path: &Path) -> Result<Self, TlsError> {
-        let metadata = fs::metadata(path).map_err(|source| unreadable(path, source))?;
-        Ok(Self {
+    /// None if there is no telling; reading the file will say why.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        Some(Self {
             device: metadata.dev(),
             inode: metadata.ino(),
             size: metadata.size(),

@@ -1,0 +1,286 @@
+//! A real server on a free port, and a client that writes bytes as they are.
+
+#![allow(dead_code, reason = "no test uses all of it")]
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown as Direction, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_kms::{Clock, Kms, Options, Role, SystemClock};
+use bulla_server::{Limits, ServeError, Server, ServerOptions, Shutdown, Stopper, TlsOptions, runtime};
+use bulla_wire::signature::{acs3, v1};
+use bulla_wire::{Parameters, Timestamp};
+use tempfile::TempDir;
+
+pub(crate) const ID: &str = "testid";
+pub(crate) const SECRET: &str = "testsecret";
+pub(crate) const VERSION: &str = "2016-01-20";
+
+/// A server that stops when it is dropped.
+pub(crate) struct TestServer {
+    pub(crate) address: SocketAddr,
+    pub(crate) data: TempDir,
+    pub(crate) log: Captured,
+    pub(crate) stopper: Stopper,
+    running: Option<JoinHandle<Result<(), ServeError>>>,
+}
+
+impl TestServer {
+    pub(crate) fn plain() -> Self {
+        Self::start(Limits::default(), |_| TlsOptions::Off, SystemClock)
+    }
+
+    pub(crate) fn with_limits(limits: Limits) -> Self {
+        Self::start(limits, |_| TlsOptions::Off, SystemClock)
+    }
+
+    pub(crate) fn start(limits: Limits, tls: impl Fn(&TempDir) -> TlsOptions, clock: impl Clock) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Arc::new(Kms::open(&Options::new(data.path(), Role::Server), clock).unwrap());
+        let access_key = Some((ID.to_owned(), SECRET.to_owned().into()));
+        runtime().unwrap().block_on(kms.ensure_access_key(access_key)).unwrap();
+        let log = Captured::default();
+        let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into(), tls(&data));
+        options.limits = limits;
+        options.log = Box::new(log.clone());
+        let server = Server::bind(kms, options).unwrap();
+        let (stopper, shutdown) = Shutdown::by_hand();
+        let address = server.local_addr();
+        let running = Some(std::thread::spawn(move || server.run(shutdown)));
+        Self { address, data, log, stopper, running }
+    }
+
+    pub(crate) fn connect(&self) -> Client<TcpStream> {
+        Client::new(self.tcp())
+    }
+
+    pub(crate) fn tcp(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+    }
+
+    /// Sends one request over a connection of its own.
+    pub(crate) fn send(&self, request: impl AsRef<[u8]>) -> Answer {
+        self.connect().send(request)
+    }
+
+    /// Signs and sends, and expects success.
+    pub(crate) fn call(&self, query: &str) -> Answer {
+        let answer = self.send(Signed::new("POST", query).into_query());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    }
+
+    /// The id of a new key.
+    pub(crate) fn create_key(&self) -> String {
+        self.call("Action=CreateKey").field("KeyId")
+    }
+
+    /// Waits for the server to end.
+    pub(crate) fn join(mut self) -> (Captured, Result<(), ServeError>) {
+        let result = self.running.take().unwrap().join().unwrap();
+        (self.log.clone(), result)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stopper.stop();
+        self.stopper.stop();
+        if let Some(running) = self.running.take() {
+            let _ = running.join();
+        }
+    }
+}
+
+/// Everything that was logged.
+#[derive(Clone, Default)]
+pub(crate) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Captured {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A v1 request: signed when it is made, so that a test can spoil it afterwards.
+#[derive(Clone)]
+pub(crate) struct Signed {
+    method: &'static str,
+    pub(crate) parameters: Parameters,
+}
+
+impl Signed {
+    pub(crate) fn new(method: &'static str, query: &str) -> Self {
+        Self::by(method, query, ID, SECRET, 0)
+    }
+
+    /// Signed by another access key or another clock, `offset` seconds ahead.
+    pub(crate) fn by(method: &'static str, query: &str, id: &str, secret: &str, offset: i64) -> Self {
+        let mut parameters = Parameters::from_query(query).unwrap();
+        if parameters.get("Version").is_none() {
+            parameters.set("Version", VERSION);
+        }
+        v1::sign(method, &mut parameters, id, secret, &timestamp(offset), &nonce());
+        Self { method, parameters }
+    }
+
+    pub(crate) fn into_query(self) -> String {
+        let query = self.parameters.encode();
+        format!("{} /?{query} HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n", self.method)
+    }
+
+    pub(crate) fn into_form(self) -> String {
+        let form = self.parameters.encode();
+        let length = form.len();
+        format!("{} / HTTP/1.1\r\nHost: kms\r\n{FORM}Content-Length: {length}\r\n\r\n{form}", self.method)
+    }
+
+    /// The form in chunks of a few bytes.
+    pub(crate) fn into_chunks(self) -> String {
+        let form = self.parameters.encode();
+        let mut text =
+            format!("{} / HTTP/1.1\r\nHost: kms\r\n{FORM}Transfer-Encoding: chunked\r\n\r\n", self.method);
+        for chunk in form.as_bytes().chunks(7) {
+            text += &format!("{:x}\r\n{}\r\n", chunk.len(), str::from_utf8(chunk).unwrap());
+        }
+        text + "0\r\n\r\n"
+    }
+}
+
+/// A request signed by ACS3-HMAC-SHA256, its parameters in the body.
+pub(crate) fn acs3_request(host: &str, action: &str, body: &str) -> String {
+    let (date, nonce) = (timestamp(0), nonce());
+    let outgoing = acs3::Outgoing {
+        host,
+        version: VERSION,
+        action,
+        body,
+        date: &date,
+        nonce: &nonce,
+        security_token: None,
+    };
+    let headers = outgoing.headers(ID, SECRET);
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    format!("POST / HTTP/1.1\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len())
+}
+
+pub(crate) fn timestamp(offset: i64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    Timestamp::from_unix(i64::try_from(now).unwrap() + offset).to_string()
+}
+
+fn nonce() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    format!("nonce-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A connection that stays open from request to request.
+pub(crate) struct Client<S> {
+    stream: BufReader<S>,
+}
+
+/// One answer, its body as text.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream: BufReader::new(stream) }
+    }
+
+    pub(crate) fn write(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes.as_ref())?;
+        self.stream.get_mut().flush()
+    }
+
+    pub(crate) fn send(&mut self, request: impl AsRef<[u8]>) -> Answer {
+        self.write(request).unwrap();
+        self.read().unwrap()
+    }
+
+    pub(crate) fn read(&mut self) -> io::Result<Answer> {
+        let status_line = self.line()?;
+        let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(": ") else { break };
+            headers.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
+        let mut answer = Answer { status: status.unwrap(), headers, body: String::new() };
+        let length = answer.header("content-length").parse().unwrap();
+        self.stream.by_ref().take(length).read_to_string(&mut answer.body)?;
+        assert_eq!(answer.body.len() as u64, length);
+        Ok(answer)
+    }
+
+    /// Whether the server closes the connection, without another byte.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.stream.read(&mut [0]) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(line.trim_end().to_owned()),
+        }
+    }
+}
+
+impl Client<TcpStream> {
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish_sending(&self) {
+        self.stream.get_ref().shutdown(Direction::Write).unwrap();
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str()).unwrap_or("")
+    }
+
+    /// The first string called `name` in a JSON body.
+    pub(crate) fn field(&self, name: &str) -> String {
+        let (_, rest) =
+            self.body.split_once(&format!(r#""{name}":""#)).unwrap_or_else(|| panic!("{}", self.body));
+        rest.split('"').next().unwrap().to_owned()
+    }
+
+    /// Asserts an error as the protocol wants it, and gives back its message.
+    pub(crate) fn refused(&self, status: u16, code: &str) -> String {
+        assert_eq!((self.status, self.field("Code").as_str()), (status, code), "{}", self.body);
+        assert_eq!(self.field("HostId"), "kms.cn-hangzhou.aliyuncs.com");
+        assert_eq!(self.field("RequestId"), self.header("x-acs-request-id"));
+        assert_eq!(self.header("cache-control"), "no-store");
+        self.field("Message")
+    }
+}
+
+const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\n";

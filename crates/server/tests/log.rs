@@ -1,0 +1,49 @@
+//! What stands in the log, and what never does.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use common::{ID, SECRET, Signed, TestServer};
+
+#[test]
+fn nothing_of_a_request_or_an_answer_reaches_the_log() {
+    let server = TestServer::plain();
+    let key = server.create_key();
+    let data_key = server.call(&format!("Action=GenerateDataKey&KeyId={key}")).field("Plaintext");
+    server.call(&format!(
+        "Action=Encrypt&KeyId={key}&Plaintext=hunter2&EncryptionContext=%7B%22a%22:%22ctx%22%7D"
+    ));
+    // Secret and id swapped: the secret comes as the id.
+    let swapped = Signed::by("POST", "Action=ListKeys", SECRET, ID, 0);
+    server.send(swapped.into_query()).refused(404, "InvalidAccessKeyId.NotFound");
+    let wrong = Signed::by("POST", "Action=ListKeys", ID, "guess", 0);
+    server.send(wrong.into_query()).refused(400, "SignatureDoesNotMatch");
+    let forged = Signed::new("POST", "Action=ListKeys%0Atime=1%20request=forged");
+    server.send(forged.into_query()).refused(404, "InvalidAction.NotFound");
+    server.send("GET /secret?Action=ListKeys&Plaintext=hunter2 HTTP/1.1\r\nUser-Agent: agent\r\n\r\n");
+
+    server.stopper.stop();
+    let (log, result) = server.join();
+    result.unwrap();
+    let text = log.text();
+    for word in [
+        SECRET, &data_key, "hunter2", "ctx", "guess", "forged", "Action=", "sign", "nonce", "secret?",
+        "agent", &key,
+    ] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.len(), 7, "{text}");
+    assert!(lines[0].contains(" from=127.0.0.1 key=testid action=CreateKey status=200 code=- us="), "{text}");
+    assert!(
+        lines[3].contains(" key=- action=ListKeys status=404 code=InvalidAccessKeyId.NotFound "),
+        "{text}"
+    );
+    assert!(
+        lines[4].contains(" key=testid action=ListKeys status=400 code=SignatureDoesNotMatch "),
+        "{text}"
+    );
+    assert!(lines[5].contains(" key=testid action=- status=404 code=InvalidAction.NotFound "), "{text}");
+    assert!(lines[6].contains(" key=- action=- status=404 "), "{text}");
+}

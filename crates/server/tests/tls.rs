@@ -1,0 +1,180 @@
+//! HTTPS: versions, groups, the own authority, the operator's certificates.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_kms::{Kms, Options, Role, SystemClock};
+use bulla_server::{Limits, ServeError, Server, ServerOptions, TlsError, TlsOptions};
+use common::{Client, Signed, TestServer};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, RootCertStore, StreamOwned,
+    SupportedProtocolVersion,
+};
+
+type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+#[test]
+fn clients_that_trust_the_authority_connect() {
+    let server = with_authority();
+    let ca = ca(&server);
+    for name in ["localhost", "127.0.0.1", "::1", "kms.example.com"] {
+        let mut client = Client::new(stream(&server, &ca, name, &[&TLS13, &TLS12]));
+        let answer = client.send(Signed::new("POST", "Action=ListKeys").into_query());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+    let mut stranger = stream(&server, &ca, "other.example.com", &[&TLS13]);
+    assert!(stranger.write_all(b"GET").is_err(), "that name is not in the certificate");
+}
+
+#[test]
+fn the_post_quantum_group_comes_first_and_old_versions_not_at_all() {
+    let server = with_authority();
+    let ca = ca(&server);
+    for (version, group) in [(&TLS13, NamedGroup::X25519MLKEM768), (&TLS12, NamedGroup::X25519)] {
+        let mut stream = stream(&server, &ca, "localhost", &[version]);
+        stream.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+        assert_eq!(stream.conn.protocol_version(), Some(version.version));
+        assert_eq!(stream.conn.negotiated_key_exchange_group().unwrap().name(), group);
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+    }
+    let mut stream = server.tcp();
+    stream.write_all(&client_hello(ProtocolVersion::TLSv1_1)).unwrap();
+    let mut alert = [0; 7];
+    stream.read_exact(&mut alert).unwrap();
+    assert_eq!((alert[0], alert[5], alert[6]), (21, 2, 70), "an alert, fatal, protocol_version: {alert:?}");
+}
+
+#[test]
+fn slow_handshakes_are_cut_off_and_plain_requests_refused() {
+    let limits = Limits { handshake: Duration::from_millis(300), ..Limits::default() };
+    let server = TestServer::start(limits, authority, SystemClock);
+    let begin = Instant::now();
+    let mut slow = server.connect();
+    slow.write([22, 3]).unwrap();
+    assert!(slow.is_closed());
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    let mut plain = server.tcp();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+    let mut first = [0];
+    plain.read_exact(&mut first).unwrap();
+    assert_eq!(first, [21], "a TLS alert, not an answer");
+}
+
+#[test]
+fn new_certificates_are_taken_up_and_broken_ones_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let write = |pair: &CertifiedKey<rcgen::KeyPair>| {
+        fs::write(&cert, pem("CERTIFICATE", pair.cert.der())).unwrap();
+        fs::write(&key, pem("PRIVATE KEY", pair.signing_key.serialized_der())).unwrap();
+    };
+    let pairs = [(); 2].map(|()| generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    write(&pairs[0]);
+    let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
+    let tls = TlsOptions::Files { cert: cert.clone(), key: key.clone() };
+    let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
+    assert!(shows(&server, pairs[0].cert.der()));
+
+    fs::write(&key, "-----BEGIN PRIVATE KEY-----\nnot base64\n-----END PRIVATE KEY-----\n").unwrap();
+    wait_until(|| server.log.text().contains("the certificate stays as it is"));
+    assert!(shows(&server, pairs[0].cert.der()));
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(server.log.text().matches("stays as it is").count(), 1, "told once, not at every look");
+
+    write(&pairs[1]);
+    wait_until(|| shows(&server, pairs[1].cert.der()));
+    assert!(!shows(&server, pairs[0].cert.der()));
+    wait_until(|| server.log.text().contains("a new certificate is in use"));
+}
+
+#[test]
+fn what_cannot_be_served_is_refused_before_anything_is() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = Arc::new(Kms::open(&Options::new(data.path(), Role::Server), SystemClock).unwrap());
+    let bind =
+        |listen: &str, tls| Server::bind(kms.clone(), ServerOptions::new(listen.parse().unwrap(), tls));
+    assert!(matches!(bind("0.0.0.0:0", TlsOptions::Off), Err(ServeError::PlainHttp(_))));
+    assert!(matches!(bind("[::]:0", TlsOptions::Off), Err(ServeError::PlainHttp(_))));
+    assert!(matches!(bind("192.0.2.1:0", TlsOptions::Off), Err(ServeError::PlainHttp(_))));
+    let first = bind("127.0.0.1:0", TlsOptions::Off).unwrap();
+    let taken = bind(&first.local_addr().to_string(), TlsOptions::Off);
+    assert!(matches!(taken, Err(ServeError::Bind { .. })));
+    let nowhere = data.path().join("none.pem");
+    let tls = TlsOptions::Files { cert: nowhere.clone(), key: nowhere.clone() };
+    let Err(ServeError::Tls(TlsError::File { path, .. })) = bind("127.0.0.1:0", tls) else { panic!() };
+    assert_eq!(path, nowhere);
+}
+
+fn authority(data: &tempfile::TempDir) -> TlsOptions {
+    TlsOptions::Authority { data: data.path().to_owned(), names: vec!["kms.example.com".into()] }
+}
+
+fn with_authority() -> TestServer {
+    TestServer::start(Limits::default(), authority, SystemClock)
+}
+
+fn ca(server: &TestServer) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(server.data.path().join("tls/ca.pem")).unwrap()
+}
+
+fn stream(
+    server: &TestServer,
+    root: &CertificateDer<'static>,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Stream {
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let name = ServerName::try_from(name.to_owned()).unwrap();
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), server.tcp())
+}
+
+/// Whether the server shows this certificate, which is its own root.
+fn shows(server: &TestServer, certificate: &CertificateDer<'static>) -> bool {
+    let mut stream = stream(server, certificate, "localhost", &[&TLS13]);
+    stream.conn.complete_io(&mut stream.sock).is_ok()
+}
+
+fn wait_until(ready: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !ready() {
+        assert!(begin.elapsed() < Duration::from_secs(20));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
+}
+
+/// A ClientHello of an old version, with one cipher suite, and in vain with a signature scheme and a group.
+fn client_hello(version: ProtocolVersion) -> Vec<u8> {
+    let [high, low] = u16::from(version).to_be_bytes();
+    let mut body = vec![high, low];
+    body.extend([7; 32]); // random
+    body.extend([0, 0, 2, 0xc0, 0x09, 1, 0]); // no session; ECDHE-ECDSA-AES128-SHA; no compression
+    body.extend([0, 16, 0, 13, 0, 4, 0, 2, 4, 3, 0, 10, 0, 4, 0, 2, 0, 29]); // ECDSA with SHA-256; X25519
+    let mut hello = vec![22, high, low, 0, u8::try_from(body.len() + 4).unwrap(), 1, 0, 0];
+    hello.push(u8::try_from(body.len()).unwrap());
+    hello.extend(body);
+    hello
+}

@@ -7,13 +7,13 @@
 //! use std::sync::Arc;
 //!
 //! use bulla_kms::{Kms, Options, Role, SystemClock};
-//! use bulla_server::{Server, ServerOptions, Shutdown, TlsOptions};
+//! use bulla_server::{Server, ServerOptions, TlsOptions};
 //!
 //! let kms = Arc::new(Kms::open(&Options::new("/var/lib/bulla", Role::Server), SystemClock)?);
 //! let tls = TlsOptions::Authority { data: "/var/lib/bulla".into(), names: Vec::new() };
 //! let server = Server::bind(kms, ServerOptions::new(([127, 0, 0, 1], 8443).into(), tls))?;
 //! println!("listening on https://{}", server.local_addr());
-//! server.run(Shutdown::on_signals())?;
+//! server.run()?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -57,13 +57,21 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
+    /// What tells the server to stop.
+    pub shutdown: Shutdown,
 }
 
 impl ServerOptions {
-    /// The usual limits, and the log on stderr.
+    /// The usual limits, the log on stderr, stopped by signals.
     #[must_use]
     pub fn new(listen: SocketAddr, tls: TlsOptions) -> Self {
-        Self { listen, tls, limits: Limits::default(), log: Box::new(io::stderr()) }
+        Self {
+            listen,
+            tls,
+            limits: Limits::default(),
+            log: Box::new(io::stderr()),
+            shutdown: Shutdown::on_signals(),
+        }
     }
 }
 
@@ -94,28 +102,30 @@ pub struct Server {
     local_addr: SocketAddr,
     log: Arc<Log>,
     runtime: Runtime,
+    shutdown: Shutdown,
     tls: Option<Tls>,
 }
 
 impl Server {
-    /// Takes the address and prepares the certificate. Clients can connect from here on; they are answered
-    /// once [`Server::run`] is called.
+    /// Takes the address, prepares the certificate and listens for signals. Clients can connect from here on;
+    /// they are answered once [`Server::run`] is called, and signals are obeyed then too.
     ///
     /// # Errors
     /// [`ServeError`]; the address is free again.
     pub fn bind(kms: Arc<Kms>, options: ServerOptions) -> Result<Self, ServeError> {
-        let ServerOptions { listen, tls, limits, log } = options;
+        let ServerOptions { listen, tls, limits, log, mut shutdown } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
         let runtime = runtime().map_err(ServeError::Start)?;
         let (listener, local_addr) = {
             let _context = runtime.enter();
+            shutdown.listen().map_err(ServeError::Start)?;
             listener(listen).map_err(|source| ServeError::Bind { listen, source })?
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
-        Ok(Self { kms, limits, listener, local_addr, log, runtime, tls })
+        Ok(Self { kms, limits, listener, local_addr, log, runtime, shutdown, tls })
     }
 
     /// The address, with the port that port 0 became.
@@ -130,13 +140,13 @@ impl Server {
         self.tls.as_ref()?.ca_path()
     }
 
-    /// Serves until `shutdown`: then no new connection is accepted, idle ones are closed, and requests in
+    /// Serves until it is told to stop: then no new connection is accepted, idle ones are closed, and requests in
     /// flight get [`limits::DRAIN`] to finish. A second signal ends at once. Blocks.
     ///
     /// # Errors
     /// [`ServeError::Start`]; nothing was served.
-    pub fn run(self, mut shutdown: Shutdown) -> Result<(), ServeError> {
-        let Self { kms, limits, listener, log, runtime, tls, .. } = self;
+    pub fn run(self) -> Result<(), ServeError> {
+        let Self { kms, limits, listener, log, runtime, mut shutdown, tls, .. } = self;
         limits.allow_open_files();
         let (stop, stopped) = watch::channel(false);
         let acceptor = tls.as_ref().map(Tls::acceptor);
@@ -144,8 +154,7 @@ impl Server {
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
         let setup = http::Setup { listener, tls: acceptor, limits, log: Arc::clone(&log), stop: stopped };
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
-        let result = runtime.block_on(async {
-            shutdown.listen()?;
+        runtime.block_on(async {
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
             shutdown.next().await;
             stop.send_replace(true);
@@ -154,12 +163,11 @@ impl Server {
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
                 () = shutdown.next() => log.event("requests in flight were cut off: told to stop twice"),
             }
-            Ok(())
         });
         runtime.shutdown_timeout(LAST_STEPS);
         drop(upkeep);
         log.flush(LAST_STEPS);
-        result.map_err(ServeError::Start)
+        Ok(())
     }
 }
 

@@ -74,7 +74,7 @@ fn sigterm_stops() {
             bulla_server::ServerOptions::new(([127, 0, 0, 1], 0).into(), bulla_server::TlsOptions::Off);
         let server = bulla_server::Server::bind(kms, options).unwrap();
         std::fs::write(std::env::var_os(CHILD).unwrap(), server.local_addr().to_string()).unwrap();
-        return server.run(bulla_server::Shutdown::on_signals()).unwrap();
+        return server.run().unwrap();
     }
     let folder = tempfile::tempdir().unwrap();
     let ready = folder.path().join("address");

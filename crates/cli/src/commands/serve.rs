@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bulla_kms::{FirstAccessKey, Kms, Options, Role, SystemClock};
-use bulla_server::{ServeError, Server, ServerOptions, Shutdown, TlsOptions};
+use bulla_server::{ServeError, Server, ServerOptions, TlsOptions};
 use bulla_wire::SecretText;
 
 use crate::args::Serve;
@@ -17,8 +17,9 @@ use crate::failure::{Exit, Failure, with_causes};
 pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let settings = with_config(flags)?;
     let data = settings.data.clone().unwrap_or_else(|| PathBuf::from(DATA));
-    let kms = Arc::new(Kms::open(&kms_options(&settings, &data)?, SystemClock)?);
-    let first = pollster::block_on(kms.ensure_access_key(given_access_key()?)).map_err(|error| {
+    let (options, access_key) = (kms_options(&settings, &data)?, given_access_key()?);
+    let kms = Arc::new(Kms::open(&options, SystemClock)?);
+    let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
         Failure::new(
             Exit::Other,
             with_causes(&error),
@@ -28,7 +29,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let server = Server::bind(Arc::clone(&kms), server_options(&settings, &data)).map_err(serve_failure)?;
     announce(&kms, &server, &settings, &first)
         .map_err(|error| Failure::io(Path::new("standard output"), &error))?;
-    server.run(Shutdown::on_signals()).map_err(serve_failure)
+    server.run().map_err(serve_failure)
 }
 
 /// The settings of the configuration file, overridden by flags.
@@ -139,7 +140,7 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
     }
     line("  bulla key create --alias alias/work   # once".into());
     line("  bulla encrypt -k alias/work FILE".into());
-    io::stderr().write_all(help.as_bytes())?;
+    let _ = io::stderr().write_all(help.as_bytes()); // a server without anybody watching serves all the same
     let mut stdout = io::stdout();
     writeln!(stdout, "bulla: listening on {url}")?;
     stdout.flush()

@@ -46,10 +46,11 @@ impl TestServer {
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into(), tls(&data));
         options.limits = limits;
         options.log = Box::new(log.clone());
-        let server = Server::bind(kms, options).unwrap();
         let (stopper, shutdown) = Shutdown::by_hand();
+        options.shutdown = shutdown;
+        let server = Server::bind(kms, options).unwrap();
         let address = server.local_addr();
-        let running = Some(std::thread::spawn(move || server.run(shutdown)));
+        let running = Some(std::thread::spawn(move || server.run()));
         Self { address, data, log, stopper, running }
     }
 

@@ -41,12 +41,7 @@ impl Parameters {
     /// # Errors
     /// InvalidParameter for a repeated name.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
-        let mut parameters = Self(pairs.into_iter().collect());
-        parameters.0.sort_unstable();
-        match parameters.0.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(Error::with(ErrorCode::InvalidParameter, pair[0].0.clone())),
-            None => Ok(parameters),
-        }
+        Self(pairs.into_iter().collect()).sorted()
     }
 
     /// The value of `name`, also if it is empty.
@@ -106,16 +101,20 @@ impl Parameters {
         if count > MAX_PARAMETERS {
             return Err(Error::new(ErrorCode::ParseRequestParameterException));
         }
-        let pairs: Result<Vec<_>, Error> = parts
-            .iter()
-            .flat_map(|part| part.split('&'))
-            .filter(|pair| !pair.is_empty())
-            .map(|pair| {
-                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                Ok((form_decode(name)?, form_decode(value)?))
-            })
-            .collect();
-        Self::from_pairs(pairs?)
+        let mut parameters = Self(Vec::with_capacity(count));
+        for pair in parts.iter().flat_map(|part| part.split('&')).filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            parameters.0.push((form_decode(name)?, form_decode(value)?));
+        }
+        parameters.sorted()
+    }
+
+    fn sorted(mut self) -> Result<Self, Error> {
+        self.0.sort_unstable();
+        match self.0.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+            Some(pair) => Err(Error::with(ErrorCode::InvalidParameter, pair[0].0.clone())),
+            None => Ok(self),
+        }
     }
 }
 
@@ -139,6 +138,9 @@ pub(crate) fn percent_encode(text: &str) -> percent_encoding::PercentEncode<'_> 
 }
 
 fn form_decode(text: &str) -> Result<String, Error> {
+    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
+        return Ok(text.to_owned()); // most names and values
+    }
     let spaced =
         if text.contains('+') { text.replace('+', " ").into() } else { std::borrow::Cow::Borrowed(text) };
     match percent_decode_str(&spaced).decode_utf8() {

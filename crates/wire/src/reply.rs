@@ -1,6 +1,9 @@
 //! Answers as JSON or XML, with the request id that every answer carries.
 
+use std::{fmt, io};
+
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode};
 
@@ -35,7 +38,13 @@ impl Format {
 }
 
 /// Renders the reply to `action`: JSON fields and `RequestId`, or XML below `<{action}Response>`.
-pub fn render_reply(format: Format, action: &str, reply: &impl Serialize, request_id: &str) -> String {
+#[must_use]
+pub fn render_reply(
+    format: Format,
+    action: &str,
+    reply: &impl Serialize,
+    request_id: &str,
+) -> Zeroizing<String> {
     #[derive(Serialize)]
     struct Answer<'a, T> {
         #[serde(flatten)]
@@ -49,7 +58,7 @@ pub fn render_reply(format: Format, action: &str, reply: &impl Serialize, reques
 
 /// Renders an error as the gateway does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`.
 #[must_use]
-pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &str) -> String {
+pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &str) -> Zeroizing<String> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer<'a> {
@@ -67,16 +76,64 @@ pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &s
     render(format, "Error", &answer)
 }
 
-fn render(format: Format, root: &str, answer: &impl Serialize) -> String {
-    let text = match format {
-        Format::Json => serde_json::to_string(answer).map_err(Error::internal),
-        Format::Xml => quick_xml::se::to_string_with_root(root, answer).map_err(Error::internal),
+fn render(format: Format, root: &str, answer: &impl Serialize) -> Zeroizing<String> {
+    let mut text = WipedText(Zeroizing::new(String::with_capacity(USUAL_LEN)));
+    let written = match format {
+        Format::Json => serde_json::to_writer(&mut text, answer).map_err(Error::internal),
+        Format::Xml => {
+            quick_xml::se::to_writer_with_root(&mut text, root, answer).map(drop).map_err(Error::internal)
+        }
     };
-    text.expect("answers are structs of strings, numbers, booleans and lists, which both formats can write")
+    written
+        .expect("answers are structs of strings, numbers, booleans and lists, which both formats can write");
+    text.0
+}
+
+/// Text that may hold a plaintext: when it outgrows its memory, what it leaves behind is wiped.
+struct WipedText(Zeroizing<String>);
+
+impl fmt::Write for WipedText {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if self.0.capacity() - self.0.len() < part.len() {
+            let mut larger = Zeroizing::new(String::with_capacity((self.0.len() + part.len()) * 2));
+            larger.push_str(&self.0);
+            self.0 = larger;
+        }
+        self.0.push_str(part);
+        Ok(())
+    }
+}
+
+impl io::Write for WipedText {
+    fn write(&mut self, part: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(part).map_err(io::Error::other)?;
+        fmt::Write::write_str(self, text).map_err(io::Error::other)?;
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 impl From<ErrorCode> for Error {
     fn from(code: ErrorCode) -> Self {
         Self::new(code)
+    }
+}
+
+/// Room for the reply to GenerateDataKey and every error that echoes nothing.
+const USUAL_LEN: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_outgrows_its_memory_is_whole() {
+        let long = "密钥\n".repeat(1000);
+        let json = render(Format::Json, "r", &long);
+        assert_eq!(serde_json::from_str::<String>(&json).unwrap(), long);
+        assert!(render(Format::Xml, "r", &long).contains(&long));
     }
 }

@@ -143,16 +143,16 @@ fn replies_render_as_json_and_xml() {
     assert_eq!(value["RequestId"], json!("r-1"));
     assert_eq!(serde_json::from_str::<ListKeysReply>(&text).unwrap(), reply);
     assert_eq!(
-        render_reply(Format::Xml, "ListKeys", &reply, "r-1"),
+        *render_reply(Format::Xml, "ListKeys", &reply, "r-1"),
         "<ListKeysResponse><Keys>\
          <Key><KeyId>a</KeyId><KeyArn>acs:kms:r:1:key/a&amp;&lt;</KeyArn></Key>\
          <Key><KeyId>b</KeyId><KeyArn>acs:kms:r:1:key/b&amp;&lt;</KeyArn></Key>\
          </Keys><TotalCount>2</TotalCount><PageNumber>1</PageNumber><PageSize>10</PageSize>\
          <RequestId>r-1</RequestId></ListKeysResponse>"
     );
-    assert_eq!(render_reply(Format::Json, "EnableKey", &Done {}, "r-1"), r#"{"RequestId":"r-1"}"#);
+    assert_eq!(*render_reply(Format::Json, "EnableKey", &Done {}, "r-1"), r#"{"RequestId":"r-1"}"#);
     assert_eq!(
-        render_reply(Format::Xml, "EnableKey", &Done {}, "r-1"),
+        *render_reply(Format::Xml, "EnableKey", &Done {}, "r-1"),
         "<EnableKeyResponse><RequestId>r-1</RequestId></EnableKeyResponse>"
     );
 }

@@ -65,7 +65,7 @@ impl Rpc {
             Ok((action, reply)) => render_reply(format, action, &reply, &line.request_id),
             Err(error) => self.refuse(format, &error, line),
         };
-        (format, Zeroizing::new(text))
+        (format, text)
     }
 
     /// Authenticates a call, and lets the engine answer it.
@@ -100,7 +100,7 @@ impl Rpc {
         result
     }
 
-    fn refuse(&self, format: Format, error: &Error, line: &mut RequestLine) -> String {
+    fn refuse(&self, format: Format, error: &Error, line: &mut RequestLine) -> Zeroizing<String> {
         self.log.cause(&line.request_id, error);
         line.status = error.status();
         line.code = Some(error.code_text());

@@ -19,7 +19,14 @@ pub(crate) struct Args {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Place {
     /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION
-    #[arg(long = "kms", value_name = "WHERE", env = "BULLA_KMS", default_value = "embedded", global = true)]
+    #[arg(
+        long = "kms",
+        value_name = "WHERE",
+        env = "BULLA_KMS",
+        hide_env_values = true,
+        default_value = "embedded",
+        global = true
+    )]
     pub(crate) location: String,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
@@ -52,7 +59,7 @@ pub(crate) struct Encrypt {
     #[command(flatten)]
     pub(crate) output: Output,
     /// Key id, alias or ARN; the embedded KMS uses alias/default if none is named
-    #[arg(short = 'k', long, value_name = "KEY", env = "BULLA_KEY")]
+    #[arg(short = 'k', long, value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
     #[command(flatten)]
     pub(crate) context: Context,

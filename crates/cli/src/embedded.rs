@@ -61,8 +61,9 @@ impl EmbeddedKms {
     }
 
     fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
-        let kms = Kms::open(&Options::new(&self.data, Role::Command), SystemClock)
-            .map_err(|error| CallError::Local { message: error.to_string(), hint: error.hint() })?;
+        let kms = Kms::open(&Options::new(&self.data, Role::Command), SystemClock).map_err(|error| {
+            CallError::Local { message: error.to_string(), hint: error.hint(Role::Command) }
+        })?;
         if kms.is_new() {
             welcome(&self.data);
         }

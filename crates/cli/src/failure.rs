@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use bulla_client::CallError;
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
-use bulla_kms::OpenError;
 
 /// The exit codes, as the documentation lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +90,6 @@ impl From<CallError> for Failure {
     }
 }
 
-impl From<OpenError> for Failure {
-    fn from(error: OpenError) -> Self {
-        Self::new(Exit::Kms, error.to_string(), error.hint())
-    }
-}
-
 impl Failure {
     pub(crate) fn encrypting(input: &Path, output: &Path, error: &EncryptError) -> Self {
         match error {
@@ -115,12 +108,14 @@ impl Failure {
                 Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
                     .about(input)
             }
-            _ => Self::new(
-                Exit::Damaged,
-                error.to_string(),
-                "get another copy of the file; nothing was written",
-            )
-            .about(input),
+            DecryptError::NotTextFormat(_) => {
+                let hint = "name a file that was encrypted, such as NAME.cipher; nothing was written";
+                Self::new(Exit::Damaged, error.to_string(), hint).about(input)
+            }
+            _ => {
+                let hint = "get another copy of the file; nothing was written";
+                Self::new(Exit::Damaged, error.to_string(), hint).about(input)
+            }
         }
     }
 }
@@ -138,7 +133,9 @@ pub(crate) fn with_causes(error: &dyn Error) -> String {
 
 fn io_hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::NotFound => "check the name",
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory | io::ErrorKind::InvalidFilename => {
+            "check the name"
+        }
         io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "free space or write elsewhere with -o; nothing was left behind"

@@ -20,6 +20,7 @@ impl Kms {
     /// Finds out which KMS is meant and how to reach it; asks it nothing yet.
     pub(crate) fn connect(place: &Place) -> Result<Self, Failure> {
         match place.location.strip_prefix("embedded") {
+            _ if place.location.is_empty() => return EmbeddedKms::new(None).map(Self::Embedded),
             Some("") => return EmbeddedKms::new(None).map(Self::Embedded),
             Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
                 return EmbeddedKms::new(Some(&rest[1..])).map(Self::Embedded);
@@ -29,7 +30,8 @@ impl Kms {
         let endpoint = Endpoint::parse(&place.location).map_err(|error| {
             let hint =
                 "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
-            Failure::new(Exit::Usage, format!("--kms {}: {error}", place.location), hint)
+            // What was typed is not repeated: it may hold a password.
+            Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
         })?;
         let environment = |name: &str| env::var(name).ok();
         let credentials = Credentials::find(&environment, env::home_dir().as_deref())
@@ -51,7 +53,7 @@ impl Kms {
 
     /// The key to encrypt with: the named one, or the default key of the embedded KMS.
     pub(crate) fn key<'a>(&self, named: Option<&'a str>) -> Result<&'a str, Failure> {
-        match (named, self) {
+        match (named.filter(|key| !key.is_empty()), self) {
             (Some(key), Self::Embedded(kms)) if key == DEFAULT_KEY => {
                 kms.ensure_default_key()?;
                 Ok(key)

@@ -27,7 +27,7 @@ fn main() -> ExitCode {
     process::keep_secrets_in();
     process::outlive_file_size_limits();
     let args = Args::parse();
-    match run(args) {
+    match process::without_panics(|| run(args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -12,6 +12,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::io::Errno;
 use tempfile::TempPath;
 
 use crate::args;
@@ -84,7 +85,11 @@ impl Target {
     /// Begins to write. `mode` is what the file will have, less the umask.
     pub(crate) fn create(self, mode: u32) -> Result<Pending, Failure> {
         let directory = directory_of(&self.path);
-        let created = unnamed(&directory, mode).or_else(|_| hidden(&directory, &self.path, mode));
+        let created = match unnamed(&directory, mode) {
+            Ok(Some(file)) => Ok((file, None)),
+            Ok(None) => hidden(&directory, &self.path, mode).map(|(file, partial)| (file, Some(partial))),
+            Err(error) => Err(error),
+        };
         let (file, partial) = created.map_err(|error| Failure::io(&directory, &error))?;
         Ok(Pending { target: self, file, partial, directory })
     }
@@ -169,27 +174,31 @@ impl Partial {
 
 impl Drop for Partial {
     fn drop(&mut self) {
-        process::set_partial(None);
+        drop(self.0.take());
+        process::forget_partial();
     }
 }
 
-fn unnamed(directory: &Path, mode: u32) -> io::Result<(File, Option<Partial>)> {
+/// A file without a name; none if it could not be had here, or could not be given a name later.
+fn unnamed(directory: &Path, mode: u32) -> io::Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
-    let file = File::from(openat(CWD, directory, flags, Mode::from_raw_mode(mode))?);
-    // Without /proc the file could not be given a name later.
-    fs::symlink_metadata(descriptor(&file))?;
-    Ok((file, None))
+    match openat(CWD, directory, flags, Mode::from_raw_mode(mode)) {
+        Ok(file) => Ok(Some(File::from(file)).filter(|file| fs::symlink_metadata(descriptor(file)).is_ok())),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
-fn hidden(directory: &Path, path: &Path, mode: u32) -> io::Result<(File, Option<Partial>)> {
+fn hidden(directory: &Path, path: &Path, mode: u32) -> io::Result<(File, Partial)> {
     let mut prefix = OsString::from(".");
     prefix.push(path.file_name().unwrap_or_default());
     prefix.push(".bulla-");
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".part").permissions(Permissions::from_mode(mode));
-    let (file, path) = builder.tempfile_in(directory)?.into_parts();
-    process::set_partial(Some(&path));
-    Ok((file, Some(Partial(Some(path)))))
+    // The error would name the hidden file, which says nothing to anybody.
+    let made = process::make_partial(|| builder.tempfile_in(directory));
+    let (file, path) = made.map_err(|error| io::Error::from(error.kind()))?.into_parts();
+    Ok((file, Partial(Some(path))))
 }
 
 fn publish_unnamed(file: &File, target: &Target, directory: &Path) -> io::Result<()> {
@@ -200,13 +209,10 @@ fn publish_unnamed(file: &File, target: &Target, directory: &Path) -> io::Result
         result => return result,
     }
     // A link cannot replace: take a hidden name first, then move it over the old file.
-    let hidden =
-        tempfile::Builder::new().prefix(".bulla-").suffix(".part").make_in(directory, |path| link(path))?;
-    let path = hidden.into_temp_path();
-    process::set_partial(Some(&path));
-    let moved = path.persist(&target.path).map_err(|failed| failed.error);
-    process::set_partial(None);
-    moved
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bulla-").suffix(".part");
+    let hidden = process::make_partial(|| builder.make_in(directory, |path| link(path)))?;
+    Partial(Some(hidden.into_temp_path())).publish(target)
 }
 
 fn descriptor(file: &File) -> PathBuf {
@@ -217,5 +223,66 @@ fn directory_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent.to_owned(),
         _ => PathBuf::from("."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(path: &Path, force: bool) -> Target {
+        Target { path: path.to_owned(), force }
+    }
+
+    /// As on a file system without unnamed files.
+    fn pending(path: &Path, force: bool) -> Pending {
+        let directory = directory_of(path);
+        let (mut file, partial) = hidden(&directory, path, 0o600).unwrap();
+        file.write_all(b"new").unwrap();
+        Pending { target: target(path, force), file, partial: Some(partial), directory }
+    }
+
+    fn names(directory: &Path) -> Vec<OsString> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_hidden_file_appears_whole_or_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, source) = (directory.path().join("out"), fs::metadata(".").unwrap());
+        let dropped = pending(&path, false);
+        let hidden = names(directory.path());
+        assert!(hidden.len() == 1 && hidden[0].to_str().unwrap().starts_with(".out.bulla-"), "{hidden:?}");
+        drop(dropped);
+        assert!(names(directory.path()).is_empty());
+
+        pending(&path, false).publish(&source).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_appeared_in_the_meantime_is_replaced_only_if_asked() {
+        let source = fs::metadata(".").unwrap();
+        for hidden in [false, true] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("out");
+            let begin = |force| match hidden {
+                true => pending(&path, force),
+                false => {
+                    let mut pending = target(&path, force).create(0o600).unwrap();
+                    pending.write_all(b"new").unwrap();
+                    pending
+                }
+            };
+            let (late, forced) = (begin(false), begin(true));
+            fs::write(&path, "theirs").unwrap();
+            assert_eq!(late.publish(&source).unwrap_err().exit, Exit::OutputExists);
+            assert_eq!(fs::read(&path).unwrap(), b"theirs");
+            forced.publish(&source).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(directory.path()), ["out"]);
+        }
     }
 }

@@ -1,15 +1,18 @@
-//! The process itself: no core dumps, and nothing left behind when it is told to stop.
+//! The process itself: no core dumps, no bare panics, and nothing left behind when it is told to stop.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::{fs, process, thread};
+use std::{fs, io, process, thread};
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
+use crate::messages::note;
 
 /// Sees to it that neither a core dump nor a debugger of the same user gets at the keys in memory.
 ///
@@ -44,9 +47,41 @@ pub(crate) fn clean_up_on_signals() {
     });
 }
 
-/// Names the file that is to be removed by a signal; none when it was published or removed.
-pub(crate) fn set_partial(path: Option<&Path>) {
-    *PARTIAL.lock().unwrap_or_else(PoisonError::into_inner) = path.map(Path::to_owned);
+/// Runs the program; a panic becomes a failure like any other, and everything is cleaned up on its way.
+///
+/// The store's engine panics on some damaged files. In threads other than the main one a panic is only told.
+pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    let main = thread::current().id();
+    panic::set_hook(Box::new(move |panic| {
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            note(trace);
+        }
+        let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
+        let what = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic"));
+        let failure = Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT);
+        match thread::current().id() == main {
+            true => *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure),
+            false => failure.print(),
+        }
+    }));
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        let told = PANIC.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(told.unwrap_or_else(|| Failure::new(Exit::Other, "this should not happen", PANIC_HINT)))
+    })
+}
+
+/// Makes a file that a signal removes until it is forgotten. A signal that comes meanwhile waits for it.
+pub(crate) fn make_partial<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let mut partial = PARTIAL.lock().unwrap_or_else(PoisonError::into_inner);
+    let made = make()?;
+    *partial = Some(made.as_ref().to_owned());
+    Ok(made)
+}
+
+/// The file was published or removed.
+pub(crate) fn forget_partial() {
+    *PARTIAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
 /// One bit for each signal, the lowest for signal 1.
@@ -57,3 +92,6 @@ fn ignored_signals() -> u64 {
 }
 
 static PARTIAL: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// The panic of the main thread, until it is told.
+static PANIC: Mutex<Option<Failure>> = Mutex::new(None);
+const PANIC_HINT: &str = "if the disk and the store are sound, this is a bug: please report it";

@@ -82,9 +82,13 @@ pub(crate) fn hint_of_code(code: &str) -> Option<&'static str> {
         }
         ("InvalidAccessKeyId", _) => "this KMS does not know the access key: check its id and the address",
         ("InvalidTimeStamp" | "IllegalTimestamp", _) => {
-            "set this machine's clock: it is more than 15 minutes off the KMS's"
+            "set the clock, which must be within 15 minutes of the KMS's; or try again, if the KMS was restarted just now"
         }
         ("InvalidSecurityToken" | "MissingSecurityToken", _) => "renew the temporary credentials",
+        ("InvalidAction", _) => "check the name of the action, also its capitals",
+        ("AliasAlreadyExists", _) => "choose another alias, or point this one at another key",
+        ("InvalidParameter", _) => "correct the parameter that it names",
+        (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
         (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
         (_, "Forbidden.KmsServiceNotEnabled") => "open the KMS service for this account in the console",
         (_, "Forbidden.InDebt" | "Forbidden.InDebtOverdue") => "settle the account's bills",

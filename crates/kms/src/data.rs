@@ -169,16 +169,19 @@ impl Place {
 }
 
 impl OpenError {
-    /// What the user can do about it.
+    /// What the user of a command or the operator of a server can do about it.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn hint(&self, role: Role) -> String {
         match self {
             Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
+            Self::InUse { by: Role::Server, .. } if role == Role::Server => {
+                "stop the other server first, or name another directory with --data".into()
+            }
             Self::InUse { by: Role::Server, .. } => {
                 "use the server: --kms https://HOST:PORT, with the address it printed when it started".into()
             }
             Self::InUse { by: Role::Command, .. } => "try again when the other command is done".into(),
-            Self::RootKey(error) => error.hint(),
+            Self::RootKey(error) => error.hint(role),
             Self::StoreMissing { root_key, .. } => format!(
                 "mount or restore the data directory; to begin anew without its keys, move {} away",
                 root_key.display()

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use zeroize::Zeroizing;
 
 use crate::files;
+use crate::lock::Role;
 
 /// Why a root key file is not taken.
 #[derive(Debug)]
@@ -99,11 +100,14 @@ fn parse(text: &str) -> Option<ProviderKey> {
 }
 
 impl RootKeyError {
-    /// What the operator can do about it.
+    /// What the user can do about it.
     #[must_use]
-    pub fn hint(&self) -> String {
+    pub fn hint(&self, role: Role) -> String {
         let path = self.path.display();
         match &self.fault {
+            RootKeyFault::Missing | RootKeyFault::OtherStore if role == Role::Command => {
+                "put back the root key file that was made with this store".into()
+            }
             RootKeyFault::Missing | RootKeyFault::OtherStore => {
                 "put back the root key file that was made with this store, or name it with --root-key".into()
             }

@@ -77,14 +77,9 @@ impl Parameters {
     /// valid form body.
     #[must_use]
     pub fn encode(&self) -> String {
-        self.encode_except("")
-    }
-
-    /// [`Parameters::encode`] without the parameter called `left_out`.
-    pub(crate) fn encode_except(&self, left_out: &str) -> String {
         let length = self.0.iter().map(|(name, value)| name.len() + 2 + value.len() * 3).sum();
         let mut text = String::with_capacity(length);
-        for (name, value) in self.iter().filter(|(name, _)| *name != left_out) {
+        for (name, value) in self.iter() {
             if !text.is_empty() {
                 text.push('&');
             }

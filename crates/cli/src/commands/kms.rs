@@ -34,10 +34,21 @@ fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
                 (name, words.next().ok_or_else(what)?.clone())
             }
         };
+        check_name(name)?;
         pairs.push((name.to_owned(), value));
     }
     Parameters::from_pairs(pairs)
         .map_err(|error| Failure::new(Exit::Usage, error.message(), "give each parameter once"))
+}
+
+/// The API's parameters have a capital first. What has none was meant for bulla and would be ignored by a KMS.
+fn check_name(name: &str) -> Result<(), Failure> {
+    let (what, hint) = match name {
+        "Format" => (format!("--{name}: the reply is always JSON"), "leave it out"),
+        _ if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
+        _ => (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`"),
+    };
+    Err(Failure::new(Exit::Usage, what, hint))
 }
 
 fn indent(json: &str) -> String {
@@ -58,7 +69,14 @@ mod tests {
         let encoded =
             typed(&["--KeyId", "alias/a", "--Filters=[{\"Key\":1}]", "--Description", "--x"]).unwrap();
         assert_eq!(encoded, "Description=--x&Filters=%5B%7B%22Key%22%3A1%7D%5D&KeyId=alias%2Fa");
-        for wrong in [&["KeyId"][..], &["--KeyId"], &["--"], &["--a", "1", "--a=2"]] {
+        for wrong in [
+            &["KeyId"][..],
+            &["--KeyId"],
+            &["--"],
+            &["--A", "1", "--A=2"],
+            &["--kms", "embedded"],
+            &["--Format=XML"],
+        ] {
             assert_eq!(typed(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
         }
     }

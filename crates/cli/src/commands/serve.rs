@@ -4,21 +4,31 @@ use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path};
 use std::sync::Arc;
 
-use bulla_kms::{FirstAccessKey, Kms, Options, Role, SystemClock};
-use bulla_server::{ServeError, Server, ServerOptions, TlsOptions};
+use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SystemClock};
+use bulla_server::{ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use bulla_wire::SecretText;
 
 use crate::args::Serve;
 use crate::failure::{Exit, Failure, with_causes};
+use crate::messages::note;
 
 pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let settings = with_config(flags)?;
-    let data = settings.data.clone().unwrap_or_else(|| PathBuf::from(DATA));
+    // What is printed has to hold in other directories too.
+    let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
+    let data = path::absolute(data).map_err(|error| Failure::io(data, &error))?;
     let (options, access_key) = (kms_options(&settings, &data)?, given_access_key()?);
-    let kms = Arc::new(Kms::open(&options, SystemClock)?);
+    let server_options = server_options(&settings, &data)?;
+    let open = |error: OpenError| Failure::new(Exit::Kms, error.to_string(), error.hint(Role::Server));
+    let kms = Arc::new(Kms::open(&options, SystemClock).map_err(open)?);
+    if kms.is_new() && settings.root_key.is_none() {
+        note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
+        note("without it all keys are lost, and with it and a backup of the data anybody has them.");
+        note("--root-key keeps it apart.");
+    }
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
         Failure::new(
             Exit::Other,
@@ -26,7 +36,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
             "free space or check the permissions of the data directory",
         )
     })?;
-    let server = Server::bind(Arc::clone(&kms), server_options(&settings, &data)).map_err(serve_failure)?;
+    let server = Server::bind(Arc::clone(&kms), server_options).map_err(serve_failure)?;
     announce(&kms, &server, &settings, &first)
         .map_err(|error| Failure::io(Path::new("standard output"), &error))?;
     server.run().map_err(serve_failure)
@@ -83,14 +93,20 @@ fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Failure> {
     Ok(options)
 }
 
-fn server_options(settings: &Serve, data: &Path) -> ServerOptions {
+fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failure> {
     let tls = match (&settings.tls_cert, &settings.tls_key) {
-        _ if settings.http => TlsOptions::Off,
-        (Some(cert), Some(key)) => TlsOptions::Files { cert: cert.clone(), key: key.clone() },
-        _ => TlsOptions::Authority { data: data.to_owned(), names: settings.tls_name.clone() },
+        (None, None) if settings.http => TlsOptions::Off,
+        (None, None) => TlsOptions::Authority { data: data.to_owned(), names: settings.tls_name.clone() },
+        (Some(cert), Some(key)) if !settings.http => {
+            TlsOptions::Files { cert: cert.clone(), key: key.clone() }
+        }
+        _ => {
+            let what = "a certificate needs both --tls-cert and --tls-key, and no --http";
+            return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
+        }
     };
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
-    ServerOptions::new(settings.listen.unwrap_or(default), tls)
+    Ok(ServerOptions::new(settings.listen.unwrap_or(default), tls))
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.
@@ -110,52 +126,54 @@ fn given_access_key() -> Result<Option<(String, SecretText)>, Failure> {
 fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey) -> io::Result<()> {
     let scheme = if settings.http { "http" } else { "https" };
     let url = format!("{scheme}://{}", server.local_addr());
-    let mut help = String::new();
-    let mut line = |text: String| {
-        help.push_str(&text);
-        help.push('\n');
-    };
-    if kms.is_new() && settings.root_key.is_none() {
-        let path = kms.root_key_path();
-        line(format!(
-            "The root key is {}. Keep a copy of it elsewhere: without it all keys are lost,",
-            path.display()
-        ));
-        line("and with it and a backup of the data anybody has them. --root-key keeps it apart.".into());
-    }
     if *first == FirstAccessKey::Given {
-        line(format!("The access key of {ACCESS_KEY_ID} was taken."));
+        note(format!("The access key of {ACCESS_KEY_ID} was taken."));
     }
-    line("For a client:".into());
-    line(format!("  export BULLA_KMS={url}"));
+    note("For a client:");
+    note(format!("  export BULLA_KMS={url}"));
     if let Some(ca) = server.ca_path() {
-        line(format!("  export ALIBABA_CLOUD_CA_BUNDLE={}", ca.display()));
+        note(format!("  export ALIBABA_CLOUD_CA_BUNDLE={}", quoted(ca)));
     }
     let file = kms.access_key_path();
     if file.exists() {
         let value =
-            |name| format!("\"$(sed -n 's/.*\"{name}\": *\"\\([^\"]*\\)\".*/\\1/p' {})\"", file.display());
-        line(format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", value("AccessKeyId")));
-        line(format!("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET={}", value("AccessKeySecret")));
+            |name| format!("\"$(sed -n 's/.*\"{name}\": *\"\\([^\"]*\\)\".*/\\1/p' {})\"", quoted(&file));
+        note(format!("  export ALIBABA_CLOUD_ACCESS_KEY_ID={}", value("AccessKeyId")));
+        note(format!("  export ALIBABA_CLOUD_ACCESS_KEY_SECRET={}", value("AccessKeySecret")));
     }
-    line("  bulla key create --alias alias/work   # once".into());
-    line("  bulla encrypt -k alias/work FILE".into());
-    let _ = io::stderr().write_all(help.as_bytes()); // a server without anybody watching serves all the same
+    note("  bulla key create --alias alias/work   # once");
+    note("  bulla encrypt -k alias/work FILE");
     let mut stdout = io::stdout();
     writeln!(stdout, "bulla: listening on {url}")?;
     stdout.flush()
 }
 
 fn serve_failure(error: ServeError) -> Failure {
-    let hint = match &error {
-        ServeError::PlainHttp(_) => "leave out --http, or listen on 127.0.0.1",
-        ServeError::Bind { .. } => "name another address with --listen; port 0 picks a free one",
-        ServeError::Tls(_) => {
-            "check the certificate and key files, or leave them out for a CA of bulla's own"
+    let (exit, hint) = match &error {
+        ServeError::PlainHttp(_) => (Exit::Usage, "leave out --http, or listen on 127.0.0.1"),
+        ServeError::Bind { .. } => {
+            (Exit::Other, "name another address with --listen; port 0 picks a free one")
         }
-        _ => "",
+        ServeError::Tls(TlsError::Name(_)) => (Exit::Usage, "--tls-name takes a host name or an address"),
+        ServeError::Tls(TlsError::Pem { .. }) => (
+            Exit::Other,
+            "--tls-cert takes certificates and --tls-key a private key, both PEM: are they swapped?",
+        ),
+        ServeError::Tls(_) => {
+            (Exit::Other, "check the certificate and key files, or leave them out for a CA of bulla's own")
+        }
+        _ => (Exit::Other, ""),
     };
-    Failure::new(Exit::Other, with_causes(&error), hint)
+    Failure::new(exit, with_causes(&error), hint)
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte)) {
+        true => path,
+        false => format!("'{}'", path.replace('\'', r"'\''")),
+    }
 }
 
 const DATA: &str = "/var/lib/bulla";

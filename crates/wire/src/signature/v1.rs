@@ -90,13 +90,30 @@ pub(crate) fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a
     parameters.non_empty(name).ok_or_else(|| Error::with(ErrorCode::Missing, name))
 }
 
+/// The parameters are percent-encoded twice: each name and value, then the text they make.
 fn string_to_sign(method: &str, parameters: &Parameters) -> Zeroizing<String> {
-    let canonical = Zeroizing::new(parameters.encode_except("Signature"));
-    let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 + canonical.len() * 2));
+    let length: usize = parameters.iter().map(|(name, value)| (name.len() + value.len()) * 5 + 6).sum();
+    let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 + length));
     text.push_str(method);
     text.push_str("&%2F&");
-    text.extend(percent_encode(&canonical));
+    let mut separator = "";
+    for (name, value) in parameters.iter().filter(|(name, _)| *name != "Signature") {
+        text.push_str(separator);
+        encode_twice(name, &mut text);
+        text.push_str("%3D");
+        encode_twice(value, &mut text);
+        separator = "%26";
+    }
     text
+}
+
+fn encode_twice(raw: &str, text: &mut String) {
+    for part in percent_encode(raw) {
+        match part.strip_prefix('%') {
+            Some(hex) => text.extend(["%25", hex]),
+            None => text.push_str(part),
+        }
+    }
 }
 
 fn key(secret: &str) -> hmac::Key {

@@ -1,0 +1,133 @@
+//! Files that were cut, flipped or rearranged: a clear error, and nothing comes out.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use crate::harness::{Outcome, World};
+
+const TEXT: &str = "date,region\n2026-01-05,East\n";
+
+fn encrypted(world: &World) -> Vec<u8> {
+    world.write("file", TEXT);
+    world.bulla(["encrypt", "file"]).ok();
+    world.read("file.cipher")
+}
+
+/// Around every line end, and every seventh byte: the loops over each byte are unit tests of the format.
+fn positions(sealed: &[u8]) -> Vec<usize> {
+    let ends = sealed.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let around = ends.flat_map(|end| [end - 1, end, end + 1]);
+    let all: BTreeSet<_> = around.chain((0..sealed.len()).step_by(7)).collect();
+    all.into_iter().filter(|at| *at < sealed.len()).collect()
+}
+
+#[track_caller]
+fn refused(outcome: &Outcome) {
+    assert!(matches!(outcome.code(), Some(4 | 5)), "{outcome:?}");
+    outcome.fails_with(outcome.code().unwrap(), &[]);
+    assert!(outcome.stdout.is_empty());
+}
+
+/// Decrypts each damaged file in two ways, two at a time.
+fn all_refused(world: &World, damaged: &[(usize, Vec<u8>)]) {
+    let work = |half: &[(usize, Vec<u8>)]| {
+        for (at, bytes) in half {
+            let name = format!("{at}.damaged");
+            world.write(&name, bytes);
+            refused(&world.bulla(["decrypt", &name, "-o", &format!("{at}.out")]).run());
+            refused(&world.bulla(["decrypt", "-"]).stdin(bytes.as_slice()).run());
+        }
+    };
+    let (one, other) = damaged.split_at(damaged.len() / 2);
+    thread::scope(|scope| {
+        scope.spawn(|| work(one));
+        work(other);
+    });
+    let outputs: Vec<_> = world.names().into_iter().filter(|name| name.contains("out")).collect();
+    assert!(outputs.is_empty(), "{outputs:?}");
+    assert!(world.names().iter().all(|name| !name.starts_with('.')), "{:?}", world.names());
+}
+
+#[test]
+fn a_file_that_was_cut_is_refused() {
+    let world = World::new();
+    let sealed = encrypted(&world);
+    let whole = sealed.len() - 1; // without the last line end it is still whole
+    let cuts: Vec<_> = positions(&sealed)
+        .into_iter()
+        .filter(|&length| length < whole)
+        .map(|length| (length, sealed[..length].to_vec()))
+        .collect();
+    all_refused(&world, &cuts);
+    world.write("whole", &sealed[..whole]);
+    assert_eq!(world.bulla(["decrypt", "whole", "-o", "-"]).ok().text(), TEXT);
+}
+
+#[test]
+fn a_flipped_bit_is_refused() {
+    let world = World::new();
+    let sealed = encrypted(&world);
+    let flips: Vec<_> = positions(&sealed)
+        .into_iter()
+        .filter(|&at| at != sealed.len() - 1)
+        .map(|at| {
+            let mut bytes = sealed.clone();
+            bytes[at] ^= 1 << (at % 8);
+            (at, bytes)
+        })
+        .collect();
+    all_refused(&world, &flips);
+}
+
+#[test]
+fn exchanged_lines_are_refused() {
+    let world = World::new();
+    let one = String::from_utf8(encrypted(&world)).unwrap();
+    let other = world.bulla(["encrypt", "-"]).stdin(TEXT).ok().text();
+    let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
+    let text = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
+    let mut damaged: Vec<_> = (0..4)
+        .map(|line| {
+            let mut lines = one.clone();
+            lines[line] = other[line];
+            (line, text(&lines))
+        })
+        .collect();
+    damaged.push((4, text(&[one[0], one[1], one[2], one[3], one[3]])));
+    damaged.push((5, text(&[one[0], one[2], one[1], one[3]])));
+    damaged.push((6, text(&[one[0], one[1], "", one[3]])));
+    damaged.push((7, Vec::new()));
+    damaged.push((8, vec![b'A'; 100_000]));
+    damaged.push((9, vec![0; 1000]));
+    all_refused(&world, &damaged);
+}
+
+#[test]
+fn an_output_that_exists_survives_a_damaged_input() {
+    let world = World::new();
+    let mut sealed = encrypted(&world);
+    let middle = sealed.len() - 30;
+    sealed[middle] ^= 1;
+    world.write("file.cipher", sealed);
+    world.write("file", "kept");
+    refused(&world.bulla(["decrypt", "file.cipher", "--force"]).run());
+    assert_eq!(world.read("file"), b"kept");
+    assert_eq!(world.names(), ["file", "file.cipher"]);
+}
+
+/// A large file is not printed before all of it was verified.
+#[test]
+fn nothing_unverified_is_printed() {
+    let world = World::new();
+    world.write("big", vec![b'x'; 3 << 20]);
+    world.bulla(["encrypt", "big"]).ok();
+    let mut sealed = world.read("big.cipher");
+    let late = sealed.len() - 100;
+    sealed[late] = if sealed[late] == b'A' { b'B' } else { b'A' };
+    refused(&world.bulla(["decrypt", "-"]).stdin(sealed.as_slice()).run());
+    world.write("damaged", &sealed);
+    refused(&world.bulla(["decrypt", "damaged", "-o", "-"]).run());
+    refused(&world.bulla(["decrypt", "damaged", "-o", "out"]).run());
+    assert_eq!(world.names(), ["big", "big.cipher", "damaged"]);
+    assert!(crate::harness::names_in(&world.root().join("tmp")).is_empty(), "the spooled pipe is gone");
+}

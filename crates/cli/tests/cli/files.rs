@@ -1,0 +1,79 @@
+//! Contents, times and modes of the files that come out.
+
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, UNIX_EPOCH};
+
+use crate::harness::{World, noise};
+
+#[test]
+fn every_size_comes_back() {
+    let world = World::new();
+    for size in [0, 1, 15, 16, 17, 4095, 65_536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3_000_001] {
+        let content = noise(size);
+        world.write("file", &content);
+        world.bulla(["encrypt", "file", "--force"]).ok();
+        world.bulla(["decrypt", "file.cipher", "-o", "out", "--force"]).ok();
+        assert!(world.read("out") == content, "{size} bytes through files");
+        let sealed = world.bulla(["encrypt", "-"]).stdin(content.as_slice()).ok().stdout;
+        let opened = world.bulla(["decrypt", "-"]).stdin(sealed).ok().stdout;
+        assert!(opened == content, "{size} bytes through pipes");
+        assert_eq!(world.names(), ["file", "file.cipher", "out"]);
+    }
+}
+
+#[test]
+fn names_of_every_kind() {
+    let world = World::new();
+    for name in ["with blank", "中文名", "-dash", "a.cipher.cipher", ".hidden", "new\nline"] {
+        let (path, sealed) = (format!("./{name}"), format!("./{name}.cipher"));
+        world.write(name, name);
+        world.bulla(["encrypt", &path]).ok();
+        fs::remove_file(world.path(name)).unwrap();
+        world.bulla(["decrypt", "--", &sealed]).ok();
+        assert_eq!(world.read(name), name.as_bytes());
+    }
+}
+
+#[test]
+fn times_are_carried_over() {
+    let world = World::new();
+    let path = world.write("file", "content");
+    let time = UNIX_EPOCH + Duration::new(1_234_567_890, 123_456_789);
+    File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    world.bulla(["encrypt", "file"]).ok();
+    world.bulla(["decrypt", "file.cipher", "-o", "out"]).ok();
+    for name in ["file.cipher", "out"] {
+        assert_eq!(fs::metadata(world.path(name)).unwrap().modified().unwrap(), time, "{name}");
+    }
+    // A pipe has no time of its own to carry over.
+    world.sh("bulla encrypt - -o piped < /dev/null; cat file.cipher | bulla decrypt - -o piped.out").ok();
+    for name in ["piped", "piped.out"] {
+        let age = fs::metadata(world.path(name)).unwrap().modified().unwrap().elapsed().unwrap();
+        assert!(age < Duration::from_secs(60), "{name}");
+    }
+}
+
+#[test]
+fn ciphertext_gets_the_usual_mode_and_plaintext_is_its_owners() {
+    let world = World::new();
+    world.write("file", "content");
+    for (umask, encrypted) in [("000", 0o666), ("022", 0o644), ("027", 0o640), ("077", 0o600)] {
+        let script =
+            format!("umask {umask}; bulla encrypt file --force && bulla decrypt file.cipher -o out --force");
+        world.sh(&script).ok();
+        let mode = |name| fs::metadata(world.path(name)).unwrap().mode() & 0o7777;
+        assert_eq!((mode("file.cipher"), mode("out")), (encrypted, 0o600), "umask {umask}");
+    }
+}
+
+#[test]
+fn a_first_use_keeps_the_store_private_whatever_the_umask() {
+    let world = World::new();
+    world.sh("umask 000; echo | bulla encrypt - > /dev/null").ok();
+    let mode = |path| fs::metadata(path).unwrap().mode() & 0o7777;
+    assert_eq!(mode(world.store()), 0o700);
+    for name in ["lock", "root-key", "store.redb"] {
+        assert_eq!(mode(world.store().join(name)), 0o600, "{name}");
+    }
+}

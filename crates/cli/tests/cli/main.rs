@@ -1,0 +1,21 @@
+//! The binary as its users meet it: whole processes, real files, real servers.
+//!
+//! What a command prints, word for word, is in the scripts below `tests/cmd` (see [`scripts`]); what takes more
+//! than a script, such as signals, damage and loads, is in a module each.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod damage;
+mod disk_full;
+mod durability;
+mod files;
+mod harness;
+mod http;
+mod private;
+mod root_key;
+mod scripts;
+mod serve;
+mod signals;
+mod tampering;
+mod together;
+mod wire;

@@ -1,0 +1,136 @@
+//! Runs the scripts in `tests/cmd`: commands and exactly what they print.
+//!
+//! ```text
+//! # a comment
+//! $ bulla encrypt sales.csv -o -      a command for the shell
+//! 1> ...                              what it prints on standard output
+//! 2> ...                              what it prints on standard error
+//! = 6                                 its exit code, unless it is 0
+//! @ serve NAME FLAGS                  starts a server with its data in NAME and the environment for its clients
+//! @ stop NAME                         stops it
+//! ```
+//!
+//! Each script runs in a directory of its own that holds `sales.csv`, and nothing else. What differs from run
+//! to run is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[NAME]` (the
+//! address of a server). `UPDATE_CMD=1 cargo test -p bulla` rewrites the scripts with what is printed now.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+
+use crate::harness::{Outcome, Server, World};
+
+#[test]
+fn commands_print_what_the_scripts_say() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cmd");
+    let mut paths: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    thread::scope(|scope| {
+        let running: Vec<_> = paths.iter().map(|path| (path, scope.spawn(|| check(path)))).collect();
+        let failed: Vec<_> =
+            running.into_iter().filter_map(|(path, run)| run.join().is_err().then_some(path)).collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+}
+
+fn check(path: &Path) {
+    let expected = fs::read_to_string(path).unwrap();
+    let actual = play(&expected);
+    if std::env::var_os("UPDATE_CMD").is_some() {
+        fs::write(path, actual).unwrap();
+    } else if actual != expected {
+        let (number, line) = first_difference(&expected, &actual);
+        panic!("{}:{number}: {line:?} was expected, but this is printed:\n{actual}", path.display());
+    }
+}
+
+/// The script with what its commands print now.
+fn play(script: &str) -> String {
+    let world = World::new();
+    let sales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sales.csv");
+    fs::copy(sales, world.path("sales.csv")).unwrap();
+    let (mut servers, mut environment) = (Vec::<(String, Server<'_>)>::new(), Vec::new());
+    let (mut names, mut text) = (Vec::<(String, String)>::new(), String::new());
+    for line in script.lines() {
+        if ["1>", "2>", "= "].iter().any(|mark| line.starts_with(mark)) {
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+        if let Some(command) = line.strip_prefix("$ ") {
+            let outcome = world.sh(command).envs(&environment).run();
+            text.push_str(&redact(&transcript(&outcome), &world, &names));
+        } else if let Some(words) = line.strip_prefix("@ serve ") {
+            let mut words = words.split(' ');
+            let name = words.next().unwrap();
+            let server = world.serve(name, words);
+            environment = server.environment();
+            names.push((server.address().to_string(), format!("[{}]", name.to_uppercase())));
+            servers.push((name.to_owned(), server));
+        } else if let Some(name) = line.strip_prefix("@ stop ") {
+            let place = servers.iter().position(|(server, _)| server == name).unwrap();
+            servers.remove(place).1.stop();
+        } else {
+            assert!(line.is_empty() || line.starts_with('#'), "{line:?} is nothing that a script can say");
+        }
+    }
+    text
+}
+
+fn transcript(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    for (mark, output) in [("1>", outcome.text()), ("2>", outcome.stderr.clone())] {
+        for line in output.lines() {
+            text.push_str(format!("{mark} {line}").trim_end());
+            text.push('\n');
+        }
+    }
+    if outcome.code() != Some(0) {
+        text.push_str(&format!("= {}\n", outcome.code().unwrap()));
+    }
+    text
+}
+
+fn redact(text: &str, world: &World, names: &[(String, String)]) -> String {
+    let mut text = text.replace(world.root().to_str().unwrap(), "[DIR]");
+    for (address, name) in names {
+        text = text.replace(address, name);
+    }
+    for (shape, name) in
+        [("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"), ("0000-00-00T00:00:00Z", "[TIME]")]
+    {
+        text = replace_shape(&text, shape, name);
+    }
+    text
+}
+
+/// Replaces everything of a shape: `x` stands for a hexadecimal digit, `0` for a decimal one.
+fn replace_shape(text: &str, shape: &str, name: &str) -> String {
+    let fits = |found: &str| {
+        found.len() == shape.len()
+            && found.bytes().zip(shape.bytes()).all(|(byte, shape)| match shape {
+                b'x' => byte.is_ascii_hexdigit(),
+                b'0' => byte.is_ascii_digit(),
+                _ => byte == shape,
+            })
+    };
+    let (mut replaced, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        if rest.get(..shape.len()).is_some_and(fits) {
+            replaced.push_str(name);
+            rest = &rest[shape.len()..];
+        } else {
+            replaced.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    replaced
+}
+
+fn first_difference<'a>(expected: &'a str, actual: &str) -> (usize, &'a str) {
+    let actual: Vec<_> = actual.lines().collect();
+    let mut lines = expected.lines().enumerate();
+    let different = lines.find(|(number, line)| actual.get(*number) != Some(line));
+    different.map_or((expected.lines().count(), ""), |(number, line)| (number + 1, line))
+}

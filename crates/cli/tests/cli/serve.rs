@@ -1,0 +1,112 @@
+//! Starting servers: settings, the first access key, addresses; and what they say.
+
+use std::fs;
+
+use crate::harness::World;
+
+#[test]
+fn what_a_first_start_says() {
+    let world = World::new();
+    let server = world.serve("kms", [] as [&str; 0]);
+    let log = server.log();
+    let expected = format!(
+        "The root key is {data}/root-key. Keep a copy of it elsewhere:\n\
+         without it all keys are lost, and with it and a backup of the data anybody has them.\n\
+         --root-key keeps it apart.\n\
+         For a client:\n  export BULLA_KMS={url}\n  export ALIBABA_CLOUD_CA_BUNDLE={data}/tls/ca.pem\n",
+        data = world.path("kms").display(),
+        url = server.url
+    );
+    assert!(log.starts_with(&expected), "{log}");
+
+    // The lines work as they stand, in a shell with nothing else, and in any directory.
+    let exports: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("export ")).collect();
+    assert_eq!(exports.len(), 4, "{log}");
+    let commands: Vec<_> = log.lines().filter(|line| line.trim_start().starts_with("bulla ")).collect();
+    assert_eq!(commands.len(), 2, "{log}");
+    fs::create_dir(world.path("elsewhere")).unwrap();
+    world.write("elsewhere/FILE", "content");
+    let script = [&["cd elsewhere"], &exports[..], &commands, &["bulla decrypt FILE.cipher -o -"]].concat();
+    let script = script.join("\n");
+    assert_eq!(world.sh(&format!("set -e\n{script}")).ok().text().lines().last(), Some("content"));
+    server.stop();
+
+    let server = world.serve("kms", [] as [&str; 0]);
+    assert!(server.log().starts_with("For a client:\n"), "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn a_given_access_key_counts_at_the_first_start_only() {
+    let world = World::new();
+    let given = |id, secret| [("BULLA_ROOT_ACCESS_KEY_ID", id), ("BULLA_ROOT_ACCESS_KEY_SECRET", secret)];
+    world.keep_secret("a-secret-of-my-own");
+    world.keep_secret("another-secret");
+    let key = |url: &str, id, secret| {
+        let run = world.bulla(["key", "list"]).env("BULLA_KMS", url);
+        run.env("ALIBABA_CLOUD_ACCESS_KEY_ID", id).env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret).run()
+    };
+    let first = given("my-id", "a-secret-of-my-own");
+    let server = world.try_serve("kms", ["--http"], &first).unwrap();
+    assert!(
+        server.log().contains("The access key of BULLA_ROOT_ACCESS_KEY_ID was taken.\n"),
+        "{}",
+        server.log()
+    );
+    assert!(!world.path("kms/root-access-key.json").exists());
+    assert_eq!(key(&server.url, "my-id", "a-secret-of-my-own").code(), Some(0));
+    server.stop();
+
+    let server = world.try_serve("kms", ["--http"], &given("other-id", "another-secret")).unwrap();
+    assert!(!server.log().contains("was taken"), "{}", server.log());
+    key(&server.url, "other-id", "another-secret").fails_with(3, &["InvalidAccessKeyId.NotFound"]);
+    assert_eq!(key(&server.url, "my-id", "a-secret-of-my-own").code(), Some(0));
+    server.stop();
+}
+
+#[test]
+fn flags_win_over_the_configuration_file() {
+    let world = World::new();
+    world.write(
+        "bulla.toml",
+        "data = 'from-file'\nlisten = '127.0.0.1:0'\nhttp = true\nregion = 'cn-shanghai'\naccount = '42'\n\
+         root-key = 'root-key-file'\ntls-name = ['kms.example']\n",
+    );
+    let server = world.serve("from-flag", ["--config", "bulla.toml", "--region", "cn-beijing"]);
+    assert!(server.url.starts_with("http://127.0.0.1:"), "{}", server.url);
+    let key = world.bulla(["kms", "CreateKey"]).envs(&server.environment()).ok().json();
+    let arn = key["KeyMetadata"]["Arn"].as_str().unwrap();
+    assert!(arn.starts_with("acs:kms:cn-beijing:42:key/"), "{arn}");
+    server.stop();
+    assert_eq!(world.names(), ["bulla.toml", "from-flag", "root-key-file"]);
+}
+
+#[test]
+fn names_for_the_certificate() {
+    let world = World::new();
+    let server = world.serve("kms", ["--tls-name", "kms.example", "--listen", "0.0.0.0:0"]);
+    let port = server.address().port();
+    for name in ["localhost", "127.0.0.1"] {
+        let list = world.bulla(["key", "list"]).envs(&server.environment());
+        list.env("BULLA_KMS", format!("https://{name}:{port}")).ok();
+    }
+    // A name that the certificate does not have.
+    let list = world.bulla(["key", "list"]).envs(&server.environment());
+    let outcome = list.env("BULLA_KMS", format!("https://127.0.0.2:{port}")).run();
+    outcome.fails_with(3, &["https://127.0.0.2"]);
+    server.stop();
+}
+
+/// The CA stays the same over restarts, so clients need to be told once.
+#[test]
+fn the_authority_lasts() {
+    let world = World::new();
+    let server = world.serve("kms", [] as [&str; 0]);
+    let (ca, mut environment) = (fs::read(server.ca()).unwrap(), server.environment());
+    server.stop();
+    let server = world.serve("kms", [] as [&str; 0]);
+    assert_eq!(fs::read(server.ca()).unwrap(), ca);
+    environment[0].1.clone_from(&server.url);
+    world.bulla(["key", "list"]).envs(&environment).ok();
+    server.stop();
+}

@@ -1,0 +1,210 @@
+//! Stores that somebody edited, with the tool of the trade or byte by byte.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use redb::{Database, ReadableTable, TableDefinition};
+
+use crate::harness::{World, random_below};
+
+const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
+const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
+
+type Rows = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// A world whose store has some keys and aliases, and a file to open with it.
+fn used() -> World {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file"]).ok();
+    for name in ["one", "two"] {
+        world.bulla(["key", "create", "--alias", name]).ok();
+    }
+    world
+}
+
+/// Replaces all rows by what `edit` makes of them.
+fn edit_rows(store: &Path, edit: impl FnOnce(Rows) -> Rows) {
+    let database = Database::open(store).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut table = write.open_table(ROWS).unwrap();
+        let rows: Rows = table
+            .iter()
+            .unwrap()
+            .map(|row| row.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).unwrap())
+            .collect();
+        for (key, _) in &rows {
+            table.remove(key.as_slice()).unwrap();
+        }
+        for (key, value) in edit(rows) {
+            table.insert(key.as_slice(), value.as_slice()).unwrap();
+        }
+    }
+    write.commit().unwrap();
+}
+
+fn edit_header(store: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
+    let database = Database::open(store).unwrap();
+    let write = database.begin_write().unwrap();
+    {
+        let mut table = write.open_table(HEADER).unwrap();
+        let mut header = table.get("header").unwrap().unwrap().value().to_vec();
+        edit(&mut header);
+        table.insert("header", header.as_slice()).unwrap();
+    }
+    write.commit().unwrap();
+}
+
+/// A command and a server both refuse the store.
+#[track_caller]
+fn refused(world: &World, parts: &[&str]) {
+    let data = world.store();
+    let data = data.to_str().unwrap();
+    world.bulla(["decrypt", "file.cipher", "-o", "out"]).run().fails_with(3, parts);
+    let args = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
+    world.bulla(args).run().fails_with(3, parts);
+    assert_eq!(world.names(), ["file", "file.cipher"]);
+}
+
+#[test]
+fn rows_that_were_edited_or_moved() {
+    let world = used();
+    let store = world.store().join("store.redb");
+    let original = fs::read(&store).unwrap();
+    let rows = std::cell::RefCell::new(Rows::new());
+    edit_rows(&store, |all| {
+        rows.replace(all.clone());
+        all
+    });
+    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content", "as it was");
+    let rows = rows.into_inner();
+    let table = |key: &[u8]| key.split(|byte| *byte == 0).next().unwrap().to_vec();
+    assert!(rows.len() >= 9, "three keys, their versions and aliases: {}", rows.len());
+
+    for at in 0..rows.len() {
+        // One bit of the value: of its revision, of its beginning, of its end.
+        for place in [7, 12, rows[at].1.len() - 1] {
+            fs::write(&store, &original).unwrap();
+            edit_rows(&store, |mut rows| {
+                rows[at].1[place] ^= 1;
+                rows
+            });
+            let outcome = world.bulla(["key", "list"]).run();
+            outcome.fails_with(3, &["was damaged, edited or moved", "restore the data directory"]);
+        }
+        // Two rows of one table, exchanged.
+        let next = (at + 1) % rows.len();
+        if table(&rows[at].0) == table(&rows[next].0) {
+            fs::write(&store, &original).unwrap();
+            edit_rows(&store, |mut rows| {
+                let value = rows[at].1.clone();
+                rows[at].1 = rows[next].1.clone();
+                rows[next].1 = value;
+                rows
+            });
+            refused(&world, &["was damaged, edited or moved", "restore the data directory"]);
+        }
+    }
+
+    // Rows under another name, cut, empty, of unknown tables.
+    type Edit = fn(Rows) -> Rows;
+    let edits: [(&str, Edit); 6] = [
+        ("moved", |mut rows| {
+            *rows[0].0.last_mut().unwrap() ^= 1;
+            rows
+        }),
+        ("copied", |mut rows| {
+            let (mut key, value) = rows[0].clone();
+            *key.last_mut().unwrap() ^= 1;
+            rows.push((key, value));
+            rows
+        }),
+        ("cut", |mut rows| {
+            rows[0].1.truncate(20);
+            rows
+        }),
+        ("emptied", |mut rows| {
+            rows[0].1.clear();
+            rows
+        }),
+        ("of an unknown table", |mut rows| {
+            rows.push((b"unknown\0key".to_vec(), rows[0].1.clone()));
+            rows
+        }),
+        ("without a name", |mut rows| {
+            rows.push((Vec::new(), Vec::new()));
+            rows
+        }),
+    ];
+    for (what, edit) in edits {
+        fs::write(&store, &original).unwrap();
+        edit_rows(&store, edit);
+        let outcome = world.bulla(["key", "list"]).run();
+        assert_eq!(outcome.code(), Some(3), "{what}: {outcome:?}");
+        refused(&world, &["was damaged, edited or moved", "restore the data directory"]);
+    }
+    fs::write(&store, &original).unwrap();
+    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+}
+
+#[test]
+fn a_header_that_was_edited() {
+    let world = used();
+    let store = world.store().join("store.redb");
+    let original = fs::read(&store).unwrap();
+    let length = std::cell::Cell::new(0);
+    edit_header(&store, |header| length.set(header.len()));
+    for at in 0..length.get() {
+        fs::write(&store, &original).unwrap();
+        edit_header(&store, |header| header[at] ^= 1 << (at % 8));
+        let outcome = world.bulla(["decrypt", "file.cipher", "-o", "out"]).run();
+        assert_eq!(outcome.code(), Some(3), "byte {at}: {outcome:?}");
+        outcome.fails_with(3, &[]);
+    }
+    fs::write(&store, &original).unwrap();
+    edit_header(&store, Vec::clear);
+    refused(&world, &["is not a store that this version of bulla can read"]);
+}
+
+/// Whatever a disk does to the file: an error or no harm, never a bare panic or anything wrong.
+#[test]
+fn bytes_that_a_disk_turned() {
+    let world = used();
+    world.has_a_damaged_disk();
+    let store = world.store().join("store.redb");
+    let original = fs::read(&store).unwrap();
+    let used: Vec<_> = (0..original.len()).filter(|at| original[*at] != 0).collect();
+    for round in 0..60 {
+        fs::write(&store, &original).unwrap();
+        let at = match round {
+            0..40 => used[round * used.len() / 40],
+            _ => usize::try_from(random_below(original.len() as u64)).unwrap(),
+        };
+        let file = File::options().write(true).open(&store).unwrap();
+        file.write_all_at(&[original[at] ^ (1 << (round % 8))], at as u64).unwrap();
+        let outcome = world.bulla(["decrypt", "file.cipher", "-o", "-"]).run();
+        match outcome.code() {
+            Some(0) => assert_eq!(outcome.text(), "content", "byte {at}"),
+            Some(3) => outcome.fails_with(3, &["bulla: "]),
+            Some(1) => assert!(outcome.stderr.contains("if the disk and the store are sound"), "{outcome:?}"),
+            _ => panic!("byte {at}: {outcome:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_store_that_was_cut_or_is_something_else() {
+    let world = used();
+    let store = world.store().join("store.redb");
+    let original = fs::read(&store).unwrap();
+    for length in [0, 1, 100, 4096, 8192, original.len() / 2, original.len() - 1] {
+        fs::write(&store, &original[..length]).unwrap();
+        refused(&world, &["store.redb: ", "restore the data directory from its backup"]);
+    }
+    fs::write(&store, "hello\n".repeat(10_000)).unwrap();
+    refused(&world, &["store.redb: ", "restore the data directory from its backup"]);
+    fs::write(&store, &original).unwrap();
+    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+}

@@ -19,15 +19,9 @@ pub(crate) struct Args {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Place {
     /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION
-    #[arg(
-        long = "kms",
-        value_name = "WHERE",
-        env = "BULLA_KMS",
-        hide_env_values = true,
-        default_value = "embedded",
-        global = true
-    )]
-    pub(crate) location: String,
+    /// [env: BULLA_KMS] [default: embedded]
+    #[arg(long = "kms", value_name = "WHERE", global = true)]
+    pub(crate) location: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,

@@ -19,21 +19,22 @@ pub(crate) enum Kms {
 impl Kms {
     /// Finds out which KMS is meant and how to reach it; asks it nothing yet.
     pub(crate) fn connect(place: &Place) -> Result<Self, Failure> {
-        match place.location.strip_prefix("embedded") {
-            _ if place.location.is_empty() => return EmbeddedKms::new(None).map(Self::Embedded),
+        let environment = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
+        let location = place.location.clone().or_else(|| environment("BULLA_KMS"));
+        let location = location.as_deref().unwrap_or("embedded");
+        match location.strip_prefix("embedded") {
             Some("") => return EmbeddedKms::new(None).map(Self::Embedded),
             Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
                 return EmbeddedKms::new(Some(&rest[1..])).map(Self::Embedded);
             }
             _ => {}
         }
-        let endpoint = Endpoint::parse(&place.location).map_err(|error| {
+        let endpoint = Endpoint::parse(location).map_err(|error| {
             let hint =
                 "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
             // What was typed is not repeated: it may hold a password.
             Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
         })?;
-        let environment = |name: &str| env::var(name).ok();
         let credentials = Credentials::find(&environment, env::home_dir().as_deref())
             .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
         let mut options = ClientOptions::from_environment(&environment);

@@ -10,6 +10,7 @@
 use std::fmt;
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 
 use bulla_keys::StoreId;
@@ -83,6 +84,8 @@ pub enum StoreError {
     Engine(Box<redb::Error>),
     /// The file could not be opened.
     Io(std::io::Error),
+    /// The file is damaged so badly that the storage engine lost its way.
+    Damaged,
     /// The header is not one of this program's, or of a newer version of it.
     Header,
     /// A row does not unseal: it was edited, moved, or written by a newer version.
@@ -119,14 +122,17 @@ impl Store {
 
     /// Opens an existing store.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let database = open_database(path)?;
-        Ok(Self { path: path.to_owned(), database: Some(database) })
+        let mut store = Self { path: path.to_owned(), database: None };
+        store.with(|_| Ok(()))?;
+        Ok(store)
     }
 
     pub(crate) fn header(&mut self) -> Result<Header, StoreError> {
-        let table = self.database()?.begin_read()?.open_table(HEADER)?;
-        let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
-        let header: Header = minicbor::decode(encoded.value()).map_err(|_| StoreError::Header)?;
+        let header: Header = self.with(|database| {
+            let table = database.begin_read()?.open_table(HEADER)?;
+            let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
+            minicbor::decode(encoded.value()).map_err(|_| StoreError::Header)
+        })?;
         if header.version == Header::VERSION { Ok(header) } else { Err(StoreError::Header) }
     }
 
@@ -135,14 +141,16 @@ impl Store {
         &mut self,
         mut visit: impl FnMut(&str, &[u8], Revision, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        let rows = self.database()?.begin_read()?.open_table(ROWS)?;
-        for row in rows.range::<&[u8]>(..)? {
-            let (key, value) = row?;
-            let (table, primary_key) = split_key(key.value());
-            let (revision, sealed) = split_value(value.value());
-            visit(table, primary_key, revision, sealed)?;
-        }
-        Ok(())
+        self.with(|database| {
+            let rows = database.begin_read()?.open_table(ROWS)?;
+            for row in rows.range::<&[u8]>(..)? {
+                let (key, value) = row?;
+                let (table, primary_key) = split_key(key.value());
+                let (revision, sealed) = split_value(value.value());
+                visit(table, primary_key, revision, sealed)?;
+            }
+            Ok(())
+        })
     }
 
     /// Writes transactions in one durable commit. Each succeeds or conflicts by itself; an error means that
@@ -151,31 +159,46 @@ impl Store {
         &mut self,
         transactions: &[&[RowChange]],
     ) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        let result = self.try_commit(transactions);
+        self.with(|database| {
+            let write = database.begin_write()?;
+            let results = apply_all(&write, transactions)?;
+            write.commit()?;
+            Ok(results)
+        })
+    }
+
+    /// Runs something with the open database. After an I/O error redb refuses everything, so after any error the
+    /// file is opened anew; and it panics on some of what it finds in a damaged file, which is an error here.
+    fn with<T>(&mut self, run: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Self { path, database } = self;
+        let result = catching_panics(|| match database {
+            Some(database) => run(database),
+            None => run(database.insert(builder().open(path)?)),
+        });
         if result.is_err() {
-            // After an I/O error redb refuses everything; the file is opened anew for the next commit.
-            self.database = None;
+            self.close();
         }
         result
     }
 
-    fn try_commit(&mut self, transactions: &[&[RowChange]]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        let write = self.database()?.begin_write()?;
-        let results = apply_all(&write, transactions)?;
-        write.commit()?;
-        Ok(results)
-    }
-
-    fn database(&mut self) -> Result<&Database, StoreError> {
-        if self.database.is_none() {
-            self.database = Some(open_database(&self.path)?);
-        }
-        Ok(self.database.as_ref().expect("opened above"))
+    /// Closing a damaged file panics too, at times.
+    fn close(&mut self) {
+        let database = self.database.take();
+        let _ = catching_panics(|| {
+            drop(database);
+            Ok(())
+        });
     }
 }
 
-fn open_database(path: &Path) -> Result<Database, StoreError> {
-    Ok(builder().open(path)?)
+impl Drop for Store {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn catching_panics<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(StoreError::Damaged))
 }
 
 fn builder() -> Builder {
@@ -247,6 +270,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Engine(error) => write!(f, "the store: {error}"),
             Self::Io(error) => write!(f, "the store: {error}"),
+            Self::Damaged => f.write_str("the store is damaged"),
             Self::Header => f.write_str("the file is not a store that this version of bulla can read"),
             Self::Row { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
@@ -261,7 +285,7 @@ impl std::error::Error for StoreError {
         match self {
             Self::Engine(error) => Some(&**error),
             Self::Io(error) => Some(error),
-            Self::Header | Self::Row { .. } => None,
+            Self::Damaged | Self::Header | Self::Row { .. } => None,
         }
     }
 }

@@ -1,0 +1,74 @@
+"""What every suite shares: running servers, the command line tool, and the clients pointed at a server."""
+
+import os
+from contextlib import ExitStack
+
+import pytest
+
+from clients import OldSdk, TeaSdk
+from serve import BULLA, Bulla, Server
+
+
+def pytest_configure():
+    """Clients must see neither the proxies nor the credentials of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.upper().endswith("_PROXY") or name.startswith(("ALIBABA", "ALICLOUD", "ALIYUN")):
+            del os.environ[name]
+    if not BULLA.is_file():
+        pytest.exit(f"{BULLA} is missing: run cargo build -p bulla first, or set BULLA_BIN", returncode=1)
+
+
+@pytest.fixture(scope="session")
+def start_server(tmp_path_factory):
+    """Starts servers; all are stopped in the end, and each must end well."""
+    with ExitStack() as running:
+
+        def start(*options):
+            server = Server(tmp_path_factory.mktemp("server"), *options)
+            running.callback(server.stop)
+            return server
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def server(start_server):
+    """A server over HTTPS that the suites share."""
+    return start_server()
+
+
+@pytest.fixture(scope="session")
+def old_sdk(server):
+    """aliyun-python-sdk as the owner of the account."""
+    return OldSdk(server)
+
+
+@pytest.fixture(scope="session")
+def tea_sdk(server):
+    """alibabacloud_kms20160120 as the owner of the account."""
+    return TeaSdk(server)
+
+
+@pytest.fixture
+def bulla(server, tmp_path_factory):
+    """`bulla`, told by the environment which KMS to use and with which credentials."""
+    return remote_bulla(server, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="session")
+def key_id(old_sdk):
+    """A key of the shared server that every test may use and none may change."""
+    return old_sdk.call("CreateKey", Description="shared")["KeyMetadata"]["KeyId"]
+
+
+def remote_bulla(server, home):
+    """`bulla` in `home` with `server` as its KMS."""
+    bulla = Bulla(
+        home,
+        BULLA_KMS=server.url,
+        ALIBABA_CLOUD_ACCESS_KEY_ID=server.access_key_id,
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET=server.access_key_secret,
+    )
+    if server.scheme == "https":
+        bulla.variables["ALIBABA_CLOUD_CA_BUNDLE"] = server.ca
+    return bulla

@@ -1,0 +1,141 @@
+"""A real `bulla serve` for the tests: on a port of its own, in a directory of its own, with its log kept."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from base64 import b64decode
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BULLA = Path(os.environ.get("BULLA_BIN", ROOT / "target/debug/bulla")).resolve()
+
+
+class Server:
+    """A running server, the first access key it made, and where its clients find it."""
+
+    def __init__(self, directory: Path, *options: str):
+        self.directory = directory
+        self.data = directory / "data"
+        self.options = options
+        self.secrets = set()
+        self._start()
+
+    def _start(self):
+        command = [BULLA, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.options]
+        with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env=environment(self.directory),
+            )
+        self.url = self._wait_for_url()
+        self.scheme, self.address = self.url.split("://")
+        access_key = json.loads((self.data / "root-access-key.json").read_text())
+        self.access_key_id = access_key["AccessKeyId"]
+        self.access_key_secret = access_key["AccessKeySecret"]
+        self.remember(self.access_key_secret)
+
+    def _wait_for_url(self):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if line := re.search(
+                r"^bulla: listening on (https?://\S+)$", self._stdout.read_text(), re.MULTILINE
+            ):
+                return line[1]
+            if self._process.poll() is not None:
+                raise AssertionError(f"bulla serve ended with {self._process.returncode}:\n{self.log}")
+            time.sleep(0.02)
+        self._process.kill()
+        raise AssertionError(f"bulla serve did not say where it listens within 30 s:\n{self.log}")
+
+    def stop(self):
+        """Ends the server as an operator does, and looks at what it leaves behind."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            status = self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise AssertionError(f"bulla serve still runs 20 s after SIGTERM:\n{self.log}") from None
+        assert status == 0, f"bulla serve ended with {status} after SIGTERM:\n{self.log}"
+        for file in [self._stderr, *self.data.rglob("*")]:
+            if file.is_file() and file.name != "root-access-key.json":
+                content = file.read_bytes()
+                assert not any(secret.encode() in content for secret in self.secrets), (
+                    f"{file} holds a secret"
+                )
+
+    def restart(self):
+        """Ends the server and starts it again on the same data, on another port."""
+        self.stop()
+        self._start()
+
+    def remember(self, secret: str):
+        """Notes a text that must never appear in the log: as it is, and its bytes in hexadecimal."""
+        forms = [secret]
+        with suppress(ValueError):
+            forms.append(b64decode(secret, validate=True).hex())
+        # A shorter one could stand there by chance.
+        self.secrets.update(form for form in forms if len(form) >= 16)
+
+    @property
+    def ca(self):
+        """The certificate authority that the server made for itself, as clients want it: a path."""
+        return str(self.data / "tls/ca.pem")
+
+    @property
+    def host_port(self):
+        """Host and port, for those that want them apart."""
+        host, port = self.address.rsplit(":", 1)
+        return host, int(port)
+
+    @property
+    def log(self):
+        """Everything that the server has written to stderr."""
+        return self._stderr.read_text(errors="replace")
+
+    @property
+    def _stdout(self):
+        return self.directory / "stdout"
+
+    @property
+    def _stderr(self):
+        return self.directory / "stderr"
+
+
+class Bulla:
+    """The command line tool, as somebody with a home directory of their own would run it."""
+
+    def __init__(self, home: Path, **variables: str):
+        self.home = home
+        self.variables = variables
+
+    def __call__(self, *arguments, status=0, **variables):
+        """Runs `bulla ARGUMENTS` with more environment variables, expects the exit code, gives its stdout."""
+        done = subprocess.run(
+            [BULLA, *arguments],
+            env=environment(self.home) | self.variables | variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=300,
+        )
+        shown = " ".join(map(str, arguments))
+        assert done.returncode == status, (
+            f"bulla {shown} ended with {done.returncode}: {done.stderr.decode()}"
+        )
+        return done.stdout
+
+    def kms(self, action, **parameters):
+        """Runs `bulla kms ACTION --Name Value…` and gives the parsed reply."""
+        flags = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+        return json.loads(self("kms", action, *flags))
+
+
+def environment(home: Path):
+    """An environment without the credentials, proxies and settings of whoever runs the tests."""
+    return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}

@@ -1,0 +1,177 @@
+"""alibabacloud_kms20160120 3.3.1: signature v3 (ACS3-HMAC-SHA256) over HTTPS, and v1 on request."""
+
+from base64 import b64decode, b64encode
+from contextlib import contextmanager
+from uuid import uuid4
+
+import pytest
+from alibabacloud_tea_openapi.exceptions import ClientException
+from Tea.exceptions import UnretryableException
+
+from clients import UUID, TeaSdk
+
+MODES = {
+    "v3": {},
+    "https in the endpoint": {"endpoint": lambda server: server.url},
+    "v1": {"signature_algorithm": lambda server: "v2"},
+}
+
+
+@pytest.fixture(params=MODES.values(), ids=MODES)
+def sdk(request, server):
+    """The client in each way of asking: the body of a test is the same for all."""
+    return TeaSdk(server, **{name: value(server) for name, value in request.param.items()})
+
+
+def test_create_key(sdk):
+    body = sdk.call(
+        "CreateKey",
+        description="销售 & co. + *~'()",
+        key_usage="ENCRYPT/DECRYPT",
+        protection_level="SOFTWARE",
+    )
+    metadata = body.key_metadata
+    assert UUID.fullmatch(metadata.key_id) and UUID.fullmatch(body.request_id)
+    assert metadata.description == "销售 & co. + *~'()"
+    assert (metadata.key_state, metadata.key_spec, metadata.origin) == (
+        "Enabled",
+        "Aliyun_AES_256",
+        "Aliyun_KMS",
+    )
+    assert sdk.call("DescribeKey", key_id=metadata.arn).key_metadata.key_id == metadata.key_id
+
+
+def test_list_keys(sdk, key_id):
+    body = sdk.call("ListKeys", page_number=1, page_size=100)
+    assert key_id in [key.key_id for key in body.keys.key]
+    assert (body.page_number, body.page_size) == (1, 100)
+    assert body.total_count >= len(body.keys.key) >= 1
+
+
+def test_list_keys_with_filters(sdk, tea_sdk):
+    disabled = tea_sdk.call("CreateKey").key_metadata.key_id
+    tea_sdk.call("DisableKey", key_id=disabled)
+    body = sdk.call("ListKeys", page_size=100, filters='[{"Key":"KeyState","Values":["Disabled"]}]')
+    keys = [key.key_id for key in body.keys.key]
+    assert disabled in keys
+    assert all(tea_sdk.call("DescribeKey", key_id=key).key_metadata.key_state == "Disabled" for key in keys)
+
+
+def test_aliases(sdk):
+    key_id = sdk.call("CreateKey").key_metadata.key_id
+    alias = f"alias/{uuid4()}"
+    assert UUID.fullmatch(sdk.call("CreateAlias", key_id=key_id, alias_name=alias).request_id)
+    assert sdk.call("GenerateDataKey", key_id=alias).key_id == key_id
+    entries = sdk.call("ListAliasesByKeyId", key_id=key_id).aliases.alias
+    assert [(entry.alias_name, entry.key_id) for entry in entries] == [(alias, key_id)]
+    sdk.call("DeleteAlias", alias_name=alias)
+    with refused("Forbidden.AliasNotFound", 404):
+        sdk.call("GenerateDataKey", key_id=alias)
+
+
+def test_data_key(sdk, key_id):
+    data_key = sdk.call("GenerateDataKey", key_id=key_id, number_of_bytes=32)
+    assert len(b64decode(data_key.plaintext, validate=True)) == 32
+    decrypted = sdk.call("Decrypt", ciphertext_blob=data_key.ciphertext_blob)
+    assert (decrypted.plaintext, decrypted.key_id) == (data_key.plaintext, key_id)
+    assert decrypted.key_version_id == data_key.key_version_id
+
+
+def test_data_key_without_plaintext(sdk, key_id):
+    reply = sdk.call("GenerateDataKeyWithoutPlaintext", key_id=key_id, key_spec="AES_128")
+    assert len(b64decode(sdk.call("Decrypt", ciphertext_blob=reply.ciphertext_blob).plaintext)) == 16
+
+
+def test_encrypt(sdk, key_id):
+    plaintext = b64encode("信封加密".encode()).decode()
+    encrypted = sdk.call("Encrypt", key_id=key_id, plaintext=plaintext)
+    assert b64decode(encrypted.ciphertext_blob)[:36].decode() == encrypted.key_version_id
+    assert sdk.call("Decrypt", ciphertext_blob=encrypted.ciphertext_blob).plaintext == plaintext
+
+
+def test_encryption_context(sdk, key_id):
+    """The SDK takes a mapping and sends it as JSON, in the order it was given."""
+    context = {"project": "Apollo", "部门": "销售 & co. + *~"}
+    reordered = dict(reversed(context.items()))
+    data_key = sdk.call("GenerateDataKey", key_id=key_id, encryption_context=context)
+    decrypted = sdk.call("Decrypt", ciphertext_blob=data_key.ciphertext_blob, encryption_context=reordered)
+    assert decrypted.plaintext == data_key.plaintext
+    for wrong in (None, {}, {"project": "Apollo"}, context | {"project": "Gemini"}):
+        with refused("InvalidParameter", 400, 'The specified parameter "CiphertextBlob" is not valid.'):
+            sdk.call("Decrypt", ciphertext_blob=data_key.ciphertext_blob, encryption_context=wrong)
+
+
+def test_describe_regions(sdk):
+    body = sdk.client.describe_regions().body
+    assert "cn-hangzhou" in [region.region_id for region in body.regions.region]
+
+
+def test_both_sdks_share_keys_and_blobs(tea_sdk, old_sdk, key_id):
+    context = '{"project":"Apollo"}'
+    blob = old_sdk.call("Encrypt", KeyId=key_id, Plaintext="c2hhcmVk", EncryptionContext=context)[
+        "CiphertextBlob"
+    ]
+    assert (
+        tea_sdk.call("Decrypt", ciphertext_blob=blob, encryption_context={"project": "Apollo"}).plaintext
+        == "c2hhcmVk"
+    )
+
+
+# Refusals
+
+
+def test_unknown_key(sdk):
+    with refused("Forbidden.KeyNotFound", 404, "The specified Key is not found."):
+        sdk.call("GenerateDataKey", key_id="00000000-0000-0000-0000-000000000000")
+
+
+def test_disabled_key(sdk):
+    key_id = sdk.call("CreateKey").key_metadata.key_id
+    sdk.call("DisableKey", key_id=key_id)
+    with refused("Rejected.Disabled", 409, "The request was rejected because the key state is Disabled."):
+        sdk.call("GenerateDataKey", key_id=key_id)
+
+
+def test_missing_parameter(sdk):
+    with refused("MissingKeyId", 400, "KeyId is mandatory for this action."):
+        sdk.call("GenerateDataKey")
+
+
+def test_invalid_parameter(sdk, key_id):
+    with refused("InvalidParameter", 400, 'The specified parameter "NumberOfBytes" is not valid.'):
+        sdk.call("GenerateDataKey", key_id=key_id, number_of_bytes=1025)
+
+
+@pytest.mark.parametrize("mode", ({}, {"signature_algorithm": "v2"}), ids=("v3", "v1"))
+def test_wrong_secret(server, mode):
+    with refused("SignatureDoesNotMatch", 400, "server string to sign is:"):
+        TeaSdk(server, access_key_secret="wrong", **mode).call("ListKeys")
+
+
+@pytest.mark.parametrize("mode", ({}, {"signature_algorithm": "v2"}), ids=("v3", "v1"))
+def test_unknown_access_key(server, mode):
+    message = "The Access Key ID provided does not exist in our records."
+    with refused("InvalidAccessKeyId.NotFound", 404, message):
+        TeaSdk(server, access_key_id="LTAInobody", **mode).call("ListKeys")
+
+
+def test_an_action_that_is_not_there_yet(tea_sdk):
+    """Nothing is accepted and ignored: an operation of the SDK that bulla does not have says so."""
+    with refused("InvalidAction.NotFound", 404):
+        tea_sdk.call("ListKmsInstances")
+
+
+def test_an_unknown_authority_is_not_trusted(start_server):
+    """Without our CA the client gives up. A server of its own: the SDK shares connections by address."""
+    with pytest.raises(UnretryableException, match="CERTIFICATE_VERIFY_FAILED"):
+        TeaSdk(start_server(), ca=None).call("ListKeys")
+
+
+@contextmanager
+def refused(code, status, message=""):
+    """Expects an error answer, whose text the SDK wraps into its own."""
+    with pytest.raises(ClientException) as caught:
+        yield
+    assert (caught.value.code, caught.value.status_code) == (code, status)
+    assert message in caught.value.message
+    assert UUID.fullmatch(caught.value.request_id)

@@ -1,0 +1,132 @@
+//! Servers to measure: `bulla serve` and the bare "hello", each a process of its own.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bulla_wire::actions::{CreateAlias, CreateKey};
+use rustix::process::{Pid, Signal, kill_process};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::ServerName;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::Result;
+use crate::load::{Connection, Stream};
+use crate::process::Memory;
+use crate::programs;
+use crate::requests::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, signed};
+
+/// A server that listens. Dropping it kills it.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) address: SocketAddr,
+    /// From starting the process to the line that says it listens.
+    pub(crate) start: Duration,
+    tls: Option<Arc<ClientConfig>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    Http,
+    Https,
+}
+
+impl Server {
+    /// `bulla serve` on a store, its log in a file beside.
+    pub(crate) fn bulla(data: &Path, scheme: Scheme) -> Result<Self> {
+        let mut command = Command::new(programs::bulla());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.env("BULLA_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID);
+        command.env("BULLA_ROOT_ACCESS_KEY_SECRET", ACCESS_KEY_SECRET);
+        if scheme == Scheme::Http {
+            command.arg("--http");
+        }
+        let mut server = Self::start(command.stderr(File::create(log(data))?))?;
+        if scheme == Scheme::Https {
+            server.tls = Some(trusting(&data.join("tls/ca.pem"))?);
+        }
+        Ok(server)
+    }
+
+    /// The bare server.
+    pub(crate) fn hello() -> Result<Self> {
+        Self::start(Command::new(programs::hello()).arg("127.0.0.1:0"))
+    }
+
+    fn start(command: &mut Command) -> Result<Self> {
+        let started = Instant::now();
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let mut line = String::new();
+        let stdout = child.stdout.take().expect("it was piped");
+        BufReader::new(stdout).read_line(&mut line)?;
+        let start = started.elapsed();
+        let address = line.trim().rsplit_once("://").and_then(|(_, address)| address.parse().ok());
+        let Some(address) = address else {
+            let _ = child.kill(); // it may have ended already
+            return Err(format!("{command:?} did not say where it listens").into());
+        };
+        Ok(Self { child, address, start, tls: None })
+    }
+
+    pub(crate) fn connect(&self) -> Result<Connection> {
+        let socket = TcpStream::connect(self.address)?;
+        socket.set_nodelay(true)?;
+        Ok(Connection::new(match &self.tls {
+            None => Stream::Plain(socket),
+            Some(config) => {
+                let name = ServerName::from(self.address.ip());
+                let session = ClientConnection::new(Arc::clone(config), name)?;
+                Stream::Tls(Box::new(StreamOwned::new(session, socket)))
+            }
+        }))
+    }
+
+    /// Makes a key and gives it a name.
+    pub(crate) fn create_key(&self, alias: &str) -> Result<()> {
+        let mut connection = self.connect()?;
+        let answer = connection.call(&signed(&CreateKey::default(), self.address, 1)[0])?;
+        let key_id = answer.split_once(r#""KeyId":""#).and_then(|(_, rest)| rest.get(..KEY_ID_LEN));
+        let key_id = key_id.ok_or("CreateKey answers no KeyId")?.to_owned();
+        let alias = CreateAlias { alias_name: alias.into(), key_id };
+        connection.call(&signed(&alias, self.address, 1)[0])?;
+        Ok(())
+    }
+
+    pub(crate) fn memory(&self) -> Result<Memory> {
+        Memory::of(self.child.id())
+    }
+
+    /// Asks the server to end, and waits until it has.
+    pub(crate) fn stop(mut self) -> Result<()> {
+        // It may say that it listens before it minds signals.
+        self.connect()?.call(&b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_vec())?;
+        kill_process(Pid::from_child(&self.child), Signal::TERM)?;
+        let status = self.child.wait()?;
+        if status.success() { Ok(()) } else { Err(format!("the server ended with {status}").into()) }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill(); // it may have been stopped
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the log of the server on this store goes.
+fn log(data: &Path) -> PathBuf {
+    data.with_extension("log")
+}
+
+fn trusting(ca: &Path) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&fs::read(ca)?)?)?;
+    Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
+}
+
+const KEY_ID_LEN: usize = 36;

@@ -9,6 +9,8 @@ use std::process::ExitCode;
 use bulla_client::CallError;
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
 
+use crate::messages::note;
+
 /// The exit codes, as the documentation lists them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -65,11 +67,10 @@ impl Failure {
 
     /// Tells the user.
     pub(crate) fn print(&self) {
-        let mut text = format!("bulla: {}\n", self.what);
+        note(format_args!("bulla: {}", self.what));
         if !self.hint.is_empty() {
-            let _ = writeln!(text, "       {}", self.hint);
+            note(format_args!("       {}", self.hint));
         }
-        let _ = io::Write::write_all(&mut io::stderr(), text.as_bytes()); // there is nobody else to tell
     }
 }
 

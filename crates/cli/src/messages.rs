@@ -13,5 +13,20 @@ pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
 
 /// Tells what was done. Nobody depends on it, so nothing fails when it cannot be told.
 pub(crate) fn note(line: impl Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", on_one_line(&line.to_string()));
+}
+
+/// The text without control characters: a file may be named so that it clears the screen or forges a line.
+pub(crate) fn on_one_line(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_cannot_steer_the_terminal() {
+        assert_eq!(on_one_line("a\x1b[31m\nbulla: 密\u{9b}"), "a\u{fffd}[31m\u{fffd}bulla: 密\u{fffd}");
+    }
 }

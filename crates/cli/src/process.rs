@@ -1,6 +1,7 @@
 //! The process itself: no core dumps, no bare panics, and nothing left behind when it is told to stop.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -12,7 +13,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::{Exit, Failure};
-use crate::messages::note;
 
 /// Sees to it that neither a core dump nor a debugger of the same user gets at the keys in memory.
 ///
@@ -55,7 +55,7 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
     panic::set_hook(Box::new(move |panic| {
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
-            note(trace);
+            let _ = writeln!(io::stderr(), "{trace}");
         }
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
         let what = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic"));

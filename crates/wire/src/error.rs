@@ -7,6 +7,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 macro_rules! error_codes {
     ($($variant:ident $status:literal $code:literal $message:literal;)*) => {
@@ -79,10 +80,10 @@ impl ErrorCode {
 }
 
 /// An error as the caller sees it, with the cause that only the log of the server sees.
-#[derive(Debug)]
 pub struct Error {
     code: ErrorCode,
-    argument: String,
+    /// May be a string to sign, and so hold a plaintext: wiped, and not shown by `Debug`.
+    argument: Zeroizing<String>,
     cause: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -96,7 +97,7 @@ impl Error {
     /// An error whose code or text names something: a parameter, a key state, a string to sign.
     #[must_use]
     pub fn with(code: ErrorCode, argument: impl Into<String>) -> Self {
-        Self { code, argument: argument.into(), cause: None }
+        Self { code, argument: Zeroizing::new(argument.into()), cause: None }
     }
 
     /// InvalidParameter, naming the parameter.
@@ -108,7 +109,7 @@ impl Error {
     /// A fault of the server: the caller sees InternalFailure, the log sees `cause`.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { code: ErrorCode::InternalFailure, argument: String::new(), cause: Some(cause.into()) }
+        Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), cause: Some(cause.into()) }
     }
 
     /// The row of the table.
@@ -139,6 +140,12 @@ impl Error {
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
         self.cause.as_deref()
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("code", &self.code).field("cause", &self.cause).finish_non_exhaustive()
     }
 }
 

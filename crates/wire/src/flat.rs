@@ -135,7 +135,11 @@ enum Value<'a> {
 macro_rules! deserialize_numbers {
     ($($method:ident $visit:ident $number:ty),*) => {
         $(fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-            let number = self.text()?.parse::<$number>().map_err(de::Error::custom)?;
+            let text = self.text()?;
+            if text.starts_with('+') {
+                return Err(de::Error::custom("integers are plain decimals"));
+            }
+            let number = text.parse::<$number>().map_err(de::Error::custom)?;
             visitor.$visit(number)
         })*
     };

@@ -59,6 +59,14 @@ impl Signature {
     }
 }
 
+/// SignatureDoesNotMatch, with the echo unless it is so long that many of them would fill the memory.
+fn mismatch(echo: &str) -> Error {
+    Error::with(ErrorCode::SignatureDoesNotMatch, if echo.len() <= MAX_ECHO { echo } else { "(too long)" })
+}
+
+/// Longer than any string to sign of a request that fits into an URL.
+const MAX_ECHO: usize = 64 * 1024;
+
 /// The time a request names, or IllegalTimestamp.
 fn timestamp(text: &str) -> Result<Timestamp, Error> {
     Timestamp::parse(text).ok_or_else(|| ErrorCode::IllegalTimestamp.into())

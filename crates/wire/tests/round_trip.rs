@@ -104,6 +104,7 @@ fn missing_and_invalid_parameters_are_named() {
     let invalid = |name: &str| format!("InvalidParameter: The specified parameter \"{name}\" is not valid.");
     assert_eq!(code::<ListKeys>("PageSize=ten"), invalid("PageSize"));
     assert_eq!(code::<ListKeys>("PageSize=-1"), invalid("PageSize"));
+    assert_eq!(code::<ListKeys>("PageSize=%2B1"), invalid("PageSize"));
     assert_eq!(code::<ListKeys>("PageSize=4294967296"), invalid("PageSize"));
     assert_eq!(code::<CreateKey>("EnableAutomaticRotation=yes"), invalid("EnableAutomaticRotation"));
     assert_eq!(code::<DescribeKey>("KeyId.1=a"), invalid("KeyId"));

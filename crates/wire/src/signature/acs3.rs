@@ -32,8 +32,9 @@ impl Signed {
         let string_to_sign = string_to_sign(&self.canonical_request);
         let given = self.signature.as_deref().unwrap_or_default();
         hmac::verify(&key(secret), string_to_sign.as_bytes(), given).map_err(|_| {
-            let echo = format!("[{string_to_sign}] server CanonicalRequest is:[{}]", *self.canonical_request);
-            Error::with(ErrorCode::SignatureDoesNotMatch, echo)
+            let canonical = &*self.canonical_request;
+            let echo = Zeroizing::new(format!("[{string_to_sign}] server CanonicalRequest is:[{canonical}]"));
+            super::mismatch(&echo)
         })
     }
 }

@@ -30,7 +30,7 @@ impl Signed {
 
     pub(super) fn verify(&self, secret: &str) -> Result<(), Error> {
         hmac::verify(&key(secret), self.string_to_sign.as_bytes(), &self.signature)
-            .map_err(|_| Error::with(ErrorCode::SignatureDoesNotMatch, self.string_to_sign.as_str()))
+            .map_err(|_| super::mismatch(&self.string_to_sign))
     }
 }
 

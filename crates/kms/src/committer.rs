@@ -17,7 +17,7 @@ pub(crate) struct Transaction {
     pub(crate) writes: Vec<Write>,
 }
 
-/// Why a transaction was not written. Nothing of it was.
+/// Why a transaction was not acknowledged. After `Store` only the store knows whether it was written.
 #[derive(Debug)]
 pub(crate) enum CommitError {
     /// A row was changed in between; load, decide and try again.
@@ -92,6 +92,7 @@ impl Writer {
                 Ok(results) => self.publish(batch, results),
                 Err(error) => {
                     self.stale = true;
+                    let _ = self.read_again(); // else before the next commit
                     let error = Arc::new(error);
                     for job in batch {
                         let _ = job.answer.send(Err(CommitError::Store(Arc::clone(&error))));
@@ -102,12 +103,18 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        self.read_again()?;
+        let rows: Vec<_> = batch.iter().map(|job| job.transaction.rows.as_slice()).collect();
+        self.store.commit(&rows)
+    }
+
+    /// After a failed commit, publishes what the store holds.
+    fn read_again(&mut self) -> Result<(), StoreError> {
         if self.stale {
             self.published.store(Arc::new(Snapshot::read(&mut self.store, &self.roots)?));
             self.stale = false;
         }
-        let rows: Vec<_> = batch.iter().map(|job| job.transaction.rows.as_slice()).collect();
-        self.store.commit(&rows)
+        Ok(())
     }
 
     fn publish(&self, batch: Vec<Job>, results: Vec<Result<(), Conflict>>) {

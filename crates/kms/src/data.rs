@@ -142,10 +142,9 @@ impl Place {
             slots: vec![Slot { provider: Provider::File, wrapped }],
         };
         Store::create(&self.unfinished, &header).map_err(|error| self.store_error(error))?;
-        if let Some(directory) = self.root_key.parent() {
-            files::create_private_dir(directory)
-                .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        }
+        let directory = files::parent(&self.root_key);
+        files::create_private_dir(directory)
+            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
         root_key::create(&self.root_key, &provider).map_err(OpenError::RootKey)
     }
 

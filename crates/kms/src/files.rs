@@ -5,26 +5,40 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use bulla_keys::{Random, SystemRandom};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
+
 /// For `custom_flags`: do not follow a symbolic link in the last place of a path.
 pub(crate) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 
-/// Makes a directory and its parents, for the owner alone, and makes the entry durable.
+/// Makes a directory and those above it, for the owner alone, and makes their entries durable.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    sync_dir(parent(path))
+    let above = parent(path);
+    create_private_dir(above)?;
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if !path.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
+        _ => sync_dir(above), // also where another process made it just now
+    }
 }
 
 /// Writes a file that only its owner may read; after success it is durable, after a failure it is not there.
 /// An existing file is left alone and reported as `AlreadyExists`.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = write_beside(path, content)?;
-    let linked = fs::hard_link(&temporary, path);
-    fs::remove_file(&temporary)?;
-    linked?;
-    sync_dir(parent(path))
+    let named = match renameat_with(CWD, &temporary, CWD, path, RenameFlags::NOREPLACE) {
+        // A file system without it, such as NFS. The second name goes below.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&temporary, path),
+        result => result.map_err(io::Error::from),
+    };
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => named.and(Err(error)),
+        _ => named.and_then(|()| sync_dir(parent(path))),
+    }
 }
 
 /// As [`create_private`], but takes the place of an existing file.
@@ -45,15 +59,13 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// A leftover of a killed run has the same name and is written anew: callers hold the lock of the store.
+/// Writes a file with a name of its own in the same directory.
 fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
+    let mut suffix = [0; 8];
+    SystemRandom.fill(&mut suffix);
     let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    name.push(format!(".{:016x}.new", u64::from_be_bytes(suffix)));
     let temporary = path.with_file_name(name);
-    match fs::remove_file(&temporary) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     if let Err(error) = written {
@@ -61,4 +73,25 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
         return Err(error);
     }
     Ok(temporary)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_others_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a/b/root-key");
+        create_private_dir(parent(&path)).unwrap();
+        fs::write(path.with_extension("new"), "precious").unwrap();
+        create_private(&path, b"one").unwrap();
+        let refused = create_private(&path, b"two").unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(&path).unwrap(), b"one");
+        replace_private(&path, b"three").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"three");
+        assert_eq!(fs::read(path.with_extension("new")).unwrap(), b"precious");
+        assert_eq!(fs::read_dir(parent(&path)).unwrap().count(), 2, "no leftovers");
+    }
 }

@@ -43,7 +43,8 @@ impl<'a> Keyring<'a> {
     /// # Errors
     /// Unsupported.Alias, Forbidden.KeyNotFound.
     pub(crate) fn by_id(&self, text: &str) -> Result<&'a Row<Key>, Error> {
-        if text.starts_with(AliasName::PREFIX) {
+        let is_alias_arn = || text.strip_prefix("acs:kms:").is_some_and(|arn| arn.contains(":alias/"));
+        if text.starts_with(AliasName::PREFIX) || is_alias_arn() {
             return Err(ErrorCode::UnsupportedAlias.into());
         }
         let id: KeyId = text.parse().map_err(|_| ErrorCode::ForbiddenKeyNotFound)?;

@@ -126,27 +126,27 @@ impl Kms {
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = SteadyClock::new(clock);
-        let started = clock.now();
         let Data { lock, mut store, roots, is_new } =
             Data::open(&options.data, options.root_key.as_deref(), options.role)?;
         let snapshot = Snapshot::read(&mut store, &roots)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
         let committer = Committer::start(store, Arc::clone(&roots), Arc::clone(&published));
-        let kms = Self {
+        let mut kms = Self {
             options: options.clone(),
             clock,
             roots,
             published,
             committer,
             nonces: Nonces::new(),
-            earliest_timestamp: if is_new { started } else { started + 1 },
+            earliest_timestamp: i64::MIN,
             marked: AtomicI64::new(i64::MIN),
             is_new,
             _lock: lock,
         };
         if options.role == Role::Server {
             kms.resume_clock()?;
+            kms.earliest_timestamp = if is_new { kms.now() } else { kms.now() + 1 };
             kms.wait_until(kms.earliest_timestamp);
         }
         Ok(kms)
@@ -293,7 +293,7 @@ pub fn new_request_id() -> String {
 
 fn commit_error(error: CommitError) -> Error {
     match error {
-        CommitError::Store(error) => Error::internal(error.to_string()),
+        CommitError::Store(error) => Error::internal(error),
         CommitError::Conflict => Error::internal("an unexpected conflict"),
         CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),
     }
@@ -301,5 +301,5 @@ fn commit_error(error: CommitError) -> Error {
 
 const TIME_MARK: &str = "clock/mark";
 /// How far the clock may be set back between two runs, in seconds; NTP corrects less.
-const MAX_CLOCK_STEP: i64 = 300;
+const MAX_CLOCK_STEP: i64 = 60;
 const MARK_INTERVAL: i64 = 60;

@@ -21,7 +21,13 @@ pub enum Role {
 /// The held lock; dropping it lets go.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.file.set_len(0); // whoever takes it next will write its own role
+    }
 }
 
 #[derive(Debug)]
@@ -43,6 +49,7 @@ impl Lock {
             .open(data.join(NAME))
             .map_err(LockError::Io)?;
         let deadline = Instant::now() + PATIENCE;
+        let mut server_seen = false;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
@@ -50,13 +57,18 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => {}
             }
             match holder(&mut file).map_err(LockError::Io)? {
-                Role::Server => return Err(LockError::Held(Role::Server)),
+                // Once may be what a killed server left, before the new holder writes its own role.
+                Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
+                Role::Server => {
+                    server_seen = true;
+                    thread::sleep(SECOND_LOOK);
+                }
                 Role::Command if Instant::now() >= deadline => return Err(LockError::Held(Role::Command)),
                 Role::Command => thread::sleep(PAUSE),
             }
         }
         write_role(&mut file, role).map_err(LockError::Io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -82,6 +94,7 @@ const SERVER: &str = "server\n";
 /// How long a command waits for another one.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(5);
+const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -97,6 +110,24 @@ mod tests {
         assert!(started.elapsed() < Duration::from_secs(5));
         drop(held);
         Lock::take(data.path(), Role::Command).unwrap();
+    }
+
+    /// A killed server leaves its role behind; the next holder writes its own only after it has the lock.
+    #[test]
+    fn what_a_killed_server_left_is_looked_at_twice() {
+        let data = tempfile::tempdir().unwrap();
+        let mut held = File::create(data.path().join(NAME)).unwrap();
+        held.lock().unwrap();
+        held.write_all(SERVER.as_bytes()).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| Lock::take(data.path(), Role::Command).map(drop));
+            thread::sleep(SECOND_LOOK / 5);
+            write_role(&mut held, Role::Command).unwrap();
+            thread::sleep(SECOND_LOOK * 2);
+            assert!(!waiting.is_finished());
+            drop(held);
+            waiting.join().unwrap().unwrap();
+        });
     }
 
     #[test]

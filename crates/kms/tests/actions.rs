@@ -201,7 +201,9 @@ fn disable_stops_all_use_and_enable_resumes_it() {
     assert_eq!(bench.ok("Decrypt", &[("CiphertextBlob", &blob)])["Plaintext"], json!("aGk="));
     for action in ["EnableKey", "DisableKey"] {
         assert_eq!(bench.code(action, &[("KeyId", UNKNOWN)]), "404 Forbidden.KeyNotFound");
-        assert_eq!(bench.code(action, &[("KeyId", "alias/of-disabled")]), "400 Unsupported.Alias");
+        for alias in ["alias/of-disabled", "acs:kms:cn-hangzhou:111122223333:alias/of-disabled"] {
+            assert_eq!(bench.code(action, &[("KeyId", alias)]), "400 Unsupported.Alias");
+        }
     }
 }
 

@@ -138,11 +138,14 @@ fn a_clock_that_is_set_back_revives_nothing() {
     let mut bench = Bench::new();
     bench.set_clock(NOW + 2000);
     assert_eq!(bench.v1(ID, SECRET, NOW + 2000, "1"), Ok(()));
+    assert_eq!(bench.v1(ID, SECRET, NOW + 1990, "before"), Ok(()));
     bench.set_clock(NOW);
     assert_eq!(bench.v1(ID, SECRET, NOW, "2"), Err(ErrorCode::InvalidTimeStampExpired), "while running");
 
-    bench.set_clock(NOW + 1900);
+    bench.set_clock(NOW + 1950);
     bench.start().unwrap();
+    let again = bench.v1(ID, SECRET, NOW + 1990, "before");
+    assert_eq!(again, Err(ErrorCode::InvalidTimeStampExpired), "after a restart");
     assert_eq!(bench.kms.as_ref().unwrap().now().unsigned_abs(), NOW + 2000, "a small step is taken");
     bench.set_clock(NOW);
     assert!(matches!(bench.start(), Err(OpenError::ClockBehind { seconds: 2000 })), "a large one is refused");

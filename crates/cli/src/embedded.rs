@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bulla_client::{CallError, Caller, Refusal};
 use bulla_envelope::{
@@ -17,6 +18,8 @@ use crate::messages::note;
 /// A KMS without a server. Each call locks the store, answers and lets go, so that commands take turns.
 pub(crate) struct EmbeddedKms {
     data: PathBuf,
+    /// Open for the whole command, where that makes many calls.
+    held: OnceLock<Kms>,
 }
 
 /// The key that is used when none is named; made on first use.
@@ -32,7 +35,15 @@ impl EmbeddedKms {
                 Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
             })?,
         };
-        Ok(Self { data })
+        Ok(Self { data, held: OnceLock::new() })
+    }
+
+    /// Keeps the store open from here on: for commands that ask many questions and wait for nobody in between.
+    pub(crate) fn hold(&self) -> Result<(), CallError> {
+        if self.held.get().is_none() {
+            let _ = self.held.set(self.open()?); // nobody else sets it: a command is one thread
+        }
+        Ok(())
     }
 
     /// Makes the default key if there is none yet.
@@ -60,14 +71,22 @@ impl EmbeddedKms {
         })
     }
 
-    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
+    fn open(&self) -> Result<Kms, CallError> {
         let kms = Kms::open(&Options::new(&self.data, Role::Command), SystemClock).map_err(|error| {
             CallError::Local { message: error.to_string(), hint: error.hint(Role::Command) }
         })?;
         if kms.is_new() {
             welcome(&self.data);
         }
-        run(&kms).map_err(|error| match error.cause() {
+        Ok(kms)
+    }
+
+    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
+        let answer = match self.held.get() {
+            Some(kms) => run(kms),
+            None => run(&self.open()?),
+        };
+        answer.map_err(|error| match error.cause() {
             Some(cause) => CallError::Local { message: cause.to_string(), hint: String::new() },
             None => {
                 CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))

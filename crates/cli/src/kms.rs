@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure, with_causes};
 
 /// The KMS that `--kms` names.
 pub(crate) enum Kms {
-    Embedded(EmbeddedKms),
+    Embedded(Box<EmbeddedKms>),
     Remote(Box<Client>),
 }
 
@@ -23,9 +23,9 @@ impl Kms {
         let location = place.location.clone().or_else(|| environment("BULLA_KMS"));
         let location = location.as_deref().unwrap_or("embedded");
         match location.strip_prefix("embedded") {
-            Some("") => return EmbeddedKms::new(None).map(Self::Embedded),
+            Some("") => return Ok(Self::Embedded(EmbeddedKms::new(None)?.into())),
             Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
-                return EmbeddedKms::new(Some(&rest[1..])).map(Self::Embedded);
+                return Ok(Self::Embedded(EmbeddedKms::new(Some(&rest[1..]))?.into()));
             }
             _ => {}
         }
@@ -44,10 +44,18 @@ impl Kms {
         Ok(Self::Remote(Box::new(client)))
     }
 
+    /// Prepares for many calls: an embedded store is opened once for all of them.
+    pub(crate) fn hold(&self) -> Result<(), Failure> {
+        match self {
+            Self::Embedded(kms) => Ok(kms.hold()?),
+            Self::Remote(_) => Ok(()),
+        }
+    }
+
     /// The joint that encryption and decryption use.
     pub(crate) fn service(&self) -> &dyn KeyService {
         match self {
-            Self::Embedded(kms) => kms,
+            Self::Embedded(kms) => &**kms,
             Self::Remote(client) => &**client,
         }
     }

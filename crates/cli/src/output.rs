@@ -85,13 +85,15 @@ impl Target {
     /// Begins to write. `mode` is what the file will have, less the umask.
     pub(crate) fn create(self, mode: u32) -> Result<Pending, Failure> {
         let directory = directory_of(&self.path);
+        // What cannot be opened cannot be synced after publishing, when it would be too late to say so.
+        let handle = File::open(&directory).map_err(|error| Failure::io(&directory, &error))?;
         let created = match unnamed(&directory, mode) {
             Ok(Some(file)) => Ok((file, None)),
             Ok(None) => hidden(&directory, &self.path, mode).map(|(file, partial)| (file, Some(partial))),
             Err(error) => Err(error),
         };
         let (file, partial) = created.map_err(|error| Failure::io(&directory, &error))?;
-        Ok(Pending { target: self, file, partial, directory })
+        Ok(Pending { target: self, file, partial, directory, handle })
     }
 
     fn exists(&self) -> Failure {
@@ -107,6 +109,8 @@ pub(crate) struct Pending {
     /// The hidden name, where the file system has no unnamed files.
     partial: Option<Partial>,
     directory: PathBuf,
+    /// The open directory.
+    handle: File,
 }
 
 impl Pending {
@@ -120,7 +124,7 @@ impl Pending {
     }
 
     fn try_publish(self, source: &Metadata) -> Result<(), PublishError> {
-        let Self { target, file, partial, directory } = self;
+        let Self { target, file, partial, directory, handle } = self;
         if let (true, Ok(modified)) = (source.is_file(), source.modified()) {
             file.set_times(FileTimes::new().set_modified(modified))?;
         }
@@ -132,7 +136,7 @@ impl Pending {
         match published {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PublishError::Exists(target)),
             Err(error) => Err(error.into()),
-            Ok(()) => Ok(File::open(&directory)?.sync_all()?),
+            Ok(()) => Ok(handle.sync_all()?),
         }
     }
 }
@@ -239,7 +243,8 @@ mod tests {
         let directory = directory_of(path);
         let (mut file, partial) = hidden(&directory, path, 0o600).unwrap();
         file.write_all(b"new").unwrap();
-        Pending { target: target(path, force), file, partial: Some(partial), directory }
+        let handle = File::open(&directory).unwrap();
+        Pending { target: target(path, force), file, partial: Some(partial), directory, handle }
     }
 
     fn names(directory: &Path) -> Vec<OsString> {

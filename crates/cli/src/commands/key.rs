@@ -41,6 +41,7 @@ fn create(kms: &Kms, description: String, alias: Option<&str>) -> Result<(), Fai
 }
 
 fn list(kms: &Kms) -> Result<(), Failure> {
+    kms.hold()?;
     let aliases = all_aliases(kms)?;
     print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
     for page_number in 1.. {

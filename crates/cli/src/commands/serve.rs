@@ -29,6 +29,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
         note("without it all keys are lost, and with it and a backup of the data anybody has them.");
         note("--root-key keeps it apart.");
     }
+    let given = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
         Failure::new(
             Exit::Other,
@@ -36,6 +37,9 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
             "free space or check the permissions of the data directory",
         )
     })?;
+    if given && first == FirstAccessKey::Existing {
+        note(format!("{ACCESS_KEY_ID} is ignored: the store has an access key already."));
+    }
     let server = Server::bind(Arc::clone(&kms), server_options).map_err(serve_failure)?;
     announce(&kms, &server, &settings, &first)
         .map_err(|error| Failure::io(Path::new("standard output"), &error))?;
@@ -105,15 +109,34 @@ fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failur
             return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
         }
     };
-    let default = SocketAddr::from((Ipv4Addr::LOCALHOST, 8443));
-    Ok(ServerOptions::new(settings.listen.unwrap_or(default), tls))
+    let listen = settings.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)));
+    if settings.http && !listen.ip().to_canonical().is_loopback() {
+        return Err(serve_failure(ServeError::PlainHttp(listen))); // before anything is made
+    }
+    Ok(ServerOptions::new(listen, tls))
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.
 fn given_access_key() -> Result<Option<(String, SecretText)>, Failure> {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
     match (set(ACCESS_KEY_ID), set(ACCESS_KEY_SECRET)) {
-        (Some(id), Some(secret)) => Ok(Some((id, secret.into()))),
+        (Some(id), Some(secret)) => {
+            let printable = secret.bytes().all(|byte| byte.is_ascii_graphic());
+            match printable && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
+            {
+                true => Ok(Some((id, secret.into()))),
+                false => {
+                    let what = format!(
+                        "{ACCESS_KEY_ID} or {ACCESS_KEY_SECRET} has a character that signatures cannot carry"
+                    );
+                    Err(Failure::new(
+                        Exit::Usage,
+                        what,
+                        "use letters, digits and ._-@ for the id, no blanks in the secret",
+                    ))
+                }
+            }
+        }
         (None, None) => Ok(None),
         _ => {
             let what = format!("only one of {ACCESS_KEY_ID} and {ACCESS_KEY_SECRET} is set");

@@ -14,6 +14,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
@@ -43,6 +44,15 @@ pub enum OpenError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// Others could take the store away: the data directory is theirs, or they may write to it.
+    Exposed {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
     },
     /// Somebody else holds the store.
     InUse {
@@ -79,6 +89,15 @@ impl Data {
     pub(crate) fn open(data: &Path, root_key: Option<&Path>, role: Role) -> Result<Self, OpenError> {
         let directory = |source| OpenError::Directory { path: data.to_owned(), source };
         files::create_private_dir(data).map_err(directory)?;
+        let found = fs::metadata(data).map_err(directory)?;
+        let owner = rustix::process::geteuid().as_raw();
+        if found.uid() != owner || found.mode() & 0o022 != 0 {
+            return Err(OpenError::Exposed {
+                path: data.to_owned(),
+                owner: found.uid(),
+                mode: found.mode() & 0o777,
+            });
+        }
         let lock = Lock::take(data, role).map_err(|error| match error {
             LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
             LockError::Io(source) => directory(source),
@@ -173,6 +192,10 @@ impl OpenError {
     pub fn hint(&self, role: Role) -> String {
         match self {
             Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
+            Self::Exposed { path, .. } => {
+                let path = path.display();
+                format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
+            }
             Self::InUse { by: Role::Server, .. } if role == Role::Server => {
                 "stop the other server first, or name another directory with --data".into()
             }
@@ -197,6 +220,9 @@ impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Directory { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Exposed { path, owner, mode } => {
+                write!(f, "{} is open to others (user {owner}, mode {mode:03o})", path.display())
+            }
             Self::InUse { path, by: Role::Server } => {
                 write!(f, "the store in {} belongs to a running server", path.display())
             }
@@ -221,7 +247,10 @@ impl std::error::Error for OpenError {
             Self::Directory { source, .. } => Some(source),
             Self::RootKey(error) => Some(error),
             Self::Store { source, .. } => Some(source),
-            Self::InUse { .. } | Self::StoreMissing { .. } | Self::ClockBehind { .. } => None,
+            Self::Exposed { .. }
+            | Self::InUse { .. }
+            | Self::StoreMissing { .. }
+            | Self::ClockBehind { .. } => None,
         }
     }
 }
@@ -250,6 +279,20 @@ mod tests {
         let second = open(&data).unwrap();
         assert!(!second.is_new);
         assert_eq!(second.roots.store(), store);
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        for mode in [0o777, 0o770, 0o702] {
+            fs::set_permissions(directory.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let refused = open(directory.path()).map(drop).unwrap_err();
+            assert!(matches!(refused, OpenError::Exposed { mode: found, .. } if found == mode));
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+        fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        open(directory.path()).unwrap();
     }
 
     /// The steps of a first start, killed after each.

@@ -71,7 +71,8 @@ impl Nonces {
         let index = usize::try_from(nonce % SHARDS as u64).expect("less than the number of shards");
         // A panic while holding the lock leaves a set that is at worst too full.
         let mut shard = self.shards[index].lock().unwrap_or_else(PoisonError::into_inner);
-        shard.forget_before(minute(now - WINDOW));
+        // One minute late: a request may have been checked just before a minute ended that ends here.
+        shard.forget_before(minute(now - WINDOW) - 1);
         shard.insert(access_key, nonce, minute(timestamp), self.limits)
     }
 }

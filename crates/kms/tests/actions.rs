@@ -174,6 +174,10 @@ fn list_keys_pages_and_filters() {
     }
     let eleven = format!("[{}]", [r#"{"Key":"KeyState","Values":[]}"#; 11].join(","));
     assert_eq!(bench.code("ListKeys", &[("Filters", &eleven)]), "400 InvalidParameter");
+    let values =
+        |count: usize| format!(r#"[{{"Key":"keyId","Values":[{}]}}]"#, vec![r#""x""#; count].join(","));
+    assert_eq!(filter(&values(100)), Vec::<String>::new());
+    assert_eq!(bench.code("ListKeys", &[("Filters", &values(101))]), "400 InvalidParameter");
     for (name, value) in [("PageSize", "101"), ("PageSize", "0"), ("PageNumber", "0"), ("PageNumber", "-1")] {
         assert_eq!(bench.code("ListKeys", &[(name, value)]), "400 InvalidParameter", "{name}={value}");
     }

@@ -45,7 +45,8 @@ impl Filters {
             Some(text) => serde_json::from_str(text).map_err(|_| invalid())?,
             None => Vec::new(),
         };
-        if list.len() > MAX_FILTERS {
+        let values: usize = list.iter().map(|filter| filter.values.len()).sum();
+        if list.len() > MAX_FILTERS || values > MAX_VALUES {
             return Err(invalid());
         }
         let mut filters = Self::default();
@@ -86,3 +87,5 @@ impl Name {
 }
 
 const MAX_FILTERS: usize = 10;
+/// All values together: each is compared with every key.
+const MAX_VALUES: usize = 100;

@@ -3,6 +3,7 @@
 //! What a request means is a [`Handler`]'s business: the KMS has one, and so has the benchmark that measures
 //! this module alone (`examples/hello.rs`).
 
+mod addresses;
 mod body;
 mod connection;
 mod pace;
@@ -23,6 +24,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use self::addresses::Addresses;
 pub use self::body::{Body, TooLarge};
 use self::connection::converse;
 use crate::limits::Limits;
@@ -72,15 +74,17 @@ pub struct Setup {
 pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
     let Setup { listener, tls, limits, log, mut stop } = setup;
     let slots = Arc::new(Semaphore::new(limits.connections as usize));
+    let addresses = Arc::new(Addresses::new(limits.connections_per_address));
     let stop_of_connections = stop.clone();
     let accepting = async {
         loop {
             let slot = Arc::clone(&slots).acquire_owned().await.expect("nobody closes the semaphore");
             let (stream, address) = accept(&listener, &log).await;
+            let Some(share) = Addresses::take(&addresses, address) else { continue };
             let (handler, tls, stop) = (Arc::clone(&handler), tls.clone(), stop_of_connections.clone());
             tokio::spawn(async move {
                 attend(stream, address, tls, &handler, limits, stop).await;
-                drop(slot);
+                drop((share, slot));
             });
         }
     };

@@ -13,6 +13,10 @@ use std::time::Duration;
 /// With the memory above, 4096 clients that all do their worst stay below 4 GiB.
 pub const CONNECTIONS: u32 = 4096;
 
+/// Connections of one address, so that one client cannot take them all; further ones are closed at once. A
+/// balancer or proxy in front counts as one client.
+pub const CONNECTIONS_PER_ADDRESS: u32 = CONNECTIONS / 2;
+
 /// Connections that the kernel accepts for us while all are taken or we are busy.
 pub(crate) const BACKLOG: u32 = 1024;
 
@@ -68,6 +72,8 @@ pub const REFRESH: Duration = Duration::from_secs(5);
 pub struct Limits {
     /// [`CONNECTIONS`], at least 1.
     pub connections: u32,
+    /// [`CONNECTIONS_PER_ADDRESS`].
+    pub connections_per_address: u32,
     /// [`HANDSHAKE`].
     pub handshake: Duration,
     /// [`HEAD`].
@@ -90,6 +96,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: CONNECTIONS,
+            connections_per_address: CONNECTIONS_PER_ADDRESS,
             handshake: HANDSHAKE,
             head: HEAD,
             body: BODY,

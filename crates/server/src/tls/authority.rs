@@ -25,6 +25,7 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::TlsError;
+use super::files::read_small;
 
 /// An authority, and the server that it certifies.
 pub(super) struct Authority {
@@ -232,11 +233,18 @@ fn pem(certificate: &CertificateDer<'_>) -> String {
 fn publish(path: &Path, content: &str) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
-    if fs::read(path).is_ok_and(|present| present == content.as_bytes()) {
+    if !fs::symlink_metadata(folder)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into()); // a link would lead out of the data directory
+    }
+    if read_small(path).is_ok_and(|present| present.as_slice() == content.as_bytes()) {
         return Ok(());
     }
     let temporary = path.with_extension("pem.new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {} // what a killed run left, or somebody's link
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
     file.set_permissions(fs::Permissions::from_mode(0o644))?; // whatever the umask says
     file.write_all(content.as_bytes())?;
     file.sync_all()?;

@@ -1,10 +1,11 @@
 //! The operator's own certificate and key, read again when the files change.
 
-use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -68,13 +69,30 @@ fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
         let path = path.to_owned();
         move |source| TlsError::Pem { path, source }
     };
-    let text = fs::read(cert).map_err(|source| unreadable(cert, source))?;
+    let text = read_small(cert).map_err(|source| unreadable(cert, source))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let chain = chain.map_err(not_pem(cert))?;
-    let text = Zeroizing::new(fs::read(key).map_err(|source| unreadable(key, source))?);
+    let text = read_small(key).map_err(|source| unreadable(key, source))?;
     let private = PrivateKeyDer::from_pem_slice(&text).map_err(not_pem(key))?;
     CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()).map_err(TlsError::Unusable)
 }
+
+/// Reads a regular file of at most [`MAX_LEN`] bytes. A pipe or device would keep the server from stopping.
+pub(super) fn read_small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    let nonblocking = OFlags::NONBLOCK.bits().cast_signed();
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN as usize + 1));
+    match file.take(MAX_LEN + 1).read_to_end(&mut content)? as u64 {
+        0..=MAX_LEN => Ok(content),
+        _ => Err(io::ErrorKind::FileTooLarge.into()),
+    }
+}
+
+/// Certificate chains and keys have some KiB.
+const MAX_LEN: u64 = 256 * 1024;
 
 fn unreadable(path: &Path, source: io::Error) -> TlsError {
     TlsError::File { path: path.to_owned(), source }

@@ -5,6 +5,7 @@ pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod key;
 pub(crate) mod kms;
+mod pages;
 pub(crate) mod serve;
 
 use std::path::{Path, PathBuf};

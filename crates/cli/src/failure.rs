@@ -50,6 +50,12 @@ impl Failure {
         failure
     }
 
+    /// A pipe that could not be kept to be read twice.
+    pub(crate) fn spooling(path: &Path, error: &io::Error) -> Self {
+        let hint = "free space for temporary files, or name another directory for them with TMPDIR";
+        Self::new(Exit::Other, format!("{}: {error}", path.display()), hint)
+    }
+
     /// Says which file it was about.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);

@@ -1,7 +1,7 @@
 //! Where plaintext and ciphertext come from: a file, or standard input.
 
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Exit, Failure};
@@ -39,19 +39,31 @@ impl Input {
     }
 
     /// The same bytes in a file that can be read twice. What comes through a pipe is spooled to an unnamed
-    /// temporary file first, which therefore must not hold secrets: use it for ciphertext only.
-    pub(crate) fn rewindable(mut self) -> Result<File, Failure> {
+    /// temporary file first, which therefore must not hold secrets: use it for ciphertext only. `check` sees how
+    /// it begins, so that nothing is spooled in vain.
+    pub(crate) fn rewindable(
+        mut self,
+        check: impl FnOnce(&[u8]) -> Result<(), Failure>,
+    ) -> Result<File, Failure> {
         if self.metadata.is_file() {
             return Ok(self.file);
         }
+        let failed = |error| Failure::io(&self.path, &error);
+        let mut head = Vec::new();
+        (&self.file).take(HEAD_LEN).read_to_end(&mut head).map_err(failed)?;
+        check(&head)?;
         let spooled = tempfile::tempfile().and_then(|mut spool| {
+            spool.write_all(&head)?;
             io::copy(&mut self.file, &mut spool)?;
             spool.rewind()?;
             Ok(spool)
         });
-        spooled.map_err(|error| Failure::io(&self.path, &error))
+        spooled.map_err(|error| Failure::spooling(&self.path, &error))
     }
 }
+
+/// The lines before the ciphertext are shorter.
+const HEAD_LEN: u64 = 64 * 1024;
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -6,9 +6,14 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-/// Prints a line of the result.
+/// Prints a line of the result, for people.
 pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{line}").map_err(|error| Failure::io(Path::new("standard output"), &error))
+    print_raw(on_one_line(&line.to_string()))
+}
+
+/// Prints a result as it is, for programs.
+pub(crate) fn print_raw(text: impl Display) -> Result<(), Failure> {
+    writeln!(io::stdout(), "{text}").map_err(|error| Failure::io(Path::new("standard output"), &error))
 }
 
 /// Tells what was done. Nobody depends on it, so nothing fails when it cannot be told.

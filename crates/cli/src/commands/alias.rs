@@ -5,6 +5,7 @@ use bulla_wire::actions::{
 };
 
 use super::key::resolve;
+use super::pages::{self, PAGE_SIZE};
 use crate::args::{Alias, Place};
 use crate::failure::Failure;
 use crate::kms::Kms;
@@ -28,16 +29,17 @@ pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
             kms.call(&DeleteAlias { alias_name: alias_name.clone() })?;
             print(format_args!("{alias_name} is deleted"))?;
         }
-        Alias::List { key: None } => print_all(|page_number| {
-            let page = ListAliases { page_number: Some(page_number), page_size: Some(PAGE_SIZE) };
-            Ok(kms.call(&page)?.aliases.alias)
+        Alias::List { key: None } => print_all(|number| {
+            let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
+            Ok((page.aliases.alias, page.total_count))
         })?,
         Alias::List { key: Some(key) } => {
             let key_id = resolve(&kms, key)?;
-            print_all(|page_number| {
-                let (page_number, page_size) = (Some(page_number), Some(PAGE_SIZE));
-                let page = ListAliasesByKeyId { key_id: key_id.clone(), page_number, page_size };
-                Ok(kms.call(&page)?.aliases.alias)
+            print_all(|number| {
+                let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
+                let page =
+                    kms.call(&ListAliasesByKeyId { key_id: key_id.clone(), page_number, page_size })?;
+                Ok((page.aliases.alias, page.total_count))
             })?;
         }
     }
@@ -49,18 +51,7 @@ pub(super) fn alias_name(typed: &str) -> String {
     if typed.starts_with("alias/") { typed.to_owned() } else { format!("alias/{typed}") }
 }
 
-fn print_all(page: impl Fn(u32) -> Result<Vec<AliasEntry>, Failure>) -> Result<(), Failure> {
+fn print_all(ask: impl Fn(u32) -> Result<(Vec<AliasEntry>, u64), Failure>) -> Result<(), Failure> {
     print(format_args!("{:36}  ALIAS", "KEY"))?;
-    for number in 1.. {
-        let entries = page(number)?;
-        for entry in &entries {
-            print(format_args!("{:36}  {}", entry.key_id, entry.alias_name))?;
-        }
-        if entries.len() < PAGE_SIZE as usize {
-            break;
-        }
-    }
-    Ok(())
+    pages::for_each(ask, |entry| print(format_args!("{:36}  {}", entry.key_id, entry.alias_name)))
 }
-
-const PAGE_SIZE: u32 = 100;

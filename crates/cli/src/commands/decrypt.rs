@@ -49,7 +49,8 @@ fn to_file(kms: &Kms, input: Input, target: Target, context: &EncryptionContext)
 fn to_standard_output(kms: &Kms, input: Input, context: &EncryptionContext) -> Result<(), Failure> {
     let from = input.path().to_owned();
     let failed = |error| Failure::decrypting(&from, Path::new("standard output"), &error);
-    let reader = Reader::new(input.rewindable()?).map_err(failed)?;
+    let reader =
+        Reader::new(input.rewindable(|head| Reader::new(head).map(drop).map_err(failed))?).map_err(failed)?;
     let unwrapped = kms
         .service()
         .unwrap(reader.ciphertext_blob(), context)

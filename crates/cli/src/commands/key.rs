@@ -5,6 +5,7 @@ use bulla_wire::actions::{
 };
 
 use super::alias::alias_name;
+use super::pages::{self, PAGE_SIZE};
 use crate::args::{Key, Place};
 use crate::failure::Failure;
 use crate::kms::Kms;
@@ -44,30 +45,25 @@ fn list(kms: &Kms) -> Result<(), Failure> {
     kms.hold()?;
     let aliases = all_aliases(kms)?;
     print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
-    for page_number in 1.. {
-        let page =
-            kms.call(&ListKeys { page_number: Some(page_number), page_size: Some(100), filters: None })?;
-        for entry in &page.keys.key {
-            let key = describe(kms, &entry.key_id)?;
-            let mut names: Vec<_> =
-                aliases.iter().filter(|(_, id)| *id == key.key_id).map(|(name, _)| name.as_str()).collect();
-            names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
-            let names = names.join(", ");
-            let (id, state, created) = (key.key_id, key.key_state, key.creation_date.to_string());
-            print(format_args!("{id:36}  {state:15}  {created:20}  {names}"))?;
-        }
-        if page.keys.key.len() < 100 {
-            break;
-        }
-    }
-    Ok(())
+    let ask = |number| {
+        let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
+        let page = kms.call(&ListKeys { page_number, page_size, filters: None })?;
+        Ok((page.keys.key, page.total_count))
+    };
+    pages::for_each(ask, |entry| {
+        let key = describe(kms, &entry.key_id)?;
+        let mut names = names_of(&aliases, &key.key_id);
+        names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
+        let names = names.join(", ");
+        let (id, state, created) = (key.key_id, key.key_state, key.creation_date.to_string());
+        print(format_args!("{id:36}  {state:15}  {created:20}  {names}"))
+    })
 }
 
 fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
     let key = describe(kms, key)?;
     let aliases = all_aliases(kms)?;
-    let names: Vec<_> =
-        aliases.iter().filter(|(_, id)| *id == key.key_id).map(|(name, _)| name.as_str()).collect();
+    let names = names_of(&aliases, &key.key_id);
     for (name, value) in [
         ("Key", key.key_id.as_str()),
         ("ARN", &key.arn),
@@ -100,14 +96,17 @@ fn describe(kms: &Kms, key: &str) -> Result<KeyMetadata, Failure> {
 /// Every alias with the id of its key.
 fn all_aliases(kms: &Kms) -> Result<Vec<(String, String)>, Failure> {
     let mut aliases = Vec::new();
-    for page_number in 1.. {
-        let page =
-            kms.call(&ListAliases { page_number: Some(page_number), page_size: Some(100) })?.aliases.alias;
-        let last = page.len() < 100;
-        aliases.extend(page.into_iter().map(|entry| (entry.alias_name, entry.key_id)));
-        if last {
-            break;
-        }
-    }
+    let ask = |number| {
+        let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
+        Ok((page.aliases.alias, page.total_count))
+    };
+    pages::for_each(ask, |entry| {
+        aliases.push((entry.alias_name, entry.key_id));
+        Ok(())
+    })?;
     Ok(aliases)
+}
+
+fn names_of<'a>(aliases: &'a [(String, String)], key_id: &str) -> Vec<&'a str> {
+    aliases.iter().filter(|(_, id)| id == key_id).map(|(name, _)| name.as_str()).collect()
 }

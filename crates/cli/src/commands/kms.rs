@@ -6,12 +6,12 @@ use zeroize::Zeroizing;
 use crate::args::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
-use crate::messages::print;
+use crate::messages::print_raw;
 
 pub(crate) fn run(place: &Place, args: &args::Kms) -> Result<(), Failure> {
     let parameters = parameters(&args.parameters)?;
     let reply = Kms::connect(place)?.call_raw(&args.action, &parameters)?;
-    print(&*Zeroizing::new(indent(reply.expose())))
+    print_raw(&*Zeroizing::new(indent(reply.expose())))
 }
 
 fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
@@ -21,7 +21,7 @@ fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
         let name = word.strip_prefix("--").filter(|name| !name.is_empty()).ok_or_else(|| {
             Failure::new(
                 Exit::Usage,
-                format!("{word}: a parameter is expected here"),
+                "a parameter is expected where something else stands", // which may be half of a plaintext
                 "write it as --Name Value",
             )
         })?;

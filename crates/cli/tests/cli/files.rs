@@ -1,10 +1,11 @@
 //! Contents, times and modes of the files that come out.
 
-use std::fs::{self, File};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::harness::{World, noise};
+use crate::harness::{World, copy_tree, noise};
 
 #[test]
 fn every_size_comes_back() {
@@ -20,6 +21,22 @@ fn every_size_comes_back() {
         assert!(opened == content, "{size} bytes through pipes");
         assert_eq!(world.names(), ["file", "file.cipher", "out"]);
     }
+}
+
+/// Written by the first version, with the store that it made. It opens for ever.
+#[test]
+fn the_golden_file_opens() {
+    let world = World::new();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+    copy_tree(&golden.join("store-v1"), &world.path("golden"));
+    for file in ["root-key", "store.redb"] {
+        fs::set_permissions(world.path("golden").join(file), Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::set_permissions(world.path("golden"), Permissions::from_mode(0o700)).unwrap();
+    let file = golden.join("sales-v1.csv.cipher");
+    let command =
+        ["--kms", "embedded:golden", "decrypt", "-c", "file=sales.csv", file.to_str().unwrap(), "-o", "-"];
+    assert_eq!(world.bulla(command).ok().stdout, fs::read(golden.join("sales.csv")).unwrap());
 }
 
 #[test]

@@ -12,7 +12,7 @@ use bulla_keys::{Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, SystemR
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::records::{AccessKey, Private};
-use crate::store::{RowChange, Store, StoreError};
+use crate::store::{Change, RowChange, Store, StoreError};
 
 /// All records at one moment.
 #[derive(Clone, Default)]
@@ -41,6 +41,8 @@ pub(crate) enum Write {
     Version(KeyVersion),
     Alias(Alias),
     NoAlias(AliasName),
+    /// The key as it is: the decision rests on its state.
+    SameKey(KeyId),
     AccessKey(AccessKey),
     Private(Private),
 }
@@ -113,6 +115,7 @@ impl Snapshot {
             Write::NoAlias(name) => {
                 self.aliases.remove_mut(&name);
             }
+            Write::SameKey(_) => {}
             Write::AccessKey(key) => self.access_keys.insert_mut(key.id.clone(), Row::new(key, revision)),
             Write::Private(value) => self.private.insert_mut(value.name.clone(), Row::new(value, revision)),
         }
@@ -150,8 +153,8 @@ impl Write {
     /// The row this change makes, sealed.
     pub(crate) fn row(&self, roots: &RootKeys, expected: Revision) -> RowChange {
         fn sealed<R: Record>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
-            let value = Some(record::seal(roots, expected + 1, record, &SystemRandom));
-            RowChange { table: R::TABLE, primary_key: record.primary_key().to_vec(), expected, value }
+            let change = Change::Put(record::seal(roots, expected + 1, record, &SystemRandom));
+            RowChange { table: R::TABLE, primary_key: record.primary_key().to_vec(), expected, change }
         }
         match self {
             Self::Key(key) => sealed(roots, key, expected),
@@ -161,7 +164,13 @@ impl Write {
                 table: Alias::TABLE,
                 primary_key: name.as_str().as_bytes().to_vec(),
                 expected,
-                value: None,
+                change: Change::Delete,
+            },
+            Self::SameKey(id) => RowChange {
+                table: Key::TABLE,
+                primary_key: id.as_bytes().to_vec(),
+                expected,
+                change: Change::Keep,
             },
             Self::AccessKey(key) => sealed(roots, key, expected),
             Self::Private(private) => sealed(roots, private, expected),

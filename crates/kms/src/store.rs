@@ -62,14 +62,22 @@ impl Header {
     pub(crate) const VERSION: u32 = 1;
 }
 
-/// One row to write or, without a value, to delete.
+/// What a transaction does to one row, if the row is as expected.
 #[derive(Debug)]
 pub(crate) struct RowChange {
     pub(crate) table: &'static str,
     pub(crate) primary_key: Vec<u8>,
     /// The revision the row must have now; 0 if it must not be there.
     pub(crate) expected: Revision,
-    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) change: Change,
+}
+
+#[derive(Debug)]
+pub(crate) enum Change {
+    Put(Vec<u8>),
+    Delete,
+    /// Nothing: the decision rests on this row.
+    Keep,
 }
 
 /// A row was not as expected: somebody else changed it in between.
@@ -219,23 +227,24 @@ fn apply(
     rows: &mut Table<'_, &[u8], &[u8]>,
     changes: &[RowChange],
 ) -> Result<Result<(), Conflict>, StoreError> {
-    for change in changes {
-        let key = join_key(change.table, &change.primary_key);
+    for row in changes {
+        let key = join_key(row.table, &row.primary_key);
         let found = rows.get(key.as_slice())?.map_or(0, |value| split_value(value.value()).0);
-        if found != change.expected {
+        if found != row.expected {
             return Ok(Err(Conflict));
         }
     }
-    for change in changes {
-        let key = join_key(change.table, &change.primary_key);
-        match &change.value {
-            Some(value) => {
-                let row = [&(change.expected + 1).to_be_bytes(), value.as_slice()].concat();
-                rows.insert(key.as_slice(), row.as_slice())?;
+    for row in changes {
+        let key = join_key(row.table, &row.primary_key);
+        match &row.change {
+            Change::Put(value) => {
+                let stored = [&(row.expected + 1).to_be_bytes(), value.as_slice()].concat();
+                rows.insert(key.as_slice(), stored.as_slice())?;
             }
-            None => {
+            Change::Delete => {
                 rows.remove(key.as_slice())?;
             }
+            Change::Keep => {}
         }
     }
     Ok(Ok(()))
@@ -309,8 +318,11 @@ mod tests {
     }
 
     fn put(key: &str, expected: Revision, value: &str) -> RowChange {
-        let (primary_key, value) = (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
-        RowChange { table: "t", primary_key, expected, value }
+        row(key, expected, Change::Put(value.as_bytes().to_vec()))
+    }
+
+    fn row(key: &str, expected: Revision, change: Change) -> RowChange {
+        RowChange { table: "t", primary_key: key.as_bytes().to_vec(), expected, change }
     }
 
     fn rows(store: &mut Store) -> Vec<(String, Revision, String)> {
@@ -343,7 +355,7 @@ mod tests {
     fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
         let directory = tempfile::tempdir().unwrap();
         let mut store = Store::create(&directory.path().join("store"), &header()).unwrap();
-        let delete = RowChange { table: "t", primary_key: b"a".to_vec(), expected: 1, value: None };
+        let delete = row("a", 1, Change::Delete);
         let results = store
             .commit(&[
                 &[put("a", 0, "1")],
@@ -354,6 +366,25 @@ mod tests {
             .unwrap();
         assert_eq!(results, [Ok(()), Err(Conflict), Ok(()), Ok(())]);
         assert_eq!(rows(&mut store), [("b".into(), 1, "1".into())]);
+    }
+
+    #[test]
+    fn a_decision_holds_only_while_the_rows_it_rests_on_stay() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut store = Store::create(&directory.path().join("store"), &header()).unwrap();
+        let resting_on_a = |key: &str, expected| [put(key, 0, "1"), row("a", expected, Change::Keep)];
+        store.commit(&[&[put("a", 0, "1")]]).unwrap();
+        let results = store
+            .commit(&[
+                &resting_on_a("b", 1),
+                &[put("a", 1, "2")],
+                &resting_on_a("c", 1),
+                &resting_on_a("d", 0),
+            ])
+            .unwrap();
+        assert_eq!(results, [Ok(()), Ok(()), Err(Conflict), Err(Conflict)]);
+        let keys: Vec<_> = rows(&mut store).into_iter().map(|(key, revision, _)| (key, revision)).collect();
+        assert_eq!(keys, [("a".into(), 2), ("b".into(), 1)], "kept rows count no revision");
     }
 
     #[test]

@@ -13,17 +13,18 @@ use super::paging::Page;
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::refused;
-use crate::snapshot::Write;
+use crate::snapshot::{Row, Write};
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<Done, Error> {
     let name = alias_name(&request.alias_name)?;
     kms.change(&request, |keyring| {
-        let key = &keyring.by_id(&request.key_id)?.record;
+        let Row { record: key, revision } = keyring.by_id(&request.key_id)?;
         if keyring.snapshot.alias(&name).is_some() {
             return Err(ErrorCode::AliasAlreadyExists.into());
         }
         key.state.allows(Operation::NameByAlias).map_err(refused)?;
-        Ok(vec![(Write::Alias(Alias { name: name.clone(), key: key.id }), 0)])
+        let alias = Alias { name: name.clone(), key: key.id };
+        Ok(vec![(Write::Alias(alias), 0), (Write::SameKey(key.id), *revision)])
     })
     .await?;
     Ok(Done {})
@@ -33,9 +34,10 @@ pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<D
     let name = alias_name(&request.alias_name)?;
     kms.change(&request, |keyring| {
         let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
-        let target = &keyring.by_id(&request.key_id)?.record;
+        let Row { record: target, revision } = keyring.by_id(&request.key_id)?;
         target.state.allows(Operation::RetargetAlias).map_err(refused)?;
-        Ok(vec![(Write::Alias(Alias { name: name.clone(), key: target.id }), row.revision)])
+        let alias = Alias { name: name.clone(), key: target.id };
+        Ok(vec![(Write::Alias(alias), row.revision), (Write::SameKey(target.id), *revision)])
     })
     .await?;
     Ok(Done {})

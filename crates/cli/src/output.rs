@@ -87,13 +87,14 @@ impl Target {
         let directory = directory_of(&self.path);
         // What cannot be opened cannot be synced after publishing, when it would be too late to say so.
         let handle = File::open(&directory).map_err(|error| Failure::io(&directory, &error))?;
-        let created = match unnamed(&directory, mode) {
+        let anchor = anchor(&handle, &directory);
+        let created = match unnamed(&anchor, mode) {
             Ok(Some(file)) => Ok((file, None)),
-            Ok(None) => hidden(&directory, &self.path, mode).map(|(file, partial)| (file, Some(partial))),
+            Ok(None) => hidden(&anchor, &self.path, mode).map(|(file, partial)| (file, Some(partial))),
             Err(error) => Err(error),
         };
         let (file, partial) = created.map_err(|error| Failure::io(&directory, &error))?;
-        Ok(Pending { target: self, file, partial, directory, handle })
+        Ok(Pending { target: self, file, partial, anchor, handle })
     }
 
     fn exists(&self) -> Failure {
@@ -108,8 +109,8 @@ pub(crate) struct Pending {
     file: File,
     /// The hidden name, where the file system has no unnamed files.
     partial: Option<Partial>,
-    directory: PathBuf,
-    /// The open directory.
+    /// The directory, by its handle.
+    anchor: PathBuf,
     handle: File,
 }
 
@@ -124,14 +125,15 @@ impl Pending {
     }
 
     fn try_publish(self, source: &Metadata) -> Result<(), PublishError> {
-        let Self { target, file, partial, directory, handle } = self;
+        let Self { target, file, partial, anchor, handle } = self;
+        let place = anchor.join(target.path.file_name().unwrap_or_default());
         if let (true, Ok(modified)) = (source.is_file(), source.modified()) {
             file.set_times(FileTimes::new().set_modified(modified))?;
         }
         file.sync_all()?;
         let published = match partial {
-            Some(partial) => partial.publish(&target),
-            None => publish_unnamed(&file, &target, &directory),
+            Some(partial) => partial.publish(&place, target.force),
+            None => publish_unnamed(&file, &place, target.force),
         };
         match published {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(PublishError::Exists(target)),
@@ -166,11 +168,11 @@ impl From<io::Error> for PublishError {
 struct Partial(Option<TempPath>);
 
 impl Partial {
-    fn publish(mut self, target: &Target) -> io::Result<()> {
+    fn publish(mut self, place: &Path, replace: bool) -> io::Result<()> {
         let Some(path) = self.0.take() else { return Ok(()) };
-        match target.force {
-            true => path.persist(&target.path),
-            false => path.persist_noclobber(&target.path),
+        match replace {
+            true => path.persist(place),
+            false => path.persist_noclobber(place),
         }
         .map_err(|failed| failed.error)
     }
@@ -205,18 +207,25 @@ fn hidden(directory: &Path, path: &Path, mode: u32) -> io::Result<(File, Partial
     Ok((file, Partial(Some(path))))
 }
 
-fn publish_unnamed(file: &File, target: &Target, directory: &Path) -> io::Result<()> {
+fn publish_unnamed(file: &File, place: &Path, replace: bool) -> io::Result<()> {
     let link =
         |to: &Path| linkat(CWD, descriptor(file), CWD, to, AtFlags::SYMLINK_FOLLOW).map_err(io::Error::from);
-    match link(&target.path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && target.force => {}
+    match link(place) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace => {}
         result => return result,
     }
     // A link cannot replace: take a hidden name first, then move it over the old file.
     let mut builder = tempfile::Builder::new();
     builder.prefix(".bulla-").suffix(".part");
-    let hidden = process::make_partial(|| builder.make_in(directory, |path| link(path)))?;
-    Partial(Some(hidden.into_temp_path())).publish(target)
+    let hidden = process::make_partial(|| builder.make_in(directory_of(place), |path| link(path)))?;
+    Partial(Some(hidden.into_temp_path())).publish(place, replace)
+}
+
+/// The directory by its handle, so that nobody can put another one in its place while we write; by its path where
+/// there is no /proc.
+fn anchor(handle: &File, directory: &Path) -> PathBuf {
+    let anchor = descriptor(handle);
+    if anchor.is_dir() { anchor } else { directory.to_owned() }
 }
 
 fn descriptor(file: &File) -> PathBuf {
@@ -244,7 +253,31 @@ mod tests {
         let (mut file, partial) = hidden(&directory, path, 0o600).unwrap();
         file.write_all(b"new").unwrap();
         let handle = File::open(&directory).unwrap();
-        Pending { target: target(path, force), file, partial: Some(partial), directory, handle }
+        let anchor = anchor(&handle, &directory);
+        Pending { target: target(path, force), file, partial: Some(partial), anchor, handle }
+    }
+
+    #[test]
+    fn a_directory_that_is_exchanged_meanwhile_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
+        fs::create_dir(&ours).unwrap();
+        fs::create_dir(&theirs).unwrap();
+        for force in [false, true] {
+            fs::write(ours.join("out"), "old").unwrap();
+            if !force {
+                fs::remove_file(ours.join("out")).unwrap();
+            }
+            let mut pending = target(&ours.join("out"), force).create(0o600).unwrap();
+            pending.write_all(b"new").unwrap();
+            fs::rename(&ours, directory.path().join("moved")).unwrap();
+            std::os::unix::fs::symlink(&theirs, &ours).unwrap();
+            pending.publish(&fs::metadata(".").unwrap()).unwrap();
+            assert!(names(&theirs).is_empty());
+            assert_eq!(fs::read(directory.path().join("moved/out")).unwrap(), b"new");
+            fs::remove_file(&ours).unwrap();
+            fs::rename(directory.path().join("moved"), &ours).unwrap();
+        }
     }
 
     fn names(directory: &Path) -> Vec<OsString> {

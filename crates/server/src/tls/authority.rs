@@ -276,6 +276,32 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_through_links() {
+        use std::os::unix::fs::symlink;
+        let (data, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let victim = theirs.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        fs::create_dir(data.path().join("tls")).unwrap();
+        symlink(&victim, data.path().join("tls/ca.pem.new")).unwrap();
+        open(data.path(), &[]).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+
+        fs::remove_dir_all(data.path().join("tls")).unwrap();
+        symlink(theirs.path(), data.path().join("tls")).unwrap();
+        assert!(matches!(open(data.path(), &[]), Err(TlsError::File { .. })));
+        assert_eq!(fs::read_dir(theirs.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_pipe_is_no_certificate() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let mode = rustix::fs::Mode::from_raw_mode(0o600);
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        assert_eq!(read_small(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
     fn the_authority_outlives_the_server_and_its_file() {
         let data = tempfile::tempdir().unwrap();
         let first = open(data.path(), &[]).unwrap();

@@ -27,12 +27,27 @@ pub enum NotADataKey {
 }
 
 impl DataKey {
+    /// The same key once more, for a cache: a visible call, because each copy lives as long as its owner.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        Self(self.0.clone())
+    }
+
     /// A key from the generator of aws-lc, seeded by the operating system.
     #[must_use]
     pub fn random() -> Self {
         let mut key = Self(Box::new([0; KEY_LEN]));
         rand::fill(&mut key.0[..]).expect("the operating system gives random bytes once it has booted");
         key
+    }
+
+    /// Room for a key that is about to be derived.
+    pub(crate) fn zero() -> Self {
+        Self(Box::new([0; KEY_LEN]))
+    }
+
+    pub(crate) fn as_mut(&mut self) -> &mut [u8; KEY_LEN] {
+        &mut self.0
     }
 
     /// The key that a KMS answers as `Plaintext`: strict standard base64 of exactly 32 bytes.

@@ -52,7 +52,7 @@
 //! The joint: [`KeyService`], the one trait to implement for another KMS; [`DataKey`] and
 //! [`EncryptionContext`], which pass through it.
 //!
-//! The formats: [`text_format`], four lines of base64.
+//! The formats: [`native`], the one of `.bulla` files, built on [`cobblestone`]; [`text_format`], four lines of base64.
 //!
 //! Nothing in this crate opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and
 //! `Seek`. Nonces are drawn where they are used and never passed in. Whole files run through in constant
@@ -61,11 +61,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod cobblestone;
 mod context;
 mod data_key;
 mod eax;
 mod error;
 mod key_service;
+pub mod native;
 pub mod text_format;
 
 pub use context::{EncryptionContext, RepeatedName};

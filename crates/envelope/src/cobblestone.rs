@@ -1,0 +1,383 @@
+//! Cobblestone-256: a message in chunks that are sealed and opened independently of each other.
+//!
+//! ```text
+//! key ‖ base nonce ‖ commitment = HKDF-Expand-SHA-512(input key,
+//!         "c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM" ‖ 00 ‖ salt ‖ context, 32 + 12 + 32)
+//! message = salt ‖ commitment ‖ chunk 0 ‖ … ‖ last chunk
+//! chunk i = AES-256-GCM(key, base nonce ⊕ i, 16 KiB of plaintext, less for the last)
+//! ```
+//!
+//! Specification: [C2SP chunked-encryption](https://c2sp.org/chunked-encryption); PyPI `cryptography` has it as
+//! `cryptography.cobblestone`. The last chunk is always short, so a message that ends with a full one is cut.
+//!
+//! A [`Sealer`] hands out each chunk number once, as [`Chunks`], which are used up by sealing. So no chunk can be
+//! sealed twice, whoever seals and in whatever order; anything else does not compile:
+//!
+//! ```compile_fail,E0382
+//! # use bulla_envelope::{DataKey, cobblestone::Sealer};
+//! let sealer = Sealer::new(&DataKey::random(), b"context");
+//! let chunks = sealer.take(1)?;
+//! chunks.seal(b"one", &mut Vec::new());
+//! chunks.seal(b"two", &mut Vec::new()); // moved
+//! # Ok::<(), bulla_envelope::cobblestone::TooLong>(())
+//! ```
+
+use std::error::Error;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
+use aws_lc_rs::{constant_time, rand};
+use zeroize::Zeroizing;
+
+use crate::DataKey;
+
+/// Bytes of plaintext in every chunk but the last.
+pub const CHUNK_LEN: usize = 16 << 10;
+/// Bytes that sealing adds to a chunk.
+pub const TAG_LEN: usize = 16;
+/// Bytes of a sealed chunk, but for the last.
+pub const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
+/// Bytes before the first chunk: salt and commitment.
+pub const PREFIX_LEN: usize = SALT_LEN + COMMITMENT_LEN;
+
+/// Seals one message.
+pub struct Sealer {
+    chunks: ChunkKey,
+    prefix: [u8; PREFIX_LEN],
+    next: AtomicU64,
+}
+
+/// The right to seal some chunks that follow each other, once.
+pub struct Chunks<'a> {
+    sealer: &'a Sealer,
+    first: u64,
+    count: usize,
+}
+
+/// Opens the chunks of one message, in any order.
+pub struct Opener(ChunkKey);
+
+/// A message cannot have so many chunks: it would have 4 PiB or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+/// The commitment does not agree: another key, another context, or damaged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongCommitment;
+
+/// A chunk that is not what was sealed in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DamagedChunk {
+    /// Its number, from 0.
+    pub index: u64,
+}
+
+impl Sealer {
+    /// Begins a message under `key`, bound to `context`, with a salt from the generator of aws-lc.
+    #[must_use]
+    pub fn new(key: &DataKey, context: &[u8]) -> Self {
+        let mut salt = [0; SALT_LEN];
+        rand::fill(&mut salt).expect("the operating system gives random bytes once it has booted");
+        let (chunks, commitment) = derive(key, &salt, context);
+        let mut prefix = [0; PREFIX_LEN];
+        prefix[..SALT_LEN].copy_from_slice(&salt);
+        prefix[SALT_LEN..].copy_from_slice(&commitment);
+        Self { chunks, prefix, next: AtomicU64::new(0) }
+    }
+
+    /// What comes before the first chunk.
+    #[must_use]
+    pub fn prefix(&self) -> &[u8; PREFIX_LEN] {
+        &self.prefix
+    }
+
+    /// The next `count` chunks, which nobody else gets.
+    ///
+    /// # Errors
+    /// [`TooLong`].
+    pub fn take(&self, count: usize) -> Result<Chunks<'_>, TooLong> {
+        // Not `fetch_add`: refused requests must not move the counter, which could come round.
+        let end = |first: u64| first.checked_add(count as u64).filter(|end| *end <= CHUNK_LIMIT);
+        let first = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end);
+        first.map(|first| Chunks { sealer: self, first, count }).map_err(|_| TooLong)
+    }
+}
+
+impl Chunks<'_> {
+    /// Where the plaintext of these chunks begins in the message's.
+    #[must_use]
+    pub fn plaintext_offset(&self) -> u64 {
+        self.first * CHUNK_LEN as u64
+    }
+
+    /// Where these chunks begin in the sealed message.
+    #[must_use]
+    pub fn sealed_offset(&self) -> u64 {
+        sealed_offset(self.first)
+    }
+
+    /// Seals the plaintext of these chunks and puts it in place of what `sealed` holds.
+    ///
+    /// If it does not fill them, the message ends with it: what is left over, or nothing, is the last chunk.
+    ///
+    /// # Panics
+    /// If there is more plaintext than the chunks hold.
+    pub fn seal(self, plaintext: &[u8], sealed: &mut Vec<u8>) {
+        let (full, rest) = plaintext.as_chunks::<CHUNK_LEN>();
+        assert!(full.len() + usize::from(!rest.is_empty()) <= self.count, "chunks hold 16 KiB each");
+        let last = (full.len() < self.count).then_some(rest);
+        let length = plaintext.len() + (full.len() + usize::from(last.is_some())) * TAG_LEN;
+        // Not cleared before: what it held is overwritten anyway, and zeroing it would cost.
+        sealed.resize(length, 0);
+        let pieces = full.iter().map(<[u8; CHUNK_LEN]>::as_slice).chain(last);
+        let rooms = sealed.chunks_mut(SEALED_CHUNK_LEN);
+        for (index, (plaintext, room)) in (self.first..).zip(pieces.zip(rooms)) {
+            self.sealer.chunks.seal(index, plaintext, room);
+        }
+    }
+}
+
+impl Opener {
+    /// Opens the message that begins with `prefix`.
+    ///
+    /// # Errors
+    /// [`WrongCommitment`].
+    pub fn new(key: &DataKey, context: &[u8], prefix: &[u8; PREFIX_LEN]) -> Result<Self, WrongCommitment> {
+        let (salt, commitment) = prefix.split_at(SALT_LEN);
+        let (chunks, expected) = derive(key, salt, context);
+        constant_time::verify_slices_are_equal(commitment, &expected).map_err(|_| WrongCommitment)?;
+        Ok(Self(chunks))
+    }
+
+    /// Opens the chunks from number `first` on and puts their plaintext in place of what `plaintext` holds.
+    ///
+    /// All but the last of the message have [`SEALED_CHUNK_LEN`] bytes. The caller sees to it that a shorter one
+    /// ends the message, and that the message ends with one: [`plaintext_len`].
+    ///
+    /// # Errors
+    /// [`DamagedChunk`], with `plaintext` empty.
+    pub fn open(&self, first: u64, sealed: &[u8], plaintext: &mut Vec<u8>) -> Result<(), DamagedChunk> {
+        let count = sealed.len().div_ceil(SEALED_CHUNK_LEN);
+        plaintext.resize(sealed.len().saturating_sub(count * TAG_LEN), 0);
+        // A last chunk without plaintext has no room of its own.
+        let rooms = plaintext.chunks_mut(CHUNK_LEN).chain([&mut [][..]]);
+        let pieces = (first..).zip(sealed.chunks(SEALED_CHUNK_LEN).zip(rooms));
+        let damaged = pieces.into_iter().find_map(|(index, (sealed, room))| {
+            self.0.open(index, sealed, room).is_none().then_some(DamagedChunk { index })
+        });
+        if let Some(damaged) = damaged {
+            plaintext.clear();
+            return Err(damaged);
+        }
+        Ok(())
+    }
+}
+
+/// Bytes of the sealed message for so many of plaintext.
+#[must_use]
+pub fn sealed_len(plaintext_len: u64) -> u64 {
+    PREFIX_LEN as u64 + plaintext_len + (plaintext_len / CHUNK_LEN as u64 + 1) * TAG_LEN as u64
+}
+
+/// Bytes of plaintext in a sealed message of this length; none if no whole message is so long.
+#[must_use]
+pub fn plaintext_len(sealed_len: u64) -> Option<u64> {
+    let chunks = sealed_len.checked_sub(PREFIX_LEN as u64)?;
+    let (full, last) = (chunks / SEALED_CHUNK_LEN as u64, chunks % SEALED_CHUNK_LEN as u64);
+    let last = last.checked_sub(TAG_LEN as u64)?;
+    (full < CHUNK_LIMIT).then_some(full * CHUNK_LEN as u64 + last)
+}
+
+/// Where a chunk begins in the sealed message.
+#[must_use]
+pub fn sealed_offset(chunk: u64) -> u64 {
+    PREFIX_LEN as u64 + chunk * SEALED_CHUNK_LEN as u64
+}
+
+/// The key of all chunks, and what their nonces begin from.
+struct ChunkKey {
+    key: LessSafeKey,
+    base_nonce: [u8; NONCE_LEN],
+}
+
+impl ChunkKey {
+    fn nonce(&self, index: u64) -> Nonce {
+        let mut nonce = self.base_nonce;
+        for (byte, index) in nonce[NONCE_LEN - 8..].iter_mut().zip(index.to_be_bytes()) {
+            *byte ^= index;
+        }
+        Nonce::assume_unique_for_key(nonce)
+    }
+
+    fn seal(&self, index: u64, plaintext: &[u8], sealed: &mut [u8]) {
+        let (ciphertext, tag) = sealed.split_at_mut(plaintext.len());
+        self.key
+            .seal_out_of_place_scatter(self.nonce(index), Aad::empty(), plaintext, ciphertext, &[], tag)
+            .expect("a chunk is far below the limits of GCM, and its room has the right length");
+    }
+
+    fn open(&self, index: u64, sealed: &[u8], plaintext: &mut [u8]) -> Option<()> {
+        let (ciphertext, tag) = sealed.split_at_checked(sealed.len().checked_sub(TAG_LEN)?)?;
+        if index >= CHUNK_LIMIT || ciphertext.len() != plaintext.len() {
+            return None;
+        }
+        self.key.open_separate_gather(self.nonce(index), Aad::empty(), ciphertext, tag, plaintext).ok()
+    }
+}
+
+fn derive(key: &DataKey, salt: &[u8], context: &[u8]) -> (ChunkKey, [u8; COMMITMENT_LEN]) {
+    let mut derived = Zeroizing::new([0; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]);
+    expand(key, &[LABEL, &[0], salt, context], &mut *derived);
+    let (chunk_key, rest) = derived.split_at(KEY_LEN);
+    let (base_nonce, commitment) = rest.split_at(NONCE_LEN);
+    let chunk_key = UnboundKey::new(&AES_256_GCM, chunk_key).expect("an AES-256 key has 32 bytes");
+    let exactly = "the parts have the lengths of the whole";
+    let base_nonce = base_nonce.try_into().expect(exactly);
+    (ChunkKey { key: LessSafeKey::new(chunk_key), base_nonce }, commitment.try_into().expect(exactly))
+}
+
+/// HKDF-Expand with SHA-512 (RFC 5869): without Extract, because the key is random.
+pub(crate) fn expand(key: &DataKey, info: &[&[u8]], output: &mut [u8]) {
+    struct Length(usize);
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            self.0
+        }
+    }
+    let prk = Prk::new_less_safe(HKDF_SHA512, key.expose());
+    prk.expand(info, Length(output.len()))
+        .and_then(|okm| okm.fill(output))
+        .expect("HKDF gives up to 255 hashes");
+}
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message holds less than 4 PiB")
+    }
+}
+
+impl fmt::Display for WrongCommitment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the commitment does not agree with the key and the header")
+    }
+}
+
+impl fmt::Display for DamagedChunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the authentication tag of chunk {} does not agree", self.index)
+    }
+}
+
+impl Error for TooLong {}
+impl Error for WrongCommitment {}
+impl Error for DamagedChunk {}
+
+const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM";
+const KEY_LEN: usize = 32;
+const SALT_LEN: usize = 24;
+const COMMITMENT_LEN: usize = 32;
+/// Chunks of a message at most.
+const CHUNK_LIMIT: u64 = 1 << 38;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plaintext(length: usize) -> Vec<u8> {
+        (0..length).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
+    }
+
+    fn seal(key: &DataKey, plaintext: &[u8], at_once: usize) -> Vec<u8> {
+        let sealer = Sealer::new(key, b"context");
+        let (mut message, mut sealed) = (sealer.prefix().to_vec(), Vec::new());
+        let total = plaintext.len() / CHUNK_LEN + 1;
+        for _ in 0..total.div_ceil(at_once) {
+            let chunks = sealer.take(at_once).unwrap();
+            let from = chunks.plaintext_offset() as usize;
+            assert_eq!(message.len() as u64, chunks.sealed_offset());
+            let to = plaintext.len().min(from + at_once * CHUNK_LEN);
+            chunks.seal(&plaintext[from..to], &mut sealed);
+            message.extend_from_slice(&sealed);
+        }
+        message
+    }
+
+    #[test]
+    fn every_size_at_the_borders_of_chunks() {
+        let key = DataKey::random();
+        let whole = plaintext(5 * CHUNK_LEN + 1);
+        for size in [0, 1, CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 4 * CHUNK_LEN, whole.len()] {
+            for at_once in [1, 2, 3, 64] {
+                let message = seal(&key, &whole[..size], at_once);
+                assert_eq!(message.len() as u64, sealed_len(size as u64));
+                assert_eq!(plaintext_len(message.len() as u64), Some(size as u64));
+                let (prefix, chunks) = message.split_first_chunk().unwrap();
+                let opener = Opener::new(&key, b"context", prefix).unwrap();
+                let mut opened = Vec::new();
+                opener.open(0, chunks, &mut opened).unwrap();
+                assert!(opened == whole[..size], "{size} bytes");
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_open_in_their_place_only() {
+        let key = DataKey::random();
+        let message = seal(&key, &plaintext(3 * CHUNK_LEN), 8);
+        let (prefix, chunks) = message.split_first_chunk().unwrap();
+        let opener = Opener::new(&key, b"context", prefix).unwrap();
+        let mut opened = Vec::new();
+        let chunk = |i: usize| &chunks[i * SEALED_CHUNK_LEN..(i + 1) * SEALED_CHUNK_LEN];
+        opener.open(1, chunk(1), &mut opened).unwrap();
+        assert!(opened == plaintext(2 * CHUNK_LEN)[CHUNK_LEN..]);
+        assert_eq!(opener.open(2, chunk(1), &mut opened), Err(DamagedChunk { index: 2 }));
+        assert!(opened.is_empty());
+        assert_eq!(opener.open(CHUNK_LIMIT, chunk(0), &mut opened), Err(DamagedChunk { index: CHUNK_LIMIT }));
+        for short in 0..TAG_LEN {
+            assert!(opener.open(0, &chunk(0)[..short], &mut opened).is_err() == (short > 0));
+        }
+        let mut damaged = chunk(0).to_vec();
+        damaged[5] ^= 1;
+        assert!(opener.open(0, &damaged, &mut opened).is_err());
+    }
+
+    #[test]
+    fn key_context_salt_and_commitment_belong_together() {
+        let key = DataKey::random();
+        let prefix = *Sealer::new(&key, b"context").prefix();
+        assert!(Opener::new(&key, b"context", &prefix).is_ok());
+        assert!(Opener::new(&key, b"contexts", &prefix).is_err());
+        assert!(Opener::new(&DataKey::random(), b"context", &prefix).is_err());
+        for at in 0..PREFIX_LEN {
+            let mut prefix = prefix;
+            prefix[at] ^= 1;
+            assert!(Opener::new(&key, b"context", &prefix).is_err());
+        }
+        assert_ne!(Sealer::new(&key, b"context").prefix(), &prefix, "salts are drawn anew");
+    }
+
+    #[test]
+    fn lengths_that_no_message_has() {
+        for length in [0, 55, 56, 71, 56 + 16400, 56 + 16400 + 15] {
+            assert_eq!(plaintext_len(length), None, "{length}");
+        }
+        assert_eq!(plaintext_len(72), Some(0));
+        assert_eq!(plaintext_len(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_message_ends_at_four_pebibytes() {
+        let sealer = Sealer::new(&DataKey::random(), b"");
+        sealer.next.store(CHUNK_LIMIT - 1, Ordering::Relaxed);
+        assert!(sealer.take(1).is_ok());
+        assert!(matches!(sealer.take(1), Err(TooLong)));
+        let sealer = Sealer::new(&DataKey::random(), b"");
+        assert_eq!(sealer.take(10).unwrap().first, 0);
+        for _ in 0..3 {
+            assert!(matches!(sealer.take(usize::MAX), Err(TooLong)));
+        }
+        assert_eq!(sealer.take(1).unwrap().first, 10, "no number comes twice");
+    }
+}

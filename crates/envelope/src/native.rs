@@ -1,0 +1,29 @@
+//! The native format, `.bulla`: a header with the wrapped keys, and one Cobblestone-256 message.
+//!
+//! ```text
+//! prelude   magic, version, suite, slot count and size                                       never changes
+//! bound     file id, set id, encryption context, mode, size and time of the source           never changes
+//! slots     one or two: generation, wraps, SHA-256 against torn writes                       written by a rewrap
+//! body      Cobblestone-256 under the body key; its context is "bulla/v1" ‖ 00 ‖ prelude ‖ bound
+//! ```
+//!
+//! Every byte is drawn in `docs/file-format.md`. Reading takes two steps: [`Header::read`], then [`Header::unlock`]
+//! with a [`KeyService`](crate::KeyService), which believes nothing of the header before the body's commitment
+//! agrees. Whole streams go through [`Writer`] and [`Reader`]; whoever works on many chunks at once uses
+//! [`Sealer`](crate::cobblestone::Sealer) and [`Opener`](crate::cobblestone::Opener) themselves.
+
+mod error;
+mod header;
+mod keys;
+mod reader;
+mod slot;
+mod unlock;
+mod writer;
+
+pub use error::{HeaderFlaw, OpenError, SealError, UnlockError};
+pub use header::{Header, MAGIC, Source};
+pub use keys::{BodyKey, FileId, SetId};
+pub use reader::{OpenReader, Reader, SeekReader};
+pub use slot::{Slot, Wrap, WrapKind};
+pub use unlock::{AllowedKeys, Unlocked, UnlockedKey};
+pub use writer::Writer;

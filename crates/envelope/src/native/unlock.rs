@@ -1,0 +1,134 @@
+//! From a header to the key of its body: the only place that decides whether a wrapped key may be believed.
+
+use super::error::UnlockError;
+use super::header::Header;
+use super::keys::BodyKey;
+use super::slot::{Wrap, WrapKind};
+use crate::cobblestone::{Opener, PREFIX_LEN};
+use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, UnwrappedDataKey};
+
+/// The keys whose wraps may be opened. The default is all.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedKeys(Vec<String>);
+
+/// A file whose header is genuine.
+pub struct Unlocked {
+    /// Opens the body.
+    pub opener: Opener,
+    /// The wrap that did it.
+    pub wrap: Wrap,
+    /// What was in the wrap.
+    pub key: UnlockedKey,
+    /// The key version that the KMS answered.
+    pub key_version_id: String,
+}
+
+/// What was in a wrap, to be wrapped again.
+#[derive(Debug)]
+pub enum UnlockedKey {
+    /// The data key of the run.
+    Set(DataKey),
+    /// The body key of this file.
+    File(BodyKey),
+}
+
+impl AllowedKeys {
+    /// Only these ids; all if there are none.
+    #[must_use]
+    pub fn only(ids: Vec<String>) -> Self {
+        Self(ids)
+    }
+
+    /// Whether a key may be used.
+    #[must_use]
+    pub fn allows(&self, key_id: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|id| id == key_id)
+    }
+}
+
+impl UnlockedKey {
+    /// The key of the body.
+    #[must_use]
+    pub fn body_key(&self, header: &Header) -> BodyKey {
+        match self {
+            Self::Set(data_key) => BodyKey::of_set(data_key, header.file_id()),
+            Self::File(key) => BodyKey::of_file(key.as_key().duplicate()),
+        }
+    }
+}
+
+impl Header {
+    /// Has the wraps unwrapped, one after the other, until one opens the body that begins with `prefix`.
+    ///
+    /// `said` must be part of the file's context. An answer is believed if the KMS used the key that the wrap
+    /// names, that key is allowed, and the commitment agrees.
+    ///
+    /// # Errors
+    /// [`UnlockError`].
+    pub fn unlock(
+        &self,
+        prefix: &[u8; PREFIX_LEN],
+        kms: &dyn KeyService,
+        said: &EncryptionContext,
+        allowed: &AllowedKeys,
+    ) -> Result<Unlocked, UnlockError> {
+        let wraps: Vec<_> = self.wraps().collect();
+        if wraps.is_empty() {
+            return Err(UnlockError::NoSlot);
+        }
+        if !self.context().contains(said) {
+            return Err(UnlockError::Context);
+        }
+        let mut failed = Vec::new();
+        for wrap in wraps.iter().filter(|wrap| allowed.allows(&wrap.key.key_id)) {
+            match self.try_wrap(wrap, prefix, kms, allowed) {
+                Ok(unlocked) => return Ok(unlocked),
+                // The header lies, or there is nobody to ask: more questions do not help.
+                Err(error @ UnlockError::KeyMismatch { .. }) => return Err(error),
+                Err(error @ UnlockError::Kms(KeyServiceError::Unreachable { .. })) => return Err(error),
+                Err(error) => failed.push(error),
+            }
+        }
+        let none =
+            || UnlockError::NotAllowed { keys: wraps.iter().map(|wrap| wrap.key.key_id.clone()).collect() };
+        Err(failed.into_iter().min_by_key(rank).unwrap_or_else(none))
+    }
+
+    /// Has one wrap unwrapped.
+    ///
+    /// # Errors
+    /// [`UnlockError`].
+    pub fn try_wrap(
+        &self,
+        wrap: &Wrap,
+        prefix: &[u8; PREFIX_LEN],
+        kms: &dyn KeyService,
+        allowed: &AllowedKeys,
+    ) -> Result<Unlocked, UnlockError> {
+        let UnwrappedDataKey { data_key, key_id, key_version_id } =
+            kms.unwrap(&wrap.key.ciphertext_blob, self.context()).map_err(UnlockError::Kms)?;
+        if key_id != wrap.key.key_id {
+            return Err(UnlockError::KeyMismatch { named: wrap.key.key_id.clone(), answered: key_id });
+        }
+        if !allowed.allows(&key_id) {
+            return Err(UnlockError::NotAllowed { keys: vec![key_id] });
+        }
+        let key = match wrap.kind {
+            WrapKind::Set => UnlockedKey::Set(data_key),
+            WrapKind::File => UnlockedKey::File(BodyKey::of_file(data_key)),
+        };
+        let opener = Opener::new(key.body_key(self).as_key(), &self.body_context(), prefix)
+            .map_err(|_| UnlockError::Commitment)?;
+        Ok(Unlocked { opener, wrap: wrap.clone(), key, key_version_id })
+    }
+}
+
+/// Of several reasons the one that most can be done about: another KMS is to be expected if there are several keys.
+fn rank(error: &UnlockError) -> u8 {
+    match error {
+        UnlockError::Commitment => 0,
+        UnlockError::Kms(KeyServiceError::UnknownKeyVersion) => 3,
+        UnlockError::Kms(KeyServiceError::Damaged) => 2,
+        _ => 1,
+    }
+}

@@ -1,0 +1,69 @@
+//! Sealing as a `Write`: what is written goes into the body of a file.
+
+use std::io::{self, Write};
+
+use zeroize::Zeroizing;
+
+use super::error::SealError;
+use super::header::Header;
+use super::keys::BodyKey;
+use crate::cobblestone::{CHUNK_LEN, Sealer};
+
+/// Encrypts what is written to it. **Call [`Writer::finish`]**: without its last chunk nobody opens the file.
+pub struct Writer<W> {
+    output: W,
+    sealer: Sealer,
+    plaintext: Zeroizing<Vec<u8>>,
+    sealed: Vec<u8>,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header and begins the body.
+    ///
+    /// # Errors
+    /// [`SealError::Header`] and [`SealError::Write`].
+    pub fn new(mut output: W, header: &Header, key: &BodyKey) -> Result<Self, SealError> {
+        let sealer = Sealer::new(key.as_key(), &header.body_context());
+        output.write_all(&header.to_bytes()?).map_err(SealError::Write)?;
+        output.write_all(sealer.prefix()).map_err(SealError::Write)?;
+        Ok(Self { output, sealer, plaintext: Zeroizing::new(Vec::with_capacity(BUFFER)), sealed: Vec::new() })
+    }
+
+    /// Seals what is left as the last chunk, and flushes.
+    ///
+    /// # Errors
+    /// [`SealError::Write`].
+    pub fn finish(mut self) -> Result<W, SealError> {
+        // Room for one chunk more than is there, so that the last one is short.
+        self.seal(self.plaintext.len() / CHUNK_LEN + 1).map_err(SealError::Write)?;
+        self.output.flush().map_err(SealError::Write)?;
+        Ok(self.output)
+    }
+
+    fn seal(&mut self, chunks: usize) -> io::Result<()> {
+        let chunks =
+            self.sealer.take(chunks).map_err(|error| io::Error::new(io::ErrorKind::FileTooLarge, error))?;
+        chunks.seal(&self.plaintext, &mut self.sealed);
+        self.plaintext.clear();
+        self.output.write_all(&self.sealed)
+    }
+}
+
+impl<W: Write> Write for Writer<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.plaintext.len() == BUFFER {
+            self.seal(BUFFER / CHUNK_LEN)?;
+        }
+        let taken = bytes.len().min(BUFFER - self.plaintext.len());
+        self.plaintext.extend_from_slice(&bytes[..taken]);
+        Ok(taken)
+    }
+
+    /// Does nothing: chunks that are not full cannot be written before the end.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Bytes that are sealed at once.
+const BUFFER: usize = 8 * CHUNK_LEN;

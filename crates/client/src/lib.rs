@@ -27,15 +27,32 @@
 
 #![forbid(unsafe_code)]
 
+mod cache;
 mod client;
 mod credentials;
+mod data_keys;
+mod decrypt;
+mod encrypt;
 mod endpoint;
+mod engine;
 mod error;
+mod file_error;
 mod key_service;
 mod options;
+pub mod output;
 mod refusal;
 mod retry;
+mod rewrap;
 mod transport;
+mod tree;
+
+pub use cache::KeyCache;
+pub use decrypt::{DecryptOptions, Decryptor};
+pub use encrypt::{Done, EncryptOptions, Encryptor, Format, all_cores, suffix};
+pub use engine::Progress;
+pub use file_error::FileError;
+pub use rewrap::{RewrapOptions, Rewrapper};
+pub use tree::{TreeEvent, TreeSummary, decrypt_tree, each_file, encrypt_tree};
 
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};

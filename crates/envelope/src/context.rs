@@ -7,7 +7,7 @@ use std::fmt;
 /// Names and values that a KMS binds to a wrapped key, sorted by name. The default is none.
 ///
 /// Not a secret: it stands in requests and audit logs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EncryptionContext(BTreeMap<String, String>);
 
 /// A name that stands in a context more than once.

@@ -1,0 +1,51 @@
+//! The data key of a run: drawn by the KMS, wrapped by one key or several, shared by many files.
+
+use bulla_envelope::native::{BodyKey, Header, SealError, SetId, Source, Wrap, WrapKind};
+use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, WrappedKey};
+
+/// A data key with its wraps, any one of which will open the files.
+pub(crate) struct DataKeySet {
+    data_key: DataKey,
+    set_id: SetId,
+    context: EncryptionContext,
+    wraps: Vec<Wrap>,
+}
+
+impl DataKeySet {
+    /// A new data key: drawn by the KMS under the first key, wrapped by the others too.
+    pub(crate) fn generate(
+        kms: &dyn KeyService,
+        keys: &[String],
+        context: &EncryptionContext,
+        region: &str,
+    ) -> Result<Self, KeyServiceError> {
+        let (first, others) =
+            keys.split_first().ok_or(KeyServiceError::KeyNotFound { key: String::new() })?;
+        let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key(first, context)?;
+        let mut wrapped = vec![wrapped];
+        for key in others {
+            wrapped.push(kms.wrap(key, &data_key, context)?);
+        }
+        let wrap = |key| Wrap { kind: WrapKind::Set, region: region.to_owned(), key };
+        let wraps = wrapped.into_iter().map(wrap).collect();
+        Ok(Self { data_key, set_id: SetId::random(), context: context.clone(), wraps })
+    }
+
+    /// The header of a new file, and the key of its body.
+    pub(crate) fn header(&self, source: Source) -> Result<(Header, BodyKey), SealError> {
+        let header = Header::new(self.set_id, self.context.clone(), source, self.wraps.clone())?;
+        let key = BodyKey::of_set(&self.data_key, header.file_id());
+        Ok((header, key))
+    }
+
+    /// The data key and its wrap, for a format that holds one.
+    pub(crate) fn only_wrap(&self) -> Option<(&DataKey, &WrappedKey)> {
+        let [wrap] = &*self.wraps else { return None };
+        Some((&self.data_key, &wrap.key))
+    }
+
+    /// The key that the KMS drew it under.
+    pub(crate) fn key_id(&self) -> &str {
+        &self.wraps[0].key.key_id
+    }
+}

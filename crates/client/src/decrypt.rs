@@ -1,0 +1,392 @@
+//! Decrypting and verifying files and streams of either format; nothing unverified is given out.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Seek, Write};
+use std::ops::Range;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_envelope::native::{AllowedKeys, Header, MAGIC, OpenError, UnlockError, Unlocked};
+use bulla_envelope::text_format::Reader;
+use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
+
+use crate::cache::KeyCache;
+use crate::encrypt::{Done, Format, all_cores, suffix};
+use crate::engine::{self, Body, Progress, read_prefix};
+use crate::file_error::FileError;
+use crate::output::{Directory, Durability, OutputError, Pending, check_target};
+
+/// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DecryptOptions {
+    /// The format, if it must be this one.
+    pub format: Option<Format>,
+    /// The keys that may be used.
+    pub allowed: AllowedKeys,
+    /// Replace outputs that exist.
+    pub replace: bool,
+    /// Take an output that exists for done, if it has the size and time that the file says.
+    pub resume: bool,
+    /// Remove an encrypted file after its output was read back.
+    pub remove_source: bool,
+    /// Spool a pipe to its end before anything is given out.
+    pub whole: bool,
+    /// When the output must be safe from a loss of power.
+    pub durability: Durability,
+    /// Threads at once.
+    pub jobs: usize,
+}
+
+impl Default for DecryptOptions {
+    fn default() -> Self {
+        Self {
+            format: None,
+            allowed: AllowedKeys::default(),
+            replace: false,
+            resume: false,
+            remove_source: false,
+            whole: false,
+            durability: Durability::Synced,
+            jobs: all_cores(),
+        }
+    }
+}
+
+/// Decrypts files and streams with the keys of a KMS.
+pub struct Decryptor<'a> {
+    pub(crate) kms: KeyCache<'a>,
+    said: EncryptionContext,
+    pub(crate) options: DecryptOptions,
+    progress: Progress,
+}
+
+impl<'a> Decryptor<'a> {
+    /// `said` must be part of the context that stands in a native file, and be the context of a text file.
+    #[must_use]
+    pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: DecryptOptions) -> Self {
+        Self { kms: KeyCache::new(kms), said, options, progress: Progress::new(0) }
+    }
+
+    /// Bytes of plaintext done so far.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Decrypts the file `from` to the new file `to`.
+    ///
+    /// # Errors
+    /// [`FileError`], and no output.
+    pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+        let source = File::open(from).map_err(FileError::Source)?;
+        let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to, None)?;
+        if self.options.remove_source {
+            self.remove_source(from, &source, to)?;
+        }
+        Ok(done)
+    }
+
+    /// Decrypts an open file or pipe, called `name`, to the new file `to`, in a directory that may be open already.
+    ///
+    /// # Errors
+    /// [`FileError`], and no output.
+    pub fn decrypt_open(
+        &self,
+        source: File,
+        name: &Path,
+        to: &Path,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<Done, FileError> {
+        let metadata = source.metadata().map_err(FileError::Source)?;
+        match check_target(to, &metadata, self.options.replace || self.options.resume) {
+            Err(error) => return Err(error.into()),
+            Ok(()) if metadata.is_dir() => return Err(FileError::Special),
+            Ok(()) => {}
+        }
+        let mut source = Sniffed::new(source, &metadata)?;
+        match self.format(&source, name)? {
+            Format::Native => self.native_to_file(&mut source, &metadata, to, directory),
+            Format::Text => self.text_to_file(source, &metadata, to, directory),
+        }
+    }
+
+    /// Decrypts an open file or pipe, called `name`, into a stream. A file is looked at as a whole first; from a pipe
+    /// verified chunks flow, unless the options want it whole or the format has its tag at the end.
+    ///
+    /// # Errors
+    /// [`FileError`], in the case of a pipe perhaps after a genuine beginning of the plaintext.
+    pub fn decrypt_to_stream(&self, source: File, name: &Path, output: impl Write) -> Result<(), FileError> {
+        let metadata = source.metadata().map_err(FileError::Source)?;
+        let mut source = Sniffed::new(source, &metadata)?;
+        match self.format(&source, name)? {
+            Format::Text => {
+                let reader = Reader::new(source.rewindable()?)?;
+                let key = self.unwrap_text(reader.ciphertext_blob())?;
+                reader.open_verified(&key.data_key, output)?;
+            }
+            Format::Native if metadata.is_file() || self.options.whole => {
+                let mut file = source.rewindable()?;
+                let header = Header::read(&mut file)?;
+                let unlocked = self.unlock(&header, &mut file)?;
+                let body = Body::of(&file, &header, &unlocked.opener)?;
+                body.open_range(0..body.len, output, &self.progress)?;
+            }
+            Format::Native => {
+                let header = Header::read(&mut source)?;
+                let unlocked = self.unlock(&header, &mut source)?;
+                engine::open_stream(source, &header, &unlocked.opener, output, &self.progress)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes some bytes of a native file's plaintext into a stream. A range that goes beyond the end stops there.
+    ///
+    /// # Errors
+    /// [`FileError`]; every chunk is verified before its bytes are written.
+    pub fn range_to_stream(
+        &self,
+        mut source: File,
+        range: Range<u64>,
+        output: impl Write,
+    ) -> Result<(), FileError> {
+        let header = Header::read(&mut source)?;
+        let unlocked = self.unlock(&header, &mut source)?;
+        let body = Body::of(&source, &header, &unlocked.opener)?;
+        body.open_range(range.start.min(body.len)..range.end.min(body.len), output, &self.progress)?;
+        Ok(())
+    }
+
+    /// Opens every chunk of an open file and keeps nothing.
+    ///
+    /// # Errors
+    /// [`FileError`]; a damaged slot is none: [`Done::damaged_slot`].
+    pub fn verify(&self, source: File, name: &Path) -> Result<Done, FileError> {
+        let metadata = source.metadata().map_err(FileError::Source)?;
+        let source = Sniffed::new(source, &metadata)?;
+        match self.format(&source, name)? {
+            Format::Text => {
+                let reader = Reader::new(source)?;
+                let key = self.unwrap_text(reader.ciphertext_blob())?;
+                let opened = reader.open_into_discardable(&key.data_key, io::sink())?;
+                Ok(done(Path::new(""), key.key_id, opened.plaintext_len))
+            }
+            Format::Native => {
+                let mut file = source.rewindable()?;
+                let header = Header::read(&mut file)?;
+                let unlocked = self.unlock(&header, &mut file)?;
+                let body = Body::of(&file, &header, &unlocked.opener)?;
+                body.verify(self.options.jobs, &self.progress)?;
+                let damaged_slot = header.slots().iter().any(Option::is_none);
+                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id, body.len) })
+            }
+        }
+    }
+
+    /// Removes an encrypted file whose plaintext stands in `to`.
+    pub(crate) fn remove_source(&self, from: &Path, source: &File, to: &Path) -> Result<(), FileError> {
+        let before = source.metadata().map_err(FileError::Source)?;
+        let output = File::open(to).map_err(OutputError::from)?;
+        let mut file = File::open(from).map_err(FileError::Source)?;
+        let mut magic = [0; MAGIC.len()];
+        let native = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
+        let same = if native {
+            let header = Header::read(&mut file)?;
+            let unlocked = self.unlock(&header, &mut file)?;
+            let body = Body::of(&file, &header, &unlocked.opener)?;
+            body.is_the_content_of(&output, self.options.jobs, &Progress::new(0))?
+        } else {
+            let reader = Reader::new(file)?;
+            let key = self.unwrap_text(reader.ciphertext_blob())?;
+            crate::encrypt::text_is_the_content_of(reader, &key.data_key, &output)?
+        };
+        let now = fs::symlink_metadata(from).map_err(FileError::Source)?;
+        if !same || (now.dev(), now.ino()) != (before.dev(), before.ino()) || !engine::is_same(&before, &now)
+        {
+            return Err(FileError::ReadBack);
+        }
+        fs::remove_file(from).map_err(FileError::Source)
+    }
+
+    fn native_to_file(
+        &self,
+        source: &mut Sniffed,
+        metadata: &Metadata,
+        to: &Path,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<Done, FileError> {
+        let header = Header::read(&mut *source)?;
+        let unlocked = self.unlock(&header, &mut *source)?;
+        let done = Done {
+            damaged_slot: header.slots().iter().any(Option::is_none),
+            ..done(to, unlocked.wrap.key.key_id, 0)
+        };
+        let modified = match header.source().modified {
+            Some((seconds, nanos)) => time(seconds, nanos),
+            None => metadata.modified().ok().filter(|_| metadata.is_file()),
+        };
+        let body = match metadata.is_file() {
+            true => Some(Body::of(&source.file, &header, &unlocked.opener)?),
+            false => None,
+        };
+        if let (Some(body), true) = (&body, self.options.resume)
+            && is_done(to, body.len, modified)
+        {
+            return Ok(Done { plaintext_len: body.len, already: true, ..done });
+        }
+        let pending = self.create(to, header.source().mode.unwrap_or(0o600) & 0o777, directory)?;
+        let plaintext_len = match body {
+            Some(body) => {
+                body.open_into(pending.file(), self.options.jobs, &self.progress)?;
+                body.len
+            }
+            None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
+        };
+        pending.publish(modified, self.options.durability)?;
+        Ok(Done { plaintext_len, ..done })
+    }
+
+    /// In one pass, into a file that nobody sees before the tag was verified.
+    fn text_to_file(
+        &self,
+        source: Sniffed,
+        metadata: &Metadata,
+        to: &Path,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<Done, FileError> {
+        let reader = Reader::new(source)?;
+        let UnwrappedDataKey { data_key, key_id, .. } = self.unwrap_text(reader.ciphertext_blob())?;
+        let pending = self.create(to, 0o600, directory)?;
+        let opened = reader.open_into_discardable(&data_key, pending)?;
+        let modified = metadata.modified().ok().filter(|_| metadata.is_file());
+        opened.out.publish(modified, self.options.durability)?;
+        Ok(done(to, key_id, opened.plaintext_len))
+    }
+
+    fn create(&self, to: &Path, mode: u32, directory: Option<&Arc<Directory>>) -> Result<Pending, FileError> {
+        // What was not accepted as done is only replaced if that was asked for.
+        if !self.options.replace && fs::symlink_metadata(to).is_ok() {
+            return Err(OutputError::Exists.into());
+        }
+        let directory = match directory {
+            Some(directory) => directory.clone(),
+            None => Arc::new(Directory::of(to).map_err(OutputError::from)?),
+        };
+        let name = to.file_name().ok_or(OutputError::IsDirectory)?;
+        Ok(Pending::create(directory, name, mode, self.options.replace).map_err(OutputError::from)?)
+    }
+
+    /// The key of a native file; its prefix is read behind the header.
+    pub(crate) fn unlock(&self, header: &Header, source: impl Read) -> Result<Unlocked, FileError> {
+        let prefix = read_prefix(source)?;
+        Ok(header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?)
+    }
+
+    fn unwrap_text(&self, ciphertext_blob: &str) -> Result<UnwrappedDataKey, FileError> {
+        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.said)?;
+        match self.options.allowed.allows(&unwrapped.key_id) {
+            true => Ok(unwrapped),
+            false => Err(UnlockError::NotAllowed { keys: vec![unwrapped.key_id] }.into()),
+        }
+    }
+
+    /// What the first bytes say. A file that is called `.bulla` is not taken for the text format, which protects
+    /// less, unless that was asked for: somebody may have exchanged it.
+    fn format(&self, source: &Sniffed, name: &Path) -> Result<Format, FileError> {
+        let found = if source.head == MAGIC { Format::Native } else { Format::Text };
+        let expected = self.options.format;
+        let named_native = name.as_os_str().as_encoded_bytes().ends_with(suffix(Format::Native).as_bytes());
+        match (found, expected) {
+            (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
+            (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),
+            (Format::Text, None) if named_native => match looks_like_text(&source.head) {
+                true => Err(FileError::UnexpectedText),
+                false => Err(OpenError::NotNative.into()),
+            },
+            _ => Ok(found),
+        }
+    }
+}
+
+fn done(output: &Path, key_id: String, plaintext_len: u64) -> Done {
+    Done { output: output.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false }
+}
+
+fn is_done(output: &Path, len: u64, modified: Option<SystemTime>) -> bool {
+    let found = fs::symlink_metadata(output);
+    found.is_ok_and(|found| found.is_file() && found.len() == len && found.modified().ok() == modified)
+}
+
+fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
+    let whole = match u64::try_from(seconds) {
+        Ok(seconds) => UNIX_EPOCH.checked_add(Duration::from_secs(seconds)),
+        Err(_) => UNIX_EPOCH.checked_sub(Duration::from_secs(seconds.unsigned_abs())),
+    };
+    whole?.checked_add(Duration::from_nanos(nanos.into()))
+}
+
+fn looks_like_text(head: &[u8]) -> bool {
+    !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
+}
+
+/// An input whose first bytes were looked at.
+struct Sniffed {
+    head: Vec<u8>,
+    /// Bytes of the head that are still to be read: none of a file, which was put back to its place.
+    left: usize,
+    file: File,
+    is_file: bool,
+}
+
+impl Sniffed {
+    fn new(mut file: File, metadata: &Metadata) -> Result<Self, FileError> {
+        let is_file = metadata.is_file();
+        let mut head = Vec::new();
+        (&file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
+        if is_file {
+            file.rewind().map_err(FileError::Source)?;
+        }
+        let left = if is_file { 0 } else { head.len() };
+        Ok(Self { head, left, file, is_file })
+    }
+
+    /// The same bytes in a file that can be read twice. What comes through a pipe, ciphertext, is spooled to an unnamed
+    /// temporary file, after its beginning was found to make sense.
+    fn rewindable(mut self) -> Result<File, FileError> {
+        if self.is_file {
+            return Ok(self.file);
+        }
+        let mut head = Vec::new();
+        (&mut self).take(HEAD_LEN).read_to_end(&mut head).map_err(FileError::Source)?;
+        match head.starts_with(&MAGIC) {
+            true => drop(Header::read(&*head)?),
+            false => drop(Reader::new(&*head)?),
+        }
+        let spooled = tempfile::tempfile().and_then(|mut spool| {
+            spool.write_all(&head)?;
+            io::copy(&mut self.file, &mut spool)?;
+            spool.rewind()?;
+            Ok(spool)
+        });
+        spooled.map_err(FileError::Spool)
+    }
+}
+
+impl Read for Sniffed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 {
+            return self.file.read(buffer);
+        }
+        let length = self.left.min(buffer.len());
+        let from = self.head.len() - self.left;
+        buffer[..length].copy_from_slice(&self.head[from..from + length]);
+        self.left -= length;
+        Ok(length)
+    }
+}
+
+/// The longest header, and more than the lines before the ciphertext of the text format.
+const HEAD_LEN: u64 = 64 << 10;

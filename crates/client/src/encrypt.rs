@@ -1,0 +1,373 @@
+//! Encrypting files and streams: a data key from the KMS, the content sealed with it, the wrapped key kept with it.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
+
+use bulla_envelope::native::{AllowedKeys, Header, Source};
+use bulla_envelope::{DataKey, DecryptError, EncryptionContext, KeyService, text_format};
+use rustix::fs::OFlags;
+
+use crate::cache::KeyCache;
+use crate::data_keys::DataKeySet;
+use crate::engine::{self, Body, Progress, read_prefix};
+use crate::file_error::FileError;
+use crate::output::{Directory, Durability, OutputError, Pending, check_target};
+
+/// A format of encrypted files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// `.bulla`: [`bulla_envelope::native`].
+    #[default]
+    Native,
+    /// `.cipher`: [`bulla_envelope::text_format`], four lines of base64; each file has a data key of its own.
+    Text,
+}
+
+/// How files are encrypted. The default: one data key for all, nothing replaced, durable, all cores.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct EncryptOptions {
+    /// The format of the output.
+    pub format: Format,
+    /// Whether each file gets a data key of its own, at the price of a call to the KMS for each.
+    pub data_key_per_file: bool,
+    /// Replace outputs that exist.
+    pub replace: bool,
+    /// Take an output that exists for done, if it opens and was made from the source as it is.
+    pub resume: bool,
+    /// Remove a source after its output was read back and verified.
+    pub remove_source: bool,
+    /// When the output must be safe from a loss of power.
+    pub durability: Durability,
+    /// Threads at once.
+    pub jobs: usize,
+    /// The region of the KMS, to be noted in the files; empty if it has none.
+    pub region: String,
+}
+
+/// Encrypts files and streams under some keys of a KMS.
+pub struct Encryptor<'a> {
+    pub(crate) kms: KeyCache<'a>,
+    keys: Vec<String>,
+    context: EncryptionContext,
+    pub(crate) options: EncryptOptions,
+    shared: Mutex<Option<Arc<DataKeySet>>>,
+    progress: Progress,
+}
+
+/// What came of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Done {
+    /// Where the output is.
+    pub output: PathBuf,
+    /// The key that the KMS used.
+    pub key_id: String,
+    /// Bytes of plaintext.
+    pub plaintext_len: u64,
+    /// It was there already, and nothing was written.
+    pub already: bool,
+    /// A slot of the file is damaged; the other one served.
+    pub damaged_slot: bool,
+}
+
+/// The suffix of a format, with its dot.
+#[must_use]
+pub fn suffix(format: Format) -> &'static str {
+    match format {
+        Format::Native => ".bulla",
+        Format::Text => ".cipher",
+    }
+}
+
+impl Default for EncryptOptions {
+    fn default() -> Self {
+        Self {
+            format: Format::Native,
+            data_key_per_file: false,
+            replace: false,
+            resume: false,
+            remove_source: false,
+            durability: Durability::Synced,
+            jobs: all_cores(),
+            region: String::new(),
+        }
+    }
+}
+
+/// As many threads as there are cores to run them.
+#[must_use]
+pub fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+impl<'a> Encryptor<'a> {
+    /// Any one of `keys` will open the files. Asks the KMS nothing yet.
+    #[must_use]
+    pub fn new(
+        kms: &'a dyn KeyService,
+        keys: Vec<String>,
+        context: EncryptionContext,
+        options: EncryptOptions,
+    ) -> Self {
+        let kms = KeyCache::new(kms);
+        Self { kms, keys, context, options, shared: Mutex::default(), progress: Progress::new(0) }
+    }
+
+    /// Bytes of plaintext done so far.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Encrypts the file `from` to the new file `to`.
+    ///
+    /// # Errors
+    /// [`FileError`], and no output.
+    pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+        let source = File::open(from).map_err(FileError::Source)?;
+        let done = self.encrypt_open(&source, to, None)?;
+        if self.options.remove_source {
+            self.remove_source(from, &source, to)?;
+        }
+        Ok(done)
+    }
+
+    /// Encrypts an open file, pipe or device to the new file `to`, in a directory that may be open already.
+    ///
+    /// # Errors
+    /// [`FileError`], and no output.
+    pub fn encrypt_open(
+        &self,
+        source: &File,
+        to: &Path,
+        directory: Option<&Arc<Directory>>,
+    ) -> Result<Done, FileError> {
+        let metadata = source.metadata().map_err(FileError::Source)?;
+        if metadata.is_dir() {
+            return Err(FileError::Special);
+        }
+        match check_target(to, &metadata, self.options.replace) {
+            Err(OutputError::Exists) if self.options.resume => {
+                return self.done_already(&metadata, to).ok_or(OutputError::Exists.into());
+            }
+            Ok(()) if self.options.resume && to.exists() => {
+                if let Some(done) = self.done_already(&metadata, to) {
+                    return Ok(done);
+                }
+            }
+            checked => checked?,
+        }
+        let keys = self.data_keys()?;
+        let directory = match directory {
+            Some(directory) => directory.clone(),
+            None => Arc::new(Directory::of(to).map_err(OutputError::from)?),
+        };
+        let name = to.file_name().ok_or(OutputError::IsDirectory)?;
+        let pending =
+            Pending::create(directory, name, 0o666, self.options.replace).map_err(OutputError::from)?;
+        let plaintext_len = self.seal(source, &metadata, &pending, &keys)?;
+        let modified = metadata.modified().ok().filter(|_| metadata.is_file());
+        pending.publish(modified, self.options.durability)?;
+        let key_id = keys.key_id().to_owned();
+        Ok(Done { output: to.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
+    }
+
+    /// Encrypts a stream, which cannot be read twice, to another one. Gives the id of the key.
+    ///
+    /// # Errors
+    /// [`FileError`]; what was written then is no whole file.
+    pub fn encrypt_stream(&self, source: impl Read + Send, output: impl Write) -> Result<String, FileError> {
+        let keys = self.data_keys()?;
+        match self.options.format {
+            Format::Native => {
+                let (header, key) = keys.header(Source::default())?;
+                engine::seal_stream(source, output, (&header, &key), &self.progress)?;
+            }
+            Format::Text => keys.seal_text(source, output)?,
+        }
+        Ok(keys.key_id().to_owned())
+    }
+
+    /// Opens a regular file for encryption and nothing else, not even through a link that has taken its place.
+    pub(crate) fn open_source(path: &Path) -> Result<File, FileError> {
+        // Without blocking: somebody may have put a pipe there.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+        let file = file.map_err(FileError::Source)?;
+        match file.metadata().map_err(FileError::Source)?.is_file() {
+            true => Ok(file),
+            false => Err(FileError::Special),
+        }
+    }
+
+    /// Removes a source whose output opens, is whole, and was made from it as it is now.
+    pub(crate) fn remove_source(&self, from: &Path, source: &File, to: &Path) -> Result<(), FileError> {
+        let before = source.metadata().map_err(FileError::Source)?;
+        let output = File::open(to).map_err(OutputError::from)?;
+        let same = match self.options.format {
+            Format::Native => self.reads_back(&output, source, &before)?,
+            Format::Text => self.text_reads_back(&output, source)?,
+        };
+        let now = fs::symlink_metadata(from).map_err(FileError::Source)?;
+        if !same || (now.dev(), now.ino()) != (before.dev(), before.ino()) || !engine::is_same(&before, &now)
+        {
+            return Err(FileError::ReadBack);
+        }
+        fs::remove_file(from).map_err(FileError::Source)
+    }
+
+    fn seal(
+        &self,
+        source: &File,
+        metadata: &Metadata,
+        output: &Pending,
+        keys: &DataKeySet,
+    ) -> Result<u64, FileError> {
+        if self.options.format == Format::Text {
+            let before = self.progress.load(Ordering::Relaxed);
+            keys.seal_text(Counted { source, progress: &self.progress }, output.file())?;
+            return Ok(self.progress.load(Ordering::Relaxed).saturating_sub(before));
+        }
+        if !is_sized(source, metadata) {
+            let (header, key) = keys.header(Source::default())?;
+            return Ok(engine::seal_stream(source, output.file(), (&header, &key), &self.progress)?);
+        }
+        let (header, key) = keys.header(describe(metadata))?;
+        engine::seal_file(
+            source,
+            metadata,
+            output.file(),
+            (&header, &key),
+            self.options.jobs,
+            &self.progress,
+        )?;
+        Ok(metadata.len())
+    }
+
+    /// The data key of this file: that of the run, unless each file or the format wants one of its own.
+    fn data_keys(&self) -> Result<Arc<DataKeySet>, FileError> {
+        let generate = || DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region);
+        if self.options.data_key_per_file || self.options.format == Format::Text {
+            return Ok(Arc::new(generate()?));
+        }
+        // Held while the KMS is asked: one call for all threads.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*shared {
+            Some(keys) => Ok(keys.clone()),
+            None => Ok(shared.insert(Arc::new(generate()?)).clone()),
+        }
+    }
+
+    /// Whether an output opens, is whole, and was made from the source as it is. Looks at the last chunk only.
+    fn done_already(&self, source: &Metadata, to: &Path) -> Option<Done> {
+        if self.options.format == Format::Text {
+            return None; // says nothing about its source
+        }
+        let mut output = File::open(to).ok()?;
+        let header = Header::read(&mut output).ok()?;
+        let prefix = read_prefix(&mut output).ok()?;
+        let nothing = EncryptionContext::default();
+        let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default()).ok()?;
+        let body = Body::of(&output, &header, &unlocked.opener).ok()?;
+        let made_from = describe(source);
+        let same = header.source().size == made_from.size && header.source().modified == made_from.modified;
+        (same && *header.context() == self.context && body.len == source.len()).then(|| Done {
+            output: to.to_owned(),
+            key_id: unlocked.wrap.key.key_id.clone(),
+            plaintext_len: body.len,
+            already: true,
+            damaged_slot: false,
+        })
+    }
+
+    fn reads_back(&self, output: &File, source: &File, before: &Metadata) -> Result<bool, FileError> {
+        let mut reader = output;
+        let header = Header::read(&mut reader)?;
+        let prefix = read_prefix(&mut reader)?;
+        let nothing = EncryptionContext::default();
+        let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default())?;
+        let body = Body::of(output, &header, &unlocked.opener)?;
+        let quiet = Progress::new(0);
+        Ok(body.len == before.len() && body.is_the_content_of(source, self.options.jobs, &quiet)?)
+    }
+
+    fn text_reads_back(&self, output: &File, source: &File) -> Result<bool, FileError> {
+        let reader = text_format::Reader::new(output)?;
+        let unwrapped = self.kms.unwrap(reader.ciphertext_blob(), &self.context)?;
+        text_is_the_content_of(reader, &unwrapped.data_key, source)
+    }
+}
+
+/// Whether the plaintext of a text format file is what stands in `file`.
+pub(crate) fn text_is_the_content_of(
+    reader: text_format::Reader<impl Read>,
+    data_key: &DataKey,
+    file: &File,
+) -> Result<bool, FileError> {
+    match reader.open_into_discardable(data_key, Compare { with: file, at: 0 }) {
+        Ok(opened) => Ok(opened.out.at == file.metadata().map_err(FileError::Source)?.len()),
+        Err(DecryptError::Write(_)) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl DataKeySet {
+    fn seal_text(&self, source: impl Read, output: impl Write) -> Result<(), FileError> {
+        let (data_key, wrapped) = self.only_wrap().ok_or(FileError::NotInText)?;
+        text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?;
+        Ok(())
+    }
+}
+
+/// What a header says about a regular file.
+fn describe(file: &Metadata) -> Source {
+    let modified = file.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
+        Err(_) => (file.mtime(), u32::try_from(file.mtime_nsec()).unwrap_or(0)),
+    });
+    Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
+}
+
+/// Whether the size of a file says how much there is to read: not of a pipe, nor of the files of /proc.
+fn is_sized(file: &File, metadata: &Metadata) -> bool {
+    metadata.is_file() && (metadata.len() > 0 || matches!(file.read_at(&mut [0], 0), Ok(0)))
+}
+
+/// Counts what is read.
+struct Counted<'a> {
+    source: &'a File,
+    progress: &'a Progress,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        self.progress.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length)
+    }
+}
+
+/// Takes only what stands in a file.
+struct Compare<'a> {
+    with: &'a File,
+    at: u64,
+}
+
+impl Write for Compare<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut there = zeroize::Zeroizing::new(vec![0; bytes.len()]);
+        self.with.read_exact_at(&mut there, self.at)?;
+        self.at += bytes.len() as u64;
+        if *there == bytes { Ok(bytes.len()) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

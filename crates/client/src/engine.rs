@@ -1,0 +1,420 @@
+//! Whole bodies, on all cores: files by workers that pull ranges of chunks and read and write them where they
+//! belong, streams by one thread that reads and seals beside one that writes.
+//!
+//! Source bytes are copied to private memory before they are sealed, so that nobody can change them between
+//! sealing and writing; plaintext is never in a file that has a name, and its buffers are wiped. Memory is bounded
+//! by two ranges for each thread.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::sync_channel;
+use std::thread;
+
+use bulla_envelope::cobblestone::{
+    CHUNK_LEN, Opener, PREFIX_LEN, SEALED_CHUNK_LEN, Sealer, TAG_LEN, plaintext_len, sealed_len,
+    sealed_offset,
+};
+use bulla_envelope::native::{BodyKey, Header, OpenError, SealError};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::file_error::FileError;
+
+/// Plaintext bytes done so far, for whoever shows progress.
+pub type Progress = AtomicU64;
+
+/// The body of a file that can be read anywhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Body<'a> {
+    pub(crate) file: &'a File,
+    /// Where it begins.
+    offset: u64,
+    /// Bytes of plaintext.
+    pub(crate) len: u64,
+    opener: &'a Opener,
+}
+
+/// Encrypts a regular file into an empty one. `before` is what was known of the source when `header` was made.
+pub(crate) fn seal_file(
+    source: &File,
+    before: &Metadata,
+    output: &File,
+    (header, key): (&Header, &BodyKey),
+    threads: usize,
+    progress: &Progress,
+) -> Result<(), SealError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let size = before.len();
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    let body_offset = header.len() as u64;
+    let ranges = usize::try_from(size / RANGE_LEN as u64 + 1).unwrap_or(usize::MAX);
+    if ranges == 1 {
+        // A small file is one read and one write.
+        let mut plaintext = Zeroizing::new(vec![0; size as usize]);
+        let mut sealed = Vec::new();
+        source.read_exact_at(&mut plaintext, 0).map_err(changed_if_shorter)?;
+        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext, &mut sealed);
+        head.extend_from_slice(&sealed);
+        output.write_all_at(&head, 0).map_err(SealError::Write)?;
+        progress.fetch_add(size, Ordering::Relaxed);
+    } else {
+        output.write_all_at(&head, 0).map_err(SealError::Write)?;
+        on_threads(threads.min(ranges), SealError::Thread, |stop| {
+            let (mut plaintext, mut sealed) = (Zeroizing::new(vec![0; RANGE_LEN]), Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                let chunks = sealer.take(CHUNKS_AT_ONCE)?;
+                let (from, to) = (chunks.plaintext_offset(), body_offset + chunks.sealed_offset());
+                let Some(left) = size.checked_sub(from) else { break };
+                let plaintext = &mut plaintext[..left.min(RANGE_LEN as u64) as usize];
+                source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
+                chunks.seal(plaintext, &mut sealed);
+                output.write_all_at(&sealed, to).map_err(SealError::Write)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+    }
+    let surplus = source.read_at(&mut [0], size).map_err(SealError::Read)?;
+    let after = source.metadata().map_err(SealError::Read)?;
+    if surplus > 0 || !is_same(before, &after) { Err(SealError::Changed) } else { Ok(()) }
+}
+
+/// Encrypts a stream; gives the bytes of plaintext.
+pub(crate) fn seal_stream(
+    mut source: impl Read + Send,
+    mut output: impl Write,
+    (header, key): (&Header, &BodyKey),
+    progress: &Progress,
+) -> Result<u64, SealError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    output.write_all(&head).map_err(SealError::Write)?;
+    let mut plaintext = Zeroizing::new(vec![0; RANGE_LEN]);
+    let mut total = 0;
+    let produce = |sealed: &mut Vec<u8>| {
+        let length = fill(&mut source, &mut plaintext).map_err(SealError::Read)?;
+        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..length], sealed);
+        total += length as u64;
+        progress.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length == RANGE_LEN)
+    };
+    pipeline(produce, SealError::Thread, |sealed| output.write_all(sealed).map_err(SealError::Write))?;
+    output.flush().map_err(SealError::Write)?;
+    Ok(total)
+}
+
+/// Encrypts what another body holds into an empty file, range by range; the plaintext stays in memory.
+pub(crate) fn seal_body(
+    source: &Body<'_>,
+    output: &File,
+    (header, key): (&Header, &BodyKey),
+    threads: usize,
+    progress: &Progress,
+) -> Result<(), FileError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    output.write_all_at(&head, 0).map_err(SealError::Write)?;
+    on_threads(
+        threads,
+        |error| SealError::Thread(error).into(),
+        |stop| {
+            let (mut opened, mut plaintext, mut sealed) =
+                (Vec::new(), Zeroizing::new(Vec::new()), Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                let chunks = sealer.take(CHUNKS_AT_ONCE).map_err(SealError::from)?;
+                let (from, to) = (chunks.plaintext_offset(), header.len() as u64 + chunks.sealed_offset());
+                if from > source.len {
+                    break;
+                }
+                source.open(from / CHUNK_LEN as u64, CHUNKS_AT_ONCE, &mut opened, &mut plaintext)?;
+                chunks.seal(&plaintext, &mut sealed);
+                output.write_all_at(&sealed, to).map_err(SealError::Write)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        },
+    )
+}
+
+impl<'a> Body<'a> {
+    /// The body of an unlocked file, with its length checked against the header's and its last chunk opened: it was
+    /// not cut.
+    pub(crate) fn of(file: &'a File, header: &Header, opener: &'a Opener) -> Result<Self, OpenError> {
+        let offset = header.len() as u64;
+        let end = file.metadata().map_err(OpenError::Read)?.len();
+        let len = plaintext_len(end.saturating_sub(offset)).ok_or(OpenError::Truncated)?;
+        let body = Self { file, offset, len, opener };
+        let last = len / CHUNK_LEN as u64;
+        body.open(last, 1, &mut Vec::new(), &mut Zeroizing::new(Vec::new()))?;
+        if header.source().size.is_some_and(|size| size != len) {
+            return Err(OpenError::Size);
+        }
+        Ok(body)
+    }
+
+    /// Decrypts into an empty file.
+    pub(crate) fn open_into(
+        &self,
+        output: &File,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<(), OpenError> {
+        self.each_range(threads, progress, |from, plaintext| {
+            output.write_all_at(plaintext, from).map_err(OpenError::Write)
+        })
+    }
+
+    /// Opens every chunk and keeps nothing.
+    pub(crate) fn verify(&self, threads: usize, progress: &Progress) -> Result<(), OpenError> {
+        self.each_range(threads, progress, |_, _| Ok(()))
+    }
+
+    /// Whether this is what stands in `file`.
+    pub(crate) fn is_the_content_of(
+        &self,
+        file: &File,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<bool, OpenError> {
+        let same = AtomicBool::new(file.metadata().map_err(OpenError::Read)?.len() == self.len);
+        self.each_range(threads, progress, |from, plaintext| {
+            let mut there = Zeroizing::new(vec![0; plaintext.len()]);
+            file.read_exact_at(&mut there, from).map_err(OpenError::Read)?;
+            if *there != plaintext {
+                same.store(false, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(same.into_inner())
+    }
+
+    /// Opens all chunks on several threads; `each` gets their plaintext and where it belongs.
+    fn each_range(
+        &self,
+        threads: usize,
+        progress: &Progress,
+        each: impl Fn(u64, &[u8]) -> Result<(), OpenError> + Sync,
+    ) -> Result<(), OpenError> {
+        let next = AtomicU64::new(0);
+        let total = self.len / CHUNK_LEN as u64 + 1;
+        let ranges = usize::try_from(total.div_ceil(CHUNKS_AT_ONCE as u64)).unwrap_or(usize::MAX);
+        on_threads(threads.min(ranges), OpenError::Thread, |stop| {
+            let (mut sealed, mut plaintext) = (Vec::new(), Zeroizing::new(Vec::new()));
+            while !stop.load(Ordering::Relaxed) {
+                let first = next.fetch_add(CHUNKS_AT_ONCE as u64, Ordering::Relaxed);
+                if first >= total {
+                    break;
+                }
+                self.open(first, CHUNKS_AT_ONCE, &mut sealed, &mut plaintext)?;
+                each(first * CHUNK_LEN as u64, &plaintext)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Decrypts some bytes of the plaintext into a stream, each verified before it is written.
+    pub(crate) fn open_range(
+        &self,
+        range: std::ops::Range<u64>,
+        mut output: impl Write,
+        progress: &Progress,
+    ) -> Result<(), OpenError> {
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (mut chunk, end) = (range.start / CHUNK_LEN as u64, (range.end - 1) / CHUNK_LEN as u64 + 1);
+        let mut sealed = Vec::new();
+        let produce = |plaintext: &mut Vec<u8>| {
+            let count = (end - chunk).min(CHUNKS_AT_ONCE as u64);
+            self.open(chunk, count as usize, &mut sealed, plaintext)?;
+            let from = chunk * CHUNK_LEN as u64;
+            plaintext.truncate(range.end.saturating_sub(from).min(plaintext.len() as u64) as usize);
+            let before = range.start.saturating_sub(from).min(plaintext.len() as u64) as usize;
+            plaintext.copy_within(before.., 0);
+            plaintext.truncate(plaintext.len() - before);
+            chunk += count;
+            progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            Ok(chunk < end)
+        };
+        pipeline(produce, OpenError::Thread, |plaintext| {
+            output.write_all(plaintext).map_err(OpenError::Write)
+        })?;
+        output.flush().map_err(OpenError::Write)
+    }
+
+    /// Reads and opens up to `count` chunks.
+    fn open(
+        &self,
+        first: u64,
+        count: usize,
+        sealed: &mut Vec<u8>,
+        plaintext: &mut Vec<u8>,
+    ) -> Result<(), OpenError> {
+        let from = sealed_offset(first);
+        let left = sealed_len(self.len).saturating_sub(from);
+        sealed.resize(left.min((count * SEALED_CHUNK_LEN) as u64) as usize, 0);
+        self.file.read_exact_at(sealed, self.offset + from).map_err(truncated_if_shorter)?;
+        Ok(self.opener.open(first, sealed, plaintext)?)
+    }
+}
+
+/// Decrypts a stream that stands behind the body's prefix; verified chunks flow, and a cut tail is an error at the
+/// end.
+pub(crate) fn open_stream(
+    mut source: impl Read + Send,
+    header: &Header,
+    opener: &Opener,
+    mut output: impl Write,
+    progress: &Progress,
+) -> Result<u64, OpenError> {
+    let mut sealed = vec![0; CHUNKS_AT_ONCE * SEALED_CHUNK_LEN];
+    let (mut chunk, mut total) = (0, 0);
+    let mut cut = false;
+    let produce = |plaintext: &mut Vec<u8>| {
+        if cut {
+            return Err(OpenError::Truncated);
+        }
+        let mut length = fill(&mut source, &mut sealed).map_err(OpenError::Read)?;
+        let rest = length % SEALED_CHUNK_LEN;
+        let ended = rest >= TAG_LEN;
+        if !ended {
+            cut = length < sealed.len();
+            length -= rest;
+        }
+        opener.open(chunk, &sealed[..length], plaintext)?;
+        chunk += (length / SEALED_CHUNK_LEN) as u64;
+        total += plaintext.len() as u64;
+        progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+        match header.source().size {
+            Some(size) if ended && size != total => Err(OpenError::Size),
+            _ => Ok(!ended),
+        }
+    };
+    pipeline(produce, OpenError::Thread, |plaintext| output.write_all(plaintext).map_err(OpenError::Write))?;
+    output.flush().map_err(OpenError::Write)?;
+    Ok(total)
+}
+
+/// Reads the body's prefix of a stream or file.
+pub(crate) fn read_prefix(mut source: impl Read) -> Result<[u8; PREFIX_LEN], OpenError> {
+    let mut prefix = [0; PREFIX_LEN];
+    source.read_exact(&mut prefix).map_err(truncated_if_shorter)?;
+    Ok(prefix)
+}
+
+/// Whether a file is still what it was, as far as the system can tell.
+pub(crate) fn is_same(before: &Metadata, after: &Metadata) -> bool {
+    let state =
+        |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
+    state(before) == state(after)
+}
+
+/// Runs the same work on several threads, this one among them, until it is done; the first error stops all.
+fn on_threads<E: Send>(
+    threads: usize,
+    no_thread: fn(io::Error) -> E,
+    work: impl Fn(&AtomicBool) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let (stop, failed) = (AtomicBool::new(false), Mutex::new(None));
+    let run = || {
+        if let Err(error) = work(&stop) {
+            stop.store(true, Ordering::Relaxed);
+            failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            if let Err(error) = thread::Builder::new().name("chunks".into()).spawn_scoped(scope, run) {
+                stop.store(true, Ordering::Relaxed);
+                failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(no_thread(error));
+            }
+        }
+        run();
+    });
+    failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
+}
+
+/// Runs `produce` on a thread of its own, which says whether there is more, and `consume` on this one, in order, with
+/// buffers that go round and are wiped in the end.
+fn pipeline<E: Send>(
+    mut produce: impl FnMut(&mut Vec<u8>) -> Result<bool, E> + Send,
+    no_thread: fn(io::Error) -> E,
+    mut consume: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    thread::scope(|scope| {
+        let (filled, pieces) = sync_channel::<Result<Vec<u8>, E>>(BUFFERS);
+        let (empty, buffers) = sync_channel::<Vec<u8>>(BUFFERS);
+        for _ in 0..BUFFERS {
+            empty.send(Vec::new()).expect("the channel has room for every buffer");
+        }
+        let producer = move || {
+            let mut more = true;
+            while more {
+                let Ok(mut buffer) = buffers.recv() else { break };
+                let piece = produce(&mut buffer);
+                more = matches!(piece, Ok(true));
+                if piece.is_err() {
+                    buffer.zeroize();
+                }
+                if let Err(unsent) = filled.send(piece.map(|_| buffer)) {
+                    if let Ok(mut buffer) = unsent.0 {
+                        buffer.zeroize();
+                    }
+                    break;
+                }
+            }
+            for mut buffer in buffers.try_iter() {
+                buffer.zeroize();
+            }
+        };
+        thread::Builder::new().name("chunks".into()).spawn_scoped(scope, producer).map_err(no_thread)?;
+        for piece in pieces {
+            let mut piece = Zeroizing::new(piece?);
+            consume(&piece)?;
+            let _ = empty.send(std::mem::take(&mut piece)); // nobody needs it any more after the last piece
+        }
+        Ok(())
+    })
+}
+
+/// Reads until `buffer` is full or the input ends.
+fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut length = 0;
+    while length < buffer.len() {
+        match input.read(&mut buffer[length..]) {
+            Ok(0) => break,
+            Ok(more) => length += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(length)
+}
+
+fn changed_if_shorter(error: io::Error) -> SealError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => SealError::Changed,
+        _ => SealError::Read(error),
+    }
+}
+
+fn truncated_if_shorter(error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => OpenError::Truncated,
+        _ => OpenError::Read(error),
+    }
+}
+
+/// Chunks that a thread takes at once: 512 KiB, large enough that taking them costs nothing, small enough that
+/// both buffers stay near the core.
+const CHUNKS_AT_ONCE: usize = 32;
+const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
+/// One on each side and one on the way.
+const BUFFERS: usize = 3;

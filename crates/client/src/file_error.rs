@@ -1,0 +1,99 @@
+//! Why one file was not encrypted, decrypted or given other keys.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use bulla_envelope::native::{OpenError, SealError, UnlockError};
+use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+
+use crate::output::OutputError;
+
+/// What went wrong, by where it did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FileError {
+    /// The source could not be opened or looked at.
+    Source(io::Error),
+    /// The source is no file that could be encrypted or decrypted: a device, pipe, socket or directory.
+    Special,
+    /// The output.
+    Output(OutputError),
+    /// The KMS.
+    Kms(KeyServiceError),
+    /// Encryption in the native format.
+    Seal(SealError),
+    /// Decryption of the native format.
+    Open(OpenError),
+    /// The keys of a native file.
+    Unlock(UnlockError),
+    /// Encryption in the text format.
+    TextSeal(EncryptError),
+    /// Decryption of the text format.
+    TextOpen(DecryptError),
+    /// A `.bulla` file that holds the text format, which protects less, and nobody said so.
+    UnexpectedText,
+    /// The text format has no place for what was asked: several keys, or other ones.
+    NotInText,
+    /// The output did not read back as what was written; the source is still there.
+    ReadBack,
+    /// A pipe could not be kept to be read twice.
+    Spool(io::Error),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Source(_) => f.write_str("the source cannot be opened"),
+            Self::Special => f.write_str("it is not a regular file"),
+            Self::Output(error) => error.fmt(f),
+            Self::Kms(error) => error.fmt(f),
+            Self::Seal(error) => error.fmt(f),
+            Self::Open(error) => error.fmt(f),
+            Self::Unlock(error) => error.fmt(f),
+            Self::TextSeal(error) => error.fmt(f),
+            Self::TextOpen(error) => error.fmt(f),
+            Self::UnexpectedText => {
+                f.write_str("it is called .bulla but holds the text format, which protects less")
+            }
+            Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
+            Self::ReadBack => f.write_str("the output does not read back as what was written"),
+            Self::Spool(_) => f.write_str("what comes through the pipe cannot be kept"),
+        }
+    }
+}
+
+impl Error for FileError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Source(error) | Self::Spool(error) => Some(error),
+            Self::Output(error) => error.source(),
+            Self::Kms(error) => error.source(),
+            Self::Seal(error) => error.source(),
+            Self::Open(error) => error.source(),
+            Self::Unlock(error) => error.source(),
+            Self::TextSeal(error) => error.source(),
+            Self::TextOpen(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($error:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$error> for FileError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        })*
+    };
+}
+
+from! {
+    OutputError => Output,
+    KeyServiceError => Kms,
+    SealError => Seal,
+    OpenError => Open,
+    UnlockError => Unlock,
+    EncryptError => TextSeal,
+    DecryptError => TextOpen,
+}

@@ -1,0 +1,379 @@
+//! Output files appear whole, verified and durable, or not at all.
+//!
+//! A file is written without a name (`O_TMPFILE`) in the directory where it goes, and then given its name in one
+//! step that replaces nothing unless asked to. File systems without unnamed files get a hidden one, `.NAME.bulla-XXXX.part`,
+//! that is removed on failure, and by [`remove_partials`] when the process is told to stop.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, FileTimes, Metadata, Permissions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+use std::{fmt, io, mem};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::io::Errno;
+use tempfile::TempPath;
+
+/// An open directory that files are published in, whatever happens to its path meanwhile.
+pub struct Directory {
+    handle: File,
+    /// The directory by its handle; by its path where there is no /proc.
+    anchor: PathBuf,
+}
+
+/// A file that is being written. Dropping it unpublished leaves nothing.
+pub struct Pending {
+    directory: Arc<Directory>,
+    name: OsString,
+    replace: bool,
+    file: File,
+    /// The hidden name, where the file system has no unnamed files.
+    partial: Option<Partial>,
+}
+
+/// When a published file is safe from a loss of power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// When it has its name.
+    Synced,
+    /// When the system writes it, or somebody syncs the file system.
+    Later,
+}
+
+/// Why a file cannot be put at a path.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OutputError {
+    /// Something is there, and was not to be replaced.
+    Exists,
+    /// It is the input itself, by whatever name.
+    IsInput,
+    /// A directory is there.
+    IsDirectory,
+    /// A device, pipe or socket is there.
+    NotAFile,
+    /// It could not be looked at, written or named.
+    Io(io::Error),
+}
+
+/// Refuses a path for the output of `input` if something would be destroyed, before any work is done.
+///
+/// # Errors
+/// [`OutputError`].
+pub fn check_target(path: &Path, input: &Metadata, replace: bool) -> Result<(), OutputError> {
+    let existing = match fs::metadata(path).or_else(|_| fs::symlink_metadata(path)) {
+        Ok(existing) => existing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    if (existing.dev(), existing.ino()) == (input.dev(), input.ino()) {
+        return Err(OutputError::IsInput);
+    }
+    if existing.is_dir() {
+        return Err(OutputError::IsDirectory);
+    }
+    if !existing.is_file() && !existing.is_symlink() {
+        return Err(OutputError::NotAFile);
+    }
+    if replace { Ok(()) } else { Err(OutputError::Exists) }
+}
+
+impl Directory {
+    /// Opens a directory: what cannot be opened could not be synced later, when it would be too late to say so.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let handle = File::open(path)?;
+        let anchor = descriptor(&handle);
+        let anchor = if anchor.is_dir() { anchor } else { path.to_owned() };
+        Ok(Self { handle, anchor })
+    }
+
+    /// Opens the directory that `path` is in.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        Self::open(directory_of(path))
+    }
+}
+
+impl Pending {
+    /// Begins to write a file that will be called `name`. `mode` is what it will have, less the umask.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub fn create(directory: Arc<Directory>, name: &OsStr, mode: u32, replace: bool) -> io::Result<Self> {
+        let (file, partial) = match unnamed(&directory, mode)? {
+            Some(file) => (file, None),
+            None => hidden(&directory, name, mode).map(|(file, partial)| (file, Some(partial)))?,
+        };
+        Ok(Self { directory, name: name.to_owned(), replace, file, partial })
+    }
+
+    /// The file, to write to it.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives the file a time and its name.
+    ///
+    /// # Errors
+    /// [`OutputError::Exists`] if a file has appeared there that is not to be replaced, and [`OutputError::Io`].
+    pub fn publish(self, modified: Option<SystemTime>, durability: Durability) -> Result<(), OutputError> {
+        let Self { directory, name, replace, file, partial } = self;
+        if let Some(modified) = modified {
+            file.set_times(FileTimes::new().set_modified(modified))?;
+        }
+        if durability == Durability::Synced {
+            file.sync_all()?;
+        }
+        let place = directory.anchor.join(name);
+        let published = match partial {
+            Some(partial) => partial.publish(&place, replace),
+            None => publish_unnamed(&file, &directory, &place, replace),
+        };
+        match published {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(OutputError::Exists),
+            result => result?,
+        }
+        if durability == Durability::Synced {
+            directory.handle.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+/// A text format writer sees the file as a stream.
+impl io::Write for Pending {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Removes every hidden file of this process and lets nobody make or publish another one: for a process that is
+/// about to exit.
+pub fn remove_partials() {
+    let partials = partials();
+    for path in partials.iter() {
+        let _ = fs::remove_file(path); // there is nobody left to tell
+    }
+    mem::forget(partials);
+}
+
+/// A hidden file that goes when it is dropped, or by [`remove_partials`].
+struct Partial(Option<TempPath>);
+
+impl Partial {
+    /// Makes a file and notes it, so that a signal in between waits.
+    fn make<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+        let mut partials = partials();
+        let made = make()?;
+        partials.insert(made.as_ref().to_owned());
+        Ok(made)
+    }
+
+    fn publish(mut self, place: &Path, replace: bool) -> io::Result<()> {
+        let Some(path) = self.0.take() else { return Ok(()) };
+        let mut partials = partials();
+        partials.remove::<Path>(&path);
+        match replace {
+            true => path.persist(place),
+            false => path.persist_noclobber(place),
+        }
+        .map_err(|failed| failed.error)
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            partials().remove::<Path>(&path);
+        }
+    }
+}
+
+/// A file without a name; none if it could not be had here, or could not be given a name later.
+fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    if !directory.anchor.starts_with(DESCRIPTORS) {
+        return Ok(None);
+    }
+    match openat(&directory.handle, ".", flags, Mode::from_raw_mode(mode)) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, Partial)> {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".bulla-");
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(&prefix).suffix(".part").permissions(Permissions::from_mode(mode));
+    // The error would name the hidden file, which says nothing to anybody.
+    let made = Partial::make(|| builder.tempfile_in(&directory.anchor));
+    let (file, path) = made.map_err(|error| io::Error::from(error.kind()))?.into_parts();
+    Ok((file, Partial(Some(path))))
+}
+
+fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bool) -> io::Result<()> {
+    match link(file, directory, place) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace => {}
+        result => return result,
+    }
+    // A link cannot replace: take a hidden name first, then move it over the old file.
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".bulla-").suffix(".part");
+    let hidden = Partial::make(|| builder.make_in(&directory.anchor, |path| link(file, directory, path)))?;
+    Partial(Some(hidden.into_temp_path())).publish(place, replace)
+}
+
+/// Gives an unnamed file its name: by its descriptor, as newer kernels let its owner do, else by way of /proc.
+fn link(file: &File, directory: &Directory, place: &Path) -> io::Result<()> {
+    let name = place.file_name().unwrap_or_default();
+    match linkat(file, "", &directory.handle, name, AtFlags::EMPTY_PATH) {
+        Err(Errno::NOENT | Errno::PERM) => {
+            Ok(linkat(CWD, descriptor(file), &directory.handle, name, AtFlags::SYMLINK_FOLLOW)?)
+        }
+        result => Ok(result?),
+    }
+}
+
+fn descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("{DESCRIPTORS}/{}", file.as_raw_fd()))
+}
+
+fn directory_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn partials() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    PARTIALS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl From<io::Error> for OutputError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exists => "the output exists already",
+            Self::IsInput => "the output is the input itself",
+            Self::IsDirectory => "the output is a directory",
+            Self::NotAFile => "the output is not a file",
+            Self::Io(_) => "the output cannot be written",
+        })
+    }
+}
+
+impl Error for OutputError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+static PARTIALS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+const DESCRIPTORS: &str = "/proc/self/fd";
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn unnamed_one(path: &Path, replace: bool) -> Pending {
+        let directory = Arc::new(Directory::of(path).unwrap());
+        let mut pending = Pending::create(directory, path.file_name().unwrap(), 0o600, replace).unwrap();
+        pending.write_all(b"new").unwrap();
+        pending
+    }
+
+    /// As on a file system without unnamed files.
+    fn hidden_one(path: &Path, replace: bool) -> Pending {
+        let directory = Arc::new(Directory::of(path).unwrap());
+        let name = path.file_name().unwrap();
+        let (mut file, partial) = hidden(&directory, name, 0o600).unwrap();
+        file.write_all(b"new").unwrap();
+        Pending { directory, name: name.to_owned(), replace, file, partial: Some(partial) }
+    }
+
+    fn names(directory: &Path) -> Vec<OsString> {
+        fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+    }
+
+    #[test]
+    fn a_directory_that_is_exchanged_meanwhile_is_not_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (directory.path().join("ours"), directory.path().join("theirs"));
+        fs::create_dir(&ours).unwrap();
+        fs::create_dir(&theirs).unwrap();
+        for replace in [false, true] {
+            let out = ours.join("out");
+            if replace {
+                fs::write(&out, "old").unwrap();
+            }
+            let pending = unnamed_one(&out, replace);
+            fs::rename(&ours, directory.path().join("moved")).unwrap();
+            std::os::unix::fs::symlink(&theirs, &ours).unwrap();
+            pending.publish(None, Durability::Synced).unwrap();
+            assert!(names(&theirs).is_empty());
+            assert_eq!(fs::read(directory.path().join("moved/out")).unwrap(), b"new");
+            fs::remove_file(&ours).unwrap();
+            fs::rename(directory.path().join("moved"), &ours).unwrap();
+            fs::remove_file(&out).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_hidden_file_appears_whole_or_goes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        let dropped = hidden_one(&path, false);
+        let hidden = names(directory.path());
+        assert!(hidden.len() == 1 && hidden[0].to_str().unwrap().starts_with(".out.bulla-"), "{hidden:?}");
+        drop(dropped);
+        assert!(names(directory.path()).is_empty());
+
+        hidden_one(&path, false).publish(None, Durability::Synced).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn what_appeared_in_the_meantime_is_replaced_only_if_asked() {
+        for begin in [unnamed_one, hidden_one] {
+            let directory = tempfile::tempdir().unwrap();
+            let path = directory.path().join("out");
+            let (late, forced) = (begin(&path, false), begin(&path, true));
+            fs::write(&path, "theirs").unwrap();
+            assert!(matches!(late.publish(None, Durability::Later), Err(OutputError::Exists)));
+            assert_eq!(fs::read(&path).unwrap(), b"theirs");
+            forced.publish(None, Durability::Later).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(directory.path()), ["out"]);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Many files: a whole tree into another one, or each file beside its source, on all cores.
+//!
+//! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
+//! What was written is made durable by one `syncfs`, and only then are sources removed.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::decrypt::Decryptor;
+use crate::encrypt::{Done, Encryptor, Format, suffix};
+use crate::file_error::FileError;
+use crate::output::{Directory, Durability, OutputError};
+
+/// What happened to one entry of a tree.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TreeEvent<'a> {
+    /// A file is done.
+    Done(&'a Path, &'a Done),
+    /// A file, directory or link failed; the others go on.
+    Failed(&'a Path, &'a FileError),
+    /// A file beside which its result would go was passed over, because by its name it is one already, or is none.
+    Skipped(&'a Path),
+}
+
+/// What came of a tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TreeSummary {
+    /// Files that are done.
+    pub done: usize,
+    /// Entries that failed.
+    pub failed: usize,
+    /// Files that were passed over.
+    pub skipped: usize,
+}
+
+/// Whoever is told what happens, from any thread.
+type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
+
+/// Encrypts every file below `from`, to the same place below `to`, or beside itself.
+///
+/// # Errors
+/// [`FileError`], if nothing could be begun; failed files are events and are counted.
+pub fn encrypt_tree(
+    encryptor: &Encryptor<'_>,
+    from: &Path,
+    to: Option<&Path>,
+    listener: Listener<'_>,
+) -> Result<TreeSummary, FileError> {
+    let options = &encryptor.options;
+    let added = suffix(options.format);
+    let name = |path: &Path| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(added);
+        let encrypted = to.is_none() && has_suffix(path, added);
+        (!encrypted).then(|| PathBuf::from(name))
+    };
+    let one = |job: &Job| {
+        let source = Encryptor::open_source(&job.from)?;
+        encryptor.encrypt_open(&source, &job.to, Some(&job.directory))
+    };
+    let remove = |job: &Removal| encryptor.remove_source(&job.from, &job.source, &job.to);
+    let tree =
+        Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
+    tree.run(from, to, &name, &one, &remove)
+}
+
+/// Decrypts every file below `from`, to the same place below `to`, or beside itself.
+///
+/// # Errors
+/// [`FileError`], if nothing could be begun; failed files are events and are counted.
+pub fn decrypt_tree(
+    decryptor: &Decryptor<'_>,
+    from: &Path,
+    to: Option<&Path>,
+    listener: Listener<'_>,
+) -> Result<TreeSummary, FileError> {
+    let options = &decryptor.options;
+    let name = |path: &Path| {
+        let suffixes = [Format::Native, Format::Text].map(suffix);
+        let found = suffixes.into_iter().find(|suffix| has_suffix(path, suffix));
+        match (found, to) {
+            (Some(_), _) => Some(path.with_extension("")),
+            // In a tree of its own every file must be accounted for: this one will say that it is not encrypted.
+            (None, Some(_)) => Some(path.to_owned()),
+            (None, None) => None,
+        }
+    };
+    let one = |job: &Job| {
+        let source = Encryptor::open_source(&job.from)?;
+        decryptor.decrypt_open(source, &job.from, &job.to, Some(&job.directory))
+    };
+    let remove = |job: &Removal| decryptor.remove_source(&job.from, &job.source, &job.to);
+    let tree =
+        Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
+    tree.run(from, to, &name, &one, &remove)
+}
+
+/// Does something to every file below `path` whose name `wanted` likes, on several threads.
+pub fn each_file(
+    path: &Path,
+    jobs: usize,
+    wanted: &(dyn Fn(&Path) -> bool + Sync),
+    listener: Listener<'_>,
+    work: &(dyn Fn(&Path) -> Result<Done, FileError> + Sync),
+) -> TreeSummary {
+    let counts = Counts::default();
+    on_workers(jobs, &|path: PathBuf| counts.tell(listener, &path, work(&path)), |send| {
+        for entry in WalkDir::new(path).follow_links(false) {
+            match entry {
+                Ok(entry) if !entry.file_type().is_file() => {}
+                Ok(entry) if wanted(entry.path()) => send(entry.into_path()),
+                Ok(entry) => counts.skip(listener, entry.path()),
+                Err(error) => {
+                    counts.fail(listener, error.path().unwrap_or(path).to_owned().as_path(), walked(error))
+                }
+            }
+        }
+    });
+    counts.summary()
+}
+
+/// A file to be worked on.
+struct Job {
+    from: PathBuf,
+    to: PathBuf,
+    directory: Arc<Directory>,
+}
+
+/// A source that goes when everything is durable.
+struct Removal {
+    from: PathBuf,
+    source: File,
+    to: PathBuf,
+}
+
+struct Tree<'a> {
+    jobs: usize,
+    durability: Durability,
+    removes: bool,
+    listener: Listener<'a>,
+}
+
+type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
+type Work<'a> = &'a (dyn Fn(&Job) -> Result<Done, FileError> + Sync);
+type Remove<'a> = &'a dyn Fn(&Removal) -> Result<(), FileError>;
+
+impl Tree<'_> {
+    fn run(
+        &self,
+        from: &Path,
+        to: Option<&Path>,
+        name: NameOf<'_>,
+        work: Work<'_>,
+        remove: Remove<'_>,
+    ) -> Result<TreeSummary, FileError> {
+        let output = to.unwrap_or(from);
+        if let Some(to) = to {
+            make_directory(to, &fs::metadata(from).map_err(FileError::Source)?)?;
+        }
+        let root = File::open(output).map_err(OutputError::from)?;
+        let own = root.metadata().map_err(OutputError::from)?;
+        let (counts, finished) = (Counts::default(), Mutex::new(Vec::new()));
+        let one = |job: Job| {
+            let result = work(&job);
+            if self.removes && result.is_ok() {
+                finished
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((job.from.clone(), job.to.clone()));
+            }
+            counts.tell(self.listener, &job.from, result);
+        };
+        on_workers(self.jobs, &one, |send| {
+            // The output may lie in the input: it is not part of it.
+            let not_own = |entry: &DirEntry| {
+                let is_own = || {
+                    entry.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()))
+                };
+                to.is_none() || entry.depth() == 0 || !entry.file_type().is_dir() || !is_own()
+            };
+            let mut directory = None;
+            for entry in WalkDir::new(from).follow_links(false).into_iter().filter_entry(not_own) {
+                let entry = match entry {
+                    Ok(entry) => entry,
+                    Err(error) => {
+                        counts.fail(
+                            self.listener,
+                            error.path().unwrap_or(from).to_owned().as_path(),
+                            walked(error),
+                        );
+                        continue;
+                    }
+                };
+                match plan(&entry, from, to, name, &mut directory) {
+                    Ok(Planned::File(job)) => send(job),
+                    Ok(Planned::Nothing) => {}
+                    Ok(Planned::Skip) => counts.skip(self.listener, entry.path()),
+                    Err(error) => counts.fail(self.listener, entry.path(), error),
+                }
+            }
+        });
+        if self.durability == Durability::Synced {
+            rustix::fs::syncfs(&root).map_err(|error| OutputError::Io(error.into()))?;
+        }
+        for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let removed = File::open(&from)
+                .map_err(FileError::Source)
+                .and_then(|source| remove(&Removal { from: from.clone(), source, to }));
+            if let Err(error) = removed {
+                counts.done.fetch_sub(1, Ordering::Relaxed);
+                counts.fail(self.listener, &from, error);
+            }
+        }
+        Ok(counts.summary())
+    }
+}
+
+enum Planned {
+    File(Job),
+    /// A directory or link, which is done already.
+    Nothing,
+    Skip,
+}
+
+/// What is to be done about an entry. `directory` is the last one that was opened: files of one come together.
+fn plan(
+    entry: &DirEntry,
+    from: &Path,
+    to: Option<&Path>,
+    name: NameOf<'_>,
+    directory: &mut Option<(PathBuf, Arc<Directory>)>,
+) -> Result<Planned, FileError> {
+    let relative = entry.path().strip_prefix(from).unwrap_or(entry.path());
+    let place = to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative));
+    let kind = entry.file_type();
+    if kind.is_dir() {
+        if to.is_some() && entry.depth() > 0 {
+            make_directory(&place, &entry.metadata().map_err(walked)?)?;
+        }
+        return Ok(Planned::Nothing);
+    }
+    if kind.is_symlink() {
+        if to.is_some() {
+            copy_link(entry.path(), &place)?;
+        }
+        return Ok(Planned::Nothing);
+    }
+    if !kind.is_file() {
+        return Err(FileError::Special);
+    }
+    let Some(output) = name(&place) else { return Ok(Planned::Skip) };
+    let parent = output.parent().unwrap_or(Path::new(".")).to_owned();
+    let directory = match directory {
+        Some((path, opened)) if *path == parent => opened.clone(),
+        _ => {
+            let opened = Arc::new(Directory::open(&parent).map_err(OutputError::from)?);
+            directory.insert((parent, opened)).1.clone()
+        }
+    };
+    Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, directory }))
+}
+
+/// One that can be written to, whatever the mode of the source.
+fn make_directory(path: &Path, source: &fs::Metadata) -> Result<(), FileError> {
+    match DirBuilder::new().mode(source.mode() & 0o777 | 0o700).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        made => Ok(made.map_err(OutputError::from)?),
+    }
+}
+
+/// A link to the same place; one that is there already is as good.
+fn copy_link(from: &Path, to: &Path) -> Result<(), FileError> {
+    let target = fs::read_link(from).map_err(FileError::Source)?;
+    match std::os::unix::fs::symlink(&target, to) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(to) {
+            Ok(there) if there == target => Ok(()),
+            _ => Err(OutputError::Exists.into()),
+        },
+        made => Ok(made.map_err(OutputError::from)?),
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    done: AtomicUsize,
+    failed: AtomicUsize,
+    skipped: AtomicUsize,
+}
+
+impl Counts {
+    fn tell(&self, listener: Listener<'_>, path: &Path, result: Result<Done, FileError>) {
+        match result {
+            Ok(done) => {
+                self.done.fetch_add(1, Ordering::Relaxed);
+                listener(TreeEvent::Done(path, &done));
+            }
+            Err(error) => self.fail(listener, path, error),
+        }
+    }
+
+    fn fail(&self, listener: Listener<'_>, path: &Path, error: FileError) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        listener(TreeEvent::Failed(path, &error));
+    }
+
+    fn skip(&self, listener: Listener<'_>, path: &Path) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        listener(TreeEvent::Skipped(path));
+    }
+
+    fn summary(&self) -> TreeSummary {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        TreeSummary { done: count(&self.done), failed: count(&self.failed), skipped: count(&self.skipped) }
+    }
+}
+
+/// Lets `produce` send jobs to several threads; returns when all are done. Without a second thread the work is done
+/// on this one.
+fn on_workers<J: Send>(jobs: usize, work: &(dyn Fn(J) + Sync), produce: impl FnOnce(&dyn Fn(J))) {
+    let (sender, receiver) = sync_channel::<J>(QUEUE);
+    let receiver = Mutex::new(receiver);
+    let next = |receiver: &Mutex<Receiver<J>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    thread::scope(|scope| {
+        let worker = || {
+            while let Ok(job) = next(&receiver) {
+                work(job);
+            }
+        };
+        let started = (0..jobs.max(1))
+            .filter(|_| thread::Builder::new().name("files".into()).spawn_scoped(scope, worker).is_ok())
+            .count();
+        match started {
+            0 => produce(&|job| work(job)),
+            _ => produce(&|job| sender.send(job).unwrap_or_else(|unsent| work(unsent.0))),
+        }
+        drop(sender);
+    });
+}
+
+fn has_suffix(path: &Path, suffix: &str) -> bool {
+    path.as_os_str().as_encoded_bytes().ends_with(suffix.as_bytes())
+}
+
+fn walked(error: walkdir::Error) -> FileError {
+    FileError::Source(error.into())
+}
+
+/// Files that wait for a thread.
+const QUEUE: usize = 256;

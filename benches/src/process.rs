@@ -1,9 +1,11 @@
-//! Other processes: running them, timing them, and how much memory they take.
+//! Other processes: running them, timing them, how much memory they take and how much they write.
 
 use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use crate::Result;
 
@@ -37,22 +39,26 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}").into()) }
 }
 
-/// Seconds from starting a command to its end. What it says is thrown away, unless it fails.
-pub(crate) fn timed(command: &mut Command) -> Result<f64> {
-    command.stdin(Stdio::null());
-    let started = Instant::now();
-    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
-    let took = started.elapsed().as_secs_f64();
+/// What a command prints. What it says beside that is thrown away, unless it fails.
+pub(crate) fn printed(command: &mut Command) -> Result<Vec<u8>> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
     match output.status.success() {
-        true => Ok(took),
+        true => Ok(output.stdout),
         false => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into()),
     }
+}
+
+/// Seconds from starting a command to its end.
+pub(crate) fn timed(command: &mut Command) -> Result<f64> {
+    let started = Instant::now();
+    printed(command)?;
+    Ok(started.elapsed().as_secs_f64())
 }
 
 /// The most memory that a command took, in MiB, looked up every millisecond: the resource usage that the kernel
 /// gives after the end counts in what the parent had when it forked.
 pub(crate) fn peak_memory(command: &mut Command) -> Result<f64> {
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let mut child = quiet(command).spawn()?;
     let mut peak = 0.0;
     loop {
         if let Ok(memory) = Memory::of(child.id()) {
@@ -63,4 +69,22 @@ pub(crate) fn peak_memory(command: &mut Command) -> Result<f64> {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// KiB that a command gave to the kernel to write, to files and to everything else: `wchar`, which can be read
+/// as long as nobody has taken notice of the end. Pages of files that it changed in its memory do not count.
+pub(crate) fn written(command: &mut Command) -> Result<f64> {
+    let mut child = quiet(command).spawn()?;
+    waitid(WaitId::Pid(Pid::from_child(&child)), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT)?;
+    let io = fs::read_to_string(format!("/proc/{}/io", child.id()));
+    let status = child.wait()?;
+    if !status.success() {
+        return Err(format!("{command:?}: {status}").into());
+    }
+    let bytes = io?.lines().find_map(|line| line.strip_prefix("wchar: ")?.parse::<f64>().ok());
+    Ok(bytes.ok_or("the kernel does not count what processes write")? / 1024.0)
+}
+
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null())
 }

@@ -1,4 +1,4 @@
-//! What is measured: built by cargo in the profile of this program, and a Python for the guide's scripts.
+//! What is measured: built by cargo in the profile of this program, and a Python for the scripts.
 
 use std::env;
 use std::fs;
@@ -23,22 +23,36 @@ pub(crate) fn hello() -> PathBuf {
     folder().join("examples/hello")
 }
 
-/// A Python with PyCryptodome, made on first use.
+/// `bulla` with the embedded KMS, whose store lies in a folder; that is also where it runs.
+pub(crate) fn bulla_in(folder: &Path) -> Command {
+    let mut bulla = Command::new(bulla());
+    bulla.current_dir(folder).env("BULLA_DATA", folder.join("kms"));
+    bulla.env_remove("BULLA_KMS").env_remove("BULLA_KEY");
+    bulla
+}
+
+/// A Python with what the scripts need, made on first use and again when they need something else.
 pub(crate) fn python() -> Result<PathBuf> {
     let venv = scratch()?.join("venv");
     let python = venv.join("bin/python");
-    if !venv.join("complete").exists() {
+    let (needed, complete) = (source().join("requirements.txt"), venv.join("complete"));
+    if fs::read(&needed)? != fs::read(&complete).unwrap_or_default() {
         succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
-        let requirements = source().join("guide/requirements.txt");
-        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements))?;
-        fs::write(venv.join("complete"), "")?;
+        succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&needed))?;
+        fs::copy(needed, complete)?;
     }
     Ok(python)
 }
 
-/// A script of the guide.
-pub(crate) fn guide(name: &str) -> PathBuf {
-    source().join("guide").join(name)
+/// A script in this crate, by its path there.
+pub(crate) fn script(path: &str) -> PathBuf {
+    source().join(path)
+}
+
+/// A folder in memory, where there is one.
+pub(crate) fn memory() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { env::temp_dir() }
 }
 
 /// A folder for files on the disk that also holds the build: no tmpfs, usually.

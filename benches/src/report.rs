@@ -47,6 +47,11 @@ pub(crate) fn judge(name: &str, measured: f64, unit: &str, goal: Goal) {
     println!("  {name:<52} {:>9} {unit:<5} {}", digits(measured), goal.judge(measured));
 }
 
+/// Says that a side is not measured, and why.
+pub(crate) fn left_out(name: &str, why: &str) {
+    println!("  LEFT OUT: {name}: {why}");
+}
+
 /// The median; of an even number, the upper one.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     percentile(&sorted(values), 0.5)

@@ -2,7 +2,6 @@
 //! processes of the guide's scripts with a fixed data key, and against AES-256-CMAC alone: it is serial by
 //! nature and has to read every byte, so the format cannot be faster.
 
-use std::env;
 use std::fs;
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -62,9 +61,7 @@ struct Text {
 
 impl Text {
     fn prepare() -> Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let parent = if memory.is_dir() { memory.to_owned() } else { env::temp_dir() };
-        let folder = Folder::new(&parent, "text")?;
+        let folder = Folder::new(&programs::memory(), "text")?;
         let mut plaintext = vec![0; SIZE];
         rand::fill(&mut plaintext).map_err(|_| "no random bytes")?;
         fs::write(folder.path().join(PLAIN), &plaintext)?;
@@ -104,16 +101,17 @@ impl Text {
     }
 
     fn bulla(&self, command: &str, from: &str, to: &Path) -> Command {
-        let mut bulla = Command::new(programs::bulla());
-        bulla.current_dir(self.folder.path()).env("BULLA_DATA", self.folder.path().join("kms"));
-        bulla.env_remove("BULLA_KMS").env_remove("BULLA_KEY");
+        let mut bulla = programs::bulla_in(self.folder.path());
         bulla.args([command, from, "-o"]).arg(to);
+        if command == BULLA[0][0] {
+            bulla.args(["--format", "text"]); // decryption sees it
+        }
         bulla
     }
 
     fn guide(&self, script: &str, from: &str, to: &Path) -> Command {
         let mut guide = Command::new(&self.python);
-        guide.current_dir(self.folder.path()).arg(programs::guide(script)).arg(DATA_KEY);
+        guide.current_dir(self.folder.path()).arg(programs::script(script)).arg(DATA_KEY);
         if script == GUIDE[0][0] {
             guide.arg("d3JhcHBlZA=="); // the wrapped key, which this script only writes down
         }
@@ -140,5 +138,5 @@ const PLAIN: &str = "plain";
 const BULLA: [[&str; 3]; 2] = [["encrypt", PLAIN, "by-bulla"], ["decrypt", "by-bulla", "opened-by-bulla"]];
 /// Script, input, output.
 const GUIDE: [[&str; 3]; 2] =
-    [["encrypt.py", PLAIN, "by-guide"], ["decrypt.py", "by-guide", "opened-by-guide"]];
+    [["guide/encrypt.py", PLAIN, "by-guide"], ["guide/decrypt.py", "by-guide", "opened-by-guide"]];
 const DATA_KEY: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";

@@ -29,10 +29,20 @@ pub(crate) struct Place {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Encrypt files with a new data key each
+    /// Encrypt files and directories
     Encrypt(Encrypt),
-    /// Decrypt files that were encrypted with this KMS
+    /// Decrypt files and directories that were encrypted with this KMS
     Decrypt(Decrypt),
+    /// Verify encrypted files as a whole, and keep nothing
+    Verify(Verify),
+    /// Print the content of an encrypted file, or a part of it
+    Cat(Cat),
+    /// Tell what a header says, without any key
+    Inspect(Inspect),
+    /// Wrap the keys of files anew, by the same or other keys of the KMS; the content stays
+    Rewrap(Rewrap),
+    /// Encrypt files anew under new data keys, in their places
+    Rekey(Rekey),
     /// Create, list and switch keys
     #[command(subcommand)]
     Key(Key),
@@ -43,40 +53,128 @@ pub(crate) enum Command {
     Kms(Kms),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
     Serve(Serve),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of bulla, or of a command
+    Man {
+        /// The command, such as encrypt
+        command: Option<String>,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Encrypt {
-    /// Files to encrypt; - for standard input
+    /// Files and directories to encrypt; - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
-    /// Key id, alias or ARN; the embedded KMS uses alias/default if none is named
-    #[arg(short = 'k', long, value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
+    /// Key id, alias or ARN; repeated, any one of the keys opens the file. The embedded KMS uses alias/default if none is
+    /// named
+    #[arg(short = 'k', long = "key", value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
+    pub(crate) keys: Vec<String>,
     #[command(flatten)]
     pub(crate) context: Context,
     /// The format of the output
-    #[arg(long, value_enum, default_value_t = Format::Text)]
+    #[arg(long, value_enum, default_value_t = Format::Bulla)]
     pub(crate) format: Format,
+    /// What gets a data key of its own; in the text format it is always a file
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = DataKeyPer::Run)]
+    pub(crate) data_key_per: DataKeyPer,
+    #[command(flatten)]
+    pub(crate) batch: Batch,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Decrypt {
-    /// Files to decrypt; - for standard input
+    /// Files and directories to decrypt; - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
-    pub(crate) context: Context,
+    pub(crate) reading: Reading,
+    /// Read a pipe to its end before anything is given out
+    #[arg(long)]
+    pub(crate) whole: bool,
+    #[command(flatten)]
+    pub(crate) batch: Batch,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// Files and directories to verify; - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Cat {
+    /// The file; - for standard input
+    pub(crate) path: PathBuf,
+    /// Only the bytes from FROM up to, not including, TO; either may be left out
+    #[arg(long, value_name = "FROM..TO", value_parser = range)]
+    pub(crate) range: Option<ByteRange>,
+    #[command(flatten)]
+    pub(crate) reading: Reading,
+    /// Read a pipe to its end before anything is given out
+    #[arg(long)]
+    pub(crate) whole: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Inspect {
+    /// Files to look at; - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// As JSON, one line for each file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rewrap {
+    /// Files and directories
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Key id, alias or ARN that shall open the files from now on, instead of those that do; can be repeated. Without it
+    /// the same keys, in their current versions
+    #[arg(short = 'k', long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    /// Give other keys the data key of the whole run, which opens every file of that run
+    #[arg(long)]
+    pub(crate) whole_set: bool,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Rekey {
+    /// Files and directories
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Key id, alias or ARN that shall open the files from now on, instead of those that do; can be repeated
+    #[arg(short = 'k', long = "key", value_name = "KEY")]
+    pub(crate) keys: Vec<String>,
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 /// Where a file goes.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Output {
-    /// Write here; - for standard output. Without it: PATH with .cipher added or taken away
+    /// Write here; - for standard output. Without it: PATH with its suffix added or taken away
     #[arg(short = 'o', long = "output", value_name = "OUT")]
     pub(crate) path: Option<PathBuf>,
     /// Replace an output that exists
@@ -84,18 +182,82 @@ pub(crate) struct Output {
     pub(crate) force: bool,
 }
 
+/// How many files are gone through.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Batch {
+    /// Go on with a run that was stopped: outputs that open and belong to their sources are done
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Remove each source after its output was read back and verified
+    #[arg(long)]
+    pub(crate) remove_source: bool,
+    /// Do not wait until the disk has everything
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// Threads, and what is said.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Telling {
+    /// Threads at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Print an event as JSON on a line of its own for each file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whose files are opened.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Opening {
+    #[command(flatten)]
+    pub(crate) context: Context,
+    /// Open files of this key only: key id, alias or ARN; can be repeated
+    #[arg(long = "allow-key", value_name = "KEY")]
+    pub(crate) allowed: Vec<String>,
+}
+
+/// What is read.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    /// The format that the input must have; without it either, but a .bulla file is not taken for text
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
 /// What is said about the data.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Context {
-    /// Encryption context: bound to the data key and needed again to decrypt; it is not secret
+    /// Encryption context: bound to the data key; it is not secret, and a .bulla file shows it
     #[arg(short = 'c', long = "context", value_name = "NAME=VALUE", value_parser = pair)]
     pub(crate) pairs: Vec<(String, String)>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// Four lines of base64, which twenty lines of Python can read
+    /// .bulla: fast, holds its context, can be read in part and given other keys
+    Bulla,
+    /// .cipher: four lines of base64, which twenty lines of Python can read
     Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataKeyPer {
+    /// One for all files of this command
+    Run,
+    /// One for each file
+    File,
+}
+
+/// Some bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByteRange {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
 }
 
 #[derive(Debug, Subcommand)]
@@ -212,6 +374,18 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
+fn range(text: &str) -> Result<ByteRange, String> {
+    let number = |text: &str, default| match text {
+        "" => Some(default),
+        _ => text.parse().ok(),
+    };
+    let (from, to) = text.split_once("..").ok_or("write it as FROM..TO")?;
+    match (number(from, 0), number(to, u64::MAX)) {
+        (Some(from), Some(to)) if from <= to => Ok(ByteRange { from, to }),
+        _ => Err("write it as FROM..TO, two numbers of bytes of which the second is not smaller".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -221,5 +395,16 @@ mod tests {
     #[test]
     fn the_table_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range("1..5"), Ok(ByteRange { from: 1, to: 5 }));
+        assert_eq!(range("7.."), Ok(ByteRange { from: 7, to: u64::MAX }));
+        assert_eq!(range("..7"), Ok(ByteRange { from: 0, to: 7 }));
+        assert_eq!(range("3..3"), Ok(ByteRange { from: 3, to: 3 }));
+        for wrong in ["", "5", "5..4", "-1..4", "a..b", "1...5", "1..5..6"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,43 +1,28 @@
-//! One file per command.
+//! One file per command, and what several of them share: paths, contexts, standard streams.
 
 pub(crate) mod alias;
+pub(crate) mod cat;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
+pub(crate) mod inspect;
 pub(crate) mod key;
 pub(crate) mod kms;
+pub(crate) mod manual;
 mod pages;
+pub(crate) mod rewrap;
 pub(crate) mod serve;
+pub(crate) mod verify;
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
+use bulla_client::{Format, all_cores, suffix};
 use bulla_envelope::EncryptionContext;
 
 use crate::args;
 use crate::failure::{Exit, Failure};
-
-/// Runs `each` for every path; a failed file does not stop the others.
-fn for_each_path(
-    paths: &[PathBuf],
-    output: &args::Output,
-    each: impl Fn(&Path) -> Result<(), Failure>,
-) -> Result<(), Failure> {
-    if let [path] = paths {
-        return each(path);
-    }
-    if output.path.is_some() {
-        let what = "-o names one output, but there are several inputs";
-        return Err(Failure::new(Exit::Usage, what, "leave -o out, or run once for each input"));
-    }
-    let failures = paths.iter().filter_map(|path| each(path).err());
-    let failed = failures.inspect(Failure::print).count();
-    match failed {
-        0 => Ok(()),
-        failed => {
-            let what = format!("{failed} of {} files failed", paths.len());
-            Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
-        }
-    }
-}
 
 fn context(typed: &args::Context) -> Result<EncryptionContext, Failure> {
     let pairs = typed.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -45,5 +30,87 @@ fn context(typed: &args::Context) -> Result<EncryptionContext, Failure> {
         .map_err(|error| Failure::new(Exit::Usage, error.to_string(), "give each -c NAME once"))
 }
 
-/// What the text format adds to the name of a file.
-const SUFFIX: &str = "cipher";
+fn format(typed: args::Format) -> Format {
+    match typed {
+        args::Format::Bulla => Format::Native,
+        args::Format::Text => Format::Text,
+    }
+}
+
+fn jobs(typed: &args::Telling) -> usize {
+    typed.jobs.map_or_else(all_cores, usize::from)
+}
+
+/// One output cannot stand for several inputs.
+fn check_output(paths: &[PathBuf], output: &args::Output, telling: &args::Telling) -> Result<(), Failure> {
+    let to_standard = |path: &PathBuf| is_standard(path);
+    if paths.len() > 1 && output.path.is_some() {
+        let what = "-o names one output, but there are several inputs";
+        return Err(Failure::new(Exit::Usage, what, "leave -o out, or run once for each input"));
+    }
+    let prints = match &output.path {
+        Some(path) => is_standard(path),
+        None => paths.iter().any(to_standard),
+    };
+    if prints && telling.json {
+        let what = "standard output cannot take both the result and --json";
+        return Err(Failure::new(Exit::Usage, what, "name a file with -o"));
+    }
+    Ok(())
+}
+
+/// `-` stands for standard input and output.
+fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// How to call an input in messages.
+fn shown(path: &Path) -> &Path {
+    if is_standard(path) { Path::new("standard input") } else { path }
+}
+
+/// Opens an input for reading.
+fn open(path: &Path) -> Result<File, Failure> {
+    let file = match is_standard(path) {
+        true => standard_input(),
+        false => File::open(path),
+    };
+    let file = file.map_err(|error| Failure::io(shown(path), &error))?;
+    let metadata = file.metadata().map_err(|error| Failure::io(shown(path), &error))?;
+    if metadata.is_dir() {
+        let what = format!("{} is a directory", path.display());
+        return Err(Failure::new(Exit::Usage, what, "name the files in it"));
+    }
+    Ok(file)
+}
+
+/// Standard input as a file, without the buffer that `std` puts before it.
+fn standard_input() -> io::Result<File> {
+    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
+}
+
+/// Standard output as a file, without the buffer that `std` puts before it.
+fn standard_output() -> Result<File, Failure> {
+    let file = io::stdout().as_fd().try_clone_to_owned();
+    file.map(File::from).map_err(|error| Failure::io(Path::new("standard output"), &error))
+}
+
+/// The path with a format's suffix.
+fn encrypted_name(path: &Path, format: Format) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix(format));
+    name.into()
+}
+
+/// The path without the suffix of a format.
+fn decrypted_name(path: &Path) -> Result<PathBuf, Failure> {
+    let name = path.as_os_str().as_encoded_bytes();
+    let suffixes = [Format::Native, Format::Text].map(suffix);
+    match suffixes.iter().any(|suffix| name.ends_with(suffix.as_bytes())) {
+        true => Ok(path.with_extension("")),
+        false => {
+            let what = format!("{} does not end in {}", path.display(), suffixes.join(" or "));
+            Err(Failure::new(Exit::Usage, what, "name the output with -o"))
+        }
+    }
+}

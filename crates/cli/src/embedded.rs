@@ -4,7 +4,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use bulla_client::{CallError, Caller, Refusal};
+use bulla_client::{CallError, Caller, Refusal, key_service_error_of_call};
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
@@ -46,9 +46,12 @@ impl EmbeddedKms {
         Ok(())
     }
 
-    /// Makes the default key if there is none yet.
-    pub(crate) fn ensure_default_key(&self) -> Result<(), CallError> {
-        self.with(|kms| {
+    /// Makes the default key if it is asked for and there is none yet.
+    fn make_default_key_for(&self, key: &str) -> Result<(), KeyServiceError> {
+        if key != DEFAULT_KEY {
+            return Ok(());
+        }
+        let made = self.with(|kms| {
             let describe = DescribeKey { key_id: DEFAULT_KEY.into() };
             match ask(kms, &describe) {
                 Ok(_) => return Ok(()),
@@ -58,7 +61,8 @@ impl EmbeddedKms {
             let key = ask(kms, &CreateKey::default())?.key_metadata.key_id;
             ask(kms, &CreateAlias { key_id: key, alias_name: DEFAULT_KEY.into() })?;
             Ok(())
-        })
+        });
+        made.map_err(|error| key_service_error_of_call(error, key))
     }
 
     /// Calls any action by its name; the reply is JSON.
@@ -107,6 +111,7 @@ impl KeyService for EmbeddedKms {
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
+        self.make_default_key_for(key)?;
         bulla_client::generate_data_key(self, key, context)
     }
 
@@ -116,6 +121,7 @@ impl KeyService for EmbeddedKms {
         data_key: &DataKey,
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError> {
+        self.make_default_key_for(key)?;
         bulla_client::wrap(self, key, data_key, context)
     }
 

@@ -6,7 +6,9 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bulla_client::CallError;
+use bulla_client::output::OutputError;
+use bulla_client::{CallError, FileError};
+use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
 
 use crate::messages::note;
@@ -80,17 +82,6 @@ impl Failure {
     }
 }
 
-impl From<KeyServiceError> for Failure {
-    fn from(error: KeyServiceError) -> Self {
-        let exit = match error {
-            KeyServiceError::Damaged => Exit::Context,
-            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
-            _ => Exit::Kms,
-        };
-        Self::new(exit, with_causes(&error), bulla_client::hint(&error).unwrap_or_default())
-    }
-}
-
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self::new(Exit::Kms, with_causes(&error), error.hint().unwrap_or_default())
@@ -98,7 +89,93 @@ impl From<CallError> for Failure {
 }
 
 impl Failure {
-    pub(crate) fn encrypting(input: &Path, output: &Path, error: &EncryptError) -> Self {
+    /// What went wrong with one file.
+    pub(crate) fn of_file(error: &FileError, from: &Path, to: &Path) -> Self {
+        match error {
+            FileError::Source(error) => Self::io(from, error),
+            FileError::Output(error) => Self::of_output(error, to),
+            FileError::Kms(error) => Self::of_kms(error),
+            FileError::Seal(SealError::Read(error)) => Self::io(from, error),
+            FileError::Seal(SealError::Write(error)) => Self::io(to, error),
+            FileError::Seal(error) => {
+                Self::new(Exit::Other, with_causes(error), seal_hint(error)).about(from)
+            }
+            FileError::Open(OpenError::Read(error)) => Self::io(from, error),
+            FileError::Open(OpenError::Write(error)) => Self::io(to, error),
+            FileError::Open(error) => {
+                Self::new(open_exit(error), with_causes(error), open_hint(error)).about(from)
+            }
+            FileError::Unlock(UnlockError::Kms(error)) => Self::of_kms(error).about(from),
+            FileError::Unlock(error) => Self::of_unlock(error).about(from),
+            FileError::TextSeal(error) => Self::encrypting(from, to, error),
+            FileError::TextOpen(error) => Self::decrypting(from, to, error),
+            FileError::Spool(error) => Self::spooling(from, error),
+            FileError::UnexpectedText => {
+                let hint = "if that is right, say so with --format text";
+                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
+            }
+            FileError::DamagedSlot => {
+                let hint = "the other one still opens it; `bulla rewrap` mends it";
+                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
+            }
+            FileError::Special => {
+                Self::new(Exit::Other, error.to_string(), "name regular files; the others are left alone")
+                    .about(from)
+            }
+            FileError::ReadBack => {
+                let hint = "the source was kept; check the disk, and whether somebody writes to these files";
+                Self::new(Exit::Other, error.to_string(), hint).about(to)
+            }
+            _ => Self::new(Exit::Other, with_causes(error), "decrypt it and encrypt it anew").about(from),
+        }
+    }
+
+    fn of_kms(error: &KeyServiceError) -> Self {
+        let exit = match error {
+            KeyServiceError::Damaged => Exit::Context,
+            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
+            _ => Exit::Kms,
+        };
+        Self::new(exit, with_causes(error), bulla_client::hint(error).unwrap_or_default())
+    }
+
+    fn of_output(error: &OutputError, path: &Path) -> Self {
+        let name = path.display();
+        let (what, hint) = match error {
+            OutputError::Io(error) => return Self::io(path, error),
+            OutputError::Exists => {
+                let hint = "use --force to replace it, or name another output with -o";
+                return Self::new(Exit::OutputExists, format!("{name} exists already"), hint);
+            }
+            OutputError::IsInput => (format!("{name} is the input itself"), "name another output with -o"),
+            OutputError::IsDirectory => (format!("{name} is a directory"), "name a file with -o"),
+            _ => (format!("{name} is not a file"), "write to it with -o - and a redirection"),
+        };
+        Self::new(Exit::Usage, what, hint)
+    }
+
+    fn of_unlock(error: &UnlockError) -> Self {
+        let (exit, hint) = match error {
+            UnlockError::Context => {
+                (Exit::Context, "leave -c out: the file holds its own; `bulla inspect` shows it")
+            }
+            UnlockError::NotAllowed { .. } => {
+                (Exit::Context, "nothing was written; check where the file comes from")
+            }
+            UnlockError::KeyMismatch { .. } => {
+                (Exit::Context, "somebody has edited the file; nothing was written")
+            }
+            _ => (Exit::Damaged, "get another copy of the file; nothing was written"),
+        };
+        Self::new(exit, error.to_string(), hint)
+    }
+
+    /// What happened, and what to do.
+    pub(crate) fn texts(&self) -> (&str, &str) {
+        (&self.what, &self.hint)
+    }
+
+    fn encrypting(input: &Path, output: &Path, error: &EncryptError) -> Self {
         match error {
             EncryptError::Read(error) => Self::io(input, error),
             EncryptError::Write(error) => Self::io(output, error),
@@ -106,7 +183,7 @@ impl Failure {
         }
     }
 
-    pub(crate) fn decrypting(input: &Path, output: &Path, error: &DecryptError) -> Self {
+    fn decrypting(input: &Path, output: &Path, error: &DecryptError) -> Self {
         match error {
             DecryptError::Read(error) => Self::io(input, error),
             DecryptError::Write(error) => Self::io(output, error),
@@ -124,6 +201,31 @@ impl Failure {
                 Self::new(Exit::Damaged, error.to_string(), hint).about(input)
             }
         }
+    }
+}
+
+fn seal_hint(error: &SealError) -> &'static str {
+    match error {
+        SealError::Changed => "encrypt it again when nobody writes to it; nothing was written",
+        SealError::Header(HeaderFlaw::SlotFull) => "use `bulla rekey`, which makes a new header",
+        SealError::Header(HeaderFlaw::TooLong) => "name fewer keys, or a shorter context",
+        _ => "",
+    }
+}
+
+fn open_exit(error: &OpenError) -> Exit {
+    match error {
+        OpenError::Thread(_) => Exit::Other,
+        _ => Exit::Damaged,
+    }
+}
+
+fn open_hint(error: &OpenError) -> &'static str {
+    match error {
+        OpenError::Thread(_) => "",
+        OpenError::Newer { .. } => "use a newer version of bulla; nothing was written",
+        OpenError::NotNative => "name a file that was encrypted, such as NAME.bulla; nothing was written",
+        _ => "get another copy of the file; nothing was written",
     }
 }
 

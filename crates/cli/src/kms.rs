@@ -4,6 +4,8 @@ use std::env;
 
 use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
 use bulla_envelope::KeyService;
+use bulla_envelope::native::AllowedKeys;
+use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
 use crate::args::Place;
@@ -60,19 +62,13 @@ impl Kms {
         }
     }
 
-    /// The key to encrypt with: the named one, or the default key of the embedded KMS.
-    pub(crate) fn key<'a>(&self, named: Option<&'a str>) -> Result<&'a str, Failure> {
-        match (named.filter(|key| !key.is_empty()), self) {
-            (Some(key), Self::Embedded(kms)) if key == DEFAULT_KEY => {
-                kms.ensure_default_key()?;
-                Ok(key)
-            }
-            (Some(key), _) => Ok(key),
-            (None, Self::Embedded(kms)) => {
-                kms.ensure_default_key()?;
-                Ok(DEFAULT_KEY)
-            }
-            (None, Self::Remote(client)) => {
+    /// The keys to encrypt with: the named ones, or the default key of the embedded KMS.
+    pub(crate) fn keys(&self, named: &[String]) -> Result<Vec<String>, Failure> {
+        let named: Vec<_> = named.iter().filter(|key| !key.is_empty()).cloned().collect();
+        match self {
+            _ if !named.is_empty() => Ok(named),
+            Self::Embedded(_) => Ok(vec![DEFAULT_KEY.to_owned()]),
+            Self::Remote(client) => {
                 let what = format!("no key was named for {}", client.endpoint());
                 Err(Failure::new(
                     Exit::Usage,
@@ -80,6 +76,24 @@ impl Kms {
                     "name one with -k KEY or BULLA_KEY, such as -k alias/NAME",
                 ))
             }
+        }
+    }
+
+    /// The keys that may be used, by their ids; all if none are named.
+    pub(crate) fn allowed(&self, named: &[String]) -> Result<AllowedKeys, Failure> {
+        let id = |key: &String| match key.rsplit_once("key/") {
+            Some((arn, id)) if arn.starts_with("acs:") => Ok(id.to_owned()),
+            None if !key.contains('/') => Ok(key.clone()),
+            _ => Ok(self.call(&DescribeKey { key_id: key.clone() })?.key_metadata.key_id),
+        };
+        Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<_, Failure>>()?))
+    }
+
+    /// The region that a file notes with its wrapped keys; empty if the KMS has none that means anything elsewhere.
+    pub(crate) fn region(&self) -> String {
+        match self {
+            Self::Embedded(_) => String::new(),
+            Self::Remote(client) => client.endpoint().region().unwrap_or_default().to_owned(),
         }
     }
 

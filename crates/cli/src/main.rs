@@ -10,11 +10,11 @@ mod args;
 mod commands;
 mod embedded;
 mod failure;
-mod input;
 mod kms;
 mod messages;
-mod output;
 mod process;
+mod progress;
+mod report;
 
 use std::process::ExitCode;
 
@@ -38,9 +38,16 @@ fn run(args: Args) -> Result<(), Failure> {
     match args.command {
         Command::Encrypt(encrypt) => commands::encrypt::run(&place, &encrypt),
         Command::Decrypt(decrypt) => commands::decrypt::run(&place, &decrypt),
+        Command::Verify(verify) => commands::verify::run(&place, &verify),
+        Command::Cat(cat) => commands::cat::run(&place, &cat),
+        Command::Inspect(inspect) => commands::inspect::run(&inspect),
+        Command::Rewrap(rewrap) => commands::rewrap::run(&place, &rewrap),
+        Command::Rekey(rekey) => commands::rewrap::rekey(&place, &rekey),
         Command::Key(command) => commands::key::run(&place, command),
         Command::Alias(command) => commands::alias::run(&place, command),
         Command::Kms(call) => commands::kms::run(&place, &call),
         Command::Serve(serve) => commands::serve::run(serve),
+        Command::Completions { shell } => commands::manual::completions(shell),
+        Command::Man { command } => commands::manual::page(command.as_deref()),
     }
 }

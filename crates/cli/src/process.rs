@@ -3,11 +3,11 @@
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::Write;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io, process, thread};
 
+use bulla_client::output::remove_partials;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -29,7 +29,7 @@ pub(crate) fn outlive_file_size_limits() {
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
 }
 
-/// Removes the registered partial file and exits when the process is told to stop. Signals that whoever
+/// Removes what is half written and exits when the process is told to stop. Signals that whoever
 /// started it has it ignore, as `nohup` does, stay ignored.
 pub(crate) fn clean_up_on_signals() {
     let ignored = ignored_signals();
@@ -37,11 +37,7 @@ pub(crate) fn clean_up_on_signals() {
     let Ok(mut signals) = Signals::new(heeded) else { return };
     thread::spawn(move || {
         if signals.forever().next().is_some() {
-            // Held until the end: nobody publishes or registers anything any more.
-            let partial = PARTIAL.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(path) = partial.as_deref() {
-                let _ = fs::remove_file(path);
-            }
+            remove_partials();
             process::exit(Exit::Interrupted as i32);
         }
     });
@@ -71,19 +67,6 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
     })
 }
 
-/// Makes a file that a signal removes until it is forgotten. A signal that comes meanwhile waits for it.
-pub(crate) fn make_partial<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let mut partial = PARTIAL.lock().unwrap_or_else(PoisonError::into_inner);
-    let made = make()?;
-    *partial = Some(made.as_ref().to_owned());
-    Ok(made)
-}
-
-/// The file was published or removed.
-pub(crate) fn forget_partial() {
-    *PARTIAL.lock().unwrap_or_else(PoisonError::into_inner) = None;
-}
-
 /// One bit for each signal, the lowest for signal 1.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -91,7 +74,6 @@ fn ignored_signals() -> u64 {
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
 }
 
-static PARTIAL: Mutex<Option<PathBuf>> = Mutex::new(None);
 /// The panic of the main thread, until it is told.
 static PANIC: Mutex<Option<Failure>> = Mutex::new(None);
 const PANIC_HINT: &str = "if the disk and the store are sound, this is a bug: please report it";

@@ -127,7 +127,7 @@ impl<'a> Decryptor<'a> {
                 let key = self.unwrap_text(reader.ciphertext_blob())?;
                 reader.open_verified(&key.data_key, output)?;
             }
-            Format::Native if metadata.is_file() || self.options.whole => {
+            Format::Native if source.is_file || self.options.whole => {
                 let mut file = source.rewindable()?;
                 let header = Header::read(&mut file)?;
                 let unlocked = self.unlock(&header, &mut file)?;
@@ -228,7 +228,7 @@ impl<'a> Decryptor<'a> {
             Some((seconds, nanos)) => time(seconds, nanos),
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
         };
-        let body = match metadata.is_file() {
+        let body = match source.is_file {
             true => Some(Body::of(&source.file, &header, &unlocked.opener)?),
             false => None,
         };
@@ -343,7 +343,8 @@ struct Sniffed {
 
 impl Sniffed {
     fn new(mut file: File, metadata: &Metadata) -> Result<Self, FileError> {
-        let is_file = metadata.is_file();
+        // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
+        let is_file = metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0);
         let mut head = Vec::new();
         (&file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
         if is_file {

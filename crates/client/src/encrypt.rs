@@ -1,7 +1,7 @@
 //! Encrypting files and streams: a data key from the KMS, the content sealed with it, the wrapped key kept with it.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
@@ -334,9 +334,12 @@ fn describe(file: &Metadata) -> Source {
     Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
 }
 
-/// Whether the size of a file says how much there is to read: not of a pipe, nor of the files of /proc.
-fn is_sized(file: &File, metadata: &Metadata) -> bool {
-    metadata.is_file() && (metadata.len() > 0 || matches!(file.read_at(&mut [0], 0), Ok(0)))
+/// Whether the size of a file says how much there is to read: not of a pipe, nor of the files of /proc, nor of
+/// standard input that somebody has begun to read.
+fn is_sized(mut file: &File, metadata: &Metadata) -> bool {
+    metadata.is_file()
+        && file.stream_position().is_ok_and(|position| position == 0)
+        && (metadata.len() > 0 || matches!(file.read_at(&mut [0], 0), Ok(0)))
 }
 
 /// Counts what is read.

@@ -59,6 +59,12 @@ impl Endpoint {
         Ok(Self { scheme: Scheme::Https, host, port: Scheme::Https.default_port() })
     }
 
+    /// The region, of an endpoint of the real Alibaba Cloud.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.host.strip_prefix("kms.")?.strip_suffix(".aliyuncs.com")
+    }
+
     /// The value of the `Host` header exactly as it is sent and signed: without the port if it is the default
     /// one of the scheme.
     #[must_use]

@@ -36,6 +36,8 @@ pub enum FileError {
     NotInText,
     /// The output did not read back as what was written; the source is still there.
     ReadBack,
+    /// One of two slots is damaged: the file opens, but is not as it was written.
+    DamagedSlot,
     /// A pipe could not be kept to be read twice.
     Spool(io::Error),
 }
@@ -57,6 +59,7 @@ impl fmt::Display for FileError {
             }
             Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
             Self::ReadBack => f.write_str("the output does not read back as what was written"),
+            Self::DamagedSlot => f.write_str("one of its two slots of wrapped keys is damaged"),
             Self::Spool(_) => f.write_str("what comes through the pipe cannot be kept"),
         }
     }

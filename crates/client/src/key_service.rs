@@ -183,6 +183,12 @@ pub fn hint(error: &KeyServiceError) -> Option<&str> {
     }
 }
 
+/// What a failed call for `key` means to a [`KeyService`].
+#[must_use]
+pub fn key_service_error_of_call(error: CallError, key: &str) -> KeyServiceError {
+    of_call(error, Some(key))
+}
+
 fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),

@@ -58,7 +58,9 @@ pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
-pub use key_service::{Caller, generate_data_key, hint, key_service_error, unwrap, wrap};
+pub use key_service::{
+    Caller, generate_data_key, hint, key_service_error, key_service_error_of_call, unwrap, wrap,
+};
 pub use options::ClientOptions;
 pub use refusal::Refusal;
 pub use transport::{CertificateProblem, RootsError, TransportError};

@@ -1,70 +1,78 @@
-//! `bulla decrypt`: the wrapped key unwrapped by the KMS, the file decrypted with it; nothing unverified is seen.
+//! `bulla decrypt`: the wrapped key unwrapped by the KMS, files decrypted with it; nothing unverified is seen.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use bulla_envelope::EncryptionContext;
-use bulla_envelope::text_format::Reader;
+use bulla_client::{DecryptOptions, Decryptor, decrypt_tree};
 
-use super::SUFFIX;
-use crate::args::{Decrypt, Place};
+use super::encrypt::durability;
+use super::{decrypted_name, is_standard, shown, standard_output};
+use crate::args::{Decrypt, Place, Reading};
 use crate::failure::{Exit, Failure};
-use crate::input::Input;
 use crate::kms::Kms;
-use crate::messages::note;
-use crate::output::{Output, Target};
 use crate::process;
+use crate::progress;
+use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     process::clean_up_on_signals();
-    let context = super::context(&args.context)?;
+    super::check_output(&args.paths, &args.output, &args.batch.telling)?;
     let kms = Kms::connect(place)?;
-    super::for_each_path(&args.paths, &args.output, |path| {
-        let input = Input::open(path)?;
-        match Output::choose(&args.output, path, &input, decrypted_name)? {
-            Output::Standard => to_standard_output(&kms, input, &context),
-            Output::File(target) => to_file(&kms, input, target, &context),
-        }
-    })
-}
-
-/// In one pass, into a file that nobody sees before the tag was verified.
-fn to_file(kms: &Kms, input: Input, target: Target, context: &EncryptionContext) -> Result<(), Failure> {
-    let (from, to) = (input.path().to_owned(), target.path().to_owned());
-    let source = input.metadata().clone();
-    let failed = |error| Failure::decrypting(&from, &to, &error);
-    let reader = Reader::new(input).map_err(failed)?;
-    let unwrapped = kms
-        .service()
-        .unwrap(reader.ciphertext_blob(), context)
-        .map_err(|error| Failure::from(error).about(&from))?;
-    let pending = target.create(0o600)?;
-    let opened = reader.open_into_discardable(&unwrapped.data_key, pending).map_err(failed)?;
-    opened.out.publish(&source)?;
-    note(format_args!("decrypted {} -> {} (key {})", from.display(), to.display(), unwrapped.key_id));
-    Ok(())
-}
-
-/// In two passes, because what was printed cannot be taken back: the first verifies, the second prints.
-fn to_standard_output(kms: &Kms, input: Input, context: &EncryptionContext) -> Result<(), Failure> {
-    let from = input.path().to_owned();
-    let failed = |error| Failure::decrypting(&from, Path::new("standard output"), &error);
-    let reader =
-        Reader::new(input.rewindable(|head| Reader::new(head).map(drop).map_err(failed))?).map_err(failed)?;
-    let unwrapped = kms
-        .service()
-        .unwrap(reader.ciphertext_blob(), context)
-        .map_err(|error| Failure::from(error).about(&from))?;
-    reader.open_verified(&unwrapped.data_key, io::stdout()).map_err(failed)?;
-    Ok(())
-}
-
-fn decrypted_name(path: &Path) -> Result<PathBuf, Failure> {
-    match path.extension() {
-        Some(suffix) if suffix == SUFFIX => Ok(path.with_extension("")),
-        _ => {
-            let what = format!("{} does not end in .{SUFFIX}", path.display());
-            Err(Failure::new(Exit::Usage, what, "name the output with -o"))
-        }
+    let mut options = reading(&args.reading, &kms)?;
+    options.replace = args.output.force;
+    options.resume = args.batch.resume;
+    options.remove_source = args.batch.remove_source;
+    options.whole = args.whole;
+    options.durability = durability(args.batch.no_sync);
+    options.jobs = super::jobs(&args.batch.telling);
+    let report = Report::new("decrypted", None, args.paths.len(), &args.batch.telling);
+    let context = super::context(&args.reading.opening.context)?;
+    let decryptor = Decryptor::new(kms.service(), context, options);
+    for path in &args.paths {
+        report.outcome(path, decrypt(&decryptor, path, args, &report));
     }
+    report.finish()
+}
+
+/// The options that say what may be read.
+pub(super) fn reading(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
+    let mut options = DecryptOptions::default();
+    options.format = args.format.map(super::format);
+    options.allowed = kms.allowed(&args.opening.allowed)?;
+    Ok(options)
+}
+
+fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Report) -> Result<(), Failure> {
+    if !is_standard(path) && path.is_dir() {
+        let to = args.output.path.as_deref();
+        if to.is_some_and(is_standard) {
+            let what = format!("{} is a directory, and standard output is one stream", path.display());
+            return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
+        }
+        let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
+        let summary =
+            progress::show(None, decryptor.progress(), || decrypt_tree(decryptor, path, to, &listener));
+        let summary = summary.map_err(|error| Failure::of_file(&error, path, to.unwrap_or(path)))?;
+        report.tree(path, to.unwrap_or(path), summary);
+        return Ok(());
+    }
+    let source = super::open(path)?;
+    let to = match &args.output.path {
+        Some(path) => path.clone(),
+        None if is_standard(path) => path.to_owned(),
+        None => decrypted_name(path)?,
+    };
+    let size = source.metadata().ok().filter(|source| source.is_file()).map(|source| source.len());
+    if is_standard(&to) {
+        let output = standard_output()?;
+        let opened =
+            progress::show(size, decryptor.progress(), || decryptor.decrypt_to_stream(source, path, output));
+        return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
+    }
+    let done = progress::show(size, decryptor.progress(), || match is_standard(path) {
+        true => decryptor.decrypt_open(source, path, &to, None),
+        false => decryptor.decrypt_file(path, &to),
+    });
+    let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;
+    report.file(shown(path), &done);
+    Ok(())
 }

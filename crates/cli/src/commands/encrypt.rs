@@ -1,55 +1,97 @@
-//! `bulla encrypt`: a data key from the KMS, the file encrypted with it, the wrapped key kept with it.
+//! `bulla encrypt`: a data key from the KMS, files encrypted with it, the wrapped key kept with them.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::io::{self, IsTerminal};
+use std::path::Path;
 
-use bulla_envelope::{EncryptionContext, GeneratedDataKey, text_format};
+use bulla_client::output::Durability;
+use bulla_client::{EncryptOptions, Encryptor, Format, encrypt_tree};
 
-use super::SUFFIX;
-use crate::args::{Encrypt, Format, Place};
-use crate::failure::Failure;
-use crate::input::Input;
+use super::{encrypted_name, is_standard, shown, standard_output};
+use crate::args::{DataKeyPer, Encrypt, Place};
+use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
-use crate::messages::note;
-use crate::output::Output;
 use crate::process;
+use crate::progress;
+use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
     process::clean_up_on_signals();
+    super::check_output(&args.paths, &args.output, &args.batch.telling)?;
     let context = super::context(&args.context)?;
     let kms = Kms::connect(place)?;
-    super::for_each_path(&args.paths, &args.output, |path| encrypt(&kms, path, args, &context))
+    let keys = kms.keys(&args.keys)?;
+    let options = options(args, &kms);
+    if options.format == Format::Text && keys.len() > 1 {
+        let what = "the text format has room for the wrapped key of one key only";
+        return Err(Failure::new(Exit::Usage, what, "name one key, or use --format bulla"));
+    }
+    let report = Report::new("encrypted", keys.first().cloned(), args.paths.len(), &args.batch.telling);
+    let encryptor = Encryptor::new(kms.service(), keys, context, options);
+    for path in &args.paths {
+        report.outcome(path, encrypt(&encryptor, path, args, &report));
+    }
+    report.finish()
 }
 
-fn encrypt(kms: &Kms, path: &Path, args: &Encrypt, context: &EncryptionContext) -> Result<(), Failure> {
-    let Format::Text = args.format;
-    let mut input = Input::open(path)?;
-    let output = Output::choose(&args.output, path, &input, |path| Ok(encrypted_name(path)))?;
-    let key = kms.key(args.key.as_deref())?;
-    let GeneratedDataKey { data_key, wrapped } = kms.service().generate_data_key(key, context)?;
-    let from = input.path().to_owned();
-    match output {
-        Output::Standard => {
-            text_format::seal(&mut input, io::stdout(), &data_key, &wrapped.ciphertext_blob)
-                .map_err(|error| Failure::encrypting(&from, Path::new("standard output"), &error))?;
+fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Report) -> Result<(), Failure> {
+    let format = super::format(args.format);
+    let to = match &args.output.path {
+        Some(path) => path.clone(),
+        None if is_standard(path) => path.to_owned(),
+        None => encrypted_name(path, format),
+    };
+    if !is_standard(path) && path.is_dir() {
+        let to = args.output.path.as_deref();
+        if to.is_some_and(is_standard) {
+            let what = format!("{} is a directory, and standard output is one stream", path.display());
+            return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
         }
-        Output::File(target) => {
-            let to = target.path().to_owned();
-            let mut pending = target.create(0o666)?;
-            text_format::seal(&mut input, &mut pending, &data_key, &wrapped.ciphertext_blob)
-                .map_err(|error| Failure::encrypting(&from, &to, &error))?;
-            pending.publish(input.metadata())?;
-            let key = if key == wrapped.key_id { String::new() } else { format!("{key}, ") };
-            let (from, to) = (from.display(), to.display());
-            note(format_args!("encrypted {from} -> {to} ({key}key {})", wrapped.key_id));
-        }
+        let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
+        let summary =
+            progress::show(None, encryptor.progress(), || encrypt_tree(encryptor, path, to, &listener));
+        let summary = summary.map_err(|error| Failure::of_file(&error, path, to.unwrap_or(path)))?;
+        report.tree(path, to.unwrap_or(path), summary);
+        return Ok(());
     }
+    let source = super::open(path)?;
+    let size = source.metadata().ok().filter(|source| source.is_file()).map(|source| source.len());
+    if is_standard(&to) {
+        refuse_terminal(format)?;
+        let output = standard_output()?;
+        let sealed = progress::show(size, encryptor.progress(), || encryptor.encrypt_stream(source, output));
+        sealed.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")))?;
+        return Ok(());
+    }
+    let done = progress::show(size, encryptor.progress(), || match is_standard(path) {
+        true => encryptor.encrypt_open(&source, &to, None),
+        false => encryptor.encrypt_file(path, &to),
+    });
+    let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;
+    report.file(shown(path), &done);
     Ok(())
 }
 
-fn encrypted_name(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(SUFFIX);
-    name.into()
+fn options(args: &Encrypt, kms: &Kms) -> EncryptOptions {
+    let mut options = EncryptOptions::default();
+    options.format = super::format(args.format);
+    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
+    options.replace = args.output.force;
+    options.resume = args.batch.resume;
+    options.remove_source = args.batch.remove_source;
+    options.durability = durability(args.batch.no_sync);
+    options.jobs = super::jobs(&args.batch.telling);
+    options.region = kms.region();
+    options
+}
+
+pub(super) fn durability(no_sync: bool) -> Durability {
+    if no_sync { Durability::Later } else { Durability::Synced }
+}
+
+fn refuse_terminal(format: Format) -> Result<(), Failure> {
+    if format == Format::Native && io::stdout().is_terminal() {
+        let what = "the output is binary, and standard output is a terminal";
+        return Err(Failure::new(Exit::Usage, what, "name a file with -o, pipe it on, or use --format text"));
+    }
+    Ok(())
 }

@@ -1,0 +1,85 @@
+//! The native format on one large file: whole `bulla encrypt` and `bulla decrypt` processes with the embedded
+//! KMS, against `cp` of the same file, against age, and beside other programs that encrypt files.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+use aws_lc_rs::rand;
+
+use crate::Result;
+use crate::process::peak_memory;
+use crate::programs::{self, Folder};
+use crate::report::{Goal, figure, heading, judge};
+use crate::rounds::{OUTPUT, SOURCE, Times, Way, sealed, take_turns};
+use crate::sides::{self, AGE, BULLA, CP, Sync};
+
+pub(crate) fn run() -> Result<()> {
+    in_memory()?;
+    on_disk("in the page cache of the disk", Sync::No, Goal::at_most(1.4, 1.1))?;
+    on_disk("on the disk, synced", Sync::Yes, Goal::at_most(1.2, 1.0))
+}
+
+/// With all peers, and with a look at the memory that bulla takes.
+fn in_memory() -> Result<()> {
+    let parent = programs::memory();
+    let folder = start("in memory", &parent)?;
+    let mut sides = vec![sides::cp(Sync::No), sides::bulla(folder.path(), Sync::No)];
+    sides.extend(sides::age(folder.path())?);
+    sides.extend(sides::others(folder.path())?);
+    report(&take_turns(folder.path(), &sides)?, Goal::at_most(1.05, 0.9));
+    for (way, from) in Way::BOTH.into_iter().zip([SOURCE, &sealed(BULLA)]) {
+        let mut bulla = sides::bulla_command(folder.path(), Sync::No, way, from, OUTPUT);
+        let peak = peak_memory(&mut bulla)?;
+        std::fs::remove_file(folder.path().join(OUTPUT))?;
+        judge(&format!("{}: peak memory", way.name()), peak, "MiB", Goal::at_most(64.0, None));
+    }
+    Ok(())
+}
+
+/// With age only where nobody waits for the disk: it does not sync.
+fn on_disk(place: &str, sync: Sync, copy: Goal) -> Result<()> {
+    let folder = start(place, &programs::scratch()?)?;
+    let mut sides = vec![sides::cp(sync), sides::bulla(folder.path(), sync)];
+    if sync == Sync::No {
+        sides.extend(sides::age(folder.path())?);
+    }
+    report(&take_turns(folder.path(), &sides)?, copy);
+    Ok(())
+}
+
+/// Says what comes, and writes the source into a folder of its own.
+fn start(place: &str, parent: &Path) -> Result<Folder> {
+    heading(&format!("files: {} MiB {place}, below {}", SIZE >> 20, parent.display()));
+    let folder = Folder::new(parent, "files")?;
+    let mut source = File::create(folder.path().join(SOURCE))?;
+    let mut piece = vec![0; 1 << 20];
+    for _ in 0..SIZE / piece.len() {
+        rand::fill(&mut piece).map_err(|_| "no random bytes")?;
+        source.write_all(&piece)?;
+    }
+    Ok(folder)
+}
+
+fn report(times: &Times, copy: Goal) {
+    for way in Way::BOTH {
+        for side in times.sides() {
+            let speed = (SIZE >> 20) as f64 / times.seconds(way, side);
+            figure(&format!("{side}, {}", way.name()), speed, "MiB/s");
+        }
+        for side in times.sides().filter(|side| *side != BULLA) {
+            let speed = times.ratio(way, side, BULLA);
+            let against = format!("{}: speed against {side}", way.name());
+            match side {
+                CP => {
+                    let time = times.ratio(way, BULLA, CP);
+                    judge(&format!("{}: time against cp", way.name()), time, "x", copy);
+                }
+                AGE => judge(&against, speed, "x", Goal::at_least(1.8, 2.0)),
+                _ => figure(&against, speed, "x"),
+            }
+        }
+    }
+}
+
+const SIZE: usize = 1 << 30;

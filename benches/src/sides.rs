@@ -1,0 +1,139 @@
+//! The programs that encrypt and decrypt files: bulla, and its peers with the commands that somebody would type.
+
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Result;
+use crate::process::printed;
+use crate::programs;
+use crate::report::left_out;
+use crate::rounds::{Side, Way};
+
+/// Whether a command waits until its output is on the disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sync {
+    No,
+    Yes,
+}
+
+/// The native format, with the embedded KMS whose store lies in the folder.
+pub(crate) fn bulla(folder: &Path, sync: Sync) -> Side {
+    let folder = folder.to_owned();
+    side(BULLA, MANY, move |way, from, to| bulla_command(&folder, sync, way, from, to))
+}
+
+pub(crate) fn bulla_command(folder: &Path, sync: Sync, way: Way, from: &str, to: &str) -> Command {
+    let mut bulla = programs::bulla_in(folder);
+    bulla.args([way.name(), from, "-o", to]);
+    if sync == Sync::No {
+        bulla.arg("--no-sync");
+    }
+    bulla
+}
+
+/// Copying the file or tree, in both ways.
+pub(crate) fn cp(sync: Sync) -> Side {
+    side(CP, MANY, move |_, from, to| match sync {
+        Sync::No => words("cp -r", &[from, to]),
+        Sync::Yes => {
+            let mut both = Command::new("sh");
+            both.args(["-c", "cp -r \"$0\" \"$1\" && sync \"$1\"", from, to]);
+            both
+        }
+    })
+}
+
+/// age with a public key, whose private half goes into the folder.
+pub(crate) fn age(folder: &Path) -> Result<Option<Side>> {
+    if !(installed(AGE) && installed("age-keygen")) {
+        return Ok(None);
+    }
+    printed(words("age-keygen -o age-key", &[]).current_dir(folder))?;
+    let recipient = printed(words("age-keygen -y age-key", &[]).current_dir(folder))?;
+    let recipient = String::from_utf8(recipient)?.trim().to_owned();
+    Ok(Some(side(AGE, MANY, move |way, from, to| match way {
+        Way::Encrypt => words("age -r", &[&recipient, "-o", to, from]),
+        Way::Decrypt => words("age -d -i age-key -o", &[to, from]),
+    })))
+}
+
+/// Peers without a target: what else encrypts a file, and what Python programs would do.
+pub(crate) fn others(folder: &Path) -> Result<Vec<Side>> {
+    let mut sides: Vec<_> = [openssl(), gpg(folder)?].into_iter().flatten().collect();
+    match programs::python() {
+        Ok(python) => sides.extend(SCRIPTS.map(|(name, script)| {
+            let python = python.clone();
+            side(name, FEW, move |way, from, to| {
+                let mut command = Command::new(&python);
+                command.arg(programs::script(script)).args([way.name(), from, to]);
+                command
+            })
+        })),
+        Err(error) => SCRIPTS.iter().for_each(|(name, _)| left_out(name, &error.to_string())),
+    }
+    Ok(sides)
+}
+
+/// AES-256-CTR, which notices no change.
+fn openssl() -> Option<Side> {
+    installed("openssl").then(|| {
+        side("openssl", FEW, |way, from, to| match way {
+            Way::Encrypt => words("openssl enc -aes-256-ctr -pbkdf2 -pass pass:x -in", &[from, "-out", to]),
+            Way::Decrypt => {
+                words("openssl enc -d -aes-256-ctr -pbkdf2 -pass pass:x -in", &[from, "-out", to])
+            }
+        })
+    })
+}
+
+/// GnuPG with a passphrase. Its home is in the folder, and its agent ends when that is gone.
+fn gpg(folder: &Path) -> Result<Option<Side>> {
+    if !installed("gpg") {
+        return Ok(None);
+    }
+    let home = folder.join("gnupg");
+    DirBuilder::new().mode(0o700).create(&home)?;
+    Ok(Some(side("gpg", FEW, move |way, from, to| {
+        let mut gpg = words("gpg --batch --passphrase x --pinentry-mode loopback -o", &[to]);
+        match way {
+            Way::Encrypt => gpg.args(["--cipher-algo", "AES256", "--compress-algo", "none", "--symmetric"]),
+            Way::Decrypt => gpg.arg("--decrypt"),
+        };
+        gpg.arg(from).env("GNUPGHOME", &home);
+        gpg
+    })))
+}
+
+/// Whether a program is there. If not, that is said.
+fn installed(program: &str) -> bool {
+    let started = words(program, &["--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    if started.is_err() {
+        left_out(program, "it is not installed");
+    }
+    started.is_ok()
+}
+
+/// A command in words without spaces, and more arguments.
+fn words(command: &str, more: &[&str]) -> Command {
+    let mut words = command.split(' ');
+    let mut command = Command::new(words.next().unwrap_or_default());
+    command.args(words).args(more);
+    command
+}
+
+fn side(name: &'static str, rounds: usize, command: impl Fn(Way, &str, &str) -> Command + 'static) -> Side {
+    Side { name, rounds, command: Box::new(command) }
+}
+
+pub(crate) const BULLA: &str = "bulla";
+pub(crate) const CP: &str = "cp";
+pub(crate) const AGE: &str = "age";
+/// Name and script.
+const SCRIPTS: [(&str, &str); 2] =
+    [("PyCryptodome", "peers/pycryptodome.py"), ("cryptography", "peers/cobblestone.py")];
+/// Rounds of the sides that a target compares.
+const MANY: usize = 7;
+/// Rounds of the others, which are slow.
+const FEW: usize = 3;

@@ -1,0 +1,67 @@
+//! `bulla cat`: the content of a file on standard output, or some of its bytes.
+
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use bulla_client::Decryptor;
+use bulla_envelope::native::MAGIC;
+
+use super::{is_standard, shown, standard_output};
+use crate::args::{ByteRange, Cat, Place};
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+
+pub(crate) fn run(place: &Place, args: &Cat) -> Result<(), Failure> {
+    let source = super::open(&args.path)?;
+    let kms = Kms::connect(place)?;
+    let mut options = super::decrypt::reading(&args.reading, &kms)?;
+    options.whole = args.whole;
+    let context = super::context(&args.reading.opening.context)?;
+    let decryptor = Decryptor::new(kms.service(), context, options);
+    let failed = |error| Failure::of_file(&error, shown(&args.path), Path::new("standard output"));
+    let output = standard_output()?;
+    let Some(range) = args.range else {
+        return decryptor.decrypt_to_stream(source, &args.path, output).map_err(failed);
+    };
+    if !source.metadata().is_ok_and(|source| source.is_file()) {
+        let what =
+            format!("{} is not a file, so no part of it can be read alone", shown(&args.path).display());
+        return Err(Failure::new(Exit::Usage, what, "leave --range out, or name a file"));
+    }
+    let mut magic = [0; MAGIC.len()];
+    let native = source.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
+    if native && !is_standard(&args.path) {
+        return decryptor.range_to_stream(source, range.from..range.to, output).map_err(failed);
+    }
+    // The text format is verified as a whole before anything of it is seen.
+    decryptor.decrypt_to_stream(source, &args.path, Part::new(output, range)).map_err(failed)
+}
+
+/// Lets some of the bytes through.
+struct Part<W> {
+    output: W,
+    skip: u64,
+    left: u64,
+}
+
+impl<W> Part<W> {
+    fn new(output: W, range: ByteRange) -> Self {
+        Self { output, skip: range.from, left: range.to - range.from }
+    }
+}
+
+impl<W: Write> Write for Part<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let skipped = self.skip.min(bytes.len() as u64) as usize;
+        let taken = self.left.min((bytes.len() - skipped) as u64) as usize;
+        self.output.write_all(&bytes[skipped..skipped + taken])?;
+        self.skip -= skipped as u64;
+        self.left -= taken as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+}

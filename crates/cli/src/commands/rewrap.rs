@@ -1,0 +1,78 @@
+//! `bulla rewrap` and `bulla rekey`: other keys for files that are there.
+
+use std::path::Path;
+
+use bulla_client::{Done, FileError, RewrapOptions, Rewrapper, TreeEvent, each_file};
+
+use super::is_standard;
+use crate::args::{Opening, Place, Rekey, Rewrap, Telling};
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+use crate::process;
+use crate::progress;
+use crate::report::Report;
+
+pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
+    let kms = Kms::connect(place)?;
+    let mut options = options(&kms, &args.keys, &args.opening)?;
+    options.whole_set = args.whole_set;
+    let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
+    let jobs = Jobs { verb: "rewrapped", rewrapper: &rewrapper, telling: &args.telling };
+    jobs.run(&args.paths, &|path| rewrapper.rewrap(path))
+}
+
+pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
+    let kms = Kms::connect(place)?;
+    let options = options(&kms, &args.keys, &args.opening)?;
+    let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
+    let threads = super::jobs(&args.telling);
+    let jobs = Jobs { verb: "rekeyed", rewrapper: &rewrapper, telling: &args.telling };
+    jobs.run(&args.paths, &|path| rewrapper.rekey(path, threads))
+}
+
+fn options(kms: &Kms, keys: &[String], opening: &Opening) -> Result<RewrapOptions, Failure> {
+    process::clean_up_on_signals();
+    let mut options = RewrapOptions::default();
+    options.keys = keys.to_vec();
+    options.allowed = kms.allowed(&opening.allowed)?;
+    options.region = kms.region();
+    Ok(options)
+}
+
+/// The same work for every file that is named or lies below a directory.
+struct Jobs<'a> {
+    verb: &'static str,
+    rewrapper: &'a Rewrapper<'a>,
+    telling: &'a Telling,
+}
+
+type Work<'a> = &'a (dyn Fn(&Path) -> Result<Done, FileError> + Sync);
+
+impl Jobs<'_> {
+    fn run(&self, paths: &[std::path::PathBuf], work: Work<'_>) -> Result<(), Failure> {
+        let report = Report::new(self.verb, None, paths.len(), self.telling);
+        for path in paths {
+            report.outcome(path, self.one(path, work, &report));
+        }
+        report.finish()
+    }
+
+    fn one(&self, path: &Path, work: Work<'_>, report: &Report) -> Result<(), Failure> {
+        if is_standard(path) {
+            let what = format!("files are {} in their places, and standard input is none", self.verb);
+            return Err(Failure::new(Exit::Usage, what, "name a file"));
+        }
+        let progress = self.rewrapper.progress();
+        if path.is_dir() {
+            let wanted = |path: &Path| path.extension().is_some_and(|suffix| suffix == "bulla");
+            let listener = |event: TreeEvent<'_>| report.event(&event);
+            let jobs = super::jobs(self.telling);
+            let summary = progress::show(None, progress, || each_file(path, jobs, &wanted, &listener, work));
+            report.tree(path, path, summary);
+            return Ok(());
+        }
+        let done = progress::show(None, progress, || work(path));
+        report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! What is told about the files of a command: a note for each that was named, one for a tree, failures at the end,
+//! and an event for each file in JSON, if asked for.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use bulla_client::{Done, TreeEvent, TreeSummary};
+use serde_json::{Value, json};
+
+use crate::args::Telling;
+use crate::failure::{Exit, Failure};
+use crate::messages::note;
+
+/// The story of one command.
+pub(crate) struct Report {
+    /// What is done to files, such as `encrypted`.
+    verb: &'static str,
+    /// The key as it was named, if one was.
+    key: Option<String>,
+    json: bool,
+    /// Whether there is more than one file, so that a failure is one of several.
+    batch: Mutex<bool>,
+    failures: Mutex<Vec<Failure>>,
+    files: Mutex<usize>,
+    used_key: Mutex<Option<String>>,
+}
+
+impl Report {
+    pub(crate) fn new(verb: &'static str, key: Option<String>, paths: usize, telling: &Telling) -> Self {
+        Self {
+            verb,
+            key,
+            json: telling.json,
+            batch: Mutex::new(paths > 1),
+            failures: Mutex::default(),
+            files: Mutex::new(0),
+            used_key: Mutex::default(),
+        }
+    }
+
+    /// A named file is done.
+    pub(crate) fn file(&self, from: &Path, done: &Done) {
+        *lock(&self.files) += 1;
+        self.warn(from, done);
+        if self.json {
+            return self.done_event(from, done);
+        }
+        let from = from.display();
+        let to = done.output.display();
+        let key = self.key_of(&done.key_id);
+        match (self.verb, done.already) {
+            (verb @ ("encrypted" | "decrypted"), false) => {
+                note(format_args!("{verb} {from} -> {to} ({key})"))
+            }
+            (verb, false) => note(format_args!("{verb} {from} ({key})")),
+            (verb, true) => note(format_args!("{verb} already: {from} ({key})")),
+        }
+    }
+
+    /// Something happened in a tree.
+    pub(crate) fn event(&self, event: &TreeEvent<'_>) {
+        match event {
+            TreeEvent::Done(path, done) => {
+                lock(&self.used_key).get_or_insert_with(|| done.key_id.clone());
+                self.warn(path, done);
+                if self.json {
+                    self.done_event(path, done);
+                }
+            }
+            TreeEvent::Failed(path, error) => self.failed(path, Failure::of_file(error, path, path)),
+            TreeEvent::Skipped(path) if self.json => emit(json!({ "event": "skipped", "path": text(path) })),
+            _ => {}
+        }
+    }
+
+    /// A tree is done, as far as it could be.
+    pub(crate) fn tree(&self, from: &Path, to: &Path, summary: TreeSummary) {
+        *lock(&self.batch) = true;
+        *lock(&self.files) += summary.done + summary.failed;
+        if self.json {
+            return;
+        }
+        let key = lock(&self.used_key).as_deref().map(|id| self.key_of(id));
+        let key = key.filter(|_| self.key.is_some()).map_or_else(String::new, |key| format!(" ({key})"));
+        let place = match from == to {
+            true => format!("below {}", from.display()),
+            false => format!("{} -> {}", from.display(), to.display()),
+        };
+        let skipped = match summary.skipped {
+            0 => String::new(),
+            skipped => format!(", {skipped} passed over by their names"),
+        };
+        let files = if summary.done == 1 { "1 file".to_owned() } else { format!("{} files", summary.done) };
+        note(format_args!("{} {files}: {place}{key}{skipped}", self.verb));
+    }
+
+    /// What came of a path that was named.
+    pub(crate) fn outcome(&self, path: &Path, outcome: Result<(), Failure>) {
+        if let Err(failure) = outcome {
+            *lock(&self.files) += 1;
+            self.failed(path, failure);
+        }
+    }
+
+    /// The list of what failed, and the exit code.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let Self { batch, failures, files, .. } = self;
+        let (batch, files) = (unlock(batch), unlock(files));
+        let mut failures = unlock(failures);
+        if !batch && failures.len() < 2 {
+            return failures.pop().map_or(Ok(()), Err);
+        }
+        failures.iter().for_each(Failure::print);
+        match failures.len() {
+            0 => Ok(()),
+            failed => {
+                let what = format!("{failed} of {files} files failed");
+                Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
+            }
+        }
+    }
+
+    fn failed(&self, path: &Path, failure: Failure) {
+        if self.json {
+            let (what, hint) = failure.texts();
+            emit(json!({
+                "event": "failed", "path": text(path), "error": what, "hint": hint, "exit": failure.exit as u8,
+            }));
+        }
+        lock(&self.failures).push(failure);
+    }
+
+    /// A damaged slot is no reason not to decrypt, but somebody should know.
+    fn warn(&self, path: &Path, done: &Done) {
+        if done.damaged_slot {
+            note(format_args!("bulla: {}: one of its two slots of wrapped keys is damaged", path.display()));
+            note("       the other one served; `bulla rewrap` mends it");
+        }
+    }
+
+    fn done_event(&self, path: &Path, done: &Done) {
+        emit(json!({
+            "event": "done",
+            "path": text(path),
+            "output": text(&done.output),
+            "key_id": done.key_id,
+            "bytes": done.plaintext_len,
+            "already": done.already,
+        }));
+    }
+
+    fn key_of(&self, id: &str) -> String {
+        match &self.key {
+            Some(named) if named != id => format!("{named}, key {id}"),
+            _ => format!("key {id}"),
+        }
+    }
+}
+
+/// Nobody may be listening any more; the work goes on.
+fn emit(event: Value) {
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{event}").and_then(|()| stdout.flush());
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unlock<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -8,12 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{AllowedKeys, Header, MAGIC, OpenError, UnlockError, Unlocked};
 use bulla_envelope::text_format::Reader;
 use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
 
 use crate::cache::KeyCache;
-use crate::encrypt::{Done, Format, all_cores, suffix};
+use crate::encrypt::{Done, Format, all_cores, open_source, suffix};
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, check_target};
@@ -82,34 +83,49 @@ impl<'a> Decryptor<'a> {
     /// [`FileError`], and no output.
     pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
-        let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to, None)?;
+        let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
         if self.options.remove_source {
             self.remove_source(from, &source, to)?;
         }
         Ok(done)
     }
 
-    /// Decrypts an open file or pipe, called `name`, to the new file `to`, in a directory that may be open already.
+    /// Decrypts an open file or pipe, called `name`, to the new file `to`.
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn decrypt_open(
-        &self,
-        source: File,
-        name: &Path,
-        to: &Path,
-        directory: Option<&Arc<Directory>>,
-    ) -> Result<Done, FileError> {
+    pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        match check_target(to, &metadata, self.options.replace || self.options.resume) {
-            Err(error) => return Err(error.into()),
-            Ok(()) if metadata.is_dir() => return Err(FileError::Special),
-            Ok(()) => {}
+        let place = Place { to, directory: None, durability: self.options.durability };
+        self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &place)
+    }
+
+    /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
+    pub(crate) fn decrypt_of_tree(
+        &self,
+        from: &Path,
+        to: &Path,
+        directory: &Arc<Directory>,
+    ) -> Result<Done, FileError> {
+        let (source, metadata) = open_source(from)?;
+        let place = Place { to, directory: Some(directory), durability: Durability::Later };
+        self.decrypt(Sniffed::of_file(source)?, &metadata, from, &place)
+    }
+
+    fn decrypt(
+        &self,
+        mut source: Sniffed,
+        metadata: &Metadata,
+        name: &Path,
+        place: &Place<'_>,
+    ) -> Result<Done, FileError> {
+        match check_target(place.to, metadata, self.options.replace) {
+            Err(OutputError::Exists) if self.options.resume => {}
+            checked => checked?,
         }
-        let mut source = Sniffed::new(source, &metadata)?;
         match self.format(&source, name)? {
-            Format::Native => self.native_to_file(&mut source, &metadata, to, directory),
-            Format::Text => self.text_to_file(source, &metadata, to, directory),
+            Format::Native => self.native_to_file(&mut source, metadata, place),
+            Format::Text => self.text_to_file(source, metadata, place),
         }
     }
 
@@ -131,7 +147,7 @@ impl<'a> Decryptor<'a> {
                 let mut file = source.rewindable()?;
                 let header = Header::read(&mut file)?;
                 let unlocked = self.unlock(&header, &mut file)?;
-                let body = Body::of(&file, &header, &unlocked.opener)?;
+                let body = body(&file, &header, &unlocked)?;
                 body.open_range(0..body.len, output, &self.progress)?;
             }
             Format::Native => {
@@ -155,7 +171,7 @@ impl<'a> Decryptor<'a> {
     ) -> Result<(), FileError> {
         let header = Header::read(&mut source)?;
         let unlocked = self.unlock(&header, &mut source)?;
-        let body = Body::of(&source, &header, &unlocked.opener)?;
+        let body = body(&source, &header, &unlocked)?;
         body.open_range(range.start.min(body.len)..range.end.min(body.len), output, &self.progress)?;
         Ok(())
     }
@@ -178,10 +194,10 @@ impl<'a> Decryptor<'a> {
                 let mut file = source.rewindable()?;
                 let header = Header::read(&mut file)?;
                 let unlocked = self.unlock(&header, &mut file)?;
-                let body = Body::of(&file, &header, &unlocked.opener)?;
+                let body = body(&file, &header, &unlocked)?;
                 body.verify(self.options.jobs, &self.progress)?;
                 let damaged_slot = header.slots().iter().any(Option::is_none);
-                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id, body.len) })
+                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id.clone(), body.len) })
             }
         }
     }
@@ -196,7 +212,7 @@ impl<'a> Decryptor<'a> {
         let same = if native {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
-            let body = Body::of(&file, &header, &unlocked.opener)?;
+            let body = body(&file, &header, &unlocked)?;
             body.is_the_content_of(&output, self.options.jobs, &Progress::new(0))?
         } else {
             let reader = Reader::new(file)?;
@@ -215,29 +231,29 @@ impl<'a> Decryptor<'a> {
         &self,
         source: &mut Sniffed,
         metadata: &Metadata,
-        to: &Path,
-        directory: Option<&Arc<Directory>>,
+        place: &Place<'_>,
     ) -> Result<Done, FileError> {
-        let header = Header::read(&mut *source)?;
-        let unlocked = self.unlock(&header, &mut *source)?;
-        let done = Done {
-            damaged_slot: header.slots().iter().any(Option::is_none),
-            ..done(to, unlocked.wrap.key.key_id, 0)
-        };
+        let (header, prefix) = source.native_head()?;
+        let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
         let modified = match header.source().modified {
             Some((seconds, nanos)) => time(seconds, nanos),
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
         };
         let body = match source.is_file {
-            true => Some(Body::of(&source.file, &header, &unlocked.opener)?),
+            true => Some(Body::of(&source.file, metadata.len(), &header, &unlocked.opener)?),
             false => None,
         };
+        let done = Done {
+            damaged_slot: header.slots().iter().any(Option::is_none),
+            ..done(place.to, unlocked.wrap.key.key_id, 0)
+        };
         if let (Some(body), true) = (&body, self.options.resume)
-            && is_done(to, body.len, modified)
+            && is_done(place.to, body.len, modified)
         {
+            body.check_end()?;
             return Ok(Done { plaintext_len: body.len, already: true, ..done });
         }
-        let pending = self.create(to, header.source().mode.unwrap_or(0o600) & 0o777, directory)?;
+        let pending = self.create(place, header.source().mode.unwrap_or(0o600) & 0o777)?;
         let plaintext_len = match body {
             Some(body) => {
                 body.open_into(pending.file(), self.options.jobs, &self.progress)?;
@@ -245,7 +261,7 @@ impl<'a> Decryptor<'a> {
             }
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
         };
-        pending.publish(modified, self.options.durability)?;
+        pending.publish(modified, place.durability)?;
         Ok(Done { plaintext_len, ..done })
     }
 
@@ -254,28 +270,27 @@ impl<'a> Decryptor<'a> {
         &self,
         source: Sniffed,
         metadata: &Metadata,
-        to: &Path,
-        directory: Option<&Arc<Directory>>,
+        place: &Place<'_>,
     ) -> Result<Done, FileError> {
         let reader = Reader::new(source)?;
         let UnwrappedDataKey { data_key, key_id, .. } = self.unwrap_text(reader.ciphertext_blob())?;
-        let pending = self.create(to, 0o600, directory)?;
+        let pending = self.create(place, 0o600)?;
         let opened = reader.open_into_discardable(&data_key, pending)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        opened.out.publish(modified, self.options.durability)?;
-        Ok(done(to, key_id, opened.plaintext_len))
+        opened.out.publish(modified, place.durability)?;
+        Ok(done(place.to, key_id, opened.plaintext_len))
     }
 
-    fn create(&self, to: &Path, mode: u32, directory: Option<&Arc<Directory>>) -> Result<Pending, FileError> {
+    fn create(&self, place: &Place<'_>, mode: u32) -> Result<Pending, FileError> {
         // What was not accepted as done is only replaced if that was asked for.
-        if !self.options.replace && fs::symlink_metadata(to).is_ok() {
+        if self.options.resume && !self.options.replace && fs::symlink_metadata(place.to).is_ok() {
             return Err(OutputError::Exists.into());
         }
-        let directory = match directory {
+        let directory = match place.directory {
             Some(directory) => directory.clone(),
-            None => Arc::new(Directory::of(to).map_err(OutputError::from)?),
+            None => Arc::new(Directory::of(place.to).map_err(OutputError::from)?),
         };
-        let name = to.file_name().ok_or(OutputError::IsDirectory)?;
+        let name = place.to.file_name().ok_or(OutputError::IsDirectory)?;
         Ok(Pending::create(directory, name, mode, self.options.replace).map_err(OutputError::from)?)
     }
 
@@ -296,16 +311,18 @@ impl<'a> Decryptor<'a> {
     /// What the first bytes say. A file that is called `.bulla` is not taken for the text format, which protects
     /// less, unless that was asked for: somebody may have exchanged it.
     fn format(&self, source: &Sniffed, name: &Path) -> Result<Format, FileError> {
-        let found = if source.head == MAGIC { Format::Native } else { Format::Text };
+        let found = if source.head.starts_with(&MAGIC) { Format::Native } else { Format::Text };
         let expected = self.options.format;
         let named_native = name.as_os_str().as_encoded_bytes().ends_with(suffix(Format::Native).as_bytes());
         match (found, expected) {
             (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
             (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),
-            (Format::Text, None) if named_native => match looks_like_text(&source.head) {
-                true => Err(FileError::UnexpectedText),
-                false => Err(OpenError::NotNative.into()),
-            },
+            (Format::Text, None) if named_native => {
+                match looks_like_text(&source.head[..source.head.len().min(MAGIC.len())]) {
+                    true => Err(FileError::UnexpectedText),
+                    false => Err(OpenError::NotNative.into()),
+                }
+            }
             _ => Ok(found),
         }
     }
@@ -332,10 +349,24 @@ fn looks_like_text(head: &[u8]) -> bool {
     !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
 }
 
-/// An input whose first bytes were looked at.
+/// Where a plaintext goes.
+struct Place<'a> {
+    to: &'a Path,
+    /// Its directory, if that is open already.
+    directory: Option<&'a Arc<Directory>>,
+    durability: Durability,
+}
+
+/// The body of an unlocked file.
+fn body<'a>(file: &'a File, header: &Header, unlocked: &'a Unlocked) -> Result<Body<'a>, FileError> {
+    let file_len = file.metadata().map_err(FileError::Source)?.len();
+    Ok(Body::of(file, file_len, header, &unlocked.opener)?)
+}
+
+/// An input whose first bytes were looked at: the whole header of a file, the magic of a pipe.
 struct Sniffed {
     head: Vec<u8>,
-    /// Bytes of the head that are still to be read: none of a file, which was put back to its place.
+    /// Bytes of the head that are still to be read: none of a file, whose position was not moved.
     left: usize,
     file: File,
     is_file: bool,
@@ -344,14 +375,39 @@ struct Sniffed {
 impl Sniffed {
     fn new(mut file: File, metadata: &Metadata) -> Result<Self, FileError> {
         // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
-        let is_file = metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0);
+        if metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0) {
+            return Self::of_file(file);
+        }
+        if metadata.is_dir() {
+            return Err(FileError::Special);
+        }
         let mut head = Vec::new();
         (&file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
-        if is_file {
-            file.rewind().map_err(FileError::Source)?;
+        Ok(Self { left: head.len(), head, file, is_file: false })
+    }
+
+    fn of_file(file: File) -> Result<Self, FileError> {
+        let mut head = vec![0; HEAD_LEN as usize + PREFIX_LEN];
+        let mut length = 0;
+        loop {
+            match file.read_at(&mut head[length..], length as u64).map_err(FileError::Source)? {
+                0 => break,
+                more => length += more,
+            }
         }
-        let left = if is_file { 0 } else { head.len() };
-        Ok(Self { head, left, file, is_file })
+        head.truncate(length);
+        Ok(Self { head, left: 0, file, is_file: true })
+    }
+
+    /// The header of a native file, and what its body begins with.
+    fn native_head(&mut self) -> Result<(Header, [u8; PREFIX_LEN]), FileError> {
+        if self.is_file {
+            let mut head = &*self.head;
+            let header = Header::read(&mut head)?;
+            return Ok((header, read_prefix(head)?));
+        }
+        let header = Header::read(&mut *self)?;
+        Ok((header, read_prefix(self)?))
     }
 
     /// The same bytes in a file that can be read twice. What comes through a pipe, ciphertext, is spooled to an unnamed

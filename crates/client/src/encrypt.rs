@@ -131,49 +131,66 @@ impl<'a> Encryptor<'a> {
     /// [`FileError`], and no output.
     pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
-        let done = self.encrypt_open(&source, to, None)?;
+        let done = self.encrypt_open(&source, to)?;
         if self.options.remove_source {
             self.remove_source(from, &source, to)?;
         }
         Ok(done)
     }
 
-    /// Encrypts an open file, pipe or device to the new file `to`, in a directory that may be open already.
+    /// Encrypts an open file, pipe or device to the new file `to`.
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn encrypt_open(
+    pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<Done, FileError> {
+        let metadata = source.metadata().map_err(FileError::Source)?;
+        let directory = || Ok(Arc::new(Directory::of(to).map_err(OutputError::from)?));
+        let sized = is_sized(source, &metadata);
+        self.encrypt(source, &metadata, sized, to, directory, self.options.durability)
+    }
+
+    /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
+    pub(crate) fn encrypt_of_tree(
+        &self,
+        from: &Path,
+        to: &Path,
+        directory: &Arc<Directory>,
+    ) -> Result<Done, FileError> {
+        let (source, metadata) = open_source(from)?;
+        let sized = metadata.len() > 0 || is_sized(&source, &metadata);
+        self.encrypt(&source, &metadata, sized, to, || Ok(directory.clone()), Durability::Later)
+    }
+
+    fn encrypt(
         &self,
         source: &File,
+        metadata: &Metadata,
+        sized: bool,
         to: &Path,
-        directory: Option<&Arc<Directory>>,
+        directory: impl FnOnce() -> Result<Arc<Directory>, FileError>,
+        durability: Durability,
     ) -> Result<Done, FileError> {
-        let metadata = source.metadata().map_err(FileError::Source)?;
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
-        match check_target(to, &metadata, self.options.replace) {
+        match check_target(to, metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already(&metadata, to).ok_or(OutputError::Exists.into());
+                return self.done_already(metadata, to).ok_or(OutputError::Exists.into());
             }
             Ok(()) if self.options.resume && to.exists() => {
-                if let Some(done) = self.done_already(&metadata, to) {
+                if let Some(done) = self.done_already(metadata, to) {
                     return Ok(done);
                 }
             }
             checked => checked?,
         }
         let keys = self.data_keys()?;
-        let directory = match directory {
-            Some(directory) => directory.clone(),
-            None => Arc::new(Directory::of(to).map_err(OutputError::from)?),
-        };
         let name = to.file_name().ok_or(OutputError::IsDirectory)?;
         let pending =
-            Pending::create(directory, name, 0o666, self.options.replace).map_err(OutputError::from)?;
-        let plaintext_len = self.seal(source, &metadata, &pending, &keys)?;
+            Pending::create(directory()?, name, 0o666, self.options.replace).map_err(OutputError::from)?;
+        let plaintext_len = self.seal(source, metadata, sized, &pending, &keys)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        pending.publish(modified, self.options.durability)?;
+        pending.publish(modified, durability)?;
         let key_id = keys.key_id().to_owned();
         Ok(Done { output: to.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
     }
@@ -192,18 +209,6 @@ impl<'a> Encryptor<'a> {
             Format::Text => keys.seal_text(source, output)?,
         }
         Ok(keys.key_id().to_owned())
-    }
-
-    /// Opens a regular file for encryption and nothing else, not even through a link that has taken its place.
-    pub(crate) fn open_source(path: &Path) -> Result<File, FileError> {
-        // Without blocking: somebody may have put a pipe there.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
-        let file = file.map_err(FileError::Source)?;
-        match file.metadata().map_err(FileError::Source)?.is_file() {
-            true => Ok(file),
-            false => Err(FileError::Special),
-        }
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.
@@ -226,6 +231,7 @@ impl<'a> Encryptor<'a> {
         &self,
         source: &File,
         metadata: &Metadata,
+        sized: bool,
         output: &Pending,
         keys: &DataKeySet,
     ) -> Result<u64, FileError> {
@@ -234,7 +240,7 @@ impl<'a> Encryptor<'a> {
             keys.seal_text(Counted { source, progress: &self.progress }, output.file())?;
             return Ok(self.progress.load(Ordering::Relaxed).saturating_sub(before));
         }
-        if !is_sized(source, metadata) {
+        if !sized {
             let (header, key) = keys.header(Source::default())?;
             return Ok(engine::seal_stream(source, output.file(), (&header, &key), &self.progress)?);
         }
@@ -274,7 +280,8 @@ impl<'a> Encryptor<'a> {
         let prefix = read_prefix(&mut output).ok()?;
         let nothing = EncryptionContext::default();
         let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default()).ok()?;
-        let body = Body::of(&output, &header, &unlocked.opener).ok()?;
+        let body = Body::of(&output, output.metadata().ok()?.len(), &header, &unlocked.opener).ok()?;
+        body.check_end().ok()?;
         let made_from = describe(source);
         let same = header.source().size == made_from.size && header.source().modified == made_from.modified;
         (same && *header.context() == self.context && body.len == source.len()).then(|| Done {
@@ -292,7 +299,8 @@ impl<'a> Encryptor<'a> {
         let prefix = read_prefix(&mut reader)?;
         let nothing = EncryptionContext::default();
         let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default())?;
-        let body = Body::of(output, &header, &unlocked.opener)?;
+        let output_len = output.metadata().map_err(OutputError::from)?.len();
+        let body = Body::of(output, output_len, &header, &unlocked.opener)?;
         let quiet = Progress::new(0);
         Ok(body.len == before.len() && body.is_the_content_of(source, self.options.jobs, &quiet)?)
     }
@@ -323,6 +331,16 @@ impl DataKeySet {
         text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?;
         Ok(())
     }
+}
+
+/// Opens a regular file of a tree and nothing else, not even through a link that has taken its place.
+pub(crate) fn open_source(path: &Path) -> Result<(File, Metadata), FileError> {
+    // Without blocking: somebody may have put a pipe there.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
+    let file = file.map_err(FileError::Source)?;
+    let metadata = file.metadata().map_err(FileError::Source)?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::Special) }
 }
 
 /// What a header says about a regular file.

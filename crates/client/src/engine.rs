@@ -53,11 +53,15 @@ pub(crate) fn seal_file(
     let body_offset = header.len() as u64;
     let ranges = usize::try_from(size / RANGE_LEN as u64 + 1).unwrap_or(usize::MAX);
     if ranges == 1 {
-        // A small file is one read and one write.
-        let mut plaintext = Zeroizing::new(vec![0; size as usize]);
+        // A small file is one read and one write. There is room for a byte too many.
+        let mut plaintext = Zeroizing::new(vec![0; size as usize + 1]);
         let mut sealed = Vec::new();
-        source.read_exact_at(&mut plaintext, 0).map_err(changed_if_shorter)?;
-        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext, &mut sealed);
+        if fill(&mut At { file: source, position: 0 }, &mut plaintext).map_err(SealError::Read)? as u64
+            != size
+        {
+            return Err(SealError::Changed);
+        }
+        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..size as usize], &mut sealed);
         head.extend_from_slice(&sealed);
         output.write_all_at(&head, 0).map_err(SealError::Write)?;
         progress.fetch_add(size, Ordering::Relaxed);
@@ -77,10 +81,12 @@ pub(crate) fn seal_file(
             }
             Ok(())
         })?;
+        if source.read_at(&mut [0], size).map_err(SealError::Read)? > 0 {
+            return Err(SealError::Changed);
+        }
     }
-    let surplus = source.read_at(&mut [0], size).map_err(SealError::Read)?;
     let after = source.metadata().map_err(SealError::Read)?;
-    if surplus > 0 || !is_same(before, &after) { Err(SealError::Changed) } else { Ok(()) }
+    if is_same(before, &after) { Ok(()) } else { Err(SealError::Changed) }
 }
 
 /// Encrypts a stream; gives the bytes of plaintext.
@@ -143,19 +149,25 @@ pub(crate) fn seal_body(
 }
 
 impl<'a> Body<'a> {
-    /// The body of an unlocked file, with its length checked against the header's and its last chunk opened: it was
-    /// not cut.
-    pub(crate) fn of(file: &'a File, header: &Header, opener: &'a Opener) -> Result<Self, OpenError> {
+    /// The body of an unlocked file of `file_len` bytes, which agrees with the size that its header says, if any.
+    pub(crate) fn of(
+        file: &'a File,
+        file_len: u64,
+        header: &Header,
+        opener: &'a Opener,
+    ) -> Result<Self, OpenError> {
         let offset = header.len() as u64;
-        let end = file.metadata().map_err(OpenError::Read)?.len();
-        let len = plaintext_len(end.saturating_sub(offset)).ok_or(OpenError::Truncated)?;
-        let body = Self { file, offset, len, opener };
-        let last = len / CHUNK_LEN as u64;
-        body.open(last, 1, &mut Vec::new(), &mut Zeroizing::new(Vec::new()))?;
-        if header.source().size.is_some_and(|size| size != len) {
-            return Err(OpenError::Size);
+        let len = plaintext_len(file_len.saturating_sub(offset)).ok_or(OpenError::Truncated)?;
+        match header.source().size {
+            Some(size) if size != len => Err(OpenError::Size),
+            _ => Ok(Self { file, offset, len, opener }),
         }
-        Ok(body)
+    }
+
+    /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
+    pub(crate) fn check_end(&self) -> Result<(), OpenError> {
+        let last = self.len / CHUNK_LEN as u64;
+        self.open(last, 1, &mut Vec::new(), &mut Zeroizing::new(Vec::new()))
     }
 
     /// Decrypts into an empty file.
@@ -204,6 +216,9 @@ impl<'a> Body<'a> {
         let next = AtomicU64::new(0);
         let total = self.len / CHUNK_LEN as u64 + 1;
         let ranges = usize::try_from(total.div_ceil(CHUNKS_AT_ONCE as u64)).unwrap_or(usize::MAX);
+        if ranges > 1 {
+            self.check_end()?; // a single range has the last chunk in it
+        }
         on_threads(threads.min(ranges), OpenError::Thread, |stop| {
             let (mut sealed, mut plaintext) = (Vec::new(), Zeroizing::new(Vec::new()));
             while !stop.load(Ordering::Relaxed) {
@@ -226,6 +241,7 @@ impl<'a> Body<'a> {
         mut output: impl Write,
         progress: &Progress,
     ) -> Result<(), OpenError> {
+        self.check_end()?;
         if range.is_empty() {
             return Ok(());
         }
@@ -382,6 +398,20 @@ fn pipeline<E: Send>(
         }
         Ok(())
     })
+}
+
+/// A file read from one place on, whatever its own position.
+struct At<'a> {
+    file: &'a File,
+    position: u64,
+}
+
+impl Read for At<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read_at(buffer, self.position)?;
+        self.position += length as u64;
+        Ok(length)
+    }
 }
 
 /// Reads until `buffer` is full or the input ends.

@@ -66,11 +66,13 @@ pub enum OutputError {
 /// # Errors
 /// [`OutputError`].
 pub fn check_target(path: &Path, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-    let existing = match fs::metadata(path).or_else(|_| fs::symlink_metadata(path)) {
-        Ok(existing) => existing,
+    let found = match fs::symlink_metadata(path) {
+        Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
     };
+    // A link that leads nowhere exists too.
+    let existing = if found.is_symlink() { fs::metadata(path).unwrap_or(found) } else { found };
     if (existing.dev(), existing.ino()) == (input.dev(), input.ino()) {
         return Err(OutputError::IsInput);
     }

@@ -7,6 +7,7 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,7 +120,8 @@ impl<'a> Rewrapper<'a> {
     pub fn rekey(&self, path: &Path, jobs: usize) -> Result<Done, FileError> {
         let path = fs::canonicalize(path).map_err(FileError::Source)?;
         let opened = self.open(&path)?;
-        let body = Body::of(&opened.file, &opened.header, &opened.unlocked[0].opener)?;
+        let file_len = opened.file.metadata().map_err(FileError::Source)?.len();
+        let body = Body::of(&opened.file, file_len, &opened.header, &opened.unlocked[0].opener)?;
         let keys: Vec<_> = self.plan(&opened)?.into_iter().map(|(_, target)| target.key_id).collect();
         let context = opened.header.context();
         let set = DataKeySet::generate(&self.kms, &keys, context, &self.options.region)?;
@@ -278,12 +280,14 @@ impl Opened {
     /// Writes the file anew with another header, in the place of the old one.
     fn replace(&self, path: &Path, header: &Header) -> Result<(), FileError> {
         let pending = self.beside(path)?;
-        let rest = self.file.metadata().map_err(FileError::Source)?.len().saturating_sub(header.len() as u64);
-        let mut bytes = header.to_bytes()?;
-        let body_offset = bytes.len();
-        bytes.resize(body_offset + rest as usize, 0); // below 1 MiB and some: this header has one slot
-        self.file.read_exact_at(&mut bytes[body_offset..], body_offset as u64).map_err(FileError::Source)?;
-        pending.file().write_all_at(&bytes, 0).map_err(OutputError::from)?;
+        let bytes = header.to_bytes()?;
+        let mut output = pending.file();
+        let mut body = &self.file;
+        body.seek(SeekFrom::Start(bytes.len() as u64)).map_err(FileError::Source)?;
+        output
+            .write_all(&bytes)
+            .and_then(|()| io::copy(&mut body, &mut output))
+            .map_err(OutputError::from)?;
         Ok(pending.publish(None, Durability::Synced)?)
     }
 

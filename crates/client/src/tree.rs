@@ -64,10 +64,7 @@ pub fn encrypt_tree(
         let encrypted = to.is_none() && has_suffix(path, added);
         (!encrypted).then(|| PathBuf::from(name))
     };
-    let one = |job: &Job| {
-        let source = Encryptor::open_source(&job.from)?;
-        encryptor.encrypt_open(&source, &job.to, Some(&job.directory))
-    };
+    let one = |job: &Job| encryptor.encrypt_of_tree(&job.from, &job.to, &job.directory);
     let remove = |job: &Removal| encryptor.remove_source(&job.from, &job.source, &job.to);
     let tree =
         Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
@@ -95,10 +92,7 @@ pub fn decrypt_tree(
             (None, None) => None,
         }
     };
-    let one = |job: &Job| {
-        let source = Encryptor::open_source(&job.from)?;
-        decryptor.decrypt_open(source, &job.from, &job.to, Some(&job.directory))
-    };
+    let one = |job: &Job| decryptor.decrypt_of_tree(&job.from, &job.to, &job.directory);
     let remove = |job: &Removal| decryptor.remove_source(&job.from, &job.source, &job.to);
     let tree =
         Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
@@ -324,25 +318,33 @@ impl Counts {
     }
 }
 
-/// Lets `produce` send jobs to several threads; returns when all are done. Without a second thread the work is done
-/// on this one.
-fn on_workers<J: Send>(jobs: usize, work: &(dyn Fn(J) + Sync), produce: impl FnOnce(&dyn Fn(J))) {
-    let (sender, receiver) = sync_channel::<J>(QUEUE);
+/// Lets `produce` send jobs to several threads, some at a time; returns when all are done. Without a second thread the
+/// work is done on this one.
+fn on_workers<J: Send>(jobs: usize, work: &(dyn Fn(J) + Sync), produce: impl FnOnce(&mut dyn FnMut(J))) {
+    let (sender, receiver) = sync_channel::<Vec<J>>(QUEUE);
     let receiver = Mutex::new(receiver);
-    let next = |receiver: &Mutex<Receiver<J>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let next =
+        |receiver: &Mutex<Receiver<Vec<J>>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
     thread::scope(|scope| {
         let worker = || {
-            while let Ok(job) = next(&receiver) {
-                work(job);
+            while let Ok(bundle) = next(&receiver) {
+                bundle.into_iter().for_each(work);
             }
         };
         let started = (0..jobs.max(1))
             .filter(|_| thread::Builder::new().name("files".into()).spawn_scoped(scope, worker).is_ok())
             .count();
-        match started {
-            0 => produce(&|job| work(job)),
-            _ => produce(&|job| sender.send(job).unwrap_or_else(|unsent| work(unsent.0))),
+        if started == 0 {
+            return produce(&mut |job| work(job));
         }
+        let mut bundle = Vec::new();
+        produce(&mut |job| {
+            bundle.push(job);
+            if bundle.len() == BUNDLE {
+                let _ = sender.send(std::mem::take(&mut bundle)); // the workers outlive the sender
+            }
+        });
+        let _ = sender.send(bundle);
         drop(sender);
     });
 }
@@ -355,5 +357,7 @@ fn walked(error: walkdir::Error) -> FileError {
     FileError::Source(error.into())
 }
 
-/// Files that wait for a thread.
-const QUEUE: usize = 256;
+/// Files that a thread gets at once: waking it for each would take as long as the work.
+const BUNDLE: usize = 16;
+/// Bundles that wait for a thread.
+const QUEUE: usize = 16;

@@ -69,7 +69,7 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
         return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
     }
     let done = progress::show(size, decryptor.progress(), || match is_standard(path) {
-        true => decryptor.decrypt_open(source, path, &to, None),
+        true => decryptor.decrypt_open(source, path, &to),
         false => decryptor.decrypt_file(path, &to),
     });
     let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;

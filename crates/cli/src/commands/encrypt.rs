@@ -63,7 +63,7 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
         return Ok(());
     }
     let done = progress::show(size, encryptor.progress(), || match is_standard(path) {
-        true => encryptor.encrypt_open(&source, &to, None),
+        true => encryptor.encrypt_open(&source, &to),
         false => encryptor.encrypt_file(path, &to),
     });
     let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;

@@ -78,7 +78,7 @@ fn open(path: &Path) -> Result<File, Failure> {
     let file = file.map_err(|error| Failure::io(shown(path), &error))?;
     let metadata = file.metadata().map_err(|error| Failure::io(shown(path), &error))?;
     if metadata.is_dir() {
-        let what = format!("{} is a directory", path.display());
+        let what = format!("{} is a directory", shown(path).display());
         return Err(Failure::new(Exit::Usage, what, "name the files in it"));
     }
     Ok(file)

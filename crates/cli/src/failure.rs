@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
-use bulla_client::output::OutputError;
+use bulla_client::output::{OutputError, directory_of};
 use bulla_client::{CallError, FileError};
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
@@ -103,7 +103,16 @@ impl Failure {
             FileError::Open(OpenError::Read(error)) => Self::io(from, error),
             FileError::Open(OpenError::Write(error)) => Self::io(to, error),
             FileError::Open(error) => {
-                Self::new(open_exit(error), with_causes(error), open_hint(error)).about(from)
+                // Chunk by chunk: what comes before a damaged one is out already.
+                let hint = match error {
+                    OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
+                        if to == Path::new("standard output") =>
+                    {
+                        "get another copy of the file; at most a genuine beginning was printed"
+                    }
+                    _ => open_hint(error),
+                };
+                Self::new(open_exit(error), with_causes(error), hint).about(from)
             }
             FileError::Unlock(UnlockError::Kms(error)) => Self::of_kms(error).about(from),
             FileError::Unlock(error) => Self::of_unlock(error).about(from),
@@ -143,11 +152,13 @@ impl Failure {
         let name = path.display();
         let (what, hint) = match error {
             OutputError::Io(error) => return Self::io(path, error),
+            OutputError::Directory(error) => return Self::io(directory_of(path), error),
             OutputError::Exists => {
                 let hint = "use --force to replace it, or name another output with -o";
                 return Self::new(Exit::OutputExists, format!("{name} exists already"), hint);
             }
             OutputError::IsInput => (format!("{name} is the input itself"), "name another output with -o"),
+            OutputError::NotADirectory => (format!("{name} is not a directory"), "name a directory with -o"),
             OutputError::IsDirectory => (format!("{name} is a directory"), "name a file with -o"),
             _ => (format!("{name} is not a file"), "write to it with -o - and a redirection"),
         };

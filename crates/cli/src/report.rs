@@ -68,7 +68,7 @@ impl Report {
                     self.done_event(path, done);
                 }
             }
-            TreeEvent::Failed(path, error) => self.failed(path, Failure::of_file(error, path, path)),
+            TreeEvent::Failed(from, to, error) => self.failed(from, Failure::of_file(error, from, to)),
             TreeEvent::Skipped(path) if self.json => emit(json!({ "event": "skipped", "path": text(path) })),
             _ => {}
         }

@@ -288,10 +288,10 @@ impl<'a> Decryptor<'a> {
         }
         let directory = match place.directory {
             Some(directory) => directory.clone(),
-            None => Arc::new(Directory::of(place.to).map_err(OutputError::from)?),
+            None => Arc::new(Directory::of(place.to)?),
         };
         let name = place.to.file_name().ok_or(OutputError::IsDirectory)?;
-        Ok(Pending::create(directory, name, mode, self.options.replace).map_err(OutputError::from)?)
+        Ok(Pending::create(directory, name, mode, self.options.replace).map_err(OutputError::Directory)?)
     }
 
     /// The key of a native file; its prefix is read behind the header.
@@ -301,7 +301,7 @@ impl<'a> Decryptor<'a> {
     }
 
     fn unwrap_text(&self, ciphertext_blob: &str) -> Result<UnwrappedDataKey, FileError> {
-        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.said)?;
+        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.said).map_err(UnlockError::Kms)?;
         match self.options.allowed.allows(&unwrapped.key_id) {
             true => Ok(unwrapped),
             false => Err(UnlockError::NotAllowed { keys: vec![unwrapped.key_id] }.into()),

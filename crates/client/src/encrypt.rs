@@ -144,7 +144,7 @@ impl<'a> Encryptor<'a> {
     /// [`FileError`], and no output.
     pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let directory = || Ok(Arc::new(Directory::of(to).map_err(OutputError::from)?));
+        let directory = || Ok(Arc::new(Directory::of(to)?));
         let sized = is_sized(source, &metadata);
         self.encrypt(source, &metadata, sized, to, directory, self.options.durability)
     }
@@ -186,8 +186,8 @@ impl<'a> Encryptor<'a> {
         }
         let keys = self.data_keys()?;
         let name = to.file_name().ok_or(OutputError::IsDirectory)?;
-        let pending =
-            Pending::create(directory()?, name, 0o666, self.options.replace).map_err(OutputError::from)?;
+        let pending = Pending::create(directory()?, name, 0o666, self.options.replace)
+            .map_err(OutputError::Directory)?;
         let plaintext_len = self.seal(source, metadata, sized, &pending, &keys)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         pending.publish(modified, durability)?;

@@ -28,12 +28,13 @@ pub struct Directory {
 
 /// A file that is being written. Dropping it unpublished leaves nothing.
 pub struct Pending {
+    /// The hidden name, where the file system has no unnamed files. First, since fields are dropped in their order:
+    /// it is removed by way of the open directory.
+    partial: Option<Partial>,
     directory: Arc<Directory>,
     name: OsString,
     replace: bool,
     file: File,
-    /// The hidden name, where the file system has no unnamed files.
-    partial: Option<Partial>,
 }
 
 /// When a published file is safe from a loss of power.
@@ -57,6 +58,10 @@ pub enum OutputError {
     IsDirectory,
     /// A device, pipe or socket is there.
     NotAFile,
+    /// A file is there, and not the directory that the files of a tree would go to.
+    NotADirectory,
+    /// The directory where it goes cannot be opened, or no file be made in it.
+    Directory(io::Error),
     /// It could not be looked at, written or named.
     Io(io::Error),
 }
@@ -100,9 +105,9 @@ impl Directory {
     /// Opens the directory that `path` is in.
     ///
     /// # Errors
-    /// The operating system's.
-    pub fn of(path: &Path) -> io::Result<Self> {
-        Self::open(directory_of(path))
+    /// [`OutputError::Directory`].
+    pub fn of(path: &Path) -> Result<Self, OutputError> {
+        Self::open(directory_of(path)).map_err(OutputError::Directory)
     }
 }
 
@@ -116,7 +121,7 @@ impl Pending {
             Some(file) => (file, None),
             None => hidden(&directory, name, mode).map(|(file, partial)| (file, Some(partial)))?,
         };
-        Ok(Self { directory, name: name.to_owned(), replace, file, partial })
+        Ok(Self { partial, directory, name: name.to_owned(), replace, file })
     }
 
     /// The file, to write to it.
@@ -130,7 +135,7 @@ impl Pending {
     /// # Errors
     /// [`OutputError::Exists`] if a file has appeared there that is not to be replaced, and [`OutputError::Io`].
     pub fn publish(self, modified: Option<SystemTime>, durability: Durability) -> Result<(), OutputError> {
-        let Self { directory, name, replace, file, partial } = self;
+        let Self { directory, name, replace, file, partial } = self; // dropped from the last to the first
         if let Some(modified) = modified {
             file.set_times(FileTimes::new().set_modified(modified))?;
         }
@@ -258,7 +263,9 @@ fn descriptor(file: &File) -> PathBuf {
     PathBuf::from(format!("{DESCRIPTORS}/{}", file.as_raw_fd()))
 }
 
-fn directory_of(path: &Path) -> &Path {
+/// The directory that a path names something in.
+#[must_use]
+pub fn directory_of(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
@@ -282,6 +289,8 @@ impl fmt::Display for OutputError {
             Self::IsInput => "the output is the input itself",
             Self::IsDirectory => "the output is a directory",
             Self::NotAFile => "the output is not a file",
+            Self::NotADirectory => "the output is not a directory",
+            Self::Directory(_) => "no file can be made in the directory of the output",
             Self::Io(_) => "the output cannot be written",
         })
     }
@@ -290,7 +299,7 @@ impl fmt::Display for OutputError {
 impl Error for OutputError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Directory(error) | Self::Io(error) => Some(error),
             _ => None,
         }
     }
@@ -318,7 +327,7 @@ mod tests {
         let name = path.file_name().unwrap();
         let (mut file, partial) = hidden(&directory, name, 0o600).unwrap();
         file.write_all(b"new").unwrap();
-        Pending { directory, name: name.to_owned(), replace, file, partial: Some(partial) }
+        Pending { partial: Some(partial), directory, name: name.to_owned(), replace, file }
     }
 
     fn names(directory: &Path) -> Vec<OsString> {

@@ -150,13 +150,13 @@ impl<'a> Rewrapper<'a> {
         // Says whatever there is to say about a file that does not open.
         let first = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
         let (mut unlocked, mut foreign) = (vec![first], Vec::new());
-        for wrap in header.wraps() {
+        let opened_by = unlocked[0].wrap.clone();
+        for wrap in header.wraps().filter(|wrap| **wrap != opened_by) {
             match self.try_wrap(&header, wrap, &prefix)? {
                 Some(opened) => unlocked.push(opened),
                 None => foreign.push(wrap.clone()),
             }
         }
-        unlocked.remove(0); // it stands among the others, in their order
         Ok(Opened { file, header, unlocked, foreign })
     }
 
@@ -294,9 +294,9 @@ impl Opened {
     /// A new file that will take the place of this one, with its mode and owner.
     fn beside(&self, path: &Path) -> Result<Pending, FileError> {
         let metadata = self.file.metadata().map_err(FileError::Source)?;
-        let directory = Arc::new(Directory::of(path).map_err(OutputError::from)?);
+        let directory = Arc::new(Directory::of(path)?);
         let name = path.file_name().ok_or(OutputError::IsDirectory)?;
-        let pending = Pending::create(directory, name, 0o600, true).map_err(OutputError::from)?;
+        let pending = Pending::create(directory, name, 0o600, true).map_err(OutputError::Directory)?;
         // Only root may give a file away; for others it is theirs already, or becomes so.
         let _ = std::os::unix::fs::fchown(pending.file(), Some(metadata.uid()), Some(metadata.gid()));
         pending.file().set_permissions(metadata.permissions()).map_err(OutputError::from)?;

@@ -25,8 +25,8 @@ use crate::output::{Directory, Durability, OutputError};
 pub enum TreeEvent<'a> {
     /// A file is done.
     Done(&'a Path, &'a Done),
-    /// A file, directory or link failed; the others go on.
-    Failed(&'a Path, &'a FileError),
+    /// A file, directory or link failed, and the path of its result; the others go on.
+    Failed(&'a Path, &'a Path, &'a FileError),
     /// A file beside which its result would go was passed over, because by its name it is one already, or is none.
     Skipped(&'a Path),
 }
@@ -57,6 +57,7 @@ pub fn encrypt_tree(
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
     let options = &encryptor.options;
+    let to = to.filter(|to| !is_same_directory(from, to));
     let added = suffix(options.format);
     let name = |path: &Path| {
         let mut name = path.as_os_str().to_owned();
@@ -82,6 +83,7 @@ pub fn decrypt_tree(
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
     let options = &decryptor.options;
+    let to = to.filter(|to| !is_same_directory(from, to));
     let name = |path: &Path| {
         let suffixes = [Format::Native, Format::Text].map(suffix);
         let found = suffixes.into_iter().find(|suffix| has_suffix(path, suffix));
@@ -108,14 +110,15 @@ pub fn each_file(
     work: &(dyn Fn(&Path) -> Result<Done, FileError> + Sync),
 ) -> TreeSummary {
     let counts = Counts::default();
-    on_workers(jobs, &|path: PathBuf| counts.tell(listener, &path, work(&path)), |send| {
+    on_workers(jobs, &|path: PathBuf| counts.tell(listener, (&path, &path), work(&path)), |send| {
         for entry in WalkDir::new(path).follow_links(false) {
             match entry {
                 Ok(entry) if !entry.file_type().is_file() => {}
                 Ok(entry) if wanted(entry.path()) => send(entry.into_path()),
                 Ok(entry) => counts.skip(listener, entry.path()),
                 Err(error) => {
-                    counts.fail(listener, error.path().unwrap_or(path).to_owned().as_path(), walked(error))
+                    let failed = error.path().unwrap_or(path).to_owned();
+                    counts.fail(listener, (&failed, &failed), walked(error));
                 }
             }
         }
@@ -172,7 +175,7 @@ impl Tree<'_> {
                     .unwrap_or_else(PoisonError::into_inner)
                     .push((job.from.clone(), job.to.clone()));
             }
-            counts.tell(self.listener, &job.from, result);
+            counts.tell(self.listener, (&job.from, &job.to), result);
         };
         on_workers(self.jobs, &one, |send| {
             // The output may lie in the input: it is not part of it.
@@ -183,23 +186,24 @@ impl Tree<'_> {
                 to.is_none() || entry.depth() == 0 || !entry.file_type().is_dir() || !is_own()
             };
             let mut directory = None;
-            for entry in WalkDir::new(from).follow_links(false).into_iter().filter_entry(not_own) {
+            let walk = WalkDir::new(from).follow_links(false);
+            // Outputs appear beside their sources while they are made: each directory is read to its end first.
+            let walk = if to.is_none() { walk.sort_by_file_name() } else { walk };
+            for entry in walk.into_iter().filter_entry(not_own) {
                 let entry = match entry {
                     Ok(entry) => entry,
                     Err(error) => {
-                        counts.fail(
-                            self.listener,
-                            error.path().unwrap_or(from).to_owned().as_path(),
-                            walked(error),
-                        );
+                        let failed = error.path().unwrap_or(from).to_owned();
+                        counts.fail(self.listener, (&failed, &failed), walked(error));
                         continue;
                     }
                 };
-                match plan(&entry, from, to, name, &mut directory) {
+                let place = place(&entry, from, to);
+                match plan(&entry, &place, to.is_some(), name, &mut directory) {
                     Ok(Planned::File(job)) => send(job),
                     Ok(Planned::Nothing) => {}
                     Ok(Planned::Skip) => counts.skip(self.listener, entry.path()),
-                    Err(error) => counts.fail(self.listener, entry.path(), error),
+                    Err(error) => counts.fail(self.listener, (entry.path(), &place), error),
                 }
             }
         });
@@ -209,10 +213,10 @@ impl Tree<'_> {
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
             let removed = File::open(&from)
                 .map_err(FileError::Source)
-                .and_then(|source| remove(&Removal { from: from.clone(), source, to }));
+                .and_then(|source| remove(&Removal { from: from.clone(), source, to: to.clone() }));
             if let Err(error) = removed {
                 counts.done.fetch_sub(1, Ordering::Relaxed);
-                counts.fail(self.listener, &from, error);
+                counts.fail(self.listener, (&from, &to), error);
             }
         }
         Ok(counts.summary())
@@ -226,48 +230,61 @@ enum Planned {
     Skip,
 }
 
+/// Where an entry has its place in the output.
+fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf {
+    let relative = entry.path().strip_prefix(from).unwrap_or(entry.path());
+    to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
+}
+
 /// What is to be done about an entry. `directory` is the last one that was opened: files of one come together.
 fn plan(
     entry: &DirEntry,
-    from: &Path,
-    to: Option<&Path>,
+    place: &Path,
+    copies: bool,
     name: NameOf<'_>,
     directory: &mut Option<(PathBuf, Arc<Directory>)>,
 ) -> Result<Planned, FileError> {
-    let relative = entry.path().strip_prefix(from).unwrap_or(entry.path());
-    let place = to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative));
     let kind = entry.file_type();
     if kind.is_dir() {
-        if to.is_some() && entry.depth() > 0 {
-            make_directory(&place, &entry.metadata().map_err(walked)?)?;
+        if copies && entry.depth() > 0 {
+            make_directory(place, &entry.metadata().map_err(walked)?)?;
         }
         return Ok(Planned::Nothing);
     }
     if kind.is_symlink() {
-        if to.is_some() {
-            copy_link(entry.path(), &place)?;
+        if copies {
+            copy_link(entry.path(), place)?;
         }
         return Ok(Planned::Nothing);
     }
     if !kind.is_file() {
         return Err(FileError::Special);
     }
-    let Some(output) = name(&place) else { return Ok(Planned::Skip) };
+    let Some(output) = name(place) else { return Ok(Planned::Skip) };
     let parent = output.parent().unwrap_or(Path::new(".")).to_owned();
     let directory = match directory {
         Some((path, opened)) if *path == parent => opened.clone(),
         _ => {
-            let opened = Arc::new(Directory::open(&parent).map_err(OutputError::from)?);
+            let opened = Arc::new(Directory::open(&parent).map_err(OutputError::Directory)?);
             directory.insert((parent, opened)).1.clone()
         }
     };
     Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, directory }))
 }
 
+/// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
+fn is_same_directory(from: &Path, to: &Path) -> bool {
+    let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+    place(to).is_some_and(|to| place(from) == Some(to))
+}
+
 /// One that can be written to, whatever the mode of the source.
 fn make_directory(path: &Path, source: &fs::Metadata) -> Result<(), FileError> {
     match DirBuilder::new().mode(source.mode() & 0o777 | 0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
+            true => Ok(()),
+            false => Err(OutputError::NotADirectory.into()),
+        },
         made => Ok(made.map_err(OutputError::from)?),
     }
 }
@@ -292,19 +309,19 @@ struct Counts {
 }
 
 impl Counts {
-    fn tell(&self, listener: Listener<'_>, path: &Path, result: Result<Done, FileError>) {
+    fn tell(&self, listener: Listener<'_>, (from, to): (&Path, &Path), result: Result<Done, FileError>) {
         match result {
             Ok(done) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
-                listener(TreeEvent::Done(path, &done));
+                listener(TreeEvent::Done(from, &done));
             }
-            Err(error) => self.fail(listener, path, error),
+            Err(error) => self.fail(listener, (from, to), error),
         }
     }
 
-    fn fail(&self, listener: Listener<'_>, path: &Path, error: FileError) {
+    fn fail(&self, listener: Listener<'_>, (from, to): (&Path, &Path), error: FileError) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        listener(TreeEvent::Failed(path, &error));
+        listener(TreeEvent::Failed(from, to, &error));
     }
 
     fn skip(&self, listener: Listener<'_>, path: &Path) {

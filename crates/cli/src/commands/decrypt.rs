@@ -68,7 +68,8 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
             progress::show(size, decryptor.progress(), || decryptor.decrypt_to_stream(source, path, output));
         return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
     }
-    let done = progress::show(size, decryptor.progress(), || match is_standard(path) {
+    // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
+    let done = progress::show(size, decryptor.progress(), || match is_standard(path) || size.is_none() {
         true => decryptor.decrypt_open(source, path, &to),
         false => decryptor.decrypt_file(path, &to),
     });

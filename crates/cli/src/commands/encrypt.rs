@@ -62,7 +62,8 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
         sealed.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")))?;
         return Ok(());
     }
-    let done = progress::show(size, encryptor.progress(), || match is_standard(path) {
+    // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
+    let done = progress::show(size, encryptor.progress(), || match is_standard(path) || size.is_none() {
         true => encryptor.encrypt_open(&source, &to),
         false => encryptor.encrypt_file(path, &to),
     });

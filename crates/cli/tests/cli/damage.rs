@@ -1,4 +1,5 @@
-//! Files that were cut, flipped or rearranged: a clear error, and nothing comes out.
+//! Files of the text format that were cut, flipped or rearranged: a clear error, and nothing comes out. Those of the
+//! native format are in [`super::native_damage`].
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -9,7 +10,7 @@ const TEXT: &str = "date,region\n2026-01-05,East\n";
 
 fn encrypted(world: &World) -> Vec<u8> {
     world.write("file", TEXT);
-    world.bulla(["encrypt", "file"]).ok();
+    world.bulla(["encrypt", "--format", "text", "file"]).ok();
     world.read("file.cipher")
 }
 
@@ -83,7 +84,7 @@ fn a_flipped_bit_is_refused() {
 fn exchanged_lines_are_refused() {
     let world = World::new();
     let one = String::from_utf8(encrypted(&world)).unwrap();
-    let other = world.bulla(["encrypt", "-"]).stdin(TEXT).ok().text();
+    let other = world.bulla(["encrypt", "--format", "text", "-"]).stdin(TEXT).ok().text();
     let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
     let text = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
     let mut damaged: Vec<_> = (0..4)
@@ -105,22 +106,50 @@ fn exchanged_lines_are_refused() {
 #[test]
 fn an_output_that_exists_survives_a_damaged_input() {
     let world = World::new();
-    let mut sealed = encrypted(&world);
-    let middle = sealed.len() - 30;
-    sealed[middle] ^= 1;
-    world.write("file.cipher", sealed);
+    encrypted(&world);
+    world.bulla(["encrypt", "file"]).ok();
     world.write("file", "kept");
-    refused(&world.bulla(["decrypt", "file.cipher", "--force"]).run());
-    assert_eq!(world.read("file"), b"kept");
-    assert_eq!(world.names(), ["file", "file.cipher"]);
+    for name in ["file.cipher", "file.bulla"] {
+        let mut sealed = world.read(name);
+        let middle = sealed.len() - 30;
+        sealed[middle] ^= 1;
+        world.write(name, sealed);
+        refused(&world.bulla(["decrypt", name, "--force"]).run());
+        assert_eq!(world.read("file"), b"kept");
+    }
+    assert_eq!(world.names(), ["file", "file.bulla", "file.cipher"]);
 }
 
-/// A large file is not printed before all of it was verified.
+/// Of the native format, what is printed before a damaged chunk is genuine, and the message says so.
+#[test]
+fn only_a_genuine_beginning_is_printed() {
+    let world = World::new();
+    world.write("big", vec![b'x'; 3 << 20]);
+    world.bulla(["encrypt", "big"]).ok();
+    let mut sealed = world.read("big.bulla");
+    sealed[2 << 20] ^= 1;
+    world.write("damaged", &sealed);
+    for run in [
+        world.bulla(["decrypt", "damaged", "-o", "-"]),
+        world.bulla(["cat", "damaged"]),
+        world.bulla(["decrypt", "-"]).stdin(sealed.as_slice()),
+        world.bulla(["decrypt", "-", "--whole"]).stdin(sealed.as_slice()),
+    ] {
+        let outcome = run.run();
+        outcome.fails_with(4, &["another copy of the file; at most a genuine beginning was printed"]);
+        let printed = outcome.stdout;
+        assert!(printed.len() < 2 << 20 && printed.iter().all(|byte| *byte == b'x'), "{}", printed.len());
+    }
+    refused(&world.bulla(["decrypt", "damaged", "-o", "out"]).run());
+    assert_eq!(world.names(), ["big", "big.bulla", "damaged"]);
+}
+
+/// A large file of the text format is not printed before all of it was verified.
 #[test]
 fn nothing_unverified_is_printed() {
     let world = World::new();
     world.write("big", vec![b'x'; 3 << 20]);
-    world.bulla(["encrypt", "big"]).ok();
+    world.bulla(["encrypt", "--format", "text", "big"]).ok();
     let mut sealed = world.read("big.cipher");
     let late = sealed.len() - 100;
     sealed[late] = if sealed[late] == b'A' { b'B' } else { b'A' };

@@ -101,16 +101,17 @@ fn a_first_start_can_be_killed_at_any_moment() {
 
 #[test]
 fn a_first_use_can_be_killed_at_any_moment() {
-    for _ in 0..20 {
+    for round in 0..20 {
         let world = World::new();
         world.write("file", "content");
-        let starting = world.bulla(["encrypt", "file"]).start();
+        let (format, sealed) = [("bulla", "file.bulla"), ("text", "file.cipher")][round % 2];
+        let starting = world.bulla(["encrypt", "file", "--format", format]).start();
         thread::sleep(Duration::from_micros(random_below(60_000)));
         starting.signal(Signal::KILL);
         starting.finish();
         let names = world.names();
-        assert!(names == ["file"] || names == ["file", "file.cipher"], "{names:?}");
-        world.bulla(["encrypt", "file", "--force"]).ok();
-        assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+        assert!(names == ["file"] || names == ["file", sealed], "{names:?}");
+        world.bulla(["encrypt", "file", "--force", "--format", format]).ok();
+        assert_eq!(world.bulla(["decrypt", sealed, "-o", "-"]).ok().text(), "content");
     }
 }

@@ -21,17 +21,33 @@ fn secrets_stay_in_their_files() {
     let run = |args: &[&str]| world.bulla(args).envs(&environment).run();
     run(&["key", "create", "--alias", "work"]);
     run(&["encrypt", "file", "-k", "alias/work", "-c", "project=bulla"]);
+    run(&["encrypt", "--format", "text", "file", "-k", "alias/work", "-c", "project=bulla"]);
 
-    // From here on, the data key of the file is looked for, too.
-    let sealed = String::from_utf8(world.read("file.cipher")).unwrap();
+    // From here on, the data keys of the files are looked for, too.
     let context = r#"{"project":"bulla"}"#;
-    let blob = sealed.lines().next().unwrap();
-    let decrypt = ["kms", "Decrypt", "--CiphertextBlob", blob, "--EncryptionContext", context];
-    let data_key = run(&decrypt).json()["Plaintext"].as_str().unwrap().to_owned();
-    world.keep_secret(data_key.trim_end_matches('='));
+    let data_key_in = |blob: &str| {
+        let decrypt = ["kms", "Decrypt", "--CiphertextBlob", blob, "--EncryptionContext", context];
+        run(&decrypt).json()["Plaintext"].as_str().unwrap().to_owned()
+    };
+    let sealed = String::from_utf8(world.read("file.cipher")).unwrap();
+    let data_keys = [
+        data_key_in(run(&["inspect", "--json", "file.bulla"]).json()["wraps"][0]["blob"].as_str().unwrap()),
+        data_key_in(sealed.lines().next().unwrap()),
+    ];
+    for data_key in &data_keys {
+        world.keep_secret(data_key.trim_end_matches('='));
+    }
+    let [data_key, _] = data_keys;
 
-    run(&["decrypt", "file.cipher", "-o", "out", "-c", "project=bulla"]);
-    run(&["decrypt", "file.cipher", "-o", "out2"]);
+    for sealed in ["file.bulla", "file.cipher"] {
+        run(&["decrypt", sealed, "-o", "out", "-c", "project=bulla", "--force"]);
+        run(&["decrypt", sealed, "-o", "out2"]);
+        run(&["decrypt", sealed, "-o", "out2", "-c", "project=other", "--force"]);
+        run(&["verify", sealed]);
+        run(&["inspect", sealed]);
+        run(&["rewrap", sealed]);
+        run(&["rekey", sealed]);
+    }
     // A refusal that echoes its request, with a plaintext in it.
     let encrypt = ["kms", "Encrypt", "--KeyId", "alias/work", "--Plaintext", &data_key];
     let wrong = world.bulla(encrypt).envs(&environment).env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "wrong").run();
@@ -159,8 +175,8 @@ fn files_that_permissions_forbid() {
     fs::create_dir(world.path("closed")).unwrap();
     give("closed", 0o500);
     assert_eq!(run(&["encrypt", "secret", "-o", "closed/out"]), (Some(1), denied("closed")));
-    assert_eq!(run(&["decrypt", "secret.cipher", "-o", "closed/out"]), (Some(1), denied("closed")));
-    assert_eq!(world.names(), ["closed", "secret", "secret.cipher"]);
+    assert_eq!(run(&["decrypt", "secret.bulla", "-o", "closed/out"]), (Some(1), denied("closed")));
+    assert_eq!(world.names(), ["closed", "secret", "secret.bulla"]);
     assert!(names_in(&world.path("closed")).is_empty());
 
     // A store of somebody else.

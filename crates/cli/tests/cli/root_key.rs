@@ -28,11 +28,11 @@ fn refused_once_open(world: &World, what: &str, mend: &str) {
     let data = world.store();
     let serve = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
     world.bulla(serve).run().fails_with(3, &[what, mend]);
-    world.bulla(["decrypt", "file.cipher", "-o", "out"]).run().fails_with(3, &[what, mend]);
+    world.bulla(["decrypt", "file.bulla", "-o", "out"]).run().fails_with(3, &[what, mend]);
     world.bulla(["encrypt", "file", "-o", "out"]).run().fails_with(3, &[what, mend]);
     world.bulla(["key", "list"]).run().fails_with(3, &[what, mend]);
     assert!(contents(world, "store.redb") == before, "the data directory was touched");
-    assert_eq!(world.names(), ["file", "file.cipher"]);
+    assert_eq!(world.names(), ["file", "file.bulla"]);
 }
 
 /// What is in the data directory, but for one file and the lock, in which every holder writes what it is.
@@ -48,7 +48,7 @@ fn contents(world: &World, but: &str) -> Vec<(String, Option<Vec<u8>>)> {
 
 #[track_caller]
 fn accepted(world: &World) {
-    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+    assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content");
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn a_root_key_kept_elsewhere() {
     let outcome = world.bulla(["--kms", "embedded:kms", "key", "list"]).run();
     outcome.fails_with(3, &["kms/root-key is missing"]);
     let server = world.serve("kms", ["--root-key", path]);
-    let opened = world.bulla(["decrypt", "file.cipher", "-o", "-"]).envs(&server.environment()).ok();
+    let opened = world.bulla(["decrypt", "file.bulla", "-o", "-"]).envs(&server.environment()).ok();
     assert_eq!(opened.text(), "content");
     server.stop();
 }
@@ -178,12 +178,12 @@ fn a_copy_of_the_data_is_a_backup() {
     copy_tree(&world.root().join("backup"), &world.path("new-machine/kms"));
     let server = world.serve("new-machine/kms", [] as [&str; 0]);
     let environment = server.environment();
-    let opened = world.bulla(["decrypt", "file.cipher", "-o", "-"]).envs(&environment).ok();
+    let opened = world.bulla(["decrypt", "file.bulla", "-o", "-"]).envs(&environment).ok();
     assert_eq!(opened.text(), "content");
     world.bulla(["encrypt", "file", "-k", "alias/work", "--force"]).envs(&environment).ok();
     server.stop();
     // Also without a server.
     let backup = format!("embedded:{}", world.root().join("backup").display());
-    let opened = world.bulla(["--kms", &backup, "decrypt", "file.cipher", "-o", "-"]).ok();
+    let opened = world.bulla(["--kms", &backup, "decrypt", "file.bulla", "-o", "-"]).ok();
     assert_eq!(opened.text(), "content");
 }

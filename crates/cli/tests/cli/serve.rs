@@ -26,7 +26,7 @@ fn what_a_first_start_says() {
     assert_eq!(commands.len(), 2, "{log}");
     fs::create_dir(world.path("elsewhere")).unwrap();
     world.write("elsewhere/FILE", "content");
-    let script = [&["cd elsewhere"], &exports[..], &commands, &["bulla decrypt FILE.cipher -o -"]].concat();
+    let script = [&["cd elsewhere"], &exports[..], &commands, &["bulla decrypt FILE.bulla -o -"]].concat();
     let script = script.join("\n");
     assert_eq!(world.sh(&format!("set -e\n{script}")).ok().text().lines().last(), Some("content"));
     server.stop();

@@ -33,12 +33,15 @@ fn nothing_remains_of_an_interrupted_run() {
     let world = World::new();
     world.write("file", noise(2_000_000));
     world.bulla(["encrypt", "file"]).ok();
-    let sealed = world.read("file.cipher");
+    world.bulla(["encrypt", "--format", "text", "file"]).ok();
+    let (native, text) = (world.read("file.bulla"), world.read("file.cipher"));
     let names = world.names();
     for signal in STOPS {
         for (args, input) in [
-            (["encrypt", "-", "-o", "out"], vec![b'x'; 500_000]),
-            (["decrypt", "-", "-o", "out"], sealed[..1_000_000].to_vec()),
+            (["encrypt", "-", "-o", "out", "--format=bulla"], vec![b'x'; 500_000]),
+            (["encrypt", "-", "-o", "out", "--format=text"], vec![b'x'; 500_000]),
+            (["decrypt", "-", "-o", "out", "--format=bulla"], native[..1_000_000].to_vec()),
+            (["decrypt", "-", "-o", "out", "--format=text"], text[..1_000_000].to_vec()),
         ] {
             let mut running = world.bulla(args).start();
             let stdin = in_the_middle(&mut running, &input);
@@ -51,13 +54,15 @@ fn nothing_remains_of_an_interrupted_run() {
         }
     }
     // Spooling a pipe, before the key is known.
-    let mut running = world.bulla(["decrypt", "-"]).start();
-    let stdin = in_the_middle(&mut running, &sealed[..1_000_000]);
-    running.signal(Signal::TERM);
-    let outcome = running.finish();
-    drop(stdin);
-    assert!(outcome.code() == Some(130) || outcome.signal() == Some(15), "{outcome:?}");
-    assert!(crate::harness::names_in(&world.root().join("tmp")).is_empty());
+    for (args, sealed) in [(&["decrypt", "-"][..], &text), (&["decrypt", "--whole", "-"], &native)] {
+        let mut running = world.bulla(args.iter().copied()).start();
+        let stdin = in_the_middle(&mut running, &sealed[..1_000_000]);
+        running.signal(Signal::TERM);
+        let outcome = running.finish();
+        drop(stdin);
+        assert!(outcome.code() == Some(130) || outcome.signal() == Some(15), "{outcome:?}");
+        assert!(crate::harness::names_in(&world.root().join("tmp")).is_empty());
+    }
 }
 
 #[test]
@@ -109,12 +114,16 @@ fn file_systems_without_unnamed_files() {
     hide("bulla encrypt file").ok();
     hide("bulla encrypt file").run().fails_with(6, &["exists already"]);
     hide("bulla encrypt file --force").ok();
-    hide("bulla decrypt file.cipher -o out").ok();
-    assert!(world.read("out") == world.read("file"));
-    let names = ["file", "file.cipher", "out"];
+    hide("bulla encrypt --format text file").ok();
+    for sealed in ["file.cipher", "file.bulla"] {
+        hide(&format!("bulla decrypt {sealed} -o out --force")).ok();
+        assert!(world.read("out") == world.read("file"));
+    }
+    let names = ["file", "file.bulla", "file.cipher", "out"];
     assert_eq!(world.names(), names);
-    for signal in STOPS {
-        let mut running = hide("bulla encrypt - -o out --force").start();
+    let formats = ["bulla", "text"];
+    for (signal, format) in STOPS.into_iter().flat_map(|signal| formats.map(|format| (signal, format))) {
+        let mut running = hide(&format!("bulla encrypt - -o out --force --format {format}")).start();
         let stdin = in_the_middle(&mut running, &[b'x'; 500_000]);
         let part = |name: &String| name.starts_with(".out.bulla-") && name.ends_with(".part");
         wait_for("the hidden file", || world.names().iter().any(part));

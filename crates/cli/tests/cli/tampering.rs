@@ -62,10 +62,10 @@ fn edit_header(store: &Path, edit: impl FnOnce(&mut Vec<u8>)) {
 fn refused(world: &World, parts: &[&str]) {
     let data = world.store();
     let data = data.to_str().unwrap();
-    world.bulla(["decrypt", "file.cipher", "-o", "out"]).run().fails_with(3, parts);
+    world.bulla(["decrypt", "file.bulla", "-o", "out"]).run().fails_with(3, parts);
     let args = ["serve", "--data", data, "--listen", "127.0.0.1:0"];
     world.bulla(args).run().fails_with(3, parts);
-    assert_eq!(world.names(), ["file", "file.cipher"]);
+    assert_eq!(world.names(), ["file", "file.bulla"]);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn rows_that_were_edited_or_moved() {
         rows.replace(all.clone());
         all
     });
-    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content", "as it was");
+    assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content", "as it was");
     let rows = rows.into_inner();
     let table = |key: &[u8]| key.split(|byte| *byte == 0).next().unwrap().to_vec();
     assert!(rows.len() >= 9, "three keys, their versions and aliases: {}", rows.len());
@@ -146,7 +146,7 @@ fn rows_that_were_edited_or_moved() {
         refused(&world, &["was damaged, edited or moved", "restore the data directory"]);
     }
     fs::write(&store, &original).unwrap();
-    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+    assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content");
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn a_header_that_was_edited() {
     for at in 0..length.get() {
         fs::write(&store, &original).unwrap();
         edit_header(&store, |header| header[at] ^= 1 << (at % 8));
-        let outcome = world.bulla(["decrypt", "file.cipher", "-o", "out"]).run();
+        let outcome = world.bulla(["decrypt", "file.bulla", "-o", "out"]).run();
         assert_eq!(outcome.code(), Some(3), "byte {at}: {outcome:?}");
         outcome.fails_with(3, &[]);
     }
@@ -184,7 +184,7 @@ fn bytes_that_a_disk_turned() {
         };
         let file = File::options().write(true).open(&store).unwrap();
         file.write_all_at(&[original[at] ^ (1 << (round % 8))], at as u64).unwrap();
-        let outcome = world.bulla(["decrypt", "file.cipher", "-o", "-"]).run();
+        let outcome = world.bulla(["decrypt", "file.bulla", "-o", "-"]).run();
         match outcome.code() {
             Some(0) => assert_eq!(outcome.text(), "content", "byte {at}"),
             Some(3) => outcome.fails_with(3, &["bulla: "]),
@@ -205,5 +205,5 @@ fn a_store_that_was_cut_or_is_something_else() {
     fs::write(&store, "hello\n".repeat(10_000)).unwrap();
     refused(&world, &["store.redb: ", "restore the data directory from its backup"]);
     fs::write(&store, &original).unwrap();
-    assert_eq!(world.bulla(["decrypt", "file.cipher", "-o", "-"]).ok().text(), "content");
+    assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content");
 }

@@ -20,7 +20,7 @@ fn at_once(world: &World, count: usize) {
     thread::scope(|scope| {
         for number in 0..count {
             scope.spawn(move || {
-                let opened = world.bulla(["decrypt", &format!("{number}.cipher"), "-o", "-"]).ok();
+                let opened = world.bulla(["decrypt", &format!("{number}.bulla"), "-o", "-"]).ok();
                 assert_eq!(opened.text(), number.to_string());
             });
         }
@@ -63,7 +63,7 @@ fn a_running_server_is_never_waited_for() {
     world.bulla(["encrypt", "file", "-k", "alias/work"]).envs(&environment).ok();
     server.stop();
     // Without the server the store is the same KMS.
-    let opened = world.bulla(["--kms", "embedded:kms", "decrypt", "file.cipher", "-o", "-"]).ok();
+    let opened = world.bulla(["--kms", "embedded:kms", "decrypt", "file.bulla", "-o", "-"]).ok();
     assert_eq!(opened.text(), "content");
 }
 

@@ -1,0 +1,323 @@
+//! The native format at the edges of the program: which format, which context, parts, pipes, terminals, events.
+
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::harness::{Outcome, World, noise, skipped, wait_for};
+use crate::native_header::NativeFile;
+
+#[test]
+fn either_format_is_recognised_and_a_bulla_name_is_not_taken_for_text() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file"]).ok();
+    world.bulla(["encrypt", "file", "--format", "text"]).ok();
+    for name in ["file.bulla", "file.cipher"] {
+        assert_eq!(world.bulla(["decrypt", name, "-o", "-"]).ok().text(), "content", "{name}");
+        let piped = world.bulla(["decrypt", "-"]).stdin(world.read(name)).ok();
+        assert_eq!(piped.text(), "content", "{name} through a pipe");
+    }
+    // By its content and not by its name, as long as nothing is lost by it.
+    fs::copy(world.path("file.bulla"), world.path("other.cipher")).unwrap();
+    fs::copy(world.path("file.bulla"), world.path("other")).unwrap();
+    for name in ["other", "other.cipher"] {
+        assert_eq!(world.bulla(["decrypt", name, "-o", "-"]).ok().text(), "content", "{name}");
+    }
+
+    // Somebody has exchanged the file for one that protects less.
+    fs::copy(world.path("file.cipher"), world.path("file.bulla")).unwrap();
+    let names = world.names();
+    for command in [
+        &["decrypt", "file.bulla", "-o", "out"][..],
+        &["decrypt", "file.bulla", "-o", "-"],
+        &["verify", "file.bulla"],
+        &["cat", "file.bulla"],
+        &["cat", "file.bulla", "--range", "0..1"],
+    ] {
+        let outcome = world.bulla(command).run();
+        outcome.fails_with(4, &["called .bulla but holds the text format", "--format text"]);
+        assert!(outcome.stdout.is_empty() && world.names() == names, "{command:?}");
+    }
+    let said = ["decrypt", "file.bulla", "-o", "-", "--format", "text"];
+    assert_eq!(world.bulla(said).ok().text(), "content");
+    let outcome = world.bulla(["decrypt", "file.cipher", "-o", "-", "--format", "bulla"]).run();
+    assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
+}
+
+#[test]
+fn a_context_that_is_said_must_be_part_of_the_one_in_the_file() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let environment = server.environment();
+    let bulla = |args: &[&str]| world.bulla(args).envs(&environment);
+    bulla(&["key", "create", "--alias", "work"]).ok();
+    world.write("file", "content");
+    bulla(&["encrypt", "file", "-k", "alias/work", "-c", "file=sales.csv", "-c", "year=2026"]).ok();
+    for said in [&[][..], &["-c", "year=2026"], &["-c", "year=2026", "-c", "file=sales.csv"]] {
+        let args = [&["decrypt", "file.bulla", "-o", "-"], said].concat();
+        assert_eq!(bulla(&args).ok().text(), "content", "{said:?}");
+    }
+    wait_for("the log", || server.log().matches("action=Decrypt").count() == 3);
+    for said in [&["-c", "year=2025"][..], &["-c", "other=x"], &["-c", "year=2026", "-c", "other=x"]] {
+        for command in [&["decrypt", "file.bulla", "-o", "-"][..], &["verify", "file.bulla"]] {
+            let outcome = bulla(&[command, said].concat()).run();
+            outcome.fails_with(5, &["another encryption context", "`bulla inspect`"]);
+        }
+    }
+    // Whoever said something wrong did not even ask. One call that is logged later shows that the log is complete.
+    bulla(&["verify", "file.bulla"]).ok();
+    wait_for("the log", || server.log().matches("action=Decrypt").count() >= 4);
+    assert_eq!(server.log().matches("action=Decrypt").count(), 4, "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn ranges_end_where_they_should() {
+    let world = World::new();
+    let content = noise(16_384 * 20 + 100);
+    let length = content.len();
+    world.write("file", &content);
+    world.bulla(["encrypt", "file"]).ok();
+    world.bulla(["encrypt", "file", "--format", "text"]).ok();
+    let borders = [0, 1, 16_383, 16_384, 16_385, 16_384 * 16, 16_384 * 20, length - 1, length, length + 9];
+    for (index, from) in borders.into_iter().enumerate() {
+        for to in borders[index..].iter().copied() {
+            let range = format!("{from}..{to}");
+            let outcome = world.bulla(["cat", "file.bulla", "--range", &range]).ok();
+            assert!(outcome.stdout == content[from.min(length)..to.min(length)], "{range}");
+        }
+    }
+    for name in ["file.bulla", "file.cipher"] {
+        for (range, expected) in [
+            ("..", &content[..]),
+            ("16380..16390", &content[16_380..16_390]),
+            ("327700..", &content[327_700..]),
+            ("..5", &content[..5]),
+            ("7..7", &[]),
+            ("18446744073709551614..18446744073709551615", &[]),
+        ] {
+            let outcome = world.bulla(["cat", name, "--range", range]).ok();
+            assert!(outcome.stdout == expected, "{name} {range}");
+        }
+        world
+            .bulla(["cat", "-", "--range", "0..1"])
+            .stdin(world.read(name))
+            .run()
+            .fails_with(2, &["--range"]);
+    }
+    for wrong in ["5..4", "5", "a..b", "-1..4"] {
+        assert_eq!(world.bulla(["cat", "file.bulla", &format!("--range={wrong}")]).run().code(), Some(2));
+    }
+    // A chunk outside the range may be damaged, but not one in it.
+    let file = NativeFile::new(world.read("file.bulla"));
+    let mut damaged = file.bytes.clone();
+    damaged[file.body_offset() + 56 + 16_400 * 3 + 5] ^= 1;
+    world.write("damaged.bulla", &damaged);
+    let outcome = world.bulla(["cat", "damaged.bulla", "--range", "0..49152"]).ok();
+    assert!(outcome.stdout == content[..49_152]);
+    for range in ["49152..49153", "0..49153", "60000..70000"] {
+        let outcome = world.bulla(["cat", "damaged.bulla", "--range", range]).run();
+        assert_eq!(outcome.code(), Some(4), "{range}: {outcome:?}");
+    }
+}
+
+/// Whether the header knows the size or not: the last chunk says whether anything is missing.
+#[test]
+fn no_part_of_a_cut_file_is_given_out() {
+    let world = World::new();
+    let content = noise(16_384 * 70 + 100);
+    world.write("known", &content);
+    world.bulla(["encrypt", "known"]).ok();
+    let sealed = world.bulla(["encrypt", "-"]).stdin(content).ok().stdout;
+    world.write("unknown.bulla", &sealed);
+    for name in ["known.bulla", "unknown.bulla"] {
+        let file = NativeFile::new(world.read(name));
+        let chunk = file.body_offset() + 56 + 16_400 * 40;
+        for end in [chunk - 1, chunk, chunk + 1, chunk + 16, chunk + 8_000] {
+            world.write("cut.bulla", &file.bytes[..end]);
+            for args in [
+                &["cat", "cut.bulla", "--range", "0..1"][..],
+                &["cat", "cut.bulla"],
+                &["decrypt", "cut.bulla", "-o", "-"],
+                &["decrypt", "cut.bulla", "-o", "out"],
+                &["verify", "cut.bulla"],
+            ] {
+                let outcome = world.bulla(args).run();
+                assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{args:?} {outcome:?}");
+            }
+            assert!(!world.path("out").exists(), "{name} cut to {end}");
+        }
+    }
+}
+
+/// From a pipe what is genuine flows at once, and a cut tail is an error at the end; with `--whole` nothing comes.
+#[test]
+fn a_pipe_that_was_cut() {
+    let world = World::new();
+    let content = noise(3_000_000);
+    let sealed = world.bulla(["encrypt", "-"]).stdin(content.as_slice()).ok().stdout;
+    let body = NativeFile::new(sealed.as_slice()).body_offset();
+    let ends = [body + 30, body + 56, body + 60, body + 56 + 16_400 * 32, body + 2_000_000, sealed.len() - 1];
+    for end in ends {
+        let run = |args: &[&str]| world.bulla(args).stdin(&sealed[..end]).run();
+        let flowed = run(&["decrypt", "-"]);
+        assert_eq!(flowed.code(), Some(4), "cut to {end}: {flowed:?}");
+        assert!(content.starts_with(&flowed.stdout) && flowed.stdout.len() < content.len(), "cut to {end}");
+        assert_eq!(flowed.stdout.len() > 1_000_000, end > body + 1_500_000, "cut to {end}");
+        for args in [
+            &["decrypt", "-", "--whole"][..],
+            &["cat", "-", "--whole"],
+            &["decrypt", "-", "-o", "out"],
+            &["verify", "-"],
+        ] {
+            let outcome = run(args);
+            assert_eq!(
+                (outcome.code(), outcome.stdout.len()),
+                (Some(4), 0),
+                "{args:?} cut to {end}: {outcome:?}"
+            );
+        }
+        assert!(world.names().is_empty(), "{:?}", world.names());
+    }
+    for args in [&["decrypt", "-"][..], &["decrypt", "-", "--whole"], &["cat", "-"]] {
+        assert!(world.bulla(args).stdin(sealed.as_slice()).ok().stdout == content, "{args:?}");
+    }
+    // A file on standard input is a file: it is looked at as a whole first.
+    world.write("cut", &sealed[..body + 56 + 16_400 * 32]);
+    let outcome = world.sh("bulla decrypt - < cut").run();
+    assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
+}
+
+/// What somebody does to a file again and again.
+type Disturbance<'a> = &'a (dyn Fn(&File) + Sync);
+
+/// Encrypts `large` while a thread does something to it all the time.
+fn encrypt_while(world: &World, disturb: Disturbance<'_>) -> Outcome {
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let file = File::options().write(true).open(world.path("large")).unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                disturb(&file);
+                thread::sleep(Duration::from_micros(500));
+            }
+        });
+        let outcome = world.bulla(["encrypt", "large"]).run();
+        stop.store(true, Ordering::Relaxed);
+        outcome
+    })
+}
+
+#[test]
+fn a_source_that_changes_meanwhile_is_refused() {
+    let world = World::new();
+    let content = noise(48 << 20);
+    world.write("large", &content);
+    world.bulla(["key", "list"]).ok();
+    let append = |file: &File| file.write_all_at(b"more", file.metadata().unwrap().len()).unwrap();
+    let rewrite = |file: &File| file.write_all_at(b"other", 1 << 20).unwrap();
+    let shorten = |file: &File| file.set_len(file.metadata().unwrap().len() - 1).unwrap();
+    let disturbances: [(&str, Disturbance<'_>); 3] =
+        [("append", &append), ("rewrite", &rewrite), ("shorten", &shorten)];
+    for (what, disturb) in disturbances {
+        let outcome = encrypt_while(&world, disturb);
+        outcome.fails_with(1, &["large: the file changed while it was being read", "nothing was written"]);
+        assert_eq!(world.names(), ["large"], "{what}");
+    }
+    world.bulla(["encrypt", "large"]).ok();
+}
+
+#[test]
+fn binary_output_does_not_go_to_a_terminal() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["key", "list"]).ok();
+    let on_terminal = |command: &str| world.command("script", ["-qec", command, "/dev/null"]).run();
+    if !on_terminal("test -t 1").status.success() {
+        return skipped("binary_output_does_not_go_to_a_terminal", "there is no `script` to make a terminal");
+    }
+    for command in ["bulla encrypt file -o -", "bulla encrypt - < file"] {
+        let outcome = on_terminal(command);
+        assert_eq!(outcome.code(), Some(2), "{command}: {outcome:?}");
+        assert!(outcome.text().contains("standard output is a terminal"), "{command}: {outcome:?}");
+        assert!(!outcome.text().contains("bulla\r\r\n"), "{command}: {outcome:?}");
+    }
+    assert_eq!(on_terminal("bulla encrypt file -o - --format text").code(), Some(0));
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    let world = World::new();
+    let commands = ["encrypt", "decrypt", "verify", "cat", "inspect", "rewrap", "rekey", "serve"];
+    for shell in ["bash", "zsh", "fish"] {
+        let script = world.bulla(["completions", shell]).ok().text();
+        for word in commands.iter().chain(&["remove-source", "allow-key"]) {
+            assert!(script.contains(word), "{shell}: {word}");
+        }
+    }
+    let completions = world.sh("bulla completions bash > completions && bash -n completions").run();
+    assert_eq!(completions.code(), Some(0), "{completions:?}");
+    assert_eq!(world.bulla(["completions", "cmd.exe"]).run().code(), Some(2));
+    let page = world.bulla(["man"]).ok().text();
+    assert!(page.contains(".TH bulla 1"), "{page}");
+    for command in commands {
+        let page = world.bulla(["man", command]).ok().text();
+        assert!(page.contains(&format!(".TH bulla-{command} 1")) && page.contains("SYNOPSIS"), "{page}");
+    }
+    world.bulla(["man", "nothing"]).run().fails_with(2, &["there is no command nothing"]);
+}
+
+fn events(outcome: &Outcome) -> Vec<Value> {
+    let text = outcome.text();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
+}
+
+#[test]
+fn events_are_json_a_line_each() {
+    let world = World::new();
+    fs::create_dir(world.path("tree")).unwrap();
+    for name in ["one", "with \"quotes\"", "new\nline", "中文"] {
+        world.write(&format!("tree/{name}"), "content");
+    }
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--json"]).ok();
+    let done = events(&outcome);
+    assert_eq!(done.len(), 4);
+    for event in &done {
+        assert_eq!(event["event"], "done", "{event}");
+        assert_eq!((&event["bytes"], &event["already"]), (&7.into(), &false.into()), "{event}");
+        let (path, output) = (event["path"].as_str().unwrap(), event["output"].as_str().unwrap());
+        assert!(world.path(path).is_file() && world.path(output).is_file(), "{event}");
+        assert_eq!(event["key_id"].as_str().unwrap().len(), 36, "{event}");
+    }
+    world.write("sealed/one.bulla", "damaged");
+    world.write("sealed/not-encrypted", "x");
+    let outcome = world.bulla(["decrypt", "sealed", "-o", "out", "--json"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    let events = events(&outcome);
+    let failed: Vec<_> = events.iter().filter(|event| event["event"] == "failed").collect();
+    assert_eq!((events.len(), failed.len()), (5, 2), "{events:?}");
+    for event in failed {
+        assert_eq!(event["exit"], 4, "{event}");
+        assert!(!event["error"].as_str().unwrap().is_empty() && event["hint"].is_string(), "{event}");
+    }
+    let outcome = world.bulla(["encrypt", "tree/one", "-o", "-", "--json"]).run();
+    assert_eq!((outcome.code(), outcome.stdout.len()), (Some(2), 0), "one stream cannot hold both");
+}
+
+#[test]
+fn who_reads_no_further_is_no_error() {
+    let world = World::new();
+    world.write("big", noise(5_000_000));
+    world.bulla(["encrypt", "big"]).ok();
+    for command in ["cat big.bulla", "decrypt big.bulla -o -", "encrypt big -o -", "decrypt - < big.bulla"] {
+        let script = format!("{{ bulla {command}; echo $? > code; }} | head -c 1 | wc -c");
+        let outcome = world.sh(&script).ok();
+        assert_eq!((outcome.text().trim(), outcome.stderr.as_str()), ("1", ""), "{command}");
+        assert_eq!(world.read("code"), b"0\n", "{command}");
+    }
+}

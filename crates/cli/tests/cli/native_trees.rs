@@ -1,0 +1,308 @@
+//! Whole trees: everything is carried over or reported, the KMS is asked once, and no source goes too early.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::harness::{World, noise, wait_for};
+use crate::native_header::NativeFile;
+
+/// Every file below a directory with its content; directories and links by what they are.
+fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut left = vec![root.to_owned()];
+    while let Some(directory) = left.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            let content = match () {
+                () if kind.is_dir() => {
+                    left.push(path);
+                    b"a directory".to_vec()
+                }
+                () if kind.is_symlink() => fs::read_link(path).unwrap().as_os_str().as_bytes().to_vec(),
+                () if kind.is_file() => fs::read(path).unwrap(),
+                () => b"something special".to_vec(),
+            };
+            found.insert(name, content);
+        }
+    }
+    found
+}
+
+/// `count` files in nested directories, of all sizes up to some chunks.
+fn plant(world: &World, root: &str, count: usize) {
+    for number in 0..count {
+        let directory = world.path(format!("{root}/{}/{}", number % 7, number % 3));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(format!("file-{number}")), noise(number * 331 % 50_000)).unwrap();
+    }
+}
+
+#[test]
+fn a_tree_comes_back_as_it_was_and_what_is_special_is_reported() {
+    let world = World::new();
+    plant(&world, "tree", 300);
+    fs::create_dir_all(world.path("tree/empty/within")).unwrap();
+    symlink("../nowhere", world.path("tree/0/link")).unwrap();
+    symlink("empty", world.path("tree/link-to-a-directory")).unwrap();
+    fs::write(world.path("tree").join(OsStr::from_bytes(b"not \xff text")), "odd").unwrap();
+    for name in ["-dash", "new\nline", "a.bulla", "b.cipher", ".hidden"] {
+        world.write(&format!("tree/{name}"), name);
+    }
+    fs::set_permissions(world.path("tree/-dash"), fs::Permissions::from_mode(0o751)).unwrap();
+    let expected = tree(&world.path("tree"));
+
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    assert!(outcome.stderr.contains("encrypted 306 files: tree -> sealed"), "{outcome:?}");
+    assert_eq!(tree(&world.path("sealed")).len(), expected.len());
+    let outcome = world.bulla(["decrypt", "sealed", "-o", "out"]).ok();
+    assert!(outcome.stderr.contains("decrypted 306 files: sealed -> out"), "{outcome:?}");
+    assert!(tree(&world.path("out")) == expected);
+    let mode = fs::metadata(world.path("out/-dash")).unwrap().mode() & 0o777;
+    assert_eq!(mode & 0o700, 0o700, "the mode comes back, less the umask: {mode:o}");
+    world.bulla(["verify", "sealed"]).ok();
+
+    // A pipe cannot be encrypted: it is told about, nobody waits for it, and the others are done.
+    assert!(world.command("mkfifo", ["tree/3/pipe"]).run().status.success());
+    let outcome = world.bulla(["encrypt", "tree", "-o", "again"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("tree/3/pipe: it is not a regular file"), "{outcome:?}");
+    assert!(outcome.stderr.contains("1 of 307 files failed"), "{outcome:?}");
+    assert_eq!(tree(&world.path("again")).len(), expected.len());
+}
+
+/// How often a server was asked for something.
+fn asked(log: &str, action: &str) -> usize {
+    log.matches(&format!(" action={action} ")).count()
+}
+
+#[test]
+fn the_kms_is_asked_once_for_a_tree() {
+    let world = World::new();
+    plant(&world, "tree", 40);
+    let server = world.serve("kms", ["--http"]);
+    let environment = server.environment();
+    let bulla = |args: &[&str]| world.bulla(args).envs(&environment).ok();
+    bulla(&["key", "create", "--alias", "work"]);
+    let count = |action: &str, expected: usize, run: &dyn Fn()| {
+        let before = asked(&server.log(), action);
+        run();
+        bulla(&["kms", "DescribeRegions"]); // logged after all that came before
+        let regions = asked(&server.log(), "DescribeRegions");
+        wait_for("the log", || {
+            asked(&server.log(), "DescribeRegions") > 0 && asked(&server.log(), action) - before >= expected
+        });
+        assert!(regions < 100);
+        assert_eq!(asked(&server.log(), action) - before, expected, "{action}: {}", server.log());
+    };
+    count("GenerateDataKey", 1, &|| drop(bulla(&["encrypt", "tree", "-o", "run", "-k", "alias/work"])));
+    count("Decrypt", 1, &|| drop(bulla(&["decrypt", "run", "-o", "out"])));
+    count("Decrypt", 1, &|| drop(bulla(&["verify", "run"])));
+    let per_file = ["encrypt", "tree", "-o", "each", "-k", "alias/work", "--data-key-per", "file"];
+    count("GenerateDataKey", 40, &|| drop(bulla(&per_file)));
+    count("Decrypt", 40, &|| drop(bulla(&["verify", "each"])));
+    // Files of one run share a set, but not a key that would open each other.
+    for (name, shared) in [("run", true), ("each", false)] {
+        let blob =
+            |file: &str| NativeFile::new(world.read(&format!("{name}/{file}"))).wraps(0)[0].blob.clone();
+        assert_eq!(blob("0/0/file-0.bulla") == blob("1/1/file-1.bulla"), shared, "{name}");
+    }
+    server.stop();
+    let expected = tree(&world.path("tree"));
+    assert!(tree(&world.path("out")) == expected);
+}
+
+/// Damages a file so that its size and time, and a native file's last chunk, stay as they are.
+fn damage_inside(path: &Path, at: u64) {
+    let file = File::options().read(true).write(true).open(path).unwrap();
+    let modified = file.metadata().unwrap().modified().unwrap();
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, at).unwrap();
+    file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    file.set_modified(modified).unwrap();
+}
+
+#[test]
+fn a_run_goes_on_where_it_was_stopped() {
+    let world = World::new();
+    plant(&world, "tree", 30);
+    let expected = tree(&world.path("tree"));
+    world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    let time = |name: &str| fs::metadata(world.path(name)).unwrap().ctime_nsec();
+    let untouched = time("sealed/5/2/file-5.bulla");
+    // Some outputs are missing, one was cut off.
+    for name in ["sealed/0/0/file-0.bulla", "sealed/1/1/file-1.bulla"] {
+        fs::remove_file(world.path(name)).unwrap();
+    }
+    let cut = File::options().write(true).open(world.path("sealed/2/2/file-2.bulla")).unwrap();
+    cut.set_len(cut.metadata().unwrap().len() - 1).unwrap();
+    // What is there and is no output of this run is never replaced unless that was asked for.
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--resume"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("sealed/2/2/file-2.bulla") || outcome.stderr.contains("tree/2/2/file-2"));
+    assert!(outcome.stderr.contains("1 of 30 files failed"), "{outcome:?}");
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--resume", "--force"]).ok();
+    assert!(outcome.stderr.contains("encrypted 30 files"), "{outcome:?}");
+    assert_eq!(time("sealed/5/2/file-5.bulla"), untouched, "what was done is not done again");
+    // A source that has changed since, by its time alone, is encrypted again.
+    world.write("tree/5/2/file-5", vec![b'x'; expected[Path::new("5/2/file-5")].len()]);
+    world.bulla(["encrypt", "tree", "-o", "sealed", "--resume", "--force"]).ok();
+    assert_ne!(time("sealed/5/2/file-5.bulla"), untouched);
+    world.write("tree/5/2/file-5", &expected[Path::new("5/2/file-5")]);
+    world.bulla(["encrypt", "tree/5/2/file-5", "-o", "sealed/5/2/file-5.bulla", "--force"]).ok();
+
+    world.bulla(["decrypt", "sealed", "-o", "out"]).ok();
+    fs::remove_file(world.path("out/3/0/file-3")).unwrap();
+    world.write("out/4/1/file-4", "cut");
+    let outcome = world.bulla(["decrypt", "sealed", "-o", "out", "--resume"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert_eq!(world.read("out/4/1/file-4"), b"cut", "not replaced unless asked for");
+    world.bulla(["decrypt", "sealed", "-o", "out", "--resume", "--force"]).ok();
+    assert!(tree(&world.path("out")) == expected);
+}
+
+#[test]
+fn sources_go_only_when_their_outputs_read_back() {
+    let world = World::new();
+    plant(&world, "tree", 20);
+    world.write("tree/large", noise(300_000));
+    let mut expected = tree(&world.path("tree"));
+    expected.get_mut(Path::new("2/2/file-2")).unwrap()[100] ^= 1; // in time
+    // An output of an earlier run has been damaged since, and a source was changed, where a quick look does not see it.
+    world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    damage_inside(&world.path("sealed/large.bulla"), 40_000);
+    damage_inside(&world.path("tree/2/2/file-2"), 100);
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--resume", "--remove-source"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("2 of 21 files failed"), "{outcome:?}");
+    assert!(outcome.stderr.contains("does not read back"), "{outcome:?}");
+    let left = tree(&world.path("tree")).into_iter().filter(|(_, content)| content != b"a directory");
+    let left: Vec<_> = left.map(|(path, _)| path).collect();
+    assert_eq!(left, [Path::new("2/2/file-2"), Path::new("large")]);
+    world.bulla(["encrypt", "tree", "-o", "sealed", "--force", "--remove-source"]).ok();
+    assert!(!world.path("tree/large").exists() && !world.path("tree/2/2/file-2").exists());
+
+    // The same on the way back: a plaintext that was changed is no reason to remove the ciphertext.
+    world.bulla(["decrypt", "sealed", "-o", "out"]).ok();
+    damage_inside(&world.path("out/large"), 200_000);
+    let outcome = world.bulla(["decrypt", "sealed", "-o", "out", "--resume", "--remove-source"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("does not read back"), "{outcome:?}");
+    let left = tree(&world.path("sealed")).into_values().filter(|content| content != b"a directory").count();
+    assert_eq!(left, 1);
+    world.bulla(["decrypt", "sealed", "-o", "out", "--force", "--remove-source"]).ok();
+    assert!(tree(&world.path("out")) == expected);
+}
+
+#[test]
+fn a_single_source_goes_only_when_its_output_reads_back() {
+    let world = World::new();
+    for format in ["bulla", "text"] {
+        let sealed = if format == "bulla" { "file.bulla" } else { "file.cipher" };
+        world.write("file", noise(100_000));
+        world.bulla(["encrypt", "file", "--format", format, "--remove-source"]).ok();
+        assert_eq!(world.names(), [sealed]);
+        // A failed run removes nothing.
+        world.write("file", "in the way");
+        world.bulla(["decrypt", sealed, "--remove-source"]).run().fails_with(6, &["exists already"]);
+        assert_eq!(world.names(), ["file", sealed]);
+        world.bulla(["decrypt", sealed, "--remove-source", "--force"]).ok();
+        assert_eq!(world.names(), ["file"]);
+        assert!(world.read("file") == noise(100_000));
+    }
+    // A source by another name of the output's directory, or a link: the link's target stays.
+    world.write("target", "content");
+    symlink("target", world.path("link")).unwrap();
+    let outcome = world.bulla(["encrypt", "link", "--remove-source"]).run();
+    assert_ne!(outcome.code(), Some(0), "{outcome:?}");
+    assert_eq!(world.read("target"), b"content");
+}
+
+#[test]
+fn an_output_in_the_input_is_no_part_of_it() {
+    let world = World::new();
+    plant(&world, "tree", 10);
+    let expected = tree(&world.path("tree"));
+    for round in 0..2 {
+        world.bulla(["encrypt", "tree", "-o", "tree/sealed", "--force"]).ok();
+        let files = tree(&world.path("tree/sealed")).into_values().filter(|c| c != b"a directory").count();
+        assert_eq!(files, 10, "round {round}");
+        assert!(!world.path("tree/sealed/sealed").exists(), "round {round}");
+    }
+    world.bulla(["decrypt", "tree/sealed", "-o", "out"]).ok();
+    assert!(tree(&world.path("out")) == expected);
+}
+
+#[test]
+fn outputs_that_exist_are_listed_and_kept() {
+    let world = World::new();
+    plant(&world, "tree", 10);
+    fs::create_dir_all(world.path("sealed/0/0")).unwrap();
+    fs::create_dir_all(world.path("sealed/1/1")).unwrap();
+    for name in ["sealed/0/0/file-0.bulla", "sealed/1/1/file-1.bulla"] {
+        world.write(name, "kept");
+    }
+    fs::create_dir_all(world.path("sealed/2/2/file-2.bulla")).unwrap();
+    let outcome = world.bulla(["encrypt", "tree", "-o", "sealed"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    for name in ["0/0/file-0", "1/1/file-1", "2/2/file-2"] {
+        assert!(outcome.stderr.contains(name), "{name}: {outcome:?}");
+    }
+    assert!(
+        outcome.stderr.ends_with("bulla: 3 of 10 files failed\n       the others are done\n"),
+        "{outcome:?}"
+    );
+    assert_eq!(world.read("sealed/0/0/file-0.bulla"), b"kept");
+    world.bulla(["verify", "sealed/3/0/file-3.bulla"]).ok();
+}
+
+#[test]
+fn files_are_encrypted_beside_their_sources() {
+    let world = World::new();
+    plant(&world, "tree", 20);
+    let before = tree(&world.path("tree"));
+    world.bulla(["encrypt", "tree"]).ok();
+    let both = tree(&world.path("tree"));
+    assert_eq!(both.len(), before.len() + 20);
+    assert!(before.iter().all(|(path, content)| both[path] == *content));
+    // A second time there is nothing new: what is encrypted is passed over, the others exist.
+    let outcome = world.bulla(["encrypt", "tree"]).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("20 of 20 files failed"), "{outcome:?}");
+    assert!(tree(&world.path("tree")) == both);
+    let outcome = world.bulla(["encrypt", "tree", "--resume"]).ok();
+    assert!(outcome.stderr.contains("20 passed over by their names"), "{outcome:?}");
+    assert!(tree(&world.path("tree")) == both, "and nothing is encrypted twice");
+
+    world.bulla(["encrypt", "tree", "--resume", "--remove-source"]).ok();
+    assert_eq!(tree(&world.path("tree")).len(), before.len());
+    world.bulla(["decrypt", "tree", "--remove-source"]).ok();
+    assert!(tree(&world.path("tree")) == before);
+}
+
+/// The outputs that appear in a directory while it is being walked are none of its sources.
+#[test]
+fn outputs_are_not_encrypted_again_while_they_appear() {
+    let world = World::new();
+    fs::create_dir(world.path("tree")).unwrap();
+    symlink("tree", world.path("link")).unwrap();
+    for number in 0..1000 {
+        world.write(&format!("tree/{number}"), "content");
+    }
+    for output in [&["-o", "tree"][..], &["-o", "tree/."], &["-o", "link"], &[]] {
+        let outcome = world.bulla([&["encrypt", "tree", "--no-sync"], output].concat()).ok();
+        assert!(outcome.stderr.contains("encrypted 1000 files: "), "{output:?}: {outcome:?}");
+        assert!(!outcome.stderr.contains("passed over"), "{output:?}: {outcome:?}");
+        let names = crate::harness::names_in(&world.path("tree"));
+        let twice: Vec<_> = names.iter().filter(|name| name.ends_with(".bulla.bulla")).collect();
+        assert!(names.len() == 2000 && twice.is_empty(), "{output:?}: {} {twice:?}", names.len());
+        // The other way they are passed over, whatever the output is called.
+        let outcome = world.bulla([&["decrypt", "tree", "--no-sync", "--force"], output].concat()).ok();
+        assert!(outcome.stderr.contains("decrypted 1000 files: "), "{output:?}: {outcome:?}");
+        world.sh("rm tree/*.bulla").ok();
+    }
+}

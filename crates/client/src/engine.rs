@@ -22,6 +22,7 @@ use bulla_envelope::native::{BodyKey, Header, OpenError, SealError};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::file_error::FileError;
+use crate::pages::Pages;
 
 /// Plaintext bytes done so far, for whoever shows progress.
 pub type Progress = AtomicU64;
@@ -68,12 +69,12 @@ pub(crate) fn seal_file(
     } else {
         output.write_all_at(&head, 0).map_err(SealError::Write)?;
         on_threads(threads.min(ranges), SealError::Thread, |stop| {
-            let (mut plaintext, mut sealed) = (Zeroizing::new(vec![0; RANGE_LEN]), Vec::new());
+            let (mut pages, mut sealed) = (Pages::new(RANGE_LEN), Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 let chunks = sealer.take(CHUNKS_AT_ONCE)?;
                 let (from, to) = (chunks.plaintext_offset(), body_offset + chunks.sealed_offset());
                 let Some(left) = size.checked_sub(from) else { break };
-                let plaintext = &mut plaintext[..left.min(RANGE_LEN as u64) as usize];
+                let plaintext = pages.at(from, left.min(RANGE_LEN as u64) as usize);
                 source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
                 chunks.seal(plaintext, &mut sealed);
                 output.write_all_at(&sealed, to).map_err(SealError::Write)?;
@@ -100,10 +101,11 @@ pub(crate) fn seal_stream(
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
     output.write_all(&head).map_err(SealError::Write)?;
-    let mut plaintext = Zeroizing::new(vec![0; RANGE_LEN]);
+    let mut pages = Pages::new(RANGE_LEN);
     let mut total = 0;
     let produce = |sealed: &mut Vec<u8>| {
-        let length = fill(&mut source, &mut plaintext).map_err(SealError::Read)?;
+        let plaintext = pages.at(0, RANGE_LEN);
+        let length = fill(&mut source, plaintext).map_err(SealError::Read)?;
         sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..length], sealed);
         total += length as u64;
         progress.fetch_add(length as u64, Ordering::Relaxed);
@@ -130,15 +132,15 @@ pub(crate) fn seal_body(
         threads,
         |error| SealError::Thread(error).into(),
         |stop| {
-            let (mut opened, mut plaintext, mut sealed) =
-                (Vec::new(), Zeroizing::new(Vec::new()), Vec::new());
+            let (mut pages, mut plaintext, mut sealed) =
+                (Pages::new(SEALED_RANGE_LEN), Zeroizing::new(Vec::new()), Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 let chunks = sealer.take(CHUNKS_AT_ONCE).map_err(SealError::from)?;
                 let (from, to) = (chunks.plaintext_offset(), header.len() as u64 + chunks.sealed_offset());
                 if from > source.len {
                     break;
                 }
-                source.open(from / CHUNK_LEN as u64, CHUNKS_AT_ONCE, &mut opened, &mut plaintext)?;
+                source.open(from / CHUNK_LEN as u64, CHUNKS_AT_ONCE, &mut pages, &mut plaintext)?;
                 chunks.seal(&plaintext, &mut sealed);
                 output.write_all_at(&sealed, to).map_err(SealError::Write)?;
                 progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
@@ -167,7 +169,7 @@ impl<'a> Body<'a> {
     /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
     pub(crate) fn check_end(&self) -> Result<(), OpenError> {
         let last = self.len / CHUNK_LEN as u64;
-        self.open(last, 1, &mut Vec::new(), &mut Zeroizing::new(Vec::new()))
+        self.open(last, 1, &mut Pages::new(SEALED_CHUNK_LEN), &mut Zeroizing::new(Vec::new()))
     }
 
     /// Decrypts into an empty file.
@@ -220,13 +222,13 @@ impl<'a> Body<'a> {
             self.check_end()?; // a single range has the last chunk in it
         }
         on_threads(threads.min(ranges), OpenError::Thread, |stop| {
-            let (mut sealed, mut plaintext) = (Vec::new(), Zeroizing::new(Vec::new()));
+            let (mut pages, mut plaintext) = (self.pages(), Zeroizing::new(Vec::new()));
             while !stop.load(Ordering::Relaxed) {
                 let first = next.fetch_add(CHUNKS_AT_ONCE as u64, Ordering::Relaxed);
                 if first >= total {
                     break;
                 }
-                self.open(first, CHUNKS_AT_ONCE, &mut sealed, &mut plaintext)?;
+                self.open(first, CHUNKS_AT_ONCE, &mut pages, &mut plaintext)?;
                 each(first * CHUNK_LEN as u64, &plaintext)?;
                 progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
             }
@@ -246,10 +248,10 @@ impl<'a> Body<'a> {
             return Ok(());
         }
         let (mut chunk, end) = (range.start / CHUNK_LEN as u64, (range.end - 1) / CHUNK_LEN as u64 + 1);
-        let mut sealed = Vec::new();
+        let mut pages = self.pages();
         let produce = |plaintext: &mut Vec<u8>| {
             let count = (end - chunk).min(CHUNKS_AT_ONCE as u64);
-            self.open(chunk, count as usize, &mut sealed, plaintext)?;
+            self.open(chunk, count as usize, &mut pages, plaintext)?;
             let from = chunk * CHUNK_LEN as u64;
             plaintext.truncate(range.end.saturating_sub(from).min(plaintext.len() as u64) as usize);
             let before = range.start.saturating_sub(from).min(plaintext.len() as u64) as usize;
@@ -265,18 +267,23 @@ impl<'a> Body<'a> {
         output.flush().map_err(OpenError::Write)
     }
 
+    /// Room for as many sealed chunks as are opened at once.
+    fn pages(&self) -> Pages {
+        Pages::new(sealed_len(self.len).min(SEALED_RANGE_LEN as u64) as usize)
+    }
+
     /// Reads and opens up to `count` chunks.
     fn open(
         &self,
         first: u64,
         count: usize,
-        sealed: &mut Vec<u8>,
+        pages: &mut Pages,
         plaintext: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
-        let from = sealed_offset(first);
+        let (from, at) = (sealed_offset(first), self.offset + sealed_offset(first));
         let left = sealed_len(self.len).saturating_sub(from);
-        sealed.resize(left.min((count * SEALED_CHUNK_LEN) as u64) as usize, 0);
-        self.file.read_exact_at(sealed, self.offset + from).map_err(truncated_if_shorter)?;
+        let sealed = pages.at(at, left.min((count * SEALED_CHUNK_LEN) as u64) as usize);
+        self.file.read_exact_at(sealed, at).map_err(truncated_if_shorter)?;
         Ok(self.opener.open(first, sealed, plaintext)?)
     }
 }
@@ -290,14 +297,15 @@ pub(crate) fn open_stream(
     mut output: impl Write,
     progress: &Progress,
 ) -> Result<u64, OpenError> {
-    let mut sealed = vec![0; CHUNKS_AT_ONCE * SEALED_CHUNK_LEN];
+    let mut pages = Pages::new(SEALED_RANGE_LEN);
     let (mut chunk, mut total) = (0, 0);
     let mut cut = false;
     let produce = |plaintext: &mut Vec<u8>| {
         if cut {
             return Err(OpenError::Truncated);
         }
-        let mut length = fill(&mut source, &mut sealed).map_err(OpenError::Read)?;
+        let sealed = pages.at(0, SEALED_RANGE_LEN);
+        let mut length = fill(&mut source, sealed).map_err(OpenError::Read)?;
         let rest = length % SEALED_CHUNK_LEN;
         let ended = rest >= TAG_LEN;
         if !ended {
@@ -446,5 +454,6 @@ fn truncated_if_shorter(error: io::Error) -> OpenError {
 /// both buffers stay near the core.
 const CHUNKS_AT_ONCE: usize = 32;
 const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
+const SEALED_RANGE_LEN: usize = CHUNKS_AT_ONCE * SEALED_CHUNK_LEN;
 /// One on each side and one on the way.
 const BUFFERS: usize = 3;

@@ -115,6 +115,7 @@ mod file_error;
 mod key_service;
 mod options;
 pub mod output;
+mod pages;
 mod refusal;
 mod retry;
 mod rewrap;

@@ -450,9 +450,9 @@ fn truncated_if_shorter(error: io::Error) -> OpenError {
     }
 }
 
-/// Chunks that a thread takes at once: 512 KiB, large enough that taking them costs nothing, small enough that
-/// both buffers stay near the core.
-const CHUNKS_AT_ONCE: usize = 32;
+/// Chunks that a thread takes at once: 256 KiB, large enough that taking them costs nothing, small enough that both
+/// buffers stay near the core. With twice as many, decrypting on a disk took 1.7 times as long.
+const CHUNKS_AT_ONCE: usize = 16;
 const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
 const SEALED_RANGE_LEN: usize = CHUNKS_AT_ONCE * SEALED_CHUNK_LEN;
 /// One on each side and one on the way.

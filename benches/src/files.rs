@@ -14,14 +14,14 @@ use crate::report::{Goal, figure, heading, judge};
 use crate::rounds::{OUTPUT, SOURCE, Times, Way, sealed, take_turns};
 use crate::sides::{self, AGE, BULLA, CP, Sync};
 
-pub(crate) fn run() -> Result<()> {
-    in_memory()?;
+/// Below the build directory, which should be a disk.
+pub(crate) fn on_disks() -> Result<()> {
     on_disk("in the page cache of the disk", Sync::No, Goal::at_most(1.4, 1.1))?;
     on_disk("on the disk, synced", Sync::Yes, Goal::at_most(1.2, 1.0))
 }
 
 /// With all peers, and with a look at the memory that bulla takes.
-fn in_memory() -> Result<()> {
+pub(crate) fn in_memory() -> Result<()> {
     let parent = programs::memory();
     let folder = start("in memory", &parent)?;
     let mut sides = vec![sides::cp(Sync::No), sides::bulla(folder.path(), Sync::No)];

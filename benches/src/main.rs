@@ -30,8 +30,9 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 7] = [
-    ("files", files::run),
+const BENCHMARKS: [Benchmark; 8] = [
+    ("files", files::in_memory),
+    ("disk", files::on_disks),
     ("trees", trees::run),
     ("header", header::run),
     ("text", text::run),

@@ -134,6 +134,6 @@ pub(crate) const AGE: &str = "age";
 const SCRIPTS: [(&str, &str); 2] =
     [("PyCryptodome", "peers/pycryptodome.py"), ("cryptography", "peers/cobblestone.py")];
 /// Rounds of the sides that a target compares.
-const MANY: usize = 7;
+const MANY: usize = 15;
 /// Rounds of the others, which are slow.
 const FEW: usize = 3;

@@ -131,6 +131,11 @@ impl Failure {
                 Self::new(Exit::Other, error.to_string(), "name regular files; the others are left alone")
                     .about(from)
             }
+            FileError::Foreign { .. } => {
+                let hint =
+                    "they would lose it: name with -k all keys that it shall have; nothing was written";
+                Self::new(Exit::Usage, error.to_string(), hint).about(from)
+            }
             FileError::ReadBack => {
                 let hint = "the source was kept; check the disk, and whether somebody writes to these files";
                 Self::new(Exit::Other, error.to_string(), hint).about(to)

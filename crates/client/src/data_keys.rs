@@ -24,7 +24,11 @@ impl DataKeySet {
         let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key(first, context)?;
         let mut wrapped = vec![wrapped];
         for key in others {
-            wrapped.push(kms.wrap(key, &data_key, context)?);
+            let another = kms.wrap(key, &data_key, context)?;
+            // Two names of one key.
+            if wrapped.iter().all(|known| known.key_id != another.key_id) {
+                wrapped.push(another);
+            }
         }
         let wrap = |key| Wrap { kind: WrapKind::Set, region: region.to_owned(), key };
         let wraps = wrapped.into_iter().map(wrap).collect();

@@ -38,6 +38,11 @@ pub enum FileError {
     ReadBack,
     /// One of two slots is damaged: the file opens, but is not as it was written.
     DamagedSlot,
+    /// Keys of the file that this KMS does not open now; under a new data key they would lose it.
+    Foreign {
+        /// Their ids, as the file names them.
+        keys: Vec<String>,
+    },
     /// A pipe could not be kept to be read twice.
     Spool(io::Error),
 }
@@ -60,6 +65,9 @@ impl fmt::Display for FileError {
             Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
             Self::ReadBack => f.write_str("the output does not read back as what was written"),
             Self::DamagedSlot => f.write_str("one of its two slots of wrapped keys is damaged"),
+            Self::Foreign { keys } => {
+                write!(f, "it is also for keys that this KMS does not open now: {}", keys.join(", "))
+            }
             Self::Spool(_) => f.write_str("what comes through the pipe cannot be kept"),
         }
     }

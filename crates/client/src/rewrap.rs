@@ -47,6 +47,8 @@ pub struct Rewrapper<'a> {
     options: RewrapOptions,
     /// What the names of keys stand for now.
     current: Mutex<HashMap<String, KeyVersion>>,
+    /// New wraps of data keys of whole runs, which many files share, by an old wrap and the new key.
+    rewrapped: Mutex<HashMap<(String, String), Wrap>>,
     progress: Progress,
 }
 
@@ -71,7 +73,8 @@ impl<'a> Rewrapper<'a> {
     #[must_use]
     pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
-        Self { kms, said, options, current: Mutex::default(), progress: Progress::new(0) }
+        let (current, rewrapped, progress) = (Mutex::default(), Mutex::default(), Progress::new(0));
+        Self { kms, said, options, current, rewrapped, progress }
     }
 
     /// Bytes of plaintext done so far.
@@ -95,7 +98,7 @@ impl<'a> Rewrapper<'a> {
             already,
             damaged_slot: opened.header.slots().iter().any(Option::is_none),
         };
-        if opened.is_done(&plan) {
+        if opened.is_done(&plan, !self.options.keys.is_empty()) {
             return Ok(done(true));
         }
         let mut wraps = plan
@@ -120,6 +123,10 @@ impl<'a> Rewrapper<'a> {
     pub fn rekey(&self, path: &Path, jobs: usize) -> Result<Done, FileError> {
         let path = fs::canonicalize(path).map_err(FileError::Source)?;
         let opened = self.open(&path)?;
+        if self.options.keys.is_empty() && !opened.foreign.is_empty() {
+            let keys = opened.foreign.iter().map(|wrap| wrap.key.key_id.clone()).collect();
+            return Err(FileError::Foreign { keys });
+        }
         let file_len = opened.file.metadata().map_err(FileError::Source)?.len();
         let body = Body::of(&opened.file, file_len, &opened.header, &opened.unlocked[0].opener)?;
         let keys: Vec<_> = self.plan(&opened)?.into_iter().map(|(_, target)| target.key_id).collect();
@@ -138,23 +145,30 @@ impl<'a> Rewrapper<'a> {
         })
     }
 
-    /// Opens a file, alone, and tries all of its wraps.
+    /// Opens a file, alone, and tries all of its wraps. What only an older slot holds was taken away by a rewrap that
+    /// was cut short, unless nothing newer opens.
     fn open(&self, path: &Path) -> Result<Opened, FileError> {
-        let file = File::options().read(true).write(true).open(path).map_err(FileError::Source)?;
-        if !file.metadata().map_err(FileError::Source)?.is_file() {
-            return Err(FileError::Special);
-        }
-        flock(&file, FlockOperation::LockExclusive).map_err(|error| FileError::Source(error.into()))?;
+        let file = lock(path)?;
         let header = Header::read(&file)?;
         let prefix = read_prefix(&file)?;
         // Says whatever there is to say about a file that does not open.
         let first = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
+        let slots = || header.slots().iter().flatten();
+        let generation = slots()
+            .filter(|slot| slot.wraps.contains(&first.wrap))
+            .map(|slot| slot.generation)
+            .max()
+            .unwrap_or_default();
+        let counts = |wrap: &&Wrap| {
+            **wrap != first.wrap
+                && slots().any(|slot| slot.generation >= generation && slot.wraps.contains(wrap))
+        };
+        let others: Vec<_> = header.wraps().filter(counts).cloned().collect();
         let (mut unlocked, mut foreign) = (vec![first], Vec::new());
-        let opened_by = unlocked[0].wrap.clone();
-        for wrap in header.wraps().filter(|wrap| **wrap != opened_by) {
-            match self.try_wrap(&header, wrap, &prefix)? {
+        for wrap in others {
+            match self.try_wrap(&header, &wrap, &prefix)? {
                 Some(opened) => unlocked.push(opened),
-                None => foreign.push(wrap.clone()),
+                None => foreign.push(wrap),
             }
         }
         Ok(Opened { file, header, unlocked, foreign })
@@ -189,7 +203,7 @@ impl<'a> Rewrapper<'a> {
             [] => opened.unlocked.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect(),
             keys => keys.to_vec(),
         };
-        let data_key_known = opened.data_key().is_some();
+        let data_key_known = opened.set().is_some();
         let mut plan = Vec::<(WrapKind, KeyVersion)>::new();
         for name in names {
             let target = self.current(&name, opened.header.context())?;
@@ -222,39 +236,68 @@ impl<'a> Rewrapper<'a> {
     }
 
     fn wrap(&self, opened: &Opened, kind: WrapKind, key_id: &str) -> Result<Wrap, FileError> {
-        let body_key = opened.unlocked[0].key.body_key(&opened.header);
-        let key = match (kind, opened.data_key()) {
-            (WrapKind::Set, Some(data_key)) => data_key,
-            _ => body_key.as_key(),
+        let wrap = |key: &DataKey| -> Result<Wrap, FileError> {
+            let key = self.kms.wrap(key_id, key, opened.header.context())?;
+            Ok(Wrap { kind, region: self.options.region.clone(), key })
         };
-        let key = self.kms.wrap(key_id, key, opened.header.context())?;
-        Ok(Wrap { kind, region: self.options.region.clone(), key })
+        match (kind, opened.set()) {
+            (WrapKind::Set, Some((old, data_key))) => {
+                let question = (old.key.ciphertext_blob.clone(), key_id.to_owned());
+                // Held while the KMS is asked, so that a tree asks once for each of its runs.
+                let mut rewrapped = self.rewrapped.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(known) = rewrapped.get(&question) {
+                    return Ok(known.clone());
+                }
+                let wrapped = wrap(data_key)?;
+                if rewrapped.len() >= REWRAPPED_LIMIT {
+                    rewrapped.clear();
+                }
+                rewrapped.insert(question, wrapped.clone());
+                Ok(wrapped)
+            }
+            _ => wrap(opened.unlocked[0].key.body_key(&opened.header).as_key()),
+        }
+    }
+}
+
+/// Opens a file for a change and waits until nobody else changes it. Whoever did may have put another file in its
+/// place, so the one that is there then is taken.
+fn lock(path: &Path) -> Result<File, FileError> {
+    loop {
+        let file = File::options().read(true).write(true).open(path).map_err(FileError::Source)?;
+        if !file.metadata().map_err(FileError::Source)?.is_file() {
+            return Err(FileError::Special);
+        }
+        flock(&file, FlockOperation::LockExclusive).map_err(|error| FileError::Source(error.into()))?;
+        let (ours, there) = (file.metadata(), fs::metadata(path));
+        let (ours, there) = (ours.map_err(FileError::Source)?, there.map_err(FileError::Source)?);
+        if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
+            return Ok(file);
+        }
     }
 }
 
 impl Opened {
-    /// The data key of the run, if a wrap of it opened.
-    fn data_key(&self) -> Option<&DataKey> {
+    /// The data key of the run and its wrap, if one opened.
+    fn set(&self) -> Option<(&Wrap, &DataKey)> {
         self.unlocked.iter().find_map(|unlocked| match &unlocked.key {
-            UnlockedKey::Set(data_key) => Some(data_key),
+            UnlockedKey::Set(data_key) => Some((&unlocked.wrap, data_key)),
             UnlockedKey::File(_) => None,
         })
     }
 
-    /// Whether the wraps that opened are what is planned, by the versions that the KMS answered, and nothing else
-    /// stands in the header.
-    fn is_done(&self, plan: &[(WrapKind, KeyVersion)]) -> bool {
-        let planned = |unlocked: &Unlocked| {
-            plan.iter().any(|(kind, target)| {
-                *kind == unlocked.wrap.kind
-                    && target.key_id == unlocked.wrap.key.key_id
-                    && target.key_version_id == unlocked.key_version_id
-            })
+    /// Whether what is planned is what opened, by the versions that the KMS answered, and `only` that stands in the
+    /// header.
+    fn is_done(&self, plan: &[(WrapKind, KeyVersion)], only: bool) -> bool {
+        let is = |(kind, target): &(WrapKind, KeyVersion), unlocked: &Unlocked| {
+            *kind == unlocked.wrap.kind
+                && target.key_id == unlocked.wrap.key.key_id
+                && target.key_version_id == unlocked.key_version_id
         };
         !self.header.needs_repair()
-            && self.foreign.is_empty()
+            && (!only || self.foreign.is_empty())
             && self.unlocked.len() == plan.len()
-            && self.unlocked.iter().all(planned)
+            && plan.iter().all(|planned| self.unlocked.iter().any(|unlocked| is(planned, unlocked)))
     }
 
     /// Writes one slot, makes it durable, and then the other: at any instant one of them is whole. First comes the one
@@ -288,7 +331,8 @@ impl Opened {
             .write_all(&bytes)
             .and_then(|()| io::copy(&mut body, &mut output))
             .map_err(OutputError::from)?;
-        Ok(pending.publish(None, Durability::Synced)?)
+        let modified = self.file.metadata().and_then(|file| file.modified()).ok();
+        Ok(pending.publish(modified, Durability::Synced)?)
     }
 
     /// A new file that will take the place of this one, with its mode and owner.
@@ -303,3 +347,6 @@ impl Opened {
         Ok(pending)
     }
 }
+
+/// New wraps that are remembered at once.
+const REWRAPPED_LIMIT: usize = 1024;

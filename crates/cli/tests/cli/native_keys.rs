@@ -260,7 +260,10 @@ fn a_rewrap_of_two_slots_that_was_cut_short() {
             true => verified.fails_with(4, &["one of its two slots", "`bulla rewrap` mends it"]),
             false => assert_eq!(verified.code(), Some(0), "{what}: {verified:?}"),
         }
-        keys.world.bulla(["rewrap", "large.bulla", "-k", "alias/b"]).ok();
+        // Also without a key that is named: what was taken away does not come back.
+        let newer = (0..2).any(|slot| cut.generation(slot) == 2);
+        let named: &[_] = if newer { &[] } else { &["-k", "alias/b"] };
+        keys.world.bulla([&["rewrap", "large.bulla"], named].concat()).ok();
         let mended = keys.read("large.bulla");
         assert_eq!(mended.wraps(0), mended.wraps(1), "{what}");
         assert_eq!(mended.generation(0), mended.generation(1), "{what}");
@@ -311,4 +314,50 @@ fn a_rekeyed_file_has_nothing_of_the_old_one() {
         refused(&keys, &["mixed.bulla"], 4, "its commitment does not agree");
         std::fs::remove_file(keys.world.path("file.bulla")).unwrap();
     }
+}
+
+/// Two names of one key are one key, and do not stand for another one that is missing.
+#[test]
+fn a_key_with_two_names_is_one() {
+    let keys = Keys::new();
+    keys.world.write("file", "content");
+    keys.world.bulla(["encrypt", "file", "-k", "alias/a", "-k", &keys.a]).ok();
+    assert_eq!(keys.wraps_by_inspect("file.bulla"), [("set".to_owned(), keys.a.clone())]);
+    keys.world.bulla(["rewrap", "file.bulla", "-k", "alias/a", "-k", &keys.a, "-k", "alias/b"]).ok();
+    assert_eq!(keys.wraps_by_inspect("file.bulla").len(), 2);
+    keys.world.bulla(["verify", "file.bulla", "--allow-key", "alias/b"]).ok();
+}
+
+/// A key that does not open a file just now keeps it through a rewrap, and is not locked out by a rekey.
+#[test]
+fn a_key_that_is_not_at_hand_keeps_the_file() {
+    let keys = Keys::new();
+    keys.world.write("file", "content");
+    keys.world.bulla(["encrypt", "file", "-k", "alias/a", "-k", "alias/b"]).ok();
+    keys.world.bulla(["key", "disable", "alias/b"]).ok();
+    let before = keys.read("file.bulla");
+    let again = keys.world.bulla(["rewrap", "file.bulla"]).ok();
+    assert!(again.stderr.starts_with("rewrapped already: "), "{again:?}");
+    keys.world.bulla(["rekey", "file.bulla"]).run().fails_with(2, &["also for keys", &keys.b, "-k"]);
+    assert!(keys.read("file.bulla").bytes == before.bytes);
+    keys.world.bulla(["rekey", "file.bulla", "-k", "alias/a"]).ok();
+    assert_eq!(keys.wraps_by_inspect("file.bulla"), [("set".to_owned(), keys.a)]);
+}
+
+/// Whoever waits for a file that is being replaced works on the new one.
+#[test]
+fn a_rewrap_that_waited_takes_the_file_that_is_there_then() {
+    let keys = Keys::new();
+    let old = keys.encrypt("file", b"old", "alias/a");
+    let new = keys.encrypt("other", b"new", "alias/a");
+    let held = std::fs::File::open(keys.world.path("file.bulla")).unwrap();
+    held.lock().unwrap();
+    let waiting = keys.world.bulla(["rewrap", "file.bulla", "-k", "alias/b"]).start();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    std::fs::rename(keys.world.path("other.bulla"), keys.world.path("file.bulla")).unwrap();
+    drop(held);
+    assert_eq!(waiting.finish().code(), Some(0));
+    let opened = keys.world.bulla(["decrypt", "file.bulla", "-o", "-", "--allow-key", "alias/b"]).ok();
+    assert_eq!(opened.stdout, b"new");
+    assert!(old.bytes != new.bytes);
 }

@@ -2,8 +2,7 @@
 //! belong, streams by one thread that reads and seals beside one that writes.
 //!
 //! Source bytes are copied to private memory before they are sealed, so that nobody can change them between
-//! sealing and writing; plaintext is never in a file that has a name, and its buffers are wiped. Memory is bounded
-//! by two ranges for each thread.
+//! sealing and writing; buffers of plaintext are wiped. Memory is bounded by two ranges for each thread.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
@@ -19,7 +18,7 @@ use bulla_envelope::cobblestone::{
     sealed_offset,
 };
 use bulla_envelope::native::{BodyKey, Header, OpenError, SealError};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::file_error::FileError;
 use crate::pages::Pages;
@@ -199,8 +198,11 @@ impl<'a> Body<'a> {
         let same = AtomicBool::new(file.metadata().map_err(OpenError::Read)?.len() == self.len);
         self.each_range(threads, progress, |from, plaintext| {
             let mut there = Zeroizing::new(vec![0; plaintext.len()]);
-            file.read_exact_at(&mut there, from).map_err(OpenError::Read)?;
-            if *there != plaintext {
+            let whole = match file.read_exact_at(&mut there, from) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+                read => read.map(|()| true).map_err(OpenError::Read)?,
+            };
+            if !whole || *there != plaintext {
                 same.store(false, Ordering::Relaxed);
             }
             Ok(())
@@ -366,17 +368,18 @@ fn on_threads<E: Send>(
 }
 
 /// Runs `produce` on a thread of its own, which says whether there is more, and `consume` on this one, in order, with
-/// buffers that go round and are wiped in the end.
+/// buffers that go round and are wiped wherever they end.
 fn pipeline<E: Send>(
     mut produce: impl FnMut(&mut Vec<u8>) -> Result<bool, E> + Send,
     no_thread: fn(io::Error) -> E,
     mut consume: impl FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
+    type Buffer = Zeroizing<Vec<u8>>;
     thread::scope(|scope| {
-        let (filled, pieces) = sync_channel::<Result<Vec<u8>, E>>(BUFFERS);
-        let (empty, buffers) = sync_channel::<Vec<u8>>(BUFFERS);
+        let (filled, pieces) = sync_channel::<Result<Buffer, E>>(BUFFERS);
+        let (empty, buffers) = sync_channel::<Buffer>(BUFFERS);
         for _ in 0..BUFFERS {
-            empty.send(Vec::new()).expect("the channel has room for every buffer");
+            empty.send(Buffer::default()).expect("the channel has room for every buffer");
         }
         let producer = move || {
             let mut more = true;
@@ -384,25 +387,16 @@ fn pipeline<E: Send>(
                 let Ok(mut buffer) = buffers.recv() else { break };
                 let piece = produce(&mut buffer);
                 more = matches!(piece, Ok(true));
-                if piece.is_err() {
-                    buffer.zeroize();
-                }
-                if let Err(unsent) = filled.send(piece.map(|_| buffer)) {
-                    if let Ok(mut buffer) = unsent.0 {
-                        buffer.zeroize();
-                    }
+                if filled.send(piece.map(|_| buffer)).is_err() {
                     break;
                 }
-            }
-            for mut buffer in buffers.try_iter() {
-                buffer.zeroize();
             }
         };
         thread::Builder::new().name("chunks".into()).spawn_scoped(scope, producer).map_err(no_thread)?;
         for piece in pieces {
-            let mut piece = Zeroizing::new(piece?);
+            let piece = piece?;
             consume(&piece)?;
-            let _ = empty.send(std::mem::take(&mut piece)); // nobody needs it any more after the last piece
+            let _ = empty.send(piece); // nobody needs it any more after the last piece
         }
         Ok(())
     })

@@ -265,6 +265,23 @@ fn a_cut_file_that_can_seek_gives_no_byte() {
     }
 }
 
+/// Whoever reads on after an error finds no end that looks like that of a whole file.
+#[test]
+fn an_error_stays_one() {
+    let (vectors, kms) = vectors();
+    let mut broken = 0;
+    for (vector, file) in vectors.iter().filter(|(vector, _)| !vector["error"].is_null()) {
+        let Ok(reader) = Reader::new(file.as_slice()) else { continue };
+        let none = EncryptionContext::default();
+        let Ok(mut opened) = reader.unlock(&kms, &none, &AllowedKeys::default()) else { continue };
+        if io::copy(&mut opened, &mut io::sink()).is_err() {
+            broken += 1;
+            assert!(opened.read(&mut [0]).is_err() && opened.read(&mut [0]).is_err(), "{vector}");
+        }
+    }
+    assert!(broken > 5, "{broken}");
+}
+
 #[test]
 fn headers_say_what_the_vectors_say() {
     let (vectors, _) = vectors();

@@ -105,17 +105,19 @@ impl<R: Read> OpenReader<R> {
         let rest = self.sealed.len() % SEALED_CHUNK_LEN;
         match rest {
             0 if self.sealed.is_empty() => return Err(OpenError::Truncated),
-            0 => {}
             // The full chunks are given out; the next call finds nothing more.
             1..TAG_LEN if self.sealed.len() > rest => self.sealed.truncate(self.sealed.len() - rest),
             1..TAG_LEN => return Err(OpenError::Truncated),
-            _ => self.ended = true,
+            _ => {}
         }
         self.opener.open(self.next_chunk, &self.sealed, &mut self.plaintext)?;
-        if self.ended && self.size.is_some_and(|size| size != self.plaintext_end()) {
+        let ended = rest >= TAG_LEN;
+        if ended && self.size.is_some_and(|size| size != self.plaintext_end()) {
             self.plaintext.clear();
             return Err(OpenError::Size);
         }
+        // Only now: whoever reads on after an error must not find an end.
+        self.ended = ended;
         self.next_chunk += self.sealed.len().div_ceil(SEALED_CHUNK_LEN) as u64;
         Ok(())
     }

@@ -189,7 +189,7 @@ pub(crate) struct Batch {
     #[arg(long)]
     pub(crate) resume: bool,
     /// Remove each source after its output was read back and verified
-    #[arg(long)]
+    #[arg(long, conflicts_with = "no_sync")]
     pub(crate) remove_source: bool,
     /// Do not wait until the disk has everything
     #[arg(long)]

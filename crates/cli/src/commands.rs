@@ -41,8 +41,8 @@ fn jobs(typed: &args::Telling) -> usize {
     typed.jobs.map_or_else(all_cores, usize::from)
 }
 
-/// One output cannot stand for several inputs.
-fn check_output(paths: &[PathBuf], output: &args::Output, telling: &args::Telling) -> Result<(), Failure> {
+/// One output cannot stand for several inputs, nor a stream for a file.
+fn check_output(paths: &[PathBuf], output: &args::Output, batch: &args::Batch) -> Result<(), Failure> {
     let to_standard = |path: &PathBuf| is_standard(path);
     if paths.len() > 1 && output.path.is_some() {
         let what = "-o names one output, but there are several inputs";
@@ -52,11 +52,25 @@ fn check_output(paths: &[PathBuf], output: &args::Output, telling: &args::Tellin
         Some(path) => is_standard(path),
         None => paths.iter().any(to_standard),
     };
-    if prints && telling.json {
+    if prints || paths.iter().any(to_standard) {
+        refuse_for_pipe(batch)?;
+    }
+    if prints && batch.telling.json {
         let what = "standard output cannot take both the result and --json";
         return Err(Failure::new(Exit::Usage, what, "name a file with -o"));
     }
     Ok(())
+}
+
+/// A stream cannot be gone on with, and there is nothing of it to remove.
+fn refuse_for_pipe(batch: &args::Batch) -> Result<(), Failure> {
+    match batch.resume || batch.remove_source {
+        true => {
+            let what = "--resume and --remove-source are for files, and this is a stream";
+            Err(Failure::new(Exit::Usage, what, "leave them out, or name files"))
+        }
+        false => Ok(()),
+    }
 }
 
 /// `-` stands for standard input and output.

@@ -98,7 +98,13 @@ impl Failure {
             FileError::Seal(SealError::Read(error)) => Self::io(from, error),
             FileError::Seal(SealError::Write(error)) => Self::io(to, error),
             FileError::Seal(error) => {
-                Self::new(Exit::Other, with_causes(error), seal_hint(error)).about(from)
+                let hint = match error {
+                    SealError::Changed if to == Path::new("standard output") => {
+                        "encrypt it again when nobody writes to it; what was printed is not to be used"
+                    }
+                    _ => seal_hint(error),
+                };
+                Self::new(Exit::Other, with_causes(error), hint).about(from)
             }
             FileError::Open(OpenError::Read(error)) => Self::io(from, error),
             FileError::Open(OpenError::Write(error)) => Self::io(to, error),
@@ -224,7 +230,9 @@ fn seal_hint(error: &SealError) -> &'static str {
     match error {
         SealError::Changed => "encrypt it again when nobody writes to it; nothing was written",
         SealError::Header(HeaderFlaw::SlotFull) => "use `bulla rekey`, which makes a new header",
-        SealError::Header(HeaderFlaw::TooLong) => "name fewer keys, or a shorter context",
+        SealError::Header(HeaderFlaw::TooLong | HeaderFlaw::Wraps) => "name fewer keys, or a shorter context",
+        SealError::TooLong => "split it and encrypt the parts",
+        SealError::Thread(_) => FEWER_THREADS,
         _ => "",
     }
 }
@@ -238,12 +246,14 @@ fn open_exit(error: &OpenError) -> Exit {
 
 fn open_hint(error: &OpenError) -> &'static str {
     match error {
-        OpenError::Thread(_) => "",
+        OpenError::Thread(_) => FEWER_THREADS,
         OpenError::Newer { .. } => "use a newer version of bulla; nothing was written",
         OpenError::NotNative => "name a file that was encrypted, such as NAME.bulla; nothing was written",
         _ => "get another copy of the file; nothing was written",
     }
 }
+
+const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more of them";
 
 /// The error and what caused it, on one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {

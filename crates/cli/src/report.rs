@@ -147,6 +147,7 @@ impl Report {
             "key_id": done.key_id,
             "bytes": done.plaintext_len,
             "already": done.already,
+            "damaged_slot": done.damaged_slot,
         }));
     }
 

@@ -1,4 +1,4 @@
-//! Unwrapped keys of one run: a tree of files asks the KMS once for each distinct wrapped key.
+//! What a KMS answered in one run: a tree of files asks it once for each distinct wrapped key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,8 @@ use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
 
-/// A [`KeyService`] that remembers what it unwrapped, for as long as it lives.
+/// A [`KeyService`] that remembers what it unwrapped, for as long as it lives, and what it did not: a tree whose KMS
+/// refuses, or is away, fails at once and not file by file.
 ///
 /// It stands before one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
 /// says nothing about what may be used: whoever asks checks the key that is answered each time. Remembered keys
@@ -20,7 +21,7 @@ pub struct KeyCache<'a> {
 /// The wrapped key and its context.
 type Question = (String, EncryptionContext);
 /// Held while the KMS is asked, so that two who ask the same at once ask it once.
-type Answer = Arc<Mutex<Option<UnwrappedDataKey>>>;
+type Answer = Arc<Mutex<Option<Result<UnwrappedDataKey, KeyServiceError>>>>;
 
 #[derive(Default)]
 struct Entries {
@@ -76,10 +77,8 @@ impl KeyService for KeyCache<'_> {
     ) -> Result<UnwrappedDataKey, KeyServiceError> {
         let answer = self.answer((ciphertext_blob.to_owned(), context.clone()));
         let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = match &*answer {
-            Some(known) => known,
-            None => answer.insert(self.kms.unwrap(ciphertext_blob, context)?),
-        };
+        let known = answer.get_or_insert_with(|| self.kms.unwrap(ciphertext_blob, context));
+        let known = known.as_ref().map_err(KeyServiceError::clone)?;
         Ok(UnwrappedDataKey {
             data_key: known.data_key.duplicate(),
             key_id: known.key_id.clone(),
@@ -138,7 +137,7 @@ mod tests {
         for _ in 0..2 {
             assert!(cache.unwrap("bad", &none).is_err());
         }
-        assert_eq!(kms.0.load(Ordering::Relaxed), 5, "failures are not remembered");
+        assert_eq!(kms.0.load(Ordering::Relaxed), 4, "a refusal is remembered too");
     }
 
     #[test]

@@ -48,6 +48,13 @@ impl DataKeySet {
         Some((&self.data_key, &wrap.key))
     }
 
+    /// The keys that wrap it, in the order of their ids.
+    pub(crate) fn key_ids(&self) -> Vec<String> {
+        let mut ids: Vec<_> = self.wraps.iter().map(|wrap| wrap.key.key_id.clone()).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// The key that the KMS drew it under.
     pub(crate) fn key_id(&self) -> &str {
         &self.wraps[0].key.key_id

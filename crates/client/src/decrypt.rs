@@ -14,8 +14,8 @@ use bulla_envelope::text_format::Reader;
 use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
 
 use crate::cache::KeyCache;
-use crate::encrypt::{Done, Format, all_cores, open_source, suffix};
-use crate::engine::{self, Body, Progress, read_prefix};
+use crate::encrypt::{Done, Format, all_cores, open_source, refuse_link, suffix};
+use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, check_target};
 
@@ -61,6 +61,7 @@ pub struct Decryptor<'a> {
     pub(crate) kms: KeyCache<'a>,
     said: EncryptionContext,
     pub(crate) options: DecryptOptions,
+    large: LargeFiles,
     progress: Progress,
 }
 
@@ -68,7 +69,8 @@ impl<'a> Decryptor<'a> {
     /// `said` must be part of the context that stands in a native file, and be the context of a text file.
     #[must_use]
     pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: DecryptOptions) -> Self {
-        Self { kms: KeyCache::new(kms), said, options, progress: Progress::new(0) }
+        let (kms, large) = (KeyCache::new(kms), LargeFiles::default());
+        Self { kms, said, options, large, progress: Progress::new(0) }
     }
 
     /// Bytes of plaintext done so far.
@@ -83,8 +85,12 @@ impl<'a> Decryptor<'a> {
     /// [`FileError`], and no output.
     pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
+        if self.options.remove_source {
+            refuse_link(from)?;
+        }
         let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
         if self.options.remove_source {
+            Directory::sync_published(to)?;
             self.remove_source(from, &source, to)?;
         }
         Ok(done)
@@ -96,7 +102,8 @@ impl<'a> Decryptor<'a> {
     /// [`FileError`], and no output.
     pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let place = Place { to, directory: None, durability: self.options.durability };
+        let (threads, durability) = (self.options.jobs, self.options.durability);
+        let place = Place { to, directory: None, durability, threads };
         self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &place)
     }
 
@@ -108,7 +115,8 @@ impl<'a> Decryptor<'a> {
         directory: &Arc<Directory>,
     ) -> Result<Done, FileError> {
         let (source, metadata) = open_source(from)?;
-        let place = Place { to, directory: Some(directory), durability: Durability::Later };
+        let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
+        let place = Place { to, directory: Some(directory), durability: Durability::Later, threads };
         self.decrypt(Sniffed::of_file(source)?, &metadata, from, &place)
     }
 
@@ -256,7 +264,7 @@ impl<'a> Decryptor<'a> {
         let pending = self.create(place, header.source().mode.unwrap_or(0o600) & 0o777)?;
         let plaintext_len = match body {
             Some(body) => {
-                body.open_into(pending.file(), self.options.jobs, &self.progress)?;
+                body.open_into(pending.file(), place.threads, &self.progress)?;
                 body.len
             }
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
@@ -345,7 +353,7 @@ fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
     whole?.checked_add(Duration::from_nanos(nanos.into()))
 }
 
-fn looks_like_text(head: &[u8]) -> bool {
+pub(crate) fn looks_like_text(head: &[u8]) -> bool {
     !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
 }
 
@@ -355,6 +363,7 @@ struct Place<'a> {
     /// Its directory, if that is open already.
     directory: Option<&'a Arc<Directory>>,
     durability: Durability,
+    threads: usize,
 }
 
 /// The body of an unlocked file.

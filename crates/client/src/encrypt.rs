@@ -5,16 +5,16 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::UNIX_EPOCH;
 
-use bulla_envelope::native::{AllowedKeys, Header, Source};
-use bulla_envelope::{DataKey, DecryptError, EncryptionContext, KeyService, text_format};
+use bulla_envelope::native::{AllowedKeys, Header, SealError, Source, UnlockError};
+use bulla_envelope::{DataKey, DecryptError, EncryptionContext, KeyService, KeyServiceError, text_format};
 use rustix::fs::OFlags;
 
 use crate::cache::KeyCache;
 use crate::data_keys::DataKeySet;
-use crate::engine::{self, Body, Progress, read_prefix};
+use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, check_target};
 
@@ -57,7 +57,19 @@ pub struct Encryptor<'a> {
     context: EncryptionContext,
     pub(crate) options: EncryptOptions,
     shared: Mutex<Option<Arc<DataKeySet>>>,
+    /// The first failure to get a data key: the other files need not wait for theirs.
+    failed: Mutex<Option<KeyServiceError>>,
+    /// The ids of `keys`, in order.
+    key_ids: Mutex<Option<Vec<String>>>,
+    large: LargeFiles,
     progress: Progress,
+}
+
+/// How one file is written.
+#[derive(Clone, Copy)]
+struct How {
+    threads: usize,
+    durability: Durability,
 }
 
 /// What came of a file.
@@ -115,8 +127,17 @@ impl<'a> Encryptor<'a> {
         context: EncryptionContext,
         options: EncryptOptions,
     ) -> Self {
-        let kms = KeyCache::new(kms);
-        Self { kms, keys, context, options, shared: Mutex::default(), progress: Progress::new(0) }
+        Self {
+            kms: KeyCache::new(kms),
+            keys,
+            context,
+            options,
+            shared: Mutex::default(),
+            failed: Mutex::default(),
+            key_ids: Mutex::default(),
+            large: LargeFiles::default(),
+            progress: Progress::new(0),
+        }
     }
 
     /// Bytes of plaintext done so far.
@@ -131,8 +152,12 @@ impl<'a> Encryptor<'a> {
     /// [`FileError`], and no output.
     pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
+        if self.options.remove_source {
+            refuse_link(from)?;
+        }
         let done = self.encrypt_open(&source, to)?;
         if self.options.remove_source {
+            Directory::sync_published(to)?;
             self.remove_source(from, &source, to)?;
         }
         Ok(done)
@@ -146,7 +171,8 @@ impl<'a> Encryptor<'a> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let directory = || Ok(Arc::new(Directory::of(to)?));
         let sized = is_sized(source, &metadata);
-        self.encrypt(source, &metadata, sized, to, directory, self.options.durability)
+        let how = How { threads: self.options.jobs, durability: self.options.durability };
+        self.encrypt(source, &metadata, sized, to, directory, how)
     }
 
     /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
@@ -158,7 +184,9 @@ impl<'a> Encryptor<'a> {
     ) -> Result<Done, FileError> {
         let (source, metadata) = open_source(from)?;
         let sized = metadata.len() > 0 || is_sized(&source, &metadata);
-        self.encrypt(&source, &metadata, sized, to, || Ok(directory.clone()), Durability::Later)
+        let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
+        let how = How { threads, durability: Durability::Later };
+        self.encrypt(&source, &metadata, sized, to, || Ok(directory.clone()), how)
     }
 
     fn encrypt(
@@ -168,17 +196,17 @@ impl<'a> Encryptor<'a> {
         sized: bool,
         to: &Path,
         directory: impl FnOnce() -> Result<Arc<Directory>, FileError>,
-        durability: Durability,
+        how: How,
     ) -> Result<Done, FileError> {
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
         match check_target(to, metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already(metadata, to).ok_or(OutputError::Exists.into());
+                return self.done_already(metadata, to)?.ok_or(OutputError::Exists.into());
             }
             Ok(()) if self.options.resume && to.exists() => {
-                if let Some(done) = self.done_already(metadata, to) {
+                if let Some(done) = self.done_already(metadata, to)? {
                     return Ok(done);
                 }
             }
@@ -188,9 +216,9 @@ impl<'a> Encryptor<'a> {
         let name = to.file_name().ok_or(OutputError::IsDirectory)?;
         let pending = Pending::create(directory()?, name, 0o666, self.options.replace)
             .map_err(OutputError::Directory)?;
-        let plaintext_len = self.seal(source, metadata, sized, &pending, &keys)?;
+        let plaintext_len = self.seal(source, metadata, sized, &pending, (&keys, how.threads))?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        pending.publish(modified, durability)?;
+        pending.publish(modified, how.durability)?;
         let key_id = keys.key_id().to_owned();
         Ok(Done { output: to.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
     }
@@ -209,6 +237,27 @@ impl<'a> Encryptor<'a> {
             Format::Text => keys.seal_text(source, output)?,
         }
         Ok(keys.key_id().to_owned())
+    }
+
+    /// Encrypts an open file, pipe or device to a stream. Gives the id of the key.
+    ///
+    /// # Errors
+    /// [`FileError`]; what was written then is no whole file, or not what the source is now.
+    pub fn encrypt_open_to_stream(&self, source: &File, output: impl Write) -> Result<String, FileError> {
+        let before = source.metadata().map_err(FileError::Source)?;
+        let key_id = self.encrypt_stream(source, output)?;
+        self.check_unchanged(source, &before)?;
+        Ok(key_id)
+    }
+
+    /// Refuses a regular file that changed while it was read as a stream.
+    fn check_unchanged(&self, source: &File, before: &Metadata) -> Result<(), FileError> {
+        let after = source.metadata().map_err(FileError::Source)?;
+        // Files that the kernel makes up have no size, and a time of their own at each look.
+        match before.is_file() && before.len() > 0 && !engine::is_same(before, &after) {
+            true => Err(SealError::Changed.into()),
+            false => Ok(()),
+        }
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.
@@ -233,11 +282,12 @@ impl<'a> Encryptor<'a> {
         metadata: &Metadata,
         sized: bool,
         output: &Pending,
-        keys: &DataKeySet,
+        (keys, threads): (&DataKeySet, usize),
     ) -> Result<u64, FileError> {
         if self.options.format == Format::Text {
             let before = self.progress.load(Ordering::Relaxed);
             keys.seal_text(Counted { source, progress: &self.progress }, output.file())?;
+            self.check_unchanged(source, metadata)?;
             return Ok(self.progress.load(Ordering::Relaxed).saturating_sub(before));
         }
         if !sized {
@@ -245,52 +295,80 @@ impl<'a> Encryptor<'a> {
             return Ok(engine::seal_stream(source, output.file(), (&header, &key), &self.progress)?);
         }
         let (header, key) = keys.header(describe(metadata))?;
-        engine::seal_file(
-            source,
-            metadata,
-            output.file(),
-            (&header, &key),
-            self.options.jobs,
-            &self.progress,
-        )?;
+        engine::seal_file(source, metadata, output.file(), (&header, &key), threads, &self.progress)?;
         Ok(metadata.len())
     }
 
     /// The data key of this file: that of the run, unless each file or the format wants one of its own.
     fn data_keys(&self) -> Result<Arc<DataKeySet>, FileError> {
-        let generate = || DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region);
+        fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+            mutex.lock().unwrap_or_else(PoisonError::into_inner)
+        }
+        let generate = || {
+            if let Some(error) = &*lock(&self.failed) {
+                return Err(error.clone());
+            }
+            DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region)
+                .inspect_err(|error| *lock(&self.failed) = Some(error.clone()))
+        };
         if self.options.data_key_per_file || self.options.format == Format::Text {
             return Ok(Arc::new(generate()?));
         }
         // Held while the KMS is asked: one call for all threads.
-        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shared = lock(&self.shared);
         match &*shared {
             Some(keys) => Ok(keys.clone()),
             None => Ok(shared.insert(Arc::new(generate()?)).clone()),
         }
     }
 
-    /// Whether an output opens, is whole, and was made from the source as it is. Looks at the last chunk only.
-    fn done_already(&self, source: &Metadata, to: &Path) -> Option<Done> {
+    /// An output that opens by the keys of this run and no others, is whole, and was made from the source as it is.
+    /// Looks at the last chunk only.
+    fn done_already(&self, source: &Metadata, to: &Path) -> Result<Option<Done>, FileError> {
         if self.options.format == Format::Text {
-            return None; // says nothing about its source
+            return Ok(None); // says nothing about its source
         }
-        let mut output = File::open(to).ok()?;
-        let header = Header::read(&mut output).ok()?;
-        let prefix = read_prefix(&mut output).ok()?;
-        let nothing = EncryptionContext::default();
-        let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default()).ok()?;
-        let body = Body::of(&output, output.metadata().ok()?.len(), &header, &unlocked.opener).ok()?;
-        body.check_end().ok()?;
+        let Ok(mut output) = File::open(to) else { return Ok(None) };
+        let Ok(header) = Header::read(&mut output) else { return Ok(None) };
+        let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
         let made_from = describe(source);
         let same = header.source().size == made_from.size && header.source().modified == made_from.modified;
-        (same && *header.context() == self.context && body.len == source.len()).then(|| Done {
+        if !same || *header.context() != self.context {
+            return Ok(None);
+        }
+        let mut opened = Vec::new();
+        for wrap in header.wraps() {
+            match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::default()) {
+                Ok(unlocked) => opened.push(unlocked),
+                Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => return Err(error.into()),
+                Err(_) => return Ok(None),
+            }
+        }
+        let mut ids: Vec<_> = opened.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect();
+        ids.sort_unstable();
+        let ours = self.key_ids()?;
+        let Some(unlocked) = opened.first().filter(|_| ours == ids) else { return Ok(None) };
+        let output_len = output.metadata().map_err(OutputError::from)?.len();
+        let body = match Body::of(&output, output_len, &header, &unlocked.opener) {
+            Ok(body) if body.len == source.len() && body.check_end().is_ok() => body,
+            _ => return Ok(None),
+        };
+        Ok(Some(Done {
             output: to.to_owned(),
             key_id: unlocked.wrap.key.key_id.clone(),
             plaintext_len: body.len,
             already: true,
-            damaged_slot: false,
-        })
+            damaged_slot: header.slots().iter().any(Option::is_none),
+        }))
+    }
+
+    /// The ids of the keys of this run, in order: those that the KMS answered for a data key.
+    fn key_ids(&self) -> Result<Vec<String>, FileError> {
+        let mut known = self.key_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(ids) => Ok(ids.clone()),
+            None => Ok(known.insert(self.data_keys()?.key_ids()).clone()),
+        }
     }
 
     fn reads_back(&self, output: &File, source: &File, before: &Metadata) -> Result<bool, FileError> {
@@ -330,6 +408,20 @@ impl DataKeySet {
         let (data_key, wrapped) = self.only_wrap().ok_or(FileError::NotInText)?;
         text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?;
         Ok(())
+    }
+}
+
+/// Whether the KMS has said that it opens this wrap for nobody now, and not that it would not say.
+fn is_about_the_wrap(error: &KeyServiceError) -> bool {
+    use KeyServiceError::{Damaged, KeyNotFound, KeyUnavailable, UnknownKeyVersion};
+    matches!(error, Damaged | KeyNotFound { .. } | KeyUnavailable { .. } | UnknownKeyVersion)
+}
+
+/// A link is not what was encrypted, so removing it would say that something is gone which is not.
+pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
+    match fs::symlink_metadata(path).map_err(FileError::Source)?.is_symlink() {
+        true => Err(FileError::Special),
+        false => Ok(()),
     }
 }
 

@@ -7,10 +7,9 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use bulla_envelope::cobblestone::{
@@ -25,6 +24,21 @@ use crate::pages::Pages;
 
 /// Plaintext bytes done so far, for whoever shows progress.
 pub type Progress = AtomicU64;
+
+/// Who has the threads when many files are worked on at once: each file one, and one large file at a time as many more
+/// as there are.
+#[derive(Default)]
+pub(crate) struct LargeFiles(Mutex<()>);
+
+impl LargeFiles {
+    /// The threads for a file, as long as the guard lives.
+    pub(crate) fn threads(&self, len: u64, jobs: usize) -> (usize, Option<MutexGuard<'_, ()>>) {
+        match len >= LARGE {
+            true => (jobs, Some(self.0.lock().unwrap_or_else(PoisonError::into_inner))),
+            false => (1, None),
+        }
+    }
+}
 
 /// The body of a file that can be read anywhere.
 #[derive(Clone, Copy)]
@@ -449,5 +463,7 @@ fn truncated_if_shorter(error: io::Error) -> OpenError {
 const CHUNKS_AT_ONCE: usize = 16;
 const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
 const SEALED_RANGE_LEN: usize = CHUNKS_AT_ONCE * SEALED_CHUNK_LEN;
+/// Bytes from which on a file among many is worked on by several threads.
+const LARGE: u64 = 64 << 20;
 /// One on each side and one on the way.
 const BUFFERS: usize = 3;

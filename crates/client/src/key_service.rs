@@ -1,5 +1,7 @@
 //! A remote KMS as the [`KeyService`] that encryption and decryption see, and what its refusals mean to them.
 
+use std::sync::Arc;
+
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
@@ -171,9 +173,9 @@ pub fn hint(error: &KeyServiceError) -> Option<&str> {
         | KeyServiceError::KeyUnavailable { code, .. } => hint_of_code(code),
         KeyServiceError::Throttled => hint_of_code("Throttling"),
         KeyServiceError::KeyNotFound { .. } => hint_of_code("Forbidden.KeyNotFound"),
-        KeyServiceError::Damaged => {
-            Some("give the same -c NAME=VALUE as for encryption, or another copy of the file")
-        }
+        KeyServiceError::Damaged => Some(
+            "give the same -c NAME=VALUE as for encryption (a .bulla file holds its own), or another copy",
+        ),
         KeyServiceError::UnknownKeyVersion => {
             Some("use the KMS, the account and the region that it was encrypted with")
         }
@@ -195,9 +197,9 @@ fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
         CallError::Local { message, hint } => KeyServiceError::Local { message, hint },
         CallError::Unreachable { source: TransportError::TooLarge | TransportError::Http(_), .. }
         | CallError::Name(_)
-        | CallError::Answer { .. } => KeyServiceError::Answer(error.into()),
+        | CallError::Answer { .. } => KeyServiceError::Answer(Arc::new(error)),
         CallError::Unreachable { endpoint, source } => {
-            KeyServiceError::Unreachable { endpoint, source: source.into() }
+            KeyServiceError::Unreachable { endpoint, source: Arc::new(source) }
         }
     }
 }
@@ -208,7 +210,7 @@ fn parameter(context: &EncryptionContext) -> Option<ContextParameter> {
 }
 
 fn data_key(plaintext: &SecretText) -> Result<DataKey, KeyServiceError> {
-    DataKey::from_base64(plaintext.expose()).map_err(|error| KeyServiceError::Answer(error.into()))
+    DataKey::from_base64(plaintext.expose()).map_err(|error| KeyServiceError::Answer(Arc::new(error)))
 }
 
 /// `Rejected.<state>`, also in the misspelling that the cloud's documents have.

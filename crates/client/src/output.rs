@@ -2,7 +2,8 @@
 //!
 //! A file is written without a name (`O_TMPFILE`) in the directory where it goes, and then given its name in one
 //! step that replaces nothing unless asked to. File systems without unnamed files get a hidden one, `.NAME.bulla-XXXX.part`,
-//! that is removed on failure, and by [`remove_partials`] when the process is told to stop.
+//! that is removed on failure, and by [`remove_partials`] when the process is told to stop. A file that replaces another
+//! one has such a name for a moment too.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -108,6 +109,24 @@ impl Directory {
     /// [`OutputError::Directory`].
     pub fn of(path: &Path) -> Result<Self, OutputError> {
         Self::open(directory_of(path)).map_err(OutputError::Directory)
+    }
+}
+
+impl Directory {
+    /// Which file system it is on.
+    pub(crate) fn file_system(&self) -> io::Result<u64> {
+        Ok(self.handle.metadata()?.dev())
+    }
+
+    /// Makes everything that was written to its file system safe from a loss of power.
+    pub(crate) fn sync_file_system(&self) -> Result<(), OutputError> {
+        rustix::fs::syncfs(&self.handle).map_err(|error| OutputError::Io(error.into()))
+    }
+
+    /// Makes a published file, and that it has its name, safe from a loss of power.
+    pub(crate) fn sync_published(path: &Path) -> Result<(), OutputError> {
+        File::open(path)?.sync_all()?;
+        Ok(Self::of(path)?.handle.sync_all()?)
     }
 }
 
@@ -225,15 +244,20 @@ fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
 }
 
 fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, Partial)> {
-    let mut prefix = OsString::from(".");
-    prefix.push(name);
-    prefix.push(".bulla-");
+    let prefix = hidden_prefix(name);
     let mut builder = tempfile::Builder::new();
     builder.prefix(&prefix).suffix(".part").permissions(Permissions::from_mode(mode));
     // The error would name the hidden file, which says nothing to anybody.
     let made = Partial::make(|| builder.tempfile_in(&directory.anchor));
     let (file, path) = made.map_err(|error| io::Error::from(error.kind()))?.into_parts();
     Ok((file, Partial(Some(path))))
+}
+
+fn hidden_prefix(name: &OsStr) -> OsString {
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".bulla-");
+    prefix
 }
 
 fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bool) -> io::Result<()> {
@@ -243,7 +267,8 @@ fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bo
     }
     // A link cannot replace: take a hidden name first, then move it over the old file.
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".bulla-").suffix(".part");
+    let prefix = hidden_prefix(place.file_name().unwrap_or_default());
+    builder.prefix(&prefix).suffix(".part");
     let hidden = Partial::make(|| builder.make_in(&directory.anchor, |path| link(file, directory, path)))?;
     Partial(Some(hidden.into_temp_path())).publish(place, replace)
 }

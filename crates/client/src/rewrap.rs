@@ -14,13 +14,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{
-    AllowedKeys, Header, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
+    AllowedKeys, Header, OpenError, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
 };
 use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
 use rustix::fs::{FlockOperation, flock};
 
 use crate::cache::KeyCache;
 use crate::data_keys::DataKeySet;
+use crate::decrypt::looks_like_text;
 use crate::encrypt::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
@@ -96,7 +97,7 @@ impl<'a> Rewrapper<'a> {
             key_id: plan[0].1.key_id.clone(),
             plaintext_len: 0,
             already,
-            damaged_slot: opened.header.slots().iter().any(Option::is_none),
+            damaged_slot: false, // not any more
         };
         if opened.is_done(&plan, !self.options.keys.is_empty()) {
             return Ok(done(true));
@@ -149,7 +150,10 @@ impl<'a> Rewrapper<'a> {
     /// was cut short, unless nothing newer opens.
     fn open(&self, path: &Path) -> Result<Opened, FileError> {
         let file = lock(path)?;
-        let header = Header::read(&file)?;
+        let header = Header::read(&file).map_err(|error| match error {
+            OpenError::NotNative if is_text(&file) => FileError::NotInText,
+            error => error.into(),
+        })?;
         let prefix = read_prefix(&file)?;
         // Says whatever there is to say about a file that does not open.
         let first = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
@@ -258,6 +262,11 @@ impl<'a> Rewrapper<'a> {
             _ => wrap(opened.unlocked[0].key.body_key(&opened.header).as_key()),
         }
     }
+}
+
+fn is_text(file: &File) -> bool {
+    let mut head = [0; 8];
+    file.read_exact_at(&mut head, 0).is_ok() && looks_like_text(&head)
 }
 
 /// Opens a file for a change and waits until nobody else changes it. Whoever did may have put another file in its

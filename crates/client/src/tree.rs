@@ -1,8 +1,9 @@
 //! Many files: a whole tree into another one, or each file beside its source, on all cores.
 //!
 //! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
-//! What was written is made durable by one `syncfs`, and only then are sources removed.
+//! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
+use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -65,7 +66,8 @@ pub fn encrypt_tree(
         let encrypted = to.is_none() && has_suffix(path, added);
         (!encrypted).then(|| PathBuf::from(name))
     };
-    let one = |job: &Job| encryptor.encrypt_of_tree(&job.from, &job.to, &job.directory);
+    let one =
+        |job: &Job, directory: &Arc<Directory>| encryptor.encrypt_of_tree(&job.from, &job.to, directory);
     let remove = |job: &Removal| encryptor.remove_source(&job.from, &job.source, &job.to);
     let tree =
         Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
@@ -94,7 +96,8 @@ pub fn decrypt_tree(
             (None, None) => None,
         }
     };
-    let one = |job: &Job| decryptor.decrypt_of_tree(&job.from, &job.to, &job.directory);
+    let one =
+        |job: &Job, directory: &Arc<Directory>| decryptor.decrypt_of_tree(&job.from, &job.to, directory);
     let remove = |job: &Removal| decryptor.remove_source(&job.from, &job.source, &job.to);
     let tree =
         Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
@@ -130,8 +133,18 @@ pub fn each_file(
 struct Job {
     from: PathBuf,
     to: PathBuf,
-    directory: Arc<Directory>,
+    parent: Arc<Parent>,
 }
+
+/// The directory of some outputs, opened for the first of them and closed with the last.
+struct Parent {
+    path: PathBuf,
+    opened: Mutex<Option<Arc<Directory>>>,
+}
+
+/// The file systems that were written to, each by one of its directories.
+#[derive(Default)]
+struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
 
 /// A source that goes when everything is durable.
 struct Removal {
@@ -148,7 +161,7 @@ struct Tree<'a> {
 }
 
 type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
-type Work<'a> = &'a (dyn Fn(&Job) -> Result<Done, FileError> + Sync);
+type Work<'a> = &'a (dyn Fn(&Job, &Arc<Directory>) -> Result<Done, FileError> + Sync);
 type Remove<'a> = &'a dyn Fn(&Removal) -> Result<(), FileError>;
 
 impl Tree<'_> {
@@ -162,13 +175,14 @@ impl Tree<'_> {
     ) -> Result<TreeSummary, FileError> {
         let output = to.unwrap_or(from);
         if let Some(to) = to {
-            make_directory(to, &fs::metadata(from).map_err(FileError::Source)?)?;
+            make_directory(to, &fs::metadata(from).map_err(FileError::Source)?, Path::is_dir)?;
         }
-        let root = File::open(output).map_err(OutputError::from)?;
-        let own = root.metadata().map_err(OutputError::from)?;
+        let file_systems = FileSystems::default();
+        file_systems.add(&Arc::new(Directory::open(output).map_err(OutputError::from)?))?;
+        let own = fs::metadata(output).map_err(OutputError::from)?;
         let (counts, finished) = (Counts::default(), Mutex::new(Vec::new()));
         let one = |job: Job| {
-            let result = work(&job);
+            let result = job.parent.open(&file_systems).and_then(|directory| work(&job, &directory));
             if self.removes && result.is_ok() {
                 finished
                     .lock()
@@ -185,11 +199,12 @@ impl Tree<'_> {
                 };
                 to.is_none() || entry.depth() == 0 || !entry.file_type().is_dir() || !is_own()
             };
-            let mut directory = None;
+            let mut parent = None;
             let walk = WalkDir::new(from).follow_links(false);
             // Outputs appear beside their sources while they are made: each directory is read to its end first.
             let walk = if to.is_none() { walk.sort_by_file_name() } else { walk };
-            for entry in walk.into_iter().filter_entry(not_own) {
+            let mut walk = walk.into_iter().filter_entry(not_own);
+            while let Some(entry) = walk.next() {
                 let entry = match entry {
                     Ok(entry) => entry,
                     Err(error) => {
@@ -199,16 +214,21 @@ impl Tree<'_> {
                     }
                 };
                 let place = place(&entry, from, to);
-                match plan(&entry, &place, to.is_some(), name, &mut directory) {
+                match plan(&entry, &place, to.is_some(), name, &mut parent) {
                     Ok(Planned::File(job)) => send(job),
                     Ok(Planned::Nothing) => {}
                     Ok(Planned::Skip) => counts.skip(self.listener, entry.path()),
-                    Err(error) => counts.fail(self.listener, (entry.path(), &place), error),
+                    Err(error) => {
+                        counts.fail(self.listener, (entry.path(), &place), error);
+                        if entry.file_type().is_dir() {
+                            walk.skip_current_dir(); // there is no place for what is in it
+                        }
+                    }
                 }
             }
         });
-        if self.durability == Durability::Synced {
-            rustix::fs::syncfs(&root).map_err(|error| OutputError::Io(error.into()))?;
+        if self.durability == Durability::Synced || self.removes {
+            file_systems.sync()?;
         }
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
             let removed = File::open(&from)
@@ -220,6 +240,32 @@ impl Tree<'_> {
             }
         }
         Ok(counts.summary())
+    }
+}
+
+impl Parent {
+    fn open(&self, file_systems: &FileSystems) -> Result<Arc<Directory>, FileError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = &*opened {
+            return Ok(directory.clone());
+        }
+        let directory = Arc::new(Directory::open(&self.path).map_err(OutputError::Directory)?);
+        file_systems.add(&directory)?;
+        Ok(opened.insert(directory).clone())
+    }
+}
+
+impl FileSystems {
+    fn add(&self, directory: &Arc<Directory>) -> Result<(), FileError> {
+        let file_system = directory.file_system().map_err(OutputError::Directory)?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(file_system).or_insert_with(|| directory.clone());
+        Ok(())
+    }
+
+    fn sync(self) -> Result<(), FileError> {
+        let known = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.values().try_for_each(|directory| directory.sync_file_system())?)
     }
 }
 
@@ -236,18 +282,22 @@ fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf {
     to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
 }
 
-/// What is to be done about an entry. `directory` is the last one that was opened: files of one come together.
+/// What is to be done about an entry. `parent` is that of the last file: those of one directory come together.
 fn plan(
     entry: &DirEntry,
     place: &Path,
     copies: bool,
     name: NameOf<'_>,
-    directory: &mut Option<(PathBuf, Arc<Directory>)>,
+    parent: &mut Option<Arc<Parent>>,
 ) -> Result<Planned, FileError> {
     let kind = entry.file_type();
+    if entry.depth() == 0 {
+        return Ok(Planned::Nothing); // a directory or a link to one, whose place is there already
+    }
     if kind.is_dir() {
-        if copies && entry.depth() > 0 {
-            make_directory(place, &entry.metadata().map_err(walked)?)?;
+        if copies {
+            let is_directory = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
+            make_directory(place, &entry.metadata().map_err(walked)?, is_directory)?;
         }
         return Ok(Planned::Nothing);
     }
@@ -261,15 +311,12 @@ fn plan(
         return Err(FileError::Special);
     }
     let Some(output) = name(place) else { return Ok(Planned::Skip) };
-    let parent = output.parent().unwrap_or(Path::new(".")).to_owned();
-    let directory = match directory {
-        Some((path, opened)) if *path == parent => opened.clone(),
-        _ => {
-            let opened = Arc::new(Directory::open(&parent).map_err(OutputError::Directory)?);
-            directory.insert((parent, opened)).1.clone()
-        }
+    let path = output.parent().unwrap_or(Path::new("."));
+    let parent = match parent {
+        Some(last) if last.path == path => last.clone(),
+        _ => parent.insert(Arc::new(Parent { path: path.to_owned(), opened: Mutex::default() })).clone(),
     };
-    Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, directory }))
+    Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
 }
 
 /// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
@@ -278,10 +325,15 @@ fn is_same_directory(from: &Path, to: &Path) -> bool {
     place(to).is_some_and(|to| place(from) == Some(to))
 }
 
-/// One that can be written to, whatever the mode of the source.
-fn make_directory(path: &Path, source: &fs::Metadata) -> Result<(), FileError> {
+/// One that can be written to, whatever the mode of the source. Within a tree a link that leads to a directory is none:
+/// what is written would go somewhere else.
+fn make_directory(
+    path: &Path,
+    source: &fs::Metadata,
+    is_directory: fn(&Path) -> bool,
+) -> Result<(), FileError> {
     match DirBuilder::new().mode(source.mode() & 0o777 | 0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match is_directory(path) {
             true => Ok(()),
             false => Err(OutputError::NotADirectory.into()),
         },

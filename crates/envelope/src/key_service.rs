@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{DataKey, EncryptionContext};
 
@@ -74,7 +75,7 @@ pub struct UnwrappedDataKey {
 }
 
 /// Why a KMS gave no answer, or not the one asked for.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeyServiceError {
     /// No answer came: no connection, no trust in its certificate, or no end of waiting.
@@ -82,7 +83,7 @@ pub enum KeyServiceError {
         /// Where the KMS was looked for.
         endpoint: String,
         /// What happened on the way.
-        source: Box<dyn Error + Send + Sync>,
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The KMS refused, for a reason without a variant of its own.
     Refused {
@@ -123,7 +124,7 @@ pub enum KeyServiceError {
     /// The KMS does not know the key version that wrapped this key: another KMS, account or region did.
     UnknownKeyVersion,
     /// The KMS answered something that makes no sense, such as a data key of a wrong length.
-    Answer(Box<dyn Error + Send + Sync>),
+    Answer(Arc<dyn Error + Send + Sync>),
     /// An embedded KMS cannot be opened.
     Local {
         /// What happened.
@@ -172,7 +173,7 @@ mod tests {
 
     #[test]
     fn the_cause_is_kept() {
-        let error = KeyServiceError::Answer(NotADataKey::NotBase64.into());
+        let error = KeyServiceError::Answer(Arc::new(NotADataKey::NotBase64));
         assert_eq!(error.source().unwrap().to_string(), "the data key is not base64");
         assert!(KeyServiceError::Throttled.source().is_none());
     }

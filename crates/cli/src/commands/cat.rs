@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use bulla_client::Decryptor;
+use bulla_client::{Decryptor, Format};
 use bulla_envelope::native::MAGIC;
 
 use super::{is_standard, shown, standard_output};
@@ -31,7 +31,8 @@ pub(crate) fn run(place: &Place, args: &Cat) -> Result<(), Failure> {
     }
     let mut magic = [0; MAGIC.len()];
     let native = source.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
-    if native && !is_standard(&args.path) {
+    let as_text = args.reading.format.is_some_and(|format| super::format(format) == Format::Text);
+    if native && !as_text && !is_standard(&args.path) {
         return decryptor.range_to_stream(source, range.from..range.to, output).map_err(failed);
     }
     // The text format is verified as a whole before anything of it is seen.

@@ -15,7 +15,7 @@ use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     process::clean_up_on_signals();
-    super::check_output(&args.paths, &args.output, &args.batch.telling)?;
+    super::check_output(&args.paths, &args.output, &args.batch)?;
     let kms = Kms::connect(place)?;
     let mut options = reading(&args.reading, &kms)?;
     options.replace = args.output.force;
@@ -67,6 +67,9 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
         let opened =
             progress::show(size, decryptor.progress(), || decryptor.decrypt_to_stream(source, path, output));
         return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
+    }
+    if size.is_none() {
+        super::refuse_for_pipe(&args.batch)?;
     }
     // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
     let done = progress::show(size, decryptor.progress(), || match is_standard(path) || size.is_none() {

@@ -16,7 +16,7 @@ use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
     process::clean_up_on_signals();
-    super::check_output(&args.paths, &args.output, &args.batch.telling)?;
+    super::check_output(&args.paths, &args.output, &args.batch)?;
     let context = super::context(&args.context)?;
     let kms = Kms::connect(place)?;
     let keys = kms.keys(&args.keys)?;
@@ -58,9 +58,13 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
     if is_standard(&to) {
         refuse_terminal(format)?;
         let output = standard_output()?;
-        let sealed = progress::show(size, encryptor.progress(), || encryptor.encrypt_stream(source, output));
+        let sealed =
+            progress::show(size, encryptor.progress(), || encryptor.encrypt_open_to_stream(&source, output));
         sealed.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")))?;
         return Ok(());
+    }
+    if size.is_none() {
+        super::refuse_for_pipe(&args.batch)?;
     }
     // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
     let done = progress::show(size, encryptor.progress(), || match is_standard(path) || size.is_none() {

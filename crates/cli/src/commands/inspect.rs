@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::shown;
 use crate::args::Inspect;
 use crate::failure::{Exit, Failure};
-use crate::messages::{print, print_raw};
+use crate::messages::{on_one_line, print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     let failures = args.paths.iter().filter_map(|path| inspect(path, args.json).err());
@@ -113,7 +113,8 @@ fn native_json(header: &Header, plaintext_len: Option<u64>) -> Value {
 fn native_text(header: &Header, plaintext_len: Option<u64>) -> String {
     let mut text = String::from("  format    bulla 1, Cobblestone-256\n");
     let mut line = |name: &str, value: &dyn std::fmt::Display| {
-        let _ = writeln!(text, "  {name:<8}  {value}");
+        // Whoever made the file chose the values: none of them makes a line of its own.
+        let _ = writeln!(text, "  {name:<8}  {}", on_one_line(&value.to_string()));
     };
     match (plaintext_len, header.source().size) {
         (Some(length), Some(size)) if length != size => {

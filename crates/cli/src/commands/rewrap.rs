@@ -18,16 +18,15 @@ pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
     options.whole_set = args.whole_set;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs { verb: "rewrapped", rewrapper: &rewrapper, telling: &args.telling };
-    jobs.run(&args.paths, &|path| rewrapper.rewrap(path))
+    jobs.run(&args.paths, &|path, _| rewrapper.rewrap(path))
 }
 
 pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
     let options = options(&kms, &args.keys, &args.opening)?;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
-    let threads = super::jobs(&args.telling);
     let jobs = Jobs { verb: "rekeyed", rewrapper: &rewrapper, telling: &args.telling };
-    jobs.run(&args.paths, &|path| rewrapper.rekey(path, threads))
+    jobs.run(&args.paths, &|path, threads| rewrapper.rekey(path, threads))
 }
 
 fn options(kms: &Kms, keys: &[String], opening: &Opening) -> Result<RewrapOptions, Failure> {
@@ -46,7 +45,8 @@ struct Jobs<'a> {
     telling: &'a Telling,
 }
 
-type Work<'a> = &'a (dyn Fn(&Path) -> Result<Done, FileError> + Sync);
+/// Works on a file with some threads.
+type Work<'a> = &'a (dyn Fn(&Path, usize) -> Result<Done, FileError> + Sync);
 
 impl Jobs<'_> {
     fn run(&self, paths: &[std::path::PathBuf], work: Work<'_>) -> Result<(), Failure> {
@@ -62,16 +62,16 @@ impl Jobs<'_> {
             let what = format!("files are {} in their places, and standard input is none", self.verb);
             return Err(Failure::new(Exit::Usage, what, "name a file"));
         }
-        let progress = self.rewrapper.progress();
+        let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.telling));
         if path.is_dir() {
             let wanted = |path: &Path| path.extension().is_some_and(|suffix| suffix == "bulla");
             let listener = |event: TreeEvent<'_>| report.event(&event);
-            let jobs = super::jobs(self.telling);
-            let summary = progress::show(None, progress, || each_file(path, jobs, &wanted, &listener, work));
+            let each = |path: &Path| work(path, 1);
+            let summary = progress::show(None, progress, || each_file(path, jobs, &wanted, &listener, &each));
             report.tree(path, path, summary);
             return Ok(());
         }
-        let done = progress::show(None, progress, || work(path));
+        let done = progress::show(None, progress, || work(path, jobs));
         report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);
         Ok(())
     }

@@ -197,7 +197,7 @@ fn a_pipe_that_was_cut() {
 type Disturbance<'a> = &'a (dyn Fn(&File) + Sync);
 
 /// Encrypts `large` while a thread does something to it all the time.
-fn encrypt_while(world: &World, disturb: Disturbance<'_>) -> Outcome {
+fn encrypt_while(world: &World, args: &[&str], disturb: Disturbance<'_>) -> Outcome {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -207,7 +207,7 @@ fn encrypt_while(world: &World, disturb: Disturbance<'_>) -> Outcome {
                 thread::sleep(Duration::from_micros(500));
             }
         });
-        let outcome = world.bulla(["encrypt", "large"]).run();
+        let outcome = world.bulla([&["encrypt", "large"], args].concat()).run();
         stop.store(true, Ordering::Relaxed);
         outcome
     })
@@ -225,10 +225,17 @@ fn a_source_that_changes_meanwhile_is_refused() {
     let disturbances: [(&str, Disturbance<'_>); 3] =
         [("append", &append), ("rewrite", &rewrite), ("shorten", &shorten)];
     for (what, disturb) in disturbances {
-        let outcome = encrypt_while(&world, disturb);
+        let outcome = encrypt_while(&world, &[], disturb);
         outcome.fails_with(1, &["large: the file changed while it was being read", "nothing was written"]);
         assert_eq!(world.names(), ["large"], "{what}");
     }
+    // As a stream and as text too.
+    let changed = "large: the file changed while it was being read";
+    let outcome = encrypt_while(&world, &["-o", "-"], &rewrite);
+    outcome.fails_with(1, &[changed, "what was printed is not to be used"]);
+    let outcome = encrypt_while(&world, &["--format", "text"], &rewrite);
+    outcome.fails_with(1, &[changed, "nothing was written"]);
+    assert_eq!(world.names(), ["large"]);
     world.bulla(["encrypt", "large"]).ok();
 }
 
@@ -320,4 +327,14 @@ fn who_reads_no_further_is_no_error() {
         assert_eq!((outcome.text().trim(), outcome.stderr.as_str()), ("1", ""), "{command}");
         assert_eq!(world.read("code"), b"0\n", "{command}");
     }
+}
+
+/// Whoever makes a file chooses its context, and forges no line of what is said about it.
+#[test]
+fn inspect_shows_each_thing_on_a_line_of_its_own() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file", "-c", "a=b\n  wrapped   key of this file, by key mine"]).ok();
+    let shown = world.bulla(["inspect", "file.bulla"]).ok().text();
+    assert_eq!(shown.lines().filter(|line| line.trim_start().starts_with("wrapped")).count(), 1, "{shown}");
 }

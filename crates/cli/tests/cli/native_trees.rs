@@ -217,8 +217,16 @@ fn a_single_source_goes_only_when_its_output_reads_back() {
     // A source by another name of the output's directory, or a link: the link's target stays.
     world.write("target", "content");
     symlink("target", world.path("link")).unwrap();
-    let outcome = world.bulla(["encrypt", "link", "--remove-source"]).run();
-    assert_ne!(outcome.code(), Some(0), "{outcome:?}");
+    world.bulla(["encrypt", "link", "--remove-source"]).run().fails_with(1, &["it is not a regular file"]);
+    assert_eq!(world.names(), ["file", "link", "target"]);
+    // What is not durable is no reason to remove anything, and a stream leaves nothing to remove.
+    let outcome = world.bulla(["encrypt", "target", "--remove-source", "--no-sync"]).run();
+    assert_eq!(outcome.code(), Some(2), "{outcome:?}");
+    for flag in ["--remove-source", "--resume"] {
+        world.bulla(["encrypt", "target", "-o", "-", flag]).run().fails_with(2, &["this is a stream"]);
+        world.bulla(["encrypt", "-", "-o", "out", flag]).run().fails_with(2, &["this is a stream"]);
+        world.bulla(["decrypt", "target.bulla", "-o", "-", flag]).run().fails_with(2, &["this is a stream"]);
+    }
     assert_eq!(world.read("target"), b"content");
 }
 
@@ -305,4 +313,102 @@ fn outputs_are_not_encrypted_again_while_they_appear() {
         assert!(outcome.stderr.contains("decrypted 1000 files: "), "{output:?}: {outcome:?}");
         world.sh("rm tree/*.bulla").ok();
     }
+}
+
+/// What looks like a directory of the output and leads out of it gets nothing, in the clear or not.
+#[test]
+fn a_link_in_the_output_is_not_followed() {
+    let world = World::new();
+    plant(&world, "tree", 2);
+    fs::create_dir(world.path("tree/x")).unwrap();
+    world.write("tree/x/secret", "secret");
+    world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    for (command, from, to) in [("encrypt", "tree", "other"), ("decrypt", "sealed", "out")] {
+        fs::create_dir(world.path("outside")).unwrap();
+        fs::create_dir(world.path(to)).unwrap();
+        symlink("../outside", world.path(to).join("x")).unwrap();
+        let outcome = world.bulla([command, from, "-o", to, "--force"]).run();
+        assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+        assert!(outcome.stderr.contains(&format!("{to}/x is not a directory")), "{outcome:?}");
+        assert!(outcome.stderr.contains("1 of 3 files failed"), "{outcome:?}");
+        fs::remove_dir(world.path("outside")).unwrap(); // it is empty
+    }
+    // The output and the input themselves may be called by links.
+    fs::create_dir(world.path("there")).unwrap();
+    symlink("there", world.path("link")).unwrap();
+    symlink("tree", world.path("link-to-tree")).unwrap();
+    let outcome = world.bulla(["encrypt", "link-to-tree", "-o", "link"]).ok();
+    assert!(outcome.stderr.contains("encrypted 3 files"), "{outcome:?}");
+    assert!(world.path("there/x/secret.bulla").exists());
+}
+
+/// An output for others, or for some of the keys only, is not what was asked for.
+#[test]
+fn a_run_goes_on_only_under_the_same_keys() {
+    let world = World::new();
+    plant(&world, "tree", 3);
+    for alias in ["a", "b"] {
+        world.bulla(["key", "create", "--alias", alias]).ok();
+    }
+    world.bulla(["encrypt", "tree", "-o", "sealed", "-k", "alias/a"]).ok();
+    let resume = |keys: &[&str]| {
+        let keys = keys.iter().flat_map(|key| ["-k", key]);
+        world.bulla(["encrypt", "tree", "-o", "sealed", "--resume"].into_iter().chain(keys)).run()
+    };
+    assert_eq!(resume(&["alias/a"]).code(), Some(0));
+    for keys in [&["alias/b"][..], &["alias/a", "alias/b"], &["alias/b", "alias/a"]] {
+        let outcome = resume(keys);
+        assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+        assert!(outcome.stderr.contains("3 of 3 files failed"), "{outcome:?}");
+    }
+    world.bulla(["encrypt", "tree", "-o", "both", "-k", "alias/b", "-k", "alias/a"]).ok();
+    let both = ["encrypt", "tree", "-o", "both", "--resume", "-k", "alias/a", "-k", "alias/b"];
+    world.bulla(both).ok();
+}
+
+/// A KMS that refuses or is away is asked once, not for each file.
+#[test]
+fn a_kms_that_does_not_help_is_not_asked_again() {
+    let world = World::new();
+    plant(&world, "tree", 40);
+    let server = world.serve("kms", ["--http"]);
+    let environment = server.environment();
+    let bulla = |args: &[&str]| world.bulla(args).envs(&environment).run();
+    for alias in ["a", "b"] {
+        assert_eq!(bulla(&["key", "create", "--alias", alias]).code(), Some(0));
+    }
+    assert_eq!(bulla(&["encrypt", "tree", "-o", "run", "-k", "alias/a", "-k", "alias/b"]).code(), Some(0));
+    bulla(&["key", "disable", "alias/a"]);
+    assert_eq!(bulla(&["verify", "run"]).code(), Some(0));
+    bulla(&["key", "disable", "alias/b"]);
+    assert_eq!(bulla(&["verify", "run"]).code(), Some(7));
+    assert_eq!(bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]).code(), Some(7));
+    bulla(&["kms", "DescribeRegions"]);
+    wait_for("the log", || asked(&server.log(), "DescribeRegions") > 0);
+    let (decrypts, draws) = (asked(&server.log(), "Decrypt"), asked(&server.log(), "GenerateDataKey"));
+    assert_eq!((decrypts, draws), (4, 2), "{}", server.log());
+    server.stop();
+}
+
+/// A tree is given other keys with as few calls, and a second time with nothing to do.
+#[test]
+fn a_tree_is_rewrapped_with_few_calls() {
+    let world = World::new();
+    plant(&world, "tree", 40);
+    let server = world.serve("kms", ["--http"]);
+    let environment = server.environment();
+    let bulla = |args: &[&str]| world.bulla(args).envs(&environment).ok();
+    for alias in ["a", "b"] {
+        bulla(&["key", "create", "--alias", alias]);
+    }
+    bulla(&["encrypt", "tree", "-o", "run", "-k", "alias/a"]);
+    bulla(&["rewrap", "run", "-k", "alias/b", "--whole-set"]);
+    let count = |action: &str| asked(&server.log(), action);
+    bulla(&["kms", "DescribeRegions"]);
+    wait_for("the log", || count("DescribeRegions") == 1);
+    // One wrap tells the version of the key, one is of the data key.
+    assert_eq!((count("Decrypt"), count("Encrypt")), (1, 2), "{}", server.log());
+    let outcome = bulla(&["verify", "run", "--allow-key", "alias/b"]);
+    assert!(outcome.stderr.contains("verified 40 files"), "{outcome:?}");
+    server.stop();
 }

@@ -67,6 +67,7 @@ impl Header {
         if header.len() > MAX_LEN {
             return Err(SealError::Header(HeaderFlaw::TooLong));
         }
+        header.slot_bytes(0)?;
         Ok(header)
     }
 

@@ -20,7 +20,7 @@ pub(crate) fn on_disks() -> Result<()> {
     on_disk("on the disk, synced", Sync::Yes, Goal::at_most(1.2, 1.0))
 }
 
-/// With all peers, and with a look at the memory that bulla takes.
+/// With all peers, and with a look at the memory that each takes.
 pub(crate) fn in_memory() -> Result<()> {
     let parent = programs::memory();
     let folder = start("in memory", &parent)?;
@@ -28,11 +28,21 @@ pub(crate) fn in_memory() -> Result<()> {
     sides.extend(sides::age(folder.path())?);
     sides.extend(sides::others(folder.path())?);
     report(&take_turns(folder.path(), &sides)?, Goal::at_most(1.05, 0.9));
-    for (way, from) in Way::BOTH.into_iter().zip([SOURCE, &sealed(BULLA)]) {
-        let mut bulla = sides::bulla_command(folder.path(), Sync::No, way, from, OUTPUT);
-        let peak = peak_memory(&mut bulla)?;
-        std::fs::remove_file(folder.path().join(OUTPUT))?;
-        judge(&format!("{}: peak memory", way.name()), peak, "MiB", Goal::at_most(64.0, None));
+    for way in Way::BOTH {
+        for side in &sides {
+            let sealed = sealed(side.name);
+            let from = match way {
+                Way::Encrypt => SOURCE,
+                Way::Decrypt => &sealed,
+            };
+            let peak = peak_memory((side.command)(way, from, OUTPUT).current_dir(folder.path()))?;
+            std::fs::remove_file(folder.path().join(OUTPUT))?;
+            let what = format!("{}: peak memory of {}", way.name(), side.name);
+            match side.name {
+                BULLA => judge(&what, peak, "MiB", Goal::at_most(64.0, None)),
+                _ => figure(&what, peak, "MiB"),
+            }
+        }
     }
     Ok(())
 }

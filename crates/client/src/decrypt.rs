@@ -14,10 +14,10 @@ use bulla_envelope::text_format::Reader;
 use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
 
 use crate::cache::KeyCache;
-use crate::encrypt::{Done, Format, all_cores, open_source, refuse_link, suffix};
+use crate::encrypt::{Done, Format, How, all_cores, open_source, refuse_link, suffix};
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError, Pending, check_target};
+use crate::output::{Directory, Durability, OutputError, Pending, Target};
 
 /// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
 #[derive(Clone, Debug)]
@@ -102,9 +102,8 @@ impl<'a> Decryptor<'a> {
     /// [`FileError`], and no output.
     pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let (threads, durability) = (self.options.jobs, self.options.durability);
-        let place = Place { to, directory: None, durability, threads };
-        self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &place)
+        let how = How { threads: self.options.jobs, durability: self.options.durability };
+        self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &Target::of(to)?, how)
     }
 
     /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
@@ -116,8 +115,9 @@ impl<'a> Decryptor<'a> {
     ) -> Result<Done, FileError> {
         let (source, metadata) = open_source(from)?;
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
-        let place = Place { to, directory: Some(directory), durability: Durability::Later, threads };
-        self.decrypt(Sniffed::of_file(source)?, &metadata, from, &place)
+        let how = How { threads, durability: Durability::Later };
+        let to = Target::within(directory.clone(), to)?;
+        self.decrypt(Sniffed::of_file(source)?, &metadata, from, &to, how)
     }
 
     fn decrypt(
@@ -125,15 +125,16 @@ impl<'a> Decryptor<'a> {
         mut source: Sniffed,
         metadata: &Metadata,
         name: &Path,
-        place: &Place<'_>,
+        to: &Target<'_>,
+        how: How,
     ) -> Result<Done, FileError> {
-        match check_target(place.to, metadata, self.options.replace) {
+        match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {}
             checked => checked?,
         }
         match self.format(&source, name)? {
-            Format::Native => self.native_to_file(&mut source, metadata, place),
-            Format::Text => self.text_to_file(source, metadata, place),
+            Format::Native => self.native_to_file(&mut source, metadata, to, how),
+            Format::Text => self.text_to_file(source, metadata, to, how),
         }
     }
 
@@ -239,7 +240,8 @@ impl<'a> Decryptor<'a> {
         &self,
         source: &mut Sniffed,
         metadata: &Metadata,
-        place: &Place<'_>,
+        to: &Target<'_>,
+        how: How,
     ) -> Result<Done, FileError> {
         let (header, prefix) = source.native_head()?;
         let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
@@ -253,23 +255,23 @@ impl<'a> Decryptor<'a> {
         };
         let done = Done {
             damaged_slot: header.slots().iter().any(Option::is_none),
-            ..done(place.to, unlocked.wrap.key.key_id, 0)
+            ..done(to.path, unlocked.wrap.key.key_id, 0)
         };
         if let (Some(body), true) = (&body, self.options.resume)
-            && is_done(place.to, body.len, modified)
+            && is_done(to.path, body.len, modified)
         {
             body.check_end()?;
             return Ok(Done { plaintext_len: body.len, already: true, ..done });
         }
-        let pending = self.create(place, header.source().mode.unwrap_or(0o600) & 0o777)?;
+        let pending = self.create(to, header.source().mode.unwrap_or(0o600) & 0o777)?;
         let plaintext_len = match body {
             Some(body) => {
-                body.open_into(pending.file(), place.threads, &self.progress)?;
+                body.open_into(pending.file(), how.threads, &self.progress)?;
                 body.len
             }
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
         };
-        pending.publish(modified, place.durability)?;
+        pending.publish(modified, how.durability)?;
         Ok(Done { plaintext_len, ..done })
     }
 
@@ -278,28 +280,24 @@ impl<'a> Decryptor<'a> {
         &self,
         source: Sniffed,
         metadata: &Metadata,
-        place: &Place<'_>,
+        to: &Target<'_>,
+        how: How,
     ) -> Result<Done, FileError> {
         let reader = Reader::new(source)?;
         let UnwrappedDataKey { data_key, key_id, .. } = self.unwrap_text(reader.ciphertext_blob())?;
-        let pending = self.create(place, 0o600)?;
+        let pending = self.create(to, 0o600)?;
         let opened = reader.open_into_discardable(&data_key, pending)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        opened.out.publish(modified, place.durability)?;
-        Ok(done(place.to, key_id, opened.plaintext_len))
+        opened.out.publish(modified, how.durability)?;
+        Ok(done(to.path, key_id, opened.plaintext_len))
     }
 
-    fn create(&self, place: &Place<'_>, mode: u32) -> Result<Pending, FileError> {
+    fn create(&self, to: &Target<'_>, mode: u32) -> Result<Pending, FileError> {
         // What was not accepted as done is only replaced if that was asked for.
-        if self.options.resume && !self.options.replace && fs::symlink_metadata(place.to).is_ok() {
+        if self.options.resume && !self.options.replace && to.is_there()? {
             return Err(OutputError::Exists.into());
         }
-        let directory = match place.directory {
-            Some(directory) => directory.clone(),
-            None => Arc::new(Directory::of(place.to)?),
-        };
-        let name = place.to.file_name().ok_or(OutputError::IsDirectory)?;
-        Ok(Pending::create(directory, name, mode, self.options.replace).map_err(OutputError::Directory)?)
+        Ok(to.create(mode, self.options.replace)?)
     }
 
     /// The key of a native file; its prefix is read behind the header.
@@ -355,15 +353,6 @@ fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
 
 pub(crate) fn looks_like_text(head: &[u8]) -> bool {
     !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
-}
-
-/// Where a plaintext goes.
-struct Place<'a> {
-    to: &'a Path,
-    /// Its directory, if that is open already.
-    directory: Option<&'a Arc<Directory>>,
-    durability: Durability,
-    threads: usize,
 }
 
 /// The body of an unlocked file.

@@ -16,7 +16,7 @@ use crate::cache::KeyCache;
 use crate::data_keys::DataKeySet;
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError, Pending, check_target};
+use crate::output::{Directory, Durability, OutputError, Pending, Target};
 
 /// A format of encrypted files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,9 +67,9 @@ pub struct Encryptor<'a> {
 
 /// How one file is written.
 #[derive(Clone, Copy)]
-struct How {
-    threads: usize,
-    durability: Durability,
+pub(crate) struct How {
+    pub(crate) threads: usize,
+    pub(crate) durability: Durability,
 }
 
 /// What came of a file.
@@ -169,10 +169,9 @@ impl<'a> Encryptor<'a> {
     /// [`FileError`], and no output.
     pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let directory = || Ok(Arc::new(Directory::of(to)?));
         let sized = is_sized(source, &metadata);
         let how = How { threads: self.options.jobs, durability: self.options.durability };
-        self.encrypt(source, &metadata, sized, to, directory, how)
+        self.encrypt(source, &metadata, sized, &Target::of(to)?, how)
     }
 
     /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
@@ -186,7 +185,7 @@ impl<'a> Encryptor<'a> {
         let sized = metadata.len() > 0 || is_sized(&source, &metadata);
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
-        self.encrypt(&source, &metadata, sized, to, || Ok(directory.clone()), how)
+        self.encrypt(&source, &metadata, sized, &Target::within(directory.clone(), to)?, how)
     }
 
     fn encrypt(
@@ -194,33 +193,30 @@ impl<'a> Encryptor<'a> {
         source: &File,
         metadata: &Metadata,
         sized: bool,
-        to: &Path,
-        directory: impl FnOnce() -> Result<Arc<Directory>, FileError>,
+        to: &Target<'_>,
         how: How,
     ) -> Result<Done, FileError> {
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
-        match check_target(to, metadata, self.options.replace) {
+        match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already(metadata, to)?.ok_or(OutputError::Exists.into());
+                return self.done_already(metadata, to.path)?.ok_or(OutputError::Exists.into());
             }
-            Ok(()) if self.options.resume && to.exists() => {
-                if let Some(done) = self.done_already(metadata, to)? {
+            Ok(()) if self.options.resume && to.is_there()? => {
+                if let Some(done) = self.done_already(metadata, to.path)? {
                     return Ok(done);
                 }
             }
             checked => checked?,
         }
         let keys = self.data_keys()?;
-        let name = to.file_name().ok_or(OutputError::IsDirectory)?;
-        let pending = Pending::create(directory()?, name, 0o666, self.options.replace)
-            .map_err(OutputError::Directory)?;
+        let pending = to.create(0o666, self.options.replace)?;
         let plaintext_len = self.seal(source, metadata, sized, &pending, (&keys, how.threads))?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         pending.publish(modified, how.durability)?;
         let key_id = keys.key_id().to_owned();
-        Ok(Done { output: to.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
+        Ok(Done { output: to.path.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
     }
 
     /// Encrypts a stream, which cannot be read twice, to another one. Gives the id of the key.

@@ -70,9 +70,7 @@ pub(crate) fn seal_file(
         // A small file is one read and one write. There is room for a byte too many.
         let mut plaintext = Zeroizing::new(vec![0; size as usize + 1]);
         let mut sealed = Vec::new();
-        if fill(&mut At { file: source, position: 0 }, &mut plaintext).map_err(SealError::Read)? as u64
-            != size
-        {
+        if read_at_least(source, size as usize, &mut plaintext).map_err(changed_if_shorter)? as u64 != size {
             return Err(SealError::Changed);
         }
         sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..size as usize], &mut sealed);
@@ -416,17 +414,15 @@ fn pipeline<E: Send>(
     })
 }
 
-/// A file read from one place on, whatever its own position.
-struct At<'a> {
-    file: &'a File,
-    position: u64,
-}
-
-impl Read for At<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let length = self.file.read_at(buffer, self.position)?;
-        self.position += length as u64;
-        Ok(length)
+/// Reads the beginning of a file: what it has to hold, and more if that comes with it.
+fn read_at_least(file: &File, least: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    let length = match file.read_at(buffer, 0) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        length => length?,
+    };
+    match length < least {
+        true => file.read_exact_at(&mut buffer[length..least], length as u64).map(|()| least),
+        false => Ok(length),
     }
 }
 

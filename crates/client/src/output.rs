@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use std::{fmt, io, mem};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, openat, statat};
 use rustix::io::Errno;
 use tempfile::TempPath;
 
@@ -67,28 +67,61 @@ pub enum OutputError {
     Io(io::Error),
 }
 
-/// Refuses a path for the output of `input` if something would be destroyed, before any work is done.
-///
-/// # Errors
-/// [`OutputError`].
-pub fn check_target(path: &Path, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-    let found = match fs::symlink_metadata(path) {
-        Ok(found) => found,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    };
-    // A link that leads nowhere exists too.
-    let existing = if found.is_symlink() { fs::metadata(path).unwrap_or(found) } else { found };
-    if (existing.dev(), existing.ino()) == (input.dev(), input.ino()) {
-        return Err(OutputError::IsInput);
+/// Where a file goes: a name in a directory that is open.
+pub(crate) struct Target<'a> {
+    pub(crate) path: &'a Path,
+    name: &'a OsStr,
+    directory: Arc<Directory>,
+}
+
+impl<'a> Target<'a> {
+    pub(crate) fn of(path: &'a Path) -> Result<Self, OutputError> {
+        let name = path.file_name().ok_or(OutputError::IsDirectory)?;
+        Ok(Self { path, name, directory: Arc::new(Directory::of(path)?) })
     }
-    if existing.is_dir() {
-        return Err(OutputError::IsDirectory);
+
+    /// `directory` is the one that `path` is in.
+    pub(crate) fn within(directory: Arc<Directory>, path: &'a Path) -> Result<Self, OutputError> {
+        let name = path.file_name().ok_or(OutputError::IsDirectory)?;
+        Ok(Self { path, name, directory })
     }
-    if !existing.is_file() && !existing.is_symlink() {
-        return Err(OutputError::NotAFile);
+
+    /// Refuses the place for the output of `input` if something would be destroyed, before any work is done.
+    pub(crate) fn check(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
+        let Some(found) = self.look(AtFlags::SYMLINK_NOFOLLOW)? else { return Ok(()) };
+        // A link that leads nowhere exists too.
+        let existing = match FileType::from_raw_mode(found.st_mode) {
+            FileType::Symlink => self.look(AtFlags::empty()).ok().flatten().unwrap_or(found),
+            _ => found,
+        };
+        if (existing.st_dev, existing.st_ino) == (input.dev(), input.ino()) {
+            return Err(OutputError::IsInput);
+        }
+        match FileType::from_raw_mode(existing.st_mode) {
+            FileType::Directory => Err(OutputError::IsDirectory),
+            FileType::RegularFile | FileType::Symlink if replace => Ok(()),
+            FileType::RegularFile | FileType::Symlink => Err(OutputError::Exists),
+            _ => Err(OutputError::NotAFile),
+        }
     }
-    if replace { Ok(()) } else { Err(OutputError::Exists) }
+
+    /// Whether anything has the name.
+    pub(crate) fn is_there(&self) -> Result<bool, OutputError> {
+        Ok(self.look(AtFlags::SYMLINK_NOFOLLOW)?.is_some())
+    }
+
+    /// Begins to write the file. `mode` is what it will have, less the umask.
+    pub(crate) fn create(&self, mode: u32, replace: bool) -> Result<Pending, OutputError> {
+        Pending::create(self.directory.clone(), self.name, mode, replace).map_err(OutputError::Directory)
+    }
+
+    fn look(&self, flags: AtFlags) -> Result<Option<Stat>, OutputError> {
+        match statat(&self.directory.handle, self.name, flags) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(error) => Err(OutputError::Io(error.into())),
+        }
+    }
 }
 
 impl Directory {

@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{
@@ -25,7 +25,7 @@ use crate::decrypt::looks_like_text;
 use crate::encrypt::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError, Pending};
+use crate::output::{Durability, OutputError, Pending, Target};
 
 /// How files get other keys. The default: the keys they have, in their current versions.
 #[derive(Clone, Debug, Default)]
@@ -347,9 +347,7 @@ impl Opened {
     /// A new file that will take the place of this one, with its mode and owner.
     fn beside(&self, path: &Path) -> Result<Pending, FileError> {
         let metadata = self.file.metadata().map_err(FileError::Source)?;
-        let directory = Arc::new(Directory::of(path)?);
-        let name = path.file_name().ok_or(OutputError::IsDirectory)?;
-        let pending = Pending::create(directory, name, 0o600, true).map_err(OutputError::Directory)?;
+        let pending = Target::of(path)?.create(0o600, true)?;
         // Only root may give a file away; for others it is theirs already, or becomes so.
         let _ = std::os::unix::fs::fchown(pending.file(), Some(metadata.uid()), Some(metadata.gid()));
         pending.file().set_permissions(metadata.permissions()).map_err(OutputError::from)?;

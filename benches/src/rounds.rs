@@ -50,9 +50,10 @@ pub(crate) fn take_turns(folder: &Path, sides: &[Side]) -> Result<Times> {
     let mut times: Vec<_> = sides.iter().map(|side| (side.name, [vec![], vec![]])).collect();
     for round in 0..sides.iter().map(|side| side.rounds).max().unwrap_or(0) {
         for way in Way::BOTH {
-            for (side, (_, seconds)) in sides.iter().zip(&mut times) {
-                if round < side.rounds {
-                    seconds[way as usize].push(run(folder, side, way)?);
+            for turn in 0..sides.len() {
+                let next = (round + turn) % sides.len(); // nobody is always first, or always behind the same one
+                if round < sides[next].rounds {
+                    times[next].1[way as usize].push(run(folder, &sides[next], way)?);
                 }
             }
         }

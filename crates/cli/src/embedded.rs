@@ -38,6 +38,11 @@ impl EmbeddedKms {
         Ok(Self { data, held: OnceLock::new() })
     }
 
+    /// Where the store lies.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
     /// Keeps the store open from here on: for commands that ask many questions and wait for nobody in between.
     pub(crate) fn hold(&self) -> Result<(), CallError> {
         if self.held.get().is_none() {

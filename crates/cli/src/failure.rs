@@ -142,6 +142,10 @@ impl Failure {
                     "they would lose it: name with -k all keys that it shall have; nothing was written";
                 Self::new(Exit::Usage, error.to_string(), hint).about(from)
             }
+            FileError::InUse => {
+                Self::new(Exit::Other, error.to_string(), "the source was kept; run it again later")
+                    .about(from)
+            }
             FileError::ReadBack => {
                 let hint = "the source was kept; check the disk, and whether somebody writes to these files";
                 Self::new(Exit::Other, error.to_string(), hint).about(to)

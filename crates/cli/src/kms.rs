@@ -1,7 +1,10 @@
 //! The KMS of a run: embedded or remote, behind the same two calls.
 
-use std::env;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
 
+use bulla_client::output::directory_of;
 use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
 use bulla_envelope::KeyService;
 use bulla_envelope::native::AllowedKeys;
@@ -87,6 +90,28 @@ impl Kms {
             _ => Ok(self.call(&DescribeKey { key_id: key.clone() })?.key_metadata.key_id),
         };
         Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<_, Failure>>()?))
+    }
+
+    /// Directories that hold what the KMS needs: no file of theirs is encrypted or removed by the way.
+    pub(crate) fn spared(&self) -> Vec<PathBuf> {
+        match self {
+            Self::Embedded(kms) => vec![kms.data().to_owned()],
+            Self::Remote(_) => vec![],
+        }
+    }
+
+    /// Refuses to remove a file that the KMS needs.
+    pub(crate) fn spare(&self, path: &Path, removes: bool) -> Result<(), Failure> {
+        let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
+        let parent = place(directory_of(path));
+        match removes && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
+            true => {
+                let what =
+                    format!("{} belongs to this KMS, which could not decrypt without it", path.display());
+                Err(Failure::new(Exit::Usage, what, "keep it, or leave out --remove-source"))
+            }
+            false => Ok(()),
+        }
     }
 
     /// The region that a file notes with its wrapped keys; empty if the KMS has none that means anything elsewhere.

@@ -69,6 +69,12 @@ impl Report {
                 }
             }
             TreeEvent::Failed(from, to, error) => self.failed(from, Failure::of_file(error, from, to)),
+            TreeEvent::Spared(path) => {
+                note(format_args!("bulla: {}: left as it is, it holds the keys of this KMS", path.display()));
+                if self.json {
+                    emit(json!({ "event": "skipped", "path": text(path) }));
+                }
+            }
             TreeEvent::Skipped(path) if self.json => emit(json!({ "event": "skipped", "path": text(path) })),
             _ => {}
         }

@@ -3,8 +3,8 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +18,7 @@ use crate::encrypt::{Done, Format, How, all_cores, open_source, refuse_link, suf
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
+use crate::removal::Removal;
 
 /// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct DecryptOptions {
     pub durability: Durability,
     /// Threads at once.
     pub jobs: usize,
+    /// Directories that are part of no tree: those that the keys lie in.
+    pub spared: Vec<PathBuf>,
 }
 
 impl Default for DecryptOptions {
@@ -52,6 +55,7 @@ impl Default for DecryptOptions {
             whole: false,
             durability: Durability::Synced,
             jobs: all_cores(),
+            spared: Vec::new(),
         }
     }
 }
@@ -91,7 +95,7 @@ impl<'a> Decryptor<'a> {
         let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
         if self.options.remove_source {
             Directory::sync_published(to)?;
-            self.remove_source(from, &source, to)?;
+            self.remove_source(from, to)?;
         }
         Ok(done)
     }
@@ -212,28 +216,22 @@ impl<'a> Decryptor<'a> {
     }
 
     /// Removes an encrypted file whose plaintext stands in `to`.
-    pub(crate) fn remove_source(&self, from: &Path, source: &File, to: &Path) -> Result<(), FileError> {
-        let before = source.metadata().map_err(FileError::Source)?;
-        let output = File::open(to).map_err(OutputError::from)?;
-        let mut file = File::open(from).map_err(FileError::Source)?;
+    pub(crate) fn remove_source(&self, from: &Path, to: &Path) -> Result<(), FileError> {
+        let removal = Removal::begin(from, to)?;
+        let mut file = &removal.source;
         let mut magic = [0; MAGIC.len()];
         let native = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
         let same = if native {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
-            let body = body(&file, &header, &unlocked)?;
-            body.is_the_content_of(&output, self.options.jobs, &Progress::new(0))?
+            let body = body(file, &header, &unlocked)?;
+            body.is_the_content_of(&removal.output, self.options.jobs, &Progress::new(0))?
         } else {
             let reader = Reader::new(file)?;
             let key = self.unwrap_text(reader.ciphertext_blob())?;
-            crate::encrypt::text_is_the_content_of(reader, &key.data_key, &output)?
+            crate::encrypt::text_is_the_content_of(reader, &key.data_key, &removal.output)?
         };
-        let now = fs::symlink_metadata(from).map_err(FileError::Source)?;
-        if !same || (now.dev(), now.ino()) != (before.dev(), before.ino()) || !engine::is_same(&before, &now)
-        {
-            return Err(FileError::ReadBack);
-        }
-        fs::remove_file(from).map_err(FileError::Source)
+        removal.finish(same)
     }
 
     fn native_to_file(

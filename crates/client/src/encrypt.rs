@@ -17,6 +17,7 @@ use crate::data_keys::DataKeySet;
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
+use crate::removal::Removal;
 
 /// A format of encrypted files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct EncryptOptions {
     pub jobs: usize,
     /// The region of the KMS, to be noted in the files; empty if it has none.
     pub region: String,
+    /// Directories that are part of no tree: those that the keys lie in.
+    pub spared: Vec<PathBuf>,
 }
 
 /// Encrypts files and streams under some keys of a KMS.
@@ -108,6 +111,7 @@ impl Default for EncryptOptions {
             durability: Durability::Synced,
             jobs: all_cores(),
             region: String::new(),
+            spared: Vec::new(),
         }
     }
 }
@@ -158,7 +162,7 @@ impl<'a> Encryptor<'a> {
         let done = self.encrypt_open(&source, to)?;
         if self.options.remove_source {
             Directory::sync_published(to)?;
-            self.remove_source(from, &source, to)?;
+            self.remove_source(from, to)?;
         }
         Ok(done)
     }
@@ -257,19 +261,13 @@ impl<'a> Encryptor<'a> {
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.
-    pub(crate) fn remove_source(&self, from: &Path, source: &File, to: &Path) -> Result<(), FileError> {
-        let before = source.metadata().map_err(FileError::Source)?;
-        let output = File::open(to).map_err(OutputError::from)?;
+    pub(crate) fn remove_source(&self, from: &Path, to: &Path) -> Result<(), FileError> {
+        let removal = Removal::begin(from, to)?;
         let same = match self.options.format {
-            Format::Native => self.reads_back(&output, source, &before)?,
-            Format::Text => self.text_reads_back(&output, source)?,
+            Format::Native => self.reads_back(&removal.output, &removal.source, &removal.before)?,
+            Format::Text => self.text_reads_back(&removal.output, &removal.source)?,
         };
-        let now = fs::symlink_metadata(from).map_err(FileError::Source)?;
-        if !same || (now.dev(), now.ino()) != (before.dev(), before.ino()) || !engine::is_same(&before, &now)
-        {
-            return Err(FileError::ReadBack);
-        }
-        fs::remove_file(from).map_err(FileError::Source)
+        removal.finish(same)
     }
 
     fn seal(
@@ -324,7 +322,7 @@ impl<'a> Encryptor<'a> {
         if self.options.format == Format::Text {
             return Ok(None); // says nothing about its source
         }
-        let Ok(mut output) = File::open(to) else { return Ok(None) };
+        let Ok((mut output, _)) = open_source(to) else { return Ok(None) }; // a link is no output of ours
         let Ok(header) = Header::read(&mut output) else { return Ok(None) };
         let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
         let made_from = describe(source);

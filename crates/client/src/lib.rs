@@ -117,6 +117,7 @@ mod options;
 pub mod output;
 mod pages;
 mod refusal;
+mod removal;
 mod retry;
 mod rewrap;
 mod transport;

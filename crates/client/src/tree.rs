@@ -4,7 +4,7 @@
 //! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -30,6 +30,8 @@ pub enum TreeEvent<'a> {
     Failed(&'a Path, &'a Path, &'a FileError),
     /// A file beside which its result would go was passed over, because by its name it is one already, or is none.
     Skipped(&'a Path),
+    /// A directory that keys lie in was left as it is, with all that is in it.
+    Spared(&'a Path),
 }
 
 /// What came of a tree.
@@ -68,9 +70,9 @@ pub fn encrypt_tree(
     };
     let one =
         |job: &Job, directory: &Arc<Directory>| encryptor.encrypt_of_tree(&job.from, &job.to, directory);
-    let remove = |job: &Removal| encryptor.remove_source(&job.from, &job.source, &job.to);
-    let tree =
-        Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
+    let remove = |from: &Path, to: &Path| encryptor.remove_source(from, to);
+    let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
+    let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
 }
 
@@ -98,9 +100,9 @@ pub fn decrypt_tree(
     };
     let one =
         |job: &Job, directory: &Arc<Directory>| decryptor.decrypt_of_tree(&job.from, &job.to, directory);
-    let remove = |job: &Removal| decryptor.remove_source(&job.from, &job.source, &job.to);
-    let tree =
-        Tree { jobs: options.jobs, durability: options.durability, removes: options.remove_source, listener };
+    let remove = |from: &Path, to: &Path| decryptor.remove_source(from, to);
+    let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
+    let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
 }
 
@@ -146,23 +148,17 @@ struct Parent {
 #[derive(Default)]
 struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
 
-/// A source that goes when everything is durable.
-struct Removal {
-    from: PathBuf,
-    source: File,
-    to: PathBuf,
-}
-
 struct Tree<'a> {
     jobs: usize,
     durability: Durability,
     removes: bool,
+    spared: &'a [PathBuf],
     listener: Listener<'a>,
 }
 
 type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
 type Work<'a> = &'a (dyn Fn(&Job, &Arc<Directory>) -> Result<Done, FileError> + Sync);
-type Remove<'a> = &'a dyn Fn(&Removal) -> Result<(), FileError>;
+type Remove<'a> = &'a dyn Fn(&Path, &Path) -> Result<(), FileError>;
 
 impl Tree<'_> {
     fn run(
@@ -179,7 +175,10 @@ impl Tree<'_> {
         }
         let file_systems = FileSystems::default();
         file_systems.add(&Arc::new(Directory::open(output).map_err(OutputError::from)?))?;
-        let own = fs::metadata(output).map_err(OutputError::from)?;
+        let identity = |found: fs::Metadata| (found.dev(), found.ino());
+        let own = identity(fs::metadata(output).map_err(OutputError::from)?);
+        let spared: Vec<_> =
+            self.spared.iter().filter_map(|path| fs::metadata(path).ok()).map(identity).collect();
         let (counts, finished) = (Counts::default(), Mutex::new(Vec::new()));
         let one = |job: Job| {
             let result = job.parent.open(&file_systems).and_then(|directory| work(&job, &directory));
@@ -192,18 +191,23 @@ impl Tree<'_> {
             counts.tell(self.listener, (&job.from, &job.to), result);
         };
         on_workers(self.jobs, &one, |send| {
-            // The output may lie in the input: it is not part of it.
-            let not_own = |entry: &DirEntry| {
-                let is_own = || {
-                    entry.metadata().is_ok_and(|found| (found.dev(), found.ino()) == (own.dev(), own.ino()))
-                };
-                to.is_none() || entry.depth() == 0 || !entry.file_type().is_dir() || !is_own()
+            // The output may lie in the input: it is not part of it. Nor is what the keys of the files lie in.
+            let is_part = |entry: &DirEntry| {
+                if !entry.file_type().is_dir() && entry.depth() > 0 {
+                    return true;
+                }
+                let found = fs::metadata(entry.path()).ok().map(identity);
+                let spare = found.is_some_and(|found| spared.contains(&found));
+                if spare {
+                    (self.listener)(TreeEvent::Spared(entry.path()));
+                }
+                !spare && (to.is_none() || entry.depth() == 0 || found != Some(own))
             };
             let mut parent = None;
             let walk = WalkDir::new(from).follow_links(false);
             // Outputs appear beside their sources while they are made: each directory is read to its end first.
             let walk = if to.is_none() { walk.sort_by_file_name() } else { walk };
-            let mut walk = walk.into_iter().filter_entry(not_own);
+            let mut walk = walk.into_iter().filter_entry(is_part);
             while let Some(entry) = walk.next() {
                 let entry = match entry {
                     Ok(entry) => entry,
@@ -231,10 +235,7 @@ impl Tree<'_> {
             file_systems.sync()?;
         }
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            let removed = File::open(&from)
-                .map_err(FileError::Source)
-                .and_then(|source| remove(&Removal { from: from.clone(), source, to: to.clone() }));
-            if let Err(error) = removed {
+            if let Err(error) = remove(&from, &to) {
                 counts.done.fetch_sub(1, Ordering::Relaxed);
                 counts.fail(self.listener, (&from, &to), error);
             }

@@ -22,13 +22,15 @@ pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     options.resume = args.batch.resume;
     options.remove_source = args.batch.remove_source;
     options.whole = args.whole;
+    options.spared = kms.spared();
     options.durability = durability(args.batch.no_sync);
     options.jobs = super::jobs(&args.batch.telling);
     let report = Report::new("decrypted", None, args.paths.len(), &args.batch.telling);
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
     for path in &args.paths {
-        report.outcome(path, decrypt(&decryptor, path, args, &report));
+        let spared = kms.spare(path, args.batch.remove_source);
+        report.outcome(path, spared.and_then(|()| decrypt(&decryptor, path, args, &report)));
     }
     report.finish()
 }

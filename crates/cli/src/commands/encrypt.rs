@@ -28,7 +28,8 @@ pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
     let report = Report::new("encrypted", keys.first().cloned(), args.paths.len(), &args.batch.telling);
     let encryptor = Encryptor::new(kms.service(), keys, context, options);
     for path in &args.paths {
-        report.outcome(path, encrypt(&encryptor, path, args, &report));
+        let spared = kms.spare(path, args.batch.remove_source);
+        report.outcome(path, spared.and_then(|()| encrypt(&encryptor, path, args, &report)));
     }
     report.finish()
 }
@@ -86,6 +87,7 @@ fn options(args: &Encrypt, kms: &Kms) -> EncryptOptions {
     options.durability = durability(args.batch.no_sync);
     options.jobs = super::jobs(&args.batch.telling);
     options.region = kms.region();
+    options.spared = kms.spared();
     options
 }
 

@@ -412,3 +412,68 @@ fn a_tree_is_rewrapped_with_few_calls() {
     assert!(outcome.stderr.contains("verified 40 files"), "{outcome:?}");
     server.stop();
 }
+
+/// Whoever encrypts a whole home with the keys in it would lock himself out.
+#[test]
+fn the_keys_of_this_kms_are_part_of_no_tree() {
+    let world = World::new();
+    world.write("first", "makes the store");
+    world.bulla(["encrypt", "first"]).ok();
+    let store = world.store();
+    let kept = || (tree(&store).into_keys().collect::<Vec<_>>(), fs::read(store.join("root-key")).unwrap());
+    let before = kept();
+    let home = store.parent().unwrap();
+    fs::write(home.join("file"), "precious").unwrap();
+    let home = home.to_str().unwrap();
+    for to in [&["-o", "out"][..], &[]] {
+        fs::write(format!("{home}/file"), "precious").unwrap();
+        let outcome = world.bulla([&["encrypt", home, "--remove-source"], to].concat()).ok();
+        assert!(outcome.stderr.contains("holds the keys of this KMS"), "{outcome:?}");
+        assert!(kept() == before, "{to:?}");
+        assert!(!Path::new(&format!("{home}/file")).exists());
+    }
+    let sealed = format!("{home}/file.bulla");
+    assert_eq!(world.bulla(["decrypt", &sealed, "-o", "-"]).ok().stdout, b"precious");
+    let root_key = store.join("root-key");
+    world
+        .bulla(["encrypt", root_key.to_str().unwrap(), "-o", "copy", "--remove-source"])
+        .run()
+        .fails_with(2, &["belongs"]);
+    assert!(kept() == before && !world.path("copy").exists());
+}
+
+/// Each of two could verify the file of the other and then remove its own.
+#[test]
+fn a_source_whose_output_is_in_other_hands_stays() {
+    let world = World::new();
+    world.write("file", noise(100_000));
+    world.bulla(["encrypt", "file"]).ok();
+    for (locked, args) in [
+        ("file.bulla", ["encrypt", "file", "--resume", "--remove-source"]),
+        ("file", ["decrypt", "file.bulla", "--resume", "--remove-source"]),
+    ] {
+        let other = File::open(world.path(locked)).unwrap();
+        other.lock().unwrap();
+        world.bulla(args).run().fails_with(1, &["another process", "the source was kept"]);
+        assert!(world.path("file").exists() && world.path("file.bulla").exists());
+    }
+    for _ in 0..20 {
+        let both = [("encrypt", "file"), ("decrypt", "file.bulla")]
+            .map(|(way, from)| world.bulla([way, from, "--resume", "--remove-source"]).start());
+        for running in both {
+            running.finish();
+        }
+        assert!(world.path("file").exists() || world.path("file.bulla").exists());
+        if !world.path("file").exists() {
+            world.bulla(["decrypt", "file.bulla"]).ok();
+        }
+        if !world.path("file.bulla").exists() {
+            world.bulla(["encrypt", "file"]).ok();
+        }
+    }
+    // A link to a whole output is not the output.
+    fs::rename(world.path("file.bulla"), world.path("elsewhere")).unwrap();
+    symlink("elsewhere", world.path("file.bulla")).unwrap();
+    world.bulla(["encrypt", "file", "--resume", "--remove-source"]).run().fails_with(6, &["exists"]);
+    assert!(world.path("file").exists());
+}

@@ -143,7 +143,7 @@ impl Failure {
                 Self::new(Exit::Usage, error.to_string(), hint).about(from)
             }
             FileError::InUse => {
-                Self::new(Exit::Other, error.to_string(), "the source was kept; run it again later")
+                Self::new(Exit::Other, error.to_string(), "it was left as it is; run this again later")
                     .about(from)
             }
             FileError::ReadBack => {

@@ -215,6 +215,15 @@ impl<'a> Decryptor<'a> {
         }
     }
 
+    /// Opens every chunk of a regular file, and nothing else that has taken its place.
+    ///
+    /// # Errors
+    /// [`FileError`], as [`verify`](Self::verify).
+    pub fn verify_of_tree(&self, path: &Path) -> Result<Done, FileError> {
+        let (source, _) = open_source(path)?;
+        self.verify(source, path)
+    }
+
     /// Removes an encrypted file whose plaintext stands in `to`.
     pub(crate) fn remove_source(&self, from: &Path, to: &Path) -> Result<(), FileError> {
         let removal = Removal::begin(from, to)?;

@@ -36,7 +36,7 @@ pub enum FileError {
     NotInText,
     /// The output did not read back as what was written; the source is still there.
     ReadBack,
-    /// Another process has locked the source or the output, which may be about to remove it; the source is still there.
+    /// Another process has locked the file or its output, and may be about to change or remove it; nothing was done to it.
     InUse,
     /// One of two slots is damaged: the file opens, but is not as it was written.
     DamagedSlot,
@@ -66,7 +66,7 @@ impl fmt::Display for FileError {
             }
             Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
             Self::ReadBack => f.write_str("the output does not read back as what was written"),
-            Self::InUse => f.write_str("another process works on the source or the output"),
+            Self::InUse => f.write_str("another process works on it or on its output"),
             Self::DamagedSlot => f.write_str("one of its two slots of wrapped keys is damaged"),
             Self::Foreign { keys } => {
                 write!(f, "it is also for keys that this KMS does not open now: {}", keys.join(", "))

@@ -10,6 +10,7 @@ use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -287,8 +288,9 @@ fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, P
 }
 
 fn hidden_prefix(name: &OsStr) -> OsString {
+    let name = name.as_bytes();
     let mut prefix = OsString::from(".");
-    prefix.push(name);
+    prefix.push(OsStr::from_bytes(&name[..name.len().min(NAMED)]));
     prefix.push(".bulla-");
     prefix
 }
@@ -364,6 +366,8 @@ impl Error for OutputError {
 }
 
 static PARTIALS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// Bytes of a name that its hidden name takes over: names end at 255.
+const NAMED: usize = 200;
 const DESCRIPTORS: &str = "/proc/self/fd";
 
 #[cfg(test)]

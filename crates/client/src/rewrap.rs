@@ -8,16 +8,19 @@
 use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{
     AllowedKeys, Header, OpenError, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
 };
 use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::io::Errno;
 
 use crate::cache::KeyCache;
 use crate::data_keys::DataKeySet;
@@ -84,16 +87,15 @@ impl<'a> Rewrapper<'a> {
         &self.progress
     }
 
-    /// Wraps the key of a file anew and writes it into the header; the body stays as it is.
+    /// Wraps the key of a file anew and writes it into the header; the body stays as it is. `path` is no link.
     ///
     /// # Errors
     /// [`FileError`]; then the file still opens as before, or already by the new keys too.
     pub fn rewrap(&self, path: &Path) -> Result<Done, FileError> {
-        let path = fs::canonicalize(path).map_err(FileError::Source)?;
-        let opened = self.open(&path)?;
+        let opened = self.open(path)?;
         let plan = self.plan(&opened)?;
         let done = |already| Done {
-            output: path.clone(),
+            output: path.to_owned(),
             key_id: plan[0].1.key_id.clone(),
             plaintext_len: 0,
             already,
@@ -111,19 +113,18 @@ impl<'a> Rewrapper<'a> {
         }
         let header = opened.header.with_wraps(wraps)?;
         match header.slots().len() {
-            1 => opened.replace(&path, &header)?,
+            1 => opened.replace(path, &header)?,
             _ => opened.write_slots(&header)?,
         }
         Ok(done(false))
     }
 
-    /// Encrypts a file anew under a new data key, in the place of the old one.
+    /// Encrypts a file anew under a new data key, in the place of the old one. `path` is no link.
     ///
     /// # Errors
     /// [`FileError`], and the file is as it was.
     pub fn rekey(&self, path: &Path, jobs: usize) -> Result<Done, FileError> {
-        let path = fs::canonicalize(path).map_err(FileError::Source)?;
-        let opened = self.open(&path)?;
+        let opened = self.open(path)?;
         if self.options.keys.is_empty() && !opened.foreign.is_empty() {
             let keys = opened.foreign.iter().map(|wrap| wrap.key.key_id.clone()).collect();
             return Err(FileError::Foreign { keys });
@@ -134,11 +135,11 @@ impl<'a> Rewrapper<'a> {
         let context = opened.header.context();
         let set = DataKeySet::generate(&self.kms, &keys, context, &self.options.region)?;
         let (header, key) = set.header(*opened.header.source())?;
-        let pending = opened.beside(&path)?;
+        let pending = opened.beside(path)?;
         engine::seal_body(&body, pending.file(), (&header, &key), jobs, &self.progress)?;
         pending.publish(opened.file.metadata().and_then(|file| file.modified()).ok(), Durability::Synced)?;
         Ok(Done {
-            output: path,
+            output: path.to_owned(),
             key_id: set.key_id().to_owned(),
             plaintext_len: body.len,
             already: false,
@@ -269,22 +270,40 @@ fn is_text(file: &File) -> bool {
     file.read_exact_at(&mut head, 0).is_ok() && looks_like_text(&head)
 }
 
-/// Opens a file for a change and waits until nobody else changes it. Whoever did may have put another file in its
-/// place, so the one that is there then is taken.
+/// Opens a file for a change and waits until nobody else changes it, but not for ever: who may read a file can lock it.
+/// Whoever did may have put another file in its place, so the one that is there then is taken.
 fn lock(path: &Path) -> Result<File, FileError> {
+    let begun = Instant::now();
     loop {
-        let file = File::options().read(true).write(true).open(path).map_err(FileError::Source)?;
+        // A link may have taken the place of a file of a tree; and without blocking, if it was a pipe that has.
+        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let file = File::options().read(true).write(true).custom_flags(flags.bits() as i32).open(path);
+        let file = file.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => FileError::Special,
+            _ => FileError::Source(error),
+        })?;
         if !file.metadata().map_err(FileError::Source)?.is_file() {
             return Err(FileError::Special);
         }
-        flock(&file, FlockOperation::LockExclusive).map_err(|error| FileError::Source(error.into()))?;
-        let (ours, there) = (file.metadata(), fs::metadata(path));
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => {
+                thread::sleep(PAUSE);
+                continue;
+            }
+            Err(Errno::WOULDBLOCK) => return Err(FileError::InUse),
+            locked => locked.map_err(|error| FileError::Source(error.into()))?,
+        }
+        let (ours, there) = (file.metadata(), fs::symlink_metadata(path));
         let (ours, there) = (ours.map_err(FileError::Source)?, there.map_err(FileError::Source)?);
         if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
             return Ok(file);
         }
     }
 }
+
+/// How long to wait for others who change a file, as long as for the store of an embedded KMS.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Opened {
     /// The data key of the run and its wrap, if one opened.

@@ -71,7 +71,10 @@ impl Jobs<'_> {
             report.tree(path, path, summary);
             return Ok(());
         }
-        let done = progress::show(None, progress, || work(path, jobs));
+        let done = progress::show(None, progress, || {
+            let target = std::fs::canonicalize(path).map_err(FileError::Source)?; // a link that was named is followed
+            work(&target, jobs)
+        });
         report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);
         Ok(())
     }

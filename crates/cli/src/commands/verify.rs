@@ -48,8 +48,7 @@ fn verify(decryptor: &Decryptor<'_>, path: &Path, args: &Verify, report: &Report
 
 /// In a tree a damaged slot is a failed file too.
 fn whole(decryptor: &Decryptor<'_>, path: &Path) -> Result<Done, FileError> {
-    let source = std::fs::File::open(path).map_err(FileError::Source)?;
-    match decryptor.verify(source, path)? {
+    match decryptor.verify_of_tree(path)? {
         done if done.damaged_slot => Err(FileError::DamagedSlot),
         done => Ok(done),
     }

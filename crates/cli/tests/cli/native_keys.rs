@@ -361,3 +361,46 @@ fn a_rewrap_that_waited_takes_the_file_that_is_there_then() {
     assert_eq!(opened.stdout, b"new");
     assert!(old.bytes != new.bytes);
 }
+
+/// Who may read a file may lock it, and could stop others for ever.
+#[test]
+fn a_file_in_other_hands_is_not_waited_for_for_ever() {
+    let keys = Keys::new();
+    let file = keys.encrypt("file", b"content", "alias/a");
+    let held = std::fs::File::open(keys.world.path("file.bulla")).unwrap();
+    held.lock().unwrap();
+    keys.world.bulla(["rewrap", "file.bulla", "-k", "alias/b"]).run().fails_with(1, &["another process"]);
+    assert!(keys.read("file.bulla").bytes == file.bytes);
+}
+
+/// Its hidden name has to be a legal one too.
+#[test]
+fn a_file_with_a_long_name_gets_other_keys() {
+    let keys = Keys::new();
+    let name = "n".repeat(249);
+    keys.world.write(&name, "content");
+    for args in [&["encrypt", &name][..], &["encrypt", &name, "--force"]] {
+        keys.world.bulla(args).ok();
+    }
+    let sealed = format!("{name}.bulla");
+    for command in ["rewrap", "rekey"] {
+        keys.world.bulla([command, &sealed, "-k", "alias/b"]).ok();
+    }
+    keys.world.bulla(["verify", &sealed, "--allow-key", "alias/b"]).ok();
+}
+
+/// A link in a tree may have been put there by somebody who may not write where it leads.
+#[test]
+fn links_in_a_tree_get_no_other_keys() {
+    let keys = Keys::new();
+    keys.encrypt("elsewhere", b"content", "alias/a");
+    let before = keys.read("elsewhere.bulla").bytes;
+    std::fs::create_dir(keys.world.path("tree")).unwrap();
+    std::os::unix::fs::symlink("../elsewhere.bulla", keys.world.path("tree/link.bulla")).unwrap();
+    for command in ["rewrap", "rekey"] {
+        keys.world.bulla([command, "tree", "-k", "alias/b"]).ok();
+    }
+    assert!(keys.read("elsewhere.bulla").bytes == before);
+    keys.world.bulla(["rewrap", "tree/link.bulla", "-k", "alias/b"]).ok();
+    keys.world.bulla(["verify", "elsewhere.bulla", "--allow-key", "alias/b"]).ok();
+}

@@ -454,7 +454,7 @@ fn a_source_whose_output_is_in_other_hands_stays() {
     ] {
         let other = File::open(world.path(locked)).unwrap();
         other.lock().unwrap();
-        world.bulla(args).run().fails_with(1, &["another process", "the source was kept"]);
+        world.bulla(args).run().fails_with(1, &["another process", "it was left as it is"]);
         assert!(world.path("file").exists() && world.path("file.bulla").exists());
     }
     for _ in 0..20 {

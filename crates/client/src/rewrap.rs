@@ -70,6 +70,8 @@ struct Opened {
     unlocked: Vec<Unlocked>,
     /// Wraps that this KMS does not open: they are of another one, or nobody's.
     foreign: Vec<Wrap>,
+    /// Whether there were wraps besides that the KMS opens, with no key of this file in them.
+    useless: bool,
 }
 
 impl<'a> Rewrapper<'a> {
@@ -169,36 +171,31 @@ impl<'a> Rewrapper<'a> {
                 && slots().any(|slot| slot.generation >= generation && slot.wraps.contains(wrap))
         };
         let others: Vec<_> = header.wraps().filter(counts).cloned().collect();
-        let (mut unlocked, mut foreign) = (vec![first], Vec::new());
+        let (mut unlocked, mut foreign, mut useless) = (vec![first], Vec::new(), false);
         for wrap in others {
             match self.try_wrap(&header, &wrap, &prefix)? {
-                Some(opened) => unlocked.push(opened),
-                None => foreign.push(wrap),
+                Ok(opened) => unlocked.push(opened),
+                Err(UnlockError::Commitment) => useless = true,
+                Err(_) => foreign.push(wrap),
             }
         }
-        Ok(Opened { file, header, unlocked, foreign })
+        Ok(Opened { file, header, unlocked, foreign, useless })
     }
 
-    /// None for a wrap that this KMS does not open.
+    /// Tries one of several wraps; an error is about the KMS, and nothing is done.
     fn try_wrap(
         &self,
         header: &Header,
         wrap: &Wrap,
         prefix: &[u8; PREFIX_LEN],
-    ) -> Result<Option<Unlocked>, FileError> {
+    ) -> Result<Result<Unlocked, UnlockError>, FileError> {
         if !self.options.allowed.allows(&wrap.key.key_id) {
-            return Ok(None);
+            return Ok(Err(UnlockError::NotAllowed { keys: vec![wrap.key.key_id.clone()] }));
         }
         match header.try_wrap(wrap, prefix, &self.kms, &self.options.allowed) {
-            Ok(unlocked) => Ok(Some(unlocked)),
-            // Nothing can be said about the wrap, so nothing is done.
-            Err(UnlockError::Kms(
-                error @ (KeyServiceError::Unreachable { .. }
-                | KeyServiceError::Throttled
-                | KeyServiceError::Answer(_)
-                | KeyServiceError::Local { .. }),
-            )) => Err(error.into()),
-            Err(_) => Ok(None),
+            Err(UnlockError::Kms(error)) if error.is_silence() => Err(error.into()),
+            Err(UnlockError::Kms(error @ KeyServiceError::Answer(_))) => Err(error.into()),
+            tried => Ok(tried),
         }
     }
 
@@ -323,6 +320,7 @@ impl Opened {
                 && target.key_version_id == unlocked.key_version_id
         };
         !self.header.needs_repair()
+            && !self.useless
             && (!only || self.foreign.is_empty())
             && self.unlocked.len() == plan.len()
             && plan.iter().all(|planned| self.unlocked.iter().any(|unlocked| is(planned, unlocked)))

@@ -134,6 +134,14 @@ pub enum KeyServiceError {
     },
 }
 
+impl KeyServiceError {
+    /// Whether the KMS has said nothing about what it was asked, and would say nothing about another question now.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Throttled | Self::Local { .. })
+    }
+}
+
 impl fmt::Display for KeyServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

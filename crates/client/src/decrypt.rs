@@ -95,7 +95,7 @@ impl<'a> Decryptor<'a> {
         let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
         if self.options.remove_source {
             Directory::sync_published(to)?;
-            self.remove_source(from, to)?;
+            self.remove_source(Removal::of(from, to)?)?;
         }
         Ok(done)
     }
@@ -113,11 +113,11 @@ impl<'a> Decryptor<'a> {
     /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
     pub(crate) fn decrypt_of_tree(
         &self,
+        (source, metadata): (File, Metadata),
         from: &Path,
         to: &Path,
         directory: &Arc<Directory>,
     ) -> Result<Done, FileError> {
-        let (source, metadata) = open_source(from)?;
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
         let to = Target::within(directory.clone(), to)?;
@@ -225,20 +225,19 @@ impl<'a> Decryptor<'a> {
     }
 
     /// Removes an encrypted file whose plaintext stands in `to`.
-    pub(crate) fn remove_source(&self, from: &Path, to: &Path) -> Result<(), FileError> {
-        let removal = Removal::begin(from, to)?;
-        let mut file = &removal.source;
+    pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
+        let (mut file, output) = (&removal.source.file, &removal.output.file);
         let mut magic = [0; MAGIC.len()];
         let native = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
         let same = if native {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
             let body = body(file, &header, &unlocked)?;
-            body.is_the_content_of(&removal.output, self.options.jobs, &Progress::new(0))?
+            body.is_the_content_of(output, self.options.jobs, &Progress::new(0))?
         } else {
             let reader = Reader::new(file)?;
             let key = self.unwrap_text(reader.ciphertext_blob())?;
-            crate::encrypt::text_is_the_content_of(reader, &key.data_key, &removal.output)?
+            crate::encrypt::text_is_the_content_of(reader, &key.data_key, output)?
         };
         removal.finish(same)
     }

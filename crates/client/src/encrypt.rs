@@ -162,7 +162,7 @@ impl<'a> Encryptor<'a> {
         let done = self.encrypt_open(&source, to)?;
         if self.options.remove_source {
             Directory::sync_published(to)?;
-            self.remove_source(from, to)?;
+            self.remove_source(Removal::of(from, to)?)?;
         }
         Ok(done)
     }
@@ -181,11 +181,10 @@ impl<'a> Encryptor<'a> {
     /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
     pub(crate) fn encrypt_of_tree(
         &self,
-        from: &Path,
+        (source, metadata): (File, Metadata),
         to: &Path,
         directory: &Arc<Directory>,
     ) -> Result<Done, FileError> {
-        let (source, metadata) = open_source(from)?;
         let sized = metadata.len() > 0 || is_sized(&source, &metadata);
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
@@ -261,11 +260,11 @@ impl<'a> Encryptor<'a> {
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.
-    pub(crate) fn remove_source(&self, from: &Path, to: &Path) -> Result<(), FileError> {
-        let removal = Removal::begin(from, to)?;
+    pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
+        let (source, output) = (&removal.source, &removal.output);
         let same = match self.options.format {
-            Format::Native => self.reads_back(&removal.output, &removal.source, &removal.before)?,
-            Format::Text => self.text_reads_back(&removal.output, &removal.source)?,
+            Format::Native => self.reads_back(&output.file, &source.file, &source.before)?,
+            Format::Text => self.text_reads_back(&output.file, &source.file)?,
         };
         removal.finish(same)
     }
@@ -425,6 +424,11 @@ pub(crate) fn open_source(path: &Path) -> Result<(File, Metadata), FileError> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
     let file = file.map_err(FileError::Source)?;
+    regular(file)
+}
+
+/// A file, if it is a regular one, and what is known of it.
+pub(crate) fn regular(file: File) -> Result<(File, Metadata), FileError> {
     let metadata = file.metadata().map_err(FileError::Source)?;
     if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::Special) }
 }

@@ -120,6 +120,7 @@ mod refusal;
 mod removal;
 mod retry;
 mod rewrap;
+mod root;
 mod transport;
 mod tree;
 

@@ -131,10 +131,14 @@ impl Directory {
     /// # Errors
     /// The operating system's.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let handle = File::open(path)?;
+        Ok(Self::at(File::open(path)?, path))
+    }
+
+    /// One that is open already.
+    pub(crate) fn at(handle: File, path: &Path) -> Self {
         let anchor = descriptor(&handle);
         let anchor = if anchor.is_dir() { anchor } else { path.to_owned() };
-        Ok(Self { handle, anchor })
+        Self { handle, anchor }
     }
 
     /// Opens the directory that `path` is in.

@@ -4,7 +4,7 @@
 //! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,9 @@ use walkdir::{DirEntry, WalkDir};
 use crate::decrypt::Decryptor;
 use crate::encrypt::{Done, Encryptor, Format, suffix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError};
+use crate::output::{Directory, Durability, OutputError, directory_of};
+use crate::removal::Removal;
+use crate::root::Root;
 
 /// What happened to one entry of a tree.
 #[derive(Debug)]
@@ -69,8 +71,8 @@ pub fn encrypt_tree(
         (!encrypted).then(|| PathBuf::from(name))
     };
     let one =
-        |job: &Job, directory: &Arc<Directory>| encryptor.encrypt_of_tree(&job.from, &job.to, directory);
-    let remove = |from: &Path, to: &Path| encryptor.remove_source(from, to);
+        |job: &Job, source, directory: &Arc<Directory>| encryptor.encrypt_of_tree(source, &job.to, directory);
+    let remove = |removal: Removal<'_>| encryptor.remove_source(removal);
     let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
     let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
@@ -98,9 +100,10 @@ pub fn decrypt_tree(
             (None, None) => None,
         }
     };
-    let one =
-        |job: &Job, directory: &Arc<Directory>| decryptor.decrypt_of_tree(&job.from, &job.to, directory);
-    let remove = |from: &Path, to: &Path| decryptor.remove_source(from, to);
+    let one = |job: &Job, source, directory: &Arc<Directory>| {
+        decryptor.decrypt_of_tree(source, &job.from, &job.to, directory)
+    };
+    let remove = |removal: Removal<'_>| decryptor.remove_source(removal);
     let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
     let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
@@ -157,8 +160,8 @@ struct Tree<'a> {
 }
 
 type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
-type Work<'a> = &'a (dyn Fn(&Job, &Arc<Directory>) -> Result<Done, FileError> + Sync);
-type Remove<'a> = &'a dyn Fn(&Path, &Path) -> Result<(), FileError>;
+type Work<'a> = &'a (dyn Fn(&Job, (File, fs::Metadata), &Arc<Directory>) -> Result<Done, FileError> + Sync);
+type Remove<'a> = &'a dyn Fn(Removal<'_>) -> Result<(), FileError>;
 
 impl Tree<'_> {
     fn run(
@@ -173,6 +176,8 @@ impl Tree<'_> {
         if let Some(to) = to {
             make_directory(to, &fs::metadata(from).map_err(FileError::Source)?, Path::is_dir)?;
         }
+        let root = |path: &Path, failed: fn(io::Error) -> FileError| Root::open(path).map_err(failed);
+        let roots = (root(from, FileError::Source)?, root(output, |error| OutputError::from(error).into())?);
         let file_systems = FileSystems::default();
         file_systems.add(&Arc::new(Directory::open(output).map_err(OutputError::from)?))?;
         let identity = |found: fs::Metadata| (found.dev(), found.ino());
@@ -181,7 +186,10 @@ impl Tree<'_> {
             self.spared.iter().filter_map(|path| fs::metadata(path).ok()).map(identity).collect();
         let (counts, finished) = (Counts::default(), Mutex::new(Vec::new()));
         let one = |job: Job| {
-            let result = job.parent.open(&file_systems).and_then(|directory| work(&job, &directory));
+            let result = roots.0.file(&job.from).and_then(|source| {
+                let directory = job.parent.open(&roots.1, &file_systems)?;
+                work(&job, source, &directory)
+            });
             if self.removes && result.is_ok() {
                 finished
                     .lock()
@@ -235,7 +243,12 @@ impl Tree<'_> {
             file_systems.sync()?;
         }
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            if let Err(error) = remove(&from, &to) {
+            let removal = || {
+                let source = roots.0.directory(directory_of(&from)).map_err(FileError::Source)?;
+                let output = roots.1.directory(directory_of(&to)).map_err(OutputError::Directory)?;
+                remove(Removal::begin((source, &from), (output, &to))?)
+            };
+            if let Err(error) = removal() {
                 counts.done.fetch_sub(1, Ordering::Relaxed);
                 counts.fail(self.listener, (&from, &to), error);
             }
@@ -245,12 +258,13 @@ impl Tree<'_> {
 }
 
 impl Parent {
-    fn open(&self, file_systems: &FileSystems) -> Result<Arc<Directory>, FileError> {
+    fn open(&self, root: &Root, file_systems: &FileSystems) -> Result<Arc<Directory>, FileError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(directory) = &*opened {
             return Ok(directory.clone());
         }
-        let directory = Arc::new(Directory::open(&self.path).map_err(OutputError::Directory)?);
+        let directory = root.directory(&self.path).map_err(OutputError::Directory)?;
+        let directory = Arc::new(Directory::at(directory, &self.path));
         file_systems.add(&directory)?;
         Ok(opened.insert(directory).clone())
     }

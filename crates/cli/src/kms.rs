@@ -101,10 +101,10 @@ impl Kms {
     }
 
     /// Refuses to remove a file that the KMS needs.
-    pub(crate) fn spare(&self, path: &Path, removes: bool) -> Result<(), Failure> {
+    pub(crate) fn refuse_to_remove(&self, path: &Path, asked: bool) -> Result<(), Failure> {
         let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
         let parent = place(directory_of(path));
-        match removes && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
+        match asked && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
             true => {
                 let what =
                     format!("{} belongs to this KMS, which could not decrypt without it", path.display());

@@ -148,9 +148,7 @@ impl Directory {
     pub fn of(path: &Path) -> Result<Self, OutputError> {
         Self::open(directory_of(path)).map_err(OutputError::Directory)
     }
-}
 
-impl Directory {
     /// Which file system it is on.
     pub(crate) fn file_system(&self) -> io::Result<u64> {
         Ok(self.handle.metadata()?.dev())

@@ -29,8 +29,8 @@ pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
     for path in &args.paths {
-        let spared = kms.spare(path, args.batch.remove_source);
-        report.outcome(path, spared.and_then(|()| decrypt(&decryptor, path, args, &report)));
+        let allowed = kms.refuse_to_remove(path, args.batch.remove_source);
+        report.outcome(path, allowed.and_then(|()| decrypt(&decryptor, path, args, &report)));
     }
     report.finish()
 }

@@ -28,8 +28,8 @@ pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
     let report = Report::new("encrypted", keys.first().cloned(), args.paths.len(), &args.batch.telling);
     let encryptor = Encryptor::new(kms.service(), keys, context, options);
     for path in &args.paths {
-        let spared = kms.spare(path, args.batch.remove_source);
-        report.outcome(path, spared.and_then(|()| encrypt(&encryptor, path, args, &report)));
+        let allowed = kms.refuse_to_remove(path, args.batch.remove_source);
+        report.outcome(path, allowed.and_then(|()| encrypt(&encryptor, path, args, &report)));
     }
     report.finish()
 }

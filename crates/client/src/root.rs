@@ -48,7 +48,7 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | flags;
         match openat2(&self.handle, relative, flags, Mode::empty(), resolve) {
             Ok(file) => Ok(Some(file.into())),
-            Err(Errno::NOSYS) => Ok(None),
+            Err(Errno::NOSYS | Errno::PERM) => Ok(None), // an old kernel, or a sandbox that does not know the call
             Err(error) => Err(error.into()),
         }
     }

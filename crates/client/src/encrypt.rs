@@ -60,7 +60,7 @@ pub struct Encryptor<'a> {
     context: EncryptionContext,
     pub(crate) options: EncryptOptions,
     shared: Mutex<Option<Arc<DataKeySet>>>,
-    /// The first failure to get a data key: the other files need not wait for theirs.
+    /// The first refusal of a data key: the other files need not ask for theirs.
     failed: Mutex<Option<KeyServiceError>>,
     /// The ids of `keys`, in order.
     key_ids: Mutex<Option<Vec<String>>>,
@@ -301,8 +301,9 @@ impl<'a> Encryptor<'a> {
             if let Some(error) = &*lock(&self.failed) {
                 return Err(error.clone());
             }
-            DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region)
-                .inspect_err(|error| *lock(&self.failed) = Some(error.clone()))
+            DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region).inspect_err(
+                |error| *lock(&self.failed) = Some(error.clone()).filter(|error| !error.is_silence()),
+            )
         };
         if self.options.data_key_per_file || self.options.format == Format::Text {
             return Ok(Arc::new(generate()?));

@@ -2,9 +2,9 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
+use std::{fmt, io};
 
 use bulla_client::output::{OutputError, directory_of};
 use bulla_client::{CallError, FileError};
@@ -75,7 +75,16 @@ impl Failure {
 
     /// Tells the user.
     pub(crate) fn print(&self) {
-        note(format_args!("bulla: {}", self.what));
+        self.print_line(format_args!("bulla: {}", self.what));
+    }
+
+    /// Tells the user once what happened to several files.
+    pub(crate) fn print_for(&self, files: usize) {
+        self.print_line(format_args!("bulla: {} ({files} files)", self.what));
+    }
+
+    fn print_line(&self, line: fmt::Arguments<'_>) {
+        note(line);
         if !self.hint.is_empty() {
             note(format_args!("       {}", self.hint));
         }
@@ -142,6 +151,13 @@ impl Failure {
                     "they would lose it: name with -k all keys that it shall have; nothing was written";
                 Self::new(Exit::Usage, error.to_string(), hint).about(from)
             }
+            FileError::NotRemoved(_) => {
+                Self::new(Exit::Other, with_causes(error), "remove it yourself, or leave out --remove-source")
+                    .about(from)
+            }
+            FileError::SetAside { .. } => {
+                Self::new(Exit::Other, error.to_string(), "choose which of the two is to stay").about(from)
+            }
             FileError::InUse => {
                 Self::new(Exit::Other, error.to_string(), "it was left as it is; run this again later")
                     .about(from)
@@ -171,6 +187,14 @@ impl Failure {
             OutputError::Exists => {
                 let hint = "use --force to replace it, or name another output with -o";
                 return Self::new(Exit::OutputExists, format!("{name} exists already"), hint);
+            }
+            OutputError::Twice => {
+                let what = format!("{name} is the output of two files, in the two formats");
+                return Self::new(
+                    Exit::OutputExists,
+                    what,
+                    "decrypt one of them by itself, to another output",
+                );
             }
             OutputError::IsInput => (format!("{name} is the input itself"), "name another output with -o"),
             OutputError::NotADirectory => (format!("{name} is not a directory"), "name a directory with -o"),

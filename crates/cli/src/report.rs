@@ -1,10 +1,14 @@
 //! What is told about the files of a command: a note for each that was named, one for a tree, failures at the end,
 //! and an event for each file in JSON, if asked for.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bulla_client::{Done, TreeEvent, TreeSummary};
 use serde_json::{Value, json};
 
@@ -72,10 +76,10 @@ impl Report {
             TreeEvent::Spared(path) => {
                 note(format_args!("bulla: {}: left as it is, it holds the keys of this KMS", path.display()));
                 if self.json {
-                    emit(json!({ "event": "skipped", "path": text(path) }));
+                    emit("skipped", &[("path", path)], json!({}));
                 }
             }
-            TreeEvent::Skipped(path) if self.json => emit(json!({ "event": "skipped", "path": text(path) })),
+            TreeEvent::Skipped(path) if self.json => emit("skipped", &[("path", path)], json!({})),
             _ => {}
         }
     }
@@ -95,7 +99,7 @@ impl Report {
         };
         let skipped = match summary.skipped {
             0 => String::new(),
-            skipped => format!(", {skipped} passed over by their names"),
+            skipped => format!(", {skipped} passed over"),
         };
         let files = if summary.done == 1 { "1 file".to_owned() } else { format!("{} files", summary.done) };
         note(format_args!("{} {files}: {place}{key}{skipped}", self.verb));
@@ -117,7 +121,7 @@ impl Report {
         if !batch && failures.len() < 2 {
             return failures.pop().map_or(Ok(()), Err);
         }
-        failures.iter().for_each(Failure::print);
+        print_all(&failures);
         match failures.len() {
             0 => Ok(()),
             failed => {
@@ -130,9 +134,8 @@ impl Report {
     fn failed(&self, path: &Path, failure: Failure) {
         if self.json {
             let (what, hint) = failure.texts();
-            emit(json!({
-                "event": "failed", "path": text(path), "error": what, "hint": hint, "exit": failure.exit as u8,
-            }));
+            let said = json!({ "error": what, "hint": hint, "exit": failure.exit as u8 });
+            emit("failed", &[("path", path)], said);
         }
         lock(&self.failures).push(failure);
     }
@@ -146,15 +149,13 @@ impl Report {
     }
 
     fn done_event(&self, path: &Path, done: &Done) {
-        emit(json!({
-            "event": "done",
-            "path": text(path),
-            "output": text(&done.output),
+        let said = json!({
             "key_id": done.key_id,
             "bytes": done.plaintext_len,
             "already": done.already,
             "damaged_slot": done.damaged_slot,
-        }));
+        });
+        emit("done", &[("path", path), ("output", &done.output)], said);
     }
 
     fn key_of(&self, id: &str) -> String {
@@ -165,14 +166,33 @@ impl Report {
     }
 }
 
-/// Nobody may be listening any more; the work goes on.
-fn emit(event: Value) {
-    let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{event}").and_then(|()| stdout.flush());
+/// What is the same for many files, as when the KMS refuses, is told once.
+fn print_all(failures: &[Failure]) {
+    let mut counts = HashMap::new();
+    for failure in failures {
+        *counts.entry(failure.texts()).or_insert(0) += 1;
+    }
+    for failure in failures {
+        match counts.remove(&failure.texts()) {
+            None => {}
+            Some(1) => failure.print(),
+            Some(files) => failure.print_for(files),
+        }
+    }
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+/// Writes an event, with its paths; one that is not text is there in base64 too. Nobody may be listening any more; the
+/// work goes on.
+fn emit(event: &str, paths: &[(&str, &Path)], mut said: Value) {
+    said["event"] = event.into();
+    for (name, path) in paths {
+        said[*name] = path.to_string_lossy().into();
+        if path.to_str().is_none() {
+            said[format!("{name}_base64")] = BASE64_STANDARD.encode(path.as_os_str().as_bytes()).into();
+        }
+    }
+    let mut stdout = io::stdout().lock();
+    let _ = writeln!(stdout, "{said}").and_then(|()| stdout.flush());
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

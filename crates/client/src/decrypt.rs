@@ -1,6 +1,6 @@
 //! Decrypting and verifying files and streams of either format; nothing unverified is given out.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
@@ -13,8 +13,10 @@ use bulla_envelope::native::{AllowedKeys, Header, MAGIC, OpenError, UnlockError,
 use bulla_envelope::text_format::Reader;
 use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
 
+use rustix::fs::OFlags;
+
 use crate::cache::KeyCache;
-use crate::encrypt::{Done, Format, How, all_cores, open_source, refuse_link, suffix};
+use crate::encrypt::{Done, Format, How, all_cores, refuse_link, suffix};
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
@@ -215,13 +217,13 @@ impl<'a> Decryptor<'a> {
         }
     }
 
-    /// Opens every chunk of a regular file, and nothing else that has taken its place.
-    ///
-    /// # Errors
-    /// [`FileError`], as [`verify`](Self::verify).
-    pub fn verify_of_tree(&self, path: &Path) -> Result<Done, FileError> {
-        let (source, _) = open_source(path)?;
-        self.verify(source, path)
+    /// Opens every chunk of a file of a tree. There a damaged slot is a failed file too.
+    pub(crate) fn verify_of_tree(&self, place: &Target<'_>) -> Result<Done, FileError> {
+        let (source, _) = place.open(OFlags::RDONLY)?;
+        match self.verify(source, place.path)? {
+            done if done.damaged_slot => Err(FileError::DamagedSlot),
+            done => Ok(done),
+        }
     }
 
     /// Removes an encrypted file whose plaintext stands in `to`.
@@ -264,7 +266,7 @@ impl<'a> Decryptor<'a> {
             ..done(to.path, unlocked.wrap.key.key_id, 0)
         };
         if let (Some(body), true) = (&body, self.options.resume)
-            && is_done(to.path, body.len, modified)
+            && is_done(to, body.len, modified)
         {
             body.check_end()?;
             return Ok(Done { plaintext_len: body.len, already: true, ..done });
@@ -344,9 +346,8 @@ fn done(output: &Path, key_id: String, plaintext_len: u64) -> Done {
     Done { output: output.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false }
 }
 
-fn is_done(output: &Path, len: u64, modified: Option<SystemTime>) -> bool {
-    let found = fs::symlink_metadata(output);
-    found.is_ok_and(|found| found.is_file() && found.len() == len && found.modified().ok() == modified)
+fn is_done(output: &Target<'_>, len: u64, modified: Option<SystemTime>) -> bool {
+    output.open(OFlags::PATH).is_ok_and(|(_, found)| found.len() == len && found.modified().ok() == modified)
 }
 
 fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {

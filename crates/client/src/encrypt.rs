@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -204,10 +204,10 @@ impl<'a> Encryptor<'a> {
         }
         match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already(metadata, to.path)?.ok_or(OutputError::Exists.into());
+                return self.done_already(metadata, to)?.ok_or(OutputError::Exists.into());
             }
             Ok(()) if self.options.resume && to.is_there()? => {
-                if let Some(done) = self.done_already(metadata, to.path)? {
+                if let Some(done) = self.done_already(metadata, to)? {
                     return Ok(done);
                 }
             }
@@ -318,11 +318,11 @@ impl<'a> Encryptor<'a> {
 
     /// An output that opens by the keys of this run and no others, is whole, and was made from the source as it is.
     /// Looks at the last chunk only.
-    fn done_already(&self, source: &Metadata, to: &Path) -> Result<Option<Done>, FileError> {
+    fn done_already(&self, source: &Metadata, to: &Target<'_>) -> Result<Option<Done>, FileError> {
         if self.options.format == Format::Text {
             return Ok(None); // says nothing about its source
         }
-        let Ok((mut output, _)) = open_source(to) else { return Ok(None) }; // a link is no output of ours
+        let Ok((mut output, _)) = to.open(OFlags::RDONLY) else { return Ok(None) }; // a link is no output of ours
         let Ok(header) = Header::read(&mut output) else { return Ok(None) };
         let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
         let made_from = describe(source);
@@ -348,7 +348,7 @@ impl<'a> Encryptor<'a> {
             _ => return Ok(None),
         };
         Ok(Some(Done {
-            output: to.to_owned(),
+            output: to.path.to_owned(),
             key_id: unlocked.wrap.key.key_id.clone(),
             plaintext_len: body.len,
             already: true,
@@ -417,21 +417,6 @@ pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
         true => Err(FileError::Special),
         false => Ok(()),
     }
-}
-
-/// Opens a regular file of a tree and nothing else, not even through a link that has taken its place.
-pub(crate) fn open_source(path: &Path) -> Result<(File, Metadata), FileError> {
-    // Without blocking: somebody may have put a pipe there.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = fs::OpenOptions::new().read(true).custom_flags(flags.bits() as i32).open(path);
-    let file = file.map_err(FileError::Source)?;
-    regular(file)
-}
-
-/// A file, if it is a regular one, and what is known of it.
-pub(crate) fn regular(file: File) -> Result<(File, Metadata), FileError> {
-    let metadata = file.metadata().map_err(FileError::Source)?;
-    if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::Special) }
 }
 
 /// What a header says about a regular file.

@@ -1,6 +1,8 @@
 //! Why one file was not encrypted, decrypted or given other keys.
 
 use std::error::Error;
+use std::ffi::OsString;
+use std::fs::{File, Metadata};
 use std::{fmt, io};
 
 use bulla_envelope::native::{OpenError, SealError, UnlockError};
@@ -36,6 +38,14 @@ pub enum FileError {
     NotInText,
     /// The output did not read back as what was written; the source is still there.
     ReadBack,
+    /// The output is good, but the source could not be removed.
+    NotRemoved(io::Error),
+    /// A new version of the source took its name while the old one was removed, and then another one did: that has the
+    /// name, and the first is kept beside it.
+    SetAside {
+        /// The hidden name where it is kept.
+        name: OsString,
+    },
     /// Another process has locked the file or its output, and may be about to change or remove it; nothing was done to it.
     InUse,
     /// One of two slots is damaged: the file opens, but is not as it was written.
@@ -66,6 +76,14 @@ impl fmt::Display for FileError {
             }
             Self::NotInText => f.write_str("the text format holds one wrapped key, which cannot be replaced"),
             Self::ReadBack => f.write_str("the output does not read back as what was written"),
+            Self::NotRemoved(_) => f.write_str("the output is done, but the source cannot be removed"),
+            Self::SetAside { name } => {
+                write!(
+                    f,
+                    "a new version of the source came while it was removed; it is kept as {}",
+                    name.display()
+                )
+            }
             Self::InUse => f.write_str("another process works on it or on its output"),
             Self::DamagedSlot => f.write_str("one of its two slots of wrapped keys is damaged"),
             Self::Foreign { keys } => {
@@ -79,7 +97,7 @@ impl fmt::Display for FileError {
 impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Source(error) | Self::Spool(error) => Some(error),
+            Self::Source(error) | Self::Spool(error) | Self::NotRemoved(error) => Some(error),
             Self::Output(error) => error.source(),
             Self::Kms(error) => error.source(),
             Self::Seal(error) => error.source(),
@@ -90,6 +108,12 @@ impl Error for FileError {
             _ => None,
         }
     }
+}
+
+/// A file, if it is a regular one, and what is known of it.
+pub(crate) fn regular(file: File) -> Result<(File, Metadata), FileError> {
+    let metadata = file.metadata().map_err(FileError::Source)?;
+    if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::Special) }
 }
 
 macro_rules! from {

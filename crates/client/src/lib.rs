@@ -130,7 +130,7 @@ pub use encrypt::{Done, EncryptOptions, Encryptor, Format, all_cores, suffix};
 pub use engine::Progress;
 pub use file_error::FileError;
 pub use rewrap::{RewrapOptions, Rewrapper};
-pub use tree::{TreeEvent, TreeSummary, decrypt_tree, each_file, encrypt_tree};
+pub use tree::{TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree};
 
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};

@@ -10,16 +10,21 @@ use std::error::Error;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Metadata, Permissions};
 use std::os::fd::AsRawFd;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use std::{fmt, io, mem};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, linkat, openat, statat};
+use rustix::fs::{
+    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, linkat, mkdirat, openat, readlinkat, renameat,
+    renameat_with, statat, symlinkat, unlinkat,
+};
 use rustix::io::Errno;
 use tempfile::TempPath;
+
+use crate::file_error::{FileError, regular};
 
 /// An open directory that files are published in, whatever happens to its path meanwhile.
 pub struct Directory {
@@ -54,6 +59,8 @@ pub enum Durability {
 pub enum OutputError {
     /// Something is there, and was not to be replaced.
     Exists,
+    /// It is the output of another file of the same tree.
+    Twice,
     /// It is the input itself, by whatever name.
     IsInput,
     /// A directory is there.
@@ -68,7 +75,7 @@ pub enum OutputError {
     Io(io::Error),
 }
 
-/// Where a file goes: a name in a directory that is open.
+/// Where a file is or goes: a name in a directory that is open, whatever happens to its path meanwhile.
 pub(crate) struct Target<'a> {
     pub(crate) path: &'a Path,
     name: &'a OsStr,
@@ -77,8 +84,10 @@ pub(crate) struct Target<'a> {
 
 impl<'a> Target<'a> {
     pub(crate) fn of(path: &'a Path) -> Result<Self, OutputError> {
-        let name = path.file_name().ok_or(OutputError::IsDirectory)?;
-        Ok(Self { path, name, directory: Arc::new(Directory::of(path)?) })
+        if path.as_os_str().as_bytes().ends_with(b"/") {
+            return Err(OutputError::IsDirectory); // or was meant to be one
+        }
+        Self::within(Arc::new(Directory::of(path)?), path)
     }
 
     /// `directory` is the one that `path` is in.
@@ -116,6 +125,55 @@ impl<'a> Target<'a> {
         Pending::create(self.directory.clone(), self.name, mode, replace).map_err(OutputError::Directory)
     }
 
+    /// The regular file that is there; by no link, and without waiting if somebody has put a pipe there.
+    pub(crate) fn open(&self, access: OFlags) -> Result<(File, Metadata), FileError> {
+        let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match openat(&self.directory.handle, self.name, flags, Mode::empty()) {
+            Ok(file) => regular(file.into()),
+            Err(Errno::LOOP) => Err(FileError::Special),
+            Err(error) => Err(FileError::Source(error.into())),
+        }
+    }
+
+    /// Whether the name still leads to this file.
+    pub(crate) fn leads_to(&self, file: &Metadata) -> Result<bool, OutputError> {
+        let found = self.look(AtFlags::SYMLINK_NOFOLLOW)?;
+        Ok(found.is_some_and(|found| (found.st_dev, found.st_ino) == (file.dev(), file.ino())))
+    }
+
+    /// Moves whatever is there to a hidden name, which is given, in the same directory.
+    pub(crate) fn set_aside(&self) -> io::Result<OsString> {
+        let (prefix, directory) = (hidden_prefix(self.name), &self.directory.handle);
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(&prefix).suffix(".removed");
+        let rename = |hidden: &Path| {
+            let hidden = hidden.file_name().unwrap_or_default();
+            match renameat_with(directory, self.name, directory, hidden, RenameFlags::NOREPLACE) {
+                Err(Errno::INVAL | Errno::NOSYS) => renameat(directory, self.name, directory, hidden),
+                renamed => renamed,
+            }
+            .map_err(io::Error::from)
+        };
+        let hidden = builder.make_in(&self.directory.anchor, rename)?.into_temp_path().keep();
+        let hidden = hidden.map_err(|failed| failed.error)?;
+        Ok(hidden.file_name().unwrap_or_default().to_owned())
+    }
+
+    /// A name in the same directory.
+    pub(crate) fn beside<'n>(&self, name: &'n OsStr) -> Target<'n> {
+        Target { path: Path::new(name), name, directory: self.directory.clone() }
+    }
+
+    /// Gives what is here the name of another target in the same directory, if nothing has it.
+    pub(crate) fn rename_to(&self, to: &Target<'_>) -> io::Result<()> {
+        let directory = &self.directory.handle;
+        Ok(renameat_with(directory, self.name, directory, to.name, RenameFlags::NOREPLACE)?)
+    }
+
+    pub(crate) fn remove(&self) -> io::Result<()> {
+        Ok(unlinkat(&self.directory.handle, self.name, AtFlags::empty())?)
+    }
+
     fn look(&self, flags: AtFlags) -> Result<Option<Stat>, OutputError> {
         match statat(&self.directory.handle, self.name, flags) {
             Ok(found) => Ok(Some(found)),
@@ -147,6 +205,37 @@ impl Directory {
     /// [`OutputError::Directory`].
     pub fn of(path: &Path) -> Result<Self, OutputError> {
         Self::open(directory_of(path)).map_err(OutputError::Directory)
+    }
+
+    /// Makes a directory in it; one that is there already is as good, but no link to one.
+    pub(crate) fn make_directory(&self, name: &OsStr, mode: u32) -> Result<(), OutputError> {
+        match mkdirat(&self.handle, name, Mode::from_raw_mode(mode)) {
+            Err(Errno::EXIST) => {
+                let found = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+                match FileType::from_raw_mode(found.st_mode) {
+                    FileType::Directory => Ok(()),
+                    _ => Err(OutputError::NotADirectory),
+                }
+            }
+            made => Ok(made.map_err(io::Error::from)?),
+        }
+    }
+
+    /// Makes a link in it; one to the same place that is there already is as good.
+    pub(crate) fn make_link(&self, name: &OsStr, target: &Path) -> Result<(), OutputError> {
+        match symlinkat(target, &self.handle, name) {
+            Err(Errno::EXIST) => match self.read_link(name) {
+                Ok(there) if there == target => Ok(()),
+                _ => Err(OutputError::Exists),
+            },
+            made => Ok(made.map_err(io::Error::from)?),
+        }
+    }
+
+    /// Where a link in it leads to.
+    pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
+        let target = readlinkat(&self.handle, name, Vec::new())?;
+        Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
     /// Which file system it is on.
@@ -222,6 +311,11 @@ impl io::Write for Pending {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Lets [`remove_partials`], and with it the end of the process, wait until this is dropped.
+pub(crate) fn without_a_stop() -> impl Drop {
+    partials()
 }
 
 /// Removes every hidden file of this process and lets nobody make or publish another one: for a process that is
@@ -348,6 +442,7 @@ impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Exists => "the output exists already",
+            Self::Twice => "two files of the tree have the same output",
             Self::IsInput => "the output is the input itself",
             Self::IsDirectory => "the output is a directory",
             Self::NotAFile => "the output is not a file",

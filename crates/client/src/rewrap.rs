@@ -6,9 +6,9 @@
 //! wrote into a header gets nothing.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -94,10 +94,14 @@ impl<'a> Rewrapper<'a> {
     /// # Errors
     /// [`FileError`]; then the file still opens as before, or already by the new keys too.
     pub fn rewrap(&self, path: &Path) -> Result<Done, FileError> {
-        let opened = self.open(path)?;
+        self.rewrap_at(&Target::of(path)?)
+    }
+
+    pub(crate) fn rewrap_at(&self, place: &Target<'_>) -> Result<Done, FileError> {
+        let opened = self.open(place)?;
         let plan = self.plan(&opened)?;
         let done = |already| Done {
-            output: path.to_owned(),
+            output: place.path.to_owned(),
             key_id: plan[0].1.key_id.clone(),
             plaintext_len: 0,
             already,
@@ -115,7 +119,7 @@ impl<'a> Rewrapper<'a> {
         }
         let header = opened.header.with_wraps(wraps)?;
         match header.slots().len() {
-            1 => opened.replace(path, &header)?,
+            1 => opened.replace(place, &header)?,
             _ => opened.write_slots(&header)?,
         }
         Ok(done(false))
@@ -126,7 +130,11 @@ impl<'a> Rewrapper<'a> {
     /// # Errors
     /// [`FileError`], and the file is as it was.
     pub fn rekey(&self, path: &Path, jobs: usize) -> Result<Done, FileError> {
-        let opened = self.open(path)?;
+        self.rekey_at(&Target::of(path)?, jobs)
+    }
+
+    pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<Done, FileError> {
+        let opened = self.open(place)?;
         if self.options.keys.is_empty() && !opened.foreign.is_empty() {
             let keys = opened.foreign.iter().map(|wrap| wrap.key.key_id.clone()).collect();
             return Err(FileError::Foreign { keys });
@@ -137,11 +145,11 @@ impl<'a> Rewrapper<'a> {
         let context = opened.header.context();
         let set = DataKeySet::generate(&self.kms, &keys, context, &self.options.region)?;
         let (header, key) = set.header(*opened.header.source())?;
-        let pending = opened.beside(path)?;
+        let pending = opened.beside(place)?;
         engine::seal_body(&body, pending.file(), (&header, &key), jobs, &self.progress)?;
         pending.publish(opened.file.metadata().and_then(|file| file.modified()).ok(), Durability::Synced)?;
         Ok(Done {
-            output: path.to_owned(),
+            output: place.path.to_owned(),
             key_id: set.key_id().to_owned(),
             plaintext_len: body.len,
             already: false,
@@ -151,8 +159,8 @@ impl<'a> Rewrapper<'a> {
 
     /// Opens a file, alone, and tries all of its wraps. What only an older slot holds was taken away by a rewrap that
     /// was cut short, unless nothing newer opens.
-    fn open(&self, path: &Path) -> Result<Opened, FileError> {
-        let file = lock(path)?;
+    fn open(&self, place: &Target<'_>) -> Result<Opened, FileError> {
+        let file = lock(place)?;
         let header = Header::read(&file).map_err(|error| match error {
             OpenError::NotNative if is_text(&file) => FileError::NotInText,
             error => error.into(),
@@ -269,19 +277,10 @@ fn is_text(file: &File) -> bool {
 
 /// Opens a file for a change and waits until nobody else changes it, but not for ever: who may read a file can lock it.
 /// Whoever did may have put another file in its place, so the one that is there then is taken.
-fn lock(path: &Path) -> Result<File, FileError> {
+fn lock(place: &Target<'_>) -> Result<File, FileError> {
     let begun = Instant::now();
     loop {
-        // A link may have taken the place of a file of a tree; and without blocking, if it was a pipe that has.
-        let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-        let file = File::options().read(true).write(true).custom_flags(flags.bits() as i32).open(path);
-        let file = file.map_err(|error| match Errno::from_io_error(&error) {
-            Some(Errno::LOOP) => FileError::Special,
-            _ => FileError::Source(error),
-        })?;
-        if !file.metadata().map_err(FileError::Source)?.is_file() {
-            return Err(FileError::Special);
-        }
+        let (file, ours) = place.open(OFlags::RDWR)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => {
                 thread::sleep(PAUSE);
@@ -290,9 +289,7 @@ fn lock(path: &Path) -> Result<File, FileError> {
             Err(Errno::WOULDBLOCK) => return Err(FileError::InUse),
             locked => locked.map_err(|error| FileError::Source(error.into()))?,
         }
-        let (ours, there) = (file.metadata(), fs::symlink_metadata(path));
-        let (ours, there) = (ours.map_err(FileError::Source)?, there.map_err(FileError::Source)?);
-        if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) {
+        if place.leads_to(&ours)? {
             return Ok(file);
         }
     }
@@ -347,8 +344,8 @@ impl Opened {
     }
 
     /// Writes the file anew with another header, in the place of the old one.
-    fn replace(&self, path: &Path, header: &Header) -> Result<(), FileError> {
-        let pending = self.beside(path)?;
+    fn replace(&self, place: &Target<'_>, header: &Header) -> Result<(), FileError> {
+        let pending = self.beside(place)?;
         let bytes = header.to_bytes()?;
         let mut output = pending.file();
         let mut body = &self.file;
@@ -362,9 +359,9 @@ impl Opened {
     }
 
     /// A new file that will take the place of this one, with its mode and owner.
-    fn beside(&self, path: &Path) -> Result<Pending, FileError> {
+    fn beside(&self, place: &Target<'_>) -> Result<Pending, FileError> {
         let metadata = self.file.metadata().map_err(FileError::Source)?;
-        let pending = Target::of(path)?.create(0o600, true)?;
+        let pending = place.create(0o600, true)?;
         // Only root may give a file away; for others it is theirs already, or becomes so.
         let _ = std::os::unix::fs::fchown(pending.file(), Some(metadata.uid()), Some(metadata.gid()));
         pending.file().set_permissions(metadata.permissions()).map_err(OutputError::from)?;

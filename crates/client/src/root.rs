@@ -1,5 +1,6 @@
-//! A directory that a tree begins at: what is below it is opened from there, and by no link that leads out of it.
+//! A directory that a tree begins at: what is below it is opened and made from there, and by no link on the way.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use crate::encrypt::{open_source, regular};
-use crate::file_error::FileError;
+use crate::file_error::{FileError, regular};
+use crate::output::{Directory, OutputError, Target, directory_of};
 
 pub(crate) struct Root {
     handle: File,
@@ -21,11 +22,34 @@ impl Root {
     }
 
     /// A directory below, by its whole path.
-    pub(crate) fn directory(&self, path: &Path) -> io::Result<File> {
-        match self.below(path, OFlags::DIRECTORY)? {
-            Some(directory) => Ok(directory),
-            None => File::open(path),
-        }
+    pub(crate) fn directory(&self, path: &Path) -> Result<Directory, OutputError> {
+        let opened = match self.below(path, OFlags::DIRECTORY) {
+            Ok(None) => File::open(path),
+            Ok(Some(directory)) => Ok(directory),
+            Err(error) => Err(error),
+        };
+        Ok(Directory::at(opened.map_err(OutputError::Directory)?, path))
+    }
+
+    /// The directory that something below is in.
+    pub(crate) fn parent(&self, path: &Path) -> Result<Directory, OutputError> {
+        self.directory(directory_of(path))
+    }
+
+    /// Makes a directory below; one that is there already is as good, but not a link to one: what is written to it
+    /// would go somewhere else.
+    pub(crate) fn make_directory(&self, path: &Path, mode: u32) -> Result<(), OutputError> {
+        self.parent(path)?.make_directory(name_of(path)?, mode)
+    }
+
+    /// Makes a link below that leads to `target`; one that is there already is as good.
+    pub(crate) fn make_link(&self, path: &Path, target: &Path) -> Result<(), OutputError> {
+        self.parent(path)?.make_link(name_of(path)?, target)
+    }
+
+    /// Where a link below leads to.
+    pub(crate) fn read_link(&self, path: &Path) -> Result<PathBuf, OutputError> {
+        Ok(self.parent(path)?.read_link(name_of(path)?)?)
     }
 
     /// A regular file below, by its whole path.
@@ -33,7 +57,7 @@ impl Root {
         // Without blocking: somebody may have put a pipe there.
         match self.below(path, OFlags::NOFOLLOW | OFlags::NONBLOCK).map_err(FileError::Source)? {
             Some(file) => regular(file),
-            None => open_source(path),
+            None => Ok(Target::of(path)?.open(OFlags::RDONLY)?),
         }
     }
 
@@ -54,12 +78,29 @@ impl Root {
     }
 }
 
+fn name_of(path: &Path) -> Result<&OsStr, OutputError> {
+    path.file_name().ok_or(OutputError::IsDirectory)
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
     use super::*;
+
+    #[test]
+    fn directories_and_links_are_made_and_may_be_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let (root, path) = (Root::open(directory.path()).unwrap(), |name| directory.path().join(name));
+        for _ in 0..2 {
+            root.make_directory(&path("below"), 0o700).unwrap();
+            root.make_link(&path("below/link"), Path::new("target")).unwrap();
+            assert_eq!(root.read_link(&path("below/link")).unwrap(), Path::new("target"));
+        }
+        assert!(matches!(root.make_link(&path("below/link"), Path::new("other")), Err(OutputError::Exists)));
+        assert!(matches!(root.make_directory(&path("below/link"), 0o700), Err(OutputError::NotADirectory)));
+    }
 
     #[test]
     fn what_was_replaced_by_a_link_is_not_reached() {
@@ -79,6 +120,12 @@ mod tests {
             assert!(root.directory(&tree.join("below")).is_err());
             fs::remove_file(tree.join("below")).unwrap();
         }
+        symlink("../elsewhere/below", tree.join("below")).unwrap();
+        assert!(root.make_directory(&tree.join("below/new"), 0o700).is_err());
+        assert!(root.make_directory(&tree.join("below"), 0o700).is_err(), "a link to a directory is none");
+        assert!(root.make_link(&tree.join("below/link"), Path::new("file")).is_err());
+        assert!(root.read_link(&tree.join("below/file")).is_err());
+        assert_eq!(fs::read_dir(elsewhere.join("below")).unwrap().count(), 1);
         assert!(root.file(&elsewhere.join("below/file")).is_err());
         assert!(root.file(&tree.join("../elsewhere/below/file")).is_err());
     }

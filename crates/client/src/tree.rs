@@ -3,22 +3,26 @@
 //! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
 //! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
+mod in_place;
+mod workers;
+
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
+use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
+pub use self::in_place::{rekey_tree, rewrap_tree, verify_tree};
+use self::workers::{Counts, on_workers};
 use crate::decrypt::Decryptor;
 use crate::encrypt::{Done, Encryptor, Format, suffix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError, directory_of};
+use crate::output::{Directory, Durability, OutputError, Target, directory_of};
 use crate::removal::Removal;
 use crate::root::Root;
 
@@ -30,7 +34,7 @@ pub enum TreeEvent<'a> {
     Done(&'a Path, &'a Done),
     /// A file, directory or link failed, and the path of its result; the others go on.
     Failed(&'a Path, &'a Path, &'a FileError),
-    /// A file beside which its result would go was passed over, because by its name it is one already, or is none.
+    /// What was passed over: a file whose name says that there is nothing to do, or a link where files stay in place.
     Skipped(&'a Path),
     /// A directory that keys lie in was left as it is, with all that is in it.
     Spared(&'a Path),
@@ -44,7 +48,7 @@ pub struct TreeSummary {
     pub done: usize,
     /// Entries that failed.
     pub failed: usize,
-    /// Files that were passed over.
+    /// Files and links that were passed over.
     pub skipped: usize,
 }
 
@@ -101,37 +105,17 @@ pub fn decrypt_tree(
         }
     };
     let one = |job: &Job, source, directory: &Arc<Directory>| {
+        // Of two formats of one file the native one gets the output, whichever comes first.
+        let native = job.from.with_extension(&suffix(Format::Native)[1..]);
+        if has_suffix(&job.from, suffix(Format::Text)) && native.symlink_metadata().is_ok() {
+            return Err(OutputError::Twice.into());
+        }
         decryptor.decrypt_of_tree(source, &job.from, &job.to, directory)
     };
     let remove = |removal: Removal<'_>| decryptor.remove_source(removal);
     let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
     let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
-}
-
-/// Does something to every file below `path` whose name `wanted` likes, on several threads.
-pub fn each_file(
-    path: &Path,
-    jobs: usize,
-    wanted: &(dyn Fn(&Path) -> bool + Sync),
-    listener: Listener<'_>,
-    work: &(dyn Fn(&Path) -> Result<Done, FileError> + Sync),
-) -> TreeSummary {
-    let counts = Counts::default();
-    on_workers(jobs, &|path: PathBuf| counts.tell(listener, (&path, &path), work(&path)), |send| {
-        for entry in WalkDir::new(path).follow_links(false) {
-            match entry {
-                Ok(entry) if !entry.file_type().is_file() => {}
-                Ok(entry) if wanted(entry.path()) => send(entry.into_path()),
-                Ok(entry) => counts.skip(listener, entry.path()),
-                Err(error) => {
-                    let failed = error.path().unwrap_or(path).to_owned();
-                    counts.fail(listener, (&failed, &failed), walked(error));
-                }
-            }
-        }
-    });
-    counts.summary()
 }
 
 /// A file to be worked on.
@@ -146,6 +130,10 @@ struct Parent {
     path: PathBuf,
     opened: Mutex<Option<Arc<Directory>>>,
 }
+
+/// The directories of files that come one after another: those of one directory come together.
+#[derive(Default)]
+struct Parents(Option<Arc<Parent>>);
 
 /// The file systems that were written to, each by one of its directories.
 #[derive(Default)]
@@ -174,7 +162,7 @@ impl Tree<'_> {
     ) -> Result<TreeSummary, FileError> {
         let output = to.unwrap_or(from);
         if let Some(to) = to {
-            make_directory(to, &fs::metadata(from).map_err(FileError::Source)?, Path::is_dir)?;
+            make_top(to, &fs::metadata(from).map_err(FileError::Source)?)?;
         }
         let root = |path: &Path, failed: fn(io::Error) -> FileError| Root::open(path).map_err(failed);
         let roots = (root(from, FileError::Source)?, root(output, |error| OutputError::from(error).into())?);
@@ -187,7 +175,7 @@ impl Tree<'_> {
         let (counts, finished) = (Counts::default(), Mutex::new(Vec::new()));
         let one = |job: Job| {
             let result = roots.0.file(&job.from).and_then(|source| {
-                let directory = job.parent.open(&roots.1, &file_systems)?;
+                let directory = job.parent.open(&roots.1, |directory| file_systems.add(directory))?;
                 work(&job, source, &directory)
             });
             if self.removes && result.is_ok() {
@@ -211,7 +199,7 @@ impl Tree<'_> {
                 }
                 !spare && (to.is_none() || entry.depth() == 0 || found != Some(own))
             };
-            let mut parent = None;
+            let mut parents = Parents::default();
             let walk = WalkDir::new(from).follow_links(false);
             // Outputs appear beside their sources while they are made: each directory is read to its end first.
             let walk = if to.is_none() { walk.sort_by_file_name() } else { walk };
@@ -226,7 +214,8 @@ impl Tree<'_> {
                     }
                 };
                 let place = place(&entry, from, to);
-                match plan(&entry, &place, to.is_some(), name, &mut parent) {
+                let copy = to.map(|_| &roots);
+                match plan(&entry, &place, copy, name, &mut parents) {
                     Ok(Planned::File(job)) => send(job),
                     Ok(Planned::Nothing) => {}
                     Ok(Planned::Skip) => counts.skip(self.listener, entry.path()),
@@ -244,9 +233,8 @@ impl Tree<'_> {
         }
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
             let removal = || {
-                let source = roots.0.directory(directory_of(&from)).map_err(FileError::Source)?;
-                let output = roots.1.directory(directory_of(&to)).map_err(OutputError::Directory)?;
-                remove(Removal::begin((source, &from), (output, &to))?)
+                let place = |root: &Root, path| Target::within(root.parent(path)?.into(), path);
+                remove(Removal::begin(place(&roots.0, &from)?, place(&roots.1, &to)?)?)
             };
             if let Err(error) = removal() {
                 counts.done.fetch_sub(1, Ordering::Relaxed);
@@ -258,15 +246,32 @@ impl Tree<'_> {
 }
 
 impl Parent {
-    fn open(&self, root: &Root, file_systems: &FileSystems) -> Result<Arc<Directory>, FileError> {
+    /// `first` is told of the directory when it has been opened.
+    fn open(
+        &self,
+        root: &Root,
+        first: impl FnOnce(&Arc<Directory>) -> Result<(), FileError>,
+    ) -> Result<Arc<Directory>, FileError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(directory) = &*opened {
             return Ok(directory.clone());
         }
-        let directory = root.directory(&self.path).map_err(OutputError::Directory)?;
-        let directory = Arc::new(Directory::at(directory, &self.path));
-        file_systems.add(&directory)?;
+        let directory = Arc::new(root.directory(&self.path)?);
+        first(&directory)?;
         Ok(opened.insert(directory).clone())
+    }
+}
+
+impl Parents {
+    fn of(&mut self, path: &Path) -> Arc<Parent> {
+        let path = directory_of(path);
+        match &self.0 {
+            Some(last) if last.path == path => last.clone(),
+            _ => {
+                let parent = Parent { path: path.to_owned(), opened: Mutex::default() };
+                self.0.insert(Arc::new(parent)).clone()
+            }
+        }
     }
 }
 
@@ -297,28 +302,27 @@ fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf {
     to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
 }
 
-/// What is to be done about an entry. `parent` is that of the last file: those of one directory come together.
+/// What is to be done about an entry. With `copy`, a source and an output, directories and links are copied.
 fn plan(
     entry: &DirEntry,
     place: &Path,
-    copies: bool,
+    copy: Option<&(Root, Root)>,
     name: NameOf<'_>,
-    parent: &mut Option<Arc<Parent>>,
+    parents: &mut Parents,
 ) -> Result<Planned, FileError> {
     let kind = entry.file_type();
     if entry.depth() == 0 {
         return Ok(Planned::Nothing); // a directory or a link to one, whose place is there already
     }
     if kind.is_dir() {
-        if copies {
-            let is_directory = |path: &Path| fs::symlink_metadata(path).is_ok_and(|found| found.is_dir());
-            make_directory(place, &entry.metadata().map_err(walked)?, is_directory)?;
+        if let Some((_, output)) = copy {
+            output.make_directory(place, mode(&entry.metadata().map_err(walked)?))?;
         }
         return Ok(Planned::Nothing);
     }
     if kind.is_symlink() {
-        if copies {
-            copy_link(entry.path(), place)?;
+        if let Some((source, output)) = copy {
+            output.make_link(place, &source.read_link(entry.path())?)?;
         }
         return Ok(Planned::Nothing);
     }
@@ -326,11 +330,7 @@ fn plan(
         return Err(FileError::Special);
     }
     let Some(output) = name(place) else { return Ok(Planned::Skip) };
-    let path = output.parent().unwrap_or(Path::new("."));
-    let parent = match parent {
-        Some(last) if last.path == path => last.clone(),
-        _ => parent.insert(Arc::new(Parent { path: path.to_owned(), opened: Mutex::default() })).clone(),
-    };
+    let parent = parents.of(&output);
     Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
 }
 
@@ -340,15 +340,10 @@ fn is_same_directory(from: &Path, to: &Path) -> bool {
     place(to).is_some_and(|to| place(from) == Some(to))
 }
 
-/// One that can be written to, whatever the mode of the source. Within a tree a link that leads to a directory is none:
-/// what is written would go somewhere else.
-fn make_directory(
-    path: &Path,
-    source: &fs::Metadata,
-    is_directory: fn(&Path) -> bool,
-) -> Result<(), FileError> {
-    match DirBuilder::new().mode(source.mode() & 0o777 | 0o700).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match is_directory(path) {
+/// The top of the output, which may be a link to a directory: somebody named it.
+fn make_top(path: &Path, source: &fs::Metadata) -> Result<(), FileError> {
+    match DirBuilder::new().mode(mode(source)).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
             true => Ok(()),
             false => Err(OutputError::NotADirectory.into()),
         },
@@ -356,81 +351,9 @@ fn make_directory(
     }
 }
 
-/// A link to the same place; one that is there already is as good.
-fn copy_link(from: &Path, to: &Path) -> Result<(), FileError> {
-    let target = fs::read_link(from).map_err(FileError::Source)?;
-    match std::os::unix::fs::symlink(&target, to) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::read_link(to) {
-            Ok(there) if there == target => Ok(()),
-            _ => Err(OutputError::Exists.into()),
-        },
-        made => Ok(made.map_err(OutputError::from)?),
-    }
-}
-
-#[derive(Default)]
-struct Counts {
-    done: AtomicUsize,
-    failed: AtomicUsize,
-    skipped: AtomicUsize,
-}
-
-impl Counts {
-    fn tell(&self, listener: Listener<'_>, (from, to): (&Path, &Path), result: Result<Done, FileError>) {
-        match result {
-            Ok(done) => {
-                self.done.fetch_add(1, Ordering::Relaxed);
-                listener(TreeEvent::Done(from, &done));
-            }
-            Err(error) => self.fail(listener, (from, to), error),
-        }
-    }
-
-    fn fail(&self, listener: Listener<'_>, (from, to): (&Path, &Path), error: FileError) {
-        self.failed.fetch_add(1, Ordering::Relaxed);
-        listener(TreeEvent::Failed(from, to, &error));
-    }
-
-    fn skip(&self, listener: Listener<'_>, path: &Path) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-        listener(TreeEvent::Skipped(path));
-    }
-
-    fn summary(&self) -> TreeSummary {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        TreeSummary { done: count(&self.done), failed: count(&self.failed), skipped: count(&self.skipped) }
-    }
-}
-
-/// Lets `produce` send jobs to several threads, some at a time; returns when all are done. Without a second thread the
-/// work is done on this one.
-fn on_workers<J: Send>(jobs: usize, work: &(dyn Fn(J) + Sync), produce: impl FnOnce(&mut dyn FnMut(J))) {
-    let (sender, receiver) = sync_channel::<Vec<J>>(QUEUE);
-    let receiver = Mutex::new(receiver);
-    let next =
-        |receiver: &Mutex<Receiver<Vec<J>>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-    thread::scope(|scope| {
-        let worker = || {
-            while let Ok(bundle) = next(&receiver) {
-                bundle.into_iter().for_each(work);
-            }
-        };
-        let started = (0..jobs.max(1))
-            .filter(|_| thread::Builder::new().name("files".into()).spawn_scoped(scope, worker).is_ok())
-            .count();
-        if started == 0 {
-            return produce(&mut |job| work(job));
-        }
-        let mut bundle = Vec::new();
-        produce(&mut |job| {
-            bundle.push(job);
-            if bundle.len() == BUNDLE {
-                let _ = sender.send(std::mem::take(&mut bundle)); // the workers outlive the sender
-            }
-        });
-        let _ = sender.send(bundle);
-        drop(sender);
-    });
+/// That of a directory which can be written to, whatever the mode of the source.
+fn mode(source: &fs::Metadata) -> u32 {
+    source.mode() & 0o777 | 0o700
 }
 
 fn has_suffix(path: &Path, suffix: &str) -> bool {
@@ -438,10 +361,6 @@ fn has_suffix(path: &Path, suffix: &str) -> bool {
 }
 
 fn walked(error: walkdir::Error) -> FileError {
-    FileError::Source(error.into())
+    let error = error.into_io_error().unwrap_or_else(|| Errno::LOOP.into());
+    FileError::Source(error)
 }
-
-/// Files that a thread gets at once: waking it for each would take as long as the work.
-const BUNDLE: usize = 16;
-/// Bundles that wait for a thread.
-const QUEUE: usize = 16;

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use bulla_client::{Done, FileError, RewrapOptions, Rewrapper, TreeEvent, each_file};
+use bulla_client::{
+    Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, rewrap_tree,
+};
 
 use super::is_standard;
 use crate::args::{Opening, Place, Rekey, Rewrap, Telling};
@@ -17,16 +19,28 @@ pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
     let mut options = options(&kms, &args.keys, &args.opening)?;
     options.whole_set = args.whole_set;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
-    let jobs = Jobs { verb: "rewrapped", rewrapper: &rewrapper, telling: &args.telling };
-    jobs.run(&args.paths, &|path, _| rewrapper.rewrap(path))
+    let jobs = Jobs {
+        verb: "rewrapped",
+        rewrapper: &rewrapper,
+        telling: &args.telling,
+        file: &|path, _| rewrapper.rewrap(path),
+        tree: &|path, jobs, listener| rewrap_tree(&rewrapper, path, jobs, listener),
+    };
+    jobs.run(&args.paths)
 }
 
 pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
     let options = options(&kms, &args.keys, &args.opening)?;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
-    let jobs = Jobs { verb: "rekeyed", rewrapper: &rewrapper, telling: &args.telling };
-    jobs.run(&args.paths, &|path, threads| rewrapper.rekey(path, threads))
+    let jobs = Jobs {
+        verb: "rekeyed",
+        rewrapper: &rewrapper,
+        telling: &args.telling,
+        file: &|path, threads| rewrapper.rekey(path, threads),
+        tree: &|path, jobs, listener| rekey_tree(&rewrapper, path, jobs, listener),
+    };
+    jobs.run(&args.paths)
 }
 
 fn options(kms: &Kms, keys: &[String], opening: &Opening) -> Result<RewrapOptions, Failure> {
@@ -43,37 +57,36 @@ struct Jobs<'a> {
     verb: &'static str,
     rewrapper: &'a Rewrapper<'a>,
     telling: &'a Telling,
+    file: &'a dyn Fn(&Path, usize) -> Result<Done, FileError>,
+    tree: &'a dyn Fn(&Path, usize, Listener<'_>) -> Result<TreeSummary, FileError>,
 }
 
-/// Works on a file with some threads.
-type Work<'a> = &'a (dyn Fn(&Path, usize) -> Result<Done, FileError> + Sync);
+type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
 impl Jobs<'_> {
-    fn run(&self, paths: &[std::path::PathBuf], work: Work<'_>) -> Result<(), Failure> {
+    fn run(&self, paths: &[std::path::PathBuf]) -> Result<(), Failure> {
         let report = Report::new(self.verb, None, paths.len(), self.telling);
         for path in paths {
-            report.outcome(path, self.one(path, work, &report));
+            report.outcome(path, self.one(path, &report));
         }
         report.finish()
     }
 
-    fn one(&self, path: &Path, work: Work<'_>, report: &Report) -> Result<(), Failure> {
+    fn one(&self, path: &Path, report: &Report) -> Result<(), Failure> {
         if is_standard(path) {
             let what = format!("files are {} in their places, and standard input is none", self.verb);
             return Err(Failure::new(Exit::Usage, what, "name a file"));
         }
         let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.telling));
         if path.is_dir() {
-            let wanted = |path: &Path| path.extension().is_some_and(|suffix| suffix == "bulla");
             let listener = |event: TreeEvent<'_>| report.event(&event);
-            let each = |path: &Path| work(path, 1);
-            let summary = progress::show(None, progress, || each_file(path, jobs, &wanted, &listener, &each));
-            report.tree(path, path, summary);
+            let summary = progress::show(None, progress, || (self.tree)(path, jobs, &listener));
+            report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
             return Ok(());
         }
         let done = progress::show(None, progress, || {
             let target = std::fs::canonicalize(path).map_err(FileError::Source)?; // a link that was named is followed
-            work(&target, jobs)
+            (self.file)(&target, jobs)
         });
         report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);
         Ok(())

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use bulla_client::{Decryptor, Done, FileError, each_file};
+use bulla_client::{Decryptor, FileError, verify_tree};
 
-use super::{decrypted_name, is_standard, shown};
+use super::{is_standard, shown};
 use crate::args::{Place, Verify};
 use crate::failure::Failure;
 use crate::kms::Kms;
@@ -19,20 +19,16 @@ pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
     for path in &args.paths {
-        report.outcome(path, verify(&decryptor, path, args, &report));
+        report.outcome(path, verify(&decryptor, path, &report));
     }
     report.finish()
 }
 
-fn verify(decryptor: &Decryptor<'_>, path: &Path, args: &Verify, report: &Report) -> Result<(), Failure> {
+fn verify(decryptor: &Decryptor<'_>, path: &Path, report: &Report) -> Result<(), Failure> {
     if !is_standard(path) && path.is_dir() {
-        let wanted = |path: &Path| decrypted_name(path).is_ok();
-        let work = |path: &Path| whole(decryptor, path);
         let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
-        let jobs = super::jobs(&args.telling);
-        let summary =
-            progress::show(None, decryptor.progress(), || each_file(path, jobs, &wanted, &listener, &work));
-        report.tree(path, path, summary);
+        let summary = progress::show(None, decryptor.progress(), || verify_tree(decryptor, path, &listener));
+        report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
         return Ok(());
     }
     let source = super::open(path)?;
@@ -44,12 +40,4 @@ fn verify(decryptor: &Decryptor<'_>, path: &Path, args: &Verify, report: &Report
     }
     report.file(shown(path), &done);
     Ok(())
-}
-
-/// In a tree a damaged slot is a failed file too.
-fn whole(decryptor: &Decryptor<'_>, path: &Path) -> Result<Done, FileError> {
-    match decryptor.verify_of_tree(path)? {
-        done if done.damaged_slot => Err(FileError::DamagedSlot),
-        done => Ok(done),
-    }
 }

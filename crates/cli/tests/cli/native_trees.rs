@@ -283,7 +283,7 @@ fn files_are_encrypted_beside_their_sources() {
     assert!(outcome.stderr.contains("20 of 20 files failed"), "{outcome:?}");
     assert!(tree(&world.path("tree")) == both);
     let outcome = world.bulla(["encrypt", "tree", "--resume"]).ok();
-    assert!(outcome.stderr.contains("20 passed over by their names"), "{outcome:?}");
+    assert!(outcome.stderr.contains("20 passed over"), "{outcome:?}");
     assert!(tree(&world.path("tree")) == both, "and nothing is encrypted twice");
 
     world.bulla(["encrypt", "tree", "--resume", "--remove-source"]).ok();
@@ -387,7 +387,89 @@ fn a_kms_that_does_not_help_is_not_asked_again() {
     wait_for("the log", || asked(&server.log(), "DescribeRegions") > 0);
     let (decrypts, draws) = (asked(&server.log(), "Decrypt"), asked(&server.log(), "GenerateDataKey"));
     assert_eq!((decrypts, draws), (4, 2), "{}", server.log());
+    // Each file is told of, but what is the same for all of them only once.
+    let refused = bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]);
+    assert!(refused.stderr.contains("(40 files)") && refused.stderr.lines().count() < 6, "{refused:?}");
     server.stop();
+}
+
+/// Whoever waits ten seconds for each file of a tree waits for ever.
+#[test]
+fn a_silent_kms_is_waited_for_once() {
+    let world = World::new();
+    plant(&world, "tree", 12);
+    let server = world.serve("kms", ["--http"]);
+    let environment = server.environment();
+    let bulla = |args: &[&str]| world.bulla(args).envs(&environment).run();
+    assert_eq!(bulla(&["key", "create", "--alias", "a"]).code(), Some(0));
+    let encrypt = ["encrypt", "tree", "-o", "run", "--data-key-per", "file", "-k", "alias/a"];
+    assert_eq!(bulla(&encrypt).code(), Some(0));
+    server.stop();
+    // It takes connections and says nothing.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = format!("http://{}", silent.local_addr().unwrap());
+    let begun = std::time::Instant::now();
+    let outcome = world.bulla(["verify", "run", "--jobs", "1", "--kms", &place]).envs(&environment).run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("12 of 12 files failed"), "{outcome:?}");
+    assert!(begun.elapsed().as_secs() < 60, "a wait for each file would take two minutes");
+}
+
+/// `--force` replaces what was there before, not what the same run has just written.
+#[test]
+fn two_formats_of_one_file_do_not_overwrite_each_other() {
+    let world = World::new();
+    fs::create_dir(world.path("tree")).unwrap();
+    world.write("one", "native");
+    world.write("two", "text");
+    world.bulla(["encrypt", "one", "-o", "tree/a.bulla"]).ok();
+    world.bulla(["encrypt", "two", "-o", "tree/a.cipher", "--format", "text"]).ok();
+    for output in [&["-o", "out"][..], &[]] {
+        let outcome = world.bulla([&["decrypt", "tree", "--force"], output].concat()).run();
+        assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+        assert!(outcome.stderr.contains("is the output of two files"), "{outcome:?}");
+        let plaintext = if output.is_empty() { "tree/a" } else { "out/a" };
+        assert_eq!(world.read(plaintext), b"native");
+    }
+}
+
+/// What is called encrypted and was not looked at is told of.
+#[test]
+fn a_tree_is_verified_as_a_whole() {
+    let world = World::new();
+    plant(&world, "tree", 3);
+    world.bulla(["encrypt", "tree", "-o", "run"]).ok();
+    symlink("0/0/file-0.bulla", world.path("run/link.bulla")).unwrap();
+    let outcome = world.bulla(["verify", "run"]).ok();
+    assert!(outcome.stderr.contains("verified 3 files: below run, 1 passed over"), "{outcome:?}");
+    world.sh("mkfifo run/pipe.bulla").ok();
+    for command in ["verify", "rewrap", "rekey"] {
+        let outcome = world.bulla([command, "run"]).run();
+        assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+        assert!(outcome.stderr.contains("run/pipe.bulla: it is not a regular file"), "{outcome:?}");
+        assert!(outcome.stderr.contains("1 of 4 files failed"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn events_name_files_that_are_not_text_in_base64_too() {
+    let world = World::new();
+    fs::create_dir(world.path("tree")).unwrap();
+    fs::write(world.path("tree").join(OsStr::from_bytes(b"\xff")), "odd").unwrap();
+    let outcome = world.bulla(["encrypt", "tree", "-o", "run", "--json"]).ok();
+    let event: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    assert_eq!(event["path"], "tree/\u{fffd}");
+    assert_eq!(event["path_base64"], "dHJlZS//");
+    assert_eq!(event["output_base64"], "cnVuL/8uYnVsbGE=");
+}
+
+/// An output that is meant to be in a directory does not become a file of its name.
+#[test]
+fn a_file_does_not_take_the_name_of_a_directory() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file", "-o", "missing/"]).run().fails_with(2, &["missing/ is a directory"]);
+    assert_eq!(world.names(), ["file"]);
 }
 
 /// A tree is given other keys with as few calls, and a second time with nothing to do.

@@ -1,0 +1,96 @@
+//! Trees whose files stay where they are: verified, or given other keys.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::workers::{Counts, on_workers};
+use super::{Listener, Parent, Parents, TreeSummary, has_suffix, walked};
+use crate::decrypt::Decryptor;
+use crate::encrypt::{Done, Format, suffix};
+use crate::file_error::FileError;
+use crate::output::Target;
+use crate::rewrap::Rewrapper;
+use crate::root::Root;
+
+/// Opens every chunk of every encrypted file below `path` and keeps nothing. A damaged slot is a failed file.
+///
+/// # Errors
+/// [`FileError`], if nothing could be begun; failed files are events and are counted.
+pub fn verify_tree(
+    decryptor: &Decryptor<'_>,
+    path: &Path,
+    listener: Listener<'_>,
+) -> Result<TreeSummary, FileError> {
+    let formats = [Format::Native, Format::Text].map(suffix);
+    each_file(path, decryptor.options.jobs, &formats, listener, &|place| decryptor.verify_of_tree(place))
+}
+
+/// Gives every native file below `path` its new wraps.
+///
+/// # Errors
+/// [`FileError`], if nothing could be begun; failed files are events and are counted.
+pub fn rewrap_tree(
+    rewrapper: &Rewrapper<'_>,
+    path: &Path,
+    jobs: usize,
+    listener: Listener<'_>,
+) -> Result<TreeSummary, FileError> {
+    each_file(path, jobs, &[suffix(Format::Native)], listener, &|place| rewrapper.rewrap_at(place))
+}
+
+/// Encrypts every native file below `path` anew, each under a data key of its own.
+///
+/// # Errors
+/// [`FileError`], if nothing could be begun; failed files are events and are counted.
+pub fn rekey_tree(
+    rewrapper: &Rewrapper<'_>,
+    path: &Path,
+    jobs: usize,
+    listener: Listener<'_>,
+) -> Result<TreeSummary, FileError> {
+    each_file(path, jobs, &[suffix(Format::Native)], listener, &|place| rewrapper.rekey_at(place, 1))
+}
+
+type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Done, FileError> + Sync);
+
+/// Works on every file below `path` that is called as if it was encrypted.
+fn each_file(
+    path: &Path,
+    jobs: usize,
+    suffixes: &[&str],
+    listener: Listener<'_>,
+    work: Work<'_>,
+) -> Result<TreeSummary, FileError> {
+    let root = Root::open(path).map_err(FileError::Source)?;
+    let counts = Counts::default();
+    let one = |(path, parent): (PathBuf, Arc<Parent>)| {
+        let directory = parent.open(&root, |_| Ok(()));
+        let result = directory.and_then(|directory| work(&Target::within(directory, &path)?));
+        counts.tell(listener, (&path, &path), result);
+    };
+    on_workers(jobs, &one, |send| {
+        let mut parents = Parents::default();
+        let wanted = |entry: &DirEntry| suffixes.iter().any(|suffix| has_suffix(entry.path(), suffix));
+        for entry in WalkDir::new(path).follow_links(false) {
+            match entry {
+                Ok(entry) if entry.depth() == 0 || entry.file_type().is_dir() => {}
+                // What a link leads to is verified where it is, if it is part of the tree.
+                Ok(entry) if entry.file_type().is_symlink() || !wanted(&entry) => {
+                    counts.skip(listener, entry.path());
+                }
+                Ok(entry) if entry.file_type().is_file() => {
+                    let parent = parents.of(entry.path());
+                    send((entry.into_path(), parent));
+                }
+                Ok(entry) => counts.fail(listener, (entry.path(), entry.path()), FileError::Special),
+                Err(error) => {
+                    let failed = error.path().unwrap_or(path).to_owned();
+                    counts.fail(listener, (&failed, &failed), walked(error));
+                }
+            }
+        }
+    });
+    Ok(counts.summary())
+}

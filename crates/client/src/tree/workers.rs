@@ -1,0 +1,91 @@
+//! Several threads that work on the files of a tree, and what they tell.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::{Listener, TreeEvent, TreeSummary};
+use crate::encrypt::Done;
+use crate::file_error::FileError;
+
+/// Counts what happens, and tells it.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) done: AtomicUsize,
+    failed: AtomicUsize,
+    skipped: AtomicUsize,
+}
+
+impl Counts {
+    pub(super) fn tell(
+        &self,
+        listener: Listener<'_>,
+        (from, to): (&Path, &Path),
+        result: Result<Done, FileError>,
+    ) {
+        match result {
+            Ok(done) => {
+                self.done.fetch_add(1, Ordering::Relaxed);
+                listener(TreeEvent::Done(from, &done));
+            }
+            Err(error) => self.fail(listener, (from, to), error),
+        }
+    }
+
+    pub(super) fn fail(&self, listener: Listener<'_>, (from, to): (&Path, &Path), error: FileError) {
+        self.failed.fetch_add(1, Ordering::Relaxed);
+        listener(TreeEvent::Failed(from, to, &error));
+    }
+
+    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        listener(TreeEvent::Skipped(path));
+    }
+
+    pub(super) fn summary(&self) -> TreeSummary {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        TreeSummary { done: count(&self.done), failed: count(&self.failed), skipped: count(&self.skipped) }
+    }
+}
+
+/// Lets `produce` send jobs to several threads, some at a time; returns when all are done. Without a second thread the
+/// work is done on this one.
+pub(super) fn on_workers<J: Send>(
+    jobs: usize,
+    work: &(dyn Fn(J) + Sync),
+    produce: impl FnOnce(&mut dyn FnMut(J)),
+) {
+    let (sender, receiver) = sync_channel::<Vec<J>>(QUEUE);
+    let receiver = Mutex::new(receiver);
+    let next =
+        |receiver: &Mutex<Receiver<Vec<J>>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    thread::scope(|scope| {
+        let worker = || {
+            while let Ok(bundle) = next(&receiver) {
+                bundle.into_iter().for_each(work);
+            }
+        };
+        let started = (0..jobs.max(1))
+            .filter(|_| thread::Builder::new().name("files".into()).spawn_scoped(scope, worker).is_ok())
+            .count();
+        if started == 0 {
+            return produce(&mut |job| work(job));
+        }
+        let mut bundle = Vec::new();
+        produce(&mut |job| {
+            bundle.push(job);
+            if bundle.len() == BUNDLE {
+                let _ = sender.send(std::mem::take(&mut bundle)); // the workers outlive the sender
+            }
+        });
+        let _ = sender.send(bundle);
+        drop(sender);
+    });
+}
+
+/// Files that a thread gets at once: waking it for each would take as long as the work.
+const BUNDLE: usize = 16;
+/// Bundles that wait for a thread.
+const QUEUE: usize = 16;

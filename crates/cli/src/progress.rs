@@ -1,6 +1,7 @@
 //! How far it is: bytes, rate and time left, on a terminal only, and only if it takes long enough to be read.
 
 use std::io::{self, IsTerminal};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -8,9 +9,25 @@ use std::time::Duration;
 
 use bulla_client::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
+use walkdir::{DirEntry, WalkDir};
+
+/// How much there is to do.
+#[derive(Clone, Copy)]
+pub(crate) enum Total<'a> {
+    Unknown,
+    Bytes(u64),
+    /// All files below a directory that the function likes, each as long as it says.
+    Tree(&'a Path, fn(&Path, u64) -> Option<u64>),
+}
+
+impl From<Option<u64>> for Total<'_> {
+    fn from(bytes: Option<u64>) -> Self {
+        bytes.map_or(Self::Unknown, Self::Bytes)
+    }
+}
 
 /// Does the work, and shows meanwhile how many bytes of `total` are done.
-pub(crate) fn show<T>(total: Option<u64>, done: &Progress, work: impl FnOnce() -> T) -> T {
+pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> T) -> T {
     if !io::stderr().is_terminal() {
         return work();
     }
@@ -21,7 +38,7 @@ pub(crate) fn show<T>(total: Option<u64>, done: &Progress, work: impl FnOnce() -
             if end.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {
                 return;
             }
-            let bar = bar(total);
+            let bar = bar(total.bytes());
             while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 bar.set_position(done.load(Ordering::Relaxed).saturating_sub(before));
             }
@@ -33,6 +50,28 @@ pub(crate) fn show<T>(total: Option<u64>, done: &Progress, work: impl FnOnce() -
         drop(finished);
         result
     })
+}
+
+impl Total<'_> {
+    /// Of a tree as it is now: this shall never hold up the work, nor need to be exact.
+    fn bytes(self) -> Option<u64> {
+        match self {
+            Self::Unknown => None,
+            Self::Bytes(bytes) => Some(bytes),
+            Self::Tree(path, len_of) => {
+                let files =
+                    WalkDir::new(path).into_iter().flatten().filter(|entry| entry.file_type().is_file());
+                let len = |entry: DirEntry| len_of(entry.path(), entry.metadata().ok()?.len());
+                Some(files.filter_map(len).sum())
+            }
+        }
+    }
+}
+
+/// The plaintext of a file of this name and length, if it is called as if it was encrypted.
+pub(crate) fn plaintext_len(path: &Path, len: u64) -> Option<u64> {
+    let encrypted = path.extension().is_some_and(|extension| extension == "bulla" || extension == "cipher");
+    encrypted.then(|| len.saturating_sub(HEADER_LEN))
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {
@@ -48,4 +87,6 @@ fn bar(total: Option<u64>) -> ProgressBar {
 
 /// What is done sooner needs no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// The header of a small file with one key, about.
+const HEADER_LEN: u64 = 900;
 const INTERVAL: Duration = Duration::from_millis(100);

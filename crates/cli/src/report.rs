@@ -79,6 +79,12 @@ impl Report {
                     emit("skipped", &[("path", path)], json!({}));
                 }
             }
+            TreeEvent::Output(path) => {
+                note(format_args!("bulla: {}: is the output, and no part of the tree", path.display()));
+                if self.json {
+                    emit("skipped", &[("path", path)], json!({}));
+                }
+            }
             TreeEvent::Skipped(path) if self.json => emit("skipped", &[("path", path)], json!({})),
             _ => {}
         }

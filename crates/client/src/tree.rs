@@ -38,6 +38,8 @@ pub enum TreeEvent<'a> {
     Skipped(&'a Path),
     /// A directory that keys lie in was left as it is, with all that is in it.
     Spared(&'a Path),
+    /// The output lies in the tree and was there before: what is in it is no part of the tree.
+    Output(&'a Path),
 }
 
 /// What came of a tree.
@@ -161,9 +163,10 @@ impl Tree<'_> {
         remove: Remove<'_>,
     ) -> Result<TreeSummary, FileError> {
         let output = to.unwrap_or(from);
-        if let Some(to) = to {
-            make_top(to, &fs::metadata(from).map_err(FileError::Source)?)?;
-        }
+        let made = match to {
+            Some(to) => make_top(to, &fs::metadata(from).map_err(FileError::Source)?)?,
+            None => false,
+        };
         let root = |path: &Path, failed: fn(io::Error) -> FileError| Root::open(path).map_err(failed);
         let roots = (root(from, FileError::Source)?, root(output, |error| OutputError::from(error).into())?);
         let file_systems = FileSystems::default();
@@ -197,7 +200,11 @@ impl Tree<'_> {
                 if spare {
                     (self.listener)(TreeEvent::Spared(entry.path()));
                 }
-                !spare && (to.is_none() || entry.depth() == 0 || found != Some(own))
+                let output = to.is_some() && entry.depth() > 0 && found == Some(own);
+                if output && !made {
+                    (self.listener)(TreeEvent::Output(entry.path()));
+                }
+                !spare && !output
             };
             let mut parents = Parents::default();
             let walk = WalkDir::new(from).follow_links(false);
@@ -340,14 +347,14 @@ fn is_same_directory(from: &Path, to: &Path) -> bool {
     place(to).is_some_and(|to| place(from) == Some(to))
 }
 
-/// The top of the output, which may be a link to a directory: somebody named it.
-fn make_top(path: &Path, source: &fs::Metadata) -> Result<(), FileError> {
+/// Makes the top of the output, unless it is there; it may be a link to a directory, since somebody named it.
+fn make_top(path: &Path, source: &fs::Metadata) -> Result<bool, FileError> {
     match DirBuilder::new().mode(mode(source)).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
-            true => Ok(()),
+            true => Ok(false),
             false => Err(OutputError::NotADirectory.into()),
         },
-        made => Ok(made.map_err(OutputError::from)?),
+        made => Ok(made.map(|()| true).map_err(OutputError::from)?),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::args::{Decrypt, Place, Reading};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
-use crate::progress;
+use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
@@ -51,8 +51,9 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
             return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
         }
         let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
-        let summary =
-            progress::show(None, decryptor.progress(), || decrypt_tree(decryptor, path, to, &listener));
+        let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
+            decrypt_tree(decryptor, path, to, &listener)
+        });
         let summary = summary.map_err(|error| Failure::of_file(&error, path, to.unwrap_or(path)))?;
         report.tree(path, to.unwrap_or(path), summary);
         return Ok(());
@@ -66,18 +67,20 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
     let size = source.metadata().ok().filter(|source| source.is_file()).map(|source| source.len());
     if is_standard(&to) {
         let output = standard_output()?;
-        let opened =
-            progress::show(size, decryptor.progress(), || decryptor.decrypt_to_stream(source, path, output));
+        let opened = progress::show(size.into(), decryptor.progress(), || {
+            decryptor.decrypt_to_stream(source, path, output)
+        });
         return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
     }
     if size.is_none() {
         super::refuse_for_pipe(&args.batch)?;
     }
     // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
-    let done = progress::show(size, decryptor.progress(), || match is_standard(path) || size.is_none() {
-        true => decryptor.decrypt_open(source, path, &to),
-        false => decryptor.decrypt_file(path, &to),
-    });
+    let done =
+        progress::show(size.into(), decryptor.progress(), || match is_standard(path) || size.is_none() {
+            true => decryptor.decrypt_open(source, path, &to),
+            false => decryptor.decrypt_file(path, &to),
+        });
     let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;
     report.file(shown(path), &done);
     Ok(())

@@ -11,7 +11,7 @@ use crate::args::{DataKeyPer, Encrypt, Place};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
-use crate::progress;
+use crate::progress::{self, Total};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
@@ -48,8 +48,9 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
             return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
         }
         let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
-        let summary =
-            progress::show(None, encryptor.progress(), || encrypt_tree(encryptor, path, to, &listener));
+        let summary = progress::show(Total::Tree(path, |_, len| Some(len)), encryptor.progress(), || {
+            encrypt_tree(encryptor, path, to, &listener)
+        });
         let summary = summary.map_err(|error| Failure::of_file(&error, path, to.unwrap_or(path)))?;
         report.tree(path, to.unwrap_or(path), summary);
         return Ok(());
@@ -59,8 +60,9 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
     if is_standard(&to) {
         refuse_terminal(format)?;
         let output = standard_output()?;
-        let sealed =
-            progress::show(size, encryptor.progress(), || encryptor.encrypt_open_to_stream(&source, output));
+        let sealed = progress::show(size.into(), encryptor.progress(), || {
+            encryptor.encrypt_open_to_stream(&source, output)
+        });
         sealed.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")))?;
         return Ok(());
     }
@@ -68,10 +70,11 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
         super::refuse_for_pipe(&args.batch)?;
     }
     // A named pipe that was opened once cannot be opened again: whoever writes to it may be done.
-    let done = progress::show(size, encryptor.progress(), || match is_standard(path) || size.is_none() {
-        true => encryptor.encrypt_open(&source, &to),
-        false => encryptor.encrypt_file(path, &to),
-    });
+    let done =
+        progress::show(size.into(), encryptor.progress(), || match is_standard(path) || size.is_none() {
+            true => encryptor.encrypt_open(&source, &to),
+            false => encryptor.encrypt_file(path, &to),
+        });
     let done = done.map_err(|error| Failure::of_file(&error, shown(path), &to))?;
     report.file(shown(path), &done);
     Ok(())

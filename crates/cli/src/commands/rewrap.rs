@@ -11,7 +11,7 @@ use crate::args::{Opening, Place, Rekey, Rewrap, Telling};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
-use crate::progress;
+use crate::progress::{self, Total};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
@@ -80,11 +80,11 @@ impl Jobs<'_> {
         let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.telling));
         if path.is_dir() {
             let listener = |event: TreeEvent<'_>| report.event(&event);
-            let summary = progress::show(None, progress, || (self.tree)(path, jobs, &listener));
+            let summary = progress::show(Total::Unknown, progress, || (self.tree)(path, jobs, &listener));
             report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
             return Ok(());
         }
-        let done = progress::show(None, progress, || {
+        let done = progress::show(Total::Unknown, progress, || {
             let target = std::fs::canonicalize(path).map_err(FileError::Source)?; // a link that was named is followed
             (self.file)(&target, jobs)
         });

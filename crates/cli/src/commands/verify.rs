@@ -8,7 +8,7 @@ use super::{is_standard, shown};
 use crate::args::{Place, Verify};
 use crate::failure::Failure;
 use crate::kms::Kms;
-use crate::progress;
+use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
@@ -27,13 +27,15 @@ pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
 fn verify(decryptor: &Decryptor<'_>, path: &Path, report: &Report) -> Result<(), Failure> {
     if !is_standard(path) && path.is_dir() {
         let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
-        let summary = progress::show(None, decryptor.progress(), || verify_tree(decryptor, path, &listener));
+        let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
+            verify_tree(decryptor, path, &listener)
+        });
         report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
         return Ok(());
     }
     let source = super::open(path)?;
     let size = source.metadata().ok().filter(|source| source.is_file()).map(|source| source.len());
-    let verified = progress::show(size, decryptor.progress(), || decryptor.verify(source, path));
+    let verified = progress::show(size.into(), decryptor.progress(), || decryptor.verify(source, path));
     let done = verified.map_err(|error| Failure::of_file(&error, shown(path), path))?;
     if done.damaged_slot {
         return Err(Failure::of_file(&FileError::DamagedSlot, shown(path), path));

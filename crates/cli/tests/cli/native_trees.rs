@@ -236,7 +236,9 @@ fn an_output_in_the_input_is_no_part_of_it() {
     plant(&world, "tree", 10);
     let expected = tree(&world.path("tree"));
     for round in 0..2 {
-        world.bulla(["encrypt", "tree", "-o", "tree/sealed", "--force"]).ok();
+        let outcome = world.bulla(["encrypt", "tree", "-o", "tree/sealed", "--force"]).ok();
+        let told = outcome.stderr.contains("tree/sealed: is the output, and no part of the tree");
+        assert_eq!(told, round > 0, "what was there before may have been meant to be encrypted: {outcome:?}");
         let files = tree(&world.path("tree/sealed")).into_values().filter(|c| c != b"a directory").count();
         assert_eq!(files, 10, "round {round}");
         assert!(!world.path("tree/sealed/sealed").exists(), "round {round}");

@@ -28,6 +28,7 @@ mod random;
 pub mod record;
 pub mod root;
 mod spec;
+mod stack;
 mod state;
 mod xaes;
 
@@ -38,5 +39,6 @@ pub use key::{Description, Key, KeyVersion};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};
 pub use spec::{KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
+pub use stack::wiping_stack;
 pub use state::{KeyState, Operation, Refusal};
 pub use xaes::{Damaged, Xaes256Gcm};

@@ -1,0 +1,234 @@
+//! Asymmetric keys: making them, signing and encrypting with them, whatever their family.
+//!
+//! Keys are bytes: private ones PKCS#8 (RFC 5208) in DER, public ones SubjectPublicKeyInfo (RFC 5280) in DER.
+//! Each family has a file of its own below; here a spec and an algorithm find theirs.
+
+use std::fmt;
+
+use aws_lc_rs::error::{KeyRejected, Unspecified};
+use aws_lc_rs::rsa::KeySize;
+use zeroize::Zeroizing;
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// The name the API uses, case sensitive.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+
+            /// The one with this name.
+            pub(crate) fn from_name(name: &str) -> Option<Self> {
+                match name {
+                    $($text => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+mod rsa;
+
+#[cfg(test)]
+mod testing;
+
+/// What an asymmetric key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AsymmetricSpec {
+    /// RSA with a modulus of 2048 bits.
+    Rsa2048,
+    /// RSA with a modulus of 3072 bits.
+    Rsa3072,
+}
+
+/// A new key.
+pub(crate) struct KeyPair {
+    /// PKCS#8.
+    pub(crate) private: Zeroizing<Vec<u8>>,
+    /// SubjectPublicKeyInfo.
+    pub(crate) public: Vec<u8>,
+}
+
+/// An operation that did not come about. From outside all reasons are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failed;
+
+/// Makes a key. For RSA that is up to several seconds of computing.
+pub(crate) fn generate(spec: AsymmetricSpec) -> Result<KeyPair, Failed> {
+    match spec.family() {
+        Family::Rsa(size) => rsa::generate(size),
+    }
+}
+
+named! {
+    /// How a digest is signed.
+    SignatureAlgorithm {
+        /// RSASSA-PSS (RFC 8017) with SHA-256, MGF1 with SHA-256, and a salt of 32 bytes and no other.
+        RsaPssSha256 = "RSA_PSS_SHA_256",
+        /// RSASSA-PKCS1-v1_5 (RFC 8017) with SHA-256.
+        RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
+    }
+}
+
+impl SignatureAlgorithm {
+    /// Whether keys of this spec sign so.
+    pub(crate) fn fits(self, spec: AsymmetricSpec) -> bool {
+        self.scheme(spec).is_ok()
+    }
+
+    fn scheme(self, spec: AsymmetricSpec) -> Result<SignatureScheme, Failed> {
+        match (self, spec.family()) {
+            (Self::RsaPssSha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PSS)),
+            (Self::RsaPkcs1Sha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PKCS1_V1_5)),
+        }
+    }
+}
+
+/// Signs a digest.
+pub(crate) fn sign(
+    spec: AsymmetricSpec,
+    algorithm: SignatureAlgorithm,
+    private: &[u8],
+    digest: &[u8; 32],
+) -> Result<Vec<u8>, Failed> {
+    match algorithm.scheme(spec)? {
+        SignatureScheme::Rsa(size, scheme) => rsa::sign(size, scheme, private, digest),
+    }
+}
+
+/// Whether this is a signature of the digest by the private key to `public`, as [`sign`] makes them.
+pub(crate) fn verify(
+    spec: AsymmetricSpec,
+    algorithm: SignatureAlgorithm,
+    public: &[u8],
+    digest: &[u8; 32],
+    signature: &[u8],
+) -> bool {
+    let verified = algorithm.scheme(spec).and_then(|scheme| match scheme {
+        SignatureScheme::Rsa(size, scheme) => rsa::verify(size, scheme, public, digest, signature),
+    });
+    verified.is_ok()
+}
+
+named! {
+    /// How a plaintext is encrypted.
+    EncryptionAlgorithm {
+        /// RSAES-OAEP (RFC 8017) with SHA-256, MGF1 with SHA-256, and no label.
+        RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
+        /// RSAES-OAEP (RFC 8017) with SHA-1, MGF1 with SHA-1, and no label.
+        RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
+        /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: whoever learns, from an answer or
+        /// from its time, whether the padding was right can decrypt without the key (Bleichenbacher).
+        RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+    }
+}
+
+impl EncryptionAlgorithm {
+    /// Whether keys of this spec encrypt so.
+    pub(crate) fn fits(self, spec: AsymmetricSpec) -> bool {
+        self.scheme(spec).is_ok()
+    }
+
+    fn scheme(self, spec: AsymmetricSpec) -> Result<EncryptionScheme, Failed> {
+        match (self, spec.family()) {
+            (Self::RsaesOaepSha256, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA256)),
+            (Self::RsaesOaepSha1, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA1)),
+            (Self::RsaesPkcs1V15, Family::Rsa(size)) => {
+                Ok(EncryptionScheme::Rsa(size, rsa::Padding::Pkcs1V15))
+            }
+        }
+    }
+}
+
+/// The longest plaintext in bytes; 0 if the two do not fit.
+pub(crate) fn max_plaintext(spec: AsymmetricSpec, algorithm: EncryptionAlgorithm) -> usize {
+    match algorithm.scheme(spec) {
+        Ok(EncryptionScheme::Rsa(size, padding)) => rsa::max_plaintext(size, padding),
+        Err(Failed) => 0,
+    }
+}
+
+/// Encrypts a plaintext of up to [`max_plaintext`] bytes.
+pub(crate) fn encrypt(
+    spec: AsymmetricSpec,
+    algorithm: EncryptionAlgorithm,
+    public: &[u8],
+    plaintext: &[u8],
+) -> Result<Vec<u8>, Failed> {
+    match algorithm.scheme(spec)? {
+        EncryptionScheme::Rsa(size, padding) => rsa::encrypt(size, padding, public, plaintext),
+    }
+}
+
+/// Decrypts what was encrypted for the public key of `private`.
+pub(crate) fn decrypt(
+    spec: AsymmetricSpec,
+    algorithm: EncryptionAlgorithm,
+    private: &[u8],
+    ciphertext: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Failed> {
+    match algorithm.scheme(spec)? {
+        EncryptionScheme::Rsa(size, padding) => rsa::decrypt(size, padding, private, ciphertext),
+    }
+}
+
+/// Whether `public`, which a caller brought, is a key of this spec that one can encrypt for: the algorithm and
+/// the size of the spec, valid numbers, in the one encoding that a SubjectPublicKeyInfo has.
+pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
+    match spec.family() {
+        Family::Rsa(size) => rsa::check_public(size, public),
+    }
+}
+
+/// What does the work for a spec.
+enum Family {
+    Rsa(KeySize),
+}
+
+/// A [`SignatureAlgorithm`] together with a spec that fits.
+enum SignatureScheme {
+    Rsa(KeySize, &'static rsa::SignatureScheme),
+}
+
+/// An [`EncryptionAlgorithm`] together with a spec that fits.
+enum EncryptionScheme {
+    Rsa(KeySize, rsa::Padding),
+}
+
+impl AsymmetricSpec {
+    fn family(self) -> Family {
+        match self {
+            Self::Rsa2048 => Family::Rsa(KeySize::Rsa2048),
+            Self::Rsa3072 => Family::Rsa(KeySize::Rsa3072),
+        }
+    }
+}
+
+impl From<Unspecified> for Failed {
+    fn from(_: Unspecified) -> Self {
+        Self
+    }
+}
+
+impl From<KeyRejected> for Failed {
+    fn from(_: KeyRejected) -> Self {
+        Self
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the cryptographic operation failed")
+    }
+}
+
+impl std::error::Error for Failed {}

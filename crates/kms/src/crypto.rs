@@ -36,6 +36,7 @@ macro_rules! named {
     };
 }
 
+mod ec;
 mod rsa;
 
 #[cfg(test)]
@@ -48,6 +49,10 @@ pub(crate) enum AsymmetricSpec {
     Rsa2048,
     /// RSA with a modulus of 3072 bits.
     Rsa3072,
+    /// The curve secp256r1, for signatures.
+    EcP256,
+    /// The curve secp256k1, for signatures.
+    EcP256K,
 }
 
 /// A new key.
@@ -66,6 +71,7 @@ pub(crate) struct Failed;
 pub(crate) fn generate(spec: AsymmetricSpec) -> Result<KeyPair, Failed> {
     match spec.family() {
         Family::Rsa(size) => rsa::generate(size),
+        Family::Ec(curve) => ec::generate(curve),
     }
 }
 
@@ -76,6 +82,8 @@ named! {
         RsaPssSha256 = "RSA_PSS_SHA_256",
         /// RSASSA-PKCS1-v1_5 (RFC 8017) with SHA-256.
         RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
+        /// ECDSA (FIPS 186-5) with SHA-256.
+        EcdsaSha256 = "ECDSA_SHA_256",
     }
 }
 
@@ -89,6 +97,8 @@ impl SignatureAlgorithm {
         match (self, spec.family()) {
             (Self::RsaPssSha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PSS)),
             (Self::RsaPkcs1Sha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PKCS1_V1_5)),
+            (Self::EcdsaSha256, Family::Ec(curve)) => Ok(SignatureScheme::Ecdsa(curve)),
+            _ => Err(Failed),
         }
     }
 }
@@ -102,6 +112,7 @@ pub(crate) fn sign(
 ) -> Result<Vec<u8>, Failed> {
     match algorithm.scheme(spec)? {
         SignatureScheme::Rsa(size, scheme) => rsa::sign(size, scheme, private, digest),
+        SignatureScheme::Ecdsa(curve) => ec::sign(curve, private, digest),
     }
 }
 
@@ -115,6 +126,7 @@ pub(crate) fn verify(
 ) -> bool {
     let verified = algorithm.scheme(spec).and_then(|scheme| match scheme {
         SignatureScheme::Rsa(size, scheme) => rsa::verify(size, scheme, public, digest, signature),
+        SignatureScheme::Ecdsa(curve) => ec::verify(curve, public, digest, signature),
     });
     verified.is_ok()
 }
@@ -142,9 +154,8 @@ impl EncryptionAlgorithm {
         match (self, spec.family()) {
             (Self::RsaesOaepSha256, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA256)),
             (Self::RsaesOaepSha1, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA1)),
-            (Self::RsaesPkcs1V15, Family::Rsa(size)) => {
-                Ok(EncryptionScheme::Rsa(size, rsa::Padding::Pkcs1V15))
-            }
+            (Self::RsaesPkcs1V15, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::Padding::Pkcs1)),
+            _ => Err(Failed),
         }
     }
 }
@@ -186,17 +197,20 @@ pub(crate) fn decrypt(
 pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
     match spec.family() {
         Family::Rsa(size) => rsa::check_public(size, public),
+        Family::Ec(_) => false,
     }
 }
 
 /// What does the work for a spec.
 enum Family {
     Rsa(KeySize),
+    Ec(&'static ec::Curve),
 }
 
 /// A [`SignatureAlgorithm`] together with a spec that fits.
 enum SignatureScheme {
     Rsa(KeySize, &'static rsa::SignatureScheme),
+    Ecdsa(&'static ec::Curve),
 }
 
 /// An [`EncryptionAlgorithm`] together with a spec that fits.
@@ -209,6 +223,8 @@ impl AsymmetricSpec {
         match self {
             Self::Rsa2048 => Family::Rsa(KeySize::Rsa2048),
             Self::Rsa3072 => Family::Rsa(KeySize::Rsa3072),
+            Self::EcP256 => Family::Ec(&ec::P256),
+            Self::EcP256K => Family::Ec(&ec::P256K),
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) static PKCS1_V1_5: SignatureScheme =
 #[derive(Clone, Copy)]
 pub(super) enum Padding {
     Oaep { algorithm: &'static OaepAlgorithm, hash_len: usize },
-    Pkcs1V15,
+    Pkcs1,
 }
 
 pub(super) const OAEP_SHA256: Padding = Padding::Oaep { algorithm: &OAEP_SHA256_MGF1SHA256, hash_len: 32 };
@@ -74,7 +74,7 @@ pub(super) fn verify(
 pub(super) fn max_plaintext(size: KeySize, padding: Padding) -> usize {
     match padding {
         Padding::Oaep { hash_len, .. } => size.len() - 2 * hash_len - 2,
-        Padding::Pkcs1V15 => size.len() - 11,
+        Padding::Pkcs1 => size.len() - 11,
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) fn encrypt(
         Padding::Oaep { algorithm, .. } => {
             OaepPublicEncryptingKey::new(key)?.encrypt(algorithm, plaintext, &mut ciphertext, None)?;
         }
-        Padding::Pkcs1V15 => {
+        Padding::Pkcs1 => {
             Pkcs1PublicEncryptingKey::new(key)?.encrypt(plaintext, &mut ciphertext)?;
         }
     }
@@ -111,7 +111,7 @@ pub(super) fn decrypt(
         Padding::Oaep { algorithm, .. } => {
             OaepPrivateDecryptingKey::new(key)?.decrypt(algorithm, ciphertext, &mut buffer, None)?
         }
-        Padding::Pkcs1V15 => Pkcs1PrivateDecryptingKey::new(key)?.decrypt(ciphertext, &mut buffer)?,
+        Padding::Pkcs1 => Pkcs1PrivateDecryptingKey::new(key)?.decrypt(ciphertext, &mut buffer)?,
     };
     let length = plaintext.len();
     buffer.truncate(length);

@@ -38,6 +38,7 @@ macro_rules! named {
 
 mod ec;
 mod rsa;
+mod sm2;
 
 #[cfg(test)]
 mod testing;
@@ -53,6 +54,8 @@ pub(crate) enum AsymmetricSpec {
     EcP256,
     /// The curve secp256k1, for signatures.
     EcP256K,
+    /// The curve of GB/T 32918.5.
+    EcSm2,
 }
 
 /// A new key.
@@ -72,6 +75,7 @@ pub(crate) fn generate(spec: AsymmetricSpec) -> Result<KeyPair, Failed> {
     match spec.family() {
         Family::Rsa(size) => rsa::generate(size),
         Family::Ec(curve) => ec::generate(curve),
+        Family::Sm2 => sm2::generate(),
     }
 }
 
@@ -84,6 +88,8 @@ named! {
         RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
         /// ECDSA (FIPS 186-5) with SHA-256.
         EcdsaSha256 = "ECDSA_SHA_256",
+        /// SM2 (GB/T 32918.2). The digest is SM3(Z_A ‖ M): it has the name of the signer and the public key in it.
+        Sm2Dsa = "SM2DSA",
     }
 }
 
@@ -98,6 +104,7 @@ impl SignatureAlgorithm {
             (Self::RsaPssSha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PSS)),
             (Self::RsaPkcs1Sha256, Family::Rsa(size)) => Ok(SignatureScheme::Rsa(size, &rsa::PKCS1_V1_5)),
             (Self::EcdsaSha256, Family::Ec(curve)) => Ok(SignatureScheme::Ecdsa(curve)),
+            (Self::Sm2Dsa, Family::Sm2) => Ok(SignatureScheme::Sm2),
             _ => Err(Failed),
         }
     }
@@ -113,6 +120,7 @@ pub(crate) fn sign(
     match algorithm.scheme(spec)? {
         SignatureScheme::Rsa(size, scheme) => rsa::sign(size, scheme, private, digest),
         SignatureScheme::Ecdsa(curve) => ec::sign(curve, private, digest),
+        SignatureScheme::Sm2 => sm2::sign(private, digest),
     }
 }
 
@@ -127,6 +135,7 @@ pub(crate) fn verify(
     let verified = algorithm.scheme(spec).and_then(|scheme| match scheme {
         SignatureScheme::Rsa(size, scheme) => rsa::verify(size, scheme, public, digest, signature),
         SignatureScheme::Ecdsa(curve) => ec::verify(curve, public, digest, signature),
+        SignatureScheme::Sm2 => sm2::verify(public, digest, signature),
     });
     verified.is_ok()
 }
@@ -141,6 +150,8 @@ named! {
         /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: whoever learns, from an answer or
         /// from its time, whether the padding was right can decrypt without the key (Bleichenbacher).
         RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
+        /// SM2 (GB/T 32918.4) with SM3; not for empty plaintexts.
+        Sm2Pke = "SM2PKE",
     }
 }
 
@@ -155,6 +166,7 @@ impl EncryptionAlgorithm {
             (Self::RsaesOaepSha256, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA256)),
             (Self::RsaesOaepSha1, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::OAEP_SHA1)),
             (Self::RsaesPkcs1V15, Family::Rsa(size)) => Ok(EncryptionScheme::Rsa(size, rsa::Padding::Pkcs1)),
+            (Self::Sm2Pke, Family::Sm2) => Ok(EncryptionScheme::Sm2),
             _ => Err(Failed),
         }
     }
@@ -164,6 +176,7 @@ impl EncryptionAlgorithm {
 pub(crate) fn max_plaintext(spec: AsymmetricSpec, algorithm: EncryptionAlgorithm) -> usize {
     match algorithm.scheme(spec) {
         Ok(EncryptionScheme::Rsa(size, padding)) => rsa::max_plaintext(size, padding),
+        Ok(EncryptionScheme::Sm2) => sm2::MAX_PLAINTEXT,
         Err(Failed) => 0,
     }
 }
@@ -177,6 +190,7 @@ pub(crate) fn encrypt(
 ) -> Result<Vec<u8>, Failed> {
     match algorithm.scheme(spec)? {
         EncryptionScheme::Rsa(size, padding) => rsa::encrypt(size, padding, public, plaintext),
+        EncryptionScheme::Sm2 => sm2::encrypt(public, plaintext),
     }
 }
 
@@ -189,6 +203,7 @@ pub(crate) fn decrypt(
 ) -> Result<Zeroizing<Vec<u8>>, Failed> {
     match algorithm.scheme(spec)? {
         EncryptionScheme::Rsa(size, padding) => rsa::decrypt(size, padding, private, ciphertext),
+        EncryptionScheme::Sm2 => sm2::decrypt(private, ciphertext),
     }
 }
 
@@ -198,6 +213,7 @@ pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
     match spec.family() {
         Family::Rsa(size) => rsa::check_public(size, public),
         Family::Ec(_) => false,
+        Family::Sm2 => sm2::check_public(public),
     }
 }
 
@@ -205,17 +221,20 @@ pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
 enum Family {
     Rsa(KeySize),
     Ec(&'static ec::Curve),
+    Sm2,
 }
 
 /// A [`SignatureAlgorithm`] together with a spec that fits.
 enum SignatureScheme {
     Rsa(KeySize, &'static rsa::SignatureScheme),
     Ecdsa(&'static ec::Curve),
+    Sm2,
 }
 
 /// An [`EncryptionAlgorithm`] together with a spec that fits.
 enum EncryptionScheme {
     Rsa(KeySize, rsa::Padding),
+    Sm2,
 }
 
 impl AsymmetricSpec {
@@ -225,6 +244,7 @@ impl AsymmetricSpec {
             Self::Rsa3072 => Family::Rsa(KeySize::Rsa3072),
             Self::EcP256 => Family::Ec(&ec::P256),
             Self::EcP256K => Family::Ec(&ec::P256K),
+            Self::EcSm2 => Family::Sm2,
         }
     }
 }

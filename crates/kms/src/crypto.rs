@@ -1,4 +1,4 @@
-//! Asymmetric keys: making them, signing and encrypting with them, whatever their family.
+//! Asymmetric keys: making them, signing and encrypting with them, whatever their family; and MACs.
 //!
 //! Keys are bytes: private ones PKCS#8 (RFC 5208) in DER, public ones SubjectPublicKeyInfo (RFC 5280) in DER.
 //! Each family has a file of its own below; here a spec and an algorithm find theirs.
@@ -37,6 +37,7 @@ macro_rules! named {
 }
 
 mod ec;
+pub(crate) mod mac;
 mod rsa;
 mod sm2;
 
@@ -88,7 +89,7 @@ named! {
         RsaPkcs1Sha256 = "RSA_PKCS1_SHA_256",
         /// ECDSA (FIPS 186-5) with SHA-256.
         EcdsaSha256 = "ECDSA_SHA_256",
-        /// SM2 (GB/T 32918.2). The digest is SM3(Z_A ‖ M): it has the name of the signer and the public key in it.
+        /// SM2 (GB/T 32918.2), over SM3(Z_A ‖ M): the digest has the signer's name and public key in it.
         Sm2Dsa = "SM2DSA",
     }
 }
@@ -147,8 +148,8 @@ named! {
         RsaesOaepSha256 = "RSAES_OAEP_SHA_256",
         /// RSAES-OAEP (RFC 8017) with SHA-1, MGF1 with SHA-1, and no label.
         RsaesOaepSha1 = "RSAES_OAEP_SHA_1",
-        /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: whoever learns, from an answer or
-        /// from its time, whether the padding was right can decrypt without the key (Bleichenbacher).
+        /// RSAES-PKCS1-v1_5 (RFC 8017), for the import of keys only. Caveat: whoever learns, from an answer
+        /// or from its time, whether the padding was right can decrypt without the key (Bleichenbacher).
         RsaesPkcs1V15 = "RSAES_PKCS1_V1_5",
         /// SM2 (GB/T 32918.4) with SM3; not for empty plaintexts.
         Sm2Pke = "SM2PKE",
@@ -207,8 +208,8 @@ pub(crate) fn decrypt(
     }
 }
 
-/// Whether `public`, which a caller brought, is a key of this spec that one can encrypt for: the algorithm and
-/// the size of the spec, valid numbers, in the one encoding that a SubjectPublicKeyInfo has.
+/// Whether `public`, which a caller brought, is a key of this spec that one can encrypt for: the algorithm
+/// and the size of the spec, valid numbers, in the one encoding that a SubjectPublicKeyInfo has.
 pub(crate) fn check_public(spec: AsymmetricSpec, public: &[u8]) -> bool {
     match spec.family() {
         Family::Rsa(size) => rsa::check_public(size, public),
@@ -268,3 +269,84 @@ impl fmt::Display for Failed {
 }
 
 impl std::error::Error for Failed {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPECS: [AsymmetricSpec; 5] = [
+        AsymmetricSpec::Rsa2048,
+        AsymmetricSpec::Rsa3072,
+        AsymmetricSpec::EcP256,
+        AsymmetricSpec::EcP256K,
+        AsymmetricSpec::EcSm2,
+    ];
+
+    /// By algorithm, for each of the specs.
+    const SIGNATURES: [(&str, [bool; 5]); 4] = [
+        ("RSA_PSS_SHA_256", [true, true, false, false, false]),
+        ("RSA_PKCS1_SHA_256", [true, true, false, false, false]),
+        ("ECDSA_SHA_256", [false, false, true, true, false]),
+        ("SM2DSA", [false, false, false, false, true]),
+    ];
+
+    /// The longest plaintext by algorithm, for each of the specs; 0 where nothing fits.
+    const ENCRYPTIONS: [(&str, [usize; 5]); 4] = [
+        ("RSAES_OAEP_SHA_256", [190, 318, 0, 0, 0]),
+        ("RSAES_OAEP_SHA_1", [214, 342, 0, 0, 0]),
+        ("RSAES_PKCS1_V1_5", [245, 373, 0, 0, 0]),
+        ("SM2PKE", [0, 0, 0, 0, 6047]),
+    ];
+
+    #[test]
+    fn a_key_signs_with_what_fits_its_spec() {
+        let digest = [7; 32];
+        for (spec, column) in SPECS.into_iter().zip(0..) {
+            let key = generate(spec).unwrap();
+            for (name, fits) in SIGNATURES.map(|(name, fits)| (name, fits[column])) {
+                let algorithm = SignatureAlgorithm::from_name(name).unwrap();
+                assert_eq!(algorithm.name(), name);
+                assert_eq!(algorithm.fits(spec), fits, "{name} {spec:?}");
+                let signature = sign(spec, algorithm, &key.private, &digest);
+                assert_eq!(signature.is_ok(), fits, "{name} {spec:?}");
+                let signature = signature.unwrap_or_default();
+                assert_eq!(
+                    verify(spec, algorithm, &key.public, &digest, &signature),
+                    fits,
+                    "{name} {spec:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_encrypts_with_what_fits_its_spec() {
+        for (spec, column) in SPECS.into_iter().zip(0..) {
+            let key = generate(spec).unwrap();
+            for (name, limit) in ENCRYPTIONS.map(|(name, limits)| (name, limits[column])) {
+                let algorithm = EncryptionAlgorithm::from_name(name).unwrap();
+                assert_eq!(algorithm.name(), name);
+                assert_eq!(algorithm.fits(spec), limit > 0, "{name} {spec:?}");
+                assert_eq!(max_plaintext(spec, algorithm), limit, "{name} {spec:?}");
+                let ciphertext = encrypt(spec, algorithm, &key.public, b"text");
+                assert_eq!(ciphertext.is_ok(), limit > 0, "{name} {spec:?}");
+                let plaintext = decrypt(spec, algorithm, &key.private, &ciphertext.unwrap_or_default());
+                assert_eq!(
+                    plaintext.is_ok_and(|plaintext| *plaintext == b"text"),
+                    limit > 0,
+                    "{name} {spec:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn other_names_name_nothing() {
+        for name in ["", "rsa_pss_sha_256", "RSA_PSS_SHA_256 ", "SM2PKE"] {
+            assert_eq!(SignatureAlgorithm::from_name(name), None);
+        }
+        for name in ["", "sm2pke", "SM2DSA"] {
+            assert_eq!(EncryptionAlgorithm::from_name(name), None);
+        }
+    }
+}

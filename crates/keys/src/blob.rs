@@ -12,17 +12,61 @@ use zeroize::Zeroizing;
 
 use crate::context::EncryptionContext;
 use crate::id::KeyVersionId;
-use crate::material::Material;
+use crate::material::{Construction, Material};
 use crate::random::Random;
+use crate::sm4::Sm4Gcm;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
 /// Bytes that a blob has more than its plaintext.
 pub const OVERHEAD: usize = ID_LEN + Xaes256Gcm::OVERHEAD;
 
-/// Seals `plaintext` under the material of `version`, bound to `context`.
+/// What makes and opens the blobs of one version: its material, as its construction takes it.
+#[derive(Debug)]
+pub enum BlobKey {
+    /// XAES-256-GCM.
+    Aes(Xaes256Gcm),
+    /// SM4-GCM behind a key derivation.
+    Sm4(Sm4Gcm),
+}
+
+impl BlobKey {
+    /// The material of a version.
+    ///
+    /// # Errors
+    /// [`Damaged`]: it is too long or short, or no material for blobs at all.
+    pub fn new(construction: Construction, material: &Material) -> Result<Self, Damaged> {
+        match construction {
+            Construction::Xaes256Gcm => {
+                let key = material.expose().try_into().map_err(|_| Damaged)?;
+                Ok(Self::Aes(Xaes256Gcm::new(key)))
+            }
+            Construction::Sm4Gcm => {
+                let key = material.expose().try_into().map_err(|_| Damaged)?;
+                Ok(Self::Sm4(Sm4Gcm::new(key)))
+            }
+            Construction::PrivateKey | Construction::Mac => Err(Damaged),
+        }
+    }
+
+    fn seal(&self, aad: &[u8], plaintext: &[u8], random: &impl Random) -> Vec<u8> {
+        match self {
+            Self::Aes(key) => key.seal(aad, plaintext, random),
+            Self::Sm4(key) => key.seal(aad, plaintext, random),
+        }
+    }
+
+    fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
+        match self {
+            Self::Aes(key) => key.open(aad, sealed),
+            Self::Sm4(key) => key.open(aad, sealed),
+        }
+    }
+}
+
+/// Seals `plaintext` under the key of `version`, bound to `context`.
 #[must_use]
 pub fn seal(
-    material: &Material,
+    key: &BlobKey,
     version: KeyVersionId,
     context: &EncryptionContext,
     plaintext: &[u8],
@@ -30,7 +74,7 @@ pub fn seal(
 ) -> Vec<u8> {
     let mut blob = Vec::with_capacity(plaintext.len() + OVERHEAD);
     blob.extend_from_slice(&version.to_ascii());
-    blob.extend(material.cipher().seal(&aad(version, context), plaintext, random));
+    blob.extend(key.seal(&aad(version, context), plaintext, random));
     blob
 }
 
@@ -40,12 +84,12 @@ pub fn version(blob: &[u8]) -> Option<KeyVersionId> {
     str::from_utf8(blob.get(..ID_LEN)?).ok()?.parse().ok()
 }
 
-/// Opens a blob of `version` under its material.
+/// Opens a blob of `version` under its key.
 ///
 /// # Errors
-/// [`Damaged`], also for another context, another version or other material.
+/// [`Damaged`], also for another context, another version or another key.
 pub fn open(
-    material: &Material,
+    key: &BlobKey,
     version: KeyVersionId,
     context: &EncryptionContext,
     blob: &[u8],
@@ -54,7 +98,7 @@ pub fn open(
     if named != version.to_ascii() {
         return Err(Damaged);
     }
-    material.cipher().open(&aad(version, context), sealed)
+    key.open(&aad(version, context), sealed)
 }
 
 fn aad(version: KeyVersionId, context: &EncryptionContext) -> Vec<u8> {
@@ -68,30 +112,34 @@ mod tests {
     use super::*;
     use crate::random::SystemRandom;
 
+    fn new_key() -> BlobKey {
+        BlobKey::new(Construction::Xaes256Gcm, &Material::random(32, &SystemRandom)).unwrap()
+    }
+
     #[test]
     fn a_wrapped_data_key_has_the_length_of_the_documented_layout() {
-        let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(&SystemRandom));
-        let blob = seal(&material, version, &EncryptionContext::default(), &[b'A'; 44], &SystemRandom);
+        let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
+        let blob = seal(&key, version, &EncryptionContext::default(), &[b'A'; 44], &SystemRandom);
         assert_eq!(blob.len(), 36 + 24 + 44 + 16);
     }
 
     #[test]
     fn every_other_version_context_or_material_is_refused() {
-        let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(&SystemRandom));
+        let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
         let context = EncryptionContext::new([("a", "b")]).unwrap();
-        let blob = seal(&material, version, &context, b"text", &SystemRandom);
-        assert_eq!(*open(&material, version, &context, &blob).unwrap(), b"text");
+        let blob = seal(&key, version, &context, b"text", &SystemRandom);
+        assert_eq!(*open(&key, version, &context, &blob).unwrap(), b"text");
 
         let none = EncryptionContext::default();
-        assert_eq!(open(&material, version, &none, &blob), Err(Damaged));
-        let other = Material::random(&SystemRandom);
+        assert_eq!(open(&key, version, &none, &blob), Err(Damaged));
+        let other = new_key();
         assert_eq!(open(&other, version, &context, &blob), Err(Damaged));
         let renamed = KeyVersionId::random(&SystemRandom);
-        assert_eq!(open(&material, renamed, &context, &blob), Err(Damaged));
+        assert_eq!(open(&key, renamed, &context, &blob), Err(Damaged));
         let forged = [&renamed.to_ascii()[..], &blob[36..]].concat();
-        assert_eq!(open(&material, renamed, &context, &forged), Err(Damaged));
+        assert_eq!(open(&key, renamed, &context, &forged), Err(Damaged));
         for length in 0..blob.len() {
-            assert_eq!(open(&material, version, &context, &blob[..length]), Err(Damaged));
+            assert_eq!(open(&key, version, &context, &blob[..length]), Err(Damaged));
         }
     }
 

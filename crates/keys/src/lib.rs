@@ -5,14 +5,16 @@
 //! randomness comes through [`Random`], and nonces are drawn where they are used, never passed in.
 //!
 //! ```
-//! use bulla_keys::{EncryptionContext, KeyVersionId, Material, SystemRandom, blob};
+//! use bulla_keys::blob::{self, BlobKey};
+//! use bulla_keys::{Construction, EncryptionContext, KeyVersionId, Material, SystemRandom};
 //!
-//! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(&SystemRandom));
+//! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(32, &SystemRandom));
+//! let key = BlobKey::new(Construction::Xaes256Gcm, &material)?;
 //! let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
-//! let sealed = blob::seal(&material, version, &context, b"a data key", &SystemRandom);
+//! let sealed = blob::seal(&key, version, &context, b"a data key", &SystemRandom);
 //!
 //! assert_eq!(blob::version(&sealed), Some(version));
-//! assert_eq!(*blob::open(&material, version, &context, &sealed)?, b"a data key");
+//! assert_eq!(*blob::open(&key, version, &context, &sealed)?, b"a data key");
 //! # Ok::<(), bulla_keys::Damaged>(())
 //! ```
 
@@ -31,16 +33,18 @@ mod sm4;
 mod spec;
 mod stack;
 mod state;
+mod tags;
 mod xaes;
 
 pub use alias::{Alias, AliasName};
 pub use context::{EncryptionContext, RepeatedName};
 pub use id::{KeyId, KeyVersionId, StoreId};
-pub use key::{Description, Key, KeyVersion};
+pub use key::{Description, Key, KeyVersion, RotationInterval};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};
 pub use sm4::Sm4Gcm;
-pub use spec::{KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
+pub use spec::{KeyKind, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
 pub use stack::wiping_stack;
 pub use state::{KeyState, Operation, Refusal};
+pub use tags::{TagProblem, Tags};
 pub use xaes::{Damaged, Xaes256Gcm};

@@ -2,53 +2,90 @@
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::id::{KeyId, KeyVersionId, StoreId};
-use crate::random::{self, Random};
+use crate::random::Random;
 use crate::root::RootKeys;
-use crate::spec::named;
-use crate::xaes::{Damaged, Xaes256Gcm};
+use crate::spec::{KeyKind, KeySpec, named};
+use crate::xaes::Damaged;
 
 named! {
-    /// How a key version makes its blobs. It stands in the sealed record of the version, never in a blob, so
-    /// that nobody can choose a weaker one for it.
+    /// What the material of a version is. It stands in the sealed record of the version, never in a blob, so that nobody
+    /// can choose a weaker one for it.
     Construction {
-        /// XAES-256-GCM (C2SP).
+        /// A key of XAES-256-GCM (C2SP).
         Xaes256Gcm(0) = "XAES-256-GCM",
+        /// A key of SM4-GCM (RFC 8998) behind a key derivation of HMAC-SM3.
+        Sm4Gcm(1) = "SM4-GCM",
+        /// A private key: DER of PKCS #8 (RFC 5958).
+        PrivateKey(2) = "PKCS #8",
+        /// A key of HMAC (RFC 2104).
+        Mac(3) = "HMAC",
     }
 }
 
-/// 256 secret bits, wiped on drop and never shown.
-pub struct Material(Zeroizing<[u8; 32]>);
+impl Construction {
+    /// That of a key of this spec.
+    #[must_use]
+    pub fn of(spec: KeySpec) -> Self {
+        match (spec, spec.kind()) {
+            (KeySpec::Sm4, _) => Self::Sm4Gcm,
+            (_, KeyKind::Symmetric) => Self::Xaes256Gcm,
+            (_, KeyKind::Asymmetric) => Self::PrivateKey,
+            (_, KeyKind::Mac) => Self::Mac,
+        }
+    }
+}
+
+/// Secret bytes, wiped on drop and never shown.
+pub struct Material(Zeroizing<Vec<u8>>);
 
 impl Material {
-    /// New material.
+    /// New material of some bytes.
     #[must_use]
-    pub fn random(random: &impl Random) -> Self {
-        Self(Zeroizing::new(random::array(random)))
+    pub fn random(len: usize, random: &impl Random) -> Self {
+        let mut bytes = Zeroizing::new(vec![0; len]);
+        random.fill(&mut bytes);
+        Self(bytes)
     }
 
-    /// The key for blobs.
-    pub(crate) fn cipher(&self) -> Xaes256Gcm {
-        Xaes256Gcm::new(&self.0)
+    /// Material that was made elsewhere.
+    #[must_use]
+    pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
+        Self(bytes)
+    }
+
+    /// The secret bytes, for those who compute with them.
+    #[must_use]
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What tells whether other material of the same key is the same. It stands in sealed records only.
+    #[must_use]
+    pub fn fingerprint(&self, key: KeyId) -> [u8; 32] {
+        let mut hash = digest::Context::new(&digest::SHA256);
+        for part in [b"bulla/fingerprint/v1\0".as_slice(), key.as_bytes(), &self.0] {
+            hash.update(part);
+        }
+        hash.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
     }
 
     /// Seals the material for the record of its version.
     #[must_use]
     pub fn seal(&self, roots: &RootKeys, key: KeyId, version: KeyVersionId, random: &impl Random) -> Vec<u8> {
-        roots.material().seal(&aad(roots.store(), key, version), &*self.0, random)
+        roots.material().seal(&aad(roots.store(), key, version), &self.0, random)
     }
 
-    /// Opens what [`Material::seal`] sealed for the same store, key and version.
+    /// Opens what [`Material::seal`] gave for the same store, key and version.
     ///
     /// # Errors
     /// [`Damaged`].
     pub fn open(roots: &RootKeys, key: KeyId, version: KeyVersionId, sealed: &[u8]) -> Result<Self, Damaged> {
-        let bytes = roots.material().open(&aad(roots.store(), key, version), sealed)?;
-        let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| Damaged)?;
-        Ok(Self(Zeroizing::new(*bytes)))
+        Ok(Self(roots.material().open(&aad(roots.store(), key, version), sealed)?))
     }
 }
 

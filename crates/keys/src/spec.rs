@@ -46,25 +46,76 @@ named! {
     KeySpec {
         /// 256 bits for AES in XAES-256-GCM.
         Aes256(0) = "Aliyun_AES_256",
+        /// 128 bits for SM4-GCM.
+        Sm4(1) = "Aliyun_SM4",
+        /// RSA with a modulus of 2048 bits.
+        Rsa2048(2) = "RSA_2048",
+        /// RSA with a modulus of 3072 bits.
+        Rsa3072(3) = "RSA_3072",
+        /// The curve secp256r1 (SEC 2), for ECDSA.
+        EcP256(4) = "EC_P256",
+        /// The curve secp256k1 (SEC 2), for ECDSA.
+        EcP256K(5) = "EC_P256K",
+        /// The curve of SM2 (GB/T 32918.5).
+        EcSm2(6) = "EC_SM2",
+        /// HMAC with SHA-256.
+        HmacSha256(7) = "HMAC_SHA256",
+        /// HMAC with SHA-384.
+        HmacSha384(8) = "HMAC_SHA384",
+        /// HMAC with SHA-512.
+        HmacSha512(9) = "HMAC_SHA512",
+        /// HMAC with SM3.
+        HmacSm3(10) = "HMAC_SM3",
     }
 }
 
+/// What kind of cryptography a key is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// A secret that makes and opens ciphertext blobs.
+    Symmetric,
+    /// A key pair.
+    Asymmetric,
+    /// A secret that authenticates messages.
+    Mac,
+}
+
 impl KeySpec {
-    /// Specs that the API has and bulla does not make.
-    pub const UNSUPPORTED: [&str; 12] = [
-        "Aliyun_AES_128",
-        "Aliyun_AES_192",
-        "Aliyun_SM4",
-        "RSA_2048",
-        "RSA_3072",
-        "EC_P256",
-        "EC_P256K",
-        "EC_SM2",
-        "HMAC_SHA256",
-        "HMAC_SHA384",
-        "HMAC_SHA512",
-        "HMAC_SM3",
-    ];
+    /// Specs that the API has and bulla does not make: the cloud has them in hardware only.
+    pub const UNSUPPORTED: [&str; 2] = ["Aliyun_AES_128", "Aliyun_AES_192"];
+
+    /// What kind of cryptography it is for.
+    #[must_use]
+    pub fn kind(self) -> KeyKind {
+        match self {
+            Self::Aes256 | Self::Sm4 => KeyKind::Symmetric,
+            Self::Rsa2048 | Self::Rsa3072 | Self::EcP256 | Self::EcP256K | Self::EcSm2 => KeyKind::Asymmetric,
+            Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 | Self::HmacSm3 => KeyKind::Mac,
+        }
+    }
+
+    /// What such keys may be used for; the first is meant where nobody says.
+    #[must_use]
+    pub fn usages(self) -> &'static [KeyUsage] {
+        match self {
+            Self::Aes256 | Self::Sm4 => &[KeyUsage::EncryptDecrypt],
+            Self::Rsa2048 | Self::Rsa3072 | Self::EcSm2 => &[KeyUsage::SignVerify, KeyUsage::EncryptDecrypt],
+            Self::EcP256 | Self::EcP256K => &[KeyUsage::SignVerify],
+            Self::HmacSha256 | Self::HmacSha384 | Self::HmacSha512 | Self::HmacSm3 => &[KeyUsage::SignVerify],
+        }
+    }
+
+    /// The secret bytes of a key that is no key pair: as many as its cipher takes, or the hash of its HMAC gives.
+    #[must_use]
+    pub fn secret_len(self) -> Option<usize> {
+        match self {
+            Self::Sm4 => Some(16),
+            Self::Aes256 | Self::HmacSha256 | Self::HmacSm3 => Some(32),
+            Self::HmacSha384 => Some(48),
+            Self::HmacSha512 => Some(64),
+            Self::Rsa2048 | Self::Rsa3072 | Self::EcP256 | Self::EcP256K | Self::EcSm2 => None,
+        }
+    }
 }
 
 named! {
@@ -72,7 +123,7 @@ named! {
     KeyUsage {
         /// Encryption and decryption.
         EncryptDecrypt(0) = "ENCRYPT/DECRYPT",
-        /// Signatures.
+        /// Signatures, and message authentication codes.
         SignVerify(1) = "SIGN/VERIFY",
     }
 }

@@ -23,10 +23,18 @@ named! {
 /// What somebody wants to do with a key, as far as its state has a say in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Any cryptography: Encrypt, Decrypt, GenerateDataKey and their kin.
+    /// Any cryptography: Encrypt, Decrypt, GenerateDataKey and their kin; also new versions and their policy.
     Use,
+    /// Changing what is said about it: description, tags, protection from deletion.
+    Describe,
     /// EnableKey and DisableKey; repeating one changes nothing and succeeds.
     EnableOrDisable,
+    /// ScheduleKeyDeletion.
+    ScheduleDeletion,
+    /// CancelKeyDeletion.
+    CancelDeletion,
+    /// ImportKeyMaterial.
+    Import,
     /// CreateAlias for this key.
     NameByAlias,
     /// UpdateAlias with this key as the new target.
@@ -40,6 +48,12 @@ pub enum Refusal {
     State(KeyState),
     /// The state cannot be changed from here.
     StateModifiedFailed,
+    /// The key is protected from deletion.
+    DeletionProtected,
+    /// It is for other keys: of another kind, origin or usage.
+    Unsupported,
+    /// The key has as many versions as one may have.
+    TooManyVersions,
 }
 
 impl KeyState {
@@ -53,9 +67,23 @@ impl KeyState {
             (Operation::Use, state) => Err(Refusal::State(state)),
             (Operation::EnableOrDisable, Self::Enabled | Self::Disabled) => Ok(()),
             (Operation::EnableOrDisable, _) => Err(Refusal::StateModifiedFailed),
-            (Operation::NameByAlias, Self::PendingDeletion) => Err(Refusal::StateModifiedFailed),
-            (Operation::RetargetAlias, Self::PendingDeletion) => Err(Refusal::State(self)),
-            (Operation::NameByAlias | Operation::RetargetAlias, _) => Ok(()),
+            (Operation::CancelDeletion, Self::PendingDeletion) => Ok(()),
+            (Operation::CancelDeletion, _) => Err(Refusal::StateModifiedFailed),
+            (Operation::Describe | Operation::RetargetAlias, Self::PendingDeletion) => {
+                Err(Refusal::State(self))
+            }
+            (
+                Operation::NameByAlias | Operation::ScheduleDeletion | Operation::Import,
+                Self::PendingDeletion,
+            ) => Err(Refusal::StateModifiedFailed),
+            (
+                Operation::Describe
+                | Operation::RetargetAlias
+                | Operation::NameByAlias
+                | Operation::ScheduleDeletion
+                | Operation::Import,
+                _,
+            ) => Ok(()),
         }
     }
 }
@@ -65,6 +93,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::State(state) => write!(f, "the key state is {state}"),
             Self::StateModifiedFailed => f.write_str("the key state cannot be changed from here"),
+            Self::DeletionProtected => f.write_str("the key is protected from deletion"),
+            Self::Unsupported => f.write_str("keys like this one do not take that"),
+            Self::TooManyVersions => f.write_str("the key has as many versions as one may have"),
         }
     }
 }
@@ -88,6 +119,10 @@ mod tests {
                 [Ok(()), rejected(Disabled), rejected(PendingDeletion), rejected(PendingImport)],
             ),
             (Operation::EnableOrDisable, [Ok(()), Ok(()), modified, modified]),
+            (Operation::Describe, [Ok(()), Ok(()), rejected(PendingDeletion), Ok(())]),
+            (Operation::ScheduleDeletion, [Ok(()), Ok(()), modified, Ok(())]),
+            (Operation::CancelDeletion, [modified, modified, Ok(()), modified]),
+            (Operation::Import, [Ok(()), Ok(()), modified, Ok(())]),
             (Operation::NameByAlias, [Ok(()), Ok(()), modified, Ok(())]),
             (Operation::RetargetAlias, [Ok(()), Ok(()), rejected(PendingDeletion), Ok(())]),
         ];

@@ -1,12 +1,21 @@
 //! Time as the engine sees it: whole seconds that never move back.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
 
 /// Where the engine asks for the time.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> SystemTime;
+
+    /// How much time has passed since some moment, also while the machine slept, and whatever is done to the clock.
+    fn elapsed(&self) -> Duration {
+        let passed = clock_gettime(ClockId::Boottime);
+        let nanoseconds = u32::try_from(passed.tv_nsec).unwrap_or_default();
+        Duration::new(passed.tv_sec.unsigned_abs(), nanoseconds)
+    }
 }
 
 /// The clock of the machine.
@@ -41,6 +50,16 @@ impl SteadyClock {
         self.clock.now()
     }
 
+    /// The same in seconds since 1970.
+    pub(crate) fn raw_seconds(&self) -> i64 {
+        unix_seconds(self.clock.now())
+    }
+
+    /// How much time has passed, whatever is done to the clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// Seconds since 1970, never less than before.
     pub(crate) fn now(&self) -> i64 {
         let now = unix_seconds(self.clock.now());
@@ -62,7 +81,6 @@ pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
 
     use super::*;
 

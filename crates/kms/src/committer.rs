@@ -33,7 +33,7 @@ pub(crate) struct Committer {
     thread: Option<JoinHandle<()>>,
 }
 
-type Answered = oneshot::Receiver<Result<(), CommitError>>;
+pub(crate) type Answered = oneshot::Receiver<Result<(), CommitError>>;
 
 struct Job {
     transaction: Transaction,

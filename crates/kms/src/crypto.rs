@@ -19,6 +19,7 @@ macro_rules! named {
 
         impl $name {
             /// The name the API uses, case sensitive.
+            #[allow(dead_code, reason = "not every kind of name is answered")]
             pub(crate) fn name(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)*
@@ -157,6 +158,11 @@ named! {
 }
 
 impl EncryptionAlgorithm {
+    /// Whether callers may encrypt data with it; what wraps imported material only is not for that.
+    pub(crate) fn is_for_data(self) -> bool {
+        self != Self::RsaesPkcs1V15
+    }
+
     /// Whether keys of this spec encrypt so.
     pub(crate) fn fits(self, spec: AsymmetricSpec) -> bool {
         self.scheme(spec).is_ok()

@@ -24,10 +24,10 @@ mod authenticate;
 mod authorize;
 mod clock;
 mod committer;
-#[allow(dead_code, reason = "the actions for these keys come next")]
 mod crypto;
 mod data;
 mod files;
+mod generator;
 mod keyring;
 mod lock;
 mod origin;
@@ -37,6 +37,7 @@ mod replay;
 mod root_key;
 mod snapshot;
 mod store;
+mod tend;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,15 +56,18 @@ pub use lock::Role;
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use store::StoreError;
+pub use tend::Tended;
 
 use crate::authorize::Allowed;
 use crate::clock::SteadyClock;
-use crate::committer::{CommitError, Committer, Transaction};
+use crate::committer::{Answered, CommitError, Committer, Transaction};
 use crate::data::Data;
+use crate::generator::Generator;
 use crate::keyring::Keyring;
 use crate::lock::Lock;
 use crate::replay::Nonces;
 use crate::snapshot::{Snapshot, Write};
+use crate::tend::Belief;
 
 /// Where a store lies and what it is called.
 #[derive(Clone, Debug)]
@@ -89,9 +93,11 @@ pub struct Kms {
     roots: Arc<RootKeys>,
     published: Arc<ArcSwap<Snapshot>>,
     committer: Committer,
+    generator: Generator,
     nonces: Nonces,
     /// Requests signed before are refused: their nonces may have been used in an earlier run.
     earliest_timestamp: i64,
+    belief: Belief,
     /// The time that the store knows about.
     marked: AtomicI64,
     is_new: bool,
@@ -140,8 +146,10 @@ impl Kms {
             roots,
             published,
             committer,
+            generator: Generator::default(),
             nonces: Nonces::new(),
             earliest_timestamp: i64::MIN,
+            belief: Belief::default(),
             marked: AtomicI64::new(i64::MIN),
             is_new,
             _lock: lock,
@@ -204,7 +212,7 @@ impl Kms {
 
     fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
         let Options { region, account, .. } = &self.options;
-        Keyring { snapshot, roots: &self.roots, region, account }
+        Keyring { snapshot, roots: &self.roots, region, account, now: self.now() }
     }
 
     /// Decides on a change from the present state and writes it; if the state changed in between, decides
@@ -232,9 +240,14 @@ impl Kms {
     }
 
     async fn commit(&self, changes: Vec<(Write, Revision)>) -> Result<(), CommitError> {
+        self.submit(changes).await.unwrap_or(Err(CommitError::Closed))
+    }
+
+    /// Hands changes over; the answer comes when they are durable and published.
+    fn submit(&self, changes: Vec<(Write, Revision)>) -> Answered {
         let rows = changes.iter().map(|(write, expected)| write.row(&self.roots, *expected)).collect();
         let writes = changes.into_iter().map(|(write, _)| write).collect();
-        self.committer.commit(Transaction { rows, writes }).await
+        self.committer.submit(Transaction { rows, writes })
     }
 
     fn wait_until(&self, second: i64) {
@@ -245,13 +258,14 @@ impl Kms {
 
     /// Raises the clock to the time of the last use of the store.
     fn resume_clock(&self) -> Result<(), OpenError> {
-        let now = self.now();
-        if let Some(mark) = self.time_mark().filter(|_| !self.options.accept_clock) {
+        let (now, mark) = (self.now(), self.time_mark());
+        if let Some(mark) = mark.filter(|_| !self.options.accept_clock) {
             if mark - now > MAX_CLOCK_STEP {
                 return Err(OpenError::ClockBehind { seconds: mark - now });
             }
             self.clock.raise(mark);
         }
+        self.resume_belief(mark.map(|mark| now - mark));
         self.mark_time(self.now());
         Ok(())
     }

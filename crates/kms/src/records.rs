@@ -1,11 +1,11 @@
-//! The records that only the engine knows: access keys and private state.
+//! The records that only the engine knows: access keys, import tokens and private state.
 
 use std::fmt;
 
 use bulla_keys::record::Record;
-use bulla_keys::{Random, SystemRandom};
+use bulla_keys::{KeyId, Random, SystemRandom};
 use bulla_wire::SecretText;
-use minicbor::bytes::ByteVec;
+use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
@@ -45,6 +45,48 @@ impl fmt::Debug for AccessKey {
             .field("id", &self.id)
             .field("active", &self.active)
             .finish_non_exhaustive()
+    }
+}
+
+/// What an import token is known by. The caller brings it back, so nobody may be able to guess it.
+pub(crate) type TokenId = ByteArray<32>;
+
+/// Lets somebody bring the material of a key, wrapped for a key pair of its own.
+#[derive(Clone, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct ImportToken {
+    #[n(0)]
+    pub(crate) id: TokenId,
+    #[n(1)]
+    pub(crate) key: KeyId,
+    /// As the API names it.
+    #[n(2)]
+    pub(crate) algorithm: Box<str>,
+    #[n(3)]
+    pub(crate) private_key: ByteVec,
+    #[n(4)]
+    pub(crate) expires: i64,
+    /// How often something was brought that did not unwrap.
+    #[n(5)]
+    pub(crate) failures: u8,
+}
+
+impl Record for ImportToken {
+    const TABLE: &'static str = "import-token";
+    fn primary_key(&self) -> &[u8] {
+        &*self.id
+    }
+}
+
+impl Drop for ImportToken {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut **self.private_key);
+    }
+}
+
+impl fmt::Debug for ImportToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportToken").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

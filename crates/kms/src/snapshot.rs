@@ -11,7 +11,7 @@ use bulla_keys::root::RootKeys;
 use bulla_keys::{Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, SystemRandom};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
-use crate::records::{AccessKey, Private};
+use crate::records::{AccessKey, ImportToken, Private, TokenId};
 use crate::store::{Change, RowChange, Store, StoreError};
 
 /// All records at one moment.
@@ -19,8 +19,15 @@ use crate::store::{Change, RowChange, Store, StoreError};
 pub(crate) struct Snapshot {
     keys: HashTrieMapSync<KeyId, Row<Key>>,
     by_age: RedBlackTreeSetSync<(i64, KeyId)>,
-    versions: HashTrieMapSync<KeyVersionId, Arc<KeyVersion>>,
+    /// What happens by itself, and to which key.
+    due: RedBlackTreeSetSync<(i64, KeyId)>,
+    /// How many keys will end, or lose their material.
+    ending: usize,
+    versions: HashTrieMapSync<KeyVersionId, Row<KeyVersion>>,
+    /// The versions of a key, by their numbers.
+    versions_by_key: RedBlackTreeMapSync<(KeyId, u32), KeyVersionId>,
     aliases: RedBlackTreeMapSync<AliasName, Row<Alias>>,
+    import_tokens: HashTrieMapSync<TokenId, Row<ImportToken>>,
     access_keys: HashTrieMapSync<Box<str>, Row<AccessKey>>,
     private: HashTrieMapSync<Box<str>, Row<Private>>,
     /// Until when it may be served. Always, where this process is the only writer.
@@ -38,9 +45,13 @@ pub(crate) struct Row<R> {
 #[derive(Debug)]
 pub(crate) enum Write {
     Key(Key),
+    NoKey(KeyId),
     Version(KeyVersion),
+    NoVersion(KeyVersionId),
     Alias(Alias),
     NoAlias(AliasName),
+    ImportToken(ImportToken),
+    NoImportToken(TokenId),
     /// The key as it is: the decision rests on its state.
     SameKey(KeyId),
     AccessKey(AccessKey),
@@ -65,8 +76,38 @@ impl Snapshot {
         self.keys.size()
     }
 
-    pub(crate) fn version(&self, id: KeyVersionId) -> Option<&KeyVersion> {
-        self.versions.get(&id).map(|version| &**version)
+    /// The keys to which something happens by itself until `now`, in the order in which it does.
+    pub(crate) fn keys_due(&self, now: i64) -> impl Iterator<Item = &Row<Key>> {
+        let due = self.due.iter().take_while(move |(at, _)| *at <= now);
+        due.filter_map(|(_, id)| self.keys.get(id))
+    }
+
+    /// Whether any key or material will end by itself.
+    pub(crate) fn has_endings(&self) -> bool {
+        self.ending > 0
+    }
+
+    pub(crate) fn version(&self, id: KeyVersionId) -> Option<&Row<KeyVersion>> {
+        self.versions.get(&id)
+    }
+
+    /// The versions of a key, newest first.
+    pub(crate) fn versions_of(&self, key: KeyId) -> impl Iterator<Item = &Row<KeyVersion>> {
+        let versions = self.versions_by_key.range((key, 0)..=(key, u32::MAX)).rev();
+        versions.filter_map(|(_, id)| self.versions.get(id))
+    }
+
+    /// The number of the next version of a key.
+    pub(crate) fn next_version_of(&self, key: KeyId) -> u32 {
+        self.versions_of(key).next().map_or(0, |row| row.record.number + 1)
+    }
+
+    pub(crate) fn import_token(&self, id: &TokenId) -> Option<&Row<ImportToken>> {
+        self.import_tokens.get(id)
+    }
+
+    pub(crate) fn import_tokens(&self) -> impl Iterator<Item = &Row<ImportToken>> {
+        self.import_tokens.values()
     }
 
     pub(crate) fn alias(&self, name: &AliasName) -> Option<&Row<Alias>> {
@@ -74,8 +115,8 @@ impl Snapshot {
     }
 
     /// All aliases, by name.
-    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Alias> {
-        self.aliases.values().map(|row| &*row.record)
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Row<Alias>> {
+        self.aliases.values()
     }
 
     pub(crate) fn access_key(&self, id: &str) -> Option<&AccessKey> {
@@ -107,10 +148,37 @@ impl Snapshot {
     pub(crate) fn apply(&mut self, write: Write, revision: Revision) {
         match write {
             Write::Key(key) => {
+                self.forget_due(key.id);
+                if let Some(due) = key.due() {
+                    self.due.insert_mut((due, key.id));
+                }
+                self.ending += usize::from(key.ends());
                 self.by_age.insert_mut((key.created, key.id));
                 self.keys.insert_mut(key.id, Row::new(key, revision));
             }
-            Write::Version(version) => self.versions.insert_mut(version.id, Arc::new(version)),
+            Write::NoKey(id) => {
+                self.forget_due(id);
+                if let Some(row) = self.keys.get(&id) {
+                    self.by_age.remove_mut(&(row.record.created, id));
+                }
+                self.keys.remove_mut(&id);
+            }
+            Write::Version(version) => {
+                self.versions_by_key.insert_mut((version.key, version.number), version.id);
+                self.versions.insert_mut(version.id, Row::new(version, revision));
+            }
+            Write::NoVersion(id) => {
+                if let Some(row) = self.versions.get(&id) {
+                    self.versions_by_key.remove_mut(&(row.record.key, row.record.number));
+                }
+                self.versions.remove_mut(&id);
+            }
+            Write::ImportToken(token) => {
+                self.import_tokens.insert_mut(token.id, Row::new(token, revision));
+            }
+            Write::NoImportToken(id) => {
+                self.import_tokens.remove_mut(&id);
+            }
             Write::Alias(alias) => self.aliases.insert_mut(alias.name.clone(), Row::new(alias, revision)),
             Write::NoAlias(name) => {
                 self.aliases.remove_mut(&name);
@@ -118,6 +186,16 @@ impl Snapshot {
             Write::SameKey(_) => {}
             Write::AccessKey(key) => self.access_keys.insert_mut(key.id.clone(), Row::new(key, revision)),
             Write::Private(value) => self.private.insert_mut(value.name.clone(), Row::new(value, revision)),
+        }
+    }
+}
+
+impl Snapshot {
+    fn forget_due(&mut self, id: KeyId) {
+        let Some(key) = self.keys.get(&id).map(|row| &row.record) else { return };
+        self.ending -= usize::from(key.ends());
+        if let Some(due) = key.due() {
+            self.due.remove_mut(&(due, id));
         }
     }
 }
@@ -144,6 +222,7 @@ impl Write {
             Key::TABLE => open(roots, primary_key, revision, value).map(Self::Key),
             KeyVersion::TABLE => open(roots, primary_key, revision, value).map(Self::Version),
             Alias::TABLE => open(roots, primary_key, revision, value).map(Self::Alias),
+            ImportToken::TABLE => open(roots, primary_key, revision, value).map(Self::ImportToken),
             AccessKey::TABLE => open(roots, primary_key, revision, value).map(Self::AccessKey),
             Private::TABLE => open(roots, primary_key, revision, value).map(Self::Private),
             _ => None,
@@ -156,22 +235,22 @@ impl Write {
             let change = Change::Put(record::seal(roots, expected + 1, record, &SystemRandom));
             RowChange { table: R::TABLE, primary_key: record.primary_key().to_vec(), expected, change }
         }
+        let plain = |table, primary_key: &[u8], change| RowChange {
+            table,
+            primary_key: primary_key.to_vec(),
+            expected,
+            change,
+        };
         match self {
             Self::Key(key) => sealed(roots, key, expected),
+            Self::NoKey(id) => plain(Key::TABLE, id.as_bytes(), Change::Delete),
             Self::Version(version) => sealed(roots, version, expected),
+            Self::NoVersion(id) => plain(KeyVersion::TABLE, id.as_bytes(), Change::Delete),
             Self::Alias(alias) => sealed(roots, alias, expected),
-            Self::NoAlias(name) => RowChange {
-                table: Alias::TABLE,
-                primary_key: name.as_str().as_bytes().to_vec(),
-                expected,
-                change: Change::Delete,
-            },
-            Self::SameKey(id) => RowChange {
-                table: Key::TABLE,
-                primary_key: id.as_bytes().to_vec(),
-                expected,
-                change: Change::Keep,
-            },
+            Self::NoAlias(name) => plain(Alias::TABLE, name.as_str().as_bytes(), Change::Delete),
+            Self::SameKey(id) => plain(Key::TABLE, id.as_bytes(), Change::Keep),
+            Self::ImportToken(token) => sealed(roots, token, expected),
+            Self::NoImportToken(id) => plain(ImportToken::TABLE, &**id, Change::Delete),
             Self::AccessKey(key) => sealed(roots, key, expected),
             Self::Private(private) => sealed(roots, private, expected),
         }

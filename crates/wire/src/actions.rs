@@ -4,16 +4,26 @@
 //! `match` has an arm for each.
 
 mod aliases;
+mod asymmetric;
 mod data_keys;
+mod import;
 mod keys;
-mod regions;
+mod mac;
+mod service;
+mod tags;
+mod versions;
 
 pub use aliases::*;
+pub use asymmetric::*;
 pub use data_keys::*;
+pub use import::*;
 pub use keys::*;
-pub use regions::*;
+pub use mac::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+pub use service::*;
+pub use tags::*;
+pub use versions::*;
 
 use crate::error::{Error, ErrorCode};
 use crate::flat;
@@ -71,7 +81,8 @@ pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
 macro_rules! actions {
     ($($product:ident { $($name:ident => $reply:ident,)* })*) => {
         /// A parsed request, one variant per action.
-        #[derive(Debug)]
+        #[derive(Debug, Serialize)]
+        #[serde(untagged)]
         #[allow(missing_docs, reason = "each variant is named like its action")]
         pub enum Request {
             $($($name($name),)*)*
@@ -139,6 +150,17 @@ actions! {
         ListKeys => ListKeysReply,
         EnableKey => Done,
         DisableKey => Done,
+        UpdateKeyDescription => Done,
+        ScheduleKeyDeletion => Done,
+        CancelKeyDeletion => Done,
+        SetDeletionProtection => Done,
+        CreateKeyVersion => KeyVersionReply,
+        DescribeKeyVersion => KeyVersionReply,
+        ListKeyVersions => ListKeyVersionsReply,
+        UpdateRotationPolicy => Done,
+        GetParametersForImport => GetParametersForImportReply,
+        ImportKeyMaterial => Done,
+        DeleteKeyMaterial => Done,
         CreateAlias => Done,
         UpdateAlias => Done,
         DeleteAlias => Done,
@@ -148,9 +170,83 @@ actions! {
         Decrypt => DecryptReply,
         GenerateDataKey => GenerateDataKeyReply,
         GenerateDataKeyWithoutPlaintext => EncryptReply,
+        ReEncrypt => EncryptReply,
+        ExportDataKey => ExportDataKeyReply,
+        GenerateAndExportDataKey => GenerateAndExportDataKeyReply,
+        GetPublicKey => GetPublicKeyReply,
+        AsymmetricEncrypt => AsymmetricEncryptReply,
+        AsymmetricDecrypt => AsymmetricDecryptReply,
+        AsymmetricSign => AsymmetricSignReply,
+        AsymmetricVerify => AsymmetricVerifyReply,
+        GenerateMac => GenerateMacReply,
+        VerifyMac => VerifyMacReply,
+        TagResource => Done,
+        UntagResource => Done,
+        ListResourceTags => ListResourceTagsReply,
+        TagResources => Done,
+        UntagResources => Done,
+        ListTagResources => ListTagResourcesReply,
         DescribeRegions => DescribeRegionsReply,
+        DescribeAccountKmsStatus => DescribeAccountKmsStatusReply,
+        OpenKmsService => Done,
+        GetRandomPassword => GetRandomPasswordReply,
     }
 }
+
+/// Operations of the official SDK that are answered as unknown ones, as the cloud does with those it does not know; and
+/// what they are for.
+pub const ELSEWHERE: &[(&str, &str)] = &[
+    ("BatchGetSecretValue", SECRETS),
+    ("ConnectKmsInstance", INSTANCES),
+    ("CreateApplicationAccessPoint", ACCESS_POINTS),
+    ("CreateClientKey", ACCESS_POINTS),
+    ("CreateNetworkRule", ACCESS_POINTS),
+    ("CreatePolicy", ACCESS_POINTS),
+    ("CreateSecret", SECRETS),
+    ("DeleteApplicationAccessPoint", ACCESS_POINTS),
+    ("DeleteClientKey", ACCESS_POINTS),
+    ("DeleteNetworkRule", ACCESS_POINTS),
+    ("DeletePolicy", ACCESS_POINTS),
+    ("DeleteSecret", SECRETS),
+    ("DescribeApplicationAccessPoint", ACCESS_POINTS),
+    ("DescribeNetworkRule", ACCESS_POINTS),
+    ("DescribePolicy", ACCESS_POINTS),
+    ("DescribeSecret", SECRETS),
+    ("GetChallenge", "enclaves"),
+    ("GetClientKey", ACCESS_POINTS),
+    ("GetDefaultKmsInstance", INSTANCES),
+    ("GetKeyPolicy", "policies of keys"),
+    ("GetKmsInstance", INSTANCES),
+    ("GetKmsInstanceQuotaInfos", INSTANCES),
+    ("GetManagedDataKey", "data keys that the cloud manages"),
+    ("GetSecretPolicy", "policies of secrets"),
+    ("GetSecretValue", SECRETS),
+    ("ListApplicationAccessPoints", ACCESS_POINTS),
+    ("ListClientKeys", ACCESS_POINTS),
+    ("ListKmsInstances", INSTANCES),
+    ("ListManagedDataKeyVersions", "data keys that the cloud manages"),
+    ("ListNetworkRules", ACCESS_POINTS),
+    ("ListPolicies", ACCESS_POINTS),
+    ("ListSecretVersionIds", SECRETS),
+    ("ListSecrets", SECRETS),
+    ("PutSecretValue", SECRETS),
+    ("ReleaseKmsInstance", INSTANCES),
+    ("RestoreSecret", SECRETS),
+    ("RotateSecret", "secrets of other services"),
+    ("SetKeyPolicy", "policies of keys"),
+    ("SetSecretPolicy", "policies of secrets"),
+    ("UpdateApplicationAccessPoint", ACCESS_POINTS),
+    ("UpdateKmsInstanceBindVpc", INSTANCES),
+    ("UpdateNetworkRule", ACCESS_POINTS),
+    ("UpdatePolicy", ACCESS_POINTS),
+    ("UpdateSecret", SECRETS),
+    ("UpdateSecretRotationPolicy", "secrets of other services"),
+    ("UpdateSecretVersionStage", SECRETS),
+];
+
+const SECRETS: &str = "secrets, which are not built yet";
+const INSTANCES: &str = "KMS instances";
+const ACCESS_POINTS: &str = "application access points, with their network rules, policies and client keys";
 
 /// The answer of an action that has nothing to say: the request id alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -54,13 +54,22 @@ error_codes! {
     ForbiddenKeyNotFound 404 "Forbidden.KeyNotFound" "The specified Key is not found.";
     ForbiddenKeyVersionNotFound 404 "Forbidden.KeyVersionNotFound" "The specified Key version is not found.";
     ForbiddenAliasNotFound 404 "Forbidden.AliasNotFound" "The specified Alias is not found.";
+    ForbiddenResourceNotFound 404 "Forbidden.ResourceNotFound" "Resource not found.";
+    CertificateNotFound 404 "Certificate.NotFound" "The specified certificate is not found.";
     ForbiddenInstanceNotFound 403 "Forbidden.DKMSInstanceNotFound" "The specified KMS instance is not found.";
     AliasAlreadyExists 400 "AliasAlreadyExists" "AliasName Already Exists.";
     UnsupportedAlias 400 "Unsupported.Alias" "Alias is not valid for this api.";
     UnsupportedOrigin 400 "Unsupported.Origin" "This key origin is not valid for this api.";
     UnsupportedProtectionLevel 400 "Unsupported.ProtectionLevel" "This protection level is not valid for this region";
     UnsupportedOperation 400 "UnsupportedOperation" "This action is not supported.";
+    RejectedUnsupportedOperation 400 "Rejected.UnsupportedOperation" "Unsupported operation.";
+    RejectedLimitExceeded 400 "Rejected.LimitExceeded" "The request was rejected because user create resource limit was exceeded.";
+    InvalidKeyMaterial 400 "InvalidKeyMaterial" "key material is invalid";
+    InvalidImportToken 400 "InvalidImportToken" "import token is invalid";
+    ExpiredImportToken 400 "ExpiredImportToken" "import token is expired";
+    ForbiddenOpened 400 "Forbidden.Opened" "The service has been opened already.";
     StateModifiedFailed 409 "Rejected.StateModifiedFailed" "Keystate modified failed.";
+    RejectedDeletionProtected 409 "Rejected.DeletionProtected" "The request was rejected because the key is protected from deletion.";
     RejectedState 409 "Rejected.{}" "The request was rejected because the key state is {}.";
     // Always an error, also when everything is in order: what a DryRun answers.
     DryRunOperation 400 "DryRunOperationError" "The request would have succeeded, but DryRun is set.";

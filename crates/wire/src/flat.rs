@@ -24,14 +24,26 @@ pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T
 /// Prints a request as parameters; fields that are `None` are left out.
 pub(crate) fn print<T: Serialize>(request: &T) -> Parameters {
     let Ok(Json::Object(fields)) = serde_json::to_value(request) else {
-        unreachable!("requests are structs of strings, numbers and booleans");
+        unreachable!("requests are structs of strings, numbers, booleans and lists");
     };
-    let pairs = fields.into_iter().filter_map(|(name, value)| match value {
-        Json::Null => None,
-        Json::String(text) => Some((name, text)), // moved, so that a plaintext has one copy, which is wiped
-        other => Some((name, other.to_string())),
-    });
+    let mut pairs = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Json::Object(parts) => {
+                pairs.extend(parts.into_iter().map(|(part, value)| (format!("{name}.{part}"), text(value))));
+            }
+            Json::Null => {}
+            value => pairs.push((name, text(value))),
+        }
+    }
     Parameters::from_pairs(pairs).expect("the fields of a struct have different names")
+}
+
+fn text(value: Json) -> String {
+    match value {
+        Json::String(text) => text, // moved, so that a plaintext has one copy, which is wiped
+        other => other.to_string(),
+    }
 }
 
 #[derive(Debug)]

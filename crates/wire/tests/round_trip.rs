@@ -8,6 +8,12 @@ use bulla_wire::actions::*;
 use bulla_wire::{Action, ContextParameter, ErrorCode, Format, Parameters, Product, Request, render_reply};
 use serde_json::json;
 
+/// A request of texts only, which is what its parameters are.
+fn texts<A: Action + PartialEq + std::fmt::Debug>(expected: &str) -> &'static str {
+    let request = A::parse(&Parameters::from_query(expected).unwrap()).unwrap();
+    round_trip(request, expected)
+}
+
 fn round_trip<A: Action + PartialEq + std::fmt::Debug>(request: A, expected: &str) -> &'static str {
     let printed = request.print();
     assert_eq!(printed.encode(), expected, "{}", A::NAME);
@@ -42,6 +48,21 @@ fn every_action_parses_what_it_prints() {
         ),
         round_trip(EnableKey { key_id: key_id.clone() }, "KeyId=alias%2Fa"),
         round_trip(DisableKey { key_id: key_id.clone() }, "KeyId=alias%2Fa"),
+        texts::<UpdateKeyDescription>("Description=d&KeyId=k"),
+        texts::<ScheduleKeyDeletion>("KeyId=k&PendingWindowInDays=7"),
+        texts::<CancelKeyDeletion>("KeyId=k"),
+        texts::<SetDeletionProtection>(
+            "DeletionProtectionDescription=d&EnableDeletionProtection=true&ProtectedResourceArn=a",
+        ),
+        texts::<CreateKeyVersion>("KeyId=k"),
+        texts::<DescribeKeyVersion>("KeyId=k&KeyVersionId=v"),
+        texts::<ListKeyVersions>("KeyId=k&PageNumber=2&PageSize=101"),
+        texts::<UpdateRotationPolicy>("EnableAutomaticRotation=true&KeyId=k&RotationInterval=7d"),
+        texts::<GetParametersForImport>("KeyId=k&WrappingAlgorithm=a&WrappingKeySpec=s"),
+        texts::<ImportKeyMaterial>(
+            "EncryptedKeyMaterial=m&ImportToken=t&KeyId=k&KeyMaterialExpireUnix=1893456000",
+        ),
+        texts::<DeleteKeyMaterial>("KeyId=k"),
         round_trip(
             CreateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() },
             "AliasName=alias%2FApollo%2FWorkKey&KeyId=alias%2Fa",
@@ -87,7 +108,40 @@ fn every_action_parses_what_it_prints() {
             },
             &format!("{context_text}&KeyId=alias%2Fa&KeySpec=AES_128"),
         ),
+        texts::<ReEncrypt>(
+            "CiphertextBlob=b&DestinationEncryptionContext=%7B%22a%22%3A%22b%22%7D&DestinationKeyId=d\
+             &DryRun=true&SourceEncryptionAlgorithm=a&SourceEncryptionContext=%7B%22c%22%3A%22d%22%7D\
+             &SourceKeyId=s&SourceKeyVersionId=v",
+        ),
+        texts::<ExportDataKey>("CiphertextBlob=b&PublicKeyBlob=p&WrappingAlgorithm=a&WrappingKeySpec=s"),
+        texts::<GenerateAndExportDataKey>(
+            "KeyId=k&KeySpec=AES_128&NumberOfBytes=9&PublicKeyBlob=p&WrappingAlgorithm=a&WrappingKeySpec=s",
+        ),
+        texts::<GetPublicKey>("DryRun=false&KeyId=k&KeyVersionId=v"),
+        texts::<AsymmetricEncrypt>("Algorithm=a&KeyId=k&KeyVersionId=v&Plaintext=p"),
+        texts::<AsymmetricDecrypt>("Algorithm=a&CiphertextBlob=b&KeyId=k&KeyVersionId=v&Recipient=r"),
+        texts::<AsymmetricSign>("Algorithm=a&Digest=d&KeyId=k&KeyVersionId=v"),
+        texts::<AsymmetricVerify>("Algorithm=a&Digest=d&KeyId=k&KeyVersionId=v&Value=s"),
+        texts::<GenerateMac>("Algorithm=a&KeyId=k&Message=m"),
+        texts::<VerifyMac>("Algorithm=a&KeyId=k&Mac=c&Message=m"),
+        texts::<TagResource>("CertificateId=c&KeyId=k&SecretName=s&Tags=%5B%5D"),
+        texts::<UntagResource>("KeyId=k&TagKeys=%5B%5D"),
+        texts::<ListResourceTags>("KeyId=k"),
+        texts::<TagResources>(
+            "RegionId=r&ResourceId.1=a&ResourceId.2=b&ResourceType=key\
+             &Tag.1.Key=k&Tag.1.Value=&Tag.2.Key=l&Tag.2.Value=v",
+        ),
+        texts::<UntagResources>("All=false&RegionId=r&ResourceId.1=a&ResourceType=key&TagKey.1=k"),
+        texts::<ListTagResources>(
+            "NextToken=n&RegionId=r&ResourceId.1=a&ResourceType=key&Tag.1.Key=k&Tag.1.Value=v",
+        ),
         round_trip(DescribeRegions {}, ""),
+        round_trip(DescribeAccountKmsStatus {}, ""),
+        round_trip(OpenKmsService {}, ""),
+        texts::<GetRandomPassword>(
+            "ExcludeCharacters=x&ExcludeLowercase=true&ExcludeNumbers=true&ExcludePunctuation=true\
+             &ExcludeUppercase=true&PasswordLength=9&RequireEachIncludedType=true",
+        ),
     ];
     let table: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
     assert_eq!(names.as_slice(), table, "an action lacks its round trip");
@@ -108,6 +162,18 @@ fn missing_and_invalid_parameters_are_named() {
     assert_eq!(code::<ListKeys>("PageSize=4294967296"), invalid("PageSize"));
     assert_eq!(code::<CreateKey>("EnableAutomaticRotation=yes"), invalid("EnableAutomaticRotation"));
     assert_eq!(code::<DescribeKey>("KeyId.1=a"), invalid("KeyId"));
+    for bad in ["ResourceId.0=a", "ResourceId.x=a", "ResourceId=a", "ResourceId.01=a", "ResourceId.%2B1=a"] {
+        let query = format!("RegionId=r&ResourceType=key&Tag.1.Key=k&{bad}");
+        assert_eq!(code::<TagResources>(&query), invalid("ResourceId"), "{bad}");
+    }
+    for bad in ["Tag.1.Value=v", "Tag.1.Colour=c", "Tag.x.Key=k", "Tag.1=k"] {
+        let query = format!("RegionId=r&ResourceType=key&ResourceId.1=a&{bad}");
+        assert_eq!(code::<TagResources>(&query), invalid("Tag"), "{bad}");
+    }
+    assert_eq!(
+        code::<TagResources>("RegionId=r&ResourceType=key&Tag.1.Key=k").split(':').next(),
+        Some("MissingResourceId")
+    );
     let decrypt = |context: &str| code::<Decrypt>(&format!("CiphertextBlob=b&{context}"));
     assert_eq!(decrypt("EncryptionContext=[]"), invalid("EncryptionContext"));
     assert_eq!(decrypt("EncryptionContext={}&EncryptionContext.a=b"), invalid("EncryptionContext"));
@@ -118,6 +184,9 @@ fn booleans_contexts_and_unknown_parameters_as_clients_send_them() {
     let parse = |query: &str| Encrypt::parse(&Parameters::from_query(query).unwrap()).unwrap();
     let encrypt = parse("KeyId=k&Plaintext=p&DryRun=True&EncryptionContext=&RegionId=r&Unknown=1");
     assert_eq!((encrypt.dry_run, encrypt.encryption_context), (Some(true), None));
+    let numbered = "RegionId=r&ResourceType=key&Tag.1.Key=k&ResourceId.10=c&ResourceId.2=b&ResourceId.1=a";
+    let numbered = TagResources::parse(&Parameters::from_query(numbered).unwrap()).unwrap();
+    assert_eq!(numbered.resource_id.0, ["a", "b", "c"], "by number, and not by the letters of it");
     let dotted = parse("KeyId=k&Plaintext=p&EncryptionContext=&EncryptionContext.a.b=c&EncryptionContext.x=");
     let pairs = dotted.encryption_context.unwrap().0;
     assert_eq!(pairs, BTreeMap::from([("a.b".into(), "c".into()), ("x".into(), String::new())]));

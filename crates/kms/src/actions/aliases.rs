@@ -22,7 +22,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<D
         if keyring.snapshot.alias(&name).is_some() {
             return Err(ErrorCode::AliasAlreadyExists.into());
         }
-        key.state.allows(Operation::NameByAlias).map_err(refused)?;
+        key.state(keyring.now).allows(Operation::NameByAlias).map_err(refused)?;
         let alias = Alias { name: name.clone(), key: key.id };
         Ok(vec![(Write::Alias(alias), 0), (Write::SameKey(key.id), *revision)])
     })
@@ -35,7 +35,7 @@ pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<D
     kms.change(&request, |keyring| {
         let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
         let Row { record: target, revision } = keyring.by_id(&request.key_id)?;
-        target.state.allows(Operation::RetargetAlias).map_err(refused)?;
+        target.state(keyring.now).allows(Operation::RetargetAlias).map_err(refused)?;
         let alias = Alias { name: name.clone(), key: target.id };
         Ok(vec![(Write::Alias(alias), row.revision), (Write::SameKey(target.id), *revision)])
     })
@@ -75,7 +75,8 @@ fn page_of(
 ) -> Result<ListAliasesReply, Error> {
     let page = Page::new(number, size, sizes)?;
     let snapshot = kms.snapshot()?;
-    let matching = || snapshot.aliases().filter(|alias| of_key.is_none_or(|key| alias.key == key));
+    let all = || snapshot.aliases().map(|row| &*row.record);
+    let matching = || all().filter(|alias| of_key.is_none_or(|key| alias.key == key));
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),

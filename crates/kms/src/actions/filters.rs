@@ -6,7 +6,7 @@ use bulla_keys::{Key, KeyId};
 use bulla_wire::Error;
 use serde::Deserialize;
 
-use crate::snapshot::Snapshot;
+use crate::keyring::Keyring;
 
 /// Conditions on keys: every name must match, by one of its values.
 #[derive(Debug, Default)]
@@ -60,15 +60,15 @@ impl Filters {
         self.0.is_empty()
     }
 
-    pub(super) fn matches(&self, key: &Key, snapshot: &Snapshot) -> bool {
-        self.0.iter().all(|(name, values)| values.iter().any(|value| name.matches(value, key, snapshot)))
+    pub(super) fn matches(&self, key: &Key, keyring: &Keyring<'_>) -> bool {
+        self.0.iter().all(|(name, values)| values.iter().any(|value| name.matches(value, key, keyring)))
     }
 }
 
 impl Name {
-    fn matches(self, value: &str, key: &Key, snapshot: &Snapshot) -> bool {
+    fn matches(self, value: &str, key: &Key, keyring: &Keyring<'_>) -> bool {
         match self {
-            Self::KeyState => key.state.name() == value,
+            Self::KeyState => key.state(keyring.now).name() == value,
             Self::KeySpec => key.spec.name() == value,
             Self::KeyUsage => key.usage.name() == value,
             Self::ProtectionLevel => key.protection.name() == value,
@@ -78,10 +78,11 @@ impl Name {
             Self::Alias => value
                 .parse()
                 .ok()
-                .and_then(|name| snapshot.alias(&name))
+                .and_then(|name| keyring.snapshot.alias(&name))
                 .is_some_and(|alias| alias.record.key == key.id),
-            // No key is in an instance, and none has tags.
-            Self::DKMSInstanceId | Self::TagKey | Self::TagValue => false,
+            Self::TagKey => key.tags.get(value).is_some(),
+            Self::TagValue => key.tags.iter().any(|(_, tag)| tag == value),
+            Self::DKMSInstanceId => false, // no key is in an instance
         }
     }
 }

@@ -1,4 +1,5 @@
-//! CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey.
+//! CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription, ScheduleKeyDeletion,
+//! CancelKeyDeletion, SetDeletionProtection.
 
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,12 @@ pub struct KeyMetadata {
     /// `Disabled`, `Enabled` or `Suspended`.
     #[serde(default)]
     pub automatic_rotation: String,
+    /// When the next version will be made; only with automatic rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_rotation_date: Option<Timestamp>,
+    /// `<seconds>s`; only with automatic rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation_interval: Option<String>,
     /// `Disabled` or `Enabled`; told by DescribeKey only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<String>,
@@ -163,4 +170,51 @@ pub struct EnableKey {
 pub struct DisableKey {
     /// The key's id; no alias.
     pub key_id: String,
+}
+
+/// Says anew what a key is for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateKeyDescription {
+    /// The key's id; no alias.
+    pub key_id: String,
+    /// Up to 8192 characters.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Lets a key end after some days, in which it cannot be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ScheduleKeyDeletion {
+    /// The key's id; no alias.
+    pub key_id: String,
+    /// 7 to 366; 30 if absent.
+    #[serde(default)]
+    pub pending_window_in_days: Option<u32>,
+}
+
+/// Lets a key stay after all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CancelKeyDeletion {
+    /// The key's id; no alias.
+    pub key_id: String,
+}
+
+/// Protects a key from deletion, or lets it be deleted again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetDeletionProtection {
+    /// The ARN of the key.
+    #[serde(default)]
+    pub protected_resource_arn: Option<String>,
+    /// Or its id.
+    #[serde(default)]
+    pub key_id: Option<String>,
+    /// Whether it is protected.
+    pub enable_deletion_protection: bool,
+    /// Why.
+    #[serde(default)]
+    pub deletion_protection_description: Option<String>,
 }

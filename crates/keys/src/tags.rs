@@ -1,0 +1,89 @@
+//! Tags: names and values by which their owners find keys and secrets again.
+
+use std::collections::BTreeMap;
+
+use minicbor::{Decode, Encode};
+
+/// Up to [`Tags::MAX`] names, each with a value.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(transparent)]
+pub struct Tags(#[n(0)] BTreeMap<Box<str>, Box<str>>);
+
+/// Why tags are not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TagProblem {
+    /// A name or value is too long, empty or reserved.
+    Spelling,
+    /// There would be more than a key or secret may have.
+    TooMany,
+}
+
+impl Tags {
+    /// As many as a key or secret may have.
+    pub const MAX: usize = 20;
+
+    /// Sets a tag.
+    ///
+    /// # Errors
+    /// [`TagProblem`]; nothing was changed.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), TagProblem> {
+        let reserved = ["aliyun", "acs:"].iter().any(|prefix| name.starts_with(prefix));
+        let fits = |text: &str| text.chars().count() <= MAX_CHARS;
+        if name.is_empty() || reserved || !fits(name) || !fits(value) {
+            return Err(TagProblem::Spelling);
+        }
+        if self.0.len() == Self::MAX && !self.0.contains_key(name) {
+            return Err(TagProblem::TooMany);
+        }
+        self.0.insert(name.into(), value.into());
+        Ok(())
+    }
+
+    /// Takes a tag away, if it is there.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
+    /// Takes all tags away.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// The value of a tag.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(|value| &**value)
+    }
+
+    /// Names and values, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+const MAX_CHARS: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits() {
+        let mut tags = Tags::default();
+        let long = "密".repeat(128);
+        assert_eq!(tags.set(&long, &long), Ok(()));
+        for (name, value) in
+            [("", "v"), ("aliyun", ""), ("acs:x", ""), (&*format!("{long}x"), ""), ("n", &format!("{long}x"))]
+        {
+            assert_eq!(tags.set(name, value), Err(TagProblem::Spelling), "{name}");
+        }
+        for number in 1..Tags::MAX {
+            assert_eq!(tags.set(&number.to_string(), ""), Ok(()));
+        }
+        assert_eq!(tags.set("one more", ""), Err(TagProblem::TooMany));
+        assert_eq!(tags.set("1", "again"), Ok(()));
+        tags.remove(&long);
+        assert_eq!(tags.set("one more", ""), Ok(()));
+        assert_eq!(tags.get("1"), Some("again"));
+    }
+}

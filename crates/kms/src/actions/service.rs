@@ -1,0 +1,77 @@
+//! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, GetRandomPassword.
+
+use bulla_keys::{Random, SystemRandom};
+use bulla_wire::actions::{
+    DescribeAccountKmsStatus, DescribeAccountKmsStatusReply, DescribeRegions, DescribeRegionsReply, Done,
+    GetRandomPassword, GetRandomPasswordReply, OpenKmsService, Region, RegionList,
+};
+use bulla_wire::{Error, ErrorCode};
+use zeroize::Zeroizing;
+
+use crate::Kms;
+use crate::authorize::Allowed;
+
+pub(super) fn regions(kms: &Kms, _request: &Allowed<DescribeRegions>) -> DescribeRegionsReply {
+    DescribeRegionsReply { regions: RegionList { region: vec![Region { region_id: kms.region().into() }] } }
+}
+
+pub(super) fn status(_request: &Allowed<DescribeAccountKmsStatus>) -> DescribeAccountKmsStatusReply {
+    DescribeAccountKmsStatusReply { account_status: "Enabled".into() }
+}
+
+/// # Errors
+/// Always: the service is open from the beginning.
+pub(super) fn open(_request: &Allowed<OpenKmsService>) -> Result<Done, Error> {
+    Err(ErrorCode::ForbiddenOpened.into())
+}
+
+pub(super) fn password(request: &Allowed<GetRandomPassword>) -> Result<GetRandomPasswordReply, Error> {
+    let length = request.password_length.unwrap_or(32);
+    if !(8..=128).contains(&length) {
+        return Err(Error::invalid("PasswordLength"));
+    }
+    let excluded = request.exclude_characters.as_deref().unwrap_or_default();
+    let types: Vec<Vec<u8>> = [
+        (request.exclude_lowercase, LOWERCASE),
+        (request.exclude_uppercase, UPPERCASE),
+        (request.exclude_numbers, NUMBERS),
+        (request.exclude_punctuation, PUNCTUATION),
+    ]
+    .into_iter()
+    .filter(|(exclude, _)| *exclude != Some(true))
+    .map(|(_, letters)| letters.bytes().filter(|byte| !excluded.contains(char::from(*byte))).collect())
+    .filter(|letters: &Vec<u8>| !letters.is_empty())
+    .collect();
+    let all = types.concat();
+    if all.is_empty() {
+        return Err(Error::invalid("ExcludeCharacters"));
+    }
+    let each = request.require_each_included_type == Some(true);
+    loop {
+        let password: Zeroizing<String> =
+            Zeroizing::new((0..length).map(|_| char::from(*pick(&all))).collect());
+        // Drawn anew as a whole, so that every password that is allowed is as likely as every other.
+        if !each || types.iter().all(|letters| password.bytes().any(|byte| letters.contains(&byte))) {
+            return Ok(GetRandomPasswordReply { random_password: password.into() });
+        }
+    }
+}
+
+/// One of at most 256, each as likely as the others.
+fn pick(letters: &[u8]) -> &u8 {
+    let fair = 256 - 256 % letters.len();
+    loop {
+        let mut byte = Zeroizing::new([0]);
+        SystemRandom.fill(&mut *byte);
+        let drawn = usize::from(byte[0]);
+        if drawn < fair {
+            return &letters[drawn % letters.len()];
+        }
+    }
+}
+
+const LOWERCASE: &str = "abcdefghijklmnopqrstuvwxyz";
+const UPPERCASE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+const NUMBERS: &str = "0123456789";
+/// What US-ASCII has.
+const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";

@@ -1,0 +1,245 @@
+//! TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_keys::record::Revision;
+use bulla_keys::{TagProblem, Tags};
+use bulla_wire::actions::{
+    Done, KeyTagEntry, KeyTagList, ListResourceTags, ListResourceTagsReply, ListTagResources,
+    ListTagResourcesReply, TagResource, TagResourceEntry, TagResourceList, TagResources, UntagResource,
+    UntagResources,
+};
+use bulla_wire::{Error, ErrorCode, NumberedTags};
+use serde::{Deserialize, Serialize};
+
+use crate::Kms;
+use crate::authorize::Allowed;
+use crate::keyring::{Keyring, refused};
+use crate::snapshot::Write;
+
+pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done, Error> {
+    let TagResource { key_id, secret_name, certificate_id, tags } = &*request;
+    let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
+    let new = parse(tags)?;
+    change(kms, &request, &[kind], |tags| {
+        new.iter()
+            .try_for_each(|(name, value)| tags.set(name, value))
+            .map_err(|problem| refuse(problem, "Tags"))
+    })
+    .await
+}
+
+pub(super) async fn untag(kms: &Kms, request: Allowed<UntagResource>) -> Result<Done, Error> {
+    let UntagResource { key_id, secret_name, certificate_id, tag_keys } = &*request;
+    let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
+    let names: Vec<String> = serde_json::from_str(tag_keys).map_err(|_| Error::invalid("TagKeys"))?;
+    change(kms, &request, &[kind], |tags| {
+        names.iter().for_each(|name| tags.remove(name));
+        Ok(())
+    })
+    .await
+}
+
+pub(super) fn list(kms: &Kms, request: &Allowed<ListResourceTags>) -> Result<ListResourceTagsReply, Error> {
+    let snapshot = kms.snapshot()?;
+    let key = &kms.keyring(&snapshot).by_id(&request.key_id)?.record;
+    let entry = |(name, value): (&str, &str)| KeyTagEntry {
+        key_id: key.id.to_string(),
+        tag_key: name.into(),
+        tag_value: value.into(),
+    };
+    Ok(ListResourceTagsReply { tags: KeyTagList { tag: key.tags.iter().map(entry).collect() } })
+}
+
+pub(super) async fn tag_many(kms: &Kms, request: Allowed<TagResources>) -> Result<Done, Error> {
+    let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
+    let new = &request.tag.0;
+    if !(1..=Tags::MAX).contains(&new.len()) {
+        return Err(Error::invalid("Tag"));
+    }
+    change(kms, &request, &resources, |tags| {
+        new.iter()
+            .try_for_each(|(name, value)| tags.set(name, value))
+            .map_err(|problem| refuse(problem, "Tag"))
+    })
+    .await
+}
+
+pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> Result<Done, Error> {
+    let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
+    let names = request.tag_key.as_ref().map_or(&[][..], |names| &names.0);
+    if names.len() > Tags::MAX {
+        return Err(Error::invalid("TagKey"));
+    }
+    if names.is_empty() && request.all != Some(true) {
+        return Err(Error::with(ErrorCode::Missing, "TagKey"));
+    }
+    change(kms, &request, &resources, |tags| {
+        names.iter().for_each(|name| tags.remove(name));
+        if names.is_empty() {
+            tags.clear();
+        }
+        Ok(())
+    })
+    .await
+}
+
+pub(super) fn find(kms: &Kms, request: &Allowed<ListTagResources>) -> Result<ListTagResourcesReply, Error> {
+    let only = request.resource_id.as_ref().map(|ids| &ids.0);
+    if only.is_some_and(|ids| ids.len() > MAX_RESOURCES) {
+        return Err(Error::invalid("ResourceId"));
+    }
+    let after = request.next_token.as_deref().map(Position::parse).transpose()?;
+    let snapshot = kms.snapshot()?;
+    let mut found = Vec::new();
+    for (id, tags) in Kind::all(&request.resource_type, &kms.keyring(&snapshot))? {
+        if only.is_none_or(|only| only.contains(&id)) && has_all(tags, request.tag.as_ref()) {
+            found.extend(tags.iter().map(|(name, value)| (Position(id.clone(), name.into()), value)));
+        }
+    }
+    found.sort_unstable();
+    let mut rest =
+        found.into_iter().filter(|(position, _)| after.as_ref().is_none_or(|after| position > after));
+    let page: Vec<_> = rest.by_ref().take(PAGE).collect();
+    let next_token = match (rest.next(), page.last()) {
+        (Some(_), Some((last, _))) => last.print(),
+        _ => String::new(),
+    };
+    let entry = |(Position(resource_id, tag_key), value): (Position, &str)| TagResourceEntry {
+        resource_id,
+        resource_type: request.resource_type.clone(),
+        tag_key,
+        tag_value: value.into(),
+    };
+    let tag_resources = TagResourceList { tag_resource: page.into_iter().map(entry).collect() };
+    Ok(ListTagResourcesReply { next_token, tag_resources })
+}
+
+/// A JSON list of `TagKey` and `TagValue`.
+///
+/// # Errors
+/// InvalidParameter naming Tags.
+pub(super) fn parse(text: &str) -> Result<Tags, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Entry {
+        tag_key: String,
+        #[serde(default)]
+        tag_value: String,
+    }
+
+    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|_| Error::invalid("Tags"))?;
+    let mut tags = Tags::default();
+    for Entry { tag_key, tag_value } in &entries {
+        if tags.get(tag_key).is_some() {
+            return Err(Error::invalid("Tags"));
+        }
+        tags.set(tag_key, tag_value).map_err(|_| Error::invalid("Tags"))?;
+    }
+    Ok(tags)
+}
+
+/// Something that can have tags.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    Key(&'a str),
+}
+
+impl<'a> Kind<'a> {
+    /// One of three.
+    fn named(key: Option<&'a str>, secret: Option<&str>, certificate: Option<&str>) -> Result<Self, Error> {
+        match (key, secret, certificate) {
+            (Some(key), None, None) => Ok(Self::Key(key)),
+            (None, Some(_), None) => Err(ErrorCode::ForbiddenResourceNotFound.into()),
+            (None, None, Some(_)) => Err(ErrorCode::CertificateNotFound.into()),
+            (None, None, None) => Err(Error::with(ErrorCode::Missing, "KeyId")),
+            _ => Err(Error::invalid("KeyId")),
+        }
+    }
+
+    fn numbered(kind: &str, ids: &'a [String]) -> Result<Vec<Self>, Error> {
+        if !(1..=MAX_RESOURCES).contains(&ids.len()) {
+            return Err(Error::invalid("ResourceId"));
+        }
+        match kind {
+            "key" => Ok(ids.iter().map(|id| Self::Key(id)).collect()),
+            "secret" => Err(ErrorCode::ForbiddenResourceNotFound.into()),
+            _ => Err(Error::invalid("ResourceType")),
+        }
+    }
+
+    /// Everything of a type that has tags.
+    fn all<'k>(kind: &str, keyring: &Keyring<'k>) -> Result<Vec<(String, &'k Tags)>, Error> {
+        let snapshot = keyring.snapshot;
+        let tagged = |tags: &Tags| tags.iter().next().is_some();
+        match kind {
+            "key" => {
+                let keys = snapshot.keys_by_age().filter(|key| tagged(&key.tags));
+                Ok(keys.map(|key| (key.id.to_string(), &key.tags)).collect())
+            }
+            "secret" => Ok(Vec::new()),
+            _ => Err(Error::invalid("ResourceType")),
+        }
+    }
+}
+
+/// Changes the tags of some resources, of all or of none.
+async fn change<A>(
+    kms: &Kms,
+    allowed: &Allowed<A>,
+    resources: &[Kind<'_>],
+    edit: impl Fn(&mut Tags) -> Result<(), Error>,
+) -> Result<Done, Error> {
+    kms.change(allowed, |keyring| {
+        let mut writes: Vec<(Write, Revision)> = Vec::new();
+        let mut seen = Vec::new();
+        for Kind::Key(id) in resources {
+            if seen.contains(id) {
+                continue;
+            }
+            seen.push(id);
+            let row = keyring.by_id(id)?;
+            let mut tags = row.record.tags.clone();
+            edit(&mut tags)?;
+            let changed = row.record.described(keyring.now, |key| key.tags = tags).map_err(refused)?;
+            if changed != *row.record {
+                writes.push((Write::Key(changed), row.revision));
+            }
+        }
+        Ok(writes)
+    })
+    .await?;
+    Ok(Done {})
+}
+
+fn refuse(problem: TagProblem, parameter: &str) -> Error {
+    match problem {
+        TagProblem::Spelling => Error::invalid(parameter),
+        TagProblem::TooMany => ErrorCode::RejectedLimitExceeded.into(),
+    }
+}
+
+/// A name without a value stands for any.
+fn has_all(tags: &Tags, wanted: Option<&NumberedTags>) -> bool {
+    let mut wanted = wanted.into_iter().flat_map(|wanted| &wanted.0);
+    wanted.all(|(name, value)| tags.get(name).is_some_and(|found| value.is_empty() || found == value))
+}
+
+/// Where a page ends: a resource and the name of a tag.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct Position(String, String);
+
+impl Position {
+    fn parse(token: &str) -> Result<Self, Error> {
+        let json = STANDARD.decode(token).ok();
+        json.and_then(|json| serde_json::from_slice(&json).ok()).ok_or_else(|| Error::invalid("NextToken"))
+    }
+
+    fn print(&self) -> String {
+        STANDARD.encode(serde_json::to_vec(self).expect("two strings are JSON"))
+    }
+}
+
+const MAX_RESOURCES: usize = 50;
+/// Tags on a page.
+const PAGE: usize = 200;

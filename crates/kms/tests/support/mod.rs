@@ -1,0 +1,133 @@
+//! An engine over a store of its own, asked as it is over the wire, with a clock that tests can move.
+
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a failed unwrap is a failed test; not every test uses everything"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_kms::{Clock, Kms, Options, Role, Tended};
+use bulla_wire::{Format, Parameters, Product, Request, render_reply};
+use serde_json::Value;
+
+pub(crate) struct Bench {
+    pub(crate) kms: Kms,
+    pub(crate) clock: TestClock,
+    pub(crate) data: Arc<tempfile::TempDir>,
+}
+
+/// A clock that stands still, and the time that has passed apart from it.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<(AtomicI64, AtomicI64)>);
+
+impl TestClock {
+    fn new() -> Self {
+        Self(Arc::new((AtomicI64::new(START), AtomicI64::new(0))))
+    }
+
+    /// Time passes.
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.jump(seconds);
+        self.0.1.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// The clock is set, and no time passes.
+    pub(crate) fn jump(&self, seconds: i64) {
+        self.0.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    pub(crate) fn unix(&self) -> i64 {
+        self.0.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.unix().unsigned_abs())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.0.1.load(Ordering::Relaxed).unsigned_abs())
+    }
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self::with_role(Role::Command)
+    }
+
+    pub(crate) fn with_role(role: Role) -> Self {
+        let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
+        let kms = Kms::open(&Options::new(data.path(), role), clock.clone()).unwrap();
+        Self { kms, clock, data }
+    }
+
+    /// The engine stops and another one starts.
+    pub(crate) fn restarted(self, role: Role, accept_clock: bool) -> Self {
+        let Self { kms, clock, data } = self;
+        drop(kms);
+        let mut options = Options::new(data.path(), role);
+        options.accept_clock = accept_clock;
+        let kms = Kms::open(&options, clock.clone()).unwrap();
+        Self { kms, clock, data }
+    }
+
+    /// Sends a request as it comes over the wire; the JSON of the answer, or the error's status and text.
+    pub(crate) fn send(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+        let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let parameters = Parameters::from_pairs(pairs).unwrap();
+        let reply = Request::parse(Product::Kms, action, &parameters)
+            .and_then(|request| pollster::block_on(self.kms.call(request, &self.kms.owner())));
+        match reply {
+            Ok(reply) => {
+                let text = render_reply(Format::Json, action, &reply, "r");
+                Ok(serde_json::from_str(&text).unwrap())
+            }
+            Err(error) => Err(format!("{} {error}", error.status())),
+        }
+    }
+
+    pub(crate) fn ok(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        self.send(action, parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
+    }
+
+    /// Status and code of an expected error.
+    pub(crate) fn code(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+        let error = self.send(action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err();
+        error.split(": ").next().unwrap().to_owned()
+    }
+
+    pub(crate) fn key(&self) -> String {
+        self.key_with(&[])
+    }
+
+    pub(crate) fn key_with(&self, parameters: &[(&str, &str)]) -> String {
+        text(&self.ok("CreateKey", parameters)["KeyMetadata"]["KeyId"])
+    }
+
+    /// What DescribeKey says.
+    pub(crate) fn metadata(&self, key: &str) -> Value {
+        self.ok("DescribeKey", &[("KeyId", key)])["KeyMetadata"].clone()
+    }
+
+    pub(crate) fn state(&self, key: &str) -> String {
+        text(&self.metadata(key)["KeyState"])
+    }
+
+    pub(crate) fn tend(&self) -> Tended {
+        pollster::block_on(self.kms.tend()).unwrap()
+    }
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+pub(crate) const UNKNOWN: &str = "1234abcd-12ab-34cd-56ef-123456789012";
+pub(crate) const DAY: i64 = 86_400;
+/// 2026-01-01T00:00:00Z.
+const START: i64 = 1_767_225_600;

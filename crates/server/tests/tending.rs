@@ -1,0 +1,55 @@
+//! What happens to keys by itself, while a server runs.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use bulla_server::{Limits, TlsOptions};
+use common::{ID, SECRET, Signed, TestServer};
+
+const EIGHT_DAYS: i64 = 8 * 86_400;
+
+#[test]
+fn keys_rotate_on_time_and_none_ends_when_the_clock_jumps() {
+    let ahead = Arc::new(AtomicI64::new(0));
+    let shown = Arc::clone(&ahead);
+    let clock = move || SystemTime::now() + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
+    let server = TestServer::start(Limits::default(), |_| TlsOptions::Off, clock);
+    let call = |query: &str| {
+        let request = Signed::by("POST", query, ID, SECRET, ahead.load(Ordering::Relaxed));
+        let answer = server.send(request.into_query());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer
+    };
+    let rotating = call("Action=CreateKey&EnableAutomaticRotation=true&RotationInterval=7d").field("KeyId");
+    let ending = call("Action=CreateKey").field("KeyId");
+    call(&format!("Action=ScheduleKeyDeletion&KeyId={ending}&PendingWindowInDays=7"));
+    let primary = || call(&format!("Action=DescribeKey&KeyId={rotating}")).field("PrimaryKeyVersion");
+    let first = primary();
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(primary(), first, "not before it is due");
+
+    ahead.store(EIGHT_DAYS, Ordering::Relaxed);
+    let begun = Instant::now();
+    while primary() == first {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log.text());
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(call(&format!("Action=DescribeKey&KeyId={ending}")).field("KeyState"), "PendingDeletion");
+    let told = |text: &str| server.log.text().matches(text).count();
+    let begun = Instant::now();
+    while told("do not: the clock moved by more than an hour unseen") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(20), "{}", server.log.text());
+        thread::sleep(Duration::from_millis(50));
+    }
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(told("do not: the clock moved by more than an hour unseen"), 1, "once");
+    assert_eq!(told("keys that changed or ended by themselves: 1"), 1);
+    call(&format!("Action=CancelKeyDeletion&KeyId={ending}"));
+    assert_eq!(call(&format!("Action=DescribeKey&KeyId={ending}")).field("KeyState"), "Enabled");
+}

@@ -270,6 +270,15 @@ pub(crate) enum Key {
         /// Give it this name at once
         #[arg(long, value_name = "NAME")]
         alias: Option<String>,
+        /// What it is: Aliyun_AES_256, Aliyun_SM4, RSA_2048, EC_P256, EC_SM2, HMAC_SHA256 ... [default: Aliyun_AES_256]
+        #[arg(long)]
+        spec: Option<String>,
+        /// ENCRYPT/DECRYPT or SIGN/VERIFY, for specs that can do both
+        #[arg(long)]
+        usage: Option<String>,
+        /// Make new versions by itself, such as every 90d; 7d to 730d
+        #[arg(long, value_name = "INTERVAL")]
+        rotate_every: Option<String>,
     },
     /// List all keys with their aliases
     List,
@@ -285,6 +294,24 @@ pub(crate) enum Key {
     },
     /// Stop all use of a key until it is enabled again
     Disable {
+        /// Key id, alias or ARN
+        key: String,
+    },
+    /// Make a new version, which encrypts from now on; what older ones encrypted stays readable
+    Rotate {
+        /// Key id, alias or ARN
+        key: String,
+    },
+    /// Stop all use of a key and let it end after some days; what it encrypted is lost then
+    ScheduleDeletion {
+        /// Key id, alias or ARN
+        key: String,
+        /// 7 to 366
+        #[arg(long, default_value_t = 30)]
+        days: u32,
+    },
+    /// Let a key stay after all
+    CancelDeletion {
         /// Key id, alias or ARN
         key: String,
     },
@@ -357,7 +384,7 @@ pub(crate) struct Serve {
     /// The account that owns everything: digits [default: 111122223333]
     #[arg(long)]
     pub(crate) account: Option<String>,
-    /// Take the clock as it is, even if it is far behind the last use of the store
+    /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
     #[arg(long)]
     #[serde(skip)]
     pub(crate) accept_clock: bool,

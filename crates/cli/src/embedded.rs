@@ -87,6 +87,8 @@ impl EmbeddedKms {
         if kms.is_new() {
             welcome(&self.data);
         }
+        // A version that could not be made is made by the next command.
+        let _ = pollster::block_on(kms.tend());
         Ok(kms)
     }
 

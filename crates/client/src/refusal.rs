@@ -98,6 +98,19 @@ pub(crate) fn hint_of_code(code: &str) -> Option<&'static str> {
         (_, "Rejected.Disabled") => "have the key enabled",
         (_, "Rejected.PendingDeletion") => "cancel the key's deletion while there is time",
         (_, "Rejected.PendingImport") => "import the key's material",
+        (_, "Rejected.DeletionProtected") => "lift the key's protection first, with SetDeletionProtection",
+        (_, "Rejected.StateModifiedFailed") => "look at the key's state with `bulla key show`",
+        ("UnsupportedOperation", _) | (_, "Rejected.UnsupportedOperation") => {
+            "take a key of another kind, or leave the field out: the KMS's documents say what goes together"
+        }
+        (_, "Unsupported.Alias") => "name the key by its id",
+        (_, "Unsupported.Origin") => {
+            "take a key whose origin fits: EXTERNAL keys get their material from outside"
+        }
+        ("InvalidKeyMaterial", _) => {
+            "wrap the key's own material for the public key that came with the token"
+        }
+        ("InvalidImportToken" | "ExpiredImportToken", _) => "ask for a new token with GetParametersForImport",
         ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => {
             "try again in a while"
         }

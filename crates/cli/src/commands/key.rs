@@ -1,7 +1,8 @@
 //! `bulla key`: keys for people.
 
 use bulla_wire::actions::{
-    CreateAlias, CreateKey, DescribeKey, DisableKey, EnableKey, KeyMetadata, ListAliases, ListKeys,
+    CancelKeyDeletion, CreateAlias, CreateKey, CreateKeyVersion, DescribeKey, DisableKey, EnableKey,
+    KeyMetadata, ListAliases, ListKeys, ScheduleKeyDeletion,
 };
 
 use super::alias::alias_name;
@@ -14,7 +15,20 @@ use crate::messages::print;
 pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
     match command {
-        Key::Create { description, alias } => create(&kms, description, alias.as_deref()),
+        Key::Create { description, alias, spec, usage, rotate_every } => {
+            let description = Some(description).filter(|text| !text.is_empty());
+            let enable_automatic_rotation = rotate_every.is_some().then_some(true);
+            let (key_spec, key_usage, rotation_interval) = (spec, usage, rotate_every);
+            let request = CreateKey {
+                description,
+                key_spec,
+                key_usage,
+                enable_automatic_rotation,
+                rotation_interval,
+                ..CreateKey::default()
+            };
+            create(&kms, &request, alias.as_deref())
+        }
         Key::List => list(&kms),
         Key::Show { key } => show(&kms, &key),
         Key::Enable { key } => {
@@ -27,12 +41,29 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
             kms.call(&DisableKey { key_id: key_id.clone() })?;
             print(format_args!("{key_id} is disabled"))
         }
+        Key::Rotate { key } => {
+            let version = kms.call(&CreateKeyVersion { key_id: key })?.key_version;
+            print(format_args!("{} has the new version {}", version.key_id, version.key_version_id))
+        }
+        Key::ScheduleDeletion { key, days } => {
+            let key_id = resolve(&kms, key)?;
+            let pending_window_in_days = Some(days);
+            kms.call(&ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days })?;
+            let at = describe(&kms, &key_id)?.delete_date;
+            print(format_args!(
+                "{key_id} is disabled, and deleted from {at} on; what it encrypted is lost then"
+            ))
+        }
+        Key::CancelDeletion { key } => {
+            let key_id = resolve(&kms, key)?;
+            kms.call(&CancelKeyDeletion { key_id: key_id.clone() })?;
+            print(format_args!("{key_id} stays"))
+        }
     }
 }
 
-fn create(kms: &Kms, description: String, alias: Option<&str>) -> Result<(), Failure> {
-    let description = Some(description).filter(|text| !text.is_empty());
-    let key_id = kms.call(&CreateKey { description, ..CreateKey::default() })?.key_metadata.key_id;
+fn create(kms: &Kms, request: &CreateKey, alias: Option<&str>) -> Result<(), Failure> {
+    let key_id = kms.call(request)?.key_metadata.key_id;
     // Whatever becomes of the alias and of the output, neither stops the other: the key is there.
     let named =
         alias.map(|name| kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias_name(name) }));
@@ -77,6 +108,16 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
         ("Primary version", key.primary_key_version.as_deref().unwrap_or_default()),
     ] {
         print(format_args!("{name:16} {value}"))?;
+    }
+    let next_rotation = key.next_rotation_date.map(|date| date.to_string()).unwrap_or_default();
+    for (name, value) in [
+        ("Next version", &next_rotation),
+        ("Material ends", &key.material_expire_time),
+        ("Deleted at", &key.delete_date),
+    ] {
+        if !value.is_empty() {
+            print(format_args!("{name:16} {value}"))?;
+        }
     }
     Ok(())
 }

@@ -1,0 +1,107 @@
+//! docs/compatibility.md says of every operation of the official SDK whether it is answered and what it takes. The table
+//! is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility` writes it.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::{env, fs};
+
+use bulla_wire::actions::ELSEWHERE;
+use bulla_wire::{ErrorCode, Parameters, Product, Request};
+
+/// The operations of alibabacloud_kms20160120 3.3.1.
+const OFFICIAL: &str = include_str!("../../../testdata/operations.txt");
+const DOCUMENT: &str = "../../docs/compatibility.md";
+const BEGIN: &str = "<!-- This table is generated: crates/wire/tests/compatibility.rs -->\n";
+const END: &str = "<!-- The end of the generated table -->\n";
+
+#[test]
+fn the_table_names_every_operation_once() {
+    let official: Vec<_> = OFFICIAL.lines().collect();
+    assert_eq!(official.len(), 91);
+    let mut known: Vec<_> = here().keys().copied().chain(ELSEWHERE.iter().map(|(name, _)| *name)).collect();
+    known.sort_unstable();
+    assert_eq!(known, official);
+}
+
+#[test]
+fn the_document_is_as_the_table_of_actions() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
+    let document = fs::read_to_string(&path).unwrap();
+    let (before, rest) = document.split_once(BEGIN).expect("the document has the table");
+    let (found, after) = rest.split_once(END).expect("the table ends");
+    let made = table();
+    if env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, [before, BEGIN, &made, END, after].concat()).unwrap();
+    } else {
+        assert_eq!(found, made, "run this test with UPDATE_DOCS=1");
+    }
+}
+
+#[test]
+fn the_document_names_every_code() {
+    let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT)).unwrap();
+    for code in ErrorCode::ALL {
+        let error = bulla_wire::Error::with(*code, "{}");
+        let row = format!("| {} | {} | {} |", error.status(), error.code_text(), error.message());
+        assert!(document.contains(&row), "docs/compatibility.md lacks the row {row}");
+    }
+}
+
+fn table() -> String {
+    let here = here();
+    let mut table =
+        String::from("\n| operation | answered | parameters, **required** ones first |\n|---|---|---|\n");
+    for name in OFFICIAL.lines() {
+        let row = match here.get(name) {
+            Some(parameters) => format!("| {name} | yes | {parameters} |\n"),
+            None => {
+                let (_, what) = ELSEWHERE.iter().find(|(known, _)| *known == name).unwrap();
+                format!("| {name} | as an unknown action | {what} |\n")
+            }
+        };
+        table.push_str(&row);
+    }
+    table + "\n"
+}
+
+fn here() -> BTreeMap<&'static str, String> {
+    let kms = Request::NAMES.iter().filter(|(product, _)| *product == Product::Kms);
+    kms.map(|(_, name)| (*name, parameters(name))).collect()
+}
+
+/// What an action takes, found out by asking it.
+fn parameters(action: &str) -> String {
+    let (mut given, mut required) = (BTreeMap::<String, String>::new(), Vec::new());
+    let request = loop {
+        let parameters = Parameters::from_pairs(given.clone()).unwrap();
+        match Request::parse(Product::Kms, action, &parameters) {
+            Ok(request) => break request,
+            Err(error) => {
+                let name = error.code_text().strip_prefix("Missing").map(str::to_owned);
+                let name = name.unwrap_or_else(|| panic!("{action}: {error}"));
+                given.extend(some_value(action, &name, &given));
+                required.push(name);
+            }
+        }
+    };
+    let fields = serde_json::to_value(&request).unwrap();
+    let optional = fields.as_object().unwrap().keys().filter(|name| !required.contains(name));
+    let required = required.iter().map(|name| format!("**{name}**"));
+    required.chain(optional.cloned()).collect::<Vec<_>>().join(", ")
+}
+
+/// A value that the parameter takes: of which type it is, only the action knows.
+fn some_value(action: &str, name: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    for (suffix, value) in [("", "1"), ("", "true"), ("", "{}"), (".1", "x"), (".1.Key", "x")] {
+        let mut more = given.clone();
+        more.insert(format!("{name}{suffix}"), value.into());
+        let parameters = Parameters::from_pairs(more.clone()).unwrap();
+        match Request::parse(Product::Kms, action, &parameters) {
+            Err(error) if error.to_string().contains(&format!("\"{name}\"")) => {}
+            _ => return more,
+        }
+    }
+    panic!("{action} takes no value of {name}")
+}

@@ -3,7 +3,7 @@
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
 use crate::reply::Format;
-use crate::signature::{Signature, acs3, v1};
+use crate::signature::{Signature, authorization, v1};
 
 /// One HTTP request as it came, before any of it is believed.
 #[derive(Clone, Copy)]
@@ -55,8 +55,8 @@ impl Call {
         let v1_signed = parameters.get("Signature").is_some();
         match request.header("authorization")? {
             Some(_) if v1_signed => Err(ErrorCode::IncompleteSignature.into()),
-            Some(authorization) => {
-                let (version, action, signature) = acs3::parse(request, authorization, &parameters)?;
+            Some(header) => {
+                let (version, action, signature) = authorization::parse(request, header, &parameters)?;
                 Ok(Self { version, action, parameters, signature })
             }
             None => {

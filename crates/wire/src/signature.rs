@@ -4,6 +4,7 @@
 //! differ in how they escape. Verifying costs the same for a wrong and for an unknown secret.
 
 pub mod acs3;
+pub mod authorization;
 pub mod v1;
 
 use crate::error::{Error, ErrorCode};
@@ -15,7 +16,7 @@ pub enum Signature {
     /// HMAC-SHA1 over the parameters.
     V1(v1::Signed),
     /// ACS3-HMAC-SHA256 over method, parameters, headers and body.
-    Acs3(acs3::Signed),
+    Acs(authorization::Signed),
     /// A scheme that is recognized and refused, by its name.
     Unsupported(String),
 }
@@ -41,7 +42,7 @@ impl Signature {
     pub fn signer(&self) -> Result<&Signer, Error> {
         match self {
             Self::V1(signed) => Ok(signed.signer()),
-            Self::Acs3(signed) => Ok(signed.signer()),
+            Self::Acs(signed) => Ok(signed.signer()),
             Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
         }
     }
@@ -53,7 +54,7 @@ impl Signature {
     pub fn verify(&self, secret: &str) -> Result<(), Error> {
         match self {
             Self::V1(signed) => signed.verify(secret),
-            Self::Acs3(signed) => signed.verify(secret),
+            Self::Acs(signed) => signed.verify(secret),
             Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
         }
     }

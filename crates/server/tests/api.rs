@@ -98,9 +98,10 @@ fn requests_that_mean_nothing_are_refused() {
 
 #[test]
 fn requests_of_official_clients_are_served_byte_for_byte() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/wire");
-    let captures = [
+    for capture in [
         "alibabacloud_kms20160120/ListKeys.http",
+        "alibabacloud_kms20160120/ListKeys.ACS3-HMAC-SM3.http",
+        "alibabacloud_kms20160120/ListKeys.signature_version-v4.http",
         "aliyun-python-sdk/ListKeys.http",
         "node-kms20160120/ListKeys.http",
         "node-pop-core/ListKeys.get.http",
@@ -109,19 +110,45 @@ fn requests_of_official_clients_are_served_byte_for_byte() {
         "tls-custom-ca/ListKeys.pop-core.http",
         "tls-custom-ca/ListKeys.tea-https-prefix-in-host.http",
         "tls-custom-ca/ListKeys.tea.http",
-    ];
-    for capture in captures {
-        let raw = fs::read(root.join(capture)).unwrap();
-        let time = Duration::from_secs(signed_at(&raw));
-        let server = TestServer::start(Limits::default(), |_| TlsOptions::Off, move || UNIX_EPOCH + time);
-        let answer = server.send(raw);
+    ] {
+        let raw = read_capture(capture);
+        let answer = server_at(signed_at(&raw)).send(raw);
         assert_eq!(answer.status, 200, "{capture}: {}", answer.body);
     }
 }
 
+#[test]
+fn every_scheme_of_the_authorization_header_is_checked_alike() {
+    for scheme in ["", ".ACS3-HMAC-SM3", ".signature_version-v4"] {
+        let raw = read_capture(&format!("alibabacloud_kms20160120/ListKeys{scheme}.http"));
+        let late = server_at(signed_at(&raw) + 901);
+        late.send(&raw).refused(400, "InvalidTimeStamp.Expired");
+
+        let server = server_at(signed_at(&raw));
+        let nobody = raw.replace("Credential=testid", "Credential=nobody");
+        server.send(nobody).refused(404, "InvalidAccessKeyId.NotFound");
+        let changed = server.send(raw.replace("PageNumber=1", "PageNumber=2"));
+        let message = changed.refused(400, "SignatureDoesNotMatch");
+        assert!(message.contains("CanonicalRequest is:[POST\\n/\\nPageNumber=2"), "{message}");
+        assert_eq!(server.send(&raw).status, 200, "{scheme}");
+        server.send(&raw).refused(400, "SignatureNonceUsed");
+    }
+}
+
+fn read_capture(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/wire");
+    fs::read_to_string(root.join(name)).unwrap()
+}
+
+/// A server whose clock stands still.
+fn server_at(seconds: u64) -> TestServer {
+    let time = Duration::from_secs(seconds);
+    TestServer::start(Limits::default(), |_| TlsOptions::Off, move || UNIX_EPOCH + time)
+}
+
 /// Finds the time of a capture: the first text of the shape of a timestamp.
-fn signed_at(raw: &[u8]) -> u64 {
-    let text = String::from_utf8_lossy(raw).replace("%3A", ":");
+fn signed_at(raw: &str) -> u64 {
+    let text = raw.replace("%3A", ":");
     let found = (0..text.len() - 20).find_map(|start| Timestamp::parse(text.get(start..start + 20)?));
     found.unwrap().unix().unsigned_abs()
 }

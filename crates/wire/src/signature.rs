@@ -1,10 +1,12 @@
 //! How a caller proves that it knows the secret of its access key.
 //!
-//! Both schemes that bulla verifies sign the decoded and re-encoded parameters, never the raw query: clients
+//! All schemes that bulla verifies sign the decoded and re-encoded parameters, never the raw query: clients
 //! differ in how they escape. Verifying costs the same for a wrong and for an unknown secret.
 
 pub mod acs3;
+mod acs4;
 pub mod authorization;
+mod hash;
 pub mod v1;
 
 use crate::error::{Error, ErrorCode};
@@ -15,7 +17,7 @@ use crate::timestamp::Timestamp;
 pub enum Signature {
     /// HMAC-SHA1 over the parameters.
     V1(v1::Signed),
-    /// ACS3-HMAC-SHA256 over method, parameters, headers and body.
+    /// ACS3 or ACS4, over method, parameters, headers and body.
     Acs(authorization::Signed),
     /// A scheme that is recognized and refused, by its name.
     Unsupported(String),

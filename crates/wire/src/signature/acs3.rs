@@ -1,8 +1,7 @@
 //! Signature version 3 as a client makes it: ACS3-HMAC-SHA256, in the form that [`super::authorization`] has.
 
-use aws_lc_rs::hmac;
-
-use super::authorization::{ALGORITHM, hex, hex_sha256, key, string_to_sign};
+use super::authorization::string_to_sign;
+use super::hash::{Hash, hex};
 
 /// What a client sends: parameters as form body, everything else in headers.
 pub struct Outgoing<'a> {
@@ -30,7 +29,7 @@ impl Outgoing<'_> {
             ("content-type", FORM.to_owned()),
             ("host", self.host.to_owned()),
             ("x-acs-action", self.action.to_owned()),
-            ("x-acs-content-sha256", hex_sha256(self.body.as_bytes())),
+            ("x-acs-content-sha256", Hash::Sha256.hex(self.body.as_bytes())),
             ("x-acs-date", self.date.to_owned()),
         ];
         if let Some(token) = self.security_token {
@@ -42,14 +41,16 @@ impl Outgoing<'_> {
         let names = names.join(";");
         let lines: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let canonical = format!("POST\n/\n\n{lines}\n{names}\n{}", headers[3].1);
-        let signature = hex(hmac::sign(&key(secret), string_to_sign(&canonical).as_bytes()).as_ref());
+        let string_to_sign = string_to_sign(SCHEME, Hash::Sha256, &canonical);
+        let signature = hex(&*Hash::Sha256.mac(secret.as_bytes(), string_to_sign.as_bytes()));
         let authorization =
-            format!("{ALGORITHM} Credential={access_key_id},SignedHeaders={names},Signature={signature}");
+            format!("{SCHEME} Credential={access_key_id},SignedHeaders={names},Signature={signature}");
         headers.push(("authorization", authorization));
         headers
     }
 }
 
+const SCHEME: &str = "ACS3-HMAC-SHA256";
 const FORM: &str = "application/x-www-form-urlencoded";
 
 #[cfg(test)]

@@ -1,23 +1,30 @@
-//! The Authorization header: signature version 3, ACS3-HMAC-SHA256, over method, path, query, headers and body.
+//! The Authorization header: signature versions 3 and 4, over method, path, query, headers and body.
 //!
 //! ```text
-//! Authorization    = ACS3-HMAC-SHA256 Credential=<id>,SignedHeaders=<a;b;…>,Signature=<hex>
-//! CanonicalRequest = METHOD \n path \n enc(query) \n name:value\n… \n a;b;… \n hex(SHA-256(body))
-//! StringToSign     = ACS3-HMAC-SHA256 \n hex(SHA-256(CanonicalRequest))
-//! Signature        = hex(HMAC-SHA256(secret, StringToSign))
+//! Authorization    = <scheme> Credential=<credential>,SignedHeaders=<a;b;…>,Signature=<hex>
+//! CanonicalRequest = METHOD \n path \n enc(query) \n name:value\n… \n a;b;… \n hex(HASH(body))
+//! StringToSign     = <scheme> \n hex(HASH(CanonicalRequest))
+//! Signature        = hex(HMAC-HASH(key, StringToSign))
 //! ```
+//!
+//! The schemes differ in the hash and in the key: in version 3 the credential is an access key id and the key is
+//! its secret, in [version 4](super::acs4) the credential says what the key is derived for.
 
-use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
+use super::acs4::Scope;
+use super::hash::{Hash, unhex};
 use super::{Signature, Signer, timestamp};
 use crate::call::HttpRequest;
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
 
-/// A v3 signature as found in the headers.
+/// A signature as found in the headers.
 pub struct Signed {
     signer: Signer,
+    scheme: &'static Scheme,
+    /// What the key is derived for, in version 4.
+    scope: Option<Scope>,
     canonical_request: Zeroizing<String>,
     /// None if the header names another body than the one that came.
     signature: Option<Vec<u8>>,
@@ -29,13 +36,17 @@ impl Signed {
     }
 
     pub(super) fn verify(&self, secret: &str) -> Result<(), Error> {
-        let string_to_sign = string_to_sign(&self.canonical_request);
+        let derived = self.scope.as_ref().map(|scope| scope.key(secret));
+        let key = derived.as_ref().map_or(secret.as_bytes(), |key| key.as_slice());
+        let Scheme { name, hash, .. } = *self.scheme;
+        let string_to_sign = string_to_sign(name, hash, &self.canonical_request);
         let given = self.signature.as_deref().unwrap_or_default();
-        hmac::verify(&key(secret), string_to_sign.as_bytes(), given).map_err(|_| {
-            let canonical = &*self.canonical_request;
-            let echo = Zeroizing::new(format!("[{string_to_sign}] server CanonicalRequest is:[{canonical}]"));
-            super::mismatch(&echo)
-        })
+        if hash.verify(key, string_to_sign.as_bytes(), given) {
+            return Ok(());
+        }
+        let canonical = &*self.canonical_request;
+        let echo = Zeroizing::new(format!("[{string_to_sign}] server CanonicalRequest is:[{canonical}]"));
+        Err(super::mismatch(&echo))
     }
 }
 
@@ -56,23 +67,50 @@ pub(crate) fn parse(
         _ => Err(Error::with(ErrorCode::Missing, header)),
     };
     let (version, action) = (required("x-acs-version")?.to_owned(), required("x-acs-action")?.to_owned());
-    let (algorithm, fields) = authorization.split_once(' ').ok_or(ErrorCode::IncompleteSignature)?;
-    if algorithm != ALGORITHM {
-        return Ok((version, action, Signature::Unsupported(algorithm.to_owned())));
-    }
+    let (name, fields) = authorization.split_once(' ').ok_or(ErrorCode::IncompleteSignature)?;
+    let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == name) else {
+        return Ok((version, action, Signature::Unsupported(name.to_owned())));
+    };
     let fields = Fields::parse(fields).ok_or(ErrorCode::IncompleteSignature)?;
     fields.check_coverage(request)?;
-    let body_hash = hex_sha256(request.body);
+    let body_hash = scheme.hash.hex(request.body);
+    // The name of the header stays, whichever the hash.
     let body_as_signed = required("x-acs-content-sha256")?.eq_ignore_ascii_case(&body_hash);
+    let (date, nonce) = (required("x-acs-date")?, required("x-acs-signature-nonce")?);
+    let timestamp = timestamp(date)?;
+    let (id, scope) = scheme.signer(fields.credential, date).ok_or(ErrorCode::IncompleteSignature)?;
     let signer = Signer {
-        access_key_id: fields.credential.to_owned(),
-        nonce: required("x-acs-signature-nonce")?.to_owned(),
-        timestamp: timestamp(required("x-acs-date")?)?,
+        access_key_id: id.to_owned(),
+        nonce: nonce.to_owned(),
+        timestamp,
         has_token: request.header("x-acs-security-token")?.is_some(),
     };
     let canonical_request = fields.canonical_request(request, parameters, &body_hash)?;
     let signature = unhex(fields.signature).filter(|_| body_as_signed);
-    Ok((version, action, Signature::Acs(Signed { signer, canonical_request, signature })))
+    Ok((version, action, Signature::Acs(Signed { signer, scheme, scope, canonical_request, signature })))
+}
+
+pub(super) fn string_to_sign(scheme: &str, hash: Hash, canonical_request: &str) -> String {
+    format!("{scheme}\n{}", hash.hex(canonical_request.as_bytes()))
+}
+
+/// A way to sign, by the name that it has in the header.
+struct Scheme {
+    name: &'static str,
+    hash: Hash,
+    /// Whether the credential has a scope, and the key is derived for it.
+    scoped: bool,
+}
+
+impl Scheme {
+    /// The access key id in a credential, and what the key is derived for, if it is.
+    fn signer<'a>(&self, credential: &'a str, date: &str) -> Option<(&'a str, Option<Scope>)> {
+        let (id, scope) = match self.scoped {
+            true => Scope::parse(credential, date).map(|(id, scope)| (id, Some(scope)))?,
+            false => (credential, None),
+        };
+        (!id.is_empty()).then_some((id, scope))
+    }
 }
 
 /// The fields of the Authorization header.
@@ -91,7 +129,7 @@ impl<'a> Fields<'a> {
             signed_headers: field("SignedHeaders")?.1.split(';').collect(),
             signature: field("Signature")?.1,
         };
-        (parts.next().is_none() && !fields.credential.is_empty()).then_some(fields)
+        parts.next().is_none().then_some(fields)
     }
 
     /// Everything that decides what a request means must be signed, and nothing may be signed twice.
@@ -136,36 +174,12 @@ impl<'a> Fields<'a> {
     }
 }
 
-pub(super) fn string_to_sign(canonical_request: &str) -> String {
-    format!("{ALGORITHM}\n{}", hex_sha256(canonical_request.as_bytes()))
-}
-
-pub(super) fn key(secret: &str) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())
-}
-
-pub(super) fn hex_sha256(bytes: &[u8]) -> String {
-    hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Lower-case hex only: one signature has one spelling.
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let nibble = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
-    let bytes = pairs.iter().map(|&[high, low]| Some(nibble(high)? << 4 | nibble(low)?));
-    rest.is_empty().then(|| bytes.collect())?
-}
-
-pub(super) const ALGORITHM: &str = "ACS3-HMAC-SHA256";
+/// All schemes that are verified.
+static SCHEMES: [Scheme; 3] = [
+    Scheme { name: "ACS3-HMAC-SHA256", hash: Hash::Sha256, scoped: false },
+    Scheme { name: "ACS3-HMAC-SM3", hash: Hash::Sm3, scoped: false },
+    Scheme { name: "ACS4-HMAC-SHA256", hash: Hash::Sha256, scoped: true },
+];
 const REQUIRED: [&str; 6] =
     ["host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"];
 
@@ -173,12 +187,19 @@ const REQUIRED: [&str; 6] =
 mod tests {
     use super::*;
     use crate::call::Call;
+    use crate::signature::hash::hex;
 
+    const SECRET: &str = "YourAccessKeySecret";
+    const DATE: &str = "2023-10-26T10:22:32Z";
+    const QUERY: &str = "ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai";
     const EMPTY: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const SIGNED: &str =
         "host;x-acs-action;x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version";
 
-    fn documented<'a>(date: &'a str, nonce: &'a str, authorization: &'a str) -> Vec<(&'a str, &'a [u8])> {
+    type Headers = Vec<(&'static str, String)>;
+
+    /// The request of the public documentation, signed at `date`.
+    fn documented(date: &str, nonce: &str, authorization: &str) -> Headers {
         [
             ("host", "ecs.cn-shanghai.aliyuncs.com"),
             ("x-acs-action", "RunInstances"),
@@ -188,15 +209,54 @@ mod tests {
             ("x-acs-version", "2014-05-26"),
             ("authorization", authorization),
         ]
-        .into_iter()
-        .map(|(name, value)| (name, value.as_bytes()))
-        .collect()
+        .map(|(name, value)| (name, value.to_owned()))
+        .to_vec()
     }
 
-    fn verify(headers: &[(&str, &[u8])], body: &[u8]) -> Result<(), Error> {
-        let query = "ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai";
-        let request = HttpRequest { method: "POST", path: "/", query, headers, body };
-        Call::parse(&request).1?.signature.verify("YourAccessKeySecret")
+    /// The same with a body, signed by `scheme`.
+    fn sign(scheme: &Scheme, body: &str) -> Headers {
+        sign_with(scheme, body, &scheme.hash.hex(body.as_bytes()))
+    }
+
+    /// The same, with a header that says what the hash of the body is.
+    fn sign_with(scheme: &Scheme, body: &str, content_hash: &str) -> Headers {
+        let mut headers = documented(DATE, "n", "");
+        headers[2].1 = content_hash.to_owned();
+        headers.insert(0, ("content-type", "application/x-www-form-urlencoded".to_owned()));
+        let lines: String = headers[..7].iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let body_hash = scheme.hash.hex(body.as_bytes());
+        let canonical = format!("POST\n/\n{QUERY}\n{lines}\ncontent-type;{SIGNED}\n{body_hash}");
+        let credential = credential(scheme);
+        let key = match Scope::parse(credential, DATE) {
+            Some((_, scope)) => scope.key(SECRET).to_vec(),
+            None => SECRET.as_bytes().to_vec(),
+        };
+        let to_sign = format!("{}\n{}", scheme.name, scheme.hash.hex(canonical.as_bytes()));
+        let signature = hex(&*scheme.hash.mac(&key, to_sign.as_bytes()));
+        headers[7].1 = format!(
+            "{} Credential={credential},SignedHeaders=content-type;{SIGNED},Signature={signature}",
+            scheme.name
+        );
+        headers
+    }
+
+    fn credential(scheme: &Scheme) -> &'static str {
+        match scheme.scoped {
+            true => "id/20231026/cn-shanghai/Kms/aliyun_v4_request",
+            false => "id",
+        }
+    }
+
+    fn check(method: &str, query: &str, headers: &Headers, body: &str) -> Result<(), ErrorCode> {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let request = HttpRequest { method, path: "/", query, headers: &headers, body: body.as_bytes() };
+        let call = Call::parse(&request).1.map_err(|error| error.code())?;
+        call.signature.signer().map_err(|error| error.code())?;
+        call.signature.verify(SECRET).map_err(|error| error.code())
+    }
+
+    fn verify(headers: &Headers) -> Result<(), ErrorCode> {
+        check("POST", QUERY, headers, "")
     }
 
     /// The two vectors of the public documentation.
@@ -217,35 +277,167 @@ mod tests {
             let authorization = format!(
                 "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders={SIGNED},Signature={signature}"
             );
-            verify(&documented(date, nonce, &authorization), b"").unwrap();
+            verify(&documented(date, nonce, &authorization)).unwrap();
             let upper = authorization.replace(signature, &signature.to_uppercase());
-            assert!(verify(&documented(date, nonce, &upper), b"").is_err());
+            assert!(verify(&documented(date, nonce, &upper)).is_err());
+        }
+    }
+
+    #[test]
+    fn every_scheme_covers_method_query_headers_and_body() {
+        let wrong = Err(ErrorCode::SignatureDoesNotMatch);
+        let body = "KeyId=alias%2Fa";
+        for scheme in &SCHEMES {
+            let headers = sign(scheme, body);
+            assert_eq!(check("POST", QUERY, &headers, body), Ok(()), "{}", scheme.name);
+            assert_eq!(check("GET", QUERY, &headers, body), wrong);
+            assert_eq!(check("POST", &QUERY.replace("shanghai", "beijing"), &headers, body), wrong);
+            assert_eq!(check("POST", &format!("{QUERY}&a="), &headers, body), wrong);
+            assert_eq!(check("POST", QUERY, &headers, "KeyId=alias%2Fb"), wrong);
+            assert_eq!(check("POST", QUERY, &headers, "KeyId=alias/a"), wrong, "the raw bytes are hashed");
+            assert_eq!(check("POST", QUERY, &headers, ""), wrong);
+            for index in 0..7 {
+                let mut changed = headers.clone();
+                changed[index].1.insert(0, '2');
+                assert!(
+                    check("POST", QUERY, &changed, body).is_err(),
+                    "{}: {:?}",
+                    scheme.name,
+                    changed[index]
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_header_must_name_the_hash_of_the_body() {
+        for scheme in &SCHEMES {
+            let hash = scheme.hash.hex(b"a=b");
+            let name = scheme.name;
+            assert_eq!(check("POST", QUERY, &sign_with(scheme, "a=b", &hash), "a=b"), Ok(()), "{name}");
+            for other in [EMPTY, &hash[1..], "UNSIGNED-PAYLOAD"] {
+                let outcome = check("POST", QUERY, &sign_with(scheme, "a=b", other), "a=b");
+                assert_eq!(outcome, Err(ErrorCode::SignatureDoesNotMatch), "{name}: {other}");
+            }
         }
     }
 
     #[test]
     fn every_required_header_must_be_signed() {
-        let code = |signed: &str| {
-            let text = format!("ACS3-HMAC-SHA256 Credential=id,SignedHeaders={signed},Signature=00");
-            verify(&documented("2023-10-26T10:22:32Z", "n", &text), b"").unwrap_err().code()
-        };
-        assert_eq!(code(SIGNED), ErrorCode::SignatureDoesNotMatch);
-        for name in REQUIRED {
-            let fewer: Vec<_> = SIGNED.split(';').filter(|header| *header != name).collect();
-            assert_eq!(code(&fewer.join(";")), ErrorCode::IncompleteSignature, "{name}");
+        for scheme in &SCHEMES {
+            let credential = credential(scheme);
+            let code = |signed: &str| {
+                let fields = format!("Credential={credential},SignedHeaders={signed},Signature=00");
+                verify(&documented(DATE, "n", &format!("{} {fields}", scheme.name))).unwrap_err()
+            };
+            assert_eq!(code(SIGNED), ErrorCode::SignatureDoesNotMatch);
+            for name in REQUIRED {
+                let fewer: Vec<_> = SIGNED.split(';').filter(|header| *header != name).collect();
+                assert_eq!(code(&fewer.join(";")), ErrorCode::IncompleteSignature, "{name}");
+            }
+            assert_eq!(code(&format!("{SIGNED};host")), ErrorCode::IncompleteSignature);
+            assert_eq!(code(&format!("{SIGNED};x-absent")), ErrorCode::IncompleteSignature);
+            assert_eq!(code(&SIGNED.to_uppercase()), ErrorCode::IncompleteSignature);
         }
-        assert_eq!(code(&format!("{SIGNED};host")), ErrorCode::IncompleteSignature);
-        assert_eq!(code(&format!("{SIGNED};x-absent")), ErrorCode::IncompleteSignature);
+    }
+
+    #[test]
+    fn a_body_without_signed_content_type_is_refused() {
+        for scheme in &SCHEMES {
+            let mut headers = sign(scheme, "a=b");
+            headers[7].1 = headers[7].1.replace("content-type;", "");
+            let outcome = check("POST", QUERY, &headers, "a=b");
+            assert_eq!(outcome, Err(ErrorCode::IncompleteSignature), "{}", scheme.name);
+        }
     }
 
     #[test]
     fn repeated_headers_and_unsigned_tokens_are_refused() {
-        let text = format!("ACS3-HMAC-SHA256 Credential=id,SignedHeaders={SIGNED},Signature=00");
-        for extra in [("x-acs-action", "ListKeys"), ("x-acs-security-token", "token")] {
-            let mut headers = documented("2023-10-26T10:22:32Z", "n", &text);
-            headers.push((extra.0, extra.1.as_bytes()));
-            let error = verify(&headers, b"").unwrap_err();
-            assert_eq!(error.code(), ErrorCode::IncompleteSignature, "{extra:?}");
+        for scheme in &SCHEMES {
+            let headers = sign(scheme, "");
+            assert_eq!(verify(&headers), Ok(()));
+            for (name, value) in headers.iter().cloned().chain([("x-acs-security-token", "token".into())]) {
+                let mut more = headers.clone();
+                more.push((name, value));
+                assert_eq!(verify(&more), Err(ErrorCode::IncompleteSignature), "{}: {name}", scheme.name);
+            }
         }
+    }
+
+    /// Whoever changes the name of the scheme, and the hash of the body with it, has no signature for it.
+    #[test]
+    fn a_signature_is_good_for_its_own_scheme() {
+        for (scheme, other) in SCHEMES.iter().flat_map(|one| SCHEMES.iter().map(move |two| (one, two))) {
+            let mut headers = sign(scheme, "");
+            headers[3].1 = other.hash.hex(b"");
+            let (_, fields) = headers[7].1.split_once(',').unwrap();
+            headers[7].1 = format!("{} Credential={},{fields}", other.name, credential(other));
+            let expected =
+                if scheme.name == other.name { Ok(()) } else { Err(ErrorCode::SignatureDoesNotMatch) };
+            assert_eq!(verify(&headers), expected, "{} as {}", scheme.name, other.name);
+        }
+    }
+
+    #[test]
+    fn other_schemes_and_broken_fields_are_refused() {
+        for scheme in &SCHEMES {
+            let good = sign(scheme, "");
+            let text = good[7].1.clone();
+            let (name, fields) = text.split_once(' ').unwrap();
+            let [id, signed, signature] = fields.split(',').collect::<Vec<_>>()[..] else {
+                panic!("{fields}")
+            };
+            for broken in [
+                String::new(),
+                name.to_owned(),
+                fields.to_owned(),
+                format!("{} {fields}", name.to_lowercase()),
+                format!("{name} {}", fields.replace("Credential", "credential")),
+                format!("{name},ACS3-HMAC-SHA1 {fields}"),
+                format!("ACS3-HMAC-SHA1 {name} {fields}"),
+                format!("{name} {name} {fields}"),
+                format!("{text},{text}"),
+                format!("{text}, {name} {fields}"),
+                format!("{name} {id},{signed}"),
+                format!("{name} {id},{signature}"),
+                format!("{name} {signed},{signature}"),
+                format!("{name} {signed},{id},{signature}"),
+                format!("{name} {id},{id},{signed},{signature}"),
+                format!("{name} {id},{signed},{signature},{signature}"),
+                format!("{name} {id},{signed},{signature},"),
+                format!("{name} Credential=,{signed},{signature}"),
+                format!("{name} {id},SignedHeaders=,{signature}"),
+                format!("ACS4-HMAC-SM3 {fields}"),
+                format!("ACS3-RSA-SHA256 {fields}"),
+                "Bearer token".to_owned(),
+            ] {
+                let mut headers = good.clone();
+                headers[7].1.clone_from(&broken);
+                assert_eq!(verify(&headers), Err(ErrorCode::IncompleteSignature), "{broken}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_4_credential_is_of_the_day_and_the_product() {
+        let scheme = SCHEMES.iter().find(|scheme| scheme.scoped).unwrap();
+        let good = sign(scheme, "");
+        for (changed, code) in [
+            ("id/20231026/cn-beijing/Kms/aliyun_v4_request", ErrorCode::SignatureDoesNotMatch),
+            ("id/20231025/cn-shanghai/Kms/aliyun_v4_request", ErrorCode::IncompleteSignature),
+            ("id/20231026/cn-shanghai/Ecs/aliyun_v4_request", ErrorCode::IncompleteSignature),
+            ("id/20231026/cn-shanghai/Kms/aws4_request", ErrorCode::IncompleteSignature),
+            ("/20231026/cn-shanghai/Kms/aliyun_v4_request", ErrorCode::IncompleteSignature),
+            ("id", ErrorCode::IncompleteSignature),
+        ] {
+            let mut headers = good.clone();
+            headers[7].1 = headers[7].1.replace(credential(scheme), changed);
+            assert_eq!(verify(&headers), Err(code), "{changed}");
+        }
+        let mut late = good;
+        late[4].1 = "2023-10-27T10:22:32Z".to_owned();
+        assert_eq!(verify(&late), Err(ErrorCode::IncompleteSignature));
+        late[4].1 = "2023-10-26 10:22:32".to_owned();
+        assert_eq!(verify(&late), Err(ErrorCode::IllegalTimestamp));
     }
 }

@@ -2,10 +2,13 @@
 
 import os
 from contextlib import ExitStack
+from functools import cache
 
 import pytest
 
+import programs
 from clients import OldSdk, TeaSdk
+from every_client import CLIENTS
 from serve import BULLA, Bulla, Server
 
 
@@ -35,6 +38,40 @@ def start_server(tmp_path_factory):
 def server(start_server):
     """A server over HTTPS that the suites share."""
     return start_server()
+
+
+@pytest.fixture(scope="session")
+def http_server(start_server):
+    """The same over plain HTTP."""
+    return start_server("--http")
+
+
+@pytest.fixture(scope="session")
+def program(server, tmp_path_factory):
+    """The program that drives the clients of a language, trusting the shared server; started when it is asked for."""
+    with ExitStack() as running:
+
+        @cache
+        def started(name):
+            if not programs.is_there(name):
+                pytest.skip(f"{name} is left out: it is missing, or its packages are not installed")
+            program = programs.PROGRAMS[name](tmp_path_factory.mktemp(name), server.ca)
+            running.callback(program.stop)
+            return program
+
+        yield started
+
+
+@pytest.fixture(scope="session", params=CLIENTS)
+def kms(request, server, program):
+    """Every client: the body of a test is the same for all."""
+    return CLIENTS[request.param](server, program)
+
+
+@pytest.fixture
+def own_key(kms):
+    """A key that the test may change."""
+    return kms("CreateKey")["KeyMetadata"]["KeyId"]
 
 
 @pytest.fixture(scope="session")

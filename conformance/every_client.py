@@ -1,0 +1,332 @@
+"""Every official client behind one call: parameters and replies by the API's names, refusals as one exception."""
+
+import json
+import re
+import shutil
+import subprocess
+from functools import partial
+
+from alibabacloud_kms20160120 import models
+from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
+from aliyunsdkcore.acs_exception.exceptions import ServerException
+from darabonba.runtime import RuntimeOptions
+
+from clients import REGION, UUID, OldSdk, TeaSdk
+from serve import environment
+
+VERSION = "2016-01-20"
+SECRETS = ("Plaintext", "SecretData", "RandomPassword")
+
+
+class Refused(Exception):
+    """The server refused, and the client raised what it raises then. No status if it does not tell one."""
+
+    def __init__(self, status, code, message, request_id):
+        super().__init__(f"{status} {code}: {message}")
+        self.status, self.code, self.message, self.request_id = status, code, message, request_id
+
+
+class Lacks(Exception):
+    """The client has no place for this operation or parameter; nothing was sent."""
+
+
+class Client:
+    """An official client. Calling it sends the client's own typed request and gives its typed reply.
+
+    What it has no type for is written down in `lacks`, as `Action` or `Action.Parameter`, and is sent as a request
+    without types, which every client has too.
+    """
+
+    lacks = frozenset()
+    # Whether its types hold an encryption context as a mapping, not as text.
+    mappings = False
+
+    def __init__(self, server):
+        self.server = server
+
+    def __call__(self, action, **parameters):
+        try:
+            reply = self.typed(action, parameters if self.mappings else as_json(parameters))
+        except Lacks as lacks:
+            self.expect(lacks)
+            reply = self.common(action, flat(parameters))
+        assert UUID.fullmatch(reply["RequestId"])
+        for secret in SECRETS:
+            if secret in reply:
+                self.server.remember(reply[secret])
+        return plain(reply)
+
+    def expect(self, lacks):
+        """Refuses a lack that nobody wrote down."""
+        assert str(lacks) in self.lacks, f"nobody wrote down that the client lacks {lacks}"
+
+    def typed(self, action, parameters):
+        """The reply to the client's own request type; `Lacks` if it has none, or no place for a parameter."""
+        raise NotImplementedError
+
+    def common(self, action, parameters):
+        """The reply to a request without types, for text parameters."""
+        raise NotImplementedError
+
+
+class OldPython(Client):
+    """aliyun-python-sdk-kms."""
+
+    def __init__(self, server, program=None):
+        super().__init__(server)
+        self.sdk = OldSdk(server)
+
+    def typed(self, action, parameters):
+        try:
+            request = self.sdk.request(action)
+        except ModuleNotFoundError:
+            raise Lacks(action) from None
+        for name, value in parameters.items():
+            # Lists are named in the plural: ResourceId.1, ResourceId.2 is set by set_ResourceIds.
+            setter = getattr(request, f"set_{name}s" if isinstance(value, list) else f"set_{name}", None)
+            if setter is None:
+                raise Lacks(f"{action}.{name}")
+            setter(value)
+        return self._send(request)
+
+    def common(self, action, parameters):
+        request = self.sdk.common_request(action)
+        for name, value in parameters.items():
+            request.add_query_param(name, value)
+        return self._send(request)
+
+    def _send(self, request):
+        try:
+            return self.sdk.send(request)
+        except ServerException as error:
+            raise Refused(error.http_status, error.error_code, error.message, error.request_id) from error
+
+
+class TeaPython(Client):
+    """alibabacloud_kms20160120 for Python."""
+
+    mappings = True
+
+    def __init__(self, server, program=None, **config):
+        super().__init__(server)
+        self.client = TeaSdk(server, protocol=server.scheme, **config).client
+
+    def typed(self, action, parameters):
+        method = getattr(self.client, re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower(), None)
+        if method is None:
+            raise Lacks(action)
+        model = getattr(models, f"{action}Request", None)
+        # Operations without parameters have no model.
+        arguments = [model().from_map(parameters)] if model else []
+        placed = arguments[0].to_map() if arguments else {}
+        for name in parameters:
+            if name not in placed:
+                raise Lacks(f"{action}.{name}")
+        return self._tell(lambda: method(*arguments).body.to_map())
+
+    def common(self, action, parameters):
+        params = Params(
+            action=action,
+            version=VERSION,
+            protocol="HTTPS",
+            pathname="/",
+            method="POST",
+            auth_type="AK",
+            style="RPC",
+            req_body_type="formData",
+            body_type="json",
+        )
+        request = OpenApiRequest(query=parameters)
+        return self._tell(lambda: self.client.call_api(params, request, RuntimeOptions())["body"])
+
+    @staticmethod
+    def _tell(call):
+        try:
+            return call()
+        except ClientException as error:
+            raise Refused(error.status_code, error.code, error.message, error.request_id) from error
+
+
+class Driven(Client):
+    """A client of another language, driven by the program of that language."""
+
+    language: str
+
+    def __init__(self, server, program, **settings):
+        super().__init__(server)
+        self.program = program(self.language)
+        self.settings = {
+            "url": server.url,
+            "accessKeyId": server.access_key_id,
+            "accessKeySecret": server.access_key_secret,
+        } | settings
+
+    def typed(self, action, parameters):
+        return self._reply(action, parameters, common=False)
+
+    def common(self, action, parameters):
+        return self._reply(action, parameters, common=True)
+
+    def outcome(self, action, parameters, common=False):
+        """What the program tells of a call."""
+        return self.program.ask(**self.settings, action=action, parameters=parameters, common=common)
+
+    def _reply(self, action, parameters, common):
+        outcome = self.outcome(action, parameters, common)
+        if "lacks" in outcome:
+            raise Lacks(outcome["lacks"])
+        if "error" in outcome:
+            raise self.refused(outcome["error"])
+        return outcome["reply"]
+
+    def refused(self, error):
+        """The exception for what the client raised, if that is what it should raise."""
+        raise NotImplementedError
+
+
+class Go(Driven):
+    """alibaba-cloud-sdk-go."""
+
+    language = "go"
+
+    def __init__(self, server, program, **settings):
+        authority = server.ca if server.scheme == "https" else ""
+        super().__init__(server, program, **{"ca": authority} | settings)
+
+    def refused(self, error):
+        assert error["raised"] == "errors.ServerError", error
+        return Refused(error["status"], error["code"], error["message"], error["requestId"])
+
+
+class Java(Driven):
+    """aliyun-java-sdk-kms, with signature V1 unless told otherwise."""
+
+    language = "java"
+
+    def __init__(self, server, program, **settings):
+        super().__init__(server, program, **{"signature": "V1"} | settings)
+
+    def refused(self, error):
+        assert error["raised"] == "com.aliyuncs.exceptions.ClientException", error
+        return Refused(error["status"], error["code"], error["message"], error["requestId"])
+
+
+class NodeKms(Driven):
+    """@alicloud/kms20160120, the older client that npm has under this name."""
+
+    language = "node"
+    mappings = True
+
+    def __init__(self, server, program, **settings):
+        super().__init__(server, program, client="kms", **settings)
+
+    def refused(self, error):
+        # It adds Error to the code, and tells the status in the text only.
+        assert error["code"] == f"{error['data']['Code']}Error", error
+        status = re.search(r"\bcode: (\d+), ", error["message"])
+        return Refused(int(status[1]), error["data"]["Code"], error["message"], error["data"]["RequestId"])
+
+
+class PopCore(Driven):
+    """@alicloud/pop-core, which has no types at all."""
+
+    language = "node"
+
+    def __init__(self, server, program, method="POST", **settings):
+        super().__init__(server, program, client="popCore", method=method, **settings)
+
+    def refused(self, error):
+        assert error["raised"] == f"{error['code']}Error", error
+        return Refused(error["status"], error["code"], error["message"], error["data"]["RequestId"])
+
+
+class AliyunCli(Client):
+    """The aliyun command line, of whatever version is on the PATH: it checks names by metadata of its own."""
+
+    def __init__(self, server, program=None, **variables):
+        super().__init__(server)
+        self.place = ("--endpoint", server.address, *(["--insecure"] if server.scheme == "http" else []))
+        self.environment = environment(server.directory) | {
+            "ALIBABA_CLOUD_ACCESS_KEY_ID": server.access_key_id,
+            "ALIBABA_CLOUD_ACCESS_KEY_SECRET": server.access_key_secret,
+            "ALIBABA_CLOUD_REGION_ID": REGION,
+            "SSL_CERT_FILE": server.ca,
+        }
+        self.environment |= variables
+
+    def expect(self, lacks):
+        """No list for a version that nobody chose."""
+
+    def typed(self, action, parameters):
+        return self._run(action, flat(parameters))
+
+    def common(self, action, parameters):
+        return self._run(action, parameters, "--force", "--version", VERSION)
+
+    def _run(self, action, parameters, *flags):
+        words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
+        done = subprocess.run(
+            ["aliyun", "kms", action, *words, *self.place, *flags],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+        )
+        if done.returncode == 0:
+            return json.loads(done.stdout)
+        text = done.stderr.decode()
+        if unknown := re.search(r"'(?:--)?(\S+)' is not a valid (api|parameter)", text):
+            raise Lacks(action if unknown[2] == "api" else f"{action}.{unknown[1]}")
+        if "required parameters not assigned" in text:
+            raise Lacks(f"{action} with fewer parameters")
+        told = dict(re.findall(r"^(ErrorCode|Message|RequestId): (.*)$", text, re.MULTILINE))
+        assert "ErrorCode" in told, text
+        raise Refused(None, told["ErrorCode"], told["Message"], told["RequestId"])
+
+
+CLIENTS = {
+    "aliyun-python-sdk-kms": OldPython,
+    "alibabacloud_kms20160120 v3": TeaPython,
+    "alibabacloud_kms20160120 v1": partial(TeaPython, signature_algorithm="v2"),
+    "@alicloud/kms20160120": NodeKms,
+    "@alicloud/pop-core": PopCore,
+    "@alicloud/pop-core GET": partial(PopCore, method="GET"),
+    "alibaba-cloud-sdk-go": Go,
+    "aliyun-java-sdk-kms": Java,
+} | ({"aliyun": AliyunCli} if shutil.which("aliyun") else {})
+
+
+def as_json(parameters):
+    """Parameters with mappings, which are encryption contexts, as text."""
+    return {
+        name: json.dumps(value) if isinstance(value, dict) else value for name, value in parameters.items()
+    }
+
+
+def flat(parameters):
+    """Parameters as text, each under its name on the wire: ResourceId.1, Tag.1.Key."""
+    texts = {}
+    for name, value in as_json(parameters).items():
+        items = value if isinstance(value, list) else []
+        for number, item in enumerate(items, start=1):
+            fields = (
+                {f".{field}": text for field, text in item.items()} if isinstance(item, dict) else {"": item}
+            )
+            texts |= {f"{name}.{number}{field}": text for field, text in fields.items()}
+        if not items:
+            texts[name] = str(value)
+    return texts
+
+
+def plain(value):
+    """A reply with lists for what the API wraps, {"Keys": {"Key": [...]}}: Java unwraps them too."""
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        [only] = value.values()
+        if only is None or isinstance(only, list):
+            return plain(only or [])
+    return {name: plain(item) for name, item in value.items()}

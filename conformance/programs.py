@@ -1,0 +1,91 @@
+"""Programs that make calls with the official clients of other languages: each runs once, asked by lines of JSON."""
+
+import json
+import os
+import select
+import shutil
+import subprocess
+from contextlib import suppress
+from pathlib import Path
+
+from serve import ROOT, environment
+
+HERE = Path(__file__).parent
+# One compiler is enough for a Java program that runs for seconds.
+QUICK = "-XX:TieredStopAtLevel=1"
+BUILT = Path(os.environ.get("BULLA_CONFORMANCE", ROOT / "target/conformance"))
+
+
+class Program:
+    """A running program that answers a line of JSON with a line of JSON."""
+
+    def __init__(self, command, home: Path, **variables: str):
+        self._stderr = home / "stderr"
+        with self._stderr.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=environment(home) | variables,
+            )
+
+    def ask(self, **question):
+        """What the program answers, within a minute."""
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            self._process.stdin.flush()
+        # One answer for each question: nothing of it can wait in a buffer already.
+        ready, _, _ = select.select([self._process.stdout], [], [], 60)
+        line = self._process.stdout.readline() if ready else b""
+        assert line, f"no answer to {question['action']}: {self._stderr.read_text(errors='replace')}"
+        return json.loads(line)
+
+    def stop(self):
+        """Ends the program as it wants to be ended: nothing more to read."""
+        self._process.stdin.close()
+        try:
+            status = self._process.wait(timeout=20)
+        finally:
+            self._process.kill()
+        assert status == 0, f"ended with {status}: {self._stderr.read_text(errors='replace')}"
+
+
+def node(home: Path, ca: str):
+    """Node.js clients; which authority they trust is read when the program starts."""
+    variables = {"NODE_PATH": str(BUILT / "node/node_modules"), "NODE_EXTRA_CA_CERTS": ca}
+    return Program(["node", HERE / "node/call.js"], home, **variables)
+
+
+def go(home: Path, ca: str):
+    """The Go client; the authority comes with each question."""
+    return Program([BUILT / "go/call"], home)
+
+
+def java(home: Path, ca: str):
+    """The Java client, which trusts what is in a trust store."""
+    classes = f"{BUILT}/java/classes:{BUILT}/java/lib/*"
+    return Program(["java", QUICK, *trust_store(home / "ca.p12", ca), "-cp", classes, "Call"], home)
+
+
+def trust_store(path: Path, ca: str):
+    """Makes a trust store of an authority, and gives the flags by which Java trusts it."""
+    password = "changeit"
+    authority = ("-importcert", "-noprompt", "-alias", "bulla", "-file", ca)
+    command = ("keytool", *authority, "-keystore", path, "-storepass", password)
+    subprocess.run(command, check=True, capture_output=True)
+    return f"-Djavax.net.ssl.trustStore={path}", f"-Djavax.net.ssl.trustStorePassword={password}"
+
+
+PROGRAMS = {"node": node, "go": go, "java": java}
+NEEDS = {
+    "node": ("node", BUILT / "node/node_modules"),
+    "go": (BUILT / "go/call", BUILT / "go/call"),
+    "java": ("java", BUILT / "java/classes"),
+}
+
+
+def is_there(name):
+    """Whether the program can run: ./test builds it, and says what it leaves out."""
+    command, built = NEEDS[name]
+    return shutil.which(command) is not None and built.exists()

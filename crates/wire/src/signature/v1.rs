@@ -116,8 +116,9 @@ fn encode_twice(raw: &str, text: &mut String) {
     }
 }
 
+/// The text is made in one piece: one that grows leaves copies of the secret behind.
 fn key(secret: &str) -> hmac::Key {
-    let secret = Zeroizing::new(format!("{secret}&"));
+    let secret = Zeroizing::new([secret, "&"].concat());
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes())
 }
 

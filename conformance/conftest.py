@@ -1,6 +1,7 @@
 """What every suite shares: running servers, the command line tool, and the clients pointed at a server."""
 
 import os
+import re
 from contextlib import ExitStack
 from functools import cache
 
@@ -9,7 +10,7 @@ import pytest
 import programs
 from clients import OldSdk, TeaSdk
 from every_client import CLIENTS
-from serve import BULLA, Bulla, Server
+from serve import BULLA, ROOT, Bulla, Server
 
 
 def pytest_configure():
@@ -96,6 +97,28 @@ def bulla(server, tmp_path_factory):
 def key_id(old_sdk):
     """A key of the shared server that every test may use and none may change."""
     return old_sdk.call("CreateKey", Description="shared")["KeyMetadata"]["KeyId"]
+
+
+@pytest.fixture(scope="session")
+def xaes_open():
+    """The reader of XAES-256-GCM in docs/blob-format.md."""
+    return documented("xaes_open")
+
+
+@pytest.fixture(scope="session")
+def sm4_open():
+    """The reader of the SM4 construction in docs/blob-format.md."""
+    return documented("sm4_open")
+
+
+def documented(name):
+    """The function of that name in docs/blob-format.md, as it stands there."""
+    text = (ROOT / "docs/blob-format.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (source,) = (block for block in blocks if f"def {name}(" in block)
+    names = {}
+    exec(source, names)
+    return names[name]
 
 
 def remote_bulla(server, home):

@@ -1,7 +1,6 @@
 """The SM4 construction against PyPI cryptography: its vectors, and the reader in docs/blob-format.md."""
 
 import json
-import re
 import sys
 
 import pytest
@@ -16,17 +15,6 @@ import make_sm4_vectors  # noqa: E402
 
 VECTORS = json.loads((SM4 / "vectors.json").read_text())["vectors"]
 PARTS = ("key", "sealed", "aad", "plaintext")
-
-
-@pytest.fixture(scope="module")
-def sm4_open():
-    """The function of that name in docs/blob-format.md, as it stands there."""
-    text = (ROOT / "docs/blob-format.md").read_text()
-    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (source,) = (block for block in blocks if "def sm4_open" in block)
-    names = {}
-    exec(source, names)
-    return names["sm4_open"]
 
 
 def test_the_vectors_are_computed_again():

@@ -10,6 +10,7 @@ import pytest
 import programs
 from clients import OldSdk, TeaSdk
 from every_client import CLIENTS
+from openssl import OpenSsl
 from serve import BULLA, ROOT, Bulla, Server
 
 
@@ -97,6 +98,12 @@ def bulla(server, tmp_path_factory):
 def key_id(old_sdk):
     """A key of the shared server that every test may use and none may change."""
     return old_sdk.call("CreateKey", Description="shared")["KeyMetadata"]["KeyId"]
+
+
+@pytest.fixture(scope="session")
+def openssl(tmp_path_factory):
+    """The command `openssl`."""
+    return OpenSsl(tmp_path_factory.mktemp("openssl"))
 
 
 @pytest.fixture(scope="session")

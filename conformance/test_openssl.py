@@ -8,6 +8,10 @@ give both sides one key pair.
 
 import hashlib
 import os
+import re
+import shutil
+import subprocess
+import textwrap
 from base64 import b64decode, b64encode
 from functools import cache
 from typing import NamedTuple
@@ -16,7 +20,9 @@ import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
+from conftest import remote_bulla
 from openssl import SIGNATURES, sm2_der, sm2_plain
+from serve import BULLA, ROOT, environment
 
 SIGN, ENCRYPT = "SIGN/VERIFY", "ENCRYPT/DECRYPT"
 # What `openssl pkey -text` says of a public key.
@@ -197,6 +203,60 @@ def test_openssl_decrypts_an_exported_data_key(
         opened = openssl.decrypt(algorithm, private_key, wrapped)
         assert (len(opened), text(opened)) == (size, data_key)
     assert made.exported_data_key != exported.exported_data_key
+
+
+@pytest.fixture(scope="module")
+def section():
+    """What docs/sdk.md says about openssl."""
+    title = "\n## Checking signatures and ciphertexts outside\n"
+    return (ROOT / "docs/sdk.md").read_text().partition(title)[2].partition("\n## ")[0]
+
+
+@pytest.fixture
+def shell(server, section, tmp_path):
+    """Runs its first block of commands and the one with a mark in it, as they stand; gives their stdout."""
+    first, *blocks = map(textwrap.dedent, re.findall(r"(?:^ {4}.*\n)+", section, re.MULTILINE))
+    if not shutil.which("jq"):
+        pytest.fail("the documented commands need jq: apt-get install jq")
+    (tmp_path / "bulla").symlink_to(BULLA)
+    (tmp_path / "sales.csv").write_text("2019-04-08,envelope encryption,1234.50\n")
+    (tmp_path / "secret.txt").write_text("a secret for the KMS\n")
+
+    def run(mark, pair):
+        (block,) = (block for block in blocks if mark in block)
+        variables = environment(tmp_path) | remote_bulla(server, tmp_path).variables
+        variables |= {"KEY": pair.name["key_id"], "VERSION": pair.name["key_version_id"]}
+        variables["PATH"] = f"{tmp_path}:{variables['PATH']}"
+        done = subprocess.run(
+            ["bash", "-eu", "-o", "pipefail", "-c", first + block],
+            cwd=tmp_path,
+            env=variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    return run
+
+
+def test_the_documented_commands_verify_a_signature(shell, pair):
+    assert shell("sign ECDSA_SHA_256", pair("EC_P256", SIGN)) == "Verified OK\n"
+
+
+def test_the_documented_commands_verify_a_signature_of_sm2(shell, pair):
+    assert shell("sign SM2DSA", pair("EC_SM2", SIGN)) == "Verified OK\n"
+
+
+def test_the_documented_commands_decrypt(shell, pair):
+    assert shell("AsymmetricDecrypt", pair("RSA_2048", ENCRYPT)) == "a secret for the KMS\n"
+
+
+def test_the_documented_options_are_those_used_here(section):
+    rows = re.findall(r"^\| (`.+`) \| `(-.+)` \|$", section, re.MULTILINE)
+    options = {name: row[1] for row in rows for name in re.findall("`(.+?)`", row[0])}
+    assert options == SIGNATURES
 
 
 def pairs_of(tea_sdk, key_id):

@@ -1,4 +1,4 @@
-//! Ids of keys, key versions and stores: random UUIDs, written in lower case.
+//! Ids of keys, key versions, values of secrets and stores: random UUIDs, written in lower case.
 
 use std::fmt;
 use std::str::FromStr;
@@ -94,6 +94,10 @@ id! {
 id! {
     /// One version of a master key; a blob begins with it.
     KeyVersionId
+}
+id! {
+    /// What one version of a secret holds.
+    SecretValueId
 }
 id! {
     /// A store, so that records of one cannot be put into another.

@@ -1,4 +1,4 @@
-//! Keys, aliases and their states, ciphertext blobs and sealed records of a KMS, without IO.
+//! Keys, aliases, secrets and their states, ciphertext blobs and sealed records of a KMS, without IO.
 //!
 //! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slot](root), and
 //! which [state](KeyState) lets a key do what. Nothing in this crate reads a clock, a file or a socket;
@@ -29,6 +29,7 @@ mod material;
 mod random;
 pub mod record;
 pub mod root;
+pub mod secret;
 mod sm4;
 mod spec;
 mod stack;
@@ -38,10 +39,14 @@ mod xaes;
 
 pub use alias::{Alias, AliasName};
 pub use context::{EncryptionContext, RepeatedName};
-pub use id::{KeyId, KeyVersionId, StoreId};
+pub use id::{KeyId, KeyVersionId, SecretValueId, StoreId};
 pub use key::{Description, Key, KeyVersion, RotationInterval};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};
+pub use secret::{
+    Secret, SecretDataType, SecretKind, SecretName, SecretRefusal, SecretValue, SecretVersion,
+    SecretVersionId, Stage,
+};
 pub use sm4::Sm4Gcm;
 pub use spec::{KeyKind, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
 pub use stack::wiping_stack;

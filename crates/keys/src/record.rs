@@ -16,6 +16,7 @@ use crate::alias::Alias;
 use crate::key::{Key, KeyVersion};
 use crate::random::Random;
 use crate::root::RootKeys;
+use crate::secret::{Secret, SecretValue};
 use crate::xaes::Damaged;
 
 /// How often a row was written; 0 for a row that is not there.
@@ -47,6 +48,20 @@ impl Record for Alias {
     const TABLE: &'static str = "alias";
     fn primary_key(&self) -> &[u8] {
         self.name.as_str().as_bytes()
+    }
+}
+
+impl Record for Secret {
+    const TABLE: &'static str = "secret";
+    fn primary_key(&self) -> &[u8] {
+        self.name.as_str().as_bytes()
+    }
+}
+
+impl Record for SecretValue {
+    const TABLE: &'static str = "secret-value";
+    fn primary_key(&self) -> &[u8] {
+        self.id.as_bytes()
     }
 }
 

@@ -1,5 +1,6 @@
 //! Aliases: second names of keys.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -33,6 +34,12 @@ impl AliasName {
     /// What every alias begins with.
     pub const PREFIX: &str = "alias/";
 
+    /// The alias of the key of a service, which nobody else can give or take away.
+    #[must_use]
+    pub fn of_service(service: &str) -> Self {
+        Self(format!("{}acs/{service}", Self::PREFIX).into())
+    }
+
     /// The whole name, prefix included.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -50,6 +57,13 @@ impl FromStr for AliasName {
             true => Ok(Self(text.into())),
             false => Err(NotAnAlias),
         }
+    }
+}
+
+/// Names are looked up by their text.
+impl Borrow<str> for AliasName {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -91,5 +105,6 @@ mod tests {
         {
             assert_eq!(bad.parse::<AliasName>(), Err(NotAnAlias), "{bad}");
         }
+        assert_eq!(AliasName::of_service("ecs").as_str(), "alias/acs/ecs");
     }
 }

@@ -24,7 +24,7 @@ pub struct Key {
     /// When it was made.
     #[n(1)]
     pub created: i64,
-    /// The account that made it.
+    /// The account that made it, or [`Key::SECRETS_SERVICE`].
     #[n(2)]
     pub creator: Box<str>,
     /// What it is for.
@@ -123,6 +123,9 @@ pub struct Description(#[n(0)] Box<str>);
 pub struct RotationInterval(#[n(0)] u32);
 
 impl Key {
+    /// The creator of the key that seals secrets for which nobody named a key. Accounts are digits.
+    pub const SECRETS_SERVICE: &str = "secretsmanager";
+
     /// A new key, whose first version is `primary`. It waits for its material if that is to be imported.
     #[must_use]
     pub fn new(
@@ -163,6 +166,23 @@ impl Key {
             KeyState::Enabled | KeyState::Disabled if self.has_expired(now) => KeyState::PendingImport,
             state => state,
         }
+    }
+
+    /// Whether it is the key of a service, which everybody can use and nobody can change: what it seals stays readable.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        *self.creator == *Self::SECRETS_SERVICE
+    }
+
+    /// Whether it allows `operation` at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal`] by its present state, or because it is the key of a service.
+    pub fn allows(&self, operation: Operation, now: i64) -> Result<(), Refusal> {
+        if self.is_service() && operation != Operation::Use {
+            return Err(Refusal::Unsupported);
+        }
+        self.state(now).allows(operation)
     }
 
     /// When it will be gone, if its deletion is pending.
@@ -207,7 +227,7 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state.
     pub fn with_enabled(&self, enabled: bool, now: i64) -> Result<Self, Refusal> {
-        self.state(now).allows(Operation::EnableOrDisable)?;
+        self.allows(Operation::EnableOrDisable, now)?;
         let written_state = if enabled { KeyState::Enabled } else { KeyState::Disabled };
         Ok(Self { written_state, ..self.clone() })
     }
@@ -217,7 +237,7 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state.
     pub fn described(&self, now: i64, say: impl FnOnce(&mut Self)) -> Result<Self, Refusal> {
-        self.state(now).allows(Operation::Describe)?;
+        self.allows(Operation::Describe, now)?;
         let mut key = self.clone();
         say(&mut key);
         Ok(key)
@@ -228,7 +248,7 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state, or because it is protected.
     pub fn with_deletion(&self, delete_at: i64, now: i64) -> Result<Self, Refusal> {
-        self.state(now).allows(Operation::ScheduleDeletion)?;
+        self.allows(Operation::ScheduleDeletion, now)?;
         if self.deletion_protection.is_some() {
             return Err(Refusal::DeletionProtected);
         }
@@ -240,7 +260,7 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state.
     pub fn without_deletion(&self, now: i64) -> Result<Self, Refusal> {
-        self.state(now).allows(Operation::CancelDeletion)?;
+        self.allows(Operation::CancelDeletion, now)?;
         let written_state = match self.origin {
             KeyOrigin::External if !self.has_imported(now) => KeyState::PendingImport,
             _ => KeyState::Enabled,
@@ -253,10 +273,10 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state, its kind, or the number of its versions so far.
     pub fn rotated(&self, primary: KeyVersionId, versions: usize, now: i64) -> Result<Self, Refusal> {
-        if self.origin == KeyOrigin::External || self.spec.kind() == KeyKind::Mac {
+        if self.origin == KeyOrigin::External || self.spec.kind() == KeyKind::Mac || self.is_service() {
             return Err(Refusal::Unsupported);
         }
-        self.state(now).allows(Operation::Use)?;
+        self.allows(Operation::Use, now)?;
         if self.spec.kind() == KeyKind::Asymmetric && versions >= MAX_KEY_PAIRS {
             return Err(Refusal::TooManyVersions);
         }
@@ -268,10 +288,10 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state or its kind.
     pub fn with_rotation(&self, interval: Option<RotationInterval>, now: i64) -> Result<Self, Refusal> {
-        if self.origin == KeyOrigin::External || self.spec.kind() != KeyKind::Symmetric {
+        if self.origin == KeyOrigin::External || self.spec.kind() != KeyKind::Symmetric || self.is_service() {
             return Err(Refusal::Unsupported);
         }
-        self.state(now).allows(Operation::Use)?;
+        self.allows(Operation::Use, now)?;
         Ok(Self { rotation_interval: interval, ..self.clone() })
     }
 
@@ -464,5 +484,26 @@ mod tests {
         assert!(pair.rotated(next, 49, 0).is_ok());
         assert_eq!(pair.rotated(next, 50, 0), Err(Refusal::TooManyVersions));
         assert_eq!(key(KeySpec::HmacSha256, KeyOrigin::Kms).rotated(next, 1, 0), Err(Refusal::Unsupported));
+    }
+
+    #[test]
+    fn nobody_changes_the_key_of_a_service() {
+        let next = KeyVersionId::random(&SystemRandom);
+        let service = Key { creator: Key::SECRETS_SERVICE.into(), ..key(KeySpec::Aes256, KeyOrigin::Kms) };
+        assert_eq!(service.allows(Operation::Use, 0), Ok(()));
+        for refusal in [
+            service.with_enabled(false, 0),
+            service.described(0, |_| ()),
+            service.with_deletion(99, 0),
+            service.without_deletion(0),
+            service.rotated(next, 1, 0),
+            service.with_rotation(RotationInterval::parse("7d"), 0),
+            service.without_imported(),
+        ] {
+            assert_eq!(refusal, Err(Refusal::Unsupported));
+        }
+        for operation in [Operation::NameByAlias, Operation::RetargetAlias, Operation::Import] {
+            assert_eq!(service.allows(operation, 0), Err(Refusal::Unsupported), "{operation:?}");
+        }
     }
 }

@@ -106,19 +106,23 @@ impl<'a> Keyring<'a> {
         if !name.starts_with(AliasName::PREFIX) {
             return self.by_id(name);
         }
-        let alias = name.parse().ok().and_then(|name| self.snapshot.alias(&name));
-        let alias = alias.ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+        let alias = self.snapshot.alias(name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
         self.snapshot.key(alias.record.key).ok_or_else(|| ErrorCode::ForbiddenKeyNotFound.into())
     }
 
     /// What an ARN names, if it is of this region and account: an id or an alias.
     pub(crate) fn local_name<'t>(&self, arn: &'t str) -> Option<&'t str> {
-        let resource = arn.strip_prefix(self.region)?.strip_prefix(':')?;
-        let resource = resource.strip_prefix(self.account)?.strip_prefix(':')?;
+        let resource = self.local_resource(arn)?;
         match resource.strip_prefix("key/") {
             Some(id) => Some(id),
             None => resource.starts_with(AliasName::PREFIX).then_some(resource),
         }
+    }
+
+    /// What stands behind region and account in an ARN, if they are those of this KMS.
+    pub(crate) fn local_resource<'t>(&self, arn: &'t str) -> Option<&'t str> {
+        let resource = arn.strip_prefix(self.region)?.strip_prefix(':')?;
+        resource.strip_prefix(self.account)?.strip_prefix(':')
     }
 
     /// Opens the primary version of a key.
@@ -193,7 +197,7 @@ impl<'a> Keyring<'a> {
     }
 
     fn check<P: Purpose>(&self, key: &Key) -> Result<(), Error> {
-        key.state(self.now).allows(Operation::Use).map_err(refused)?;
+        key.allows(Operation::Use, self.now).map_err(refused)?;
         match key.spec.kind() == P::KIND && P::USAGE.is_none_or(|usage| usage == key.usage) {
             true => Ok(()),
             false => Err(ErrorCode::UnsupportedOperation.into()),

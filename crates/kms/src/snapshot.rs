@@ -110,7 +110,7 @@ impl Snapshot {
         self.import_tokens.values()
     }
 
-    pub(crate) fn alias(&self, name: &AliasName) -> Option<&Row<Alias>> {
+    pub(crate) fn alias(&self, name: &str) -> Option<&Row<Alias>> {
         self.aliases.get(name)
     }
 

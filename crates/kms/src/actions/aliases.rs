@@ -19,10 +19,10 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<D
     let name = alias_name(&request.alias_name)?;
     kms.change(&request, |keyring| {
         let Row { record: key, revision } = keyring.by_id(&request.key_id)?;
-        if keyring.snapshot.alias(&name).is_some() {
+        if keyring.snapshot.alias(name.as_str()).is_some() {
             return Err(ErrorCode::AliasAlreadyExists.into());
         }
-        key.state(keyring.now).allows(Operation::NameByAlias).map_err(refused)?;
+        key.allows(Operation::NameByAlias, keyring.now).map_err(refused)?;
         let alias = Alias { name: name.clone(), key: key.id };
         Ok(vec![(Write::Alias(alias), 0), (Write::SameKey(key.id), *revision)])
     })
@@ -33,9 +33,9 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<D
 pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<Done, Error> {
     let name = alias_name(&request.alias_name)?;
     kms.change(&request, |keyring| {
-        let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+        let row = keyring.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
         let Row { record: target, revision } = keyring.by_id(&request.key_id)?;
-        target.state(keyring.now).allows(Operation::RetargetAlias).map_err(refused)?;
+        target.allows(Operation::RetargetAlias, keyring.now).map_err(refused)?;
         let alias = Alias { name: name.clone(), key: target.id };
         Ok(vec![(Write::Alias(alias), row.revision), (Write::SameKey(target.id), *revision)])
     })
@@ -46,7 +46,7 @@ pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<D
 pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteAlias>) -> Result<Done, Error> {
     let name = alias_name(&request.alias_name)?;
     kms.change(&request, |keyring| {
-        let row = keyring.snapshot.alias(&name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+        let row = keyring.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
         Ok(vec![(Write::NoAlias(name.clone()), row.revision)])
     })
     .await?;

@@ -72,14 +72,10 @@ impl Name {
             Self::KeySpec => key.spec.name() == value,
             Self::KeyUsage => key.usage.name() == value,
             Self::ProtectionLevel => key.protection.name() == value,
-            Self::CreatorType => value == "User",
+            Self::CreatorType => value == if key.is_service() { "Service" } else { "User" },
             Self::Creator => *key.creator == *value,
             Self::KeyId => value.parse::<KeyId>() == Ok(key.id),
-            Self::Alias => value
-                .parse()
-                .ok()
-                .and_then(|name| keyring.snapshot.alias(&name))
-                .is_some_and(|alias| alias.record.key == key.id),
+            Self::Alias => keyring.snapshot.alias(value).is_some_and(|alias| alias.record.key == key.id),
             Self::TagKey => key.tags.get(value).is_some(),
             Self::TagValue => key.tags.iter().any(|(_, tag)| tag == value),
             Self::DKMSInstanceId => false, // no key is in an instance

@@ -9,7 +9,10 @@ pub(crate) mod import;
 mod keys;
 mod mac;
 mod paging;
+mod secret_values;
+pub(crate) mod secrets;
 mod service;
+mod service_key;
 mod tags;
 pub(crate) mod versions;
 
@@ -89,6 +92,29 @@ pub(crate) async fn call(kms: &Kms, request: Request, by: &Origin) -> Result<Rep
         Request::TagResources(r) => Reply::TagResources(tags::tag_many(kms, authorize(by, r)?).await?),
         Request::UntagResources(r) => Reply::UntagResources(tags::untag_many(kms, authorize(by, r)?).await?),
         Request::ListTagResources(r) => Reply::ListTagResources(tags::find(kms, &authorize(by, r)?)?),
+        Request::CreateSecret(r) => Reply::CreateSecret(secrets::create(kms, authorize(by, r)?).await?),
+        Request::DescribeSecret(r) => Reply::DescribeSecret(secrets::describe(kms, &authorize(by, r)?)?),
+        Request::ListSecrets(r) => Reply::ListSecrets(secrets::list(kms, &authorize(by, r)?)?),
+        Request::UpdateSecret(r) => Reply::UpdateSecret(secrets::update(kms, authorize(by, r)?).await?),
+        Request::DeleteSecret(r) => Reply::DeleteSecret(secrets::delete(kms, authorize(by, r)?).await?),
+        Request::RestoreSecret(r) => Reply::RestoreSecret(secrets::restore(kms, authorize(by, r)?).await?),
+        Request::UpdateSecretRotationPolicy(r) => {
+            Reply::UpdateSecretRotationPolicy(secrets::update_rotation_policy(kms, &authorize(by, r)?)?)
+        }
+        Request::RotateSecret(r) => Reply::RotateSecret(secrets::rotate(kms, &authorize(by, r)?)?),
+        Request::GetSecretValue(r) => Reply::GetSecretValue(secret_values::get(kms, by, r)?),
+        Request::BatchGetSecretValue(r) => {
+            Reply::BatchGetSecretValue(secret_values::get_batch(kms, &authorize(by, r)?)?)
+        }
+        Request::PutSecretValue(r) => {
+            Reply::PutSecretValue(secret_values::put(kms, authorize(by, r)?).await?)
+        }
+        Request::ListSecretVersionIds(r) => {
+            Reply::ListSecretVersionIds(secret_values::list(kms, &authorize(by, r)?)?)
+        }
+        Request::UpdateSecretVersionStage(r) => {
+            Reply::UpdateSecretVersionStage(secret_values::move_stage(kms, authorize(by, r)?).await?)
+        }
         Request::DescribeRegions(r) => Reply::DescribeRegions(service::regions(kms, &authorize(by, r)?)),
         Request::DescribeAccountKmsStatus(r) => {
             Reply::DescribeAccountKmsStatus(service::status(&authorize(by, r)?))

@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use bulla_keys::record::{self, Record, Revision};
 use bulla_keys::root::RootKeys;
-use bulla_keys::{Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, SystemRandom};
+use bulla_keys::{
+    Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretValue, SecretValueId,
+    SystemRandom,
+};
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::records::{AccessKey, ImportToken, Private, TokenId};
@@ -19,14 +22,16 @@ use crate::store::{Change, RowChange, Store, StoreError};
 pub(crate) struct Snapshot {
     keys: HashTrieMapSync<KeyId, Row<Key>>,
     by_age: RedBlackTreeSetSync<(i64, KeyId)>,
-    /// What happens by itself, and to which key.
-    due: RedBlackTreeSetSync<(i64, KeyId)>,
-    /// How many keys will end, or lose their material.
+    /// When something happens by itself, and to what.
+    due: RedBlackTreeSetSync<(i64, Place)>,
+    /// How many keys and secrets will end, or lose their material.
     ending: usize,
     versions: HashTrieMapSync<KeyVersionId, Row<KeyVersion>>,
     /// The versions of a key, by their numbers.
     versions_by_key: RedBlackTreeMapSync<(KeyId, u32), KeyVersionId>,
     aliases: RedBlackTreeMapSync<AliasName, Row<Alias>>,
+    secrets: RedBlackTreeMapSync<SecretName, Row<Secret>>,
+    secret_values: HashTrieMapSync<SecretValueId, Row<SecretValue>>,
     import_tokens: HashTrieMapSync<TokenId, Row<ImportToken>>,
     access_keys: HashTrieMapSync<Box<str>, Row<AccessKey>>,
     private: HashTrieMapSync<Box<str>, Row<Private>>,
@@ -41,6 +46,20 @@ pub(crate) struct Row<R> {
     pub(crate) revision: Revision,
 }
 
+/// Where something happens by itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Key(KeyId),
+    Secret(SecretName),
+}
+
+/// Something to which something happens by itself.
+#[derive(Clone, Copy)]
+pub(crate) enum Due<'a> {
+    Key(&'a Row<Key>),
+    Secret(&'a Row<Secret>),
+}
+
 /// One change, as the snapshot takes it.
 #[derive(Debug)]
 pub(crate) enum Write {
@@ -50,6 +69,10 @@ pub(crate) enum Write {
     NoVersion(KeyVersionId),
     Alias(Alias),
     NoAlias(AliasName),
+    Secret(Secret),
+    NoSecret(SecretName),
+    SecretValue(SecretValue),
+    NoSecretValue(SecretValueId),
     ImportToken(ImportToken),
     NoImportToken(TokenId),
     /// The key as it is: the decision rests on its state.
@@ -76,13 +99,16 @@ impl Snapshot {
         self.keys.size()
     }
 
-    /// The keys to which something happens by itself until `now`, in the order in which it does.
-    pub(crate) fn keys_due(&self, now: i64) -> impl Iterator<Item = &Row<Key>> {
+    /// To what something happens by itself until `now`, in the order in which it does.
+    pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = Due<'_>> {
         let due = self.due.iter().take_while(move |(at, _)| *at <= now);
-        due.filter_map(|(_, id)| self.keys.get(id))
+        due.filter_map(|(_, place)| match place {
+            Place::Key(id) => self.key(*id).map(Due::Key),
+            Place::Secret(name) => self.secret(name).map(Due::Secret),
+        })
     }
 
-    /// Whether any key or material will end by itself.
+    /// Whether any key, material or secret will end by itself.
     pub(crate) fn has_endings(&self) -> bool {
         self.ending > 0
     }
@@ -119,6 +145,19 @@ impl Snapshot {
         self.aliases.values()
     }
 
+    pub(crate) fn secret(&self, name: &SecretName) -> Option<&Row<Secret>> {
+        self.secrets.get(name)
+    }
+
+    /// All secrets, by name.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Row<Secret>> {
+        self.secrets.values()
+    }
+
+    pub(crate) fn secret_value(&self, id: SecretValueId) -> Option<&Row<SecretValue>> {
+        self.secret_values.get(&id)
+    }
+
     pub(crate) fn access_key(&self, id: &str) -> Option<&AccessKey> {
         self.access_keys.get(id).map(|row| &*row.record)
     }
@@ -148,16 +187,13 @@ impl Snapshot {
     pub(crate) fn apply(&mut self, write: Write, revision: Revision) {
         match write {
             Write::Key(key) => {
-                self.forget_due(key.id);
-                if let Some(due) = key.due() {
-                    self.due.insert_mut((due, key.id));
-                }
-                self.ending += usize::from(key.ends());
+                self.forget_key(key.id);
+                self.plan(key.due(), key.ends(), Place::Key(key.id));
                 self.by_age.insert_mut((key.created, key.id));
                 self.keys.insert_mut(key.id, Row::new(key, revision));
             }
             Write::NoKey(id) => {
-                self.forget_due(id);
+                self.forget_key(id);
                 if let Some(row) = self.keys.get(&id) {
                     self.by_age.remove_mut(&(row.record.created, id));
                 }
@@ -183,6 +219,20 @@ impl Snapshot {
             Write::NoAlias(name) => {
                 self.aliases.remove_mut(&name);
             }
+            Write::Secret(secret) => {
+                self.forget_secret(&secret.name);
+                let (due, name) = (secret.delete_at(), secret.name.clone());
+                self.plan(due, due.is_some(), Place::Secret(name.clone()));
+                self.secrets.insert_mut(name, Row::new(secret, revision));
+            }
+            Write::NoSecret(name) => {
+                self.forget_secret(&name);
+                self.secrets.remove_mut(&name);
+            }
+            Write::SecretValue(value) => self.secret_values.insert_mut(value.id, Row::new(value, revision)),
+            Write::NoSecretValue(id) => {
+                self.secret_values.remove_mut(&id);
+            }
             Write::SameKey(_) => {}
             Write::AccessKey(key) => self.access_keys.insert_mut(key.id.clone(), Row::new(key, revision)),
             Write::Private(value) => self.private.insert_mut(value.name.clone(), Row::new(value, revision)),
@@ -191,12 +241,31 @@ impl Snapshot {
 }
 
 impl Snapshot {
-    fn forget_due(&mut self, id: KeyId) {
-        let Some(key) = self.keys.get(&id).map(|row| &row.record) else { return };
-        self.ending -= usize::from(key.ends());
-        if let Some(due) = key.due() {
-            self.due.remove_mut(&(due, id));
+    /// Notes what will happen by itself, and whether something ends by it.
+    fn plan(&mut self, due: Option<i64>, ends: bool, place: Place) {
+        self.ending += usize::from(ends);
+        if let Some(at) = due {
+            self.due.insert_mut((at, place));
         }
+    }
+
+    fn forget(&mut self, due: Option<i64>, ends: bool, place: Place) {
+        self.ending -= usize::from(ends);
+        if let Some(at) = due {
+            self.due.remove_mut(&(at, place));
+        }
+    }
+
+    fn forget_key(&mut self, id: KeyId) {
+        let planned = self.keys.get(&id).map(|row| (row.record.due(), row.record.ends()));
+        if let Some((due, ends)) = planned {
+            self.forget(due, ends, Place::Key(id));
+        }
+    }
+
+    fn forget_secret(&mut self, name: &SecretName) {
+        let due = self.secrets.get(name).and_then(|row| row.record.delete_at());
+        self.forget(due, due.is_some(), Place::Secret(name.clone()));
     }
 }
 
@@ -222,6 +291,8 @@ impl Write {
             Key::TABLE => open(roots, primary_key, revision, value).map(Self::Key),
             KeyVersion::TABLE => open(roots, primary_key, revision, value).map(Self::Version),
             Alias::TABLE => open(roots, primary_key, revision, value).map(Self::Alias),
+            Secret::TABLE => open(roots, primary_key, revision, value).map(Self::Secret),
+            SecretValue::TABLE => open(roots, primary_key, revision, value).map(Self::SecretValue),
             ImportToken::TABLE => open(roots, primary_key, revision, value).map(Self::ImportToken),
             AccessKey::TABLE => open(roots, primary_key, revision, value).map(Self::AccessKey),
             Private::TABLE => open(roots, primary_key, revision, value).map(Self::Private),
@@ -248,6 +319,10 @@ impl Write {
             Self::NoVersion(id) => plain(KeyVersion::TABLE, id.as_bytes(), Change::Delete),
             Self::Alias(alias) => sealed(roots, alias, expected),
             Self::NoAlias(name) => plain(Alias::TABLE, name.as_str().as_bytes(), Change::Delete),
+            Self::Secret(secret) => sealed(roots, secret, expected),
+            Self::NoSecret(name) => plain(Secret::TABLE, name.as_str().as_bytes(), Change::Delete),
+            Self::SecretValue(value) => sealed(roots, value, expected),
+            Self::NoSecretValue(id) => plain(SecretValue::TABLE, id.as_bytes(), Change::Delete),
             Self::SameKey(id) => plain(Key::TABLE, id.as_bytes(), Change::Keep),
             Self::ImportToken(token) => sealed(roots, token, expected),
             Self::NoImportToken(id) => plain(ImportToken::TABLE, &**id, Change::Delete),
@@ -261,7 +336,11 @@ impl Write {
 mod tests {
     use std::time::Duration;
 
+    use bulla_wire::Request;
+    use bulla_wire::actions::{CreateSecret, DeleteSecret, PutSecretValue};
+
     use super::*;
+    use crate::{Kms, Options, Role, SystemClock};
 
     #[test]
     fn a_snapshot_ends_with_its_lease() {
@@ -270,5 +349,47 @@ mod tests {
         assert!(leased.is_valid(now));
         assert!(!leased.is_valid(now + Duration::from_secs(1)));
         assert!(Snapshot::default().is_valid(now + Duration::from_secs(1 << 30)));
+    }
+
+    /// Nobody would see the difference, but the store would grow for ever.
+    #[test]
+    fn values_go_with_their_versions_and_these_with_their_secrets() {
+        let data = tempfile::tempdir().unwrap();
+        let open = || Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let mut kms = open();
+        let call = |kms: &Kms, request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
+        let values = |kms: &Kms| kms.snapshot().unwrap().secret_values.size();
+        let (name, text) = (|| String::from("s"), |number: usize| number.to_string());
+        let create = CreateSecret {
+            secret_name: name(),
+            version_id: text(0),
+            secret_data: text(0).into(),
+            ..CreateSecret::default()
+        };
+        for _ in 0..2 {
+            call(&kms, create.clone().into());
+            for number in 1..12 {
+                let put = PutSecretValue {
+                    secret_name: name(),
+                    version_id: text(number),
+                    secret_data: text(number).into(),
+                    secret_data_type: None,
+                    version_stages: None,
+                };
+                call(&kms, put.clone().into());
+                call(&kms, put.into());
+                assert_eq!(values(&kms), (number + 1).min(10));
+            }
+            drop(kms);
+            kms = open();
+            assert_eq!(values(&kms), 10);
+            let delete = DeleteSecret {
+                secret_name: name(),
+                force_delete_without_recovery: Some(true),
+                recovery_window_in_days: None,
+            };
+            call(&kms, delete.into());
+            assert_eq!((values(&kms), kms.snapshot().unwrap().secrets.size()), (0, 0));
+        }
     }
 }

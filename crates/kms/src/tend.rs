@@ -1,8 +1,8 @@
-//! What happens by itself: new versions of keys, the end of imported material, the end of keys.
+//! What happens by itself: new versions of keys, the end of imported material, the end of keys and secrets.
 //!
-//! A version that is overdue is made wherever the store is open. Keys and material end on a server only, and only
-//! while its clock can be believed: one that jumped by more than an hour would take keys away that are still to be
-//! had for days. Then nothing ends until an operator says that the clock is right ([`Options::accept_clock`]). What is
+//! A version that is overdue is made wherever the store is open. Keys, material and secrets end on a server only, and
+//! only while its clock can be believed: one that jumped by more than an hour would take away what is still to be had
+//! for days. Then nothing ends until an operator says that the clock is right ([`Options::accept_clock`]). What is
 //! over by the clock cannot be used meanwhile, and can still be kept.
 //!
 //! [`Options::accept_clock`]: crate::Options::accept_clock
@@ -17,18 +17,19 @@ use bulla_keys::{Key, KeyVersionId, SystemRandom};
 use bulla_wire::Error;
 
 use crate::actions::import::without_material;
+use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
 use crate::committer::CommitError;
 use crate::keyring::{Keyring, refused};
 use crate::lock::Role;
-use crate::snapshot::{Row, Write};
+use crate::snapshot::{Due, Row, Write};
 use crate::{Kms, commit_error};
 
 /// What [`Kms::tend`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Tended {
-    /// Keys that changed or ended.
+    /// Keys that changed, and keys and secrets that ended.
     pub changed: usize,
     /// Whether something should have ended and did not, because the clock cannot be believed.
     pub held: bool,
@@ -73,8 +74,12 @@ impl Kms {
         let snapshot = self.snapshot()?;
         let keyring = self.keyring(&snapshot);
         let (mut submitted, mut held) = (Vec::new(), false);
-        for row in snapshot.keys_due(keyring.now) {
-            match self.due(&keyring, row, ends)? {
+        for due in snapshot.due(keyring.now) {
+            let changes = match due {
+                Due::Key(row) => self.due(&keyring, row, ends)?,
+                Due::Secret(row) => ends.then(|| secrets::removal(&keyring, row)),
+            };
+            match changes {
                 Some(changes) => submitted.push(self.submit(changes)),
                 None => held = true,
             }
@@ -110,7 +115,7 @@ impl Kms {
         Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
     }
 
-    /// Whether keys and material may end now. Looks at the clock.
+    /// Whether something may end now. Looks at the clock.
     fn ends(&self) -> Result<bool, Error> {
         let jumped = self.belief.jumped(self.clock.raw_seconds(), self.clock.elapsed());
         if self.options.role != Role::Server || !self.snapshot()?.has_endings() {

@@ -9,6 +9,8 @@ mod data_keys;
 mod import;
 mod keys;
 mod mac;
+mod secret_values;
+mod secrets;
 mod service;
 mod tags;
 mod versions;
@@ -19,6 +21,8 @@ pub use data_keys::*;
 pub use import::*;
 pub use keys::*;
 pub use mac::*;
+pub use secret_values::*;
+pub use secrets::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 pub use service::*;
@@ -190,6 +194,19 @@ actions! {
         DescribeAccountKmsStatus => DescribeAccountKmsStatusReply,
         OpenKmsService => Done,
         GetRandomPassword => GetRandomPasswordReply,
+        CreateSecret => CreateSecretReply,
+        DescribeSecret => DescribeSecretReply,
+        ListSecrets => ListSecretsReply,
+        UpdateSecret => SecretReply,
+        DeleteSecret => DeleteSecretReply,
+        RestoreSecret => SecretReply,
+        UpdateSecretRotationPolicy => SecretReply,
+        RotateSecret => RotateSecretReply,
+        GetSecretValue => GetSecretValueReply,
+        BatchGetSecretValue => BatchGetSecretValueReply,
+        PutSecretValue => PutSecretValueReply,
+        ListSecretVersionIds => ListSecretVersionIdsReply,
+        UpdateSecretVersionStage => SecretReply,
     }
 }
 

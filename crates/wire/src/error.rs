@@ -71,6 +71,9 @@ error_codes! {
     StateModifiedFailed 409 "Rejected.StateModifiedFailed" "Keystate modified failed.";
     RejectedDeletionProtected 409 "Rejected.DeletionProtected" "The request was rejected because the key is protected from deletion.";
     RejectedState 409 "Rejected.{}" "The request was rejected because the key state is {}.";
+    RejectedResourceExist 409 "Rejected.ResourceExist" "The resource already exists.";
+    RejectedResourceInDeleteWindow 409 "Rejected.ResourceInDeleteWindow" "The secret is planned to be deleted.";
+    RejectedResourceInUse 409 "Rejected.ResourceInUse" "restore normal secret";
     // Always an error, also when everything is in order: what a DryRun answers.
     DryRunOperation 400 "DryRunOperationError" "The request would have succeeded, but DryRun is set.";
     DryRunValidation 400 "ValidationError" "The request would have failed: {}";

@@ -1,19 +1,21 @@
-//! The `Filters` of ListKeys: a JSON list of `Key` and `Values`.
+//! The `Filters` of ListKeys and ListSecrets: a JSON list of `Key` and `Values`.
 
 use std::collections::BTreeMap;
 
-use bulla_keys::{Key, KeyId};
+use bulla_keys::{Key, KeyId, Secret};
 use bulla_wire::Error;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::keyring::Keyring;
 
-/// Conditions on keys: every name must match, by one of its values.
-#[derive(Debug, Default)]
-pub(super) struct Filters(BTreeMap<Name, Vec<String>>);
+/// Conditions by the names `N`: every name must match, by one of its values.
+#[derive(Debug)]
+pub(super) struct Filters<N>(BTreeMap<N, Vec<String>>);
 
+/// What keys are found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-enum Name {
+pub(super) enum KeyFilter {
     KeyState,
     KeySpec,
     KeyUsage,
@@ -29,19 +31,31 @@ enum Name {
     TagValue,
 }
 
+/// What secrets are found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub(super) enum SecretFilter {
+    SecretName,
+    Description,
+    SecretType,
+    DKMSInstanceId,
+    Creator,
+    TagKey,
+    TagValue,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Filter {
-    key: Name,
+struct Filter<N> {
+    key: N,
     values: Vec<String>,
 }
 
-impl Filters {
+impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
     /// # Errors
     /// InvalidParameter: not a list of at most ten filters by known names.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
         let invalid = || Error::invalid("Filters");
-        let list: Vec<Filter> = match text {
+        let list: Vec<Filter<N>> = match text {
             Some(text) => serde_json::from_str(text).map_err(|_| invalid())?,
             None => Vec::new(),
         };
@@ -49,7 +63,7 @@ impl Filters {
         if list.len() > MAX_FILTERS || values > MAX_VALUES {
             return Err(invalid());
         }
-        let mut filters = Self::default();
+        let mut filters = Self(BTreeMap::new());
         for Filter { key, values } in list {
             filters.0.entry(key).or_default().extend(values); // the same name twice is one with more values
         }
@@ -60,13 +74,14 @@ impl Filters {
         self.0.is_empty()
     }
 
-    pub(super) fn matches(&self, key: &Key, keyring: &Keyring<'_>) -> bool {
-        self.0.iter().all(|(name, values)| values.iter().any(|value| name.matches(value, key, keyring)))
+    /// Whether `is` holds for one value of each name.
+    pub(super) fn match_all(&self, is: impl Fn(N, &str) -> bool) -> bool {
+        self.0.iter().all(|(name, values)| values.iter().any(|value| is(*name, value)))
     }
 }
 
-impl Name {
-    fn matches(self, value: &str, key: &Key, keyring: &Keyring<'_>) -> bool {
+impl KeyFilter {
+    pub(super) fn matches(self, value: &str, key: &Key, keyring: &Keyring<'_>) -> bool {
         match self {
             Self::KeyState => key.state(keyring.now).name() == value,
             Self::KeySpec => key.spec.name() == value,
@@ -83,6 +98,20 @@ impl Name {
     }
 }
 
+impl SecretFilter {
+    pub(super) fn matches(self, value: &str, secret: &Secret, keyring: &Keyring<'_>) -> bool {
+        match self {
+            Self::SecretName => secret.name.as_str() == value,
+            Self::Description => secret.description.as_str() == value,
+            Self::SecretType => secret.kind.name() == value,
+            Self::Creator => keyring.account == value,
+            Self::TagKey => secret.tags.get(value).is_some(),
+            Self::TagValue => secret.tags.iter().any(|(_, tag)| tag == value),
+            Self::DKMSInstanceId => false, // no secret is in an instance
+        }
+    }
+}
+
 const MAX_FILTERS: usize = 10;
-/// All values together: each is compared with every key.
+/// All values together: each is compared with every key or secret.
 const MAX_VALUES: usize = 100;

@@ -12,7 +12,7 @@ use bulla_wire::actions::{
 };
 use bulla_wire::{Error, ErrorCode, Timestamp};
 
-use super::filters::Filters;
+use super::filters::{Filters, KeyFilter};
 use super::paging::Page;
 use super::tags;
 use super::versions::{self, NewVersion};
@@ -52,10 +52,11 @@ pub(super) fn describe(kms: &Kms, request: &Allowed<DescribeKey>) -> Result<Desc
 
 pub(super) fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListKeysReply, Error> {
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
-    let filters = Filters::parse(request.filters.as_deref())?;
+    let filters = Filters::<KeyFilter>::parse(request.filters.as_deref())?;
     let snapshot = kms.snapshot()?;
     let keyring = kms.keyring(&snapshot);
-    let matching = || snapshot.keys_by_age().filter(|key| filters.matches(key, &keyring));
+    let is_wanted = |key: &Key| filters.match_all(|name, value| name.matches(value, key, &keyring));
+    let matching = || snapshot.keys_by_age().filter(|key| is_wanted(key));
     let total = if filters.is_empty() { snapshot.key_count() } else { matching().count() };
     let entry = |key: &Key| KeyEntry { key_id: key.id.to_string(), key_arn: arn(kms, key.id) };
     Ok(ListKeysReply {

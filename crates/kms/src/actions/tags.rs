@@ -12,6 +12,7 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode, NumberedTags};
 use serde::{Deserialize, Serialize};
 
+use super::secrets;
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::{Keyring, refused};
@@ -140,17 +141,24 @@ pub(super) fn parse(text: &str) -> Result<Tags, Error> {
 }
 
 /// Something that can have tags.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind<'a> {
+    /// By its id.
     Key(&'a str),
+    /// By its name.
+    Secret(&'a str),
 }
 
 impl<'a> Kind<'a> {
     /// One of three.
-    fn named(key: Option<&'a str>, secret: Option<&str>, certificate: Option<&str>) -> Result<Self, Error> {
+    fn named(
+        key: Option<&'a str>,
+        secret: Option<&'a str>,
+        certificate: Option<&str>,
+    ) -> Result<Self, Error> {
         match (key, secret, certificate) {
             (Some(key), None, None) => Ok(Self::Key(key)),
-            (None, Some(_), None) => Err(ErrorCode::ForbiddenResourceNotFound.into()),
+            (None, Some(secret), None) => Ok(Self::Secret(secret)),
             (None, None, Some(_)) => Err(ErrorCode::CertificateNotFound.into()),
             (None, None, None) => Err(Error::with(ErrorCode::Missing, "KeyId")),
             _ => Err(Error::invalid("KeyId")),
@@ -163,8 +171,33 @@ impl<'a> Kind<'a> {
         }
         match kind {
             "key" => Ok(ids.iter().map(|id| Self::Key(id)).collect()),
-            "secret" => Err(ErrorCode::ForbiddenResourceNotFound.into()),
+            "secret" => Ok(ids.iter().map(|name| Self::Secret(name)).collect()),
             _ => Err(Error::invalid("ResourceType")),
+        }
+    }
+
+    /// What becomes of it with other tags; none if they are the same.
+    fn changed(
+        self,
+        keyring: &Keyring<'_>,
+        edit: impl Fn(&mut Tags) -> Result<(), Error>,
+    ) -> Result<Option<(Write, Revision)>, Error> {
+        let edited = |tags: &Tags| {
+            let mut tags = tags.clone();
+            edit(&mut tags).map(|()| tags)
+        };
+        match self {
+            Self::Key(id) => {
+                let row = keyring.by_id(id)?;
+                let tags = edited(&row.record.tags)?;
+                let changed = row.record.described(keyring.now, |key| key.tags = tags).map_err(refused)?;
+                Ok((changed != *row.record).then_some((Write::Key(changed), row.revision)))
+            }
+            Self::Secret(name) => {
+                let row = secrets::by_name(keyring, name)?;
+                let changed = row.record.tagged(edited(&row.record.tags)?).map_err(secrets::refused)?;
+                Ok((changed != *row.record).then_some((Write::Secret(changed), row.revision)))
+            }
         }
     }
 
@@ -177,7 +210,11 @@ impl<'a> Kind<'a> {
                 let keys = snapshot.keys_by_age().filter(|key| tagged(&key.tags));
                 Ok(keys.map(|key| (key.id.to_string(), &key.tags)).collect())
             }
-            "secret" => Ok(Vec::new()),
+            "secret" => {
+                let secrets =
+                    snapshot.secrets().map(|row| &*row.record).filter(|secret| tagged(&secret.tags));
+                Ok(secrets.map(|secret| (secret.name.to_string(), &secret.tags)).collect())
+            }
             _ => Err(Error::invalid("ResourceType")),
         }
     }
@@ -191,19 +228,11 @@ async fn change<A>(
     edit: impl Fn(&mut Tags) -> Result<(), Error>,
 ) -> Result<Done, Error> {
     kms.change(allowed, |keyring| {
-        let mut writes: Vec<(Write, Revision)> = Vec::new();
-        let mut seen = Vec::new();
-        for Kind::Key(id) in resources {
-            if seen.contains(id) {
-                continue;
-            }
-            seen.push(id);
-            let row = keyring.by_id(id)?;
-            let mut tags = row.record.tags.clone();
-            edit(&mut tags)?;
-            let changed = row.record.described(keyring.now, |key| key.tags = tags).map_err(refused)?;
-            if changed != *row.record {
-                writes.push((Write::Key(changed), row.revision));
+        let (mut writes, mut seen) = (Vec::new(), Vec::new());
+        for resource in resources {
+            if !seen.contains(&resource) {
+                seen.push(resource);
+                writes.extend(resource.changed(keyring, &edit)?);
             }
         }
         Ok(writes)

@@ -232,6 +232,30 @@ def test_describe_regions(old_sdk):
     assert {"RegionId": REGION} in old_sdk.call("DescribeRegions")["Regions"]["Region"]
 
 
+# Secrets
+
+
+def test_secrets(old_sdk, server):
+    """This SDK puts SecretData into the query, where the largest plain text just fits."""
+    name, data = f"db/{uuid4()}", "密钥 & co. + *~'()" + "s" * 30_700
+    largest = data.encode()[:30_720].decode()
+    server.remember(largest)
+    created = old_sdk.call("CreateSecret", SecretName=name, VersionId="v1", SecretData=largest)
+    assert created["Arn"].endswith(f":secret/{name}")
+    assert old_sdk.call("GetSecretValue", SecretName=name)["SecretData"] == largest
+    with refused("InvalidParameter", 400, 'The specified parameter "SecretData" is not valid.'):
+        old_sdk.call("PutSecretValue", SecretName=name, VersionId="v2", SecretData=largest + "s")
+    put = {"SecretName": name, "VersionId": "v2", "SecretData": "hunter2", "VersionStages": '["next"]'}
+    assert old_sdk.call("PutSecretValue", **put)["VersionStages"] == {"VersionStage": ["next"]}
+    root = xml(old_sdk, "GetSecretValue", SecretName=name, VersionStage="next")
+    assert root.tag == "GetSecretValueResponse"
+    assert root.find("SecretData").text == "hunter2"
+    assert [stage.text for stage in root.findall("VersionStages/VersionStage")] == ["next"]
+    old_sdk.call("DeleteSecret", SecretName=name, ForceDeleteWithoutRecovery="true")
+    with refused("Forbidden.ResourceNotFound", 404, "Resource not found."):
+        old_sdk.call("GetSecretValue", SecretName=name)
+
+
 # Ways to ask
 
 

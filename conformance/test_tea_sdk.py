@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from uuid import uuid4
 
 import pytest
+from alibabacloud_kms20160120 import models
 from alibabacloud_tea_openapi.exceptions import ClientException
 from Tea.exceptions import UnretryableException
 
@@ -107,6 +108,60 @@ def test_encryption_context(sdk, key_id):
     for wrong in (None, {}, {"project": "Apollo"}, context | {"project": "Gemini"}):
         with refused("InvalidParameter", 400, 'The specified parameter "CiphertextBlob" is not valid.'):
             sdk.call("Decrypt", ciphertext_blob=data_key.ciphertext_blob, encryption_context=wrong)
+
+
+def test_secrets(sdk, server):
+    """The SDK sends SecretData in the body and everything else in the query."""
+    name, data = f"db/{uuid4()}", f"密钥 & co. + *~'() {uuid4()}"
+    server.remember(data)
+    created = sdk.call("CreateSecret", secret_name=name, version_id="v1", secret_data=data, description="d")
+    assert (created.secret_name, created.version_id, created.secret_type) == (name, "v1", "Generic")
+    value = sdk.call("GetSecretValue", secret_name=created.arn)
+    assert (value.secret_data, value.secret_data_type) == (data, "text")
+    assert value.version_stages.version_stage == ["ACSCurrent"]
+    put = sdk.call("PutSecretValue", secret_name=name, version_id="v2", secret_data=data[::-1])
+    assert put.version_stages.version_stage == ["ACSCurrent"]
+    with refused("Rejected.ResourceExist", 409, "The resource already exists."):
+        sdk.call("PutSecretValue", secret_name=name, version_id="v2", secret_data=data)
+    sdk.call("UpdateSecretVersionStage", secret_name=name, version_stage="ACSCurrent", move_to_version="v1")
+    versions = sdk.call("ListSecretVersionIds", secret_name=name).version_ids.version_id
+    assert [(version.version_id, version.version_stages.version_stage) for version in versions] == [
+        ("v2", ["ACSPrevious"]),
+        ("v1", ["ACSCurrent"]),
+    ]
+    wanted = models.BatchGetSecretValueRequestSecretsList
+    batch = sdk.call(
+        "BatchGetSecretValue",
+        secrets_list=[wanted(secret_name=name, version_stage="ACSPrevious"), wanted(secret_name="nothing")],
+    )
+    assert [value.secret_data for value in batch.secret_values] == [data[::-1]]
+    assert [(error.secret_name, error.code, error.http_status) for error in batch.errors] == [
+        ("nothing", "Forbidden.ResourceNotFound", 404)
+    ]
+
+
+def test_secrets_are_listed_and_restored(sdk):
+    name = str(uuid4())
+    tags = '[{"TagKey":"team","TagValue":"sales"}]'
+    sdk.call("CreateSecret", secret_name=name, version_id="v1", secret_data="hunter2", tags=tags)
+    sdk.call("UpdateSecret", secret_name=name, description="销售")
+    described = sdk.call("DescribeSecret", secret_name=name, fetch_tags="true")
+    assert (described.description, described.encryption_key_id) == ("销售", None)
+    assert [(tag.tag_key, tag.tag_value) for tag in described.tags.tag] == [("team", "sales")]
+    listed = sdk.call("ListSecrets", filters=f'[{{"Key":"SecretName","Values":["{name}"]}}]')
+    assert [secret.secret_name for secret in listed.secret_list.secret] == [name]
+    deleted = sdk.call("DeleteSecret", secret_name=name, recovery_window_in_days="7")
+    assert sdk.call("DescribeSecret", secret_name=name).planned_delete_time == deleted.planned_delete_time
+    with refused("Rejected.ResourceInDeleteWindow", 409, "The secret is planned to be deleted."):
+        sdk.call("GetSecretValue", secret_name=name)
+    sdk.call("RestoreSecret", secret_name=name)
+    assert sdk.call("GetSecretValue", secret_name=name).secret_data == "hunter2"
+    sdk.call("DeleteSecret", secret_name=name, force_delete_without_recovery="true")
+    with refused("Forbidden.ResourceNotFound", 404):
+        sdk.call("DescribeSecret", secret_name=name)
+    extended = models.UpdateSecretRequestExtendedConfig(custom_data={"a": "b"})
+    with refused("InvalidParameter", 400, "ExtendedConfig.CustomData"):
+        sdk.call("UpdateSecret", secret_name=name, extended_config=extended)
 
 
 def test_describe_regions(sdk):

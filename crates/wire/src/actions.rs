@@ -213,22 +213,18 @@ actions! {
 /// Operations of the official SDK that are answered as unknown ones, as the cloud does with those it does not know; and
 /// what they are for.
 pub const ELSEWHERE: &[(&str, &str)] = &[
-    ("BatchGetSecretValue", SECRETS),
     ("ConnectKmsInstance", INSTANCES),
     ("CreateApplicationAccessPoint", ACCESS_POINTS),
     ("CreateClientKey", ACCESS_POINTS),
     ("CreateNetworkRule", ACCESS_POINTS),
     ("CreatePolicy", ACCESS_POINTS),
-    ("CreateSecret", SECRETS),
     ("DeleteApplicationAccessPoint", ACCESS_POINTS),
     ("DeleteClientKey", ACCESS_POINTS),
     ("DeleteNetworkRule", ACCESS_POINTS),
     ("DeletePolicy", ACCESS_POINTS),
-    ("DeleteSecret", SECRETS),
     ("DescribeApplicationAccessPoint", ACCESS_POINTS),
     ("DescribeNetworkRule", ACCESS_POINTS),
     ("DescribePolicy", ACCESS_POINTS),
-    ("DescribeSecret", SECRETS),
     ("GetChallenge", "enclaves"),
     ("GetClientKey", ACCESS_POINTS),
     ("GetDefaultKmsInstance", INSTANCES),
@@ -237,31 +233,21 @@ pub const ELSEWHERE: &[(&str, &str)] = &[
     ("GetKmsInstanceQuotaInfos", INSTANCES),
     ("GetManagedDataKey", "data keys that the cloud manages"),
     ("GetSecretPolicy", "policies of secrets"),
-    ("GetSecretValue", SECRETS),
     ("ListApplicationAccessPoints", ACCESS_POINTS),
     ("ListClientKeys", ACCESS_POINTS),
     ("ListKmsInstances", INSTANCES),
     ("ListManagedDataKeyVersions", "data keys that the cloud manages"),
     ("ListNetworkRules", ACCESS_POINTS),
     ("ListPolicies", ACCESS_POINTS),
-    ("ListSecretVersionIds", SECRETS),
-    ("ListSecrets", SECRETS),
-    ("PutSecretValue", SECRETS),
     ("ReleaseKmsInstance", INSTANCES),
-    ("RestoreSecret", SECRETS),
-    ("RotateSecret", "secrets of other services"),
     ("SetKeyPolicy", "policies of keys"),
     ("SetSecretPolicy", "policies of secrets"),
     ("UpdateApplicationAccessPoint", ACCESS_POINTS),
     ("UpdateKmsInstanceBindVpc", INSTANCES),
     ("UpdateNetworkRule", ACCESS_POINTS),
     ("UpdatePolicy", ACCESS_POINTS),
-    ("UpdateSecret", SECRETS),
-    ("UpdateSecretRotationPolicy", "secrets of other services"),
-    ("UpdateSecretVersionStage", SECRETS),
 ];
 
-const SECRETS: &str = "secrets, which are not built yet";
 const INSTANCES: &str = "KMS instances";
 const ACCESS_POINTS: &str = "application access points, with their network rules, policies and client keys";
 

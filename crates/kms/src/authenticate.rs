@@ -41,7 +41,7 @@ impl Kms {
                 Replay::Full => ErrorCode::ThrottlingUser,
             },
         )?;
-        self.mark_time(time);
+        self.mark_time();
         let caller = Caller::Root { access_key_id: signer.access_key_id.clone() };
         Ok(Origin { caller, connection, time })
     }

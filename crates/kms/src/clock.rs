@@ -50,11 +50,6 @@ impl SteadyClock {
         self.clock.now()
     }
 
-    /// The same in seconds since 1970.
-    pub(crate) fn raw_seconds(&self) -> i64 {
-        unix_seconds(self.clock.now())
-    }
-
     /// How much time has passed, whatever is done to the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.clock.elapsed()

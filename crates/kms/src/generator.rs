@@ -1,4 +1,4 @@
-//! The thread that makes key pairs: an RSA key takes as long as thousands of requests.
+//! The thread that makes RSA keys: one takes as long as thousands of requests.
 
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -8,7 +8,7 @@ use futures_channel::oneshot;
 
 use crate::crypto::{self, AsymmetricSpec, KeyPair};
 
-/// Makes key pairs one after another, so that many who want some leave the rest of the server its cores. The thread
+/// Makes RSA keys one after another, so that many who want some leave the rest of the server its cores. The thread
 /// starts with the first and ends when this is dropped.
 #[derive(Default)]
 pub(crate) struct Generator(OnceLock<mpsc::Sender<Job>>);
@@ -24,6 +24,9 @@ impl Generator {
     /// # Errors
     /// InternalFailure.
     pub(crate) async fn key_pair(&self, spec: AsymmetricSpec) -> Result<KeyPair, Error> {
+        if !matches!(spec, AsymmetricSpec::Rsa2048 | AsymmetricSpec::Rsa3072) {
+            return crypto::generate(spec).map_err(Error::internal); // which takes no time
+        }
         let (answer, answered) = oneshot::channel();
         let sent = self.0.get_or_init(start).send(Job { spec, answer });
         sent.map_err(|_| ErrorCode::ServiceUnavailableTemporary)?;

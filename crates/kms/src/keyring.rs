@@ -114,7 +114,7 @@ impl<'a> Keyring<'a> {
     pub(crate) fn local_name<'t>(&self, arn: &'t str) -> Option<&'t str> {
         let resource = self.local_resource(arn)?;
         match resource.strip_prefix("key/") {
-            Some(id) => Some(id),
+            Some(id) => Some(id).filter(|id| !id.starts_with(AliasName::PREFIX)),
             None => resource.starts_with(AliasName::PREFIX).then_some(resource),
         }
     }

@@ -22,6 +22,7 @@ mod access_key;
 mod actions;
 mod authenticate;
 mod authorize;
+mod belief;
 mod clock;
 mod committer;
 mod crypto;
@@ -41,7 +42,6 @@ mod tend;
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
@@ -59,6 +59,7 @@ pub use store::StoreError;
 pub use tend::Tended;
 
 use crate::authorize::Allowed;
+use crate::belief::Belief;
 use crate::clock::SteadyClock;
 use crate::committer::{Answered, CommitError, Committer, Transaction};
 use crate::data::Data;
@@ -67,7 +68,6 @@ use crate::keyring::Keyring;
 use crate::lock::Lock;
 use crate::replay::Nonces;
 use crate::snapshot::{Snapshot, Write};
-use crate::tend::Belief;
 
 /// Where a store lies and what it is called.
 #[derive(Clone, Debug)]
@@ -98,8 +98,6 @@ pub struct Kms {
     /// Requests signed before are refused: their nonces may have been used in an earlier run.
     earliest_timestamp: i64,
     belief: Belief,
-    /// The time that the store knows about.
-    marked: AtomicI64,
     is_new: bool,
     /// Let go after the committer is done: fields are dropped in this order.
     _lock: Lock,
@@ -150,12 +148,11 @@ impl Kms {
             nonces: Nonces::new(),
             earliest_timestamp: i64::MIN,
             belief: Belief::default(),
-            marked: AtomicI64::new(i64::MIN),
             is_new,
             _lock: lock,
         };
         if options.role == Role::Server {
-            kms.resume_clock()?;
+            kms.resume_clock(is_new)?;
             kms.earliest_timestamp = if is_new { kms.now() } else { kms.now() + 1 };
             kms.wait_until(kms.earliest_timestamp);
         }
@@ -255,42 +252,13 @@ impl Kms {
         let wait = Duration::from_secs(second.unsigned_abs()).saturating_sub(elapsed);
         thread::sleep(wait.min(Duration::from_secs(1)));
     }
-
-    /// Raises the clock to the time of the last use of the store.
-    fn resume_clock(&self) -> Result<(), OpenError> {
-        let (now, mark) = (self.now(), self.time_mark());
-        if let Some(mark) = mark.filter(|_| !self.options.accept_clock) {
-            if mark - now > MAX_CLOCK_STEP {
-                return Err(OpenError::ClockBehind { seconds: mark - now });
-            }
-            self.clock.raise(mark);
-        }
-        self.resume_belief(mark.map(|mark| now - mark));
-        self.mark_time(self.now());
-        Ok(())
-    }
-
-    fn time_mark(&self) -> Option<i64> {
-        let mark = self.private(TIME_MARK)?;
-        Some(i64::from_be_bytes(mark.as_slice().try_into().ok()?))
-    }
-
-    /// Lets the store know the time, at most once a minute; nobody waits for it.
-    fn mark_time(&self, now: i64) {
-        let marked = self.marked.load(Ordering::Relaxed);
-        let due = now >= marked.saturating_add(MARK_INTERVAL);
-        let claim = || self.marked.compare_exchange(marked, now, Ordering::Relaxed, Ordering::Relaxed);
-        if self.options.role == Role::Server && due && claim().is_ok() {
-            self.set_private_in_background(TIME_MARK, &now.to_be_bytes());
-        }
-    }
 }
 
 impl Drop for Kms {
     fn drop(&mut self) {
         if self.options.role == Role::Server {
             // The committer writes what it accepted before it ends.
-            self.set_private_in_background(TIME_MARK, &self.now().to_be_bytes());
+            self.mark_time_now();
         }
     }
 }
@@ -314,8 +282,3 @@ fn commit_error(error: CommitError) -> Error {
         CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),
     }
 }
-
-const TIME_MARK: &str = "clock/mark";
-/// How far the clock may be set back between two runs, in seconds; NTP corrects less.
-const MAX_CLOCK_STEP: i64 = 60;
-const MARK_INTERVAL: i64 = 60;

@@ -62,11 +62,12 @@ pub(crate) struct ImportToken {
     /// As the API names it.
     #[n(2)]
     pub(crate) algorithm: Box<str>,
+    /// Sealed as the material of its key is.
     #[n(3)]
     pub(crate) private_key: ByteVec,
     #[n(4)]
     pub(crate) expires: i64,
-    /// How often something was brought that did not unwrap.
+    /// Tries that did not succeed, or have not yet.
     #[n(5)]
     pub(crate) failures: u8,
 }
@@ -75,12 +76,6 @@ impl Record for ImportToken {
     const TABLE: &'static str = "import-token";
     fn primary_key(&self) -> &[u8] {
         &*self.id
-    }
-}
-
-impl Drop for ImportToken {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut **self.private_key);
     }
 }
 

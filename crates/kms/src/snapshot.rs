@@ -12,6 +12,7 @@ use bulla_keys::{
     Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretValue, SecretValueId,
     SystemRandom,
 };
+use minicbor::bytes::ByteArray;
 use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::records::{AccessKey, ImportToken, Private, TokenId};
@@ -30,9 +31,13 @@ pub(crate) struct Snapshot {
     /// The versions of a key, by their numbers.
     versions_by_key: RedBlackTreeMapSync<(KeyId, u32), KeyVersionId>,
     aliases: RedBlackTreeMapSync<AliasName, Row<Alias>>,
+    /// The aliases of a key; none stands before the first.
+    aliases_by_key: RedBlackTreeSetSync<(KeyId, Option<AliasName>)>,
     secrets: RedBlackTreeMapSync<SecretName, Row<Secret>>,
     secret_values: HashTrieMapSync<SecretValueId, Row<SecretValue>>,
     import_tokens: HashTrieMapSync<TokenId, Row<ImportToken>>,
+    tokens_by_key: RedBlackTreeSetSync<(KeyId, [u8; 32])>,
+    tokens_by_end: RedBlackTreeSetSync<(i64, [u8; 32])>,
     access_keys: HashTrieMapSync<Box<str>, Row<AccessKey>>,
     private: HashTrieMapSync<Box<str>, Row<Private>>,
     /// Until when it may be served. Always, where this process is the only writer.
@@ -132,12 +137,24 @@ impl Snapshot {
         self.import_tokens.get(id)
     }
 
-    pub(crate) fn import_tokens(&self) -> impl Iterator<Item = &Row<ImportToken>> {
-        self.import_tokens.values()
+    pub(crate) fn import_tokens_of(&self, key: KeyId) -> impl Iterator<Item = &Row<ImportToken>> {
+        let tokens = self.tokens_by_key.range((key, [0; 32])..=(key, [u8::MAX; 32]));
+        tokens.filter_map(|(_, id)| self.import_tokens.get(&ByteArray::from(*id)))
+    }
+
+    /// Those that have ended at `now`.
+    pub(crate) fn import_tokens_until(&self, now: i64) -> impl Iterator<Item = &Row<ImportToken>> {
+        let tokens = self.tokens_by_end.iter().take_while(move |(end, _)| *end <= now);
+        tokens.filter_map(|(_, id)| self.import_tokens.get(&ByteArray::from(*id)))
     }
 
     pub(crate) fn alias(&self, name: &str) -> Option<&Row<Alias>> {
         self.aliases.get(name)
+    }
+
+    pub(crate) fn aliases_of(&self, key: KeyId) -> impl Iterator<Item = &Row<Alias>> {
+        let names = self.aliases_by_key.range((key, None)..).take_while(move |(of, _)| *of == key);
+        names.filter_map(|(_, name)| self.aliases.get(name.as_ref()?))
     }
 
     /// All aliases, by name.
@@ -210,13 +227,24 @@ impl Snapshot {
                 self.versions.remove_mut(&id);
             }
             Write::ImportToken(token) => {
+                self.tokens_by_key.insert_mut((token.key, *token.id));
+                self.tokens_by_end.insert_mut((token.expires, *token.id));
                 self.import_tokens.insert_mut(token.id, Row::new(token, revision));
             }
             Write::NoImportToken(id) => {
+                if let Some(token) = self.import_tokens.get(&id).map(|row| &row.record) {
+                    self.tokens_by_key.remove_mut(&(token.key, *id));
+                    self.tokens_by_end.remove_mut(&(token.expires, *id));
+                }
                 self.import_tokens.remove_mut(&id);
             }
-            Write::Alias(alias) => self.aliases.insert_mut(alias.name.clone(), Row::new(alias, revision)),
+            Write::Alias(alias) => {
+                self.forget_alias(&alias.name);
+                self.aliases_by_key.insert_mut((alias.key, Some(alias.name.clone())));
+                self.aliases.insert_mut(alias.name.clone(), Row::new(alias, revision));
+            }
             Write::NoAlias(name) => {
+                self.forget_alias(&name);
                 self.aliases.remove_mut(&name);
             }
             Write::Secret(secret) => {
@@ -241,6 +269,12 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    fn forget_alias(&mut self, name: &AliasName) {
+        if let Some(row) = self.aliases.get(name) {
+            self.aliases_by_key.remove_mut(&(row.record.key, Some(name.clone())));
+        }
+    }
+
     /// Notes what will happen by itself, and whether something ends by it.
     fn plan(&mut self, due: Option<i64>, ends: bool, place: Place) {
         self.ending += usize::from(ends);

@@ -7,11 +7,6 @@
 //!
 //! [`Options::accept_clock`]: crate::Options::accept_clock
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 use bulla_keys::record::Revision;
 use bulla_keys::{Key, KeyVersionId, SystemRandom};
 use bulla_wire::Error;
@@ -19,9 +14,10 @@ use bulla_wire::Error;
 use crate::actions::import::without_material;
 use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
-use crate::committer::CommitError;
+use crate::committer::{Answered, CommitError};
 use crate::keyring::{Keyring, refused};
 use crate::lock::Role;
+use crate::records::ImportToken;
 use crate::snapshot::{Due, Row, Write};
 use crate::{Kms, commit_error};
 
@@ -31,16 +27,8 @@ use crate::{Kms, commit_error};
 pub struct Tended {
     /// Keys that changed, and keys and secrets that ended.
     pub changed: usize,
-    /// Whether something should have ended and did not, because the clock cannot be believed.
+    /// Whether nothing ends, because the clock cannot be believed.
     pub held: bool,
-}
-
-/// Whether the clock can be believed about the end of things.
-#[derive(Default)]
-pub(crate) struct Belief {
-    /// What the clock said last, and how much time had passed by then.
-    last: Mutex<Option<(i64, Duration)>>,
-    lost: AtomicBool,
 }
 
 impl Kms {
@@ -49,11 +37,12 @@ impl Kms {
     /// # Errors
     /// InternalFailure if the store fails; what was not done is done by a later call.
     pub async fn tend(&self) -> Result<Tended, Error> {
-        let ends = self.ends()?;
-        let mut tended = Tended::default();
+        let (now, believed) = self.look();
+        self.mark_time(); // so that a later start knows how long nobody looked at the clock
+        let ends = believed && self.options.role == Role::Server;
+        let mut tended = Tended { changed: 0, held: !believed };
         loop {
-            let (submitted, held) = self.submit_due(ends)?;
-            tended.held = held;
+            let submitted = self.submit_due(now, ends)?;
             let mut progress = 0;
             for answer in submitted {
                 match answer.await.unwrap_or(Err(CommitError::Closed)) {
@@ -69,25 +58,18 @@ impl Kms {
         }
     }
 
-    /// Hands over the next changes that are due, up to a number, and tells whether some are held back.
-    fn submit_due(&self, ends: bool) -> Result<(Vec<crate::committer::Answered>, bool), Error> {
+    /// Hands over the next changes that are due, up to a number.
+    fn submit_due(&self, now: i64, ends: bool) -> Result<Vec<Answered>, Error> {
         let snapshot = self.snapshot()?;
-        let keyring = self.keyring(&snapshot);
-        let (mut submitted, mut held) = (Vec::new(), false);
-        for due in snapshot.due(keyring.now) {
-            let changes = match due {
-                Due::Key(row) => self.due(&keyring, row, ends)?,
-                Due::Secret(row) => ends.then(|| secrets::removal(&keyring, row)),
-            };
-            match changes {
-                Some(changes) => submitted.push(self.submit(changes)),
-                None => held = true,
-            }
-            if submitted.len() == AT_ONCE {
-                break;
-            }
-        }
-        Ok((submitted, held))
+        // All by the time of the one look at the clock: it may be set while this works.
+        let keyring = Keyring { now, ..self.keyring(&snapshot) };
+        let tokens = snapshot.import_tokens_until(now).map(|row| Ok(Some(vec![no_token(row)])));
+        let due = snapshot.due(now).map(|due| match due {
+            Due::Key(row) => self.due(&keyring, row, ends),
+            Due::Secret(row) => Ok(ends.then(|| secrets::removal(&keyring, row))),
+        });
+        let changes = tokens.chain(due).filter_map(Result::transpose).take(AT_ONCE);
+        changes.map(|changes| Ok(self.submit(changes?))).collect()
     }
 
     /// What is due for one key; none if that is held back.
@@ -106,6 +88,17 @@ impl Kms {
         }
     }
 
+    /// What a policy wants of a key now: a new version, if it is overdue.
+    pub(crate) fn rotation_if_due(
+        &self,
+        keyring: &Keyring<'_>,
+        row: &Row<Key>,
+    ) -> Result<Vec<(Write, Revision)>, Error> {
+        let is_due = row.record.due().is_some_and(|due| due <= keyring.now)
+            && row.record.next_rotation().is_some_and(|at| at <= keyring.now);
+        if is_due { self.rotation(keyring, row) } else { Ok(vec![]) }
+    }
+
     fn rotation(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Vec<(Write, Revision)>, Error> {
         let (key, id) = (&row.record, KeyVersionId::random(&SystemRandom));
         let number = keyring.snapshot.next_version_of(key.id);
@@ -114,49 +107,6 @@ impl Kms {
         let version = make_secret(self, new, keyring.now);
         Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
     }
-
-    /// Whether something may end now. Looks at the clock.
-    fn ends(&self) -> Result<bool, Error> {
-        let jumped = self.belief.jumped(self.clock.raw_seconds(), self.clock.elapsed());
-        if self.options.role != Role::Server || !self.snapshot()?.has_endings() {
-            return Ok(false);
-        }
-        if jumped {
-            self.disbelieve();
-        }
-        self.mark_time(self.now()); // so that a later start knows how long nobody looked at the clock
-        Ok(!self.belief.lost.load(Ordering::Relaxed))
-    }
-
-    /// At the start of a server: whether an earlier run lost its belief, or time has passed that nobody saw.
-    pub(crate) fn resume_belief(&self, unseen: Option<i64>) {
-        if self.options.accept_clock {
-            self.set_private_in_background(HELD, b"");
-        } else if self.private(HELD).is_some_and(|value| !value.is_empty())
-            || unseen.is_some_and(|seconds| seconds > MAX_JUMP && self.published.load().has_endings())
-        {
-            self.disbelieve();
-        }
-    }
-
-    fn disbelieve(&self) {
-        if !self.belief.lost.swap(true, Ordering::Relaxed) {
-            self.set_private_in_background(HELD, b"held");
-        }
-    }
-}
-
-impl Belief {
-    /// Whether the clock has moved on by much more than the time that has passed since the last look.
-    fn jumped(&self, wall: i64, elapsed: Duration) -> bool {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let jump = last.map(|(wall_then, elapsed_then)| {
-            let passed = elapsed.saturating_sub(elapsed_then).as_secs();
-            (wall - wall_then).saturating_sub_unsigned(passed)
-        });
-        *last = Some((wall, elapsed));
-        jump.is_some_and(|jump| jump > MAX_JUMP)
-    }
 }
 
 /// Takes a key away, with all that belongs to it.
@@ -164,31 +114,15 @@ fn removal(keyring: &Keyring<'_>, row: &Row<Key>) -> Vec<(Write, Revision)> {
     let (snapshot, id) = (keyring.snapshot, row.record.id);
     let mut writes = vec![(Write::NoKey(id), row.revision)];
     writes.extend(snapshot.versions_of(id).map(|row| (Write::NoVersion(row.record.id), row.revision)));
-    let aliases = snapshot.aliases().filter(|alias| alias.record.key == id);
+    let aliases = snapshot.aliases_of(id);
     writes.extend(aliases.map(|row| (Write::NoAlias(row.record.name.clone()), row.revision)));
-    let tokens = snapshot.import_tokens().filter(|token| token.record.key == id);
-    writes.extend(tokens.map(|row| (Write::NoImportToken(row.record.id), row.revision)));
+    writes.extend(snapshot.import_tokens_of(id).map(no_token));
     writes
+}
+
+fn no_token(row: &Row<ImportToken>) -> (Write, Revision) {
+    (Write::NoImportToken(row.record.id), row.revision)
 }
 
 /// Changes that wait for one commit together.
 const AT_ONCE: usize = 256;
-/// The largest step of the clock that is believed, in seconds.
-const MAX_JUMP: i64 = 3600;
-const HELD: &str = "clock/held";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_jump_is_more_than_the_time_that_has_passed() {
-        let belief = Belief::default();
-        let seconds = Duration::from_secs;
-        assert!(!belief.jumped(1_000_000, seconds(5)), "the first look");
-        assert!(!belief.jumped(1_000_000 + 86_400, seconds(5 + 86_400)), "a day that has passed");
-        assert!(!belief.jumped(1_000_000 + 86_400 + 3600, seconds(5 + 86_400)), "an hour is believed");
-        assert!(belief.jumped(1_000_000 + 86_400 + 7202, seconds(6 + 86_400)), "more is not");
-        assert!(!belief.jumped(0, seconds(7 + 86_400)), "back");
-    }
-}

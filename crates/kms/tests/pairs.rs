@@ -600,6 +600,15 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
             "ended"
         );
     }
+    // Other material than the first is a guess too.
+    importer.import(&material, None).unwrap();
+    let parameters = importer.parameters("RSAES_OAEP_SHA_256");
+    let good = wrap("RSAES_OAEP_SHA_256", &parameters, &material);
+    for _ in 0..3 {
+        let guess = wrap("RSAES_OAEP_SHA_256", &parameters, &[6; 32]);
+        assert!(importer.bring(&parameters, &guess, None).unwrap_err().starts_with("400 InvalidKeyMaterial"));
+    }
+    assert!(importer.bring(&parameters, &good, None).unwrap_err().starts_with("400 InvalidImportToken"));
     let parameters = importer.parameters("RSAES_OAEP_SHA_256");
     let good = wrap("RSAES_OAEP_SHA_256", &parameters, &material);
     for wrapped in [&b""[..], b"short", &[0; 10_000]] {
@@ -611,9 +620,11 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
         other.bring(&parameters, &good, None).unwrap_err().starts_with("400 InvalidImportToken"),
         "of another key"
     );
-    for past in [1, -1, bench.clock.unix()] {
+    // Whether it unwraps or not: that is found out before.
+    for (past, wrapped) in [(1, &good[..]), (-1, b"x"), (bench.clock.unix(), &good[..]), (7, b"x")] {
+        let good = wrapped;
         assert!(
-            importer.bring(&parameters, &good, Some(past)).unwrap_err().starts_with("400 InvalidParameter")
+            importer.bring(&parameters, good, Some(past)).unwrap_err().starts_with("400 InvalidParameter")
         );
     }
     bench.clock.pass(DAY - 1);
@@ -654,4 +665,38 @@ fn a_key_has_few_tokens() {
         |token: &Value| importer.bring(token, b"x", None).unwrap_err().split(": ").next().unwrap().to_owned();
     assert_eq!(answer(&tokens[0]), "400 InvalidImportToken");
     assert_eq!(answer(&tokens[1]), "400 InvalidKeyMaterial");
+}
+
+/// Many at once get no more answers than one after another.
+#[test]
+fn tries_at_once_are_counted() {
+    let bench = Bench::new();
+    let importer = Importer { bench: &bench, key: bench.key_with(&[("Origin", "EXTERNAL")]) };
+    let token = importer.parameters("SM2PKE");
+    let answers = std::sync::Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                let answer = importer.bring(&token, b"guess", None).unwrap_err();
+                answers.lock().unwrap().push(answer.split(": ").next().unwrap().to_owned());
+            });
+        }
+    });
+    let answers = answers.into_inner().unwrap();
+    assert_eq!(answers.iter().filter(|answer| *answer == "400 InvalidKeyMaterial").count(), 3, "{answers:?}");
+    assert!(answers.iter().all(|answer| answer != "500 InternalFailure"));
+}
+
+/// A token that has ended is removed, with its private key.
+#[test]
+fn tokens_end() {
+    let bench = Bench::new();
+    let importer = Importer { bench: &bench, key: bench.key_with(&[("Origin", "EXTERNAL")]) };
+    let token = importer.parameters("SM2PKE");
+    bench.clock.pass(DAY - 1);
+    assert_eq!(bench.tend().changed, 0);
+    bench.clock.pass(1);
+    assert!(importer.bring(&token, b"x", None).unwrap_err().starts_with("400 ExpiredImportToken"));
+    assert_eq!(bench.tend().changed, 1);
+    assert!(importer.bring(&token, b"x", None).unwrap_err().starts_with("400 InvalidImportToken"));
 }

@@ -37,5 +37,5 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
 }
 
 const PERIOD: Duration = Duration::from_secs(1);
-const HELD: &str = "keys are due to end, and do not: the clock moved by more than an hour unseen; if it is right, \
+const HELD: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; if it is right, \
                     start once with --accept-clock";

@@ -91,6 +91,9 @@ pub(super) fn export(kms: &Kms, by: &Origin, request: ExportDataKey) -> Result<E
             Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
         let opened = unwrap(kms, request, &request.ciphertext_blob, &context)?;
         let data_key = STANDARD.decode(&*opened.plaintext).map(Zeroizing::new).map_err(|_| damaged())?;
+        if data_key.is_empty() {
+            return Err(damaged()); // there is nothing to wrap
+        }
         Ok(ExportDataKeyReply {
             exported_data_key: target.wrap(&data_key, "CiphertextBlob")?,
             key_id: opened.key_id,

@@ -21,6 +21,7 @@ pub(super) fn with_dry_run<A: Action, T>(
         Err(error) if error.code() == ErrorCode::ForbiddenNoPermission => {
             Error::with(ErrorCode::DryRunAccessDenied, error.message())
         }
+        Err(error) if error.status() >= 500 => error, // the log has to hear of it
         Err(error) => Error::with(ErrorCode::DryRunValidation, error.message()),
     })
 }

@@ -1,12 +1,15 @@
 //! GetParametersForImport, ImportKeyMaterial, DeleteKeyMaterial.
 //!
 //! Whoever brings material wraps it for a key pair that is made for one token. Everything that can be wrong with what he
-//! brings is one error, and the third one ends the token: the unwrapping must tell nobody anything about a plaintext.
+//! brings is one error, and the third one ends the token: the unwrapping must tell nobody anything about a plaintext, nor
+//! about material that a key had. So whatever else can be wrong is found out before.
+
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
-use bulla_keys::{Key, KeyOrigin, KeyVersion, Material, Random, SystemRandom};
+use bulla_keys::{Key, KeyOrigin, KeyVersion, Material, Operation, Random, SystemRandom};
 use bulla_wire::actions::{
     DeleteKeyMaterial, Done, GetParametersForImport, GetParametersForImportReply, ImportKeyMaterial,
 };
@@ -26,11 +29,11 @@ pub(super) async fn parameters(
     request: Allowed<GetParametersForImport>,
 ) -> Result<GetParametersForImportReply, Error> {
     let (spec, algorithm) = wrapping(&request.wrapping_key_spec, &request.wrapping_algorithm)?;
-    let key = {
+    let (key, primary) = {
         let snapshot = kms.snapshot()?;
         let key = &kms.keyring(&snapshot).by_id(&request.key_id)?.record;
         external(key)?;
-        key.id
+        (key.id, key.primary)
     };
     let pair = kms.generator.key_pair(spec).await?;
     let mut id = [0; 32];
@@ -40,7 +43,7 @@ pub(super) async fn parameters(
         id: ByteArray::from(id),
         key,
         algorithm: algorithm.name().into(),
-        private_key: pair.private.to_vec().into(),
+        private_key: Material::from_bytes(pair.private).seal(&kms.roots, key, primary, &SystemRandom).into(),
         expires,
         failures: 0,
     };
@@ -62,32 +65,52 @@ pub(super) async fn parameters(
 pub(super) async fn import(kms: &Kms, request: Allowed<ImportKeyMaterial>) -> Result<Done, Error> {
     let wrapped = STANDARD.decode(request.encrypted_key_material.trim_ascii());
     let wrapped = wrapped.map_err(|_| Error::invalid("EncryptedKeyMaterial"))?;
-    let (key, token) = {
-        let snapshot = kms.snapshot()?;
-        let keyring = kms.keyring(&snapshot);
-        let key = keyring.by_id(&request.key_id)?.record.clone();
-        external(&key)?;
-        let token = token(&keyring, &key, &request.import_token)?.clone();
-        (key, token)
-    };
-    let Some(material) = unwrap(&key, &token.record, &wrapped) else {
-        return Err(count_failure(kms, &request, &token.record.id).await?);
-    };
     let expires = match request.key_material_expire_unix {
         None | Some(0) => None,
         Some(time) if time > kms.now() => Some(time),
         Some(_) => return Err(Error::invalid("KeyMaterialExpireUnix")),
     };
+    let (key, token) = attempt(kms, &request).await?;
+    // From here on every answer but success is the same, and counted.
+    let material = unwrap(kms, &key, &token, &wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
     kms.change(&request, |keyring| {
         let row = keyring.by_id(&request.key_id)?;
-        token_is_good(keyring, &token.record.id)?;
         let changed = row.record.with_imported(&material, expires, keyring.now).map_err(refused)?;
         let changed = changed.ok_or(ErrorCode::InvalidKeyMaterial)?;
         let version = imported_version(kms, keyring, &row.record, &material);
-        Ok(vec![(Write::Key(changed), row.revision), version])
+        let token = keyring.snapshot.import_token(&token.id).map(|row| counted(row, u8::saturating_sub));
+        Ok([(Write::Key(changed), row.revision), version].into_iter().chain(token).collect())
     })
     .await?;
     Ok(Done {})
+}
+
+/// Counts a try of a token, durably, before anything is unwrapped: of many at once, and on a full disk, no more than a
+/// few are answered. A try that succeeds is given back.
+async fn attempt(
+    kms: &Kms,
+    request: &Allowed<ImportKeyMaterial>,
+) -> Result<(Arc<Key>, Arc<ImportToken>), Error> {
+    let found = |keyring: &Keyring<'_>| {
+        let key = &keyring.by_id(&request.key_id)?.record;
+        external(key)?;
+        key.allows(Operation::Import, keyring.now).map_err(refused)?;
+        Ok::<_, Error>((key.clone(), token(keyring, key, &request.import_token)?.clone()))
+    };
+    kms.change(request, |keyring| Ok(vec![counted(&found(keyring)?.1, u8::saturating_add)])).await?;
+    let snapshot = kms.snapshot()?;
+    let keyring = kms.keyring(&snapshot);
+    let key = keyring.by_id(&request.key_id)?.record.clone();
+    let id = token_id(&request.import_token).ok_or(ErrorCode::InvalidImportToken)?;
+    let token = snapshot.import_token(&id).ok_or(ErrorCode::InvalidImportToken)?;
+    Ok((key, token.record.clone()))
+}
+
+/// The token with one try more or less.
+fn counted(row: &Row<ImportToken>, count: fn(u8, u8) -> u8) -> (Write, Revision) {
+    let mut token = (*row.record).clone();
+    token.failures = count(token.failures, 1);
+    (Write::ImportToken(token), row.revision)
 }
 
 pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteKeyMaterial>) -> Result<Done, Error> {
@@ -136,8 +159,7 @@ fn wrapping(spec: &str, algorithm: &str) -> Result<(AsymmetricSpec, EncryptionAl
 
 /// The token that somebody brought back, for this key and not ended.
 fn token<'a>(keyring: &Keyring<'a>, key: &Key, text: &str) -> Result<&'a Row<ImportToken>, Error> {
-    let id: Option<[u8; 32]> = STANDARD.decode(text.trim_ascii()).ok().and_then(|id| id.try_into().ok());
-    let token = id.and_then(|id| keyring.snapshot.import_token(&ByteArray::from(id)));
+    let token = token_id(text).and_then(|id| keyring.snapshot.import_token(&id));
     let token = token.filter(|token| token.record.key == key.id && token.record.failures < MAX_FAILURES);
     let token = token.ok_or(ErrorCode::InvalidImportToken)?;
     match keyring.now < token.record.expires {
@@ -146,37 +168,21 @@ fn token<'a>(keyring: &Keyring<'a>, key: &Key, text: &str) -> Result<&'a Row<Imp
     }
 }
 
-fn token_is_good(keyring: &Keyring<'_>, id: &TokenId) -> Result<(), Error> {
-    let token = keyring.snapshot.import_token(id);
-    token.filter(|token| token.record.failures < MAX_FAILURES).ok_or(ErrorCode::InvalidImportToken)?;
-    Ok(())
+fn token_id(text: &str) -> Option<TokenId> {
+    let id: [u8; 32] = STANDARD.decode(text.trim_ascii()).ok()?.try_into().ok()?;
+    Some(ByteArray::from(id))
 }
 
 /// The material, if it unwraps and is as long as that of this key.
-fn unwrap(key: &Key, token: &ImportToken, wrapped: &[u8]) -> Option<Material> {
+fn unwrap(kms: &Kms, key: &Key, token: &ImportToken, wrapped: &[u8]) -> Option<Material> {
     let algorithm = EncryptionAlgorithm::from_name(&token.algorithm)?;
     let spec = match algorithm {
         EncryptionAlgorithm::Sm2Pke => AsymmetricSpec::EcSm2,
         _ => AsymmetricSpec::Rsa2048,
     };
-    let material = crypto::decrypt(spec, algorithm, &token.private_key, wrapped).ok()?;
+    let private = Material::open(&kms.roots, key.id, key.primary, &token.private_key).ok()?;
+    let material = crypto::decrypt(spec, algorithm, private.expose(), wrapped).ok()?;
     (Some(material.len()) == key.spec.secret_len()).then(|| Material::from_bytes(material))
-}
-
-/// Counts what did not unwrap, durably, before anybody hears of it.
-async fn count_failure(
-    kms: &Kms,
-    request: &Allowed<ImportKeyMaterial>,
-    id: &TokenId,
-) -> Result<Error, Error> {
-    kms.change(request, |keyring| {
-        let Some(row) = keyring.snapshot.import_token(id) else { return Ok(vec![]) };
-        let mut counted = (*row.record).clone();
-        counted.failures = counted.failures.saturating_add(1);
-        Ok(vec![(Write::ImportToken(counted), row.revision)])
-    })
-    .await?;
-    Ok(ErrorCode::InvalidKeyMaterial.into())
 }
 
 /// The one version of a key with imported material: made with the first import, and filled again by later ones.
@@ -189,8 +195,7 @@ fn imported_version(kms: &Kms, keyring: &Keyring<'_>, key: &Key, material: &Mate
 
 /// Tokens of this key that are of no use any more, and the oldest ones beyond a few.
 fn superfluous(keyring: &Keyring<'_>, key: &Key) -> Vec<(Write, Revision)> {
-    let mut tokens: Vec<_> =
-        keyring.snapshot.import_tokens().filter(|row| row.record.key == key.id).collect();
+    let mut tokens: Vec<_> = keyring.snapshot.import_tokens_of(key.id).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
     let useless =
         |row: &Row<ImportToken>| row.record.expires <= keyring.now || row.record.failures >= MAX_FAILURES;

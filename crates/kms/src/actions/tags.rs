@@ -55,7 +55,9 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListResourceTags>) -> Result<Lis
 pub(super) async fn tag_many(kms: &Kms, request: Allowed<TagResources>) -> Result<Done, Error> {
     let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
     let new = &request.tag.0;
-    if !(1..=Tags::MAX).contains(&new.len()) {
+    let twice =
+        new.iter().enumerate().any(|(at, (name, _))| new[..at].iter().any(|(known, _)| known == name));
+    if !(1..=Tags::MAX).contains(&new.len()) || twice {
         return Err(Error::invalid("Tag"));
     }
     change(kms, &request, &resources, |tags| {

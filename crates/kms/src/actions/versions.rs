@@ -20,7 +20,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKeyVersion>) -> Res
         let snapshot = kms.snapshot()?;
         let keyring = kms.keyring(&snapshot);
         let key = &keyring.by_name(&request.key_id)?.record;
-        let versions = snapshot.versions_of(key.id).count();
+        let versions = snapshot.next_version_of(key.id) as usize;
         key.rotated(id, versions, keyring.now).map_err(refused)?; // before a key pair is made for nothing
         (key.id, key.spec)
     };
@@ -28,9 +28,8 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKeyVersion>) -> Res
     let made = make(kms, NewVersion { key, id, number: 0, spec }, kms.now()).await?;
     kms.change(&request, |keyring| {
         let row = keyring.by_id(&key.to_string())?;
-        let versions = keyring.snapshot.versions_of(key).count();
-        let rotated = row.record.rotated(id, versions, keyring.now).map_err(refused)?;
         let number = keyring.snapshot.next_version_of(key);
+        let rotated = row.record.rotated(id, number as usize, keyring.now).map_err(refused)?;
         let version = KeyVersion { number, created: keyring.now, ..made.clone() };
         Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
     })
@@ -54,7 +53,7 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListKeyVersions>) -> Result<List
     let versions = || snapshot.versions_of(key).map(|row| &*row.record);
     Ok(ListKeyVersionsReply {
         key_versions: KeyVersionList { key_version: page.of(versions()).map(entry).collect() },
-        total_count: versions().count() as u64,
+        total_count: snapshot.next_version_of(key).into(),
         page_number: page.number,
         page_size: page.size,
     })
@@ -65,7 +64,7 @@ pub(super) async fn update_policy(kms: &Kms, request: Allowed<UpdateRotationPoli
     let rotation = keys::rotation(request.enable_automatic_rotation, interval)?;
     keys::change(kms, &request, &request.key_id, |key, now| key.with_rotation(rotation, now)).await?;
     // A version that is overdue by the new interval is made at once.
-    kms.tend().await?;
+    kms.change(&request, |keyring| kms.rotation_if_due(keyring, keyring.by_id(&request.key_id)?)).await?;
     Ok(Done {})
 }
 

@@ -10,7 +10,10 @@
 //! often the row was written; the store keeps it beside the value too, and both must agree. What this does not
 //! notice is a whole row put back to an older state.
 
+use std::convert::Infallible;
+
 use minicbor::{Decode, Encode};
+use zeroize::Zeroizing;
 
 use crate::alias::Alias;
 use crate::key::{Key, KeyVersion};
@@ -68,10 +71,34 @@ impl Record for SecretValue {
 /// Seals a record that is about to be written for the `revision`th time.
 #[must_use]
 pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random: &impl Random) -> Vec<u8> {
-    let mut plaintext = zeroize::Zeroizing::new(vec![FORMAT_VERSION]);
-    plaintext.extend_from_slice(&revision.to_be_bytes());
-    minicbor::encode(record, &mut *plaintext).expect("writing to memory does not fail");
-    roots.record().seal(&aad(roots, R::TABLE, record.primary_key()), &plaintext, random)
+    let mut plaintext = Wiped(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
+    plaintext.extend(&[FORMAT_VERSION]);
+    plaintext.extend(&revision.to_be_bytes());
+    minicbor::encode(record, &mut plaintext).expect("writing to memory does not fail");
+    roots.record().seal(&aad(roots, R::TABLE, record.primary_key()), &plaintext.0, random)
+}
+
+/// Bytes of a record, which may be a private key: when they outgrow their memory, what they leave behind is wiped.
+struct Wiped(Zeroizing<Vec<u8>>);
+
+impl Wiped {
+    fn extend(&mut self, bytes: &[u8]) {
+        if self.0.capacity() - self.0.len() < bytes.len() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((self.0.len() + bytes.len()) * 2));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+    }
+}
+
+impl minicbor::encode::Write for Wiped {
+    type Error = Infallible;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Infallible> {
+        self.extend(bytes);
+        Ok(())
+    }
 }
 
 /// Opens the record in the row `primary_key` of its table.
@@ -107,6 +134,8 @@ fn aad(roots: &RootKeys, table: &str, primary_key: &[u8]) -> Vec<u8> {
 }
 
 const FORMAT_VERSION: u8 = 1;
+/// Room for most records.
+const USUAL_LEN: usize = 512;
 
 #[cfg(test)]
 mod tests {
@@ -133,6 +162,14 @@ mod tests {
         assert_eq!(open::<Key>(&roots, b"alias/a", 3, &value), Err(Damaged), "another table");
         let other = RootKey::random(&SystemRandom).keys(roots.store(), 1);
         assert_eq!(open::<Alias>(&other, b"alias/a", 3, &value), Err(Damaged), "another root key");
+    }
+
+    #[test]
+    fn long_records_are_whole() {
+        let mut wiped = Wiped(Zeroizing::new(Vec::new()));
+        let bytes: Vec<u8> = (0..=255).cycle().take(10_000).collect();
+        bytes.chunks(77).for_each(|part| wiped.extend(part));
+        assert_eq!(*wiped.0, bytes);
     }
 
     #[test]

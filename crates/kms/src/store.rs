@@ -59,7 +59,9 @@ pub(crate) enum Provider {
 }
 
 impl Header {
-    pub(crate) const VERSION: u32 = 1;
+    /// 2 since keys have more than the first version knew: it would write them without. A store of version 1 becomes one
+    /// of version 2 when it is opened, and older programs refuse it.
+    pub(crate) const VERSION: u32 = 2;
 }
 
 /// What a transaction does to one row, if the row is as expected.
@@ -141,7 +143,23 @@ impl Store {
             let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
             minicbor::decode(encoded.value()).map_err(|_| StoreError::Header)
         })?;
-        if header.version == Header::VERSION { Ok(header) } else { Err(StoreError::Header) }
+        match header.version {
+            1 => self.upgrade(header),
+            Header::VERSION => Ok(header),
+            _ => Err(StoreError::Header),
+        }
+    }
+
+    /// Lets older programs refuse the store from here on; its rows stay as they are.
+    fn upgrade(&mut self, header: Header) -> Result<Header, StoreError> {
+        let header = Header { version: Header::VERSION, ..header };
+        let encoded = minicbor::to_vec(&header).expect("writing to memory does not fail");
+        self.with(|database| {
+            let transaction = database.begin_write()?;
+            transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
+            Ok(transaction.commit()?)
+        })?;
+        Ok(header)
     }
 
     /// Hands every row to `visit`: table, primary key, revision, value. An error of `visit` ends the walk.

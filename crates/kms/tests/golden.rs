@@ -1,0 +1,55 @@
+//! A store with keys of every spec, imported material, tags and secrets, made once: `testdata/golden/README.md`.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_kms::{Kms, Options, Role};
+use bulla_wire::{Format, Parameters, Product, Request, render_reply};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+#[derive(Deserialize)]
+struct Step {
+    action: String,
+    parameters: Map<String, Value>,
+    expected: Value,
+}
+
+#[test]
+fn every_answer_is_still_what_it_was() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+    let data = tempfile::tempdir().unwrap();
+    for file in ["store.redb", "root-key"] {
+        let copy = data.path().join(file);
+        fs::copy(golden.join("store-v2").join(file), &copy).unwrap();
+        fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+    }
+    // The moment after it was made: some of it ends by the calendar.
+    let clock = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(1_796_083_200) };
+    let kms = Kms::open(&Options::new(data.path(), Role::Command), clock).unwrap();
+    let steps = fs::read_to_string(golden.join("life-v2.json")).unwrap();
+    let steps: Vec<Step> = serde_json::from_str(&steps).unwrap();
+    assert!(steps.len() > 25);
+    for Step { action, parameters, expected } in steps {
+        let pairs = parameters.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned()));
+        let request = Request::parse(Product::Kms, &action, &Parameters::from_pairs(pairs).unwrap()).unwrap();
+        let reply =
+            pollster::block_on(kms.call(request, &kms.owner())).unwrap_or_else(|e| panic!("{action}: {e}"));
+        let reply = serde_json::from_str(&render_reply(Format::Json, &action, &reply, "r")).unwrap();
+        assert!(holds(&reply, &expected), "{action}: {reply} lacks {expected}");
+    }
+}
+
+/// Whether `reply` has all of `expected`, and perhaps more.
+fn holds(reply: &Value, expected: &Value) -> bool {
+    match (reply, expected) {
+        (Value::Object(reply), Value::Object(expected)) => {
+            expected.iter().all(|(name, value)| reply.get(name).is_some_and(|found| holds(found, value)))
+        }
+        (reply, expected) => reply == expected,
+    }
+}

@@ -208,6 +208,9 @@ impl OpenError {
                 "mount or restore the data directory; to begin anew without its keys, move {} away",
                 root_key.display()
             ),
+            Self::Store { source: StoreError::Newer, .. } => {
+                "use that version, or restore the data directory as it was before".into()
+            }
             Self::Store { .. } => "free space or mend the disk; if the file is damaged, restore the data directory from its backup".into(),
             Self::ClockBehind { .. } => {
                 "set the clock right; if it was wrong at the last use of the store, start once with --accept-clock".into()

@@ -96,8 +96,10 @@ pub enum StoreError {
     Io(std::io::Error),
     /// The file is damaged so badly that the storage engine lost its way.
     Damaged,
-    /// The header is not one of this program's, or of a newer version of it.
+    /// The header is not one of this program's.
     Header,
+    /// A newer version of this program has opened the store, and keeps in it what this one does not know.
+    Newer,
     /// A row does not unseal: it was edited, moved, or written by a newer version.
     Row {
         /// Its table.
@@ -146,6 +148,7 @@ impl Store {
         match header.version {
             1 => self.upgrade(header),
             Header::VERSION => Ok(header),
+            newer if newer > Header::VERSION => Err(StoreError::Newer),
             _ => Err(StoreError::Header),
         }
     }
@@ -298,7 +301,8 @@ impl fmt::Display for StoreError {
             Self::Engine(error) => write!(f, "the store: {error}"),
             Self::Io(error) => write!(f, "the store: {error}"),
             Self::Damaged => f.write_str("the store is damaged"),
-            Self::Header => f.write_str("the file is not a store that this version of bulla can read"),
+            Self::Header => f.write_str("the file is not a store of bulla"),
+            Self::Newer => f.write_str("a newer version of bulla has opened the store"),
             Self::Row { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
                 primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -312,7 +316,7 @@ impl std::error::Error for StoreError {
         match self {
             Self::Engine(error) => Some(&**error),
             Self::Io(error) => Some(error),
-            Self::Damaged | Self::Header | Self::Row { .. } => None,
+            Self::Damaged | Self::Header | Self::Newer | Self::Row { .. } => None,
         }
     }
 }

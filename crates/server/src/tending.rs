@@ -1,18 +1,18 @@
 //! What happens to keys by itself happens while the server runs: looked after every second.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bulla_kms::Kms;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
 
-/// Looks after the keys until it is dropped. What happens, and what does not, is told to the log once.
+/// Looks after the keys until it is dropped. What happens is told to the log, and once a day that nothing ends.
 pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut was_held, mut was_failing) = (false, false);
+    let (mut told, mut was_failing) = (None::<Instant>, false);
     loop {
         tick.tick().await;
         let (held, failing) = match kms.tend().await {
@@ -26,16 +26,20 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
                 if !was_failing {
                     log.event(format!("what is due for keys is not done: {error}"));
                 }
-                (was_held, true)
+                (told.is_some(), true)
             }
         };
-        if held && !was_held {
+        if held && told.is_none_or(|told| told.elapsed() >= DAY) {
             log.event(HELD);
+            told = Some(Instant::now());
         }
-        (was_held, was_failing) = (held, failing);
+        told = told.filter(|_| held);
+        was_failing = failing;
     }
 }
 
+/// Somebody may have missed it.
+const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
 const HELD: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; if it is right, \
                     start once with --accept-clock";

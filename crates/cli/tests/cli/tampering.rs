@@ -165,7 +165,13 @@ fn a_header_that_was_edited() {
     }
     fs::write(&store, &original).unwrap();
     edit_header(&store, Vec::clear);
-    refused(&world, &["is not a store that this version of bulla can read"]);
+    refused(&world, &["is not a store of bulla"]);
+    fs::write(&store, &original).unwrap();
+    edit_header(&store, |header| {
+        assert_eq!(header[..3], [0xa4, 0, 2], "a map that begins with the version");
+        header[2] = 3;
+    });
+    refused(&world, &["a newer version of bulla has opened the store", "use that version"]);
 }
 
 /// Whatever a disk does to the file: an error or no harm, never a bare panic or anything wrong.

@@ -92,9 +92,11 @@ fn parameters(action: &str) -> String {
         }
     };
     let fields = serde_json::to_value(&request).unwrap();
-    let optional = fields.as_object().unwrap().keys().filter(|name| !required.contains(name));
+    let mut optional: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
+    optional.retain(|name| !required.contains(name));
+    optional.sort_unstable(); // other crates may have serde_json keep the order of the fields
     let required = required.iter().map(|name| format!("**{name}**"));
-    required.chain(optional.cloned()).collect::<Vec<_>>().join(", ")
+    required.chain(optional).collect::<Vec<_>>().join(", ")
 }
 
 /// A value that the parameter takes: of which type it is, only the action knows.

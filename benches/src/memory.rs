@@ -1,6 +1,6 @@
 //! What `bulla serve` has in memory and how fast it starts: with an empty store, and with many keys.
 //!
-//! On a store that was used before, a server waits for the next whole second before it listens, so that no
+//! On a store that was used before, a server listens in the next whole second at the earliest, so that no
 //! request of the earlier run can be sent again. Starts are measured from shortly before a whole second, so that
 //! they show the work and not the wait.
 

@@ -40,9 +40,11 @@ impl Kms {
         (now, !self.belief.lost.load(Ordering::Relaxed))
     }
 
-    /// Raises the clock to the time of the last use of the store, and finds out whether it can be believed.
-    pub(crate) fn resume_clock(&self, is_new: bool) -> Result<(), OpenError> {
+    /// Raises the clock to the time of the last use of the store, which it gives, and finds out whether it can be
+    /// believed.
+    pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
         let mark = self.time_mark();
+        let mut last_use = i64::MIN;
         if !self.options.accept_clock {
             if let Some(Mark { time, .. }) = mark {
                 let behind = time - self.now();
@@ -50,6 +52,7 @@ impl Kms {
                     return Err(OpenError::ClockBehind { seconds: behind });
                 }
                 self.clock.raise(time);
+                last_use = time;
             }
             let is_seen = |mark: Mark| mark.believed && self.now() - mark.time <= MAX_JUMP;
             let believed = is_new || mark.is_some_and(is_seen);
@@ -58,7 +61,7 @@ impl Kms {
         *self.belief.since.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((self.now(), self.clock.elapsed()));
         self.mark_time();
-        Ok(())
+        Ok(last_use)
     }
 
     /// Lets the store know the time, at most once a minute; nobody waits for it.

@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
 use bulla_keys::{StoreId, SystemRandom};
 
+use crate::clock::SteadyClock;
 use crate::files;
 use crate::lock::{Lock, LockError, Role};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
@@ -28,6 +29,8 @@ use crate::store::{Header, Provider, Slot, Store, StoreError};
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {
     pub(crate) lock: Lock,
+    /// When the lock was taken: nobody has used the store since.
+    pub(crate) locked: i64,
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
     /// Whether the store was made just now.
@@ -86,7 +89,12 @@ pub enum OpenError {
 
 impl Data {
     /// Opens the store below `data`, or makes it if there is neither store nor root key.
-    pub(crate) fn open(data: &Path, root_key: Option<&Path>, role: Role) -> Result<Self, OpenError> {
+    pub(crate) fn open(
+        data: &Path,
+        root_key: Option<&Path>,
+        role: Role,
+        clock: &SteadyClock,
+    ) -> Result<Self, OpenError> {
         let directory = |source| OpenError::Directory { path: data.to_owned(), source };
         files::create_private_dir(data).map_err(directory)?;
         let found = fs::metadata(data).map_err(directory)?;
@@ -102,6 +110,7 @@ impl Data {
             LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
             LockError::Io(source) => directory(source),
         })?;
+        let locked = clock.now();
         let place = Place {
             store: data.join(STORE),
             unfinished: data.join(UNFINISHED),
@@ -109,7 +118,7 @@ impl Data {
         };
         let is_new = place.prepare()?;
         let (store, roots) = place.open(&place.store)?;
-        Ok(Self { lock, store, roots, is_new })
+        Ok(Self { lock, locked, store, roots, is_new })
     }
 }
 
@@ -266,9 +275,10 @@ const FIRST_GENERATION: u32 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SystemClock;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
-        Data::open(data, None, Role::Command)
+        Data::open(data, None, Role::Command, &SteadyClock::new(SystemClock))
     }
 
     #[test]

@@ -125,15 +125,15 @@ impl Options {
 }
 
 impl Kms {
-    /// Opens the store, or makes it. A server whose store was used before waits for the next whole second, up
-    /// to one second, so that no request of the earlier run can be sent again.
+    /// Opens the store, or makes it. A server whose store was used before is open in the next whole second at the
+    /// earliest, so that no request of the earlier run can be sent again.
     ///
     /// # Errors
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = SteadyClock::new(clock);
-        let Data { lock, mut store, roots, is_new } =
-            Data::open(&options.data, options.root_key.as_deref(), options.role)?;
+        let Data { lock, locked, mut store, roots, is_new } =
+            Data::open(&options.data, options.root_key.as_deref(), options.role, &clock)?;
         let snapshot = Snapshot::read(&mut store, &roots)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
@@ -152,8 +152,8 @@ impl Kms {
             _lock: lock,
         };
         if options.role == Role::Server {
-            kms.resume_clock(is_new)?;
-            kms.earliest_timestamp = if is_new { kms.now() } else { kms.now() + 1 };
+            let last_use = kms.resume_clock(is_new)?.max(locked);
+            kms.earliest_timestamp = if is_new { locked } else { last_use + 1 };
             kms.wait_until(kms.earliest_timestamp);
         }
         Ok(kms)

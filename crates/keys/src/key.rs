@@ -66,7 +66,7 @@ pub struct Key {
     pub tags: Tags,
     /// The material that was imported, if any ever was.
     #[n(15)]
-    imported: Option<Imported>,
+    imported: Option<Box<Imported>>,
 }
 
 /// What is remembered of imported material.
@@ -315,7 +315,7 @@ impl Key {
             return Ok(None);
         }
         let written_state = if state == KeyState::Disabled { state } else { KeyState::Enabled };
-        let imported = Some(Imported { fingerprint, expires, present: true });
+        let imported = Some(Box::new(Imported { fingerprint, expires, present: true }));
         Ok(Some(Self { written_state, imported, ..self.clone() }))
     }
 
@@ -331,8 +331,10 @@ impl Key {
             KeyState::PendingDeletion => KeyState::PendingDeletion,
             _ => KeyState::PendingImport,
         };
-        let imported =
-            self.imported.clone().map(|imported| Imported { present: false, expires: None, ..imported });
+        let imported = self
+            .imported
+            .clone()
+            .map(|imported| Box::new(Imported { present: false, expires: None, ..*imported }));
         Ok(Self { written_state, imported, ..self.clone() })
     }
 

@@ -12,8 +12,8 @@ use bulla_keys::{
     Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretValue, SecretValueId,
     SystemRandom,
 };
+use imbl::{OrdMap, OrdSet};
 use minicbor::bytes::ByteArray;
-use rpds::{HashTrieMapSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::records::{AccessKey, ImportToken, Private, TokenId};
 use crate::store::{Change, RowChange, Store, StoreError};
@@ -21,25 +21,25 @@ use crate::store::{Change, RowChange, Store, StoreError};
 /// All records at one moment.
 #[derive(Clone, Default)]
 pub(crate) struct Snapshot {
-    keys: HashTrieMapSync<KeyId, Row<Key>>,
-    by_age: RedBlackTreeSetSync<(i64, KeyId)>,
+    keys: OrdMap<KeyId, Row<Key>>,
+    by_age: OrdSet<(i64, KeyId)>,
     /// When something happens by itself, and to what.
-    due: RedBlackTreeSetSync<(i64, Place)>,
+    due: OrdSet<(i64, Place)>,
     /// How many keys and secrets will end, or lose their material.
     ending: usize,
-    versions: HashTrieMapSync<KeyVersionId, Row<KeyVersion>>,
+    versions: OrdMap<KeyVersionId, Row<KeyVersion>>,
     /// The versions of a key, by their numbers.
-    versions_by_key: RedBlackTreeMapSync<(KeyId, u32), KeyVersionId>,
-    aliases: RedBlackTreeMapSync<AliasName, Row<Alias>>,
+    versions_by_key: OrdMap<(KeyId, u32), KeyVersionId>,
+    aliases: OrdMap<AliasName, Row<Alias>>,
     /// The aliases of a key; none stands before the first.
-    aliases_by_key: RedBlackTreeSetSync<(KeyId, Option<AliasName>)>,
-    secrets: RedBlackTreeMapSync<SecretName, Row<Secret>>,
-    secret_values: HashTrieMapSync<SecretValueId, Row<SecretValue>>,
-    import_tokens: HashTrieMapSync<TokenId, Row<ImportToken>>,
-    tokens_by_key: RedBlackTreeSetSync<(KeyId, [u8; 32])>,
-    tokens_by_end: RedBlackTreeSetSync<(i64, [u8; 32])>,
-    access_keys: HashTrieMapSync<Box<str>, Row<AccessKey>>,
-    private: HashTrieMapSync<Box<str>, Row<Private>>,
+    aliases_by_key: OrdSet<(KeyId, Option<AliasName>)>,
+    secrets: OrdMap<SecretName, Row<Secret>>,
+    secret_values: OrdMap<SecretValueId, Row<SecretValue>>,
+    import_tokens: OrdMap<TokenId, Row<ImportToken>>,
+    tokens_by_key: OrdSet<(KeyId, [u8; 32])>,
+    tokens_by_end: OrdSet<(i64, [u8; 32])>,
+    access_keys: OrdMap<Box<str>, Row<AccessKey>>,
+    private: OrdMap<Box<str>, Row<Private>>,
     /// Until when it may be served. Always, where this process is the only writer.
     valid_until: Option<Instant>,
 }
@@ -101,7 +101,7 @@ impl Snapshot {
     }
 
     pub(crate) fn key_count(&self) -> usize {
-        self.keys.size()
+        self.keys.len()
     }
 
     /// To what something happens by itself until `now`, in the order in which it does.
@@ -206,64 +206,70 @@ impl Snapshot {
             Write::Key(key) => {
                 self.forget_key(key.id);
                 self.plan(key.due(), key.ends(), Place::Key(key.id));
-                self.by_age.insert_mut((key.created, key.id));
-                self.keys.insert_mut(key.id, Row::new(key, revision));
+                self.by_age.insert((key.created, key.id));
+                self.keys.insert(key.id, Row::new(key, revision));
             }
             Write::NoKey(id) => {
                 self.forget_key(id);
                 if let Some(row) = self.keys.get(&id) {
-                    self.by_age.remove_mut(&(row.record.created, id));
+                    self.by_age.remove(&(row.record.created, id));
                 }
-                self.keys.remove_mut(&id);
+                self.keys.remove(&id);
             }
             Write::Version(version) => {
-                self.versions_by_key.insert_mut((version.key, version.number), version.id);
-                self.versions.insert_mut(version.id, Row::new(version, revision));
+                self.versions_by_key.insert((version.key, version.number), version.id);
+                self.versions.insert(version.id, Row::new(version, revision));
             }
             Write::NoVersion(id) => {
                 if let Some(row) = self.versions.get(&id) {
-                    self.versions_by_key.remove_mut(&(row.record.key, row.record.number));
+                    self.versions_by_key.remove(&(row.record.key, row.record.number));
                 }
-                self.versions.remove_mut(&id);
+                self.versions.remove(&id);
             }
             Write::ImportToken(token) => {
-                self.tokens_by_key.insert_mut((token.key, *token.id));
-                self.tokens_by_end.insert_mut((token.expires, *token.id));
-                self.import_tokens.insert_mut(token.id, Row::new(token, revision));
+                self.tokens_by_key.insert((token.key, *token.id));
+                self.tokens_by_end.insert((token.expires, *token.id));
+                self.import_tokens.insert(token.id, Row::new(token, revision));
             }
             Write::NoImportToken(id) => {
                 if let Some(token) = self.import_tokens.get(&id).map(|row| &row.record) {
-                    self.tokens_by_key.remove_mut(&(token.key, *id));
-                    self.tokens_by_end.remove_mut(&(token.expires, *id));
+                    self.tokens_by_key.remove(&(token.key, *id));
+                    self.tokens_by_end.remove(&(token.expires, *id));
                 }
-                self.import_tokens.remove_mut(&id);
+                self.import_tokens.remove(&id);
             }
             Write::Alias(alias) => {
                 self.forget_alias(&alias.name);
-                self.aliases_by_key.insert_mut((alias.key, Some(alias.name.clone())));
-                self.aliases.insert_mut(alias.name.clone(), Row::new(alias, revision));
+                self.aliases_by_key.insert((alias.key, Some(alias.name.clone())));
+                self.aliases.insert(alias.name.clone(), Row::new(alias, revision));
             }
             Write::NoAlias(name) => {
                 self.forget_alias(&name);
-                self.aliases.remove_mut(&name);
+                self.aliases.remove(&name);
             }
             Write::Secret(secret) => {
                 self.forget_secret(&secret.name);
                 let (due, name) = (secret.delete_at(), secret.name.clone());
                 self.plan(due, due.is_some(), Place::Secret(name.clone()));
-                self.secrets.insert_mut(name, Row::new(secret, revision));
+                self.secrets.insert(name, Row::new(secret, revision));
             }
             Write::NoSecret(name) => {
                 self.forget_secret(&name);
-                self.secrets.remove_mut(&name);
+                self.secrets.remove(&name);
             }
-            Write::SecretValue(value) => self.secret_values.insert_mut(value.id, Row::new(value, revision)),
+            Write::SecretValue(value) => {
+                self.secret_values.insert(value.id, Row::new(value, revision));
+            }
             Write::NoSecretValue(id) => {
-                self.secret_values.remove_mut(&id);
+                self.secret_values.remove(&id);
             }
             Write::SameKey(_) => {}
-            Write::AccessKey(key) => self.access_keys.insert_mut(key.id.clone(), Row::new(key, revision)),
-            Write::Private(value) => self.private.insert_mut(value.name.clone(), Row::new(value, revision)),
+            Write::AccessKey(key) => {
+                self.access_keys.insert(key.id.clone(), Row::new(key, revision));
+            }
+            Write::Private(value) => {
+                self.private.insert(value.name.clone(), Row::new(value, revision));
+            }
         }
     }
 }
@@ -271,7 +277,7 @@ impl Snapshot {
 impl Snapshot {
     fn forget_alias(&mut self, name: &AliasName) {
         if let Some(row) = self.aliases.get(name) {
-            self.aliases_by_key.remove_mut(&(row.record.key, Some(name.clone())));
+            self.aliases_by_key.remove(&(row.record.key, Some(name.clone())));
         }
     }
 
@@ -279,14 +285,14 @@ impl Snapshot {
     fn plan(&mut self, due: Option<i64>, ends: bool, place: Place) {
         self.ending += usize::from(ends);
         if let Some(at) = due {
-            self.due.insert_mut((at, place));
+            self.due.insert((at, place));
         }
     }
 
     fn forget(&mut self, due: Option<i64>, ends: bool, place: Place) {
         self.ending -= usize::from(ends);
         if let Some(at) = due {
-            self.due.remove_mut(&(at, place));
+            self.due.remove(&(at, place));
         }
     }
 
@@ -392,7 +398,7 @@ mod tests {
         let open = || Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
         let mut kms = open();
         let call = |kms: &Kms, request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
-        let values = |kms: &Kms| kms.snapshot().unwrap().secret_values.size();
+        let values = |kms: &Kms| kms.snapshot().unwrap().secret_values.len();
         let (name, text) = (|| String::from("s"), |number: usize| number.to_string());
         let create = CreateSecret {
             secret_name: name(),
@@ -423,7 +429,7 @@ mod tests {
                 recovery_window_in_days: None,
             };
             call(&kms, delete.into());
-            assert_eq!((values(&kms), kms.snapshot().unwrap().secrets.size()), (0, 0));
+            assert_eq!((values(&kms), kms.snapshot().unwrap().secrets.len()), (0, 0));
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
 //! publishes it before it answers; so a request that begins after an answer sees what was answered.
 
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -100,6 +101,11 @@ impl Snapshot {
         self.by_age.iter().filter_map(|(_, id)| Some(&*self.keys.get(id)?.record))
     }
 
+    /// The keys from one on, by id.
+    pub(crate) fn keys_from(&self, first: KeyId) -> impl Iterator<Item = &Key> {
+        self.keys.range(first..).map(|(_, row)| &*row.record)
+    }
+
     pub(crate) fn key_count(&self) -> usize {
         self.keys.len()
     }
@@ -164,6 +170,12 @@ impl Snapshot {
 
     pub(crate) fn secret(&self, name: &SecretName) -> Option<&Row<Secret>> {
         self.secrets.get(name)
+    }
+
+    /// The secrets from one on, or all, by name.
+    pub(crate) fn secrets_from(&self, first: Option<SecretName>) -> impl Iterator<Item = &Secret> {
+        let first = first.map_or(Bound::Unbounded, Bound::Included);
+        self.secrets.range((first, Bound::Unbounded)).map(|(_, row)| &*row.record)
     }
 
     /// All secrets, by name.

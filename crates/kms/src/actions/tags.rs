@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
-use bulla_keys::{TagProblem, Tags};
+use bulla_keys::{KeyId, TagProblem, Tags};
 use bulla_wire::actions::{
     Done, KeyTagEntry, KeyTagList, ListResourceTags, ListResourceTagsReply, ListTagResources,
     ListTagResourcesReply, TagResource, TagResourceEntry, TagResourceList, TagResources, UntagResource,
@@ -94,15 +94,16 @@ pub(super) fn find(kms: &Kms, request: &Allowed<ListTagResources>) -> Result<Lis
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
     let snapshot = kms.snapshot()?;
-    let mut found = Vec::new();
-    for (id, tags) in Kind::all(&request.resource_type, &kms.keyring(&snapshot))? {
-        if only.is_none_or(|only| only.contains(&id)) && has_all(tags, request.tag.as_ref()) {
-            found.extend(tags.iter().map(|(name, value)| (Position(id.clone(), name.into()), value)));
-        }
-    }
-    found.sort_unstable();
-    let mut rest =
-        found.into_iter().filter(|(position, _)| after.as_ref().is_none_or(|after| position > after));
+    let keyring = kms.keyring(&snapshot);
+    let tagged = tagged(&keyring, &request.resource_type, after.as_ref().map(|Position(id, _)| &**id))?;
+    let wanted = tagged.filter(|(id, tags)| {
+        only.is_none_or(|only| only.contains(id)) && has_all(tags, request.tag.as_ref())
+    });
+    let mut rest = wanted
+        .flat_map(|(id, tags)| {
+            tags.iter().map(move |(name, value)| (Position(id.clone(), name.into()), value))
+        })
+        .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after));
     let page: Vec<_> = rest.by_ref().take(PAGE).collect();
     let next_token = match (rest.next(), page.last()) {
         (Some(_), Some((last, _))) => last.print(),
@@ -202,23 +203,28 @@ impl<'a> Kind<'a> {
             }
         }
     }
+}
 
-    /// Everything of a type that has tags.
-    fn all<'k>(kind: &str, keyring: &Keyring<'k>) -> Result<Vec<(String, &'k Tags)>, Error> {
-        let snapshot = keyring.snapshot;
-        let tagged = |tags: &Tags| tags.iter().next().is_some();
-        match kind {
-            "key" => {
-                let keys = snapshot.keys_by_age().filter(|key| tagged(&key.tags));
-                Ok(keys.map(|key| (key.id.to_string(), &key.tags)).collect())
-            }
-            "secret" => {
-                let secrets =
-                    snapshot.secrets().map(|row| &*row.record).filter(|secret| tagged(&secret.tags));
-                Ok(secrets.map(|secret| (secret.name.to_string(), &secret.tags)).collect())
-            }
-            _ => Err(Error::invalid("ResourceType")),
+/// Everything of a type that has tags, by id or name, from one of them on.
+fn tagged<'k>(
+    keyring: &Keyring<'k>,
+    kind: &str,
+    from: Option<&str>,
+) -> Result<Box<dyn Iterator<Item = (String, &'k Tags)> + 'k>, Error> {
+    let snapshot = keyring.snapshot;
+    let unknown = || Error::invalid("NextToken");
+    match kind {
+        "key" => {
+            let from = from.map_or(Ok(KeyId::from_bytes([0; 16])), |id| id.parse().map_err(|_| unknown()))?;
+            let keys = snapshot.keys_from(from).filter(|key| !key.tags.is_empty());
+            Ok(Box::new(keys.map(|key| (key.id.to_string(), &key.tags))))
         }
+        "secret" => {
+            let from = from.map(|name| name.parse().map_err(|_| unknown())).transpose()?;
+            let secrets = snapshot.secrets_from(from).filter(|secret| !secret.tags.is_empty());
+            Ok(Box::new(secrets.map(|secret| (secret.name.to_string(), &secret.tags))))
+        }
+        _ => Err(Error::invalid("ResourceType")),
     }
 }
 

@@ -359,6 +359,7 @@ fn descriptions_change() {
     assert_eq!(bench.metadata(&key)["Description"], json!("二"));
     bench.ok("UpdateKeyDescription", &[("KeyId", &key), ("Description", "")]);
     assert_eq!(bench.metadata(&key)["Description"], json!(""));
+    assert_eq!(bench.code("UpdateKeyDescription", &[("KeyId", &key)]), "400 MissingDescription");
     let long = "密".repeat(8193);
     assert_eq!(
         bench.code("UpdateKeyDescription", &[("KeyId", &key), ("Description", &long)]),

@@ -1,17 +1,26 @@
 //! A serde format for flat parameters: one field of a request is one parameter, lists and maps use dots.
 //!
-//! An empty value means an absent parameter. Booleans are read without regard to case (`True` from Python,
+//! An empty value means an absent parameter, except for a [`MaybeEmpty`]. Booleans are read without regard to case (`True` from Python,
 //! `true` from everybody else), integers are plain decimals. Parameters that the request does not name are
 //! ignored, as the cloud does: the common parameters travel in the same list.
 
 use std::fmt;
 
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value};
-use serde::{Deserializer, Serialize, forward_to_deserialize_any};
+use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
 use serde_json::Value as Json;
 
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
+
+/// A text that must be given and may be empty.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaybeEmpty(pub String);
+
+impl MaybeEmpty {
+    /// What serde calls it.
+    const NAME: &str = "MaybeEmpty";
+}
 
 /// Reads a request from its parameters.
 pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T, Error> {
@@ -104,15 +113,16 @@ struct FieldAccess<'a> {
 
 impl<'a> FieldAccess<'a> {
     fn value(&self, field: &'static str) -> Option<Value<'a>> {
-        let plain = self.parameters.non_empty(field);
+        let plain = self.parameters.get(field);
         let dotted: Vec<_> = self
             .parameters
             .iter()
             .filter_map(|(name, value)| Some((name.strip_prefix(field)?.strip_prefix('.')?, value)))
             .collect();
         match (plain, dotted.is_empty()) {
+            (Some(""), true) => Some(Value::Empty),
             (Some(text), true) => Some(Value::Text(text)),
-            (None, false) => Some(Value::Dotted(dotted)),
+            (None | Some(""), false) => Some(Value::Dotted(dotted)),
             (Some(_), false) => Some(Value::Both),
             (None, true) => None,
         }
@@ -134,11 +144,16 @@ impl<'de> MapAccess<'de> for FieldAccess<'_> {
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Fault> {
         let (field, value) = self.current.take().expect("serde asks for a value after its key only");
-        seed.deserialize(value).map_err(|_| Fault::Invalid(field.to_owned()))
+        seed.deserialize(value).map_err(|fault| match fault {
+            Fault::Missing(_) => Fault::Missing(field),
+            Fault::Invalid(_) => Fault::Invalid(field.to_owned()),
+        })
     }
 }
 
 enum Value<'a> {
+    /// As if it were absent.
+    Empty,
     Text(&'a str),
     Dotted(Vec<(&'a str, &'a str)>),
     Both,
@@ -160,6 +175,7 @@ macro_rules! deserialize_numbers {
 impl<'a> Value<'a> {
     fn text(self) -> Result<&'a str, Fault> {
         match self {
+            Value::Empty => Err(Fault::Missing("")),
             Value::Text(text) => Ok(text),
             _ => Err(de::Error::custom("dotted names where one value is expected")),
         }
@@ -171,6 +187,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self {
+            Value::Empty => Err(Fault::Missing("")),
             Value::Text(text) => visitor.visit_str(text),
             Value::Dotted(pairs) => visitor.visit_map(value::MapDeserializer::new(pairs.into_iter())),
             Value::Both => Err(de::Error::custom("given as one value and as dotted names")),
@@ -189,15 +206,21 @@ impl<'de> Deserializer<'de> for Value<'_> {
     deserialize_numbers!(deserialize_u32 visit_u32 u32, deserialize_i64 visit_i64 i64);
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
-        visitor.visit_some(self)
+        match self {
+            Value::Empty => visitor.visit_none(),
+            value => visitor.visit_some(value),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        visitor.visit_newtype_struct(self)
+        match self {
+            Value::Empty if name == MaybeEmpty::NAME => visitor.visit_newtype_struct(Value::Text("")),
+            value => visitor.visit_newtype_struct(value),
+        }
     }
 
     forward_to_deserialize_any! {

@@ -79,7 +79,8 @@ pub(super) async fn update_description(
     kms: &Kms,
     request: Allowed<UpdateKeyDescription>,
 ) -> Result<Done, Error> {
-    let description = Description::new(&request.description).ok_or_else(|| Error::invalid("Description"))?;
+    let description =
+        Description::new(&request.description.0).ok_or_else(|| Error::invalid("Description"))?;
     change(kms, &request, &request.key_id, |key, now| {
         key.described(now, |key| key.description = description.clone())
     })

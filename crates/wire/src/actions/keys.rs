@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flat::MaybeEmpty;
 use crate::timestamp::Timestamp;
 
 /// Makes a master key.
@@ -179,8 +180,7 @@ pub struct UpdateKeyDescription {
     /// The key's id; no alias.
     pub key_id: String,
     /// Up to 8192 characters.
-    #[serde(default)]
-    pub description: String,
+    pub description: MaybeEmpty,
 }
 
 /// Lets a key end after some days, in which it cannot be used.

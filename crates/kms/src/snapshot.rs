@@ -3,8 +3,10 @@
 //! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
 //! publishes it before it answers; so a request that begins after an answer sees what was answered.
 
-use std::ops::Bound;
-use std::sync::Arc;
+use std::mem;
+use std::ops::{Bound, ControlFlow};
+use std::sync::{Arc, mpsc};
+use std::thread;
 use std::time::Instant;
 
 use bulla_keys::record::{self, Record, Revision};
@@ -199,15 +201,24 @@ impl Snapshot {
         self.private.get(name)
     }
 
-    /// Reads everything that a store holds.
+    /// Reads everything that a store holds: one thread reads, one unseals, this one takes in. The rows are in no order
+    /// that matters.
     pub(crate) fn read(store: &mut Store, roots: &RootKeys) -> Result<Self, StoreError> {
         let mut snapshot = Self::default();
-        store.scan(|table, primary_key, revision, value| {
-            let write = Write::open(roots, table, primary_key, revision, value).ok_or_else(|| {
-                StoreError::Row { table: table.to_owned(), primary_key: primary_key.to_vec() }
-            })?;
-            snapshot.apply(write, revision);
-            Ok(())
+        thread::scope(|scope| {
+            let (sealed, batches) = mpsc::sync_channel(QUEUE);
+            let (opened, writes) = mpsc::sync_channel(QUEUE);
+            let reader = scope.spawn(move || read_batches(store, &sealed));
+            scope.spawn(move || {
+                let results = batches.into_iter().map(|rows| open_all(roots, &rows));
+                results.map(|result| opened.send(result)).all(|sent| sent.is_ok())
+            });
+            for batch in writes {
+                for (write, revision) in batch? {
+                    snapshot.apply(write, revision);
+                }
+            }
+            reader.join().expect("panics of the storage engine are caught")
         })?;
         Ok(snapshot)
     }
@@ -321,6 +332,39 @@ impl Snapshot {
     }
 }
 
+/// A row of the store as it lies there.
+struct SealedRow {
+    table: String,
+    primary_key: Vec<u8>,
+    revision: Revision,
+    value: Vec<u8>,
+}
+
+/// Hands all rows of a store over; ends early when nobody wants any more.
+fn read_batches(store: &mut Store, batches: &mpsc::SyncSender<Vec<SealedRow>>) -> Result<(), StoreError> {
+    let mut batch = Vec::new();
+    store.scan(|table, primary_key, revision, value| {
+        let (table, primary_key, value) = (table.to_owned(), primary_key.to_vec(), value.to_vec());
+        batch.push(SealedRow { table, primary_key, revision, value });
+        match batch.len() < BATCH || batches.send(mem::take(&mut batch)).is_ok() {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        }
+    })?;
+    let _ = batches.send(batch); // as above
+    Ok(())
+}
+
+fn open_all(roots: &RootKeys, rows: &[SealedRow]) -> Result<Vec<(Write, Revision)>, StoreError> {
+    rows.iter()
+        .map(|SealedRow { table, primary_key, revision, value }| {
+            let write = Write::open(roots, table, primary_key, *revision, value);
+            let row = || StoreError::Row { table: table.clone(), primary_key: primary_key.clone() };
+            Ok((write.ok_or_else(row)?, *revision))
+        })
+        .collect()
+}
+
 impl<R> Row<R> {
     fn new(record: R, revision: Revision) -> Self {
         Self { record: Arc::new(record), revision }
@@ -383,6 +427,11 @@ impl Write {
         }
     }
 }
+
+/// Rows that go from thread to thread together.
+const BATCH: usize = 256;
+/// Batches that may wait.
+const QUEUE: usize = 2;
 
 #[cfg(test)]
 mod tests {

@@ -9,6 +9,7 @@
 
 use std::fmt;
 use std::fs::OpenOptions;
+use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -165,10 +166,10 @@ impl Store {
         Ok(header)
     }
 
-    /// Hands every row to `visit`: table, primary key, revision, value. An error of `visit` ends the walk.
+    /// Hands every row to `visit`: table, primary key, revision, value. The walk ends when `visit` says so.
     pub(crate) fn scan(
         &mut self,
-        mut visit: impl FnMut(&str, &[u8], Revision, &[u8]) -> Result<(), StoreError>,
+        mut visit: impl FnMut(&str, &[u8], Revision, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.with(|database| {
             let rows = database.begin_read()?.open_table(ROWS)?;
@@ -176,7 +177,9 @@ impl Store {
                 let (key, value) = row?;
                 let (table, primary_key) = split_key(key.value());
                 let (revision, sealed) = split_value(value.value());
-                visit(table, primary_key, revision, sealed)?;
+                if visit(table, primary_key, revision, sealed).is_break() {
+                    break;
+                }
             }
             Ok(())
         })
@@ -354,7 +357,7 @@ mod tests {
             .scan(|table, key, revision, value| {
                 assert_eq!(table, "t");
                 rows.push((text(key), revision, text(value)));
-                Ok(())
+                ControlFlow::Continue(())
             })
             .unwrap();
         rows

@@ -255,13 +255,17 @@ impl Secret {
         Ok(secret)
     }
 
-    /// This secret with another description.
+    /// This secret with another description; the same secret if none is given.
     ///
     /// # Errors
     /// [`SecretRefusal::InDeleteWindow`].
-    pub fn described(&self, description: Description, now: i64) -> Result<Self, SecretRefusal> {
+    pub fn described(&self, description: Option<Description>, now: i64) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
-        Ok(Self { description, updated: now, ..self.clone() })
+        let same = self.clone();
+        Ok(match description {
+            Some(description) => Self { description, updated: now, ..same },
+            None => same,
+        })
     }
 
     /// This secret with other tags.
@@ -479,7 +483,7 @@ mod tests {
             ending.with_version(version("v2", 0), &stages(&["x"])).map(|(secret, _)| secret),
             ending.with_stage(&stage, None, &v1, 0),
             ending.without_stage(&stage, &v1, 0),
-            ending.described(Description::default(), 0),
+            ending.described(None, 0),
             ending.tagged(Tags::default()),
             ending.with_deletion(6000),
         ];

@@ -82,6 +82,9 @@ fn a_secret_is_made_read_and_described() {
     assert_eq!(describe(&bench, arn)["Description"], json!("new"));
     assert_eq!(describe(&bench, arn)["UpdateTime"], json!("2026-01-01T00:01:00Z"));
     bench.ok("UpdateSecret", &[("SecretName", arn)]);
+    assert_eq!(describe(&bench, arn)["Description"], json!("new"), "as it was");
+    assert_eq!(describe(&bench, arn)["UpdateTime"], json!("2026-01-01T00:01:00Z"));
+    bench.ok("UpdateSecret", &[("SecretName", arn), ("Description", "")]);
     assert_eq!(describe(&bench, arn)["Description"], json!(""));
 
     assert_eq!(code(create(&bench, "db/password@1", &[])), "409 Rejected.ResourceExist");

@@ -13,13 +13,18 @@ use serde_json::Value as Json;
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
 
-/// A text that must be given and may be empty.
+/// A text that may be empty, which is not the same as absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaybeEmpty(pub String);
 
 impl MaybeEmpty {
     /// What serde calls it.
     const NAME: &str = "MaybeEmpty";
+
+    /// For a field that may be absent: an `Option` alone takes what is empty for absent.
+    pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(deserializer).map(Some)
+    }
 }
 
 /// Reads a request from its parameters.

@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 
 use bulla_wire::actions::*;
-use bulla_wire::{Action, ContextParameter, ErrorCode, Format, Parameters, Product, Request, render_reply};
+use bulla_wire::{
+    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Request, render_reply,
+};
 use serde_json::json;
 
 /// A request of texts only, which is what its parameters are.
@@ -177,7 +179,7 @@ fn secrets() -> [&'static str; 13] {
         round_trip(
             UpdateSecret {
                 secret_name: secret_name(),
-                description: "d".into(),
+                description: Some(MaybeEmpty("d".into())),
                 custom_data: Some("{}".into()),
             },
             &format!("Description=d&ExtendedConfig.CustomData=%7B%7D&{name_text}"),

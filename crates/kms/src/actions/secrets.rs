@@ -8,7 +8,7 @@ use bulla_wire::actions::{
     ListSecrets, ListSecretsReply, RestoreSecret, RotateSecret, RotateSecretReply, SecretEntry, SecretList,
     SecretReply, SecretTagEntry, SecretTagList, UpdateSecret, UpdateSecretRotationPolicy,
 };
-use bulla_wire::{Error, ErrorCode, Timestamp};
+use bulla_wire::{Error, ErrorCode, MaybeEmpty, Timestamp};
 
 use super::filters::{Filters, SecretFilter};
 use super::paging::Page;
@@ -87,7 +87,8 @@ pub(super) async fn update(kms: &Kms, request: Allowed<UpdateSecret>) -> Result<
     if request.custom_data.is_some() {
         return Err(ErrorCode::UnsupportedOperation.into());
     }
-    let description = Description::new(&request.description).ok_or_else(|| Error::invalid("Description"))?;
+    let parse = |text: &MaybeEmpty| Description::new(&text.0).ok_or_else(|| Error::invalid("Description"));
+    let description = request.description.as_ref().map(parse).transpose()?;
     change(kms, &request, &request.secret_name, |secret, now| secret.described(description.clone(), now))
         .await
 }

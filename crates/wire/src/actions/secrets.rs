@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::flat::MaybeEmpty;
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
@@ -180,9 +181,9 @@ pub struct SecretEntry {
 pub struct UpdateSecret {
     /// Name or ARN.
     pub secret_name: String,
-    /// Up to 8192 characters.
-    #[serde(default)]
-    pub description: String,
+    /// Up to 8192 characters; as it was, if absent.
+    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    pub description: Option<MaybeEmpty>,
     /// For types other than `Generic`.
     #[serde(rename = "ExtendedConfig.CustomData", default)]
     pub custom_data: Option<String>,

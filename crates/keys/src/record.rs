@@ -6,9 +6,9 @@
 //! len       = u32be
 //! ```
 //!
-//! A value that was moved to another row, table or store, or edited, does not open. The revision counts how
-//! often the row was written; the store keeps it beside the value too, and both must agree. What this does not
-//! notice is a whole row put back to an older state.
+//! A value that was moved to another row, table or store, or edited, does not open. The revision changes with every
+//! write of a row; the store keeps it beside the value too, and both must agree. What this does not notice is a whole
+//! row put back to an older state.
 
 use std::convert::Infallible;
 
@@ -17,13 +17,23 @@ use zeroize::Zeroizing;
 
 use crate::alias::Alias;
 use crate::key::{Key, KeyVersion};
-use crate::random::Random;
+use crate::random::{self, Random};
 use crate::root::RootKeys;
 use crate::secret::{Secret, SecretValue};
 use crate::xaes::Damaged;
 
-/// How often a row was written; 0 for a row that is not there.
+/// Which write of a row this is; 0 for a row that is not there.
 pub type Revision = u64;
+
+/// The revision after `revision`. A new row begins anywhere: one that was removed and made again is not what it was, and
+/// what was decided on the old one must not be taken for a change of the new one.
+#[must_use]
+pub fn next_revision(revision: Revision, random: &impl Random) -> Revision {
+    match revision {
+        0 => (u64::from_be_bytes(random::array(random)) >> 2) + 1,
+        revision => revision + 1,
+    }
+}
 
 /// Something that is kept in a table under a primary key.
 pub trait Record: Encode<()> + for<'b> Decode<'b, ()> {
@@ -68,7 +78,7 @@ impl Record for SecretValue {
     }
 }
 
-/// Seals a record that is about to be written for the `revision`th time.
+/// Seals a record that is about to be written as `revision`.
 #[must_use]
 pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random: &impl Random) -> Vec<u8> {
     let mut plaintext = Wiped(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
@@ -162,6 +172,13 @@ mod tests {
         assert_eq!(open::<Key>(&roots, b"alias/a", 3, &value), Err(Damaged), "another table");
         let other = RootKey::random(&SystemRandom).keys(roots.store(), 1);
         assert_eq!(open::<Alias>(&other, b"alias/a", 3, &value), Err(Damaged), "another root key");
+    }
+
+    #[test]
+    fn revisions_do_not_come_back() {
+        assert_eq!(next_revision(7, &SystemRandom), 8);
+        let (one, other) = (next_revision(0, &SystemRandom), next_revision(0, &SystemRandom));
+        assert!(one != other && one.max(other) <= 1 << 62 && one.min(other) > 0);
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl Writer {
         for (Job { transaction, answer }, result) in batch.into_iter().zip(results) {
             if result.is_ok() {
                 for (write, row) in transaction.writes.into_iter().zip(&transaction.rows) {
-                    next.apply(write, row.expected + 1);
+                    next.apply(write, row.revision);
                 }
             }
             answers.push((answer, result.map_err(|Conflict| CommitError::Conflict)));

@@ -47,7 +47,7 @@ pub(crate) struct Snapshot {
     valid_until: Option<Instant>,
 }
 
-/// A record and how often it was written.
+/// A record and which write of its row it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Row<R> {
     pub(crate) record: Arc<R>,
@@ -399,13 +399,21 @@ impl Write {
     /// The row this change makes, sealed.
     pub(crate) fn row(&self, roots: &RootKeys, expected: Revision) -> RowChange {
         fn sealed<R: Record>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
-            let change = Change::Put(record::seal(roots, expected + 1, record, &SystemRandom));
-            RowChange { table: R::TABLE, primary_key: record.primary_key().to_vec(), expected, change }
+            let revision = record::next_revision(expected, &SystemRandom);
+            let change = Change::Put(record::seal(roots, revision, record, &SystemRandom));
+            RowChange {
+                table: R::TABLE,
+                primary_key: record.primary_key().to_vec(),
+                expected,
+                revision,
+                change,
+            }
         }
         let plain = |table, primary_key: &[u8], change| RowChange {
             table,
             primary_key: primary_key.to_vec(),
             expected,
+            revision: expected,
             change,
         };
         match self {
@@ -437,10 +445,12 @@ const QUEUE: usize = 2;
 mod tests {
     use std::time::Duration;
 
+    use bulla_keys::Description;
     use bulla_wire::Request;
     use bulla_wire::actions::{CreateSecret, DeleteSecret, PutSecretValue};
 
     use super::*;
+    use crate::committer::CommitError;
     use crate::{Kms, Options, Role, SystemClock};
 
     #[test]
@@ -450,6 +460,39 @@ mod tests {
         assert!(leased.is_valid(now));
         assert!(!leased.is_valid(now + Duration::from_secs(1)));
         assert!(Snapshot::default().is_valid(now + Duration::from_secs(1 << 30)));
+    }
+
+    /// Else an answered value would be lost to a change of another secret, which had the same name.
+    #[test]
+    fn a_change_decided_on_a_removed_record_does_not_touch_its_successor() {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let call = |request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
+        let create = || {
+            call(
+                CreateSecret {
+                    secret_name: "s".into(),
+                    version_id: "1".into(),
+                    secret_data: String::from("x").into(),
+                    ..CreateSecret::default()
+                }
+                .into(),
+            );
+        };
+        create();
+        let old = kms.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().clone();
+        call(
+            DeleteSecret {
+                secret_name: "s".into(),
+                force_delete_without_recovery: Some(true),
+                recovery_window_in_days: None,
+            }
+            .into(),
+        );
+        create();
+        let changed = Write::Secret(old.record.described(Some(Description::default()), 7).unwrap());
+        let outcome = pollster::block_on(kms.commit(vec![(changed, old.revision)]));
+        assert!(matches!(outcome, Err(CommitError::Conflict)), "{outcome:?}");
     }
 
     /// Nobody would see the difference, but the store would grow for ever.

@@ -72,6 +72,8 @@ pub(crate) struct RowChange {
     pub(crate) primary_key: Vec<u8>,
     /// The revision the row must have now; 0 if it must not be there.
     pub(crate) expected: Revision,
+    /// The revision a row that is put has from then on.
+    pub(crate) revision: Revision,
     pub(crate) change: Change,
 }
 
@@ -262,7 +264,7 @@ fn apply(
         let key = join_key(row.table, &row.primary_key);
         match &row.change {
             Change::Put(value) => {
-                let stored = [&(row.expected + 1).to_be_bytes(), value.as_slice()].concat();
+                let stored = [&row.revision.to_be_bytes(), value.as_slice()].concat();
                 rows.insert(key.as_slice(), stored.as_slice())?;
             }
             Change::Delete => {
@@ -347,7 +349,8 @@ mod tests {
     }
 
     fn row(key: &str, expected: Revision, change: Change) -> RowChange {
-        RowChange { table: "t", primary_key: key.as_bytes().to_vec(), expected, change }
+        let (primary_key, revision) = (key.as_bytes().to_vec(), expected + 1);
+        RowChange { table: "t", primary_key, expected, revision, change }
     }
 
     fn rows(store: &mut Store) -> Vec<(String, Revision, String)> {
@@ -364,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_last_and_count_their_revisions() {
+    fn rows_last_with_their_revisions() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
         let mut store = Store::create(&path, &header()).unwrap();

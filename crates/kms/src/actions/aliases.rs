@@ -75,16 +75,18 @@ fn page_of(
 ) -> Result<ListAliasesReply, Error> {
     let page = Page::new(number, size, sizes)?;
     let snapshot = kms.snapshot()?;
-    let all = || snapshot.aliases().map(|row| &*row.record);
-    let matching = || all().filter(|alias| of_key.is_none_or(|key| alias.key == key));
+    let (aliases, total_count) = match of_key {
+        Some(key) => page.counted(snapshot.aliases_of(key).map(|row| &*row.record)),
+        None => page.counted(snapshot.aliases().map(|row| &*row.record)),
+    };
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),
         alias_arn: format!("acs:kms:{}:{}:{}", kms.options.region, kms.options.account, alias.name),
     };
     Ok(ListAliasesReply {
-        aliases: AliasList { alias: page.of(matching()).map(entry).collect() },
-        total_count: matching().count() as u64,
+        aliases: AliasList { alias: aliases.into_iter().map(entry).collect() },
+        total_count,
         page_number: page.number,
         page_size: page.size,
     })

@@ -11,7 +11,14 @@ use crate::keyring::Keyring;
 
 /// Conditions by the names `N`: every name must match, by one of its values.
 #[derive(Debug)]
-pub(super) struct Filters<N>(BTreeMap<N, Vec<String>>);
+pub(super) struct Filters<N>(BTreeMap<N, Vec<Value>>);
+
+/// One of the values of a name. It is compared with everything there is, so it is read once.
+#[derive(Debug)]
+pub(super) struct Value {
+    text: String,
+    id: Option<KeyId>,
+}
 
 /// What keys are found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -65,6 +72,7 @@ impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
         }
         let mut filters = Self(BTreeMap::new());
         for Filter { key, values } in list {
+            let values = values.into_iter().map(|text| Value { id: text.parse().ok(), text });
             filters.0.entry(key).or_default().extend(values); // the same name twice is one with more values
         }
         Ok(filters)
@@ -75,13 +83,14 @@ impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
     }
 
     /// Whether `is` holds for one value of each name.
-    pub(super) fn match_all(&self, is: impl Fn(N, &str) -> bool) -> bool {
+    pub(super) fn match_all(&self, is: impl Fn(N, &Value) -> bool) -> bool {
         self.0.iter().all(|(name, values)| values.iter().any(|value| is(*name, value)))
     }
 }
 
 impl KeyFilter {
-    pub(super) fn matches(self, value: &str, key: &Key, keyring: &Keyring<'_>) -> bool {
+    pub(super) fn matches(self, value: &Value, key: &Key, keyring: &Keyring<'_>) -> bool {
+        let Value { text: value, id } = value;
         match self {
             Self::KeyState => key.state(keyring.now).name() == value,
             Self::KeySpec => key.spec.name() == value,
@@ -89,7 +98,7 @@ impl KeyFilter {
             Self::ProtectionLevel => key.protection.name() == value,
             Self::CreatorType => value == if key.is_service() { "Service" } else { "User" },
             Self::Creator => *key.creator == *value,
-            Self::KeyId => value.parse::<KeyId>() == Ok(key.id),
+            Self::KeyId => *id == Some(key.id),
             Self::Alias => keyring.snapshot.alias(value).is_some_and(|alias| alias.record.key == key.id),
             Self::TagKey => key.tags.get(value).is_some(),
             Self::TagValue => key.tags.iter().any(|(_, tag)| tag == value),
@@ -99,7 +108,8 @@ impl KeyFilter {
 }
 
 impl SecretFilter {
-    pub(super) fn matches(self, value: &str, secret: &Secret, keyring: &Keyring<'_>) -> bool {
+    pub(super) fn matches(self, value: &Value, secret: &Secret, keyring: &Keyring<'_>) -> bool {
+        let value = &value.text;
         match self {
             Self::SecretName => secret.name.as_str() == value,
             Self::Description => secret.description.as_str() == value,

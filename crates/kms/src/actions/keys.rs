@@ -56,12 +56,14 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListKeysRep
     let snapshot = kms.snapshot()?;
     let keyring = kms.keyring(&snapshot);
     let is_wanted = |key: &Key| filters.match_all(|name, value| name.matches(value, key, &keyring));
-    let matching = || snapshot.keys_by_age().filter(|key| is_wanted(key));
-    let total = if filters.is_empty() { snapshot.key_count() } else { matching().count() };
+    let (keys, total_count) = match filters.is_empty() {
+        true => (page.of(snapshot.keys_by_age()).collect(), snapshot.key_count() as u64),
+        false => page.counted(snapshot.keys_by_age().filter(|key| is_wanted(key))),
+    };
     let entry = |key: &Key| KeyEntry { key_id: key.id.to_string(), key_arn: arn(kms, key.id) };
     Ok(ListKeysReply {
-        keys: KeyList { key: page.of(matching()).map(entry).collect() },
-        total_count: total as u64,
+        keys: KeyList { key: keys.into_iter().map(entry).collect() },
+        total_count,
         page_number: page.number,
         page_size: page.size,
     })

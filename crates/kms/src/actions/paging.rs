@@ -36,6 +36,20 @@ impl Page {
         let size = usize::try_from(self.size).unwrap_or(usize::MAX);
         entries.skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(size)
     }
+
+    /// The entries on this page, and how many there are on all pages.
+    pub(super) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
+        let first = u64::from(self.number - 1) * u64::from(self.size);
+        let here = first..first + u64::from(self.size);
+        let (mut page, mut total) = (Vec::new(), 0);
+        for entry in entries {
+            if here.contains(&total) {
+                page.push(entry);
+            }
+            total += 1;
+        }
+        (page, total)
+    }
 }
 
 const DEFAULT_SIZE: u32 = 10;
@@ -46,7 +60,12 @@ mod tests {
 
     #[test]
     fn pages() {
-        let of = |number, size| Page::new(number, size, 1..=100).unwrap().of(1..=25).collect::<Vec<_>>();
+        let of = |number, size| {
+            let (page, total) = Page::new(number, size, 1..=100).unwrap().counted(1..=25);
+            assert_eq!(total, 25);
+            assert_eq!(page, Page::new(number, size, 1..=100).unwrap().of(1..=25).collect::<Vec<_>>());
+            page
+        };
         assert_eq!(of(None, None), (1..=10).collect::<Vec<_>>());
         assert_eq!(of(Some(3), None), (21..=25).collect::<Vec<_>>());
         assert!(of(Some(4), None).is_empty());

@@ -104,7 +104,7 @@ pub(super) fn list(
     let secret = &find(&kms.keyring(&snapshot), &request.secret_name)?.record;
     let all = request.include_deprecated == Some(true);
     let is_listed = |version: &&SecretVersion| all || secret.stages_of(&version.id).next().is_some();
-    let versions = || secret.versions().rev().filter(is_listed);
+    let (versions, total_count) = page.counted(secret.versions().rev().filter(is_listed));
     let entry = |version: &SecretVersion| SecretVersionEntry {
         version_id: version.id.to_string(),
         create_time: Timestamp::from_unix(version.created),
@@ -112,8 +112,8 @@ pub(super) fn list(
     };
     Ok(ListSecretVersionIdsReply {
         secret_name: secret.name.to_string(),
-        version_ids: SecretVersionList { version_id: page.of(versions()).map(entry).collect() },
-        total_count: versions().count() as u64,
+        version_ids: SecretVersionList { version_id: versions.into_iter().map(entry).collect() },
+        total_count,
         page_number: page.number,
         page_size: page.size,
     })

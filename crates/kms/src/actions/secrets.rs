@@ -66,7 +66,8 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecr
     let snapshot = kms.snapshot()?;
     let keyring = kms.keyring(&snapshot);
     let is_wanted = |secret: &Secret| filters.match_all(|name, value| name.matches(value, secret, &keyring));
-    let matching = || snapshot.secrets().map(|row| &*row.record).filter(|secret| is_wanted(secret));
+    let all = snapshot.secrets().map(|row| &*row.record);
+    let (secrets, total_count) = page.counted(all.filter(|secret| is_wanted(secret)));
     let entry = |secret: &Secret| SecretEntry {
         secret_name: secret.name.to_string(),
         secret_type: secret.kind.name().into(),
@@ -76,8 +77,8 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecr
         tags: tag_list(secret, request.fetch_tags),
     };
     Ok(ListSecretsReply {
-        secret_list: SecretList { secret: page.of(matching()).map(entry).collect() },
-        total_count: matching().count() as u64,
+        secret_list: SecretList { secret: secrets.into_iter().map(entry).collect() },
+        total_count,
         page_number: page.number,
         page_size: page.size,
     })

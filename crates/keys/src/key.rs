@@ -194,7 +194,7 @@ impl Key {
     /// Whether it has imported material that has not ended at `now`.
     #[must_use]
     pub fn has_imported(&self, now: i64) -> bool {
-        self.imported.as_ref().is_some_and(|imported| imported.present) && !self.has_expired(now)
+        self.holds_material() && !self.has_expired(now)
     }
 
     /// When its imported material ends, if it does.
@@ -262,8 +262,8 @@ impl Key {
     pub fn without_deletion(&self, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::CancelDeletion, now)?;
         let written_state = match self.origin {
-            KeyOrigin::External if !self.has_imported(now) => KeyState::PendingImport,
-            _ => KeyState::Enabled,
+            KeyOrigin::External if !self.holds_material() => KeyState::PendingImport,
+            _ => KeyState::Enabled, // which it is not while its material has expired
         };
         Ok(Self { written_state, delete_at: None, ..self.clone() })
     }
@@ -283,7 +283,7 @@ impl Key {
         Ok(Self { primary, last_rotation: now, ..self.clone() })
     }
 
-    /// This key with or without versions that are made by themselves.
+    /// This key with or without versions that are made by themselves. If a clock that was ahead has rotated it, that was now.
     ///
     /// # Errors
     /// [`Refusal`] by its present state or its kind.
@@ -292,7 +292,8 @@ impl Key {
             return Err(Refusal::Unsupported);
         }
         self.allows(Operation::Use, now)?;
-        Ok(Self { rotation_interval: interval, ..self.clone() })
+        let last_rotation = self.last_rotation.min(now);
+        Ok(Self { rotation_interval: interval, last_rotation, ..self.clone() })
     }
 
     /// This key with imported material, which ends at `expires`; none if it had other material before.
@@ -336,6 +337,11 @@ impl Key {
             .clone()
             .map(|imported| Box::new(Imported { present: false, expires: None, ..*imported }));
         Ok(Self { written_state, imported, ..self.clone() })
+    }
+
+    /// Whether imported material is there, expired or not: that may be due to a wrong clock.
+    fn holds_material(&self) -> bool {
+        self.imported.as_ref().is_some_and(|imported| imported.present)
     }
 
     fn has_expired(&self, now: i64) -> bool {
@@ -458,6 +464,8 @@ mod tests {
         assert_eq!((deleted.state(0), deleted.due()), (KeyState::PendingImport, None));
         assert_eq!(deleted.with_imported(&other, None, 0), Ok(None), "other material, also later");
         assert_eq!(deleted.with_imported(&material, None, 0).unwrap().unwrap().state(99), KeyState::Enabled);
+        let kept = full.with_deletion(99, 0).unwrap().without_deletion(60).unwrap();
+        assert_eq!((kept.state(60), kept.state(49)), (KeyState::PendingImport, KeyState::Enabled));
         let disabled = full.with_enabled(false, 0).unwrap();
         assert_eq!(disabled.with_imported(&material, None, 0).unwrap().unwrap().state(0), KeyState::Disabled);
         let ended = full.with_deletion(99, 0).unwrap().without_imported().unwrap();
@@ -469,7 +477,7 @@ mod tests {
     #[test]
     fn only_symmetric_keys_of_this_kms_rotate_by_themselves() {
         let (week, next) = (RotationInterval::parse("7d"), KeyVersionId::random(&SystemRandom));
-        let rotating = key(KeySpec::Sm4, KeyOrigin::Kms).with_rotation(week, 0).unwrap();
+        let rotating = key(KeySpec::Sm4, KeyOrigin::Kms).with_rotation(week, 1000).unwrap();
         assert_eq!(rotating.due(), Some(1000 + 604_800));
         assert_eq!(rotating.with_enabled(false, 0).unwrap().due(), None, "suspended");
         let rotated = rotating.rotated(next, 1, 5000).unwrap();
@@ -482,6 +490,8 @@ mod tests {
         ] {
             assert_eq!(key(spec, origin).with_rotation(week, 0), Err(Refusal::Unsupported));
         }
+        let ahead = rotated.rotated(next, 2, i64::MAX).unwrap().with_rotation(week, 6000).unwrap();
+        assert_eq!(ahead.due(), Some(6000 + 604_800), "the clock was wrong");
         let pair = key(KeySpec::EcP256, KeyOrigin::Kms);
         assert!(pair.rotated(next, 49, 0).is_ok());
         assert_eq!(pair.rotated(next, 50, 0), Err(Refusal::TooManyVersions));

@@ -64,6 +64,13 @@ impl Kms {
         Ok(last_use)
     }
 
+    /// A command whose clock is behind counts from when a server last had the store: what it plans must not end too soon.
+    pub(crate) fn follow_mark(&self) {
+        if let Some(Mark { time, believed: true }) = self.time_mark() {
+            self.clock.raise(time);
+        }
+    }
+
     /// Lets the store know the time, at most once a minute; nobody waits for it.
     pub(crate) fn mark_time(&self) {
         let (marked, now) = (self.belief.marked.load(Ordering::Relaxed), self.now());

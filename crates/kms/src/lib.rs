@@ -151,10 +151,13 @@ impl Kms {
             is_new,
             _lock: lock,
         };
-        if options.role == Role::Server {
-            let last_use = kms.resume_clock(is_new)?.max(locked);
-            kms.earliest_timestamp = if is_new { locked } else { last_use + 1 };
-            kms.wait_until(kms.earliest_timestamp);
+        match options.role {
+            Role::Command => kms.follow_mark(),
+            Role::Server => {
+                let last_use = kms.resume_clock(is_new)?.max(locked);
+                kms.earliest_timestamp = if is_new { locked } else { last_use + 1 };
+                kms.wait_until(kms.earliest_timestamp);
+            }
         }
         Ok(kms)
     }
@@ -249,8 +252,8 @@ impl Kms {
 
     fn wait_until(&self, second: i64) {
         let elapsed = self.clock.raw().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wait = Duration::from_secs(second.unsigned_abs()).saturating_sub(elapsed);
-        thread::sleep(wait.min(Duration::from_secs(1)));
+        let wait = (Duration::from_secs(second.unsigned_abs()) + COARSE).saturating_sub(elapsed);
+        thread::sleep(wait.min(Duration::from_secs(1) + COARSE));
     }
 }
 
@@ -268,6 +271,9 @@ impl std::fmt::Debug for Kms {
         f.debug_struct("Kms").field("data", &self.options.data).finish_non_exhaustive()
     }
 }
+
+/// What clients read the time from may be a tick of the kernel behind.
+const COARSE: Duration = Duration::from_millis(10);
 
 /// A new name for a request: a lower-case UUID.
 #[must_use]

@@ -269,6 +269,24 @@ fn a_jump_that_nobody_has_looked_at_is_found_after_a_restart() {
     assert_eq!(bench.state(&key), "PendingDeletion");
 }
 
+/// A command has no clock of its own to compare with; the machine may not have asked for the time yet.
+#[test]
+fn a_command_with_a_clock_that_is_behind_lets_nothing_end_too_soon() {
+    let bench = Bench::with_role(Role::Server);
+    let key = bench.key();
+    bench.tend();
+    bench.clock.jump(-30 * DAY);
+    let bench = bench.restarted(Role::Command, false);
+    bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
+    bench.clock.jump(30 * DAY);
+    let bench = bench.restarted(Role::Server, false);
+    let tended = bench.tend();
+    assert_eq!((tended.changed, tended.held), (0, false));
+    assert_eq!(bench.metadata(&key)["KeyState"], json!("PendingDeletion"));
+    bench.clock.pass(7 * DAY);
+    assert_eq!(bench.tend().changed, 1);
+}
+
 #[test]
 fn a_jump_in_small_steps_is_a_jump() {
     let bench = Bench::with_role(Role::Server);

@@ -283,7 +283,8 @@ impl Key {
         Ok(Self { primary, last_rotation: now, ..self.clone() })
     }
 
-    /// This key with or without versions that are made by themselves. If a clock that was ahead has rotated it, that was now.
+    /// This key with or without versions that are made by themselves. A rotation by a clock that was ahead counts as one
+    /// made now: else the next ones would wait for that time.
     ///
     /// # Errors
     /// [`Refusal`] by its present state or its kind.

@@ -1,8 +1,8 @@
 //! A serde format for flat parameters: one field of a request is one parameter, lists and maps use dots.
 //!
-//! An empty value means an absent parameter, except for a [`MaybeEmpty`]. Booleans are read without regard to case (`True` from Python,
-//! `true` from everybody else), integers are plain decimals. Parameters that the request does not name are
-//! ignored, as the cloud does: the common parameters travel in the same list.
+//! An empty value means an absent parameter, except for a [`MaybeEmpty`]. Booleans are read without regard to case
+//! (`True` from Python, `true` from everybody else), integers are plain decimals. Parameters that the request does not
+//! name are ignored, as the cloud does: the common parameters travel in the same list.
 
 use std::fmt;
 

@@ -63,7 +63,7 @@ impl Kms {
         let snapshot = self.snapshot()?;
         // All by the time of the one look at the clock: it may be set while this works.
         let keyring = Keyring { now, ..self.keyring(&snapshot) };
-        let tokens = snapshot.import_tokens_until(now).map(|row| Ok(Some(vec![no_token(row)])));
+        let tokens = snapshot.import_tokens_until(now - TOKENS_KEPT).map(|row| Ok(Some(vec![no_token(row)])));
         let due = snapshot.due(now).map(|due| match due {
             Due::Key(row) => self.due(&keyring, row, ends),
             Due::Secret(row) => Ok(ends.then(|| secrets::removal(&keyring, row))),
@@ -124,5 +124,7 @@ fn no_token(row: &Row<ImportToken>) -> (Write, Revision) {
     (Write::NoImportToken(row.record.id), row.revision)
 }
 
+/// Seconds for which an import token that has ended is known, so that whoever brings it hears that.
+const TOKENS_KEPT: i64 = 86_400;
 /// Changes that wait for one commit together.
 const AT_ONCE: usize = 256;

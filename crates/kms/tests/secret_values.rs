@@ -100,8 +100,11 @@ fn a_version_is_written_once() {
     let bench = with_secret();
     put(&bench, "v2", "hunter2", &[]).unwrap();
     put(&bench, "v3", "hunter3", &[]).unwrap();
-    let again = put(&bench, "v1", "hunter1", &[("VersionStages", r#"["x"]"#)]).unwrap();
+    let again = put(&bench, "v1", "hunter1", &[]).unwrap();
     assert_eq!(again["VersionStages"]["VersionStage"], json!([]), "said twice: nothing happens");
+    let staged = |stage: &str| put(&bench, "v3", "hunter3", &[("VersionStages", stage)]);
+    assert_eq!(staged(r#"["ACSCurrent"]"#).unwrap()["VersionStages"]["VersionStage"], json!(["ACSCurrent"]));
+    assert_eq!(code(staged(r#"["x"]"#)), "409 Rejected.ResourceExist", "it would not get the stage");
     assert_eq!(
         put(&bench, "v2", "hunter2", &[]).unwrap()["VersionStages"]["VersionStage"],
         json!(["ACSPrevious"])
@@ -216,6 +219,8 @@ fn twenty_secrets_are_read_at_once() {
     bench.ok("CreateSecret", &[("SecretName", "gone"), ("VersionId", "v"), ("SecretData", "d")]);
     bench.ok("DeleteSecret", &[("SecretName", "gone")]);
     let batch = |list: &Value| bench.send("BatchGetSecretValue", &[("SecretsList", &list.to_string())]);
+    let empty = batch(&json!([{ "SecretName": "s", "VersionId": "", "VersionStage": "" }])).unwrap();
+    assert_eq!(empty["Errors"], json!([]), "as if they were absent");
     let reply = batch(&json!([
         { "SecretName": "s" },
         { "SecretName": "x" },

@@ -75,7 +75,11 @@ pub(super) async fn put(kms: &Kms, request: Allowed<PutSecretValue>) -> Result<P
         let secret = &row.record;
         secret.check_in_use().map_err(refused)?;
         if new.is_there(keyring, &request, secret)? {
-            return Ok(vec![]); // said twice
+            let is_same = || stages.iter().all(|stage| secret.stages_of(&new.id).any(|there| there == stage));
+            return match request.version_stages.is_none() || is_same() {
+                true => Ok(vec![]),                                    // said twice
+                false => Err(ErrorCode::RejectedResourceExist.into()), // stages are moved by another action
+            };
         }
         let Sealed { version, writes, .. } =
             new.seal(keyring, &request, &secret.name, &secret.key.to_string())?;
@@ -166,9 +170,10 @@ impl Which {
     }
 
     /// The version that is named and at which the stage points, as far as either is said.
-    fn version<'s>(&self, secret: &'s Secret) -> Option<&'s SecretVersion> {
-        let stage = self.version_stage.as_deref();
-        let Some(id) = self.version_id.as_deref() else {
+    fn version<'s>(&'s self, secret: &'s Secret) -> Option<&'s SecretVersion> {
+        let given = |text: &'s Option<String>| text.as_deref().filter(|text| !text.is_empty());
+        let stage = given(&self.version_stage);
+        let Some(id) = given(&self.version_id) else {
             return secret.staged(stage.unwrap_or(Stage::CURRENT));
         };
         let named = secret.version(id);

@@ -341,6 +341,10 @@ fn a_protected_key_is_not_scheduled() {
             ],
         )
     };
+    for more in [&[("KeyId", key.as_str())][..], &[]] {
+        let parameters = [&[("KmsInstanceId", "kst-x"), ("EnableDeletionProtection", "true")], more].concat();
+        assert_eq!(bench.code("SetDeletionProtection", &parameters), "403 Forbidden.DKMSInstanceNotFound");
+    }
     protect("true", "the archive");
     let metadata = bench.metadata(&key);
     assert_eq!(metadata["DeletionProtection"], json!("Enabled"));

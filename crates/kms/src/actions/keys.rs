@@ -109,6 +109,9 @@ pub(super) async fn set_deletion_protection(
     kms: &Kms,
     request: Allowed<SetDeletionProtection>,
 ) -> Result<Done, Error> {
+    if request.kms_instance_id.is_some() {
+        return Err(ErrorCode::ForbiddenInstanceNotFound.into());
+    }
     let why = request.deletion_protection_description.as_deref().unwrap_or_default();
     let why = Description::new(why).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))?;
     let why = request.enable_deletion_protection.then_some(why);

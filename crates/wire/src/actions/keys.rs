@@ -212,6 +212,9 @@ pub struct SetDeletionProtection {
     /// Or its id.
     #[serde(default)]
     pub key_id: Option<String>,
+    /// Or a KMS instance; always refused.
+    #[serde(default)]
+    pub kms_instance_id: Option<String>,
     /// Whether it is protected.
     pub enable_deletion_protection: bool,
     /// Why.

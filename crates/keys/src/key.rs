@@ -273,10 +273,10 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state, its kind, or the number of its versions so far.
     pub fn rotated(&self, primary: KeyVersionId, versions: usize, now: i64) -> Result<Self, Refusal> {
+        self.allows(Operation::Use, now)?;
         if self.origin == KeyOrigin::External || self.spec.kind() == KeyKind::Mac || self.is_service() {
             return Err(Refusal::Unsupported);
         }
-        self.allows(Operation::Use, now)?;
         if self.spec.kind() == KeyKind::Asymmetric && versions >= MAX_KEY_PAIRS {
             return Err(Refusal::TooManyVersions);
         }
@@ -289,10 +289,10 @@ impl Key {
     /// # Errors
     /// [`Refusal`] by its present state or its kind.
     pub fn with_rotation(&self, interval: Option<RotationInterval>, now: i64) -> Result<Self, Refusal> {
+        self.allows(Operation::Use, now)?;
         if self.origin == KeyOrigin::External || self.spec.kind() != KeyKind::Symmetric || self.is_service() {
             return Err(Refusal::Unsupported);
         }
-        self.allows(Operation::Use, now)?;
         let last_rotation = self.last_rotation.min(now);
         Ok(Self { rotation_interval: interval, last_rotation, ..self.clone() })
     }
@@ -484,13 +484,16 @@ mod tests {
         let rotated = rotating.rotated(next, 1, 5000).unwrap();
         assert_eq!((rotated.primary, rotated.last_rotation), (next, 5000));
         assert!(rotating.rotated(next, 100_000, 0).is_ok());
-        for (spec, origin) in [
-            (KeySpec::Aes256, KeyOrigin::External),
-            (KeySpec::Rsa2048, KeyOrigin::Kms),
-            (KeySpec::HmacSm3, KeyOrigin::Kms),
-        ] {
-            assert_eq!(key(spec, origin).with_rotation(week, 0), Err(Refusal::Unsupported));
+        for spec in [KeySpec::Rsa2048, KeySpec::HmacSm3] {
+            assert_eq!(key(spec, KeyOrigin::Kms).with_rotation(week, 0), Err(Refusal::Unsupported));
         }
+        let empty = key(KeySpec::Aes256, KeyOrigin::External);
+        let pending = Err(Refusal::State(KeyState::PendingImport));
+        assert_eq!((empty.with_rotation(week, 0), empty.rotated(next, 0, 0)), (pending.clone(), pending));
+        let imported =
+            empty.with_imported(&Material::from_bytes(vec![1; 32].into()), None, 0).unwrap().unwrap();
+        assert_eq!(imported.with_rotation(week, 0), Err(Refusal::Unsupported));
+        assert_eq!(imported.rotated(next, 1, 0), Err(Refusal::Unsupported));
         let ahead = rotated.rotated(next, 2, i64::MAX).unwrap().with_rotation(week, 6000).unwrap();
         assert_eq!(ahead.due(), Some(6000 + 604_800), "the clock was wrong");
         let pair = key(KeySpec::EcP256, KeyOrigin::Kms);

@@ -201,6 +201,19 @@ fn keys_of_other_kinds_are_refused() {
         assert_eq!(bench.code("UpdateRotationPolicy", &policy), "400 Rejected.UnsupportedOperation");
     }
     assert_eq!(bench.code("CreateKeyVersion", &[("KeyId", &mac)]), "400 Rejected.UnsupportedOperation");
+    // The state of a key comes before what it is.
+    for key in [&key, &mac] {
+        bench.ok("DisableKey", &[("KeyId", key)]);
+        let named = ("KeyId", key.as_str());
+        for (action, more) in [
+            ("CreateKeyVersion", ("x", "")),
+            ("UpdateRotationPolicy", ("EnableAutomaticRotation", "false")),
+            ("Encrypt", ("Plaintext", "aGk=")),
+            ("GenerateDataKey", ("x", "")),
+        ] {
+            assert_eq!(bench.code(action, &[named, more]), "409 Rejected.Disabled", "{action}");
+        }
+    }
 }
 
 #[test]
@@ -519,10 +532,12 @@ fn material_is_imported_ends_and_is_imported_again() {
             (&json!("PendingImport"), &json!("EXTERNAL"))
         );
         assert!(metadata.get("PrimaryKeyVersion").is_none());
-        assert_eq!(
-            bench.code("Encrypt", &[("KeyId", &key), ("Plaintext", "aGk=")]),
-            "409 Rejected.PendingImport"
-        );
+        let off = ("EnableAutomaticRotation", "false");
+        for (action, more) in
+            [("Encrypt", ("Plaintext", "aGk=")), ("CreateKeyVersion", off), ("UpdateRotationPolicy", off)]
+        {
+            assert_eq!(bench.code(action, &[("KeyId", &key), more]), "409 Rejected.PendingImport", "{action}");
+        }
         assert_eq!(bench.ok("ListKeyVersions", &[("KeyId", &key)])["TotalCount"], json!(0));
         let parameters = importer.parameters(algorithm);
         assert_eq!(parameters["KeyId"], json!(key));

@@ -130,7 +130,8 @@ pub enum SecretRefusal {
 impl Secret {
     /// As many versions as a secret keeps: with one more, the oldest one is gone at which no stage points.
     pub const MAX_VERSIONS: usize = 10;
-    /// As many stages as a secret may have, which are fewer than its versions.
+    /// As many stages as a secret may have, which are fewer than its versions. The two of the service always have a
+    /// place: a new version needs it for the previous one.
     pub const MAX_STAGES: usize = 8;
 
     /// A new secret, whose first version is the current one.
@@ -247,7 +248,7 @@ impl Secret {
     ) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         self.check_stage(stage, from)?;
-        if [Stage::CURRENT, Stage::PREVIOUS].contains(&stage.as_str()) {
+        if stage.is_of_service() {
             return Err(SecretRefusal::StageStays);
         }
         let mut secret = Self { updated: now, ..self.clone() };
@@ -323,9 +324,10 @@ impl Secret {
     }
 
     fn checked(self) -> Result<Self, SecretRefusal> {
-        match self.stages.len() {
-            0..=Self::MAX_STAGES => Ok(self),
-            _ => Err(SecretRefusal::TooManyStages),
+        let own = self.stages.keys().filter(|stage| !stage.is_of_service()).count();
+        match own <= Self::MAX_STAGES - 2 {
+            true => Ok(self),
+            false => Err(SecretRefusal::TooManyStages),
         }
     }
 }
@@ -470,6 +472,21 @@ mod tests {
         assert_eq!(one_more, Err(SecretRefusal::TooManyStages));
         assert!(secret.with_stage(&"s8".parse().unwrap(), None, &first, 0).is_ok());
         assert!(secret.with_version(version("v9", 0), &stages(&["s8"])).is_ok());
+    }
+
+    #[test]
+    fn the_previous_version_has_its_place_from_the_beginning() {
+        let own = ["s1", "s2", "s3", "s4", "s5", "s6"];
+        let mut secret = put(&secret(), "v2", &own);
+        assert_eq!(
+            secret.with_version(version("v3", 0), &stages(&["s7"])),
+            Err(SecretRefusal::TooManyStages),
+            "though there is no previous version yet"
+        );
+        for id in ["v3", "v4"] {
+            secret = put(&secret, id, &["ACSCurrent"]);
+        }
+        assert_eq!(shown(&secret), ["v1:", "v2:s1,s2,s3,s4,s5,s6", "v3:ACSPrevious", "v4:ACSCurrent"]);
     }
 
     #[test]

@@ -90,6 +90,12 @@ impl Stage {
     pub fn previous() -> Self {
         Self(Self::PREVIOUS.into())
     }
+
+    /// Whether it is one of these two, which no owner can take away.
+    #[must_use]
+    pub fn is_of_service(&self) -> bool {
+        [Self::CURRENT, Self::PREVIOUS].contains(&self.as_str())
+    }
 }
 
 impl FromStr for SecretName {

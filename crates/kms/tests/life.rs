@@ -529,4 +529,13 @@ fn the_service_speaks_of_itself() {
     let nothing =
         ["ExcludeLowercase", "ExcludeUppercase", "ExcludeNumbers", "ExcludePunctuation"].map(|n| (n, "true"));
     assert_eq!(bench.code("GetRandomPassword", &nothing), "400 InvalidParameter");
+    let no_digits = ("ExcludeCharacters", "0123456789");
+    assert!(!password(&[no_digits]).contains(|letter: char| letter.is_ascii_digit()));
+    let each = ("RequireEachIncludedType", "true");
+    assert_eq!(
+        bench.code("GetRandomPassword", &[no_digits, each]),
+        "400 InvalidParameter",
+        "there is no digit"
+    );
+    password(&[no_digits, each, ("ExcludeNumbers", "true")]);
 }

@@ -40,13 +40,12 @@ pub(super) fn password(request: &Allowed<GetRandomPassword>) -> Result<GetRandom
     .into_iter()
     .filter(|(exclude, _)| *exclude != Some(true))
     .map(|(_, letters)| letters.bytes().filter(|byte| !excluded.contains(char::from(*byte))).collect())
-    .filter(|letters: &Vec<u8>| !letters.is_empty())
     .collect();
     let all = types.concat();
-    if all.is_empty() {
+    let each = request.require_each_included_type == Some(true);
+    if all.is_empty() || each && types.iter().any(Vec::is_empty) {
         return Err(Error::invalid("ExcludeCharacters"));
     }
-    let each = request.require_each_included_type == Some(true);
     loop {
         let password: Zeroizing<String> =
             Zeroizing::new((0..length).map(|_| char::from(*pick(&all))).collect());

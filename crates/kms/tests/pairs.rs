@@ -30,6 +30,8 @@ fn joined<'a>(some: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(
     [some, more].concat()
 }
 
+/// Nothing can be told to end so late.
+const YEAR_10000: i64 = 253_402_300_800;
 const SIGN: &str = "SIGN/VERIFY";
 const ENCRYPT: &str = "ENCRYPT/DECRYPT";
 
@@ -371,6 +373,14 @@ fn ciphertexts_move_to_other_keys() {
     let moved = bench.ok("ReEncrypt", &whole);
     let blob = text(&moved["CiphertextBlob"]);
     assert_eq!(bench.ok("Decrypt", &[("CiphertextBlob", &blob)])["Plaintext"], json!("aGk="));
+    let with =
+        |context: &str| bench.send("ReEncrypt", &joined(&whole, &[("SourceEncryptionContext", context)]));
+    assert!(with("{}").is_ok());
+    assert_eq!(
+        with(from).unwrap_err(),
+        "400 InvalidParameter: The specified parameter \"SourceEncryptionContext\" is not valid.",
+        "a key pair cannot check it"
+    );
     for (missing, code) in [
         ("SourceKeyId", "400 MissingSourceKeyId"),
         ("SourceKeyVersionId", "400 MissingSourceKeyVersionId"),
@@ -478,15 +488,18 @@ impl Importer<'_> {
     }
 
     fn bring(&self, token: &Value, wrapped: &[u8], expires: Option<i64>) -> Result<Value, String> {
-        let (token, wrapped) = (text(&token["ImportToken"]), base64(wrapped));
-        let expires = expires.unwrap_or(0).to_string();
+        self.send(token, &base64(wrapped), expires.unwrap_or(0))
+    }
+
+    fn send(&self, token: &Value, wrapped: &str, expires: i64) -> Result<Value, String> {
+        let token = text(&token["ImportToken"]);
         self.bench.send(
             "ImportKeyMaterial",
             &[
                 ("KeyId", &self.key),
                 ("ImportToken", &token),
-                ("EncryptedKeyMaterial", &wrapped),
-                ("KeyMaterialExpireUnix", &expires),
+                ("EncryptedKeyMaterial", wrapped),
+                ("KeyMaterialExpireUnix", &expires.to_string()),
             ],
         )
     }
@@ -536,7 +549,11 @@ fn material_is_imported_ends_and_is_imported_again() {
         for (action, more) in
             [("Encrypt", ("Plaintext", "aGk=")), ("CreateKeyVersion", off), ("UpdateRotationPolicy", off)]
         {
-            assert_eq!(bench.code(action, &[("KeyId", &key), more]), "409 Rejected.PendingImport", "{action}");
+            assert_eq!(
+                bench.code(action, &[("KeyId", &key), more]),
+                "409 Rejected.PendingImport",
+                "{action}"
+            );
         }
         assert_eq!(bench.ok("ListKeyVersions", &[("KeyId", &key)])["TotalCount"], json!(0));
         let parameters = importer.parameters(algorithm);
@@ -605,9 +622,9 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
         let good = wrap(algorithm, &parameters, &material);
         let mut flipped = good.clone();
         flipped[100] ^= 1;
-        let bad = [flipped, wrap(algorithm, &parameters, &[5; 31]), vec![1; 256]];
+        let bad = [base64(flipped), base64(wrap(algorithm, &parameters, &[5; 31])), "no base64!".into()];
         let answers: Vec<_> =
-            bad.iter().map(|wrapped| importer.bring(&parameters, wrapped, None).unwrap_err()).collect();
+            bad.iter().map(|wrapped| importer.send(&parameters, wrapped, 0).unwrap_err()).collect();
         assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
         assert!(answers[0].starts_with("400 InvalidKeyMaterial"));
         assert!(
@@ -636,11 +653,11 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
         "of another key"
     );
     // Whether it unwraps or not: that is found out before.
-    for (past, wrapped) in [(1, &good[..]), (-1, b"x"), (bench.clock.unix(), &good[..]), (7, b"x")] {
-        let good = wrapped;
-        assert!(
-            importer.bring(&parameters, good, Some(past)).unwrap_err().starts_with("400 InvalidParameter")
-        );
+    for expires in [1, -1, bench.clock.unix(), YEAR_10000, i64::MAX] {
+        for wrapped in [&good[..], b"x"] {
+            let answer = importer.bring(&parameters, wrapped, Some(expires)).unwrap_err();
+            assert!(answer.starts_with("400 InvalidParameter"), "{expires}");
+        }
     }
     bench.clock.pass(DAY - 1);
     importer.bring(&parameters, &good, None).unwrap();

@@ -9,10 +9,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The time `seconds` after 1970-01-01T00:00:00Z; years 1 to 9999, values beyond are clamped.
+    /// The last second that can be written: a day before the end of the year 9999, as [`jiff::Timestamp`] has it.
+    pub const MAX_UNIX: i64 = 253_402_207_200;
+
+    /// The time `seconds` after 1970-01-01T00:00:00Z; from the year 1 to [`Timestamp::MAX_UNIX`], values beyond are
+    /// clamped.
     #[must_use]
     pub fn from_unix(seconds: i64) -> Self {
-        Self(seconds.clamp(-62_135_596_800, 253_402_207_200))
+        Self(seconds.clamp(-62_135_596_800, Self::MAX_UNIX))
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.

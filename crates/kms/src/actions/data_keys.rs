@@ -77,7 +77,10 @@ pub(super) fn re_encrypt(kms: &Kms, by: &Origin, request: ReEncrypt) -> Result<E
         let destination =
             context(request.destination_encryption_context.as_ref(), "DestinationEncryptionContext")?;
         let plaintext = match asymmetric_source(request)? {
-            Some(source) => source.decrypt(kms, request)?,
+            Some(_) if source != EncryptionContext::default() => {
+                return Err(Error::invalid("SourceEncryptionContext")); // a key pair cannot check it
+            }
+            Some(pair) => pair.decrypt(kms, request)?,
             None => unwrap(kms, request, &request.ciphertext_blob, &source)?.plaintext,
         };
         seal(kms, request, &request.destination_key_id, &destination, &plaintext)

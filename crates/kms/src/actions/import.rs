@@ -63,16 +63,15 @@ pub(super) async fn parameters(
 }
 
 pub(super) async fn import(kms: &Kms, request: Allowed<ImportKeyMaterial>) -> Result<Done, Error> {
-    let wrapped = STANDARD.decode(request.encrypted_key_material.trim_ascii());
-    let wrapped = wrapped.map_err(|_| Error::invalid("EncryptedKeyMaterial"))?;
     let expires = match request.key_material_expire_unix {
         None | Some(0) => None,
-        Some(time) if time > kms.now() => Some(time),
+        Some(time) if time > kms.now() && time <= Timestamp::MAX_UNIX => Some(time),
         Some(_) => return Err(Error::invalid("KeyMaterialExpireUnix")),
     };
     let (key, token) = attempt(kms, &request).await?;
     // From here on every answer but success is the same, and counted.
-    let material = unwrap(kms, &key, &token, &wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
+    let wrapped = &request.encrypted_key_material;
+    let material = unwrap(kms, &key, &token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
     kms.change(&request, |keyring| {
         let row = keyring.by_id(&request.key_id)?;
         let changed = row.record.with_imported(&material, expires, keyring.now).map_err(refused)?;
@@ -174,14 +173,15 @@ fn token_id(text: &str) -> Option<TokenId> {
 }
 
 /// The material, if it unwraps and is as long as that of this key.
-fn unwrap(kms: &Kms, key: &Key, token: &ImportToken, wrapped: &[u8]) -> Option<Material> {
+fn unwrap(kms: &Kms, key: &Key, token: &ImportToken, wrapped: &str) -> Option<Material> {
+    let wrapped = STANDARD.decode(wrapped.trim_ascii()).ok()?;
     let algorithm = EncryptionAlgorithm::from_name(&token.algorithm)?;
     let spec = match algorithm {
         EncryptionAlgorithm::Sm2Pke => AsymmetricSpec::EcSm2,
         _ => AsymmetricSpec::Rsa2048,
     };
     let private = Material::open(&kms.roots, key.id, key.primary, &token.private_key).ok()?;
-    let material = crypto::decrypt(spec, algorithm, private.expose(), wrapped).ok()?;
+    let material = crypto::decrypt(spec, algorithm, private.expose(), &wrapped).ok()?;
     (Some(material.len()) == key.spec.secret_len()).then(|| Material::from_bytes(material))
 }
 

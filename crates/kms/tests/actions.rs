@@ -368,6 +368,19 @@ fn dry_run_always_answers_an_error() {
         assert_eq!(bench.code(action, &parameters), "400 DryRunOperationError", "{action}");
     }
     assert_eq!(bench.code("GenerateDataKey", &[("KeyId", UNKNOWN), dry]), "400 ValidationError");
+    assert_eq!(
+        bench.send("Encrypt", &[("KeyId", &key), ("DryRun", "True")]).unwrap_err(),
+        "400 ValidationError: The request would have failed: Plaintext is mandatory for this action."
+    );
+    for bad in [("NumberOfBytes", "x"), ("NumberOfBytes", "0"), ("EncryptionContext", "[]")] {
+        assert_eq!(
+            bench.code("GenerateDataKey", &[("KeyId", &key), bad, dry]),
+            "400 ValidationError",
+            "{bad:?}"
+        );
+    }
+    assert_eq!(bench.code("GenerateDataKey", &[("KeyId", &key), ("DryRun", "x")]), "400 InvalidParameter");
+    assert_eq!(bench.code("EnableKey", &[dry]), "400 MissingKeyId", "it has no DryRun");
 }
 
 #[test]

@@ -124,6 +124,16 @@ impl Error {
         Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), cause: Some(cause.into()) }
     }
 
+    /// What is answered instead if the request was a DryRun, which tells how it would have gone.
+    #[must_use]
+    pub fn of_dry_run(self) -> Self {
+        match self.code {
+            ErrorCode::ForbiddenNoPermission => Self::with(ErrorCode::DryRunAccessDenied, self.message()),
+            code if code.status() >= 500 => self, // the log has to hear of it
+            _ => Self::with(ErrorCode::DryRunValidation, self.message()),
+        }
+    }
+
     /// The row of the table.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

@@ -29,10 +29,7 @@ impl MaybeEmpty {
 
 /// Reads a request from its parameters.
 pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T, Error> {
-    T::deserialize(Fields(parameters)).map_err(|fault| match fault {
-        Fault::Missing(name) => Error::with(ErrorCode::Missing, name),
-        Fault::Invalid(name) => Error::invalid(&name),
-    })
+    Ok(T::deserialize(Fields(parameters))?)
 }
 
 /// Prints a request as parameters; fields that are `None` are left out.
@@ -65,6 +62,18 @@ enum Fault {
     Missing(&'static str),
     /// The parameter's name; empty until the field it belongs to is known.
     Invalid(String),
+    /// The fault of a request that is a DryRun.
+    OfDryRun(Box<Fault>),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Missing(name) => Self::with(ErrorCode::Missing, name),
+            Fault::Invalid(name) => Self::invalid(&name),
+            Fault::OfDryRun(fault) => Self::from(*fault).of_dry_run(),
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -96,7 +105,12 @@ impl<'de> Deserializer<'de> for Fields<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        visitor.visit_map(FieldAccess { parameters: self.0, fields: fields.iter(), current: None })
+        let request = FieldAccess { parameters: self.0, fields: fields.iter(), current: None };
+        let dry_run = fields.contains(&DRY_RUN) && self.0.get(DRY_RUN).is_some_and(is_true);
+        visitor.visit_map(request).map_err(|fault| match dry_run {
+            true => Fault::OfDryRun(Box::new(fault)),
+            false => fault,
+        })
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
@@ -151,7 +165,7 @@ impl<'de> MapAccess<'de> for FieldAccess<'_> {
         let (field, value) = self.current.take().expect("serde asks for a value after its key only");
         seed.deserialize(value).map_err(|fault| match fault {
             Fault::Missing(_) => Fault::Missing(field),
-            Fault::Invalid(_) => Fault::Invalid(field.to_owned()),
+            _ => Fault::Invalid(field.to_owned()),
         })
     }
 }
@@ -202,7 +216,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text()?;
         match () {
-            () if text.eq_ignore_ascii_case("true") => visitor.visit_bool(true),
+            () if is_true(text) => visitor.visit_bool(true),
             () if text.eq_ignore_ascii_case("false") => visitor.visit_bool(false),
             () => Err(de::Error::custom("neither true nor false")),
         }
@@ -233,3 +247,10 @@ impl<'de> Deserializer<'de> for Value<'_> {
         tuple_struct map struct enum identifier ignored_any
     }
 }
+
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true")
+}
+
+/// Of every action that has it: asks how the request would go, and is always answered with an error.
+const DRY_RUN: &str = "DryRun";

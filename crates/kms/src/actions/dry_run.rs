@@ -16,12 +16,5 @@ pub(super) fn with_dry_run<A: Action, T>(
     if dry_run != Some(true) {
         return outcome;
     }
-    Err(match outcome {
-        Ok(_) => ErrorCode::DryRunOperation.into(),
-        Err(error) if error.code() == ErrorCode::ForbiddenNoPermission => {
-            Error::with(ErrorCode::DryRunAccessDenied, error.message())
-        }
-        Err(error) if error.status() >= 500 => error, // the log has to hear of it
-        Err(error) => Error::with(ErrorCode::DryRunValidation, error.message()),
-    })
+    Err(outcome.map_or_else(Error::of_dry_run, |_| ErrorCode::DryRunOperation.into()))
 }

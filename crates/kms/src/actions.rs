@@ -6,6 +6,7 @@ mod data_keys;
 mod dry_run;
 mod filters;
 pub(crate) mod import;
+mod json;
 mod keys;
 mod mac;
 mod paging;

@@ -457,10 +457,42 @@ fn tags_are_set_listed_and_found() {
     assert_eq!(bench.code("UntagResources", &both[..4]), "400 MissingTagKey");
     bench.ok("UntagResources", &[&both[..4], &[("All", "true")]].concat());
     assert_eq!((tags(&one), tags(&two)), (vec![], Vec::<String>::new()));
+    for (action, parameter, value) in [
+        ("TagResource", "Tags", "[]"),
+        ("TagResource", "Tags", r#"[["a","1"]]"#),
+        ("TagResource", "Tags", r#"[{"TagKey":"a"},{"TagKey":"a"}]"#),
+        ("TagResource", "Tags", r#"[{"TagKey":"a","TagKey":"b"}]"#),
+        ("UntagResource", "TagKeys", "[]"),
+        ("UntagResource", "TagKeys", &json!(vec!["a"; 21]).to_string()),
+        ("CreateKey", "Tags", "[[]]"),
+    ] {
+        assert_eq!(
+            bench.code(action, &[("KeyId", &one), (parameter, value)]),
+            "400 InvalidParameter",
+            "{value}"
+        );
+    }
+    bench.ok("CreateKey", &[("Tags", "[]")]);
+    let elsewhere = [&[("RegionId", "cn-shanghai")], &both[1..]].concat();
+    for (action, more) in
+        [("TagResources", ("x", "")), ("UntagResources", ("All", "true")), ("ListTagResources", ("x", ""))]
+    {
+        assert_eq!(
+            bench.send(action, &[&elsewhere[..], &[more]].concat()).unwrap_err(),
+            "400 InvalidParameter: The specified parameter \"RegionId\" is not valid.",
+            "{action}"
+        );
+    }
+    let names: Vec<_> = (1..=21).map(|number| (format!("Tag.{number}.Key"), format!("t{number}"))).collect();
+    let many: Vec<_> = names.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    assert_eq!(bench.code("ListTagResources", &[&both[..2], &many].concat()), "400 InvalidParameter");
+    assert_eq!(bench.code("TagResources", &[&both[..4], &many].concat()), "400 Rejected.LimitExceeded");
+    find(&many[..20]);
+
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &one)]);
     assert_eq!(bench.code("TagResources", &both), "409 Rejected.PendingDeletion");
     assert_eq!(
-        bench.code("ListTagResources", &[("RegionId", "r"), ("ResourceType", "x")]),
+        bench.code("ListTagResources", &[("RegionId", "cn-hangzhou"), ("ResourceType", "x")]),
         "400 InvalidParameter"
     );
 }
@@ -480,7 +512,8 @@ fn found_tags_come_in_pages() {
     expected.sort();
     let (mut found, mut token, mut pages) = (Vec::new(), String::new(), Vec::new());
     loop {
-        let parameters = [("RegionId", "r"), ("ResourceType", "key"), ("NextToken", token.as_str())];
+        let parameters =
+            [("RegionId", "cn-hangzhou"), ("ResourceType", "key"), ("NextToken", token.as_str())];
         let reply = bench.ok("ListTagResources", &parameters);
         let page = reply["TagResources"]["TagResource"].as_array().unwrap();
         pages.push(page.len());
@@ -494,8 +527,17 @@ fn found_tags_come_in_pages() {
     assert_eq!(pages, [200, 200, 20]);
     let one_more = [("KeyId", expected[0].0.as_str()), ("Tags", r#"[{"TagKey":"x"}]"#)];
     assert_eq!(bench.code("TagResource", &one_more), "400 Rejected.LimitExceeded");
+    let twenty_one = tags.replace("[{", r#"[{"TagKey":"one more"},{"#);
+    assert_eq!(bench.code("CreateKey", &[("Tags", &twenty_one)]), "400 Rejected.LimitExceeded");
     assert_eq!(
-        bench.code("ListTagResources", &[("RegionId", "r"), ("ResourceType", "key"), ("NextToken", "x")]),
+        bench.code("TagResource", &[("KeyId", &bench.key()), ("Tags", &twenty_one)]),
+        "400 Rejected.LimitExceeded"
+    );
+    assert_eq!(
+        bench.code(
+            "ListTagResources",
+            &[("RegionId", "cn-hangzhou"), ("ResourceType", "key"), ("NextToken", "x")]
+        ),
         "400 InvalidParameter"
     );
 }

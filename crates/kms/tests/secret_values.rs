@@ -251,9 +251,14 @@ fn twenty_secrets_are_read_at_once() {
         code(batch(&Value::from([twenty, vec![json!({ "SecretName": "s" })]].concat()))),
         "400 InvalidParameter"
     );
-    for bad in
-        [json!([]), json!({}), json!([{}]), json!(["s"]), json!([{ "SecretName": "s", "Version": "v1" }])]
-    {
+    for bad in [
+        json!([]),
+        json!({}),
+        json!([{}]),
+        json!(["s"]),
+        json!([["s", "v1", null, null]]),
+        json!([{ "SecretName": "s", "Version": "v1" }]),
+    ] {
         assert_eq!(code(batch(&bad)), "400 InvalidParameter", "{bad}");
     }
     assert_eq!(bench.code("BatchGetSecretValue", &[]), "400 MissingSecretsList");

@@ -7,6 +7,7 @@ use bulla_wire::Error;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::json;
 use crate::keyring::Keyring;
 
 /// Conditions by the names `N`: every name must match, by one of its values.
@@ -59,16 +60,11 @@ struct Filter<N> {
 
 impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
     /// # Errors
-    /// InvalidParameter: not a list of at most ten filters by known names.
+    /// InvalidParameter: not a list of at most ten filters by known names, each of at most ten values.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
-        let invalid = || Error::invalid("Filters");
-        let list: Vec<Filter<N>> = match text {
-            Some(text) => serde_json::from_str(text).map_err(|_| invalid())?,
-            None => Vec::new(),
-        };
-        let values: usize = list.iter().map(|filter| filter.values.len()).sum();
-        if list.len() > MAX_FILTERS || values > MAX_VALUES {
-            return Err(invalid());
+        let list: Vec<Filter<N>> = text.map_or(Ok(Vec::new()), |text| json::list(text, "Filters"))?;
+        if list.len() > MAX_FILTERS || list.iter().any(|filter| filter.values.len() > MAX_VALUES) {
+            return Err(Error::invalid("Filters"));
         }
         let mut filters = Self(BTreeMap::new());
         for Filter { key, values } in list {
@@ -123,5 +119,4 @@ impl SecretFilter {
 }
 
 const MAX_FILTERS: usize = 10;
-/// All values together: each is compared with every key or secret.
-const MAX_VALUES: usize = 100;
+const MAX_VALUES: usize = 10;

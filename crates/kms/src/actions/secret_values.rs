@@ -18,6 +18,7 @@ use serde::Deserialize;
 
 use super::data_keys::refuse_recipient;
 use super::dry_run::with_dry_run;
+use super::json;
 use super::paging::Page;
 use super::secrets::{self, find, refused};
 use crate::Kms;
@@ -43,8 +44,7 @@ pub(super) fn get_batch(
     kms: &Kms,
     request: &Allowed<BatchGetSecretValue>,
 ) -> Result<BatchGetSecretValueReply, Error> {
-    let wanted: Vec<Which> =
-        serde_json::from_str(&request.secrets_list).map_err(|_| Error::invalid("SecretsList"))?;
+    let wanted: Vec<Which> = json::list(&request.secrets_list, "SecretsList")?;
     if !(1..=MAX_BATCH).contains(&wanted.len()) {
         return Err(Error::invalid("SecretsList"));
     }

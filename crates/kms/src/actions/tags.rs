@@ -12,7 +12,7 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode, NumberedTags};
 use serde::{Deserialize, Serialize};
 
-use super::secrets;
+use super::{json, secrets};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::{Keyring, refused};
@@ -22,6 +22,9 @@ pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done
     let TagResource { key_id, secret_name, certificate_id, tags } = &*request;
     let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
     let new = parse(tags)?;
+    if new.is_empty() {
+        return Err(Error::invalid("Tags"));
+    }
     change(kms, &request, &[kind], |tags| {
         new.iter()
             .try_for_each(|(name, value)| tags.set(name, value))
@@ -33,7 +36,9 @@ pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done
 pub(super) async fn untag(kms: &Kms, request: Allowed<UntagResource>) -> Result<Done, Error> {
     let UntagResource { key_id, secret_name, certificate_id, tag_keys } = &*request;
     let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
-    let names: Vec<String> = serde_json::from_str(tag_keys).map_err(|_| Error::invalid("TagKeys"))?;
+    let names: Option<Vec<String>> = serde_json::from_str(tag_keys).ok();
+    let names = names.filter(|names| (1..=Tags::MAX).contains(&names.len()));
+    let names = names.ok_or_else(|| Error::invalid("TagKeys"))?;
     change(kms, &request, &[kind], |tags| {
         names.iter().for_each(|name| tags.remove(name));
         Ok(())
@@ -53,11 +58,12 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListResourceTags>) -> Result<Lis
 }
 
 pub(super) async fn tag_many(kms: &Kms, request: Allowed<TagResources>) -> Result<Done, Error> {
+    check_region(kms, &request.region_id)?;
     let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
     let new = &request.tag.0;
     let twice =
         new.iter().enumerate().any(|(at, (name, _))| new[..at].iter().any(|(known, _)| known == name));
-    if !(1..=Tags::MAX).contains(&new.len()) || twice {
+    if new.is_empty() || twice {
         return Err(Error::invalid("Tag"));
     }
     change(kms, &request, &resources, |tags| {
@@ -69,6 +75,7 @@ pub(super) async fn tag_many(kms: &Kms, request: Allowed<TagResources>) -> Resul
 }
 
 pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> Result<Done, Error> {
+    check_region(kms, &request.region_id)?;
     let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
     let names = request.tag_key.as_ref().map_or(&[][..], |names| &names.0);
     if names.len() > Tags::MAX {
@@ -88,9 +95,13 @@ pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> R
 }
 
 pub(super) fn find(kms: &Kms, request: &Allowed<ListTagResources>) -> Result<ListTagResourcesReply, Error> {
+    check_region(kms, &request.region_id)?;
     let only = request.resource_id.as_ref().map(|ids| &ids.0);
     if only.is_some_and(|ids| ids.len() > MAX_RESOURCES) {
         return Err(Error::invalid("ResourceId"));
+    }
+    if request.tag.as_ref().is_some_and(|tags| tags.0.len() > Tags::MAX) {
+        return Err(Error::invalid("Tag"));
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
     let snapshot = kms.snapshot()?;
@@ -122,7 +133,7 @@ pub(super) fn find(kms: &Kms, request: &Allowed<ListTagResources>) -> Result<Lis
 /// A JSON list of `TagKey` and `TagValue`.
 ///
 /// # Errors
-/// InvalidParameter naming Tags.
+/// InvalidParameter naming Tags; Rejected.LimitExceeded for more than a key or secret may have.
 pub(super) fn parse(text: &str) -> Result<Tags, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -132,13 +143,12 @@ pub(super) fn parse(text: &str) -> Result<Tags, Error> {
         tag_value: String,
     }
 
-    let entries: Vec<Entry> = serde_json::from_str(text).map_err(|_| Error::invalid("Tags"))?;
     let mut tags = Tags::default();
-    for Entry { tag_key, tag_value } in &entries {
+    for Entry { tag_key, tag_value } in &json::list(text, "Tags")? {
         if tags.get(tag_key).is_some() {
             return Err(Error::invalid("Tags"));
         }
-        tags.set(tag_key, tag_value).map_err(|_| Error::invalid("Tags"))?;
+        tags.set(tag_key, tag_value).map_err(|problem| refuse(problem, "Tags"))?;
     }
     Ok(tags)
 }
@@ -247,6 +257,14 @@ async fn change<A>(
     })
     .await?;
     Ok(Done {})
+}
+
+/// Other regions have other keys.
+fn check_region(kms: &Kms, region: &str) -> Result<(), Error> {
+    match region == kms.region() {
+        true => Ok(()),
+        false => Err(Error::invalid("RegionId")),
+    }
 }
 
 fn refuse(problem: TagProblem, parameter: &str) -> Error {

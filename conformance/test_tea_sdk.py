@@ -160,7 +160,7 @@ def test_secrets_are_listed_and_restored(sdk):
     with refused("Forbidden.ResourceNotFound", 404):
         sdk.call("DescribeSecret", secret_name=name)
     extended = models.UpdateSecretRequestExtendedConfig(custom_data={"a": "b"})
-    with refused("InvalidParameter", 400, "ExtendedConfig.CustomData"):
+    with refused("UnsupportedOperation", 400):
         sdk.call("UpdateSecret", secret_name=name, extended_config=extended)
 
 

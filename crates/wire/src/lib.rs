@@ -31,7 +31,7 @@ pub use actions::{Action, Product, Reply, Request};
 pub use call::{Call, HttpRequest};
 pub use context::ContextParameter;
 pub use error::{Error, ErrorCode, ErrorReply};
-pub use flat::MaybeEmpty;
+pub use flat::{MaybeEmpty, Unread};
 pub use numbered::{Numbered, NumberedTags};
 pub use parameters::{MAX_PARAMETERS, Parameters};
 pub use reply::{Format, render_error, render_reply};

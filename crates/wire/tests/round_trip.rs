@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use bulla_wire::actions::*;
 use bulla_wire::{
-    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Request, render_reply,
+    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Request, Unread,
+    render_reply,
 };
 use serde_json::json;
 
@@ -180,9 +181,9 @@ fn secrets() -> [&'static str; 13] {
             UpdateSecret {
                 secret_name: secret_name(),
                 description: Some(MaybeEmpty("d".into())),
-                custom_data: Some("{}".into()),
+                extended_config: Some(Unread),
             },
-            &format!("Description=d&ExtendedConfig.CustomData=%7B%7D&{name_text}"),
+            &format!("Description=d&ExtendedConfig=%7B%7D&{name_text}"),
         ),
         round_trip(
             DeleteSecret {

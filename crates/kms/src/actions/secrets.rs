@@ -85,7 +85,7 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecr
 }
 
 pub(super) async fn update(kms: &Kms, request: Allowed<UpdateSecret>) -> Result<SecretReply, Error> {
-    if request.custom_data.is_some() {
+    if request.extended_config.is_some() {
         return Err(ErrorCode::UnsupportedOperation.into());
     }
     let parse = |text: &MaybeEmpty| Description::new(&text.0).ok_or_else(|| Error::invalid("Description"));

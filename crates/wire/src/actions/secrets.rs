@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::flat::MaybeEmpty;
+use crate::flat::{MaybeEmpty, Unread};
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
@@ -30,8 +30,8 @@ pub struct CreateSecret {
     #[serde(default)]
     pub secret_type: Option<String>,
     /// For types other than `Generic`.
-    #[serde(default)]
-    pub extended_config: Option<String>,
+    #[serde(default, deserialize_with = "Unread::given")]
+    pub extended_config: Option<Unread>,
     /// For types other than `Generic`.
     #[serde(default)]
     pub enable_automatic_rotation: Option<bool>,
@@ -184,9 +184,9 @@ pub struct UpdateSecret {
     /// Up to 8192 characters; as it was, if absent.
     #[serde(default, deserialize_with = "MaybeEmpty::given")]
     pub description: Option<MaybeEmpty>,
-    /// For types other than `Generic`.
-    #[serde(rename = "ExtendedConfig.CustomData", default)]
-    pub custom_data: Option<String>,
+    /// For types other than `Generic`: `ExtendedConfig.CustomData`.
+    #[serde(default, deserialize_with = "Unread::given")]
+    pub extended_config: Option<Unread>,
 }
 
 /// Names a secret: the answer to [`UpdateSecret`], [`RestoreSecret`], [`UpdateSecretRotationPolicy`] and

@@ -110,7 +110,7 @@ enum Fault {
     /// The parameter's name; empty until the field it belongs to is known.
     Invalid(String),
     /// The fault of a request that is a DryRun.
-    OfDryRun(Box<Fault>),
+    OfDryRun(Box<Self>),
 }
 
 impl From<Fault> for Error {

@@ -36,7 +36,7 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     what: String,
     hint: String,
-    /// Nobody reads our output any more; that is no error.
+    /// Nobody reads our output any more: whoever stopped knows why, but it was not written to its end.
     quiet: bool,
 }
 
@@ -66,10 +66,9 @@ impl Failure {
 
     /// Tells the user and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        if self.quiet {
-            return ExitCode::SUCCESS;
+        if !self.quiet {
+            self.print();
         }
-        self.print();
         ExitCode::from(self.exit as u8)
     }
 

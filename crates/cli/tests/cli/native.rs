@@ -317,7 +317,7 @@ fn events_are_json_a_line_each() {
 }
 
 #[test]
-fn who_reads_no_further_is_no_error() {
+fn who_reads_no_further_is_told_nothing_but_the_exit_code() {
     let world = World::new();
     world.write("big", noise(5_000_000));
     world.bulla(["encrypt", "big"]).ok();
@@ -325,7 +325,7 @@ fn who_reads_no_further_is_no_error() {
         let script = format!("{{ bulla {command}; echo $? > code; }} | head -c 1 | wc -c");
         let outcome = world.sh(&script).ok();
         assert_eq!((outcome.text().trim(), outcome.stderr.as_str()), ("1", ""), "{command}");
-        assert_eq!(world.read("code"), b"0\n", "{command}");
+        assert_eq!(world.read("code"), b"1\n", "{command}");
     }
 }
 

@@ -214,7 +214,7 @@ impl Secret {
         secret.updated = version.created;
         secret.versions.push(version);
         let superfluous = secret.remove_superfluous();
-        Ok((secret.checked()?, superfluous))
+        Ok((secret.with_no_more_stages_than(self)?, superfluous))
     }
 
     /// This secret with a stage that points at `to`; it must have pointed at `from`, if that is said.
@@ -233,7 +233,7 @@ impl Secret {
         self.version(to.as_str()).ok_or(SecretRefusal::NoSuchVersion)?;
         let mut secret = Self { updated: now, ..self.clone() };
         secret.point(stage, to);
-        secret.checked()
+        secret.with_no_more_stages_than(self)
     }
 
     /// This secret without a stage, which pointed at `from`.
@@ -323,9 +323,10 @@ impl Secret {
         }
     }
 
-    fn checked(self) -> Result<Self, SecretRefusal> {
-        let own = self.stages.keys().filter(|stage| !stage.is_of_service()).count();
-        match own <= Self::MAX_STAGES - 2 {
+    /// This secret, unless it has too many stages, and more than `before`.
+    fn with_no_more_stages_than(self, before: &Self) -> Result<Self, SecretRefusal> {
+        let own = |secret: &Self| secret.stages.keys().filter(|stage| !stage.is_of_service()).count();
+        match own(&self) <= own(before).max(Self::MAX_STAGES - 2) {
             true => Ok(self),
             false => Err(SecretRefusal::TooManyStages),
         }
@@ -455,6 +456,17 @@ mod tests {
         let second = next.version("v2").unwrap().value;
         let (_, superfluous) = next.with_version(version("v11", 0), &stages(&["x"])).unwrap();
         assert_eq!(superfluous, Some(second), "a version with a stage stays, however old");
+    }
+
+    /// The limit of an earlier version was another one.
+    #[test]
+    fn a_secret_that_has_too_many_stages_keeps_them() {
+        let mut secret = put(&secret(), "v2", &["s1", "s2", "s3", "s4", "s5", "s6"]);
+        secret.stages.insert("s7".parse().unwrap(), "v2".parse().unwrap());
+        assert!(secret.with_version(version("v3", 0), &stages(&["ACSCurrent", "s1"])).is_ok());
+        assert!(secret.with_stage(&"s7".parse().unwrap(), None, &"v1".parse().unwrap(), 0).is_ok());
+        let one_more = secret.with_version(version("v3", 0), &stages(&["s8"]));
+        assert_eq!(one_more, Err(SecretRefusal::TooManyStages));
     }
 
     /// There are fewer stages than versions, so a full secret always has a version that can make room.

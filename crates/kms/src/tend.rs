@@ -125,6 +125,6 @@ fn no_token(row: &Row<ImportToken>) -> (Write, Revision) {
 }
 
 /// Seconds for which an import token that has ended is known, so that whoever brings it hears that.
-const TOKENS_KEPT: i64 = 86_400;
+pub(crate) const TOKENS_KEPT: i64 = 86_400;
 /// Changes that wait for one commit together.
 const AT_ONCE: usize = 256;

@@ -133,6 +133,7 @@ fn list_keys_pages_and_filters() {
         r#"[{"Key":"Colour","Values":["red"]}]"#,
         r#"[{"Key":"KeyState"}]"#,
         r#"[["KeyState",["Enabled"]]]"#,
+        r#"[{"Key":{"KeyState":null},"Values":["Enabled"]}]"#,
     ] {
         assert_eq!(bench.code("ListKeys", &[("Filters", bad)]), "400 InvalidParameter", "{bad}");
     }
@@ -209,6 +210,10 @@ fn aliases() {
 
     bench.ok("CreateAlias", &[("KeyId", &one), ("AliasName", "alias/a")]);
     bench.ok("CreateAlias", &[("KeyId", &one), ("AliasName", "alias/b")]);
+    for action in ["ListAliases", "ListAliasesByKeyId"] {
+        let page = [("KeyId", UNKNOWN), ("PageSize", "102")];
+        assert_eq!(bench.code(action, &page), "400 InvalidParameter", "{action}");
+    }
     let all = bench.ok("ListAliases", &[]);
     assert_eq!(all["TotalCount"], json!(3));
     let entry = &all["Aliases"]["Alias"][0];

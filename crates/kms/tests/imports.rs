@@ -18,8 +18,8 @@ fn base64(bytes: impl AsRef<[u8]>) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// Nothing can be told to end so late.
-const YEAR_10000: i64 = 253_402_300_800;
+/// 9999-12-30T22:00:00Z.
+const LATEST: i64 = 253_402_207_200;
 
 /// Somebody who has the material of a key and brings it.
 struct Importer<'a> {
@@ -201,12 +201,14 @@ fn every_failed_unwrapping_is_the_same_and_the_third_ends_the_token() {
         "of another key"
     );
     // Whether it unwraps or not: that is found out before.
-    for expires in [1, -1, bench.clock.unix(), YEAR_10000, i64::MAX] {
+    for expires in [1, -1, bench.clock.unix(), LATEST + 1, i64::MAX] {
         for wrapped in [&good[..], b"x"] {
             let answer = importer.bring(&parameters, wrapped, Some(expires)).unwrap_err();
             assert!(answer.starts_with("400 InvalidParameter"), "{expires}");
         }
     }
+    importer.bring(&parameters, &good, Some(LATEST)).unwrap();
+    assert_eq!(bench.metadata(&importer.key)["MaterialExpireTime"], json!("9999-12-30T22:00:00Z"));
     bench.clock.pass(DAY - 1);
     importer.bring(&parameters, &good, None).unwrap();
     bench.clock.pass(1);
@@ -277,6 +279,7 @@ fn tokens_end() {
     assert_eq!(bench.tend().changed, 0);
     bench.clock.pass(DAY);
     assert_eq!(bench.tend().changed, 0);
+    importer.parameters("SM2PKE");
     assert!(importer.bring(&token, b"x", None).unwrap_err().starts_with("400 ExpiredImportToken"));
     bench.clock.pass(1);
     assert_eq!(bench.tend().changed, 1);

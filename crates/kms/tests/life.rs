@@ -455,6 +455,8 @@ fn tags_are_set_listed_and_found() {
     bench.ok("UntagResources", &[&both[..4], &[("TagKey.1", "team")]].concat());
     assert_eq!((tags(&one), tags(&two)), (vec!["b=".into(), "empty=".into()], vec!["empty=".to_owned()]));
     assert_eq!(bench.code("UntagResources", &both[..4]), "400 MissingTagKey");
+    let empty = [&both[..4], &[("TagKey.1", ""), ("TagKey.2", "")]].concat();
+    assert_eq!(bench.code("UntagResources", &empty), "400 MissingTagKey", "as if it were absent");
     bench.ok("UntagResources", &[&both[..4], &[("All", "true")]].concat());
     assert_eq!((tags(&one), tags(&two)), (vec![], Vec::<String>::new()));
     for (action, parameter, value) in [

@@ -257,6 +257,7 @@ fn twenty_secrets_are_read_at_once() {
         json!([{}]),
         json!(["s"]),
         json!([["s", "v1", null, null]]),
+        json!([{ "SecretName": "s", "FetchExtendedConfig": {} }]),
         json!([{ "SecretName": "s", "Version": "v1" }]),
     ] {
         assert_eq!(code(batch(&bad)), "400 InvalidParameter", "{bad}");

@@ -38,7 +38,8 @@ impl<'de> Deserialize<'de> for Numbered {
         let texts = deserializer.deserialize_any(Dotted)?;
         let numbered = texts.into_iter().map(|(name, text)| Some((number(&name)?, text)));
         let numbered: Option<BTreeMap<_, _>> = numbered.collect();
-        Ok(Self(numbered.ok_or_else(|| D::Error::custom("not a number"))?.into_values().collect()))
+        let texts = numbered.ok_or_else(|| D::Error::custom("not a number"))?.into_values();
+        Ok(Self(texts.filter(|text| !text.is_empty()).collect())) // as if they were absent
     }
 }
 

@@ -58,7 +58,7 @@ fn table() -> String {
     for name in OFFICIAL.lines() {
         let row = match here.get(name) {
             Some(parameters) if REFUSED.contains(&name) => {
-                format!("| {name} | always with UnsupportedOperation | {parameters} |\n")
+                format!("| {name} | refused with UnsupportedOperation | {parameters} |\n")
             }
             Some(parameters) => format!("| {name} | yes | {parameters} |\n"),
             None => {

@@ -1,7 +1,5 @@
 //! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
 
-use std::ops::RangeInclusive;
-
 use bulla_keys::{Alias, AliasName, KeyId, Operation};
 use bulla_wire::actions::{
     AliasEntry, AliasList, CreateAlias, DeleteAlias, Done, ListAliases, ListAliasesByKeyId, ListAliasesReply,
@@ -54,26 +52,20 @@ pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteAlias>) -> Result<D
 }
 
 pub(super) fn list(kms: &Kms, request: &Allowed<ListAliases>) -> Result<ListAliasesReply, Error> {
-    page_of(kms, request.page_number, request.page_size, 0..=100, None)
+    let page = Page::new(request.page_number, request.page_size, 0..=100)?;
+    page_of(kms, page, None)
 }
 
 pub(super) fn list_by_key(
     kms: &Kms,
     request: &Allowed<ListAliasesByKeyId>,
 ) -> Result<ListAliasesReply, Error> {
-    let snapshot = kms.snapshot()?;
-    let key = kms.keyring(&snapshot).by_id(&request.key_id)?.record.id;
-    page_of(kms, request.page_number, request.page_size, 0..=101, Some(key))
+    let page = Page::new(request.page_number, request.page_size, 0..=101)?;
+    let key = kms.keyring(&*kms.snapshot()?).by_id(&request.key_id)?.record.id;
+    page_of(kms, page, Some(key))
 }
 
-fn page_of(
-    kms: &Kms,
-    number: Option<u32>,
-    size: Option<u32>,
-    sizes: RangeInclusive<u32>,
-    of_key: Option<KeyId>,
-) -> Result<ListAliasesReply, Error> {
-    let page = Page::new(number, size, sizes)?;
+fn page_of(kms: &Kms, page: Page, of_key: Option<KeyId>) -> Result<ListAliasesReply, Error> {
     let snapshot = kms.snapshot()?;
     let (aliases, total_count) = match of_key {
         Some(key) => page.counted(snapshot.aliases_of(key).map(|row| &*row.record)),

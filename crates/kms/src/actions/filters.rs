@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bulla_keys::{Key, KeyId, Secret};
 use bulla_wire::Error;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use super::json;
 use crate::keyring::Keyring;
@@ -53,8 +53,8 @@ pub(super) enum SecretFilter {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-struct Filter<N> {
-    key: N,
+struct Filter {
+    key: String,
     values: Vec<String>,
 }
 
@@ -62,12 +62,14 @@ impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
     /// # Errors
     /// InvalidParameter: not a list of at most ten filters by known names, each of at most ten values.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
-        let list: Vec<Filter<N>> = text.map_or(Ok(Vec::new()), |text| json::list(text, "Filters"))?;
+        let list: Vec<Filter> = text.map_or(Ok(Vec::new()), |text| json::list(text, "Filters"))?;
+        let invalid = || Error::invalid("Filters");
         if list.len() > MAX_FILTERS || list.iter().any(|filter| filter.values.len() > MAX_VALUES) {
-            return Err(Error::invalid("Filters"));
+            return Err(invalid());
         }
         let mut filters = Self(BTreeMap::new());
         for Filter { key, values } in list {
+            let key = N::deserialize(key.into_deserializer()).map_err(|_: value::Error| invalid())?;
             let values = values.into_iter().map(|text| Value { id: text.parse().ok(), text });
             filters.0.entry(key).or_default().extend(values); // the same name twice is one with more values
         }

@@ -23,6 +23,7 @@ use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::keyring::{Keyring, refused};
 use crate::records::{ImportToken, TokenId};
 use crate::snapshot::{Row, Write};
+use crate::tend::TOKENS_KEPT;
 
 pub(super) async fn parameters(
     kms: &Kms,
@@ -197,8 +198,9 @@ fn imported_version(kms: &Kms, keyring: &Keyring<'_>, key: &Key, material: &Mate
 fn superfluous(keyring: &Keyring<'_>, key: &Key) -> Vec<(Write, Revision)> {
     let mut tokens: Vec<_> = keyring.snapshot.import_tokens_of(key.id).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
-    let useless =
-        |row: &Row<ImportToken>| row.record.expires <= keyring.now || row.record.failures >= MAX_FAILURES;
+    let useless = |row: &Row<ImportToken>| {
+        row.record.expires <= keyring.now - TOKENS_KEPT || row.record.failures >= MAX_FAILURES
+    };
     let tokens = tokens.into_iter().enumerate();
     tokens
         .filter(|(index, row)| *index + 1 >= MAX_TOKENS || useless(row))

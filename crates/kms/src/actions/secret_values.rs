@@ -149,8 +149,17 @@ struct Which {
     version_id: Option<String>,
     version_stage: Option<String>,
     /// Of no effect for the only type there is.
-    #[expect(dead_code, reason = "it may be there, as a text or a boolean")]
-    fetch_extended_config: Option<serde_json::Value>,
+    #[expect(dead_code, reason = "it may be there")]
+    fetch_extended_config: Option<Flag>,
+}
+
+/// A boolean, as some clients write it, or a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "nobody asks which")]
+enum Flag {
+    Bool(bool),
+    Text(String),
 }
 
 impl Which {

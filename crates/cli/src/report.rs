@@ -95,7 +95,9 @@ impl Report {
         *lock(&self.batch) = true;
         *lock(&self.files) += summary.done + summary.failed;
         if self.json {
-            return;
+            let TreeSummary { done, failed, skipped, .. } = summary;
+            let said = json!({ "done": done, "failed": failed, "skipped": skipped });
+            return emit("finished", &[("path", from), ("output", to)], said);
         }
         let key = lock(&self.used_key).as_deref().map(|id| self.key_of(id));
         let key = key.filter(|_| self.key.is_some()).map_or_else(String::new, |key| format!(" ({key})"));

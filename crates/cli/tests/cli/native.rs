@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Outcome, World, noise, skipped, wait_for};
 use crate::native_header::NativeFile;
@@ -292,8 +292,10 @@ fn events_are_json_a_line_each() {
         world.write(&format!("tree/{name}"), "content");
     }
     let outcome = world.bulla(["encrypt", "tree", "-o", "sealed", "--json"]).ok();
-    let done = events(&outcome);
-    assert_eq!(done.len(), 4);
+    let mut done = events(&outcome);
+    // Only now it is all on the disk.
+    let finished = json!({ "event": "finished", "path": "tree", "output": "sealed", "done": 4, "failed": 0, "skipped": 0 });
+    assert_eq!((done.len(), done.pop()), (5, Some(finished)));
     for event in &done {
         assert_eq!(event["event"], "done", "{event}");
         assert_eq!((&event["bytes"], &event["already"]), (&7.into(), &false.into()), "{event}");
@@ -307,7 +309,9 @@ fn events_are_json_a_line_each() {
     assert_eq!(outcome.code(), Some(7), "{outcome:?}");
     let events = events(&outcome);
     let failed: Vec<_> = events.iter().filter(|event| event["event"] == "failed").collect();
-    assert_eq!((events.len(), failed.len()), (5, 2), "{events:?}");
+    assert_eq!((events.len(), failed.len()), (6, 2), "{events:?}");
+    let last = &events[5];
+    assert_eq!((&last["event"], &last["done"], &last["failed"]), (&json!("finished"), &json!(3), &json!(2)));
     for event in failed {
         assert_eq!(event["exit"], 4, "{event}");
         assert!(!event["error"].as_str().unwrap().is_empty() && event["hint"].is_string(), "{event}");

@@ -459,7 +459,8 @@ fn events_name_files_that_are_not_text_in_base64_too() {
     fs::create_dir(world.path("tree")).unwrap();
     fs::write(world.path("tree").join(OsStr::from_bytes(b"\xff")), "odd").unwrap();
     let outcome = world.bulla(["encrypt", "tree", "-o", "run", "--json"]).ok();
-    let event: serde_json::Value = serde_json::from_slice(&outcome.stdout).unwrap();
+    let text = outcome.text();
+    let event: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     assert_eq!(event["path"], "tree/\u{fffd}");
     assert_eq!(event["path_base64"], "dHJlZS//");
     assert_eq!(event["output_base64"], "cnVuL/8uYnVsbGE=");

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value};
+use serde::de::{self, DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, Visitor, value};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 use serde_json::Value as Json;
 
@@ -28,45 +28,8 @@ impl MaybeEmpty {
 }
 
 /// A parameter that is always refused, so that it is enough to know that it is there: as one value, or in dotted names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unread;
-
-impl Unread {
-    /// For a field that may be absent.
-    pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
-        struct Anything;
-
-        impl<'de> Visitor<'de> for Anything {
-            type Value = bool;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("anything")
-            }
-
-            fn visit_none<E>(self) -> Result<bool, E> {
-                Ok(false)
-            }
-
-            fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
-                deserializer.deserialize_any(self)
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<bool, E> {
-                Ok(!text.is_empty())
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut dotted: M) -> Result<bool, M::Error> {
-                let mut is_there = false;
-                while let Some((_, value)) = dotted.next_entry::<String, String>()? {
-                    is_there |= !value.is_empty();
-                }
-                Ok(is_there)
-            }
-        }
-
-        Ok(deserializer.deserialize_option(Anything)?.then_some(Self))
-    }
-}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct Unread(IgnoredAny);
 
 impl Serialize for Unread {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -181,7 +181,7 @@ fn secrets() -> [&'static str; 13] {
             UpdateSecret {
                 secret_name: secret_name(),
                 description: Some(MaybeEmpty("d".into())),
-                extended_config: Some(Unread),
+                extended_config: Some(Unread::default()),
             },
             &format!("Description=d&ExtendedConfig=%7B%7D&{name_text}"),
         ),

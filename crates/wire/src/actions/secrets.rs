@@ -30,7 +30,7 @@ pub struct CreateSecret {
     #[serde(default)]
     pub secret_type: Option<String>,
     /// For types other than `Generic`.
-    #[serde(default, deserialize_with = "Unread::given")]
+    #[serde(default)]
     pub extended_config: Option<Unread>,
     /// For types other than `Generic`.
     #[serde(default)]
@@ -185,7 +185,7 @@ pub struct UpdateSecret {
     #[serde(default, deserialize_with = "MaybeEmpty::given")]
     pub description: Option<MaybeEmpty>,
     /// For types other than `Generic`: `ExtendedConfig.CustomData`.
-    #[serde(default, deserialize_with = "Unread::given")]
+    #[serde(default)]
     pub extended_config: Option<Unread>,
 }
 

@@ -11,7 +11,7 @@ use bulla_keys::record::Revision;
 use bulla_keys::{Key, KeyVersionId, SystemRandom};
 use bulla_wire::Error;
 
-use crate::actions::import::without_material;
+use crate::actions::import::{TOKENS_KEPT, without_material};
 use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
 use crate::committer::{Answered, CommitError};
@@ -124,7 +124,5 @@ fn no_token(row: &Row<ImportToken>) -> (Write, Revision) {
     (Write::NoImportToken(row.record.id), row.revision)
 }
 
-/// Seconds for which an import token that has ended is known, so that whoever brings it hears that.
-pub(crate) const TOKENS_KEPT: i64 = 86_400;
 /// Changes that wait for one commit together.
 const AT_ONCE: usize = 256;

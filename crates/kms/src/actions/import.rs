@@ -23,7 +23,6 @@ use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::keyring::{Keyring, refused};
 use crate::records::{ImportToken, TokenId};
 use crate::snapshot::{Row, Write};
-use crate::tend::TOKENS_KEPT;
 
 pub(super) async fn parameters(
     kms: &Kms,
@@ -210,6 +209,8 @@ fn superfluous(keyring: &Keyring<'_>, key: &Key) -> Vec<(Write, Revision)> {
 
 /// 24 hours.
 const TOKEN_LIFE: i64 = 86_400;
+/// Seconds for which a token that has ended is known, so that whoever brings it hears that.
+pub(crate) const TOKENS_KEPT: i64 = 86_400;
 /// Wrapped material that does not unwrap, after which a token is of no use.
 const MAX_FAILURES: u8 = 3;
 /// Tokens of one key at a time.

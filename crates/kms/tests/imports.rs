@@ -12,11 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_kms::Role;
 use serde_json::{Value, json};
-use support::{Bench, DAY, text};
-
-fn base64(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_STANDARD.encode(bytes)
-}
+use support::{Bench, DAY, base64, text};
 
 /// 9999-12-30T22:00:00Z.
 const LATEST: i64 = 253_402_207_200;

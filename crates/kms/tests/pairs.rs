@@ -12,11 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_kms::Role;
 use serde_json::{Value, json};
-use support::{Bench, UNKNOWN, text};
-
-fn base64(bytes: impl AsRef<[u8]>) -> String {
-    BASE64_STANDARD.encode(bytes)
-}
+use support::{Bench, UNKNOWN, base64, text};
 
 /// A key pair and its only version.
 fn pair(bench: &Bench, spec: &str, usage: &str) -> (String, String) {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bulla_kms::{Clock, Kms, Options, Role, Tended};
 use bulla_wire::{Format, Parameters, Product, Request, render_reply};
 use serde_json::Value;
@@ -125,6 +127,10 @@ impl Bench {
 
 pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+}
+
+pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {
+    BASE64_STANDARD.encode(bytes)
 }
 
 pub(crate) const UNKNOWN: &str = "1234abcd-12ab-34cd-56ef-123456789012";

@@ -64,7 +64,7 @@ pub struct Key {
     #[n(14)]
     #[cbor(default)]
     pub tags: Tags,
-    /// The material that was imported, if any ever was.
+    /// The material that was imported, if any ever was; apart, because most keys have none.
     #[n(15)]
     imported: Option<Box<Imported>>,
 }

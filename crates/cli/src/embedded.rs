@@ -1,8 +1,12 @@
-//! The embedded KMS: a store in the user's data directory, opened for the time of one call.
+//! The embedded KMS: a store in the user's data directory, open while the calls of a command follow each other.
+
+mod shared;
 
 use std::env;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bulla_client::{CallError, Caller, Refusal, key_service_error_of_call};
 use bulla_envelope::{
@@ -12,14 +16,25 @@ use bulla_kms::{Kms, Options, Role, SystemClock};
 use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
+use self::shared::{Exclusive, Shared};
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
-/// A KMS without a server. Each call locks the store, answers and lets go, so that commands take turns.
+/// A KMS without a server. Commands that run at the same time take turns with the store.
 pub(crate) struct EmbeddedKms {
     data: PathBuf,
-    /// Open for the whole command, where that makes many calls.
-    held: OnceLock<Kms>,
+    store: Shared<Kms>,
+    /// Why the store could not be opened, if the last try failed.
+    failure: Mutex<Option<OpenFailure>>,
+    /// Held while the default key is made, so that two threads do not make two.
+    making_default_key: Mutex<()>,
+}
+
+/// Why the store could not be opened, for every thread that waited for it.
+#[derive(Clone, Default)]
+struct OpenFailure {
+    message: String,
+    hint: String,
 }
 
 /// The key that is used when none is named; made on first use.
@@ -35,7 +50,12 @@ impl EmbeddedKms {
                 Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
             })?,
         };
-        Ok(Self { data, held: OnceLock::new() })
+        Ok(Self {
+            data,
+            store: Shared::new(),
+            failure: Mutex::default(),
+            making_default_key: Mutex::default(),
+        })
     }
 
     /// Where the store lies.
@@ -43,20 +63,10 @@ impl EmbeddedKms {
         &self.data
     }
 
-    /// Keeps the store open from here on: for commands that ask many questions and wait for nobody in between.
-    pub(crate) fn hold(&self) -> Result<(), CallError> {
-        if self.held.get().is_none() {
-            let _ = self.held.set(self.open()?); // nobody else sets it: a command is one thread
-        }
-        Ok(())
-    }
-
-    /// Makes the default key if it is asked for and there is none yet.
-    fn make_default_key_for(&self, key: &str) -> Result<(), KeyServiceError> {
-        if key != DEFAULT_KEY {
-            return Ok(());
-        }
-        let made = self.with(|kms| {
+    /// Makes the default key, unless there is one by now.
+    fn make_default_key(&self) -> Result<(), CallError> {
+        let _making = lock(&self.making_default_key);
+        self.with(|kms| {
             let describe = DescribeKey { key_id: DEFAULT_KEY.into() };
             match ask(kms, &describe) {
                 Ok(_) => return Ok(()),
@@ -66,8 +76,22 @@ impl EmbeddedKms {
             let key = ask(kms, &CreateKey::default())?.key_metadata.key_id;
             ask(kms, &CreateAlias { key_id: key, alias_name: DEFAULT_KEY.into() })?;
             Ok(())
-        });
-        made.map_err(|error| key_service_error_of_call(error, key))
+        })
+    }
+
+    /// Asks for something about `key`; the default key is made when it turns out to be missing.
+    fn ask_about<T>(
+        &self,
+        key: &str,
+        question: impl Fn() -> Result<T, KeyServiceError>,
+    ) -> Result<T, KeyServiceError> {
+        match question() {
+            Err(KeyServiceError::KeyNotFound { .. }) if key == DEFAULT_KEY => {
+                self.make_default_key().map_err(|error| key_service_error_of_call(error, key))?;
+                question()
+            }
+            answer => answer,
+        }
     }
 
     /// Calls any action by its name; the reply is JSON.
@@ -80,10 +104,28 @@ impl EmbeddedKms {
         })
     }
 
-    fn open(&self) -> Result<Kms, CallError> {
-        let kms = Kms::open(&Options::new(&self.data, Role::Command), SystemClock).map_err(|error| {
-            CallError::Local { message: error.to_string(), hint: error.hint(Role::Command) }
-        })?;
+    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
+        let shared_failure = || lock(&self.failure).clone().unwrap_or_default();
+        let kms = self.store.lease(|| self.open(), shared_failure).map_err(CallError::from)?;
+        run(&kms).map_err(|error| match error.cause() {
+            Some(cause) => CallError::Local { message: cause.to_string(), hint: String::new() },
+            None => {
+                CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
+            }
+        })
+    }
+
+    fn open(&self) -> Result<Kms, OpenFailure> {
+        let mut options = Options::new(&self.data, Role::Command);
+        options.on_wait = tell_of_wait;
+        let mut failure = lock(&self.failure);
+        if failure.is_some() {
+            options.patience = Duration::ZERO; // it did not become free in time for another file of this run
+        }
+        let opened = Kms::open(&options, SystemClock)
+            .map_err(|error| OpenFailure { message: error.to_string(), hint: error.hint(Role::Command) });
+        *failure = opened.as_ref().err().cloned();
+        let kms = opened?;
         if kms.is_new() {
             welcome(&self.data);
         }
@@ -91,18 +133,17 @@ impl EmbeddedKms {
         let _ = pollster::block_on(kms.tend());
         Ok(kms)
     }
+}
 
-    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
-        let answer = match self.held.get() {
-            Some(kms) => run(kms),
-            None => run(&self.open()?),
-        };
-        answer.map_err(|error| match error.cause() {
-            Some(cause) => CallError::Local { message: cause.to_string(), hint: String::new() },
-            None => {
-                CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
-            }
-        })
+impl Exclusive for Kms {
+    fn is_awaited(&self) -> bool {
+        Self::is_awaited(self)
+    }
+}
+
+impl From<OpenFailure> for CallError {
+    fn from(OpenFailure { message, hint }: OpenFailure) -> Self {
+        Self::Local { message, hint }
     }
 }
 
@@ -118,8 +159,7 @@ impl KeyService for EmbeddedKms {
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
-        self.make_default_key_for(key)?;
-        bulla_client::generate_data_key(self, key, context)
+        self.ask_about(key, || bulla_client::generate_data_key(self, key, context))
     }
 
     fn wrap(
@@ -128,8 +168,7 @@ impl KeyService for EmbeddedKms {
         data_key: &DataKey,
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError> {
-        self.make_default_key_for(key)?;
-        bulla_client::wrap(self, key, data_key, context)
+        self.ask_about(key, || bulla_client::wrap(self, key, data_key, context))
     }
 
     fn unwrap(
@@ -152,6 +191,16 @@ fn default_data() -> Option<PathBuf> {
     set("BULLA_DATA")
         .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("bulla")))
         .or_else(|| Some(env::home_dir()?.join(".local/share/bulla")))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn tell_of_wait() {
+    if io::stderr().is_terminal() {
+        note("bulla: waiting for another command that uses the same keys");
+    }
 }
 
 fn welcome(data: &Path) {

@@ -49,14 +49,6 @@ impl Kms {
         Ok(Self::Remote(Box::new(client)))
     }
 
-    /// Prepares for many calls: an embedded store is opened once for all of them.
-    pub(crate) fn hold(&self) -> Result<(), Failure> {
-        match self {
-            Self::Embedded(kms) => Ok(kms.hold()?),
-            Self::Remote(_) => Ok(()),
-        }
-    }
-
     /// The joint that encryption and decryption use.
     pub(crate) fn service(&self) -> &dyn KeyService {
         match self {

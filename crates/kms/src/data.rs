@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
 use bulla_keys::{StoreId, SystemRandom};
 
+use crate::Options;
 use crate::clock::SteadyClock;
 use crate::files;
 use crate::lock::{Lock, LockError, Role};
@@ -88,13 +89,9 @@ pub enum OpenError {
 }
 
 impl Data {
-    /// Opens the store below `data`, or makes it if there is neither store nor root key.
-    pub(crate) fn open(
-        data: &Path,
-        root_key: Option<&Path>,
-        role: Role,
-        clock: &SteadyClock,
-    ) -> Result<Self, OpenError> {
+    /// Opens the store below `options.data`, or makes it if there is neither store nor root key.
+    pub(crate) fn open(options: &Options, clock: &SteadyClock) -> Result<Self, OpenError> {
+        let data = &*options.data;
         let directory = |source| OpenError::Directory { path: data.to_owned(), source };
         files::create_private_dir(data).map_err(directory)?;
         let found = fs::metadata(data).map_err(directory)?;
@@ -106,7 +103,7 @@ impl Data {
                 mode: found.mode() & 0o777,
             });
         }
-        let lock = Lock::take(data, role).map_err(|error| match error {
+        let lock = Lock::take(options).map_err(|error| match error {
             LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
             LockError::Io(source) => directory(source),
         })?;
@@ -114,7 +111,7 @@ impl Data {
         let place = Place {
             store: data.join(STORE),
             unfinished: data.join(UNFINISHED),
-            root_key: root_key.map_or_else(|| data.join(ROOT_KEY), Path::to_owned),
+            root_key: options.root_key_path(),
         };
         let is_new = place.prepare()?;
         let (store, roots) = place.open(&place.store)?;
@@ -278,7 +275,7 @@ mod tests {
     use crate::SystemClock;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
-        Data::open(data, None, Role::Command, &SteadyClock::new(SystemClock))
+        Data::open(&Options::new(data, Role::Command), &SteadyClock::new(SystemClock))
     }
 
     #[test]

@@ -84,6 +84,10 @@ pub struct Options {
     pub role: Role,
     /// Take the clock as it is, even if it is far behind the last use of the store.
     pub accept_clock: bool,
+    /// How long to wait for a command that holds the store. A server is never waited for.
+    pub patience: Duration,
+    /// Called once if other processes keep the store for more than a second, so that a command can tell its user.
+    pub on_wait: fn(),
 }
 
 /// An open store and everything that acts on it.
@@ -99,8 +103,8 @@ pub struct Kms {
     earliest_timestamp: i64,
     belief: Belief,
     is_new: bool,
-    /// Let go after the committer is done: fields are dropped in this order.
-    _lock: Lock,
+    /// Released after the committer is done: fields are dropped in this order.
+    lock: Lock,
 }
 
 impl Options {
@@ -114,6 +118,8 @@ impl Options {
             account: "111122223333".into(),
             role,
             accept_clock: false,
+            patience: lock::PATIENCE,
+            on_wait: || {},
         }
     }
 
@@ -132,8 +138,7 @@ impl Kms {
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = SteadyClock::new(clock);
-        let Data { lock, locked, mut store, roots, is_new } =
-            Data::open(&options.data, options.root_key.as_deref(), options.role, &clock)?;
+        let Data { lock, locked, mut store, roots, is_new } = Data::open(options, &clock)?;
         let snapshot = Snapshot::read(&mut store, &roots)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
@@ -149,7 +154,7 @@ impl Kms {
             earliest_timestamp: i64::MIN,
             belief: Belief::default(),
             is_new,
-            _lock: lock,
+            lock,
         };
         match options.role {
             Role::Command => kms.follow_mark(),
@@ -181,6 +186,12 @@ impl Kms {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Whether another process waits for the store.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.lock.is_awaited()
     }
 
     /// Where the root key lies.

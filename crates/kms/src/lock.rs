@@ -1,62 +1,68 @@
-//! `DATA/lock`: who holds the store. A command holds it for one KMS call, a server for its life.
+//! `DATA/lock`: which process holds the store. Processes that wait for it queue.
+//!
+//! Two advisory locks (`flock`), both released by the kernel when their process ends:
+//!
+//! - the *store lock*, on the file `DATA/lock`, is held as long as the store is open. The file's text is the holder's role;
+//! - the *queue*, on the directory `DATA` itself, is held by the process that is next, until it has the store lock.
+//!   The kernel serves those that block on it in their order.
+//!
+//! A process that closes the store and wants it back joins the end of the queue, so it cannot overtake those that wait,
+//! and a holder learns from the queue whether any process waits.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::files;
+use crate::{Options, files};
 
-/// What the holder of a store is; it decides how long others wait for it.
+/// What the holder of a store is; it decides how long other processes wait for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A command with the embedded KMS: done in a moment.
+    /// A command with the embedded KMS, which gives the store up when another process waits for it.
     Command,
-    /// A server: it will not let go.
+    /// A server, which holds the store for its life.
     Server,
 }
 
-/// The held lock; dropping it lets go.
+/// The held lock; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        let _ = self.file.set_len(0); // whoever takes it next will write its own role
-    }
+    role: Role,
+    data: PathBuf,
 }
 
 #[derive(Debug)]
 pub(crate) enum LockError {
-    /// Somebody else holds it, and it is not worth waiting (any longer).
+    /// Another process holds it, and kept it for longer than a command waits.
     Held(Role),
     Io(io::Error),
 }
 
 impl Lock {
-    /// Takes the lock; waits up to [`PATIENCE`] for a command, not at all for a server.
-    pub(crate) fn take(data: &Path, role: Role) -> Result<Self, LockError> {
-        let mut file = OpenOptions::new()
+    /// Takes the lock of `options.data`. Waits up to [`Options::patience`] for the command that holds it, and longer for
+    /// those that came earlier; a server is not waited for.
+    pub(crate) fn take(options: &Options) -> Result<Self, LockError> {
+        let &Options { ref data, role, patience, on_wait, .. } = options;
+        let mut wait = Wait { begun: Instant::now(), patience, on_wait: Some(on_wait) };
+        let file = OpenOptions::new()
             .read(true)
             .write(true)
             .create(true)
+            .truncate(false)
             .mode(0o600)
             .custom_flags(files::NO_FOLLOW)
             .open(data.join(NAME))
             .map_err(LockError::Io)?;
-        let deadline = Instant::now() + PATIENCE;
+        let next = join_queue(data, &mut wait)?; // released when this returns
+        let deadline = Instant::now() + patience;
         let mut server_seen = false;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(LockError::Io(error)),
-                Err(TryLockError::WouldBlock) => {}
-            }
-            match holder(&mut file).map_err(LockError::Io)? {
+        while !try_lock(&file)? {
+            match holder(&file).map_err(LockError::Io)? {
                 // Once may be what a killed server left, before the new holder writes its own role.
                 Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
                 Role::Server => {
@@ -64,65 +70,147 @@ impl Lock {
                     thread::sleep(SECOND_LOOK);
                 }
                 Role::Command if Instant::now() >= deadline => return Err(LockError::Held(Role::Command)),
-                Role::Command => thread::sleep(PAUSE),
+                Role::Command => wait.sleep(PAUSE),
             }
         }
-        write_role(&mut file, role).map_err(LockError::Io)?;
-        Ok(Self { file })
+        drop(next);
+        write_role(&file, role);
+        Ok(Self { file, role, data: data.clone() })
+    }
+
+    /// Whether another process waits for the lock.
+    pub(crate) fn is_awaited(&self) -> bool {
+        let queue = File::open(&self.data);
+        queue.is_ok_and(|queue| matches!(queue.try_lock(), Err(TryLockError::WouldBlock)))
     }
 }
 
-/// The role that the holder wrote. Until it has written one, it is taken for a command: that one waits.
-fn holder(file: &mut File) -> io::Result<Role> {
-    let mut text = String::new();
-    file.rewind()?;
-    file.take(16).read_to_string(&mut text)?;
-    Ok(if text.starts_with(SERVER) { Role::Server } else { Role::Command })
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if self.role == Role::Server {
+            write_role(&self.file, Role::Command); // a command that takes it next need not write
+        }
+    }
 }
 
-fn write_role(file: &mut File, role: Role) -> io::Result<()> {
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(match role {
-        Role::Server => SERVER.as_bytes(),
-        Role::Command => b"command\n",
-    })
+/// How long a process waits, and how it tells its user.
+struct Wait {
+    begun: Instant,
+    patience: Duration,
+    /// What tells the user, until it was called.
+    on_wait: Option<fn()>,
+}
+
+impl Wait {
+    fn sleep(&mut self, pause: Duration) {
+        thread::sleep(pause);
+        if self.begun.elapsed() >= SILENT_WAIT {
+            self.tell();
+        }
+    }
+
+    fn tell(&mut self) {
+        if let Some(tell) = self.on_wait.take() {
+            tell();
+        }
+    }
+}
+
+/// Takes the queue's lock; none where a directory cannot be locked, as on NFS: there processes take turns by chance.
+fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
+    let queue = File::open(data).map_err(LockError::Io)?;
+    match queue.try_lock() {
+        Ok(()) => return Ok(Some(queue)),
+        Err(TryLockError::Error(_)) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+    }
+    // flock has no time limit. A thread that is late drops the lock with the file.
+    let (sender, receiver) = sync_channel(1);
+    let block = move || sender.send(queue.lock().map(|()| queue));
+    thread::Builder::new().name("queue".into()).spawn(block).map_err(LockError::Io)?;
+    let locked = receiver.recv_timeout(SILENT_WAIT.min(wait.patience)).or_else(|_| {
+        wait.tell();
+        receiver.recv_timeout(wait.patience * TURNS)
+    });
+    match locked {
+        Ok(locked) => locked.map(Some).map_err(LockError::Io),
+        Err(_) => Err(LockError::Held(Role::Command)),
+    }
+}
+
+fn try_lock(file: &File) -> Result<bool, LockError> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(LockError::Io(error)),
+    }
+}
+
+/// The role that the holder wrote. A file without one is a command's.
+fn holder(file: &File) -> io::Result<Role> {
+    let mut text = [0; ROLE_BYTES];
+    let length = file.read_at(&mut text, 0)?;
+    Ok(if text[..length].starts_with(SERVER.trim_ascii_end()) { Role::Server } else { Role::Command })
+}
+
+/// Notes the role, if it is not the one that is noted already. Opening a store must not depend on a write, which fails on
+/// a full disk; the texts have one length, so that the second one needs no space. Without it, other processes wait for
+/// a server as for a command.
+fn write_role(file: &File, role: Role) {
+    if holder(file).is_ok_and(|noted| noted != role) {
+        let text = match role {
+            Role::Server => SERVER,
+            Role::Command => COMMAND,
+        };
+        let _ = file.write_all_at(text, 0);
+    }
 }
 
 const NAME: &str = "lock";
-const SERVER: &str = "server\n";
-/// How long a command waits for another one.
-const PATIENCE: Duration = Duration::from_secs(10);
-const PAUSE: Duration = Duration::from_millis(5);
+const ROLE_BYTES: usize = 8;
+const SERVER: &[u8; ROLE_BYTES] = b"server\n\n";
+const COMMAND: &[u8; ROLE_BYTES] = b"command\n";
+/// How long the process that is next waits for the command that holds the lock.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// A process waits this many times as long for those that came before it.
+const TURNS: u32 = 6;
+/// How long a process waits before it tells its user.
+const SILENT_WAIT: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(2);
 const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn take(data: &Path, role: Role) -> Result<Lock, LockError> {
+        Lock::take(&Options::new(data, role))
+    }
+
     #[test]
     fn a_server_is_not_waited_for() {
         let data = tempfile::tempdir().unwrap();
-        let held = Lock::take(data.path(), Role::Server).unwrap();
+        let held = take(data.path(), Role::Server).unwrap();
         let started = Instant::now();
-        let refused = Lock::take(data.path(), Role::Command).unwrap_err();
+        let refused = take(data.path(), Role::Command).unwrap_err();
         assert!(matches!(refused, LockError::Held(Role::Server)));
         assert!(started.elapsed() < Duration::from_secs(5));
         drop(held);
-        Lock::take(data.path(), Role::Command).unwrap();
+        take(data.path(), Role::Command).unwrap();
     }
 
     /// A killed server leaves its role behind; the next holder writes its own only after it has the lock.
     #[test]
-    fn what_a_killed_server_left_is_looked_at_twice() {
+    fn the_role_that_a_killed_server_left_is_read_twice() {
         let data = tempfile::tempdir().unwrap();
-        let mut held = File::create(data.path().join(NAME)).unwrap();
+        let held =
+            File::options().read(true).write(true).create_new(true).open(data.path().join(NAME)).unwrap();
         held.lock().unwrap();
-        held.write_all(SERVER.as_bytes()).unwrap();
+        write_role(&held, Role::Server);
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::take(data.path(), Role::Command).map(drop));
+            let waiting = scope.spawn(|| take(data.path(), Role::Command).map(drop));
             thread::sleep(SECOND_LOOK / 5);
-            write_role(&mut held, Role::Command).unwrap();
+            write_role(&held, Role::Command);
             thread::sleep(SECOND_LOOK * 2);
             assert!(!waiting.is_finished());
             drop(held);
@@ -131,15 +219,66 @@ mod tests {
     }
 
     #[test]
+    fn a_server_of_the_version_before_is_recognized() {
+        let data = tempfile::tempdir().unwrap();
+        let path = data.path().join(NAME);
+        std::fs::write(&path, "server\n").unwrap();
+        let held = File::open(&path).unwrap();
+        held.lock().unwrap();
+        assert!(matches!(take(data.path(), Role::Command), Err(LockError::Held(Role::Server))));
+    }
+
+    #[test]
     fn a_command_is_waited_for() {
         let data = tempfile::tempdir().unwrap();
-        let held = Lock::take(data.path(), Role::Command).unwrap();
+        let held = take(data.path(), Role::Command).unwrap();
+        assert!(!held.is_awaited());
         thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::take(data.path(), Role::Server).map(drop));
-            thread::sleep(Duration::from_millis(50));
-            assert!(!waiting.is_finished());
+            let waiting = scope.spawn(|| take(data.path(), Role::Server).map(drop));
+            while !held.is_awaited() {
+                assert!(!waiting.is_finished());
+                thread::sleep(PAUSE);
+            }
             drop(held);
             waiting.join().unwrap().unwrap();
         });
+    }
+
+    /// One that releases the lock and takes it again at once would win every race by polling.
+    #[test]
+    fn those_that_wait_take_turns() {
+        let data = tempfile::tempdir().unwrap();
+        let held = take(data.path(), Role::Command).unwrap();
+        let order = std::sync::Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for number in 1..=3 {
+                let (order, data) = (&order, data.path());
+                scope.spawn(move || {
+                    let lock = take(data, Role::Command).unwrap();
+                    order.lock().unwrap().push(number);
+                    drop(lock);
+                });
+                thread::sleep(Duration::from_millis(200)); // until it waits
+            }
+            drop(held);
+            let again = take(data.path(), Role::Command).unwrap();
+            order.lock().unwrap().push(4);
+            drop(again);
+        });
+        assert_eq!(order.into_inner().unwrap(), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn commands_write_nothing() {
+        let data = tempfile::tempdir().unwrap();
+        let text = || std::fs::read(data.path().join(NAME)).unwrap();
+        drop(take(data.path(), Role::Command).unwrap());
+        assert_eq!(text(), b"");
+        let server = take(data.path(), Role::Server).unwrap();
+        assert_eq!(text(), SERVER);
+        drop(server);
+        assert_eq!(text(), COMMAND);
+        drop(take(data.path(), Role::Command).unwrap());
+        assert_eq!(text(), COMMAND);
     }
 }

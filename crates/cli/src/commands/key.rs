@@ -73,7 +73,6 @@ fn create(kms: &Kms, request: &CreateKey, alias: Option<&str>) -> Result<(), Fai
 }
 
 fn list(kms: &Kms) -> Result<(), Failure> {
-    kms.hold()?;
     let aliases = all_aliases(kms)?;
     print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
     let ask = |number| {

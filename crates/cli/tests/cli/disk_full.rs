@@ -75,6 +75,37 @@ fn a_store_on_a_full_disk() {
     assert!(text.starts_with("first use: 3\nthen: 0\n"), "{outcome:?}");
     assert!(text.contains("\nall there: 0\n") && text.ends_with(end), "{outcome:?}");
     assert!(!text.contains("lost"), "{outcome:?}");
+    assert!(text.contains("\nold\nfull: 0\n"), "reading needs no space: {outcome:?}");
+}
+
+/// As after a full log file in the data directory: a server starts and decrypts, also after a kill, and so do commands.
+#[test]
+fn a_server_starts_on_a_full_disk() {
+    let world = World::new();
+    let script = "
+        serve() {
+            rm -f said
+            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
+            while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
+            export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
+        }
+        export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
+        export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
+        serve
+        bulla key create --alias alias/first > /dev/null
+        echo content | bulla encrypt -k alias/first - > old.bulla
+        kill $server; wait $server
+        dd if=/dev/zero of=full/ballast bs=1 count=262144 2> /dev/null
+        for signal in TERM KILL TERM; do
+            serve
+            bulla decrypt old.bulla -o -; echo server: $?
+            kill -$signal $server; wait $server
+            BULLA_KMS=embedded:full/kms bulla decrypt old.bulla -o -; echo command: $?
+        done
+        cat log >&2
+    ";
+    let Some(outcome) = with_small_disk(&world, "a_server_starts_on_a_full_disk", script) else { return };
+    assert_eq!(outcome.text(), "content\nserver: 0\ncontent\ncommand: 0\n".repeat(3), "{outcome:?}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Several commands at the same moment, and commands beside a server.
 
+use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Running, World};
+use crate::harness::{Running, World, wait_for};
 
 fn at_once(world: &World, count: usize) {
     for number in 0..count {
@@ -73,4 +74,64 @@ fn a_killed_server_does_not_keep_the_store() {
     world.serve("kms", ["--http"]).kill();
     world.bulla(["--kms", "embedded:kms", "key", "list"]).ok();
     world.serve("kms", ["--http"]).stop();
+}
+
+/// A directory of `count` small files, which are one file under many names.
+fn tree(world: &World, name: &str, count: usize) {
+    fs::create_dir(world.path(name)).unwrap();
+    let first = world.write(&format!("{name}/0"), "content");
+    for number in 1..count {
+        fs::hard_link(&first, world.path(format!("{name}/{number}"))).unwrap();
+    }
+}
+
+/// Each run wants the store all the time, and would keep it if it could.
+#[test]
+fn long_runs_let_other_commands_in() {
+    let world = World::new();
+    tree(&world, "t", 20_000);
+    world.bulla(["encrypt", "t/0", "-o", "first"]).ok();
+    let run = |to: &str| {
+        world.bulla(["encrypt", "t", "-o", to, "--data-key-per", "file", "--jobs", "4", "--no-sync"]).start()
+    };
+    let runs = [run("e1"), run("e2")];
+    for to in ["e1", "e2"] {
+        wait_for("the first outputs", || fs::read_dir(world.path(to)).is_ok_and(|mut names| names.next().is_some()));
+    }
+    let started = Instant::now();
+    world.bulla(["key", "list"]).ok();
+    let waited = started.elapsed();
+    for run in runs {
+        assert_eq!(run.finish().code(), Some(0));
+    }
+    assert!(waited < Duration::from_secs(3), "{waited:?}");
+}
+
+#[test]
+fn a_run_never_waits_for_itself_on_a_busy_machine() {
+    let world = World::new();
+    tree(&world, "t", 1000);
+    let script = "
+        bulla encrypt t -o e && bulla rekey --data-key-per file e || exit
+        for i in 1 2 3 4; do while :; do :; done & done
+        nice -n 19 bulla decrypt e -o d --jobs 16; echo $?
+        nice -n 19 bulla encrypt t -o f --data-key-per file --jobs 16; echo $?
+        kill $(jobs -p)
+    ";
+    let outcome = world.sh(script).ok();
+    assert!(outcome.text().ends_with("0\n"), "{outcome:?}");
+    for (tree, suffix) in [("d", ""), ("f", ".bulla")] {
+        let files = fs::read_dir(world.path(tree)).unwrap().map(|entry| entry.unwrap().file_name());
+        let files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();
+        assert!(files.len() == 1000 && files.iter().all(|name| name.ends_with(suffix)), "{tree}");
+    }
+    let blobs = |tree: &str| {
+        let inspected = world.sh(&format!("bulla inspect {tree}/* --json")).ok().text();
+        let blobs = inspected.lines().map(|line| {
+            let header: serde_json::Value = serde_json::from_str(line).unwrap();
+            header["wraps"][0]["ciphertext_blob"].to_string()
+        });
+        blobs.collect::<std::collections::HashSet<_>>().len()
+    };
+    assert_eq!((blobs("e"), blobs("f")), (1000, 1000), "a data key for each file");
 }

@@ -1,0 +1,407 @@
+//! A resource that other processes want as well, opened once for calls that follow each other.
+//!
+//! The calls of all threads share it, so a process never competes with itself. It is closed when no call came for
+//! [`LINGER`]. While calls keep coming, it is closed at the end of a [`STRETCH`] if another process waits for it, and
+//! opened again behind that one.
+
+use std::ops::Deref;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+/// What can be opened by one process at a time.
+pub(super) trait Exclusive: Send + Sync + 'static {
+    /// Whether another process waits for it.
+    fn is_awaited(&self) -> bool;
+}
+
+/// An exclusive resource, shared by the threads of this process. Dropping this closes it.
+pub(super) struct Shared<T: Exclusive> {
+    core: Arc<Core<T>>,
+    /// Closes the resource in time; None until it was opened, or if no thread could be started.
+    closer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// A call in progress, during which the resource stays open.
+pub(super) struct Lease<'a, T: Exclusive> {
+    core: &'a Core<T>,
+    /// None only while the lease is dropped.
+    resource: Option<Arc<T>>,
+}
+
+struct Core<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+}
+
+struct State<T> {
+    phase: Phase<T>,
+    /// Calls in progress.
+    calls: usize,
+    /// When the stretch began.
+    since: Instant,
+    last_call: Instant,
+    /// Another process waits: calls in progress end, and no new one begins before the resource was closed.
+    yielding: bool,
+    /// Whether the closer runs; else the last call closes the resource.
+    has_closer: bool,
+    ended: bool,
+    /// How often it was opened, and which of these tries failed last.
+    tries: u64,
+    failed: Option<u64>,
+}
+
+enum Phase<T> {
+    Closed,
+    /// One thread opens or closes it, without holding the state.
+    Changing,
+    Open(Arc<T>),
+}
+
+impl<T: Exclusive> Shared<T> {
+    pub(super) fn new() -> Self {
+        let now = Instant::now();
+        let state = State {
+            phase: Phase::Closed,
+            calls: 0,
+            since: now,
+            last_call: now,
+            yielding: false,
+            has_closer: false,
+            ended: false,
+            tries: 0,
+            failed: None,
+        };
+        let core = Arc::new(Core { state: Mutex::new(state), changed: Condvar::new() });
+        Self { core, closer: Mutex::default() }
+    }
+
+    /// Keeps the resource open until the lease is dropped; opens it if it is closed. Threads that wait for the same
+    /// `open` share its failure, which `again` makes for the others.
+    pub(super) fn lease<E>(
+        &self,
+        open: impl FnOnce() -> Result<T, E>,
+        again: impl FnOnce() -> E,
+    ) -> Result<Lease<'_, T>, E> {
+        let mut state = self.core.lock();
+        loop {
+            match &state.phase {
+                Phase::Open(resource) if !state.yielding => {
+                    let resource = Arc::clone(resource);
+                    state.calls += 1;
+                    return Ok(Lease { core: &self.core, resource: Some(resource) });
+                }
+                Phase::Closed => return self.open(state, open),
+                Phase::Open(_) | Phase::Changing => {
+                    let current = state.tries;
+                    state = self.core.wait(state);
+                    if state.failed.is_some_and(|failed| failed >= current) {
+                        return Err(again());
+                    }
+                }
+            }
+        }
+    }
+
+    fn open<E>(
+        &self,
+        mut state: MutexGuard<'_, State<T>>,
+        open: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Lease<'_, T>, E> {
+        state.tries += 1;
+        state.phase = Phase::Changing;
+        let opening = Opening { core: &self.core, number: state.tries };
+        drop(state);
+        let resource = Arc::new(open()?);
+        opening.succeed(Arc::clone(&resource), self.has_closer());
+        Ok(Lease { core: &self.core, resource: Some(resource) })
+    }
+
+    fn has_closer(&self) -> bool {
+        let mut closer = self.closer.lock().unwrap_or_else(PoisonError::into_inner);
+        if closer.is_none() {
+            let core = Arc::clone(&self.core);
+            *closer = thread::Builder::new().name("closer".into()).spawn(move || core.close_in_time()).ok();
+        }
+        closer.is_some()
+    }
+}
+
+impl<T: Exclusive> Drop for Shared<T> {
+    fn drop(&mut self) {
+        let mut state = self.core.lock(); // leases borrow this: no call is in progress
+        state.ended = true;
+        drop(self.core.close(state));
+        self.core.changed.notify_all();
+        if let Some(closer) = self.closer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = closer.join(); // a panic was printed
+        }
+    }
+}
+
+impl<T: Exclusive> Deref for Lease<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.resource.as_deref().expect("a lease has its resource until it is dropped")
+    }
+}
+
+impl<T: Exclusive> Drop for Lease<'_, T> {
+    fn drop(&mut self) {
+        drop(self.resource.take()); // before the count falls: the thread that closes the resource must have the last reference
+        let mut state = self.core.lock();
+        state.calls -= 1;
+        state.last_call = Instant::now();
+        if state.calls > 0 {
+            return;
+        }
+        if !state.has_closer {
+            drop(self.core.close(state));
+        } else if state.yielding {
+            self.core.changed.notify_all();
+        }
+    }
+}
+
+/// A try to open the resource. One that ends without success, also by a panic, leaves it closed.
+struct Opening<'a, T: Exclusive> {
+    core: &'a Core<T>,
+    number: u64,
+}
+
+impl<T: Exclusive> Opening<'_, T> {
+    /// Puts the resource in place, for the call that opened it.
+    fn succeed(self, resource: Arc<T>, has_closer: bool) {
+        let mut state = self.core.lock();
+        state.phase = Phase::Open(resource);
+        state.since = Instant::now();
+        state.calls = 1;
+        state.has_closer = has_closer;
+    }
+}
+
+impl<T: Exclusive> Drop for Opening<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.core.lock();
+        if matches!(state.phase, Phase::Changing) {
+            state.phase = Phase::Closed;
+            state.failed = Some(self.number);
+        }
+        self.core.changed.notify_all();
+    }
+}
+
+impl<T: Exclusive> Core<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'a>(&self, state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        self.changed.wait(state).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes the resource when it is time, until [`Shared`] is dropped.
+    fn close_in_time(&self) {
+        let mut state = self.lock();
+        while !state.ended {
+            let now = Instant::now();
+            state = match state.next_event(now) {
+                None => self.wait(state),
+                Some(at) if at > now => {
+                    let waited = self.changed.wait_timeout(state, at - now);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                Some(_) if state.calls == 0 && (state.yielding || state.idle_end() <= now) => {
+                    self.close(state)
+                }
+                Some(_) => {
+                    state.end_stretch(now);
+                    state
+                }
+            };
+        }
+    }
+
+    /// Closes the resource, if it is open, without holding the state meanwhile.
+    fn close<'a>(&'a self, mut state: MutexGuard<'a, State<T>>) -> MutexGuard<'a, State<T>> {
+        if let Phase::Open(resource) = std::mem::replace(&mut state.phase, Phase::Changing) {
+            drop(state);
+            drop(resource); // the last reference: no call is in progress
+            state = self.lock();
+        }
+        state.phase = Phase::Closed;
+        state.yielding = false;
+        self.changed.notify_all();
+        state
+    }
+}
+
+impl<T: Exclusive> State<T> {
+    /// When the closer has something to do; None if that depends on a call.
+    fn next_event(&self, now: Instant) -> Option<Instant> {
+        match &self.phase {
+            Phase::Closed | Phase::Changing => None,
+            Phase::Open(_) if self.yielding => (self.calls == 0).then_some(now),
+            Phase::Open(_) if self.calls == 0 => Some(self.idle_end().min(self.since + STRETCH)),
+            Phase::Open(_) => Some(self.since + STRETCH),
+        }
+    }
+
+    fn idle_end(&self) -> Instant {
+        self.last_call + LINGER
+    }
+
+    /// Gives the resource up if another process waits for it; else another stretch begins.
+    fn end_stretch(&mut self, now: Instant) {
+        let Phase::Open(resource) = &self.phase else { return };
+        self.yielding = resource.is_awaited();
+        self.since = now;
+    }
+}
+
+/// How long the resource stays open at least while other processes wait for it and calls keep coming.
+const STRETCH: Duration = Duration::from_secs(1);
+/// How long it stays open after a call, because another one may follow.
+const LINGER: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// What happened to all resources of one test.
+    #[derive(Default)]
+    struct Log {
+        opened: AtomicUsize,
+        closed: AtomicUsize,
+        awaited: AtomicBool,
+    }
+
+    struct Resource(Arc<Log>);
+
+    impl Exclusive for Resource {
+        fn is_awaited(&self) -> bool {
+            self.0.awaited.load(Ordering::Relaxed)
+        }
+    }
+
+    impl Drop for Resource {
+        fn drop(&mut self) {
+            self.0.awaited.store(false, Ordering::Relaxed);
+            self.0.closed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Log {
+        fn open(self: &Arc<Self>) -> Result<Resource, &'static str> {
+            let before = self.opened.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(before, self.closed.load(Ordering::Relaxed), "one at a time");
+            Ok(Resource(Arc::clone(self)))
+        }
+
+        fn counts(&self) -> (usize, usize) {
+            (self.opened.load(Ordering::Relaxed), self.closed.load(Ordering::Relaxed))
+        }
+    }
+
+    fn call(shared: &Shared<Resource>, log: &Arc<Log>) {
+        drop(shared.lease(|| log.open(), || "again").unwrap());
+    }
+
+    #[test]
+    fn calls_that_follow_each_other_share_one_opening() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|_| call(&shared, &log)));
+            }
+        });
+        assert!(log.counts().0 < 10, "{:?}", log.counts()); // 800 calls; a busy machine may pause all threads
+        drop(shared);
+        assert_eq!(log.counts().0, log.counts().1);
+    }
+
+    #[test]
+    fn it_is_closed_between_calls_that_are_far_apart() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        for round in 1..=3 {
+            call(&shared, &log);
+            while log.counts().1 < round {
+                thread::sleep(LINGER / 10);
+            }
+            assert_eq!(log.counts(), (round, round));
+        }
+    }
+
+    #[test]
+    fn a_long_call_keeps_it_open() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let lease = shared.lease(|| log.open(), || "again").unwrap();
+        thread::sleep(LINGER * 3);
+        assert_eq!(log.counts(), (1, 0));
+        drop(lease);
+    }
+
+    #[test]
+    fn another_process_gets_its_turn_while_calls_keep_coming() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let started = Instant::now();
+        log.awaited.store(true, Ordering::Relaxed);
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while log.counts().1 == 0 {
+                        call(&shared, &log);
+                    }
+                });
+            }
+        });
+        assert!(started.elapsed() >= STRETCH, "not before the end of a stretch");
+        call(&shared, &log);
+    }
+
+    #[test]
+    fn a_stretch_is_followed_by_another_if_no_process_waits() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let lease = shared.lease(|| log.open(), || "again").unwrap();
+        thread::sleep(STRETCH + STRETCH / 5);
+        call(&shared, &log);
+        drop(lease);
+        assert_eq!(log.counts(), (1, 0));
+    }
+
+    #[test]
+    fn threads_that_wait_share_a_failure() {
+        let shared = Shared::<Resource>::new();
+        let tries = AtomicUsize::new(0);
+        let open = || {
+            tries.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(LINGER * 4);
+            Err("first")
+        };
+        let errors: Vec<_> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| shared.lease(open, || "again").map(drop).unwrap_err()))
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let first = errors.iter().filter(|error| **error == "first").count();
+        assert_eq!(first, tries.load(Ordering::Relaxed), "the others waited for these");
+        assert!(first < 8, "{errors:?}");
+        let log = Arc::new(Log::default());
+        call(&shared, &log);
+    }
+
+    #[test]
+    fn a_panic_while_opening_leaves_it_closed() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let panicking = || {
+            let open = || -> Result<Resource, &str> { panic!("on purpose") };
+            let _ = shared.lease(open, || "again");
+        };
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(panicking)).unwrap_err();
+        call(&shared, &log);
+    }
+}

@@ -165,6 +165,9 @@ pub(crate) struct Rekey {
     /// Key id, alias or ARN that shall open the files from now on, instead of those that do; can be repeated
     #[arg(short = 'k', long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<String>,
+    /// Scope of a data key
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = DataKeyPer::Run)]
+    pub(crate) data_key_per: DataKeyPer,
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]

@@ -8,67 +8,103 @@ use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
 
-/// A [`KeyService`] that remembers what it unwrapped, for as long as it lives, and what the KMS refused. One that
-/// said nothing is left alone for a while: a tree whose KMS is away fails at once, and not after a wait for each file.
+/// A [`KeyService`] that remembers what the KMS unwrapped, for as long as it lives, and what it refused, for [`PAUSE`]. A
+/// KMS that is unavailable is not called for as long either: a tree fails at once, and not after a wait for each file.
 ///
-/// It stands before one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
-/// says nothing about what may be used: whoever asks checks the key that is answered each time. Remembered keys
+/// What may pass by itself is not remembered: an internal error of the KMS, or an embedded store that another process
+/// holds. What is final for a wrapped key is remembered for good.
+///
+/// It is made for one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
+/// decides nothing about what may be used: the caller checks the answered key each time. Remembered keys
 /// are wiped when they make room for others and in the end.
 pub struct KeyCache<'a> {
     kms: &'a dyn KeyService,
-    entries: Mutex<Entries>,
-    /// When the KMS last said nothing, and in which way.
-    silence: Mutex<Option<(Instant, KeyServiceError)>>,
+    unwrapped: Mutex<Unwrapped>,
+    refused: Mutex<HashMap<Question, Refused>>,
+    /// When the KMS was last found unavailable.
+    outage: Mutex<Option<Refused>>,
 }
 
-/// The wrapped key and its context.
-type Question = (String, EncryptionContext);
-/// Held while the KMS is asked, so that two who ask the same at once ask it once.
-type Answer = Arc<Mutex<Option<Result<UnwrappedDataKey, KeyServiceError>>>>;
+/// A call: what for, the key or the wrapped key, and the encryption context.
+type Question = (Operation, String, EncryptionContext);
+/// Held during the call, so that threads with the same question make one call.
+type Answer = Arc<Mutex<Option<UnwrappedDataKey>>>;
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Operation {
+    Generate,
+    Wrap,
+    Unwrap,
+}
+
+struct Refused {
+    since: Instant,
+    error: KeyServiceError,
+}
 
 #[derive(Default)]
-struct Entries {
+struct Unwrapped {
     answers: HashMap<Question, Answer>,
     /// In the order in which they came.
     order: VecDeque<Question>,
 }
 
 impl<'a> KeyCache<'a> {
-    /// Before this KMS.
+    /// A cache in front of `kms`.
     #[must_use]
     pub fn new(kms: &'a dyn KeyService) -> Self {
-        Self { kms, entries: Mutex::default(), silence: Mutex::default() }
+        Self { kms, unwrapped: Mutex::default(), refused: Mutex::default(), outage: Mutex::default() }
     }
 
-    /// Asks, unless the KMS has just said nothing to somebody.
+    /// Calls the KMS unless a recent call found it unavailable, or had the same question refused.
     fn ask<T>(
         &self,
-        question: impl FnOnce(&dyn KeyService) -> Result<T, KeyServiceError>,
+        question: &Question,
+        call: impl FnOnce(&dyn KeyService) -> Result<T, KeyServiceError>,
     ) -> Result<T, KeyServiceError> {
-        if let Some((since, error)) = &*lock(&self.silence)
-            && since.elapsed() < PAUSE
-        {
-            return Err(error.clone());
+        let outage = lock(&self.outage).as_ref().and_then(Refused::still);
+        let known = outage.or_else(|| lock(&self.refused).get(question).and_then(Refused::still));
+        match known {
+            Some(error) => Err(error),
+            None => call(self.kms).inspect_err(|error| self.remember(question, error)),
         }
-        question(self.kms).inspect_err(|error| {
-            if error.is_silence() {
-                *lock(&self.silence) = Some((Instant::now(), error.clone()));
-            }
-        })
     }
 
-    fn answer(&self, question: Question) -> Answer {
-        let mut entries = lock(&self.entries);
-        if let Some(answer) = entries.answers.get(&question) {
+    fn remember(&self, question: &Question, error: &KeyServiceError) {
+        let refused = Refused { since: Instant::now(), error: error.clone() };
+        match error {
+            KeyServiceError::Local { .. } => {} // the embedded KMS waits by itself
+            error if error.is_outage() => *lock(&self.outage) = Some(refused),
+            error if error.is_transient() => {}
+            _ => {
+                let mut known = lock(&self.refused);
+                if known.len() >= LIMIT {
+                    known.clear();
+                }
+                known.insert(question.clone(), refused);
+            }
+        }
+    }
+
+    fn answer(&self, question: &Question) -> Answer {
+        let mut unwrapped = lock(&self.unwrapped);
+        if let Some(answer) = unwrapped.answers.get(question) {
             return answer.clone();
         }
-        if entries.order.len() == LIMIT
-            && let Some(oldest) = entries.order.pop_front()
+        if unwrapped.order.len() == LIMIT
+            && let Some(oldest) = unwrapped.order.pop_front()
         {
-            entries.answers.remove(&oldest);
+            unwrapped.answers.remove(&oldest);
         }
-        entries.order.push_back(question.clone());
-        entries.answers.entry(question).or_default().clone()
+        unwrapped.order.push_back(question.clone());
+        unwrapped.answers.entry(question.clone()).or_default().clone()
+    }
+}
+
+impl Refused {
+    /// The error, as long as it is worth remembering.
+    fn still(&self) -> Option<KeyServiceError> {
+        (self.error.is_final() || self.since.elapsed() < PAUSE).then(|| self.error.clone())
     }
 }
 
@@ -78,7 +114,8 @@ impl KeyService for KeyCache<'_> {
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
-        self.ask(|kms| kms.generate_data_key(key, context))
+        let question = (Operation::Generate, key.to_owned(), context.clone());
+        self.ask(&question, |kms| kms.generate_data_key(key, context))
     }
 
     fn wrap(
@@ -87,7 +124,8 @@ impl KeyService for KeyCache<'_> {
         data_key: &DataKey,
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError> {
-        self.ask(|kms| kms.wrap(key, data_key, context))
+        let question = (Operation::Wrap, key.to_owned(), context.clone());
+        self.ask(&question, |kms| kms.wrap(key, data_key, context))
     }
 
     fn unwrap(
@@ -95,16 +133,13 @@ impl KeyService for KeyCache<'_> {
         ciphertext_blob: &str,
         context: &EncryptionContext,
     ) -> Result<UnwrappedDataKey, KeyServiceError> {
-        let answer = self.answer((ciphertext_blob.to_owned(), context.clone()));
+        let question = (Operation::Unwrap, ciphertext_blob.to_owned(), context.clone());
+        let answer = self.answer(&question);
         let mut answer = lock(&answer);
         let known = match &mut *answer {
             Some(known) => known,
-            unknown => match self.ask(|kms| kms.unwrap(ciphertext_blob, context)) {
-                Err(error) if error.is_silence() => return Err(error), // says nothing about the next time
-                said => unknown.insert(said),
-            },
+            unknown => unknown.insert(self.ask(&question, |kms| kms.unwrap(ciphertext_blob, context))?),
         };
-        let known = known.as_ref().map_err(KeyServiceError::clone)?;
         Ok(UnwrappedDataKey {
             data_key: known.data_key.duplicate(),
             key_id: known.key_id.clone(),
@@ -117,9 +152,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keys remembered at once.
+/// Keys remembered at once, and refusals.
 const LIMIT: usize = 1024;
-/// How long a KMS that said nothing is left alone: as long as a client tries before it says so.
+/// How long a refusal is remembered, and an unavailable KMS not called: as long as a client tries before it gives up.
 const PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -172,50 +207,129 @@ mod tests {
         assert_eq!(kms.0.load(Ordering::Relaxed), 4, "a refusal is remembered too");
     }
 
+    /// Answers every call with one error, and counts.
+    struct Failing(AtomicUsize, Mutex<KeyServiceError>);
+
+    impl Failing {
+        fn fail<T>(&self) -> Result<T, KeyServiceError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Err(lock(&self.1).clone())
+        }
+    }
+
+    impl KeyService for Failing {
+        fn generate_data_key(
+            &self,
+            _: &str,
+            _: &EncryptionContext,
+        ) -> Result<GeneratedDataKey, KeyServiceError> {
+            self.fail()
+        }
+        fn wrap(&self, _: &str, _: &DataKey, _: &EncryptionContext) -> Result<WrappedKey, KeyServiceError> {
+            self.fail()
+        }
+        fn unwrap(&self, _: &str, _: &EncryptionContext) -> Result<UnwrappedDataKey, KeyServiceError> {
+            self.fail()
+        }
+    }
+
+    /// How many calls reach a KMS that always fails so, of three for each of two keys; then of as many after a pause.
+    fn calls(error: KeyServiceError) -> (usize, usize) {
+        let kms = Failing(AtomicUsize::new(0), Mutex::new(error));
+        let (cache, none, data_key) = (KeyCache::new(&kms), EncryptionContext::default(), DataKey::random());
+        let ask = || {
+            for key in ["one", "two", "one"] {
+                assert!(cache.unwrap(key, &none).is_err());
+                assert!(cache.wrap(key, &data_key, &none).is_err());
+                assert!(cache.generate_data_key(key, &none).is_err());
+            }
+            kms.0.swap(0, Ordering::Relaxed)
+        };
+        let first = ask();
+        let long_ago = Instant::now().checked_sub(PAUSE).unwrap();
+        lock(&cache.refused)
+            .values_mut()
+            .chain(&mut *lock(&cache.outage))
+            .for_each(|known| known.since = long_ago);
+        (first, ask())
+    }
+
     #[test]
-    fn a_silent_kms_is_left_alone_for_a_while_and_then_asked_again() {
-        struct Silent(AtomicUsize);
-        impl KeyService for Silent {
+    fn an_unavailable_kms_is_not_called_for_a_while() {
+        assert_eq!(calls(KeyServiceError::Throttled), (1, 1));
+        let source = Arc::new(std::io::Error::other("no route"));
+        assert_eq!(calls(KeyServiceError::Unreachable { endpoint: String::new(), source }), (1, 1));
+    }
+
+    #[test]
+    fn what_may_pass_is_asked_again() {
+        let refused = |status| KeyServiceError::Refused {
+            status,
+            code: String::new(),
+            message: String::new(),
+            request_id: String::new(),
+        };
+        let code = "InvalidTimeStamp.Expired".to_owned();
+        let clock = KeyServiceError::Denied { code, message: String::new(), request_id: String::new() };
+        let local = KeyServiceError::Local { message: String::new(), hint: String::new() };
+        for error in [refused(500), refused(503), clock, local] {
+            assert_eq!(calls(error.clone()), (9, 9), "{error:?}");
+        }
+        assert_eq!(calls(refused(400)), (6, 6), "a refusal is remembered for its question, for a while");
+        let disabled =
+            KeyServiceError::KeyUnavailable { key: String::new(), code: "Rejected.Disabled".into() };
+        assert_eq!(calls(disabled), (6, 6));
+    }
+
+    #[test]
+    fn what_is_final_is_asked_once() {
+        assert_eq!(calls(KeyServiceError::Damaged), (6, 0));
+        assert_eq!(calls(KeyServiceError::UnknownKeyVersion), (6, 0));
+    }
+
+    #[test]
+    fn an_answer_after_a_failure_is_kept() {
+        struct FirstFails(AtomicUsize, Counting);
+        impl KeyService for FirstFails {
             fn generate_data_key(
                 &self,
-                _: &str,
-                _: &EncryptionContext,
+                key: &str,
+                context: &EncryptionContext,
             ) -> Result<GeneratedDataKey, KeyServiceError> {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                Err(KeyServiceError::Throttled)
+                self.1.generate_data_key(key, context)
             }
             fn wrap(
                 &self,
                 key: &str,
-                _: &DataKey,
-                _: &EncryptionContext,
+                data_key: &DataKey,
+                context: &EncryptionContext,
             ) -> Result<WrappedKey, KeyServiceError> {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                Err(KeyServiceError::KeyNotFound { key: key.to_owned() })
+                self.1.wrap(key, data_key, context)
             }
-            fn unwrap(&self, _: &str, _: &EncryptionContext) -> Result<UnwrappedDataKey, KeyServiceError> {
-                self.0.fetch_add(1, Ordering::Relaxed);
-                Err(KeyServiceError::Throttled)
+            fn unwrap(
+                &self,
+                blob: &str,
+                context: &EncryptionContext,
+            ) -> Result<UnwrappedDataKey, KeyServiceError> {
+                match self.0.fetch_add(1, Ordering::Relaxed) {
+                    0 => Err(KeyServiceError::Refused {
+                        status: 503,
+                        code: "ServiceUnavailableTemporary".into(),
+                        message: String::new(),
+                        request_id: String::new(),
+                    }),
+                    _ => self.1.unwrap(blob, context),
+                }
             }
         }
-        let kms = Silent(AtomicUsize::new(0));
-        let cache = KeyCache::new(&kms);
-        let none = EncryptionContext::default();
-        let data_key = DataKey::random();
-        for _ in 0..2 {
-            assert!(matches!(cache.wrap("k", &data_key, &none), Err(KeyServiceError::KeyNotFound { .. })));
+        let kms = FirstFails(AtomicUsize::new(0), Counting::default());
+        let (cache, none) = (KeyCache::new(&kms), EncryptionContext::default());
+        let key = DataKey::random().to_base64();
+        assert!(cache.unwrap(&key, &none).is_err());
+        for _ in 0..3 {
+            cache.unwrap(&key, &none).unwrap();
         }
-        assert_eq!(kms.0.load(Ordering::Relaxed), 2, "a refusal is no silence");
-        for wrapped in ["one", "two", "one"] {
-            assert!(matches!(cache.unwrap(wrapped, &none), Err(KeyServiceError::Throttled)));
-            assert!(matches!(cache.generate_data_key("k", &none), Err(KeyServiceError::Throttled)));
-            assert!(matches!(cache.wrap("k", &data_key, &none), Err(KeyServiceError::Throttled)));
-        }
-        assert_eq!(kms.0.load(Ordering::Relaxed), 3);
-        *lock(&cache.silence) =
-            Some((Instant::now().checked_sub(PAUSE).unwrap(), KeyServiceError::Throttled));
-        assert!(cache.unwrap("one", &none).is_err());
-        assert_eq!(kms.0.load(Ordering::Relaxed), 4);
+        assert_eq!(kms.0.load(Ordering::Relaxed), 2);
     }
 
     #[test]
@@ -227,7 +341,7 @@ mod tests {
         for key in &keys {
             cache.unwrap(key, &none).unwrap();
         }
-        assert_eq!(cache.entries.lock().unwrap().answers.len(), LIMIT);
+        assert_eq!(cache.unwrapped.lock().unwrap().answers.len(), LIMIT);
         cache.unwrap(&keys[LIMIT], &none).unwrap();
         assert_eq!(kms.0.load(Ordering::Relaxed), LIMIT + 1);
         cache.unwrap(&keys[0], &none).unwrap();

@@ -109,15 +109,23 @@ impl Client {
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
+        let mut wait = answer.retry_after;
         let (again, error) = match Refusal::parse(answer.status, &answer.body) {
-            Some(refusal) => (refusal.again(), CallError::Refused(refusal)),
-            // A gateway in front of the KMS may have lost it for a moment.
-            None if (502..=504).contains(&answer.status) => {
-                (Again::IfNothingChanges, self.answer_error(&answer, AnswerProblem::NoErrorCode))
+            Some(refusal) => {
+                wait = wait.or(refusal.pause());
+                (refusal.again(), CallError::Refused(refusal))
             }
-            None => (Again::Never, self.answer_error(&answer, AnswerProblem::NoErrorCode)),
+            None => {
+                // A gateway in front of the KMS may have lost it for a moment.
+                let again = match answer.status {
+                    429 => Again::Slower,
+                    500 | 502..=504 => Again::IfNothingChanges,
+                    _ => Again::Never,
+                };
+                (again, self.answer_error(&answer, AnswerProblem::NoErrorCode))
+            }
         };
-        Err(Failure { error, again, wait: answer.retry_after })
+        Err(Failure { error, again, wait })
     }
 
     /// The error of serde_json may quote the answer, so no more than its kind is kept.

@@ -1,5 +1,8 @@
 //! The data key of a run: drawn by the KMS, wrapped by one key or several, shared by many files.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use bulla_envelope::native::{BodyKey, Header, SealError, SetId, Source, Wrap, WrapKind};
 use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, WrappedKey};
 
@@ -10,6 +13,43 @@ pub(crate) struct DataKeySet {
     context: EncryptionContext,
     wraps: Vec<Wrap>,
 }
+
+/// The data keys of a run: one for each list of keys that wrap it and each context.
+#[derive(Default)]
+pub(crate) struct DataKeySets(Mutex<HashMap<(Vec<String>, EncryptionContext), Place>>);
+
+/// Held during the call for the data key.
+type Place = Arc<Mutex<Option<Arc<DataKeySet>>>>;
+
+impl DataKeySets {
+    /// The data key for these keys and this context. Threads that need the same one make one call for it.
+    pub(crate) fn get_or_generate(
+        &self,
+        keys: &[String],
+        context: &EncryptionContext,
+        generate: impl FnOnce() -> Result<DataKeySet, KeyServiceError>,
+    ) -> Result<Arc<DataKeySet>, KeyServiceError> {
+        let place = {
+            let mut sets = lock(&self.0);
+            if sets.len() >= SETS_LIMIT {
+                sets.clear();
+            }
+            Arc::clone(sets.entry((keys.to_vec(), context.clone())).or_default())
+        };
+        let mut set = lock(&place); // held during the call
+        match &*set {
+            Some(set) => Ok(Arc::clone(set)),
+            None => Ok(Arc::clone(set.insert(Arc::new(generate()?)))),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Data keys kept at once: files with as many different contexts share theirs.
+const SETS_LIMIT: usize = 1024;
 
 impl DataKeySet {
     /// A new data key: drawn by the KMS under the first key, wrapped by the others too.

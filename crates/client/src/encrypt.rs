@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::UNIX_EPOCH;
 
 use bulla_envelope::native::{AllowedKeys, Header, SealError, Source, UnlockError};
@@ -60,8 +60,6 @@ pub struct Encryptor<'a> {
     context: EncryptionContext,
     pub(crate) options: EncryptOptions,
     shared: Mutex<Option<Arc<DataKeySet>>>,
-    /// The first refusal of a data key: the other files need not ask for theirs.
-    failed: Mutex<Option<KeyServiceError>>,
     /// The ids of `keys`, in order.
     key_ids: Mutex<Option<Vec<String>>>,
     large: LargeFiles,
@@ -137,7 +135,6 @@ impl<'a> Encryptor<'a> {
             context,
             options,
             shared: Mutex::default(),
-            failed: Mutex::default(),
             key_ids: Mutex::default(),
             large: LargeFiles::default(),
             progress: Progress::new(0),
@@ -294,22 +291,12 @@ impl<'a> Encryptor<'a> {
 
     /// The data key of this file: that of the run, unless each file or the format wants one of its own.
     fn data_keys(&self) -> Result<Arc<DataKeySet>, FileError> {
-        fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-            mutex.lock().unwrap_or_else(PoisonError::into_inner)
-        }
-        let generate = || {
-            if let Some(error) = &*lock(&self.failed) {
-                return Err(error.clone());
-            }
-            DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region).inspect_err(
-                |error| *lock(&self.failed) = Some(error.clone()).filter(|error| !error.is_silence()),
-            )
-        };
+        let generate = || DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region);
         if self.options.data_key_per_file || self.options.format == Format::Text {
             return Ok(Arc::new(generate()?));
         }
         // Held while the KMS is asked: one call for all threads.
-        let mut shared = lock(&self.shared);
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         match &*shared {
             Some(keys) => Ok(keys.clone()),
             None => Ok(shared.insert(Arc::new(generate()?)).clone()),

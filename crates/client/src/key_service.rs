@@ -165,9 +165,10 @@ pub fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError
 #[must_use]
 pub fn hint(error: &KeyServiceError) -> Option<&str> {
     match error {
-        KeyServiceError::Unreachable { source, .. } => {
-            source.downcast_ref::<TransportError>().map(TransportError::hint)
-        }
+        KeyServiceError::Unreachable { source, .. } => match source.downcast_ref::<TransportError>() {
+            Some(error) => Some(error.hint()),
+            None => source.downcast_ref::<CallError>()?.hint(),
+        },
         KeyServiceError::Refused { code, .. }
         | KeyServiceError::Denied { code, .. }
         | KeyServiceError::KeyUnavailable { code, .. } => hint_of_code(code),
@@ -195,6 +196,11 @@ fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),
         CallError::Local { message, hint } => KeyServiceError::Local { message, hint },
+        // A gateway that answers for a KMS which it cannot reach.
+        CallError::Answer { endpoint, status: status @ (429 | 500..), problem } => {
+            let source = CallError::Answer { endpoint: endpoint.clone(), status, problem };
+            KeyServiceError::Unreachable { endpoint, source: Arc::new(source) }
+        }
         CallError::Unreachable { source: TransportError::TooLarge | TransportError::Http(_), .. }
         | CallError::Name(_)
         | CallError::Answer { .. } => KeyServiceError::Answer(Arc::new(error)),

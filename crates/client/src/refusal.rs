@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use bulla_wire::ErrorReply;
 
@@ -52,11 +53,20 @@ impl Refusal {
     }
 
     pub(crate) fn again(&self) -> Again {
-        match self.status {
-            _ if self.is_throttled() => Again::Always,
-            500 | 502..=504 => Again::IfNothingChanges,
+        match (self.status, self.code.as_str()) {
+            _ if self.is_throttled() => Again::Slower,
+            (500 | 502..=504, _) => Again::IfNothingChanges,
+            // Signed before the KMS was started; each try is signed anew.
+            (_, "InvalidTimeStamp.Expired") => Again::Always,
+            // A proxy sent the request twice. Each try has a nonce of its own.
+            (_, "SignatureNonceUsed") => Again::IfNothingChanges,
             _ => Again::Never,
         }
+    }
+
+    /// How long another try should wait, if the KMS does not say.
+    pub(crate) fn pause(&self) -> Option<Duration> {
+        (self.code == "InvalidTimeStamp.Expired").then_some(NEXT_SECOND)
     }
 }
 
@@ -126,6 +136,8 @@ fn printable(text: &str) -> String {
 /// Begins every echo that is known: "server string to sign is:", "server StringToSign is".
 const ECHO: &str = "server string";
 const MAX_CHARS: usize = 1000;
+/// A KMS that was started just now takes what is signed from the next whole second on.
+const NEXT_SECOND: Duration = Duration::from_millis(1100);
 
 #[cfg(test)]
 mod tests {
@@ -172,9 +184,12 @@ mod tests {
     #[test]
     fn which_refusals_are_worth_another_try() {
         for (status, code, again) in [
-            (400, "Throttling.User", Again::Always),
-            (429, "Rejected.Throttling", Again::Always),
-            (429, "Anything", Again::Always),
+            (400, "Throttling.User", Again::Slower),
+            (429, "Rejected.Throttling", Again::Slower),
+            (429, "Anything", Again::Slower),
+            (400, "InvalidTimeStamp.Expired", Again::Always),
+            (400, "InvalidTimeStamp.Format", Again::Never),
+            (400, "SignatureNonceUsed", Again::IfNothingChanges),
             (503, "ServiceUnavailableTemporary", Again::IfNothingChanges),
             (500, "InternalFailure", Again::IfNothingChanges),
             (501, "NotImplemented", Again::Never),

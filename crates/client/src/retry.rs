@@ -1,4 +1,5 @@
-//! When a failed call is tried again: at most three tries within the time of one call.
+//! When a failed call is tried again: at most three tries within the time of one call, and more while the KMS only asks to
+//! slow down.
 //!
 //! A request that certainly was not acted on (no connection, throttled) may always be sent again. Where that
 //! is not known (connection lost, 5xx), only an action that changes nothing is. Each try is signed anew, so no
@@ -27,6 +28,8 @@ pub(crate) enum Again {
     IfNothingChanges,
     /// It may help, and the request was not acted on.
     Always,
+    /// It will help once there are fewer requests; the request was not acted on.
+    Slower,
 }
 
 /// The time that passes: the real one, or the one of a test.
@@ -70,10 +73,11 @@ pub(crate) fn run<T, E>(
         let wait = failure.wait.unwrap_or_else(|| backoff(tries));
         let allowed = match failure.again {
             Again::Never => false,
-            Again::IfNothingChanges => changes_nothing,
-            Again::Always => true,
+            Again::IfNothingChanges => changes_nothing && tries < MAX_TRIES,
+            Again::Always => tries < MAX_TRIES,
+            Again::Slower => true,
         };
-        if !allowed || tries == MAX_TRIES || pace.elapsed() + wait >= budget {
+        if !allowed || pace.elapsed() + wait >= budget {
             return Err(failure.error);
         }
         pace.pause(wait);
@@ -87,9 +91,9 @@ pub(crate) fn changes_nothing(action: &str) -> bool {
     QUESTIONS.iter().any(|verb| action.starts_with(verb))
 }
 
-/// 200 ms, then 400 ms, of which a random part up to one half is taken off so that clients spread out.
+/// 200 ms, then twice as long each time up to 1.6 s, of which a random part up to one half is taken off so that clients spread out.
 fn backoff(tries: u32) -> Duration {
-    let full = FIRST_PAUSE * 2_u32.pow(tries - 1);
+    let full = FIRST_PAUSE * 2_u32.pow((tries - 1).min(3));
     let mut random = [0];
     aws_lc_rs::rand::fill(&mut random).expect("the generator of aws-lc does not fail once it is seeded");
     full - full * u32::from(random[0]) / (2 * 255)
@@ -158,6 +162,16 @@ mod tests {
         assert!((100..=200).contains(&pauses[0].as_millis()), "{pauses:?}");
         assert!((200..=400).contains(&pauses[1].as_millis()), "{pauses:?}");
         assert_eq!(play(2, Again::Always, None, false).0, Ok(3));
+    }
+
+    #[test]
+    fn a_kms_that_asks_to_slow_down_is_tried_until_the_time_is_up() {
+        assert_eq!(play(5, Again::Slower, None, false).0, Ok(6));
+        let (outcome, pauses) = play(99, Again::Slower, None, false);
+        assert!(outcome.is_err());
+        let sum: Duration = pauses.iter().sum();
+        assert!((Duration::from_secs(8)..Duration::from_secs(10)).contains(&sum), "{pauses:?}");
+        assert!(pauses.iter().all(|pause| pause.as_millis() <= 1600), "{pauses:?}");
     }
 
     #[test]

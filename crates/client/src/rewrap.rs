@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::cache::KeyCache;
-use crate::data_keys::DataKeySet;
+use crate::data_keys::{DataKeySet, DataKeySets};
 use crate::decrypt::looks_like_text;
 use crate::encrypt::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
@@ -38,6 +38,8 @@ pub struct RewrapOptions {
     pub keys: Vec<String>,
     /// Other keys get the data key of the whole run too, and with it every file of the run.
     pub whole_set: bool,
+    /// Whether `rekey` gets a data key for each file, at the price of a call to the KMS for each.
+    pub data_key_per_file: bool,
     /// The keys that may be used to open the file.
     pub allowed: AllowedKeys,
     /// The region of the KMS, to be noted in the files; empty if it has none.
@@ -53,6 +55,8 @@ pub struct Rewrapper<'a> {
     current: Mutex<HashMap<String, KeyVersion>>,
     /// New wraps of data keys of whole runs, which many files share, by an old wrap and the new key.
     rewrapped: Mutex<HashMap<(String, String), Wrap>>,
+    /// The data keys of this run, for `rekey`.
+    data_keys: DataKeySets,
     progress: Progress,
 }
 
@@ -79,8 +83,9 @@ impl<'a> Rewrapper<'a> {
     #[must_use]
     pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
-        let (current, rewrapped, progress) = (Mutex::default(), Mutex::default(), Progress::new(0));
-        Self { kms, said, options, current, rewrapped, progress }
+        let (current, rewrapped) = (Mutex::default(), Mutex::default());
+        let (data_keys, progress) = (DataKeySets::default(), Progress::new(0));
+        Self { kms, said, options, current, rewrapped, data_keys, progress }
     }
 
     /// Bytes of plaintext done so far.
@@ -143,7 +148,7 @@ impl<'a> Rewrapper<'a> {
         let body = Body::of(&opened.file, file_len, &opened.header, &opened.unlocked[0].opener)?;
         let keys: Vec<_> = self.plan(&opened)?.into_iter().map(|(_, target)| target.key_id).collect();
         let context = opened.header.context();
-        let set = DataKeySet::generate(&self.kms, &keys, context, &self.options.region)?;
+        let set = self.data_keys(&keys, context)?;
         let (header, key) = set.header(*opened.header.source())?;
         let pending = opened.beside(place)?;
         engine::seal_body(&body, pending.file(), (&header, &key), jobs, &self.progress)?;
@@ -154,6 +159,15 @@ impl<'a> Rewrapper<'a> {
             plaintext_len: body.len,
             already: false,
             damaged_slot: false,
+        })
+    }
+
+    /// The new data key of a file: that of the run for these keys and this context, unless each file has its own.
+    fn data_keys(&self, keys: &[String], context: &EncryptionContext) -> Result<Arc<DataKeySet>, FileError> {
+        let generate = || DataKeySet::generate(&self.kms, keys, context, &self.options.region);
+        Ok(match self.options.data_key_per_file {
+            true => Arc::new(generate()?),
+            false => self.data_keys.get_or_generate(keys, context, generate)?,
         })
     }
 
@@ -201,7 +215,7 @@ impl<'a> Rewrapper<'a> {
             return Ok(Err(UnlockError::NotAllowed { keys: vec![wrap.key.key_id.clone()] }));
         }
         match header.try_wrap(wrap, prefix, &self.kms, &self.options.allowed) {
-            Err(UnlockError::Kms(error)) if error.is_silence() => Err(error.into()),
+            Err(UnlockError::Kms(error)) if error.is_transient() => Err(error.into()),
             Err(UnlockError::Kms(error @ KeyServiceError::Answer(_))) => Err(error.into()),
             tried => Ok(tried),
         }

@@ -135,10 +135,27 @@ pub enum KeyServiceError {
 }
 
 impl KeyServiceError {
-    /// Whether the KMS has said nothing about what it was asked, and would say nothing about another question now.
+    /// Whether the KMS is unavailable: any other request would fail too.
     #[must_use]
-    pub fn is_silence(&self) -> bool {
+    pub fn is_outage(&self) -> bool {
         matches!(self, Self::Unreachable { .. } | Self::Throttled | Self::Local { .. })
+    }
+
+    /// Whether the same request may succeed later without any change to it, the key or the caller: an outage, an internal
+    /// error of the KMS, or a clock that is off.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => *status >= 500,
+            Self::Denied { code, .. } => code.starts_with("InvalidTimeStamp"),
+            _ => self.is_outage(),
+        }
+    }
+
+    /// Whether this wrapped key will never be unwrapped under this context by this KMS.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Damaged | Self::UnknownKeyVersion)
     }
 }
 
@@ -184,6 +201,40 @@ mod tests {
         let error = KeyServiceError::Answer(Arc::new(NotADataKey::NotBase64));
         assert_eq!(error.source().unwrap().to_string(), "the data key is not base64");
         assert!(KeyServiceError::Throttled.source().is_none());
+    }
+
+    #[test]
+    fn what_may_pass_is_neither_final_nor_about_the_request() {
+        let refused = |status| KeyServiceError::Refused {
+            status,
+            code: String::new(),
+            message: String::new(),
+            request_id: String::new(),
+        };
+        let denied = |code: &str| KeyServiceError::Denied {
+            code: code.into(),
+            message: String::new(),
+            request_id: String::new(),
+        };
+        let local = KeyServiceError::Local { message: String::new(), hint: String::new() };
+        let disabled =
+            KeyServiceError::KeyUnavailable { key: String::new(), code: "Rejected.Disabled".into() };
+        for (error, outage, transient, is_final) in [
+            (KeyServiceError::Throttled, true, true, false),
+            (local, true, true, false),
+            (refused(500), false, true, false),
+            (refused(503), false, true, false),
+            (refused(400), false, false, false),
+            (denied("InvalidTimeStamp.Expired"), false, true, false),
+            (denied("Forbidden.NoPermission"), false, false, false),
+            (disabled, false, false, false),
+            (KeyServiceError::KeyNotFound { key: String::new() }, false, false, false),
+            (KeyServiceError::Damaged, false, false, true),
+            (KeyServiceError::UnknownKeyVersion, false, false, true),
+        ] {
+            let found = (error.is_outage(), error.is_transient(), error.is_final());
+            assert_eq!(found, (outage, transient, is_final), "{error}");
+        }
     }
 
     #[test]

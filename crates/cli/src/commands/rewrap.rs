@@ -7,7 +7,7 @@ use bulla_client::{
 };
 
 use super::is_standard;
-use crate::args::{Opening, Place, Rekey, Rewrap, Telling};
+use crate::args::{DataKeyPer, Opening, Place, Rekey, Rewrap, Telling};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
@@ -31,7 +31,8 @@ pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
 
 pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
-    let options = options(&kms, &args.keys, &args.opening)?;
+    let mut options = options(&kms, &args.keys, &args.opening)?;
+    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs {
         verb: "rekeyed",

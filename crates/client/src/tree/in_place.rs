@@ -40,7 +40,7 @@ pub fn rewrap_tree(
     each_file(path, jobs, &[suffix(Format::Native)], listener, &|place| rewrapper.rewrap_at(place))
 }
 
-/// Encrypts every native file below `path` anew, each under a data key of its own.
+/// Encrypts every native file below `path` anew, under the data key of the run or one for each file.
 ///
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.

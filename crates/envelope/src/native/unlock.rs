@@ -85,7 +85,7 @@ impl Header {
                 Ok(unlocked) => return Ok(unlocked),
                 // The header lies, or there is nobody to ask: more questions do not help.
                 Err(error @ UnlockError::KeyMismatch { .. }) => return Err(error),
-                Err(UnlockError::Kms(error)) if error.is_silence() => return Err(UnlockError::Kms(error)),
+                Err(UnlockError::Kms(error)) if error.is_outage() => return Err(UnlockError::Kms(error)),
                 Err(error) => failed.push(error),
             }
         }

@@ -1,0 +1,103 @@
+//! Trees whose KMS fails for a moment.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bulla_client::{
+    DecryptOptions, Decryptor, EncryptOptions, Encryptor, TreeSummary, decrypt_tree, encrypt_tree,
+};
+use bulla_envelope::EncryptionContext;
+use support::{Reply, TestKms};
+
+const FILES: usize = 20;
+const ANSWER: &str = r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version",
+    "Plaintext":"ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=","RequestId":"r"}"#;
+/// Answers that say nothing about the next call.
+const TRANSIENT: [(u16, &str); 6] = [
+    (500, r#"{"Code":"InternalFailure","Message":"m","RequestId":"r"}"#),
+    (503, r#"{"Code":"ServiceUnavailableTemporary","Message":"m","RequestId":"r"}"#),
+    (400, r#"{"Code":"InvalidTimeStamp.Expired","Message":"m","RequestId":"r"}"#),
+    (400, r#"{"Code":"SignatureNonceUsed","Message":"m","RequestId":"r"}"#),
+    (429, r#"{"Code":"Throttling.User","Message":"m","RequestId":"r"}"#),
+    (502, "<html>a gateway</html>"),
+];
+
+fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) -> (TreeSummary, usize) {
+    let kms = TestKms::start(script);
+    let client = kms.client();
+    let mut options = EncryptOptions::default();
+    options.jobs = 1;
+    options.data_key_per_file = data_key_per_file;
+    let encryptor = Encryptor::new(&client, vec!["key".into()], EncryptionContext::default(), options);
+    (encrypt_tree(&encryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
+}
+
+fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
+    let kms = TestKms::start(script);
+    let client = kms.client();
+    let mut options = DecryptOptions::default();
+    options.jobs = 1;
+    let decryptor = Decryptor::new(&client, EncryptionContext::default(), options);
+    (decrypt_tree(&decryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
+}
+
+/// `failing` answers, then as many good ones as are asked for.
+fn script(failing: &[(u16, &'static str)]) -> Vec<Reply> {
+    let good = (0..FILES).map(|_| Reply::Json(200, ANSWER));
+    failing.iter().map(|&(status, body)| Reply::Json(status, body)).chain(good).collect()
+}
+
+fn plain_tree(directory: &Path) -> PathBuf {
+    let tree = directory.join("plain");
+    fs::create_dir(&tree).unwrap();
+    (0..FILES).for_each(|number| fs::write(tree.join(number.to_string()), "content").unwrap());
+    tree
+}
+
+#[test]
+fn one_transient_answer_fails_no_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = plain_tree(directory.path());
+    for (number, answer) in TRANSIENT.into_iter().enumerate() {
+        let place = |name: &str| directory.path().join(format!("{name}{number}"));
+        for (name, per_file, calls) in [("shared", false, 2), ("own", true, FILES + 1)] {
+            let (summary, asked) = encrypt(script(&[answer]), &plain, &place(name), per_file);
+            assert_eq!((summary.done, summary.failed, asked), (FILES, 0, calls), "{answer:?} {name}");
+        }
+        let (summary, asked) = decrypt(script(&[answer]), &place("shared"), &place("opened"));
+        assert_eq!((summary.done, summary.failed, asked), (FILES, 0, 2), "{answer:?}");
+    }
+}
+
+/// More failures than a call is tried again: they are not taken for answers about the other files.
+#[test]
+fn internal_errors_fail_one_file_and_not_its_tree() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = plain_tree(directory.path());
+    let failing = [TRANSIENT[0]; 3];
+    let place = |name: &str| directory.path().join(name);
+    let (summary, asked) = encrypt(script(&failing), &plain, &place("shared"), false);
+    assert_eq!((summary.done, summary.failed, asked), (FILES - 1, 1, 4));
+    let (summary, asked) = encrypt(script(&failing), &plain, &place("own"), true);
+    assert_eq!((summary.done, summary.failed, asked), (FILES - 1, 1, FILES + 2));
+    let (summary, asked) = decrypt(script(&failing), &place("shared"), &place("opened"));
+    assert_eq!((summary.done, summary.failed, asked), (FILES - 2, 1, 4));
+}
+
+/// A refusal is the same for all files with this wrapped key, and none of them asks again.
+#[test]
+fn a_refusal_fails_a_tree_with_one_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = plain_tree(directory.path());
+    let place = |name: &str| directory.path().join(name);
+    encrypt(script(&[]), &plain, &place("shared"), false);
+    let disabled = (409, r#"{"Code":"Rejected.Disabled","Message":"m","RequestId":"r"}"#);
+    let (summary, asked) = decrypt(script(&[disabled]), &place("shared"), &place("opened"));
+    assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
+    let (summary, asked) = encrypt(script(&[disabled]), &plain, &place("other"), true);
+    assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
+}

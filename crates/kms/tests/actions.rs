@@ -249,6 +249,16 @@ fn data_keys() {
     assert_eq!(length(&[("KeySpec", "AES_256")]), 32);
     assert_eq!(length(&[("KeySpec", "AES_128")]), 16);
     assert_eq!(length(&[("KeySpec", "AES_128"), ("NumberOfBytes", "1024")]), 1024);
+    for spec in ["SM4_128", "AES_512", "no spec"] {
+        assert_eq!(length(&[("KeySpec", spec), ("NumberOfBytes", "16")]), 16, "{spec} is ignored");
+        let both = [("KeyId", key.as_str()), ("KeySpec", spec), ("NumberOfBytes", "24")];
+        let wrapped = bench.ok("GenerateDataKeyWithoutPlaintext", &both);
+        let opened = bench.ok("Decrypt", &[("CiphertextBlob", &text(&wrapped["CiphertextBlob"]))]);
+        assert_eq!(base64_len(&text(&opened["Plaintext"])), 24, "{spec} is ignored");
+        let too_long = [("KeyId", key.as_str()), ("KeySpec", spec), ("NumberOfBytes", "1025")];
+        let refusal = bench.send("GenerateDataKey", &too_long).unwrap_err();
+        assert!(refusal.contains("NumberOfBytes"), "{refusal}");
+    }
     assert_eq!(length(&[("NumberOfBytes", "1")]), 1);
     for bad in [("NumberOfBytes", "0"), ("NumberOfBytes", "1025"), ("KeySpec", "AES_512")] {
         for action in ["GenerateDataKey", "GenerateDataKeyWithoutPlaintext"] {

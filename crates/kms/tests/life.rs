@@ -139,7 +139,9 @@ fn rotation_follows_its_policy() {
     bench.clock.pass(8 * DAY);
     policy("7d").unwrap();
     assert_eq!(versions(&bench, &key).len(), 3, "overdue by the new policy: at once");
-    bench.ok("UpdateRotationPolicy", &[("KeyId", &key), ("EnableAutomaticRotation", "false")]);
+    let off =
+        [("KeyId", key.as_str()), ("EnableAutomaticRotation", "false"), ("RotationInterval", "ignored")];
+    bench.ok("UpdateRotationPolicy", &off);
     bench.clock.pass(1000 * DAY);
     assert_eq!(bench.tend().changed, 0);
     let metadata = bench.metadata(&key);
@@ -350,7 +352,14 @@ fn a_protected_key_is_not_scheduled() {
     assert_eq!(metadata["DeletionProtection"], json!("Enabled"));
     assert_eq!(metadata["DeletionProtectionDescription"], json!("the archive"));
     assert_eq!(bench.code("ScheduleKeyDeletion", &[("KeyId", &key)]), "409 Rejected.DeletionProtected");
-    protect("false", "");
+    let long = "密".repeat(8193);
+    let too_long = [
+        ("ProtectedResourceArn", arn.as_str()),
+        ("EnableDeletionProtection", "true"),
+        ("DeletionProtectionDescription", &long),
+    ];
+    assert_eq!(bench.code("SetDeletionProtection", &too_long), "400 InvalidParameter");
+    protect("false", &long); // ignored without protection
     assert_eq!(bench.metadata(&key)["DeletionProtection"], json!("Disabled"));
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key)]);
     let again = [("KeyId", key.as_str()), ("EnableDeletionProtection", "true")];

@@ -443,6 +443,8 @@ fn data_keys_leave_for_a_public_key() {
         assert!(with(&[(name, value)]).unwrap_err().starts_with("400 InvalidParameter"), "{name}={value}");
     }
     assert!(with(&[("NumberOfBytes", "190")]).is_ok());
+    assert!(with(&[("KeySpec", "SM4_128")]).unwrap_err().starts_with("400 InvalidParameter"));
+    assert!(with(&[("KeySpec", "SM4_128"), ("NumberOfBytes", "16")]).is_ok(), "the number wins");
     // SM2: exported for a key pair of the same KMS, which can open it.
     let (pair, version) = pair(&bench, "EC_SM2", ENCRYPT);
     let named = [("KeyId", pair.as_str()), ("KeyVersionId", &version)];

@@ -246,18 +246,24 @@ impl Target {
     }
 }
 
-/// A new data key in base64. The number of bytes wins over the spec.
+/// A new data key in base64.
 fn new_data_key(spec: Option<&str>, bytes: Option<u32>) -> Result<Zeroizing<String>, Error> {
-    let by_spec = match spec {
-        None | Some("AES_256") => 32,
-        Some("AES_128") => 16,
-        Some(_) => return Err(Error::invalid("KeySpec")),
-    };
-    let length = bytes.map_or(Some(by_spec), |bytes| usize::try_from(bytes).ok());
-    let length = length.filter(|length| DATA_KEY_LENGTHS.contains(length));
-    let mut key = Zeroizing::new(vec![0; length.ok_or_else(|| Error::invalid("NumberOfBytes"))?]);
+    let mut key = Zeroizing::new(vec![0; data_key_length(spec, bytes)?]);
     SystemRandom.fill(&mut key);
     Ok(Zeroizing::new(STANDARD.encode(&*key)))
+}
+
+/// The length of a data key. The spec is ignored beside the number of bytes, also if no data key has such a spec.
+fn data_key_length(spec: Option<&str>, bytes: Option<u32>) -> Result<usize, Error> {
+    match (bytes, spec) {
+        (Some(bytes), _) => usize::try_from(bytes)
+            .ok()
+            .filter(|length| DATA_KEY_LENGTHS.contains(length))
+            .ok_or_else(|| Error::invalid("NumberOfBytes")),
+        (None, None | Some("AES_256")) => Ok(32),
+        (None, Some("AES_128")) => Ok(16),
+        (None, Some(_)) => Err(Error::invalid("KeySpec")),
+    }
 }
 
 /// How much data a plaintext is: what base64 stands for, or the text itself where it is not base64.

@@ -112,9 +112,13 @@ pub(super) async fn set_deletion_protection(
     if request.kms_instance_id.is_some() {
         return Err(ErrorCode::ForbiddenInstanceNotFound.into());
     }
-    let why = request.deletion_protection_description.as_deref().unwrap_or_default();
-    let why = Description::new(why).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))?;
-    let why = request.enable_deletion_protection.then_some(why);
+    let why = match request.enable_deletion_protection {
+        true => {
+            let why = request.deletion_protection_description.as_deref().unwrap_or_default();
+            Some(Description::new(why).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))?)
+        }
+        false => None, // a description is ignored then, whatever it says
+    };
     let name = match (&request.protected_resource_arn, &request.key_id) {
         (Some(arn), None) => id_of_arn(kms, arn)?,
         (None, Some(id)) => id.clone(),

@@ -72,7 +72,7 @@ pub struct GenerateDataKey {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; wins over the spec; 32 if both are absent.
+    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
     /// What Decrypt must be told again.
@@ -109,7 +109,7 @@ pub struct GenerateDataKeyWithoutPlaintext {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; wins over the spec; 32 if both are absent.
+    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
     /// What Decrypt must be told again.
@@ -189,7 +189,7 @@ pub struct GenerateAndExportDataKey {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; wins over the spec; 32 if both are absent.
+    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
     /// What Decrypt must be told again.

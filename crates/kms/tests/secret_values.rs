@@ -64,8 +64,12 @@ fn a_new_version_is_current_and_old_ones_stay() {
     );
     let arn = "acs:kms:cn-hangzhou:111122223333:secret/s";
     let next = [("SecretName", arn), ("VersionId", "v3"), ("SecretData", "hunter3")];
+    for stages in [r#"["next","beta"]"#, r#" {"VersionStage": ["next", "beta"]} "#] {
+        let bench = with_secret();
+        let reply = bench.ok("PutSecretValue", &[&next[..], &[("VersionStages", stages)]].concat());
+        assert_eq!(reply["VersionStages"]["VersionStage"], json!(["beta", "next"]), "{stages}");
+    }
     let reply = bench.ok("PutSecretValue", &[&next[..], &[("VersionStages", r#"["next","beta"]"#)]].concat());
-    assert_eq!(reply["VersionStages"]["VersionStage"], json!(["beta", "next"]));
     assert_eq!(reply["SecretName"], json!("s"));
     for (which, data) in [
         (vec![], "hunter2"),
@@ -102,17 +106,30 @@ fn a_version_is_written_once() {
     put(&bench, "v3", "hunter3", &[]).unwrap();
     let again = put(&bench, "v1", "hunter1", &[]).unwrap();
     assert_eq!(again["VersionStages"]["VersionStage"], json!([]), "said twice: nothing happens");
-    let staged = |stage: &str| put(&bench, "v3", "hunter3", &[("VersionStages", stage)]);
-    assert_eq!(staged(r#"["ACSCurrent"]"#).unwrap()["VersionStages"]["VersionStage"], json!(["ACSCurrent"]));
-    assert_eq!(code(staged(r#"["x"]"#)), "409 Rejected.ResourceExist", "it would not get the stage");
-    assert_eq!(
-        put(&bench, "v2", "hunter2", &[]).unwrap()["VersionStages"]["VersionStage"],
-        json!(["ACSPrevious"])
-    );
-    for (version, data, kind) in [("v1", "hunter2", "text"), ("v1", "hunter1", "binary"), ("v3", "h", "text")]
-    {
-        let outcome = put(&bench, version, data, &[("SecretDataType", kind)]);
-        assert_eq!(code(outcome), "409 Rejected.ResourceExist", "{version} {data} {kind}");
+    bench.clock.pass(60);
+    // Neither stages nor type enter: only another value is refused.
+    for (version, data, more, stages) in [
+        ("v3", "hunter3", ("VersionStages", r#"["ACSCurrent"]"#), json!(["ACSCurrent"])),
+        ("v3", "hunter3", ("VersionStages", r#"["x"]"#), json!(["ACSCurrent"])),
+        ("v1", "hunter1", ("VersionStages", r#"["ACSCurrent","x"]"#), json!([])),
+        ("v1", "hunter1", ("SecretDataType", "binary"), json!([])),
+        ("v2", "hunter2", ("SecretDataType", "text"), json!(["ACSPrevious"])),
+    ] {
+        let again = put(&bench, version, data, &[more]).unwrap();
+        assert_eq!(again["VersionStages"]["VersionStage"], stages, "{version} {more:?}");
+    }
+    let described = bench.ok("DescribeSecret", &[("SecretName", "s")]);
+    assert_eq!(described["UpdateTime"], json!("2026-01-01T00:00:00Z"), "nothing was changed");
+    let first = bench.ok("GetSecretValue", &[("SecretName", "s"), ("VersionId", "v1")]);
+    assert_eq!(first["SecretDataType"], json!("text"));
+    for (version, data, more) in [
+        ("v1", "hunter2", &[][..]),
+        ("v3", "h", &[]),
+        ("v3", "hunter33", &[]),
+        ("v3", "h", &[("VersionStages", r#"["ACSCurrent"]"#)]),
+    ] {
+        let outcome = put(&bench, version, data, more);
+        assert_eq!(code(outcome), "409 Rejected.ResourceExist", "{version} {data} {more:?}");
     }
     assert_eq!(get(&bench, &[("VersionId", "v1")]).unwrap(), "hunter1");
     assert_eq!(
@@ -123,7 +140,12 @@ fn a_version_is_written_once() {
         ("VersionStages", "[]"),
         ("VersionStages", "x"),
         ("VersionStages", r#"[""]"#),
-        ("VersionStages", r#"{"VersionStage":["ACSCurrent"]}"#),
+        ("VersionStages", r#"{"VersionStage":[]}"#),
+        ("VersionStages", r#"{"VersionStage":"ACSCurrent"}"#),
+        ("VersionStages", r#"{"VersionStage":["a"],"More":[]}"#),
+        ("VersionStages", r#"{"VersionStage":["a"],"VersionStage":["b"]}"#),
+        ("VersionStages", r#"[["a"]]"#),
+        ("VersionStages", "null"),
         ("SecretDataType", "json"),
     ] {
         assert_eq!(code(put(&bench, "v4", "d", &[(name, value)])), "400 InvalidParameter", "{value}");

@@ -1,4 +1,4 @@
-//! Lists of objects in one parameter, as JSON.
+//! Objects and lists of them in one parameter, as JSON.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -15,6 +15,15 @@ use serde::{Deserialize, Deserializer};
 pub(super) fn list<T: DeserializeOwned>(text: &str, parameter: &str) -> Result<Vec<T>, Error> {
     let objects: Vec<Object<T>> = serde_json::from_str(text).map_err(|_| Error::invalid(parameter))?;
     Ok(objects.into_iter().map(|Object(entry)| entry).collect())
+}
+
+/// Reads one object.
+///
+/// # Errors
+/// InvalidParameter naming `parameter`.
+pub(super) fn object<T: DeserializeOwned>(text: &str, parameter: &str) -> Result<T, Error> {
+    let Object(object) = serde_json::from_str(text).map_err(|_| Error::invalid(parameter))?;
+    Ok(object)
 }
 
 /// By its names: serde takes a list of the values, in their order, for the same.

@@ -74,12 +74,10 @@ pub(super) async fn put(kms: &Kms, request: Allowed<PutSecretValue>) -> Result<P
         let row = find(keyring, &request.secret_name)?;
         let secret = &row.record;
         secret.check_in_use().map_err(refused)?;
-        if new.is_there(keyring, &request, secret)? {
-            let is_same = || stages.iter().all(|stage| secret.stages_of(&new.id).any(|there| there == stage));
-            return match request.version_stages.is_none() || is_same() {
-                true => Ok(vec![]),                                    // said twice
-                false => Err(ErrorCode::RejectedResourceExist.into()), // stages are moved by another action
-            };
+        match new.existing(keyring, &request, secret)? {
+            Some(Existing::SameValue) => return Ok(vec![]), // a repeated request; type and stages do not enter
+            Some(Existing::OtherValue) => return Err(ErrorCode::RejectedResourceExist.into()),
+            None => {}
         }
         let Sealed { version, writes, .. } =
             new.seal(keyring, &request, &secret.name, &secret.key.to_string())?;
@@ -197,6 +195,12 @@ pub(super) struct NewVersion<'a> {
     data: &'a SecretText,
 }
 
+/// A version that the secret has already, compared with one that is to be made.
+enum Existing {
+    SameValue,
+    OtherValue,
+}
+
 /// A version whose value is sealed.
 pub(super) struct Sealed {
     pub(super) version: SecretVersion,
@@ -242,19 +246,16 @@ impl<'a> NewVersion<'a> {
         Ok(Sealed { version: SecretVersion { id, created, data_type, value }, key, writes })
     }
 
-    /// Whether the secret has this version, with the same value.
-    fn is_there<A>(
+    /// Whether the secret has this version already, and with which value.
+    fn existing<A>(
         &self,
         keyring: &Keyring<'_>,
         allowed: &Allowed<A>,
         secret: &Secret,
-    ) -> Result<bool, Error> {
-        match secret.version(self.id.as_str()) {
-            Some(version) if version.data_type == self.data_type => {
-                Ok(open(keyring, allowed, secret, version)? == *self.data)
-            }
-            _ => Ok(false),
-        }
+    ) -> Result<Option<Existing>, Error> {
+        let Some(version) = secret.version(self.id.as_str()) else { return Ok(None) };
+        let is_same = open(keyring, allowed, secret, version)? == *self.data; // in constant time
+        Ok(Some(if is_same { Existing::SameValue } else { Existing::OtherValue }))
     }
 }
 
@@ -277,13 +278,21 @@ fn open<A>(
     Ok(str::from_utf8(&data).map_err(Error::internal)?.to_owned().into())
 }
 
-/// A JSON list of stages; the current one if nothing is said.
+/// The stages of a JSON list, or of a list inside an object as replies have it; the current one if nothing is said.
 fn stages(text: Option<&str>) -> Result<BTreeSet<Stage>, Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+    struct Wrapped {
+        version_stage: Vec<String>,
+    }
+
     let Some(text) = text else { return Ok(BTreeSet::from([Stage::current()])) };
-    let invalid = || Error::invalid("VersionStages");
-    let names: Vec<String> = serde_json::from_str(text).map_err(|_| invalid())?;
+    let names: Vec<String> = match serde_json::from_str(text) {
+        Ok(names) => names,
+        Err(_) => json::object::<Wrapped>(text, "VersionStages")?.version_stage,
+    };
     let stages: Option<BTreeSet<Stage>> = names.iter().map(|name| name.parse().ok()).collect();
-    stages.filter(|stages| !stages.is_empty()).ok_or_else(invalid)
+    stages.filter(|stages| !stages.is_empty()).ok_or_else(|| Error::invalid("VersionStages"))
 }
 
 fn version_id(text: Option<&str>, parameter: &str) -> Result<Option<SecretVersionId>, Error> {

@@ -104,7 +104,7 @@ pub struct PutSecretValue {
     /// `text` if absent, or `binary`.
     #[serde(default)]
     pub secret_data_type: Option<String>,
-    /// JSON list of what points at it from now on; `ACSCurrent` if absent.
+    /// JSON list of its stages, also as `{"VersionStage":[…]}`; `ACSCurrent` if absent.
     #[serde(default)]
     pub version_stages: Option<String>,
 }

@@ -10,13 +10,39 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bulla_server::{Limits, TlsOptions};
 use bulla_wire::Timestamp;
-use common::{Signed, TestServer, acs3_request};
+use common::{Answer, Signed, TestServer, acs3_request};
 
 #[test]
 fn health_needs_no_signature() {
     let answer = TestServer::plain().send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
     assert_eq!((answer.status, answer.body.as_str()), (200, r#"{"Status":"ok"}"#));
     assert_eq!(answer.header("content-type"), "application/json;charset=utf-8");
+}
+
+#[test]
+fn head_is_get_without_the_body() {
+    let server = TestServer::plain();
+    let request = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
+    for path in ["/healthz", "/healthz?from=probe"] {
+        let mut client = server.connect();
+        let get = client.send(request("GET", path));
+        client.write(request("HEAD", path)).unwrap();
+        let head = client.read_head().unwrap();
+        assert_eq!((get.status, head.status), (200, 200), "{path}");
+        let fixed = |answer: &Answer| {
+            let changes = |name: &str| matches!(name, "date" | "x-acs-request-id");
+            answer.headers.iter().filter(|(name, _)| !changes(name)).cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(fixed(&get), fixed(&head), "{path}");
+        assert_eq!(head.header("content-length"), "15");
+        assert_eq!(client.send(request("GET", path)).status, 200, "nothing of a body was sent");
+    }
+    // The API has GET and POST only, as in the cloud.
+    let mut client = server.connect();
+    client.write(Signed::new("HEAD", "Action=ListKeys").into_query()).unwrap();
+    assert_eq!(client.read_head().unwrap().status, 403);
+    server.send(request("POST", "/healthz")).refused(404, "InvalidAction.NotFound");
+    server.send(request("DELETE", "/healthz")).refused(403, "UnsupportedHTTPMethod");
 }
 
 #[test]

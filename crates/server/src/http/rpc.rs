@@ -148,8 +148,9 @@ fn known_action(name: &str) -> Option<&'static str> {
     Request::NAMES.iter().map(|&(_, known)| known).find(|known| *known == name)
 }
 
+/// HEAD is answered as GET; hyper leaves the body out.
 fn is_health_check(request: &Received) -> bool {
-    request.head.method == Method::GET && request.head.uri.path() == "/healthz"
+    matches!(request.head.method, Method::GET | Method::HEAD) && request.head.uri.path() == "/healthz"
 }
 
 fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {

@@ -223,6 +223,15 @@ impl<S: Read + Write> Client<S> {
     }
 
     pub(crate) fn read(&mut self) -> io::Result<Answer> {
+        let mut answer = self.read_head()?;
+        let length = answer.header("content-length").parse().unwrap();
+        self.stream.by_ref().take(length).read_to_string(&mut answer.body)?;
+        assert_eq!(answer.body.len() as u64, length);
+        Ok(answer)
+    }
+
+    /// An answer to HEAD: what it announces does not come.
+    pub(crate) fn read_head(&mut self) -> io::Result<Answer> {
         let status_line = self.line()?;
         let status = status_line.split(' ').nth(1).and_then(|status| status.parse().ok());
         let mut headers = Vec::new();
@@ -231,11 +240,7 @@ impl<S: Read + Write> Client<S> {
             let Some((name, value)) = line.split_once(": ") else { break };
             headers.push((name.to_ascii_lowercase(), value.to_owned()));
         }
-        let mut answer = Answer { status: status.unwrap(), headers, body: String::new() };
-        let length = answer.header("content-length").parse().unwrap();
-        self.stream.by_ref().take(length).read_to_string(&mut answer.body)?;
-        assert_eq!(answer.body.len() as u64, length);
-        Ok(answer)
+        Ok(Answer { status: status.unwrap(), headers, body: String::new() })
     }
 
     /// Whether the server closes the connection, without another byte.

@@ -70,7 +70,9 @@ fn create_key_refuses_what_it_cannot_make() {
     assert_eq!(refused("ProtectionLevel", "HSM"), "400 Unsupported.ProtectionLevel");
     assert_eq!(refused("ProtectionLevel", "x"), "400 InvalidParameter");
     assert_eq!(refused("EnableAutomaticRotation", "True"), "400 MissingRotationInterval");
-    for tags in ["x", "{}", r#"[{"TagKey":"acs:a","TagValue":"b"}]"#, r#"[{"TagKey":"a"},{"TagKey":"a"}]"#] {
+    for tags in
+        ["x", "{}", "[null]", r#"[{"TagKey":"acs:a","TagValue":"b"}]"#, r#"[{"TagKey":"a"},{"TagKey":"a"}]"#]
+    {
         assert_eq!(refused("Tags", tags), "400 InvalidParameter", "{tags}");
     }
     let pair = |name, value| bench.code("CreateKey", &[("KeySpec", "EC_P256"), (name, value)]);
@@ -82,7 +84,7 @@ fn create_key_refuses_what_it_cannot_make() {
     assert_eq!(refused("KeyStorageMechanism", "HsmInternal"), "400 UnsupportedOperation");
     assert_eq!(refused("Description", &"密".repeat(8193)), "400 InvalidParameter");
     bench.ok("CreateKey", &[("Description", &"密".repeat(8192)), ("EnableAutomaticRotation", "False")]);
-    bench.ok("CreateKey", &[("RotationInterval", "ignored without rotation")]);
+    bench.ok("CreateKey", &[("RotationInterval", "ignored without rotation"), ("Tags", "null")]);
     assert_eq!(bench.ok("ListKeys", &[])["TotalCount"], json!(2), "a refusal makes nothing");
 }
 
@@ -127,6 +129,7 @@ fn list_keys_pages_and_filters() {
         format!(r#"[{{"Key":"keyId","Values":["{}"]}},{{"Key":"keyId","Values":["{}"]}}]"#, keys[0], keys[1]);
     assert_eq!(filter(&twice).len(), 2);
     assert_eq!(filter("[]").len(), 12);
+    assert_eq!(filter("null").len(), 12);
     for bad in [
         "{}",
         "x",
@@ -330,9 +333,21 @@ fn encryption_context_in_its_spellings() {
     assert_eq!(damaged, r#"400 InvalidParameter: The specified parameter "CiphertextBlob" is not valid."#);
 
     let none = encrypt(("EncryptionContext", ""));
-    for empty in [vec![], vec![("EncryptionContext", "{}")], vec![("EncryptionContext", "")]] {
-        assert!(decrypt(&none, &empty).is_ok());
+    for empty in ["{}", "", "null"] {
+        assert!(decrypt(&none, &[("EncryptionContext", empty)]).is_ok(), "{empty}");
+        assert!(decrypt(&encrypt(("EncryptionContext", empty)), &[]).is_ok(), "{empty}");
+        let re_encrypted = bench.ok(
+            "ReEncrypt",
+            &[
+                ("CiphertextBlob", &none),
+                ("SourceEncryptionContext", empty),
+                ("DestinationKeyId", &key),
+                ("DestinationEncryptionContext", empty),
+            ],
+        );
+        assert!(decrypt(&text(&re_encrypted["CiphertextBlob"]), &[]).is_ok(), "{empty}");
     }
+    assert!(decrypt(&none, &[]).is_ok());
 }
 
 fn flip_last(blob: &str) -> String {

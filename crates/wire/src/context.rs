@@ -1,4 +1,4 @@
-//! The EncryptionContext parameter in its three spellings.
+//! The EncryptionContext parameter in its spellings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Names and values of an encryption context as a request gives them: each name once.
 ///
 /// Clients send a JSON object of strings (`EncryptionContext={"a":"b"}`), dotted names
-/// (`EncryptionContext.a=b`, the name is everything after the first dot), or an empty string for none. It is
-/// printed as JSON. At most [`ContextParameter::MAX_CHARS`] characters of JSON; a dotted context counts as
+/// (`EncryptionContext.a=b`, the name is everything after the first dot), and for none also an empty string or
+/// `null`, which is the JSON of a Go map that was never made. It is printed as JSON. At most [`ContextParameter::MAX_CHARS`] characters of JSON; a dotted context counts as
 /// the JSON it stands for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextParameter(pub BTreeMap<String, String>);
@@ -25,7 +25,7 @@ impl ContextParameter {
         }
         let mut json = serde_json::Deserializer::from_str(text);
         let pairs =
-            json.deserialize_map(Pairs).map_err(|_| "not a JSON object of strings with unique names")?;
+            json.deserialize_any(Pairs).map_err(|_| "not a JSON object of strings with unique names")?;
         json.end().map_err(|_| "something follows the JSON object")?;
         Ok(Self(pairs))
     }
@@ -76,7 +76,11 @@ impl<'de> Visitor<'de> for Pairs {
     type Value = BTreeMap<String, String>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object of strings")
+        f.write_str("an object of strings, or null")
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
@@ -105,6 +109,7 @@ mod tests {
         let context = json(r#" {"b":"2","a":"\u4e2d"} "#).unwrap();
         assert_eq!(context.to_json(), r#"{"a":"中","b":"2"}"#);
         assert_eq!(json("{}").unwrap(), ContextParameter::default());
+        assert_eq!(json(" null\n").unwrap(), ContextParameter::default(), "a map that was never made");
     }
 
     #[test]
@@ -120,7 +125,9 @@ mod tests {
             r#"{"a":"\ud800"}"#,
             r#"{"a":"b"}x"#,
             r#"{"a":"b","#,
-            "null",
+            r#""null""#,
+            "nullx",
+            "Null",
             " ",
         ] {
             assert!(json(text).is_err(), "{text}");

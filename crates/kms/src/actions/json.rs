@@ -8,13 +8,14 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads the list.
+/// Reads the list; `null`, which is the JSON of a Go list that was never made, is an empty one.
 ///
 /// # Errors
 /// InvalidParameter naming `parameter`.
 pub(super) fn list<T: DeserializeOwned>(text: &str, parameter: &str) -> Result<Vec<T>, Error> {
-    let objects: Vec<Object<T>> = serde_json::from_str(text).map_err(|_| Error::invalid(parameter))?;
-    Ok(objects.into_iter().map(|Object(entry)| entry).collect())
+    let objects: Option<Vec<Object<T>>> =
+        serde_json::from_str(text).map_err(|_| Error::invalid(parameter))?;
+    Ok(objects.into_iter().flatten().map(|Object(entry)| entry).collect())
 }
 
 /// Reads one object.

@@ -286,7 +286,9 @@ fn stages(text: Option<&str>) -> Result<BTreeSet<Stage>, Error> {
         version_stage: Vec<String>,
     }
 
-    let Some(text) = text else { return Ok(BTreeSet::from([Stage::current()])) };
+    let Some(text) = text.filter(|text| text.trim() != "null") else {
+        return Ok(BTreeSet::from([Stage::current()]));
+    };
     let names: Vec<String> = match serde_json::from_str(text) {
         Ok(names) => names,
         Err(_) => json::object::<Wrapped>(text, "VersionStages")?.version_stage,

@@ -91,13 +91,13 @@ impl Parameters {
     }
 
     fn from_parts<const N: usize>(parts: [&str; N]) -> Result<Self, Error> {
-        let count: usize =
-            parts.iter().map(|part| part.bytes().filter(|&byte| byte == b'&').count() + 1).sum();
+        let pairs = parts.iter().flat_map(|part| part.split('&')).filter(|pair| !pair.is_empty());
+        let count = pairs.clone().count();
         if count > MAX_PARAMETERS {
             return Err(Error::new(ErrorCode::ParseRequestParameterException));
         }
         let mut parameters = Self(Vec::with_capacity(count));
-        for pair in parts.iter().flat_map(|part| part.split('&')).filter(|pair| !pair.is_empty()) {
+        for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             parameters.0.push((form_decode(name)?, form_decode(value)?));
         }
@@ -174,6 +174,27 @@ mod tests {
             ErrorCode::ParseRequestParameterException
         );
         assert!(Parameters::from_query("a=%FF").is_err());
+    }
+
+    #[test]
+    fn counts_parameters_not_separators() {
+        let pairs = |range: std::ops::Range<usize>| -> String {
+            range.map(|i| format!("p{i}=1")).collect::<Vec<_>>().join("&")
+        };
+        let count =
+            |query: &str, form: &str| Parameters::from_query_and_form(query, form).map(|all| all.0.len());
+        let all = pairs(0..MAX_PARAMETERS);
+        for (query, form) in [
+            (all.clone(), String::new()),
+            (String::new(), all.clone()),
+            (pairs(0..200), pairs(200..MAX_PARAMETERS)),
+            (format!("&{all}&&"), "&".repeat(1000)),
+        ] {
+            assert_eq!(count(&query, &form).unwrap(), MAX_PARAMETERS);
+            let error = count(&format!("{query}&more"), &form).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::ParseRequestParameterException);
+        }
+        assert_eq!(count("&", "").unwrap(), 0);
     }
 
     #[test]

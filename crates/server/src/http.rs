@@ -6,6 +6,8 @@
 mod addresses;
 mod body;
 mod connection;
+mod head;
+mod intake;
 mod pace;
 pub(crate) mod rpc;
 
@@ -23,9 +25,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
 
 use self::addresses::Addresses;
-pub use self::body::{Body, TooLarge};
+pub use self::body::Body;
 use self::connection::converse;
 use crate::limits::Limits;
 use crate::log::Log;
@@ -38,12 +41,29 @@ pub trait Handler: Send + Sync + 'static {
 
 /// A request with its body.
 pub struct Received {
-    /// Method, path, query and headers.
+    /// Method, path and headers. If the request was refused for its head, those of an empty one.
     pub head: Parts,
-    /// The body, unless it was refused.
-    pub body: Result<Body, TooLarge>,
+    /// The query, without the question mark.
+    pub query: Zeroizing<String>,
+    /// The body, unless the request was refused. The connection is closed then.
+    pub body: Result<Body, Refused>,
     /// Who sent it.
     pub peer: Peer,
+}
+
+/// Why a request was refused before all of it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The request line is longer than [`limits::REQUEST_LINE_BYTES`](crate::limits::REQUEST_LINE_BYTES), or its path
+    /// than [`limits::PATH_BYTES`](crate::limits::PATH_BYTES).
+    LongLine,
+    /// The headers are longer than [`limits::HEADER_BYTES`](crate::limits::HEADER_BYTES), or more than
+    /// [`limits::HEADERS`](crate::limits::HEADERS).
+    LongHeaders,
+    /// The query holds what no query may hold.
+    Malformed,
+    /// Query and body together are larger than [`limits::BODY_BYTES`](crate::limits::BODY_BYTES).
+    LongBody,
 }
 
 /// The other end of a connection.

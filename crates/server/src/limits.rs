@@ -1,8 +1,8 @@
 //! Every limit of the server, with its reason. They hold before anything of a request is parsed.
 //!
-//! Memory of one connection: at most [`HEAD_BYTES`] for the head, [`BODY_BYTES`] for the body, about as much
-//! again for the decoded parameters, [`ECHO_BYTES`] or a reply of the API for the answer, and 64 KiB of TLS
-//! buffers: below 1 MiB. While its signature is checked, which as many do at a time as there are cores, five times
+//! Memory of one connection: at most [`BODY_BYTES`] for query and body, [`HEADER_BYTES`] for the headers, twice as much
+//! while a head is not whole; about as much again for the decoded parameters, [`ECHO_BYTES`] or a reply of the API for
+//! the answer, and 64 KiB of TLS buffers: below 1 MiB. While its signature is checked, which as many do at a time as there are cores, five times
 //! the parameters come on top for the string to sign. An idle one was measured to take 20 KiB, or 27 KiB with TLS.
 //! The kernel's socket buffers come on top.
 
@@ -23,15 +23,26 @@ pub(crate) const BACKLOG: u32 = 1024;
 /// Open files beyond those of connections: store, log, certificates, the runtime's own.
 const OTHER_FILES: u64 = 256;
 
-/// Request line and headers together. The whole request may stand in the query, and official clients put a
-/// ciphertext of 6 KiB there, percent-encoded; hyper's own limit of 64 KiB holds for the request line.
-pub const HEAD_BYTES: usize = 100 * 1024;
+/// The request line: method, path, query and version. Some official clients put all parameters into the query, so it may
+/// be as long as a body ([`BODY_BYTES`]).
+pub const REQUEST_LINE_BYTES: usize = BODY_BYTES;
+
+/// The request line without its query. Every path of the API is `/`.
+pub const PATH_BYTES: usize = 8 * 1024;
+
+/// All headers together. Those of official clients stay below 2 KiB, or 8 KiB with a security token.
+pub const HEADER_BYTES: usize = 64 * 1024;
 
 /// Headers of a request; official clients send up to 20. This is hyper's default, kept because setting it
 /// costs an allocation per request; a test pins it.
 pub const HEADERS: usize = 100;
 
-/// The body of a request. The largest one of the API is a secret of 30 KiB, percent-encoded three times that.
+/// The parameters of a request as they come, in query and body together. Percent-encoded, each byte is three characters.
+///
+/// The longest parameters of the API are 8192 characters of up to four bytes (encryption contexts, descriptions), or
+/// 32 KiB (policies): 96 KiB; a secret of 30 KiB becomes 90 KiB. The longest requests: a secret of 10,240 Chinese
+/// characters with a description and tags that are as long as they may be (90 + 72 + 47 KiB), and ReEncrypt of an SM2
+/// ciphertext with two contexts (24 + 96 + 96 KiB).
 pub const BODY_BYTES: usize = 256 * 1024;
 
 /// The longest error answer that echoes its request. A string to sign is several times as long as what was

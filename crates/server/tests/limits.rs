@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_server::Limits;
-use bulla_server::limits::{BODY_BYTES, HEAD_BYTES, HEADERS};
-use common::{Signed, TestServer};
+use bulla_server::limits::{BODY_BYTES, HEADER_BYTES, HEADERS, PATH_BYTES, REQUEST_LINE_BYTES};
+use common::{Answer, Signed, TestServer};
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n";
 const SHORT: Duration = Duration::from_millis(300);
@@ -50,13 +50,137 @@ fn whoever_sent_somewhat_too_much_can_read_why() {
 #[test]
 fn a_huge_head_is_refused() {
     let server = TestServer::plain();
-    let with = |header: &str| server.send(format!("GET /healthz HTTP/1.1\r\n{header}\r\n")).status;
-    assert_eq!(with(&format!("A: {}\r\n", "a".repeat(HEAD_BYTES / 2))), 200);
-    assert_eq!(with(&format!("A: {}\r\n", "a".repeat(HEAD_BYTES))), 431);
-    assert_eq!(with(&"A: a\r\n".repeat(HEADERS)), 200);
-    assert_eq!(with(&"A: a\r\n".repeat(HEADERS + 1)), 431);
-    let long = format!("GET /?{} HTTP/1.1\r\n\r\n", "a".repeat(70_000));
-    assert_eq!(server.send(long).status, 414);
+    let with = |headers: &str| server.send(format!("GET /healthz HTTP/1.1\r\nHost: a\r\n{headers}\r\n"));
+    let refused = |status: u16, answer: Answer| {
+        answer.refused(status, "ParseRequestParameterException");
+        assert_eq!(answer.header("connection"), "close");
+    };
+    let sized = |length: usize| format!("A: {}\r\n", "a".repeat(length - "Host: a\r\nA: \r\n\r\n".len()));
+    assert_eq!(with(&sized(HEADER_BYTES)).status, 200);
+    refused(431, with(&sized(HEADER_BYTES + 1)));
+    assert_eq!(with(&"A: a\r\n".repeat(HEADERS - 1)).status, 200);
+    refused(431, with(&"A: a\r\n".repeat(HEADERS)));
+    let path = |length: usize| format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(length - 16));
+    server.send(path(PATH_BYTES)).refused(404, "InvalidAction.NotFound");
+    refused(414, server.send(path(PATH_BYTES + 1)));
+    // Nothing of what follows is taken for a request.
+    let mut client = server.connect();
+    refused(414, client.send(format!("{}{HEALTH}", path(REQUEST_LINE_BYTES * 2))));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn every_parameter_of_the_api_may_stand_in_the_query() {
+    let server = TestServer::plain();
+    let (secret, description) = ("密".repeat(10_240), "密".repeat(8192));
+    let mut client = server.connect();
+    for name in ["one", "two"] {
+        let more = [("SecretName", name), ("SecretData", &secret), ("Description", &description)];
+        let create = Signed::with("GET", "Action=CreateSecret&VersionId=v1", &more).into_query();
+        assert!(create.len() > 160_000);
+        let answer = client.send(create);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        let read = format!("Action=GetSecretValue&SecretName={name}");
+        assert_eq!(client.send(Signed::new("GET", &read).into_query()).field("SecretData"), secret);
+    }
+    // Contexts in characters of four bytes.
+    let key = server.create_key();
+    let context = format!(r#"{{"a":"{}"}}"#, "𝒌".repeat(8192 - 8));
+    let encrypt = format!("Action=Encrypt&KeyId={key}&Plaintext=p");
+    let encrypt = Signed::with("POST", &encrypt, &[("EncryptionContext", &context)]);
+    let blob = client.send(encrypt.into_query()).field("CiphertextBlob");
+    let again = format!("Action=ReEncrypt&DestinationKeyId={key}");
+    let more = [
+        ("CiphertextBlob", blob.as_str()),
+        ("SourceEncryptionContext", &context),
+        ("DestinationEncryptionContext", &context),
+    ];
+    let answer = client.send(Signed::with("POST", &again, &more).into_query());
+    assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+#[test]
+fn query_and_body_share_a_limit() {
+    let server = TestServer::plain();
+    let request = |query: usize, body: usize| {
+        let (query, body) = ("a".repeat(query), "b".repeat(body));
+        format!("POST /?{query} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let longest = REQUEST_LINE_BYTES - "POST /? HTTP/1.1\r\n".len();
+    let code = "ParseRequestParameterException";
+    server.send(request(longest, 0)).refused(400, "MissingAccessKeyId");
+    server.send(request(longest + 1, 0)).refused(414, code);
+    server.send(request(BODY_BYTES / 2, BODY_BYTES / 2)).refused(400, code); // not a form
+    server.send(request(BODY_BYTES / 2, BODY_BYTES / 2 + 1)).refused(413, code);
+}
+
+#[test]
+fn long_queries_are_served_whatever_comes_before_and_after() {
+    let server = TestServer::plain();
+    let filler = "密".repeat(20_000);
+    let long = || Signed::with("POST", "Action=ListKeys", &[("Filler", &filler)]).into_query();
+    let form = || Signed::new("POST", "Action=ListKeys").into_form();
+    let chunks = || Signed::new("POST", "Action=ListKeys").into_chunks();
+    let empty_lines = || "\r\n\n".to_owned();
+    let health = || HEALTH.to_owned();
+    let all: [&dyn Fn() -> String; 11] =
+        [&long, &form, &long, &chunks, &long, &health, &empty_lines, &long, &chunks, &form, &long];
+    // At once, and in pieces that end anywhere.
+    for piece in [usize::MAX, 1000, 4099, 8192] {
+        let stream: String = all.iter().map(|request| request()).collect();
+        let mut client = server.connect();
+        for piece in stream.as_bytes().chunks(piece) {
+            client.write(piece).unwrap();
+        }
+        client.finish_sending();
+        for _ in 0..all.len() - 1 {
+            let answer = client.read().unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.body);
+        }
+        assert!(client.is_closed());
+    }
+}
+
+#[test]
+fn a_body_is_no_request() {
+    let server = TestServer::plain();
+    let long = format!("GET /?{} HTTP/1.1\r\nHost: a\r\n\r\n", "a".repeat(100_000));
+    let body = format!("\r\n\r\n{HEALTH}\n\n{long}{HEALTH}0\r\n\r\n");
+    let sized = format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let chunked = format!("{head}{:x}\r\n{body}\r\n0\r\nA: {HEALTH}", body.len()); // the end is a trailer
+    for request in [sized, chunked] {
+        let mut client = server.connect();
+        client.write(format!("{request}{HEALTH}{long}")).unwrap();
+        client.finish_sending();
+        client.read().unwrap().refused(400, "ParseRequestParameterException"); // not a form
+        assert_eq!(client.read().unwrap().body, r#"{"Status":"ok"}"#);
+        client.read().unwrap().refused(400, "MissingAccessKeyId");
+        assert!(client.is_closed());
+    }
+    // Two lengths of a body: whichever counts, nothing of it is a request.
+    let both = format!("{}5\r\n{HEALTH}", head.replace("\r\n\r\n", "\r\nContent-Length: 3\r\n\r\n"));
+    let mut client = server.connect();
+    client.write(both).unwrap();
+    client.finish_sending();
+    assert!(client.read().map_or(true, |answer| answer.status == 400));
+}
+
+#[test]
+fn slow_senders_of_long_queries_are_cut_off() {
+    let limits = Limits { head: SHORT, idle: SHORT * 20, ..Limits::default() };
+    let server = TestServer::with_limits(limits);
+    for start in ["", HEALTH] {
+        let mut client = server.connect();
+        client.write(start).unwrap();
+        if !start.is_empty() {
+            assert_eq!(client.read().unwrap().status, 200);
+        }
+        let begin = Instant::now();
+        client.write(format!("GET /?{}", "a".repeat(100_000))).unwrap();
+        assert!(client.is_closed(), "{start:?}");
+        assert!(begin.elapsed() < SHORT * 10, "{start:?} took {:?}", begin.elapsed());
+    }
 }
 
 #[test]

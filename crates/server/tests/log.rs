@@ -21,7 +21,9 @@ fn nothing_of_a_request_or_an_answer_reaches_the_log() {
     server.send(wrong.into_query()).refused(400, "SignatureDoesNotMatch");
     let forged = Signed::new("POST", "Action=ListKeys%0Atime=1%20request=forged");
     server.send(forged.into_query()).refused(404, "InvalidAction.NotFound");
-    server.send("GET /secret?Action=ListKeys&Plaintext=hunter2 HTTP/1.1\r\nUser-Agent: agent\r\n\r\n");
+    server.send(
+        "GET /secret?Action=ListKeys&Plaintext=hunter2 HTTP/1.1\r\nHost: a\r\nUser-Agent: agent\r\n\r\n",
+    );
 
     server.stopper.stop();
     let (log, result) = server.join();

@@ -41,12 +41,24 @@ fn clients_that_trust_the_authority_connect() {
 }
 
 #[test]
+fn long_queries_come_over_https_too() {
+    let server = with_authority();
+    let mut client = Client::new(stream(&server, &ca(&server), "localhost", &[&TLS13]));
+    let filler = "密".repeat(20_000);
+    for method in ["GET", "POST", "GET"] {
+        let answer =
+            client.send(Signed::with(method, "Action=ListKeys", &[("Filler", &filler)]).into_query());
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+}
+
+#[test]
 fn the_post_quantum_group_comes_first_and_old_versions_not_at_all() {
     let server = with_authority();
     let ca = ca(&server);
     for (version, group) in [(&TLS13, NamedGroup::X25519MLKEM768), (&TLS12, NamedGroup::X25519)] {
         let mut stream = stream(&server, &ca, "localhost", &[version]);
-        stream.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
         stream.read_exact(&mut [0; 15]).unwrap();
         assert_eq!(stream.conn.protocol_version(), Some(version.version));
         assert_eq!(stream.conn.negotiated_key_exchange_group().unwrap().name(), group);
@@ -69,7 +81,7 @@ fn slow_handshakes_are_cut_off_and_plain_requests_refused() {
     assert!(slow.is_closed());
     assert!(begin.elapsed() < Duration::from_secs(5));
     let mut plain = server.tcp();
-    plain.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").unwrap();
+    plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut first = [0];
     plain.read_exact(&mut first).unwrap();
     assert_eq!(first, [21], "a TLS alert, not an answer");

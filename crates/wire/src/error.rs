@@ -39,6 +39,8 @@ error_codes! {
     Missing 400 "Missing{}" "{} is mandatory for this action.";
     ParseRequestParameterException 400 "ParseRequestParameterException" "Server parse parameters exception. Please check your input params.";
     RequestTooLarge 413 "ParseRequestParameterException" "The request is larger than this server accepts. Please check your input params.";
+    RequestLineTooLong 414 "ParseRequestParameterException" "The request line is longer than this server accepts. Please check your input params.";
+    HeadersTooLarge 431 "ParseRequestParameterException" "The headers are larger than this server accepts. Please check your input params.";
     IncompleteSignature 400 "IncompleteSignature" "The request signature does not conform to Alibaba Cloud standards.";
     SignatureDoesNotMatch 400 "SignatureDoesNotMatch" "Specified signature is not matched with our calculation. server string to sign is:{}";
     InvalidAccessKeyIdNotFound 404 "InvalidAccessKeyId.NotFound" "The Access Key ID provided does not exist in our records.";

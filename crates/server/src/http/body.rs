@@ -4,16 +4,10 @@ use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use zeroize::Zeroizing;
 
-use crate::limits::BODY_BYTES;
-
 /// The body of a request, without chunk framing; wiped when dropped, since it may hold a plaintext.
 ///
 /// What hyper has in its own buffers on the way is overwritten by later requests, not wiped.
 pub type Body = Zeroizing<Vec<u8>>;
-
-/// A body is larger than [`BODY_BYTES`]. It was not read to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
 
 /// Why a body could not be read.
 pub(super) enum Unread {
@@ -22,16 +16,16 @@ pub(super) enum Unread {
     Broken(hyper::Error),
 }
 
-/// Reads a body. One that announces to be too large is refused before a byte of it is read.
-pub(super) async fn read(mut incoming: Incoming) -> Result<Body, Unread> {
+/// Reads a body of at most `limit` bytes. One that announces to be larger is refused before a byte of it is read.
+pub(super) async fn read(mut incoming: Incoming, limit: usize) -> Result<Body, Unread> {
     let announced = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > BODY_BYTES {
+    if announced > limit {
         return Err(Unread::TooLarge);
     }
     let mut body = Zeroizing::new(Vec::with_capacity(announced));
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame.map_err(Unread::Broken)?.into_data() else { continue }; // trailers mean nothing
-        if data.len() > BODY_BYTES - body.len() {
+        if data.len() > limit - body.len() {
             return Err(Unread::TooLarge);
         }
         append(&mut body, &data);
@@ -40,7 +34,7 @@ pub(super) async fn read(mut incoming: Incoming) -> Result<Body, Unread> {
 }
 
 /// Appends to a body; memory that becomes too small is wiped, not left behind.
-fn append(body: &mut Body, data: &[u8]) {
+pub(super) fn append(body: &mut Body, data: &[u8]) {
     if body.capacity() - body.len() < data.len() {
         let mut larger = Zeroizing::new(Vec::with_capacity((body.len() + data.len()) * 2));
         larger.extend_from_slice(body);

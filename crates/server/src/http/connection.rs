@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use http_body_util::Full;
+use hyper::body::Body as _;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -13,11 +14,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use zeroize::Zeroizing;
 
-use super::body::{self, TooLarge, Unread};
+use super::body::{self, Unread};
+use super::intake::{Intake, Seam};
 use super::pace::{Alarm, Pace, Paced, Stage};
-use super::{Handler, Peer, Received};
-use crate::limits::{HEAD_BYTES, Limits};
+use super::{Handler, Peer, Received, Refused};
+use crate::limits::{BODY_BYTES, HEADER_BYTES, Limits, PATH_BYTES};
 
 /// Serves the requests of a connection. When `stopping` is ready, the request in flight is the last one.
 pub(super) async fn converse<H: Handler>(
@@ -27,10 +30,14 @@ pub(super) async fn converse<H: Handler>(
     limits: Limits,
     stopping: impl Future,
 ) {
-    let pace = Pace::new(limits);
+    let (pace, seam) = (Pace::new(limits), Seam::new());
     let mut alarm = Alarm::new(Arc::clone(&pace));
-    let socket = TokioIo::new(Paced::new(socket, Arc::clone(&pace)));
-    let service = service_fn(|request| exchange(request, peer, Arc::clone(handler), Arc::clone(&pace)));
+    let socket = Paced::new(socket, Arc::clone(&pace));
+    let socket = TokioIo::new(Intake::new(socket, Arc::clone(&seam), Arc::clone(&pace)));
+    let service = service_fn(|request: Request<Incoming>| {
+        let query = seam.begin(request.body().size_hint().exact()); // before hyper reads on
+        exchange(request, query, peer, Arc::clone(handler), Arc::clone(&pace), Arc::clone(&seam))
+    });
     let mut connection = pin!(http().serve_connection(socket, service));
     let (mut stopping, mut stopped) = (pin!(stopping), false);
     poll_fn(|context| {
@@ -49,8 +56,7 @@ pub(super) async fn converse<H: Handler>(
 fn http() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .max_buf_size(HEAD_BYTES) // of a head that has not ended yet
-        .max_header_size(HEAD_BYTES) // of one that came whole
+        .max_buf_size(PATH_BYTES + HEADER_BYTES + 1) // hyper gets no longer heads
         // Whoever sent a whole request gets its answer, also after closing the sending direction.
         .half_close(true)
         // An answer goes out from its own memory, which is wiped, never through a copy in hyper's.
@@ -61,20 +67,32 @@ fn http() -> http1::Builder {
 /// Answers one request. An error ends the connection without an answer.
 async fn exchange<H: Handler>(
     request: Request<Incoming>,
+    query: Result<Zeroizing<String>, Refused>,
     peer: Peer,
     handler: Arc<H>,
     pace: Arc<Pace>,
+    seam: Arc<Seam>,
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, incoming) = request.into_parts();
     pace.enter(Stage::Body);
-    let body = match body::read(incoming).await {
-        Ok(body) => Ok(body),
-        Err(Unread::TooLarge) => Err(TooLarge),
-        Err(Unread::Broken(error)) => return Err(error),
+    let (query, body) = match query {
+        Ok(query) => {
+            let limit = BODY_BYTES.saturating_sub(query.len());
+            let body = match body::read(incoming, limit).await {
+                Ok(body) => Ok(body),
+                Err(Unread::TooLarge) => Err(Refused::LongBody),
+                Err(Unread::Broken(error)) => return Err(error),
+            };
+            (query, body)
+        }
+        Err(refused) => (Zeroizing::default(), Err(refused)),
     };
     let refused = body.is_err();
+    if !refused {
+        seam.end_of_body();
+    }
     pace.enter(Stage::Answer);
-    let mut answer = handler.answer(Received { head, body, peer }).await;
+    let mut answer = handler.answer(Received { head, query, body, peer }).await;
     pace.enter(Stage::Write);
     if refused {
         pace.refuse_body();

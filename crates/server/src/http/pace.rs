@@ -71,7 +71,7 @@ impl Pace {
         }
     }
 
-    fn move_on(&self, from: Stage, to: Stage) {
+    pub(super) fn move_on(&self, from: Stage, to: Stage) {
         if self.now().stage == from {
             self.enter(to);
         }

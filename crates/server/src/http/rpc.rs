@@ -13,7 +13,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::{Handler, Peer, Received};
+use super::{Handler, Peer, Received, Refused};
 use crate::limits::ECHO_BYTES;
 use crate::log::{Log, RequestLine};
 
@@ -114,19 +114,28 @@ impl Rpc {
 
 /// Takes the request apart; the format of the answer is known also when that fails.
 fn parse(request: &Received) -> (Format, Result<Call, Error>) {
-    let Received { head, body, .. } = request;
+    let Received { head, query, body, .. } = request;
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
     let (format, call) = Call::parse(&HttpRequest {
         method: head.method.as_str(),
         path: head.uri.path(),
-        query: head.uri.query().unwrap_or_default(),
+        query,
         headers: &headers,
         body: body.as_deref().map_or(&[], Vec::as_slice),
     });
     match body {
         Ok(_) => (format, call),
-        Err(_) => (format, Err(ErrorCode::RequestTooLarge.into())),
+        Err(refused) => (format, Err(refusal(*refused).into())),
+    }
+}
+
+fn refusal(refused: Refused) -> ErrorCode {
+    match refused {
+        Refused::LongLine => ErrorCode::RequestLineTooLong,
+        Refused::LongHeaders => ErrorCode::HeadersTooLarge,
+        Refused::Malformed => ErrorCode::ParseRequestParameterException,
+        Refused::LongBody => ErrorCode::RequestTooLarge,
     }
 }
 
@@ -150,7 +159,8 @@ fn known_action(name: &str) -> Option<&'static str> {
 
 /// HEAD is answered as GET; hyper leaves the body out.
 fn is_health_check(request: &Received) -> bool {
-    matches!(request.head.method, Method::GET | Method::HEAD) && request.head.uri.path() == "/healthz"
+    let is_read = matches!(request.head.method, Method::GET | Method::HEAD);
+    is_read && request.head.uri.path() == "/healthz" && request.body.is_ok()
 }
 
 fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {

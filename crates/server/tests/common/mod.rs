@@ -133,9 +133,21 @@ impl Signed {
         Self::by(method, query, ID, SECRET, 0)
     }
 
+    /// With further parameters, too long to be encoded by hand.
+    pub(crate) fn with(method: &'static str, query: &str, more: &[(&str, &str)]) -> Self {
+        let mut parameters = Parameters::from_query(query).unwrap();
+        for (name, value) in more {
+            parameters.set(name, *value);
+        }
+        Self::sign(method, parameters, ID, SECRET, 0)
+    }
+
     /// Signed by another access key or another clock, `offset` seconds ahead.
     pub(crate) fn by(method: &'static str, query: &str, id: &str, secret: &str, offset: i64) -> Self {
-        let mut parameters = Parameters::from_query(query).unwrap();
+        Self::sign(method, Parameters::from_query(query).unwrap(), id, secret, offset)
+    }
+
+    fn sign(method: &'static str, mut parameters: Parameters, id: &str, secret: &str, offset: i64) -> Self {
         if parameters.get("Version").is_none() {
             parameters.set("Version", VERSION);
         }

@@ -60,7 +60,7 @@ pub enum Refused {
     /// The headers are longer than [`limits::HEADER_BYTES`](crate::limits::HEADER_BYTES), or more than
     /// [`limits::HEADERS`](crate::limits::HEADERS).
     LongHeaders,
-    /// The query holds what no query may hold.
+    /// The query holds what no query may hold, or the request is not for exactly one host.
     Malformed,
     /// Query and body together are larger than [`limits::BODY_BYTES`](crate::limits::BODY_BYTES).
     LongBody,

@@ -184,6 +184,34 @@ fn slow_senders_of_long_queries_are_cut_off() {
 }
 
 #[test]
+fn a_request_names_its_host_once() {
+    let server = TestServer::plain();
+    let code = "ParseRequestParameterException";
+    let with = |version: &str, hosts: &str| {
+        let answer = server.send(format!("GET /healthz HTTP/{version}\r\n{hosts}\r\n"));
+        if answer.status == 400 {
+            answer.refused(400, code);
+            assert_eq!(answer.header("connection"), "close");
+        }
+        answer.status
+    };
+    assert_eq!(with("1.1", "Host: a\r\n"), 200);
+    assert_eq!(with("1.1", "HOST:\r\n"), 200);
+    assert_eq!(with("1.0", ""), 200);
+    assert_eq!(with("1.0", "Host: a\r\n"), 200);
+    assert_eq!(with("1.1", ""), 400);
+    for version in ["1.1", "1.0"] {
+        assert_eq!(with(version, "Host: a\r\nHost: a\r\n"), 400, "{version}");
+        assert_eq!(with(version, "Host: a\r\nA: b\r\nhost: b\r\n"), 400, "{version}");
+    }
+    let signed = Signed::new("POST", "Action=ListKeys").into_query();
+    server.send(signed.replace("Host: kms\r\n", "")).refused(400, code);
+    server.send(signed.replace("Host: kms\r\n", "Host: kms\r\nHost: kms\r\n")).refused(400, code);
+    assert_eq!(server.send(signed).status, 200, "its nonce was not used up");
+    server.send("GET /?a#b HTTP/1.1\r\nHost: a\r\n\r\n").refused(400, code);
+}
+
+#[test]
 fn echoes_are_not_longer_than_they_need_be() {
     let server = TestServer::plain();
     let mut request = Signed::by("POST", "Action=ListKeys", common::ID, "guess", 0);

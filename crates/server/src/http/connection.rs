@@ -8,10 +8,11 @@ use std::task::Poll;
 use http_body_util::Full;
 use hyper::body::Body as _;
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, HeaderValue};
+use hyper::header::{CONNECTION, HOST, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
@@ -75,7 +76,7 @@ async fn exchange<H: Handler>(
 ) -> Result<Response<Full<Bytes>>, hyper::Error> {
     let (head, incoming) = request.into_parts();
     pace.enter(Stage::Body);
-    let (query, body) = match query {
+    let (query, body) = match query.and_then(|query| check_host(&head).map(|()| query)) {
         Ok(query) => {
             let limit = BODY_BYTES.saturating_sub(query.len());
             let body = match body::read(incoming, limit).await {
@@ -99,4 +100,14 @@ async fn exchange<H: Handler>(
         answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(answer)
+}
+
+/// A request names its host once (RFC 9112, 3.2); before HTTP/1.1 it may leave that out. The name itself is not looked
+/// at: an official client that is given an address with a scheme puts all of it there.
+fn check_host(head: &Parts) -> Result<(), Refused> {
+    match head.headers.get_all(HOST).iter().count() {
+        1 => Ok(()),
+        0 if head.version < Version::HTTP_11 => Ok(()),
+        _ => Err(Refused::Malformed),
+    }
 }

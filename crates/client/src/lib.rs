@@ -113,6 +113,7 @@ mod engine;
 mod error;
 mod file_error;
 mod key_service;
+mod links;
 mod options;
 pub mod output;
 mod pages;
@@ -129,6 +130,7 @@ pub use decrypt::{DecryptOptions, Decryptor};
 pub use encrypt::{Done, EncryptOptions, Encryptor, Format, all_cores, suffix};
 pub use engine::Progress;
 pub use file_error::FileError;
+pub use links::resolve_in_place;
 pub use rewrap::{RewrapOptions, Rewrapper};
 pub use tree::{TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree};
 

@@ -25,6 +25,7 @@ use rustix::io::Errno;
 use tempfile::TempPath;
 
 use crate::file_error::{FileError, regular};
+use crate::links::{self, LeadsTo};
 
 /// An open directory that files are published in, whatever happens to its path meanwhile.
 pub struct Directory {
@@ -65,7 +66,7 @@ pub enum OutputError {
     IsInput,
     /// A directory is there.
     IsDirectory,
-    /// A device, pipe or socket is there.
+    /// A device, pipe or socket is there, or a link into /proc, such as `/dev/stdout`.
     NotAFile,
     /// A file is there, and not the directory that the files of a tree would go to.
     NotADirectory,
@@ -98,20 +99,17 @@ impl<'a> Target<'a> {
 
     /// Refuses the place for the output of `input` if something would be destroyed, before any work is done.
     pub(crate) fn check(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-        let Some(found) = self.look(AtFlags::SYMLINK_NOFOLLOW)? else { return Ok(()) };
-        // A link that leads nowhere exists too.
-        let existing = match FileType::from_raw_mode(found.st_mode) {
-            FileType::Symlink => self.look(AtFlags::empty()).ok().flatten().unwrap_or(found),
-            _ => found,
-        };
-        if (existing.st_dev, existing.st_ino) == (input.dev(), input.ino()) {
+        // Errors of this look are those of `follow` too.
+        let existing = self.look(AtFlags::empty()).ok().flatten();
+        if existing.is_some_and(|found| (found.st_dev, found.st_ino) == (input.dev(), input.ino())) {
             return Err(OutputError::IsInput);
         }
-        match FileType::from_raw_mode(existing.st_mode) {
-            FileType::Directory => Err(OutputError::IsDirectory),
-            FileType::RegularFile | FileType::Symlink if replace => Ok(()),
-            FileType::RegularFile | FileType::Symlink => Err(OutputError::Exists),
-            _ => Err(OutputError::NotAFile),
+        match links::follow(&self.directory.handle, self.name).map_err(io::Error::from)? {
+            LeadsTo::Nothing => Ok(()),
+            LeadsTo::Directory => Err(OutputError::IsDirectory),
+            LeadsTo::File | LeadsTo::Dangling if replace => Ok(()),
+            LeadsTo::File | LeadsTo::Dangling => Err(OutputError::Exists),
+            LeadsTo::Special => Err(OutputError::NotAFile),
         }
     }
 
@@ -277,7 +275,8 @@ impl Pending {
     /// Gives the file a time and its name.
     ///
     /// # Errors
-    /// [`OutputError::Exists`] if a file has appeared there that is not to be replaced, and [`OutputError::Io`].
+    /// [`OutputError::Exists`] or [`OutputError::NotAFile`] if something has appeared there that is not to be
+    /// replaced, and [`OutputError::Io`].
     pub fn publish(self, modified: Option<SystemTime>, durability: Durability) -> Result<(), OutputError> {
         let Self { directory, name, replace, file, partial } = self; // dropped from the last to the first
         if let Some(modified) = modified {
@@ -286,7 +285,10 @@ impl Pending {
         if durability == Durability::Synced {
             file.sync_all()?;
         }
-        let place = directory.anchor.join(name);
+        let place = directory.anchor.join(&name);
+        if replace && links::follow(&directory.handle, &name).map_err(io::Error::from)? == LeadsTo::Special {
+            return Err(OutputError::NotAFile); // it came meanwhile
+        }
         let published = match partial {
             Some(partial) => partial.publish(&place, replace),
             None => publish_unnamed(&file, &directory, &place, replace),

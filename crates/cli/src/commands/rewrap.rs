@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use bulla_client::{
-    Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, rewrap_tree,
+    Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, resolve_in_place,
+    rewrap_tree,
 };
 
 use super::is_standard;
@@ -86,7 +87,7 @@ impl Jobs<'_> {
             return Ok(());
         }
         let done = progress::show(Total::Unknown, progress, || {
-            let target = std::fs::canonicalize(path).map_err(FileError::Source)?; // a link that was named is followed
+            let target = resolve_in_place(path)?; // a link that was named is followed
             (self.file)(&target, jobs)
         });
         report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);

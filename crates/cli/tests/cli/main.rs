@@ -17,6 +17,7 @@ mod native_damage;
 mod native_header;
 mod native_keys;
 mod native_trees;
+mod outputs;
 mod private;
 mod root_key;
 mod scripts;

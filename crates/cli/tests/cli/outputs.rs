@@ -1,0 +1,95 @@
+//! What an output may replace, and what it may not: devices, pipes, sockets and descriptors stay what they are.
+
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::net::UnixListener;
+
+use crate::harness::World;
+
+/// Links as those in `/dev`, which lead into `/proc` and, if standard output is a file, to that file.
+const DESCRIPTORS: [(&str, &str); 9] = [
+    ("stdout", "/proc/self/fd/1"),
+    ("thread", "/proc/thread-self/fd/1"),
+    ("fd", "/proc/self/fd"),
+    ("stdout-by-fd", "fd/1"),
+    ("own-link", "stdout"),
+    ("own-link-to-that", "./own-link"),
+    ("closed", "/proc/self/fd/77"),
+    ("unplugged", "/dev/no-such-device"),
+    ("null", "/dev/null"),
+];
+
+#[test]
+fn whatever_leads_to_a_descriptor_or_device_is_never_replaced() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file"]).ok();
+    for (name, target) in DESCRIPTORS {
+        symlink(target, world.path(name)).unwrap();
+    }
+    world.command("mkfifo", ["pipe"]).ok();
+    let _socket = UnixListener::bind(world.path("socket")).unwrap();
+    symlink("pipe", world.path("to-pipe")).unwrap();
+    symlink("socket", world.path("to-socket")).unwrap();
+    let names = world.names();
+    let others = ["pipe", "socket", "to-pipe", "to-socket", "fd/1", "/dev/fd/1", "/proc/self/fd/1"];
+    let outputs = DESCRIPTORS.iter().map(|(name, _)| *name).filter(|name| *name != "fd").chain(others);
+    for output in outputs {
+        for command in ["encrypt file", "decrypt file.bulla"] {
+            for force in ["", "--force", "--resume --force"] {
+                let outcome = world.sh(&format!("bulla {command} -o {output} {force} > printed")).run();
+                outcome.fails_with(2, &[&format!("{output} is not a file"), "-o -"]);
+                assert_eq!(world.read("printed"), b"", "{command} {output} {force}");
+            }
+        }
+    }
+    fs::remove_file(world.path("printed")).unwrap();
+    for (name, target) in DESCRIPTORS {
+        assert_eq!(fs::read_link(world.path(name)).unwrap().to_str(), Some(target));
+    }
+    assert_eq!(world.names(), names);
+    assert!(fs::metadata(world.path("pipe")).unwrap().file_type().is_fifo());
+    assert!(fs::metadata(world.path("socket")).unwrap().file_type().is_socket());
+    // Standard output itself gets its output by its own name.
+    assert_eq!(world.sh("bulla decrypt file.bulla -o - > printed; cat printed").ok().text(), "content");
+}
+
+#[test]
+fn what_leads_to_a_descriptor_is_given_no_other_keys() {
+    let world = World::new();
+    world.write("file", "content");
+    world.bulla(["encrypt", "file"]).ok();
+    let before = world.read("file.bulla");
+    symlink("/proc/self/fd/0", world.path("stdin")).unwrap();
+    symlink("stdin", world.path("to-stdin")).unwrap();
+    for command in ["rewrap", "rekey"] {
+        for path in ["stdin", "to-stdin", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"] {
+            let outcome = world.sh(&format!("bulla {command} {path} < file.bulla")).run();
+            outcome.fails_with(1, &[&format!("{path}: it is not a regular file")]);
+            assert_eq!(world.read("file.bulla"), before, "{command} {path}");
+        }
+    }
+    // A link to a file is followed, and stays.
+    symlink("file.bulla", world.path("link")).unwrap();
+    world.bulla(["rekey", "link"]).ok();
+    assert!(world.path("link").is_symlink() && world.read("file.bulla") != before);
+}
+
+#[test]
+fn what_is_special_in_the_output_of_a_tree_stays() {
+    let world = World::new();
+    fs::create_dir_all(world.path("tree")).unwrap();
+    fs::create_dir_all(world.path("sealed")).unwrap();
+    for name in ["a", "b", "c"] {
+        world.write(&format!("tree/{name}"), name);
+    }
+    symlink("/proc/self/fd/1", world.path("sealed/a.bulla")).unwrap();
+    world.command("mkfifo", ["sealed/b.bulla"]).ok();
+    let outcome = world.sh("bulla encrypt tree -o sealed --force > printed").run();
+    assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+    assert!(outcome.stderr.contains("sealed/a.bulla is not a file"), "{outcome:?}");
+    assert!(outcome.stderr.contains("2 of 3 files failed"), "{outcome:?}");
+    assert!(world.path("sealed/a.bulla").is_symlink() && world.read("printed").is_empty());
+    assert!(fs::metadata(world.path("sealed/b.bulla")).unwrap().file_type().is_fifo());
+    world.bulla(["verify", "sealed/c.bulla"]).ok();
+}

@@ -1,0 +1,174 @@
+//! Where a name leads, through any chain of links, and whether a file may take its place.
+//!
+//! The links of `/proc/PID/fd` look like links to ordinary files when a descriptor is one, but replacing
+//! `/dev/stdout`, which leads there, destroys it for every process. So the chain is walked link by link, and every
+//! directory on it must lie outside of procfs.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, PROC_SUPER_MAGIC, fstatfs, openat, readlinkat, statat};
+use rustix::io::Errno;
+
+use crate::file_error::FileError;
+use crate::output::directory_of;
+
+/// What a name leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeadsTo {
+    /// Nothing has the name.
+    Nothing,
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// The name is a link, and nothing is at the end of the chain.
+    Dangling,
+    /// A device, pipe or socket, or anything by way of procfs.
+    Special,
+}
+
+/// What `name` in `directory` leads to.
+pub(crate) fn follow(directory: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
+    let mut opened: File;
+    let (mut directory, mut name) = (directory, name.to_owned());
+    let mut missing = LeadsTo::Nothing;
+    for _ in 0..=MAX_LINKS {
+        if is_in_proc(directory)? {
+            return Ok(LeadsTo::Special);
+        }
+        let found = match statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(missing),
+            found => found?,
+        };
+        match FileType::from_raw_mode(found.st_mode) {
+            FileType::Symlink => missing = LeadsTo::Dangling,
+            FileType::RegularFile => return Ok(LeadsTo::File),
+            FileType::Directory => return Ok(LeadsTo::Directory),
+            _ => return Ok(LeadsTo::Special),
+        }
+        let target =
+            PathBuf::from(OsString::from_vec(readlinkat(directory, &name, Vec::new())?.into_bytes()));
+        if DEVICES.iter().any(|devices| target.starts_with(devices)) {
+            missing = LeadsTo::Special; // also without a /proc, or with the device unplugged
+        }
+        let Some(last) = target.file_name() else { return Ok(LeadsTo::Directory) }; // `/` or `..`
+        name = last.to_owned();
+        opened = match open_directory(directory, directory_of(&target)) {
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return dangling(directory, &target, missing),
+            opened => opened?,
+        };
+        directory = &opened;
+    }
+    Ok(missing)
+}
+
+/// The path of the file that a named path leads to, for a command that writes to it in its place.
+///
+/// # Errors
+/// [`FileError::Special`] for a device, pipe or socket and for anything by way of procfs, such as `/dev/stdin`;
+/// [`FileError::Source`].
+pub fn resolve_in_place(path: &Path) -> Result<PathBuf, FileError> {
+    if let Some(name) = path.file_name() {
+        let directory = File::open(directory_of(path)).map_err(FileError::Source)?;
+        let leads_to = follow(&directory, name).map_err(|error| FileError::Source(error.into()))?;
+        if leads_to == LeadsTo::Special {
+            return Err(FileError::Special);
+        }
+    }
+    path.canonicalize().map_err(FileError::Source)
+}
+
+/// Whether a directory is one of procfs, where no file can be made.
+pub(crate) fn is_in_proc(directory: impl AsFd) -> Result<bool, Errno> {
+    Ok(fstatfs(directory)?.f_type == PROC_SUPER_MAGIC)
+}
+
+/// A link whose `target` has no directory. It leads into procfs all the same if that is where its way ends.
+fn dangling(directory: &File, target: &Path, otherwise: LeadsTo) -> Result<LeadsTo, Errno> {
+    let above = directory_of(target).ancestors().skip(1);
+    let reached = above
+        .map(|path| if path == Path::new("") { Path::new(".") } else { path })
+        .find_map(|path| open_directory(directory, path).ok());
+    match reached {
+        Some(reached) if is_in_proc(&reached)? => Ok(LeadsTo::Special),
+        _ => Ok(otherwise),
+    }
+}
+
+fn open_directory(directory: &File, path: &Path) -> Result<File, Errno> {
+    Ok(openat(directory, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?.into())
+}
+
+/// As many as the kernel follows.
+const MAX_LINKS: usize = 40;
+/// Where links lead to devices and descriptors, even to those that are not there now.
+const DEVICES: [&str; 2] = ["/proc", "/dev"];
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_what_is_at_the_end_of_its_links() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let open = fs::write(path("file"), "content").and_then(|()| File::open(path("file"))).unwrap();
+        fs::create_dir(path("below")).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        let descriptor = std::os::fd::AsRawFd::as_raw_fd(&open);
+        for (name, target, expected) in [
+            ("link", "file", LeadsTo::File),
+            ("chain", "below/../link", LeadsTo::File),
+            ("absolute", path("chain").to_str().unwrap(), LeadsTo::File),
+            ("directory", "below/", LeadsTo::Directory),
+            ("above", "..", LeadsTo::Directory),
+            ("root", "/", LeadsTo::Directory),
+            ("dangling", "missing", LeadsTo::Dangling),
+            ("further", "missing/missing/file", LeadsTo::Dangling),
+            ("through-a-file", "file/file", LeadsTo::Dangling),
+            ("loop", "loop", LeadsTo::Dangling),
+            ("to-socket", "socket", LeadsTo::Special),
+            ("device", "/dev/null", LeadsTo::Special),
+            ("unplugged", "/dev/no-such-device", LeadsTo::Special),
+            ("to-unplugged", "unplugged", LeadsTo::Special),
+            ("stdout", &format!("/proc/self/fd/{descriptor}"), LeadsTo::Special),
+            ("thread", &format!("/proc/thread-self/fd/{descriptor}"), LeadsTo::Special),
+            ("to-stdout", "stdout", LeadsTo::Special),
+            ("closed", "/proc/self/fd/999999", LeadsTo::Special),
+            ("gone", "/proc/999999999/fd/1", LeadsTo::Special),
+            ("to-gone", "gone", LeadsTo::Special),
+            ("fd", "/proc/self/fd", LeadsTo::Special),
+            ("to-fd", &format!("fd/{descriptor}"), LeadsTo::Special),
+            ("file-of-proc", "/proc/version", LeadsTo::Special),
+        ] {
+            symlink(target, path(name)).unwrap();
+            let opened = File::open(directory.path()).unwrap();
+            assert_eq!(follow(&opened, OsStr::new(name)).unwrap(), expected, "{name} -> {target}");
+        }
+        let opened = File::open(directory.path()).unwrap();
+        for (name, expected) in [
+            ("file", LeadsTo::File),
+            ("below", LeadsTo::Directory),
+            ("socket", LeadsTo::Special),
+            ("missing", LeadsTo::Nothing),
+        ] {
+            assert_eq!(follow(&opened, OsStr::new(name)).unwrap(), expected, "{name}");
+        }
+        // Not by an absolute path either.
+        let up = "../".repeat(directory.path().components().count());
+        symlink(format!("{up}proc/999999999/fd/1"), path("relative")).unwrap();
+        assert_eq!(follow(&opened, OsStr::new("relative")).unwrap(), LeadsTo::Special);
+        let descriptors = File::open("/proc/self/fd").unwrap();
+        for name in [descriptor.to_string(), "999999".into()] {
+            assert_eq!(follow(&descriptors, OsStr::new(&name)).unwrap(), LeadsTo::Special);
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_client::{Done, TreeEvent, TreeSummary};
+use bulla_client::{Done, SkipReason, TreeEvent, TreeSummary};
 use serde_json::{Value, json};
 
 use crate::args::Telling;
@@ -76,17 +76,33 @@ impl Report {
             TreeEvent::Spared(path) => {
                 note(format_args!("bulla: {}: left as it is, it holds the keys of this KMS", path.display()));
                 if self.json {
-                    emit("skipped", &[("path", path)], json!({}));
+                    emit("skipped", &[("path", path)], json!({ "reason": "keys" }));
                 }
             }
             TreeEvent::Output(path) => {
                 note(format_args!("bulla: {}: is the output, and no part of the tree", path.display()));
                 if self.json {
-                    emit("skipped", &[("path", path)], json!({}));
+                    emit("skipped", &[("path", path)], json!({ "reason": "output" }));
                 }
             }
-            TreeEvent::Skipped(path) if self.json => emit("skipped", &[("path", path)], json!({})),
+            TreeEvent::Skipped(path, reason) => self.skipped(path, *reason),
             _ => {}
+        }
+    }
+
+    fn skipped(&self, path: &Path, reason: SkipReason) {
+        if reason == SkipReason::Leftover {
+            note(format_args!("bulla: {}: passed over, it is a temporary file of bulla", path.display()));
+            note("       if no other run is at work there, one was killed: look at it, then remove it");
+        }
+        if self.json {
+            let reason = match reason {
+                SkipReason::Link => "link",
+                SkipReason::Special => "special",
+                SkipReason::Leftover => "leftover",
+                _ => "name",
+            };
+            emit("skipped", &[("path", path)], json!({ "reason": reason }));
         }
     }
 
@@ -105,9 +121,15 @@ impl Report {
             true => format!("below {}", from.display()),
             false => format!("{} -> {}", from.display(), to.display()),
         };
-        let skipped = match summary.skipped {
-            0 => String::new(),
-            skipped => format!(", {skipped} passed over"),
+        let skipped = match (summary.skipped, summary.special) {
+            (0, _) => String::new(),
+            (skipped, 0) => format!(", {skipped} passed over"),
+            (skipped, special) if skipped == special => {
+                format!(", {skipped} passed over: pipes, sockets or devices")
+            }
+            (skipped, special) => {
+                format!(", {skipped} passed over, {special} of them pipes, sockets or devices")
+            }
         };
         let files = if summary.done == 1 { "1 file".to_owned() } else { format!("{} files", summary.done) };
         note(format_args!("{} {files}: {place}{key}{skipped}", self.verb));

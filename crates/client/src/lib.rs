@@ -132,7 +132,9 @@ pub use engine::Progress;
 pub use file_error::FileError;
 pub use links::resolve_in_place;
 pub use rewrap::{RewrapOptions, Rewrapper};
-pub use tree::{TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree};
+pub use tree::{
+    SkipReason, TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree,
+};
 
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};

@@ -143,7 +143,7 @@ impl<'a> Target<'a> {
     pub(crate) fn set_aside(&self) -> io::Result<OsString> {
         let (prefix, directory) = (hidden_prefix(self.name), &self.directory.handle);
         let mut builder = tempfile::Builder::new();
-        builder.prefix(&prefix).suffix(".removed");
+        builder.prefix(&prefix).suffix(REMOVED);
         let rename = |hidden: &Path| {
             let hidden = hidden.file_name().unwrap_or_default();
             match renameat_with(directory, self.name, directory, hidden, RenameFlags::NOREPLACE) {
@@ -378,7 +378,7 @@ fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
 fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, Partial)> {
     let prefix = hidden_prefix(name);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part").permissions(Permissions::from_mode(mode));
+    builder.prefix(&prefix).suffix(PART).permissions(Permissions::from_mode(mode));
     // The error would name the hidden file, which says nothing to anybody.
     let made = Partial::make(|| builder.tempfile_in(&directory.anchor));
     let (file, path) = made.map_err(|error| io::Error::from(error.kind()))?.into_parts();
@@ -389,8 +389,20 @@ fn hidden_prefix(name: &OsStr) -> OsString {
     let name = name.as_bytes();
     let mut prefix = OsString::from(".");
     prefix.push(OsStr::from_bytes(&name[..name.len().min(NAMED)]));
-    prefix.push(".bulla-");
+    prefix.push(MARK);
     prefix
+}
+
+/// Whether a file has the hidden name of an output that is being written or of a source that is being removed.
+pub(crate) fn is_hidden_name(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    let rest = name.strip_suffix(PART.as_bytes()).or(name.strip_suffix(REMOVED.as_bytes()));
+    let parts = rest.and_then(|rest| rest.split_last_chunk::<RANDOM_LEN>());
+    parts.is_some_and(|(prefix, random)| {
+        prefix.starts_with(b".")
+            && prefix.ends_with(MARK.as_bytes())
+            && random.iter().all(u8::is_ascii_alphanumeric)
+    })
 }
 
 fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bool) -> io::Result<()> {
@@ -401,7 +413,7 @@ fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bo
     // A link cannot replace: take a hidden name first, then move it over the old file.
     let mut builder = tempfile::Builder::new();
     let prefix = hidden_prefix(place.file_name().unwrap_or_default());
-    builder.prefix(&prefix).suffix(".part");
+    builder.prefix(&prefix).suffix(PART);
     let hidden = Partial::make(|| builder.make_in(&directory.anchor, |path| link(file, directory, path)))?;
     Partial(Some(hidden.into_temp_path())).publish(place, replace)
 }
@@ -465,6 +477,12 @@ impl Error for OutputError {
 }
 
 static PARTIALS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+/// A hidden name is `.NAME`, this, some random letters and digits, and one of the two suffixes.
+const MARK: &str = ".bulla-";
+const PART: &str = ".part";
+const REMOVED: &str = ".removed";
+/// Random letters and digits that `tempfile` puts into a name.
+const RANDOM_LEN: usize = 6;
 /// Bytes of a name that its hidden name takes over: names end at 255.
 const NAMED: usize = 200;
 const DESCRIPTORS: &str = "/proc/self/fd";
@@ -532,6 +550,32 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn hidden_names_are_known_and_others_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["out", "-", ".hidden", &"x".repeat(255)] {
+            let _pending = hidden_one(&directory.path().join(name), false);
+            assert!(names(directory.path()).iter().all(|name| is_hidden_name(name)), "{name}");
+        }
+        let path = directory.path().join("source");
+        fs::write(&path, "").unwrap();
+        assert!(is_hidden_name(&Target::of(&path).unwrap().set_aside().unwrap()));
+        for name in [
+            "",
+            "part",
+            ".part",
+            "out.bulla-aaaaaa.part",
+            ".out.bulla-aaaaa.part",
+            ".out.bulla-aaaaaa.parts",
+            ".out.bulla-aaa-aa.part",
+            ".out.bulla-aaaaaa",
+            ".out.bulla.part",
+            ".out.bulla",
+        ] {
+            assert!(!is_hidden_name(OsStr::new(name)), "{name}");
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@ use self::workers::{Counts, on_workers};
 use crate::decrypt::Decryptor;
 use crate::encrypt::{Done, Encryptor, Format, suffix};
 use crate::file_error::FileError;
-use crate::output::{Directory, Durability, OutputError, Target, directory_of};
+use crate::output::{self, Directory, Durability, OutputError, Target, directory_of};
 use crate::removal::Removal;
 use crate::root::Root;
 
@@ -34,12 +34,26 @@ pub enum TreeEvent<'a> {
     Done(&'a Path, &'a Done),
     /// A file, directory or link failed, and the path of its result; the others go on.
     Failed(&'a Path, &'a Path, &'a FileError),
-    /// What was passed over: a file whose name says that there is nothing to do, or a link where files stay in place.
-    Skipped(&'a Path),
+    /// An entry was passed over.
+    Skipped(&'a Path, SkipReason),
     /// A directory that keys lie in was left as it is, with all that is in it.
     Spared(&'a Path),
     /// The output lies in the tree and was there before: what is in it is no part of the tree.
     Output(&'a Path),
+}
+
+/// Why an entry of a tree was passed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SkipReason {
+    /// The name of the file says that there is nothing to do.
+    Name,
+    /// It is a link, and the files stay in place.
+    Link,
+    /// It is a device, pipe or socket, which holds no content.
+    Special,
+    /// It has the hidden name that an output or a source has for a moment; a run that was killed may leave one.
+    Leftover,
 }
 
 /// What came of a tree.
@@ -50,8 +64,10 @@ pub struct TreeSummary {
     pub done: usize,
     /// Entries that failed.
     pub failed: usize,
-    /// Files and links that were passed over.
+    /// Entries that were passed over.
     pub skipped: usize,
+    /// Those of them that are devices, pipes or sockets.
+    pub special: usize,
 }
 
 /// Whoever is told what happens, from any thread.
@@ -225,7 +241,7 @@ impl Tree<'_> {
                 match plan(&entry, &place, copy, name, &mut parents) {
                     Ok(Planned::File(job)) => send(job),
                     Ok(Planned::Nothing) => {}
-                    Ok(Planned::Skip) => counts.skip(self.listener, entry.path()),
+                    Ok(Planned::Skip(reason)) => counts.skip(self.listener, entry.path(), reason),
                     Err(error) => {
                         counts.fail(self.listener, (entry.path(), &place), error);
                         if entry.file_type().is_dir() {
@@ -300,7 +316,7 @@ enum Planned {
     File(Job),
     /// A directory or link, which is done already.
     Nothing,
-    Skip,
+    Skip(SkipReason),
 }
 
 /// Where an entry has its place in the output.
@@ -334,9 +350,12 @@ fn plan(
         return Ok(Planned::Nothing);
     }
     if !kind.is_file() {
-        return Err(FileError::Special);
+        return Ok(Planned::Skip(SkipReason::Special));
     }
-    let Some(output) = name(place) else { return Ok(Planned::Skip) };
+    if output::is_hidden_name(entry.file_name()) {
+        return Ok(Planned::Skip(SkipReason::Leftover));
+    }
+    let Some(output) = name(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
     let parent = parents.of(&output);
     Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
 }

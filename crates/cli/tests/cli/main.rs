@@ -25,4 +25,5 @@ mod serve;
 mod signals;
 mod tampering;
 mod together;
+mod tree_entries;
 mod wire;

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use walkdir::{DirEntry, WalkDir};
 
 use super::workers::{Counts, on_workers};
-use super::{Listener, Parent, Parents, TreeSummary, has_suffix, walked};
+use super::{Listener, Parent, Parents, SkipReason, TreeSummary, has_suffix, walked};
 use crate::decrypt::Decryptor;
 use crate::encrypt::{Done, Format, suffix};
 use crate::file_error::FileError;
-use crate::output::Target;
+use crate::output::{self, Target};
 use crate::rewrap::Rewrapper;
 use crate::root::Root;
 
@@ -72,19 +72,16 @@ fn each_file(
     };
     on_workers(jobs, &one, |send| {
         let mut parents = Parents::default();
-        let wanted = |entry: &DirEntry| suffixes.iter().any(|suffix| has_suffix(entry.path(), suffix));
         for entry in WalkDir::new(path).follow_links(false) {
             match entry {
                 Ok(entry) if entry.depth() == 0 || entry.file_type().is_dir() => {}
-                // What a link leads to is verified where it is, if it is part of the tree.
-                Ok(entry) if entry.file_type().is_symlink() || !wanted(&entry) => {
-                    counts.skip(listener, entry.path());
-                }
-                Ok(entry) if entry.file_type().is_file() => {
-                    let parent = parents.of(entry.path());
-                    send((entry.into_path(), parent));
-                }
-                Ok(entry) => counts.fail(listener, (entry.path(), entry.path()), FileError::Special),
+                Ok(entry) => match skip_reason(&entry, suffixes) {
+                    Some(reason) => counts.skip(listener, entry.path(), reason),
+                    None => {
+                        let parent = parents.of(entry.path());
+                        send((entry.into_path(), parent));
+                    }
+                },
                 Err(error) => {
                     let failed = error.path().unwrap_or(path).to_owned();
                     counts.fail(listener, (&failed, &failed), walked(error));
@@ -93,4 +90,17 @@ fn each_file(
         }
     });
     Ok(counts.summary())
+}
+
+/// Why an entry that is no directory is passed over.
+fn skip_reason(entry: &DirEntry, suffixes: &[&str]) -> Option<SkipReason> {
+    let kind = entry.file_type();
+    match () {
+        // What it leads to is worked on where it is, if it is part of the tree.
+        () if kind.is_symlink() => Some(SkipReason::Link),
+        () if !kind.is_file() => Some(SkipReason::Special),
+        () if output::is_hidden_name(entry.file_name()) => Some(SkipReason::Leftover),
+        () if !suffixes.iter().any(|suffix| has_suffix(entry.path(), suffix)) => Some(SkipReason::Name),
+        () => None,
+    }
 }

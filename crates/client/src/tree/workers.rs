@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 
-use super::{Listener, TreeEvent, TreeSummary};
+use super::{Listener, SkipReason, TreeEvent, TreeSummary};
 use crate::encrypt::Done;
 use crate::file_error::FileError;
 
@@ -16,6 +16,7 @@ pub(super) struct Counts {
     pub(super) done: AtomicUsize,
     failed: AtomicUsize,
     skipped: AtomicUsize,
+    special: AtomicUsize,
 }
 
 impl Counts {
@@ -39,14 +40,22 @@ impl Counts {
         listener(TreeEvent::Failed(from, to, &error));
     }
 
-    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path) {
+    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path, reason: SkipReason) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
-        listener(TreeEvent::Skipped(path));
+        if reason == SkipReason::Special {
+            self.special.fetch_add(1, Ordering::Relaxed);
+        }
+        listener(TreeEvent::Skipped(path, reason));
     }
 
     pub(super) fn summary(&self) -> TreeSummary {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        TreeSummary { done: count(&self.done), failed: count(&self.failed), skipped: count(&self.skipped) }
+        TreeSummary {
+            done: count(&self.done),
+            failed: count(&self.failed),
+            skipped: count(&self.skipped),
+            special: count(&self.special),
+        }
     }
 }
 

@@ -1,0 +1,98 @@
+//! Entries of a tree that are passed over: what holds no content, and what a killed run left.
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+
+use crate::harness::{World, skipped};
+use crate::native_trees::{plant, tree};
+
+/// What holds no content is passed over by every command, and is no failure.
+#[test]
+fn pipes_sockets_and_devices_are_passed_over() {
+    let world = World::new();
+    plant(&world, "tree", 3);
+    world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skipped("pipes_sockets_and_devices_are_passed_over", "devices: only root can make one");
+    }
+    let mut special = Vec::new();
+    for tree in ["tree", "sealed"] {
+        for suffix in ["", ".bulla"] {
+            special.extend(["pipe", "socket", "device"].map(|name| format!("{tree}/0/{name}{suffix}")));
+        }
+    }
+    special.retain(|name| is_root || !name.contains("device"));
+    for name in &special {
+        match () {
+            () if name.contains("socket") => drop(UnixListener::bind(world.path(name)).unwrap()),
+            () if name.contains("device") => drop(world.command("mknod", [name, "c", "1", "3"]).ok()),
+            () => drop(world.command("mkfifo", [name]).ok()),
+        }
+    }
+    let count = special.len() / 2;
+    let told = format!("{count} passed over: pipes, sockets or devices");
+    for (command, tree) in [
+        ("encrypt tree -o again", "tree"),
+        ("decrypt sealed -o out", "sealed"),
+        ("verify sealed", "sealed"),
+        ("rewrap sealed", "sealed"),
+        ("rekey sealed", "sealed"),
+        ("encrypt tree --remove-source", "tree"),
+        ("decrypt sealed --force --remove-source", "sealed"),
+    ] {
+        let outcome = world.sh(&format!("cp -a {tree} kept; bulla {command}")).ok();
+        assert!(outcome.stderr.contains(&told), "{command}: {outcome:?}");
+        let outcome =
+            world.sh(&format!("rm -rf again out {tree}; mv kept {tree}; bulla {command} --json")).ok();
+        let events: Vec<serde_json::Value> =
+            outcome.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        for name in special.iter().filter(|name| name.starts_with(tree)) {
+            let event = events.iter().find(|event| event["path"] == name.as_str());
+            let event = event.unwrap_or_else(|| panic!("{command}: {name}: {outcome:?}"));
+            assert_eq!((&event["event"], &event["reason"]), (&"skipped".into(), &"special".into()));
+            assert!(!fs::symlink_metadata(world.path(name)).unwrap().is_file(), "{command}: {name} stays");
+        }
+        let finished = events.last().unwrap();
+        assert_eq!((&finished["failed"], &finished["skipped"]), (&0.into(), &count.into()), "{command}");
+    }
+    // One that was named is not passed over.
+    for command in ["verify", "rewrap", "rekey"] {
+        let outcome = world.bulla([command, "sealed/0/socket.bulla"]).run();
+        assert_eq!(outcome.code(), Some(1), "{outcome:?}");
+    }
+}
+
+/// What a killed run left under a hidden name is no file of the tree.
+#[test]
+fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
+    let world = World::new();
+    plant(&world, "tree", 3);
+    world.bulla(["encrypt", "tree", "-o", "sealed"]).ok();
+    let leftovers = [".file-0.bulla-x1Y2z3.part", ".file-0.bulla.bulla-x1Y2z3.removed"];
+    for name in leftovers {
+        world.write(&format!("tree/{name}"), "half");
+        world.write(&format!("sealed/{name}"), "half");
+    }
+    for (command, tree) in [
+        ("encrypt tree -o again", "tree"),
+        ("encrypt tree --remove-source", "tree"),
+        ("decrypt sealed -o out", "sealed"),
+        ("verify sealed", "sealed"),
+        ("rewrap sealed", "sealed"),
+        ("rekey sealed", "sealed"),
+        ("decrypt sealed", "sealed"),
+    ] {
+        let outcome = world.sh(&format!("bulla {command}")).ok();
+        for name in leftovers {
+            let told = format!("bulla: {tree}/{name}: passed over, it is a temporary file of bulla\n       ");
+            assert!(outcome.stderr.contains(&told), "{command}: {outcome:?}");
+            assert_eq!(world.read(&format!("{tree}/{name}")), b"half");
+        }
+        assert!(outcome.stderr.contains("3 files"), "{command}: {outcome:?}");
+        assert!(outcome.stderr.contains(", 2 passed over\n"), "{command}: {outcome:?}");
+    }
+    assert_eq!((tree(&world.path("again")).len(), tree(&world.path("out")).len()), (9, 9));
+    // One that was named is a file like any other.
+    world.bulla(["encrypt", "tree/.file-0.bulla-x1Y2z3.part"]).ok();
+}

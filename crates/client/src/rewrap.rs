@@ -6,9 +6,9 @@
 //! wrote into a header gets nothing.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -378,7 +378,9 @@ impl Opened {
         let pending = place.create(0o600, true)?;
         // Only root may give a file away; for others it is theirs already, or becomes so.
         let _ = std::os::unix::fs::fchown(pending.file(), Some(metadata.uid()), Some(metadata.gid()));
-        pending.file().set_permissions(metadata.permissions()).map_err(OutputError::from)?;
+        // A set-user-id bit would be the business of whoever runs this now.
+        let mode = Permissions::from_mode(metadata.mode() & 0o777);
+        pending.file().set_permissions(mode).map_err(OutputError::from)?;
         Ok(pending)
     }
 }

@@ -1,7 +1,7 @@
 //! What an output may replace, and what it may not: devices, pipes, sockets and descriptors stay what they are.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, symlink};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 
 use crate::harness::World;
@@ -92,4 +92,23 @@ fn what_is_special_in_the_output_of_a_tree_stays() {
     assert!(world.path("sealed/a.bulla").is_symlink() && world.read("printed").is_empty());
     assert!(fs::metadata(world.path("sealed/b.bulla")).unwrap().file_type().is_fifo());
     world.bulla(["verify", "sealed/c.bulla"]).ok();
+}
+
+/// The bits that make a program run as its owner are not copied to a new file.
+#[test]
+fn a_file_with_other_keys_has_no_special_mode_bits() {
+    let world = World::new();
+    world.write("file", "content");
+    for command in [&["rewrap", "file.bulla", "-k", "alias/other"][..], &["rekey", "file.bulla"]] {
+        world.bulla(["encrypt", "file", "--force"]).ok();
+        if command[0] == "rewrap" {
+            world.bulla(["key", "create", "--alias", "other"]).ok();
+        }
+        let before = fs::metadata(world.path("file.bulla")).unwrap().ino();
+        fs::set_permissions(world.path("file.bulla"), fs::Permissions::from_mode(0o7751)).unwrap();
+        world.bulla(command).ok();
+        let after = fs::metadata(world.path("file.bulla")).unwrap();
+        assert_ne!(after.ino(), before, "{command:?} makes a new file");
+        assert_eq!(after.mode() & 0o7777, 0o751, "{command:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! What a user is told when something fails: what happened, what to do; and the exit code.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -187,6 +188,11 @@ impl Failure {
                 let hint = "use --force to replace it, or name another output with -o";
                 return Self::new(Exit::OutputExists, format!("{name} exists already"), hint);
             }
+            OutputError::NameTooLong => return Self::name_too_long(path),
+            OutputError::NoFiles => {
+                let what = format!("no file can be made in {}", directory_of(path).display());
+                return Self::new(Exit::Usage, what, "name the output with -o, or print it with -o -");
+            }
             OutputError::Twice => {
                 let what = format!("{name} is the output of two files, in the two formats");
                 return Self::new(
@@ -201,6 +207,18 @@ impl Failure {
             _ => (format!("{name} is not a file"), "write to it with -o - and a redirection"),
         };
         Self::new(Exit::Usage, what, hint)
+    }
+
+    /// The suffix may be what makes it too long.
+    fn name_too_long(path: &Path) -> Self {
+        let length = path.file_name().map_or(0, OsStr::len);
+        let suffix = match path.extension().and_then(OsStr::to_str) {
+            Some(suffix @ ("bulla" | "cipher")) => format!(" with the suffix .{suffix}"),
+            _ => String::new(),
+        };
+        let what = format!("{}: the name of the output is too long: {length} bytes{suffix}", path.display());
+        let hint = "name a shorter output with -o; a file of a tree can be encrypted that way by itself";
+        Self::new(Exit::Other, what, hint)
     }
 
     fn of_unlock(error: &UnlockError) -> Self {

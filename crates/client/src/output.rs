@@ -8,10 +8,10 @@
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, FileTimes, Metadata, Permissions};
+use std::fs::{self, File, FileTimes, Metadata};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -68,6 +68,10 @@ pub enum OutputError {
     IsDirectory,
     /// A device, pipe or socket is there, or a link into /proc, such as `/dev/stdout`.
     NotAFile,
+    /// Its directory is one of /proc, where no file can be made.
+    NoFiles,
+    /// Its name has more bytes than the file system takes.
+    NameTooLong,
     /// A file is there, and not the directory that the files of a tree would go to.
     NotADirectory,
     /// The directory where it goes cannot be opened, or no file be made in it.
@@ -104,11 +108,12 @@ impl<'a> Target<'a> {
         if existing.is_some_and(|found| (found.st_dev, found.st_ino) == (input.dev(), input.ino())) {
             return Err(OutputError::IsInput);
         }
-        match links::follow(&self.directory.handle, self.name).map_err(io::Error::from)? {
+        match links::follow(&self.directory.handle, self.name).map_err(looked)? {
             LeadsTo::Nothing => Ok(()),
             LeadsTo::Directory => Err(OutputError::IsDirectory),
             LeadsTo::File | LeadsTo::Dangling if replace => Ok(()),
             LeadsTo::File | LeadsTo::Dangling => Err(OutputError::Exists),
+            LeadsTo::Special if !self.is_there()? => Err(OutputError::NoFiles),
             LeadsTo::Special => Err(OutputError::NotAFile),
         }
     }
@@ -176,8 +181,16 @@ impl<'a> Target<'a> {
         match statat(&self.directory.handle, self.name, flags) {
             Ok(found) => Ok(Some(found)),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(OutputError::Io(error.into())),
+            Err(error) => Err(looked(error)),
         }
+    }
+}
+
+/// Why a name could not be looked at.
+fn looked(error: Errno) -> OutputError {
+    match error {
+        Errno::NAMETOOLONG => OutputError::NameTooLong,
+        error => OutputError::Io(error.into()),
     }
 }
 
@@ -378,10 +391,16 @@ fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
 fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, Partial)> {
     let prefix = hidden_prefix(name);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(PART).permissions(Permissions::from_mode(mode));
-    // The error would name the hidden file, which says nothing to anybody.
-    let made = Partial::make(|| builder.tempfile_in(&directory.anchor));
-    let (file, path) = made.map_err(|error| io::Error::from(error.kind()))?.into_parts();
+    builder.prefix(&prefix).suffix(PART);
+    let mut cause = None;
+    let mut create = |path: &Path| {
+        let created = File::options().read(true).write(true).create_new(true).mode(mode).open(path);
+        created.inspect_err(|error| cause = error.raw_os_error())
+    };
+    // The error of `tempfile` names the hidden file, which tells the user nothing.
+    let made = Partial::make(|| builder.make_in(&directory.anchor, &mut create));
+    let made = made.map_err(|error| cause.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
+    let (file, path) = made?.into_parts();
     Ok((file, Partial(Some(path))))
 }
 
@@ -461,6 +480,8 @@ impl fmt::Display for OutputError {
             Self::IsDirectory => "the output is a directory",
             Self::NotAFile => "the output is not a file",
             Self::NotADirectory => "the output is not a directory",
+            Self::NoFiles => "the output would be in a directory that holds no files",
+            Self::NameTooLong => "the name of the output is too long",
             Self::Directory(_) => "no file can be made in the directory of the output",
             Self::Io(_) => "the output cannot be written",
         })

@@ -94,6 +94,68 @@ fn what_is_special_in_the_output_of_a_tree_stays() {
     world.bulla(["verify", "sealed/c.bulla"]).ok();
 }
 
+/// `bulla encrypt <(command)` names a pipe in a directory where no file can be made.
+#[test]
+fn what_has_no_place_beside_it_needs_an_output() {
+    let world = World::new();
+    world.bulla(["key", "list"]).ok();
+    for path in ["<(echo content)", "/dev/fd/0 < file", "/proc/self/fd/0 < file", "<(echo content) --force"] {
+        world.write("file", "content");
+        for format in ["bulla", "text"] {
+            let script = format!("bulla encrypt --format {format} {path}");
+            let outcome = world.command("bash", ["-c", &script]).run();
+            outcome.fails_with(2, &["bulla: no file can be made in /", "/fd\n", "name the output with -o"]);
+        }
+    }
+    let outcome =
+        world.command("bash", ["-c", "bulla encrypt <(echo content) -o out; bulla decrypt out -o -"]);
+    assert_eq!(outcome.ok().text(), "content\n");
+}
+
+#[test]
+fn names_that_are_too_long_with_a_suffix_are_told_as_such() {
+    let world = World::new();
+    fs::create_dir(world.path("tree")).unwrap();
+    for (format, suffix) in [("bulla", ".bulla"), ("text", ".cipher")] {
+        let longest = 255 - suffix.len();
+        let name = "x".repeat(longest);
+        world.write(&name, "content");
+        world.bulla(["encrypt", "--format", format, &name]).ok();
+        fs::remove_file(world.path(&name)).unwrap();
+        world.bulla(["decrypt", &format!("{name}{suffix}")]).ok();
+        assert_eq!(world.read(&name), b"content");
+        for length in [longest + 1, 255] {
+            let name = "y".repeat(length);
+            let told = format!(
+                "{name}{suffix}: the name of the output is too long: {} bytes with the suffix {suffix}\n       \
+                 name a shorter output with -o",
+                length + suffix.len()
+            );
+            world.write(&name, "content");
+            let outcome = world.bulla(["encrypt", "--format", format, &name]).run();
+            outcome.fails_with(1, &[&told]);
+            world.bulla(["encrypt", "--format", format, &name, "-o", "out", "--force"]).ok();
+            world.bulla(["decrypt", "out", "-o", "out.2", "--force"]).ok();
+            assert_eq!(world.read("out.2"), b"content");
+            // In a tree the others are done.
+            fs::rename(world.path(&name), world.path("tree").join(&name)).unwrap();
+            world.write("tree/other", "content");
+            for to in [&["-o", "sealed"][..], &[]] {
+                let args = [&["encrypt", "--force", "--format", format, "tree"], to].concat();
+                let outcome = world.bulla(args).run();
+                assert_eq!(outcome.code(), Some(7), "{outcome:?}");
+                assert!(outcome.stderr.contains(&told), "{outcome:?}");
+                assert!(outcome.stderr.contains("1 of 2 files failed"), "{outcome:?}");
+                fs::remove_file(world.path(format!("tree/other{suffix}"))).unwrap_or_default();
+            }
+            fs::remove_file(world.path("tree").join(&name)).unwrap();
+        }
+    }
+    let long = "z".repeat(256);
+    let outcome = world.bulla(["encrypt", "out", "-o", &long]).run();
+    outcome.fails_with(1, &["the name of the output is too long: 256 bytes\n"]);
+}
+
 /// The bits that make a program run as its owner are not copied to a new file.
 #[test]
 fn a_file_with_other_keys_has_no_special_mode_bits() {

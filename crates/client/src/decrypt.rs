@@ -191,13 +191,13 @@ impl<'a> Decryptor<'a> {
         Ok(())
     }
 
-    /// Opens every chunk of an open file and keeps nothing.
+    /// Opens every chunk of an open file or pipe and keeps nothing.
     ///
     /// # Errors
     /// [`FileError`]; a damaged slot is none: [`Done::damaged_slot`].
     pub fn verify(&self, source: File, name: &Path) -> Result<Done, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let source = Sniffed::new(source, &metadata)?;
+        let mut source = Sniffed::new(source, &metadata)?;
         match self.format(&source, name)? {
             Format::Text => {
                 let reader = Reader::new(source)?;
@@ -206,13 +206,20 @@ impl<'a> Decryptor<'a> {
                 Ok(done(Path::new(""), key.key_id, opened.plaintext_len))
             }
             Format::Native => {
-                let mut file = source.rewindable()?;
-                let header = Header::read(&mut file)?;
-                let unlocked = self.unlock(&header, &mut file)?;
-                let body = body(&file, &header, &unlocked)?;
-                body.verify(self.options.jobs, &self.progress)?;
+                let (header, prefix) = source.native_head()?;
+                let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
+                let (opener, jobs, progress) = (&unlocked.opener, self.options.jobs, &self.progress);
+                let plaintext_len = match source.is_file {
+                    true => {
+                        let body = Body::of(&source.file, metadata.len(), &header, opener)?;
+                        body.verify(jobs, progress)?;
+                        body.len
+                    }
+                    // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
+                    false => engine::open_stream(source, &header, opener, io::sink(), progress)?,
+                };
                 let damaged_slot = header.slots().iter().any(Option::is_none);
-                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id.clone(), body.len) })
+                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id, plaintext_len) })
             }
         }
     }

@@ -193,6 +193,43 @@ fn a_pipe_that_was_cut() {
     assert_eq!((outcome.code(), outcome.stdout.len()), (Some(4), 0), "{outcome:?}");
 }
 
+/// What gives out no plaintext keeps nothing of a pipe, and sees the same damage as in a file.
+#[test]
+fn a_pipe_is_verified_without_a_copy_of_it() {
+    let world = World::new();
+    let content = noise(3_000_000);
+    world.bulla(["key", "list"]).ok();
+    for format in ["bulla", "text"] {
+        let sealed = world.bulla(["encrypt", "-", "--format", format]).stdin(content.as_slice()).ok().stdout;
+        let run = |command: &[&str], input: &[u8]| {
+            world.bulla(command).env("TMPDIR", "/nonexistent").stdin(input).run()
+        };
+        for command in [&["verify", "-"][..], &["inspect", "-"], &["decrypt", "-", "-o", "out", "--force"]] {
+            let outcome = run(command, &sealed);
+            assert_eq!(outcome.code(), Some(0), "{command:?} {format}: {outcome:?}");
+        }
+        assert!(world.read("out") == content);
+        for at in [sealed.len() / 2, sealed.len() - 20] {
+            let mut damaged = sealed.clone();
+            damaged[at] ^= 1;
+            let outcome = run(&["verify", "-"], &damaged);
+            assert_eq!(outcome.code(), Some(4), "{format} damaged at {at}: {outcome:?}");
+            let outcome = run(&["verify", "-"], &sealed[..at]);
+            assert_eq!(outcome.code(), Some(4), "{format} cut at {at}: {outcome:?}");
+        }
+        let outcome = run(&["verify", "-"], &[&sealed, &b"more"[..]].concat());
+        assert_eq!(outcome.code(), Some(4), "{format} with more behind it: {outcome:?}");
+    }
+    // What begins in the middle of standard input is a stream too; a damaged slot is told of.
+    let mut sealed = world.bulla(["encrypt", "-"]).stdin(content.as_slice()).ok().stdout;
+    world.write("behind", [b"line\n", &*sealed].concat());
+    let outcome = world.sh("{ read line; bulla verify -; } < behind").env("TMPDIR", "/nonexistent").run();
+    assert_eq!(outcome.code(), Some(0), "{outcome:?}");
+    sealed = NativeFile::new(sealed).with_torn_slot(0).bytes;
+    let outcome = world.bulla(["verify", "-"]).env("TMPDIR", "/nonexistent").stdin(sealed).run();
+    outcome.fails_with(4, &["one of its two slots"]);
+}
+
 /// What somebody does to a file again and again.
 type Disturbance<'a> = &'a (dyn Fn(&File) + Sync);
 

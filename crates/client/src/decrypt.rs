@@ -21,6 +21,7 @@ use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
 use crate::removal::Removal;
+use crate::times::{Agreement, Time};
 
 /// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
 #[derive(Clone, Debug)]
@@ -32,7 +33,8 @@ pub struct DecryptOptions {
     pub allowed: AllowedKeys,
     /// Replace outputs that exist.
     pub replace: bool,
-    /// Take an output that exists for done, if it has the size and time that the file says.
+    /// Take an output that exists for done, if it has the size and time that the file says; where its file system may
+    /// have rounded the time, if it has the content too.
     pub resume: bool,
     /// Remove an encrypted file after its output was read back.
     pub remove_source: bool,
@@ -273,9 +275,8 @@ impl<'a> Decryptor<'a> {
             ..done(to.path, unlocked.wrap.key.key_id, 0)
         };
         if let (Some(body), true) = (&body, self.options.resume)
-            && is_done(to, body.len, modified)
+            && self.is_done(to, body, expected_time(&header, metadata), how.threads)?
         {
-            body.check_end()?;
             return Ok(Done { plaintext_len: body.len, already: true, ..done });
         }
         let pending = self.create(to, header.source().mode.unwrap_or(0o600) & 0o777)?;
@@ -288,6 +289,27 @@ impl<'a> Decryptor<'a> {
         };
         pending.publish(modified, how.durability)?;
         Ok(Done { plaintext_len, ..done })
+    }
+
+    /// Whether the output is there already: by its size and time, and where the file system may have rounded the time,
+    /// by its content too.
+    fn is_done(
+        &self,
+        output: &Target<'_>,
+        body: &Body<'_>,
+        expected: Time,
+        threads: usize,
+    ) -> Result<bool, FileError> {
+        let Ok((_, found)) = output.open(OFlags::PATH) else { return Ok(false) };
+        match Time::of(&found).agrees_with(expected) {
+            _ if found.len() != body.len => Ok(false),
+            Agreement::None => Ok(false),
+            Agreement::Exact => Ok(body.check_end().map(|()| true)?),
+            Agreement::Coarse => match output.open(OFlags::RDONLY) {
+                Ok((file, _)) => Ok(body.is_the_content_of(&file, threads, &self.progress)?),
+                Err(_) => Ok(false),
+            },
+        }
     }
 
     /// In one pass, into a file that nobody sees before the tag was verified.
@@ -353,8 +375,9 @@ fn done(output: &Path, key_id: String, plaintext_len: u64) -> Done {
     Done { output: output.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false }
 }
 
-fn is_done(output: &Target<'_>, len: u64, modified: Option<SystemTime>) -> bool {
-    output.open(OFlags::PATH).is_ok_and(|(_, found)| found.len() == len && found.modified().ok() == modified)
+/// The time that the output of a file gets.
+fn expected_time(header: &Header, source: &Metadata) -> Time {
+    header.source().modified.map_or_else(|| Time::of(source), |(seconds, nanos)| Time::new(seconds, nanos))
 }
 
 fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {

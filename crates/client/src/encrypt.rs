@@ -18,6 +18,7 @@ use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
 use crate::removal::Removal;
+use crate::times::{Agreement, Time};
 
 /// A format of encrypted files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -201,10 +202,10 @@ impl<'a> Encryptor<'a> {
         }
         match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already(metadata, to)?.ok_or(OutputError::Exists.into());
+                return self.done_already((source, metadata), to, how)?.ok_or(OutputError::Exists.into());
             }
             Ok(()) if self.options.resume && to.is_there()? => {
-                if let Some(done) = self.done_already(metadata, to)? {
+                if let Some(done) = self.done_already((source, metadata), to, how)? {
                     return Ok(done);
                 }
             }
@@ -304,17 +305,23 @@ impl<'a> Encryptor<'a> {
     }
 
     /// An output that opens by the keys of this run and no others, is whole, and was made from the source as it is.
-    /// Looks at the last chunk only.
-    fn done_already(&self, source: &Metadata, to: &Target<'_>) -> Result<Option<Done>, FileError> {
+    /// Looks at the last chunk only, unless the source is where times are rounded: then at all of it.
+    fn done_already(
+        &self,
+        (file, source): (&File, &Metadata),
+        to: &Target<'_>,
+        how: How,
+    ) -> Result<Option<Done>, FileError> {
         if self.options.format == Format::Text {
             return Ok(None); // says nothing about its source
         }
         let Ok((mut output, _)) = to.open(OFlags::RDONLY) else { return Ok(None) }; // a link is no output of ours
         let Ok(header) = Header::read(&mut output) else { return Ok(None) };
         let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
-        let made_from = describe(source);
-        let same = header.source().size == made_from.size && header.source().modified == made_from.modified;
-        if !same || *header.context() != self.context {
+        let noted = header.source().modified.map(|(seconds, nanos)| Time::new(seconds, nanos));
+        let times = noted.map_or(Agreement::None, |noted| Time::of(source).agrees_with(noted));
+        let size = header.source().size == Some(source.len());
+        if !size || times == Agreement::None || *header.context() != self.context {
             return Ok(None);
         }
         let mut opened = Vec::new();
@@ -334,6 +341,9 @@ impl<'a> Encryptor<'a> {
             Ok(body) if body.len == source.len() && body.check_end().is_ok() => body,
             _ => return Ok(None),
         };
+        if times == Agreement::Coarse && !body.is_the_content_of(file, how.threads, &self.progress)? {
+            return Ok(None);
+        }
         Ok(Some(Done {
             output: to.path.to_owned(),
             key_id: unlocked.wrap.key.key_id.clone(),

@@ -122,6 +122,7 @@ mod removal;
 mod retry;
 mod rewrap;
 mod root;
+mod times;
 mod transport;
 mod tree;
 

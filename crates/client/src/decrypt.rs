@@ -237,20 +237,23 @@ impl<'a> Decryptor<'a> {
 
     /// Removes an encrypted file whose plaintext stands in `to`.
     pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
-        let (mut file, output) = (&removal.source.file, &removal.output.file);
+        removal.finish(&|source, output| self.reads_back(&source.file, &output.file))
+    }
+
+    /// Whether a file holds what an encrypted one does.
+    fn reads_back(&self, mut file: &File, output: &File) -> Result<bool, FileError> {
         let mut magic = [0; MAGIC.len()];
         let native = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
-        let same = if native {
+        file.rewind().map_err(FileError::Source)?;
+        if native {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
             let body = body(file, &header, &unlocked)?;
-            body.is_the_content_of(output, self.options.jobs, &Progress::new(0))?
-        } else {
-            let reader = Reader::new(file)?;
-            let key = self.unwrap_text(reader.ciphertext_blob())?;
-            crate::encrypt::text_is_the_content_of(reader, &key.data_key, output)?
-        };
-        removal.finish(same)
+            return Ok(body.is_the_content_of(output, self.options.jobs, &Progress::new(0))?);
+        }
+        let reader = Reader::new(file)?;
+        let key = self.unwrap_text(reader.ciphertext_blob())?;
+        crate::encrypt::text_is_the_content_of(reader, &key.data_key, output)
     }
 
     fn native_to_file(

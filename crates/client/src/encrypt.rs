@@ -19,6 +19,7 @@ use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
 use crate::removal::Removal;
 use crate::times::{Agreement, Time};
+use crate::watched::{Change, Watched};
 
 /// A format of encrypted files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -242,29 +243,18 @@ impl<'a> Encryptor<'a> {
     /// [`FileError`]; what was written then is no whole file, or not what the source is now.
     pub fn encrypt_open_to_stream(&self, source: &File, output: impl Write) -> Result<String, FileError> {
         let before = source.metadata().map_err(FileError::Source)?;
-        let key_id = self.encrypt_stream(source, output)?;
-        self.check_unchanged(source, &before)?;
+        let mut watched = Watched::new(source, &before).map_err(FileError::Source)?;
+        let key_id = self.encrypt_stream(&mut watched, output)?;
+        watched.check()?;
         Ok(key_id)
-    }
-
-    /// Refuses a regular file that changed while it was read as a stream.
-    fn check_unchanged(&self, source: &File, before: &Metadata) -> Result<(), FileError> {
-        let after = source.metadata().map_err(FileError::Source)?;
-        // Files that the kernel makes up have no size, and a time of their own at each look.
-        match before.is_file() && before.len() > 0 && !engine::is_same(before, &after) {
-            true => Err(SealError::Changed.into()),
-            false => Ok(()),
-        }
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.
     pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
-        let (source, output) = (&removal.source, &removal.output);
-        let same = match self.options.format {
-            Format::Native => self.reads_back(&output.file, &source.file, &source.before)?,
-            Format::Text => self.text_reads_back(&output.file, &source.file)?,
-        };
-        removal.finish(same)
+        removal.finish(&|source, output| match self.options.format {
+            Format::Native => self.reads_back(&output.file, &source.file, &source.before),
+            Format::Text => self.text_reads_back(&output.file, &source.file),
+        })
     }
 
     fn seal(
@@ -275,19 +265,60 @@ impl<'a> Encryptor<'a> {
         output: &Pending,
         (keys, threads): (&DataKeySet, usize),
     ) -> Result<u64, FileError> {
+        let watch = || Watched::new(source, metadata).map_err(FileError::Source);
         if self.options.format == Format::Text {
+            let mut watched = watch()?;
             let before = self.progress.load(Ordering::Relaxed);
-            keys.seal_text(Counted { source, progress: &self.progress }, output.file())?;
-            self.check_unchanged(source, metadata)?;
+            keys.seal_text(Counted { source: &mut watched, progress: &self.progress }, output.file())?;
+            watched.check()?;
             return Ok(self.progress.load(Ordering::Relaxed).saturating_sub(before));
         }
-        if !sized {
-            let (header, key) = keys.header(Source::default())?;
-            return Ok(engine::seal_stream(source, output.file(), (&header, &key), &self.progress)?);
+        if sized && self.seal_sized(source, metadata, output, (keys, threads))? {
+            return Ok(metadata.len());
         }
-        let (header, key) = keys.header(describe(metadata))?;
-        engine::seal_file(source, metadata, output.file(), (&header, &key), threads, &self.progress)?;
-        Ok(metadata.len())
+        let mut watched = watch()?;
+        let (header, key) = keys.header(Source::default())?;
+        let plaintext_len =
+            engine::seal_stream(&mut watched, output.file(), (&header, &key), &self.progress)?;
+        watched.check()?;
+        Ok(plaintext_len)
+    }
+
+    /// Encrypts a file of a known size, on all threads. False if it does not have that size, and did not change either, as
+    /// the files of /sys: then the output is empty again, and the file is to be read as a stream.
+    fn seal_sized(
+        &self,
+        source: &File,
+        before: &Metadata,
+        output: &Pending,
+        (keys, threads): (&DataKeySet, usize),
+    ) -> Result<bool, FileError> {
+        let (header, key) = keys.header(describe(before))?;
+        let (done, file) = (self.progress.load(Ordering::Relaxed), output.file());
+        let sealed = engine::seal_file(source, before.len(), file, (&header, &key), threads, &self.progress);
+        let change = || -> Result<_, SealError> {
+            Ok(Change::between(before, &source.metadata().map_err(SealError::Read)?))
+        };
+        match (sealed, change()?) {
+            (Ok(()), Change::Nothing) => Ok(true),
+            (Ok(()), Change::Status) => {
+                let opener = engine::own_opener(file, &header, &key)?;
+                let output_len = file.metadata().map_err(OutputError::from)?.len();
+                let body = Body::of(file, output_len, &header, &opener)?;
+                let same = body.is_the_content_of(source, threads, &Progress::new(0))?;
+                match same && change()? != Change::Content {
+                    true => Ok(true),
+                    false => Err(SealError::Changed.into()),
+                }
+            }
+            (Ok(()), Change::Content) => Err(SealError::Changed.into()),
+            (Err(SealError::Changed), Change::Nothing | Change::Status) => {
+                self.progress.store(done, Ordering::Relaxed);
+                file.set_len(0).map_err(SealError::Write)?;
+                Ok(false)
+            }
+            (Err(error), _) => Err(error.into()),
+        }
     }
 
     /// The data key of this file: that of the run, unless each file or the format wants one of its own.
@@ -364,6 +395,7 @@ impl<'a> Encryptor<'a> {
 
     fn reads_back(&self, output: &File, source: &File, before: &Metadata) -> Result<bool, FileError> {
         let mut reader = output;
+        reader.rewind().map_err(OutputError::from)?;
         let header = Header::read(&mut reader)?;
         let prefix = read_prefix(&mut reader)?;
         let nothing = EncryptionContext::default();
@@ -374,7 +406,8 @@ impl<'a> Encryptor<'a> {
         Ok(body.len == before.len() && body.is_the_content_of(source, self.options.jobs, &quiet)?)
     }
 
-    fn text_reads_back(&self, output: &File, source: &File) -> Result<bool, FileError> {
+    fn text_reads_back(&self, mut output: &File, source: &File) -> Result<bool, FileError> {
+        output.rewind().map_err(OutputError::from)?;
         let reader = text_format::Reader::new(output)?;
         let unwrapped = self.kms.unwrap(reader.ciphertext_blob(), &self.context)?;
         text_is_the_content_of(reader, &unwrapped.data_key, source)
@@ -434,12 +467,12 @@ fn is_sized(mut file: &File, metadata: &Metadata) -> bool {
 }
 
 /// Counts what is read.
-struct Counted<'a> {
-    source: &'a File,
+struct Counted<'a, R> {
+    source: R,
     progress: &'a Progress,
 }
 
-impl Read for Counted<'_> {
+impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.source.read(buffer)?;
         self.progress.fetch_add(length as u64, Ordering::Relaxed);

@@ -4,9 +4,9 @@
 //! Source bytes are copied to private memory before they are sealed, so that nobody can change them between
 //! sealing and writing; buffers of plaintext are wiped. Memory is bounded by two ranges for each thread.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,17 +51,17 @@ pub(crate) struct Body<'a> {
     opener: &'a Opener,
 }
 
-/// Encrypts a regular file into an empty one. `before` is what was known of the source when `header` was made.
+/// Encrypts a regular file of `size` bytes into an empty one. [`SealError::Changed`] if it holds fewer or more; whether it
+/// was written to meanwhile, its metadata say.
 pub(crate) fn seal_file(
     source: &File,
-    before: &Metadata,
+    size: u64,
     output: &File,
     (header, key): (&Header, &BodyKey),
     threads: usize,
     progress: &Progress,
 ) -> Result<(), SealError> {
     let sealer = Sealer::new(key.as_key(), &header.body_context());
-    let size = before.len();
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
     let body_offset = header.len() as u64;
@@ -97,8 +97,7 @@ pub(crate) fn seal_file(
             return Err(SealError::Changed);
         }
     }
-    let after = source.metadata().map_err(SealError::Read)?;
-    if is_same(before, &after) { Ok(()) } else { Err(SealError::Changed) }
+    Ok(())
 }
 
 /// Encrypts a stream; gives the bytes of plaintext.
@@ -340,18 +339,19 @@ pub(crate) fn open_stream(
     Ok(total)
 }
 
+/// What opens a file that was just sealed.
+pub(crate) fn own_opener(output: &File, header: &Header, key: &BodyKey) -> Result<Opener, OpenError> {
+    let mut prefix = [0; PREFIX_LEN];
+    output.read_exact_at(&mut prefix, header.len() as u64).map_err(OpenError::Read)?;
+    // An output that holds another prefix was not written by us.
+    Opener::new(key.as_key(), &header.body_context(), &prefix).map_err(|_| OpenError::Truncated)
+}
+
 /// Reads the body's prefix of a stream or file.
 pub(crate) fn read_prefix(mut source: impl Read) -> Result<[u8; PREFIX_LEN], OpenError> {
     let mut prefix = [0; PREFIX_LEN];
     source.read_exact(&mut prefix).map_err(truncated_if_shorter)?;
     Ok(prefix)
-}
-
-/// Whether a file is still what it was, as far as the system can tell.
-pub(crate) fn is_same(before: &Metadata, after: &Metadata) -> bool {
-    let state =
-        |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec());
-    state(before) == state(after)
 }
 
 /// Runs the same work on several threads, this one among them, until it is done; the first error stops all.

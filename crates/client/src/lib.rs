@@ -125,6 +125,7 @@ mod root;
 mod times;
 mod transport;
 mod tree;
+mod watched;
 
 pub use cache::KeyCache;
 pub use decrypt::{DecryptOptions, Decryptor};

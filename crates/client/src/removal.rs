@@ -1,15 +1,14 @@
 //! A source goes only while its output is there, whole, and in nobody else's hands.
 
 use std::fs::{File, Metadata};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
-use crate::engine;
 use crate::file_error::FileError;
 use crate::output::{self, OutputError, Target};
+use crate::watched::Change;
 
 /// A source that is to go and the output that stays, both locked against others who would remove one of them.
 pub(crate) struct Removal<'a> {
@@ -41,13 +40,24 @@ impl<'a> Removal<'a> {
         Self::begin(Target::of(from)?, Target::of(to)?)
     }
 
-    /// Removes the source, if `same` says that the output holds it and both are still what was looked at.
-    pub(crate) fn finish(self, same: bool) -> Result<(), FileError> {
-        let Self { source, output } = self;
-        match same && output.is_there() && source.is_there() {
-            true => source.remove(),
-            false => Err(FileError::ReadBack),
+    /// Removes the source, if `reads_back` says that the output holds it and both are still what was looked at. What had
+    /// a change of its status meanwhile is read once more: somebody may have set its time back.
+    pub(crate) fn finish(
+        self,
+        reads_back: &dyn Fn(&Held<'_>, &Held<'_>) -> Result<bool, FileError>,
+    ) -> Result<(), FileError> {
+        let Self { mut source, mut output } = self;
+        for _ in 0..LOOKS {
+            if !reads_back(&source, &output)? {
+                break;
+            }
+            match (output.look_again(), source.look_again()) {
+                (Change::Nothing, Change::Nothing) => return source.remove(),
+                (Change::Content, _) | (_, Change::Content) => break,
+                _ => {}
+            }
         }
+        Err(FileError::ReadBack)
     }
 }
 
@@ -61,10 +71,15 @@ impl<'a> Held<'a> {
         }
     }
 
-    /// Whether its name still leads to it, and it is as it was.
-    fn is_there(&self) -> bool {
-        self.place.leads_to(&self.before).unwrap_or(false)
-            && self.file.metadata().is_ok_and(|now| engine::is_same(&self.before, &now))
+    /// What happened since the last look; another file with its name is other content.
+    fn look_again(&mut self) -> Change {
+        let Ok(now) = self.file.metadata() else { return Change::Content };
+        let change = match self.place.leads_to(&now) {
+            Ok(true) => Change::between(&self.before, &now),
+            _ => Change::Content,
+        };
+        self.before = now;
+        change
     }
 
     /// Takes its name away first: a new version that got the name since the last look is found out, and put back.
@@ -74,9 +89,8 @@ impl<'a> Held<'a> {
         let hidden = self.place.set_aside().map_err(FileError::NotRemoved)?;
         let aside = self.place.beside(&hidden);
         let now = self.file.metadata().map_err(FileError::NotRemoved)?;
-        // The new name is a change too, so the time of the last change says nothing here.
-        let state = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
-        if aside.leads_to(&self.before)? && state(&self.before) == state(&now) {
+        // The new name is a change of its status.
+        if aside.leads_to(&self.before)? && Change::between(&self.before, &now) != Change::Content {
             return aside.remove().map_err(FileError::NotRemoved);
         }
         match aside.rename_to(&self.place) {
@@ -86,10 +100,14 @@ impl<'a> Held<'a> {
     }
 }
 
+/// How often a source is read back whose status changes meanwhile.
+const LOOKS: usize = 3;
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
     use std::fs;
+    use std::os::unix::fs::{FileExt, PermissionsExt};
 
     use super::*;
 
@@ -105,8 +123,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "old").unwrap();
-        let held = Held::open(Target::of(&path).unwrap()).unwrap();
-        assert!(held.is_there());
+        let mut held = Held::open(Target::of(&path).unwrap()).unwrap();
+        assert_eq!(held.look_again(), Change::Nothing);
         fs::write(directory.path().join("new"), "new").unwrap();
         fs::rename(directory.path().join("new"), &path).unwrap();
         assert!(matches!(held.remove(), Err(FileError::ReadBack)));
@@ -132,6 +150,51 @@ mod tests {
         fs::write(&path, "longer").unwrap();
         assert!(matches!(held.remove(), Err(FileError::ReadBack)));
         assert_eq!(names(directory.path()), ["file"]);
+    }
+
+    /// Removes a source while `change` happens to it with each look but the first; the looks, and what came of it.
+    fn removed_while(change: &dyn Fn(&File, usize)) -> (usize, bool) {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, output) = (directory.path().join("source"), directory.path().join("output"));
+        fs::write(&source, "content").unwrap();
+        fs::write(&output, "content").unwrap();
+        let ours = File::options().write(true).open(&source).unwrap();
+        let looks = std::cell::Cell::new(0);
+        let removal = Removal::of(&source, &output).unwrap();
+        let removed = removal.finish(&|from, to| {
+            let same = fs::read(from.place.path).unwrap() == fs::read(to.place.path).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(10)); // a tick of the kernel's clock
+            change(&ours, looks.replace(looks.get() + 1));
+            Ok(same)
+        });
+        assert_eq!(source.exists(), removed.is_err());
+        assert!(removed.is_ok() || matches!(removed, Err(FileError::ReadBack)));
+        (looks.get(), removed.is_ok())
+    }
+
+    #[test]
+    fn a_source_whose_status_changed_is_read_back_again() {
+        let set_mode = |file: &File| file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
+        let forge = |file: &File| {
+            let modified = file.metadata().unwrap().modified().unwrap();
+            file.write_all_at(b"x", 0).unwrap();
+            file.set_modified(modified).unwrap();
+        };
+        assert_eq!(removed_while(&|_, _| {}), (1, true));
+        assert_eq!(
+            removed_while(&|file, look| if look == 0 {
+                set_mode(file)
+            }),
+            (2, true)
+        );
+        assert_eq!(
+            removed_while(&|file, look| if look == 0 {
+                forge(file)
+            }),
+            (2, false)
+        );
+        assert_eq!(removed_while(&|file, _| file.write_all_at(b"x", 0).unwrap()), (1, false));
+        assert_eq!(removed_while(&|file, _| set_mode(file)), (LOOKS, false), "it never rests");
     }
 
     #[test]

@@ -54,6 +54,8 @@
 //!
 //! The formats: [`native`], the one of `.bulla` files, built on [`cobblestone`]; [`text_format`], four lines of base64.
 //!
+//! [`recall`]: whether a second pass over an input sees what the first one saw.
+//!
 //! Nothing in this crate opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and
 //! `Seek`. Nonces are drawn where they are used and never passed in. Whole files run through in constant
 //! memory, on two threads that end before the call returns.
@@ -68,6 +70,7 @@ mod eax;
 mod error;
 mod key_service;
 pub mod native;
+pub mod recall;
 pub mod text_format;
 
 pub use context::{EncryptionContext, RepeatedName};

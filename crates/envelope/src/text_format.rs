@@ -19,7 +19,6 @@
 mod lines;
 mod mac_thread;
 mod reader;
-mod recall;
 mod seal;
 
 pub use reader::{Opened, Reader};

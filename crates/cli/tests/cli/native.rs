@@ -1,14 +1,14 @@
 //! The native format at the edges of the program: which format, which context, parts, pipes, terminals, events.
 
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Outcome, World, noise, skipped, wait_for};
+use crate::harness::{Outcome, World, noise, random_below, skipped, wait_for};
 use crate::native_header::NativeFile;
 
 #[test]
@@ -233,8 +233,8 @@ fn a_pipe_is_verified_without_a_copy_of_it() {
 /// What somebody does to a file again and again.
 type Disturbance<'a> = &'a (dyn Fn(&File) + Sync);
 
-/// Encrypts `large` while a thread does something to it all the time.
-fn encrypt_while(world: &World, args: &[&str], disturb: Disturbance<'_>) -> Outcome {
+/// Does something while a thread does something else to `large` all the time.
+fn while_disturbed(world: &World, disturb: Disturbance<'_>, work: impl FnOnce() -> Outcome) -> Outcome {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -244,10 +244,15 @@ fn encrypt_while(world: &World, args: &[&str], disturb: Disturbance<'_>) -> Outc
                 thread::sleep(Duration::from_micros(500));
             }
         });
-        let outcome = world.bulla([&["encrypt", "large"], args].concat()).run();
+        let outcome = work();
         stop.store(true, Ordering::Relaxed);
         outcome
     })
+}
+
+/// Encrypts `large` meanwhile.
+fn encrypt_while(world: &World, args: &[&str], disturb: Disturbance<'_>) -> Outcome {
+    while_disturbed(world, disturb, || world.bulla([&["encrypt", "large"], args].concat()).run())
 }
 
 #[test]
@@ -274,6 +279,86 @@ fn a_source_that_changes_meanwhile_is_refused() {
     outcome.fails_with(1, &[changed, "nothing was written"]);
     assert_eq!(world.names(), ["large"]);
     world.bulla(["encrypt", "large"]).ok();
+}
+
+/// A mode, a link or a name is none of the content; a time that was set back hides no change of it.
+#[test]
+fn a_source_whose_status_changes_meanwhile_is_the_same() {
+    let world = World::new();
+    let content = noise(16 << 20);
+    world.write("large", &content);
+    world.bulla(["key", "list"]).ok();
+    let path = |name| world.path(name);
+    let set_mode = |file: &File| file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
+    let link = |_: &File| {
+        fs::hard_link(path("large"), path("link")).unwrap();
+        fs::remove_file(path("link")).unwrap();
+    };
+    let rename = |_: &File| {
+        fs::rename(path("large"), path("renamed")).unwrap();
+        fs::rename(path("renamed"), path("large")).unwrap();
+    };
+    let disturbances: [(&str, Disturbance<'_>); 3] =
+        [("mode", &set_mode), ("link", &link), ("rename", &rename)];
+    let outputs =
+        [&["-o", "out"][..], &["-o", "out", "--jobs", "1"], &["-o", "-"], &["-o", "out", "--format", "text"]];
+    for (what, disturb) in disturbances {
+        for output in outputs {
+            // The file is open already when it is renamed.
+            let opened = ["-c", "exec 3< large; exec bulla encrypt /dev/fd/3 \"$@\"", "sh"];
+            let outcome = while_disturbed(&world, disturb, || {
+                let args = opened.into_iter().chain(output.iter().copied());
+                world.command("sh", args).run()
+            });
+            assert_eq!(outcome.code(), Some(0), "{what} {output:?}: {outcome:?}");
+            if output.contains(&"-") {
+                world.write("out", &outcome.stdout);
+            }
+            world.bulla(["decrypt", "out", "-o", "opened", "--force"]).ok();
+            assert!(world.read("opened") == content, "{what} {output:?}");
+            fs::remove_file(path("out")).unwrap();
+        }
+    }
+    let modified = fs::metadata(path("large")).unwrap().modified().unwrap();
+    let forge = |file: &File| {
+        file.write_all_at(&noise(4096)[random_below(4000) as usize..], random_below(15 << 20)).unwrap();
+        file.set_modified(modified).unwrap();
+    };
+    for output in outputs {
+        let outcome = encrypt_while(&world, output, &forge);
+        outcome.fails_with(1, &["large: the file changed while it was being read"]);
+        assert!(!path("out").exists(), "{output:?}");
+    }
+}
+
+/// The files of /sys have a page, and a few bytes in it.
+#[test]
+fn files_that_hold_less_than_their_size_are_streams() {
+    let world = World::new();
+    let source = "/sys/class/net/lo/mtu";
+    let Ok(content) = fs::read(source) else {
+        return skipped(
+            "files_that_hold_less_than_their_size_are_streams",
+            "there is no /sys/class/net/lo/mtu",
+        );
+    };
+    assert_ne!(fs::metadata(source).unwrap().len(), content.len() as u64);
+    for format in ["bulla", "text"] {
+        for source in [source, "/proc/self/limits", "/proc/version"] {
+            world.bulla(["encrypt", source, "-o", "out", "--format", format, "--force"]).ok();
+            let printed = world.bulla(["encrypt", source, "-o", "-", "--format", format]).ok().stdout;
+            world.write("printed", printed);
+            for name in ["out", "printed"] {
+                world.bulla(["verify", name]).ok();
+                let opened = world.bulla(["decrypt", name, "-o", "-"]).ok().stdout;
+                assert!(!opened.is_empty() && (source != "/sys/class/net/lo/mtu" || opened == content));
+            }
+        }
+    }
+    // In a tree too; there are files in it that cannot be read.
+    world.bulla(["encrypt", "/sys/class/net/lo/", "-o", "tree"]).run();
+    let sealed = world.path("tree/mtu.bulla");
+    assert_eq!(world.bulla(["decrypt", sealed.to_str().unwrap(), "-o", "-"]).ok().stdout, content);
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::thread;
 
 use super::lines::Lines;
 use super::mac_thread::MacThread;
-use super::recall::Recall;
 use crate::eax::{Authenticator, Keystream, Nonce};
+use crate::recall::Recall;
 use crate::{DataKey, DecryptError};
 
 /// An input in the text format, read up to its wrapped key.

@@ -13,13 +13,15 @@ use aws_lc_rs::{constant_time, rand};
 use zeroize::Zeroizing;
 
 /// The marks of the chunks seen so far.
-pub(super) struct Recall {
+pub struct Recall {
     key: LessSafeKey,
     marks: Vec<Mark>,
 }
 
 impl Recall {
-    pub(super) fn new() -> Self {
+    /// No marks yet, and a key of its own.
+    #[must_use]
+    pub fn new() -> Self {
         let mut key = Zeroizing::new([0; 32]);
         rand::fill(&mut *key).expect("the operating system gives random bytes once it has booted");
         let key = UnboundKey::new(&AES_256_GCM, &*key).expect("an AES-256 key has 32 bytes");
@@ -27,18 +29,29 @@ impl Recall {
     }
 
     /// Remembers the next chunk.
-    pub(super) fn push(&mut self, chunk: &[u8]) {
+    pub fn push(&mut self, chunk: &[u8]) {
         let mark = self.mark(self.marks.len(), chunk);
         self.marks.push(mark);
     }
 
+    /// Whether no chunk is remembered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.marks.is_empty()
+    }
+
     /// How many chunks are remembered.
-    pub(super) fn len(&self) -> usize {
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.marks.len()
     }
 
     /// Whether this is the chunk that was remembered as number `index`, from 0.
-    pub(super) fn knows(&self, index: usize, chunk: &[u8]) -> bool {
+    ///
+    /// # Panics
+    /// If no chunk was remembered with this number.
+    #[must_use]
+    pub fn knows(&self, index: usize, chunk: &[u8]) -> bool {
         let mark = self.mark(index, chunk);
         constant_time::verify_slices_are_equal(&mark, &self.marks[index]).is_ok()
     }
@@ -49,6 +62,12 @@ impl Recall {
         let nonce = Nonce::assume_unique_for_key(nonce);
         let tag = self.key.seal_in_place_separate_tag(nonce, Aad::from(chunk), &mut []);
         tag.expect("chunks are far below the limits of GCM").as_ref().try_into().expect("a tag has 16 bytes")
+    }
+}
+
+impl Default for Recall {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

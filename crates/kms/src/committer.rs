@@ -10,6 +10,7 @@ use futures_channel::oneshot;
 
 use crate::snapshot::{Snapshot, Write};
 use crate::store::{Conflict, RowChange, Store, StoreError};
+use crate::watch::Watch;
 
 /// Changes that are written together or not at all.
 pub(crate) struct Transaction {
@@ -41,9 +42,14 @@ struct Job {
 }
 
 impl Committer {
-    pub(crate) fn start(store: Store, roots: Arc<RootKeys>, published: Arc<ArcSwap<Snapshot>>) -> Self {
+    pub(crate) fn start(
+        store: Store,
+        watch: Arc<Watch>,
+        roots: Arc<RootKeys>,
+        published: Arc<ArcSwap<Snapshot>>,
+    ) -> Self {
         let (queue, jobs) = mpsc::channel();
-        let mut writer = Writer { store, roots, published, stale: false };
+        let mut writer = Writer { store, watch, roots, published, stale: false };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run(&jobs))
@@ -77,6 +83,7 @@ impl Drop for Committer {
 
 struct Writer {
     store: Store,
+    watch: Arc<Watch>,
     roots: Arc<RootKeys>,
     published: Arc<ArcSwap<Snapshot>>,
     /// A commit failed, and only the store knows whether it was written after all.
@@ -91,8 +98,6 @@ impl Writer {
             match self.commit(&batch) {
                 Ok(results) => self.publish(batch, results),
                 Err(error) => {
-                    self.stale = true;
-                    let _ = self.read_again(); // else before the next commit
                     let error = Arc::new(error);
                     for job in batch {
                         let _ = job.answer.send(Err(CommitError::Store(Arc::clone(&error))));
@@ -103,14 +108,28 @@ impl Writer {
     }
 
     fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        self.watch.check()?;
         self.read_again()?;
+        let written = self.write(batch);
+        if written.is_err() {
+            self.stale = true;
+            let _ = self.read_again(); // else before the next commit
+        }
+        written
+    }
+
+    /// Writes a batch. It is durable only if the file that was written is the one that a restart will open.
+    fn write(&mut self, batch: &[Job]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
         let rows: Vec<_> = batch.iter().map(|job| job.transaction.rows.as_slice()).collect();
-        self.store.commit(&rows)
+        let results = self.store.commit(&rows)?;
+        self.watch.check()?;
+        Ok(results)
     }
 
     /// After a failed commit, publishes what the store holds.
     fn read_again(&mut self) -> Result<(), StoreError> {
         if self.stale {
+            self.watch.check()?;
             self.published.store(Arc::new(Snapshot::read(&mut self.store, &self.roots)?));
             self.stale = false;
         }
@@ -137,3 +156,59 @@ impl Writer {
 
 /// Bounds the memory of one commit and the wait of the last in it.
 const MAX_BATCH: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+    use crate::clock::SteadyClock;
+    use crate::data::Data;
+    use crate::lock::Role;
+    use crate::store::Change;
+    use crate::store_file::Loss;
+    use crate::{Options, SystemClock};
+
+    type Lose = fn(&Path);
+
+    /// The commit is complete, but in a file that no restart will find.
+    #[test]
+    fn a_store_that_is_lost_during_a_commit_confirms_nothing() {
+        let losses: [(Lose, Loss); 2] = [
+            (|path| fs::remove_file(path).unwrap(), Loss::Removed),
+            (
+                |path| {
+                    let copy = path.with_extension("copy");
+                    fs::copy(path, &copy).unwrap();
+                    fs::rename(copy, path).unwrap();
+                },
+                Loss::Replaced,
+            ),
+        ];
+        for (lose, loss) in losses {
+            let directory = tempfile::tempdir().unwrap();
+            let clock = SteadyClock::new(SystemClock);
+            let Data { lock, mut store, roots, .. } =
+                Data::open(&Options::new(directory.path(), Role::Server), &clock).unwrap();
+            let snapshot = Snapshot::read(&mut store, &roots).unwrap();
+            let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
+            let file = Arc::clone(store.file());
+            let watch = Arc::new(Watch::new(lock, Arc::clone(&file)));
+            let mut writer = Writer { store, watch, roots, published, stale: false };
+            let row = RowChange {
+                table: "t",
+                primary_key: b"a".to_vec(),
+                expected: 0,
+                revision: 1,
+                change: Change::Put(b"1".to_vec()),
+            };
+            let (answer, _answered) = oneshot::channel();
+            let batch = [Job { transaction: Transaction { rows: vec![row], writes: vec![] }, answer }];
+            *file.before_sync.lock().unwrap() = Some(lose);
+            let refused = writer.commit(&batch).unwrap_err();
+            assert!(matches!(&refused, StoreError::Lost(lost) if lost.loss == loss), "{refused}");
+            assert!(file.before_sync.lock().unwrap().is_none(), "not refused before");
+        }
+    }
+}

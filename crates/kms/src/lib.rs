@@ -38,7 +38,9 @@ mod replay;
 mod root_key;
 mod snapshot;
 mod store;
+mod store_file;
 mod tend;
+mod watch;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -56,6 +58,7 @@ pub use lock::Role;
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use store::StoreError;
+pub use store_file::{Loss, LostFile};
 pub use tend::Tended;
 
 use crate::authorize::Allowed;
@@ -65,9 +68,9 @@ use crate::committer::{Answered, CommitError, Committer, Transaction};
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::keyring::Keyring;
-use crate::lock::Lock;
 use crate::replay::Nonces;
 use crate::snapshot::{Snapshot, Write};
+use crate::watch::Watch;
 
 /// Where a store lies and what it is called.
 #[derive(Clone, Debug)]
@@ -103,8 +106,8 @@ pub struct Kms {
     earliest_timestamp: i64,
     belief: Belief,
     is_new: bool,
-    /// Released after the committer is done: fields are dropped in this order.
-    lock: Lock,
+    /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
+    watch: Arc<Watch>,
 }
 
 impl Options {
@@ -142,7 +145,9 @@ impl Kms {
         let snapshot = Snapshot::read(&mut store, &roots)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
-        let committer = Committer::start(store, Arc::clone(&roots), Arc::clone(&published));
+        let watch = Arc::new(Watch::new(lock, Arc::clone(store.file())));
+        let committer =
+            Committer::start(store, Arc::clone(&watch), Arc::clone(&roots), Arc::clone(&published));
         let mut kms = Self {
             options: options.clone(),
             clock,
@@ -154,7 +159,7 @@ impl Kms {
             earliest_timestamp: i64::MIN,
             belief: Belief::default(),
             is_new,
-            lock,
+            watch,
         };
         match options.role {
             Role::Command => kms.follow_mark(),
@@ -191,7 +196,7 @@ impl Kms {
     /// Whether another process waits for the store.
     #[must_use]
     pub fn is_awaited(&self) -> bool {
-        self.lock.is_awaited()
+        self.watch.is_awaited()
     }
 
     /// Where the root key lies.
@@ -210,6 +215,21 @@ impl Kms {
     #[must_use]
     pub fn now(&self) -> i64 {
         self.clock.now()
+    }
+
+    /// Checks that the store and its lock are still where they were opened, with what the last commit left; a server
+    /// calls it every second. Blocks for a few system calls.
+    ///
+    /// # Errors
+    /// [`LostFile`]. Until it is back as it was, every write is refused, and reads are answered from memory.
+    pub fn check_store(&self) -> Result<(), LostFile> {
+        self.watch.check()
+    }
+
+    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.watch.is_intact() && self.snapshot().is_ok()
     }
 
     /// The state to read during one request.
@@ -294,6 +314,10 @@ pub fn new_request_id() -> String {
 
 fn commit_error(error: CommitError) -> Error {
     match error {
+        // The event of the check says why; a client may try another server, or this one after its restart.
+        CommitError::Store(error) if matches!(*error, StoreError::Lost(_)) => {
+            ErrorCode::ServiceUnavailableTemporary.into()
+        }
         CommitError::Store(error) => Error::internal(error),
         CommitError::Conflict => Error::internal("an unexpected conflict"),
         CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),

@@ -17,6 +17,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::store_file::{LostFile, Pinned};
 use crate::{Options, files};
 
 /// What the holder of a store is; it decides how long other processes wait for it.
@@ -31,7 +32,7 @@ pub enum Role {
 /// The held lock; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    file: File,
+    pinned: Pinned,
     role: Role,
     data: PathBuf,
 }
@@ -49,33 +50,19 @@ impl Lock {
     pub(crate) fn take(options: &Options) -> Result<Self, LockError> {
         let &Options { ref data, role, patience, on_wait, .. } = options;
         let mut wait = Wait { begun: Instant::now(), patience, on_wait: Some(on_wait) };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(files::NO_FOLLOW)
-            .open(data.join(NAME))
-            .map_err(LockError::Io)?;
-        let next = join_queue(data, &mut wait)?; // released when this returns
-        let deadline = Instant::now() + patience;
-        let mut server_seen = false;
-        while !try_lock(&file)? {
-            match holder(&file).map_err(LockError::Io)? {
-                // Once may be what a killed server left, before the new holder writes its own role.
-                Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
-                Role::Server => {
-                    server_seen = true;
-                    thread::sleep(SECOND_LOOK);
-                }
-                Role::Command if Instant::now() >= deadline => return Err(LockError::Held(Role::Command)),
-                Role::Command => wait.sleep(PAUSE),
-            }
+        for _ in 0..ATTEMPTS {
+            let lock = Self { pinned: take_once(data, &mut wait)?, role, data: data.clone() };
+            if lock.verify().is_ok() {
+                write_role(&lock.pinned.file, role);
+                return Ok(lock);
+            } // else the file was replaced before it was locked, and its lock keeps no process away
         }
-        drop(next);
-        write_role(&file, role);
-        Ok(Self { file, role, data: data.clone() })
+        Err(LockError::Io(io::Error::other("the lock file is replaced all the time")))
+    }
+
+    /// Checks that the lock is the one that other processes find.
+    pub(crate) fn verify(&self) -> Result<(), LostFile> {
+        self.pinned.verify()
     }
 
     /// Whether another process waits for the lock.
@@ -88,9 +75,39 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.role == Role::Server {
-            write_role(&self.file, Role::Command); // a command that takes it next need not write
+            write_role(&self.pinned.file, Role::Command); // a command that takes it next need not write
         }
     }
+}
+
+fn take_once(data: &Path, wait: &mut Wait) -> Result<Pinned, LockError> {
+    let next = join_queue(data, wait)?; // released when this returns
+    let path = data.join(NAME);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(files::NO_FOLLOW)
+        .open(&path)
+        .map_err(LockError::Io)?;
+    let deadline = Instant::now() + wait.patience;
+    let mut server_seen = false;
+    while !try_lock(&file)? {
+        match holder(&file).map_err(LockError::Io)? {
+            // Once may be what a killed server left, before the new holder writes its own role.
+            Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
+            Role::Server => {
+                server_seen = true;
+                thread::sleep(SECOND_LOOK);
+            }
+            Role::Command if Instant::now() >= deadline => return Err(LockError::Held(Role::Command)),
+            Role::Command => wait.sleep(PAUSE),
+        }
+    }
+    drop(next);
+    Pinned::new(&path, file).map_err(LockError::Io)
 }
 
 /// How long a process waits, and how it tells its user.
@@ -170,6 +187,7 @@ const NAME: &str = "lock";
 const ROLE_BYTES: usize = 8;
 const SERVER: &[u8; ROLE_BYTES] = b"server\n\n";
 const COMMAND: &[u8; ROLE_BYTES] = b"command\n";
+const ATTEMPTS: usize = 100;
 /// How long the process that is next waits for the command that holds the lock.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 /// A process waits this many times as long for those that came before it.

@@ -8,20 +8,19 @@
 //! Everything above works on records; this file alone knows redb.
 
 use std::fmt;
-use std::fs::OpenOptions;
 use std::ops::ControlFlow;
-use std::os::unix::fs::OpenOptionsExt;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use bulla_keys::StoreId;
 use bulla_keys::record::Revision;
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
-use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use crate::files;
+use crate::store_file::{LostFile, StoreFile};
 
 /// What has to be known before anything can be unsealed. Changing it by hand makes the slots unopenable.
 #[derive(Clone, Debug, Encode, Decode)]
@@ -103,6 +102,8 @@ pub enum StoreError {
     Header,
     /// A newer version of this program has opened the store, and keeps in it what this one does not know.
     Newer,
+    /// The file is not what this process left there.
+    Lost(LostFile),
     /// A row does not unseal: it was edited, moved, or written by a newer version.
     Row {
         /// Its table.
@@ -114,7 +115,7 @@ pub enum StoreError {
 
 /// A store in one redb file.
 pub(crate) struct Store {
-    path: PathBuf,
+    file: Arc<StoreFile>,
     /// None after a failed commit, until the file could be opened again.
     database: Option<Database>,
 }
@@ -122,8 +123,8 @@ pub(crate) struct Store {
 impl Store {
     /// Makes a store that holds only its header, durably.
     pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
-        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
-        let database = builder().create_with_backend(FileBackend::new(file)?)?;
+        let file = StoreFile::create(path)?;
+        let database = builder().create_with_backend(file.backend()?)?;
         let transaction = database.begin_write()?;
         {
             let encoded = minicbor::to_vec(header).expect("writing to memory does not fail");
@@ -132,14 +133,18 @@ impl Store {
         }
         transaction.commit()?;
         files::sync_dir(files::parent(path))?;
-        Ok(Self { path: path.to_owned(), database: Some(database) })
+        Ok(Self { file, database: Some(database) })
     }
 
     /// Opens an existing store.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut store = Self { path: path.to_owned(), database: None };
+        let mut store = Self { file: StoreFile::open(path)?, database: None };
         store.with(|_| Ok(()))?;
         Ok(store)
+    }
+
+    pub(crate) fn file(&self) -> &Arc<StoreFile> {
+        &self.file
     }
 
     pub(crate) fn header(&mut self) -> Result<Header, StoreError> {
@@ -204,10 +209,11 @@ impl Store {
     /// Runs something with the open database. After an I/O error redb refuses everything, so after any error the
     /// file is opened anew; and it panics on some of what it finds in a damaged file, which is an error here.
     fn with<T>(&mut self, run: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Self { path, database } = self;
+        let Self { file, database } = self;
         let result = catching_panics(|| match database {
             Some(database) => run(database),
-            None => run(database.insert(builder().open(path)?)),
+            None if file.is_empty()? => Err(StoreError::Header), // redb would begin a new store in it
+            None => run(database.insert(builder().create_with_backend(file.backend()?)?)),
         });
         if result.is_err() {
             self.close();
@@ -291,6 +297,12 @@ fn split_value(value: &[u8]) -> (Revision, &[u8]) {
     value.split_first_chunk().map_or((0, value), |(revision, sealed)| (u64::from_be_bytes(*revision), sealed))
 }
 
+impl From<LostFile> for StoreError {
+    fn from(lost: LostFile) -> Self {
+        Self::Lost(lost)
+    }
+}
+
 impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> Self {
         match error.into() {
@@ -308,6 +320,7 @@ impl fmt::Display for StoreError {
             Self::Damaged => f.write_str("the store is damaged"),
             Self::Header => f.write_str("the file is not a store of bulla"),
             Self::Newer => f.write_str("a newer version of bulla has opened the store"),
+            Self::Lost(lost) => lost.fmt(f),
             Self::Row { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
                 primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -321,6 +334,7 @@ impl std::error::Error for StoreError {
         match self {
             Self::Engine(error) => Some(&**error),
             Self::Io(error) => Some(error),
+            Self::Lost(lost) => Some(lost),
             Self::Damaged | Self::Header | Self::Newer | Self::Row { .. } => None,
         }
     }

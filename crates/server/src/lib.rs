@@ -23,6 +23,7 @@ pub mod http;
 pub mod limits;
 mod log;
 mod shutdown;
+mod store_watch;
 mod tending;
 mod tls;
 
@@ -155,13 +156,16 @@ impl Server {
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
         let setup = http::Setup { listener, tls: acceptor, limits, log: Arc::clone(&log), stop: stopped };
         let tending = tending::tend(Arc::clone(&kms), Arc::clone(&log));
+        let watching = store_watch::watch(Arc::clone(&kms), Arc::clone(&log));
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
         runtime.block_on(async {
             let tending = tokio::spawn(tending);
+            let watching = tokio::spawn(watching);
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
             shutdown.next().await;
             stop.send_replace(true);
             tending.abort();
+            watching.abort();
             tokio::select! {
                 _ = &mut serving => {}
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),

@@ -68,6 +68,13 @@ impl Bench {
         Self { kms, clock, data }
     }
 
+    /// As [`Bench::with_role`], with a data directory that can be renamed.
+    pub(crate) fn in_subdirectory(role: Role) -> Self {
+        let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
+        let kms = Kms::open(&Options::new(data.path().join("data"), role), clock.clone()).unwrap();
+        Self { kms, clock, data }
+    }
+
     /// The engine stops and another one starts.
     pub(crate) fn restarted(self, role: Role, accept_clock: bool) -> Self {
         let Self { kms, clock, data } = self;

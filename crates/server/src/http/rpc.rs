@@ -36,9 +36,10 @@ impl Handler for Rpc {
             status: 200,
             code: None,
         };
-        let (format, text) = match is_health_check(&request) {
-            true => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
-            false => self.answer_call(request, &mut line).await,
+        let (format, text) = match () {
+            () if is_health_check(&request) => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
+            () if is_readiness_check(&request) => self.answer_readiness(&mut line),
+            () => self.answer_call(request, &mut line).await,
         };
         let answer = response(line.status, format, text, &line.request_id);
         self.log.request(line);
@@ -50,6 +51,18 @@ impl Rpc {
     pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>) -> Self {
         let host_id = format!("kms.{}.aliyuncs.com", kms.region());
         Self { kms, log, host_id }
+    }
+
+    /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
+    fn answer_readiness(&self, line: &mut RequestLine) -> (Format, Zeroizing<String>) {
+        let text = match self.kms.is_ready() {
+            true => HEALTHY,
+            false => {
+                line.status = 503;
+                UNAVAILABLE
+            }
+        };
+        (Format::Json, Zeroizing::new(text.to_owned()))
     }
 
     /// Answers a call, and notes in `line` what the log may know of it.
@@ -163,6 +176,10 @@ fn is_health_check(request: &Received) -> bool {
     is_read && request.head.uri.path() == "/healthz" && request.body.is_ok()
 }
 
+fn is_readiness_check(request: &Received) -> bool {
+    request.head.method == Method::GET && request.head.uri.path() == "/readyz"
+}
+
 fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(Bytes::from_owner(Wiped(text))));
     *response.status_mut() =
@@ -185,4 +202,5 @@ impl AsRef<[u8]> for Wiped {
 }
 
 const HEALTHY: &str = r#"{"Status":"ok"}"#;
+const UNAVAILABLE: &str = r#"{"Status":"unavailable"}"#;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");

@@ -1,0 +1,295 @@
+//! The file of a store under redb, which notices when it stops being ours.
+//!
+//! A server answers from memory, so without these checks it would confirm writes to a store that was removed, or that a
+//! backup was copied over, and a restart would find none of them. A file is ours while its path leads to the inode that was
+//! opened, and its length and first bytes are what this process left there. redb keeps both commit slots in the first
+//! 320 bytes, each with its transaction id and the checksums of its roots, so any other state of a store differs there.
+
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io;
+use std::ops::Bound;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{self, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+/// A file that this process holds is not what its path leads to any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostFile {
+    /// The path.
+    pub path: PathBuf,
+    /// What is there instead.
+    pub loss: Loss,
+}
+
+/// What became of a file that this process holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Nothing is at the path: the file or a directory above it was removed or renamed.
+    Removed,
+    /// Another file is at the path.
+    Replaced,
+    /// Another process wrote to the file or truncated it.
+    Overwritten,
+    /// The path or the file cannot be read.
+    Unreadable(io::ErrorKind),
+}
+
+/// A path and the file that it led to, held open so that no other file can get its inode number.
+#[derive(Debug)]
+pub(crate) struct Pinned {
+    path: PathBuf,
+    pub(crate) file: File,
+    id: FileId,
+}
+
+/// Device and inode.
+type FileId = (u64, u64);
+
+impl Pinned {
+    pub(crate) fn new(path: &Path, file: File) -> io::Result<Self> {
+        let id = id(&file.metadata()?);
+        Ok(Self { path: path::absolute(path)?, file, id })
+    }
+
+    /// Checks that the path leads to the file.
+    pub(crate) fn verify(&self) -> Result<(), LostFile> {
+        self.found().map_err(|loss| self.lost(loss))
+    }
+
+    fn found(&self) -> Result<(), Loss> {
+        match fs::metadata(&self.path) {
+            Ok(found) if id(&found) == self.id => Ok(()),
+            Ok(_) => Err(Loss::Replaced),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn lost(&self, loss: Loss) -> LostFile {
+        LostFile { path: self.path.clone(), loss }
+    }
+}
+
+/// The file of a store, and what this process left in it.
+#[derive(Debug)]
+pub(crate) struct StoreFile {
+    pinned: Pinned,
+    /// None after a failed write: only the file knows how much of it arrived.
+    left: Mutex<Option<Content>>,
+    #[cfg(test)]
+    pub(crate) before_sync: Mutex<Option<fn(&Path)>>,
+}
+
+/// What tells one state of a store from every other.
+#[derive(Debug, PartialEq, Eq)]
+struct Content {
+    len: u64,
+    header: [u8; HEADER_LEN],
+}
+
+impl StoreFile {
+    /// Makes an empty file, for its owner alone.
+    pub(crate) fn create(path: &Path) -> io::Result<Arc<Self>> {
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
+        Self::pin(path, file)
+    }
+
+    pub(crate) fn open(path: &Path) -> io::Result<Arc<Self>> {
+        Self::pin(path, open(path)?)
+    }
+
+    fn pin(path: &Path, file: File) -> io::Result<Arc<Self>> {
+        let left = Mutex::new(Some(Content::of(&file)?));
+        Ok(Arc::new(Self {
+            pinned: Pinned::new(path, file)?,
+            left,
+            #[cfg(test)]
+            before_sync: Mutex::default(),
+        }))
+    }
+
+    pub(crate) fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.pinned.file.metadata()?.len() == 0)
+    }
+
+    /// Checks that the path leads to the file, and that it holds what this process left there.
+    pub(crate) fn verify(&self) -> Result<(), LostFile> {
+        let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.compare(left.as_ref())
+    }
+
+    fn compare(&self, left: Option<&Content>) -> Result<(), LostFile> {
+        self.pinned.verify()?;
+        let Some(left) = left else { return Ok(()) };
+        match Content::of(&self.pinned.file) {
+            Ok(found) if found == *left => Ok(()),
+            Ok(_) => Err(self.pinned.lost(Loss::Overwritten)),
+            Err(error) => Err(self.pinned.lost(error.into())),
+        }
+    }
+
+    /// The storage for a database in this file, with locks of its own. The file must still be ours.
+    pub(crate) fn backend(self: &Arc<Self>) -> Result<Backend, LostFile> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.compare(left.as_ref())?;
+        let opened = open(&self.pinned.path).and_then(|file| Ok((id(&file.metadata()?), file)));
+        let (found, file) = opened.map_err(|error| self.pinned.lost(error.into()))?;
+        if found != self.pinned.id {
+            return Err(self.pinned.lost(Loss::Replaced));
+        }
+        if left.is_none() {
+            *left = Some(Content::of(&file).map_err(|error| self.pinned.lost(error.into()))?);
+        }
+        let inner =
+            FileBackend::new(file).map_err(|_| self.pinned.lost(Loss::Unreadable(io::ErrorKind::Other)))?;
+        Ok(Backend { inner, file: Arc::clone(self) })
+    }
+
+    /// Runs one write, unless the file is not ours any more: a backup that was copied over it must stay whole.
+    fn write(
+        &self,
+        write: impl FnOnce() -> io::Result<()>,
+        note: impl FnOnce(&mut Content),
+    ) -> io::Result<()> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        self.compare(left.as_ref()).map_err(io::Error::other)?;
+        let written = write();
+        match (&written, &mut *left) {
+            (Ok(()), Some(left)) => note(left),
+            (Ok(()), None) => {}
+            (Err(_), left) => *left = None,
+        }
+        written
+    }
+}
+
+impl Content {
+    fn of(file: &File) -> io::Result<Self> {
+        let mut header = [0; HEADER_LEN];
+        let mut filled = 0;
+        while filled < header.len() {
+            match file.read_at(&mut header[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Self { len: file.metadata()?.len(), header })
+    }
+
+    fn note_write(&mut self, offset: u64, data: &[u8]) {
+        self.len = self.len.max(offset + data.len() as u64);
+        if let Some(rest) = usize::try_from(offset).ok().and_then(|offset| self.header.get_mut(offset..)) {
+            let overlap = rest.len().min(data.len());
+            rest[..overlap].copy_from_slice(&data[..overlap]);
+        }
+    }
+
+    fn note_len(&mut self, len: u64) {
+        self.len = len;
+        let kept = usize::try_from(len).unwrap_or(usize::MAX).min(HEADER_LEN);
+        self.header[kept..].fill(0);
+    }
+}
+
+/// A [`StoreFile`] as redb's storage.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    inner: FileBackend,
+    file: Arc<StoreFile>,
+}
+
+impl StorageBackend for Backend {
+    fn len(&self) -> io::Result<u64> {
+        self.inner.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.inner.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.file.write(|| self.inner.set_len(len), |left| left.note_len(len))
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        #[cfg(test)]
+        if let Some(run) = self.file.before_sync.lock().unwrap().take() {
+            run(&self.file.pinned.path);
+        }
+        self.inner.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.file.write(|| self.inner.write(offset, data), |left| left.note_write(offset, data))
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.inner.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.inner.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.inner.query_lock_range(start, end)
+    }
+}
+
+/// Opens for writing also what is only read: on an overlay the first open for writing makes another file of it.
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(path)
+}
+
+fn id(metadata: &Metadata) -> FileId {
+    (metadata.dev(), metadata.ino())
+}
+
+impl From<io::Error> for Loss {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Removed,
+            kind => Self::Unreadable(kind),
+        }
+    }
+}
+
+impl fmt::Display for LostFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.loss {
+            Loss::Removed => write!(f, "{path} was removed or renamed"),
+            Loss::Replaced => write!(f, "{path} was replaced by another file"),
+            Loss::Overwritten => write!(f, "{path} was overwritten or truncated by another process"),
+            Loss::Unreadable(kind) => write!(f, "{path} cannot be checked: {kind}"),
+        }
+    }
+}
+
+impl std::error::Error for LostFile {}
+
+/// What is compared: redb's header with both commit slots has 320 bytes (its `docs/design.md`), and its first page nothing
+/// else.
+const HEADER_LEN: usize = 512;

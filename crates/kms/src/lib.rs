@@ -41,6 +41,7 @@ mod store;
 mod store_file;
 mod tend;
 mod watch;
+mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -20,6 +20,7 @@ use super::versions::{NewVersion, with_material};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
+use crate::generator::PairFor;
 use crate::keyring::{Keyring, refused};
 use crate::records::{ImportToken, TokenId};
 use crate::snapshot::{Row, Write};
@@ -35,7 +36,7 @@ pub(super) async fn parameters(
         external(key)?;
         (key.id, key.primary)
     };
-    let pair = kms.generator.key_pair(spec).await?;
+    let pair = kms.generator.key_pair(PairFor::ImportToken, spec).await?;
     let mut id = [0; 32];
     SystemRandom.fill(&mut id);
     let expires = kms.now() + TOKEN_LIFE;

@@ -17,6 +17,7 @@ use super::paging::Page;
 use super::tags;
 use super::versions::{self, NewVersion};
 use crate::authorize::Allowed;
+use crate::generator::PairFor;
 use crate::keyring::refused;
 use crate::snapshot::Write;
 use crate::{Kms, commit_error};
@@ -31,7 +32,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<Cre
     let mut writes = vec![Write::Key(key)];
     if origin == KeyOrigin::Kms {
         let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec };
-        writes.push(Write::Version(versions::make(kms, new, now).await?));
+        writes.push(Write::Version(versions::make(kms, new, PairFor::Key, now).await?));
     }
     kms.create(&request, writes).await.map_err(commit_error)?;
     Ok(reply)

@@ -11,6 +11,7 @@ use super::paging::Page;
 use super::{asymmetric, keys};
 use crate::Kms;
 use crate::authorize::Allowed;
+use crate::generator::PairFor;
 use crate::keyring::refused;
 use crate::snapshot::Write;
 
@@ -25,7 +26,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKeyVersion>) -> Res
         (key.id, key.spec)
     };
     // Its number is not known yet: another one may come in between.
-    let made = make(kms, NewVersion { key, id, number: 0, spec }, kms.now()).await?;
+    let made = make(kms, NewVersion { key, id, number: 0, spec }, PairFor::Version, kms.now()).await?;
     kms.change(&request, |keyring| {
         let row = keyring.by_id(&key.to_string())?;
         let number = keyring.snapshot.next_version_of(key);
@@ -78,10 +79,15 @@ pub(crate) struct NewVersion {
 }
 
 /// Makes a version with new material.
-pub(crate) async fn make(kms: &Kms, new: NewVersion, now: i64) -> Result<KeyVersion, Error> {
+pub(crate) async fn make(
+    kms: &Kms,
+    new: NewVersion,
+    purpose: PairFor,
+    now: i64,
+) -> Result<KeyVersion, Error> {
     match new.spec.kind() {
         KeyKind::Asymmetric => {
-            let pair = kms.generator.key_pair(asymmetric::asymmetric(new.spec)?).await?;
+            let pair = kms.generator.key_pair(purpose, asymmetric::asymmetric(new.spec)?).await?;
             let public_key = Some(pair.public.into());
             Ok(KeyVersion { public_key, ..with_material(kms, new, &Material::from_bytes(pair.private), now) })
         }

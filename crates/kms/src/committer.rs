@@ -1,10 +1,13 @@
-//! The one writer of a store: gathers the changes that are waiting, commits them together, publishes the next
-//! snapshot, answers.
+//! The one writer of a store. A change is decided on the state that all changes accepted before it will leave, so changes
+//! of one row follow each other instead of conflicting. Everything that waits is written in one commit; then its state
+//! is published, and then the callers are answered.
 
-use std::sync::{Arc, mpsc};
+use std::mem;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
+use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use futures_channel::oneshot;
 
@@ -12,16 +15,13 @@ use crate::snapshot::{Snapshot, Write};
 use crate::store::{Conflict, RowChange, Store, StoreError};
 use crate::watch::Watch;
 
-/// Changes that are written together or not at all.
-pub(crate) struct Transaction {
-    pub(crate) rows: Vec<RowChange>,
-    pub(crate) writes: Vec<Write>,
-}
+/// New records, each with the revision that it replaces; written together or not at all.
+pub(crate) type Changes = Vec<(Write, Revision)>;
 
-/// Why a transaction was not acknowledged. After `Store` only the store knows whether it was written.
-#[derive(Debug)]
+/// Why a change was not acknowledged. After `Store` only the store knows whether it was written.
+#[derive(Clone, Debug)]
 pub(crate) enum CommitError {
-    /// A row was changed in between; load, decide and try again.
+    /// The state that the change was decided on is not the state of the store: decide again.
     Conflict,
     Store(Arc<StoreError>),
     /// The engine is being closed.
@@ -30,15 +30,44 @@ pub(crate) enum CommitError {
 
 /// The thread that owns the store. Dropping it waits until everything accepted is written.
 pub(crate) struct Committer {
-    queue: Option<mpsc::Sender<Job>>,
+    roots: Arc<RootKeys>,
+    staging: Arc<Staging>,
     thread: Option<JoinHandle<()>>,
+    #[cfg(test)]
+    decisions: std::sync::atomic::AtomicUsize,
 }
 
+/// Resolves when what was decided, and everything it was decided on, is durable and published.
 pub(crate) type Answered = oneshot::Receiver<Result<(), CommitError>>;
 
+/// What callers and the committer share.
+struct Staging {
+    staged: Mutex<Staged>,
+    /// There are jobs, or there will be no more.
+    changed: Condvar,
+}
+
+struct Staged {
+    /// The published state with every accepted change made in it.
+    snapshot: Snapshot,
+    jobs: Vec<Job>,
+    /// The committer is writing changes that `snapshot` includes.
+    is_writing: bool,
+    /// The store may differ from `snapshot`: nothing can be decided until it was read again.
+    is_stale: bool,
+    is_closed: bool,
+}
+
 struct Job {
-    transaction: Transaction,
+    /// Empty if the caller only waits for what was accepted before.
+    rows: Vec<RowChange>,
     answer: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// All waiting jobs, and the state that they leave; none if the store has to be read again instead.
+struct Batch {
+    jobs: Vec<Job>,
+    next: Option<Snapshot>,
 }
 
 impl Committer {
@@ -48,36 +77,101 @@ impl Committer {
         roots: Arc<RootKeys>,
         published: Arc<ArcSwap<Snapshot>>,
     ) -> Self {
-        let (queue, jobs) = mpsc::channel();
-        let mut writer = Writer { store, watch, roots, published, stale: false };
+        let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
+        let writer =
+            Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
         let thread = thread::Builder::new()
             .name("committer".into())
-            .spawn(move || writer.run(&jobs))
+            .spawn(move || writer.run())
             .expect("a process that starts can start a thread");
-        Self { queue: Some(queue), thread: Some(thread) }
-    }
-
-    /// Resolves when the transaction is durable and published.
-    pub(crate) async fn commit(&self, transaction: Transaction) -> Result<(), CommitError> {
-        self.submit(transaction).await.unwrap_or(Err(CommitError::Closed))
-    }
-
-    /// Hands a transaction over. The answer comes when it is durable and published; it may be ignored.
-    pub(crate) fn submit(&self, transaction: Transaction) -> Answered {
-        let (answer, answered) = oneshot::channel();
-        if let Some(queue) = &self.queue {
-            let _ = queue.send(Job { transaction, answer }); // a dead thread drops the sender: that is an answer
+        Self {
+            roots,
+            staging,
+            thread: Some(thread),
+            #[cfg(test)]
+            decisions: Default::default(),
         }
-        answered
+    }
+
+    /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what
+    /// they rest on may not be durable. A caller that ignores the answer has its change all the same.
+    pub(crate) fn stage<E>(
+        &self,
+        decide: impl FnOnce(&Snapshot) -> Result<Changes, E>,
+    ) -> (Result<(), E>, Answered) {
+        let (answer, answered) = oneshot::channel();
+        let mut staged = self.staging.lock();
+        if staged.is_closed {
+            return (Ok(()), answered); // without a sender
+        }
+        if staged.is_stale {
+            staged.jobs.push(Job { rows: vec![], answer }); // answered with a conflict when the state is known
+            self.staging.changed.notify_one();
+            return (Ok(()), answered);
+        }
+        #[cfg(test)]
+        self.decisions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let (changes, decision) = match decide(&staged.snapshot) {
+            Ok(changes) => (changes, Ok(())),
+            Err(refusal) => (vec![], Err(refusal)),
+        };
+        if changes.is_empty() && staged.is_durable() {
+            let _ = answer.send(Ok(())); // the receiver is here
+            return (decision, answered);
+        }
+        let rows = changes.into_iter().map(|(write, expected)| staged.apply(write, expected, &self.roots));
+        let rows = rows.collect();
+        staged.jobs.push(Job { rows, answer });
+        self.staging.changed.notify_one();
+        (decision, answered)
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        drop(self.queue.take());
+        self.staging.lock().is_closed = true;
+        self.staging.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it has answered everybody, or it panicked and they know by the closed channel
+            let _ = thread.join(); // it has answered every caller, or it panicked and they know by the closed channel
         }
+    }
+}
+
+impl Staging {
+    fn new(snapshot: Snapshot) -> Self {
+        let staged = Staged { snapshot, jobs: vec![], is_writing: false, is_stale: false, is_closed: false };
+        Self { staged: Mutex::new(staged), changed: Condvar::new() }
+    }
+
+    /// A decision that panicked has changed nothing.
+    fn lock(&self) -> MutexGuard<'_, Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for jobs and takes all of them; none when there will be no more.
+    fn take(&self) -> Option<Batch> {
+        let is_idle = |staged: &mut Staged| staged.jobs.is_empty() && !staged.is_closed;
+        let mut staged =
+            self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        if staged.jobs.is_empty() {
+            return None;
+        }
+        staged.is_writing = true;
+        let next = (!staged.is_stale).then(|| staged.snapshot.clone());
+        Some(Batch { jobs: mem::take(&mut staged.jobs), next })
+    }
+}
+
+impl Staged {
+    fn is_durable(&self) -> bool {
+        self.jobs.is_empty() && !self.is_writing
+    }
+
+    /// Makes one change in the staged state; gives the row that makes it in the store.
+    fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
+        let row = write.row(roots, expected);
+        self.snapshot.apply(write, row.revision);
+        row
     }
 }
 
@@ -86,89 +180,149 @@ struct Writer {
     watch: Arc<Watch>,
     roots: Arc<RootKeys>,
     published: Arc<ArcSwap<Snapshot>>,
-    /// A commit failed, and only the store knows whether it was written after all.
-    stale: bool,
+    staging: Arc<Staging>,
 }
 
 impl Writer {
-    fn run(&mut self, jobs: &mpsc::Receiver<Job>) {
-        while let Ok(first) = jobs.recv() {
-            let mut batch = vec![first];
-            batch.extend(jobs.try_iter().take(MAX_BATCH - 1));
-            match self.commit(&batch) {
-                Ok(results) => self.publish(batch, results),
-                Err(error) => {
-                    let error = Arc::new(error);
-                    for job in batch {
-                        let _ = job.answer.send(Err(CommitError::Store(Arc::clone(&error))));
-                    }
+    fn run(mut self) {
+        while let Some(Batch { jobs, next }) = self.staging.take() {
+            match next {
+                Some(next) => self.write(jobs, next),
+                None => {
+                    let read = self.read_again().map_err(Arc::new);
+                    let answer = read.map_or_else(CommitError::Store, |()| CommitError::Conflict);
+                    answer_all(jobs, &Err(answer));
                 }
             }
         }
     }
 
-    fn commit(&mut self, batch: &[Job]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        self.watch.check()?;
-        self.read_again()?;
-        let written = self.write(batch);
-        if written.is_err() {
-            self.stale = true;
-            let _ = self.read_again(); // else before the next commit
+    /// Writes a batch, publishes its state, answers.
+    fn write(&mut self, jobs: Vec<Job>, next: Snapshot) {
+        let rows: Vec<_> = jobs.iter().map(|job| job.rows.as_slice()).collect();
+        match self.commit(&rows) {
+            Ok(results) if results.iter().all(Result::is_ok) => {
+                self.published.store(Arc::new(next));
+                self.staging.lock().is_writing = false;
+                answer_all(jobs, &Ok(()));
+            }
+            Ok(results) => {
+                let read = self.read_again().map_err(Arc::new);
+                for (job, result) in jobs.into_iter().zip(results) {
+                    let answer = match &read {
+                        Err(error) => Err(CommitError::Store(Arc::clone(error))),
+                        Ok(()) if result.is_ok() && !job.rows.is_empty() => Ok(()),
+                        Ok(()) => Err(CommitError::Conflict),
+                    };
+                    answer_all([job], &answer);
+                }
+            }
+            Err(error) => {
+                let _ = self.read_again(); // else before the next commit
+                answer_all(jobs, &Err(CommitError::Store(Arc::new(error))));
+            }
         }
-        written
     }
 
-    /// Writes a batch. It is durable only if the file that was written is the one that a restart will open.
-    fn write(&mut self, batch: &[Job]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        let rows: Vec<_> = batch.iter().map(|job| job.transaction.rows.as_slice()).collect();
-        let results = self.store.commit(&rows)?;
+    /// Writes the rows of each job. They are durable only if the file that was written is the one that a restart will
+    /// open.
+    fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
+        if rows.iter().all(|rows| rows.is_empty()) {
+            return Ok(vec![Ok(()); rows.len()]);
+        }
+        self.watch.check()?;
+        let results = self.store.commit(rows)?;
         self.watch.check()?;
         Ok(results)
     }
 
-    /// After a failed commit, publishes what the store holds.
+    /// Publishes what the store holds. Whatever was decided meanwhile rests on a state that never was, and has to be
+    /// decided again.
     fn read_again(&mut self) -> Result<(), StoreError> {
-        if self.stale {
-            self.watch.check()?;
-            self.published.store(Arc::new(Snapshot::read(&mut self.store, &self.roots)?));
-            self.stale = false;
-        }
+        self.staging.lock().is_stale = true;
+        self.watch.check()?;
+        let snapshot = Snapshot::read(&mut self.store, &self.roots)?;
+        self.published.store(Arc::new(snapshot.clone()));
+        let mut staged = self.staging.lock();
+        staged.snapshot = snapshot;
+        (staged.is_writing, staged.is_stale) = (false, false);
+        let lost = mem::take(&mut staged.jobs);
+        drop(staged);
+        answer_all(lost, &Err(CommitError::Conflict));
         Ok(())
-    }
-
-    fn publish(&self, batch: Vec<Job>, results: Vec<Result<(), Conflict>>) {
-        let mut next = Snapshot::clone(&self.published.load());
-        let mut answers = Vec::with_capacity(batch.len());
-        for (Job { transaction, answer }, result) in batch.into_iter().zip(results) {
-            if result.is_ok() {
-                for (write, row) in transaction.writes.into_iter().zip(&transaction.rows) {
-                    next.apply(write, row.revision);
-                }
-            }
-            answers.push((answer, result.map_err(|Conflict| CommitError::Conflict)));
-        }
-        self.published.store(Arc::new(next));
-        for (answer, result) in answers {
-            let _ = answer.send(result); // a caller that went away has its change all the same
-        }
     }
 }
 
-/// Bounds the memory of one commit and the wait of the last in it.
-const MAX_BATCH: usize = 512;
+impl Drop for Writer {
+    /// Also after a panic: a caller must not wait for an answer that does not come.
+    fn drop(&mut self) {
+        let mut staged = self.staging.lock();
+        staged.is_closed = true;
+        staged.jobs.clear();
+    }
+}
+
+fn answer_all(jobs: impl IntoIterator<Item = Job>, answer: &Result<(), CommitError>) {
+    for job in jobs {
+        let _ = job.answer.send(answer.clone()); // the caller may have gone away
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::future::Future;
     use std::path::Path;
+    use std::sync::atomic::Ordering;
+    use std::task::{Context, Waker};
+
+    use bulla_keys::{Alias, KeyId};
+    use bulla_wire::actions::{
+        CreateAlias, CreateKey, CreateKeyVersion, CreateSecret, DisableKey, EnableKey, PutSecretValue,
+        SetDeletionProtection, TagResource, UpdateAlias, UpdateKeyDescription, UpdateRotationPolicy,
+        UpdateSecret, UpdateSecretVersionStage,
+    };
+    use bulla_wire::{ErrorCode, MaybeEmpty, Reply, Request};
 
     use super::*;
     use crate::clock::SteadyClock;
     use crate::data::Data;
-    use crate::lock::Role;
     use crate::store::Change;
     use crate::store_file::Loss;
-    use crate::{Options, SystemClock};
+    use crate::{Kms, Options, Role, SystemClock};
+
+    fn open() -> (tempfile::TempDir, Kms) {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        (data, kms)
+    }
+
+    fn call(kms: &Kms, request: impl Into<Request>) -> Reply {
+        pollster::block_on(kms.call(request.into(), &kms.owner())).unwrap()
+    }
+
+    fn key(kms: &Kms) -> String {
+        let Reply::CreateKey(created) = call(kms, CreateKey::default()) else { unreachable!() };
+        created.key_metadata.key_id
+    }
+
+    /// Starts all calls before any is waited for. All must succeed; gives the decisions that they took.
+    fn decisions_of(kms: &Kms, requests: Vec<Request>) -> usize {
+        let decisions = || kms.committer.decisions.load(Ordering::Relaxed);
+        let (before, origin) = (decisions(), kms.owner());
+        let mut calls: Vec<_> =
+            requests.into_iter().map(|request| Box::pin(kms.call(request, &origin))).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        let started: Vec<_> = calls.iter_mut().map(|call| call.as_mut().poll(&mut context)).collect();
+        for (call, polled) in calls.into_iter().zip(started) {
+            let reply = match polled {
+                std::task::Poll::Ready(reply) => reply,
+                std::task::Poll::Pending => pollster::block_on(call),
+            };
+            reply.unwrap();
+        }
+        decisions() - before
+    }
 
     type Lose = fn(&Path);
 
@@ -195,7 +349,8 @@ mod tests {
             let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
             let file = Arc::clone(store.file());
             let watch = Arc::new(Watch::new(lock, Arc::clone(&file)));
-            let mut writer = Writer { store, watch, roots, published, stale: false };
+            let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
+            let mut writer = Writer { store, watch, roots, published, staging };
             let row = RowChange {
                 table: "t",
                 primary_key: b"a".to_vec(),
@@ -203,12 +358,142 @@ mod tests {
                 revision: 1,
                 change: Change::Put(b"1".to_vec()),
             };
-            let (answer, _answered) = oneshot::channel();
-            let batch = [Job { transaction: Transaction { rows: vec![row], writes: vec![] }, answer }];
             *file.before_sync.lock().unwrap() = Some(lose);
-            let refused = writer.commit(&batch).unwrap_err();
+            let refused = writer.commit(&[&[row]]).unwrap_err();
             assert!(matches!(&refused, StoreError::Lost(lost) if lost.loss == loss), "{refused}");
             assert!(file.before_sync.lock().unwrap().is_none(), "not refused before");
         }
+    }
+
+    type Numbered<'a> = Box<dyn Fn(usize) -> Request + 'a>;
+
+    #[test]
+    fn changes_of_one_row_at_once_are_decided_once_each() {
+        const AT_ONCE: usize = 200;
+        let (_data, kms) = open();
+        let (one, other) = (key(&kms), key(&kms));
+        let create = CreateSecret {
+            secret_name: "s".into(),
+            version_id: "0".into(),
+            secret_data: String::from("x").into(),
+            encryption_key_id: Some(key(&kms)),
+            ..CreateSecret::default()
+        };
+        call(&kms, create);
+        call(&kms, CreateAlias { key_id: one.clone(), alias_name: "alias/a".into() });
+        let tag = |key_id: Option<&String>, number: usize| TagResource {
+            key_id: key_id.cloned(),
+            secret_name: key_id.is_none().then(|| "s".into()),
+            certificate_id: None,
+            tags: format!(r#"[{{"TagKey":"k{}","TagValue":"{number}"}}]"#, number % 10),
+        };
+        let put = |number: usize| PutSecretValue {
+            secret_name: "s".into(),
+            version_id: number.to_string(),
+            secret_data: number.to_string().into(),
+            secret_data_type: None,
+            version_stages: None,
+        };
+        let describe_secret = |number: usize| UpdateSecret {
+            secret_name: "s".into(),
+            description: Some(MaybeEmpty(number.to_string())),
+            extended_config: None,
+        };
+        let stage = |number: usize| UpdateSecretVersionStage {
+            secret_name: "s".into(),
+            version_stage: "mine".into(),
+            remove_from_version: None,
+            move_to_version: Some((AT_ONCE - number % 2).to_string()),
+        };
+        let id = || one.clone();
+        let policy = |number: usize| UpdateRotationPolicy {
+            key_id: id(),
+            enable_automatic_rotation: true,
+            rotation_interval: Some(format!("{}d", 7 + number)),
+        };
+        let protection = |number: usize| SetDeletionProtection {
+            protected_resource_arn: None,
+            key_id: Some(id()),
+            kms_instance_id: None,
+            enable_deletion_protection: number.is_multiple_of(2),
+            deletion_protection_description: None,
+        };
+        let alias = |number: usize| CreateAlias { key_id: id(), alias_name: format!("alias/{number}") };
+        let target = |number: usize| UpdateAlias {
+            alias_name: "alias/a".into(),
+            key_id: if number.is_multiple_of(2) { one.clone() } else { other.clone() },
+        };
+        let describe = |number: usize| UpdateKeyDescription {
+            key_id: id(),
+            description: MaybeEmpty(number.to_string()),
+        };
+        let enable = |number: usize| match number % 2 {
+            0 => Request::from(DisableKey { key_id: id() }),
+            _ => EnableKey { key_id: id() }.into(),
+        };
+        let cases: [(&str, usize, Numbered<'_>); 12] = [
+            ("tags of a key", 1, Box::new(|number| tag(Some(&one), number).into())),
+            ("tags of a secret", 1, Box::new(|number| tag(None, number).into())),
+            ("values of a secret", 1, Box::new(|number| put(number).into())),
+            ("description of a secret", 1, Box::new(|number| describe_secret(number).into())),
+            ("stages of a secret", 1, Box::new(|number| stage(number).into())),
+            ("versions of a key", 1, Box::new(|_| CreateKeyVersion { key_id: id() }.into())),
+            ("rotation of a key", 2, Box::new(|number| policy(number).into())),
+            ("protection of a key", 1, Box::new(|number| protection(number).into())),
+            ("aliases of a key", 1, Box::new(|number| alias(number).into())),
+            ("targets of an alias", 1, Box::new(|number| target(number).into())),
+            ("description of a key", 1, Box::new(|number| describe(number).into())),
+            ("state of a key", 1, Box::new(enable)),
+        ];
+        for (name, each, request) in cases {
+            let requests = (1..=AT_ONCE).map(&request).collect();
+            assert_eq!(decisions_of(&kms, requests), each * AT_ONCE, "{name}");
+        }
+    }
+
+    /// A refusal rests on what was accepted before, and counts when that is durable.
+    #[test]
+    fn of_many_who_make_the_same_one_succeeds_and_the_others_hear_it_when_it_is_there() {
+        let (_data, kms) = open();
+        let (origin, key_id) = (kms.owner(), key(&kms));
+        let request = || CreateAlias { key_id: key_id.clone(), alias_name: "alias/a".into() };
+        let mut calls: Vec<_> = (0..20).map(|_| Box::pin(kms.call(request().into(), &origin))).collect();
+        let mut context = Context::from_waker(Waker::noop());
+        let is_there = || kms.snapshot().unwrap().alias("alias/a").is_some();
+        let mut made = 0;
+        for call in &mut calls {
+            let reply = match call.as_mut().poll(&mut context) {
+                std::task::Poll::Ready(reply) => reply,
+                std::task::Poll::Pending => pollster::block_on(call),
+            };
+            assert!(is_there());
+            match reply {
+                Ok(_) => made += 1,
+                Err(error) => assert_eq!(error.code(), ErrorCode::AliasAlreadyExists),
+            }
+        }
+        assert_eq!(made, 1);
+    }
+
+    #[test]
+    fn what_was_decided_on_a_state_that_never_was_is_decided_again() {
+        let (data, kms) = open();
+        let never = Alias { name: "alias/never".parse().unwrap(), key: KeyId::from_bytes([1; 16]) };
+        // Expects a revision of a row that is not in the store.
+        let (decision, lost) = kms.stage(|_| Ok(vec![(Write::Alias(never), 7)])).unwrap();
+        decision.unwrap();
+        let refused = kms.commit(|keyring| match keyring.snapshot.alias("alias/never") {
+            Some(_) => Err(ErrorCode::AliasAlreadyExists.into()),
+            None => Ok(vec![]),
+        });
+        pollster::block_on(refused).unwrap();
+        let lost = pollster::block_on(lost).unwrap();
+        assert!(matches!(lost, Err(CommitError::Conflict)), "{lost:?}");
+        let created = key(&kms);
+        drop(kms);
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let snapshot = kms.snapshot().unwrap();
+        assert!(snapshot.alias("alias/never").is_none());
+        assert!(snapshot.key(created.parse().unwrap()).is_some());
     }
 }

@@ -50,7 +50,6 @@ use std::time::{Duration, Instant, UNIX_EPOCH};
 
 pub use access_key::FirstAccessKey;
 use arc_swap::{ArcSwap, Guard};
-use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode, Reply, Request};
 pub use clock::{Clock, SystemClock};
@@ -65,7 +64,7 @@ pub use tend::Tended;
 use crate::authorize::Allowed;
 use crate::belief::Belief;
 use crate::clock::SteadyClock;
-use crate::committer::{Answered, CommitError, Committer, Transaction};
+use crate::committer::{Answered, Changes, CommitError, Committer};
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::keyring::Keyring;
@@ -247,39 +246,40 @@ impl Kms {
         Keyring { snapshot, roots: &self.roots, region, account, now: self.now() }
     }
 
-    /// Decides on a change from the present state and writes it; if the state changed in between, decides
+    /// Decides on a change from the present state and writes it; if the store turns out to hold another state, decides
     /// again. `decide` gives the new records with the revisions they replace; none if nothing is to change.
     async fn change<A>(
         &self,
         _allowed: &Allowed<A>,
-        decide: impl Fn(&Keyring<'_>) -> Result<Vec<(Write, Revision)>, Error>,
+        decide: impl Fn(&Keyring<'_>) -> Result<Changes, Error>,
     ) -> Result<(), Error> {
+        self.commit(decide).await
+    }
+
+    /// Writes new records under ids that nothing has yet.
+    async fn create<A>(&self, _allowed: &Allowed<A>, writes: Vec<Write>) -> Result<(), Error> {
+        self.commit(|_| Ok(writes.iter().cloned().map(|write| (write, 0)).collect())).await
+    }
+
+    /// As [`Kms::change`], for what the engine does by itself.
+    async fn commit(&self, decide: impl Fn(&Keyring<'_>) -> Result<Changes, Error>) -> Result<(), Error> {
         loop {
-            let changes = decide(&self.keyring(&*self.snapshot()?))?;
-            if changes.is_empty() {
-                return Ok(());
-            }
-            match self.commit(changes).await {
+            let (decision, answered) = self.stage(&decide)?;
+            match answered.await.unwrap_or(Err(CommitError::Closed)) {
+                Ok(()) => return decision,
                 Err(CommitError::Conflict) => {}
-                result => return result.map_err(commit_error),
+                Err(error) => return Err(commit_error(error)),
             }
         }
     }
 
-    /// Writes new records under ids that nothing has yet.
-    async fn create<A>(&self, _allowed: &Allowed<A>, writes: Vec<Write>) -> Result<(), CommitError> {
-        self.commit(writes.into_iter().map(|write| (write, 0)).collect()).await
-    }
-
-    async fn commit(&self, changes: Vec<(Write, Revision)>) -> Result<(), CommitError> {
-        self.submit(changes).await.unwrap_or(Err(CommitError::Closed))
-    }
-
-    /// Hands changes over; the answer comes when they are durable and published.
-    fn submit(&self, changes: Vec<(Write, Revision)>) -> Answered {
-        let rows = changes.iter().map(|(write, expected)| write.row(&self.roots, *expected)).collect();
-        let writes = changes.into_iter().map(|(write, _)| write).collect();
-        self.committer.submit(Transaction { rows, writes })
+    /// Decides on a change once and hands it over: what was decided, and the answer, before which it does not count.
+    fn stage(
+        &self,
+        decide: impl FnOnce(&Keyring<'_>) -> Result<Changes, Error>,
+    ) -> Result<(Result<(), Error>, Answered), Error> {
+        self.snapshot()?; // nothing is decided after the lease has ended
+        Ok(self.committer.stage(|snapshot| decide(&self.keyring(snapshot))))
     }
 
     fn wait_until(&self, second: i64) {

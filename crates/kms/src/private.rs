@@ -3,10 +3,11 @@
 use bulla_wire::Error;
 use zeroize::Zeroizing;
 
-use crate::committer::{CommitError, Transaction};
+use crate::Kms;
+use crate::committer::Changes;
+use crate::keyring::Keyring;
 use crate::records::Private;
 use crate::snapshot::Write;
-use crate::{Kms, commit_error};
 
 impl Kms {
     /// The value that was kept under `name`.
@@ -20,22 +21,16 @@ impl Kms {
     /// # Errors
     /// InternalFailure if the store fails.
     pub async fn set_private(&self, name: &str, value: &[u8]) -> Result<(), Error> {
-        loop {
-            match self.committer.commit(self.private_change(name, value)).await {
-                Err(CommitError::Conflict) => {}
-                result => return result.map_err(commit_error),
-            }
-        }
+        self.commit(|keyring| Ok(private_change(keyring, name, value))).await
     }
 
-    /// As [`Kms::set_private`], but nobody waits for it, and a conflict or failure is nobody's concern.
+    /// Fire and forget: errors are ignored, because the value is written again later.
     pub(crate) fn set_private_in_background(&self, name: &str, value: &[u8]) {
-        drop(self.committer.submit(self.private_change(name, value)));
+        drop(self.stage(|keyring| Ok(private_change(keyring, name, value))));
     }
+}
 
-    fn private_change(&self, name: &str, value: &[u8]) -> Transaction {
-        let expected = self.published.load().private(name).map_or(0, |row| row.revision);
-        let write = Write::Private(Private { name: name.into(), value: value.to_vec().into() });
-        Transaction { rows: vec![write.row(&self.roots, expected)], writes: vec![write] }
-    }
+fn private_change(keyring: &Keyring<'_>, name: &str, value: &[u8]) -> Changes {
+    let expected = keyring.snapshot.private(name).map_or(0, |row| row.revision);
+    vec![(Write::Private(Private { name: name.into(), value: value.to_vec().into() }), expected)]
 }

@@ -69,7 +69,7 @@ pub(crate) enum Due<'a> {
 }
 
 /// One change, as the snapshot takes it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Write {
     Key(Key),
     NoKey(KeyId),
@@ -491,8 +491,11 @@ mod tests {
         );
         create();
         let changed = Write::Secret(old.record.described(Some(Description::default()), 7).unwrap());
-        let outcome = pollster::block_on(kms.commit(vec![(changed, old.revision)]));
+        let (_, answered) = kms.stage(|_| Ok(vec![(changed, old.revision)])).unwrap();
+        let outcome = pollster::block_on(answered).unwrap();
         assert!(matches!(outcome, Err(CommitError::Conflict)), "{outcome:?}");
+        let stages = kms.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().revision;
+        assert_ne!(stages, old.revision, "the state is that of the store again");
     }
 
     /// Nobody would see the difference, but the store would grow for ever.

@@ -8,16 +8,16 @@
 //! [`Options::accept_clock`]: crate::Options::accept_clock
 
 use bulla_keys::record::Revision;
-use bulla_keys::{Key, KeyVersionId, SystemRandom};
+use bulla_keys::{Key, KeyId, KeyVersionId, SecretName, SystemRandom};
 use bulla_wire::Error;
 
 use crate::actions::import::{TOKENS_KEPT, without_material};
 use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
-use crate::committer::{Answered, CommitError};
+use crate::committer::{Answered, Changes, CommitError};
 use crate::keyring::{Keyring, refused};
 use crate::lock::Role;
-use crate::records::ImportToken;
+use crate::records::{ImportToken, TokenId};
 use crate::snapshot::{Due, Row, Write};
 use crate::{Kms, commit_error};
 
@@ -61,45 +61,58 @@ impl Kms {
     /// Hands over the next changes that are due, up to a number.
     fn submit_due(&self, now: i64, ends: bool) -> Result<Vec<Answered>, Error> {
         let snapshot = self.snapshot()?;
-        // All by the time of the one look at the clock: it may be set while this works.
-        let keyring = Keyring { now, ..self.keyring(&snapshot) };
-        let tokens = snapshot.import_tokens_until(now - TOKENS_KEPT).map(|row| Ok(Some(vec![no_token(row)])));
-        let due = snapshot.due(now).map(|due| match due {
-            Due::Key(row) => self.due(&keyring, row, ends),
-            Due::Secret(row) => Ok(ends.then(|| secrets::removal(&keyring, row))),
+        let tokens =
+            snapshot.import_tokens_until(now - TOKENS_KEPT).map(|row| Scheduled::Token(row.record.id));
+        let due = snapshot.due(now).filter(|due| ends || !due.ends_by(now)).map(|due| match due {
+            Due::Key(row) => Scheduled::Key(row.record.id),
+            Due::Secret(row) => Scheduled::Secret(row.record.name.clone()),
         });
-        let changes = tokens.chain(due).filter_map(Result::transpose).take(AT_ONCE);
-        changes.map(|changes| Ok(self.submit(changes?))).collect()
+        let submitted = tokens.chain(due).take(AT_ONCE).map(|scheduled| self.submit(now, &scheduled));
+        submitted.filter_map(Result::transpose).collect()
     }
 
-    /// What is due for one key; none if that is held back.
-    fn due(
-        &self,
-        keyring: &Keyring<'_>,
-        row: &Row<Key>,
-        ends: bool,
-    ) -> Result<Option<Vec<(Write, Revision)>>, Error> {
+    /// Hands over what is due for one record, if that is still so.
+    fn submit(&self, now: i64, scheduled: &Scheduled) -> Result<Option<Answered>, Error> {
+        let mut changes_something = false;
+        let (decision, answered) = self.stage(|keyring| {
+            // All by the time of the one look at the clock: it may be set while this works.
+            let keyring = &Keyring { now, ..*keyring };
+            let changes = match scheduled {
+                Scheduled::Token(id) => keyring.snapshot.import_token(id).map(|row| Ok(vec![no_token(row)])),
+                Scheduled::Key(id) => keyring.snapshot.key(*id).map(|row| self.due(keyring, row)),
+                Scheduled::Secret(name) => keyring.snapshot.secret(name).map(|row| {
+                    let is_due = row.record.delete_at().is_some_and(|at| at <= now);
+                    Ok(if is_due { secrets::removal(keyring, row) } else { vec![] })
+                }),
+            };
+            let changes = changes.unwrap_or_else(|| Ok(vec![]))?;
+            changes_something = !changes.is_empty();
+            Ok(changes)
+        })?;
+        decision?;
+        Ok(changes_something.then_some(answered))
+    }
+
+    /// What is due for one key.
+    fn due(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= keyring.now);
         let key = &row.record;
         match () {
-            () if is_due(key.delete_at()) => Ok(ends.then(|| removal(keyring, row))),
-            () if is_due(key.material_expires()) => ends.then(|| without_material(keyring, row)).transpose(),
-            () => self.rotation(keyring, row).map(Some),
+            () if is_due(key.delete_at()) => Ok(removal(keyring, row)),
+            () if is_due(key.material_expires()) => without_material(keyring, row),
+            () if is_due(key.due()) => self.rotation(keyring, row),
+            () => Ok(vec![]),
         }
     }
 
     /// What a policy wants of a key now: a new version, if it is overdue.
-    pub(crate) fn rotation_if_due(
-        &self,
-        keyring: &Keyring<'_>,
-        row: &Row<Key>,
-    ) -> Result<Vec<(Write, Revision)>, Error> {
+    pub(crate) fn rotation_if_due(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
         let is_due = row.record.due().is_some_and(|due| due <= keyring.now)
             && row.record.next_rotation().is_some_and(|at| at <= keyring.now);
         if is_due { self.rotation(keyring, row) } else { Ok(vec![]) }
     }
 
-    fn rotation(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Vec<(Write, Revision)>, Error> {
+    fn rotation(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
         let (key, id) = (&row.record, KeyVersionId::random(&SystemRandom));
         let number = keyring.snapshot.next_version_of(key.id);
         let rotated = key.rotated(id, number as usize, keyring.now).map_err(refused)?;
@@ -109,8 +122,28 @@ impl Kms {
     }
 }
 
+/// A record with scheduled work.
+enum Scheduled {
+    Token(TokenId),
+    Key(KeyId),
+    Secret(SecretName),
+}
+
+impl Due<'_> {
+    /// Whether what is due at `now` takes something away.
+    fn ends_by(&self, now: i64) -> bool {
+        match self {
+            Self::Key(row) => [row.record.delete_at(), row.record.material_expires()]
+                .into_iter()
+                .flatten()
+                .any(|at| at <= now),
+            Self::Secret(_) => true,
+        }
+    }
+}
+
 /// Takes a key away, with all that belongs to it.
-fn removal(keyring: &Keyring<'_>, row: &Row<Key>) -> Vec<(Write, Revision)> {
+fn removal(keyring: &Keyring<'_>, row: &Row<Key>) -> Changes {
     let (snapshot, id) = (keyring.snapshot, row.record.id);
     let mut writes = vec![(Write::NoKey(id), row.revision)];
     writes.extend(snapshot.versions_of(id).map(|row| (Write::NoVersion(row.record.id), row.revision)));

@@ -16,11 +16,11 @@ use super::filters::{Filters, KeyFilter};
 use super::paging::Page;
 use super::tags;
 use super::versions::{self, NewVersion};
+use crate::Kms;
 use crate::authorize::Allowed;
 use crate::generator::PairFor;
 use crate::keyring::refused;
 use crate::snapshot::Write;
-use crate::{Kms, commit_error};
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(&request)?;
@@ -34,7 +34,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<Cre
         let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec };
         writes.push(Write::Version(versions::make(kms, new, PairFor::Key, now).await?));
     }
-    kms.create(&request, writes).await.map_err(commit_error)?;
+    kms.create(&request, writes).await?;
     Ok(reply)
 }
 

@@ -10,6 +10,7 @@ mod json;
 mod keys;
 mod mac;
 mod paging;
+mod searches;
 mod secret_values;
 pub(crate) mod secrets;
 mod service;
@@ -28,7 +29,7 @@ pub(crate) async fn call(kms: &Kms, request: Request, by: &Origin) -> Result<Rep
     Ok(match request {
         Request::CreateKey(r) => Reply::CreateKey(keys::create(kms, authorize(by, r)?).await?),
         Request::DescribeKey(r) => Reply::DescribeKey(keys::describe(kms, &authorize(by, r)?)?),
-        Request::ListKeys(r) => Reply::ListKeys(keys::list(kms, &authorize(by, r)?)?),
+        Request::ListKeys(r) => Reply::ListKeys(keys::list(kms, &authorize(by, r)?).await?),
         Request::EnableKey(r) => Reply::EnableKey(keys::enable(kms, authorize(by, r)?).await?),
         Request::DisableKey(r) => Reply::DisableKey(keys::disable(kms, authorize(by, r)?).await?),
         Request::UpdateKeyDescription(r) => {
@@ -92,10 +93,10 @@ pub(crate) async fn call(kms: &Kms, request: Request, by: &Origin) -> Result<Rep
         Request::ListResourceTags(r) => Reply::ListResourceTags(tags::list(kms, &authorize(by, r)?)?),
         Request::TagResources(r) => Reply::TagResources(tags::tag_many(kms, authorize(by, r)?).await?),
         Request::UntagResources(r) => Reply::UntagResources(tags::untag_many(kms, authorize(by, r)?).await?),
-        Request::ListTagResources(r) => Reply::ListTagResources(tags::find(kms, &authorize(by, r)?)?),
+        Request::ListTagResources(r) => Reply::ListTagResources(tags::find(kms, authorize(by, r)?).await?),
         Request::CreateSecret(r) => Reply::CreateSecret(secrets::create(kms, authorize(by, r)?).await?),
         Request::DescribeSecret(r) => Reply::DescribeSecret(secrets::describe(kms, &authorize(by, r)?)?),
-        Request::ListSecrets(r) => Reply::ListSecrets(secrets::list(kms, &authorize(by, r)?)?),
+        Request::ListSecrets(r) => Reply::ListSecrets(secrets::list(kms, &authorize(by, r)?).await?),
         Request::UpdateSecret(r) => Reply::UpdateSecret(secrets::update(kms, authorize(by, r)?).await?),
         Request::DeleteSecret(r) => Reply::DeleteSecret(secrets::delete(kms, authorize(by, r)?).await?),
         Request::RestoreSecret(r) => Reply::RestoreSecret(secrets::restore(kms, authorize(by, r)?).await?),

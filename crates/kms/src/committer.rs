@@ -97,6 +97,7 @@ impl Committer {
     /// they rest on may not be durable. A caller that ignores the answer has its change all the same.
     pub(crate) fn stage<E>(
         &self,
+        now: i64,
         decide: impl FnOnce(&Snapshot) -> Result<Changes, E>,
     ) -> (Result<(), E>, Answered) {
         let (answer, answered) = oneshot::channel();
@@ -109,6 +110,7 @@ impl Committer {
             self.staging.changed.notify_one();
             return (Ok(()), answered);
         }
+        staged.snapshot.settle(now);
         #[cfg(test)]
         self.decisions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (changes, decision) = match decide(&staged.snapshot) {

@@ -30,9 +30,11 @@ mod data;
 mod files;
 mod generator;
 mod keyring;
+mod lists;
 mod lock;
 mod origin;
 mod private;
+mod ranked;
 mod records;
 mod replay;
 mod root_key;
@@ -71,6 +73,7 @@ use crate::keyring::Keyring;
 use crate::replay::Nonces;
 use crate::snapshot::{Snapshot, Write};
 use crate::watch::Watch;
+use crate::worker::Worker;
 
 /// Where a store lies and what it is called.
 #[derive(Clone, Debug)]
@@ -101,6 +104,8 @@ pub struct Kms {
     published: Arc<ArcSwap<Snapshot>>,
     committer: Committer,
     generator: Generator,
+    /// For searches that take long.
+    searcher: Worker<1>,
     nonces: Nonces,
     /// Requests signed before are refused: their nonces may have been used in an earlier run.
     earliest_timestamp: i64,
@@ -155,6 +160,7 @@ impl Kms {
             published,
             committer,
             generator: Generator::default(),
+            searcher: Worker::new("searches"),
             nonces: Nonces::new(),
             earliest_timestamp: i64::MIN,
             belief: Belief::default(),
@@ -241,6 +247,24 @@ impl Kms {
         }
     }
 
+    /// The state to read for lists of keys, in which every key stands in the lists of its state at `now`.
+    fn settled(&self, now: i64) -> Result<Arc<Snapshot>, Error> {
+        let current = self.snapshot()?;
+        let lists = current.key_lists();
+        if lists.is_settled(now) {
+            return Ok(Arc::clone(&current));
+        }
+        let is_later = lists.settled() < now;
+        let mut settled = Snapshot::clone(&current);
+        settled.settle(now);
+        let settled = Arc::new(settled);
+        if is_later {
+            // For the next reader. It holds the same records; if the committer has published others, those stay.
+            self.published.compare_and_swap(&*current, Arc::clone(&settled));
+        }
+        Ok(settled)
+    }
+
     fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
         let Options { region, account, .. } = &self.options;
         Keyring { snapshot, roots: &self.roots, region, account, now: self.now() }
@@ -279,7 +303,7 @@ impl Kms {
         decide: impl FnOnce(&Keyring<'_>) -> Result<Changes, Error>,
     ) -> Result<(Result<(), Error>, Answered), Error> {
         self.snapshot()?; // nothing is decided after the lease has ended
-        Ok(self.committer.stage(|snapshot| decide(&self.keyring(snapshot))))
+        Ok(self.committer.stage(self.now(), |snapshot| decide(&self.keyring(snapshot))))
     }
 
     fn wait_until(&self, second: i64) {

@@ -3,8 +3,9 @@
 //! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
 //! publishes it before it answers; so a request that begins after an answer sees what was answered.
 
+use std::cmp::Reverse;
 use std::mem;
-use std::ops::{Bound, ControlFlow};
+use std::ops::ControlFlow;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
@@ -18,6 +19,8 @@ use bulla_keys::{
 use imbl::{OrdMap, OrdSet};
 use minicbor::bytes::ByteArray;
 
+use crate::lists::{KeyLists, SecretLists};
+use crate::ranked::Index;
 use crate::records::{AccessKey, ImportToken, Private, TokenId};
 use crate::store::{Change, RowChange, Store, StoreError};
 
@@ -25,18 +28,19 @@ use crate::store::{Change, RowChange, Store, StoreError};
 #[derive(Clone, Default)]
 pub(crate) struct Snapshot {
     keys: OrdMap<KeyId, Row<Key>>,
-    by_age: OrdSet<(i64, KeyId)>,
+    key_lists: KeyLists,
     /// When something happens by itself, and to what.
     due: OrdSet<(i64, Place)>,
     /// How many keys and secrets will end, or lose their material.
     ending: usize,
     versions: OrdMap<KeyVersionId, Row<KeyVersion>>,
-    /// The versions of a key, by their numbers.
-    versions_by_key: OrdMap<(KeyId, u32), KeyVersionId>,
+    /// The versions of a key, newest first.
+    versions_by_key: Index<KeyId, (Reverse<u32>, KeyVersionId)>,
     aliases: OrdMap<AliasName, Row<Alias>>,
-    /// The aliases of a key; none stands before the first.
-    aliases_by_key: OrdSet<(KeyId, Option<AliasName>)>,
+    /// All aliases, and those of a key.
+    alias_lists: Index<Option<KeyId>, AliasName>,
     secrets: OrdMap<SecretName, Row<Secret>>,
+    secret_lists: SecretLists,
     secret_values: OrdMap<SecretValueId, Row<SecretValue>>,
     import_tokens: OrdMap<TokenId, Row<ImportToken>>,
     tokens_by_key: OrdSet<(KeyId, [u8; 32])>,
@@ -98,18 +102,16 @@ impl Snapshot {
         self.keys.get(&id)
     }
 
-    /// All keys, oldest first.
-    pub(crate) fn keys_by_age(&self) -> impl Iterator<Item = &Key> {
-        self.by_age.iter().filter_map(|(_, id)| Some(&*self.keys.get(id)?.record))
+    pub(crate) fn key_lists(&self) -> &KeyLists {
+        &self.key_lists
     }
 
-    /// The keys from one on, by id.
-    pub(crate) fn keys_from(&self, first: KeyId) -> impl Iterator<Item = &Key> {
-        self.keys.range(first..).map(|(_, row)| &*row.record)
-    }
-
-    pub(crate) fn key_count(&self) -> usize {
-        self.keys.len()
+    /// Moves keys whose material expires between `now` and the time of the last call to the lists of their state.
+    pub(crate) fn settle(&mut self, now: i64) {
+        if !self.key_lists.is_settled(now) {
+            let keys = &self.keys;
+            self.key_lists.settle(now, |id| keys.get(&id).map(|row| &*row.record));
+        }
     }
 
     /// To what something happens by itself until `now`, in the order in which it does.
@@ -132,8 +134,13 @@ impl Snapshot {
 
     /// The versions of a key, newest first.
     pub(crate) fn versions_of(&self, key: KeyId) -> impl Iterator<Item = &Row<KeyVersion>> {
-        let versions = self.versions_by_key.range((key, 0)..=(key, u32::MAX)).rev();
+        let versions = self.versions_by_key.keys(self.versions_by_key.part(&key));
         versions.filter_map(|(_, id)| self.versions.get(id))
+    }
+
+    /// The versions of all keys, each by its key, newest first.
+    pub(crate) fn versions_by_key(&self) -> &Index<KeyId, (Reverse<u32>, KeyVersionId)> {
+        &self.versions_by_key
     }
 
     /// The number of the next version of a key.
@@ -161,28 +168,21 @@ impl Snapshot {
     }
 
     pub(crate) fn aliases_of(&self, key: KeyId) -> impl Iterator<Item = &Row<Alias>> {
-        let names = self.aliases_by_key.range((key, None)..).take_while(move |(of, _)| *of == key);
-        names.filter_map(|(_, name)| self.aliases.get(name.as_ref()?))
+        let names = self.alias_lists.keys(self.alias_lists.part(&Some(key)));
+        names.filter_map(|name| self.aliases.get(name))
     }
 
-    /// All aliases, by name.
-    pub(crate) fn aliases(&self) -> impl Iterator<Item = &Row<Alias>> {
-        self.aliases.values()
+    /// Aliases by name: those of a key, or all.
+    pub(crate) fn alias_lists(&self) -> &Index<Option<KeyId>, AliasName> {
+        &self.alias_lists
     }
 
     pub(crate) fn secret(&self, name: &SecretName) -> Option<&Row<Secret>> {
         self.secrets.get(name)
     }
 
-    /// The secrets from one on, or all, by name.
-    pub(crate) fn secrets_from(&self, first: Option<SecretName>) -> impl Iterator<Item = &Secret> {
-        let first = first.map_or(Bound::Unbounded, Bound::Included);
-        self.secrets.range((first, Bound::Unbounded)).map(|(_, row)| &*row.record)
-    }
-
-    /// All secrets, by name.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &Row<Secret>> {
-        self.secrets.values()
+    pub(crate) fn secret_lists(&self) -> &SecretLists {
+        &self.secret_lists
     }
 
     pub(crate) fn secret_value(&self, id: SecretValueId) -> Option<&Row<SecretValue>> {
@@ -229,23 +229,21 @@ impl Snapshot {
             Write::Key(key) => {
                 self.forget_key(key.id);
                 self.plan(key.due(), key.ends(), Place::Key(key.id));
-                self.by_age.insert((key.created, key.id));
+                self.key_lists.replace(self.keys.get(&key.id).map(|row| &*row.record), Some(&key));
                 self.keys.insert(key.id, Row::new(key, revision));
             }
             Write::NoKey(id) => {
                 self.forget_key(id);
-                if let Some(row) = self.keys.get(&id) {
-                    self.by_age.remove(&(row.record.created, id));
-                }
+                self.key_lists.replace(self.keys.get(&id).map(|row| &*row.record), None);
                 self.keys.remove(&id);
             }
             Write::Version(version) => {
-                self.versions_by_key.insert((version.key, version.number), version.id);
+                self.versions_by_key.insert((version.key, (Reverse(version.number), version.id)));
                 self.versions.insert(version.id, Row::new(version, revision));
             }
             Write::NoVersion(id) => {
                 if let Some(row) = self.versions.get(&id) {
-                    self.versions_by_key.remove(&(row.record.key, row.record.number));
+                    self.versions_by_key.remove(&(row.record.key, (Reverse(row.record.number), id)));
                 }
                 self.versions.remove(&id);
             }
@@ -263,21 +261,25 @@ impl Snapshot {
             }
             Write::Alias(alias) => {
                 self.forget_alias(&alias.name);
-                self.aliases_by_key.insert((alias.key, Some(alias.name.clone())));
+                self.alias_lists.insert((None, alias.name.clone()));
+                self.alias_lists.insert((Some(alias.key), alias.name.clone()));
                 self.aliases.insert(alias.name.clone(), Row::new(alias, revision));
             }
             Write::NoAlias(name) => {
                 self.forget_alias(&name);
+                self.alias_lists.remove(&(None, name.clone()));
                 self.aliases.remove(&name);
             }
             Write::Secret(secret) => {
                 self.forget_secret(&secret.name);
                 let (due, name) = (secret.delete_at(), secret.name.clone());
                 self.plan(due, due.is_some(), Place::Secret(name.clone()));
+                self.secret_lists.replace(self.secrets.get(&name).map(|row| &*row.record), Some(&secret));
                 self.secrets.insert(name, Row::new(secret, revision));
             }
             Write::NoSecret(name) => {
                 self.forget_secret(&name);
+                self.secret_lists.replace(self.secrets.get(&name).map(|row| &*row.record), None);
                 self.secrets.remove(&name);
             }
             Write::SecretValue(value) => {
@@ -300,7 +302,7 @@ impl Snapshot {
 impl Snapshot {
     fn forget_alias(&mut self, name: &AliasName) {
         if let Some(row) = self.aliases.get(name) {
-            self.aliases_by_key.remove(&(row.record.key, Some(name.clone())));
+            self.alias_lists.remove(&(Some(row.record.key), name.clone()));
         }
     }
 

@@ -67,17 +67,15 @@ pub(super) fn list_by_key(
 
 fn page_of(kms: &Kms, page: Page, of_key: Option<KeyId>) -> Result<ListAliasesReply, Error> {
     let snapshot = kms.snapshot()?;
-    let (aliases, total_count) = match of_key {
-        Some(key) => page.counted(snapshot.aliases_of(key).map(|row| &*row.record)),
-        None => page.counted(snapshot.aliases().map(|row| &*row.record)),
-    };
+    let (names, total_count) = page.of(snapshot.alias_lists(), &[of_key]);
+    let aliases = names.into_iter().filter_map(|name| snapshot.alias(name.as_str()));
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),
         alias_arn: format!("acs:kms:{}:{}:{}", kms.options.region, kms.options.account, alias.name),
     };
     Ok(ListAliasesReply {
-        aliases: AliasList { alias: aliases.into_iter().map(entry).collect() },
+        aliases: AliasList { alias: aliases.map(|row| entry(&row.record)).collect() },
         total_count,
         page_number: page.number,
         page_size: page.size,

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use bulla_keys::{Key, KeyId, Secret};
+use bulla_keys::{Key, KeyId, Secret, SecretKind, SecretName};
 use bulla_wire::Error;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use super::json;
-use crate::keyring::Keyring;
+use crate::lists::{KeyClass, Label};
+use crate::snapshot::{Row, Snapshot};
 
 /// Conditions by the names `N`: every name must match, by one of its values.
 #[derive(Debug)]
@@ -51,6 +52,21 @@ pub(super) enum SecretFilter {
     TagValue,
 }
 
+/// Where what a filter searches for stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    /// A value names one at most.
+    Name,
+    /// A value is that of whole classes.
+    Class,
+    /// A value has a list of its own.
+    Label,
+}
+
+pub(super) trait FilterName: Copy + Ord + DeserializeOwned {
+    fn source(self) -> Source;
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Filter {
@@ -58,7 +74,7 @@ struct Filter {
     values: Vec<String>,
 }
 
-impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
+impl<N: FilterName> Filters<N> {
     /// # Errors
     /// InvalidParameter: not a list of at most ten filters by known names, each of at most ten values.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
@@ -80,42 +96,126 @@ impl<N: Copy + Ord + DeserializeOwned> Filters<N> {
         self.0.is_empty()
     }
 
+    /// The filters of one kind, each with its values.
+    pub(super) fn of(&self, source: Source) -> impl Iterator<Item = (N, &[Value])> {
+        self.0
+            .iter()
+            .filter(move |(name, _)| name.source() == source)
+            .map(|(name, values)| (*name, &**values))
+    }
+
     /// Whether `is` holds for one value of each name.
     pub(super) fn match_all(&self, is: impl Fn(N, &Value) -> bool) -> bool {
         self.0.iter().all(|(name, values)| values.iter().any(|value| is(*name, value)))
     }
 }
 
-impl KeyFilter {
-    pub(super) fn matches(self, value: &Value, key: &Key, keyring: &Keyring<'_>) -> bool {
-        let Value { text: value, id } = value;
+impl FilterName for KeyFilter {
+    fn source(self) -> Source {
         match self {
-            Self::KeyState => key.state(keyring.now).name() == value,
-            Self::KeySpec => key.spec.name() == value,
-            Self::KeyUsage => key.usage.name() == value,
-            Self::ProtectionLevel => key.protection.name() == value,
-            Self::CreatorType => value == if key.is_service() { "Service" } else { "User" },
-            Self::Creator => *key.creator == *value,
-            Self::KeyId => *id == Some(key.id),
-            Self::Alias => keyring.snapshot.alias(value).is_some_and(|alias| alias.record.key == key.id),
-            Self::TagKey => key.tags.get(value).is_some(),
-            Self::TagValue => key.tags.iter().any(|(_, tag)| tag == value),
-            Self::DKMSInstanceId => false, // no key is in an instance
+            Self::KeyId | Self::Alias | Self::DKMSInstanceId => Source::Name,
+            Self::KeyState
+            | Self::KeySpec
+            | Self::KeyUsage
+            | Self::ProtectionLevel
+            | Self::CreatorType
+            | Self::Creator => Source::Class,
+            Self::TagKey | Self::TagValue => Source::Label,
+        }
+    }
+}
+
+impl KeyFilter {
+    pub(super) fn matches(self, value: &Value, key: &Key, snapshot: &Snapshot, now: i64) -> bool {
+        match self.source() {
+            Source::Name => self.key(value, snapshot).is_some_and(|row| row.record.id == key.id),
+            Source::Class => self.matches_class(value, &KeyClass::of(key, now)),
+            Source::Label => match self {
+                Self::TagKey => key.tags.get(&value.text).is_some(),
+                _ => key.tags.iter().any(|(_, tag)| tag == value.text),
+            },
+        }
+    }
+
+    /// The key that is named by a filter of [`Source::Name`].
+    pub(super) fn key<'s>(self, value: &Value, snapshot: &'s Snapshot) -> Option<&'s Row<Key>> {
+        match self {
+            Self::KeyId => snapshot.key(value.id?),
+            Self::Alias => snapshot.key(snapshot.alias(&value.text)?.record.key),
+            _ => None, // no key is in an instance
+        }
+    }
+
+    /// Whether keys of this class match a filter of [`Source::Class`].
+    pub(super) fn matches_class(self, value: &Value, class: &KeyClass) -> bool {
+        let value = &*value.text;
+        match self {
+            Self::KeyState => class.state.name() == value,
+            Self::KeySpec => class.spec.name() == value,
+            Self::KeyUsage => class.usage.name() == value,
+            Self::ProtectionLevel => class.protection.name() == value,
+            Self::CreatorType => value == if class.is_of_service() { "Service" } else { "User" },
+            _ => *class.creator == *value,
+        }
+    }
+
+    /// What keys are labelled with that match a filter of [`Source::Label`].
+    pub(super) fn label(self, value: &Value) -> Label {
+        match self {
+            Self::TagKey => Label::tag_key(&value.text),
+            _ => Label::tag_value(&value.text),
+        }
+    }
+}
+
+impl FilterName for SecretFilter {
+    fn source(self) -> Source {
+        match self {
+            Self::SecretName | Self::DKMSInstanceId => Source::Name,
+            Self::SecretType | Self::Creator => Source::Class,
+            Self::Description | Self::TagKey | Self::TagValue => Source::Label,
         }
     }
 }
 
 impl SecretFilter {
-    pub(super) fn matches(self, value: &Value, secret: &Secret, keyring: &Keyring<'_>) -> bool {
-        let value = &value.text;
+    pub(super) fn matches(self, value: &Value, secret: &Secret, account: &str) -> bool {
         match self {
-            Self::SecretName => secret.name.as_str() == value,
-            Self::Description => secret.description.as_str() == value,
-            Self::SecretType => secret.kind.name() == value,
-            Self::Creator => keyring.account == value,
-            Self::TagKey => secret.tags.get(value).is_some(),
-            Self::TagValue => secret.tags.iter().any(|(_, tag)| tag == value),
+            Self::SecretName => secret.name.as_str() == value.text,
+            Self::Description => secret.description.as_str() == value.text,
+            Self::SecretType => secret.kind.name() == value.text,
+            Self::Creator => account == value.text,
+            Self::TagKey => secret.tags.get(&value.text).is_some(),
+            Self::TagValue => secret.tags.iter().any(|(_, tag)| tag == value.text),
             Self::DKMSInstanceId => false, // no secret is in an instance
+        }
+    }
+
+    /// What may be the name of a secret that is named by a filter of [`Source::Name`].
+    pub(super) fn secret(self, value: &Value) -> Option<SecretName> {
+        match self {
+            Self::SecretName => value.text.parse().ok(),
+            _ => None,
+        }
+    }
+
+    /// Whether all secrets match a filter of [`Source::Class`]; else none does.
+    pub(super) fn matches_every_secret(self, value: &Value, account: &str) -> bool {
+        let the_only_kind = match SecretKind::Generic {
+            SecretKind::Generic => SecretKind::Generic.name(), // of more kinds, each would have a list
+        };
+        match self {
+            Self::SecretType => value.text == the_only_kind,
+            _ => value.text == account,
+        }
+    }
+
+    /// What secrets are labelled with that match a filter of [`Source::Label`].
+    pub(super) fn label(self, value: &Value) -> Label {
+        match self {
+            Self::TagKey => Label::tag_key(&value.text),
+            Self::TagValue => Label::tag_value(&value.text),
+            _ => Label::description(&value.text),
         }
     }
 }

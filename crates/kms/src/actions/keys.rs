@@ -12,10 +12,10 @@ use bulla_wire::actions::{
 };
 use bulla_wire::{Error, ErrorCode, Timestamp};
 
-use super::filters::{Filters, KeyFilter};
+use super::filters::Filters;
 use super::paging::Page;
-use super::tags;
 use super::versions::{self, NewVersion};
+use super::{searches, tags};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::generator::PairFor;
@@ -51,17 +51,10 @@ pub(super) fn describe(kms: &Kms, request: &Allowed<DescribeKey>) -> Result<Desc
     Ok(DescribeKeyReply { key_metadata })
 }
 
-pub(super) fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListKeysReply, Error> {
+pub(super) async fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListKeysReply, Error> {
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
-    let filters = Filters::<KeyFilter>::parse(request.filters.as_deref())?;
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
-    let is_wanted = |key: &Key| filters.match_all(|name, value| name.matches(value, key, &keyring));
-    let (keys, total_count) = match filters.is_empty() {
-        true => (page.of(snapshot.keys_by_age()).collect(), snapshot.key_count() as u64),
-        false => page.counted(snapshot.keys_by_age().filter(|key| is_wanted(key))),
-    };
-    let entry = |key: &Key| KeyEntry { key_id: key.id.to_string(), key_arn: arn(kms, key.id) };
+    let (keys, total_count) = searches::keys(kms, page, Filters::parse(request.filters.as_deref())?).await?;
+    let entry = |(_, id)| KeyEntry { key_id: KeyId::to_string(&id), key_arn: arn(kms, id) };
     Ok(ListKeysReply {
         keys: KeyList { key: keys.into_iter().map(entry).collect() },
         total_count,

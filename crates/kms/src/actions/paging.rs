@@ -1,8 +1,11 @@
-//! Pages of lists: `PageNumber` and `PageSize`.
+//! Pages of lists: `PageNumber` and `PageSize`. A page costs by its size, wherever in a list it begins.
 
-use std::ops::RangeInclusive;
+use std::cmp::Ordering;
+use std::ops::{Range, RangeInclusive};
 
 use bulla_wire::Error;
+
+use crate::ranked::Index;
 
 /// The page somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,17 +33,26 @@ impl Page {
         }
     }
 
-    /// The entries on this page; none beyond the end.
-    pub(super) fn of<T>(self, entries: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
-        let skipped = u64::from(self.number - 1) * u64::from(self.size);
-        let size = usize::try_from(self.size).unwrap_or(usize::MAX);
-        entries.skip(usize::try_from(skipped).unwrap_or(usize::MAX)).take(size)
+    /// The entries on this page of the list that some parts of an index make together, and how many there are on all
+    /// pages. No entry may be in two of the parts.
+    pub(super) fn of<'i, P, K>(self, index: &'i Index<P, K>, parts: &[P]) -> (Vec<&'i K>, u64)
+    where
+        P: Ord + Clone,
+        K: Ord + Clone,
+    {
+        let mut lists: Vec<_> = parts.iter().map(|part| List { part, ranks: index.part(part) }).collect();
+        lists.retain(|list| !list.ranks.is_empty());
+        let total = lists.iter().map(|list| list.ranks.len()).sum::<usize>() as u64;
+        if self.skipped() >= total {
+            return (vec![], total);
+        }
+        skip(index, &mut lists, self.skipped() as usize); // less than the total, which is a usize
+        (merge(index, lists).take(self.size as usize).collect(), total)
     }
 
-    /// The entries on this page, and how many there are on all pages.
+    /// The entries on this page of a short list, and how many there are on all pages.
     pub(super) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
-        let first = u64::from(self.number - 1) * u64::from(self.size);
-        let here = first..first + u64::from(self.size);
+        let here = self.skipped()..self.skipped() + u64::from(self.size);
         let (mut page, mut total) = (Vec::new(), 0);
         for entry in entries {
             if here.contains(&total) {
@@ -50,12 +62,67 @@ impl Page {
         }
         (page, total)
     }
+
+    /// Entries on earlier pages.
+    fn skipped(self) -> u64 {
+        u64::from(self.number - 1) * u64::from(self.size)
+    }
+}
+
+/// What is left of one part of an index.
+struct List<'p, P> {
+    part: &'p P,
+    ranks: Range<usize>,
+}
+
+/// Takes the first `count` entries off the list that `lists` make together, which must have as many.
+fn skip<P: Ord + Clone, K: Ord + Clone>(index: &Index<P, K>, lists: &mut [List<'_, P>], count: usize) {
+    if let [only] = lists {
+        only.ranks.start += count;
+        return;
+    }
+    // Each list is cut at a rank from the start to the end of its range. Every turn halves the widest one.
+    let mut cuts: Vec<_> = lists.iter().map(|list| list.ranks.clone()).collect();
+    while let Some(widest) =
+        (0..cuts.len()).max_by_key(|at| cuts[*at].len()).filter(|at| !cuts[*at].is_empty())
+    {
+        let middle = cuts[widest].start + cuts[widest].len() / 2;
+        let (_, pivot) = index.get(middle).expect("the ranks of a part are there");
+        let before: Vec<_> = lists.iter().map(|list| index.rank(list.part, pivot)).collect();
+        let skipped: usize = before.iter().zip(&*lists).map(|(rank, list)| rank - list.ranks.start).sum();
+        match skipped.cmp(&count) {
+            Ordering::Less => {
+                cuts.iter_mut().zip(before).for_each(|(cut, rank)| cut.start = rank);
+                cuts[widest].start = middle + 1;
+            }
+            Ordering::Equal => cuts = before.into_iter().map(|rank| rank..rank).collect(),
+            Ordering::Greater => cuts.iter_mut().zip(before).for_each(|(cut, rank)| cut.end = rank),
+        }
+    }
+    lists.iter_mut().zip(cuts).for_each(|(list, cut)| list.ranks.start = cut.start);
+}
+
+/// The entries of some lists in their common order.
+fn merge<'i, P: Ord + Clone, K: Ord + Clone>(
+    index: &'i Index<P, K>,
+    lists: Vec<List<'_, P>>,
+) -> impl Iterator<Item = &'i K> {
+    let mut lists: Vec<_> = lists.into_iter().map(|list| index.keys(list.ranks).peekable()).collect();
+    std::iter::from_fn(move || {
+        let heads = lists.iter_mut().enumerate().filter_map(|(at, list)| Some((*list.peek()?, at)));
+        let (_, first) = heads.min()?;
+        lists[first].next()
+    })
 }
 
 const DEFAULT_SIZE: u32 = 10;
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use bulla_keys::{Random, SystemRandom};
+
     use super::*;
 
     #[test]
@@ -63,7 +130,6 @@ mod tests {
         let of = |number, size| {
             let (page, total) = Page::new(number, size, 1..=100).unwrap().counted(1..=25);
             assert_eq!(total, 25);
-            assert_eq!(page, Page::new(number, size, 1..=100).unwrap().of(1..=25).collect::<Vec<_>>());
             page
         };
         assert_eq!(of(None, None), (1..=10).collect::<Vec<_>>());
@@ -72,6 +138,54 @@ mod tests {
         assert!(of(Some(u32::MAX), Some(100)).is_empty());
         for (number, size) in [(0, 10), (1, 0), (1, 101)] {
             assert!(Page::new(Some(number), Some(size), 1..=100).is_err());
+        }
+    }
+
+    #[test]
+    fn parts_make_one_list_together() {
+        let mut bytes = vec![0; 3_000];
+        SystemRandom.fill(&mut bytes);
+        // Parts of very different sizes, some of them empty, one apart from the rest.
+        let part = |byte: u8| byte.leading_zeros().min(6);
+        let mut index = Index::default();
+        for (number, byte) in bytes.iter().enumerate() {
+            index.insert((part(*byte), number));
+            index.insert((9, 1_000_000 + number));
+        }
+        for parts in [&[][..], &[0], &[8], &[0, 1], &[6, 0], &[0, 1, 2, 3, 4, 5, 6], &[9, 2, 7]] {
+            let list: BTreeSet<_> = parts.iter().flat_map(|part| index.keys(index.part(part))).collect();
+            for size in [0, 1, 7, 100, 5_000] {
+                for number in (1..30).chain([1_000, u32::MAX]) {
+                    let page = Page { number, size };
+                    assert_eq!(
+                        page.of(&index, parts),
+                        page.counted(list.iter().copied()),
+                        "{parts:?} {page:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_costs_by_its_size_and_not_by_where_it_is() {
+        use crate::ranked::VISITS;
+        let mut index = Index::default();
+        for number in 0..100_000_u32 {
+            index.insert((if number % 1_000 == 7 { 1 } else { number % 2 * 2 }, number));
+        }
+        for parts in [&[2][..], &[0, 1, 2]] {
+            let cost = |number| {
+                VISITS.set(0);
+                let (page, total) = Page { number, size: 100 }.of(&index, parts);
+                assert!(page.len() >= 50 && total >= 49_000);
+                VISITS.get()
+            };
+            // The second one seeks among the three lists, a few times for each.
+            let most = cost(1) + 1_000;
+            for number in [2, 250, 499] {
+                assert!(cost(number) <= most, "{} > {most}", cost(number));
+            }
         }
     }
 }

@@ -10,11 +10,11 @@ use bulla_wire::actions::{
 };
 use bulla_wire::{Error, ErrorCode, MaybeEmpty, Timestamp};
 
-use super::filters::{Filters, SecretFilter};
+use super::filters::Filters;
 use super::paging::Page;
 use super::secret_values::{NewVersion, Sealed};
 use super::service_key::service_key;
-use super::tags;
+use super::{searches, tags};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::Keyring;
@@ -60,14 +60,10 @@ pub(super) fn describe(kms: &Kms, request: &Allowed<DescribeSecret>) -> Result<D
     })
 }
 
-pub(super) fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecretsReply, Error> {
+pub(super) async fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecretsReply, Error> {
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
-    let filters = Filters::<SecretFilter>::parse(request.filters.as_deref())?;
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
-    let is_wanted = |secret: &Secret| filters.match_all(|name, value| name.matches(value, secret, &keyring));
-    let all = snapshot.secrets().map(|row| &*row.record);
-    let (secrets, total_count) = page.counted(all.filter(|secret| is_wanted(secret)));
+    let filters = Filters::parse(request.filters.as_deref())?;
+    let (secrets, total_count) = searches::secrets(kms, page, filters).await?;
     let entry = |secret: &Secret| SecretEntry {
         secret_name: secret.name.to_string(),
         secret_type: secret.kind.name().into(),
@@ -77,7 +73,7 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListSecrets>) -> Result<ListSecr
         tags: tag_list(secret, request.fetch_tags),
     };
     Ok(ListSecretsReply {
-        secret_list: SecretList { secret: secrets.into_iter().map(entry).collect() },
+        secret_list: SecretList { secret: secrets.iter().map(|secret| entry(secret)).collect() },
         total_count,
         page_number: page.number,
         page_size: page.size,

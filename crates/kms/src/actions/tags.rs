@@ -1,9 +1,13 @@
 //! TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
 
+use std::collections::BTreeSet;
+use std::str::FromStr;
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
-use bulla_keys::{KeyId, TagProblem, Tags};
+use bulla_keys::{KeyId, SecretName, TagProblem, Tags};
 use bulla_wire::actions::{
     Done, KeyTagEntry, KeyTagList, ListResourceTags, ListResourceTagsReply, ListTagResources,
     ListTagResourcesReply, TagResource, TagResourceEntry, TagResourceList, TagResources, UntagResource,
@@ -16,7 +20,9 @@ use super::{json, secrets};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::{Keyring, refused};
-use crate::snapshot::Write;
+use crate::lists::Label;
+use crate::ranked::Index;
+use crate::snapshot::{Snapshot, Write};
 
 pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done, Error> {
     let TagResource { key_id, secret_name, certificate_id, tags } = &*request;
@@ -94,40 +100,122 @@ pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> R
     .await
 }
 
-pub(super) fn find(kms: &Kms, request: &Allowed<ListTagResources>) -> Result<ListTagResourcesReply, Error> {
+pub(super) async fn find(
+    kms: &Kms,
+    request: Allowed<ListTagResources>,
+) -> Result<ListTagResourcesReply, Error> {
     check_region(kms, &request.region_id)?;
-    let only = request.resource_id.as_ref().map(|ids| &ids.0);
-    if only.is_some_and(|ids| ids.len() > MAX_RESOURCES) {
+    if request.resource_id.as_ref().is_some_and(|ids| ids.0.len() > MAX_RESOURCES) {
         return Err(Error::invalid("ResourceId"));
     }
     if request.tag.as_ref().is_some_and(|tags| tags.0.len() > Tags::MAX) {
         return Err(Error::invalid("Tag"));
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
-    let tagged = tagged(&keyring, &request.resource_type, after.as_ref().map(|Position(id, _)| &**id))?;
-    let wanted = tagged.filter(|(id, tags)| {
-        only.is_none_or(|only| only.contains(id)) && has_all(tags, request.tag.as_ref())
-    });
-    let mut rest = wanted
-        .flat_map(|(id, tags)| {
-            tags.iter().map(move |(name, value)| (Position(id.clone(), name.into()), value))
-        })
-        .filter(|(position, _)| after.as_ref().is_none_or(|after| position > after));
-    let page: Vec<_> = rest.by_ref().take(PAGE).collect();
-    let next_token = match (rest.next(), page.last()) {
-        (Some(_), Some((last, _))) => last.print(),
-        _ => String::new(),
-    };
-    let entry = |(Position(resource_id, tag_key), value): (Position, &str)| TagResourceEntry {
-        resource_id,
-        resource_type: request.resource_type.clone(),
-        tag_key,
-        tag_value: value.into(),
-    };
-    let tag_resources = TagResourceList { tag_resource: page.into_iter().map(entry).collect() };
-    Ok(ListTagResourcesReply { next_token, tag_resources })
+    let (request, snapshot) = (request.clone(), Arc::clone(&*kms.snapshot()?));
+    match &*request.resource_type {
+        "key" => {
+            let search = TagSearch::new(request, after, snapshot, |of| of.key_lists().tagged(), tags_of_key);
+            search?.run(kms).await
+        }
+        "secret" => {
+            let search =
+                TagSearch::new(request, after, snapshot, |of| of.secret_lists().by_label(), tags_of_secret);
+            search?.run(kms).await
+        }
+        _ => Err(Error::invalid("ResourceType")),
+    }
+}
+
+fn tags_of_key<'s>(snapshot: &'s Snapshot, id: &KeyId) -> Option<&'s Tags> {
+    snapshot.key(*id).map(|row| &row.record.tags)
+}
+
+fn tags_of_secret<'s>(snapshot: &'s Snapshot, name: &SecretName) -> Option<&'s Tags> {
+    snapshot.secret(name).map(|row| &row.record.tags)
+}
+
+/// Looks for tags of keys or secrets, whose ids or names are `K`s.
+struct TagSearch<K> {
+    request: ListTagResources,
+    after: Option<Position>,
+    /// The first one of which there may be tags on the page.
+    from: Option<K>,
+    snapshot: Arc<Snapshot>,
+    index: fn(&Snapshot) -> &Index<Label, K>,
+    tags: TagsOf<K>,
+}
+
+type TagsOf<K> = for<'s> fn(&'s Snapshot, &K) -> Option<&'s Tags>;
+
+impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
+    fn new(
+        request: ListTagResources,
+        after: Option<Position>,
+        snapshot: Arc<Snapshot>,
+        index: fn(&Snapshot) -> &Index<Label, K>,
+        tags: TagsOf<K>,
+    ) -> Result<Self, Error> {
+        let parse = |Position(id, _): &Position| id.parse().map_err(|_| Error::invalid("NextToken"));
+        let from = after.as_ref().map(parse).transpose()?;
+        Ok(Self { request, after, from, snapshot, index, tags })
+    }
+
+    async fn run(self, kms: &Kms) -> Result<ListTagResourcesReply, Error> {
+        if let Some(only) = &self.request.resource_id {
+            let named: BTreeSet<K> = only.0.iter().filter_map(|id| id.parse().ok()).collect();
+            return Ok(self.page(named.into_iter().filter(|id| Some(id) >= self.from.as_ref())));
+        }
+        let labels: BTreeSet<_> = self.wanted().map(|(name, value)| label(name, value)).collect();
+        match labels.len() {
+            // All that has the label is wanted.
+            0 | 1 => Ok(self.page_of_label(labels.into_iter().next().unwrap_or(Label::TAGGED))),
+            // May be as long as the store is large: other requests must not wait for it.
+            _ => kms.searcher.run(0, move || self.page_of_label(self.rarest(labels))).await,
+        }
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = &(String, String)> {
+        self.request.tag.iter().flat_map(|tags| &tags.0)
+    }
+
+    fn rarest(&self, labels: BTreeSet<Label>) -> Label {
+        let index = (self.index)(&self.snapshot);
+        labels.into_iter().min_by_key(|label| index.part(label).len()).unwrap_or(Label::TAGGED)
+    }
+
+    fn page_of_label(&self, label: Label) -> ListTagResourcesReply {
+        let index = (self.index)(&self.snapshot);
+        let mut ranks = index.part(&label);
+        if let Some(from) = &self.from {
+            ranks.start = index.rank(&label, from);
+        }
+        self.page(index.keys(ranks).cloned())
+    }
+
+    /// The tags of what is wanted of these, in the order in which they come.
+    fn page(&self, resources: impl Iterator<Item = K>) -> ListTagResourcesReply {
+        let tagged = resources.filter_map(|id| Some((id.to_string(), (self.tags)(&self.snapshot, &id)?)));
+        let wanted = tagged.filter(|(_, tags)| has_all(tags, self.request.tag.as_ref()));
+        let mut rest = wanted
+            .flat_map(|(id, tags)| {
+                tags.iter().map(move |(name, value)| (Position(id.clone(), name.into()), value))
+            })
+            .filter(|(position, _)| self.after.as_ref().is_none_or(|after| position > after));
+        let page: Vec<_> = rest.by_ref().take(PAGE).collect();
+        let next_token = match (rest.next(), page.last()) {
+            (Some(_), Some((last, _))) => last.print(),
+            _ => String::new(),
+        };
+        let entry = |(Position(resource_id, tag_key), tag_value): (Position, &str)| TagResourceEntry {
+            resource_id,
+            resource_type: self.request.resource_type.clone(),
+            tag_key,
+            tag_value: tag_value.into(),
+        };
+        let tag_resources = TagResourceList { tag_resource: page.into_iter().map(entry).collect() };
+        ListTagResourcesReply { next_token, tag_resources }
+    }
 }
 
 /// A JSON list of `TagKey` and `TagValue`.
@@ -215,29 +303,6 @@ impl<'a> Kind<'a> {
     }
 }
 
-/// Everything of a type that has tags, by id or name, from one of them on.
-fn tagged<'k>(
-    keyring: &Keyring<'k>,
-    kind: &str,
-    from: Option<&str>,
-) -> Result<Box<dyn Iterator<Item = (String, &'k Tags)> + 'k>, Error> {
-    let snapshot = keyring.snapshot;
-    let unknown = || Error::invalid("NextToken");
-    match kind {
-        "key" => {
-            let from = from.map_or(Ok(KeyId::from_bytes([0; 16])), |id| id.parse().map_err(|_| unknown()))?;
-            let keys = snapshot.keys_from(from).filter(|key| !key.tags.is_empty());
-            Ok(Box::new(keys.map(|key| (key.id.to_string(), &key.tags))))
-        }
-        "secret" => {
-            let from = from.map(|name| name.parse().map_err(|_| unknown())).transpose()?;
-            let secrets = snapshot.secrets_from(from).filter(|secret| !secret.tags.is_empty());
-            Ok(Box::new(secrets.map(|secret| (secret.name.to_string(), &secret.tags))))
-        }
-        _ => Err(Error::invalid("ResourceType")),
-    }
-}
-
 /// Changes the tags of some resources, of all or of none.
 async fn change<A>(
     kms: &Kms,
@@ -271,6 +336,14 @@ fn refuse(problem: TagProblem, parameter: &str) -> Error {
     match problem {
         TagProblem::Spelling => Error::invalid(parameter),
         TagProblem::TooMany => ErrorCode::RejectedLimitExceeded.into(),
+    }
+}
+
+/// What has this tag; a name without a value stands for any.
+fn label(name: &str, value: &str) -> Label {
+    match value {
+        "" => Label::tag_key(name),
+        value => Label::tag(name, value),
     }
 }
 

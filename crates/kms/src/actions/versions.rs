@@ -51,9 +51,10 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListKeyVersions>) -> Result<List
     let page = Page::new(request.page_number, request.page_size, 0..=101)?;
     let snapshot = kms.snapshot()?;
     let key = kms.keyring(&snapshot).by_name(&request.key_id)?.record.id;
-    let versions = snapshot.versions_of(key).map(|row| &*row.record);
+    let (versions, _) = page.of(snapshot.versions_by_key(), &[key]);
+    let versions = versions.into_iter().filter_map(|(_, id)| snapshot.version(*id));
     Ok(ListKeyVersionsReply {
-        key_versions: KeyVersionList { key_version: page.of(versions).map(entry).collect() },
+        key_versions: KeyVersionList { key_version: versions.map(|row| entry(&row.record)).collect() },
         total_count: snapshot.next_version_of(key).into(),
         page_number: page.number,
         page_size: page.size,

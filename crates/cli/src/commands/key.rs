@@ -1,8 +1,10 @@
 //! `bulla key`: keys for people.
 
+use std::collections::HashMap;
+
 use bulla_wire::actions::{
     CancelKeyDeletion, CreateAlias, CreateKey, CreateKeyVersion, DescribeKey, DisableKey, EnableKey,
-    KeyMetadata, ListAliases, ListKeys, ScheduleKeyDeletion,
+    KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
 use super::alias::alias_name;
@@ -82,7 +84,7 @@ fn list(kms: &Kms) -> Result<(), Failure> {
     };
     pages::for_each(ask, |entry| {
         let key = describe(kms, &entry.key_id)?;
-        let mut names = names_of(&aliases, &key.key_id);
+        let mut names: Vec<_> = aliases.get(&key.key_id).into_iter().flatten().map(String::as_str).collect();
         names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
         let names = names.join(", ");
         let (id, state, created) = (key.key_id, key.key_state, key.creation_date.to_string());
@@ -92,8 +94,7 @@ fn list(kms: &Kms) -> Result<(), Failure> {
 
 fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
     let key = describe(kms, key)?;
-    let aliases = all_aliases(kms)?;
-    let names = names_of(&aliases, &key.key_id);
+    let names = aliases_of(kms, &key.key_id)?;
     for (name, value) in [
         ("Key", key.key_id.as_str()),
         ("ARN", &key.arn),
@@ -133,20 +134,30 @@ fn describe(kms: &Kms, key: &str) -> Result<KeyMetadata, Failure> {
     Ok(kms.call(&DescribeKey { key_id: key.to_owned() })?.key_metadata)
 }
 
-/// Every alias with the id of its key.
-fn all_aliases(kms: &Kms) -> Result<Vec<(String, String)>, Failure> {
-    let mut aliases = Vec::new();
+/// Every alias, by the ids of their keys.
+fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, Failure> {
+    let mut aliases = HashMap::<_, Vec<_>>::new();
     let ask = |number| {
         let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
         Ok((page.aliases.alias, page.total_count))
     };
     pages::for_each(ask, |entry| {
-        aliases.push((entry.alias_name, entry.key_id));
+        aliases.entry(entry.key_id).or_default().push(entry.alias_name);
         Ok(())
     })?;
     Ok(aliases)
 }
 
-fn names_of<'a>(aliases: &'a [(String, String)], key_id: &str) -> Vec<&'a str> {
-    aliases.iter().filter(|(_, id)| id == key_id).map(|(name, _)| name.as_str()).collect()
+fn aliases_of(kms: &Kms, key_id: &str) -> Result<Vec<String>, Failure> {
+    let mut aliases = Vec::new();
+    let ask = |number| {
+        let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
+        let page = kms.call(&ListAliasesByKeyId { key_id: key_id.to_owned(), page_number, page_size })?;
+        Ok((page.aliases.alias, page.total_count))
+    };
+    pages::for_each(ask, |entry| {
+        aliases.push(entry.alias_name);
+        Ok(())
+    })?;
+    Ok(aliases)
 }

@@ -10,6 +10,7 @@ mod create;
 mod files;
 mod header;
 mod kms;
+mod lists;
 mod load;
 mod memory;
 mod process;
@@ -30,7 +31,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 8] = [
+const BENCHMARKS: [Benchmark; 9] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
@@ -39,6 +40,7 @@ const BENCHMARKS: [Benchmark; 8] = [
     ("kms", kms::run),
     ("create", create::run),
     ("memory", memory::run),
+    ("lists", lists::run),
 ];
 
 fn main() -> ExitCode {

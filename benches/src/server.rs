@@ -86,15 +86,15 @@ impl Server {
         }))
     }
 
-    /// Makes a key and gives it a name.
-    pub(crate) fn create_key(&self, alias: &str) -> Result<()> {
+    /// Makes a key and gives it a name; gives its id.
+    pub(crate) fn create_key(&self, alias: &str) -> Result<String> {
         let mut connection = self.connect()?;
         let answer = connection.call(&signed(&CreateKey::default(), self.address, 1)[0])?;
         let key_id = answer.split_once(r#""KeyId":""#).and_then(|(_, rest)| rest.get(..KEY_ID_LEN));
         let key_id = key_id.ok_or("CreateKey answers no KeyId")?.to_owned();
-        let alias = CreateAlias { alias_name: alias.into(), key_id };
+        let alias = CreateAlias { alias_name: alias.into(), key_id: key_id.clone() };
         connection.call(&signed(&alias, self.address, 1)[0])?;
-        Ok(())
+        Ok(key_id)
     }
 
     pub(crate) fn memory(&self) -> Result<Memory> {

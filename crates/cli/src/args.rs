@@ -1,6 +1,7 @@
 //! What can be typed: every command and flag, in one table.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
@@ -381,6 +382,16 @@ pub(crate) struct Serve {
     /// The private key of that certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) tls_key: Option<PathBuf>,
+    /// Maximum number of open connections; a new one then replaces the least active one [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<NonZeroU32>,
+    /// Maximum number of open connections of one address, or of one IPv6 /64 [default: an eighth of all]
+    #[arg(long, value_name = "N")]
+    pub(crate) connections_per_address: Option<NonZeroU32>,
+    /// Network of proxies or load balancers, whose connections are not counted by address, such as 10.0.0.0/8; can be
+    /// repeated
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<String>,
     /// The region that ARNs name [default: cn-hangzhou]
     #[arg(long)]
     pub(crate) region: Option<String>,

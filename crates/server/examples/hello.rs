@@ -6,7 +6,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use bulla_server::http::{Handler, Received, Setup, serve};
+use bulla_server::http::{Connections, Handler, Received, Setup, serve};
 use bulla_server::{Limits, Log, runtime};
 use http_body_util::Full;
 use hyper::Response;
@@ -29,7 +29,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     runtime()?.block_on(async {
         let listener = TcpListener::bind(&address).await?;
         println!("hello on http://{}", listener.local_addr()?);
-        serve(Setup { listener, tls: None, limits: Limits::default(), log, stop }, Arc::new(Hello)).await;
+        let connections = Connections::new(Limits::default(), Vec::new(), log);
+        serve(Setup { listener, tls: None, connections, stop }, Arc::new(Hello)).await;
         Ok(())
     })
 }

@@ -3,12 +3,15 @@
 //! What a request means is a [`Handler`]'s business: the KMS has one, and so has the benchmark that measures
 //! this module alone (`examples/hello.rs`).
 
-mod addresses;
+mod activity;
 mod body;
 mod connection;
+mod connections;
+mod episodes;
 mod head;
 mod intake;
 mod pace;
+mod places;
 pub(crate) mod rpc;
 
 use std::future::Future;
@@ -21,17 +24,19 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
-use self::addresses::Addresses;
 pub use self::body::Body;
 use self::connection::converse;
+pub use self::connections::Connections;
+use self::connections::Place;
 use crate::limits::Limits;
-use crate::log::Log;
 
 /// Turns requests into answers.
 pub trait Handler: Send + Sync + 'static {
@@ -75,16 +80,19 @@ pub struct Peer {
     pub tls: bool,
 }
 
+/// Marks an answer, among its extensions, whose request was authenticated. Connections that never had one are the
+/// first to be closed when there are too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Authenticated;
+
 /// What a server needs beside its handler.
 pub struct Setup {
     /// Where connections come in.
     pub listener: TcpListener,
     /// Without it, connections are not encrypted.
     pub tls: Option<TlsAcceptor>,
-    /// What each connection may take.
-    pub limits: Limits,
-    /// Where trouble with accepting connections goes.
-    pub log: Arc<Log>,
+    /// How many connections there may be, and what each may take.
+    pub connections: Arc<Connections>,
     /// Becomes true when the server is to stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -92,45 +100,104 @@ pub struct Setup {
 /// Serves connections until `setup.stop`, then finishes the requests in flight and returns. It waits for them
 /// without a limit: dropping the runtime cuts them off.
 pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
-    let Setup { listener, tls, limits, log, mut stop } = setup;
-    let slots = Arc::new(Semaphore::new(limits.connections as usize));
-    let addresses = Arc::new(Addresses::new(limits.connections_per_address));
+    let Setup { listener, tls, connections, mut stop } = setup;
     let stop_of_connections = stop.clone();
     let accepting = async {
         loop {
-            let slot = Arc::clone(&slots).acquire_owned().await.expect("nobody closes the semaphore");
-            let (stream, address) = accept(&listener, &log).await;
-            let Some(share) = Addresses::take(&addresses, address) else { continue };
+            let (stream, address) = accept(&listener, &connections).await;
+            let Some(place) = connections.place(address).await else { continue };
             let (handler, tls, stop) = (Arc::clone(&handler), tls.clone(), stop_of_connections.clone());
+            let limits = connections.limits();
             tokio::spawn(async move {
-                attend(stream, address, tls, &handler, limits, stop).await;
-                drop((share, slot));
+                tokio::select! {
+                    () = attend(stream, address, tls, &handler, limits, &place, stop) => {}
+                    () = place.activity.evicted() => {}
+                }
+                drop(place); // after the socket
             });
         }
     };
     tokio::select! {
         () = stopped(&mut stop) => {}
         () = accepting => {}
+        () = connections.watch() => {}
     }
     drop(listener); // the next server may have the address while we finish
-    let _all_ended = slots.acquire_many(limits.connections).await;
+    connections.all_closed().await;
 }
 
-/// The next connection. When none can be had, mostly for want of descriptors, it tries again after a while:
-/// those that are open will end.
-async fn accept(listener: &TcpListener, log: &Log) -> (TcpStream, IpAddr) {
+/// The next connection. When the system has no descriptor for it, another connection is closed.
+async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
+    let mut released = false;
     loop {
-        match listener.accept().await {
+        let error = match listener.accept().await {
             Ok((stream, address)) => {
                 // Small answers must not wait for acknowledgements; without it they are only slower.
                 let _ = stream.set_nodelay(true);
                 return (stream, address.ip().to_canonical());
             }
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                log.event(format!("cannot accept connections: {error}"));
+            Err(error) => error,
+        };
+        match Trouble::of(&error) {
+            Trouble::Lost => {}
+            // The call wants a descriptor before it looks whether a connection waits for it.
+            Trouble::Exhausted if !is_one_waiting(listener) => sleep(ACCEPT_PAUSE).await,
+            // If that does not help, something else takes the descriptors, and closing all at once would not
+            // help either.
+            Trouble::Exhausted if !released => {
+                released = connections.release_descriptor(&error).await;
+                if !released {
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+            Trouble::Exhausted => {
+                sleep(ACCEPT_PAUSE).await;
+                released = false;
+            }
+            Trouble::Other => {
+                connections.report(&error);
                 sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Whether a connection waits to be accepted.
+fn is_one_waiting(listener: &TcpListener) -> bool {
+    let mut listener = [PollFd::new(listener, PollFlags::IN)];
+    poll(&mut listener, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
+}
+
+/// Why a connection cannot be accepted.
+enum Trouble {
+    /// It broke before it was accepted. The next one may be well.
+    Lost,
+    /// The process or the system has no descriptor or memory for it.
+    Exhausted,
+    Other,
+}
+
+impl Trouble {
+    fn of(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            // accept(2): errors of the network that are pending on the new socket are returned as those of the call.
+            Some(
+                Errno::CONNABORTED
+                | Errno::INTR
+                | Errno::NETDOWN
+                | Errno::PROTO
+                | Errno::NOPROTOOPT
+                | Errno::HOSTDOWN
+                | Errno::NONET
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NETUNREACH,
+            ) => Self::Lost,
+            // NOSPC: the limit of what epoll watches for one user.
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {
+                Self::Exhausted
+            }
+            _ => Self::Other,
         }
     }
 }
@@ -142,11 +209,13 @@ async fn attend<H: Handler>(
     tls: Option<TlsAcceptor>,
     handler: &Arc<H>,
     limits: Limits,
+    place: &Place,
     mut stop: watch::Receiver<bool>,
 ) {
+    let activity = &place.activity;
     let Some(acceptor) = tls else {
         let peer = Peer { address, tls: false };
-        return converse(stream, peer, handler, limits, stopped(&mut stop)).await;
+        return converse(stream, peer, handler, limits, activity, stopped(&mut stop)).await;
     };
     let handshake = timeout(limits.handshake, acceptor.accept(stream));
     let encrypted = tokio::select! {
@@ -154,7 +223,8 @@ async fn attend<H: Handler>(
         () = stopped(&mut stop) => return,
     };
     if let Ok(Ok(stream)) = encrypted {
-        converse(stream, Peer { address, tls: true }, handler, limits, stopped(&mut stop)).await;
+        let peer = Peer { address, tls: true };
+        converse(stream, peer, handler, limits, activity, stopped(&mut stop)).await;
     }
 }
 
@@ -163,5 +233,5 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// How long to wait for a free descriptor.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long to wait when connections cannot be accepted, and none can or needs to be closed.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

@@ -22,6 +22,7 @@
 pub mod http;
 pub mod limits;
 mod log;
+mod networks;
 mod shutdown;
 mod store_watch;
 mod tending;
@@ -42,9 +43,11 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
 pub use self::log::Log;
+pub use self::networks::{Network, NotANetwork};
 pub use self::shutdown::{Shutdown, Stopper};
 use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
@@ -55,8 +58,10 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// Whether and with which certificate connections are encrypted.
     pub tls: TlsOptions,
-    /// What connections may take.
+    /// How many connections there may be, and what they may take.
     pub limits: Limits,
+    /// Networks of proxies and balancers, whose connections are not counted by address.
+    pub trusted_proxies: Vec<Network>,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
     /// What tells the server to stop.
@@ -71,6 +76,7 @@ impl ServerOptions {
             listen,
             tls,
             limits: Limits::default(),
+            trusted_proxies: Vec::new(),
             log: Box::new(io::stderr()),
             shutdown: Shutdown::on_signals(),
         }
@@ -106,6 +112,7 @@ pub struct Server {
     runtime: Runtime,
     shutdown: Shutdown,
     tls: Option<Tls>,
+    trusted_proxies: Vec<Network>,
 }
 
 impl Server {
@@ -115,7 +122,7 @@ impl Server {
     /// # Errors
     /// [`ServeError`]; the address is free again.
     pub fn bind(kms: Arc<Kms>, options: ServerOptions) -> Result<Self, ServeError> {
-        let ServerOptions { listen, tls, limits, log, mut shutdown } = options;
+        let ServerOptions { listen, tls, limits, trusted_proxies, log, mut shutdown } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
@@ -127,7 +134,7 @@ impl Server {
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
-        Ok(Self { kms, limits, listener, local_addr, log, runtime, shutdown, tls })
+        Ok(Self { kms, limits, listener, local_addr, log, runtime, shutdown, tls, trusted_proxies })
     }
 
     /// The address, with the port that port 0 became.
@@ -148,13 +155,14 @@ impl Server {
     /// # Errors
     /// [`ServeError::Start`]; nothing was served.
     pub fn run(self) -> Result<(), ServeError> {
-        let Self { kms, limits, listener, log, runtime, mut shutdown, tls, .. } = self;
-        limits.allow_open_files();
+        let Self { kms, mut limits, listener, log, runtime, mut shutdown, tls, trusted_proxies, .. } = self;
+        fit_open_files(&mut limits, &log);
         let (stop, stopped) = watch::channel(false);
         let acceptor = tls.as_ref().map(Tls::acceptor);
         let upkeep = tls.map(|tls| Upkeep::start(tls, limits.refresh, Arc::clone(&kms), Arc::clone(&log)));
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
-        let setup = http::Setup { listener, tls: acceptor, limits, log: Arc::clone(&log), stop: stopped };
+        let connections = Connections::new(limits, trusted_proxies, Arc::clone(&log));
+        let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let tending = tending::tend(Arc::clone(&kms), Arc::clone(&log));
         let watching = store_watch::watch(Arc::clone(&kms), Arc::clone(&log));
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
@@ -188,6 +196,14 @@ impl Server {
 /// The system gives no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
+}
+
+/// Lowers the number of connections to what the limit of open files allows.
+fn fit_open_files(limits: &mut Limits, log: &Log) {
+    if let Some(possible) = limits.allow_open_files() {
+        limits.connections = possible;
+        log.event(format!("at most {possible} connections: the limit of open files allows no more"));
+    }
 }
 
 fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {

@@ -8,17 +8,32 @@
 
 use std::time::Duration;
 
-/// Connections served at the same time; further ones wait in the backlog until one ends.
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Connections at the same time. When all are taken, a new one takes the place of the least active one: first of
+/// those that never had an authenticated answer, among these of the one whose last complete request is longest ago.
 ///
 /// With the memory above, 4096 clients that all do their worst stay below 4 GiB.
 pub const CONNECTIONS: u32 = 4096;
 
-/// Connections of one address, so that one client cannot take them all; further ones are closed at once. A
-/// balancer or proxy in front counts as one client.
-pub const CONNECTIONS_PER_ADDRESS: u32 = CONNECTIONS / 2;
+/// Connections of one address, or of one IPv6 /64; its next one takes the place of its own least active one.
+///
+/// A trusted proxy in front is not counted.
+pub const CONNECTIONS_PER_ADDRESS: u32 = share_of_one_address(CONNECTIONS);
 
-/// Connections that the kernel accepts for us while all are taken or we are busy.
-pub(crate) const BACKLOG: u32 = 1024;
+/// How many of all connections one address may have: so few that it takes many addresses to get to
+/// [`FIRST_BYTE`], and even more to get to the connections of others.
+#[must_use]
+pub const fn share_of_one_address(connections: u32) -> u32 {
+    match connections / 8 {
+        0 => 1,
+        share => share,
+    }
+}
+
+/// Connections that the kernel accepts for us while we are busy. Beyond it, clients try again after a second, so
+/// a burst of as many as there are places must fit. Most systems allow no more either.
+pub(crate) const BACKLOG: u32 = 4096;
 
 /// Open files beyond those of connections: store, log, certificates, the runtime's own.
 const OTHER_FILES: u64 = 256;
@@ -52,6 +67,10 @@ pub const ECHO_BYTES: usize = 64 * 1024;
 /// A TLS handshake: two or three round trips.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 
+/// From the start of a connection to the first byte of its first request, the TLS handshake included, while at
+/// least half of all connections are taken.
+pub const FIRST_BYTE: Duration = Duration::from_secs(5);
+
 /// From the first byte of a request, or from the start of a connection, to the end of its headers.
 pub const HEAD: Duration = Duration::from_secs(30);
 
@@ -78,15 +97,20 @@ pub const DRAIN: Duration = Duration::from_secs(10);
 /// How often to look whether a certificate is due to be renewed, or its file has changed.
 pub const REFRESH: Duration = Duration::from_secs(5);
 
-/// The limits that tests shorten.
+/// How long a limit on the number of connections must not be reached until the log says that this is over.
+pub const QUIET: Duration = Duration::from_secs(10);
+
+/// The limits that an operator sets or tests shorten.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// [`CONNECTIONS`], at least 1.
     pub connections: u32,
-    /// [`CONNECTIONS_PER_ADDRESS`].
+    /// [`CONNECTIONS_PER_ADDRESS`], at least 1.
     pub connections_per_address: u32,
     /// [`HANDSHAKE`].
     pub handshake: Duration,
+    /// [`FIRST_BYTE`].
+    pub first_byte: Duration,
     /// [`HEAD`].
     pub head: Duration,
     /// [`BODY`].
@@ -101,6 +125,8 @@ pub struct Limits {
     pub drain: Duration,
     /// [`REFRESH`].
     pub refresh: Duration,
+    /// [`QUIET`].
+    pub quiet: Duration,
 }
 
 impl Default for Limits {
@@ -109,6 +135,7 @@ impl Default for Limits {
             connections: CONNECTIONS,
             connections_per_address: CONNECTIONS_PER_ADDRESS,
             handshake: HANDSHAKE,
+            first_byte: FIRST_BYTE,
             head: HEAD,
             body: BODY,
             write: WRITE,
@@ -116,21 +143,50 @@ impl Default for Limits {
             linger: LINGER,
             drain: DRAIN,
             refresh: REFRESH,
+            quiet: QUIET,
         }
     }
 }
 
 impl Limits {
-    /// Raises the process's limit of open files to what these connections need, as far as it may: most
-    /// systems start programs with 1024 and let them have more.
-    pub(crate) fn allow_open_files(&self) {
-        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    /// Raises the process's limit of open files to what these connections need, as far as it may: most systems
+    /// start programs with 1024 and let them have more. If that is not enough, returns how many connections
+    /// there can be, so that the store and the log keep descriptors of their own.
+    pub(crate) fn allow_open_files(&self) -> Option<u32> {
         let wanted = u64::from(self.connections) + OTHER_FILES;
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-        if current.is_some_and(|current| current < wanted) {
-            let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
-            // Without it the accept loop waits for a free descriptor instead.
-            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum });
+        let current = current.filter(|current| *current < wanted)?;
+        let raised = maximum.map_or(wanted, |maximum| wanted.min(maximum));
+        let raising = setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum });
+        let allowed = if raising.is_ok() { raised } else { current };
+        (allowed < wanted).then(|| connections_within(allowed))
+    }
+}
+
+/// How many connections so many open files leave room for.
+fn connections_within(open_files: u64) -> u32 {
+    let connections = open_files.saturating_sub(OTHER_FILES).max(open_files / 2);
+    u32::try_from(connections).unwrap_or(u32::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptors_are_kept_for_other_files() {
+        for (open_files, connections) in
+            [(0, 1), (3, 1), (300, 150), (512, 256), (1024, 768), (4352, CONNECTIONS)]
+        {
+            assert_eq!(connections_within(open_files), connections, "{open_files}");
         }
+    }
+
+    #[test]
+    fn two_addresses_cannot_take_half_of_all_connections() {
+        for connections in 8..10_000 {
+            assert!(2 * share_of_one_address(connections) < connections / 2);
+        }
+        assert_eq!([0, 1, 7].map(share_of_one_address), [1; 3]);
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct RequestLine {
     pub(crate) started: Instant,
     pub(crate) request_id: String,
     pub(crate) source: IpAddr,
+    /// Not written; a connection is judged by it.
+    pub(crate) authenticated: bool,
     /// Only of an access key that exists.
     pub(crate) access_key_id: Option<String>,
     /// Only one of ours.
@@ -257,6 +259,7 @@ mod tests {
             started: Instant::now(),
             request_id: "id".into(),
             source: [127, 0, 0, 1].into(),
+            authenticated: true,
             access_key_id: Some(access_key_id.into()),
             action: None,
             status: 404,

@@ -291,18 +291,6 @@ fn many_slow_clients_hold_nobody_up() {
 }
 
 #[test]
-fn connections_beyond_the_limit_wait_for_a_place() {
-    let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() });
-    let (mut first, mut second, mut third) = (server.connect(), server.connect(), server.connect());
-    assert_eq!(first.send(HEALTH).status, 200);
-    assert_eq!(second.send(HEALTH).status, 200);
-    third.write(HEALTH).unwrap();
-    thread::sleep(SHORT);
-    drop(first);
-    assert_eq!(third.read().unwrap().status, 200);
-}
-
-#[test]
 fn keep_alive_pipelined_and_half_closed() {
     let server = TestServer::plain();
     let mut client = server.connect();

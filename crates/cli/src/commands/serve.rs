@@ -8,7 +8,8 @@ use std::path::{self, Path};
 use std::sync::Arc;
 
 use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SystemClock};
-use bulla_server::{ServeError, Server, ServerOptions, TlsError, TlsOptions};
+use bulla_server::limits::share_of_one_address;
+use bulla_server::{Limits, Network, NotANetwork, ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use bulla_wire::SecretText;
 
 use crate::args::Serve;
@@ -59,6 +60,8 @@ fn with_config(flags: Serve) -> Result<Serve, Failure> {
         )
     })?;
     let tls_name = if flags.tls_name.is_empty() { file.tls_name } else { flags.tls_name };
+    let trusted_proxies =
+        if flags.trusted_proxies.is_empty() { file.trusted_proxies } else { flags.trusted_proxies };
     Ok(Serve {
         data: flags.data.or(file.data),
         listen: flags.listen.or(file.listen),
@@ -67,6 +70,9 @@ fn with_config(flags: Serve) -> Result<Serve, Failure> {
         tls_name,
         tls_cert: flags.tls_cert.or(file.tls_cert),
         tls_key: flags.tls_key.or(file.tls_key),
+        connections: flags.connections.or(file.connections),
+        connections_per_address: flags.connections_per_address.or(file.connections_per_address),
+        trusted_proxies,
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
         accept_clock: flags.accept_clock,
@@ -113,7 +119,32 @@ fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failur
     if settings.http && !listen.ip().to_canonical().is_loopback() {
         return Err(serve_failure(ServeError::PlainHttp(listen))); // before anything is made
     }
-    Ok(ServerOptions::new(listen, tls))
+    let mut options = ServerOptions::new(listen, tls);
+    options.limits = limits(settings);
+    options.trusted_proxies = trusted_proxies(settings)?;
+    Ok(options)
+}
+
+fn limits(settings: &Serve) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(connections) = settings.connections {
+        limits.connections = connections.get();
+        limits.connections_per_address = share_of_one_address(connections.get());
+    }
+    if let Some(share) = settings.connections_per_address {
+        limits.connections_per_address = share.get();
+    }
+    limits
+}
+
+fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error: NotANetwork| {
+            let what = format!("--trusted-proxies {text}: {error}");
+            Failure::new(Exit::Usage, what, "write it as 10.0.0.0/8, 2001:db8::/32, or one address")
+        })
+    };
+    settings.trusted_proxies.iter().map(parse).collect()
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.

@@ -115,8 +115,29 @@ impl World {
         flags: impl IntoIterator<Item = S>,
         environment: &[(&str, &str)],
     ) -> Result<Server<'_>, Outcome> {
+        self.spawn_server(Command::new(BULLA), data, flags, environment)
+    }
+
+    /// The same after a shell has run `first`, such as `ulimit -n 300`.
+    pub(crate) fn serve_in_shell<S: AsRef<str>>(
+        &self,
+        data: &str,
+        flags: impl IntoIterator<Item = S>,
+        first: &str,
+    ) -> Server<'_> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{first}; exec \"$0\" \"$@\""), BULLA]);
+        self.spawn_server(shell, data, flags, &[]).unwrap_or_else(|outcome| panic!("{outcome:?}"))
+    }
+
+    fn spawn_server<S: AsRef<str>>(
+        &self,
+        mut command: Command,
+        data: &str,
+        flags: impl IntoIterator<Item = S>,
+        environment: &[(&str, &str)],
+    ) -> Result<Server<'_>, Outcome> {
         let flags: Vec<_> = flags.into_iter().map(|flag| flag.as_ref().to_owned()).collect();
-        let mut command = Command::new(BULLA);
         command.args(["serve", "--data", data]);
         if !flags.iter().any(|flag| ["--listen", "--config"].contains(&flag.as_str())) {
             command.args(["--listen", "127.0.0.1:0"]);

@@ -19,6 +19,7 @@ mod native_header;
 mod native_keys;
 mod native_trees;
 mod outputs;
+mod pressure;
 mod private;
 mod root_key;
 mod scripts;

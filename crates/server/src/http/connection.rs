@@ -1,9 +1,12 @@
 //! One connection: its requests one after the other, until an end of its own, a time limit, or the stop.
 
+use std::error::Error;
+use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use http_body_util::Full;
 use hyper::body::Body as _;
@@ -17,10 +20,11 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use zeroize::Zeroizing;
 
+use super::activity::{Activity, Evicted};
 use super::body::{self, Unread};
 use super::intake::{Intake, Seam};
 use super::pace::{Alarm, Pace, Paced, Stage};
-use super::{Handler, Peer, Received, Refused};
+use super::{Authenticated, Handler, Peer, Received, Refused};
 use crate::limits::{BODY_BYTES, HEADER_BYTES, Limits, PATH_BYTES};
 
 /// Serves the requests of a connection. When `stopping` is ready, the request in flight is the last one.
@@ -29,9 +33,10 @@ pub(super) async fn converse<H: Handler>(
     peer: Peer,
     handler: &Arc<H>,
     limits: Limits,
+    activity: &Arc<Activity>,
     stopping: impl Future,
 ) {
-    let (pace, seam) = (Pace::new(limits), Seam::new());
+    let (pace, seam) = (Pace::new(limits, Arc::clone(activity)), Seam::new());
     let mut alarm = Alarm::new(Arc::clone(&pace));
     let socket = Paced::new(socket, Arc::clone(&pace));
     let socket = TokioIo::new(Intake::new(socket, Arc::clone(&seam), Arc::clone(&pace)));
@@ -73,7 +78,7 @@ async fn exchange<H: Handler>(
     handler: Arc<H>,
     pace: Arc<Pace>,
     seam: Arc<Seam>,
-) -> Result<Response<Full<Bytes>>, hyper::Error> {
+) -> Result<Response<Full<Bytes>>, NoAnswer> {
     let (head, incoming) = request.into_parts();
     pace.enter(Stage::Body);
     let (query, body) = match query.and_then(|query| check_host(&head).map(|()| query)) {
@@ -82,7 +87,7 @@ async fn exchange<H: Handler>(
             let body = match body::read(incoming, limit).await {
                 Ok(body) => Ok(body),
                 Err(Unread::TooLarge) => Err(Refused::LongBody),
-                Err(Unread::Broken(error)) => return Err(error),
+                Err(Unread::Broken(error)) => return Err(NoAnswer::Broken(error)),
             };
             (query, body)
         }
@@ -93,7 +98,10 @@ async fn exchange<H: Handler>(
         seam.end_of_body();
     }
     pace.enter(Stage::Answer);
+    pace.activity().begin_answer(Instant::now()).map_err(|Evicted| NoAnswer::Evicted)?;
     let mut answer = handler.answer(Received { head, query, body, peer }).await;
+    let authenticated = answer.extensions_mut().remove::<Authenticated>().is_some();
+    pace.activity().end_answer(authenticated, Instant::now());
     pace.enter(Stage::Write);
     if refused {
         pace.refuse_body();
@@ -109,5 +117,30 @@ fn check_host(head: &Parts) -> Result<(), Refused> {
         1 => Ok(()),
         0 if head.version < Version::HTTP_11 => Ok(()),
         _ => Err(Refused::Malformed),
+    }
+}
+
+/// Why a request gets no answer.
+#[derive(Debug)]
+enum NoAnswer {
+    Broken(hyper::Error),
+    Evicted,
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Broken(_) => "the request is broken",
+            Self::Evicted => "the connection is evicted",
+        })
+    }
+}
+
+impl Error for NoAnswer {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Broken(error) => Some(error),
+            Self::Evicted => None,
+        }
     }
 }

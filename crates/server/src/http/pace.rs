@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::activity::Activity;
 use crate::limits::{LINGER_BYTES, Limits};
 
 /// Where a connection is in the life of a request.
@@ -34,6 +35,7 @@ pub(super) enum Stage {
 /// The stage of a connection and when it has to end. Only the task of the connection locks it.
 pub(super) struct Pace {
     limits: Limits,
+    activity: Arc<Activity>,
     now: Mutex<Now>,
 }
 
@@ -44,9 +46,14 @@ struct Now {
 }
 
 impl Pace {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
+    pub(super) fn new(limits: Limits, activity: Arc<Activity>) -> Arc<Self> {
         let deadline = Some(Instant::now() + limits.head);
-        Arc::new(Self { limits, now: Mutex::new(Now { stage: Stage::Head, deadline, body_refused: false }) })
+        let now = Mutex::new(Now { stage: Stage::Head, deadline, body_refused: false });
+        Arc::new(Self { limits, activity, now })
+    }
+
+    pub(super) fn activity(&self) -> &Activity {
+        &self.activity
     }
 
     pub(super) fn enter(&self, stage: Stage) {
@@ -108,12 +115,13 @@ impl Alarm {
 pub(super) struct Paced<S> {
     socket: S,
     pace: Arc<Pace>,
+    heard: bool,
     thrown_away: usize,
 }
 
 impl<S> Paced<S> {
     pub(super) fn new(socket: S, pace: Arc<Pace>) -> Self {
-        Self { socket, pace, thrown_away: 0 }
+        Self { socket, pace, heard: false, thrown_away: 0 }
     }
 }
 
@@ -126,6 +134,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         let before = buffer.filled().len();
         let result = ready!(Pin::new(&mut self.socket).poll_read(context, buffer));
         if buffer.filled().len() > before {
+            if !self.heard {
+                self.heard = true;
+                self.pace.activity.heard();
+            }
             self.pace.move_on(Stage::Idle, Stage::Head);
         }
         Poll::Ready(result)

@@ -13,7 +13,7 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::{Handler, Peer, Received, Refused};
+use super::{Authenticated, Handler, Peer, Received, Refused};
 use crate::limits::ECHO_BYTES;
 use crate::log::{Log, RequestLine};
 
@@ -31,6 +31,7 @@ impl Handler for Rpc {
             started: Instant::now(),
             request_id: new_request_id(),
             source: request.peer.address,
+            authenticated: false,
             access_key_id: None,
             action: None,
             status: 200,
@@ -41,7 +42,10 @@ impl Handler for Rpc {
             () if is_readiness_check(&request) => self.answer_readiness(&mut line),
             () => self.answer_call(request, &mut line).await,
         };
-        let answer = response(line.status, format, text, &line.request_id);
+        let mut answer = response(line.status, format, text, &line.request_id);
+        if line.authenticated {
+            answer.extensions_mut().insert(Authenticated);
+        }
         self.log.request(line);
         answer
     }
@@ -100,6 +104,7 @@ impl Rpc {
         let Peer { address, tls } = peer;
         let connection = Connection { source: Some(address), tls, request_id: line.request_id.clone() };
         let result = self.kms.authenticate(call, connection);
+        line.authenticated = result.is_ok();
         line.access_key_id = match &result {
             Ok(origin) => match origin.caller() {
                 Caller::Root { access_key_id } => Some(access_key_id.clone()),

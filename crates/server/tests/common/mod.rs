@@ -10,7 +10,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_kms::{Clock, Kms, Options, Role, SystemClock};
-use bulla_server::{Limits, ServeError, Server, ServerOptions, Shutdown, Stopper, TlsOptions, runtime};
+use bulla_server::{
+    Limits, Network, ServeError, Server, ServerOptions, Shutdown, Stopper, TlsOptions, runtime,
+};
 use bulla_wire::signature::{acs3, v1};
 use bulla_wire::{Parameters, Timestamp};
 use tempfile::TempDir;
@@ -37,14 +39,34 @@ impl TestServer {
         Self::start(limits, |_| TlsOptions::Off, SystemClock)
     }
 
+    /// With these networks as trusted proxies.
+    pub(crate) fn behind(limits: Limits, trusted_proxies: Vec<Network>) -> Self {
+        Self::with_options(
+            |_| TlsOptions::Off,
+            SystemClock,
+            |options| {
+                options.limits = limits;
+                options.trusted_proxies = trusted_proxies;
+            },
+        )
+    }
+
     pub(crate) fn start(limits: Limits, tls: impl Fn(&TempDir) -> TlsOptions, clock: impl Clock) -> Self {
+        Self::with_options(tls, clock, |options| options.limits = limits)
+    }
+
+    fn with_options(
+        tls: impl Fn(&TempDir) -> TlsOptions,
+        clock: impl Clock,
+        set: impl FnOnce(&mut ServerOptions),
+    ) -> Self {
         let data = tempfile::tempdir().unwrap();
         let kms = Arc::new(Kms::open(&Options::new(data.path(), Role::Server), clock).unwrap());
         let access_key = Some((ID.to_owned(), SECRET.to_owned().into()));
         runtime().unwrap().block_on(kms.ensure_access_key(access_key)).unwrap();
         let log = Captured::default();
         let mut options = ServerOptions::new(([127, 0, 0, 1], 0).into(), tls(&data));
-        options.limits = limits;
+        set(&mut options);
         options.log = Box::new(log.clone());
         let (stopper, shutdown) = Shutdown::by_hand();
         options.shutdown = shutdown;
@@ -273,6 +295,10 @@ impl<S: Read + Write> Client<S> {
 }
 
 impl Client<TcpStream> {
+    pub(crate) fn set_read_timeout(&self, limit: Duration) {
+        self.stream.get_ref().set_read_timeout(Some(limit)).unwrap();
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn finish_sending(&self) {
         self.stream.get_ref().shutdown(Direction::Write).unwrap();

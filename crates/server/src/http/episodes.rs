@@ -1,0 +1,89 @@
+//! Limits that are reached again and again: one event when that begins, and one when it has not happened for a
+//! while.
+
+use std::time::{Duration, Instant};
+
+/// What can run out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Limit {
+    Connections,
+    ConnectionsOfOneAddress,
+    Descriptors,
+    /// Connections cannot be accepted for another reason.
+    Accepting,
+}
+
+/// The limits that are being reached.
+#[derive(Debug, Default)]
+pub(super) struct Episodes(Vec<Episode>);
+
+/// A time in which a limit was reached over and over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Episode {
+    pub(super) limit: Limit,
+    /// How many connections were closed to make room.
+    pub(super) closed: u64,
+    begin: Instant,
+    last: Instant,
+}
+
+impl Episodes {
+    /// Notes that a limit was reached, and that a connection was closed for that reason. Returns whether an
+    /// episode begins.
+    pub(super) fn reached(&mut self, limit: Limit, closed: bool, now: Instant) -> bool {
+        let closed = u64::from(closed);
+        match self.0.iter_mut().find(|episode| episode.limit == limit) {
+            Some(episode) => {
+                episode.closed += closed;
+                episode.last = now;
+                false
+            }
+            None => {
+                self.0.push(Episode { limit, closed, begin: now, last: now });
+                true
+            }
+        }
+    }
+
+    /// Removes and returns the episodes whose limit was not reached for `quiet`.
+    pub(super) fn ended(&mut self, quiet: Duration, now: Instant) -> Vec<Episode> {
+        let is_over = |episode: &mut Episode| now.saturating_duration_since(episode.last) >= quiet;
+        self.0.extract_if(.., is_over).collect()
+    }
+}
+
+impl Episode {
+    /// From the first to the last time that the limit was reached.
+    pub(super) fn duration(&self) -> Duration {
+        self.last - self.begin
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flapping_is_one_episode() {
+        let (begin, second) = (Instant::now(), Duration::from_secs(1));
+        let mut episodes = Episodes::default();
+        assert!(episodes.reached(Limit::Connections, true, begin));
+        for round in 1..100 {
+            let now = begin + second * 9 * round;
+            assert_eq!(episodes.ended(second * 10, now), [], "it pauses, but not for long enough");
+            assert!(!episodes.reached(Limit::Connections, round % 2 == 0, now));
+        }
+        assert!(episodes.reached(Limit::Descriptors, false, begin), "limits are apart");
+        let last = begin + second * 9 * 99;
+        let ended = episodes.ended(second * 10, last + second * 9);
+        assert_eq!(ended.iter().map(|episode| episode.limit).collect::<Vec<_>>(), [Limit::Descriptors]);
+        let ended = episodes.ended(second * 10, last + second * 10);
+        assert_eq!((ended[0].limit, ended[0].closed), (Limit::Connections, 50));
+        assert_eq!(ended[0].duration(), second * 9 * 99);
+        assert_eq!(episodes.ended(second * 10, last + second * 20), []);
+        assert!(
+            episodes.reached(Limit::Connections, false, last + second * 20),
+            "the next one is another one"
+        );
+    }
+}

@@ -358,7 +358,7 @@ pub(crate) struct Kms {
     pub(crate) parameters: Vec<String>,
 }
 
-#[derive(Debug, Default, ClapArgs, serde::Deserialize)]
+#[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub(crate) struct Serve {
     /// Where the store, the CA and the first access key lie [default: /var/lib/bulla]
@@ -402,7 +402,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     #[serde(skip)]
     pub(crate) accept_clock: bool,
-    /// Read these settings from a TOML file; flags win
+    /// Read these settings from a TOML file, and some of them again on SIGHUP; flags win
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,

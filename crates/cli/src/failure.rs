@@ -59,6 +59,11 @@ impl Failure {
         Self::new(Exit::Other, format!("{}: {error}", path.display()), hint)
     }
 
+    /// What happened, without what to do.
+    pub(crate) fn into_what(self) -> String {
+        self.what
+    }
+
     /// Says which file it was about.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);

@@ -9,7 +9,7 @@ use std::{fs, io, process, thread};
 
 use bulla_client::output::remove_partials;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::{Exit, Failure};
@@ -27,6 +27,13 @@ pub(crate) fn keep_secrets_in() {
 pub(crate) fn outlive_file_size_limits() {
     // A handler that does nothing of interest: ignoring the signal would need unsafe code.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)));
+}
+
+/// Keeps signals that mean something else to a server from ending it before it listens to them.
+pub(crate) fn outlive_signals_to_servers() {
+    for signal in [SIGHUP, SIGUSR1, SIGUSR2] {
+        let _ = signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false))); // as above
+    }
 }
 
 /// Removes what is half written and exits when the process is told to stop. Signals that whoever

@@ -23,6 +23,7 @@ pub mod http;
 pub mod limits;
 mod log;
 mod networks;
+mod reload;
 mod shutdown;
 mod store_watch;
 mod tending;
@@ -34,13 +35,14 @@ use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bulla_kms::Kms;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use self::http::Connections;
@@ -48,6 +50,9 @@ use self::http::rpc::Rpc;
 pub use self::limits::Limits;
 pub use self::log::Log;
 pub use self::networks::{Network, NotANetwork};
+use self::reload::Reloader;
+pub use self::reload::{Reread, Settings};
+use self::shutdown::Order;
 pub use self::shutdown::{Shutdown, Stopper};
 use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
@@ -66,6 +71,8 @@ pub struct ServerOptions {
     pub log: Box<dyn Write + Send>,
     /// What tells the server to stop.
     pub shutdown: Shutdown,
+    /// Reads the settings again when the server is told to reload; without it, only certificates are read again.
+    pub reread: Option<Reread>,
 }
 
 impl ServerOptions {
@@ -79,7 +86,16 @@ impl ServerOptions {
             trusted_proxies: Vec::new(),
             log: Box::new(io::stderr()),
             shutdown: Shutdown::on_signals(),
+            reread: None,
         }
+    }
+
+    /// Settings that stay as they are.
+    fn unchanged(&self) -> Reread {
+        let tls = Some(self.tls.clone());
+        let (limits, trusted_proxies) = (self.limits, self.trusted_proxies.clone());
+        let settings = Settings { tls, limits, trusted_proxies, need_restart: Vec::new() };
+        Box::new(move || Ok(settings.clone()))
     }
 }
 
@@ -109,6 +125,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     log: Arc<Log>,
+    reread: Reread,
     runtime: Runtime,
     shutdown: Shutdown,
     tls: Option<Tls>,
@@ -121,8 +138,9 @@ impl Server {
     ///
     /// # Errors
     /// [`ServeError`]; the address is free again.
-    pub fn bind(kms: Arc<Kms>, options: ServerOptions) -> Result<Self, ServeError> {
-        let ServerOptions { listen, tls, limits, trusted_proxies, log, mut shutdown } = options;
+    pub fn bind(kms: Arc<Kms>, mut options: ServerOptions) -> Result<Self, ServeError> {
+        let reread = options.reread.take().unwrap_or_else(|| options.unchanged());
+        let ServerOptions { listen, tls, limits, trusted_proxies, log, mut shutdown, .. } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
@@ -134,7 +152,7 @@ impl Server {
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
-        Ok(Self { kms, limits, listener, local_addr, log, runtime, shutdown, tls, trusted_proxies })
+        Ok(Self { kms, limits, listener, local_addr, log, reread, runtime, shutdown, tls, trusted_proxies })
     }
 
     /// The address, with the port that port 0 became.
@@ -155,29 +173,45 @@ impl Server {
     /// # Errors
     /// [`ServeError::Start`]; nothing was served.
     pub fn run(self) -> Result<(), ServeError> {
-        let Self { kms, mut limits, listener, log, runtime, mut shutdown, tls, trusted_proxies, .. } = self;
-        fit_open_files(&mut limits, &log);
+        let Self { kms, mut limits, listener, local_addr, log, reread, runtime, mut shutdown, .. } = self;
+        limits.fit_open_files(&log);
         let (stop, stopped) = watch::channel(false);
-        let acceptor = tls.as_ref().map(Tls::acceptor);
-        let upkeep = tls.map(|tls| Upkeep::start(tls, limits.refresh, Arc::clone(&kms), Arc::clone(&log)));
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        let tls = self.tls.map(|tls| Arc::new(Mutex::new(tls)));
+        let upkeep = tls
+            .as_ref()
+            .map(|tls| Upkeep::start(Arc::clone(tls), limits.refresh, Arc::clone(&kms), Arc::clone(&log)));
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
-        let connections = Connections::new(limits, trusted_proxies, Arc::clone(&log));
+        let connections = Connections::new(limits, self.trusted_proxies, Arc::clone(&log));
+        let reloader = Reloader {
+            reread,
+            kms: Arc::clone(&kms),
+            local_addr,
+            tls,
+            connections: Arc::clone(&connections),
+            log: Arc::clone(&log),
+        };
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let tending = tending::tend(Arc::clone(&kms), Arc::clone(&log));
         let watching = store_watch::watch(Arc::clone(&kms), Arc::clone(&log));
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
         runtime.block_on(async {
-            let tending = tokio::spawn(tending);
-            let watching = tokio::spawn(watching);
+            let reload = Arc::new(Notify::new());
+            let background = [
+                tokio::spawn(tending),
+                tokio::spawn(watching),
+                tokio::spawn(reloader.run(Arc::clone(&reload))),
+            ];
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
-            shutdown.next().await;
+            while shutdown.next().await == Order::Reload {
+                reload.notify_one();
+            }
             stop.send_replace(true);
-            tending.abort();
-            watching.abort();
+            background.iter().for_each(JoinHandle::abort);
             tokio::select! {
                 _ = &mut serving => {}
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
-                () = shutdown.next() => log.event("requests in flight were cut off: told to stop twice"),
+                () = shutdown.stop() => log.event("requests in flight were cut off: told to stop twice"),
             }
         });
         runtime.shutdown_timeout(LAST_STEPS);
@@ -196,14 +230,6 @@ impl Server {
 /// The system gives no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
-}
-
-/// Lowers the number of connections to what the limit of open files allows.
-fn fit_open_files(limits: &mut Limits, log: &Log) {
-    if let Some(possible) = limits.allow_open_files() {
-        limits.connections = possible;
-        log.event(format!("at most {possible} connections: the limit of open files allows no more"));
-    }
 }
 
 fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::log::Log;
+
 /// Connections at the same time. When all are taken, a new one takes the place of the least active one: first of
 /// those that never had an authenticated answer, among these of the one whose last complete request is longest ago.
 ///
@@ -149,10 +151,19 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Raises the process's limit of open files to what these connections need, as far as it may: most systems
-    /// start programs with 1024 and let them have more. If that is not enough, returns how many connections
-    /// there can be, so that the store and the log keep descriptors of their own.
-    pub(crate) fn allow_open_files(&self) -> Option<u32> {
+    /// Raises the process's limit of open files to what these connections need. If that is not possible, lowers
+    /// the number of connections, and reports it.
+    pub(crate) fn fit_open_files(&mut self, log: &Log) {
+        if let Some(possible) = self.allow_open_files() {
+            self.connections = possible;
+            log.event(format!("at most {possible} connections: the limit of open files allows no more"));
+        }
+    }
+
+    /// Raises the limit as far as it may: most systems start programs with 1024 and let them have more. If that is
+    /// not enough, returns how many connections there can be, so that the store and the log keep descriptors of
+    /// their own.
+    fn allow_open_files(&self) -> Option<u32> {
         let wanted = u64::from(self.connections) + OTHER_FILES;
         let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
         let current = current.filter(|current| *current < wanted)?;

@@ -9,8 +9,8 @@ mod files;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io};
@@ -144,6 +144,13 @@ impl Tls {
         self.current.0.store(Arc::new(key));
         Ok(true)
     }
+
+    /// Takes over the certificate of another one, and where it comes from. Acceptors show it from the next
+    /// handshake on.
+    pub(crate) fn adopt(&mut self, other: Self) {
+        self.current.0.store(other.current.0.load_full());
+        self.source = other.source;
+    }
 }
 
 /// The thread that keeps the certificate fresh; it ends when this is dropped.
@@ -153,10 +160,16 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    pub(crate) fn start(mut tls: Tls, interval: Duration, kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+    pub(crate) fn start(
+        tls: Arc<Mutex<Tls>>,
+        interval: Duration,
+        kms: Arc<Kms>,
+        log: Arc<Log>,
+    ) -> io::Result<Self> {
         let (stop, stopped) = channel();
         let work = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+                let mut tls = tls.lock().expect("nothing panics while it holds the lock");
                 match tls.refresh(kms.now()) {
                     Ok(false) => {}
                     Ok(true) => log.event("a new certificate is in use"),

@@ -1,10 +1,12 @@
 //! `bulla serve`: the KMS as a server.
 
+mod reload;
+
 use std::env;
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{self, Path};
+use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
 use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SystemClock};
@@ -15,14 +17,15 @@ use bulla_wire::SecretText;
 use crate::args::Serve;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::messages::note;
+use crate::process::outlive_signals_to_servers;
 
 pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
-    let settings = with_config(flags)?;
-    // What is printed has to hold in other directories too.
-    let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
-    let data = path::absolute(data).map_err(|error| Failure::io(data, &error))?;
+    outlive_signals_to_servers();
+    let settings = with_config(flags.clone())?;
+    let data = data_directory(&settings)?;
     let (options, access_key) = (kms_options(&settings, &data)?, given_access_key()?);
-    let server_options = server_options(&settings, &data)?;
+    let mut server_options = server_options(&settings, &data)?;
+    server_options.reread = Some(reload::reread(flags, settings.clone()));
     let open = |error: OpenError| Failure::new(Exit::Kms, error.to_string(), error.hint(Role::Server));
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(open)?);
     if kms.is_new() && settings.root_key.is_none() {
@@ -45,6 +48,12 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     announce(&kms, &server, &settings, &first)
         .map_err(|error| Failure::io(Path::new("standard output"), &error))?;
     server.run().map_err(serve_failure)
+}
+
+/// Where the data is: as an absolute path, so that what is printed holds in other directories too.
+fn data_directory(settings: &Serve) -> Result<PathBuf, Failure> {
+    let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
+    path::absolute(data).map_err(|error| Failure::io(data, &error))
 }
 
 /// The settings of the configuration file, overridden by flags.

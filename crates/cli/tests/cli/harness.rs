@@ -365,9 +365,18 @@ impl Server<'_> {
         fs::read_to_string(&self.log).unwrap()
     }
 
+    pub(crate) fn signal(&self, signal: Signal) {
+        send(&self.child, signal);
+    }
+
     /// Tells it to stop, and expects it to do so in good order.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(self) {
         send(&self.child, Signal::TERM);
+        self.ends_by_itself();
+    }
+
+    /// Expects it to end in good order, as it was told.
+    pub(crate) fn ends_by_itself(mut self) {
         let status = wait(&mut self.child, Duration::from_secs(20));
         assert_eq!(status.code(), Some(0), "{status}: {}", self.log());
         let mut rest = Vec::new();

@@ -21,6 +21,7 @@ mod native_trees;
 mod outputs;
 mod pressure;
 mod private;
+mod reload;
 mod root_key;
 mod scripts;
 mod serve;

@@ -56,6 +56,14 @@ impl Connections {
         Arc::new(Self { limits, log, state, closed: Notify::new() })
     }
 
+    /// Changes how many connections there may be, and whose are not counted by address; from now on, so open
+    /// ones stay counted as they are. The time limits stay.
+    pub(crate) fn change(&self, limits: &Limits, trusted_proxies: Vec<Network>) {
+        let mut state = self.state();
+        state.places.set_limits(place_limits(limits));
+        state.trusted_proxies = trusted_proxies;
+    }
+
     pub(super) fn limits(&self) -> Limits {
         self.limits
     }

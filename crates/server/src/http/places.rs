@@ -68,6 +68,12 @@ impl Places {
         self.limits
     }
 
+    /// Changes the limits; connections beyond the new ones are evicted, as far as they may be.
+    pub(super) fn set_limits(&mut self, limits: PlaceLimits) {
+        self.limits = limits;
+        while self.taken.len() > limits.all && self.evict(None) {}
+    }
+
     /// How many connections are open, those included that are evicted but not closed yet.
     pub(super) fn open(&self) -> usize {
         self.taken.len() + self.closing
@@ -339,6 +345,21 @@ mod tests {
         open.into_iter().for_each(|id| table.close(id));
         assert!(table.places.by_address.is_empty() && table.places.queue.is_empty());
         assert_eq!(table.places.open(), 0, "nothing is remembered of those that are gone");
+    }
+
+    #[test]
+    fn lower_limits_hold_at_once() {
+        let mut table = Table::new(10, 10);
+        let open: Vec<_> = (0..10).map(|_| table.connect(1).unwrap()).collect();
+        table.open[&open[0]].begin_answer(table.now).unwrap();
+        table.answer(open[1], true);
+        table.places.set_limits(PlaceLimits { all: 4, of_one_address: 2 });
+        table.close_evicted();
+        let left: Vec<_> = open.iter().filter(|id| table.is_open(**id)).collect();
+        assert_eq!(left, [&open[0], &open[1], &open[8], &open[9]]);
+        let newest = table.connect(1).unwrap();
+        assert!(table.is_open(open[0]), "it is being answered");
+        assert!(table.is_open(newest) && table.places.open() == 2);
     }
 
     #[test]

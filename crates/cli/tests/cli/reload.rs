@@ -1,0 +1,266 @@
+//! Signals to a server: those that reload its configuration, stop it, or do nothing.
+
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::harness::{Server, World, wait_for};
+use crate::http::{Caller, Connection};
+
+#[test]
+fn signals_that_do_not_stop_leave_requests_in_flight_alone() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let caller = Caller::owner(&server);
+    for signal in [Signal::HUP, Signal::USR1, Signal::USR2] {
+        let (mut client, rest) = half_a_request(&caller);
+        for _ in 0..3 {
+            server.signal(signal);
+            thread::sleep(Duration::from_millis(50));
+        }
+        client.write(&rest).unwrap();
+        assert_eq!(client.answer().unwrap().0, 200, "{signal:?}: {}", server.log());
+        caller.call("ListKeys", "");
+    }
+    server.stop();
+}
+
+#[test]
+fn sigquit_and_sigint_stop_as_sigterm_does() {
+    for signal in [Signal::QUIT, Signal::INT, Signal::TERM] {
+        let world = World::new();
+        let server = world.serve("kms", ["--http"]);
+        let caller = Caller::owner(&server);
+        let (mut client, rest) = half_a_request(&caller);
+        thread::sleep(Duration::from_millis(200)); // else it was accepted, but has not begun
+        server.signal(signal);
+        wait_for("the port to be closed", || TcpStream::connect(server.address()).is_err());
+        for other in [Signal::HUP, Signal::USR1, Signal::USR2] {
+            server.signal(other);
+        }
+        client.write(&rest).unwrap();
+        assert_eq!(client.answer().unwrap().0, 200, "{signal:?}: {}", server.log());
+        server.ends_by_itself();
+    }
+}
+
+/// Signals that come while it starts; those that mean something else to it later do not end it now.
+#[test]
+fn signals_during_the_start_do_not_end_a_server() {
+    let world = World::new();
+    world.write("c.toml", "data = 'kms'\nlisten = '127.0.0.1:0'\nhttp = true\n");
+    for signal in ["HUP", "USR1", "USR2"] {
+        // The pipe takes the place of the file, so the start waits for it.
+        let script = format!(
+            "mkfifo c{signal} && {{ bulla serve --config c{signal} > out{signal} & }} && \
+             exec 3> c{signal} && kill -{signal} $! && cat c.toml >&3 && exec 3>&- && \
+             until [ -s out{signal} ]; do sleep 0.05; kill -0 $! || exit 1; done; kill -TERM $! && wait $!"
+        );
+        world.sh(&script).ok();
+    }
+}
+
+#[test]
+fn limits_are_reloaded_and_flags_still_win() {
+    let world = World::new();
+    let write = |more: &str| {
+        world.write("c.toml", format!("listen = '127.0.0.1:0'\nhttp = true\n{more}"));
+    };
+    write("connections-per-address = 2\n");
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    assert_eq!(open_at_once(&server), 2);
+    write("connections-per-address = 3\n");
+    reload(&server);
+    assert_eq!(open_at_once(&server), 3);
+    write("connections-per-address = 3\ntrusted-proxies = ['127.0.0.0/8']\n");
+    reload(&server);
+    assert_eq!(open_at_once(&server), 10);
+    write("connections = 5\ntrusted-proxies = ['127.0.0.0/8']\n");
+    reload(&server);
+    assert_eq!(open_at_once(&server), 5);
+    write("");
+    reload(&server);
+    assert_eq!(open_at_once(&server), 10);
+    server.stop();
+
+    let server = world.serve("kms", ["--config", "c.toml", "--connections-per-address", "4"]);
+    write("connections-per-address = 3\nconnections = 100\n");
+    reload(&server);
+    assert_eq!(open_at_once(&server), 4);
+    server.stop();
+}
+
+#[test]
+fn certificates_are_reloaded() {
+    let world = World::new();
+    for name in ["first", "second"] {
+        certificate(&world, name);
+    }
+    let write = |more: &str| {
+        world.write("c.toml", format!("listen = '127.0.0.1:0'\n{more}"));
+    };
+    write("tls-cert = 'first.pem'\ntls-key = 'first.key'\n");
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    assert_eq!(names(&world, &server), "DNS:first");
+    write("tls-cert = 'second.pem'\ntls-key = 'second.key'\n");
+    assert_eq!(names(&world, &server), "DNS:first", "not before it is told");
+    reload(&server);
+    assert_eq!(names(&world, &server), "DNS:second");
+    // Back to an authority of its own, and another name for its certificate.
+    write("tls-name = ['kms.example']\n");
+    reload(&server);
+    assert!(names(&world, &server).contains("DNS:kms.example"), "{}", names(&world, &server));
+    assert!(server.ca().exists());
+    write("tls-name = ['other.example']\n");
+    reload(&server);
+    let found = names(&world, &server);
+    assert!(found.contains("DNS:other.example") && !found.contains("kms.example"), "{found}");
+    write("tls-cert = 'first.pem'\ntls-key = 'first.key'\n");
+    reload(&server);
+    assert_eq!(names(&world, &server), "DNS:first");
+    server.stop();
+}
+
+#[test]
+fn a_configuration_with_an_error_changes_nothing() {
+    let world = World::new();
+    certificate(&world, "first");
+    certificate(&world, "second");
+    let first = "listen = '127.0.0.1:0'\ntls-cert = 'first.pem'\ntls-key = 'first.key'\n";
+    let second = "listen = '127.0.0.1:0'\nconnections-per-address = 3\ntls-cert = 'second.pem'\n";
+    world.write("c.toml", format!("{first}connections-per-address = 2\n"));
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    for (more, reason) in [
+        ("tls-key =", "c.toml: "),
+        ("tls-key = 'second.key'\nnonsense = 1\n", "unknown field `nonsense`"),
+        ("tls-key = 'second.key'\nconnections = 0\n", "a nonzero u32"),
+        ("tls-key = 'second.key'\ntrusted-proxies = ['10.0.0.0/33']\n", "not a network"),
+        ("tls-key = 'second.key'\nregion = 'cn hangzhou'\n", "not the name of a region"),
+        ("tls-key = 'second.key'\naccount = 'me'\n", "not an account id"),
+        ("tls-key = 'second.key'\nhttp = true\n", "no --http"),
+        ("", "both --tls-cert and --tls-key"),
+        ("tls-key = 'missing.key'\n", "cannot use missing.key: No such file"),
+        ("tls-key = 'c.toml'\n", "c.toml is not the PEM file it should be"),
+        ("tls-key = 'first.key'\n", "the certificate cannot be used with its key"),
+    ] {
+        let before = server.log().len();
+        world.write("c.toml", format!("{second}{more}"));
+        server.signal(Signal::HUP);
+        let since = || server.log()[before..].to_owned();
+        wait_for("the event", || since().contains("was not reloaded, nothing has changed: "));
+        assert!(since().contains(reason), "{more}: {}", since());
+        assert_eq!(names(&world, &server), "DNS:first", "{more}");
+        assert_eq!(open_at_once(&server), 2, "{more}");
+    }
+    std::fs::remove_file(world.path("c.toml")).unwrap();
+    let before = server.log().len();
+    server.signal(Signal::HUP);
+    wait_for("the event", || server.log()[before..].contains("c.toml: No such file or directory"));
+    world.write("c.toml", format!("{second}tls-key = 'second.key'\n"));
+    reload(&server);
+    assert_eq!(names(&world, &server), "DNS:second");
+    assert_eq!(open_at_once(&server), 3);
+    server.stop();
+}
+
+#[test]
+fn settings_that_need_a_restart_are_named_and_the_others_take_effect() {
+    let world = World::new();
+    world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\n");
+    let server = world.serve("kms", ["--config", "c.toml", "--account", "42"]);
+    let changed = "data = 'other'\nlisten = '127.0.0.1:1'\nhttp = true\nroot-key = 'other-key'\n\
+                   region = 'cn-shanghai'\naccount = '43'\nconnections-per-address = 2\n";
+    world.write("c.toml", changed);
+    reload(&server);
+    // Data and account are given by flags, which win.
+    let event = "changes of these settings need a restart: listen, http, root-key, region";
+    wait_for("the event", || server.log().contains(&format!("event=\"{event}\"")));
+    assert_eq!(open_at_once(&server), 2);
+    let key = world.bulla(["kms", "CreateKey"]).envs(&server.environment()).ok().json();
+    let arn = key["KeyMetadata"]["Arn"].as_str().unwrap();
+    assert!(arn.starts_with("acs:kms:cn-beijing:42:key/"), "{arn}");
+    assert_eq!(world.names(), ["c.toml", "kms"]);
+
+    let events = |server: &Server<'_>| server.log().matches("need a restart").count();
+    world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\nroot-key = 'kms/root-key'\n");
+    reload(&server);
+    wait_for("the event", || server.log().contains("need a restart: root-key\""));
+    world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\n");
+    let before = events(&server);
+    reload(&server);
+    reload(&server);
+    assert_eq!(events(&server), before, "all is as at the start");
+    server.stop();
+}
+
+/// Without a configuration file there are certificates to be read, and nothing is forgotten.
+#[test]
+fn a_server_with_flags_only_reloads_too() {
+    let world = World::new();
+    let flags = ["--tls-name", "kms.example", "--connections-per-address", "2"];
+    let server = world.serve("kms", flags);
+    reload(&server);
+    assert!(names(&world, &server).contains("DNS:kms.example"));
+    assert_eq!(open_at_once(&server), 2);
+    assert!(!server.log().contains("need a restart"), "{}", server.log());
+    server.stop();
+}
+
+/// Sends a request but for its last bytes, which are returned.
+fn half_a_request(caller: &Caller) -> (Connection, Vec<u8>) {
+    let mut request = caller.request("ListKeys", "PageSize=10");
+    let rest = request.split_off(request.len() - 5);
+    let mut client = caller.connect().unwrap();
+    client.write(&request).unwrap();
+    (client, rest)
+}
+
+/// Tells the server to reload, and waits until it has done so.
+#[track_caller]
+fn reload(server: &Server<'_>) {
+    let before = server.log().len();
+    server.signal(Signal::HUP);
+    wait_for("the reload", || server.log()[before..].contains("the configuration was reloaded"));
+}
+
+/// How many of ten connections of one address stay open.
+fn open_at_once(server: &Server<'_>) -> usize {
+    let connections: Vec<_> = (0..10)
+        .map(|_| {
+            let stream = TcpStream::connect(server.address()).unwrap();
+            stream.set_nonblocking(true).unwrap();
+            stream
+        })
+        .collect();
+    let open = || connections.iter().filter(|stream| stream.peek(&mut [0]).is_err()).count();
+    let mut last = open();
+    // The last ones may not be accepted yet.
+    for _ in 0..10 {
+        thread::sleep(Duration::from_millis(30));
+        if open() != last {
+            last = open();
+        }
+    }
+    last
+}
+
+/// Makes NAME.pem and NAME.key for the host NAME.
+fn certificate(world: &World, name: &str) {
+    let script = format!(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name} \
+         -addext subjectAltName=DNS:{name} -addext basicConstraints=critical,CA:FALSE \
+         -keyout {name}.key -out {name}.pem && chmod 600 {name}.key"
+    );
+    world.sh(&script).ok();
+}
+
+/// The names in the certificate that the server shows.
+fn names(world: &World, server: &Server<'_>) -> String {
+    let script = format!(
+        "openssl s_client -connect {} </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName",
+        server.address()
+    );
+    world.sh(&script).ok().text().lines().last().unwrap_or_default().trim().to_owned()
+}

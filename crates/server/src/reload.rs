@@ -1,0 +1,89 @@
+//! Reloading the configuration while the server runs: all of it, or nothing if any of it is wrong.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use bulla_kms::Kms;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
+
+use crate::http::Connections;
+use crate::limits::Limits;
+use crate::log::{Log, chain};
+use crate::networks::Network;
+use crate::tls::{Tls, TlsOptions};
+
+/// The settings that can change while a server runs.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where certificates come from; None leaves that as it is. Whether connections are encrypted cannot change.
+    pub tls: Option<TlsOptions>,
+    /// How many connections there may be. The time limits stay as they are.
+    pub limits: Limits,
+    /// Networks whose connections are not counted by address.
+    pub trusted_proxies: Vec<Network>,
+    /// The names of settings that have changed too, but take effect at the next start.
+    pub need_restart: Vec<&'static str>,
+}
+
+/// Reads the settings again. An error is a text for the log.
+pub type Reread = Box<dyn FnMut() -> Result<Settings, String> + Send>;
+
+/// Applies the settings that were read again.
+pub(crate) struct Reloader {
+    pub(crate) reread: Reread,
+    pub(crate) kms: Arc<Kms>,
+    pub(crate) local_addr: SocketAddr,
+    pub(crate) tls: Option<Arc<Mutex<Tls>>>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Reloader {
+    /// Reloads whenever `order` is notified, until this is dropped.
+    pub(crate) async fn run(mut self, order: Arc<Notify>) {
+        loop {
+            order.notified().await;
+            // Files may be on a slow disk, and the threads of the runtime serve requests.
+            let runtime = Handle::current();
+            let reloading = spawn_blocking(move || {
+                self.reload(&runtime);
+                self
+            });
+            let Ok(reloader) = reloading.await else { return }; // a panic has been printed already
+            self = reloader;
+        }
+    }
+
+    fn reload(&mut self, runtime: &Handle) {
+        match self.try_reload(runtime) {
+            Ok(need_restart) => {
+                self.log.event("the configuration was reloaded");
+                if !need_restart.is_empty() {
+                    let names = need_restart.join(", ");
+                    self.log.event(format!("changes of these settings need a restart: {names}"));
+                }
+            }
+            Err(error) => {
+                self.log.event(format!("the configuration was not reloaded, nothing has changed: {error}"));
+            }
+        }
+    }
+
+    fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
+        let Settings { tls, mut limits, trusted_proxies, need_restart } = (self.reread)()?;
+        let mut replacement = None;
+        if let (Some(current), Some(options)) = (&self.tls, tls) {
+            let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
+            replacement = opened.map_err(|error| chain(&error))?.map(|fresh| (current, fresh));
+        }
+        // Nothing fails from here on.
+        limits.fit_open_files(&self.log);
+        self.connections.change(&limits, trusted_proxies);
+        if let Some((current, fresh)) = replacement {
+            current.lock().expect("nothing panics while it holds the lock").adopt(fresh);
+        }
+        Ok(need_restart)
+    }
+}

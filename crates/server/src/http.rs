@@ -3,6 +3,7 @@
 //! What a request means is a [`Handler`]'s business: the KMS has one, and so has the benchmark that measures
 //! this module alone (`examples/hello.rs`).
 
+mod accept;
 mod activity;
 mod body;
 mod connection;
@@ -15,23 +16,20 @@ mod places;
 pub(crate) mod rpc;
 
 use std::future::Future;
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
+use self::accept::accept;
 pub use self::body::Body;
 use self::connection::converse;
 pub use self::connections::Connections;
@@ -126,82 +124,6 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
     connections.all_closed().await;
 }
 
-/// The next connection. When the system has no descriptor for it, another connection is closed.
-async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
-    let mut released = false;
-    loop {
-        let error = match listener.accept().await {
-            Ok((stream, address)) => {
-                // Small answers must not wait for acknowledgements; without it they are only slower.
-                let _ = stream.set_nodelay(true);
-                return (stream, address.ip().to_canonical());
-            }
-            Err(error) => error,
-        };
-        match Trouble::of(&error) {
-            Trouble::Lost => {}
-            // The call wants a descriptor before it looks whether a connection waits for it.
-            Trouble::Exhausted if !is_one_waiting(listener) => sleep(ACCEPT_PAUSE).await,
-            // If that does not help, something else takes the descriptors, and closing all at once would not
-            // help either.
-            Trouble::Exhausted if !released => {
-                released = connections.release_descriptor(&error).await;
-                if !released {
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-            Trouble::Exhausted => {
-                sleep(ACCEPT_PAUSE).await;
-                released = false;
-            }
-            Trouble::Other => {
-                connections.report(&error);
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Whether a connection waits to be accepted.
-fn is_one_waiting(listener: &TcpListener) -> bool {
-    let mut listener = [PollFd::new(listener, PollFlags::IN)];
-    poll(&mut listener, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
-}
-
-/// Why a connection cannot be accepted.
-enum Trouble {
-    /// It broke before it was accepted. The next one may be well.
-    Lost,
-    /// The process or the system has no descriptor or memory for it.
-    Exhausted,
-    Other,
-}
-
-impl Trouble {
-    fn of(error: &io::Error) -> Self {
-        match Errno::from_io_error(error) {
-            // accept(2): errors of the network that are pending on the new socket are returned as those of the call.
-            Some(
-                Errno::CONNABORTED
-                | Errno::INTR
-                | Errno::NETDOWN
-                | Errno::PROTO
-                | Errno::NOPROTOOPT
-                | Errno::HOSTDOWN
-                | Errno::NONET
-                | Errno::HOSTUNREACH
-                | Errno::OPNOTSUPP
-                | Errno::NETUNREACH,
-            ) => Self::Lost,
-            // NOSPC: the limit of what epoll watches for one user.
-            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM | Errno::NOSPC) => {
-                Self::Exhausted
-            }
-            _ => Self::Other,
-        }
-    }
-}
-
 /// Serves one connection, after the handshake if it is encrypted.
 async fn attend<H: Handler>(
     stream: TcpStream,
@@ -232,6 +154,3 @@ async fn attend<H: Handler>(
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
-
-/// How long to wait when connections cannot be accepted, and none can or needs to be closed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

@@ -1,4 +1,4 @@
-//! Clients that connect, send nothing, and connect again when the server closes their connection.
+//! Clients that connect, send nothing or little, and connect again when the server closes their connection.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use tokio::net::TcpSocket;
 use tokio::runtime::{Builder, Runtime};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 /// The bound that clients can rely on.
 const BOUND: Duration = Duration::from_secs(1);
@@ -28,7 +28,8 @@ const BOUND: Duration = Duration::from_secs(1);
 /// again half a second after the server closed it.
 #[test]
 fn silent_connections_from_two_addresses_shut_out_no_client() {
-    let flood = Flood { first: 2, addresses: 2, each: 2048, pause: Duration::from_millis(500) };
+    let pause = Duration::from_millis(500);
+    let flood = Flood { first: 2, addresses: 2, each: 2048, pause, trickles: false };
     let log = withstands(flood, Limits::default());
     assert_eq!(log.matches("has all 512 connections that one address may have").count(), 1, "{log}");
     assert!(!log.contains("connections are taken"), "two addresses cannot take all: {log}");
@@ -37,9 +38,19 @@ fn silent_connections_from_two_addresses_shut_out_no_client() {
 /// So many addresses that none of them has its share: only eviction makes room.
 #[test]
 fn silent_connections_from_many_addresses_shut_out_no_client() {
-    let flood = Flood { first: 2, addresses: 20, each: 100, pause: Duration::from_secs(1) };
-    let log =
-        withstands(flood, Limits { connections: 1024, connections_per_address: 128, ..Limits::default() });
+    from_many_addresses(false);
+}
+
+/// The same with a byte of a request or handshake now and then.
+#[test]
+fn slow_connections_from_many_addresses_shut_out_no_client() {
+    from_many_addresses(true);
+}
+
+fn from_many_addresses(trickles: bool) {
+    let flood = Flood { first: 2, addresses: 20, each: 100, pause: Duration::from_secs(1), trickles };
+    let limits = Limits { connections: 1024, connections_per_address: 128, ..Limits::default() };
+    let log = withstands(flood, limits);
     assert_eq!(log.matches("all 1024 connections are taken").count(), 1, "{log}");
     assert!(!log.contains("that one address may have"), "{log}");
 }
@@ -47,7 +58,8 @@ fn silent_connections_from_many_addresses_shut_out_no_client() {
 /// As behind one NAT: the flood has the client's own address.
 #[test]
 fn silent_connections_from_its_own_address_shut_out_no_client() {
-    let flood = Flood { first: 1, addresses: 1, each: 1024, pause: Duration::from_secs(1) };
+    let pause = Duration::from_secs(1);
+    let flood = Flood { first: 1, addresses: 1, each: 1024, pause, trickles: false };
     let log = withstands(flood, Limits::default());
     assert_eq!(log.matches("127.0.0.1 has all 512 connections").count(), 1, "{log}");
 }
@@ -60,7 +72,7 @@ fn withstands(flood: Flood, limits: Limits) -> String {
     let mut logs = String::new();
     for tls in [false, true] {
         let server = start(limits, tls);
-        let running = flood.start(server.address);
+        let running = flood.start(server.address, tls);
         assert_answered(&server, tls, Duration::from_secs(5));
         assert!(running.opened() > count, "{} connections were opened", running.opened());
         drop(running);
@@ -100,7 +112,6 @@ fn assert_answered(server: &TestServer, tls: bool, duration: Duration) {
         thread::sleep(Duration::from_millis(20));
     }
     let (slowest, stall) = (times.iter().max().unwrap(), bystander.join().unwrap());
-    println!("tls={tls}: {} requests, slowest {slowest:?}, stall {stall:?}", times.len());
     assert!(*slowest <= BOUND + stall, "{slowest:?}, while the machine stalled for {stall:?}: {times:?}");
 }
 
@@ -143,6 +154,8 @@ struct Flood {
     each: u32,
     /// Until a closed connection is opened again.
     pause: Duration,
+    /// Whether each sends the beginning of a request or handshake, and a byte more every quarter of a second.
+    trickles: bool,
 }
 
 /// A flood that comes; all its connections are closed when this is dropped.
@@ -153,13 +166,16 @@ struct Running {
 
 impl Flood {
     /// Starts it and waits until each connection was opened once.
-    fn start(self, server: SocketAddr) -> Running {
+    fn start(self, server: SocketAddr, tls: bool) -> Running {
+        // A head that does not end, and a record of 512 bytes.
+        let beginning: &[u8] = if tls { &[22, 3, 1, 2, 0] } else { b"GET / HTTP/1.1\r\nA: " };
+        let beginning = self.trickles.then_some(beginning);
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let opened = Arc::new(AtomicU64::new(0));
         for number in (self.first..).take(self.addresses as usize) {
             let source = Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) + number);
             for _ in 0..self.each {
-                runtime.spawn(stay_silent(server, source, self.pause, Arc::clone(&opened)));
+                runtime.spawn(occupy(server, source, self.pause, beginning, Arc::clone(&opened)));
             }
         }
         let running = Running { opened, runtime: Some(runtime) };
@@ -185,18 +201,32 @@ impl Drop for Running {
     }
 }
 
-async fn stay_silent(server: SocketAddr, source: Ipv4Addr, pause: Duration, opened: Arc<AtomicU64>) {
+/// Holds a connection open, and opens it again when it was closed.
+async fn occupy(
+    server: SocketAddr,
+    source: Ipv4Addr,
+    pause: Duration,
+    beginning: Option<&'static [u8]>,
+    opened: Arc<AtomicU64>,
+) {
     loop {
         let socket = TcpSocket::new_v4().unwrap();
         if socket.bind((source, 0).into()).is_ok()
             && let Ok(stream) = socket.connect(server).await
         {
             opened.fetch_add(1, Ordering::Relaxed);
-            let _ = stream.readable().await; // the server sends nothing, so this is the end
+            let mut bytes = beginning;
+            // The server answers nothing, so the connection is readable when it is closed.
+            while timeout(TRICKLE, stream.readable()).await.is_err() {
+                let _ = bytes.map(|bytes| stream.try_write(bytes));
+                bytes = beginning.map(|_| &b"a"[..]);
+            }
         }
         sleep(pause).await;
     }
 }
+
+const TRICKLE: Duration = Duration::from_millis(250);
 
 /// Two floods at once would be the machine's test, not the server's.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

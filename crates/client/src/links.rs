@@ -37,13 +37,15 @@ pub(crate) fn follow(directory: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
     let (mut directory, mut name) = (directory, name.to_owned());
     let mut missing = LeadsTo::Nothing;
     for _ in 0..=MAX_LINKS {
-        if is_in_proc(directory)? {
-            return Ok(LeadsTo::Special);
-        }
         let found = match statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) if missing == LeadsTo::Nothing => return Ok(missing), // the most common case by far
+            Err(Errno::NOENT) if is_in_proc(directory)? => return Ok(LeadsTo::Special),
             Err(Errno::NOENT) => return Ok(missing),
             found => found?,
         };
+        if is_in_proc(directory)? {
+            return Ok(LeadsTo::Special);
+        }
         match FileType::from_raw_mode(found.st_mode) {
             FileType::Symlink => missing = LeadsTo::Dangling,
             FileType::RegularFile => return Ok(LeadsTo::File),
@@ -167,8 +169,9 @@ mod tests {
         symlink(format!("{up}proc/999999999/fd/1"), path("relative")).unwrap();
         assert_eq!(follow(&opened, OsStr::new("relative")).unwrap(), LeadsTo::Special);
         let descriptors = File::open("/proc/self/fd").unwrap();
-        for name in [descriptor.to_string(), "999999".into()] {
-            assert_eq!(follow(&descriptors, OsStr::new(&name)).unwrap(), LeadsTo::Special);
+        let there = descriptor.to_string();
+        for (name, expected) in [(&*there, LeadsTo::Special), ("999999", LeadsTo::Nothing)] {
+            assert_eq!(follow(&descriptors, OsStr::new(name)).unwrap(), expected);
         }
     }
 }

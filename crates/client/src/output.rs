@@ -92,7 +92,11 @@ impl<'a> Target<'a> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
             return Err(OutputError::IsDirectory); // or was meant to be one
         }
-        Self::within(Arc::new(Directory::of(path)?), path)
+        let target = Self::within(Arc::new(Directory::of(path)?), path)?;
+        match links::is_in_proc(&target.directory.handle).map_err(io::Error::from)? && !target.is_there()? {
+            true => Err(OutputError::NoFiles),
+            false => Ok(target),
+        }
     }
 
     /// `directory` is the one that `path` is in.
@@ -103,17 +107,20 @@ impl<'a> Target<'a> {
 
     /// Refuses the place for the output of `input` if something would be destroyed, before any work is done.
     pub(crate) fn check(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-        // Errors of this look are those of `follow` too.
+        let leads_to = links::follow(&self.directory.handle, self.name).map_err(looked)?;
+        if leads_to == LeadsTo::Nothing {
+            return Ok(());
+        }
+        // By whatever name: a chain that ends nowhere is no input.
         let existing = self.look(AtFlags::empty()).ok().flatten();
         if existing.is_some_and(|found| (found.st_dev, found.st_ino) == (input.dev(), input.ino())) {
             return Err(OutputError::IsInput);
         }
-        match links::follow(&self.directory.handle, self.name).map_err(looked)? {
+        match leads_to {
             LeadsTo::Nothing => Ok(()),
             LeadsTo::Directory => Err(OutputError::IsDirectory),
             LeadsTo::File | LeadsTo::Dangling if replace => Ok(()),
             LeadsTo::File | LeadsTo::Dangling => Err(OutputError::Exists),
-            LeadsTo::Special if !self.is_there()? => Err(OutputError::NoFiles),
             LeadsTo::Special => Err(OutputError::NotAFile),
         }
     }
@@ -610,6 +617,13 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), b"theirs");
             forced.publish(None, Durability::Later).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"new");
+            assert_eq!(names(directory.path()), ["out"]);
+            // What is no file is not replaced even then.
+            let forced = begin(&path, true);
+            fs::remove_file(&path).unwrap();
+            let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();
+            assert!(matches!(forced.publish(None, Durability::Later), Err(OutputError::NotAFile)));
+            assert!(!fs::metadata(&path).unwrap().is_file());
             assert_eq!(names(directory.path()), ["out"]);
         }
     }

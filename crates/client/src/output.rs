@@ -5,27 +5,31 @@
 //! that is removed on failure, and by [`remove_partials`] when the process is told to stop. A file that replaces another
 //! one has such a name for a moment too.
 
-use std::collections::BTreeSet;
+mod hidden;
+
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, FileTimes, Metadata};
+use std::fs::{File, FileTimes, Metadata};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
-use std::{fmt, io, mem};
+use std::{fmt, io};
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, linkat, mkdirat, openat, readlinkat, renameat,
     renameat_with, statat, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
-use tempfile::TempPath;
 
 use crate::file_error::{FileError, regular};
 use crate::links::{self, LeadsTo};
+
+pub use self::hidden::remove_partials;
+use self::hidden::{PART, Partial, REMOVED, hidden, hidden_prefix};
+pub(crate) use self::hidden::{is_hidden_name, without_a_stop};
 
 /// An open directory that files are published in, whatever happens to its path meanwhile.
 pub struct Directory {
@@ -335,53 +339,6 @@ impl io::Write for Pending {
     }
 }
 
-/// Lets [`remove_partials`], and with it the end of the process, wait until this is dropped.
-pub(crate) fn without_a_stop() -> impl Drop {
-    partials()
-}
-
-/// Removes every hidden file of this process and lets nobody make or publish another one: for a process that is
-/// about to exit.
-pub fn remove_partials() {
-    let partials = partials();
-    for path in partials.iter() {
-        let _ = fs::remove_file(path); // there is nobody left to tell
-    }
-    mem::forget(partials);
-}
-
-/// A hidden file that goes when it is dropped, or by [`remove_partials`].
-struct Partial(Option<TempPath>);
-
-impl Partial {
-    /// Makes a file and notes it, so that a signal in between waits.
-    fn make<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let mut partials = partials();
-        let made = make()?;
-        partials.insert(made.as_ref().to_owned());
-        Ok(made)
-    }
-
-    fn publish(mut self, place: &Path, replace: bool) -> io::Result<()> {
-        let Some(path) = self.0.take() else { return Ok(()) };
-        let mut partials = partials();
-        partials.remove::<Path>(&path);
-        match replace {
-            true => path.persist(place),
-            false => path.persist_noclobber(place),
-        }
-        .map_err(|failed| failed.error)
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if let Some(path) = self.0.take() {
-            partials().remove::<Path>(&path);
-        }
-    }
-}
-
 /// A file without a name; none if it could not be had here, or could not be given a name later.
 fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -393,42 +350,6 @@ fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
         Err(error) => Err(error.into()),
     }
-}
-
-fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Result<(File, Partial)> {
-    let prefix = hidden_prefix(name);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(PART);
-    let mut cause = None;
-    let mut create = |path: &Path| {
-        let created = File::options().read(true).write(true).create_new(true).mode(mode).open(path);
-        created.inspect_err(|error| cause = error.raw_os_error())
-    };
-    // The error of `tempfile` names the hidden file, which tells the user nothing.
-    let made = Partial::make(|| builder.make_in(&directory.anchor, &mut create));
-    let made = made.map_err(|error| cause.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
-    let (file, path) = made?.into_parts();
-    Ok((file, Partial(Some(path))))
-}
-
-fn hidden_prefix(name: &OsStr) -> OsString {
-    let name = name.as_bytes();
-    let mut prefix = OsString::from(".");
-    prefix.push(OsStr::from_bytes(&name[..name.len().min(NAMED)]));
-    prefix.push(MARK);
-    prefix
-}
-
-/// Whether a file has the hidden name of an output that is being written or of a source that is being removed.
-pub(crate) fn is_hidden_name(name: &OsStr) -> bool {
-    let name = name.as_bytes();
-    let rest = name.strip_suffix(PART.as_bytes()).or(name.strip_suffix(REMOVED.as_bytes()));
-    let parts = rest.and_then(|rest| rest.split_last_chunk::<RANDOM_LEN>());
-    parts.is_some_and(|(prefix, random)| {
-        prefix.starts_with(b".")
-            && prefix.ends_with(MARK.as_bytes())
-            && random.iter().all(u8::is_ascii_alphanumeric)
-    })
 }
 
 fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bool) -> io::Result<()> {
@@ -468,10 +389,6 @@ pub fn directory_of(path: &Path) -> &Path {
     }
 }
 
-fn partials() -> MutexGuard<'static, BTreeSet<PathBuf>> {
-    PARTIALS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl From<io::Error> for OutputError {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
@@ -504,19 +421,11 @@ impl Error for OutputError {
     }
 }
 
-static PARTIALS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-/// A hidden name is `.NAME`, this, some random letters and digits, and one of the two suffixes.
-const MARK: &str = ".bulla-";
-const PART: &str = ".part";
-const REMOVED: &str = ".removed";
-/// Random letters and digits that `tempfile` puts into a name.
-const RANDOM_LEN: usize = 6;
-/// Bytes of a name that its hidden name takes over: names end at 255.
-const NAMED: usize = 200;
 const DESCRIPTORS: &str = "/proc/self/fd";
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write;
 
     use super::*;
@@ -578,32 +487,6 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
         assert_eq!(names(directory.path()), ["out"]);
-    }
-
-    #[test]
-    fn hidden_names_are_known_and_others_are_not() {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["out", "-", ".hidden", &"x".repeat(255)] {
-            let _pending = hidden_one(&directory.path().join(name), false);
-            assert!(names(directory.path()).iter().all(|name| is_hidden_name(name)), "{name}");
-        }
-        let path = directory.path().join("source");
-        fs::write(&path, "").unwrap();
-        assert!(is_hidden_name(&Target::of(&path).unwrap().set_aside().unwrap()));
-        for name in [
-            "",
-            "part",
-            ".part",
-            "out.bulla-aaaaaa.part",
-            ".out.bulla-aaaaa.part",
-            ".out.bulla-aaaaaa.parts",
-            ".out.bulla-aaa-aa.part",
-            ".out.bulla-aaaaaa",
-            ".out.bulla.part",
-            ".out.bulla",
-        ] {
-            assert!(!is_hidden_name(OsStr::new(name)), "{name}");
-        }
     }
 
     #[test]

@@ -78,8 +78,14 @@ pub(super) fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Resu
 
 pub(super) fn hidden_prefix(name: &OsStr) -> OsString {
     let name = name.as_bytes();
+    let begin = &name[..name.len().min(NAMED)];
+    // Half a character is no name on file systems that count in characters.
+    let whole = match str::from_utf8(begin) {
+        Err(error) if error.error_len().is_none() => &begin[..error.valid_up_to()],
+        _ => begin,
+    };
     let mut prefix = OsString::from(".");
-    prefix.push(OsStr::from_bytes(&name[..name.len().min(NAMED)]));
+    prefix.push(OsStr::from_bytes(whole));
     prefix.push(MARK);
     prefix
 }
@@ -107,12 +113,25 @@ pub(super) const PART: &str = ".part";
 pub(super) const REMOVED: &str = ".removed";
 /// Random letters and digits that `tempfile` puts into a name.
 const RANDOM_LEN: usize = 6;
-/// Bytes of a name that its hidden name takes over: names end at 255.
-const NAMED: usize = 200;
+/// Bytes of a name that its hidden name takes over: names end at 255, on eCryptfs at 143.
+const NAMED: usize = 120;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hidden_name_is_short_and_has_whole_characters() {
+        for name in ["out", &"x".repeat(255), &"密".repeat(85), &format!("x{}", "密".repeat(84))] {
+            let prefix = hidden_prefix(OsStr::new(name));
+            let text = prefix.to_str().expect("it is text as the name is");
+            assert!(text.len() + RANDOM_LEN + REMOVED.len() <= 143, "{text}");
+            assert!(name.starts_with(text.strip_prefix('.').unwrap().strip_suffix(MARK).unwrap()), "{text}");
+        }
+        // What is no text stays as it is.
+        let odd = hidden_prefix(OsStr::from_bytes(b"a\xffb"));
+        assert_eq!(odd.as_bytes(), b".a\xffb.bulla-");
+    }
 
     #[test]
     fn hidden_names_are_known_and_others_are_not() {

@@ -287,6 +287,7 @@ fn a_source_whose_status_changes_meanwhile_is_the_same() {
     let world = World::new();
     let content = noise(16 << 20);
     world.write("large", &content);
+    fs::hard_link(world.path("large"), world.path("held")).unwrap();
     world.bulla(["key", "list"]).ok();
     let path = |name| world.path(name);
     let set_mode = |file: &File| file.set_permissions(fs::Permissions::from_mode(0o640)).unwrap();
@@ -304,8 +305,8 @@ fn a_source_whose_status_changes_meanwhile_is_the_same() {
         [&["-o", "out"][..], &["-o", "out", "--jobs", "1"], &["-o", "-"], &["-o", "out", "--format", "text"]];
     for (what, disturb) in disturbances {
         for output in outputs {
-            // The file is open already when it is renamed.
-            let opened = ["-c", "exec 3< large; exec bulla encrypt /dev/fd/3 \"$@\"", "sh"];
+            // By a name that stays, while the other one comes and goes.
+            let opened = ["-c", "exec 3< held; exec bulla encrypt /dev/fd/3 \"$@\"", "sh"];
             let outcome = while_disturbed(&world, disturb, || {
                 let args = opened.into_iter().chain(output.iter().copied());
                 world.command("sh", args).run()

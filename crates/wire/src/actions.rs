@@ -115,6 +115,16 @@ macro_rules! actions {
                 }
             }
 
+            /// The names of the parameters that `action` of `product` takes; `None` for an action that is not in the
+            /// table. A dotted or numbered parameter, such as `Tag.1.Key`, is named by its part before the first dot.
+            #[must_use]
+            pub fn parameters(product: Product, action: &str) -> Option<&'static [&'static str]> {
+                match (product, action) {
+                    $($((Product::$product, stringify!($name)) => Some(flat::names::<$name>()),)*)*
+                    _ => None,
+                }
+            }
+
             /// The name of the action.
             #[must_use]
             pub fn name(&self) -> &'static str {

@@ -42,6 +42,13 @@ pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T
     Ok(T::deserialize(Fields(parameters))?)
 }
 
+/// The names of the parameters that a request takes: the fields that serde asks for.
+pub(crate) fn names<T: de::DeserializeOwned>() -> &'static [&'static str] {
+    let mut names: &[_] = &[];
+    let _ = T::deserialize(FieldNames(&mut names)); // always an error: it notes the names and makes no value
+    names
+}
+
 /// Prints a request as parameters; fields that are `None` are left out.
 pub(crate) fn print<T: Serialize>(request: &T) -> Parameters {
     let Ok(Json::Object(fields)) = serde_json::to_value(request) else {
@@ -125,6 +132,32 @@ impl<'de> Deserializer<'de> for Fields<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
         Err(de::Error::custom("a request is a struct"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+/// Notes the names of the fields of a request.
+struct FieldNames<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for FieldNames<'_> {
+    type Error = Fault;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        *self.0 = fields;
+        self.deserialize_any(visitor)
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(de::Error::custom("only the names are wanted"))
     }
 
     forward_to_deserialize_any! {

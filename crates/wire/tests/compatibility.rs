@@ -42,6 +42,20 @@ fn the_document_is_as_the_table_of_actions() {
 }
 
 #[test]
+fn the_parameters_of_an_action_are_the_fields_of_its_request() {
+    for (product, action) in Request::NAMES {
+        let (required, optional) = parameters(action);
+        let mut asked: Vec<_> = required.into_iter().chain(optional).collect();
+        asked.sort_unstable();
+        let mut known = Request::parameters(*product, action).unwrap().to_vec();
+        known.sort_unstable();
+        assert_eq!(known, asked, "{action}");
+    }
+    assert_eq!(Request::parameters(Product::Kms, "GetKeyPolicy"), None);
+    assert_eq!(Request::parameters(Product::Kms, "describekey"), None);
+}
+
+#[test]
 fn the_document_names_every_code() {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT)).unwrap();
     for code in ErrorCode::ALL {
@@ -73,11 +87,17 @@ fn table() -> String {
 
 fn here() -> BTreeMap<&'static str, String> {
     let kms = Request::NAMES.iter().filter(|(product, _)| *product == Product::Kms);
-    kms.map(|(_, name)| (*name, parameters(name))).collect()
+    kms.map(|(_, name)| (*name, cell(name))).collect()
 }
 
-/// What an action takes, found out by asking it.
-fn parameters(action: &str) -> String {
+fn cell(action: &str) -> String {
+    let (required, optional) = parameters(action);
+    let required = required.iter().map(|name| format!("**{name}**"));
+    required.chain(optional).collect::<Vec<_>>().join(", ")
+}
+
+/// What an action requires and what else it takes, found out by asking it.
+fn parameters(action: &str) -> (Vec<String>, Vec<String>) {
     let (mut given, mut required) = (BTreeMap::<String, String>::new(), Vec::new());
     let request = loop {
         let parameters = Parameters::from_pairs(given.clone()).unwrap();
@@ -95,8 +115,7 @@ fn parameters(action: &str) -> String {
     let mut optional: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
     optional.retain(|name| !required.contains(name));
     optional.sort_unstable(); // other crates may have serde_json keep the order of the fields
-    let required = required.iter().map(|name| format!("**{name}**"));
-    required.chain(optional).collect::<Vec<_>>().join(", ")
+    (required, optional)
 }
 
 /// A value that the parameter takes: of which type it is, only the action knows.

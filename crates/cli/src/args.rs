@@ -350,12 +350,15 @@ pub(crate) enum Alias {
 }
 
 #[derive(Debug, ClapArgs)]
+#[command(override_usage = "bulla kms [OPTIONS] <ACTION> [--PARAM VALUE]...")]
 pub(crate) struct Kms {
-    /// The action, such as CreateKey
-    pub(crate) action: String,
-    /// Its parameters: --Name Value, or --Name=Value
-    #[arg(value_name = "--PARAM VALUE", trailing_var_arg = true, allow_hyphen_values = true)]
-    pub(crate) parameters: Vec<String>,
+    /// Send parameters as typed, also those that the action does not take; goes before the action
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// The action, such as CreateKey, and its parameters: --Name Value or --Name=Value. @FILE is the content of a file, - is
+    /// standard input, both in UTF-8 and without one newline at the end; @@text is @text, --Name=- is -
+    #[arg(value_name = "ACTION", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) call: Vec<String>, // one list, because clap looks for its own flags between two arguments
 }
 
 #[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]

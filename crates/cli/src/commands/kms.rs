@@ -1,20 +1,32 @@
 //! `bulla kms ACTION --Param VALUE`: any action of the API, the reply as JSON.
 
+mod names;
+mod values;
+
+use std::mem;
+
 use bulla_wire::Parameters;
 use zeroize::Zeroizing;
 
+use self::values::Values;
 use crate::args::{self, Place};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::messages::print_raw;
 
 pub(crate) fn run(place: &Place, args: &args::Kms) -> Result<(), Failure> {
-    let parameters = parameters(&args.parameters)?;
-    let reply = Kms::connect(place)?.call_raw(&args.action, &parameters)?;
+    let (action, typed) = args.call.split_first().expect("clap requires an action");
+    if action.starts_with('-') {
+        let what = format!("{action} is not a flag of `bulla kms`");
+        return Err(Failure::new(Exit::Usage, what, "parameters come after the action, such as DescribeKey"));
+    }
+    let parameters = parameters(action, typed, args.force)?;
+    let reply = Kms::connect(place)?.call_raw(action, &parameters)?;
     print_raw(&*Zeroizing::new(indent(reply.expose())))
 }
 
-fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
+fn parameters(action: &str, typed: &[String], force: bool) -> Result<Parameters, Failure> {
+    let mut values = Values::default();
     let mut pairs = Vec::new();
     let mut words = typed.iter();
     while let Some(word) = words.next() {
@@ -25,30 +37,24 @@ fn parameters(typed: &[String]) -> Result<Parameters, Failure> {
                 "write it as --Name Value",
             )
         })?;
-        let (name, value) = match name.split_once('=') {
-            Some((name, value)) => (name, value.to_owned()),
-            None => {
-                let what = || {
-                    Failure::new(Exit::Usage, format!("--{name} has no value"), "write it as --Name Value")
-                };
-                (name, words.next().ok_or_else(what)?.clone())
+        let (name, joined) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
+        names::check(action, name, force)?;
+        let value = match (joined, words.as_slice().first()) {
+            (Some(value), _) => values.joined(name, value)?,
+            (None, Some(value)) => {
+                words.next();
+                values.separate(name, value)?
+            }
+            (None, None) => {
+                let what = format!("--{name} has no value");
+                return Err(Failure::new(Exit::Usage, what, "write it as --Name Value"));
             }
         };
-        check_name(name)?;
         pairs.push((name.to_owned(), value));
     }
+    let pairs = pairs.iter_mut().map(|(name, value)| (mem::take(name), mem::take(&mut **value)));
     Parameters::from_pairs(pairs)
         .map_err(|error| Failure::new(Exit::Usage, error.message(), "give each parameter once"))
-}
-
-/// The API's parameters have a capital first. What has none was meant for bulla and would be ignored by a KMS.
-fn check_name(name: &str) -> Result<(), Failure> {
-    let (what, hint) = match name {
-        "Format" => (format!("--{name}: the reply is always JSON"), "leave it out"),
-        _ if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
-        _ => (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`"),
-    };
-    Err(Failure::new(Exit::Usage, what, hint))
 }
 
 fn indent(json: &str) -> String {
@@ -60,14 +66,15 @@ fn indent(json: &str) -> String {
 mod tests {
     use super::*;
 
-    fn typed(words: &[&str]) -> Result<String, Failure> {
-        parameters(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>()).map(|p| p.encode())
+    fn typed(action: &str, words: &[&str]) -> Result<String, Failure> {
+        let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+        parameters(action, &words, false).map(|parameters| parameters.encode())
     }
 
     #[test]
     fn parameters_in_both_spellings() {
-        let encoded =
-            typed(&["--KeyId", "alias/a", "--Filters=[{\"Key\":1}]", "--Description", "--x"]).unwrap();
+        let words = ["--KeyId", "alias/a", "--Filters=[{\"Key\":1}]", "--Description", "--x"];
+        let encoded = typed("AnActionOfTheCloud", &words).unwrap();
         assert_eq!(encoded, "Description=--x&Filters=%5B%7B%22Key%22%3A1%7D%5D&KeyId=alias%2Fa");
         for wrong in [
             &["KeyId"][..],
@@ -77,7 +84,19 @@ mod tests {
             &["--kms", "embedded"],
             &["--Format=XML"],
         ] {
-            assert_eq!(typed(wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+            assert_eq!(typed("AnActionOfTheCloud", wrong).unwrap_err().exit, Exit::Usage, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn dotted_and_numbered_parameters() {
+        let words = ["--Tag.1.Key=a", "--Tag.1.Value", "b", "--ResourceId.1=k", "--RegionId=r"];
+        let encoded = typed("TagResources", &words).unwrap();
+        assert_eq!(encoded, "RegionId=r&ResourceId.1=k&Tag.1.Key=a&Tag.1.Value=b");
+        let words = ["--EncryptionContext.Lower.case=a", "--KeyId=k"];
+        assert_eq!(typed("Encrypt", &words).unwrap(), "EncryptionContext.Lower.case=a&KeyId=k");
+        for wrong in ["--Tags.1.Key=a", "--tag.1.Key=a", "--Tag1Key=a", "--.1=a"] {
+            assert_eq!(typed("TagResources", &[wrong]).unwrap_err().exit, Exit::Usage, "{wrong}");
         }
     }
 }

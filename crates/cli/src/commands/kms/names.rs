@@ -1,0 +1,120 @@
+//! Which parameters an action takes: a KMS ignores the others, so a misspelt one would be lost in silence.
+
+use bulla_wire::{Product, Request};
+
+use crate::failure::{Exit, Failure};
+
+/// Refuses a parameter that the KMS would ignore, or that bulla sends itself. With `force` only those that would change
+/// what the reply looks like.
+pub(super) fn check(action: &str, name: &str, force: bool) -> Result<(), Failure> {
+    let (what, hint) = match (name, Request::parameters(Product::Kms, action)) {
+        ("Format", _) => (format!("--{name}: the reply is always JSON"), "leave it out".to_owned()),
+        _ if force => return Ok(()),
+        ("force", _) => (
+            "--force is not a parameter of the API".to_owned(),
+            format!("it goes before the action: bulla kms --force {action}"),
+        ),
+        (_, Some(known)) if is_known(known, name) => return Ok(()),
+        (name, _) if OWN.contains(&name) => {
+            (format!("--{name}: bulla sends its own"), "leave it out".to_owned())
+        }
+        ("kms" | "ca", _) => {
+            (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`".to_owned())
+        }
+        (_, Some(known)) => (format!("--{name} is not a parameter of {action}"), hint(action, known, name)),
+        // All parameters of the API begin with a capital; what has none was meant for bulla.
+        (_, None) if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
+        (_, None) => {
+            (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`".to_owned())
+        }
+    };
+    Err(Failure::new(Exit::Usage, what, hint))
+}
+
+/// A dotted or numbered parameter is known by what stands before its first dot. `RegionId` travels with every action:
+/// `aliyun kms` takes it, and scripts give it.
+fn is_known(known: &[&str], name: &str) -> bool {
+    let field = name.split('.').next().unwrap_or(name);
+    known.contains(&field) || name == "RegionId"
+}
+
+fn hint(action: &str, known: &[&str], name: &str) -> String {
+    let near = match (nearest(known, name), known) {
+        (Some(near), _) => format!("did you mean --{near}?"),
+        (None, []) => "it takes none;".to_owned(),
+        (None, _) => format!("it takes --{};", known.join(", --")),
+    };
+    format!("{near} `bulla kms --force {action} ...` sends it as typed")
+}
+
+/// The parameter that was probably meant, with the rest of what was typed from the first dot on.
+fn nearest(known: &[&str], name: &str) -> Option<String> {
+    let (field, rest) = name.find('.').map_or((name, ""), |dot| name.split_at(dot));
+    let typed = field.to_ascii_lowercase();
+    let nearness = |known: &&str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &typed);
+    let best = known.iter().copied().max_by(|a, b| nearness(a).total_cmp(&nearness(b)))?;
+    (nearness(&best) >= NEAR).then(|| format!("{best}{rest}"))
+}
+
+/// What bulla puts into every request itself: the protocol's common parameters.
+const OWN: [&str; 10] = [
+    "AccessKeyId",
+    "Action",
+    "SecurityToken",
+    "Signature",
+    "SignatureMethod",
+    "SignatureNonce",
+    "SignatureType",
+    "SignatureVersion",
+    "Timestamp",
+    "Version",
+];
+
+/// From here on two names are taken for one that was mistyped (Jaro-Winkler, 1 for equal ones).
+const NEAR: f64 = 0.8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(action: &str, name: &str) -> String {
+        check(action, name, false).unwrap_err().texts().1.to_owned()
+    }
+
+    #[test]
+    fn the_nearest_name_is_offered() {
+        for (action, name, near) in [
+            ("Encrypt", "EncryptionContex", "EncryptionContext"),
+            ("Encrypt", "EncrytionContext.a.b", "EncryptionContext.a.b"),
+            ("Encrypt", "encryptioncontext", "EncryptionContext"),
+            ("Encrypt", "Dryrun", "DryRun"),
+            ("Encrypt", "plaintext", "Plaintext"),
+            ("Encrypt", "KeyID", "KeyId"),
+            ("ScheduleKeyDeletion", "PendingWindowsInDay", "PendingWindowInDays"),
+            ("CreateKey", "Desciption", "Description"),
+            ("CreateKey", "DkmsInstanceId", "DKMSInstanceId"),
+        ] {
+            let hint = refused(action, name);
+            assert!(hint.starts_with(&format!("did you mean --{near}? ")), "{name}: {hint}");
+        }
+    }
+
+    #[test]
+    fn without_a_near_name_all_are_listed() {
+        assert!(refused("DisableKey", "Dryrun").starts_with("it takes --KeyId; "));
+        assert!(refused("DescribeRegions", "KeyId").starts_with("it takes none; "));
+    }
+
+    #[test]
+    fn every_parameter_of_the_table_is_taken() {
+        for (product, action) in Request::NAMES {
+            for name in Request::parameters(*product, action).unwrap() {
+                assert!(check(action, name, false).is_ok(), "{action} {name}");
+            }
+            assert!(check(action, "RegionId", false).is_ok());
+            assert!(check(action, "Version", false).is_err());
+            assert!(check(action, "Nonsense", true).is_ok());
+            assert!(check(action, "Format", true).is_err());
+        }
+    }
+}

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::names::{AliasName, KeyName};
+
 /// Envelope encryption of files with a key management service, and that service.
 #[derive(Debug, Parser)]
 #[command(name = "bulla", version, propagate_version = true)]
@@ -73,10 +75,10 @@ pub(crate) struct Encrypt {
     pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) output: Output,
-    /// Key id, alias or ARN; repeated, any one of the keys opens the file. The embedded KMS uses alias/default if none is
+    /// Key id, ARN or alias; repeated, any one of the keys opens the file. The embedded KMS uses alias/default if none is
     /// named
     #[arg(short = 'k', long = "key", value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<KeyName>,
     #[command(flatten)]
     pub(crate) context: Context,
     /// The format of the output
@@ -145,10 +147,10 @@ pub(crate) struct Rewrap {
     /// Files and directories
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Key id, alias or ARN that shall open the files from now on, instead of those that do; can be repeated. Without it
+    /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated. Without it
     /// the same keys, in their current versions
     #[arg(short = 'k', long = "key", value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<KeyName>,
     /// Give other keys the data key of the whole run, which opens every file of that run
     #[arg(long)]
     pub(crate) whole_set: bool,
@@ -163,9 +165,9 @@ pub(crate) struct Rekey {
     /// Files and directories
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Key id, alias or ARN that shall open the files from now on, instead of those that do; can be repeated
+    /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated
     #[arg(short = 'k', long = "key", value_name = "KEY")]
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<KeyName>,
     /// Scope of a data key
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = DataKeyPer::Run)]
     pub(crate) data_key_per: DataKeyPer,
@@ -220,7 +222,7 @@ pub(crate) struct Opening {
     pub(crate) context: Context,
     /// Open files of this key only: key id, alias or ARN; can be repeated
     #[arg(long = "allow-key", value_name = "KEY")]
-    pub(crate) allowed: Vec<String>,
+    pub(crate) allowed: Vec<KeyName>,
 }
 
 /// What is read.
@@ -273,7 +275,7 @@ pub(crate) enum Key {
         description: String,
         /// Give it this name at once
         #[arg(long, value_name = "NAME")]
-        alias: Option<String>,
+        alias: Option<AliasName>,
         /// What it is: Aliyun_AES_256, Aliyun_SM4, RSA_2048, EC_P256, EC_SM2, HMAC_SHA256 ... [default: Aliyun_AES_256]
         #[arg(long)]
         spec: Option<String>,
@@ -288,36 +290,36 @@ pub(crate) enum Key {
     List,
     /// Show one key
     Show {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// Let a key be used again
     Enable {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// Stop all use of a key until it is enabled again
     Disable {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// Make a new version, which encrypts from now on; what older ones encrypted stays readable
     Rotate {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// Stop all use of a key and let it end after some days; what it encrypted is lost then
     ScheduleDeletion {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
         /// 7 to 366
         #[arg(long, default_value_t = 30)]
         days: u32,
     },
     /// Let a key stay after all
     CancelDeletion {
-        /// Key id, alias or ARN
-        key: String,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
 }
 
@@ -326,26 +328,26 @@ pub(crate) enum Alias {
     /// Give a key a name
     Create {
         /// alias/NAME; alias/ may be left out
-        name: String,
-        /// Key id, alias or ARN
-        key: String,
+        name: AliasName,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// List all aliases, or those of one key
     List {
-        /// Key id, alias or ARN
-        key: Option<String>,
+        /// Key id, ARN or alias, with or without alias/
+        key: Option<KeyName>,
     },
     /// Point a name at another key
     Update {
         /// alias/NAME; alias/ may be left out
-        name: String,
-        /// Key id, alias or ARN
-        key: String,
+        name: AliasName,
+        /// Key id, ARN or alias, with or without alias/
+        key: KeyName,
     },
     /// Take a name away; its key stays
     Delete {
         /// alias/NAME; alias/ may be left out
-        name: String,
+        name: AliasName,
     },
 }
 

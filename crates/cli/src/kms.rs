@@ -14,6 +14,7 @@ use bulla_wire::{Action, Parameters, Product, SecretText};
 use crate::args::Place;
 use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
 use crate::failure::{Exit, Failure, with_causes};
+use crate::names::KeyName;
 
 /// The KMS that `--kms` names.
 pub(crate) enum Kms {
@@ -58,8 +59,8 @@ impl Kms {
     }
 
     /// The keys to encrypt with: the named ones, or the default key of the embedded KMS.
-    pub(crate) fn keys(&self, named: &[String]) -> Result<Vec<String>, Failure> {
-        let named: Vec<_> = named.iter().filter(|key| !key.is_empty()).cloned().collect();
+    pub(crate) fn keys(&self, named: &[KeyName]) -> Result<Vec<String>, Failure> {
+        let named: Vec<_> = named.iter().filter(|key| !key.is_empty()).map(KeyName::to_string).collect();
         match self {
             _ if !named.is_empty() => Ok(named),
             Self::Embedded(_) => Ok(vec![DEFAULT_KEY.to_owned()]),
@@ -75,11 +76,10 @@ impl Kms {
     }
 
     /// The keys that may be used, by their ids; all if none are named.
-    pub(crate) fn allowed(&self, named: &[String]) -> Result<AllowedKeys, Failure> {
-        let id = |key: &String| match key.rsplit_once("key/") {
-            Some((arn, id)) if arn.starts_with("acs:") => Ok(id.to_owned()),
-            None if !key.contains('/') => Ok(key.clone()),
-            _ => Ok(self.call(&DescribeKey { key_id: key.clone() })?.key_metadata.key_id),
+    pub(crate) fn allowed(&self, named: &[KeyName]) -> Result<AllowedKeys, Failure> {
+        let id = |key: &KeyName| match key.id() {
+            Some(id) => Ok(id.to_owned()),
+            None => Ok(self.call(&DescribeKey { key_id: key.to_string() })?.key_metadata.key_id),
         };
         Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<_, Failure>>()?))
     }

@@ -12,6 +12,7 @@ mod embedded;
 mod failure;
 mod kms;
 mod messages;
+mod names;
 mod process;
 mod progress;
 mod report;

@@ -15,26 +15,26 @@ pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
     match command {
         Alias::Create { name, key } => {
-            let (alias_name, key_id) = (alias_name(&name), resolve(&kms, key)?);
-            kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() })?;
-            print(format_args!("{alias_name} -> {key_id}"))?;
+            name.check()?;
+            let key_id = resolve(&kms, &key)?;
+            kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: name.to_string() })?;
+            print(format_args!("{name} -> {key_id}"))?;
         }
         Alias::Update { name, key } => {
-            let (alias_name, key_id) = (alias_name(&name), resolve(&kms, key)?);
-            kms.call(&UpdateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() })?;
-            print(format_args!("{alias_name} -> {key_id}"))?;
+            let key_id = resolve(&kms, &key)?;
+            kms.call(&UpdateAlias { key_id: key_id.clone(), alias_name: name.to_string() })?;
+            print(format_args!("{name} -> {key_id}"))?;
         }
         Alias::Delete { name } => {
-            let alias_name = alias_name(&name);
-            kms.call(&DeleteAlias { alias_name: alias_name.clone() })?;
-            print(format_args!("{alias_name} is deleted"))?;
+            kms.call(&DeleteAlias { alias_name: name.to_string() })?;
+            print(format_args!("{name} is deleted"))?;
         }
         Alias::List { key: None } => print_all(|number| {
             let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
             Ok((page.aliases.alias, page.total_count))
         })?,
         Alias::List { key: Some(key) } => {
-            let key_id = resolve(&kms, key)?;
+            let key_id = resolve(&kms, &key)?;
             print_all(|number| {
                 let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
                 let page =
@@ -44,11 +44,6 @@ pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// The whole name of an alias, of which the prefix may be left out.
-pub(super) fn alias_name(typed: &str) -> String {
-    if typed.starts_with("alias/") { typed.to_owned() } else { format!("alias/{typed}") }
 }
 
 fn print_all(ask: impl Fn(u32) -> Result<(Vec<AliasEntry>, u64), Failure>) -> Result<(), Failure> {

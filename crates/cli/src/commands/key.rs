@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
+use bulla_client::CallError;
 use bulla_wire::actions::{
     CancelKeyDeletion, CreateAlias, CreateKey, CreateKeyVersion, DescribeKey, DisableKey, EnableKey,
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
-use super::alias::alias_name;
 use super::pages::{self, PAGE_SIZE};
 use crate::args::{Key, Place};
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
 use crate::messages::print;
+use crate::names::{AliasName, KeyName};
 
 pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
@@ -29,26 +30,26 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
                 rotation_interval,
                 ..CreateKey::default()
             };
-            create(&kms, &request, alias.as_deref())
+            create(&kms, &request, alias.as_ref())
         }
         Key::List => list(&kms),
         Key::Show { key } => show(&kms, &key),
         Key::Enable { key } => {
-            let key_id = resolve(&kms, key)?;
+            let key_id = resolve(&kms, &key)?;
             kms.call(&EnableKey { key_id: key_id.clone() })?;
             print(format_args!("{key_id} is enabled"))
         }
         Key::Disable { key } => {
-            let key_id = resolve(&kms, key)?;
+            let key_id = resolve(&kms, &key)?;
             kms.call(&DisableKey { key_id: key_id.clone() })?;
             print(format_args!("{key_id} is disabled"))
         }
         Key::Rotate { key } => {
-            let version = kms.call(&CreateKeyVersion { key_id: key })?.key_version;
+            let version = kms.call(&CreateKeyVersion { key_id: key.into() })?.key_version;
             print(format_args!("{} has the new version {}", version.key_id, version.key_version_id))
         }
         Key::ScheduleDeletion { key, days } => {
-            let key_id = resolve(&kms, key)?;
+            let key_id = resolve(&kms, &key)?;
             let pending_window_in_days = Some(days);
             kms.call(&ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days })?;
             let at = describe(&kms, &key_id)?.delete_date;
@@ -57,21 +58,48 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
             ))
         }
         Key::CancelDeletion { key } => {
-            let key_id = resolve(&kms, key)?;
+            let key_id = resolve(&kms, &key)?;
             kms.call(&CancelKeyDeletion { key_id: key_id.clone() })?;
             print(format_args!("{key_id} stays"))
         }
     }
 }
 
-fn create(kms: &Kms, request: &CreateKey, alias: Option<&str>) -> Result<(), Failure> {
+fn create(kms: &Kms, request: &CreateKey, alias: Option<&AliasName>) -> Result<(), Failure> {
+    alias.map_or(Ok(()), |alias| check_free(kms, alias))?;
     let key_id = kms.call(request)?.key_metadata.key_id;
-    // Whatever becomes of the alias and of the output, neither stops the other: the key is there.
     let named =
-        alias.map(|name| kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias_name(name) }));
+        alias.map(|alias| kms.call(&CreateAlias { key_id: key_id.clone(), alias_name: alias.to_string() }));
+    // Whatever becomes of the alias and of the output, neither stops the other: the key is there.
     let printed = print(&key_id);
-    named.transpose()?;
-    printed
+    match (alias, named) {
+        (Some(alias), Some(Err(error))) => Err(left_without(alias, &key_id, &error)),
+        _ => printed,
+    }
+}
+
+/// Refuses a name that cannot be given, so that no key is created for it.
+fn check_free(kms: &Kms, alias: &AliasName) -> Result<(), Failure> {
+    alias.check()?;
+    match kms.call(&DescribeKey { key_id: alias.to_string() }) {
+        Ok(found) => {
+            let what = format!("{alias} is a name of key {} already", found.key_metadata.key_id);
+            Err(Failure::new(Exit::Kms, what, "choose another alias, or move it with `bulla alias update`"))
+        }
+        // Not found, or not for the caller to see: CreateAlias has the last word.
+        Err(CallError::Refused(refusal)) if refusal.code.starts_with("Forbidden.") => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Names the key that is left: another caller took the alias meanwhile, or the KMS became unavailable.
+fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
+    let what =
+        format!("key {key_id} was created, but giving it the name {alias} failed: {}", with_causes(error));
+    let hint = format!(
+        "name it with `bulla alias create NAME {key_id}`, or remove it with `bulla key schedule-deletion {key_id}`"
+    );
+    Failure::new(Exit::Kms, what, hint)
 }
 
 fn list(kms: &Kms) -> Result<(), Failure> {
@@ -122,11 +150,11 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The id of a key that was named by id, alias or ARN.
-pub(super) fn resolve(kms: &Kms, key: String) -> Result<String, Failure> {
-    match key.contains(['/', ':']) {
-        true => Ok(describe(kms, &key)?.key_id),
-        false => Ok(key),
+/// The id of a key.
+pub(super) fn resolve(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
+    match key.starts_with("alias/") || key.starts_with("acs:") {
+        true => Ok(describe(kms, key)?.key_id),
+        false => Ok(key.to_string()),
     }
 }
 

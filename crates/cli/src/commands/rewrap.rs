@@ -11,6 +11,7 @@ use super::is_standard;
 use crate::args::{DataKeyPer, Opening, Place, Rekey, Rewrap, Telling};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
+use crate::names::KeyName;
 use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
@@ -45,10 +46,10 @@ pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
     jobs.run(&args.paths)
 }
 
-fn options(kms: &Kms, keys: &[String], opening: &Opening) -> Result<RewrapOptions, Failure> {
+fn options(kms: &Kms, keys: &[KeyName], opening: &Opening) -> Result<RewrapOptions, Failure> {
     process::clean_up_on_signals();
     let mut options = RewrapOptions::default();
-    options.keys = keys.to_vec();
+    options.keys = keys.iter().map(KeyName::to_string).collect();
     options.allowed = kms.allowed(&opening.allowed)?;
     options.region = kms.region();
     Ok(options)

@@ -1,0 +1,140 @@
+//! How keys and aliases are typed: one rule for every flag and argument that names one.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
+
+use crate::failure::{Exit, Failure};
+
+/// A key as a KMS is asked for it: an id, an ARN or an alias.
+///
+/// UUIDs and what begins with `key-`, `acs:` or `alias/` stay as typed. Everything else is an alias without its prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyName(String);
+
+/// A whole alias, with its prefix, which may be left out when it is typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AliasName(String);
+
+impl KeyName {
+    /// The id, if the name is one or holds it; the KMS knows the id of an alias.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self.0.strip_prefix(ARN) {
+            Some(arn) => arn.rsplit_once("key/").map(|(_, id)| id),
+            None => Some(&*self.0).filter(|name| !name.starts_with(ALIAS)),
+        }
+    }
+}
+
+impl AliasName {
+    /// Refuses a name that no KMS gives to a key.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match self.0.parse::<bulla_keys::AliasName>() {
+            Ok(_) => Ok(()),
+            Err(rule) => {
+                let what = format!("{self} cannot be the name of a key");
+                Err(Failure::new(Exit::Usage, what, rule.to_string()))
+            }
+        }
+    }
+}
+
+impl FromStr for KeyName {
+    type Err = Infallible;
+
+    fn from_str(typed: &str) -> Result<Self, Infallible> {
+        let whole = typed.is_empty() // an empty variable is an absent one
+            || is_uuid(typed)
+            || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix));
+        Ok(Self(if whole { typed.to_owned() } else { format!("{ALIAS}{typed}") }))
+    }
+}
+
+impl FromStr for AliasName {
+    type Err = Infallible;
+
+    fn from_str(typed: &str) -> Result<Self, Infallible> {
+        Ok(Self(if typed.starts_with(ALIAS) { typed.to_owned() } else { format!("{ALIAS}{typed}") }))
+    }
+}
+
+macro_rules! text {
+    ($($name:ident),*) => {$(
+        impl Deref for $name {
+            type Target = str;
+
+            fn deref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0
+            }
+        }
+    )*};
+}
+
+text!(KeyName, AliasName);
+
+/// 32 hexadecimal digits in their five groups.
+fn is_uuid(text: &str) -> bool {
+    let groups = text
+        .split('-')
+        .map(|group| Some(group.len()).filter(|_| group.bytes().all(|byte| byte.is_ascii_hexdigit())));
+    groups.eq([8, 4, 4, 4, 12].map(Some))
+}
+
+/// The ids of the cloud's instances.
+const KEY: &str = "key-";
+const ARN: &str = "acs:";
+const ALIAS: &str = "alias/";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "e9d0963a-61e6-497b-9f4b-ee6463f1a4ea";
+    const ARN_OF_KEY: &str = "acs:kms:cn-hangzhou:111122223333:key/e9d0963a-61e6-497b-9f4b-ee6463f1a4ea";
+
+    #[test]
+    fn ids_arns_and_aliases_stay_and_the_rest_gets_the_prefix() {
+        let upper = ID.to_uppercase();
+        for whole in ["", ID, &upper, "key-hzz65f2a1b2c3d4", ARN_OF_KEY, "acs:x", "alias/work", "alias/"] {
+            assert_eq!(&*whole.parse::<KeyName>().unwrap(), whole);
+        }
+        let longer = format!("{ID}0");
+        let spread = ID.replace('a', "x");
+        for short in ["work", "Apollo/WorkKey", "key", "keys-1", "acs", "Alias/x", &longer, &spread, "----"] {
+            assert_eq!(*short.parse::<KeyName>().unwrap(), *format!("alias/{short}"));
+        }
+    }
+
+    #[test]
+    fn the_id_in_a_name() {
+        let id = |typed: &str| typed.parse::<KeyName>().unwrap().id().map(str::to_owned);
+        assert_eq!(id(ID).as_deref(), Some(ID));
+        assert_eq!(id("key-1").as_deref(), Some("key-1"));
+        assert_eq!(id(ARN_OF_KEY).as_deref(), Some(ID));
+        for alias in ["work", "alias/work", "acs:kms:cn-hangzhou:111122223333:alias/work"] {
+            assert_eq!(id(alias), None);
+        }
+    }
+
+    #[test]
+    fn new_aliases_are_checked() {
+        for (typed, good) in
+            [("work", true), ("alias/a/b", true), ("no good", false), ("", false), ("acs/ecs", false)]
+        {
+            assert_eq!(typed.parse::<AliasName>().unwrap().check().is_ok(), good, "{typed}");
+        }
+    }
+}

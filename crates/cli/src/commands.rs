@@ -14,15 +14,14 @@ pub(crate) mod serve;
 pub(crate) mod verify;
 
 use std::fs::File;
-use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use bulla_client::{Format, all_cores, suffix};
+use bulla_client::{Format, TreeSummary, all_cores, suffix};
 use bulla_envelope::EncryptionContext;
 
-use crate::args;
 use crate::failure::{Exit, Failure};
+use crate::streams::standard_input;
+use crate::{args, streams};
 
 fn context(typed: &args::Context) -> Result<EncryptionContext, Failure> {
     let pairs = typed.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
@@ -78,6 +77,23 @@ fn is_standard(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Standard output for a result that is not text.
+fn standard_output() -> Result<File, Failure> {
+    streams::standard_output().map_err(|error| Failure::output(&error))
+}
+
+/// Refuses a directory in which nothing is encrypted: it is hardly the one that was meant.
+fn refuse_nothing(path: &Path, summary: &TreeSummary) -> Result<(), Failure> {
+    match summary.done + summary.failed {
+        0 => {
+            let what = format!("{}: nothing in it is encrypted", path.display());
+            let suffixes = [Format::Native, Format::Text].map(suffix).join(" or ");
+            Err(Failure::new(Exit::Other, what, format!("check its name; encrypted files end in {suffixes}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// How to call an input in messages.
 fn shown(path: &Path) -> &Path {
     if is_standard(path) { Path::new("standard input") } else { path }
@@ -96,17 +112,6 @@ fn open(path: &Path) -> Result<File, Failure> {
         return Err(Failure::new(Exit::Usage, what, "name the files in it"));
     }
     Ok(file)
-}
-
-/// Standard input as a file, without the buffer that `std` puts before it.
-fn standard_input() -> io::Result<File> {
-    Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
-}
-
-/// Standard output as a file, without the buffer that `std` puts before it.
-fn standard_output() -> Result<File, Failure> {
-    let file = io::stdout().as_fd().try_clone_to_owned();
-    file.map(File::from).map_err(|error| Failure::io(Path::new("standard output"), &error))
 }
 
 /// The path with a format's suffix.

@@ -11,6 +11,7 @@ use bulla_client::output::{OutputError, directory_of};
 use bulla_client::{CallError, FileError};
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+use rustix::io::Errno;
 
 use crate::messages::note;
 
@@ -53,6 +54,18 @@ impl Failure {
         failure
     }
 
+    /// Standard output, which could not be written to its end.
+    pub(crate) fn output(error: &io::Error) -> Self {
+        let mut failure = Self::io(Path::new("standard output"), error);
+        failure.hint = match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                "free space where standard output leads to; what was printed is not complete".to_owned()
+            }
+            _ => failure.hint,
+        };
+        failure
+    }
+
     /// A pipe that could not be kept to be read twice.
     pub(crate) fn spooling(path: &Path, error: &io::Error) -> Self {
         let hint = "free space for temporary files, or name another directory for them with TMPDIR";
@@ -72,15 +85,15 @@ impl Failure {
 
     /// Tells the user and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        if !self.quiet {
-            self.print();
-        }
+        self.print();
         ExitCode::from(self.exit as u8)
     }
 
     /// Tells the user.
     pub(crate) fn print(&self) {
-        self.print_line(format_args!("bulla: {}", self.what));
+        if !self.quiet {
+            self.print_line(format_args!("bulla: {}", self.what));
+        }
     }
 
     /// Tells the user once what happened to several files.
@@ -96,6 +109,36 @@ impl Failure {
     }
 }
 
+/// Where a result goes. A file may be called like a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Destination<'a> {
+    File(&'a Path),
+    StandardOutput,
+}
+
+impl<'a> Destination<'a> {
+    fn io(self, error: &io::Error) -> Failure {
+        match self {
+            Self::File(path) => Failure::io(path, error),
+            Self::StandardOutput => Failure::output(error),
+        }
+    }
+
+    /// How to call it in messages.
+    fn path(self) -> &'a Path {
+        match self {
+            Self::File(path) => path,
+            Self::StandardOutput => Path::new("standard output"),
+        }
+    }
+}
+
+impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Destination<'a> {
+    fn from(path: &'a P) -> Self {
+        Self::File(path.as_ref())
+    }
+}
+
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self::new(Exit::Kms, with_causes(&error), error.hint().unwrap_or_default())
@@ -104,16 +147,17 @@ impl From<CallError> for Failure {
 
 impl Failure {
     /// What went wrong with one file.
-    pub(crate) fn of_file(error: &FileError, from: &Path, to: &Path) -> Self {
+    pub(crate) fn of_file<'a>(error: &FileError, from: &Path, to: impl Into<Destination<'a>>) -> Self {
+        let to = to.into();
         match error {
             FileError::Source(error) => Self::io(from, error),
-            FileError::Output(error) => Self::of_output(error, to),
+            FileError::Output(error) => Self::of_output(error, to.path()),
             FileError::Kms(error) => Self::of_kms(error),
             FileError::Seal(SealError::Read(error)) => Self::io(from, error),
-            FileError::Seal(SealError::Write(error)) => Self::io(to, error),
+            FileError::Seal(SealError::Write(error)) => to.io(error),
             FileError::Seal(error) => {
                 let hint = match error {
-                    SealError::Changed if to == Path::new("standard output") => {
+                    SealError::Changed if to == Destination::StandardOutput => {
                         "encrypt it again when nobody writes to it; what was printed is not to be used"
                     }
                     _ => seal_hint(error),
@@ -121,12 +165,12 @@ impl Failure {
                 Self::new(Exit::Other, with_causes(error), hint).about(from)
             }
             FileError::Open(OpenError::Read(error)) => Self::io(from, error),
-            FileError::Open(OpenError::Write(error)) => Self::io(to, error),
+            FileError::Open(OpenError::Write(error)) => to.io(error),
             FileError::Open(error) => {
                 // Chunk by chunk: what comes before a damaged one is out already.
                 let hint = match error {
                     OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
-                        if to == Path::new("standard output") =>
+                        if to == Destination::StandardOutput =>
                     {
                         "get another copy of the file; at most a genuine beginning was printed"
                     }
@@ -169,7 +213,7 @@ impl Failure {
             }
             FileError::ReadBack => {
                 let hint = "the source was kept; check the disk, and whether somebody writes to these files";
-                Self::new(Exit::Other, error.to_string(), hint).about(to)
+                Self::new(Exit::Other, error.to_string(), hint).about(to.path())
             }
             _ => Self::new(Exit::Other, with_causes(error), "decrypt it and encrypt it anew").about(from),
         }
@@ -247,18 +291,18 @@ impl Failure {
         (&self.what, &self.hint)
     }
 
-    fn encrypting(input: &Path, output: &Path, error: &EncryptError) -> Self {
+    fn encrypting(input: &Path, output: Destination<'_>, error: &EncryptError) -> Self {
         match error {
             EncryptError::Read(error) => Self::io(input, error),
-            EncryptError::Write(error) => Self::io(output, error),
+            EncryptError::Write(error) => output.io(error),
             _ => Self::new(Exit::Other, with_causes(error), "").about(input),
         }
     }
 
-    fn decrypting(input: &Path, output: &Path, error: &DecryptError) -> Self {
+    fn decrypting(input: &Path, output: Destination<'_>, error: &DecryptError) -> Self {
         match error {
             DecryptError::Read(error) => Self::io(input, error),
-            DecryptError::Write(error) => Self::io(output, error),
+            DecryptError::Write(error) => output.io(error),
             DecryptError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
             DecryptError::Changed => {
                 Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
@@ -324,6 +368,9 @@ fn io_hint(error: &io::Error) -> &'static str {
         io::ErrorKind::PermissionDenied => "check the permissions of the file and its directory",
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "free space or write elsewhere with -o; nothing was left behind"
+        }
+        _ if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) => {
+            "connect it to a file, a pipe or /dev/null: it is closed, or open the other way"
         }
         _ => "",
     }

@@ -4,8 +4,6 @@
 //! each command has a file in [`commands`]; every error becomes a [`Failure`]: what happened, what to do, and
 //! the exit code.
 
-#![forbid(unsafe_code)]
-
 mod args;
 mod commands;
 mod embedded;
@@ -16,7 +14,9 @@ mod names;
 mod process;
 mod progress;
 mod report;
+mod streams;
 
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,11 +27,25 @@ use crate::failure::Failure;
 fn main() -> ExitCode {
     process::keep_secrets_in();
     process::outlive_file_size_limits();
-    let args = Args::parse();
-    match process::without_panics(|| run(args)) {
+    match process::without_panics(|| run(parse()?)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// What was typed. Mistakes in it end the process; help that was asked for is output like any other.
+fn parse() -> Result<Args, Failure> {
+    Args::try_parse().or_else(|asked| {
+        if asked.use_stderr() {
+            asked.exit();
+        }
+        let printed = match io::stdout().is_terminal() {
+            true => asked.print(), // with its styles
+            false => streams::write_out(asked.render().to_string().as_bytes()),
+        };
+        printed.map_err(|error| Failure::output(&error))?;
+        std::process::exit(0)
+    })
 }
 
 fn run(args: Args) -> Result<(), Failure> {

@@ -2,9 +2,11 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::Path;
+
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::streams::write_out;
 
 /// Prints a line of the result, for people.
 pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
@@ -13,7 +15,8 @@ pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
 
 /// Prints a result as it is, for programs.
 pub(crate) fn print_raw(text: impl Display) -> Result<(), Failure> {
-    writeln!(io::stdout(), "{text}").map_err(|error| Failure::io(Path::new("standard output"), &error))
+    let line = Zeroizing::new(format!("{text}\n")); // may be the reply to Decrypt
+    write_out(line.as_bytes()).map_err(|error| Failure::output(&error))
 }
 
 /// Tells what was done. Nobody depends on it, so nothing fails when it cannot be told.

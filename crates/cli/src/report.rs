@@ -2,7 +2,8 @@
 //! and an event for each file in JSON, if asked for.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
+use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 use crate::args::Telling;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
+use crate::streams::write_out;
 
 /// The story of one command.
 pub(crate) struct Report {
@@ -28,6 +30,10 @@ pub(crate) struct Report {
     failures: Mutex<Vec<Failure>>,
     files: Mutex<usize>,
     used_key: Mutex<Option<String>>,
+    /// Files of the tree in hand that were done before.
+    already: Mutex<usize>,
+    /// The first event that could not be written. The work goes on without.
+    lost: Mutex<Option<io::Error>>,
 }
 
 impl Report {
@@ -40,6 +46,8 @@ impl Report {
             failures: Mutex::default(),
             files: Mutex::new(0),
             used_key: Mutex::default(),
+            already: Mutex::new(0),
+            lost: Mutex::default(),
         }
     }
 
@@ -67,6 +75,7 @@ impl Report {
         match event {
             TreeEvent::Done(path, done) => {
                 lock(&self.used_key).get_or_insert_with(|| done.key_id.clone());
+                *lock(&self.already) += usize::from(done.already);
                 self.warn(path, done);
                 if self.json {
                     self.done_event(path, done);
@@ -76,13 +85,13 @@ impl Report {
             TreeEvent::Spared(path) => {
                 note(format_args!("bulla: {}: left as it is, it holds the keys of this KMS", path.display()));
                 if self.json {
-                    emit("skipped", &[("path", path)], json!({ "reason": "keys" }));
+                    self.emit("skipped", &[("path", path)], json!({ "reason": "keys" }));
                 }
             }
             TreeEvent::Output(path) => {
                 note(format_args!("bulla: {}: is the output, and no part of the tree", path.display()));
                 if self.json {
-                    emit("skipped", &[("path", path)], json!({ "reason": "output" }));
+                    self.emit("skipped", &[("path", path)], json!({ "reason": "output" }));
                 }
             }
             TreeEvent::Skipped(path, reason) => self.skipped(path, *reason),
@@ -102,7 +111,7 @@ impl Report {
                 SkipReason::Leftover => "leftover",
                 _ => "name",
             };
-            emit("skipped", &[("path", path)], json!({ "reason": reason }));
+            self.emit("skipped", &[("path", path)], json!({ "reason": reason }));
         }
     }
 
@@ -110,10 +119,11 @@ impl Report {
     pub(crate) fn tree(&self, from: &Path, to: &Path, summary: TreeSummary) {
         *lock(&self.batch) = true;
         *lock(&self.files) += summary.done + summary.failed;
+        let already = mem::take(&mut *lock(&self.already));
         if self.json {
             let TreeSummary { done, failed, skipped, .. } = summary;
             let said = json!({ "done": done, "failed": failed, "skipped": skipped });
-            return emit("finished", &[("path", from), ("output", to)], said);
+            return self.emit("finished", &[("path", from), ("output", to)], said);
         }
         let key = lock(&self.used_key).as_deref().map(|id| self.key_of(id));
         let key = key.filter(|_| self.key.is_some()).map_or_else(String::new, |key| format!(" ({key})"));
@@ -131,8 +141,14 @@ impl Report {
                 format!(", {skipped} passed over, {special} of them pipes, sockets or devices")
             }
         };
-        let files = if summary.done == 1 { "1 file".to_owned() } else { format!("{} files", summary.done) };
-        note(format_args!("{} {files}: {place}{key}{skipped}", self.verb));
+        let files = |count| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
+        let (verb, now) = (self.verb, summary.done.saturating_sub(already));
+        let done = match (now, already) {
+            (0, 1..) => format!("{verb} already: {}", files(already)),
+            (_, 0) => format!("{verb} {}", files(now)),
+            _ => format!("{verb} {}, {already} done already", files(now)),
+        };
+        note(format_args!("{done}: {place}{key}{skipped}"));
     }
 
     /// What came of a path that was named.
@@ -145,15 +161,19 @@ impl Report {
 
     /// The list of what failed, and the exit code.
     pub(crate) fn finish(self) -> Result<(), Failure> {
-        let Self { batch, failures, files, .. } = self;
+        let Self { batch, failures, files, lost, .. } = self;
         let (batch, files) = (unlock(batch), unlock(files));
+        let lost = unlock(lost).map_or(Ok(()), |error| Err(Failure::output(&error)));
         let mut failures = unlock(failures);
         if !batch && failures.len() < 2 {
-            return failures.pop().map_or(Ok(()), Err);
+            return failures.pop().map_or(lost, Err);
         }
         print_all(&failures);
+        if let (false, Err(lost)) = (failures.is_empty(), &lost) {
+            lost.print();
+        }
         match failures.len() {
-            0 => Ok(()),
+            0 => lost,
             failed => {
                 let what = format!("{failed} of {files} files failed");
                 Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
@@ -161,11 +181,17 @@ impl Report {
         }
     }
 
+    fn emit(&self, name: &str, paths: &[(&str, &Path)], said: Value) {
+        if let Err(error) = write_out(format!("{}\n", event(name, paths, said)).as_bytes()) {
+            lock(&self.lost).get_or_insert(error);
+        }
+    }
+
     fn failed(&self, path: &Path, failure: Failure) {
         if self.json {
             let (what, hint) = failure.texts();
             let said = json!({ "error": what, "hint": hint, "exit": failure.exit as u8 });
-            emit("failed", &[("path", path)], said);
+            self.emit("failed", &[("path", path)], said);
         }
         lock(&self.failures).push(failure);
     }
@@ -185,7 +211,7 @@ impl Report {
             "already": done.already,
             "damaged_slot": done.damaged_slot,
         });
-        emit("done", &[("path", path), ("output", &done.output)], said);
+        self.emit("done", &[("path", path), ("output", &done.output)], said);
     }
 
     fn key_of(&self, id: &str) -> String {
@@ -211,9 +237,8 @@ fn print_all(failures: &[Failure]) {
     }
 }
 
-/// Writes an event, with its paths; one that is not text is there in base64 too. Nobody may be listening any more; the
-/// work goes on.
-fn emit(event: &str, paths: &[(&str, &Path)], mut said: Value) {
+/// An event with its paths; one that is not text is there in base64 too.
+fn event(event: &str, paths: &[(&str, &Path)], mut said: Value) -> Value {
     said["event"] = event.into();
     for (name, path) in paths {
         said[*name] = path.to_string_lossy().into();
@@ -221,8 +246,7 @@ fn emit(event: &str, paths: &[(&str, &Path)], mut said: Value) {
             said[format!("{name}_base64")] = BASE64_STANDARD.encode(path.as_os_str().as_bytes()).into();
         }
     }
-    let mut stdout = io::stdout().lock();
-    let _ = writeln!(stdout, "{said}").and_then(|()| stdout.flush());
+    said
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

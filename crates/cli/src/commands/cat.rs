@@ -2,14 +2,13 @@
 
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
 use bulla_client::{Decryptor, Format};
 use bulla_envelope::native::MAGIC;
 
 use super::{is_standard, shown, standard_output};
 use crate::args::{ByteRange, Cat, Place};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 
 pub(crate) fn run(place: &Place, args: &Cat) -> Result<(), Failure> {
@@ -19,7 +18,7 @@ pub(crate) fn run(place: &Place, args: &Cat) -> Result<(), Failure> {
     options.whole = args.whole;
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
-    let failed = |error| Failure::of_file(&error, shown(&args.path), Path::new("standard output"));
+    let failed = |error| Failure::of_file(&error, shown(&args.path), Destination::StandardOutput);
     let output = standard_output()?;
     let Some(range) = args.range else {
         return decryptor.decrypt_to_stream(source, &args.path, output).map_err(failed);

@@ -7,7 +7,7 @@ use bulla_client::{DecryptOptions, Decryptor, decrypt_tree};
 use super::encrypt::durability;
 use super::{decrypted_name, is_standard, shown, standard_output};
 use crate::args::{Decrypt, Place, Reading};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::{self, Total, plaintext_len};
@@ -55,6 +55,9 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
             decrypt_tree(decryptor, path, to, &listener)
         });
         let summary = summary.map_err(|error| Failure::of_file(&error, path, to.unwrap_or(path)))?;
+        if !args.batch.resume {
+            super::refuse_nothing(path, &summary)?; // what was done before may be gone, with --remove-source
+        }
         report.tree(path, to.unwrap_or(path), summary);
         return Ok(());
     }
@@ -70,7 +73,7 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
         let opened = progress::show(size.into(), decryptor.progress(), || {
             decryptor.decrypt_to_stream(source, path, output)
         });
-        return opened.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")));
+        return opened.map_err(|error| Failure::of_file(&error, shown(path), Destination::StandardOutput));
     }
     if size.is_none() {
         super::refuse_for_pipe(&args.batch)?;

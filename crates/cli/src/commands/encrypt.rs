@@ -8,7 +8,7 @@ use bulla_client::{EncryptOptions, Encryptor, Format, encrypt_tree};
 
 use super::{encrypted_name, is_standard, shown, standard_output};
 use crate::args::{DataKeyPer, Encrypt, Place};
-use crate::failure::{Exit, Failure};
+use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::{self, Total};
@@ -63,7 +63,7 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
         let sealed = progress::show(size.into(), encryptor.progress(), || {
             encryptor.encrypt_open_to_stream(&source, output)
         });
-        sealed.map_err(|error| Failure::of_file(&error, shown(path), Path::new("standard output")))?;
+        sealed.map_err(|error| Failure::of_file(&error, shown(path), Destination::StandardOutput))?;
         return Ok(());
     }
     if size.is_none() {

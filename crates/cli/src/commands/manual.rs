@@ -1,8 +1,5 @@
 //! `bulla completions` and `bulla man`: generated from the one table of flags.
 
-use std::io;
-use std::path::Path;
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
@@ -30,6 +27,6 @@ pub(crate) fn page(name: Option<&str>) -> Result<(), Failure> {
         }
     };
     let mut page = Vec::new();
-    man.render(&mut page).map_err(|error: io::Error| Failure::io(Path::new("standard output"), &error))?;
+    man.render(&mut page).map_err(|error| Failure::output(&error))?;
     print_raw(String::from_utf8_lossy(&page).trim_end())
 }

@@ -84,7 +84,9 @@ impl Jobs<'_> {
         if path.is_dir() {
             let listener = |event: TreeEvent<'_>| report.event(&event);
             let summary = progress::show(Total::Unknown, progress, || (self.tree)(path, jobs, &listener));
-            report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
+            let summary = summary.map_err(|error| Failure::of_file(&error, path, path))?;
+            super::refuse_nothing(path, &summary)?;
+            report.tree(path, path, summary);
             return Ok(());
         }
         let done = progress::show(Total::Unknown, progress, || {

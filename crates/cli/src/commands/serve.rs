@@ -4,7 +4,7 @@ mod reload;
 
 use std::env;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use crate::args::Serve;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::messages::note;
 use crate::process::outlive_signals_to_servers;
+use crate::streams::write_out;
 
 pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     outlive_signals_to_servers();
@@ -45,8 +46,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
         note(format!("{ACCESS_KEY_ID} is ignored: the store has an access key already."));
     }
     let server = Server::bind(Arc::clone(&kms), server_options).map_err(serve_failure)?;
-    announce(&kms, &server, &settings, &first)
-        .map_err(|error| Failure::io(Path::new("standard output"), &error))?;
+    announce(&kms, &server, &settings, &first).map_err(|error| Failure::output(&error))?;
     server.run().map_err(serve_failure)
 }
 
@@ -206,9 +206,7 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
     }
     note("  bulla key create --alias alias/work   # once");
     note("  bulla encrypt -k alias/work FILE");
-    let mut stdout = io::stdout();
-    writeln!(stdout, "bulla: listening on {url}")?;
-    stdout.flush()
+    write_out(format!("bulla: listening on {url}\n").as_bytes())
 }
 
 fn serve_failure(error: ServeError) -> Failure {

@@ -30,7 +30,9 @@ fn verify(decryptor: &Decryptor<'_>, path: &Path, report: &Report) -> Result<(),
         let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
             verify_tree(decryptor, path, &listener)
         });
-        report.tree(path, path, summary.map_err(|error| Failure::of_file(&error, path, path))?);
+        let summary = summary.map_err(|error| Failure::of_file(&error, path, path))?;
+        super::refuse_nothing(path, &summary)?;
+        report.tree(path, path, summary);
         return Ok(());
     }
     let source = super::open(path)?;

@@ -400,6 +400,9 @@ fn links_in_a_tree_get_no_other_keys() {
     let before = keys.read("elsewhere.bulla").bytes;
     std::fs::create_dir(keys.world.path("tree")).unwrap();
     std::os::unix::fs::symlink("../elsewhere.bulla", keys.world.path("tree/link.bulla")).unwrap();
+    let outcome = keys.world.bulla(["rewrap", "tree", "-k", "alias/b"]).run();
+    outcome.fails_with(1, &["tree: nothing in it is encrypted"]);
+    keys.encrypt("tree/file", b"content", "alias/a");
     for command in ["rewrap", "rekey"] {
         keys.world.bulla([command, "tree", "-k", "alias/b"]).ok();
     }

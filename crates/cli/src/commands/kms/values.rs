@@ -7,8 +7,9 @@ use std::path::Path;
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::commands::{shown, standard_input};
+use crate::commands::shown;
 use crate::failure::{Exit, Failure};
+use crate::streams::standard_input;
 
 /// The values of one command, of which one may come from standard input.
 #[derive(Default)]

@@ -347,7 +347,7 @@ fn open_hint(error: &OpenError) -> &'static str {
     }
 }
 
-const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more of them";
+const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more processes";
 
 /// The error and what caused it, on one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {

@@ -38,16 +38,21 @@ pub(crate) fn outlive_signals_to_servers() {
 
 /// Removes what is half written and exits when the process is told to stop. Signals that whoever
 /// started it has it ignore, as `nohup` does, stay ignored.
-pub(crate) fn clean_up_on_signals() {
+///
+/// # Errors
+/// No thread can be started. A signal that no thread waits for would be lost, so the command does not go on.
+pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
     let ignored = ignored_signals();
     let heeded = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
-    let Ok(mut signals) = Signals::new(heeded) else { return };
-    thread::spawn(move || {
+    let Ok(mut signals) = Signals::new(heeded) else { return Ok(()) };
+    let wait = move || {
         if signals.forever().next().is_some() {
             remove_partials();
             process::exit(Exit::Interrupted as i32);
         }
-    });
+    };
+    let started = thread::Builder::new().name("signals".into()).spawn(wait);
+    started.map(drop).map_err(|error| no_thread(&error.to_string()))
 }
 
 /// Runs the program; a panic becomes a failure like any other, and everything is cleaned up on its way.
@@ -62,7 +67,11 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
         }
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
         let what = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic"));
-        let failure = Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT);
+        let failure = match what.contains(NO_PROCESS) {
+            // Not only std panics when it cannot start a thread, tokio does too.
+            true => no_thread(NO_PROCESS),
+            false => Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT),
+        };
         match thread::current().id() == main {
             true => *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure),
             false => failure.print(),
@@ -74,6 +83,10 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
     })
 }
 
+fn no_thread(cause: &str) -> Failure {
+    Failure::new(Exit::Other, format!("no further thread can be started: {cause}"), MORE_PROCESSES)
+}
+
 /// One bit for each signal, the lowest for signal 1.
 fn ignored_signals() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -83,4 +96,9 @@ fn ignored_signals() -> u64 {
 
 /// The panic of the main thread, until it is told.
 static PANIC: Mutex<Option<Failure>> = Mutex::new(None);
+/// What to do about a limit of processes, which is also one of threads.
+pub(crate) const MORE_PROCESSES: &str =
+    "let the user have more processes (`ulimit -u`, or the pids limit of the container)";
+/// The text of EAGAIN, which only the start of threads gives out as a panic.
+const NO_PROCESS: &str = "Resource temporarily unavailable";
 const PANIC_HINT: &str = "if the disk and the store are sound, this is a bug: please report it";

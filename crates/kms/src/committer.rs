@@ -76,21 +76,21 @@ impl Committer {
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
         published: Arc<ArcSwap<Snapshot>>,
-    ) -> Self {
+    ) -> Result<Self, StoreError> {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
         let writer =
             Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run())
-            .expect("a process that starts can start a thread");
-        Self {
+            .map_err(StoreError::Thread)?;
+        Ok(Self {
             roots,
             staging,
             thread: Some(thread),
             #[cfg(test)]
             decisions: Default::default(),
-        }
+        })
     }
 
     /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what

@@ -217,6 +217,9 @@ impl OpenError {
             Self::Store { source: StoreError::Newer, .. } => {
                 "use that version, or restore the data directory as it was before".into()
             }
+            Self::Store { source: StoreError::Thread(_), .. } => {
+                "let the user have more processes (`ulimit -u`, or the pids limit of the container)".into()
+            }
             Self::Store { .. } => "free space or mend the disk; if the file is damaged, restore the data directory from its backup".into(),
             Self::ClockBehind { .. } => {
                 "set the clock right; if it was wrong at the last use of the store, start once with --accept-clock".into()
@@ -252,10 +255,11 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text holds that of the cause already.
         match self {
-            Self::Directory { source, .. } => Some(source),
-            Self::RootKey(error) => Some(error),
-            Self::Store { source, .. } => Some(source),
+            Self::Directory { source, .. } => source.source(),
+            Self::RootKey(error) => error.source(),
+            Self::Store { source, .. } => source.source(),
             Self::Exposed { .. }
             | Self::InUse { .. }
             | Self::StoreMissing { .. }
@@ -325,6 +329,30 @@ mod tests {
         fs::write(data.join(UNFINISHED), b"half").unwrap();
         assert!(open(data).unwrap().is_new, "killed while making the store: begun anew");
         drop(open(data).unwrap());
+    }
+
+    /// An error is told with all its causes, and a text that holds its cause must not give it out once more.
+    #[test]
+    fn no_cause_is_told_twice() {
+        use std::error::Error;
+        const FULL: &str = "No space left on device";
+        let (path, full) = (PathBuf::from("data"), || io::Error::from_raw_os_error(28));
+        let engine = |error: redb::Error| StoreError::Engine(Box::new(error));
+        for error in [
+            OpenError::Directory { path: path.clone(), source: full() },
+            OpenError::Store { path: path.clone(), source: StoreError::Io(full()) },
+            OpenError::Store { path: path.clone(), source: StoreError::Thread(full()) },
+            OpenError::Store { path: path.clone(), source: engine(redb::Error::Io(full())) },
+            OpenError::Store { path: path.clone(), source: engine(redb::Error::Corrupted(FULL.into())) },
+            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::Io(full()) }),
+        ] {
+            let (mut text, mut cause) = (error.to_string(), error.source());
+            while let Some(error) = cause {
+                text.push_str(&error.to_string());
+                cause = error.source();
+            }
+            assert_eq!(text.matches(FULL).count(), 1, "{text}");
+        }
     }
 
     #[test]

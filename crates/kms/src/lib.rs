@@ -147,12 +147,13 @@ impl Kms {
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = SteadyClock::new(clock);
         let Data { lock, locked, mut store, roots, is_new } = Data::open(options, &clock)?;
-        let snapshot = Snapshot::read(&mut store, &roots)
-            .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        let failed = |source| OpenError::Store { path: options.data.clone(), source };
+        let snapshot = Snapshot::read(&mut store, &roots).map_err(failed)?;
         let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
         let watch = Arc::new(Watch::new(lock, Arc::clone(store.file())));
         let committer =
-            Committer::start(store, Arc::clone(&watch), Arc::clone(&roots), Arc::clone(&published));
+            Committer::start(store, Arc::clone(&watch), Arc::clone(&roots), Arc::clone(&published))
+                .map_err(failed)?;
         let mut kms = Self {
             options: options.clone(),
             clock,

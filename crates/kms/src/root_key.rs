@@ -149,7 +149,7 @@ impl fmt::Display for RootKeyError {
 impl std::error::Error for RootKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
-            RootKeyFault::Io(error) => Some(error),
+            RootKeyFault::Io(error) => error.source(), // the text holds that of the error already
             _ => None,
         }
     }

@@ -208,11 +208,14 @@ impl Snapshot {
         thread::scope(|scope| {
             let (sealed, batches) = mpsc::sync_channel(QUEUE);
             let (opened, writes) = mpsc::sync_channel(QUEUE);
-            let reader = scope.spawn(move || read_batches(store, &sealed));
-            scope.spawn(move || {
+            let reader = thread::Builder::new()
+                .spawn_scoped(scope, move || read_batches(store, &sealed))
+                .map_err(StoreError::Thread)?;
+            let unseal = move || {
                 let results = batches.into_iter().map(|rows| open_all(roots, &rows));
                 results.map(|result| opened.send(result)).all(|sent| sent.is_ok())
-            });
+            };
+            thread::Builder::new().spawn_scoped(scope, unseal).map_err(StoreError::Thread)?;
             for batch in writes {
                 for (write, revision) in batch? {
                     snapshot.apply(write, revision);

@@ -96,6 +96,8 @@ pub enum StoreError {
     Engine(Box<redb::Error>),
     /// The file could not be opened.
     Io(std::io::Error),
+    /// A thread that reads or writes could not be started.
+    Thread(std::io::Error),
     /// The file is damaged so badly that the storage engine lost its way.
     Damaged,
     /// The header is not one of this program's.
@@ -317,6 +319,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Engine(error) => write!(f, "the store: {error}"),
             Self::Io(error) => write!(f, "the store: {error}"),
+            Self::Thread(error) => write!(f, "the store: no further thread can be started: {error}"),
             Self::Damaged => f.write_str("the store is damaged"),
             Self::Header => f.write_str("the file is not a store of bulla"),
             Self::Newer => f.write_str("a newer version of bulla has opened the store"),
@@ -331,11 +334,11 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text holds that of the cause already.
         match self {
-            Self::Engine(error) => Some(&**error),
-            Self::Io(error) => Some(error),
-            Self::Lost(lost) => Some(lost),
-            Self::Damaged | Self::Header | Self::Newer | Self::Row { .. } => None,
+            Self::Engine(error) => error.source(),
+            Self::Io(error) | Self::Thread(error) => error.source(),
+            Self::Lost(_) | Self::Damaged | Self::Header | Self::Newer | Self::Row { .. } => None,
         }
     }
 }

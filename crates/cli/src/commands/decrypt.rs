@@ -14,7 +14,7 @@ use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
-    process::clean_up_on_signals();
+    process::clean_up_on_signals()?;
     super::check_output(&args.paths, &args.output, &args.batch)?;
     let kms = Kms::connect(place)?;
     let mut options = reading(&args.reading, &kms)?;

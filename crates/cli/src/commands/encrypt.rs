@@ -15,7 +15,7 @@ use crate::progress::{self, Total};
 use crate::report::Report;
 
 pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
-    process::clean_up_on_signals();
+    process::clean_up_on_signals()?;
     super::check_output(&args.paths, &args.output, &args.batch)?;
     let context = super::context(&args.context)?;
     let kms = Kms::connect(place)?;

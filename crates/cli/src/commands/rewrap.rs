@@ -47,7 +47,7 @@ pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
 }
 
 fn options(kms: &Kms, keys: &[KeyName], opening: &Opening) -> Result<RewrapOptions, Failure> {
-    process::clean_up_on_signals();
+    process::clean_up_on_signals()?;
     let mut options = RewrapOptions::default();
     options.keys = keys.iter().map(KeyName::to_string).collect();
     options.allowed = kms.allowed(&opening.allowed)?;

@@ -17,7 +17,7 @@ use bulla_wire::SecretText;
 use crate::args::Serve;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::messages::note;
-use crate::process::outlive_signals_to_servers;
+use crate::process::{MORE_PROCESSES, outlive_signals_to_servers};
 use crate::streams::write_out;
 
 pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
@@ -222,6 +222,9 @@ fn serve_failure(error: ServeError) -> Failure {
         ),
         ServeError::Tls(_) => {
             (Exit::Other, "check the certificate and key files, or leave them out for a CA of bulla's own")
+        }
+        ServeError::Start(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            (Exit::Other, MORE_PROCESSES)
         }
         _ => (Exit::Other, ""),
     };

@@ -22,6 +22,7 @@ mod native_trees;
 mod outputs;
 mod pressure;
 mod private;
+mod processes;
 mod reload;
 mod root_key;
 mod scripts;

@@ -45,10 +45,7 @@ impl EmbeddedKms {
     pub(crate) fn new(data: Option<&str>) -> Result<Self, Failure> {
         let data = match data {
             Some(directory) => PathBuf::from(directory),
-            None => default_data().ok_or_else(|| {
-                let what = "there is no home directory for the embedded KMS";
-                Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
-            })?,
+            None => default_data()?,
         };
         Ok(Self {
             data,
@@ -186,11 +183,33 @@ fn ask<A: Action>(kms: &Kms, request: &A) -> Result<A::Reply, Error> {
 }
 
 /// `$BULLA_DATA`, else `$XDG_DATA_HOME/bulla`, else `~/.local/share/bulla`.
-fn default_data() -> Option<PathBuf> {
+///
+/// The last two are not set for bulla, so one that is relative is a mistake: each working directory would get keys of its
+/// own.
+fn default_data() -> Result<PathBuf, Failure> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("BULLA_DATA")
-        .or_else(|| set("XDG_DATA_HOME").map(|data| data.join("bulla")))
-        .or_else(|| Some(env::home_dir()?.join(".local/share/bulla")))
+    if let Some(data) = set("BULLA_DATA") {
+        return Ok(data);
+    }
+    let refused = |what: String| {
+        Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
+    };
+    let (variable, base, below) = match set("XDG_DATA_HOME") {
+        Some(data) => ("XDG_DATA_HOME", data, "bulla"),
+        None => {
+            let home = env::home_dir();
+            let home =
+                home.ok_or_else(|| refused("there is no home directory for the embedded KMS".into()))?;
+            ("HOME", home, ".local/share/bulla")
+        }
+    };
+    match base.is_absolute() {
+        true => Ok(base.join(below)),
+        false => Err(refused(format!(
+            "{variable} is not an absolute path, so the embedded KMS has no place: {}",
+            base.display()
+        ))),
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -41,7 +41,9 @@ impl Kms {
             // What was typed is not repeated: it may hold a password.
             Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
         })?;
-        let credentials = Credentials::find(&environment, env::home_dir().as_deref())
+        // The profile of some other directory is not that of the user.
+        let home = env::home_dir().filter(|home| home.is_absolute());
+        let credentials = Credentials::find(&environment, home.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
         let mut options = ClientOptions::from_environment(&environment);
         options.ca = place.ca.clone().or(options.ca);

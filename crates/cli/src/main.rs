@@ -16,7 +16,8 @@ mod progress;
 mod report;
 mod streams;
 
-use std::io::{self, IsTerminal};
+use std::env;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,6 +38,12 @@ fn main() -> ExitCode {
 fn parse() -> Result<Args, Failure> {
     Args::try_parse().or_else(|asked| {
         if asked.use_stderr() {
+            // It repeats what was typed, which may be the name of a file that somebody else chose.
+            if env::args_os().any(|typed| messages::steers_a_terminal(&typed.to_string_lossy())) {
+                let _ =
+                    io::stderr().write_all(messages::on_its_lines(&asked.render().to_string()).as_bytes());
+                std::process::exit(asked.exit_code());
+            }
             asked.exit();
         }
         let printed = match io::stdout().is_terminal() {

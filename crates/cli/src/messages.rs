@@ -24,14 +24,55 @@ pub(crate) fn note(line: impl Display) {
     let _ = writeln!(io::stderr(), "{}", on_one_line(&line.to_string()));
 }
 
-/// The text without control characters: a file may be named so that it clears the screen or forges a line.
+/// The text without characters that steer a terminal or change the order in which text is shown: a file may be named so
+/// that it clears the screen, forges a line or shows its suffix as another one.
 pub(crate) fn on_one_line(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    text.chars().map(|character| if steers(character) { '\u{fffd}' } else { character }).collect()
+}
+
+/// Whether a terminal would not show the text as it is.
+pub(crate) fn steers_a_terminal(text: &str) -> bool {
+    text.contains(steers)
+}
+
+/// Control characters, line ends, and the bidirectional controls of Unicode (UAX #9).
+fn steers(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// A text of several lines, each without such characters.
+pub(crate) fn on_its_lines(text: &str) -> String {
+    text.split_inclusive('\n')
+        .map(|line| match line.strip_suffix('\n') {
+            Some(line) => on_one_line(line) + "\n",
+            None => on_one_line(line),
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_cannot_change_the_order_in_which_they_are_shown() {
+        let controls = ['\u{61c}', '\u{200e}', '\u{200f}']
+            .into_iter()
+            .chain('\u{202a}'..='\u{202e}')
+            .chain('\u{2066}'..='\u{2069}');
+        for control in controls.chain(['\u{2028}', '\u{2029}', '\u{7f}', '\u{85}', '\u{9b}', '\0']) {
+            assert_eq!(on_one_line(&format!("a{control}b")), "a\u{fffd}b", "{control:?}");
+        }
+        for text in ["שלום", "سلام", "密é", "e\u{301}", "👩\u{200d}💻", "a\u{200b}\u{2060}\u{ad}"]
+        {
+            assert_eq!(on_one_line(text), text);
+        }
+        assert_eq!(on_its_lines("a\tb\n\u{202e}c\n"), "a\u{fffd}b\n\u{fffd}c\n");
+    }
 
     #[test]
     fn names_cannot_steer_the_terminal() {

@@ -203,17 +203,23 @@ impl Key {
         self.imported.as_ref().filter(|imported| imported.present)?.expires
     }
 
-    /// Whether it is due for a new version, and from when; only enabled keys are.
+    /// When the rotation policy asks for the next version, whether or not the state lets it be made: what the API shows
+    /// for a suspended rotation too.
+    #[must_use]
+    pub fn planned_rotation(&self) -> Option<i64> {
+        Some(self.last_rotation.saturating_add(i64::from(self.rotation_interval?.seconds())))
+    }
+
+    /// When the next version will be made; only enabled keys get one.
     #[must_use]
     pub fn next_rotation(&self) -> Option<i64> {
-        Some(self.last_rotation.saturating_add(i64::from(self.rotation_interval?.seconds())))
+        self.planned_rotation().filter(|_| self.written_state == KeyState::Enabled)
     }
 
     /// When something happens to it by itself: a new version, the end of its material, its end.
     #[must_use]
     pub fn due(&self) -> Option<i64> {
-        let rotation = self.next_rotation().filter(|_| self.written_state == KeyState::Enabled);
-        [rotation, self.delete_at, self.material_expires()].into_iter().flatten().min()
+        [self.next_rotation(), self.delete_at, self.material_expires()].into_iter().flatten().min()
     }
 
     /// Whether it, or its material, will end by itself.
@@ -480,6 +486,13 @@ mod tests {
         let (week, next) = (RotationInterval::parse("7d"), KeyVersionId::random(&SystemRandom));
         let rotating = key(KeySpec::Sm4, KeyOrigin::Kms).with_rotation(week, 1000).unwrap();
         assert_eq!(rotating.due(), Some(1000 + 604_800));
+        assert_eq!(rotating.next_rotation(), rotating.due());
+        for suspended in
+            [rotating.with_enabled(false, 0).unwrap(), rotating.with_deletion(9_000_000, 0).unwrap()]
+        {
+            assert_eq!(suspended.next_rotation(), None);
+            assert_eq!(suspended.planned_rotation(), rotating.due(), "the API shows it all the same");
+        }
         assert_eq!(rotating.with_enabled(false, 0).unwrap().due(), None, "suspended");
         let rotated = rotating.rotated(next, 1, 5000).unwrap();
         assert_eq!((rotated.primary, rotated.last_rotation), (next, 5000));

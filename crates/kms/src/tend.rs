@@ -107,8 +107,7 @@ impl Kms {
 
     /// What a policy wants of a key now: a new version, if it is overdue.
     pub(crate) fn rotation_if_due(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
-        let is_due = row.record.due().is_some_and(|due| due <= keyring.now)
-            && row.record.next_rotation().is_some_and(|at| at <= keyring.now);
+        let is_due = row.record.next_rotation().is_some_and(|at| at <= keyring.now);
         if is_due { self.rotation(keyring, row) } else { Ok(vec![]) }
     }
 

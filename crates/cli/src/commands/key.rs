@@ -137,7 +137,10 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
     ] {
         print(format_args!("{name:16} {value}"))?;
     }
-    let next_rotation = key.next_rotation_date.map(|date| date.to_string()).unwrap_or_default();
+    let next_rotation = match key.automatic_rotation.as_str() {
+        "Suspended" => "none until the key is enabled".to_owned(), // the date in the reply is that of the policy
+        _ => key.next_rotation_date.map(|date| date.to_string()).unwrap_or_default(),
+    };
     for (name, value) in [
         ("Next version", &next_rotation),
         ("Material ends", &key.material_expire_time),

@@ -21,7 +21,8 @@ pub(crate) fn run(place: &Place, args: &args::Kms) -> Result<(), Failure> {
         return Err(Failure::new(Exit::Usage, what, "parameters come after the action, such as DescribeKey"));
     }
     let parameters = parameters(action, typed, args.force)?;
-    let reply = Kms::connect(place)?.call_raw(action, &parameters)?;
+    let reply = Kms::connect(place)?.call_raw(action, &parameters);
+    let reply = reply.map_err(|error| names::of_unknown_action(action, error))?;
     print_raw(&*Zeroizing::new(indent(reply.expose())))
 }
 

@@ -249,7 +249,7 @@ fn metadata(kms: &Kms, key: &Key, now: i64) -> KeyMetadata {
             (Some(_), _) => "Suspended",
         }
         .into(),
-        next_rotation_date: key.next_rotation().map(Timestamp::from_unix),
+        next_rotation_date: key.planned_rotation().map(Timestamp::from_unix),
         rotation_interval: rotation.map(|interval| interval.to_string()),
         deletion_protection: None,
         deletion_protection_description: None,

@@ -1,5 +1,7 @@
 //! Which parameters an action takes: a KMS ignores the others, so a misspelt one would be lost in silence.
 
+use bulla_client::CallError;
+use bulla_wire::actions::ELSEWHERE;
 use bulla_wire::{Product, Request};
 
 use crate::failure::{Exit, Failure};
@@ -29,6 +31,26 @@ pub(super) fn check(action: &str, name: &str, force: bool) -> Result<(), Failure
         }
     };
     Err(Failure::new(Exit::Usage, what, hint))
+}
+
+/// What a KMS answered to an action. If it does not know it, the table may: as one that bulla has not, or as one that was
+/// misspelt.
+pub(super) fn of_unknown_action(action: &str, error: CallError) -> Failure {
+    let unknown = matches!(&error, CallError::Refused(refusal) if refusal.code.starts_with("InvalidAction"));
+    let hint = match ELSEWHERE.iter().find(|(name, _)| *name == action) {
+        Some((_, what)) => format!("bulla has no {what}; the KMS of the cloud may, with --kms aliyun:REGION"),
+        None => {
+            let known: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
+            match nearest(&known, action).filter(|near| near != action) {
+                Some(near) => format!("did you mean {near}?"),
+                None => return error.into(),
+            }
+        }
+    };
+    match unknown {
+        true => Failure::new(Exit::Kms, error.to_string(), hint),
+        false => error.into(),
+    }
 }
 
 /// A dotted or numbered parameter is known by what stands before its first dot. `RegionId` travels with every action:

@@ -77,6 +77,11 @@ impl Failure {
         self.what
     }
 
+    /// Whether the reader of standard output went away, so that all further output is in vain.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Says which file it was about.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);

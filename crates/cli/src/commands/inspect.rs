@@ -19,16 +19,23 @@ use crate::failure::{Exit, Failure};
 use crate::messages::{on_one_line, print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
-    let failures = args.paths.iter().filter_map(|path| inspect(path, args.json).err());
-    match args.paths.len() {
-        1 => failures.take(1).try_for_each(Err),
-        several => match failures.inspect(Failure::print).count() {
-            0 => Ok(()),
-            failed => {
-                let what = format!("{failed} of {several} files failed");
-                Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
+    let (mut failed, several) = (0, args.paths.len());
+    for path in &args.paths {
+        match inspect(path, args.json) {
+            Ok(()) => {}
+            Err(failure) if several == 1 || failure.is_quiet() => return Err(failure),
+            Err(failure) => {
+                failure.print();
+                failed += 1;
             }
-        },
+        }
+    }
+    match failed {
+        0 => Ok(()),
+        _ => {
+            let what = format!("{failed} of {several} files failed");
+            Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
+        }
     }
 }
 

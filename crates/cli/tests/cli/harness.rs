@@ -214,6 +214,15 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Runs it to its end, while nobody reads its standard output.
+    pub(crate) fn run_without_reader(mut self) -> Outcome {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let output =
+            self.command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        Outcome::new(self.world, output.status, output.stdout, output.stderr)
+    }
+
     /// Runs it and expects success.
     pub(crate) fn ok(self) -> Outcome {
         let outcome = self.run();

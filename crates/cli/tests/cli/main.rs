@@ -28,6 +28,7 @@ mod root_key;
 mod scripts;
 mod serve;
 mod signals;
+mod streams;
 mod tampering;
 mod together;
 mod tree_entries;

@@ -1,6 +1,5 @@
 //! What can be typed: every command and flag, in one table.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -369,9 +368,9 @@ pub(crate) struct Serve {
     /// Where the store, the CA and the first access key lie [default: /var/lib/bulla]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The address to listen on; port 0 picks one [default: 127.0.0.1:8443]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
+    /// The address or host name to listen on, with its port; port 0 picks one [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
     /// Plain HTTP, on a loopback address only
     #[arg(long)]
     pub(crate) http: bool,

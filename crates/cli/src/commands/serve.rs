@@ -5,7 +5,7 @@ mod reload;
 use std::env;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,9 +113,14 @@ fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Failure> {
 }
 
 fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failure> {
+    let typed = settings.listen.as_deref().unwrap_or(LISTEN);
+    let (host, listen) = resolve(typed)?;
     let tls = match (&settings.tls_cert, &settings.tls_key) {
         (None, None) if settings.http => TlsOptions::Off,
-        (None, None) => TlsOptions::Authority { data: data.to_owned(), names: settings.tls_name.clone() },
+        (None, None) => {
+            let names = settings.tls_name.iter().map(String::as_str).chain(host).map(str::to_owned).collect();
+            TlsOptions::Authority { data: data.to_owned(), names }
+        }
         (Some(cert), Some(key)) if !settings.http => {
             TlsOptions::Files { cert: cert.clone(), key: key.clone() }
         }
@@ -124,7 +129,6 @@ fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failur
             return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
         }
     };
-    let listen = settings.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 8443)));
     if settings.http && !listen.ip().to_canonical().is_loopback() {
         return Err(serve_failure(ServeError::PlainHttp(listen))); // before anything is made
     }
@@ -154,6 +158,26 @@ fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
         })
     };
     settings.trusted_proxies.iter().map(parse).collect()
+}
+
+/// What `--listen` names: the host, if it is a name, and its address; of several an IPv4 one, as the default is, and else
+/// the first.
+fn resolve(typed: &str) -> Result<(Option<&str>, SocketAddr), Failure> {
+    if let Ok(address) = typed.parse() {
+        return Ok((None, address));
+    }
+    let host = typed.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    let Some((host, _)) = host else {
+        let what = format!("--listen {typed}: not an address or host name with a port");
+        return Err(Failure::new(Exit::Usage, what, "write it as HOST:PORT, such as 127.0.0.1:8443"));
+    };
+    let failed = |why: &str| {
+        let what = format!("--listen {typed}: {host} has no address: {why}");
+        Failure::new(Exit::Other, what, "name an address of this machine, or correct the name")
+    };
+    let found: Vec<_> = typed.to_socket_addrs().map_err(|error| failed(&error.to_string()))?.collect();
+    let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
+    Ok((Some(host), *address.ok_or_else(|| failed("the resolver gives none"))?))
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.
@@ -241,5 +265,27 @@ fn quoted(path: &Path) -> String {
 }
 
 const DATA: &str = "/var/lib/bulla";
+const LISTEN: &str = "127.0.0.1:8443";
 const ACCESS_KEY_ID: &str = "BULLA_ROOT_ACCESS_KEY_ID";
 const ACCESS_KEY_SECRET: &str = "BULLA_ROOT_ACCESS_KEY_SECRET";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_and_names_to_listen_on() {
+        assert_eq!(resolve("0.0.0.0:0").unwrap(), (None, "0.0.0.0:0".parse().unwrap()));
+        assert_eq!(resolve("[::1]:8443").unwrap(), (None, "[::1]:8443".parse().unwrap()));
+        assert_eq!(
+            resolve("localhost:8443").unwrap(),
+            (Some("localhost"), "127.0.0.1:8443".parse().unwrap())
+        );
+        for typed in
+            ["", "nonsense", "8443", ":8443", "localhost", "localhost:", "localhost:http", "localhost:65536"]
+        {
+            assert_eq!(resolve(typed).unwrap_err().exit, Exit::Usage, "{typed}");
+        }
+        assert_eq!(resolve("no-such-host.invalid:8443").unwrap_err().exit, Exit::Other);
+    }
+}

@@ -82,6 +82,21 @@ fn flags_win_over_the_configuration_file() {
 }
 
 #[test]
+fn a_host_name_to_listen_on_is_resolved() {
+    let world = World::new();
+    for (data, flags) in
+        [("plain", &["--http", "--listen", "localhost:0"][..]), ("tls", &["--listen", "localhost:0"])]
+    {
+        let server = world.serve(data, flags);
+        assert!(server.address().ip().is_loopback());
+        let list = world.bulla(["key", "list"]).envs(&server.environment());
+        let scheme = server.url.split_once("://").unwrap().0;
+        list.env("BULLA_KMS", format!("{scheme}://localhost:{}", server.address().port())).ok();
+        server.stop();
+    }
+}
+
+#[test]
 fn names_for_the_certificate() {
     let world = World::new();
     let server = world.serve("kms", ["--tls-name", "kms.example", "--listen", "0.0.0.0:0"]);

@@ -105,7 +105,7 @@ impl EmbeddedKms {
         let shared_failure = || lock(&self.failure).clone().unwrap_or_default();
         let kms = self.store.lease(|| self.open(), shared_failure).map_err(CallError::from)?;
         run(&kms).map_err(|error| match error.cause() {
-            Some(cause) => CallError::Local { message: cause.to_string(), hint: String::new() },
+            Some(cause) => CallError::Local { message: cause.to_string(), hint: STORE_HINT.into() },
             None => {
                 CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
             }
@@ -176,6 +176,10 @@ impl KeyService for EmbeddedKms {
         bulla_client::unwrap(self, ciphertext_blob, context)
     }
 }
+
+/// What fails inside the engine is the store.
+const STORE_HINT: &str =
+    "free space or mend the disk; if the file is damaged, restore the data directory from its backup";
 
 fn ask<A: Action>(kms: &Kms, request: &A) -> Result<A::Reply, Error> {
     let reply = pollster::block_on(kms.call(request.clone().into(), &kms.owner()))?;

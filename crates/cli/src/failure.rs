@@ -66,6 +66,13 @@ impl Failure {
         failure
     }
 
+    /// A store that answered, but whose damage showed later, such as when it was closed.
+    pub(crate) fn damaged_store() -> Self {
+        let what = "the command is done, but the store of the KMS is damaged: what it changed may be lost";
+        let hint = "mend the disk and restore the data directory from its backup, before keys are lost";
+        Self::new(Exit::Kms, what, hint)
+    }
+
     /// A pipe that could not be kept to be read twice.
     pub(crate) fn spooling(path: &Path, error: &io::Error) -> Self {
         let hint = "free space for temporary files, or name another directory for them with TMPDIR";

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     process::keep_secrets_in();
     process::outlive_file_size_limits();
     match process::without_panics(|| run(parse()?)) {
+        Ok(()) if bulla_kms::was_store_damaged() => Failure::damaged_store().report(),
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -57,10 +57,13 @@ pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
 
 /// Runs the program; a panic becomes a failure like any other, and everything is cleaned up on its way.
 ///
-/// The store's engine panics on some damaged files. In threads other than the main one a panic is only told.
+/// The store's engine panics on some damaged files: the store makes errors of these. In threads other than the main one a panic is only told.
 pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
     let main = thread::current().id();
     panic::set_hook(Box::new(move |panic| {
+        if bulla_kms::is_panic_caught() {
+            return; // the storage engine in a damaged store: it becomes an error
+        }
         let trace = Backtrace::capture();
         if trace.status() == BacktraceStatus::Captured {
             let _ = writeln!(io::stderr(), "{trace}");

@@ -59,7 +59,7 @@ pub use data::OpenError;
 pub use lock::Role;
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
-pub use store::StoreError;
+pub use store::{StoreError, is_panic_caught, was_store_damaged};
 pub use store_file::{Loss, LostFile};
 pub use tend::Tended;
 

@@ -7,11 +7,13 @@
 //!
 //! Everything above works on records; this file alone knows redb.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bulla_keys::StoreId;
 use bulla_keys::record::Revision;
@@ -240,8 +242,33 @@ impl Drop for Store {
 }
 
 fn catching_panics<T>(run: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or(Err(StoreError::Damaged))
+    let outer = CATCHING.replace(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(run));
+    CATCHING.set(outer);
+    result.unwrap_or_else(|_| {
+        DAMAGED.store(true, Ordering::Relaxed);
+        Err(StoreError::Damaged)
+    })
 }
+
+/// Whether a panic of this thread would come from the storage engine and become a [`StoreError`]: a panic hook that
+/// reports bugs should stay silent then.
+#[must_use]
+pub fn is_panic_caught() -> bool {
+    CATCHING.get()
+}
+
+/// Whether the storage engine lost its way in a store of this process. Not every call that meets damage fails: a store
+/// that answers may turn out to be damaged when it is closed.
+#[must_use]
+pub fn was_store_damaged() -> bool {
+    DAMAGED.load(Ordering::Relaxed)
+}
+
+thread_local! {
+    static CATCHING: Cell<bool> = const { Cell::new(false) };
+}
+static DAMAGED: AtomicBool = AtomicBool::new(false);
 
 fn builder() -> Builder {
     let mut builder = Builder::new();

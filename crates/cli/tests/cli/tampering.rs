@@ -178,7 +178,6 @@ fn a_header_that_was_edited() {
 #[test]
 fn bytes_that_a_disk_turned() {
     let world = used();
-    world.has_a_damaged_disk();
     let store = world.store().join("store.redb");
     let original = fs::read(&store).unwrap();
     let used: Vec<_> = (0..original.len()).filter(|at| original[*at] != 0).collect();
@@ -197,6 +196,61 @@ fn bytes_that_a_disk_turned() {
             _ => panic!("byte {at}: {outcome:?}"),
         }
     }
+}
+
+/// One clear message and exit code 3, or no harm and no message: never a bare panic, an error that succeeds, or a word
+/// about a bug.
+#[test]
+fn pages_that_a_disk_lost_or_mixed_up() {
+    const PAGE: usize = 4096;
+    let world = used();
+    let store = world.store().join("store.redb");
+    let before = fs::read(&store).unwrap();
+    for number in 0..8 {
+        world.bulla(["key", "create", "--alias", &format!("more-{number}")]).ok();
+    }
+    let original = fs::read(&store).unwrap();
+    let pages: Vec<_> = (0..original.len() / PAGE)
+        .filter(|at| original[at * PAGE..][..PAGE].iter().any(|byte| *byte != 0))
+        .collect();
+    let page_of = |bytes: &[u8], at: usize| bytes.get(at * PAGE..(at + 1) * PAGE).map(<[u8]>::to_vec);
+    let mut damaged = 0;
+    for (round, &at) in pages.iter().cycle().take(pages.len() * 4).enumerate() {
+        let other = pages[(round * 7 + 3) % pages.len()];
+        let mut bytes = original.clone();
+        let page = match round / pages.len() {
+            0 => vec![0; PAGE],
+            1 => page_of(&original, other).unwrap(),
+            2 => page_of(&before, at).unwrap_or_else(|| vec![0xff; PAGE]), // a write that was lost
+            _ => {
+                let mut page = page_of(&original, at).unwrap();
+                let used: Vec<_> = (0..PAGE).filter(|place| page[*place] != 0).collect();
+                page[used[round * 5 % used.len()]] ^= 1 << (round % 8);
+                page
+            }
+        };
+        bytes[at * PAGE..][..PAGE].copy_from_slice(&page);
+        for args in [
+            &["key", "list"][..],
+            &["key", "show", "one"],
+            &["key", "create"],
+            &["encrypt", "file", "-o", "out", "--force"],
+            &["decrypt", "file.bulla", "-o", "-"],
+        ] {
+            fs::write(&store, &bytes).unwrap();
+            let outcome = world.bulla(args).run();
+            let told = outcome.stderr.lines().filter(|line| line.starts_with("bulla: ")).count();
+            match outcome.code() {
+                Some(0) => assert_eq!(told, 0, "page {at}, round {round}: {args:?} {outcome:?}"),
+                Some(3) => {
+                    damaged += 1;
+                    assert_eq!(told, 1, "page {at}, round {round}: {args:?} {outcome:?}");
+                }
+                _ => panic!("page {at}, round {round}: {args:?} {outcome:?}"),
+            }
+        }
+    }
+    assert!(damaged > 20, "{damaged}");
 }
 
 #[test]

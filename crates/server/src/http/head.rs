@@ -1,24 +1,26 @@
-//! The head of a request as bytes: where it ends, whether it is within its limits, and the query in it.
+//! The head of a request as bytes: where it ends, whether it is within its limits, and its query.
 //!
-//! hyper's type for addresses holds 64 KiB, and hyper answers longer ones, and what else is too long, without a body.
-//! So heads are looked at before hyper gets them, and the query goes around it, into memory that is wiped.
+//! hyper's type for addresses holds 64 KiB, and hyper answers what is too long without a body. So the server checks the
+//! limits of a head before hyper gets it, and takes the query out, into memory that is wiped.
 
 use zeroize::Zeroizing;
 
 use super::Refused;
 use crate::limits::{HEADER_BYTES, HEADERS, PATH_BYTES, REQUEST_LINE_BYTES};
 
-/// The part of a head that was looked at. A head that comes byte by byte is read once.
+/// How far a head was scanned, so that each byte is scanned once, also of a head that comes byte by byte.
 #[derive(Default)]
 pub(super) struct Scan {
     /// The length of the request line with its line end, once it is known.
     line: Option<usize>,
     headers: usize,
-    /// Everything before this is known.
+    /// Where the line begins that is not complete yet.
+    begin: usize,
+    /// Where to go on; there is no line end from its beginning to here.
     seen: usize,
 }
 
-/// A head that came whole.
+/// The lengths in a complete head.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Bounds {
     /// The length of the request line with its line end.
@@ -28,9 +30,9 @@ pub(super) struct Bounds {
 }
 
 impl Scan {
-    /// Finds the end of the head at the start of `bytes`, which have grown since the last time or are the same.
+    /// Finds the end of the head at the start of `bytes`: those of the last call, and more.
     ///
-    /// An empty line ends a head for hyper too, or makes it refuse the head: it never ends before.
+    /// The end is the first empty line. For hyper no head ends earlier; if it ends later, hyper refuses it.
     pub(super) fn find(&mut self, bytes: &[u8]) -> Result<Option<Bounds>, Refused> {
         while let Some(offset) = bytes[self.seen..].iter().position(|&byte| byte == b'\n') {
             let next = self.seen + offset + 1;
@@ -38,18 +40,19 @@ impl Scan {
                 if next > REQUEST_LINE_BYTES {
                     return Err(Refused::LongLine);
                 }
-                (self.line, self.seen) = (Some(next), next);
+                (self.line, self.begin, self.seen) = (Some(next), next, next);
                 continue;
             };
-            let is_empty = matches!(&bytes[self.seen..next], b"\n" | b"\r\n");
+            let is_empty = matches!(&bytes[self.begin..next], b"\n" | b"\r\n");
             if next - line > HEADER_BYTES || (!is_empty && self.headers == HEADERS) {
                 return Err(Refused::LongHeaders);
             }
             if is_empty {
                 return Ok(Some(Bounds { line, end: next }));
             }
-            (self.headers, self.seen) = (self.headers + 1, next);
+            (self.headers, self.begin, self.seen) = (self.headers + 1, next, next);
         }
+        self.seen = bytes.len();
         match self.line {
             None if bytes.len() > REQUEST_LINE_BYTES => Err(Refused::LongLine),
             Some(line) if bytes.len() - line > HEADER_BYTES => Err(Refused::LongHeaders),
@@ -58,8 +61,8 @@ impl Scan {
     }
 }
 
-/// Takes the query out of the head at the start of `bytes`, with its question mark: `GET /?a=b HTTP/1.1` becomes
-/// `GET / HTTP/1.1`. A line of another shape stays as it is, for hyper to refuse.
+/// Removes the query, with its question mark, from the head at the start of `bytes`: `GET /?a=b HTTP/1.1` becomes
+/// `GET / HTTP/1.1`. Leaves lines of another shape to hyper, which refuses them.
 pub(super) fn take_query(bytes: &mut Vec<u8>, head: &mut Bounds) -> Result<Zeroizing<String>, Refused> {
     let mut query = Zeroizing::new(String::new());
     if let Some(range) = query_range(&bytes[..head.line]) {
@@ -84,7 +87,7 @@ fn query_range(line: &[u8]) -> Option<std::ops::Range<usize>> {
     Some(query..end)
 }
 
-/// What hyper takes, without a fragment, which no request has.
+/// The characters that hyper accepts, without `#`: a request has no fragment.
 fn is_of_query(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x24..=0x3B | 0x3D | 0x3F..=0x7E | 0x80..)
 }

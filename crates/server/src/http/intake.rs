@@ -1,8 +1,8 @@
-//! The way of bytes from a socket to hyper: one head, then its body, then the next head.
+//! Passes bytes from a socket to hyper: one head, then its body, then the next head.
 //!
-//! Each head is held back until it is whole, so that [`head`](super::head) can refuse it or take its query out. Where a
-//! body ends only hyper says, by way of the [`Seam`]; until it has, it gets no byte of what follows. So there is one
-//! parser of framing, and nothing that a client sends can pass for the start of a request here and not there.
+//! Each head is held back until it is complete, so that [`head`](super::head) can refuse it or take its query out. Only
+//! hyper decides where a body ends, and says so through the [`Seam`]; until then hyper gets no byte beyond it. So there
+//! is one parser of framing, and no client can send what is the start of a request here and not there.
 
 use std::io;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use super::body::append;
 use super::head::{self, Scan};
 use super::pace::{Pace, Stage};
 
-/// What the service of a connection and its [`Intake`] tell each other. Only the task of the connection locks it.
+/// Shared by the service of a connection and its [`Intake`]. Only the connection's task locks it.
 pub(super) struct Seam(Mutex<Told>);
 
 struct Told {
@@ -29,13 +29,13 @@ struct Told {
 /// What hyper gets next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
-    /// A head, once it is whole.
+    /// A head, once it is complete.
     Head,
-    /// Nothing, until it has understood the head that it got.
+    /// Nothing, until hyper has parsed the head that it got.
     Verdict,
     /// So many bytes of a body, at least one.
     Sized(u64),
-    /// A body in chunks, up to each line end: one of them is the last of the body.
+    /// A chunked body, line by line: its end is the end of a line.
     Chunks,
     /// Nothing more: a request was refused.
     End,
@@ -47,10 +47,11 @@ impl Seam {
         Arc::new(Self(Mutex::new(told)))
     }
 
-    /// hyper has understood a head, and expects a body of this length; without one, a body in chunks.
+    /// Notes that hyper has parsed a head and expects a body of this length, or a chunked one. Returns the query of the
+    /// request.
     ///
     /// # Errors
-    /// Why the request has to be refused.
+    /// The request was refused; hyper got a substitute for its head.
     pub(super) fn begin(&self, body: Option<u64>) -> Result<Zeroizing<String>, Refused> {
         let mut told = self.told();
         told.next = match (told.refused, body) {
@@ -65,11 +66,11 @@ impl Seam {
         }
     }
 
-    /// hyper has read a body to its end.
+    /// Notes that hyper has read a body to its end.
     pub(super) fn end_of_body(&self) {
         let mut told = self.told();
         if told.next == Next::Chunks {
-            told.next = Next::Head; // of another body it was known before
+            told.next = Next::Head; // the end of other bodies is known in advance
         }
     }
 
@@ -78,16 +79,16 @@ impl Seam {
     }
 }
 
-/// A socket that gives out requests one after the other. Writing is left to the socket.
+/// A socket from which hyper reads one request after the other. Writes are passed through.
 pub(super) struct Intake<S> {
     socket: S,
     seam: Arc<Seam>,
     pace: Arc<Pace>,
-    /// What has come, from what was given out last on.
+    /// Bytes from the socket. Dropped, and so wiped, when hyper has read all of them.
     held: Zeroizing<Vec<u8>>,
-    /// How much of it was given out.
+    /// How many of them hyper has read.
     given: usize,
-    /// How much of the rest is for hyper now.
+    /// How many of the rest hyper may read now.
     free: usize,
     scan: Scan,
 }
@@ -97,12 +98,12 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         Self { socket, seam, pace, held: Zeroizing::default(), given: 0, free: 0, scan: Scan::default() }
     }
 
-    /// Looks for a whole head in what is held.
+    /// Looks for a complete head in `held`; hyper may read it then, without its query.
     fn find_head(&mut self) {
         self.held.drain(..self.given);
         self.given = 0;
         if !self.held.is_empty() {
-            self.pace.move_on(Stage::Idle, Stage::Head); // also if it came together with the request before
+            self.pace.move_on(Stage::Idle, Stage::Head); // it may have come together with the last request
         }
         self.skip_empty_lines();
         let query = match self.scan.find(&self.held) {
@@ -121,23 +122,26 @@ impl<S: AsyncRead + Unpin> Intake<S> {
             Ok(query) => told.query = query,
             Err(refused) => {
                 told.refused = Some(refused);
-                self.held = Zeroizing::new(REFUSED.to_vec()); // what had come is wiped
+                self.held = Zeroizing::new(REFUSED.to_vec());
                 self.free = self.held.len();
             }
         }
     }
 
-    /// Clients may send empty lines before a request (RFC 9112, 2.2); hyper skips them too.
+    /// Drops empty lines, which clients may send before a request (RFC 9112, 2.2). hyper skips them too.
     fn skip_empty_lines(&mut self) {
         let mut rest = &self.held[..];
         while let Some(after) = rest.strip_prefix(b"\r\n").or_else(|| rest.strip_prefix(b"\n")) {
             rest = after;
         }
         let skipped = self.held.len() - rest.len();
-        self.held.drain(..skipped);
+        if skipped > 0 {
+            self.held.drain(..skipped);
+            self.scan = Scan::default();
+        }
     }
 
-    /// Gives out what is free, as far as there is room.
+    /// Copies what hyper may read into its buffer, as far as there is room.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
         buffer.put_slice(&self.held[self.given..][..length]);
@@ -147,7 +151,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         }
     }
 
-    /// Reads more to hold; how much has come, none at the end.
+    /// Reads from the socket into `held`. Returns the number of bytes, 0 at the end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut piece = [0; PIECE];
         let mut buffer = ReadBuf::new(&mut piece);
@@ -158,7 +162,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
         Poll::Ready(Ok(read))
     }
 
-    /// Lets go of what hyper may have now, of what is held.
+    /// Finds out how much of `held` hyper may read now.
     fn free_some(&mut self) {
         let (next, rest) = (self.seam.told().next, &self.held[self.given..]);
         self.free = match next {
@@ -227,8 +231,88 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Intake<S> {
     }
 }
 
-/// What hyper gets in place of a request that is refused.
+/// What hyper gets in place of the head of a refused request.
 const REFUSED: &[u8] = b"GET / HTTP/1.1\r\nHost: \r\nConnection: close\r\n\r\n";
 
-/// How much is read at once: most requests are one piece.
+/// How much is read at once; most requests are shorter.
 const PIECE: usize = 8 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::task::Waker;
+
+    use super::*;
+    use crate::limits::Limits;
+
+    /// A socket that gives a few bytes at a time.
+    struct Pieces<'a> {
+        rest: &'a [u8],
+        size: usize,
+    }
+
+    impl AsyncRead for Pieces<'_> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            let (piece, rest) = self.rest.split_at(self.size.min(self.rest.len()));
+            buffer.put_slice(piece);
+            self.rest = rest;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn read(intake: &mut Intake<Pieces<'_>>) -> String {
+        let mut bytes = [0; 1024];
+        let mut buffer = ReadBuf::new(&mut bytes);
+        let polled = Pin::new(intake).poll_read(&mut Context::from_waker(Waker::noop()), &mut buffer);
+        assert!(matches!(polled, Poll::Ready(Ok(()))), "{polled:?}");
+        str::from_utf8(buffer.filled()).unwrap().to_owned()
+    }
+
+    #[test]
+    fn hyper_gets_one_request_after_the_other_however_they_come() {
+        let sized = "POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n";
+        let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let (body, chunks) = ("a\n\nGET b\n", "3\r\na\nb\r\n0\r\n\r\n");
+        let with_query = chunked.replace("/ ", "/?q ");
+        let stream = format!(
+            "\r\n\nGET /?a=b HTTP/1.1\r\nHost: a\r\n\r\n\r\n{sized}{body}{with_query}{chunks}\nGET / HTTP/1.1\n\n"
+        );
+        for size in [1, 2, 3, 5, 7, 11, 8192] {
+            let (seam, pace) = (Seam::new(), Pace::new(Limits::default()));
+            let mut intake = Intake::new(Pieces { rest: stream.as_bytes(), size }, Arc::clone(&seam), pace);
+            assert_eq!(read(&mut intake), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            assert_eq!(*seam.begin(Some(0)).unwrap(), "a=b");
+            assert_eq!(read(&mut intake), sized);
+            assert_eq!(*seam.begin(Some(9)).unwrap(), "");
+            let mut got = String::new();
+            while got.len() < body.len() {
+                got += &read(&mut intake);
+            }
+            assert_eq!(got, body);
+            assert_eq!(read(&mut intake), chunked);
+            assert_eq!(*seam.begin(None).unwrap(), "q");
+            let mut got = String::new();
+            while got.len() < chunks.len() {
+                got += &read(&mut intake);
+            }
+            assert_eq!(got, chunks);
+            seam.end_of_body();
+            assert_eq!(read(&mut intake), "GET / HTTP/1.1\n\n");
+            assert_eq!(*seam.begin(Some(0)).unwrap(), "");
+            assert_eq!(read(&mut intake), "", "the end");
+        }
+    }
+
+    #[test]
+    fn a_refused_request_is_the_last_one() {
+        let stream = "GET /?# HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n";
+        let (seam, pace) = (Seam::new(), Pace::new(Limits::default()));
+        let mut intake = Intake::new(Pieces { rest: stream.as_bytes(), size: 10 }, Arc::clone(&seam), pace);
+        assert_eq!(read(&mut intake).as_bytes(), REFUSED);
+        assert_eq!(seam.begin(Some(0)).unwrap_err(), Refused::Malformed);
+        assert_eq!(read(&mut intake), "");
+    }
+}

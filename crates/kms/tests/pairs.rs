@@ -28,6 +28,27 @@ fn joined<'a>(some: &[(&'a str, &'a str)], more: &[(&'a str, &'a str)]) -> Vec<(
 const SIGN: &str = "SIGN/VERIFY";
 const ENCRYPT: &str = "ENCRYPT/DECRYPT";
 
+/// As docs/sdk.md says: who needs a low s makes it.
+#[test]
+fn signatures_of_secp256k1_are_not_normalised() {
+    let bench = Bench::new();
+    let (key, version) = pair(&bench, "EC_P256K", SIGN);
+    let has_high_s = |byte: u8| {
+        let digest = base64([byte; 32]);
+        let sign = [
+            ("KeyId", &*key),
+            ("KeyVersionId", &version),
+            ("Algorithm", "ECDSA_SHA_256"),
+            ("Digest", &digest),
+        ];
+        let der = BASE64_STANDARD.decode(text(&bench.ok("AsymmetricSign", &sign)["Value"])).unwrap();
+        let (r, s) = (usize::from(der[3]), &der[4..]);
+        s[r + 1] == 33 // in DER a number of 32 bytes has one more if its first bit is set
+    };
+    let high = (0..64).filter(|&byte| has_high_s(byte)).count();
+    assert!((1..64).contains(&high), "{high} of 64");
+}
+
 #[test]
 fn every_pair_signs_what_it_verifies() {
     let bench = Bench::new();

@@ -60,6 +60,24 @@ def test_versions_of_a_secret(kms, secret):
         kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="another")
 
 
+def test_a_version_that_is_put_again(kms, secret):
+    """As terraform does for every secret with stages: the value decides, and nothing is changed."""
+    kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="of v2")
+    again = {"SecretDataType": "binary", "VersionStages": '{"VersionStage":["blue"]}'}
+    put = kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="of v2", **again)
+    assert put["VersionStages"] == ["ACSCurrent"]
+    assert kms("GetSecretValue", SecretName=secret)["SecretDataType"] == "text"
+
+
+def test_the_longest_secret_in_chinese(kms, secret):
+    """Some clients put it into the query, where it is 92 KB."""
+    data = "密" * 10_240
+    kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData=data)
+    assert kms("GetSecretValue", SecretName=secret)["SecretData"] == data
+    with refused("InvalidParameter", 400, 'The specified parameter "SecretData" is not valid.'):
+        kms("PutSecretValue", SecretName=secret, VersionId="v3", SecretData=data + "m")
+
+
 def test_stages_of_a_secret(kms, secret):
     kms("PutSecretValue", SecretName=secret, VersionId="v2", SecretData="of v2")
     kms("UpdateSecretVersionStage", SecretName=secret, VersionStage="blue", MoveToVersion="v1")

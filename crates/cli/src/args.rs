@@ -377,6 +377,9 @@ pub(crate) struct Serve {
     /// The root key file; keep it away from the data and from its backup [default: DATA/root-key]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
+    /// Accept a root key and a TLS key that a group of this user may read (mode 640 or 440)
+    #[arg(long)]
+    pub(crate) group_readable_secrets: bool,
     /// A name or address that the server's certificate shall have; can be repeated
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Vec<String>,

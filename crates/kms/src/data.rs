@@ -25,6 +25,7 @@ use crate::clock::SteadyClock;
 use crate::files;
 use crate::lock::{Lock, LockError, Role};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
+use crate::secret_file::SecretReaders;
 use crate::store::{Header, Provider, Slot, Store, StoreError};
 
 /// A locked data directory, its store opened and its root key unwrapped.
@@ -112,6 +113,7 @@ impl Data {
             store: data.join(STORE),
             unfinished: data.join(UNFINISHED),
             root_key: options.root_key_path(),
+            readers: options.secret_readers,
         };
         let is_new = place.prepare()?;
         let (store, roots) = place.open(&place.store)?;
@@ -123,6 +125,7 @@ struct Place {
     store: PathBuf,
     unfinished: PathBuf,
     root_key: PathBuf,
+    readers: SecretReaders,
 }
 
 impl Place {
@@ -174,7 +177,7 @@ impl Place {
     }
 
     fn open(&self, path: &Path) -> Result<(Store, RootKeys), OpenError> {
-        let provider = root_key::load(&self.root_key).map_err(OpenError::RootKey)?;
+        let provider = root_key::load(&self.root_key, self.readers).map_err(OpenError::RootKey)?;
         let mut store = Store::open(path).map_err(|error| self.store_error(error))?;
         let header = store.header().map_err(|error| self.store_error(error))?;
         let unwrap = |slot: &Slot| match slot.provider {
@@ -277,6 +280,7 @@ const FIRST_GENERATION: u32 = 1;
 mod tests {
     use super::*;
     use crate::SystemClock;
+    use crate::secret_file::SecretFileFault;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
         Data::open(&Options::new(data, Role::Command), &SteadyClock::new(SystemClock))
@@ -344,7 +348,7 @@ mod tests {
             OpenError::Store { path: path.clone(), source: StoreError::Thread(full()) },
             OpenError::Store { path: path.clone(), source: engine(redb::Error::Io(full())) },
             OpenError::Store { path: path.clone(), source: engine(redb::Error::Corrupted(FULL.into())) },
-            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::Io(full()) }),
+            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::File(SecretFileFault::Io(full())) }),
         ] {
             let (mut text, mut cause) = (error.to_string(), error.source());
             while let Some(error) = cause {
@@ -373,6 +377,7 @@ mod tests {
         assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::OtherStore, .. })));
         fs::remove_file(one.path().join(ROOT_KEY)).unwrap();
         let refused = open(one.path()).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::Missing, .. })));
+        let OpenError::RootKey(RootKeyError { fault, .. }) = refused else { panic!("{refused}") };
+        assert!(matches!(fault, RootKeyFault::File(SecretFileFault::Missing)));
     }
 }

@@ -38,6 +38,7 @@ mod ranked;
 mod records;
 mod replay;
 mod root_key;
+mod secret_file;
 mod snapshot;
 mod store;
 mod store_file;
@@ -59,6 +60,7 @@ pub use data::OpenError;
 pub use lock::Role;
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
+pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
 pub use store::{StoreError, is_panic_caught, was_store_damaged};
 pub use store_file::{Loss, LostFile};
 pub use tend::Tended;
@@ -82,6 +84,8 @@ pub struct Options {
     pub data: PathBuf,
     /// The root key file, if it does not lie in the data directory.
     pub root_key: Option<PathBuf>,
+    /// Who may be able to read files that hold a secret.
+    pub secret_readers: SecretReaders,
     /// The region that ARNs and DescribeRegions name.
     pub region: String,
     /// The account that owns everything: digits.
@@ -122,6 +126,7 @@ impl Options {
         Self {
             data: data.into(),
             root_key: None,
+            secret_readers: SecretReaders::default(),
             region: "cn-hangzhou".into(),
             account: "111122223333".into(),
             role,
@@ -210,6 +215,12 @@ impl Kms {
     #[must_use]
     pub fn root_key_path(&self) -> PathBuf {
         self.options.root_key_path()
+    }
+
+    /// Who may be able to read files that hold a secret.
+    #[must_use]
+    pub fn secret_readers(&self) -> SecretReaders {
+        self.options.secret_readers
     }
 
     /// The region that this KMS says it is in.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use arc_swap::ArcSwap;
-use bulla_kms::Kms;
+use bulla_kms::{Kms, SecretFileError};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem;
@@ -45,7 +45,7 @@ pub enum TlsOptions {
     Files {
         /// PEM: the server's certificate, then those between it and a root.
         cert: PathBuf,
-        /// PEM: the private key (PKCS#8, PKCS#1 or SEC1).
+        /// PEM: the private key (PKCS#8, PKCS#1 or SEC1), in a file that [`bulla_kms::read_secret_file`] accepts.
         key: PathBuf,
     },
 }
@@ -63,6 +63,8 @@ pub enum TlsError {
         /// Why.
         source: io::Error,
     },
+    /// The private key cannot be read, or others could have read or replaced it.
+    Key(SecretFileError),
     /// A file is not the PEM it should be.
     Pem {
         /// Which one.
@@ -105,7 +107,7 @@ impl Tls {
                 (Source::Authority(Box::new(authority)), key)
             }
             TlsOptions::Files { cert, key } => {
-                let (files, key) = Files::open(cert, key)?;
+                let (files, key) = Files::open(cert, key, kms.secret_readers())?;
                 (Source::Files(files), key)
             }
         };
@@ -206,6 +208,7 @@ impl fmt::Display for TlsError {
         match self {
             Self::Name(name) => write!(f, "{name:?} is neither a host name nor an address"),
             Self::File { path, .. } => write!(f, "cannot use {}", path.display()),
+            Self::Key(error) => error.fmt(f),
             Self::Pem { path, .. } => write!(f, "{} is not the PEM file it should be", path.display()),
             Self::Unusable(_) => f.write_str("the certificate cannot be used with its key"),
             Self::Damaged => f.write_str("the certificate authority in the store cannot be read"),
@@ -218,7 +221,7 @@ impl fmt::Display for TlsError {
 impl Error for TlsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Name(_) | Self::Damaged => None,
+            Self::Name(_) | Self::Damaged | Self::Key(_) => None,
             Self::File { source, .. } => Some(source),
             Self::Pem { source, .. } => Some(source),
             Self::Unusable(source) => Some(source),

@@ -5,15 +5,18 @@
 mod common;
 
 use std::fs;
+use std::fs::Permissions;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_kms::{Kms, Options, Role, SystemClock};
+use bulla_kms::{Kms, Options, Role, SecretFileFault, SecretReaders, SystemClock};
 use bulla_server::{Limits, ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use common::{Client, Signed, TestServer};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -93,7 +96,7 @@ fn new_certificates_are_taken_up_and_broken_ones_are_not() {
     let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
     let write = |pair: &CertifiedKey<rcgen::KeyPair>| {
         fs::write(&cert, pem("CERTIFICATE", pair.cert.der())).unwrap();
-        fs::write(&key, pem("PRIVATE KEY", pair.signing_key.serialized_der())).unwrap();
+        write_key(&key, pair, 0o600);
     };
     let pairs = [(); 2].map(|()| generate_simple_self_signed(["localhost".to_owned()]).unwrap());
     write(&pairs[0]);
@@ -114,6 +117,73 @@ fn new_certificates_are_taken_up_and_broken_ones_are_not() {
     wait_until(|| server.log.text().contains("a new certificate is in use"));
 }
 
+/// At the start and, while the server runs, as soon as the files change.
+#[test]
+fn a_private_key_that_others_can_reach_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let pairs = [(); 2].map(|()| generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    fs::write(&cert, pem("CERTIFICATE", pairs[0].cert.der())).unwrap();
+    let tls = TlsOptions::Files { cert: cert.clone(), key: key.clone() };
+    let data = tempfile::tempdir().unwrap();
+    let bind = |readers, mode, folder_mode| {
+        write_key(&key, &pairs[0], mode);
+        fs::set_permissions(folder.path(), Permissions::from_mode(folder_mode)).unwrap();
+        let mut options = Options::new(data.path(), Role::Server);
+        options.secret_readers = readers;
+        let kms = Arc::new(Kms::open(&options, SystemClock).unwrap());
+        let bound = Server::bind(kms, ServerOptions::new(([127, 0, 0, 1], 0).into(), tls.clone())).map(drop);
+        bound.map_err(|error| match error {
+            ServeError::Tls(TlsError::Key(error)) => error.fault,
+            error => panic!("{error}"),
+        })
+    };
+    let fault = bind(SecretReaders::Nobody, 0o666, 0o777).unwrap_err();
+    assert!(matches!(fault, SecretFileFault::Directory { mode: 0o777, .. }), "{fault}");
+    let fault = bind(SecretReaders::OwnGroups, 0o666, 0o755).unwrap_err();
+    assert!(matches!(fault, SecretFileFault::Exposed(0o666)), "{fault}");
+    let fault = bind(SecretReaders::Nobody, 0o640, 0o755).unwrap_err();
+    assert!(matches!(fault, SecretFileFault::Exposed(0o640)), "{fault}");
+    bind(SecretReaders::OwnGroups, 0o640, 0o755).unwrap();
+    bind(SecretReaders::Nobody, 0o600, 0o1777).unwrap();
+
+    let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
+    let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
+    let told = |text: &str| server.log.text().matches(text).count();
+    fs::set_permissions(&key, Permissions::from_mode(0o644)).unwrap();
+    wait_until(|| told("key.pem is open to others (mode 644)") == 1);
+    fs::write(&cert, pem("CERTIFICATE", pairs[1].cert.der())).unwrap();
+    write_key(&key, &pairs[1], 0o644);
+    wait_until(|| told("is open to others (mode 644)") > 1);
+    assert!(shows(&server, pairs[0].cert.der()), "the old one stays");
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    wait_until(|| shows(&server, pairs[1].cert.der()));
+}
+
+/// As Kubernetes updates a secret: one link changes, and with it both files.
+#[test]
+fn certificates_behind_links_below_their_directory_are_taken_up() {
+    let volume = tempfile::tempdir().unwrap();
+    let at = |name: &str| volume.path().join(name);
+    let pairs = [(); 2].map(|()| generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    for (version, pair) in ["..1", "..2"].into_iter().zip(&pairs) {
+        fs::create_dir(at(version)).unwrap();
+        fs::write(at(version).join("tls.crt"), pem("CERTIFICATE", pair.cert.der())).unwrap();
+        write_key(&at(version).join("tls.key"), pair, 0o400);
+    }
+    symlink("..1", at("..data")).unwrap();
+    for name in ["tls.crt", "tls.key"] {
+        symlink(Path::new("..data").join(name), at(name)).unwrap();
+    }
+    let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
+    let tls = TlsOptions::Files { cert: at("tls.crt"), key: at("tls.key") };
+    let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
+    assert!(shows(&server, pairs[0].cert.der()));
+    symlink("..2", at("..data_tmp")).unwrap();
+    fs::rename(at("..data_tmp"), at("..data")).unwrap();
+    wait_until(|| shows(&server, pairs[1].cert.der()));
+}
+
 #[test]
 fn what_cannot_be_served_is_refused_before_anything_is() {
     let data = tempfile::tempdir().unwrap();
@@ -130,6 +200,11 @@ fn what_cannot_be_served_is_refused_before_anything_is() {
     let tls = TlsOptions::Files { cert: nowhere.clone(), key: nowhere.clone() };
     let Err(ServeError::Tls(TlsError::File { path, .. })) = bind("127.0.0.1:0", tls) else { panic!() };
     assert_eq!(path, nowhere);
+}
+
+fn write_key(path: &Path, pair: &CertifiedKey<rcgen::KeyPair>, mode: u32) {
+    fs::write(path, pem("PRIVATE KEY", pair.signing_key.serialized_der())).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
 fn authority(data: &tempfile::TempDir) -> TlsOptions {

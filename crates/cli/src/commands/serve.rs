@@ -9,7 +9,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
-use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SystemClock};
+use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SecretReaders, SystemClock};
 use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use bulla_wire::SecretText;
@@ -76,6 +76,7 @@ fn with_config(flags: Serve) -> Result<Serve, Failure> {
         listen: flags.listen.or(file.listen),
         http: flags.http || file.http,
         root_key: flags.root_key.or(file.root_key),
+        group_readable_secrets: flags.group_readable_secrets || file.group_readable_secrets,
         tls_name,
         tls_cert: flags.tls_cert.or(file.tls_cert),
         tls_key: flags.tls_key.or(file.tls_key),
@@ -93,6 +94,9 @@ fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Failure> {
     let mut options = Options::new(data, Role::Server);
     options.root_key.clone_from(&settings.root_key);
     options.accept_clock = settings.accept_clock;
+    if settings.group_readable_secrets {
+        options.secret_readers = SecretReaders::OwnGroups;
+    }
     if let Some(region) = &settings.region {
         if region.is_empty()
             || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
@@ -235,6 +239,9 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
 
 fn serve_failure(error: ServeError) -> Failure {
     let (exit, hint) = match &error {
+        ServeError::Tls(TlsError::Key(key)) => {
+            return Failure::new(Exit::Other, with_causes(&error), key.hint());
+        }
         ServeError::PlainHttp(_) => (Exit::Usage, "leave out --http, or listen on 127.0.0.1"),
         ServeError::Bind { .. } => {
             (Exit::Other, "name another address with --listen; port 0 picks a free one")

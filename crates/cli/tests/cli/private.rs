@@ -188,10 +188,10 @@ fn files_that_permissions_forbid() {
     );
     if rustix::process::geteuid().is_root() {
         let key = world.store().join("root-key");
-        chown(&key, Some(0), Some(0)).unwrap();
+        chown(&key, Some(user + 1), Some(user + 1)).unwrap();
         fs::set_permissions(&key, fs::Permissions::from_mode(0o604)).unwrap();
         let (code, text) = run(&["key", "list"]);
         assert_eq!(code, Some(3));
-        assert!(text.contains("belongs to user 0\n       run as its owner"), "{text}");
+        assert!(text.contains(&format!("belongs to user {}\n       run as its owner", user + 1)), "{text}");
     }
 }

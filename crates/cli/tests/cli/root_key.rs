@@ -70,6 +70,14 @@ fn a_root_key_that_others_may_read() {
         fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
         refused(&world, &format!("is open to others (mode {mode:03o})"), "run: chmod 600");
     }
+    fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
+    let (data, config) = (world.store(), world.root().join("bulla.toml"));
+    let (data, config) = (data.to_str().unwrap(), config.to_str().unwrap());
+    let refused = world.try_serve(data, [] as [&str; 0], &[]).err().unwrap();
+    refused.fails_with(3, &["mode 640", "start with --group-readable-secrets"]);
+    world.serve(data, ["--group-readable-secrets"]).stop();
+    fs::write(config, "group-readable-secrets = true\nlisten = \"127.0.0.1:0\"\n").unwrap();
+    world.serve(data, ["--config", config]).stop();
     fs::set_permissions(&key, Permissions::from_mode(0o400)).unwrap();
     accepted(&world);
 }

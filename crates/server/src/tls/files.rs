@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use bulla_kms::{SecretReaders, read_secret_file};
 use rustix::fs::OFlags;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -18,25 +19,31 @@ use super::TlsError;
 pub(super) struct Files {
     cert: PathBuf,
     key: PathBuf,
+    readers: SecretReaders,
     seen: [Option<State>; 2],
 }
 
-/// What tells one content of a file from the next. The inode changes when a file is replaced, also at once and
-/// by one of the same size.
+/// What tells one content of a file, and who may read it, from the next. The inode changes when a file is replaced, also
+/// at once and by one of the same size.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct State {
     device: u64,
     inode: u64,
     size: u64,
     modified: (i64, i64),
+    permissions: (u32, u32, u32),
 }
 
 impl Files {
     /// Reads certificate and key for the first time.
-    pub(super) fn open(cert: &Path, key: &Path) -> Result<(Self, CertifiedKey), TlsError> {
+    pub(super) fn open(
+        cert: &Path,
+        key: &Path,
+        readers: SecretReaders,
+    ) -> Result<(Self, CertifiedKey), TlsError> {
         let seen = [State::of(cert), State::of(key)];
-        let certified = read(cert, key)?;
-        Ok((Self { cert: cert.to_owned(), key: key.to_owned(), seen }, certified))
+        let certified = read(cert, key, readers)?;
+        Ok((Self { cert: cert.to_owned(), key: key.to_owned(), readers, seen }, certified))
     }
 
     /// Reads both again if one of them changed. What cannot be used is reported once, not at every look.
@@ -47,7 +54,7 @@ impl Files {
             return Ok(None);
         }
         self.seen = found;
-        read(&self.cert, &self.key).map(Some)
+        read(&self.cert, &self.key, self.readers).map(Some)
     }
 }
 
@@ -60,19 +67,20 @@ impl State {
             inode: metadata.ino(),
             size: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
+            permissions: (metadata.uid(), metadata.gid(), metadata.mode()),
         })
     }
 }
 
-fn read(cert: &Path, key: &Path) -> Result<CertifiedKey, TlsError> {
+fn read(cert: &Path, key: &Path, readers: SecretReaders) -> Result<CertifiedKey, TlsError> {
     let not_pem = |path: &Path| {
         let path = path.to_owned();
         move |source| TlsError::Pem { path, source }
     };
-    let text = read_small(cert).map_err(|source| unreadable(cert, source))?;
+    let text = read_small(cert).map_err(|source| TlsError::File { path: cert.to_owned(), source })?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let chain = chain.map_err(not_pem(cert))?;
-    let text = read_small(key).map_err(|source| unreadable(key, source))?;
+    let text = read_secret_file(key, MAX_LEN as usize, readers).map_err(TlsError::Key)?;
     let private = PrivateKeyDer::from_pem_slice(&text).map_err(not_pem(key))?;
     CertifiedKey::from_der(chain, private, &aws_lc_rs::default_provider()).map_err(TlsError::Unusable)
 }
@@ -93,7 +101,3 @@ pub(super) fn read_small(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
 
 /// Certificate chains and keys have some KiB.
 const MAX_LEN: u64 = 256 * 1024;
-
-fn unreadable(path: &Path, source: io::Error) -> TlsError {
-    TlsError::File { path: path.to_owned(), source }
-}

@@ -38,6 +38,7 @@ fn need_restart(running: &Serve, found: &Serve) -> Result<Vec<&'static str>, Fai
         ("listen", server.listen != new_server.listen),
         ("http", running.http != found.http),
         ("root-key", kms.root_key != new_kms.root_key),
+        ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
         ("region", kms.region != new_kms.region),
         ("account", kms.account != new_kms.account),
     ];

@@ -1,0 +1,489 @@
+//! The one rule for files that hold a secret, such as the root key and the private key of a certificate.
+//!
+//! - The file is regular, belongs to this user or root, and others may do nothing with it. Groups may do nothing either, or
+//!   with [`SecretReaders::OwnGroups`] read it if the group is one of this process (Kubernetes mounts secrets as 0440).
+//! - Its directory belongs to this user or root, and nobody else may write to it, unless its sticky bit keeps them from replacing
+//!   the entries of others, as in `/tmp`.
+//! - Symbolic links are followed below that directory only, through directories for which the same holds (Kubernetes:
+//!   `key.pem -> ..data/key.pem`, `..data -> ..2026_11_24_03_11_24.1`). The links belong to this user or root too.
+//!
+//! openat2 with RESOLVE_BENEATH follows the same links, but does not show the directories that it passes, and older kernels and
+//! sandboxes lack it. So the path is walked here, each step from an open directory.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, fstat, openat, readlinkat, statat};
+use rustix::io::Errno;
+use rustix::process::{getegid, geteuid, getgroups};
+use zeroize::Zeroizing;
+
+use crate::files;
+
+/// Who may be able to read a file that holds a secret, besides its owner and root.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecretReaders {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The effective group or a supplementary group of this process.
+    OwnGroups,
+}
+
+/// A file that holds a secret is not accepted.
+#[derive(Debug)]
+pub struct SecretFileError {
+    /// The path as it was given.
+    pub path: PathBuf,
+    /// Why.
+    pub fault: SecretFileFault,
+}
+
+/// Why a file that holds a secret is not accepted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SecretFileFault {
+    /// Nothing is at the path.
+    Missing,
+    /// A symbolic link leads out of its directory, belongs to another user, or leads in a circle.
+    Link,
+    /// It is a directory, a device or a pipe.
+    NotAFile,
+    /// Its mode lets others do something with it.
+    Exposed(u32),
+    /// It belongs to the user with this id.
+    Foreign(u32),
+    /// Others may replace the file, because the directory is theirs or they may write to it.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The id of its owner.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
+    },
+    /// It is longer than such a file can be.
+    TooLong,
+    /// It could not be read or written.
+    Io(io::Error),
+}
+
+/// Reads a file that holds a secret of at most `max_len` bytes.
+///
+/// # Errors
+/// [`SecretFileError`] if the rule does not hold for the file, or it cannot be read.
+pub fn read_secret_file(
+    path: &Path,
+    max_len: usize,
+    readers: SecretReaders,
+) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
+    read(path, max_len, readers).map_err(|fault| SecretFileError { path: path.to_owned(), fault })
+}
+
+pub(crate) fn read(
+    path: &Path,
+    max_len: usize,
+    readers: SecretReaders,
+) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
+    let file = open(path)?;
+    check(&file.metadata()?, readers)?;
+    // Large enough from the start, so that no half of the secret stays behind in memory.
+    let mut content = Zeroizing::new(Vec::with_capacity(max_len + 1));
+    file.take(max_len as u64 + 1).read_to_end(&mut content)?;
+    match content.len() > max_len {
+        true => Err(SecretFileFault::TooLong),
+        false => Ok(content),
+    }
+}
+
+fn check(found: &Metadata, readers: SecretReaders) -> Result<(), SecretFileFault> {
+    if !found.is_file() {
+        return Err(SecretFileFault::NotAFile);
+    }
+    if !is_trusted(found.uid()) {
+        return Err(SecretFileFault::Foreign(found.uid()));
+    }
+    let group_may_read = readers == SecretReaders::OwnGroups && is_own_group(found.gid());
+    let allowed = if group_may_read { GROUP_READ } else { 0 };
+    match found.mode() & NOT_THE_OWNER & !allowed {
+        0 => Ok(()),
+        _ => Err(SecretFileFault::Exposed(found.mode() & PERMISSIONS)),
+    }
+}
+
+/// Opens a file below its directory.
+fn open(path: &Path) -> Result<File, SecretFileFault> {
+    let name = path.file_name().ok_or(SecretFileFault::NotAFile)?;
+    let directory = files::parent(path);
+    let base = openat(CWD, directory, DIRECTORY, Mode::empty())?;
+    Walk { directories: vec![Directory::checked(base, directory.to_owned())?], ahead: vec![name.to_owned()] }
+        .run()
+}
+
+/// The way to a file: the directories passed, and the names ahead, the next one last.
+struct Walk {
+    directories: Vec<Directory>,
+    ahead: Vec<OsString>,
+}
+
+struct Directory {
+    handle: OwnedFd,
+    path: PathBuf,
+}
+
+impl Walk {
+    fn run(mut self) -> Result<File, SecretFileFault> {
+        let mut links = 0;
+        while let Some(name) = self.ahead.pop() {
+            let here = self.directories.last().ok_or(SecretFileFault::Link)?; // `..` led out
+            if name == ".." {
+                self.directories.pop();
+                continue;
+            }
+            let found = statat(&here.handle, &name, AtFlags::SYMLINK_NOFOLLOW)?;
+            if FileType::from_raw_mode(found.st_mode) == FileType::Symlink {
+                links += 1;
+                if links > MAX_LINKS || !is_trusted(found.st_uid) {
+                    return Err(SecretFileFault::Link);
+                }
+                let target = readlinkat(&here.handle, &name, Vec::new())?;
+                self.follow(Path::new(&OsString::from_vec(target.into_bytes())))?;
+            } else if self.ahead.is_empty() {
+                return Ok(openat(&here.handle, &name, FILE, Mode::empty())?.into());
+            } else {
+                let handle = openat(&here.handle, &name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+                self.directories.push(Directory::checked(handle, here.path.join(&name))?);
+            }
+        }
+        Err(SecretFileFault::NotAFile)
+    }
+
+    fn follow(&mut self, target: &Path) -> Result<(), SecretFileFault> {
+        for component in target.components().rev() {
+            match component {
+                Component::RootDir | Component::Prefix(_) => return Err(SecretFileFault::Link),
+                Component::CurDir => {}
+                Component::ParentDir | Component::Normal(_) => {
+                    self.ahead.push(component.as_os_str().to_owned())
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Directory {
+    /// The directory, if only trusted users can replace what is in it.
+    fn checked(handle: OwnedFd, path: PathBuf) -> Result<Self, SecretFileFault> {
+        let found = fstat(&handle)?;
+        let (owner, mode) = (found.st_uid, found.st_mode);
+        let is_safe = mode & OTHERS_WRITE == 0 || mode & STICKY != 0;
+        match is_trusted(owner) && is_safe {
+            true => Ok(Self { handle, path }),
+            false => Err(SecretFileFault::Directory { path, owner, mode: mode & PERMISSIONS }),
+        }
+    }
+}
+
+fn is_trusted(user: u32) -> bool {
+    user == 0 || user == geteuid().as_raw()
+}
+
+fn is_own_group(group: u32) -> bool {
+    let is_supplementary = || getgroups().is_ok_and(|groups| groups.iter().any(|own| own.as_raw() == group));
+    group == getegid().as_raw() || is_supplementary()
+}
+
+impl SecretFileFault {
+    /// What the user can do about it at `path`.
+    pub(crate) fn hint(&self, path: &Path) -> String {
+        let file = path.display();
+        match self {
+            Self::Missing => "check the path".into(),
+            Self::Link => "name the file itself; links may only lead to files below their directory".into(),
+            Self::NotAFile => "name the file".into(),
+            Self::Exposed(_) => {
+                format!("run: chmod 600 {file}; if others may have read it, its keys are known to them")
+            }
+            Self::Foreign(_) => {
+                format!("run as its owner, or give it to this user: chown $(id -u) {file}")
+            }
+            Self::Directory { path, .. } => {
+                let path = path.display();
+                format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
+            }
+            Self::TooLong => "name the right file".into(),
+            Self::Io(_) => "check that the file and its directory can be read and written".into(),
+        }
+    }
+
+    /// As [`SecretFileFault::hint`], for the operator of a server, who can let a group read the file.
+    pub(crate) fn server_hint(&self, path: &Path) -> String {
+        match self {
+            Self::Exposed(mode) if mode & NOT_THE_OWNER == GROUP_READ => format!(
+                "run: chmod 600 {}, or if a group of this user may read it, start with --group-readable-secrets",
+                path.display()
+            ),
+            _ => self.hint(path),
+        }
+    }
+}
+
+impl SecretFileError {
+    /// What the operator of a server can do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        self.fault.server_hint(&self.path)
+    }
+}
+
+impl<E: Into<io::Error>> From<E> for SecretFileFault {
+    fn from(error: E) -> Self {
+        let error = error.into();
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Missing,
+            // A link took the place of what was there a moment ago.
+            _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Self::Link,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+/// What is wrong, as the end of a sentence about the file.
+impl fmt::Display for SecretFileFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => f.write_str("is missing"),
+            Self::Link => f.write_str("is a symbolic link that leads out of its directory"),
+            Self::NotAFile => f.write_str("is not a regular file"),
+            Self::Exposed(mode) => write!(f, "is open to others (mode {mode:03o})"),
+            Self::Foreign(user) => write!(f, "belongs to user {user}"),
+            Self::Directory { path, owner, mode } => {
+                let path = path.display();
+                write!(f, "can be replaced by others: {path} is open to them (user {owner}, mode {mode:03o})")
+            }
+            Self::TooLong => f.write_str("is too long"),
+            Self::Io(error) => write!(f, "cannot be used: {error}"),
+        }
+    }
+}
+
+impl fmt::Display for SecretFileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.path.display(), self.fault)
+    }
+}
+
+impl std::error::Error for SecretFileError {}
+
+/// Searched, not read: that needs fewer permissions.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+/// NONBLOCK: opening a pipe must not wait for a writer.
+const FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// As many as Linux follows.
+const MAX_LINKS: usize = 40;
+const PERMISSIONS: u32 = 0o777;
+const NOT_THE_OWNER: u32 = 0o077;
+const GROUP_READ: u32 = 0o040;
+const OTHERS_WRITE: u32 = 0o022;
+const STICKY: u32 = 0o1000;
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, chown, symlink};
+
+    use super::*;
+
+    fn nobody(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
+        read(path, 64, SecretReaders::Nobody)
+    }
+
+    fn own_groups(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
+        read(path, 64, SecretReaders::OwnGroups)
+    }
+
+    fn write(path: &Path, mode: u32) {
+        fs::write(path, "secret").unwrap();
+        set_mode(path, mode);
+    }
+
+    fn set_mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// What only root can set up is left out, loudly.
+    fn is_root(test: &str) -> bool {
+        let is_root = geteuid().is_root();
+        if !is_root {
+            eprintln!("LEFT OUT: {test}: files of other users and groups need root");
+        }
+        is_root
+    }
+
+    #[test]
+    fn a_file_for_its_owner_is_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        assert!(matches!(nobody(&path), Err(SecretFileFault::Missing)));
+        assert!(matches!(nobody(&path.join("below")), Err(SecretFileFault::Missing)));
+        for mode in [0o600, 0o400, 0o700] {
+            write(&path, mode);
+            assert_eq!(*nobody(&path).unwrap(), b"secret");
+            fs::remove_file(&path).unwrap();
+        }
+        write(&path, 0o600);
+        assert!(matches!(read(&path, 5, SecretReaders::Nobody), Err(SecretFileFault::TooLong)));
+        assert_eq!(*read(&path, 6, SecretReaders::Nobody).unwrap(), b"secret");
+    }
+
+    #[test]
+    fn what_others_may_do_something_with_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        write(&path, 0o600);
+        for mode in [0o604, 0o602, 0o601, 0o620, 0o610, 0o660, 0o650, 0o644, 0o666] {
+            set_mode(&path, mode);
+            for refused in [nobody(&path), own_groups(&path)] {
+                assert!(matches!(refused, Err(SecretFileFault::Exposed(found)) if found == mode), "{mode:o}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_group_reads_if_it_is_our_own_and_may() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
+        write(&path, 0o600);
+        chown(&path, None, Some(getegid().as_raw())).unwrap();
+        for mode in [0o640, 0o440] {
+            set_mode(&path, mode);
+            assert_eq!(*own_groups(&path).unwrap(), b"secret");
+            let hint = nobody(&path).unwrap_err().server_hint(&path);
+            assert!(hint.ends_with("start with --group-readable-secrets"), "{hint}");
+        }
+        if is_root("a group that is not ours") {
+            let other = (1..).find(|group| !is_own_group(*group)).unwrap();
+            chown(&path, None, Some(other)).unwrap();
+            assert!(matches!(own_groups(&path), Err(SecretFileFault::Exposed(0o440))));
+        }
+    }
+
+    #[test]
+    fn files_links_and_directories_of_other_users_are_refused() {
+        if !is_root("other users") {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("key"), directory.path().join("link"));
+        write(&path, 0o600);
+        symlink("key", &link).unwrap();
+        nobody(&link).unwrap();
+        std::os::unix::fs::lchown(&link, Some(4711), None).unwrap();
+        assert!(matches!(nobody(&link), Err(SecretFileFault::Link)), "a link that another user made in /tmp");
+        chown(&path, Some(4711), None).unwrap();
+        assert!(matches!(nobody(&path), Err(SecretFileFault::Foreign(4711))));
+        chown(&path, Some(0), None).unwrap();
+        chown(directory.path(), Some(4711), None).unwrap();
+        assert!(matches!(nobody(&path), Err(SecretFileFault::Directory { owner: 4711, .. })));
+    }
+
+    #[test]
+    fn a_directory_in_which_others_can_replace_the_file_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, below) = (directory.path().join("key"), directory.path().join("below"));
+        write(&path, 0o600);
+        fs::create_dir(&below).unwrap();
+        write(&below.join("key"), 0o600);
+        symlink("below/key", directory.path().join("link")).unwrap();
+        for mode in [0o777, 0o770, 0o702] {
+            set_mode(directory.path(), mode);
+            let refused = nobody(&path).unwrap_err();
+            assert!(
+                matches!(refused, SecretFileFault::Directory { mode: found, .. } if found == mode),
+                "{refused}"
+            );
+            set_mode(directory.path(), mode | STICKY);
+            nobody(&path).unwrap();
+            set_mode(&below, mode);
+            let refused = nobody(&directory.path().join("link")).unwrap_err();
+            assert!(
+                matches!(&refused, SecretFileFault::Directory { path, .. } if *path == below),
+                "{refused}"
+            );
+        }
+        set_mode(&below, 0o755);
+        set_mode(directory.path(), 0o755);
+        nobody(&directory.path().join("link")).unwrap();
+    }
+
+    /// As Kubernetes lays out a secret: an update changes where `..data` leads to.
+    #[test]
+    fn links_are_followed_below_their_directory() {
+        let volume = tempfile::tempdir().unwrap();
+        let at = |path: &str| volume.path().join(path);
+        set_mode(volume.path(), 0o777 | STICKY);
+        for version in ["..2026_1", "..2026_2"] {
+            fs::create_dir(at(version)).unwrap();
+            let path = at(version).join("key.pem");
+            fs::write(&path, version).unwrap();
+            set_mode(&path, 0o400);
+        }
+        symlink("..2026_1", at("..data")).unwrap();
+        symlink("..data/key.pem", at("key.pem")).unwrap();
+        assert_eq!(*nobody(&at("key.pem")).unwrap(), b"..2026_1");
+        symlink("..2026_2", at("..data_tmp")).unwrap();
+        fs::rename(at("..data_tmp"), at("..data")).unwrap();
+        assert_eq!(*nobody(&at("key.pem")).unwrap(), b"..2026_2");
+        symlink("./..data/../..2026_1/./key.pem", at("winding")).unwrap();
+        assert_eq!(*nobody(&at("winding")).unwrap(), b"..2026_1");
+    }
+
+    #[test]
+    fn links_that_lead_out_or_nowhere_are_refused() {
+        let (directory, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let below = directory.path().join("below");
+        fs::create_dir(&below).unwrap();
+        write(&directory.path().join("key"), 0o600);
+        write(&below.join("key"), 0o600);
+        let absolute = below.join("key");
+        let link = |target: &Path| {
+            let link = below.join("link");
+            let _ = fs::remove_file(&link);
+            symlink(target, &link).unwrap();
+            nobody(&link)
+        };
+        link(Path::new("key")).unwrap();
+        for target in ["../key", "../below/key", "../../key", "link", ".."].map(Path::new) {
+            let refused = link(target).unwrap_err();
+            assert!(
+                matches!(refused, SecretFileFault::Link | SecretFileFault::NotAFile),
+                "{target:?}: {refused}"
+            );
+        }
+        assert!(matches!(link(&absolute), Err(SecretFileFault::Link)));
+        symlink(elsewhere.path(), below.join("elsewhere")).unwrap();
+        write(&elsewhere.path().join("key"), 0o600);
+        assert!(matches!(link(Path::new("elsewhere/key")), Err(SecretFileFault::Link)));
+        assert!(matches!(link(Path::new("nothing")), Err(SecretFileFault::Missing)));
+        // The directory itself may be named by a link: whoever names it means it.
+        nobody(&below.join("elsewhere/key")).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_without_waiting() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        for path in [directory.path(), Path::new("/dev/null"), Path::new("/"), &pipe] {
+            let refused = nobody(path).unwrap_err();
+            assert!(matches!(refused, SecretFileFault::NotAFile), "{}: {refused}", path.display());
+        }
+    }
+}

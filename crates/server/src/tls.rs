@@ -5,6 +5,7 @@
 
 mod authority;
 mod files;
+mod root;
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -152,6 +152,8 @@ impl Server {
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
+        let reminder = tls.as_ref().and_then(|tls| tls.reminder(kms.now()));
+        reminder.into_iter().for_each(|reminder| log.event(reminder));
         Ok(Self { kms, limits, listener, local_addr, log, reread, runtime, shutdown, tls, trusted_proxies })
     }
 
@@ -178,9 +180,10 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let acceptor = self.tls.as_ref().map(Tls::acceptor);
         let tls = self.tls.map(|tls| Arc::new(Mutex::new(tls)));
-        let upkeep = tls
-            .as_ref()
-            .map(|tls| Upkeep::start(Arc::clone(tls), limits.refresh, Arc::clone(&kms), Arc::clone(&log)));
+        let upkeep = tls.as_ref().map(|tls| {
+            let (tls, handle) = (Arc::clone(tls), runtime.handle().clone());
+            Upkeep::start(tls, limits.refresh, handle, Arc::clone(&kms), Arc::clone(&log))
+        });
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
         let connections = Connections::new(limits, self.trusted_proxies, Arc::clone(&log));
         let reloader = Reloader {

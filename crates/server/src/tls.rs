@@ -18,12 +18,14 @@ use std::{fmt, io};
 
 use arc_swap::ArcSwap;
 use bulla_kms::{Kms, SecretFileError};
+use bulla_wire::Timestamp;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
+use tokio::runtime::Handle;
 use tokio_rustls::TlsAcceptor;
 
 use self::authority::Authority;
@@ -137,10 +139,18 @@ impl Tls {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// What the operator has to do for the certificate, if anything.
+    pub(crate) fn reminder(&self, now: i64) -> Option<String> {
+        let Source::Authority(authority) = &self.source else { return None };
+        let ends = Timestamp::from_unix(authority.predecessor_ends(now)?);
+        let path = authority.ca_path().display();
+        Some(format!("the certificate authority is a new one: give clients {path} before {ends}"))
+    }
+
     /// Puts another certificate in place if it is time for one, and says so.
-    pub(crate) fn refresh(&mut self, now: i64) -> Result<bool, TlsError> {
+    pub(crate) async fn refresh(&mut self, kms: &Kms) -> Result<bool, TlsError> {
         let replacement = match &mut self.source {
-            Source::Authority(authority) => authority.renew(now)?,
+            Source::Authority(authority) => authority.renew(kms, kms.now()).await?,
             Source::Files(files) => files.reload()?,
         };
         let Some(key) = replacement else { return Ok(false) };
@@ -166,6 +176,7 @@ impl Upkeep {
     pub(crate) fn start(
         tls: Arc<Mutex<Tls>>,
         interval: Duration,
+        runtime: Handle,
         kms: Arc<Kms>,
         log: Arc<Log>,
     ) -> io::Result<Self> {
@@ -173,9 +184,12 @@ impl Upkeep {
         let work = move || {
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 let mut tls = tls.lock().expect("nothing panics while it holds the lock");
-                match tls.refresh(kms.now()) {
+                match runtime.block_on(tls.refresh(&kms)) {
                     Ok(false) => {}
-                    Ok(true) => log.event("a new certificate is in use"),
+                    Ok(true) => {
+                        log.event("a new certificate is in use");
+                        tls.reminder(kms.now()).into_iter().for_each(|reminder| log.event(reminder));
+                    }
                     Err(error) => log.event(format!("the certificate stays as it is: {}", chain(&error))),
                 }
             }

@@ -11,8 +11,9 @@ use std::net::TcpStream;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -21,7 +22,8 @@ use bulla_server::{Limits, ServeError, Server, ServerOptions, TlsError, TlsOptio
 use common::{Client, Signed, TestServer};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
     ClientConfig, ClientConnection, NamedGroup, ProtocolVersion, RootCertStore, StreamOwned,
@@ -88,6 +90,47 @@ fn slow_handshakes_are_cut_off_and_plain_requests_refused() {
     let mut first = [0];
     plain.read_exact(&mut first).unwrap();
     assert_eq!(first, [21], "a TLS alert, not an answer");
+}
+
+#[test]
+fn an_authority_is_replaced_while_the_server_runs() {
+    let days = Arc::new(AtomicU64::new(0));
+    let shown = Arc::clone(&days);
+    let clock = move || SystemTime::now() + Duration::from_secs(86_400 * shown.load(Ordering::Relaxed));
+    let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
+    let server = TestServer::start(limits, authority, clock);
+    let old = ca(&server);
+    days.store(3652 - 364, Ordering::Relaxed);
+    wait_until(|| server.log.text().contains("the certificate authority is a new one: give clients "));
+    let all = CertificateDer::pem_file_iter(server.data.path().join("tls/ca.pem")).unwrap();
+    let all: Vec<_> = all.map(Result::unwrap).collect();
+    assert_eq!((all.len(), &all[1]), (2, &old));
+    assert_ne!(all[0], old);
+    for root in all {
+        let mut stream = stream_at(&server, &root, days.load(Ordering::Relaxed));
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        stream.read_exact(&mut [0; 15]).unwrap();
+    }
+}
+
+/// A client whose clock is as many days ahead.
+fn stream_at(server: &TestServer, root: &CertificateDer<'static>, days: u64) -> Stream {
+    #[derive(Debug)]
+    struct Ahead(u64);
+    impl TimeProvider for Ahead {
+        fn current_time(&self) -> Option<UnixTime> {
+            let now = Duration::from_secs(UnixTime::now().as_secs() + 86_400 * self.0);
+            Some(UnixTime::since_unix_epoch(now))
+        }
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_details(provider, Arc::new(Ahead(days)));
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let config = builder.with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    StreamOwned::new(ClientConnection::new(Arc::new(config), name).unwrap(), server.tcp())
 }
 
 #[test]

@@ -242,7 +242,12 @@ mod tests {
     use std::task::Waker;
 
     use super::*;
+    use crate::http::activity::Activity;
     use crate::limits::Limits;
+
+    fn pace() -> Arc<Pace> {
+        Pace::new(Limits::default(), Arc::new(Activity::new(std::time::Instant::now())))
+    }
 
     /// A socket that gives a few bytes at a time.
     struct Pieces<'a> {
@@ -281,7 +286,7 @@ mod tests {
             "\r\n\nGET /?a=b HTTP/1.1\r\nHost: a\r\n\r\n\r\n{sized}{body}{with_query}{chunks}\nGET / HTTP/1.1\n\n"
         );
         for size in [1, 2, 3, 5, 7, 11, 8192] {
-            let (seam, pace) = (Seam::new(), Pace::new(Limits::default()));
+            let (seam, pace) = (Seam::new(), pace());
             let mut intake = Intake::new(Pieces { rest: stream.as_bytes(), size }, Arc::clone(&seam), pace);
             assert_eq!(read(&mut intake), "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
             assert_eq!(*seam.begin(Some(0)).unwrap(), "a=b");
@@ -309,7 +314,7 @@ mod tests {
     #[test]
     fn a_refused_request_is_the_last_one() {
         let stream = "GET /?# HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n";
-        let (seam, pace) = (Seam::new(), Pace::new(Limits::default()));
+        let (seam, pace) = (Seam::new(), pace());
         let mut intake = Intake::new(Pieces { rest: stream.as_bytes(), size: 10 }, Arc::clone(&seam), pace);
         assert_eq!(read(&mut intake).as_bytes(), REFUSED);
         assert_eq!(seam.begin(Some(0)).unwrap_err(), Refused::Malformed);

@@ -1,4 +1,12 @@
 //! The root of an authority: its name, key and certificate, and what the store keeps of them.
+//!
+//! A root is replaced a year before it ends. The old key signs the new one first, and is then forgotten; servers send that
+//! certificate along, so clients that know either root accept them until the old one ends:
+//!
+//! ```text
+//! server <- new root                    for clients that have the new ca.pem
+//! server <- new root's key <- old root  for clients that have the old one
+//! ```
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,9 +24,20 @@ use super::TlsError;
 
 /// What an authority is: a name, a key, and the certificate that binds them.
 pub(super) struct Root {
-    pub(super) name: String,
-    pub(super) key: Zeroizing<KeyPair>,
+    name: String,
+    key: Zeroizing<KeyPair>,
     pub(super) certificate: CertificateDer<'static>,
+    pub(super) not_after: i64,
+    /// The root that this one replaced.
+    predecessor: Option<Predecessor>,
+}
+
+/// What is left of a root that was replaced.
+pub(super) struct Predecessor {
+    /// Its certificate, for clients that are told about both roots.
+    pub(super) certificate: CertificateDer<'static>,
+    /// The certificate that it issued for its successor.
+    pub(super) cross: CertificateDer<'static>,
     pub(super) not_after: i64,
 }
 
@@ -37,36 +56,102 @@ struct Kept<'a> {
     /// When the certificate ends: seconds since 1970.
     #[n(3)]
     not_after: i64,
+    #[b(4)]
+    predecessor: Option<KeptPredecessor<'a>>,
+}
+
+/// A [`Predecessor`] as the store keeps it.
+#[derive(Encode, Decode)]
+struct KeptPredecessor<'a> {
+    /// X.509, DER.
+    #[cbor(b(0), with = "minicbor::bytes")]
+    certificate: &'a [u8],
+    /// X.509, DER.
+    #[cbor(b(1), with = "minicbor::bytes")]
+    cross: &'a [u8],
+    /// When both end: seconds since 1970.
+    #[n(2)]
+    not_after: i64,
 }
 
 impl Root {
+    /// Takes the root from the store, or makes the first one. One that ends soon is replaced.
     pub(super) async fn open(kms: &Kms, now: i64) -> Result<Self, TlsError> {
-        if let Some(kept) = kms.private(STORED_AS) {
-            let root = Self::from_kept(&kept)?;
-            if root.not_after - now > LEAF_LIFE {
-                return Ok(root);
+        let root = match kms.private(STORED_AS) {
+            Some(kept) => Self::from_kept(&kept)?,
+            None => {
+                let root = Self::make(now - BACKDATED, now)?;
+                root.keep(kms).await?;
+                root
             }
-        }
-        let root = Self::make(now)?;
-        kms.set_private(STORED_AS, &root.to_kept()).await.map_err(TlsError::Store)?;
-        Ok(root)
+        };
+        Ok(root.successor(kms, now).await?.unwrap_or(root))
     }
 
-    pub(super) fn make(now: i64) -> Result<Self, TlsError> {
+    /// Makes and keeps another root if this one ends soon. The key of this one is in the store no longer then.
+    pub(super) async fn successor(&self, kms: &Kms, now: i64) -> Result<Option<Self>, TlsError> {
+        if now < self.replace_at() {
+            return Ok(None);
+        }
+        let next = self.succeeded(now)?;
+        next.keep(kms).await?;
+        Ok(Some(next))
+    }
+
+    /// When this root is to be replaced.
+    pub(super) fn replace_at(&self) -> i64 {
+        self.not_after - OVERLAP
+    }
+
+    /// The root that this one replaced, until it ends.
+    pub(super) fn predecessor(&self, now: i64) -> Option<&Predecessor> {
+        self.predecessor.as_ref().filter(|predecessor| now < predecessor.not_after)
+    }
+
+    pub(super) async fn keep(&self, kms: &Kms) -> Result<(), TlsError> {
+        kms.set_private(STORED_AS, &self.to_kept()).await.map_err(TlsError::Store)
+    }
+
+    fn make(not_before: i64, now: i64) -> Result<Self, TlsError> {
         let (key, not_after) = (new_key()?, now + CA_LIFE);
         // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
         let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
-        let certificate = ca_params(&name, now, not_after).self_signed(&*key).map_err(TlsError::Issue)?;
-        Ok(Self { name, key, certificate: certificate.der().clone(), not_after })
+        let params = ca_params(&name, (not_before, not_after), 1); // it certifies servers and its successor
+        let certificate = params.self_signed(&*key).map_err(TlsError::Issue)?.der().clone();
+        Ok(Self { name, key, certificate, not_after, predecessor: None })
+    }
+
+    /// Its certificate allows no other authority below it.
+    #[cfg(test)]
+    pub(super) fn of_the_first_version(now: i64) -> Result<Self, TlsError> {
+        let root = Self::make(now - BACKDATED, now)?;
+        let params = ca_params(&root.name, (now - BACKDATED, root.not_after), 0);
+        let certificate = params.self_signed(&*root.key).map_err(TlsError::Issue)?.der().clone();
+        Ok(Self { certificate, ..root })
+    }
+
+    /// A new root, certified by this one until this one ends. Both certificates are valid from when this root began: if the
+    /// clock has run ahead, they still are when it is right again, and so is what this root certified.
+    fn succeeded(&self, now: i64) -> Result<Self, TlsError> {
+        let not_before = (self.not_after - CA_LIFE).min(now) - BACKDATED;
+        let next = Self::make(not_before, now)?;
+        let mut params = ca_params(&next.name, (not_before, self.not_after), 0);
+        params.use_authority_key_identifier_extension = true;
+        let predecessor = Predecessor {
+            certificate: self.certificate.clone(),
+            cross: self.sign(&params, &next.key)?,
+            not_after: self.not_after,
+        };
+        Ok(Self { predecessor: Some(predecessor), ..next })
     }
 
     pub(super) fn sign(
         &self,
         params: &CertificateParams,
         key: &KeyPair,
-        now: i64,
     ) -> Result<CertificateDer<'static>, TlsError> {
-        let issuer = ca_params(&self.name, now, self.not_after);
+        // Of the issuer only name, key and usages enter.
+        let issuer = ca_params(&self.name, (0, self.not_after), 1);
         let certificate = params.signed_by(key, &Issuer::from_params(&issuer, &*self.key));
         Ok(certificate.map_err(TlsError::Issue)?.der().clone())
     }
@@ -78,7 +163,12 @@ impl Root {
             .map_err(|_| TlsError::Damaged)?;
         let certificate = CertificateDer::from(kept.certificate.to_vec());
         let (name, key) = (kept.name.to_owned(), Zeroizing::new(key));
-        Ok(Self { name, key, certificate, not_after: kept.not_after })
+        let predecessor = kept.predecessor.map(|kept| Predecessor {
+            certificate: CertificateDer::from(kept.certificate.to_vec()),
+            cross: CertificateDer::from(kept.cross.to_vec()),
+            not_after: kept.not_after,
+        });
+        Ok(Self { name, key, certificate, not_after: kept.not_after, predecessor })
     }
 
     pub(super) fn to_kept(&self) -> Zeroizing<Vec<u8>> {
@@ -87,26 +177,35 @@ impl Root {
             key: self.key.serialized_der(),
             certificate: &self.certificate,
             not_after: self.not_after,
+            predecessor: self.predecessor.as_ref().map(|predecessor| KeptPredecessor {
+                certificate: &predecessor.certificate,
+                cross: &predecessor.cross,
+                not_after: predecessor.not_after,
+            }),
         };
         // Large enough from the start, so that no half of the key stays behind in memory.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(kept.key.len() + kept.certificate.len() + 256));
+        let predecessor =
+            kept.predecessor.as_ref().map_or(0, |kept| kept.certificate.len() + kept.cross.len());
+        let length = kept.key.len() + kept.certificate.len() + predecessor + 256;
+        let mut bytes = Zeroizing::new(Vec::with_capacity(length));
         minicbor::encode(&kept, &mut *bytes).expect("a vector takes everything");
         bytes
     }
 }
 
-fn ca_params(name: &str, now: i64, not_after: i64) -> CertificateParams {
-    let mut params = params(name, now, not_after);
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0)); // it certifies servers, no other authorities
+/// Parameters of an authority with at most `authorities` other ones between it and a server.
+fn ca_params(name: &str, validity: (i64, i64), authorities: u8) -> CertificateParams {
+    let mut params = params(name, validity);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(authorities));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
-pub(super) fn params(name: &str, now: i64, not_after: i64) -> CertificateParams {
+pub(super) fn params(name: &str, (not_before, not_after): (i64, i64)) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = time(now - BACKDATED);
+    params.not_before = time(not_before);
     params.not_after = time(not_after);
     params
 }
@@ -133,9 +232,44 @@ pub(super) fn pem(certificate: &CertificateDer<'_>) -> String {
 
 pub(super) const DAY: i64 = 24 * 60 * 60;
 /// Ten years: clients are told about the authority by hand.
-const CA_LIFE: i64 = 3652 * DAY;
-/// An authority that ends before a certificate would is replaced at the next start.
+pub(super) const CA_LIFE: i64 = 3652 * DAY;
+/// How long clients have to take over the certificate of another authority.
+pub(super) const OVERLAP: i64 = 365 * DAY;
 pub(super) const LEAF_LIFE: i64 = 90 * DAY;
 /// For clients whose clock is behind.
-const BACKDATED: i64 = DAY;
-pub(super) const STORED_AS: &str = "tls/authority";
+pub(super) const BACKDATED: i64 = DAY;
+const STORED_AS: &str = "tls/authority";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(not_after: i64) -> Root {
+        let root = Root::make(NOW - BACKDATED, NOW).unwrap();
+        Root { not_after, ..root }
+    }
+
+    #[test]
+    fn a_root_comes_back_with_its_predecessor() {
+        let first = root(NOW + OVERLAP);
+        assert_eq!(first.to_kept()[0], 0x84, "the four fields that the first version wrote");
+        assert!(Root::from_kept(&first.to_kept()).unwrap().predecessor.is_none());
+        let kept = first.succeeded(NOW).unwrap().to_kept();
+        let next = Root::from_kept(&kept).unwrap();
+        assert_eq!(next.to_kept(), kept);
+        let predecessor = next.predecessor(NOW).unwrap();
+        assert_eq!((&predecessor.certificate, predecessor.not_after), (&first.certificate, first.not_after));
+        let old_key = first.key.serialized_der();
+        assert!(!kept.windows(old_key.len()).any(|window| window == old_key), "its key is forgotten");
+    }
+
+    #[test]
+    fn what_the_store_gives_back_must_be_whole() {
+        for kept in [root(NOW).to_kept(), root(NOW).succeeded(NOW).unwrap().to_kept()] {
+            assert!(Root::from_kept(&kept).is_ok());
+            assert!(matches!(Root::from_kept(&kept[..kept.len() - 1]), Err(TlsError::Damaged)));
+        }
+    }
+
+    const NOW: i64 = 1_800_000_000;
+}

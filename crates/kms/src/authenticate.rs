@@ -31,19 +31,19 @@ impl Kms {
         if signer.has_token {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
-        let (time, signed) = (self.now(), signer.timestamp.unix());
-        if (time - signed).abs() > WINDOW || signed < self.earliest_timestamp {
+        let (times, signed) = (self.clock.look(), signer.timestamp.unix());
+        if (times.wall - signed).abs() > WINDOW {
             return Err(ErrorCode::InvalidTimeStampExpired.into());
         }
-        self.nonces.record(&signer.access_key_id, &signer.nonce, signed, time).map_err(
+        self.nonces.record(&signer.access_key_id, &signer.nonce, signed, times).map_err(
             |replay| match replay {
                 Replay::Used => ErrorCode::SignatureNonceUsed,
+                Replay::Closed => ErrorCode::InvalidTimeStampExpired,
                 Replay::Full => ErrorCode::ThrottlingUser,
             },
         )?;
-        self.mark_time();
         let caller = Caller::Root { access_key_id: signer.access_key_id.clone() };
-        Ok(Origin { caller, connection, time })
+        Ok(Origin { caller, connection, time: times.believed })
     }
 }
 

@@ -1,165 +1,170 @@
-//! Whether the clock can be believed, and what the store remembers of it.
+//! What is believed of the clock.
 //!
-//! A clock that jumped ahead would end keys that are still to be had for days. So it is compared with the time that has
-//! really passed since the start, and at a start with the time that the store has seen last. The store's mark says in one
-//! value how late it was and whether that was believed: nobody can write the one without the other, and a mark that could
-//! not be written is an old one, which is not believed either.
+//! A clock that jumped ahead would end keys that are still to be had for days, and one that is set back would revive what
+//! has ended. So whatever expires or ends goes by a believed time. It is the latest time that the wall clock has shown,
+//! except where the clock has moved on by more than [`MAX_JUMP`] beyond the time that has really passed. Such a jump is
+//! not believed: the believed time then moves on with elapsed time, and when the clock comes back it is as if nothing had
+//! happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use crate::Kms;
-use crate::data::OpenError;
-use crate::lock::Role;
-
+/// What is believed of a clock that is given as seconds of the wall clock and of elapsed time.
+#[derive(Debug, Default)]
 pub(crate) struct Belief {
-    /// A moment that was believed: what the clock said, and how much time had passed by then.
-    since: Mutex<Option<(i64, Duration)>>,
-    lost: AtomicBool,
-    /// The time that the store knows about.
-    marked: AtomicI64,
-}
-
-impl Default for Belief {
-    fn default() -> Self {
-        Self { since: Mutex::default(), lost: AtomicBool::default(), marked: AtomicI64::new(i64::MIN) }
-    }
-}
-
-impl Kms {
-    /// Looks at the clock: the time, and whether something may end by it. Without anything that will end there is
-    /// nothing to lose, and whatever the clock says is believed from there on.
-    pub(crate) fn look(&self) -> (i64, bool) {
-        let (now, elapsed) = (self.now(), self.clock.elapsed());
-        if !self.published.load().has_endings() {
-            self.belief.begin(now, elapsed);
-        } else if self.belief.jumped(now, elapsed) {
-            self.belief.lost.store(true, Ordering::Relaxed);
-        }
-        (now, !self.belief.lost.load(Ordering::Relaxed))
-    }
-
-    /// Raises the clock to the time of the last use of the store, which it gives, and finds out whether it can be
-    /// believed.
-    pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
-        let mark = self.time_mark();
-        let mut last_use = i64::MIN;
-        if !self.options.accept_clock {
-            if let Some(Mark { time, .. }) = mark {
-                let behind = time - self.now();
-                if behind > MAX_STEP_BACK {
-                    return Err(OpenError::ClockBehind { seconds: behind });
-                }
-                self.clock.raise(time);
-                last_use = time;
-            }
-            let is_seen = |mark: Mark| mark.believed && self.now() - mark.time <= MAX_JUMP;
-            let believed = is_new || mark.is_some_and(is_seen);
-            self.belief.lost.store(!believed, Ordering::Relaxed);
-        }
-        *self.belief.since.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((self.now(), self.clock.elapsed()));
-        self.mark_time();
-        Ok(last_use)
-    }
-
-    /// A command whose clock is behind counts from when a server last had the store: what it plans must not end too soon.
-    pub(crate) fn follow_mark(&self) {
-        if let Some(Mark { time, believed: true }) = self.time_mark() {
-            self.clock.raise(time);
-        }
-    }
-
-    /// Lets the store know the time, at most once a minute; nobody waits for it.
-    pub(crate) fn mark_time(&self) {
-        let (marked, now) = (self.belief.marked.load(Ordering::Relaxed), self.now());
-        let due = now >= marked.saturating_add(MARK_INTERVAL);
-        let claim = || self.belief.marked.compare_exchange(marked, now, Ordering::Relaxed, Ordering::Relaxed);
-        if self.options.role == Role::Server && due && claim().is_ok() {
-            self.mark_time_now();
-        }
-    }
-
-    pub(crate) fn mark_time_now(&self) {
-        let (time, believed) = self.look();
-        self.set_private_in_background(TIME_MARK, &Mark { time, believed }.to_bytes());
-    }
-
-    fn time_mark(&self) -> Option<Mark> {
-        Mark::from_bytes(&self.private(TIME_MARK)?)
-    }
+    /// The wall clock ahead of elapsed time, when it was last taken as it is. Jumps are measured from there, not from look
+    /// to look: many small steps are a large one.
+    anchor: Option<i64>,
+    /// The same at the start: where the clock is again when it comes back from a jump.
+    origin: Option<i64>,
+    /// The largest one that was believed.
+    furthest: Option<i64>,
+    /// The latest time that was believed.
+    latest: Option<i64>,
 }
 
 impl Belief {
-    /// Whether the clock has moved on by much more than the time that has passed. Many small steps are a large one.
-    fn jumped(&self, now: i64, elapsed: Duration) -> bool {
-        let since = self.since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|(then, elapsed_then)| {
-            let passed = elapsed.saturating_sub(elapsed_then).as_secs();
-            (now - then).saturating_sub_unsigned(passed) > MAX_JUMP
-        })
+    /// Begins with the time that an earlier run believed last, if there is one.
+    pub(crate) fn resume(&mut self, believed: Option<i64>, wall: i64, elapsed: i64) {
+        let Some(before) = believed else { return };
+        self.latest = Some(before);
+        (self.anchor, self.origin) = (Some(before - elapsed), Some(before - elapsed));
+        if !self.has_jumped(wall, elapsed) {
+            self.accept(before.max(wall), elapsed);
+        }
     }
 
-    fn begin(&self, now: i64, elapsed: Duration) {
-        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, elapsed));
-        self.lost.store(false, Ordering::Relaxed);
+    /// Takes the clock as it is.
+    pub(crate) fn accept(&mut self, wall: i64, elapsed: i64) {
+        let offset = Some(wall - elapsed);
+        (self.anchor, self.origin, self.furthest, self.latest) = (offset, offset, offset, Some(wall));
+    }
+
+    /// Takes the clock as it is, because nothing can end or be revived by it. A clock that was set back is still waited
+    /// for, unless it comes back from a jump.
+    pub(crate) fn follow(&mut self, wall: i64, elapsed: i64) {
+        let offset = wall - elapsed;
+        let origin = *self.origin.get_or_insert(offset);
+        let is_back =
+            (offset - origin).abs() <= MAX_JUMP && self.latest.is_some_and(|at| at > wall + MAX_JUMP);
+        if is_back {
+            (self.latest, self.furthest) = (None, None);
+        }
+        self.anchor = Some(offset);
+        self.time(wall, elapsed);
+    }
+
+    /// The believed time. A jump that happened before the start counts as time that has passed, because nobody was there:
+    /// what is over by the clock cannot be used then.
+    pub(crate) fn time(&mut self, wall: i64, elapsed: i64) -> i64 {
+        if self.has_jumped(wall, elapsed) {
+            let Some(furthest) = self.furthest else {
+                return self.latest.map_or(wall, |latest| latest.max(wall));
+            };
+            self.latest = self.latest.max(Some(furthest + elapsed));
+        } else {
+            self.furthest = self.furthest.max(Some(wall - elapsed));
+            self.latest = self.latest.max(Some(wall));
+        }
+        self.latest.unwrap_or(wall)
+    }
+
+    /// Whether the clock has moved on by much more than the time that has passed; also if nobody can know.
+    pub(crate) fn has_jumped(&self, wall: i64, elapsed: i64) -> bool {
+        self.anchor.is_none_or(|anchor| wall - elapsed - anchor > MAX_JUMP)
+    }
+
+    /// The latest time that was believed, in this run or before it.
+    pub(crate) fn latest(&self) -> Option<i64> {
+        self.latest
     }
 }
 
-/// The time of the last use of a store, and whether it could be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Mark {
-    time: i64,
-    believed: bool,
-}
-
-impl Mark {
-    /// Seconds since 1970 (i64be), and 1 if they are not believed.
-    fn to_bytes(self) -> [u8; 9] {
-        let mut bytes = [0; 9];
-        bytes[..8].copy_from_slice(&self.time.to_be_bytes());
-        bytes[8] = u8::from(!self.believed);
-        bytes
-    }
-
-    /// The first version wrote the time alone.
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (time, rest) = bytes.split_first_chunk::<8>()?;
-        Some(Self { time: i64::from_be_bytes(*time), believed: matches!(rest, [] | [0]) })
-    }
-}
-
-const TIME_MARK: &str = "clock/mark";
-/// How far the clock may be set back between two runs, in seconds; NTP corrects less.
-const MAX_STEP_BACK: i64 = 60;
 /// How far the clock may have moved on unseen, in seconds.
 const MAX_JUMP: i64 = 3600;
-const MARK_INTERVAL: i64 = 60;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_jump_is_more_than_the_time_that_has_passed() {
-        let belief = Belief::default();
-        let seconds = Duration::from_secs;
-        assert!(!belief.jumped(1_000_000, seconds(5)), "before the start");
-        belief.begin(1_000_000, seconds(5));
-        assert!(!belief.jumped(1_000_000 + 86_400, seconds(5 + 86_400)), "a day that has passed");
-        assert!(!belief.jumped(1_000_000 + 86_400 + 3600, seconds(5 + 86_400)), "an hour is believed");
-        assert!(belief.jumped(1_000_000 + 86_400 + 3601, seconds(5 + 86_400)), "more is not");
-        assert!(belief.jumped(1_000_000 + 86_400 + 3602, seconds(6 + 86_400)), "nor in steps");
-        assert!(!belief.jumped(0, seconds(7 + 86_400)), "back");
+    const START: i64 = 1_800_000_000;
+    const YEARS: i64 = 10 * 365 * 86_400;
+
+    fn started() -> Belief {
+        let mut belief = Belief::default();
+        belief.accept(START, 5);
+        belief
     }
 
     #[test]
-    fn marks_come_back() {
-        for mark in [Mark { time: 7, believed: true }, Mark { time: -1, believed: false }] {
-            assert_eq!(Mark::from_bytes(&mark.to_bytes()), Some(mark));
+    fn a_jump_is_more_than_the_time_that_has_passed() {
+        assert!(Belief::default().has_jumped(START, 5), "before the start");
+        let belief = started();
+        assert!(!belief.has_jumped(START + 86_400, 5 + 86_400), "a day that has passed");
+        assert!(!belief.has_jumped(START + 86_400 + 3600, 5 + 86_400), "an hour is believed");
+        assert!(belief.has_jumped(START + 86_400 + 3601, 5 + 86_400), "more is not");
+        assert!(!belief.has_jumped(0, 7 + 86_400), "back");
+    }
+
+    #[test]
+    fn believed_time_never_moves_back() {
+        for jump in [-YEARS, -7200, -1200, -3, 3, 1200, 3600] {
+            let mut belief = started();
+            let during = belief.time(START + 10 + jump, 15);
+            assert_eq!(during, START + jump.max(-10) + 10, "the clock was seen at {jump}");
+            assert_eq!(belief.time(START + 20, 25), during.max(START + 20), "after {jump}");
+            assert_eq!(belief.time(START + 7200, 7205), START + 7200);
         }
-        assert_eq!(Mark::from_bytes(&7_i64.to_be_bytes()), Some(Mark { time: 7, believed: true }));
-        assert_eq!(Mark::from_bytes(b"short"), None);
+    }
+
+    #[test]
+    fn a_long_jump_and_its_return_leave_no_trace() {
+        let mut belief = started();
+        for (round, jump) in [3601, 7200, YEARS, 7200].into_iter().enumerate() {
+            let passed = 100 * i64::try_from(round).unwrap();
+            assert_eq!(belief.time(START + passed, 5 + passed), START + passed);
+            for second in passed..passed + 10 {
+                assert_eq!(belief.time(START + second + jump, 5 + second), START + second, "ahead by {jump}");
+                assert!(belief.has_jumped(START + second + jump, 5 + second));
+            }
+            assert_eq!(belief.time(START + passed + 10, 15 + passed), START + passed + 10);
+            assert!(!belief.has_jumped(START + passed + 10, 15 + passed));
+        }
+    }
+
+    #[test]
+    fn small_steps_are_a_large_one() {
+        let mut belief = started();
+        assert_eq!(belief.time(START + 3600, 5), START + 3600);
+        assert_eq!(belief.time(START + 7200, 5), START + 3600);
+        assert_eq!(belief.time(START + 7260, 65), START + 3660);
+    }
+
+    #[test]
+    fn a_clock_by_which_nothing_ends_is_followed() {
+        let mut belief = started();
+        belief.follow(START + YEARS, 6);
+        assert_eq!(belief.time(START + YEARS, 6), START + YEARS);
+        belief.follow(START + 10, 15);
+        assert_eq!(belief.time(START + 10, 15), START + 10, "back from a jump");
+        belief.follow(START - YEARS, 16);
+        assert_eq!(belief.time(START - YEARS, 16), START + 10, "set back");
+    }
+
+    #[test]
+    fn what_happened_before_the_start_counts_as_passed_and_is_not_believed() {
+        let mut belief = Belief::default();
+        belief.resume(Some(START), START + 8 * 86_400, 0);
+        assert!(belief.has_jumped(START + 8 * 86_400, 0));
+        assert_eq!(belief.time(START + 8 * 86_400, 0), START + 8 * 86_400);
+        assert_eq!(belief.latest(), Some(START));
+        assert_eq!(belief.time(START + 30, 20), START + 30, "the clock was wrong at the start");
+        assert!(!belief.has_jumped(START + 30, 20));
+
+        let mut belief = Belief::default();
+        belief.resume(Some(START), START + 3600, 0);
+        assert!(!belief.has_jumped(START + 7200, 0), "within an hour it is taken as it is");
+
+        let mut belief = Belief::default();
+        belief.resume(None, START, 0);
+        assert!(belief.has_jumped(START, 0));
+        assert_eq!((belief.time(START, 0), belief.latest()), (START, None));
     }
 }

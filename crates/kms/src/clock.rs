@@ -1,9 +1,11 @@
-//! Time as the engine sees it: whole seconds that never move back.
+//! The two times of the engine, in whole seconds: what the wall clock says, and what is believed of it.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
+
+use crate::belief::Belief;
 
 /// Where the engine asks for the time.
 pub trait Clock: Send + Sync + 'static {
@@ -34,36 +36,74 @@ impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// A clock with its high-water mark: a machine whose clock is set back must not accept old requests again.
-pub(crate) struct SteadyClock {
-    clock: Box<dyn Clock>,
-    high_water: AtomicI64,
+/// One look at the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// What the wall clock says. The window of signatures follows it, ahead and back.
+    pub(crate) wall: i64,
+    /// What is believed: nothing ends by any other time.
+    pub(crate) believed: i64,
+    /// How much time has passed since some moment, whatever is done to the clock.
+    pub(crate) elapsed: i64,
 }
 
-impl SteadyClock {
+impl Times {
+    /// The later one of both. Deletions are scheduled from it: by whichever is right, none comes too soon.
+    pub(crate) fn latest(self) -> i64 {
+        self.wall.max(self.believed)
+    }
+}
+
+/// A clock, and what is believed of it.
+pub(crate) struct EngineClock {
+    clock: Box<dyn Clock>,
+    belief: Mutex<Belief>,
+    /// How far the wall clock was ahead of elapsed time, in milliseconds, when [`EngineClock::step`] last looked.
+    last_offset: Mutex<Option<i64>>,
+}
+
+impl EngineClock {
     pub(crate) fn new(clock: impl Clock) -> Self {
-        Self { clock: Box::new(clock), high_water: AtomicI64::new(i64::MIN) }
+        Self { clock: Box::new(clock), belief: Mutex::default(), last_offset: Mutex::default() }
     }
 
-    /// What the clock says, marks aside.
+    /// What the wall clock says.
     pub(crate) fn raw(&self) -> SystemTime {
         self.clock.now()
     }
 
-    /// How much time has passed, whatever is done to the clock.
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.clock.elapsed()
+    pub(crate) fn look(&self) -> Times {
+        let (wall, elapsed) = (unix_seconds(self.clock.now()), self.seconds_elapsed());
+        Times { wall, believed: self.belief().time(wall, elapsed), elapsed }
     }
 
-    /// Seconds since 1970, never less than before.
+    /// The believed time.
     pub(crate) fn now(&self) -> i64 {
-        let now = unix_seconds(self.clock.now());
-        self.high_water.fetch_max(now, Ordering::Relaxed).max(now)
+        self.look().believed
     }
 
-    /// Raises the mark to a time that was seen in an earlier run.
-    pub(crate) fn raise(&self, seconds: i64) {
-        self.high_water.fetch_max(seconds, Ordering::Relaxed);
+    pub(crate) fn belief(&self) -> MutexGuard<'_, Belief> {
+        // Each step of it leaves a whole value.
+        self.belief.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn seconds_elapsed(&self) -> i64 {
+        i64::try_from(self.clock.elapsed().as_secs()).unwrap_or(i64::MAX)
+    }
+
+    /// By how many seconds the wall clock was set ahead since the last call, or back, if negative. 0 for less than
+    /// [`SMALL_STEP`]: clocks are corrected by that all the time.
+    pub(crate) fn step(&self) -> i64 {
+        let (before, wall, after) = (self.clock.elapsed(), self.clock.now(), self.clock.elapsed());
+        if after.saturating_sub(before) > MAX_PAUSE {
+            return 0; // this thread had to wait in between, so the two do not belong together
+        }
+        let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let wall = milliseconds(wall.duration_since(UNIX_EPOCH).unwrap_or_default());
+        let offset = wall.saturating_sub(milliseconds(before));
+        let mut last = self.last_offset.lock().unwrap_or_else(PoisonError::into_inner);
+        let step = last.replace(offset).map_or(0, |last| offset.saturating_sub(last));
+        if step.abs() < SMALL_STEP { 0 } else { step.signum() * ((step.abs() + 500) / 1000) }
     }
 }
 
@@ -73,25 +113,41 @@ pub(crate) fn unix_seconds(time: SystemTime) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX)
 }
 
+/// In milliseconds.
+const SMALL_STEP: i64 = 2000;
+const MAX_PAUSE: Duration = Duration::from_millis(100);
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicI64, Ordering};
 
     use super::*;
 
+    struct Hands(Arc<(AtomicI64, AtomicI64)>);
+
+    impl Clock for Hands {
+        fn now(&self) -> SystemTime {
+            UNIX_EPOCH + Duration::from_secs(self.0.0.load(Ordering::Relaxed).unsigned_abs())
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.0.1.load(Ordering::Relaxed).unsigned_abs())
+        }
+    }
+
     #[test]
-    fn time_never_moves_back() {
-        let now = Arc::new(AtomicI64::new(1000));
-        let shown = Arc::clone(&now);
-        let clock = SteadyClock::new(move || {
-            UNIX_EPOCH + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs())
-        });
-        assert_eq!(clock.now(), 1000);
-        now.store(900, Ordering::Relaxed);
-        assert_eq!(clock.now(), 1000);
-        clock.raise(1500);
-        assert_eq!(clock.now(), 1500);
-        now.store(2000, Ordering::Relaxed);
-        assert_eq!(clock.now(), 2000);
+    fn steps_of_the_clock_are_seen_once() {
+        let hands = Arc::new((AtomicI64::new(1_000_000), AtomicI64::new(50)));
+        let clock = EngineClock::new(Hands(Arc::clone(&hands)));
+        assert_eq!(clock.step(), 0, "the first look");
+        for (set, passed, step) in
+            [(0, 60, 0), (1, 0, 0), (3, 1, 3), (-3, 1, -3), (7200, 0, 7200), (-7200, 9, -7200)]
+        {
+            hands.0.fetch_add(set + passed, Ordering::Relaxed);
+            hands.1.fetch_add(passed, Ordering::Relaxed);
+            assert_eq!(clock.step(), step);
+            assert_eq!(clock.step(), 0);
+        }
     }
 }

@@ -287,7 +287,7 @@ mod tests {
     use bulla_wire::{ErrorCode, MaybeEmpty, Reply, Request};
 
     use super::*;
-    use crate::clock::SteadyClock;
+    use crate::clock::EngineClock;
     use crate::data::Data;
     use crate::store::Change;
     use crate::store_file::Loss;
@@ -344,7 +344,7 @@ mod tests {
         ];
         for (lose, loss) in losses {
             let directory = tempfile::tempdir().unwrap();
-            let clock = SteadyClock::new(SystemClock);
+            let clock = EngineClock::new(SystemClock);
             let Data { lock, mut store, roots, .. } =
                 Data::open(&Options::new(directory.path(), Role::Server), &clock).unwrap();
             let snapshot = Snapshot::read(&mut store, &roots).unwrap();

@@ -21,7 +21,7 @@ use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
 use bulla_keys::{StoreId, SystemRandom};
 
 use crate::Options;
-use crate::clock::SteadyClock;
+use crate::clock::EngineClock;
 use crate::files;
 use crate::lock::{Lock, LockError, Role};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
@@ -91,7 +91,7 @@ pub enum OpenError {
 
 impl Data {
     /// Opens the store below `options.data`, or makes it if there is neither store nor root key.
-    pub(crate) fn open(options: &Options, clock: &SteadyClock) -> Result<Self, OpenError> {
+    pub(crate) fn open(options: &Options, clock: &EngineClock) -> Result<Self, OpenError> {
         let data = &*options.data;
         let directory = |source| OpenError::Directory { path: data.to_owned(), source };
         files::create_private_dir(data).map_err(directory)?;
@@ -225,7 +225,8 @@ impl OpenError {
             }
             Self::Store { .. } => "free space or mend the disk; if the file is damaged, restore the data directory from its backup".into(),
             Self::ClockBehind { .. } => {
-                "set the clock right; if it was wrong at the last use of the store, start once with --accept-clock".into()
+                "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
+                    .into()
             }
         }
     }
@@ -283,7 +284,7 @@ mod tests {
     use crate::secret_file::SecretFileFault;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
-        Data::open(&Options::new(data, Role::Command), &SteadyClock::new(SystemClock))
+        Data::open(&Options::new(data, Role::Command), &EngineClock::new(SystemClock))
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod generator;
 mod keyring;
 mod lists;
 mod lock;
+mod mark;
+mod minutes;
 mod origin;
 mod private;
 mod ranked;
@@ -66,12 +68,12 @@ pub use store_file::{Loss, LostFile};
 pub use tend::Tended;
 
 use crate::authorize::Allowed;
-use crate::belief::Belief;
-use crate::clock::SteadyClock;
+use crate::clock::EngineClock;
 use crate::committer::{Answered, Changes, CommitError, Committer};
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::keyring::Keyring;
+use crate::mark::LastMark;
 use crate::replay::Nonces;
 use crate::snapshot::{Snapshot, Write};
 use crate::watch::Watch;
@@ -103,7 +105,7 @@ pub struct Options {
 /// An open store and everything that acts on it.
 pub struct Kms {
     options: Options,
-    clock: SteadyClock,
+    clock: EngineClock,
     roots: Arc<RootKeys>,
     published: Arc<ArcSwap<Snapshot>>,
     committer: Committer,
@@ -111,9 +113,7 @@ pub struct Kms {
     /// For searches that take long.
     searcher: Worker<1>,
     nonces: Nonces,
-    /// Requests signed before are refused: their nonces may have been used in an earlier run.
-    earliest_timestamp: i64,
-    belief: Belief,
+    last_mark: LastMark,
     is_new: bool,
     /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
     watch: Arc<Watch>,
@@ -150,7 +150,7 @@ impl Kms {
     /// # Errors
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
-        let clock = SteadyClock::new(clock);
+        let clock = EngineClock::new(clock);
         let Data { lock, locked, mut store, roots, is_new } = Data::open(options, &clock)?;
         let failed = |source| OpenError::Store { path: options.data.clone(), source };
         let snapshot = Snapshot::read(&mut store, &roots).map_err(failed)?;
@@ -168,8 +168,7 @@ impl Kms {
             generator: Generator::default(),
             searcher: Worker::new("searches"),
             nonces: Nonces::new(),
-            earliest_timestamp: i64::MIN,
-            belief: Belief::default(),
+            last_mark: LastMark::default(),
             is_new,
             watch,
         };
@@ -177,8 +176,9 @@ impl Kms {
             Role::Command => kms.follow_mark(),
             Role::Server => {
                 let last_use = kms.resume_clock(is_new)?.max(locked);
-                kms.earliest_timestamp = if is_new { locked } else { last_use + 1 };
-                kms.wait_until(kms.earliest_timestamp);
+                let earliest = if is_new { locked } else { last_use + 1 };
+                kms.nonces.refuse_before(earliest);
+                kms.wait_until(earliest);
             }
         }
         Ok(kms)
@@ -229,7 +229,8 @@ impl Kms {
         &self.options.region
     }
 
-    /// Seconds since 1970, never less than before.
+    /// The believed time, in seconds since 1970: whatever expires or ends goes by it. It does not move back, and not ahead
+    /// by a jump of the clock of more than an hour.
     #[must_use]
     pub fn now(&self) -> i64 {
         self.clock.now()
@@ -248,6 +249,11 @@ impl Kms {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.watch.is_intact() && self.snapshot().is_ok()
+    }
+
+    /// The later one of the believed time and the wall clock.
+    fn latest_time(&self) -> i64 {
+        self.clock.look().latest()
     }
 
     /// The state to read during one request.
@@ -329,7 +335,7 @@ impl Drop for Kms {
     fn drop(&mut self) {
         if self.options.role == Role::Server {
             // The committer writes what it accepted before it ends.
-            self.mark_time_now();
+            self.mark_last_use();
         }
     }
 }

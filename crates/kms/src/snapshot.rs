@@ -123,9 +123,9 @@ impl Snapshot {
         })
     }
 
-    /// Whether any key, material or secret will end by itself.
+    /// Whether any key, material, secret or import token will end by itself.
     pub(crate) fn has_endings(&self) -> bool {
-        self.ending > 0
+        self.ending > 0 || !self.import_tokens.is_empty()
     }
 
     pub(crate) fn version(&self, id: KeyVersionId) -> Option<&Row<KeyVersion>> {

@@ -2,8 +2,8 @@
 //!
 //! A version that is overdue is made wherever the store is open. Keys, material and secrets end on a server only, and
 //! only while its clock can be believed: one that jumped by more than an hour would take away what is still to be had
-//! for days. Then nothing ends until an operator says that the clock is right ([`Options::accept_clock`]). What is
-//! over by the clock cannot be used meanwhile, and can still be kept.
+//! for days. Then nothing ends until the clock is back, or an operator says that it is right
+//! ([`Options::accept_clock`]), and whatever expires goes by the believed time.
 //!
 //! [`Options::accept_clock`]: crate::Options::accept_clock
 
@@ -14,6 +14,7 @@ use bulla_wire::Error;
 use crate::actions::import::{TOKENS_KEPT, without_material};
 use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
+use crate::clock::Times;
 use crate::committer::{Answered, Changes, CommitError};
 use crate::keyring::{Keyring, refused};
 use crate::lock::Role;
@@ -29,6 +30,8 @@ pub struct Tended {
     pub changed: usize,
     /// Whether nothing ends, because the clock cannot be believed.
     pub held: bool,
+    /// By how many seconds the clock was set ahead since the last call, or back, if negative; 0 for less than two.
+    pub clock_step: i64,
 }
 
 impl Kms {
@@ -37,12 +40,12 @@ impl Kms {
     /// # Errors
     /// InternalFailure if the store fails; what was not done is done by a later call.
     pub async fn tend(&self) -> Result<Tended, Error> {
-        let (now, believed) = self.look();
+        let (times, believed) = self.check_clock();
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
         let ends = believed && self.options.role == Role::Server;
-        let mut tended = Tended { changed: 0, held: !believed };
+        let mut tended = Tended { changed: 0, held: !believed, clock_step: self.clock.step() };
         loop {
-            let submitted = self.submit_due(now, ends)?;
+            let submitted = self.submit_due(times, ends)?;
             let mut progress = 0;
             for answer in submitted {
                 match answer.await.unwrap_or(Err(CommitError::Closed)) {
@@ -59,30 +62,32 @@ impl Kms {
     }
 
     /// Hands over the next changes that are due, up to a number.
-    fn submit_due(&self, now: i64, ends: bool) -> Result<Vec<Answered>, Error> {
+    fn submit_due(&self, times: Times, ends: bool) -> Result<Vec<Answered>, Error> {
         let snapshot = self.snapshot()?;
-        let tokens =
-            snapshot.import_tokens_until(now - TOKENS_KEPT).map(|row| Scheduled::Token(row.record.id));
+        // Keys rotate by whatever the clock says; what ends does so only while both times are the same.
+        let now = times.latest();
+        let tokens = snapshot.import_tokens_until(times.believed - TOKENS_KEPT);
+        let tokens = tokens.map(|row| Scheduled::Token(row.record.id));
         let due = snapshot.due(now).filter(|due| ends || !due.ends_by(now)).map(|due| match due {
             Due::Key(row) => Scheduled::Key(row.record.id),
             Due::Secret(row) => Scheduled::Secret(row.record.name.clone()),
         });
-        let submitted = tokens.chain(due).take(AT_ONCE).map(|scheduled| self.submit(now, &scheduled));
+        let submitted = tokens.chain(due).take(AT_ONCE).map(|scheduled| self.submit((now, ends), &scheduled));
         submitted.filter_map(Result::transpose).collect()
     }
 
     /// Hands over what is due for one record, if that is still so.
-    fn submit(&self, now: i64, scheduled: &Scheduled) -> Result<Option<Answered>, Error> {
+    fn submit(&self, (now, ends): (i64, bool), scheduled: &Scheduled) -> Result<Option<Answered>, Error> {
         let mut changes_something = false;
         let (decision, answered) = self.stage(|keyring| {
             // All by the time of the one look at the clock: it may be set while this works.
             let keyring = &Keyring { now, ..*keyring };
             let changes = match scheduled {
                 Scheduled::Token(id) => keyring.snapshot.import_token(id).map(|row| Ok(vec![no_token(row)])),
-                Scheduled::Key(id) => keyring.snapshot.key(*id).map(|row| self.due(keyring, row)),
+                Scheduled::Key(id) => keyring.snapshot.key(*id).map(|row| self.due(keyring, row, ends)),
                 Scheduled::Secret(name) => keyring.snapshot.secret(name).map(|row| {
                     let is_due = row.record.delete_at().is_some_and(|at| at <= now);
-                    Ok(if is_due { secrets::removal(keyring, row) } else { vec![] })
+                    Ok(if is_due && ends { secrets::removal(keyring, row) } else { vec![] })
                 }),
             };
             let changes = changes.unwrap_or_else(|| Ok(vec![]))?;
@@ -93,11 +98,12 @@ impl Kms {
         Ok(changes_something.then_some(answered))
     }
 
-    /// What is due for one key.
-    fn due(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
+    /// What is due for one key; nothing if it would take something away and nothing `ends`.
+    fn due(&self, keyring: &Keyring<'_>, row: &Row<Key>, ends: bool) -> Result<Changes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= keyring.now);
         let key = &row.record;
         match () {
+            () if (is_due(key.delete_at()) || is_due(key.material_expires())) && !ends => Ok(vec![]),
             () if is_due(key.delete_at()) => Ok(removal(keyring, row)),
             () if is_due(key.material_expires()) => without_material(keyring, row),
             () if is_due(key.due()) => self.rotation(keyring, row),

@@ -17,6 +17,9 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
         tick.tick().await;
         let (held, failing) = match kms.tend().await {
             Ok(tended) => {
+                if tended.clock_step != 0 {
+                    log.event(clock_was_set(tended.clock_step));
+                }
                 if tended.changed > 0 {
                     log.event(format!("keys that changed or ended by themselves: {}", tended.changed));
                 }
@@ -33,8 +36,24 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
             log.event(HELD);
             told = Some(Instant::now());
         }
+        if told.is_some() && !held {
+            log.event(RELEASED);
+        }
         told = told.filter(|_| held);
         was_failing = failing;
+    }
+}
+
+fn clock_was_set(step: i64) -> String {
+    match step {
+        1.. => format!(
+            "the clock was set ahead by {step} seconds: clients that are now 15 minutes behind it are refused"
+        ),
+        _ => format!(
+            "the clock was set back by {} seconds: if it was ahead at the start and clients are still refused, start once \
+             with: bulla serve --accept-clock",
+            step.unsigned_abs()
+        ),
     }
 }
 
@@ -42,4 +61,5 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
 const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
 const HELD: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; if it is right, \
-                    start once with --accept-clock";
+                    start once with: bulla serve --accept-clock";
+const RELEASED: &str = "keys, material and secrets end again: the clock is back, or nothing is left to end";

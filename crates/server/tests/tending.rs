@@ -53,3 +53,31 @@ fn keys_rotate_on_time_and_none_ends_when_the_clock_jumps() {
     call(&format!("Action=CancelKeyDeletion&KeyId={ending}"));
     assert_eq!(call(&format!("Action=DescribeKey&KeyId={ending}")).field("KeyState"), "Enabled");
 }
+
+#[test]
+fn a_clock_that_is_ahead_for_a_moment_locks_nobody_out_and_is_in_the_log() {
+    let ahead = Arc::new(AtomicI64::new(0));
+    let shown = Arc::clone(&ahead);
+    let clock = move || SystemTime::now() + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
+    let server = TestServer::start(Limits::default(), |_| TlsOptions::Off, clock);
+    let send = || server.send(Signed::new("POST", "Action=ListKeys").into_query());
+    let waits_for = |text: &str| {
+        let begun = Instant::now();
+        while !server.log.text().contains(text) {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{text}: {}", server.log.text());
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    // The first look is the one that the others are compared with.
+    thread::sleep(Duration::from_millis(1500));
+    assert_eq!(send().status, 200);
+    for jump in [3, 7200, 10 * 365 * 86_400] {
+        ahead.store(jump, Ordering::Relaxed);
+        waits_for(&format!("the clock was set ahead by {jump} seconds"));
+        assert_eq!(send().status, if jump > 900 { 400 } else { 200 }, "signed by another clock");
+        ahead.store(0, Ordering::Relaxed);
+        assert_eq!(send().status, 200, "after a jump of {jump}");
+        waits_for(&format!("the clock was set back by {jump} seconds"));
+        assert_eq!(send().status, 200, "after a jump of {jump}");
+    }
+}

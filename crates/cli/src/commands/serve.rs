@@ -27,8 +27,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let (options, access_key) = (kms_options(&settings, &data)?, given_access_key()?);
     let mut server_options = server_options(&settings, &data)?;
     server_options.reread = Some(reload::reread(flags, settings.clone()));
-    let open = |error: OpenError| Failure::new(Exit::Kms, error.to_string(), error.hint(Role::Server));
-    let kms = Arc::new(Kms::open(&options, SystemClock).map_err(open)?);
+    let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
     if kms.is_new() && settings.root_key.is_none() {
         note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
         note("without it all keys are lost, and with it and a backup of the data anybody has them.");
@@ -54,6 +53,20 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
 fn data_directory(settings: &Serve) -> Result<PathBuf, Failure> {
     let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
     path::absolute(data).map_err(|error| Failure::io(data, &error))
+}
+
+fn open_failure(error: &OpenError) -> Failure {
+    let hint = match error {
+        OpenError::ClockBehind { .. } => format!("{CLOCK_BEHIND}: {} --accept-clock", command_line()),
+        _ => error.hint(Role::Server),
+    };
+    Failure::new(Exit::Kms, error.to_string(), hint)
+}
+
+/// What was typed, as a shell takes it.
+fn command_line() -> String {
+    let arguments = env::args_os().skip(1).map(|argument| quoted(Path::new(&argument)));
+    std::iter::once("bulla".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
 }
 
 /// The settings of the configuration file, overridden by flags.
@@ -265,12 +278,14 @@ fn serve_failure(error: ServeError) -> Failure {
 /// A path as a shell takes it.
 fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
-    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%".contains(&byte)) {
+    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%:".contains(&byte)) {
         true => path,
         false => format!("'{}'", path.replace('\'', r"'\''")),
     }
 }
 
+const CLOCK_BEHIND: &str =
+    "set the clock right and start again; if it was wrong at the last use of the store, accept it once";
 const DATA: &str = "/var/lib/bulla";
 const LISTEN: &str = "127.0.0.1:8443";
 const ACCESS_KEY_ID: &str = "BULLA_ROOT_ACCESS_KEY_ID";

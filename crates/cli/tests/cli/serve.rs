@@ -125,3 +125,26 @@ fn the_authority_lasts() {
     world.bulla(["key", "list"]).envs(&environment).ok();
     server.stop();
 }
+
+/// The clock was ahead when the store was used last, which a server in this process can be told.
+#[test]
+fn a_clock_that_was_ahead_is_accepted_by_what_the_start_says() {
+    let world = World::new();
+    let data = world.path("a kms");
+    let ahead = || std::time::SystemTime::now() + std::time::Duration::from_secs(7200);
+    let options = bulla_kms::Options::new(&data, bulla_kms::Role::Server);
+    drop(bulla_kms::Kms::open(&options, ahead).unwrap());
+
+    let refused = world.bulla(["serve", "--listen", "127.0.0.1:0", "--data", data.to_str().unwrap()]).run();
+    assert_eq!(refused.code(), Some(3));
+    let said = refused.stderr;
+    assert!(said.contains("seconds behind the last use of the store\n"), "{said}");
+    let (_, command) = said.trim_end().rsplit_once("accept it once: ").unwrap();
+    assert_eq!(
+        command,
+        format!("bulla serve --listen 127.0.0.1:0 --data '{}' --accept-clock", data.display())
+    );
+
+    world.serve("a kms", ["--accept-clock"]).stop();
+    world.serve("a kms", [] as [&str; 0]).stop();
+}

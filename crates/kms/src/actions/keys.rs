@@ -92,7 +92,8 @@ pub(super) async fn schedule_deletion(
         return Err(Error::invalid("PendingWindowInDays"));
     }
     let window = i64::from(days) * 86_400;
-    change(kms, &request, &request.key_id, |key, now| key.with_deletion(now + window, now)).await
+    change(kms, &request, &request.key_id, |key, now| key.with_deletion(kms.latest_time() + window, now))
+        .await
 }
 
 pub(super) async fn cancel_deletion(kms: &Kms, request: Allowed<CancelKeyDeletion>) -> Result<Done, Error> {

@@ -96,7 +96,7 @@ pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteSecret>) -> Result<
         Some(true) => (remove(kms, &request, &request.secret_name).await?, kms.now()),
         _ if !(7..=30).contains(&days) => return Err(Error::invalid("RecoveryWindowInDays")),
         _ => {
-            let end = kms.now() + i64::from(days) * 86_400;
+            let end = kms.latest_time() + i64::from(days) * 86_400;
             (change(kms, &request, &request.secret_name, |secret, _| secret.with_deletion(end)).await?, end)
         }
     };

@@ -1,0 +1,164 @@
+//! What the store remembers of the clock, for the next start.
+//!
+//! Two questions are answered by it. *May this request have been accepted before?* Nonces are gone after a restart, so what
+//! was signed up to the last use is refused, and so are the minutes that were used while the clock was ahead of what it
+//! was at the last use. *Can the clock be believed?* It is compared with the time that was believed last. A jump that was
+//! not believed never gets into the mark, so nobody can mark it as seen; a clock that was ahead for a while and is right
+//! again leaves a mark with which a plain start works.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::Kms;
+use crate::clock::{Times, unix_seconds};
+use crate::data::OpenError;
+use crate::lock::Role;
+use crate::minutes::Minutes;
+
+/// What was written last, and when, in seconds of elapsed time.
+#[derive(Default)]
+pub(crate) struct LastMark(Mutex<(Option<i64>, Minutes)>);
+
+impl Kms {
+    /// Takes up the clock where the last server left it, and gives the wall clock of the last use of the store.
+    pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
+        let (mark, Times { wall, elapsed, .. }) = (self.mark(), self.clock.look());
+        let mark = mark.filter(|_| !self.options.accept_clock);
+        if let Some(mark) = &mark {
+            self.nonces.close(&mark.used_ahead);
+        }
+        let last_use = mark.as_ref().map(|mark| mark.wall);
+        if let Some(behind) = last_use.map(|last| last - wall).filter(|behind| *behind > MAX_STEP_BACK) {
+            return Err(OpenError::ClockBehind { seconds: behind });
+        }
+        match is_new || self.options.accept_clock {
+            true => self.clock.belief().accept(wall, elapsed),
+            false => self.clock.belief().resume(mark.and_then(|mark| mark.believed), wall, elapsed),
+        }
+        self.mark_time();
+        Ok(last_use.unwrap_or(i64::MIN))
+    }
+
+    /// A command whose clock is behind counts from when a server last had the store: what it plans must not end too soon.
+    pub(crate) fn follow_mark(&self) {
+        let believed = self.mark().and_then(|mark| mark.believed);
+        let Times { wall, elapsed, .. } = self.clock.look();
+        self.clock.belief().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
+    }
+
+    /// Looks at the clock: the time, and whether something may end by it.
+    pub(crate) fn check_clock(&self) -> (Times, bool) {
+        let Times { wall, elapsed, .. } = self.clock.look();
+        if !self.published.load().has_endings() {
+            self.clock.belief().follow(wall, elapsed);
+        }
+        let mut belief = self.clock.belief();
+        let times = Times { wall, believed: belief.time(wall, elapsed), elapsed };
+        (times, !belief.has_jumped(wall, elapsed))
+    }
+
+    /// Lets the store know the time, once a minute and when a minute was used ahead of the clock; nobody waits for it.
+    pub(crate) fn mark_time(&self) {
+        if self.options.role != Role::Server {
+            return;
+        }
+        let used_ahead = self.nonces.used_ahead(unix_seconds(self.clock.raw()));
+        let elapsed = self.clock.seconds_elapsed();
+        let mut last = self.last_mark.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due = last.0.is_none_or(|marked| elapsed >= marked + MARK_INTERVAL) || last.1 != used_ahead;
+        if is_due {
+            *last = (Some(elapsed), used_ahead);
+            drop(last);
+            self.mark_time_now();
+        }
+    }
+
+    /// As [`Kms::mark_time`], at the end. A start that was refused leaves the mark as it was.
+    pub(crate) fn mark_last_use(&self) {
+        if self.last_mark.0.lock().unwrap_or_else(PoisonError::into_inner).0.is_some() {
+            self.mark_time_now();
+        }
+    }
+
+    fn mark_time_now(&self) {
+        let (Times { wall, .. }, _) = self.check_clock();
+        let believed = self.clock.belief().latest();
+        let mark = Mark { wall, believed, used_ahead: self.nonces.used_ahead(wall) };
+        self.set_private_in_background(TIME_MARK, &mark.to_bytes());
+    }
+
+    fn mark(&self) -> Option<Mark> {
+        Mark::from_bytes(&self.private(TIME_MARK)?)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Mark {
+    /// What the wall clock said at the last use.
+    wall: i64,
+    /// The latest time that was believed.
+    believed: Option<i64>,
+    /// Minutes after `wall` in which requests were accepted.
+    used_ahead: Minutes,
+}
+
+impl Mark {
+    /// Seconds since 1970 (i64be), the version of what follows, the believed time (i64be, the least one if there is none),
+    /// and the first and last minute of each range (i64be both).
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = self.wall.to_be_bytes().to_vec();
+        bytes.push(VERSION);
+        bytes.extend(self.believed.unwrap_or(i64::MIN).to_be_bytes());
+        for (first, last) in self.used_ahead.ranges() {
+            bytes.extend(first.to_be_bytes());
+            bytes.extend(last.to_be_bytes());
+        }
+        bytes
+    }
+
+    /// The first version wrote the time alone, the second one the time and 1 if it was not believed.
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (wall, rest) = bytes.split_first_chunk::<8>()?;
+        let wall = i64::from_be_bytes(*wall);
+        let older = |believed| Self { wall, believed, used_ahead: Minutes::default() };
+        let [VERSION, rest @ ..] = rest else { return Some(older(matches!(rest, [] | [0]).then_some(wall))) };
+        let (numbers, []) = rest.as_chunks::<8>() else { return Some(older(None)) };
+        let mut numbers = numbers.iter().map(|number| i64::from_be_bytes(*number));
+        let mut mark = older(numbers.next().filter(|believed| *believed != i64::MIN));
+        while let (Some(first), Some(last)) = (numbers.next(), numbers.next()) {
+            mark.used_ahead.insert(first, last);
+        }
+        Some(mark)
+    }
+}
+
+const TIME_MARK: &str = "clock/mark";
+const VERSION: u8 = 2;
+/// How far the clock may be set back between two runs, in seconds; NTP corrects less.
+const MAX_STEP_BACK: i64 = 60;
+const MARK_INTERVAL: i64 = 60;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_come_back() {
+        let mut used_ahead = Minutes::default();
+        for (believed, range) in [(Some(7), (9, 12)), (None, (20, 20))] {
+            used_ahead.insert(range.0, range.1);
+            let mark = Mark { wall: 7, believed, used_ahead: used_ahead.clone() };
+            assert_eq!(Mark::from_bytes(&mark.to_bytes()), Some(mark));
+        }
+        assert_eq!(Mark::from_bytes(b"short"), None);
+    }
+
+    #[test]
+    fn marks_of_earlier_versions_are_read() {
+        let mark = |believed| Some(Mark { wall: 7, believed, used_ahead: Minutes::default() });
+        let bytes = |rest: &[u8]| [&7_i64.to_be_bytes()[..], rest].concat();
+        assert_eq!(Mark::from_bytes(&bytes(&[])), mark(Some(7)));
+        assert_eq!(Mark::from_bytes(&bytes(&[0])), mark(Some(7)));
+        assert_eq!(Mark::from_bytes(&bytes(&[1])), mark(None));
+        assert_eq!(Mark::from_bytes(&bytes(&[2, 1])), mark(None), "damaged");
+    }
+}

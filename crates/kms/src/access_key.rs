@@ -65,10 +65,13 @@ impl Kms {
             access_key_secret: &'a SecretText,
         }
         let content = Content { access_key_id: &key.id, access_key_secret: &key.secret };
-        let mut text = Zeroizing::new(serde_json::to_vec_pretty(&content).map_err(Error::internal)?);
+        // Large enough from the start: a text that grows leaves a part of the secret behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(MAX_LEN));
+        serde_json::to_writer_pretty(&mut *text, &content).map_err(Error::internal)?;
         text.push(b'\n');
         files::replace_private(&self.access_key_path(), &text).map_err(Error::internal)
     }
 }
 
 const FILE: &str = "root-access-key.json";
+const MAX_LEN: usize = 512;

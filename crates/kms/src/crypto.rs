@@ -7,6 +7,8 @@ use std::fmt;
 
 use aws_lc_rs::error::{KeyRejected, Unspecified};
 use aws_lc_rs::rsa::KeySize;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 macro_rules! named {
@@ -44,6 +46,15 @@ mod sm2;
 
 #[cfg(test)]
 mod testing;
+
+/// Takes base64 off a secret. The memory is wiped also where the text turns out not to be base64.
+pub(crate) fn from_base64(text: impl AsRef<[u8]>) -> Option<Zeroizing<Vec<u8>>> {
+    let text = text.as_ref();
+    let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
+    let length = STANDARD.decode_slice(text, &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
+}
 
 /// What an asymmetric key is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

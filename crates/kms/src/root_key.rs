@@ -44,7 +44,9 @@ pub(crate) fn load(path: &Path, readers: SecretReaders) -> Result<ProviderKey, R
 
 /// Writes a new provider key, durably; an existing file is never replaced.
 pub(crate) fn create(path: &Path, key: &ProviderKey) -> Result<(), RootKeyError> {
-    let line = Zeroizing::new(format!("{PREFIX}{}\n", *Zeroizing::new(STANDARD.encode(key.expose()))));
+    let encoded = Zeroizing::new(STANDARD.encode(key.expose()));
+    // In one piece: a text that grows leaves its beginning behind, and here that is the key.
+    let line = Zeroizing::new([PREFIX, &encoded, "\n"].concat());
     files::create_private(path, line.as_bytes()).map_err(|error| RootKeyError {
         path: path.to_owned(),
         fault: RootKeyFault::File(SecretFileFault::Io(error)),

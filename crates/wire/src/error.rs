@@ -151,19 +151,27 @@ impl Error {
     /// The code as it goes over the wire, such as `Forbidden.KeyNotFound`.
     #[must_use]
     pub fn code_text(&self) -> String {
-        self.code.row().1.replace("{}", &self.argument)
+        filled(self.code.row().1, &self.argument)
     }
 
     /// The text for the caller. May echo the caller's own string to sign: never log it.
     #[must_use]
     pub fn message(&self) -> String {
-        self.code.row().2.replace("{}", &self.argument)
+        filled(self.code.row().2, &self.argument)
     }
 
     /// What went wrong inside, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
         self.cause.as_deref()
+    }
+}
+
+/// A text of the table with its argument, made in one piece: a string to sign may hold a plaintext.
+fn filled(template: &str, argument: &str) -> String {
+    match template.split_once("{}") {
+        Some((before, after)) => [before, argument, after].concat(),
+        None => template.to_owned(),
     }
 }
 
@@ -222,6 +230,7 @@ mod tests {
     fn every_row_has_an_error_status_and_a_sentence() {
         for code in ErrorCode::ALL {
             let (status, name, message) = code.row();
+            assert!([name, message].iter().all(|text| text.matches("{}").count() <= 1), "{name}");
             assert!((400..600).contains(&status), "{name}");
             assert!(!name.is_empty() && !message.is_empty());
         }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use zeroize::Zeroize;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, ErrorCode};
 
@@ -14,7 +14,8 @@ pub const MAX_PARAMETERS: usize = 512;
 
 /// Names and values of a request, sorted by name, each name once.
 ///
-/// Values are wiped when dropped and left out of `Debug`: one of them may be a plaintext.
+/// Names and values are wiped when dropped, and values left out of `Debug`: one of them may be a plaintext, and so may a
+/// name in a request that is not well-formed.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Parameters(Vec<(String, String)>);
 
@@ -77,7 +78,8 @@ impl Parameters {
     /// valid form body.
     #[must_use]
     pub fn encode(&self) -> String {
-        let length = self.0.iter().map(|(name, value)| name.len() + 2 + value.len() * 3).sum();
+        // Enough for all, so that it never grows and leaves a part of itself behind.
+        let length = self.0.iter().map(|(name, value)| 2 + (name.len() + value.len()) * 3).sum();
         let mut text = String::with_capacity(length);
         for (name, value) in self.iter() {
             if !text.is_empty() {
@@ -115,7 +117,8 @@ impl Parameters {
 
 impl Drop for Parameters {
     fn drop(&mut self) {
-        for (_, value) in &mut self.0 {
+        for (name, value) in &mut self.0 {
+            name.zeroize();
             value.zeroize();
         }
     }
@@ -132,16 +135,20 @@ pub(crate) fn percent_encode(text: &str) -> percent_encoding::PercentEncode<'_> 
     utf8_percent_encode(text, ESCAPED)
 }
 
+/// Decodes into one piece of memory that is large enough from the start: one that grows, and every intermediate text,
+/// would leave a part of a plaintext behind.
 fn form_decode(text: &str) -> Result<String, Error> {
-    if !text.bytes().any(|byte| matches!(byte, b'%' | b'+')) {
-        return Ok(text.to_owned()); // most names and values
+    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
+    for (index, part) in text.as_bytes().split(|byte| *byte == b'+').enumerate() {
+        if index > 0 {
+            decoded.push(b' ');
+        }
+        decoded.extend(percent_decode(part));
     }
-    let spaced =
-        if text.contains('+') { text.replace('+', " ").into() } else { std::borrow::Cow::Borrowed(text) };
-    match percent_decode_str(&spaced).decode_utf8() {
-        Ok(decoded) => Ok(decoded.into_owned()),
-        Err(_) => Err(Error::new(ErrorCode::ParseRequestParameterException)),
-    }
+    String::from_utf8(std::mem::take(&mut *decoded)).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        Error::new(ErrorCode::ParseRequestParameterException)
+    })
 }
 
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -157,6 +164,16 @@ mod tests {
         assert_eq!(parameters.get("c"), Some(""));
         assert_eq!(parameters.non_empty("d"), None);
         assert_eq!(parameters.encode(), "a=%E5%AF%86%2A~%27%28%29%21&b=a%20b%20c&c=&d=");
+    }
+
+    #[test]
+    fn what_is_decoded_never_moves() {
+        for text in ["", "plain", "a+b", "+%2B+", "%E5%AF%86+%E9%92%A5", "100%", "%zz%2"] {
+            let decoded = form_decode(text).unwrap();
+            assert!(decoded.capacity() <= text.len(), "{text}: in the memory it was given at first");
+        }
+        let long = Parameters::from_pairs([("密".repeat(99), "钥&".repeat(99))]).unwrap();
+        assert!(long.encode().len() <= 2 + 99 * (3 + 4) * 3, "as much as was foreseen");
     }
 
     #[test]

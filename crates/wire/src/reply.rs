@@ -69,7 +69,7 @@ pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &s
         recommend: &'a str,
     }
 
-    let (code, message) = (error.code_text(), error.message());
+    let (code, message) = (error.code_text(), Zeroizing::new(error.message()));
     let recommend =
         format!("https://api.aliyun.com/troubleshoot?q={code}&product=Kms&requestId={request_id}");
     let answer = Answer { request_id, host_id, code: &code, message: &message, recommend: &recommend };
@@ -110,10 +110,13 @@ struct XmlText<'a>(&'a mut WipedText);
 impl fmt::Write for XmlText<'_> {
     fn write_str(&mut self, part: &str) -> fmt::Result {
         let forbidden = |character: char| matches!(character, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-        match part.contains(forbidden) {
-            true => self.0.write_str(&Zeroizing::new(part.replace(forbidden, "\u{fffd}"))),
-            false => self.0.write_str(part),
+        for (index, piece) in part.split(forbidden).enumerate() {
+            if index > 0 {
+                self.0.write_str("\u{fffd}")?;
+            }
+            self.0.write_str(piece)?;
         }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod durability;
 mod files;
 mod harness;
 mod http;
+mod memory;
 mod names;
 mod native;
 mod native_crashes;

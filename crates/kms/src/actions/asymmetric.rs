@@ -41,8 +41,8 @@ pub(super) fn encrypt(
             kms.keyring(&snapshot).public(request, &request.key_id, &request.key_version_id)?;
         let spec = asymmetric(key.spec())?;
         let algorithm = encryption(&request.algorithm, spec, "Algorithm")?;
-        let plaintext = STANDARD.decode(request.plaintext.expose()).map(Zeroizing::new);
-        let plaintext = plaintext.map_err(|_| Error::invalid("Plaintext"))?;
+        let plaintext = crypto::from_base64(request.plaintext.expose());
+        let plaintext = plaintext.ok_or_else(|| Error::invalid("Plaintext"))?;
         if plaintext.len() > crypto::max_plaintext(spec, algorithm) {
             return Err(Error::invalid("Plaintext"));
         }

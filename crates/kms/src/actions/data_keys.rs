@@ -93,7 +93,7 @@ pub(super) fn export(kms: &Kms, by: &Origin, request: ExportDataKey) -> Result<E
         let target =
             Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
         let opened = unwrap(kms, request, &request.ciphertext_blob, &context)?;
-        let data_key = STANDARD.decode(&*opened.plaintext).map(Zeroizing::new).map_err(|_| damaged())?;
+        let data_key = crypto::from_base64(&*opened.plaintext).ok_or_else(damaged)?;
         if data_key.is_empty() {
             return Err(damaged()); // there is nothing to wrap
         }
@@ -114,7 +114,7 @@ pub(super) fn generate_and_export(
         let target =
             Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
         let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
-        let data_key = Zeroizing::new(STANDARD.decode(&*plaintext).expect("it is base64"));
+        let data_key = crypto::from_base64(&*plaintext).expect("it is base64");
         let exported_data_key = target.wrap(&data_key, "NumberOfBytes")?;
         let wrapped = wrap(kms, request, &request.key_id, request.encryption_context.as_ref(), &plaintext)?;
         Ok(GenerateAndExportDataKeyReply {
@@ -268,8 +268,7 @@ fn data_key_length(spec: Option<&str>, bytes: Option<u32>) -> Result<usize, Erro
 
 /// How much data a plaintext is: what base64 stands for, or the text itself where it is not base64.
 fn data_len(plaintext: &str) -> usize {
-    let decoded = STANDARD.decode(plaintext).map(Zeroizing::new);
-    decoded.map_or(plaintext.len(), |data| data.len())
+    crypto::from_base64(plaintext).map_or(plaintext.len(), |data| data.len())
 }
 
 fn context(pairs: Option<&ContextParameter>, parameter: &str) -> Result<EncryptionContext, Error> {

@@ -45,7 +45,8 @@ impl Signed {
             return Ok(());
         }
         let canonical = &*self.canonical_request;
-        let echo = Zeroizing::new(format!("[{string_to_sign}] server CanonicalRequest is:[{canonical}]"));
+        let echo = ["[", &string_to_sign, "] server CanonicalRequest is:[", canonical, "]"].concat();
+        let echo = Zeroizing::new(echo);
         Err(super::mismatch(&echo))
     }
 }
@@ -160,17 +161,14 @@ impl<'a> Fields<'a> {
             true => Zeroizing::new(parameters.encode()),
             false => Zeroizing::new(Parameters::from_query(request.query)?.encode()),
         };
-        let mut text = Zeroizing::new(format!("{}\n/\n{}\n", request.method, *query));
+        let mut parts = vec![request.method, "\n/\n", &query, "\n"];
         for name in &self.signed_headers {
             let value = request.header(name)?.ok_or(ErrorCode::IncompleteSignature)?;
-            for part in [name, ":", value, "\n"] {
-                text.push_str(part);
-            }
+            parts.extend([name, ":", value, "\n"]);
         }
-        for part in ["\n", &self.signed_headers.join(";"), "\n", body_hash] {
-            text.push_str(part);
-        }
-        Ok(text)
+        let signed_headers = self.signed_headers.join(";");
+        parts.extend(["\n", &signed_headers, "\n", body_hash]);
+        Ok(Zeroizing::new(parts.concat())) // in one piece: a text that grows leaves a part of the query behind
     }
 }
 

@@ -9,10 +9,14 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{self, Path, PathBuf};
 use std::sync::Arc;
 
-use bulla_kms::{FirstAccessKey, Kms, OpenError, Options, Role, SecretReaders, SystemClock};
+use bulla_kms::{
+    FirstAccessKey, Kms, OpenError, Options, Role, SecretFileFault, SecretReaders, SystemClock,
+    read_secret_file,
+};
 use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use bulla_wire::SecretText;
+use zeroize::Zeroizing;
 
 use crate::args::Serve;
 use crate::failure::{Exit, Failure, with_causes};
@@ -24,7 +28,8 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     outlive_signals_to_servers();
     let settings = with_config(flags.clone())?;
     let data = data_directory(&settings)?;
-    let (options, access_key) = (kms_options(&settings, &data)?, given_access_key()?);
+    let options = kms_options(&settings, &data)?;
+    let access_key = given_access_key(options.secret_readers)?;
     let mut server_options = server_options(&settings, &data)?;
     server_options.reread = Some(reload::reread(flags, settings.clone()));
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
@@ -198,14 +203,14 @@ fn resolve(typed: &str) -> Result<(Option<&str>, SocketAddr), Failure> {
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.
-fn given_access_key() -> Result<Option<(String, SecretText)>, Failure> {
+fn given_access_key(readers: SecretReaders) -> Result<Option<(String, SecretText)>, Failure> {
     let set = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    match (set(ACCESS_KEY_ID), set(ACCESS_KEY_SECRET)) {
+    match (set(ACCESS_KEY_ID), given_secret(readers)?) {
         (Some(id), Some(secret)) => {
-            let printable = secret.bytes().all(|byte| byte.is_ascii_graphic());
+            let printable = secret.expose().bytes().all(|byte| byte.is_ascii_graphic());
             match printable && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
             {
-                true => Ok(Some((id, secret.into()))),
+                true => Ok(Some((id, secret))),
                 false => {
                     let what = format!(
                         "{ACCESS_KEY_ID} or {ACCESS_KEY_SECRET} has a character that signatures cannot carry"
@@ -223,6 +228,45 @@ fn given_access_key() -> Result<Option<(String, SecretText)>, Failure> {
             let what = format!("only one of {ACCESS_KEY_ID} and {ACCESS_KEY_SECRET} is set");
             Err(Failure::new(Exit::Usage, what, "set both, or neither to have an access key made"))
         }
+    }
+}
+
+/// The secret in the environment, or in the file that the environment names: what is in the environment of a process can
+/// be read in /proc as long as it runs.
+fn given_secret(readers: SecretReaders) -> Result<Option<SecretText>, Failure> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    match (set(ACCESS_KEY_SECRET), set(ACCESS_KEY_SECRET_FILE)) {
+        (None, None) => Ok(None),
+        // What is not text has a character that signatures cannot carry.
+        (Some(secret), None) => {
+            let secret = secret.into_string().unwrap_or_else(|secret| secret.to_string_lossy().into());
+            Ok(Some(secret.into()))
+        }
+        (None, Some(path)) => secret_of_file(Path::new(&path), readers).map(Some),
+        (Some(_), Some(_)) => {
+            let what = format!("both {ACCESS_KEY_SECRET} and {ACCESS_KEY_SECRET_FILE} are set");
+            Err(Failure::new(Exit::Usage, what, "set one of them; the file keeps the secret out of /proc"))
+        }
+    }
+}
+
+/// One line; its line end is not part of the secret.
+fn secret_of_file(path: &Path, readers: SecretReaders) -> Result<SecretText, Failure> {
+    let refused = |what: String, hint: String| {
+        Failure::new(Exit::Usage, format!("{ACCESS_KEY_SECRET_FILE}: {what}"), hint)
+    };
+    let malformed = || {
+        let what = format!("{} does not hold a secret", path.display());
+        refused(what, format!("it is one line of up to {MAX_SECRET} characters"))
+    };
+    let content = read_secret_file(path, MAX_SECRET, readers).map_err(|error| match error.fault {
+        SecretFileFault::TooLong => malformed(),
+        _ => refused(error.to_string(), error.hint()),
+    })?;
+    let text = str::from_utf8(&content).map_err(|_| malformed())?;
+    match text.trim_end_matches(['\n', '\r']) {
+        "" => Err(malformed()),
+        secret => Ok(Zeroizing::new(secret.to_owned()).into()),
     }
 }
 
@@ -290,6 +334,9 @@ const DATA: &str = "/var/lib/bulla";
 const LISTEN: &str = "127.0.0.1:8443";
 const ACCESS_KEY_ID: &str = "BULLA_ROOT_ACCESS_KEY_ID";
 const ACCESS_KEY_SECRET: &str = "BULLA_ROOT_ACCESS_KEY_SECRET";
+const ACCESS_KEY_SECRET_FILE: &str = "BULLA_ROOT_ACCESS_KEY_SECRET_FILE";
+/// The bytes of a secret that is taken from a file.
+const MAX_SECRET: usize = 256;
 
 #[cfg(test)]
 mod tests {

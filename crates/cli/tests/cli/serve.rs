@@ -148,3 +148,56 @@ fn a_clock_that_was_ahead_is_accepted_by_what_the_start_says() {
     world.serve("a kms", ["--accept-clock"]).stop();
     world.serve("a kms", [] as [&str; 0]).stop();
 }
+
+#[test]
+fn the_secret_of_a_given_access_key_may_be_in_a_file() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    let world = World::new();
+    let secret = "a-secret-of-my-own";
+    world.keep_secret(secret);
+    let file = world.write("secret", format!("{secret}\n"));
+    let name = file.to_str().unwrap();
+    let id = ("BULLA_ROOT_ACCESS_KEY_ID", "my-id");
+    let given = |path| [id, ("BULLA_ROOT_ACCESS_KEY_SECRET_FILE", path)];
+    let mode = |mode| fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    let refused = |environment: &[(&str, &str)], parts: &[&str]| {
+        let refused = world.try_serve("kms", ["--http"], environment).err().expect("it is refused");
+        refused.fails_with(2, parts);
+        assert!(!world.path("kms").exists(), "nothing was made");
+    };
+
+    for open in [0o644, 0o640, 0o620] {
+        mode(open);
+        refused(&given(name), &["is open to others", "chmod 600"]);
+    }
+    mode(0o600);
+    fs::create_dir(world.path("links")).unwrap();
+    let (link, missing) = (world.path("links/link"), world.path("missing"));
+    symlink(&file, &link).unwrap();
+    refused(&given(link.to_str().unwrap()), &["is a symbolic link that leads out of its directory"]);
+    refused(&given(missing.to_str().unwrap()), &["is missing", "check the path"]);
+    refused(&given(world.root().to_str().unwrap()), &["is not a regular file"]);
+    for (content, part) in [
+        ("\n", "does not hold a secret"),
+        (&"x".repeat(257), "does not hold a secret"),
+        ("two words\n", "has a character that signatures cannot carry"),
+        ("two\nlines\n", "has a character that signatures cannot carry"),
+    ] {
+        fs::write(&file, content).unwrap();
+        refused(&given(name), &[part]);
+    }
+    fs::write(&file, format!("{secret}\n")).unwrap();
+    let both = [id, ("BULLA_ROOT_ACCESS_KEY_SECRET", "x"), ("BULLA_ROOT_ACCESS_KEY_SECRET_FILE", name)];
+    refused(&both, &["both BULLA_ROOT_ACCESS_KEY_SECRET and BULLA_ROOT_ACCESS_KEY_SECRET_FILE are set"]);
+    refused(&[both[2]], &["only one of BULLA_ROOT_ACCESS_KEY_ID and BULLA_ROOT_ACCESS_KEY_SECRET is set"]);
+
+    let server = world.try_serve("kms", ["--http"], &given(name)).unwrap();
+    let run = world.bulla(["key", "list"]).env("BULLA_KMS", &server.url);
+    let run =
+        run.env("ALIBABA_CLOUD_ACCESS_KEY_ID", "my-id").env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", secret).run();
+    assert_eq!(run.code(), Some(0));
+    let environment = fs::read(format!("/proc/{}/environ", server.id())).unwrap_or_default();
+    assert!(!crate::harness::contains(&environment, secret.as_bytes()));
+    server.stop();
+}

@@ -26,6 +26,7 @@ mod reply;
 mod secret;
 pub mod signature;
 mod timestamp;
+mod xml;
 
 pub use actions::{Action, Product, Reply, Request};
 pub use call::{Call, HttpRequest};

@@ -216,8 +216,11 @@ fn encrypt_and_decrypt(client: &mut Client, key: &str, number: usize) {
             assert!(answer.contains("SignatureDoesNotMatch"), "{answer}");
             continue;
         }
-        let answer = client.send(Way::Form, "Decrypt", &[("CiphertextBlob", &blob(&answer))]);
-        assert!(answer.contains(&mark(kind, number)), "{answer}");
+        for format in ["JSON", "XML"] {
+            let parameters = [("CiphertextBlob", &*blob(&answer)), ("Format", format)];
+            let answer = client.send(Way::Form, "Decrypt", &parameters);
+            assert!(answer.contains(&mark(kind, number)), "{answer}");
+        }
     }
 }
 

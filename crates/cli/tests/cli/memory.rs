@@ -10,6 +10,8 @@ use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bulla_wire::signature::{acs3, v1};
 use bulla_wire::{Parameters, Timestamp};
 
@@ -195,6 +197,7 @@ fn no_decoded_plaintext_is_left_in_memory() {
     let key = key.as_str().unwrap();
     for number in 0..TEXTS {
         encrypt_and_decrypt(&mut client, key, number);
+        encrypt_base64(&mut client, key, number);
         put_and_get(&mut client, number);
     }
     // hyper keeps its last answer until the next one, which must be as long.
@@ -221,6 +224,15 @@ fn encrypt_and_decrypt(client: &mut Client, key: &str, number: usize) {
             let answer = client.send(Way::Form, "Decrypt", &parameters);
             assert!(answer.contains(&mark(kind, number)), "{answer}");
         }
+    }
+}
+
+/// What base64 stands for is only counted, also of a text that turns out at its end not to be base64.
+fn encrypt_base64(client: &mut Client, key: &str, number: usize) {
+    let (whole, broken) = (text('w', number), text('b', number));
+    for plaintext in [BASE64_STANDARD.encode(whole), BASE64_STANDARD.encode(broken) + "!"] {
+        let answer = client.send(Way::Form, "Encrypt", &[("KeyId", key), ("Plaintext", &plaintext)]);
+        assert!(answer.contains("CiphertextBlob"), "{answer}");
     }
 }
 

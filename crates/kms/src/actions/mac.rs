@@ -10,7 +10,10 @@ use zeroize::Zeroizing;
 use super::dry_run::with_dry_run;
 use crate::Kms;
 use crate::authorize::Allowed;
-use crate::crypto::mac::{self, MacAlgorithm};
+use crate::crypto::{
+    self,
+    mac::{self, MacAlgorithm},
+};
 use crate::keyring::{self, OpenKey};
 use crate::origin::Origin;
 
@@ -67,7 +70,7 @@ fn is_of(algorithm: MacAlgorithm, spec: KeySpec) -> bool {
 }
 
 fn message(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let message = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| Error::invalid("Message"))?;
+    let message = crypto::from_base64(text).ok_or_else(|| Error::invalid("Message"))?;
     match message.len() {
         1..=MAX_MESSAGE => Ok(message),
         _ => Err(Error::invalid("Message")),

@@ -78,7 +78,7 @@ impl Belief {
 }
 
 /// How far the clock may have moved on unseen, in seconds.
-const MAX_JUMP: i64 = 3600;
+pub(crate) const MAX_JUMP: i64 = 3600;
 
 #[cfg(test)]
 mod tests {

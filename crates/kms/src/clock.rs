@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::belief::Belief;
+use crate::belief::{Belief, MAX_JUMP};
 
 /// Where the engine asks for the time.
 pub trait Clock: Send + Sync + 'static {
@@ -51,6 +51,12 @@ impl Times {
     /// The later one of both. Deletions are scheduled from it: by whichever is right, none comes too soon.
     pub(crate) fn latest(self) -> i64 {
         self.wall.max(self.believed)
+    }
+
+    /// By how much the wall clock is behind what was believed before; 0 for less than an hour.
+    pub(crate) fn behind(self) -> i64 {
+        let behind = self.believed.saturating_sub(self.wall);
+        if behind > MAX_JUMP { behind } else { 0 }
     }
 }
 

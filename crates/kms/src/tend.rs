@@ -32,6 +32,8 @@ pub struct Tended {
     pub held: bool,
     /// By how many seconds the clock was set ahead since the last call, or back, if negative; 0 for less than two.
     pub clock_step: i64,
+    /// By how many seconds the clock is behind the time that expiries go by; 0 for less than an hour. They wait for it.
+    pub clock_behind: i64,
 }
 
 impl Kms {
@@ -43,7 +45,12 @@ impl Kms {
         let (times, believed) = self.check_clock();
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
         let ends = believed && self.options.role == Role::Server;
-        let mut tended = Tended { changed: 0, held: !believed, clock_step: self.clock.step() };
+        let mut tended = Tended {
+            changed: 0,
+            held: !believed,
+            clock_step: self.clock.step(),
+            clock_behind: times.behind(),
+        };
         loop {
             let submitted = self.submit_due(times, ends)?;
             let mut progress = 0;

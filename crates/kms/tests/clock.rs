@@ -274,3 +274,25 @@ fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {
     assert_eq!((tended.changed, tended.held), (0, false));
     assert_eq!(bench.state(&imported), "Enabled", "and has not ended");
 }
+
+/// Without anything that ends, any clock is believed; what is scheduled by it then keeps it from going back.
+#[test]
+fn a_clock_that_is_behind_what_was_believed_is_told() {
+    let bench = Bench::with_role(Role::Server);
+    let key = bench.key();
+    bench.clock.jump(3650 * DAY);
+    assert_eq!(bench.tend().clock_behind, 0);
+    bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
+    bench.clock.jump(-3650 * DAY);
+    assert_eq!(bench.tend().clock_behind, 3650 * DAY);
+    let bench = bench.restarted(Role::Server, false);
+    assert_eq!(bench.tend().clock_behind, 3650 * DAY, "also after a restart");
+    let bench = bench.restarted(Role::Server, true);
+    let tended = bench.tend();
+    assert_eq!(
+        (tended.clock_behind, tended.held),
+        (0, false),
+        "the operator has said that the clock is right"
+    );
+    assert_eq!(bench.state(&key), "PendingDeletion");
+}

@@ -8,14 +8,14 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
 
-/// Looks after the keys until it is dropped. What happens is told to the log, and once a day that nothing ends.
+/// Looks after the keys until it is dropped. What happens is told to the log, and once a day what is wrong with the clock.
 pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut told, mut was_failing) = (None::<Instant>, false);
+    let (mut held, mut behind, mut was_failing) = (Daily::default(), Daily::default(), false);
     loop {
         tick.tick().await;
-        let (held, failing) = match kms.tend().await {
+        was_failing = match kms.tend().await {
             Ok(tended) => {
                 if tended.clock_step != 0 {
                     log.event(clock_was_set(tended.clock_step));
@@ -23,25 +23,46 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
                 if tended.changed > 0 {
                     log.event(format!("keys that changed or ended by themselves: {}", tended.changed));
                 }
-                (tended.held, false)
+                if held.is_news(tended.held) {
+                    log.event(if tended.held { HELD } else { RELEASED });
+                }
+                if behind.is_news(tended.clock_behind > 0) && tended.clock_behind > 0 {
+                    log.event(clock_is_behind(tended.clock_behind.unsigned_abs()));
+                }
+                false
             }
             Err(error) => {
                 if !was_failing {
                     log.event(format!("what is due for keys is not done: {error}"));
                 }
-                (told.is_some(), true)
+                true
             }
         };
-        if held && told.is_none_or(|told| told.elapsed() >= DAY) {
-            log.event(HELD);
-            told = Some(Instant::now());
-        }
-        if told.is_some() && !held {
-            log.event(RELEASED);
-        }
-        told = told.filter(|_| held);
-        was_failing = failing;
     }
+}
+
+/// Something that is worth saying when it begins, once a day while it lasts, and when it ends.
+#[derive(Default)]
+struct Daily(Option<Instant>);
+
+impl Daily {
+    fn is_news(&mut self, is_so: bool) -> bool {
+        let is_news = match self.0 {
+            None => is_so,
+            Some(said) => !is_so || said.elapsed() >= DAY,
+        };
+        if is_news {
+            self.0 = is_so.then(Instant::now);
+        }
+        is_news
+    }
+}
+
+fn clock_is_behind(seconds: u64) -> String {
+    format!(
+        "the clock is {seconds} seconds behind what it was: expiries and deletions wait for it; if it is right, start \
+         once with: bulla serve --accept-clock"
+    )
 }
 
 fn clock_was_set(step: i64) -> String {

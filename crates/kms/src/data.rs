@@ -191,7 +191,13 @@ impl Place {
     }
 
     fn store_error(&self, source: StoreError) -> OpenError {
-        OpenError::Store { path: self.store.clone(), source }
+        match source {
+            // The lock file was removed under a server; a command would be done by now.
+            StoreError::InUse => {
+                OpenError::InUse { path: files::parent(&self.store).to_owned(), by: Role::Server }
+            }
+            source => OpenError::Store { path: self.store.clone(), source },
+        }
     }
 }
 

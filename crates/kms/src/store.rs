@@ -102,6 +102,8 @@ pub enum StoreError {
     Thread(std::io::Error),
     /// The file is damaged so badly that the storage engine lost its way.
     Damaged,
+    /// Another process has the file open, though the lock was free.
+    InUse,
     /// The header is not one of this program's.
     Header,
     /// A newer version of this program has opened the store, and keeps in it what this one does not know.
@@ -336,6 +338,7 @@ impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> Self {
         match error.into() {
             redb::Error::Io(error) => Self::Io(error),
+            redb::Error::DatabaseAlreadyOpen => Self::InUse,
             other => Self::Engine(Box::new(other)),
         }
     }
@@ -348,6 +351,7 @@ impl fmt::Display for StoreError {
             Self::Io(error) => write!(f, "the store: {error}"),
             Self::Thread(error) => write!(f, "the store: no further thread can be started: {error}"),
             Self::Damaged => f.write_str("the store is damaged"),
+            Self::InUse => f.write_str("the store is in use by another process"),
             Self::Header => f.write_str("the file is not a store of bulla"),
             Self::Newer => f.write_str("a newer version of bulla has opened the store"),
             Self::Lost(lost) => lost.fmt(f),
@@ -365,7 +369,9 @@ impl std::error::Error for StoreError {
         match self {
             Self::Engine(error) => error.source(),
             Self::Io(error) | Self::Thread(error) => error.source(),
-            Self::Lost(_) | Self::Damaged | Self::Header | Self::Newer | Self::Row { .. } => None,
+            Self::Lost(_) | Self::Damaged | Self::InUse | Self::Header | Self::Newer | Self::Row { .. } => {
+                None
+            }
         }
     }
 }

@@ -205,6 +205,18 @@ fn a_lock_that_does_not_keep_others_away_takes_no_writes() {
 }
 
 #[test]
+fn a_store_without_its_lock_is_not_opened_a_second_time() {
+    let trial = Trial::new();
+    let lock = trial.data.join("lock");
+    fs::remove_file(&lock).unwrap();
+    for role in [Role::Command, Role::Server] {
+        let refused = Kms::open(&Options::new(&trial.data, role), trial.bench.clock.clone()).unwrap_err();
+        assert!(matches!(refused, OpenError::InUse { by: Role::Server, .. }), "{refused}");
+    }
+    trial.refuses_writes(&lock, Loss::Replaced);
+}
+
+#[test]
 fn a_store_that_nobody_touches_is_never_lost() {
     let bench = Bench::in_subdirectory(Role::Server);
     let done = AtomicBool::new(false);

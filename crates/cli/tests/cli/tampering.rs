@@ -242,7 +242,8 @@ fn pages_that_a_disk_lost_or_mixed_up() {
             let told = outcome.stderr.lines().filter(|line| line.starts_with("bulla: ")).count();
             match outcome.code() {
                 Some(0) => assert_eq!(told, 0, "page {at}, round {round}: {args:?} {outcome:?}"),
-                Some(3) => {
+                // 4: the pages happen to show an older state, from before the key.
+                Some(3 | 4) => {
                     damaged += 1;
                     assert_eq!(told, 1, "page {at}, round {round}: {args:?} {outcome:?}");
                 }

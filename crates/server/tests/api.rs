@@ -23,7 +23,7 @@ fn health_needs_no_signature() {
 fn head_is_get_without_the_body() {
     let server = TestServer::plain();
     let request = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nHost: a\r\n\r\n");
-    for path in ["/healthz", "/healthz?from=probe"] {
+    for path in ["/healthz", "/healthz?from=probe", "/readyz", "/readyz?from=probe"] {
         let mut client = server.connect();
         let get = client.send(request("GET", path));
         client.write(request("HEAD", path)).unwrap();
@@ -41,8 +41,10 @@ fn head_is_get_without_the_body() {
     let mut client = server.connect();
     client.write(Signed::new("HEAD", "Action=ListKeys").into_query()).unwrap();
     assert_eq!(client.read_head().unwrap().status, 403);
-    server.send(request("POST", "/healthz")).refused(404, "InvalidAction.NotFound");
-    server.send(request("DELETE", "/healthz")).refused(403, "UnsupportedHTTPMethod");
+    for path in ["/healthz", "/readyz"] {
+        server.send(request("POST", path)).refused(404, "InvalidAction.NotFound");
+        server.send(request("DELETE", path)).refused(403, "UnsupportedHTTPMethod");
+    }
 }
 
 #[test]

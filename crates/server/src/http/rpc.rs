@@ -38,8 +38,8 @@ impl Handler for Rpc {
             code: None,
         };
         let (format, text) = match () {
-            () if is_health_check(&request) => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
-            () if is_readiness_check(&request) => self.answer_readiness(&mut line),
+            () if asks_for("/healthz", &request) => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
+            () if asks_for("/readyz", &request) => self.answer_readiness(&mut line),
             () => self.answer_call(request, &mut line).await,
         };
         let mut answer = response(line.status, format, text, &line.request_id);
@@ -176,13 +176,10 @@ fn known_action(name: &str) -> Option<&'static str> {
 }
 
 /// HEAD is answered as GET; hyper leaves the body out.
-fn is_health_check(request: &Received) -> bool {
+/// Whether a request asks for one of the paths that need no signature.
+fn asks_for(path: &str, request: &Received) -> bool {
     let is_read = matches!(request.head.method, Method::GET | Method::HEAD);
-    is_read && request.head.uri.path() == "/healthz" && request.body.is_ok()
-}
-
-fn is_readiness_check(request: &Received) -> bool {
-    request.head.method == Method::GET && request.head.uri.path() == "/readyz"
+    is_read && request.head.uri.path() == path && request.body.is_ok()
 }
 
 fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use bulla_client::output::directory_of;
-use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
+use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint, all_cores};
 use bulla_envelope::KeyService;
 use bulla_envelope::native::AllowedKeys;
 use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
-use crate::args::Place;
+use crate::args::{Place, Telling};
 use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::names::KeyName;
@@ -50,6 +50,15 @@ impl Kms {
         let client = Client::new(endpoint, credentials, options)
             .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
         Ok(Self::Remote(Box::new(client)))
+    }
+
+    /// How many files of a tree to work on at once, unless the user said: a thread waits while a remote KMS is called.
+    pub(crate) fn files_at_once(&self, telling: &Telling) -> usize {
+        match (telling.jobs, self) {
+            (Some(jobs), _) => jobs.into(),
+            (None, Self::Embedded(_)) => all_cores(),
+            (None, Self::Remote(_)) => all_cores().max(REMOTE_CALLS),
+        }
     }
 
     /// The joint that encryption and decryption use.
@@ -130,3 +139,6 @@ impl Kms {
         }
     }
 }
+
+/// Calls to a remote KMS at the same time. With 30 ms for each they are some 500 a second.
+const REMOTE_CALLS: usize = 16;

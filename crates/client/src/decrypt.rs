@@ -44,6 +44,8 @@ pub struct DecryptOptions {
     pub durability: Durability,
     /// Threads at once.
     pub jobs: usize,
+    /// Files of a tree at once. More than `jobs` make sense for a remote KMS, because each of them waits for it.
+    pub files: usize,
     /// Directories that are part of no tree: those that the keys lie in.
     pub spared: Vec<PathBuf>,
 }
@@ -59,6 +61,7 @@ impl Default for DecryptOptions {
             whole: false,
             durability: Durability::Synced,
             jobs: all_cores(),
+            files: all_cores(),
             spared: Vec::new(),
         }
     }

@@ -49,6 +49,8 @@ pub struct EncryptOptions {
     pub durability: Durability,
     /// Threads at once.
     pub jobs: usize,
+    /// Files of a tree at once. More than `jobs` make sense for a remote KMS, because each of them waits for it.
+    pub files: usize,
     /// The region of the KMS, to be noted in the files; empty if it has none.
     pub region: String,
     /// Directories that are part of no tree: those that the keys lie in.
@@ -110,6 +112,7 @@ impl Default for EncryptOptions {
             remove_source: false,
             durability: Durability::Synced,
             jobs: all_cores(),
+            files: all_cores(),
             region: String::new(),
             spared: Vec::new(),
         }

@@ -59,6 +59,8 @@ impl Transport {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .proxy(proxy)
+            .max_idle_connections(KEPT_CONNECTIONS)
+            .max_idle_connections_per_host(KEPT_CONNECTIONS)
             .timeout_connect(Some(options.connect_timeout))
             .tls_config(tls.build())
             .user_agent(concat!("bulla/", env!("CARGO_PKG_VERSION")));
@@ -102,4 +104,6 @@ fn retry_after(answer: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
 
 /// The largest answer that is read, in bytes. A page of a hundred keys has some 20 KiB.
 const MAX_ANSWER: u64 = 1024 * 1024;
+/// Connections kept between calls: one for each thread that calls at the same time.
+const KEPT_CONNECTIONS: usize = 64;
 const USUAL_ANSWER: u64 = 16 * 1024;

@@ -95,8 +95,8 @@ pub fn encrypt_tree(
     let one =
         |job: &Job, source, directory: &Arc<Directory>| encryptor.encrypt_of_tree(source, &job.to, directory);
     let remove = |removal: Removal<'_>| encryptor.remove_source(removal);
-    let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
-    let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
+    let (files, durability, removes) = (options.files, options.durability, options.remove_source);
+    let tree = Tree { files, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
 }
 
@@ -131,8 +131,8 @@ pub fn decrypt_tree(
         decryptor.decrypt_of_tree(source, &job.from, &job.to, directory)
     };
     let remove = |removal: Removal<'_>| decryptor.remove_source(removal);
-    let (jobs, durability, removes) = (options.jobs, options.durability, options.remove_source);
-    let tree = Tree { jobs, durability, removes, spared: &options.spared, listener };
+    let (files, durability, removes) = (options.files, options.durability, options.remove_source);
+    let tree = Tree { files, durability, removes, spared: &options.spared, listener };
     tree.run(from, to, &name, &one, &remove)
 }
 
@@ -158,7 +158,7 @@ struct Parents(Option<Arc<Parent>>);
 struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
 
 struct Tree<'a> {
-    jobs: usize,
+    files: usize,
     durability: Durability,
     removes: bool,
     spared: &'a [PathBuf],
@@ -205,7 +205,7 @@ impl Tree<'_> {
             }
             counts.tell(self.listener, (&job.from, &job.to), result);
         };
-        on_workers(self.jobs, &one, |send| {
+        on_workers(self.files, &one, |send| {
             // The output may lie in the input: it is not part of it. Nor is what the keys of the files lie in.
             let is_part = |entry: &DirEntry| {
                 if !entry.file_type().is_dir() && entry.depth() > 0 {

@@ -30,7 +30,7 @@ fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) 
     let kms = TestKms::start(script);
     let client = kms.client();
     let mut options = EncryptOptions::default();
-    options.jobs = 1;
+    options.files = 1;
     options.data_key_per_file = data_key_per_file;
     let encryptor = Encryptor::new(&client, vec!["key".into()], EncryptionContext::default(), options);
     (encrypt_tree(&encryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
@@ -40,7 +40,7 @@ fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
     let kms = TestKms::start(script);
     let client = kms.client();
     let mut options = DecryptOptions::default();
-    options.jobs = 1;
+    options.files = 1;
     let decryptor = Decryptor::new(&client, EncryptionContext::default(), options);
     (decrypt_tree(&decryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
 }

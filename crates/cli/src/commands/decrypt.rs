@@ -25,6 +25,7 @@ pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     options.spared = kms.spared();
     options.durability = durability(args.batch.no_sync);
     options.jobs = super::jobs(&args.batch.telling);
+    options.files = kms.files_at_once(&args.batch.telling);
     let report = Report::new("decrypted", None, args.paths.len(), &args.batch.telling);
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);

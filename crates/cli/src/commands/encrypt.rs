@@ -89,6 +89,7 @@ fn options(args: &Encrypt, kms: &Kms) -> EncryptOptions {
     options.remove_source = args.batch.remove_source;
     options.durability = durability(args.batch.no_sync);
     options.jobs = super::jobs(&args.batch.telling);
+    options.files = kms.files_at_once(&args.batch.telling);
     options.region = kms.region();
     options.spared = kms.spared();
     options

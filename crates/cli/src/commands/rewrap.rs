@@ -23,10 +23,11 @@ pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs {
         verb: "rewrapped",
+        files: kms.files_at_once(&args.telling),
         rewrapper: &rewrapper,
         telling: &args.telling,
         file: &|path, _| rewrapper.rewrap(path),
-        tree: &|path, jobs, listener| rewrap_tree(&rewrapper, path, jobs, listener),
+        tree: &|path, files, listener| rewrap_tree(&rewrapper, path, files, listener),
     };
     jobs.run(&args.paths)
 }
@@ -38,10 +39,11 @@ pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs {
         verb: "rekeyed",
+        files: kms.files_at_once(&args.telling),
         rewrapper: &rewrapper,
         telling: &args.telling,
         file: &|path, threads| rewrapper.rekey(path, threads),
-        tree: &|path, jobs, listener| rekey_tree(&rewrapper, path, jobs, listener),
+        tree: &|path, files, listener| rekey_tree(&rewrapper, path, files, listener),
     };
     jobs.run(&args.paths)
 }
@@ -58,6 +60,8 @@ fn options(kms: &Kms, keys: &[KeyName], opening: &Opening) -> Result<RewrapOptio
 /// The same work for every file that is named or lies below a directory.
 struct Jobs<'a> {
     verb: &'static str,
+    /// Files of a tree at once.
+    files: usize,
     rewrapper: &'a Rewrapper<'a>,
     telling: &'a Telling,
     file: &'a dyn Fn(&Path, usize) -> Result<Done, FileError>,
@@ -83,7 +87,8 @@ impl Jobs<'_> {
         let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.telling));
         if path.is_dir() {
             let listener = |event: TreeEvent<'_>| report.event(&event);
-            let summary = progress::show(Total::Unknown, progress, || (self.tree)(path, jobs, &listener));
+            let summary =
+                progress::show(Total::Unknown, progress, || (self.tree)(path, self.files, &listener));
             let summary = summary.map_err(|error| Failure::of_file(&error, path, path))?;
             super::refuse_nothing(path, &summary)?;
             report.tree(path, path, summary);

@@ -15,6 +15,7 @@ pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
     let kms = Kms::connect(place)?;
     let mut options = super::decrypt::reading(&args.reading, &kms)?;
     options.jobs = super::jobs(&args.telling);
+    options.files = kms.files_at_once(&args.telling);
     let report = Report::new("verified", None, args.paths.len(), &args.telling);
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);

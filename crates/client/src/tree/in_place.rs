@@ -24,7 +24,7 @@ pub fn verify_tree(
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
     let formats = [Format::Native, Format::Text].map(suffix);
-    each_file(path, decryptor.options.jobs, &formats, listener, &|place| decryptor.verify_of_tree(place))
+    each_file(path, decryptor.options.files, &formats, listener, &|place| decryptor.verify_of_tree(place))
 }
 
 /// Gives every native file below `path` its new wraps.
@@ -34,10 +34,10 @@ pub fn verify_tree(
 pub fn rewrap_tree(
     rewrapper: &Rewrapper<'_>,
     path: &Path,
-    jobs: usize,
+    files: usize,
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
-    each_file(path, jobs, &[suffix(Format::Native)], listener, &|place| rewrapper.rewrap_at(place))
+    each_file(path, files, &[suffix(Format::Native)], listener, &|place| rewrapper.rewrap_at(place))
 }
 
 /// Encrypts every native file below `path` anew, under the data key of the run or one for each file.
@@ -47,10 +47,10 @@ pub fn rewrap_tree(
 pub fn rekey_tree(
     rewrapper: &Rewrapper<'_>,
     path: &Path,
-    jobs: usize,
+    files: usize,
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
-    each_file(path, jobs, &[suffix(Format::Native)], listener, &|place| rewrapper.rekey_at(place, 1))
+    each_file(path, files, &[suffix(Format::Native)], listener, &|place| rewrapper.rekey_at(place, 1))
 }
 
 type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Done, FileError> + Sync);
@@ -58,7 +58,7 @@ type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Done, FileError> + Sync);
 /// Works on every file below `path` that is called as if it was encrypted.
 fn each_file(
     path: &Path,
-    jobs: usize,
+    files: usize,
     suffixes: &[&str],
     listener: Listener<'_>,
     work: Work<'_>,
@@ -70,7 +70,7 @@ fn each_file(
         let result = directory.and_then(|directory| work(&Target::within(directory, &path)?));
         counts.tell(listener, (&path, &path), result);
     };
-    on_workers(jobs, &one, |send| {
+    on_workers(files, &one, |send| {
         let mut parents = Parents::default();
         for entry in WalkDir::new(path).follow_links(false) {
             match entry {

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
-use crate::encrypt::Done;
+use crate::encrypt::{Done, all_cores};
 use crate::file_error::FileError;
 
 /// Counts what happens, and tells it.
@@ -62,7 +62,7 @@ impl Counts {
 /// Lets `produce` send jobs to several threads, some at a time; returns when all are done. Without a second thread the
 /// work is done on this one.
 pub(super) fn on_workers<J: Send>(
-    jobs: usize,
+    workers: usize,
     work: &(dyn Fn(J) + Sync),
     produce: impl FnOnce(&mut dyn FnMut(J)),
 ) {
@@ -76,16 +76,18 @@ pub(super) fn on_workers<J: Send>(
                 bundle.into_iter().for_each(work);
             }
         };
-        let started = (0..jobs.max(1))
+        let started = (0..workers.max(1))
             .filter(|_| thread::Builder::new().name("files".into()).spawn_scoped(scope, worker).is_ok())
             .count();
         if started == 0 {
             return produce(&mut |job| work(job));
         }
+        // More workers than cores wait for a KMS most of the time, and each should have something to ask.
+        let bundle_len = if workers > all_cores() { 1 } else { BUNDLE };
         let mut bundle = Vec::new();
         produce(&mut |job| {
             bundle.push(job);
-            if bundle.len() == BUNDLE {
+            if bundle.len() == bundle_len {
                 let _ = sender.send(std::mem::take(&mut bundle)); // the workers outlive the sender
             }
         });

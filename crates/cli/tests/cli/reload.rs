@@ -141,7 +141,7 @@ fn a_configuration_with_an_error_changes_nothing() {
         ("tls-key = 'second.key'\naccount = 'me'\n", "not an account id"),
         ("tls-key = 'second.key'\nhttp = true\n", "no --http"),
         ("", "both --tls-cert and --tls-key"),
-        ("tls-key = 'missing.key'\n", "cannot use missing.key: No such file"),
+        ("tls-key = 'missing.key'\n", "missing.key is missing"),
         ("tls-key = 'c.toml'\n", "c.toml is not the PEM file it should be"),
         ("tls-key = 'first.key'\n", "the certificate cannot be used with its key"),
     ] {

@@ -160,9 +160,9 @@ mod tests {
     use std::process::Command;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-    use bulla_kms::{Options, Role, SystemClock};
+    use bulla_kms::{Clock, Options, Role, SystemClock};
     use rustls::RootCertStore;
     use rustls::client::WebPkiServerVerifier;
     use rustls::client::danger::ServerCertVerifier;
@@ -179,12 +179,23 @@ mod tests {
         data: PathBuf,
     }
 
+    /// Time that passes: the clock, and what elapsed by then.
+    struct Passing(Arc<AtomicI64>);
+
+    impl Clock for Passing {
+        fn now(&self) -> SystemTime {
+            UNIX_EPOCH + self.elapsed()
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::from_secs(self.0.load(Ordering::Relaxed).unsigned_abs())
+        }
+    }
+
     impl Trial {
         fn new(data: &Path) -> Self {
             let clock = Arc::new(AtomicI64::new(NOW));
-            let shown = Arc::clone(&clock);
-            let time = move || UNIX_EPOCH + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
-            let kms = Kms::open(&Options::new(data, Role::Command), time).unwrap();
+            let kms = Kms::open(&Options::new(data, Role::Command), Passing(Arc::clone(&clock))).unwrap();
             Self { kms, clock, data: data.to_owned() }
         }
 

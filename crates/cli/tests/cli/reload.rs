@@ -1,6 +1,7 @@
 //! Signals to a server: those that reload its configuration, stop it, or do nothing.
 
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::thread;
 use std::time::Duration;
 
@@ -128,9 +129,12 @@ fn a_configuration_with_an_error_changes_nothing() {
     let world = World::new();
     certificate(&world, "first");
     certificate(&world, "second");
+    let not_a_key = world.write("not.key", "no key");
+    std::fs::set_permissions(not_a_key, std::fs::Permissions::from_mode(0o600)).unwrap();
     let first = "listen = '127.0.0.1:0'\ntls-cert = 'first.pem'\ntls-key = 'first.key'\n";
     let second = "listen = '127.0.0.1:0'\nconnections-per-address = 3\ntls-cert = 'second.pem'\n";
-    world.write("c.toml", format!("{first}connections-per-address = 2\n"));
+    let config = world.write("c.toml", format!("{first}connections-per-address = 2\n"));
+    std::fs::set_permissions(config, std::fs::Permissions::from_mode(0o644)).unwrap();
     let server = world.serve("kms", ["--config", "c.toml"]);
     for (more, reason) in [
         ("tls-key =", "c.toml: "),
@@ -142,7 +146,8 @@ fn a_configuration_with_an_error_changes_nothing() {
         ("tls-key = 'second.key'\nhttp = true\n", "no --http"),
         ("", "both --tls-cert and --tls-key"),
         ("tls-key = 'missing.key'\n", "missing.key is missing"),
-        ("tls-key = 'c.toml'\n", "c.toml is not the PEM file it should be"),
+        ("tls-key = 'c.toml'\n", "c.toml is open to others (mode 644)"),
+        ("tls-key = 'not.key'\n", "not.key is not the PEM file it should be"),
         ("tls-key = 'first.key'\n", "the certificate cannot be used with its key"),
     ] {
         let before = server.log().len();

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod create;
+mod data_keys;
 mod files;
 mod header;
 mod kms;
@@ -31,10 +32,11 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 9] = [
+const BENCHMARKS: [Benchmark; 10] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
+    ("data-keys", data_keys::run),
     ("header", header::run),
     ("text", text::run),
     ("kms", kms::run),

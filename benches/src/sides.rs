@@ -123,7 +123,12 @@ fn words(command: &str, more: &[&str]) -> Command {
     command
 }
 
-fn side(name: &'static str, rounds: usize, command: impl Fn(Way, &str, &str) -> Command + 'static) -> Side {
+/// A side that a function makes the commands of.
+pub(crate) fn side(
+    name: &'static str,
+    rounds: usize,
+    command: impl Fn(Way, &str, &str) -> Command + 'static,
+) -> Side {
     Side { name, rounds, command: Box::new(command) }
 }
 

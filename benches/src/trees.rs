@@ -15,7 +15,7 @@ pub(crate) fn run() -> Result<()> {
     let parent = programs::memory();
     heading(&format!("trees: {FILES} files of {SIZE} bytes in memory, below {}", parent.display()));
     let folder = Folder::new(&parent, "trees")?;
-    plant(&folder)?;
+    plant(&folder, FILES, DIRECTORIES, SIZE)?;
     let sides = [sides::cp(Sync::No), sides::bulla(folder.path(), Sync::No)];
     let times = take_turns(folder.path(), &sides)?;
     for way in Way::BOTH {
@@ -29,15 +29,15 @@ pub(crate) fn run() -> Result<()> {
     Ok(())
 }
 
-/// Writes the source: the files in directories.
-fn plant(folder: &Folder) -> Result<()> {
-    let mut content = [0; SIZE];
-    for directory in 0..DIRECTORIES {
+/// Writes the source: files of `size` random bytes in directories.
+pub(crate) fn plant(folder: &Folder, files: usize, directories: usize, size: usize) -> Result<()> {
+    let mut content = vec![0; size];
+    for directory in 0..directories {
         let path = folder.path().join(SOURCE).join(format!("directory-{directory}"));
         fs::create_dir_all(&path)?;
-        for file in 0..FILES / DIRECTORIES {
+        for file in 0..files / directories {
             rand::fill(&mut content).map_err(|_| "no random bytes")?;
-            fs::write(path.join(format!("file-{file}")), content)?;
+            fs::write(path.join(format!("file-{file}")), &content)?;
         }
     }
     Ok(())

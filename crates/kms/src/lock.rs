@@ -139,6 +139,10 @@ fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
     match queue.try_lock() {
         Ok(()) => return Ok(Some(queue)),
         Err(TryLockError::Error(_)) => return Ok(None),
+        // The thread below would outlive this call, and each file of a tree may make one.
+        Err(TryLockError::WouldBlock) if wait.patience.is_zero() => {
+            return Err(LockError::Held(Role::Command));
+        }
         Err(TryLockError::WouldBlock) => {}
     }
     // flock has no time limit. A thread that is late drops the lock with the file.
@@ -260,6 +264,24 @@ mod tests {
             drop(held);
             waiting.join().unwrap().unwrap();
         });
+    }
+
+    /// A tree asks again for each of its files, and each thread that waits would outlive the call.
+    #[test]
+    fn a_process_without_patience_leaves_no_thread_in_the_queue() {
+        let data = tempfile::tempdir().unwrap();
+        let queue = File::open(data.path()).unwrap();
+        queue.lock().unwrap();
+        let mut options = Options::new(data.path(), Role::Command);
+        options.patience = Duration::ZERO;
+        options.on_wait = || panic!("it does not wait");
+        for _ in 0..50 {
+            assert!(matches!(Lock::take(&options), Err(LockError::Held(Role::Command))));
+        }
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
+        let waiting = names.filter(|name| name.trim_end() == "queue").count();
+        assert!(waiting < 50, "{waiting} threads: some are of other tests");
     }
 
     /// One that releases the lock and takes it again at once would win every race by polling.

@@ -65,10 +65,9 @@ impl Lock {
         self.pinned.verify()
     }
 
-    /// Whether another process waits for the lock.
+    /// Whether another process waits for the lock, or may do so: without a queue, nobody can tell.
     pub(crate) fn is_awaited(&self) -> bool {
-        let queue = File::open(&self.data);
-        queue.is_ok_and(|queue| matches!(queue.try_lock(), Err(TryLockError::WouldBlock)))
+        File::open(&self.data).is_ok_and(|queue| may_be_held(&queue.try_lock()))
     }
 }
 
@@ -108,6 +107,11 @@ fn take_once(data: &Path, wait: &mut Wait) -> Result<Pinned, LockError> {
     }
     drop(next);
     Pinned::new(&path, file).map_err(LockError::Io)
+}
+
+/// Whether another process may hold a lock, after a try to take it.
+fn may_be_held(tried: &Result<(), TryLockError>) -> bool {
+    tried.is_err()
 }
 
 /// How long a process waits, and how it tells its user.
@@ -282,6 +286,14 @@ mod tests {
         let names = tasks.filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok());
         let waiting = names.filter(|name| name.trim_end() == "queue").count();
         assert!(waiting < 50, "{waiting} threads: some are of other tests");
+    }
+
+    /// Where a directory cannot be locked, as on NFS, a holder that heard of nobody would never give the store up.
+    #[test]
+    fn what_cannot_be_known_is_taken_for_awaited() {
+        assert!(!may_be_held(&Ok(())));
+        assert!(may_be_held(&Err(TryLockError::WouldBlock)));
+        assert!(may_be_held(&Err(TryLockError::Error(io::ErrorKind::Unsupported.into()))));
     }
 
     /// One that releases the lock and takes it again at once would win every race by polling.

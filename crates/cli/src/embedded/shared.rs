@@ -46,7 +46,7 @@ struct State<T> {
     /// Whether the closer runs; else the last call closes the resource.
     has_closer: bool,
     ended: bool,
-    /// How often it was opened, and which of these tries failed last.
+    /// How often it was opened, and which of these tries failed, if none has succeeded since.
     tries: u64,
     failed: Option<u64>,
 }
@@ -95,9 +95,10 @@ impl<T: Exclusive> Shared<T> {
                 Phase::Open(_) | Phase::Changing => {
                     let current = state.tries;
                     state = self.core.wait(state);
-                    if state.failed.is_some_and(|failed| failed >= current) {
+                    let has_failed = state.failed.is_some_and(|failed| failed >= current);
+                    if has_failed && matches!(state.phase, Phase::Closed) {
                         return Err(again());
-                    }
+                    } // else another thread has opened it meanwhile, or is about to
                 }
             }
         }
@@ -178,6 +179,7 @@ impl<T: Exclusive> Opening<'_, T> {
         state.since = Instant::now();
         state.calls = 1;
         state.has_closer = has_closer;
+        state.failed = None;
     }
 }
 
@@ -392,6 +394,26 @@ mod tests {
         assert!(first < 8, "{errors:?}");
         let log = Arc::new(Log::default());
         call(&shared, &log);
+    }
+
+    /// The failure is not shared with a thread that wakes up late, after another one could open the resource.
+    #[test]
+    fn a_failure_that_is_over_is_not_shared() {
+        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let mut state = shared.core.lock();
+        (state.phase, state.tries) = (Phase::Changing, 1);
+        drop(state);
+        thread::scope(|scope| {
+            let late = scope.spawn(|| call(&shared, &log));
+            thread::sleep(LINGER); // until it waits
+            let mut state = shared.core.lock();
+            (state.phase, state.tries) = (Phase::Open(Arc::new(log.open().unwrap())), 2);
+            (state.failed, state.has_closer) = (Some(1), true);
+            shared.core.changed.notify_all();
+            drop(state);
+            late.join().unwrap();
+        });
+        assert_eq!(log.counts().0, 1);
     }
 
     #[test]

@@ -271,10 +271,11 @@ impl<'a> Encryptor<'a> {
         let watch = || Watched::new(source, metadata).map_err(FileError::Source);
         if self.options.format == Format::Text {
             let mut watched = watch()?;
-            let before = self.progress.load(Ordering::Relaxed);
-            keys.seal_text(Counted { source: &mut watched, progress: &self.progress }, output.file())?;
+            let mut counted = Counted { source: &mut watched, read: 0, progress: &self.progress };
+            keys.seal_text(&mut counted, output.file())?;
+            let plaintext_len = counted.read;
             watched.check()?;
-            return Ok(self.progress.load(Ordering::Relaxed).saturating_sub(before));
+            return Ok(plaintext_len);
         }
         if sized && self.seal_sized(source, metadata, output, (keys, threads))? {
             return Ok(metadata.len());
@@ -469,15 +470,17 @@ fn is_sized(mut file: &File, metadata: &Metadata) -> bool {
         && (metadata.len() > 0 || matches!(file.read_at(&mut [0], 0), Ok(0)))
 }
 
-/// Counts what is read.
+/// Counts what is read, of this source and of all.
 struct Counted<'a, R> {
     source: R,
+    read: u64,
     progress: &'a Progress,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.source.read(buffer)?;
+        self.read += length as u64;
         self.progress.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }

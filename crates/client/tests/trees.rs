@@ -1,4 +1,4 @@
-//! Trees whose KMS fails for a moment.
+//! Trees whose KMS fails for a moment, and what is told of their files.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -6,9 +6,11 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use bulla_client::{
-    DecryptOptions, Decryptor, EncryptOptions, Encryptor, TreeSummary, decrypt_tree, encrypt_tree,
+    DecryptOptions, Decryptor, EncryptOptions, Encryptor, Format, TreeEvent, TreeSummary, decrypt_tree,
+    encrypt_tree,
 };
 use bulla_envelope::EncryptionContext;
 use support::{Reply, TestKms};
@@ -100,4 +102,28 @@ fn a_refusal_fails_a_tree_with_one_call() {
     assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
     let (summary, asked) = encrypt(script(&[disabled]), &plain, &place("other"), true);
     assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
+}
+
+/// Several files at once share one progress; each tells its own length all the same.
+#[test]
+fn each_file_tells_its_own_length() {
+    let directory = tempfile::tempdir().unwrap();
+    let plain = directory.path().join("plain");
+    fs::create_dir(&plain).unwrap();
+    (0..FILES).for_each(|number| fs::write(plain.join(number.to_string()), vec![7; 1 << 20]).unwrap());
+    for (format, name) in [(Format::Text, "text"), (Format::Native, "native")] {
+        let kms = TestKms::start(script(&[]));
+        let client = kms.client();
+        let mut options = EncryptOptions::default();
+        (options.files, options.format) = (4, format);
+        let encryptor = Encryptor::new(&client, vec!["key".into()], EncryptionContext::default(), options);
+        let lengths = Mutex::new(Vec::new());
+        let note = |event: TreeEvent<'_>| {
+            if let TreeEvent::Done(_, done) = event {
+                lengths.lock().unwrap().push(done.plaintext_len);
+            }
+        };
+        encrypt_tree(&encryptor, &plain, Some(&directory.path().join(name)), &note).unwrap();
+        assert_eq!(lengths.into_inner().unwrap(), [1 << 20; FILES], "{name}");
+    }
 }

@@ -137,12 +137,15 @@ impl Wait {
     }
 }
 
-/// Takes the queue's lock; none where a directory cannot be locked, as on NFS: there processes take turns by chance.
+/// Takes the queue's lock; none where a directory cannot be locked, as on NFS: there the order of processes is chance.
 fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
     let queue = File::open(data).map_err(LockError::Io)?;
     match queue.try_lock() {
         Ok(()) => return Ok(Some(queue)),
-        Err(TryLockError::Error(_)) => return Ok(None),
+        Err(TryLockError::Error(_)) => {
+            thread::sleep(2 * PAUSE); // a process that has just given the store up lets those that poll be first
+            return Ok(None);
+        }
         // The thread below would outlive this call, and each file of a tree may make one.
         Err(TryLockError::WouldBlock) if wait.patience.is_zero() => {
             return Err(LockError::Held(Role::Command));

@@ -152,12 +152,19 @@ impl Default for Limits {
 
 impl Limits {
     /// Raises the process's limit of open files to what these connections need. If that is not possible, lowers
-    /// the number of connections, and reports it.
+    /// the number of connections and the share of an address, and reports it.
     pub(crate) fn fit_open_files(&mut self, log: &Log) {
         if let Some(possible) = self.allow_open_files() {
-            self.connections = possible;
+            self.lower_to(possible);
             log.event(format!("at most {possible} connections: the limit of open files allows no more"));
         }
+    }
+
+    /// Lowers the number of connections, and in the same proportion what one address may have of them.
+    fn lower_to(&mut self, possible: u32) {
+        let (share, all) = (u64::from(self.connections_per_address), u64::from(self.connections.max(1)));
+        let share = u32::try_from(share * u64::from(possible) / all).unwrap_or(u32::MAX);
+        (self.connections, self.connections_per_address) = (possible, share.max(1));
     }
 
     /// Raises the limit as far as it may: most systems start programs with 1024 and let them have more. If that is
@@ -191,6 +198,21 @@ mod tests {
         {
             assert_eq!(connections_within(open_files), connections, "{open_files}");
         }
+    }
+
+    #[test]
+    fn fewer_connections_than_wanted_are_shared_in_the_same_way() {
+        let lowered = |connections, connections_per_address, possible| {
+            let mut limits = Limits { connections, connections_per_address, ..Limits::default() };
+            limits.lower_to(possible);
+            (limits.connections, limits.connections_per_address)
+        };
+        for possible in [1, 7, 8, 150, 768, CONNECTIONS] {
+            let shared = (possible, share_of_one_address(possible));
+            assert_eq!(lowered(CONNECTIONS, CONNECTIONS_PER_ADDRESS, possible), shared, "by default");
+        }
+        assert_eq!(lowered(1000, 600, 100), (100, 60), "as the operator shared them");
+        assert_eq!(lowered(u32::MAX, u32::MAX, 768), (768, 768));
     }
 
     #[test]

@@ -93,6 +93,11 @@ impl Committer {
         })
     }
 
+    /// Whether changes can be written. The thread only ends before this is dropped if it panicked.
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what
     /// they rest on may not be durable. A caller that ignores the answer has its change all the same.
     pub(crate) fn stage<E>(
@@ -277,6 +282,7 @@ mod tests {
     use std::path::Path;
     use std::sync::atomic::Ordering;
     use std::task::{Context, Waker};
+    use std::time::{Duration, Instant};
 
     use bulla_keys::{Alias, KeyId};
     use bulla_wire::actions::{
@@ -475,6 +481,22 @@ mod tests {
             }
         }
         assert_eq!(made, 1);
+    }
+
+    /// As after a panic, which nothing but a restart mends.
+    #[test]
+    fn an_engine_whose_committer_has_ended_is_not_ready() {
+        let (_data, kms) = open();
+        assert!(kms.is_ready());
+        kms.committer.staging.lock().is_closed = true;
+        kms.committer.staging.changed.notify_one();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while kms.is_ready() {
+            assert!(Instant::now() < deadline, "clients are still sent to it");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let refused = pollster::block_on(kms.call(CreateKey::default().into(), &kms.owner())).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
     }
 
     #[test]

@@ -245,10 +245,10 @@ impl Kms {
         self.watch.check()
     }
 
-    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place.
+    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place, and changes can be written.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.watch.is_intact() && self.snapshot().is_ok()
+        self.watch.is_intact() && self.committer.is_running() && self.snapshot().is_ok()
     }
 
     /// The later one of the believed time and the wall clock.

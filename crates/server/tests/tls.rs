@@ -203,6 +203,34 @@ fn a_private_key_that_others_can_reach_is_refused() {
     wait_until(|| shows(&server, pairs[1].cert.der()));
 }
 
+/// What kept them from being used was not in the files: nothing about them changes when it is over.
+#[test]
+fn certificates_are_taken_up_when_the_directory_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert, key) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let pairs = [(); 2].map(|()| generate_simple_self_signed(["localhost".to_owned()]).unwrap());
+    let write = |pair: &CertifiedKey<rcgen::KeyPair>| {
+        fs::write(&cert, pem("CERTIFICATE", pair.cert.der())).unwrap();
+        write_key(&key, pair, 0o600);
+    };
+    let set_mode = |mode| fs::set_permissions(folder.path(), Permissions::from_mode(mode)).unwrap();
+    write(&pairs[0]);
+    let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
+    let tls = TlsOptions::Files { cert: cert.clone(), key: key.clone() };
+    let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);
+    let told = || server.log.text().matches("can be replaced by others").count();
+    set_mode(0o777);
+    write(&pairs[1]);
+    wait_until(|| told() > 0);
+    thread::sleep(Duration::from_millis(200)); // for the last of the writes
+    let before = told();
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(told(), before, "not told at every look");
+    assert!(shows(&server, pairs[0].cert.der()));
+    set_mode(0o700);
+    wait_until(|| shows(&server, pairs[1].cert.der()));
+}
+
 /// As Kubernetes updates a secret: one link changes, and with it both files.
 #[test]
 fn certificates_behind_links_below_their_directory_are_taken_up() {

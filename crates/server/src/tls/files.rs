@@ -14,6 +14,7 @@ use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use super::TlsError;
+use crate::log::chain;
 
 /// Where certificate and key lie, and as what they were last read.
 pub(super) struct Files {
@@ -21,6 +22,8 @@ pub(super) struct Files {
     key: PathBuf,
     readers: SecretReaders,
     seen: [Option<State>; 2],
+    /// Why they could not be used then.
+    fault: Option<String>,
 }
 
 /// What tells one content of a file, and who may read it, from the next. The inode changes when a file is replaced, also
@@ -43,18 +46,24 @@ impl Files {
     ) -> Result<(Self, CertifiedKey), TlsError> {
         let seen = [State::of(cert), State::of(key)];
         let certified = read(cert, key, readers)?;
-        Ok((Self { cert: cert.to_owned(), key: key.to_owned(), readers, seen }, certified))
+        Ok((Self { cert: cert.to_owned(), key: key.to_owned(), readers, seen, fault: None }, certified))
     }
 
-    /// Reads both again if one of them changed. What cannot be used is reported once, not at every look.
+    /// Reads both again if one of them changed, or if they could not be used at the last look: the reason may lie elsewhere
+    /// and be over. What is reported once is not reported at every look.
     pub(super) fn reload(&mut self) -> Result<Option<CertifiedKey>, TlsError> {
         // First the states, then the contents: a change in between is seen at the next look.
         let found = [State::of(&self.cert), State::of(&self.key)];
-        if found == self.seen {
+        let has_changed = found != self.seen;
+        if !has_changed && self.fault.is_none() {
             return Ok(None);
         }
         self.seen = found;
-        read(&self.cert, &self.key, self.readers).map(Some)
+        let read = read(&self.cert, &self.key, self.readers);
+        let fault = read.as_ref().err().map(|error| chain(error));
+        let is_known = !has_changed && fault == self.fault;
+        self.fault = fault;
+        if is_known { Ok(None) } else { read.map(Some) }
     }
 }
 

@@ -210,6 +210,8 @@ const SECOND_LOOK: Duration = Duration::from_millis(50);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn take(data: &Path, role: Role) -> Result<Lock, LockError> {
@@ -297,6 +299,34 @@ mod tests {
         assert!(!may_be_held(&Ok(())));
         assert!(may_be_held(&Err(TryLockError::WouldBlock)));
         assert!(may_be_held(&Err(TryLockError::Error(io::ErrorKind::Unsupported.into()))));
+    }
+
+    #[test]
+    fn a_process_that_waits_tells_its_user_once() {
+        static TOLD: AtomicUsize = AtomicUsize::new(0);
+        let data = tempfile::tempdir().unwrap();
+        let held = take(data.path(), Role::Command).unwrap();
+        let mut options = Options::new(data.path(), Role::Command);
+        options.on_wait = || {
+            TOLD.fetch_add(1, Ordering::Relaxed);
+        };
+        thread::scope(|scope| {
+            let next = scope.spawn(|| Lock::take(&options).map(drop)); // waits for the lock
+            while !held.is_awaited() {
+                thread::sleep(PAUSE);
+            }
+            let later = scope.spawn(|| Lock::take(&options).map(drop)); // waits in the queue
+            while TOLD.load(Ordering::Relaxed) < 2 {
+                assert!(!next.is_finished() && !later.is_finished());
+                thread::sleep(PAUSE);
+            }
+            thread::sleep(SILENT_WAIT / 2);
+            drop(held);
+            next.join().unwrap().unwrap();
+            later.join().unwrap().unwrap();
+        });
+        drop(Lock::take(&options).unwrap());
+        assert_eq!(TOLD.load(Ordering::Relaxed), 2);
     }
 
     /// One that releases the lock and takes it again at once would win every race by polling.

@@ -12,7 +12,7 @@ use bulla_envelope::{
 /// KMS that is unavailable is not called for as long either: a tree fails at once, and not after a wait for each file.
 ///
 /// What may pass by itself is not remembered: an internal error of the KMS, or an embedded store that another process
-/// holds. What is final for a wrapped key is remembered for good.
+/// holds. A KMS that answers nothing but such errors for as long is unavailable too. What is final for a wrapped key is remembered for good.
 ///
 /// It is made for one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
 /// decides nothing about what may be used: the caller checks the answered key each time. Remembered keys
@@ -23,6 +23,8 @@ pub struct KeyCache<'a> {
     refused: Mutex<HashMap<Question, Refused>>,
     /// When the KMS was last found unavailable.
     outage: Mutex<Option<Refused>>,
+    /// The failures that may pass by themselves, since the last answer.
+    failing: Mutex<Option<Streak>>,
 }
 
 /// A call: what for, the key or the wrapped key, and the encryption context.
@@ -42,6 +44,12 @@ struct Refused {
     error: KeyServiceError,
 }
 
+/// Failures without an answer between them.
+struct Streak {
+    first: Instant,
+    last: Instant,
+}
+
 #[derive(Default)]
 struct Unwrapped {
     answers: HashMap<Question, Answer>,
@@ -53,7 +61,13 @@ impl<'a> KeyCache<'a> {
     /// A cache in front of `kms`.
     #[must_use]
     pub fn new(kms: &'a dyn KeyService) -> Self {
-        Self { kms, unwrapped: Mutex::default(), refused: Mutex::default(), outage: Mutex::default() }
+        Self {
+            kms,
+            unwrapped: Mutex::default(),
+            refused: Mutex::default(),
+            outage: Mutex::default(),
+            failing: Mutex::default(),
+        }
     }
 
     /// Calls the KMS unless a recent call found it unavailable, or had the same question refused.
@@ -66,7 +80,14 @@ impl<'a> KeyCache<'a> {
         let known = outage.or_else(|| lock(&self.refused).get(question).and_then(Refused::still));
         match known {
             Some(error) => Err(error),
-            None => call(self.kms).inspect_err(|error| self.remember(question, error)),
+            None => {
+                let answer = call(self.kms);
+                match &answer {
+                    Err(error) => self.remember(question, error),
+                    Ok(_) => *lock(&self.failing) = None,
+                }
+                answer
+            }
         }
     }
 
@@ -75,8 +96,13 @@ impl<'a> KeyCache<'a> {
         match error {
             KeyServiceError::Local { .. } => {} // the embedded KMS waits by itself
             error if error.is_outage() => *lock(&self.outage) = Some(refused),
-            error if error.is_transient() => {}
+            error if error.is_transient() => {
+                if self.has_failed_for_long() {
+                    *lock(&self.outage) = Some(refused);
+                }
+            }
             _ => {
+                *lock(&self.failing) = None;
                 let mut known = lock(&self.refused);
                 if known.len() >= LIMIT {
                     known.clear();
@@ -84,6 +110,18 @@ impl<'a> KeyCache<'a> {
                 known.insert(question.clone(), refused);
             }
         }
+    }
+
+    /// Notes a failure that may pass. Returns whether there was nothing else for as long as a client tries: then the next
+    /// file would fail too, after as many tries.
+    fn has_failed_for_long(&self) -> bool {
+        let (mut failing, now) = (lock(&self.failing), Instant::now());
+        let streak = failing.get_or_insert(Streak { first: now, last: now });
+        if now - streak.last >= 2 * PAUSE {
+            streak.first = now; // nothing was asked meanwhile, and not because of an outage
+        }
+        streak.last = now;
+        now - streak.first >= PAUSE
     }
 
     fn answer(&self, question: &Question) -> Answer {
@@ -279,6 +317,41 @@ mod tests {
         let disabled =
             KeyServiceError::KeyUnavailable { key: String::new(), code: "Rejected.Disabled".into() };
         assert_eq!(calls(disabled), (6, 6));
+    }
+
+    #[test]
+    fn a_kms_that_only_fails_for_a_while_is_unavailable() {
+        let refused = |status| KeyServiceError::Refused {
+            status,
+            code: String::new(),
+            message: String::new(),
+            request_id: String::new(),
+        };
+        let kms = Failing(AtomicUsize::new(0), Mutex::new(refused(503)));
+        let (cache, none) = (KeyCache::new(&kms), EncryptionContext::default());
+        let calls_of = |questions: &[&str]| {
+            questions.iter().for_each(|question| assert!(cache.unwrap(question, &none).is_err()));
+            kms.0.swap(0, Ordering::Relaxed)
+        };
+        let long_ago = Instant::now().checked_sub(PAUSE).unwrap();
+        let failing = || lock(&cache.failing);
+        let past = || lock(&cache.outage).as_mut().unwrap().since = long_ago;
+
+        assert_eq!(calls_of(&["one", "two", "one"]), 3);
+        failing().as_mut().unwrap().first = long_ago;
+        assert_eq!(calls_of(&["one", "two", "one"]), 1, "after a while without an answer");
+        past();
+        assert_eq!(calls_of(&["one", "two"]), 1, "it is still so");
+        past();
+        // Any answer ends it, also a refusal.
+        *lock(&kms.1) = refused(400);
+        assert_eq!(calls_of(&["three"]), 1);
+        *lock(&kms.1) = refused(503);
+        assert_eq!(calls_of(&["one", "two"]), 2);
+        // Failures with a long time between them say nothing about that time.
+        let longer_ago = long_ago.checked_sub(PAUSE).unwrap();
+        *failing() = Some(Streak { first: longer_ago, last: longer_ago });
+        assert_eq!(calls_of(&["one", "two"]), 2);
     }
 
     #[test]

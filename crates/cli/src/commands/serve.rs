@@ -30,8 +30,9 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let data = data_directory(&settings)?;
     let options = kms_options(&settings, &data)?;
     let access_key = given_access_key(options.secret_readers)?;
-    let mut server_options = server_options(&settings, &data)?;
-    server_options.reread = Some(reload::reread(flags, settings.clone()));
+    let listen = resolve(typed_listen(&settings))?;
+    let mut server_options = server_options(&settings, &data, &listen)?;
+    server_options.reread = Some(reload::reread(flags, settings.clone(), listen));
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
     if kms.is_new() && settings.root_key.is_none() {
         note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
@@ -134,13 +135,11 @@ fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Failure> {
     Ok(options)
 }
 
-fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failure> {
-    let typed = settings.listen.as_deref().unwrap_or(LISTEN);
-    let (host, listen) = resolve(typed)?;
+fn server_options(settings: &Serve, data: &Path, listen: &Listen) -> Result<ServerOptions, Failure> {
     let tls = match (&settings.tls_cert, &settings.tls_key) {
         (None, None) if settings.http => TlsOptions::Off,
         (None, None) => {
-            let names = settings.tls_name.iter().map(String::as_str).chain(host).map(str::to_owned).collect();
+            let names = settings.tls_name.iter().chain(&listen.host).cloned().collect();
             TlsOptions::Authority { data: data.to_owned(), names }
         }
         (Some(cert), Some(key)) if !settings.http => {
@@ -151,10 +150,10 @@ fn server_options(settings: &Serve, data: &Path) -> Result<ServerOptions, Failur
             return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
         }
     };
-    if settings.http && !listen.ip().to_canonical().is_loopback() {
-        return Err(serve_failure(ServeError::PlainHttp(listen))); // before anything is made
+    if settings.http && !listen.address.ip().to_canonical().is_loopback() {
+        return Err(serve_failure(ServeError::PlainHttp(listen.address))); // before anything is made
     }
-    let mut options = ServerOptions::new(listen, tls);
+    let mut options = ServerOptions::new(listen.address, tls);
     options.limits = limits(settings);
     options.trusted_proxies = trusted_proxies(settings)?;
     Ok(options)
@@ -182,11 +181,22 @@ fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
     settings.trusted_proxies.iter().map(parse).collect()
 }
 
-/// What `--listen` names: the host, if it is a name, and its address; of several an IPv4 one, as the default is, and else
-/// the first.
-fn resolve(typed: &str) -> Result<(Option<&str>, SocketAddr), Failure> {
+/// What `--listen` names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Listen {
+    /// If it is a name.
+    host: Option<String>,
+    /// Of several addresses an IPv4 one, as the default is, and else the first.
+    address: SocketAddr,
+}
+
+fn typed_listen(settings: &Serve) -> &str {
+    settings.listen.as_deref().unwrap_or(LISTEN)
+}
+
+fn resolve(typed: &str) -> Result<Listen, Failure> {
     if let Ok(address) = typed.parse() {
-        return Ok((None, address));
+        return Ok(Listen { host: None, address });
     }
     let host = typed.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     let Some((host, _)) = host else {
@@ -199,7 +209,8 @@ fn resolve(typed: &str) -> Result<(Option<&str>, SocketAddr), Failure> {
     };
     let found: Vec<_> = typed.to_socket_addrs().map_err(|error| failed(&error.to_string()))?.collect();
     let address = found.iter().find(|address| address.is_ipv4()).or(found.first());
-    Ok((Some(host), *address.ok_or_else(|| failed("the resolver gives none"))?))
+    let address = *address.ok_or_else(|| failed("the resolver gives none"))?;
+    Ok(Listen { host: Some(host.to_owned()), address })
 }
 
 /// The access key in the environment, which is taken at the first start instead of a new one.
@@ -344,12 +355,14 @@ mod tests {
 
     #[test]
     fn addresses_and_names_to_listen_on() {
-        assert_eq!(resolve("0.0.0.0:0").unwrap(), (None, "0.0.0.0:0".parse().unwrap()));
-        assert_eq!(resolve("[::1]:8443").unwrap(), (None, "[::1]:8443".parse().unwrap()));
-        assert_eq!(
-            resolve("localhost:8443").unwrap(),
-            (Some("localhost"), "127.0.0.1:8443".parse().unwrap())
-        );
+        for (typed, host, address) in [
+            ("0.0.0.0:0", None, "0.0.0.0:0"),
+            ("[::1]:8443", None, "[::1]:8443"),
+            ("localhost:8443", Some("localhost"), "127.0.0.1:8443"),
+        ] {
+            let expected = Listen { host: host.map(str::to_owned), address: address.parse().unwrap() };
+            assert_eq!(resolve(typed).unwrap(), expected);
+        }
         for typed in
             ["", "nonsense", "8443", ":8443", "localhost", "localhost:", "localhost:http", "localhost:65536"]
         {

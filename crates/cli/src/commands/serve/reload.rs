@@ -2,40 +2,49 @@
 
 use bulla_server::{Reread, Settings};
 
-use super::{data_directory, kms_options, server_options, with_config};
+use super::{Listen, data_directory, kms_options, resolve, server_options, typed_listen, with_config};
 use crate::args::Serve;
 use crate::failure::Failure;
 
-/// Reads the configuration file again; flags still win. `running` are the settings of the start.
-pub(super) fn reread(flags: Serve, running: Serve) -> Reread {
+/// Reads the configuration file again; flags still win. `running` are the settings of the start, and `listen` is what
+/// they named then.
+pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
     Box::new(move || {
         let found = with_config(flags.clone()).map_err(Failure::into_what)?;
-        changes(&running, &found).map_err(Failure::into_what)
+        changes(&running, &listen, &found).map_err(Failure::into_what)
     })
 }
 
 /// What a running server does about settings that were found. All of them have to be valid, also those that take
 /// effect at the next start.
-fn changes(running: &Serve, found: &Serve) -> Result<Settings, Failure> {
+fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, Failure> {
     let data = data_directory(running)?;
-    let options = server_options(found, &data)?;
+    // The same name is not looked up again: its address cannot change while the server runs, and the resolver may fail.
+    let found_listen = match typed_listen(found) {
+        typed if typed == typed_listen(running) => listen.clone(),
+        typed => resolve(typed)?,
+    };
+    let options = server_options(found, &data, &found_listen)?;
     Ok(Settings {
         // What the certificate is for depends on it.
         tls: (found.http == running.http).then_some(options.tls),
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
-        need_restart: need_restart(running, found)?,
+        need_restart: need_restart(running, found, listen.address != found_listen.address)?,
     })
 }
 
 /// The names of settings that differ and are read at the start only.
-fn need_restart(running: &Serve, found: &Serve) -> Result<Vec<&'static str>, Failure> {
+fn need_restart(
+    running: &Serve,
+    found: &Serve,
+    listens_elsewhere: bool,
+) -> Result<Vec<&'static str>, Failure> {
     let data = [data_directory(running)?, data_directory(found)?];
     let [kms, new_kms] = [kms_options(running, &data[0])?, kms_options(found, &data[1])?];
-    let [server, new_server] = [server_options(running, &data[0])?, server_options(found, &data[1])?];
     let differences = [
         ("data", data[0] != data[1]),
-        ("listen", server.listen != new_server.listen),
+        ("listen", listens_elsewhere),
         ("http", running.http != found.http),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
@@ -43,4 +52,21 @@ fn need_restart(running: &Serve, found: &Serve) -> Result<Vec<&'static str>, Fai
         ("account", kms.account != new_kms.account),
     ];
     Ok(differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_to_listen_on_is_looked_up_again_only_if_it_is_another_one() {
+        let settings = |listen: &str| Serve { listen: Some(listen.into()), ..Serve::default() };
+        let running = settings("gone.invalid:8443");
+        let listen = Listen { host: Some("gone.invalid".into()), address: ([192, 0, 2, 1], 8443).into() };
+        let need_restart = |found: &Serve| changes(&running, &listen, found).map(|found| found.need_restart);
+        assert_eq!(need_restart(&running).unwrap(), [""; 0]);
+        assert_eq!(need_restart(&settings("192.0.2.1:8443")).unwrap(), [""; 0]);
+        assert_eq!(need_restart(&settings("192.0.2.1:8444")).unwrap(), ["listen"]);
+        assert!(need_restart(&settings("also-gone.invalid:8443")).is_err());
+    }
 }

@@ -176,7 +176,8 @@ impl Report {
             0 => lost,
             failed => {
                 let what = format!("{failed} of {files} files failed");
-                Err(Failure::new(Exit::SomeFailed, what, "the others are done"))
+                let hint = if failed == files { "none is done" } else { "the others are done" };
+                Err(Failure::new(Exit::SomeFailed, what, hint))
             }
         }
     }

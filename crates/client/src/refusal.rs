@@ -94,7 +94,9 @@ pub(crate) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("InvalidTimeStamp" | "IllegalTimestamp", _) => {
             "set the clock, which must be within 15 minutes of the KMS's; or try again, if the KMS was restarted just now"
         }
-        ("InvalidSecurityToken" | "MissingSecurityToken", _) => "renew the temporary credentials",
+        ("InvalidSecurityToken" | "MissingSecurityToken", _) => {
+            "renew the temporary credentials; unset the security token for a KMS that gave none"
+        }
         ("InvalidAction", _) => "check the name of the action, also its capitals",
         ("AliasAlreadyExists", _) => "choose another alias, or point this one at another key",
         ("InvalidParameter", _) => "correct the parameter that it names",

@@ -54,7 +54,7 @@ pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
             kms.call(&ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days })?;
             let at = describe(&kms, &key_id)?.delete_date;
             print(format_args!(
-                "{key_id} is disabled, and deleted from {at} on; what it encrypted is lost then"
+                "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then"
             ))
         }
         Key::CancelDeletion { key } => {

@@ -223,9 +223,8 @@ fn given_access_key(readers: SecretReaders) -> Result<Option<(String, SecretText
             {
                 true => Ok(Some((id, secret))),
                 false => {
-                    let what = format!(
-                        "{ACCESS_KEY_ID} or {ACCESS_KEY_SECRET} has a character that signatures cannot carry"
-                    );
+                    let what =
+                        format!("{ACCESS_KEY_ID} or its secret has a character that signatures cannot carry");
                     Err(Failure::new(
                         Exit::Usage,
                         what,

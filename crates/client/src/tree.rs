@@ -214,10 +214,12 @@ impl Tree<'_> {
                 let found = fs::metadata(entry.path()).ok().map(identity);
                 let spare = found.is_some_and(|found| spared.contains(&found));
                 if spare {
+                    counts.pass_over();
                     (self.listener)(TreeEvent::Spared(entry.path()));
                 }
                 let output = to.is_some() && entry.depth() > 0 && found == Some(own);
                 if output && !made {
+                    counts.pass_over();
                     (self.listener)(TreeEvent::Output(entry.path()));
                 }
                 !spare && !output

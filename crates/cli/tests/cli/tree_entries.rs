@@ -96,3 +96,26 @@ fn leftovers_of_a_killed_run_are_passed_over_with_a_note() {
     // One that was named is a file like any other.
     world.bulla(["encrypt", "tree/.file-0.bulla-x1Y2z3.part"]).ok();
 }
+
+/// Also of those that have an event of another kind: the directory of the keys, and an output that lies in the tree.
+#[test]
+fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
+    let world = World::new();
+    fs::create_dir_all(world.path("t/out")).unwrap();
+    world.write("t/file", "content");
+    let data = world.path("t/keys");
+    for _ in 0..2 {
+        let run = world.bulla(["encrypt", "t", "-o", "t/out", "--force", "--json"]);
+        let outcome = run.env("BULLA_DATA", data.to_str().unwrap()).ok();
+        let events: Vec<serde_json::Value> =
+            outcome.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let told = |reason: &str| events.iter().filter(|event| event["reason"] == reason).count();
+        let skipped = events.iter().filter(|event| event["event"] == "skipped").count();
+        assert_eq!(told("output"), 1, "{outcome:?}");
+        assert_eq!(events.last().unwrap()["skipped"], skipped, "{outcome:?}");
+        if told("keys") == 1 {
+            return; // the first run makes them while it walks
+        }
+    }
+    panic!("the directory of the keys has no event");
+}

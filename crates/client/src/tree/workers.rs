@@ -40,8 +40,13 @@ impl Counts {
         listener(TreeEvent::Failed(from, to, &error));
     }
 
-    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path, reason: SkipReason) {
+    /// Counts an entry that has an event of its own.
+    pub(super) fn pass_over(&self) {
         self.skipped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path, reason: SkipReason) {
+        self.pass_over();
         if reason == SkipReason::Special {
             self.special.fetch_add(1, Ordering::Relaxed);
         }

@@ -67,7 +67,7 @@ fn mismatch(echo: &str) -> Error {
     Error::with(ErrorCode::SignatureDoesNotMatch, if echo.len() <= MAX_ECHO { echo } else { "(too long)" })
 }
 
-/// Longer than any string to sign of a request that fits into an URL.
+/// Longer than the string to sign of any request but those with a large value in their parameters.
 const MAX_ECHO: usize = 64 * 1024;
 
 /// The time a request names, or IllegalTimestamp.

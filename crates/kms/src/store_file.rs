@@ -293,3 +293,35 @@ impl std::error::Error for LostFile {}
 /// What is compared: redb's header with both commit slots has 320 bytes (its `docs/design.md`), and its first page nothing
 /// else.
 const HEADER_LEN: usize = 512;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As on a full disk: some of it arrived, and nobody says how much.
+    #[test]
+    fn a_write_that_fails_is_no_loss_and_the_next_loss_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let file = StoreFile::create(&path).unwrap();
+        let backend = file.backend().unwrap();
+        backend.set_len(4096).unwrap();
+        backend.write(0, &[1; 100]).unwrap();
+        let fails_halfway = || {
+            file.pinned.file.write_all_at(&[2; 50], 0)?;
+            Err(io::ErrorKind::StorageFull.into())
+        };
+        file.write(fails_halfway, |left| left.note_write(0, &[2; 100])).unwrap_err();
+        assert_eq!(file.verify(), Ok(()), "it is what this process left");
+        drop(backend);
+        let backend = file.backend().unwrap();
+        backend.write(200, &[3; 10]).unwrap();
+        assert_eq!(file.verify(), Ok(()));
+        open(&path).unwrap().write_all_at(&[4], 300).unwrap();
+        let lost = file.verify().unwrap_err();
+        assert_eq!(lost.loss, Loss::Overwritten);
+        backend.write(0, &[5; 100]).unwrap_err();
+        backend.set_len(8192).unwrap_err();
+        assert_eq!(file.verify().unwrap_err(), lost, "a write that was refused has left nothing");
+    }
+}

@@ -257,6 +257,33 @@ fn a_clock_that_was_ahead_at_the_stop_is_asked_about() {
     assert!(!bench.tend().held, "once is enough");
 }
 
+/// The mark is as old as it can be then: what counts is when the next run locked the store.
+#[test]
+fn no_request_is_accepted_twice_after_a_crash() {
+    let endings = Endings::new();
+    for _ in 0..59 {
+        endings.bench.clock.pass(1);
+        endings.bench.tend();
+    }
+    let now = endings.now();
+    for (signed, nonce) in [(now - 40, "earlier"), (now, "last")] {
+        assert_eq!(endings.sign(signed, nonce), Ok(()));
+    }
+    endings.bench.key(); // nothing else is being written then
+    let crashed = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(endings.bench.data.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), crashed.path().join(entry.file_name())).unwrap();
+    }
+    let options = Options::new(crashed.path(), Role::Server);
+    let kms = Kms::open(&options, endings.bench.clock.clone()).unwrap();
+    for (signed, nonce) in [(now - 40, "earlier"), (now, "last")] {
+        assert_eq!(sign(&kms, signed, nonce), Err(ErrorCode::InvalidTimeStampExpired), "{nonce}");
+    }
+    endings.bench.clock.pass(1);
+    assert_eq!(sign(&kms, endings.now(), "fresh"), Ok(()));
+}
+
 /// A machine without a battery for its clock begins anywhere, and asks for the time later.
 #[test]
 fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {

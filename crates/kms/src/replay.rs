@@ -333,6 +333,23 @@ mod tests {
         }
     }
 
+    /// In every shard, and with fresh requests of the minute in which the jump began.
+    #[test]
+    fn a_clock_that_is_ahead_for_seconds_closes_nothing() {
+        for jump in [3, 20 * 60, 3600] {
+            let nonces = Nonces::new();
+            for (passed, ahead) in [(0, 0), (1, jump), (3, jump), (4, 0), (WINDOW, jump), (WINDOW + 1, 0)] {
+                let (wall, elapsed) = (NOW + passed + ahead, passed);
+                let times = Times { wall, believed: wall, elapsed };
+                for nonce in 0..20 * SHARDS {
+                    let nonce = format!("{passed} {nonce}");
+                    assert_eq!(nonces.record("a", &nonce, wall, times), Ok(()), "{jump}: {nonce}");
+                    assert_eq!(nonces.record("a", &nonce, wall, times), Err(Replay::Used));
+                }
+            }
+        }
+    }
+
     /// Walks of a clock that jumps to anywhere, with a believed time that has nothing to do with it and little memory:
     /// the argument of this module does not rest on any of them.
     #[test]

@@ -1,10 +1,11 @@
 //! The data key of a run: drawn by the KMS, wrapped by one key or several, shared by many files.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bulla_envelope::native::{BodyKey, Header, SealError, SetId, Source, Wrap, WrapKind};
 use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, WrappedKey};
+
+use crate::once::Answers;
 
 /// A data key with its wraps, any one of which will open the files.
 pub(crate) struct DataKeySet {
@@ -15,41 +16,7 @@ pub(crate) struct DataKeySet {
 }
 
 /// The data keys of a run: one for each list of keys that wrap it and each context.
-#[derive(Default)]
-pub(crate) struct DataKeySets(Mutex<HashMap<(Vec<String>, EncryptionContext), Place>>);
-
-/// Held during the call for the data key.
-type Place = Arc<Mutex<Option<Arc<DataKeySet>>>>;
-
-impl DataKeySets {
-    /// The data key for these keys and this context. Threads that need the same one make one call for it.
-    pub(crate) fn get_or_generate(
-        &self,
-        keys: &[String],
-        context: &EncryptionContext,
-        generate: impl FnOnce() -> Result<DataKeySet, KeyServiceError>,
-    ) -> Result<Arc<DataKeySet>, KeyServiceError> {
-        let place = {
-            let mut sets = lock(&self.0);
-            if sets.len() >= SETS_LIMIT {
-                sets.clear();
-            }
-            Arc::clone(sets.entry((keys.to_vec(), context.clone())).or_default())
-        };
-        let mut set = lock(&place); // held during the call
-        match &*set {
-            Some(set) => Ok(Arc::clone(set)),
-            None => Ok(Arc::clone(set.insert(Arc::new(generate()?)))),
-        }
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Data keys kept at once: files with as many different contexts share theirs.
-const SETS_LIMIT: usize = 1024;
+pub(crate) type DataKeySets = Answers<(Vec<String>, EncryptionContext), Arc<DataKeySet>>;
 
 impl DataKeySet {
     /// A new data key: drawn by the KMS under the first key, wrapped by the others too.

@@ -114,6 +114,7 @@ mod error;
 mod file_error;
 mod key_service;
 mod links;
+mod once;
 mod options;
 pub mod output;
 mod pages;

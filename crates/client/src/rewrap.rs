@@ -5,12 +5,11 @@
 //! a wrapped key that somebody stole and put into a file of his own is not rewrapped, and a recipient that somebody
 //! wrote into a header gets nothing.
 
-use std::collections::HashMap;
 use std::fs::{File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,6 +27,7 @@ use crate::decrypt::looks_like_text;
 use crate::encrypt::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::once::Answers;
 use crate::output::{Durability, OutputError, Pending, Target};
 
 /// How files get other keys. The default: the keys they have, in their current versions.
@@ -52,9 +52,9 @@ pub struct Rewrapper<'a> {
     said: EncryptionContext,
     options: RewrapOptions,
     /// What the names of keys stand for now.
-    current: Mutex<HashMap<String, KeyVersion>>,
+    current: Answers<String, KeyVersion>,
     /// New wraps of data keys of whole runs, which many files share, by an old wrap and the new key.
-    rewrapped: Mutex<HashMap<(String, String), Wrap>>,
+    rewrapped: Answers<(String, String), Wrap>,
     /// The data keys of this run, for `rekey`.
     data_keys: DataKeySets,
     progress: Progress,
@@ -83,7 +83,7 @@ impl<'a> Rewrapper<'a> {
     #[must_use]
     pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
-        let (current, rewrapped) = (Mutex::default(), Mutex::default());
+        let (current, rewrapped) = (Answers::default(), Answers::default());
         let (data_keys, progress) = (DataKeySets::default(), Progress::new(0));
         Self { kms, said, options, current, rewrapped, data_keys, progress }
     }
@@ -167,7 +167,9 @@ impl<'a> Rewrapper<'a> {
         let generate = || DataKeySet::generate(&self.kms, keys, context, &self.options.region);
         Ok(match self.options.data_key_per_file {
             true => Arc::new(generate()?),
-            false => self.data_keys.get_or_generate(keys, context, generate)?,
+            false => {
+                self.data_keys.get_or_ask((keys.to_vec(), context.clone()), || generate().map(Arc::new))?
+            }
         })
     }
 
@@ -249,14 +251,11 @@ impl<'a> Rewrapper<'a> {
 
     /// Which key and version a name stands for: found out once a run, by wrapping a key of no use.
     fn current(&self, name: &str, context: &EncryptionContext) -> Result<KeyVersion, FileError> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = current.get(name) {
-            return Ok(known.clone());
-        }
-        let WrappedKey { key_id, key_version_id, .. } = self.kms.wrap(name, &DataKey::random(), context)?;
-        let version = KeyVersion { key_id, key_version_id };
-        current.insert(name.to_owned(), version.clone());
-        Ok(version)
+        self.current.get_or_ask(name.to_owned(), || {
+            let WrappedKey { key_id, key_version_id, .. } =
+                self.kms.wrap(name, &DataKey::random(), context)?;
+            Ok(KeyVersion { key_id, key_version_id })
+        })
     }
 
     fn wrap(&self, opened: &Opened, kind: WrapKind, key_id: &str) -> Result<Wrap, FileError> {
@@ -267,17 +266,7 @@ impl<'a> Rewrapper<'a> {
         match (kind, opened.set()) {
             (WrapKind::Set, Some((old, data_key))) => {
                 let question = (old.key.ciphertext_blob.clone(), key_id.to_owned());
-                // Held while the KMS is asked, so that a tree asks once for each of its runs.
-                let mut rewrapped = self.rewrapped.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(known) = rewrapped.get(&question) {
-                    return Ok(known.clone());
-                }
-                let wrapped = wrap(data_key)?;
-                if rewrapped.len() >= REWRAPPED_LIMIT {
-                    rewrapped.clear();
-                }
-                rewrapped.insert(question, wrapped.clone());
-                Ok(wrapped)
+                self.rewrapped.get_or_ask(question, || wrap(data_key))
             }
             _ => wrap(opened.unlocked[0].key.body_key(&opened.header).as_key()),
         }
@@ -384,6 +373,3 @@ impl Opened {
         Ok(pending)
     }
 }
-
-/// New wraps that are remembered at once.
-const REWRAPPED_LIMIT: usize = 1024;

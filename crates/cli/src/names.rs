@@ -44,18 +44,24 @@ impl FromStr for KeyName {
     type Err = Infallible;
 
     fn from_str(typed: &str) -> Result<Self, Infallible> {
-        let whole = typed.is_empty() // an empty variable is an absent one
-            || is_uuid(typed)
-            || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix));
-        Ok(Self(if whole { typed.to_owned() } else { format!("{ALIAS}{typed}") }))
+        // An empty variable is an absent one.
+        Ok(Self(if typed.is_empty() { String::new() } else { whole(typed) }))
     }
 }
 
 impl FromStr for AliasName {
     type Err = Infallible;
 
+    /// What is an id or ARN stays one, and is refused by [`AliasName::check`]: without its prefix it would never be found.
     fn from_str(typed: &str) -> Result<Self, Infallible> {
-        Ok(Self(if typed.starts_with(ALIAS) { typed.to_owned() } else { format!("{ALIAS}{typed}") }))
+        Ok(Self(whole(typed)))
+    }
+}
+
+fn whole(typed: &str) -> String {
+    match is_uuid(typed) || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix)) {
+        true => typed.to_owned(),
+        false => format!("{ALIAS}{typed}"),
     }
 }
 

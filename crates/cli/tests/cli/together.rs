@@ -89,24 +89,21 @@ fn tree(world: &World, name: &str, count: usize) {
 #[test]
 fn long_runs_let_other_commands_in() {
     let world = World::new();
-    tree(&world, "t", 20_000);
+    tree(&world, "t", 40_000);
     world.bulla(["encrypt", "t/0", "-o", "first"]).ok();
     let run = |to: &str| {
         world.bulla(["encrypt", "t", "-o", to, "--data-key-per", "file", "--jobs", "4", "--no-sync"]).start()
     };
     let runs = [run("e1"), run("e2")];
     for to in ["e1", "e2"] {
-        wait_for("the first outputs", || {
-            fs::read_dir(world.path(to)).is_ok_and(|mut names| names.next().is_some())
-        });
+        let begun = || fs::read_dir(world.path(to)).is_ok_and(|mut names| names.next().is_some());
+        wait_for("the first outputs", begun);
     }
-    let started = Instant::now();
     world.bulla(["key", "list"]).ok();
-    let waited = started.elapsed();
+    assert!(runs.iter().all(Running::is_running), "the list came before their end");
     for run in runs {
         assert_eq!(run.finish().code(), Some(0));
     }
-    assert!(waited < Duration::from_secs(3), "{waited:?}");
 }
 
 #[test]
@@ -121,7 +118,7 @@ fn a_run_never_waits_for_itself_on_a_busy_machine() {
         nice -n 19 bulla encrypt t -o f --data-key-per file --jobs 16; echo $?
     ";
     let outcome = world.sh(script).ok();
-    assert!(outcome.text().ends_with("0\n"), "{outcome:?}");
+    assert_eq!(outcome.text(), "0\n0\n", "{outcome:?}");
     for (tree, suffix) in [("d", ""), ("f", ".bulla")] {
         let files = fs::read_dir(world.path(tree)).unwrap().map(|entry| entry.unwrap().file_name());
         let files: Vec<_> = files.map(|name| name.into_string().unwrap()).collect();

@@ -41,6 +41,7 @@ impl Server {
     pub(crate) fn bulla(data: &Path, scheme: Scheme) -> Result<Self> {
         let mut command = Command::new(programs::bulla());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        command.args(["--connections-per-address", "4096"]); // all clients of a benchmark have one
         command.env("BULLA_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID);
         command.env("BULLA_ROOT_ACCESS_KEY_SECRET", ACCESS_KEY_SECRET);
         if scheme == Scheme::Http {

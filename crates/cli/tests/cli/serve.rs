@@ -190,7 +190,7 @@ fn the_secret_of_a_given_access_key_may_be_in_a_file() {
     fs::write(&file, format!("{secret}\n")).unwrap();
     let both = [id, ("BULLA_ROOT_ACCESS_KEY_SECRET", "x"), ("BULLA_ROOT_ACCESS_KEY_SECRET_FILE", name)];
     refused(&both, &["both BULLA_ROOT_ACCESS_KEY_SECRET and BULLA_ROOT_ACCESS_KEY_SECRET_FILE are set"]);
-    refused(&[both[2]], &["only one of BULLA_ROOT_ACCESS_KEY_ID and BULLA_ROOT_ACCESS_KEY_SECRET is set"]);
+    refused(&[both[2]], &["only one of BULLA_ROOT_ACCESS_KEY_ID and BULLA_ROOT_ACCESS_KEY_SECRET or"]);
 
     let server = world.try_serve("kms", ["--http"], &given(name)).unwrap();
     let run = world.bulla(["key", "list"]).env("BULLA_KMS", &server.url);

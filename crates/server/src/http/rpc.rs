@@ -175,8 +175,7 @@ fn known_action(name: &str) -> Option<&'static str> {
     Request::NAMES.iter().map(|&(_, known)| known).find(|known| *known == name)
 }
 
-/// HEAD is answered as GET; hyper leaves the body out.
-/// Whether a request asks for one of the paths that need no signature.
+/// Whether a request asks for one of the paths that need no signature. HEAD is answered as GET; hyper leaves the body out.
 fn asks_for(path: &str, request: &Received) -> bool {
     let is_read = matches!(request.head.method, Method::GET | Method::HEAD);
     is_read && request.head.uri.path() == path && request.body.is_ok()

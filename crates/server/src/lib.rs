@@ -54,6 +54,7 @@ use self::reload::Reloader;
 pub use self::reload::{Reread, Settings};
 use self::shutdown::Order;
 pub use self::shutdown::{Shutdown, Stopper};
+use self::store_watch::StoreWatch;
 use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
 
@@ -196,15 +197,11 @@ impl Server {
         };
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let tending = tending::tend(Arc::clone(&kms), Arc::clone(&log));
-        let watching = store_watch::watch(Arc::clone(&kms), Arc::clone(&log));
+        let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());
-            let background = [
-                tokio::spawn(tending),
-                tokio::spawn(watching),
-                tokio::spawn(reloader.run(Arc::clone(&reload))),
-            ];
+            let background = [tokio::spawn(tending), tokio::spawn(reloader.run(Arc::clone(&reload)))];
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
             while shutdown.next().await == Order::Reload {
                 reload.notify_one();
@@ -218,7 +215,7 @@ impl Server {
             }
         });
         runtime.shutdown_timeout(LAST_STEPS);
-        drop(upkeep);
+        drop((upkeep, store_watch));
         log.flush(LAST_STEPS);
         Ok(())
     }

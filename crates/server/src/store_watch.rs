@@ -1,29 +1,46 @@
 //! Checks once a second that the store is still in its place, and logs when it is lost and when it is back.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use bulla_kms::{Kms, LostFile};
-use tokio::task::spawn_blocking;
-use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
 
-/// Watches the store until it is dropped.
-pub(crate) async fn watch(kms: Arc<Kms>, log: Arc<Log>) {
-    let mut tick = interval(PERIOD);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = None;
-    loop {
-        tick.tick().await;
-        let kms = Arc::clone(&kms);
-        // A network file system may let these system calls wait, but not the threads that answer requests.
-        let Ok(checked) = spawn_blocking(move || kms.check_store()).await else { return };
-        let lost = checked.err();
-        if lost != last {
-            log.event(event(lost.as_ref()));
+/// The thread that checks; it ends when this is dropped. On a network file system its system calls may take long, and must
+/// not hold up those that answer requests.
+pub(crate) struct StoreWatch {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl StoreWatch {
+    pub(crate) fn start(kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        let work = move || {
+            let mut last = None;
+            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                let lost = kms.check_store().err();
+                if lost != last {
+                    log.event(event(lost.as_ref()));
+                }
+                last = lost;
+            }
+        };
+        let thread = thread::Builder::new().name("bulla-store".into()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for StoreWatch {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // a panic was printed
         }
-        last = lost;
     }
 }
 

@@ -343,14 +343,18 @@ mod tests {
                     order.lock().unwrap().push(number);
                     drop(lock);
                 });
-                thread::sleep(Duration::from_millis(200)); // until it waits
+                thread::sleep(Duration::from_millis(500)); // until it waits
             }
             drop(held);
             let again = take(data.path(), Role::Command).unwrap();
             order.lock().unwrap().push(4);
             drop(again);
         });
-        assert_eq!(order.into_inner().unwrap(), [1, 2, 3, 4]);
+        let order = order.into_inner().unwrap();
+        assert_eq!(order[0], 1, "the next one cannot be overtaken: {order:?}");
+        // One that comes in the moment in which the queue moves on may be before those that the kernel just wakes.
+        let waiting: Vec<_> = order.iter().filter(|number| **number != 4).collect();
+        assert_eq!(waiting, [&1, &2, &3]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Passes bytes from a socket to hyper: one head, then its body, then the next head.
 //!
-//! Each head is held back until it is complete, so that [`head`](super::head) can refuse it or take its query out. Only
+//! Each head is held back until it is complete, so that [`head`] can refuse it or take its query out. Only
 //! hyper decides where a body ends, and says so through the [`Seam`]; until then hyper gets no byte beyond it. So there
 //! is one parser of framing, and no client can send what is the start of a request here and not there.
 

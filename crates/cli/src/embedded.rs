@@ -3,16 +3,17 @@
 mod shared;
 
 use std::env;
+use std::error::Error as StdError;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bulla_client::{CallError, Caller, Refusal, key_service_error_of_call};
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
-use bulla_kms::{Kms, Options, Role, SystemClock};
+use bulla_kms::{Kms, Options, Role, StoreError, SystemClock};
 use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
@@ -104,8 +105,8 @@ impl EmbeddedKms {
     fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
         let shared_failure = || lock(&self.failure).clone().unwrap_or_default();
         let kms = self.store.lease(|| self.open(), shared_failure).map_err(CallError::from)?;
-        run(&kms).map_err(|error| match error.cause() {
-            Some(cause) => CallError::Local { message: cause.to_string(), hint: STORE_HINT.into() },
+        run(&kms).map_err(|error| match StdError::source(&error) {
+            Some(cause) => CallError::Local { message: cause.to_string(), hint: store_hint(cause).into() },
             None => {
                 CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
             }
@@ -178,8 +179,12 @@ impl KeyService for EmbeddedKms {
 }
 
 /// What fails inside the engine is the store.
-const STORE_HINT: &str =
-    "free space or mend the disk; if the file is damaged, restore the data directory from its backup";
+fn store_hint(cause: &(dyn StdError + 'static)) -> &'static str {
+    match cause.downcast_ref::<Arc<StoreError>>() {
+        Some(error) => error.hint(),
+        None => StoreError::Damaged.hint(),
+    }
+}
 
 fn ask<A: Action>(kms: &Kms, request: &A) -> Result<A::Reply, Error> {
     let reply = pollster::block_on(kms.call(request.clone().into(), &kms.owner()))?;

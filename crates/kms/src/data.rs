@@ -117,6 +117,9 @@ impl Data {
         };
         let is_new = place.prepare()?;
         let (store, roots) = place.open(&place.store)?;
+        if options.role == Role::Server && store.is_read_only() {
+            return Err(place.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
+        }
         Ok(Self { lock, locked, store, roots, is_new })
     }
 }
@@ -206,6 +209,9 @@ impl OpenError {
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match self {
+            Self::Directory { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                "mount it writable, or name another directory".into()
+            }
             Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
             Self::Exposed { path, .. } => {
                 let path = path.display();
@@ -223,13 +229,11 @@ impl OpenError {
                 "mount or restore the data directory; to begin anew without its keys, move {} away",
                 root_key.display()
             ),
-            Self::Store { source: StoreError::Newer, .. } => {
-                "use that version, or restore the data directory as it was before".into()
+            Self::Store { source: StoreError::ReadOnly, .. } if role == Role::Server => {
+                "mount it writable: a server notes the time there; commands with --kms embedded:DIR can read it"
+                    .into()
             }
-            Self::Store { source: StoreError::Thread(_), .. } => {
-                "let the user have more processes (`ulimit -u`, or the pids limit of the container)".into()
-            }
-            Self::Store { .. } => "free space or mend the disk; if the file is damaged, restore the data directory from its backup".into(),
+            Self::Store { source, .. } => source.hint().into(),
             Self::ClockBehind { .. } => {
                 "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
                     .into()

@@ -35,6 +35,7 @@ mod lock;
 mod mark;
 mod minutes;
 mod origin;
+mod overlay;
 mod private;
 mod ranked;
 mod records;

@@ -6,6 +6,9 @@
 //! - the *queue*, on the directory `DATA` itself, is held by the process that is next, until it has the store lock.
 //!   The kernel serves those that block on it in their order.
 //!
+//! On a read-only file system, processes share the store lock, and exclude those that write through another mount. Without
+//! a lock file there, the lock of redb on the store does the same.
+//!
 //! A process that closes the store and wants it back joins the end of the queue, so it cannot overtake those that wait,
 //! and a holder learns from the queue whether any process waits.
 
@@ -17,7 +20,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::store_file::{LostFile, Pinned};
+use crate::store_file::{Access, LostFile, Pinned, open_with};
 use crate::{Options, files};
 
 /// What the holder of a store is; it decides how long other processes wait for it.
@@ -32,7 +35,8 @@ pub enum Role {
 /// The held lock; dropping it releases it.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    pinned: Pinned,
+    /// None without a lock file, on a read-only file system.
+    pinned: Option<Pinned>,
     role: Role,
     data: PathBuf,
 }
@@ -53,7 +57,7 @@ impl Lock {
         for _ in 0..ATTEMPTS {
             let lock = Self { pinned: take_once(data, &mut wait)?, role, data: data.clone() };
             if lock.verify().is_ok() {
-                write_role(&lock.pinned.file, role);
+                lock.note_role(role);
                 return Ok(lock);
             } // else the file was replaced before it was locked, and its lock keeps no process away
         }
@@ -62,7 +66,13 @@ impl Lock {
 
     /// Checks that the lock is the one that other processes find.
     pub(crate) fn verify(&self) -> Result<(), LostFile> {
-        self.pinned.verify()
+        self.pinned.as_ref().map_or(Ok(()), Pinned::verify)
+    }
+
+    fn note_role(&self, role: Role) {
+        if let Some(pinned) = &self.pinned {
+            write_role(&pinned.file, role);
+        }
     }
 
     /// Whether another process waits for the lock, or may do so: without a queue, nobody can tell.
@@ -74,26 +84,18 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.role == Role::Server {
-            write_role(&self.pinned.file, Role::Command); // a command that takes it next need not write
+            self.note_role(Role::Command); // a command that takes it next need not write
         }
     }
 }
 
-fn take_once(data: &Path, wait: &mut Wait) -> Result<Pinned, LockError> {
+fn take_once(data: &Path, wait: &mut Wait) -> Result<Option<Pinned>, LockError> {
     let next = join_queue(data, wait)?; // released when this returns
     let path = data.join(NAME);
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(files::NO_FOLLOW)
-        .open(&path)
-        .map_err(LockError::Io)?;
+    let Some((file, access)) = open_lock(&path).map_err(LockError::Io)? else { return Ok(None) };
     let deadline = Instant::now() + wait.patience;
     let mut server_seen = false;
-    while !try_lock(&file)? {
+    while !try_lock(&file, access)? {
         match holder(&file).map_err(LockError::Io)? {
             // Once may be what a killed server left, before the new holder writes its own role.
             Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
@@ -106,7 +108,17 @@ fn take_once(data: &Path, wait: &mut Wait) -> Result<Pinned, LockError> {
         }
     }
     drop(next);
-    Pinned::new(&path, file).map_err(LockError::Io)
+    Pinned::new(&path, file).map(Some).map_err(LockError::Io)
+}
+
+/// Opens the lock file, and makes it if it is missing; None if it is missing on a read-only file system.
+fn open_lock(path: &Path) -> io::Result<Option<(File, Access)>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(files::NO_FOLLOW);
+    match open_with(&mut options, path) {
+        Err(error) if error.kind() == io::ErrorKind::ReadOnlyFilesystem => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 /// Whether another process may hold a lock, after a try to take it.
@@ -166,8 +178,12 @@ fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
     }
 }
 
-fn try_lock(file: &File) -> Result<bool, LockError> {
-    match file.try_lock() {
+fn try_lock(file: &File, access: Access) -> Result<bool, LockError> {
+    let tried = match access {
+        Access::Full => file.try_lock(),
+        Access::ReadOnly => file.try_lock_shared(),
+    };
+    match tried {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(LockError::Io(error)),

@@ -9,6 +9,7 @@
 
 use std::cell::Cell;
 use std::fmt;
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
@@ -98,6 +99,8 @@ pub enum StoreError {
     Engine(Box<redb::Error>),
     /// The file could not be opened.
     Io(std::io::Error),
+    /// Something is to be written, and the file system is read-only.
+    ReadOnly,
     /// A thread that reads or writes could not be started.
     Thread(std::io::Error),
     /// The file is damaged so badly that the storage engine lost its way.
@@ -123,15 +126,21 @@ pub enum StoreError {
 pub(crate) struct Store {
     file: Arc<StoreFile>,
     /// None after a failed commit, until the file could be opened again.
-    database: Option<Database>,
+    open: Option<Open>,
+}
+
+struct Open {
+    database: Database,
+    /// Whether the file system is read-only: what is written stays in memory, so nothing may be confirmed.
+    is_read_only: bool,
 }
 
 impl Store {
     /// Makes a store that holds only its header, durably.
     pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
         let file = StoreFile::create(path)?;
-        let database = builder().create_with_backend(file.backend()?)?;
-        let transaction = database.begin_write()?;
+        let open = Open::new(&file)?;
+        let transaction = open.database.begin_write()?;
         {
             let encoded = minicbor::to_vec(header).expect("writing to memory does not fail");
             transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
@@ -139,12 +148,12 @@ impl Store {
         }
         transaction.commit()?;
         files::sync_dir(files::parent(path))?;
-        Ok(Self { file, database: Some(database) })
+        Ok(Self { file, open: Some(open) })
     }
 
     /// Opens an existing store.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
-        let mut store = Self { file: StoreFile::open(path)?, database: None };
+        let mut store = Self { file: StoreFile::open(path)?, open: None };
         store.with(|_| Ok(()))?;
         Ok(store)
     }
@@ -153,8 +162,13 @@ impl Store {
         &self.file
     }
 
+    /// Whether nothing can be written, because the file system is read-only.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.is_read_only)
+    }
+
     pub(crate) fn header(&mut self) -> Result<Header, StoreError> {
-        let header: Header = self.with(|database| {
+        let header: Header = self.with(|Open { database, .. }| {
             let table = database.begin_read()?.open_table(HEADER)?;
             let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
             minicbor::decode(encoded.value()).map_err(|_| StoreError::Header)
@@ -167,11 +181,12 @@ impl Store {
         }
     }
 
-    /// Lets older programs refuse the store from here on; its rows stay as they are.
+    /// Lets older programs refuse the store from here on; its rows stay as they are. On a read-only file system, this
+    /// changes only what this process sees.
     fn upgrade(&mut self, header: Header) -> Result<Header, StoreError> {
         let header = Header { version: Header::VERSION, ..header };
         let encoded = minicbor::to_vec(&header).expect("writing to memory does not fail");
-        self.with(|database| {
+        self.with(|Open { database, .. }| {
             let transaction = database.begin_write()?;
             transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
             Ok(transaction.commit()?)
@@ -184,7 +199,7 @@ impl Store {
         &mut self,
         mut visit: impl FnMut(&str, &[u8], Revision, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.with(|database| {
+        self.with(|Open { database, .. }| {
             let rows = database.begin_read()?.open_table(ROWS)?;
             for row in rows.range::<&[u8]>(..)? {
                 let (key, value) = row?;
@@ -204,7 +219,13 @@ impl Store {
         &mut self,
         transactions: &[&[RowChange]],
     ) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        self.with(|database| {
+        if self.is_read_only() {
+            self.close(); // it may be writable by now
+        }
+        self.with(|Open { database, is_read_only }| {
+            if *is_read_only {
+                return Err(StoreError::ReadOnly);
+            }
             let write = database.begin_write()?;
             let results = apply_all(&write, transactions)?;
             write.commit()?;
@@ -214,12 +235,12 @@ impl Store {
 
     /// Runs something with the open database. After an I/O error redb refuses everything, so after any error the
     /// file is opened anew; and it panics on some of what it finds in a damaged file, which is an error here.
-    fn with<T>(&mut self, run: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let Self { file, database } = self;
-        let result = catching_panics(|| match database {
-            Some(database) => run(database),
+    fn with<T>(&mut self, run: impl FnOnce(&Open) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let Self { file, open } = self;
+        let result = catching_panics(|| match open {
+            Some(open) => run(open),
             None if file.is_empty()? => Err(StoreError::Header), // redb would begin a new store in it
-            None => run(database.insert(builder().create_with_backend(file.backend()?)?)),
+            None => run(open.insert(Open::new(file)?)),
         });
         if result.is_err() {
             self.close();
@@ -229,11 +250,19 @@ impl Store {
 
     /// Closing a damaged file panics too, at times.
     fn close(&mut self) {
-        let database = self.database.take();
+        let open = self.open.take();
         let _ = catching_panics(|| {
-            drop(database);
+            drop(open);
             Ok(())
         });
+    }
+}
+
+impl Open {
+    fn new(file: &Arc<StoreFile>) -> Result<Self, StoreError> {
+        let backend = file.backend()?;
+        let is_read_only = backend.is_read_only();
+        Ok(Self { database: builder().create_with_backend(backend)?, is_read_only })
     }
 }
 
@@ -337,9 +366,29 @@ impl From<LostFile> for StoreError {
 impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> Self {
         match error.into() {
+            redb::Error::Io(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
             redb::Error::Io(error) => Self::Io(error),
             redb::Error::DatabaseAlreadyOpen => Self::InUse,
             other => Self::Engine(Box::new(other)),
+        }
+    }
+}
+
+impl StoreError {
+    /// What the user of a command or the operator of a server can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::ReadOnly => {
+                "mount it writable to change keys; commands that only read the store, such as decrypt, work meanwhile"
+            }
+            Self::Newer => "use that version, or restore the data directory as it was before",
+            Self::Thread(_) => {
+                "let the user have more processes (`ulimit -u`, or the pids limit of the container)"
+            }
+            _ => {
+                "free space or mend the disk; if the file is damaged, restore the data directory from its backup"
+            }
         }
     }
 }
@@ -349,6 +398,7 @@ impl fmt::Display for StoreError {
         match self {
             Self::Engine(error) => write!(f, "the store: {error}"),
             Self::Io(error) => write!(f, "the store: {error}"),
+            Self::ReadOnly => f.write_str("the store is on a read-only file system"),
             Self::Thread(error) => write!(f, "the store: no further thread can be started: {error}"),
             Self::Damaged => f.write_str("the store is damaged"),
             Self::InUse => f.write_str("the store is in use by another process"),
@@ -369,9 +419,13 @@ impl std::error::Error for StoreError {
         match self {
             Self::Engine(error) => error.source(),
             Self::Io(error) | Self::Thread(error) => error.source(),
-            Self::Lost(_) | Self::Damaged | Self::InUse | Self::Header | Self::Newer | Self::Row { .. } => {
-                None
-            }
+            Self::ReadOnly
+            | Self::Lost(_)
+            | Self::Damaged
+            | Self::InUse
+            | Self::Header
+            | Self::Newer
+            | Self::Row { .. } => None,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! backup was copied over, and a restart would find none of them. A file is ours while its path leads to the inode that was
 //! opened, and its length and first bytes are what this process left there. redb keeps both commit slots in the first
 //! 320 bytes, each with its transaction id and the checksums of its roots, so any other state of a store differs there.
+//!
+//! On a read-only file system redb gets the same file, and what it writes stays in memory.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -15,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
+
+use crate::overlay::Overlay;
 
 /// A file that this process holds is not what its path leads to any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +103,7 @@ impl StoreFile {
     }
 
     pub(crate) fn open(path: &Path) -> io::Result<Arc<Self>> {
-        Self::pin(path, open(path)?)
+        Self::pin(path, open(path)?.0)
     }
 
     fn pin(path: &Path, file: File) -> io::Result<Arc<Self>> {
@@ -136,9 +140,9 @@ impl StoreFile {
     pub(crate) fn backend(self: &Arc<Self>) -> Result<Backend, LostFile> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.compare(left.as_ref())?;
-        let opened = open(&self.pinned.path).and_then(|file| Ok((id(&file.metadata()?), file)));
-        let (found, file) = opened.map_err(|error| self.pinned.lost(error.into()))?;
-        if found != self.pinned.id {
+        let opened = open(&self.pinned.path).and_then(|(file, access)| Ok((file.metadata()?, file, access)));
+        let (found, file, access) = opened.map_err(|error| self.pinned.lost(error.into()))?;
+        if id(&found) != self.pinned.id {
             return Err(self.pinned.lost(Loss::Replaced));
         }
         if left.is_none() {
@@ -146,7 +150,11 @@ impl StoreFile {
         }
         let inner =
             FileBackend::new(file).map_err(|_| self.pinned.lost(Loss::Unreadable(io::ErrorKind::Other)))?;
-        Ok(Backend { inner, file: Arc::clone(self) })
+        let overlay = match access {
+            Access::Full => None,
+            Access::ReadOnly => Some(Overlay::new(found.len())),
+        };
+        Ok(Backend { inner, overlay, file: Arc::clone(self) })
     }
 
     /// Runs one write, unless the file is not ours any more: a backup that was copied over it must stay whole.
@@ -201,23 +209,47 @@ impl Content {
 #[derive(Debug)]
 pub(crate) struct Backend {
     inner: FileBackend,
+    /// What redb wrote, if the file system is read-only.
+    overlay: Option<Overlay>,
     file: Arc<StoreFile>,
+}
+
+impl Backend {
+    /// Whether nothing that is written reaches the file.
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.overlay.is_some()
+    }
 }
 
 impl StorageBackend for Backend {
     fn len(&self) -> io::Result<u64> {
-        self.inner.len()
+        match &self.overlay {
+            Some(overlay) => Ok(overlay.len()),
+            None => self.inner.len(),
+        }
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.inner.read(offset, out)
+        match &self.overlay {
+            Some(overlay) => overlay.read(offset, out, |offset, out| self.inner.read(offset, out)),
+            None => self.inner.read(offset, out),
+        }
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.write(|| self.inner.set_len(len), |left| left.note_len(len))
+        match &self.overlay {
+            Some(overlay) => {
+                overlay.set_len(len);
+                Ok(())
+            }
+            None => self.file.write(|| self.inner.set_len(len), |left| left.note_len(len)),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        if self.is_read_only() {
+            return Ok(());
+        }
         #[cfg(test)]
         if let Some(run) = self.file.before_sync.lock().unwrap().take() {
             run(&self.file.pinned.path);
@@ -226,15 +258,22 @@ impl StorageBackend for Backend {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.file.write(|| self.inner.write(offset, data), |left| left.note_write(offset, data))
+        match &self.overlay {
+            Some(overlay) => overlay.write(offset, data, |offset, out| self.inner.read(offset, out)),
+            None => self.file.write(|| self.inner.write(offset, data), |left| left.note_write(offset, data)),
+        }
     }
 
     fn close(&self) -> io::Result<()> {
         self.inner.close()
     }
 
+    /// A reader shares its locks with other readers: a file that is open only for reading has no others.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.inner.try_lock_range(start, end)
+        match self.is_read_only() {
+            true => self.inner.try_lock_shared_range(start, end),
+            false => self.inner.try_lock_range(start, end),
+        }
     }
 
     fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
@@ -242,7 +281,10 @@ impl StorageBackend for Backend {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        self.inner.lock_range(start, end)
+        match self.is_read_only() {
+            true => self.inner.lock_shared_range(start, end),
+            false => self.inner.lock_range(start, end),
+        }
     }
 
     fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
@@ -258,9 +300,31 @@ impl StorageBackend for Backend {
     }
 }
 
+/// How a file could be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Access {
+    Full,
+    /// The file system is read-only.
+    ReadOnly,
+}
+
 /// Opens for writing also what is only read: on an overlay the first open for writing makes another file of it.
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(path)
+fn open(path: &Path) -> io::Result<(File, Access)> {
+    open_with(OpenOptions::new().read(true).write(true), path)
+}
+
+/// Opens a file with `options`, or for reading alone if its file system is read-only. ReadOnlyFilesystem means that the
+/// file is missing and cannot be made.
+pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Access)> {
+    match options.open(path) {
+        Err(read_only) if read_only.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+            match options.write(false).create(false).open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Err(read_only),
+                opened => Ok((opened?, Access::ReadOnly)),
+            }
+        }
+        opened => Ok((opened?, Access::Full)),
+    }
 }
 
 fn id(metadata: &Metadata) -> FileId {
@@ -296,7 +360,60 @@ const HEADER_LEN: usize = 512;
 
 #[cfg(test)]
 mod tests {
+    use redb::ReadableDatabase;
+
     use super::*;
+
+    const TABLE: redb::TableDefinition<'_, u32, u32> = redb::TableDefinition::new("t");
+
+    /// The database in a file that is opened as on a read-only file system.
+    fn read_only(path: &Path) -> Result<redb::Database, redb::DatabaseError> {
+        let handle = File::open(path).unwrap();
+        let overlay = Some(Overlay::new(handle.metadata().unwrap().len()));
+        let file = StoreFile::open(path).unwrap();
+        let backend = Backend { inner: FileBackend::new(handle).unwrap(), overlay, file };
+        redb::Builder::new().create_with_backend(backend)
+    }
+
+    fn put(database: &redb::Database, value: u32) {
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(TABLE).unwrap().insert(1, value).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    fn value(database: &redb::Database) -> u32 {
+        let table = database.begin_read().unwrap().open_table(TABLE).unwrap();
+        table.get(1).unwrap().unwrap().value()
+    }
+
+    #[test]
+    fn readers_share_a_file_and_leave_it_as_a_killed_process_did() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, killed) = (directory.path().join("store"), directory.path().join("killed"));
+        let file = StoreFile::create(&path).unwrap();
+        let database = redb::Builder::new().create_with_backend(file.backend().unwrap()).unwrap();
+        put(&database, 7);
+        assert!(
+            matches!(read_only(&path), Err(redb::DatabaseError::DatabaseAlreadyOpen)),
+            "it is being written"
+        );
+        fs::copy(&path, &killed).unwrap();
+        let left = fs::read(&killed).unwrap();
+        let without_repair = redb::Builder::new().open_read_only(&killed);
+        assert!(matches!(without_repair, Err(redb::DatabaseError::RepairAborted)));
+
+        let file = StoreFile::open(&killed).unwrap();
+        let (one, other) = (read_only(&killed).unwrap(), read_only(&killed).unwrap());
+        put(&one, 8);
+        assert_eq!((value(&one), value(&other)), (8, 7));
+        let writer = redb::Builder::new().create_with_backend(file.backend().unwrap());
+        assert!(matches!(writer, Err(redb::DatabaseError::DatabaseAlreadyOpen)));
+        drop((one, other));
+        assert_eq!(fs::read(&killed).unwrap(), left);
+        assert_eq!(file.verify(), Ok(()));
+        let writer = redb::Builder::new().create_with_backend(file.backend().unwrap()).unwrap();
+        assert_eq!(value(&writer), 7);
+    }
 
     /// As on a full disk: some of it arrived, and nobody says how much.
     #[test]
@@ -317,7 +434,7 @@ mod tests {
         let backend = file.backend().unwrap();
         backend.write(200, &[3; 10]).unwrap();
         assert_eq!(file.verify(), Ok(()));
-        open(&path).unwrap().write_all_at(&[4], 300).unwrap();
+        open(&path).unwrap().0.write_all_at(&[4], 300).unwrap();
         let lost = file.verify().unwrap_err();
         assert_eq!(lost.loss, Loss::Overwritten);
         backend.write(0, &[5; 100]).unwrap_err();

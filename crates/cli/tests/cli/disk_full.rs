@@ -1,4 +1,4 @@
-//! Full disks and limited file sizes: an error, and everything is as it was.
+//! Full disks, limited file sizes and read-only file systems: an error, and everything is as it was.
 
 use std::fs;
 
@@ -106,6 +106,108 @@ fn a_server_starts_on_a_full_disk() {
     ";
     let Some(outcome) = with_small_disk(&world, "a_server_starts_on_a_full_disk", script) else { return };
     assert_eq!(outcome.text(), "content\nserver: 0\ncontent\ncommand: 0\n".repeat(3), "{outcome:?}");
+}
+
+/// What a disk fault leaves (`errors=remount-ro`), and what a snapshot is: commands read the store, and change nothing.
+#[test]
+fn a_store_on_a_read_only_file_system() {
+    let world = World::new();
+    let script = "
+        cd full
+        export BULLA_KMS=embedded:kms
+        mkdir -m 700 empty
+        bulla key create --alias alias/first > ../id
+        echo content > ../file
+        bulla encrypt -k alias/first ../file -o ../old.bulla
+        mount -o remount,ro .
+
+        bulla decrypt ../old.bulla -o -; echo decrypt: $?
+        bulla cat ../old.bulla; echo cat: $?
+        bulla verify ../old.bulla > ../verified; echo verify: $?
+        test $(bulla key list | grep -c $(cat ../id)) = 1; echo list: $?
+        bulla key show alias/first > ../shown; echo show: $?
+        bulla kms ListKeys > ../listed; echo call: $?
+        bulla encrypt -k alias/first ../file -o ../new.bulla; echo encrypt: $?
+        bulla decrypt ../new.bulla -o -
+        for i in 1 2 3 4 5 6; do bulla decrypt ../old.bulla -o - > ../out$i & done
+        wait; cat ../out*
+
+        bulla key create; echo create: $?
+        bulla encrypt ../file -o ../default.bulla; echo default key: $?
+        bulla kms DisableKey --KeyId $(cat ../id); echo change: $?
+        bulla --kms embedded:empty key create; echo first use: $?
+        bulla --kms embedded:none key create; echo no directory: $?
+        bulla serve --data kms --listen 127.0.0.1:0; echo serve: $?
+
+        mount -o remount,rw .
+        bulla key create > ../id; echo writable: $?
+        rm kms/lock
+        mount -o remount,ro .
+        bulla decrypt ../old.bulla -o -; echo no lock: $?
+        ls -A ..
+    ";
+    let test = "a_store_on_a_read_only_file_system";
+    let Some(outcome) = with_small_disk(&world, test, script) else { return };
+    let read = "content\ndecrypt: 0\ncontent\ncat: 0\nverify: 0\nlist: 0\nshow: 0\ncall: 0\n\
+                encrypt: 0\ncontent\n";
+    let refused = "create: 3\ndefault key: 3\nchange: 3\nfirst use: 3\nno directory: 3\nserve: 3\n";
+    let end = "writable: 0\ncontent\nno lock: 0\n";
+    let text = outcome.text();
+    let expected = format!("{read}{}{refused}{end}", "content\n".repeat(6));
+    assert!(text.starts_with(&expected), "{outcome:?}");
+    assert!(!text.contains("default.bulla"), "{outcome:?}");
+    let told = "bulla: the store is on a read-only file system\n       \
+                mount it writable to change keys; commands that only read the store, such as decrypt, work meanwhile\n";
+    assert_eq!(outcome.stderr.matches(told).count(), 3, "{outcome:?}");
+    for told in [
+        "empty/store.redb: the store is on a read-only file system\n       mount it writable to change keys",
+        "bulla: none: Read-only file system (os error 30)\n       mount it writable, or name another directory\n",
+        "kms/store.redb: the store is on a read-only file system\n       mount it writable: a server notes the time there",
+    ] {
+        assert_eq!(outcome.stderr.matches(told).count(), 1, "{told}: {outcome:?}");
+    }
+}
+
+/// A killed server leaves its store as a power cut or a disk fault does, and redb has to repair it.
+#[test]
+fn a_store_that_was_not_closed_on_a_read_only_file_system() {
+    let world = World::new();
+    let script = "
+        serve() {
+            rm -f said
+            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
+            while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
+            export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
+        }
+        export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
+        export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
+        serve
+        bulla key create --alias alias/first > /dev/null
+        echo content | bulla encrypt -k alias/first - > old.bulla
+        mkdir view
+        mount --bind full view
+        mount -o remount,bind,ro view
+        BULLA_KMS=embedded:view/kms bulla decrypt old.bulla -o -; echo beside a server: $?
+        kill -KILL $server; wait $server
+        BULLA_KMS=embedded:view/kms bulla decrypt old.bulla -o -; echo command: $?
+        umount view
+
+        serve
+        kill -KILL $server; wait $server
+        mount -o remount,ro full
+        BULLA_KMS=embedded:full/kms bulla decrypt old.bulla -o -; echo command: $?
+        BULLA_KMS=embedded:full/kms bulla key create; echo create: $?
+        mount -o remount,rw full
+        serve
+        bulla decrypt old.bulla -o -; echo server: $?
+        kill $server; wait $server
+    ";
+    let test = "a_store_that_was_not_closed_on_a_read_only_file_system";
+    let Some(outcome) = with_small_disk(&world, test, script) else { return };
+    let read = "content\ncommand: 0\n";
+    let expected = format!("beside a server: 3\n{read}{read}create: 3\ncontent\nserver: 0\n");
+    assert_eq!(outcome.text(), expected, "{outcome:?}");
+    assert!(outcome.stderr.contains("the store in view/kms belongs to a running server"), "{outcome:?}");
 }
 
 #[test]

@@ -19,6 +19,18 @@ fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
     Some(world.command("unshare", [flags, "sh", "-c", &format!("{mount} && {{ {script} }}")]).run())
 }
 
+/// Starts a server on the small disk and sets the environment of its clients.
+const SERVE: &str = "
+        serve() {
+            rm -f said
+            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
+            while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
+            export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
+        }
+        export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
+        export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
+";
+
 #[test]
 fn an_output_on_a_full_disk() {
     let world = World::new();
@@ -82,15 +94,9 @@ fn a_store_on_a_full_disk() {
 #[test]
 fn a_server_starts_on_a_full_disk() {
     let world = World::new();
-    let script = "
-        serve() {
-            rm -f said
-            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
-            while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
-            export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
-        }
-        export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
-        export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
+    let script = [
+        SERVE,
+        "
         serve
         bulla key create --alias alias/first > /dev/null
         echo content | bulla encrypt -k alias/first - > old.bulla
@@ -103,8 +109,10 @@ fn a_server_starts_on_a_full_disk() {
             BULLA_KMS=embedded:full/kms bulla decrypt old.bulla -o -; echo command: $?
         done
         cat log >&2
-    ";
-    let Some(outcome) = with_small_disk(&world, "a_server_starts_on_a_full_disk", script) else { return };
+    ",
+    ]
+    .concat();
+    let Some(outcome) = with_small_disk(&world, "a_server_starts_on_a_full_disk", &script) else { return };
     assert_eq!(outcome.text(), "content\nserver: 0\ncontent\ncommand: 0\n".repeat(3), "{outcome:?}");
 }
 
@@ -172,15 +180,9 @@ fn a_store_on_a_read_only_file_system() {
 #[test]
 fn a_store_that_was_not_closed_on_a_read_only_file_system() {
     let world = World::new();
-    let script = "
-        serve() {
-            rm -f said
-            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
-            while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
-            export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
-        }
-        export ALIBABA_CLOUD_ACCESS_KEY_ID=ci ALIBABA_CLOUD_ACCESS_KEY_SECRET=secret-of-ci
-        export BULLA_ROOT_ACCESS_KEY_ID=ci BULLA_ROOT_ACCESS_KEY_SECRET=secret-of-ci
+    let script = [
+        SERVE,
+        "
         serve
         bulla key create --alias alias/first > /dev/null
         echo content | bulla encrypt -k alias/first - > old.bulla
@@ -201,9 +203,11 @@ fn a_store_that_was_not_closed_on_a_read_only_file_system() {
         serve
         bulla decrypt old.bulla -o -; echo server: $?
         kill $server; wait $server
-    ";
+    ",
+    ]
+    .concat();
     let test = "a_store_that_was_not_closed_on_a_read_only_file_system";
-    let Some(outcome) = with_small_disk(&world, test, script) else { return };
+    let Some(outcome) = with_small_disk(&world, test, &script) else { return };
     let read = "content\ncommand: 0\n";
     let expected = format!("beside a server: 3\n{read}{read}create: 3\ncontent\nserver: 0\n");
     assert_eq!(outcome.text(), expected, "{outcome:?}");

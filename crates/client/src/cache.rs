@@ -11,8 +11,8 @@ use bulla_envelope::{
 /// A [`KeyService`] that remembers what the KMS unwrapped, for as long as it lives, and what it refused, for [`PAUSE`]. A
 /// KMS that is unavailable is not called for as long either: a tree fails at once, and not after a wait for each file.
 ///
-/// What may pass by itself is not remembered: an internal error of the KMS, or an embedded store that another process
-/// holds. A KMS that answers nothing but such errors for as long is unavailable too. What is final for a wrapped key is remembered for good.
+/// Transient errors are not remembered: an internal error of the KMS, or an embedded store that another process holds. A KMS
+/// that answers only internal errors for as long is unavailable too. What is final for a wrapped key is remembered for good.
 ///
 /// It is made for one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
 /// decides nothing about what may be used: the caller checks the answered key each time. Remembered keys
@@ -94,7 +94,7 @@ impl<'a> KeyCache<'a> {
     fn remember(&self, question: &Question, error: &KeyServiceError) {
         let refused = Refused { since: Instant::now(), error: error.clone() };
         match error {
-            KeyServiceError::Local { .. } => {} // the embedded KMS waits by itself
+            KeyServiceError::Local { .. } => {} // the embedded KMS has waited already
             error if error.is_outage() => *lock(&self.outage) = Some(refused),
             error if error.is_transient() => {
                 if self.has_failed_for_long() {

@@ -56,7 +56,7 @@ impl Refusal {
         match (self.status, self.code.as_str()) {
             _ if self.is_throttled() => Again::Slower,
             (500 | 502..=504, _) => Again::IfNothingChanges,
-            // Signed before the KMS was started; each try is signed anew.
+            // Signed before the KMS was started; each try has a signature of its own.
             (_, "InvalidTimeStamp.Expired") => Again::Always,
             // A proxy sent the request twice. Each try has a nonce of its own.
             (_, "SignatureNonceUsed") => Again::IfNothingChanges,

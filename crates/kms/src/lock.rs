@@ -9,8 +9,9 @@
 //! On a read-only file system, processes share the store lock, and exclude those that write through another mount. Without
 //! a lock file there, the lock of redb on the store does the same.
 //!
-//! A process that closes the store and wants it back joins the end of the queue, so it cannot overtake those that wait,
-//! and a holder learns from the queue whether any process waits.
+//! A process that closes the store and wants it back joins the queue too, so it cannot overtake the one that is next, and a
+//! holder learns from the queue whether any process waits. A process that comes at the moment in which the kernel wakes
+//! another one may be before it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

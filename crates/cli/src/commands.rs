@@ -16,8 +16,8 @@ pub(crate) mod verify;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use bulla_client::{Format, TreeSummary, all_cores, suffix};
 use bulla_envelope::EncryptionContext;
+use bulla_files::{Format, TreeSummary, all_cores, suffix};
 
 use crate::failure::{Exit, Failure};
 use crate::streams::standard_input;

@@ -7,10 +7,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io};
 
-use bulla_client::output::{OutputError, directory_of};
-use bulla_client::{CallError, FileError};
+use bulla_client::CallError;
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+use bulla_files::FileError;
+use bulla_files::output::{OutputError, directory_of};
 use rustix::io::Errno;
 
 use crate::messages::note;

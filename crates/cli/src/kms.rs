@@ -4,10 +4,11 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use bulla_client::output::directory_of;
-use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint, all_cores};
+use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
 use bulla_envelope::KeyService;
 use bulla_envelope::native::AllowedKeys;
+use bulla_files::all_cores;
+use bulla_files::output::directory_of;
 use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_client::{Done, SkipReason, TreeEvent, TreeSummary};
+use bulla_files::{Done, SkipReason, TreeEvent, TreeSummary};
 use serde_json::{Value, json};
 
 use crate::args::Telling;

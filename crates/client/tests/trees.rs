@@ -8,11 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use bulla_client::{
+use bulla_envelope::EncryptionContext;
+use bulla_files::{
     DecryptOptions, Decryptor, EncryptOptions, Encryptor, Format, TreeEvent, TreeSummary, decrypt_tree,
     encrypt_tree,
 };
-use bulla_envelope::EncryptionContext;
 use support::{Reply, TestKms};
 
 const FILES: usize = 20;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-use bulla_client::{Decryptor, Format};
 use bulla_envelope::native::MAGIC;
+use bulla_files::{Decryptor, Format};
 
 use super::{is_standard, shown, standard_output};
 use crate::args::{ByteRange, Cat, Place};

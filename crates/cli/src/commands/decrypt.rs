@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bulla_client::{DecryptOptions, Decryptor, decrypt_tree};
+use bulla_files::{DecryptOptions, Decryptor, decrypt_tree};
 
 use super::encrypt::durability;
 use super::{decrypted_name, is_standard, shown, standard_output};
@@ -51,7 +51,7 @@ fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Repo
             let what = format!("{} is a directory, and standard output is one stream", path.display());
             return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
         }
-        let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
+        let listener = |event: bulla_files::TreeEvent<'_>| report.event(&event);
         let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
             decrypt_tree(decryptor, path, to, &listener)
         });

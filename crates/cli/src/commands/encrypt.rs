@@ -3,8 +3,8 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
-use bulla_client::output::Durability;
-use bulla_client::{EncryptOptions, Encryptor, Format, encrypt_tree};
+use bulla_files::output::Durability;
+use bulla_files::{EncryptOptions, Encryptor, Format, encrypt_tree};
 
 use super::{encrypted_name, is_standard, shown, standard_output};
 use crate::args::{DataKeyPer, Encrypt, Place};
@@ -47,7 +47,7 @@ fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Repo
             let what = format!("{} is a directory, and standard output is one stream", path.display());
             return Err(Failure::new(Exit::Usage, what, "name a directory with -o"));
         }
-        let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
+        let listener = |event: bulla_files::TreeEvent<'_>| report.event(&event);
         let summary = progress::show(Total::Tree(path, |_, len| Some(len)), encryptor.progress(), || {
             encrypt_tree(encryptor, path, to, &listener)
         });

@@ -7,10 +7,10 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_client::FileError;
 use bulla_envelope::cobblestone::plaintext_len;
 use bulla_envelope::native::{Header, MAGIC};
 use bulla_envelope::text_format::Reader;
+use bulla_files::FileError;
 use serde_json::{Value, json};
 
 use super::shown;

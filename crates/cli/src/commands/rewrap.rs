@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bulla_client::{
+use bulla_files::{
     Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, resolve_in_place,
     rewrap_tree,
 };

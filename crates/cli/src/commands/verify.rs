@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bulla_client::{Decryptor, FileError, verify_tree};
+use bulla_files::{Decryptor, FileError, verify_tree};
 
 use super::{is_standard, shown};
 use crate::args::{Place, Verify};
@@ -27,7 +27,7 @@ pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
 
 fn verify(decryptor: &Decryptor<'_>, path: &Path, report: &Report) -> Result<(), Failure> {
     if !is_standard(path) && path.is_dir() {
-        let listener = |event: bulla_client::TreeEvent<'_>| report.event(&event);
+        let listener = |event: bulla_files::TreeEvent<'_>| report.event(&event);
         let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
             verify_tree(decryptor, path, &listener)
         });

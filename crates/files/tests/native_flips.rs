@@ -6,12 +6,12 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use bulla_client::output::Durability;
-use bulla_client::{DecryptOptions, Decryptor, EncryptOptions, Encryptor};
 use bulla_envelope::native::Header;
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
+use bulla_files::output::Durability;
+use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor};
 
 /// Wraps a data key by writing it down.
 struct Toy;

@@ -43,6 +43,40 @@ pub trait KeyService: Send + Sync {
     ) -> Result<UnwrappedDataKey, KeyServiceError>;
 }
 
+// A pointer to a service is a service: a caller that takes one by value can also be lent a service, or share it.
+macro_rules! by_pointer {
+    ($($pointer:ty),+) => {$(
+        impl<K: KeyService + ?Sized> KeyService for $pointer {
+            fn generate_data_key(
+                &self,
+                key: &str,
+                context: &EncryptionContext,
+            ) -> Result<GeneratedDataKey, KeyServiceError> {
+                (**self).generate_data_key(key, context)
+            }
+
+            fn wrap(
+                &self,
+                key: &str,
+                data_key: &DataKey,
+                context: &EncryptionContext,
+            ) -> Result<WrappedKey, KeyServiceError> {
+                (**self).wrap(key, data_key, context)
+            }
+
+            fn unwrap(
+                &self,
+                ciphertext_blob: &str,
+                context: &EncryptionContext,
+            ) -> Result<UnwrappedDataKey, KeyServiceError> {
+                (**self).unwrap(ciphertext_blob, context)
+            }
+        }
+    )+};
+}
+
+by_pointer!(&K, Box<K>, Arc<K>);
+
 /// A data key that only the KMS can open, and which of its keys it is wrapped by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrappedKey {
@@ -241,5 +275,13 @@ mod tests {
     fn a_service_can_be_shared_as_an_object() {
         fn shared<T: Send + Sync + ?Sized>() {}
         shared::<dyn KeyService>();
+    }
+
+    #[test]
+    fn a_pointer_to_a_service_is_a_service() {
+        fn service<K: KeyService>() {}
+        service::<&dyn KeyService>();
+        service::<Box<dyn KeyService>>();
+        service::<Arc<dyn KeyService>>();
     }
 }

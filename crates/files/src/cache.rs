@@ -17,8 +17,8 @@ use bulla_envelope::{
 /// It is made for one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
 /// decides nothing about what may be used: the caller checks the answered key each time. Remembered keys
 /// are wiped when they make room for others and in the end.
-pub struct KeyCache<'a> {
-    kms: &'a dyn KeyService,
+pub struct KeyCache<K> {
+    kms: K,
     unwrapped: Mutex<Unwrapped>,
     refused: Mutex<HashMap<Question, Refused>>,
     /// When the KMS was last found unavailable.
@@ -57,10 +57,10 @@ struct Unwrapped {
     order: VecDeque<Question>,
 }
 
-impl<'a> KeyCache<'a> {
+impl<K: KeyService> KeyCache<K> {
     /// A cache in front of `kms`.
     #[must_use]
-    pub fn new(kms: &'a dyn KeyService) -> Self {
+    pub fn new(kms: K) -> Self {
         Self {
             kms,
             unwrapped: Mutex::default(),
@@ -74,14 +74,14 @@ impl<'a> KeyCache<'a> {
     fn ask<T>(
         &self,
         question: &Question,
-        call: impl FnOnce(&dyn KeyService) -> Result<T, KeyServiceError>,
+        call: impl FnOnce(&K) -> Result<T, KeyServiceError>,
     ) -> Result<T, KeyServiceError> {
         let outage = lock(&self.outage).as_ref().and_then(Refused::still);
         let known = outage.or_else(|| lock(&self.refused).get(question).and_then(Refused::still));
         match known {
             Some(error) => Err(error),
             None => {
-                let answer = call(self.kms);
+                let answer = call(&self.kms);
                 match &answer {
                     Err(error) => self.remember(question, error),
                     Ok(_) => *lock(&self.failing) = None,
@@ -146,7 +146,7 @@ impl Refused {
     }
 }
 
-impl KeyService for KeyCache<'_> {
+impl<K: KeyService> KeyService for KeyCache<K> {
     fn generate_data_key(
         &self,
         key: &str,

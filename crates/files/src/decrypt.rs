@@ -68,18 +68,18 @@ impl Default for DecryptOptions {
 }
 
 /// Decrypts files and streams with the keys of a KMS.
-pub struct Decryptor<'a> {
-    pub(crate) kms: KeyCache<'a>,
+pub struct Decryptor<K> {
+    pub(crate) kms: KeyCache<K>,
     said: EncryptionContext,
     pub(crate) options: DecryptOptions,
     large: LargeFiles,
     progress: Progress,
 }
 
-impl<'a> Decryptor<'a> {
+impl<K: KeyService> Decryptor<K> {
     /// `said` must be part of the context that stands in a native file, and be the context of a text file.
     #[must_use]
-    pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: DecryptOptions) -> Self {
+    pub fn new(kms: K, said: EncryptionContext, options: DecryptOptions) -> Self {
         let (kms, large) = (KeyCache::new(kms), LargeFiles::default());
         Self { kms, said, options, large, progress: Progress::new(0) }
     }

@@ -58,8 +58,8 @@ pub struct EncryptOptions {
 }
 
 /// Encrypts files and streams under some keys of a KMS.
-pub struct Encryptor<'a> {
-    pub(crate) kms: KeyCache<'a>,
+pub struct Encryptor<K> {
+    pub(crate) kms: KeyCache<K>,
     keys: Vec<String>,
     context: EncryptionContext,
     pub(crate) options: EncryptOptions,
@@ -125,15 +125,10 @@ pub fn all_cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-impl<'a> Encryptor<'a> {
+impl<K: KeyService> Encryptor<K> {
     /// Any one of `keys` will open the files. Asks the KMS nothing yet.
     #[must_use]
-    pub fn new(
-        kms: &'a dyn KeyService,
-        keys: Vec<String>,
-        context: EncryptionContext,
-        options: EncryptOptions,
-    ) -> Self {
+    pub fn new(kms: K, keys: Vec<String>, context: EncryptionContext, options: EncryptOptions) -> Self {
         Self {
             kms: KeyCache::new(kms),
             keys,

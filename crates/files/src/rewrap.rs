@@ -47,8 +47,8 @@ pub struct RewrapOptions {
 }
 
 /// Gives files other keys.
-pub struct Rewrapper<'a> {
-    kms: KeyCache<'a>,
+pub struct Rewrapper<K> {
+    kms: KeyCache<K>,
     said: EncryptionContext,
     options: RewrapOptions,
     /// What the names of keys stand for now.
@@ -78,10 +78,10 @@ struct Opened {
     useless: bool,
 }
 
-impl<'a> Rewrapper<'a> {
+impl<K: KeyService> Rewrapper<K> {
     /// `said` must be part of the files' contexts.
     #[must_use]
-    pub fn new(kms: &'a dyn KeyService, said: EncryptionContext, options: RewrapOptions) -> Self {
+    pub fn new(kms: K, said: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
         let (current, rewrapped) = (Answers::default(), Answers::default());
         let (data_keys, progress) = (DataKeySets::default(), Progress::new(0));

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bulla_envelope::KeyService;
 use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
@@ -78,7 +79,7 @@ type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.
 pub fn encrypt_tree(
-    encryptor: &Encryptor<'_>,
+    encryptor: &Encryptor<impl KeyService>,
     from: &Path,
     to: Option<&Path>,
     listener: Listener<'_>,
@@ -105,7 +106,7 @@ pub fn encrypt_tree(
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.
 pub fn decrypt_tree(
-    decryptor: &Decryptor<'_>,
+    decryptor: &Decryptor<impl KeyService>,
     from: &Path,
     to: Option<&Path>,
     listener: Listener<'_>,

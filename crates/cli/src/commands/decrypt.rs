@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bulla_envelope::KeyService;
 use bulla_files::{DecryptOptions, Decryptor, decrypt_tree};
 
 use super::encrypt::durability;
@@ -44,7 +45,12 @@ pub(super) fn reading(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failu
     Ok(options)
 }
 
-fn decrypt(decryptor: &Decryptor<'_>, path: &Path, args: &Decrypt, report: &Report) -> Result<(), Failure> {
+fn decrypt(
+    decryptor: &Decryptor<impl KeyService>,
+    path: &Path,
+    args: &Decrypt,
+    report: &Report,
+) -> Result<(), Failure> {
     if !is_standard(path) && path.is_dir() {
         let to = args.output.path.as_deref();
         if to.is_some_and(is_standard) {

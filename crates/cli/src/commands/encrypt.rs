@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::Path;
 
+use bulla_envelope::KeyService;
 use bulla_files::output::Durability;
 use bulla_files::{EncryptOptions, Encryptor, Format, encrypt_tree};
 
@@ -34,7 +35,12 @@ pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
     report.finish()
 }
 
-fn encrypt(encryptor: &Encryptor<'_>, path: &Path, args: &Encrypt, report: &Report) -> Result<(), Failure> {
+fn encrypt(
+    encryptor: &Encryptor<impl KeyService>,
+    path: &Path,
+    args: &Encrypt,
+    report: &Report,
+) -> Result<(), Failure> {
     let format = super::format(args.format);
     let to = match &args.output.path {
         Some(path) => path.clone(),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bulla_envelope::KeyService;
 use bulla_files::{
     Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, resolve_in_place,
     rewrap_tree,
@@ -58,11 +59,11 @@ fn options(kms: &Kms, keys: &[KeyName], opening: &Opening) -> Result<RewrapOptio
 }
 
 /// The same work for every file that is named or lies below a directory.
-struct Jobs<'a> {
+struct Jobs<'a, K> {
     verb: &'static str,
     /// Files of a tree at once.
     files: usize,
-    rewrapper: &'a Rewrapper<'a>,
+    rewrapper: &'a Rewrapper<K>,
     telling: &'a Telling,
     file: &'a dyn Fn(&Path, usize) -> Result<Done, FileError>,
     tree: &'a dyn Fn(&Path, usize, Listener<'_>) -> Result<TreeSummary, FileError>,
@@ -70,7 +71,7 @@ struct Jobs<'a> {
 
 type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
-impl Jobs<'_> {
+impl<K: KeyService> Jobs<'_, K> {
     fn run(&self, paths: &[std::path::PathBuf]) -> Result<(), Failure> {
         let report = Report::new(self.verb, None, paths.len(), self.telling);
         for path in paths {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bulla_envelope::KeyService;
 use bulla_files::{Decryptor, FileError, verify_tree};
 
 use super::{is_standard, shown};
@@ -25,7 +26,7 @@ pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
     report.finish()
 }
 
-fn verify(decryptor: &Decryptor<'_>, path: &Path, report: &Report) -> Result<(), Failure> {
+fn verify(decryptor: &Decryptor<impl KeyService>, path: &Path, report: &Report) -> Result<(), Failure> {
     if !is_standard(path) && path.is_dir() {
         let listener = |event: bulla_files::TreeEvent<'_>| report.event(&event);
         let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bulla_envelope::KeyService;
 use walkdir::{DirEntry, WalkDir};
 
 use super::workers::{Counts, on_workers};
@@ -19,7 +20,7 @@ use crate::root::Root;
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.
 pub fn verify_tree(
-    decryptor: &Decryptor<'_>,
+    decryptor: &Decryptor<impl KeyService>,
     path: &Path,
     listener: Listener<'_>,
 ) -> Result<TreeSummary, FileError> {
@@ -32,7 +33,7 @@ pub fn verify_tree(
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.
 pub fn rewrap_tree(
-    rewrapper: &Rewrapper<'_>,
+    rewrapper: &Rewrapper<impl KeyService>,
     path: &Path,
     files: usize,
     listener: Listener<'_>,
@@ -45,7 +46,7 @@ pub fn rewrap_tree(
 /// # Errors
 /// [`FileError`], if nothing could be begun; failed files are events and are counted.
 pub fn rekey_tree(
-    rewrapper: &Rewrapper<'_>,
+    rewrapper: &Rewrapper<impl KeyService>,
     path: &Path,
     files: usize,
     listener: Listener<'_>,

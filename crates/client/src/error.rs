@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use crate::hint::NO_KMS;
 use crate::refusal::Refusal;
 use crate::transport::{RootsError, TransportError};
 
@@ -136,5 +137,3 @@ impl fmt::Display for AnswerProblem {
         })
     }
 }
-
-pub(crate) const NO_KMS: &str = "check that there is a KMS at this address";

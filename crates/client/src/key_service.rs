@@ -9,8 +9,8 @@ use bulla_wire::actions::{Decrypt, Encrypt, GenerateDataKey};
 use bulla_wire::{Action, ContextParameter, SecretText};
 
 use crate::client::Client;
-use crate::error::{CallError, NO_KMS};
-use crate::refusal::{Refusal, hint_of_code};
+use crate::error::CallError;
+use crate::refusal::Refusal;
 use crate::transport::TransportError;
 
 /// Whatever answers the actions of the API: a remote KMS, or an engine in the same process.
@@ -161,31 +161,6 @@ pub fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError
     }
 }
 
-/// What the user can do about an error of a [`KeyService`], if that is known.
-#[must_use]
-pub fn hint(error: &KeyServiceError) -> Option<&str> {
-    match error {
-        KeyServiceError::Unreachable { source, .. } => match source.downcast_ref::<TransportError>() {
-            Some(error) => Some(error.hint()),
-            None => source.downcast_ref::<CallError>()?.hint(),
-        },
-        KeyServiceError::Refused { code, .. }
-        | KeyServiceError::Denied { code, .. }
-        | KeyServiceError::KeyUnavailable { code, .. } => hint_of_code(code),
-        KeyServiceError::Throttled => hint_of_code("Throttling"),
-        KeyServiceError::KeyNotFound { .. } => hint_of_code("Forbidden.KeyNotFound"),
-        KeyServiceError::Damaged => Some(
-            "give the same -c NAME=VALUE as for encryption (a .bulla file holds its own), or another copy",
-        ),
-        KeyServiceError::UnknownKeyVersion => {
-            Some("use the KMS, the account and the region that it was encrypted with")
-        }
-        KeyServiceError::Answer(_) => Some(NO_KMS),
-        KeyServiceError::Local { hint, .. } => Some(hint),
-        _ => None,
-    }
-}
-
 /// What a failed call for `key` means to a [`KeyService`].
 #[must_use]
 pub fn key_service_error_of_call(error: CallError, key: &str) -> KeyServiceError {
@@ -248,6 +223,7 @@ const WRAPPING_KEY: &str = "that wrapped this data key";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hint::hint;
     use bulla_wire::{Error, ErrorCode};
 
     fn meaning(error: &Error, key: Option<&str>) -> KeyServiceError {

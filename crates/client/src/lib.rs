@@ -33,6 +33,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
+mod hint;
 mod key_service;
 mod options;
 mod refusal;
@@ -43,8 +44,9 @@ pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
+pub use hint::hint;
 pub use key_service::{
-    Caller, generate_data_key, hint, key_service_error, key_service_error_of_call, unwrap, wrap,
+    Caller, generate_data_key, key_service_error, key_service_error_of_call, unwrap, wrap,
 };
 pub use options::ClientOptions;
 pub use refusal::Refusal;

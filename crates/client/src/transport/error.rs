@@ -6,7 +6,7 @@ use std::io;
 
 use rustls::CertificateError;
 
-use crate::error::NO_KMS;
+use crate::hint::NO_KMS;
 use crate::retry::Again;
 
 /// Why no usable answer came from a KMS.

@@ -6,8 +6,7 @@ use bulla_wire::{Error, SecretText};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::records::AccessKey;
-use crate::snapshot::Write;
+use crate::state::{AccessKey, Write};
 use crate::{Kms, files};
 
 /// How the owner of the account gets in.
@@ -37,7 +36,7 @@ impl Kms {
         &self,
         given: Option<(String, SecretText)>,
     ) -> Result<FirstAccessKey, Error> {
-        if self.published.load().has_access_keys() {
+        if self.state.published().has_access_keys() {
             return Ok(FirstAccessKey::Existing);
         }
         let created = self.now();

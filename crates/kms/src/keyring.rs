@@ -15,7 +15,7 @@ use bulla_wire::{Error, ErrorCode};
 use zeroize::Zeroizing;
 
 use crate::authorize::Allowed;
-use crate::snapshot::{Row, Snapshot};
+use crate::state::{Row, Snapshot};
 
 /// The material of one key version, open for the purpose `P` and for the time of one request.
 pub(crate) struct OpenKey<'a, P> {

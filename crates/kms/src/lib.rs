@@ -24,25 +24,21 @@ mod authenticate;
 mod authorize;
 mod belief;
 mod clock;
-mod committer;
 mod crypto;
 mod data;
 mod files;
 mod generator;
 mod keyring;
-mod lists;
 mod lock;
 mod mark;
 mod minutes;
 mod origin;
 mod overlay;
 mod private;
-mod ranked;
-mod records;
 mod replay;
 mod root_key;
 mod secret_file;
-mod snapshot;
+mod state;
 mod store;
 mod store_file;
 mod tend;
@@ -52,10 +48,10 @@ mod worker;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 pub use access_key::FirstAccessKey;
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::Guard;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode, Reply, Request};
 pub use clock::{Clock, SystemClock};
@@ -70,13 +66,12 @@ pub use tend::Tended;
 
 use crate::authorize::Allowed;
 use crate::clock::EngineClock;
-use crate::committer::{Answered, Changes, CommitError, Committer};
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::keyring::Keyring;
 use crate::mark::LastMark;
 use crate::replay::Nonces;
-use crate::snapshot::{Snapshot, Write};
+use crate::state::{Answered, Changes, CommitError, Snapshot, State, Write};
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -108,8 +103,7 @@ pub struct Kms {
     options: Options,
     clock: EngineClock,
     roots: Arc<RootKeys>,
-    published: Arc<ArcSwap<Snapshot>>,
-    committer: Committer,
+    state: State,
     generator: Generator,
     /// For searches that take long.
     searcher: Worker<1>,
@@ -152,20 +146,16 @@ impl Kms {
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
-        let Data { lock, locked, mut store, roots, is_new } = Data::open(options, &clock)?;
-        let failed = |source| OpenError::Store { path: options.data.clone(), source };
-        let snapshot = Snapshot::read(&mut store, &roots).map_err(failed)?;
-        let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
+        let Data { lock, locked, store, roots, is_new } = Data::open(options, &clock)?;
+        let roots = Arc::new(roots);
         let watch = Arc::new(Watch::new(lock, Arc::clone(store.file())));
-        let committer =
-            Committer::start(store, Arc::clone(&watch), Arc::clone(&roots), Arc::clone(&published))
-                .map_err(failed)?;
+        let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots))
+            .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let mut kms = Self {
             options: options.clone(),
             clock,
             roots,
-            published,
-            committer,
+            state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
             nonces: Nonces::new(),
@@ -249,7 +239,7 @@ impl Kms {
     /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place, and changes can be written.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.watch.is_intact() && self.committer.is_running() && self.snapshot().is_ok()
+        self.watch.is_intact() && self.state.is_running()
     }
 
     /// The later one of the believed time and the wall clock.
@@ -259,29 +249,12 @@ impl Kms {
 
     /// The state to read during one request.
     fn snapshot(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
-        let snapshot = self.published.load();
-        match snapshot.is_valid(Instant::now()) {
-            true => Ok(snapshot),
-            false => Err(ErrorCode::ServiceUnavailableTemporary.into()),
-        }
+        self.state.snapshot()
     }
 
     /// The state to read for lists of keys, in which every key stands in the lists of its state at `now`.
     fn settled(&self, now: i64) -> Result<Arc<Snapshot>, Error> {
-        let current = self.snapshot()?;
-        let lists = current.key_lists();
-        if lists.is_settled(now) {
-            return Ok(Arc::clone(&current));
-        }
-        let is_later = lists.settled() < now;
-        let mut settled = Snapshot::clone(&current);
-        settled.settle(now);
-        let settled = Arc::new(settled);
-        if is_later {
-            // For the next reader. It holds the same records; if the committer has published others, those stay.
-            self.published.compare_and_swap(&*current, Arc::clone(&settled));
-        }
-        Ok(settled)
+        self.state.settled(now)
     }
 
     fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
@@ -321,8 +294,7 @@ impl Kms {
         &self,
         decide: impl FnOnce(&Keyring<'_>) -> Result<Changes, Error>,
     ) -> Result<(Result<(), Error>, Answered), Error> {
-        self.snapshot()?; // nothing is decided after the lease has ended
-        Ok(self.committer.stage(self.now(), |snapshot| decide(&self.keyring(snapshot))))
+        self.state.stage(self.now(), |snapshot| decide(&self.keyring(snapshot)))
     }
 
     fn wait_until(&self, second: i64) {

@@ -48,7 +48,7 @@ impl Kms {
     /// Looks at the clock: the time, and whether something may end by it.
     pub(crate) fn check_clock(&self) -> (Times, bool) {
         let Times { wall, elapsed, .. } = self.clock.look();
-        if !self.published.load().has_endings() {
+        if !self.state.published().has_endings() {
             self.clock.belief().follow(wall, elapsed);
         }
         let mut belief = self.clock.belief();

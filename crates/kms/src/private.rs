@@ -4,16 +4,14 @@ use bulla_wire::Error;
 use zeroize::Zeroizing;
 
 use crate::Kms;
-use crate::committer::Changes;
 use crate::keyring::Keyring;
-use crate::records::Private;
-use crate::snapshot::Write;
+use crate::state::{Changes, Private, Write};
 
 impl Kms {
     /// The value that was kept under `name`.
     #[must_use]
     pub fn private(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
-        Some(Zeroizing::new(self.published.load().private(name)?.record.value.to_vec()))
+        Some(Zeroizing::new(self.state.published().private(name)?.record.value.to_vec()))
     }
 
     /// Keeps a value under `name`, durably.

@@ -15,11 +15,9 @@ use crate::actions::import::{TOKENS_KEPT, without_material};
 use crate::actions::secrets;
 use crate::actions::versions::{NewVersion, make_secret};
 use crate::clock::Times;
-use crate::committer::{Answered, Changes, CommitError};
 use crate::keyring::{Keyring, refused};
 use crate::lock::Role;
-use crate::records::{ImportToken, TokenId};
-use crate::snapshot::{Due, Row, Write};
+use crate::state::{Answered, Changes, CommitError, Due, ImportToken, Row, TokenId, Write};
 use crate::{Kms, commit_error};
 
 /// What [`Kms::tend`] has done.

@@ -11,7 +11,7 @@ use super::paging::Page;
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::refused;
-use crate::snapshot::{Row, Write};
+use crate::state::{Row, Write};
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<Done, Error> {
     let name = alias_name(&request.alias_name)?;

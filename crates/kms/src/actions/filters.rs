@@ -8,8 +8,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use super::json;
-use crate::lists::{KeyClass, Label};
-use crate::snapshot::{Row, Snapshot};
+use crate::state::{KeyClass, Label, Row, Snapshot};
 
 /// Conditions by the names `N`: every name must match, by one of its values.
 #[derive(Debug)]

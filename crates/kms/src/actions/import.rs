@@ -22,8 +22,7 @@ use crate::authorize::Allowed;
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::generator::PairFor;
 use crate::keyring::{Keyring, refused};
-use crate::records::{ImportToken, TokenId};
-use crate::snapshot::{Row, Write};
+use crate::state::{ImportToken, Row, TokenId, Write};
 
 pub(super) async fn parameters(
     kms: &Kms,

@@ -20,7 +20,7 @@ use crate::Kms;
 use crate::authorize::Allowed;
 use crate::generator::PairFor;
 use crate::keyring::refused;
-use crate::snapshot::Write;
+use crate::state::Write;
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(&request)?;

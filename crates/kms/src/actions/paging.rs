@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use bulla_wire::Error;
 
-use crate::ranked::Index;
+use crate::state::Index;
 
 /// The page somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_page_costs_by_its_size_and_not_by_where_it_is() {
-        use crate::ranked::VISITS;
+        use crate::state::VISITS;
         let mut index = Index::default();
         for number in 0..100_000_u32 {
             index.insert((if number % 1_000 == 7 { 1 } else { number % 2 * 2 }, number));

@@ -10,9 +10,7 @@ use bulla_wire::Error;
 use super::filters::{Filters, KeyFilter, SecretFilter, Source, Value};
 use super::paging::Page;
 use crate::Kms;
-use crate::lists::{Age, Group, Label};
-use crate::ranked::Index;
-use crate::snapshot::Snapshot;
+use crate::state::{Age, Group, Index, Label, Snapshot};
 
 /// The keys on a page, and how many match on all pages.
 pub(super) async fn keys(
@@ -169,7 +167,7 @@ mod tests {
     use bulla_wire::{NumberedTags, Reply, Request};
 
     use super::*;
-    use crate::snapshot::Write;
+    use crate::state::Write;
     use crate::{Options, Role};
 
     struct Store {
@@ -427,7 +425,7 @@ mod tests {
             list.alias.into_iter().map(|entry| (entry.alias_name, entry.key_id)).collect()
         };
         let entry =
-            |row: &crate::snapshot::Row<Alias>| (row.record.name.to_string(), row.record.key.to_string());
+            |row: &crate::state::Row<Alias>| (row.record.name.to_string(), row.record.key.to_string());
         assert_same((&entries(found.aliases), found.total_count), page.counted(all().map(entry)), "all");
         let key = pick(&store.ids[..20]);
         if snapshot.key(key).is_some() {

@@ -25,7 +25,7 @@ use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::{self, Keyring, OpenKey};
 use crate::origin::Origin;
-use crate::snapshot::Write;
+use crate::state::Write;
 
 pub(super) fn get(kms: &Kms, by: &Origin, request: GetSecretValue) -> Result<GetSecretValueReply, Error> {
     with_dry_run(by, request.dry_run, request, |request| {

@@ -18,7 +18,7 @@ use super::{searches, tags};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::Keyring;
-use crate::snapshot::{Row, Write};
+use crate::state::{Row, Write};
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateSecret>) -> Result<CreateSecretReply, Error> {
     let Wanted { name, first, description, tags } = Wanted::new(&request)?;

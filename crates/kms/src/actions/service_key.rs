@@ -6,7 +6,7 @@ use bulla_wire::Error;
 use super::versions::{NewVersion, make_secret};
 use crate::Kms;
 use crate::authorize::Allowed;
-use crate::snapshot::Write;
+use crate::state::Write;
 
 /// The alias of the key, which is there when this is answered. Of many who make it at once one succeeds, because the
 /// alias is written with the key, and the others find it.

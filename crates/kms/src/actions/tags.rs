@@ -20,9 +20,7 @@ use super::{json, secrets};
 use crate::Kms;
 use crate::authorize::Allowed;
 use crate::keyring::{Keyring, refused};
-use crate::lists::Label;
-use crate::ranked::Index;
-use crate::snapshot::{Snapshot, Write};
+use crate::state::{Index, Label, Snapshot, Write};
 
 pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done, Error> {
     let TagResource { key_id, secret_name, certificate_id, tags } = &*request;

@@ -13,7 +13,7 @@ use crate::Kms;
 use crate::authorize::Allowed;
 use crate::generator::PairFor;
 use crate::keyring::refused;
-use crate::snapshot::Write;
+use crate::state::Write;
 
 pub(super) async fn create(kms: &Kms, request: Allowed<CreateKeyVersion>) -> Result<KeyVersionReply, Error> {
     let id = KeyVersionId::random(&SystemRandom);

@@ -19,9 +19,9 @@ use bulla_keys::{
 use imbl::{OrdMap, OrdSet};
 use minicbor::bytes::ByteArray;
 
-use crate::lists::{KeyLists, SecretLists};
-use crate::ranked::Index;
-use crate::records::{AccessKey, ImportToken, Private, TokenId};
+use super::lists::{KeyLists, SecretLists};
+use super::ranked::Index;
+use super::records::{AccessKey, ImportToken, Private, TokenId};
 use crate::store::{Change, RowChange, Store, StoreError};
 
 /// All records at one moment.
@@ -455,7 +455,7 @@ mod tests {
     use bulla_wire::actions::{CreateSecret, DeleteSecret, PutSecretValue};
 
     use super::*;
-    use crate::committer::CommitError;
+    use crate::state::CommitError;
     use crate::{Kms, Options, Role, SystemClock};
 
     #[test]

@@ -11,7 +11,7 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use futures_channel::oneshot;
 
-use crate::snapshot::{Snapshot, Write};
+use super::snapshot::{Snapshot, Write};
 use crate::store::{Conflict, RowChange, Store, StoreError};
 use crate::watch::Watch;
 
@@ -316,7 +316,7 @@ mod tests {
 
     /// Starts all calls before any is waited for. All must succeed; gives the decisions that they took.
     fn decisions_of(kms: &Kms, requests: Vec<Request>) -> usize {
-        let decisions = || kms.committer.decisions.load(Ordering::Relaxed);
+        let decisions = || kms.state.committer.decisions.load(Ordering::Relaxed);
         let (before, origin) = (decisions(), kms.owner());
         let mut calls: Vec<_> =
             requests.into_iter().map(|request| Box::pin(kms.call(request, &origin))).collect();
@@ -488,8 +488,8 @@ mod tests {
     fn an_engine_whose_committer_has_ended_is_not_ready() {
         let (_data, kms) = open();
         assert!(kms.is_ready());
-        kms.committer.staging.lock().is_closed = true;
-        kms.committer.staging.changed.notify_one();
+        kms.state.committer.staging.lock().is_closed = true;
+        kms.state.committer.staging.changed.notify_one();
         let deadline = Instant::now() + Duration::from_secs(60);
         while kms.is_ready() {
             assert!(Instant::now() < deadline, "clients are still sent to it");

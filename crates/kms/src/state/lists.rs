@@ -8,7 +8,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bulla_keys::{Key, KeyId, KeySpec, KeyState, KeyUsage, ProtectionLevel, Secret, SecretName, Tags};
 use imbl::OrdSet;
 
-use crate::ranked::Index;
+use super::ranked::Index;
 
 /// Where a key stands in lists: oldest first.
 pub(crate) type Age = (i64, KeyId);

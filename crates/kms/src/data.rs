@@ -23,10 +23,11 @@ use bulla_keys::{StoreId, SystemRandom};
 use crate::Options;
 use crate::clock::EngineClock;
 use crate::files;
+use crate::header::{Header, Provider, Slot};
 use crate::lock::{Lock, LockError, Role};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
 use crate::secret_file::SecretReaders;
-use crate::store::{Header, Provider, Slot, Store, StoreError};
+use crate::store::{Store, StoreError};
 
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {

@@ -28,6 +28,7 @@ mod crypto;
 mod data;
 mod files;
 mod generator;
+mod header;
 mod keyring;
 mod lock;
 mod mark;

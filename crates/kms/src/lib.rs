@@ -221,6 +221,12 @@ impl Kms {
         &self.options.region
     }
 
+    /// The account that owns everything.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        &self.options.account
+    }
+
     /// The believed time, in seconds since 1970: whatever expires or ends goes by it. It does not move back, and not ahead
     /// by a jump of the clock of more than an hour.
     #[must_use]
@@ -259,7 +265,7 @@ impl Kms {
     }
 
     fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
-        let Options { region, account, .. } = &self.options;
+        let (region, account) = (self.region(), self.account());
         Keyring { snapshot, roots: &self.roots, region, account, now: self.now() }
     }
 

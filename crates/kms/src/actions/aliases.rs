@@ -72,7 +72,7 @@ fn page_of(kms: &Kms, page: Page, of_key: Option<KeyId>) -> Result<ListAliasesRe
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),
-        alias_arn: format!("acs:kms:{}:{}:{}", kms.options.region, kms.options.account, alias.name),
+        alias_arn: format!("acs:kms:{}:{}:{}", kms.region(), kms.account(), alias.name),
     };
     Ok(ListAliasesReply {
         aliases: AliasList { alias: aliases.map(|row| entry(&row.record)).collect() },

@@ -26,7 +26,7 @@ pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<Cre
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(&request)?;
     let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
     let now = kms.now();
-    let mut key = Key::new(ids, (now, &kms.options.account), spec, usage, origin);
+    let mut key = Key::new(ids, (now, kms.account()), spec, usage, origin);
     (key.description, key.tags, key.rotation_interval) = (description, tags, rotation);
     let reply = CreateKeyReply { key_metadata: metadata(kms, &key, now) };
     let mut writes = vec![Write::Key(key)];
@@ -265,5 +265,5 @@ fn id_of_arn(kms: &Kms, arn: &str) -> Result<String, Error> {
 }
 
 fn arn(kms: &Kms, id: KeyId) -> String {
-    format!("acs:kms:{}:{}:key/{id}", kms.options.region, kms.options.account)
+    format!("acs:kms:{}:{}:key/{id}", kms.region(), kms.account())
 }

@@ -34,7 +34,7 @@ pub(super) async fn secrets(
     page: Page,
     filters: Filters<SecretFilter>,
 ) -> Result<(Vec<Arc<Secret>>, u64), Error> {
-    let account = kms.options.account.clone();
+    let account = kms.account().to_owned();
     let snapshot = Arc::clone(&*kms.snapshot()?);
     let plan = plan_for_secrets(&snapshot, &filters, &account);
     let matches = move |snapshot: &Snapshot, name: &SecretName| {

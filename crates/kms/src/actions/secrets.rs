@@ -253,5 +253,5 @@ fn tag_list(secret: &Secret, wanted: Option<bool>) -> Option<SecretTagList> {
 }
 
 fn arn(kms: &Kms, name: &SecretName) -> String {
-    format!("acs:kms:{}:{}:secret/{name}", kms.options.region, kms.options.account)
+    format!("acs:kms:{}:{}:secret/{name}", kms.region(), kms.account())
 }

@@ -77,7 +77,7 @@ impl Material {
     /// Seals the material for the record of its version.
     #[must_use]
     pub fn seal(&self, roots: &RootKeys, key: KeyId, version: KeyVersionId, random: &impl Random) -> Vec<u8> {
-        roots.material().seal(&aad(roots.store(), key, version), &self.0, random)
+        roots.current().material().seal(&aad(roots.store(), key, version), &self.0, random)
     }
 
     /// Opens what [`Material::seal`] gave for the same store, key and version.
@@ -85,7 +85,8 @@ impl Material {
     /// # Errors
     /// [`Damaged`].
     pub fn open(roots: &RootKeys, key: KeyId, version: KeyVersionId, sealed: &[u8]) -> Result<Self, Damaged> {
-        Ok(Self(roots.material().open(&aad(roots.store(), key, version), sealed)?))
+        let aad = aad(roots.store(), key, version);
+        roots.open_under_any(|generation| generation.material().open(&aad, sealed)).map(Self)
     }
 }
 
@@ -98,4 +99,26 @@ impl fmt::Debug for Material {
 /// All parts but the label have a fixed length.
 fn aad(store: StoreId, key: KeyId, version: KeyVersionId) -> Vec<u8> {
     [b"bulla/material/v1\0".as_slice(), store.as_bytes(), key.as_bytes(), version.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::SystemRandom;
+    use crate::root::RootKey;
+
+    #[test]
+    fn material_of_an_earlier_root_key_opens_as_long_as_that_key_is_there() {
+        let (store, key) = (StoreId::random(&SystemRandom), KeyId::random(&SystemRandom));
+        let version = KeyVersionId::random(&SystemRandom);
+        let (first, second) = (RootKey::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let material = Material::random(32, &SystemRandom);
+        let sealed = material.seal(&first.keys(store, 1), key, version, &SystemRandom);
+        let both = second.keys(store, 2).with_previous(&first, 1);
+        let opened = Material::open(&both, key, version, &sealed).unwrap();
+        assert_eq!(opened.expose(), material.expose());
+        assert!(Material::open(&second.keys(store, 2), key, version, &sealed).is_err());
+        let resealed = material.seal(&both, key, version, &SystemRandom);
+        assert!(Material::open(&second.keys(store, 2), key, version, &resealed).is_ok());
+    }
 }

@@ -6,6 +6,8 @@
 //! len       = u32be
 //! ```
 //!
+//! The generation is that of the root key under which the value was sealed; a store may have rows of several.
+//!
 //! A value that was moved to another row, table or store, or edited, does not open. The revision changes with every
 //! write of a row; the store keeps it beside the value too, and both must agree. What this does not notice is a whole
 //! row put back to an older state.
@@ -16,6 +18,7 @@ use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use crate::alias::Alias;
+use crate::id::StoreId;
 use crate::key::{Key, KeyVersion};
 use crate::random::{self, Random};
 use crate::root::RootKeys;
@@ -85,7 +88,9 @@ pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random:
     plaintext.extend(&[FORMAT_VERSION]);
     plaintext.extend(&revision.to_be_bytes());
     minicbor::encode(record, &mut plaintext).expect("writing to memory does not fail");
-    roots.record().seal(&aad(roots, R::TABLE, record.primary_key()), &plaintext.0, random)
+    let current = roots.current();
+    let aad = aad(roots.store(), current.number(), R::TABLE, record.primary_key());
+    current.record().seal(&aad, &plaintext.0, random)
 }
 
 /// Bytes of a record, which may be a private key: when they outgrow their memory, what they leave behind is wiped.
@@ -121,7 +126,9 @@ pub fn open<R: Record>(
     revision: Revision,
     value: &[u8],
 ) -> Result<R, Damaged> {
-    let plaintext = roots.record().open(&aad(roots, R::TABLE, primary_key), value)?;
+    let plaintext = roots.open_under_any(|generation| {
+        generation.record().open(&aad(roots.store(), generation.number(), R::TABLE, primary_key), value)
+    })?;
     let (head, body) = plaintext.split_first_chunk::<9>().ok_or(Damaged)?;
     if head[0] != FORMAT_VERSION || head[1..] != revision.to_be_bytes() {
         return Err(Damaged);
@@ -130,9 +137,8 @@ pub fn open<R: Record>(
     if record.primary_key() == primary_key { Ok(record) } else { Err(Damaged) }
 }
 
-fn aad(roots: &RootKeys, table: &str, primary_key: &[u8]) -> Vec<u8> {
-    let generation = roots.generation().to_be_bytes();
-    let store = roots.store();
+fn aad(store: StoreId, generation: u32, table: &str, primary_key: &[u8]) -> Vec<u8> {
+    let generation = generation.to_be_bytes();
     let parts = [b"bulla/record/v1".as_slice(), store.as_bytes(), &generation, table.as_bytes(), primary_key];
     let mut aad = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
     for part in parts {
@@ -150,7 +156,7 @@ const USUAL_LEN: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::id::{KeyId, StoreId};
+    use crate::id::KeyId;
     use crate::random::SystemRandom;
     use crate::root::RootKey;
 
@@ -172,6 +178,35 @@ mod tests {
         assert_eq!(open::<Key>(&roots, b"alias/a", 3, &value), Err(Damaged), "another table");
         let other = RootKey::random(&SystemRandom).keys(roots.store(), 1);
         assert_eq!(open::<Alias>(&other, b"alias/a", 3, &value), Err(Damaged), "another root key");
+    }
+
+    /// While rows are moved from one root key to the next, one by one.
+    #[test]
+    fn records_of_two_generations_open_side_by_side() {
+        let (store, first, second) =
+            (StoreId::random(&SystemRandom), RootKey::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let (old, new) = (alias("alias/old"), alias("alias/new"));
+        let old_value = seal(&first.keys(store, 1), 1, &old, &SystemRandom);
+        let both = second.keys(store, 2).with_previous(&first, 1);
+        let new_value = seal(&both, 1, &new, &SystemRandom);
+        assert_eq!(open(&both, b"alias/old", 1, &old_value), Ok(old.clone()));
+        assert_eq!(open(&both, b"alias/new", 1, &new_value), Ok(new.clone()));
+
+        let only_second = second.keys(store, 2);
+        assert_eq!(
+            open(&only_second, b"alias/new", 1, &new_value),
+            Ok(new),
+            "new rows need no earlier root key"
+        );
+        assert_eq!(open::<Alias>(&only_second, b"alias/old", 1, &old_value), Err(Damaged));
+        let resealed = seal(&only_second, 2, &old, &SystemRandom);
+        assert_eq!(open(&both, b"alias/old", 2, &resealed), Ok(old));
+        let renumbered = second.keys(store, 2).with_previous(&first, 3);
+        assert_eq!(
+            open::<Alias>(&renumbered, b"alias/old", 1, &old_value),
+            Err(Damaged),
+            "bound to its number"
+        );
     }
 
     #[test]

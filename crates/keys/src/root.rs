@@ -10,6 +10,7 @@
 //! never the records.
 
 use std::fmt;
+use std::iter;
 
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
@@ -24,11 +25,18 @@ pub struct RootKey(Zeroizing<[u8; 32]>);
 /// The key that wraps a root key; what the operator keeps.
 pub struct ProviderKey(Zeroizing<[u8; 32]>);
 
-/// The store's subkeys, by what they are for.
+/// The subkeys of a store: of the current root key, and of earlier ones that rows may still be sealed under.
 #[derive(Debug)]
 pub struct RootKeys {
     store: StoreId,
-    generation: u32,
+    current: Generation,
+    previous: Vec<Generation>,
+}
+
+/// The subkeys of one root key, by purpose.
+#[derive(Debug)]
+pub(crate) struct Generation {
+    number: u32,
     record: Xaes256Gcm,
     material: Xaes256Gcm,
 }
@@ -67,16 +75,15 @@ impl RootKey {
         Ok(Self(Zeroizing::new(*bytes)))
     }
 
-    /// Derives the keys of the store.
+    /// Derives the keys of the store, whose current root key this is.
     #[must_use]
     pub fn keys(&self, store: StoreId, generation: u32) -> RootKeys {
+        RootKeys { store, current: self.generation(generation), previous: Vec::new() }
+    }
+
+    fn generation(&self, number: u32) -> Generation {
         let subkey = |label| Xaes256Gcm::new(&self.subkey(label));
-        RootKeys {
-            store,
-            generation,
-            record: subkey(b"bulla/root/record"),
-            material: subkey(b"bulla/root/material"),
-        }
+        Generation { number, record: subkey(b"bulla/root/record"), material: subkey(b"bulla/root/material") }
     }
 
     fn subkey(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
@@ -116,8 +123,32 @@ impl RootKeys {
         self.store
     }
 
-    pub(crate) fn generation(&self) -> u32 {
-        self.generation
+    /// Opens rows of an earlier root key too. New rows are sealed under the current one.
+    #[must_use]
+    pub fn with_previous(mut self, root: &RootKey, generation: u32) -> Self {
+        self.previous.push(root.generation(generation));
+        self
+    }
+
+    /// The generation of the current root key, under which everything new is sealed.
+    pub(crate) fn current(&self) -> &Generation {
+        &self.current
+    }
+
+    /// Tries to open something under each generation, the current one first. What is sealed names no generation: only
+    /// while rows are moved from one root key to the next does a row cost more than one try.
+    pub(crate) fn open_under_any<T>(
+        &self,
+        open: impl Fn(&Generation) -> Result<T, Damaged>,
+    ) -> Result<T, Damaged> {
+        let mut generations = iter::once(&self.current).chain(&self.previous);
+        generations.find_map(|generation| open(generation).ok()).ok_or(Damaged)
+    }
+}
+
+impl Generation {
+    pub(crate) fn number(&self) -> u32 {
+        self.number
     }
 
     pub(crate) fn record(&self) -> &Xaes256Gcm {

@@ -3,31 +3,11 @@
 //! A server finds the [`Request`] of a call here, a client prints it from the same type, and the engine's one
 //! `match` has an arm for each.
 
-mod aliases;
-mod asymmetric;
-mod data_keys;
-mod import;
-mod keys;
-mod mac;
-mod secret_values;
-mod secrets;
-mod service;
-mod tags;
-mod versions;
+pub mod kms;
 
-pub use aliases::*;
-pub use asymmetric::*;
-pub use data_keys::*;
-pub use import::*;
-pub use keys::*;
-pub use mac::*;
-pub use secret_values::*;
-pub use secrets::*;
+pub use kms::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-pub use service::*;
-pub use tags::*;
-pub use versions::*;
 
 use crate::error::{Error, ErrorCode};
 use crate::flat;

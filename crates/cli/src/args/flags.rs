@@ -1,0 +1,130 @@
+//! Flags that several commands on files share.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use crate::names::KeyName;
+
+/// Where a file goes.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Output {
+    /// Write here; - for standard output. Without it: PATH with its suffix added or taken away
+    #[arg(short = 'o', long = "output", value_name = "OUT")]
+    pub(crate) path: Option<PathBuf>,
+    /// Replace an output that exists
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// How many files are gone through.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Batch {
+    /// Go on with a run that was stopped: outputs that open and belong to their sources are done
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Remove each source after its output was read back and verified
+    #[arg(long, conflicts_with = "no_sync")]
+    pub(crate) remove_source: bool,
+    /// Do not wait until the disk has everything
+    #[arg(long)]
+    pub(crate) no_sync: bool,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// Threads, and what is said.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Telling {
+    /// Threads at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Print an event as JSON on a line of its own for each file
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whose files are opened.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Opening {
+    #[command(flatten)]
+    pub(crate) context: Context,
+    /// Open files of this key only: key id, alias or ARN; can be repeated
+    #[arg(long = "allow-key", value_name = "KEY")]
+    pub(crate) allowed: Vec<KeyName>,
+}
+
+/// What is read.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reading {
+    #[command(flatten)]
+    pub(crate) opening: Opening,
+    /// The format that the input must have; without it either, but a .bulla file is not taken for text
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<Format>,
+}
+
+/// What is said about the data.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Context {
+    /// Encryption context: bound to the data key; it is not secret, and a .bulla file shows it
+    #[arg(short = 'c', long = "context", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) pairs: Vec<(String, String)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// .bulla: fast, holds its context, can be read in part and given other keys
+    Bulla,
+    /// .cipher: four lines of base64, which twenty lines of Python can read
+    Text,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataKeyPer {
+    /// One for all files of this command
+    Run,
+    /// One for each file
+    File,
+}
+
+/// Some bytes of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByteRange {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".to_owned()),
+    }
+}
+
+pub(super) fn range(text: &str) -> Result<ByteRange, String> {
+    let number = |text: &str, default| match text {
+        "" => Some(default),
+        _ => text.parse().ok(),
+    };
+    let (from, to) = text.split_once("..").ok_or("write it as FROM..TO")?;
+    match (number(from, 0), number(to, u64::MAX)) {
+        (Some(from), Some(to)) if from <= to => Ok(ByteRange { from, to }),
+        _ => Err("write it as FROM..TO, two numbers of bytes of which the second is not smaller".to_owned()),
+    }
+}
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        assert_eq!(range("1..5"), Ok(ByteRange { from: 1, to: 5 }));
+        assert_eq!(range("7.."), Ok(ByteRange { from: 7, to: u64::MAX }));
+        assert_eq!(range("..7"), Ok(ByteRange { from: 0, to: 7 }));
+        assert_eq!(range("3..3"), Ok(ByteRange { from: 3, to: 3 }));
+        for wrong in ["", "5", "5..4", "-1..4", "a..b", "1...5", "1..5..6"] {
+            assert!(range(wrong).is_err(), "{wrong}");
+        }
+    }
+}

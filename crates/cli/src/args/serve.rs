@@ -1,0 +1,59 @@
+//! The server.
+
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+#[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub(crate) struct Serve {
+    /// Where the store, the CA and the first access key lie [default: /var/lib/bulla]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The address or host name to listen on, with its port; port 0 picks one [default: 127.0.0.1:8443]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
+    /// Plain HTTP, on a loopback address only
+    #[arg(long)]
+    pub(crate) http: bool,
+    /// The root key file; keep it away from the data and from its backup [default: DATA/root-key]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Accept a root key and a TLS key that a group of this user may read (mode 640 or 440)
+    #[arg(long)]
+    pub(crate) group_readable_secrets: bool,
+    /// A name or address that the server's certificate shall have; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tls_name: Vec<String>,
+    /// A certificate chain of your own (PEM), read again when it changes
+    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "http")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// The private key of that certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub(crate) tls_key: Option<PathBuf>,
+    /// Maximum number of open connections; a new one then replaces the least active one [default: 4096]
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<NonZeroU32>,
+    /// Maximum number of open connections of one address, or of one IPv6 /64 [default: an eighth of all]
+    #[arg(long, value_name = "N")]
+    pub(crate) connections_per_address: Option<NonZeroU32>,
+    /// Network of proxies or load balancers, whose connections are not counted by address, such as 10.0.0.0/8; can be
+    /// repeated
+    #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
+    pub(crate) trusted_proxies: Vec<String>,
+    /// The region that ARNs name [default: cn-hangzhou]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+    /// The account that owns everything: digits [default: 111122223333]
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) accept_clock: bool,
+    /// Read these settings from a TOML file, and some of them again on SIGHUP; flags win
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip)]
+    pub(crate) config: Option<PathBuf>,
+}

@@ -1,19 +1,17 @@
 //! What a user is told when something fails: what happened, what to do; and the exit code.
 
+mod files;
+
 use std::error::Error;
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io};
 
 use bulla_client::CallError;
-use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
-use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
-use bulla_files::FileError;
-use bulla_files::output::{OutputError, directory_of};
 use rustix::io::Errno;
 
+pub(crate) use self::files::Destination;
 use crate::messages::note;
 
 /// The exit codes, as the documentation lists them.
@@ -90,6 +88,11 @@ impl Failure {
         self.quiet
     }
 
+    /// What happened, and what to do.
+    pub(crate) fn texts(&self) -> (&str, &str) {
+        (&self.what, &self.hint)
+    }
+
     /// Says which file it was about.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);
@@ -122,245 +125,11 @@ impl Failure {
     }
 }
 
-/// Where a result goes. A file may be called like a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Destination<'a> {
-    File(&'a Path),
-    StandardOutput,
-}
-
-impl<'a> Destination<'a> {
-    fn io(self, error: &io::Error) -> Failure {
-        match self {
-            Self::File(path) => Failure::io(path, error),
-            Self::StandardOutput => Failure::output(error),
-        }
-    }
-
-    /// How to call it in messages.
-    fn path(self) -> &'a Path {
-        match self {
-            Self::File(path) => path,
-            Self::StandardOutput => Path::new("standard output"),
-        }
-    }
-}
-
-impl<'a, P: AsRef<Path> + ?Sized> From<&'a P> for Destination<'a> {
-    fn from(path: &'a P) -> Self {
-        Self::File(path.as_ref())
-    }
-}
-
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         Self::new(Exit::Kms, with_causes(&error), error.hint().unwrap_or_default())
     }
 }
-
-impl Failure {
-    /// What went wrong with one file.
-    pub(crate) fn of_file<'a>(error: &FileError, from: &Path, to: impl Into<Destination<'a>>) -> Self {
-        let to = to.into();
-        match error {
-            FileError::Source(error) => Self::io(from, error),
-            FileError::Output(error) => Self::of_output(error, to.path()),
-            FileError::Kms(error) => Self::of_kms(error),
-            FileError::Seal(SealError::Read(error)) => Self::io(from, error),
-            FileError::Seal(SealError::Write(error)) => to.io(error),
-            FileError::Seal(error) => {
-                let hint = match error {
-                    SealError::Changed if to == Destination::StandardOutput => {
-                        "encrypt it again when nobody writes to it; what was printed is not to be used"
-                    }
-                    _ => seal_hint(error),
-                };
-                Self::new(Exit::Other, with_causes(error), hint).about(from)
-            }
-            FileError::Open(OpenError::Read(error)) => Self::io(from, error),
-            FileError::Open(OpenError::Write(error)) => to.io(error),
-            FileError::Open(error) => {
-                // Chunk by chunk: what comes before a damaged one is out already.
-                let hint = match error {
-                    OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
-                        if to == Destination::StandardOutput =>
-                    {
-                        "get another copy of the file; at most a genuine beginning was printed"
-                    }
-                    _ => open_hint(error),
-                };
-                Self::new(open_exit(error), with_causes(error), hint).about(from)
-            }
-            FileError::Unlock(UnlockError::Kms(error)) => Self::of_kms(error).about(from),
-            FileError::Unlock(error) => Self::of_unlock(error).about(from),
-            FileError::TextSeal(error) => Self::encrypting(from, to, error),
-            FileError::TextOpen(error) => Self::decrypting(from, to, error),
-            FileError::Spool(error) => Self::spooling(from, error),
-            FileError::UnexpectedText => {
-                let hint = "if that is right, say so with --format text";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
-            }
-            FileError::DamagedSlot => {
-                let hint = "the other one still opens it; `bulla rewrap` mends it";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
-            }
-            FileError::Special => {
-                Self::new(Exit::Other, error.to_string(), "name regular files; the others are left alone")
-                    .about(from)
-            }
-            FileError::Foreign { .. } => {
-                let hint =
-                    "they would lose it: name with -k all keys that it shall have; nothing was written";
-                Self::new(Exit::Usage, error.to_string(), hint).about(from)
-            }
-            FileError::NotRemoved(_) => {
-                Self::new(Exit::Other, with_causes(error), "remove it yourself, or leave out --remove-source")
-                    .about(from)
-            }
-            FileError::SetAside { .. } => {
-                Self::new(Exit::Other, error.to_string(), "choose which of the two is to stay").about(from)
-            }
-            FileError::InUse => {
-                Self::new(Exit::Other, error.to_string(), "it was left as it is; run this again later")
-                    .about(from)
-            }
-            FileError::ReadBack => {
-                let hint = "the source was kept; check the disk, and whether somebody writes to these files";
-                Self::new(Exit::Other, error.to_string(), hint).about(to.path())
-            }
-            _ => Self::new(Exit::Other, with_causes(error), "decrypt it and encrypt it anew").about(from),
-        }
-    }
-
-    fn of_kms(error: &KeyServiceError) -> Self {
-        let exit = match error {
-            KeyServiceError::Damaged => Exit::Context,
-            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
-            _ => Exit::Kms,
-        };
-        Self::new(exit, with_causes(error), bulla_client::hint(error).unwrap_or_default())
-    }
-
-    fn of_output(error: &OutputError, path: &Path) -> Self {
-        let name = path.display();
-        let (what, hint) = match error {
-            OutputError::Io(error) => return Self::io(path, error),
-            OutputError::Directory(error) => return Self::io(directory_of(path), error),
-            OutputError::Exists => {
-                let hint = "use --force to replace it, or name another output with -o";
-                return Self::new(Exit::OutputExists, format!("{name} exists already"), hint);
-            }
-            OutputError::NameTooLong => return Self::name_too_long(path),
-            OutputError::NoFiles => {
-                let what = format!("no file can be made in {}", directory_of(path).display());
-                return Self::new(Exit::Usage, what, "name the output with -o, or print it with -o -");
-            }
-            OutputError::Twice => {
-                let what = format!("{name} is the output of two files, in the two formats");
-                return Self::new(
-                    Exit::OutputExists,
-                    what,
-                    "decrypt one of them by itself, to another output",
-                );
-            }
-            OutputError::IsInput => (format!("{name} is the input itself"), "name another output with -o"),
-            OutputError::NotADirectory => (format!("{name} is not a directory"), "name a directory with -o"),
-            OutputError::IsDirectory => (format!("{name} is a directory"), "name a file with -o"),
-            _ => (format!("{name} is not a file"), "write to it with -o - and a redirection"),
-        };
-        Self::new(Exit::Usage, what, hint)
-    }
-
-    /// The suffix may be what makes it too long.
-    fn name_too_long(path: &Path) -> Self {
-        let length = path.file_name().map_or(0, OsStr::len);
-        let suffix = match path.extension().and_then(OsStr::to_str) {
-            Some(suffix @ ("bulla" | "cipher")) => format!(" with the suffix .{suffix}"),
-            _ => String::new(),
-        };
-        let what = format!("{}: the name of the output is too long: {length} bytes{suffix}", path.display());
-        let hint = "name a shorter output with -o; a file of a tree can be encrypted that way by itself";
-        Self::new(Exit::Other, what, hint)
-    }
-
-    fn of_unlock(error: &UnlockError) -> Self {
-        let (exit, hint) = match error {
-            UnlockError::Context => {
-                (Exit::Context, "leave -c out: the file holds its own; `bulla inspect` shows it")
-            }
-            UnlockError::NotAllowed { .. } => {
-                (Exit::Context, "nothing was written; check where the file comes from")
-            }
-            UnlockError::KeyMismatch { .. } => {
-                (Exit::Context, "somebody has edited the file; nothing was written")
-            }
-            _ => (Exit::Damaged, "get another copy of the file; nothing was written"),
-        };
-        Self::new(exit, error.to_string(), hint)
-    }
-
-    /// What happened, and what to do.
-    pub(crate) fn texts(&self) -> (&str, &str) {
-        (&self.what, &self.hint)
-    }
-
-    fn encrypting(input: &Path, output: Destination<'_>, error: &EncryptError) -> Self {
-        match error {
-            EncryptError::Read(error) => Self::io(input, error),
-            EncryptError::Write(error) => output.io(error),
-            _ => Self::new(Exit::Other, with_causes(error), "").about(input),
-        }
-    }
-
-    fn decrypting(input: &Path, output: Destination<'_>, error: &DecryptError) -> Self {
-        match error {
-            DecryptError::Read(error) => Self::io(input, error),
-            DecryptError::Write(error) => output.io(error),
-            DecryptError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
-            DecryptError::Changed => {
-                Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
-                    .about(input)
-            }
-            DecryptError::NotTextFormat(_) => {
-                let hint = "name a file that was encrypted, such as NAME.cipher; nothing was written";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(input)
-            }
-            _ => {
-                let hint = "get another copy of the file; nothing was written";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(input)
-            }
-        }
-    }
-}
-
-fn seal_hint(error: &SealError) -> &'static str {
-    match error {
-        SealError::Changed => "encrypt it again when nobody writes to it; nothing was written",
-        SealError::Header(HeaderFlaw::SlotFull) => "use `bulla rekey`, which makes a new header",
-        SealError::Header(HeaderFlaw::TooLong | HeaderFlaw::Wraps) => "name fewer keys, or a shorter context",
-        SealError::TooLong => "split it and encrypt the parts",
-        SealError::Thread(_) => FEWER_THREADS,
-        _ => "",
-    }
-}
-
-fn open_exit(error: &OpenError) -> Exit {
-    match error {
-        OpenError::Thread(_) => Exit::Other,
-        _ => Exit::Damaged,
-    }
-}
-
-fn open_hint(error: &OpenError) -> &'static str {
-    match error {
-        OpenError::Thread(_) => FEWER_THREADS,
-        OpenError::Newer { .. } => "use a newer version of bulla; nothing was written",
-        OpenError::NotNative => "name a file that was encrypted, such as NAME.bulla; nothing was written",
-        _ => "get another copy of the file; nothing was written",
-    }
-}
-
-const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more processes";
 
 /// The error and what caused it, on one line.
 pub(crate) fn with_causes(error: &dyn Error) -> String {

@@ -2,7 +2,8 @@
 
 use bulla_server::{Reread, Settings};
 
-use super::{Listen, data_directory, kms_options, resolve, server_options, typed_listen, with_config};
+use super::listen::{Listen, resolve, typed_listen};
+use super::settings::{data_directory, kms_options, server_options, with_config};
 use crate::args::Serve;
 use crate::failure::Failure;
 

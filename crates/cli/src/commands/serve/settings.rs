@@ -1,0 +1,131 @@
+//! The settings of a server: the configuration file, overridden by flags, and what they mean.
+
+use std::fs;
+use std::path::{self, Path, PathBuf};
+
+use bulla_kms::{Options, Role, SecretReaders};
+use bulla_server::limits::share_of_one_address;
+use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsOptions};
+
+use super::errors::serve_failure;
+use super::listen::Listen;
+use crate::args::Serve;
+use crate::failure::{Exit, Failure};
+
+/// Where the data is: as an absolute path, so that what is printed holds in other directories too.
+pub(super) fn data_directory(settings: &Serve) -> Result<PathBuf, Failure> {
+    let data = settings.data.as_deref().unwrap_or(Path::new(DATA));
+    path::absolute(data).map_err(|error| Failure::io(data, &error))
+}
+
+/// The settings of the configuration file, overridden by flags.
+pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
+    let Some(path) = &flags.config else { return Ok(flags) };
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    let file: Serve = toml::from_str(&text).map_err(|error| {
+        let what = format!("{}: {}", path.display(), error.message());
+        Failure::new(
+            Exit::Usage,
+            what,
+            "the settings are named like the flags of `bulla serve --help`, without --",
+        )
+    })?;
+    let tls_name = if flags.tls_name.is_empty() { file.tls_name } else { flags.tls_name };
+    let trusted_proxies =
+        if flags.trusted_proxies.is_empty() { file.trusted_proxies } else { flags.trusted_proxies };
+    Ok(Serve {
+        data: flags.data.or(file.data),
+        listen: flags.listen.or(file.listen),
+        http: flags.http || file.http,
+        root_key: flags.root_key.or(file.root_key),
+        group_readable_secrets: flags.group_readable_secrets || file.group_readable_secrets,
+        tls_name,
+        tls_cert: flags.tls_cert.or(file.tls_cert),
+        tls_key: flags.tls_key.or(file.tls_key),
+        connections: flags.connections.or(file.connections),
+        connections_per_address: flags.connections_per_address.or(file.connections_per_address),
+        trusted_proxies,
+        region: flags.region.or(file.region),
+        account: flags.account.or(file.account),
+        accept_clock: flags.accept_clock,
+        config: flags.config,
+    })
+}
+
+pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Failure> {
+    let mut options = Options::new(data, Role::Server);
+    options.root_key.clone_from(&settings.root_key);
+    options.accept_clock = settings.accept_clock;
+    if settings.group_readable_secrets {
+        options.secret_readers = SecretReaders::OwnGroups;
+    }
+    if let Some(region) = &settings.region {
+        if region.is_empty()
+            || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        {
+            let what = format!("--region {region}: not the name of a region");
+            return Err(Failure::new(Exit::Usage, what, "use letters, digits, - and _"));
+        }
+        options.region.clone_from(region);
+    }
+    if let Some(account) = &settings.account {
+        if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            let what = format!("--account {account}: not an account id");
+            return Err(Failure::new(Exit::Usage, what, "use digits"));
+        }
+        options.account.clone_from(account);
+    }
+    Ok(options)
+}
+
+pub(super) fn server_options(
+    settings: &Serve,
+    data: &Path,
+    listen: &Listen,
+) -> Result<ServerOptions, Failure> {
+    let tls = match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) if settings.http => TlsOptions::Off,
+        (None, None) => {
+            let names = settings.tls_name.iter().chain(&listen.host).cloned().collect();
+            TlsOptions::Authority { data: data.to_owned(), names }
+        }
+        (Some(cert), Some(key)) if !settings.http => {
+            TlsOptions::Files { cert: cert.clone(), key: key.clone() }
+        }
+        _ => {
+            let what = "a certificate needs both --tls-cert and --tls-key, and no --http";
+            return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
+        }
+    };
+    if settings.http && !listen.address.ip().to_canonical().is_loopback() {
+        return Err(serve_failure(ServeError::PlainHttp(listen.address))); // before anything is made
+    }
+    let mut options = ServerOptions::new(listen.address, tls);
+    options.limits = limits(settings);
+    options.trusted_proxies = trusted_proxies(settings)?;
+    Ok(options)
+}
+
+fn limits(settings: &Serve) -> Limits {
+    let mut limits = Limits::default();
+    if let Some(connections) = settings.connections {
+        limits.connections = connections.get();
+        limits.connections_per_address = share_of_one_address(connections.get());
+    }
+    if let Some(share) = settings.connections_per_address {
+        limits.connections_per_address = share.get();
+    }
+    limits
+}
+
+fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
+    let parse = |text: &String| {
+        text.parse().map_err(|error: NotANetwork| {
+            let what = format!("--trusted-proxies {text}: {error}");
+            Failure::new(Exit::Usage, what, "write it as 10.0.0.0/8, 2001:db8::/32, or one address")
+        })
+    };
+    settings.trusted_proxies.iter().map(parse).collect()
+}
+
+const DATA: &str = "/var/lib/bulla";

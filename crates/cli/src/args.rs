@@ -11,7 +11,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{
-    Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, Telling,
+    Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, RunOptions,
 };
 pub(crate) use self::keys::{Alias, Key, Kms};
 pub(crate) use self::serve::Serve;
@@ -21,18 +21,18 @@ pub(crate) use self::serve::Serve;
 #[command(name = "bulla", version, propagate_version = true)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(crate) kms: Place,
+    pub(crate) kms: KmsLocation,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
-/// Which KMS, and whom to trust about it.
+/// Which KMS, and whose certificates to trust.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Place {
+pub(crate) struct KmsLocation {
     /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION
     /// [env: BULLA_KMS] [default: embedded]
     #[arg(long = "kms", value_name = "WHERE", global = true)]
-    pub(crate) location: Option<String>,
+    pub(crate) named: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,

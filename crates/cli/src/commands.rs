@@ -36,7 +36,7 @@ fn format(typed: args::Format) -> Format {
     }
 }
 
-fn jobs(typed: &args::Telling) -> usize {
+fn jobs(typed: &args::RunOptions) -> usize {
     typed.jobs.map_or_else(all_cores, usize::from)
 }
 
@@ -54,7 +54,7 @@ fn check_output(paths: &[PathBuf], output: &args::Output, batch: &args::Batch) -
     if prints || paths.iter().any(to_standard) {
         refuse_for_pipe(batch)?;
     }
-    if prints && batch.telling.json {
+    if prints && batch.run.json {
         let what = "standard output cannot take both the result and --json";
         return Err(Failure::new(Exit::Usage, what, "name a file with -o"));
     }

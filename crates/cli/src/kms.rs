@@ -12,7 +12,7 @@ use bulla_files::output::directory_of;
 use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
-use crate::args::{Place, Telling};
+use crate::args::{KmsLocation, RunOptions};
 use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::names::KeyName;
@@ -25,18 +25,18 @@ pub(crate) enum Kms {
 
 impl Kms {
     /// Finds out which KMS is meant and how to reach it; asks it nothing yet.
-    pub(crate) fn connect(place: &Place) -> Result<Self, Failure> {
+    pub(crate) fn connect(location: &KmsLocation) -> Result<Self, Failure> {
         let environment = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let location = place.location.clone().or_else(|| environment("BULLA_KMS"));
-        let location = location.as_deref().unwrap_or("embedded");
-        match location.strip_prefix("embedded") {
+        let named = location.named.clone().or_else(|| environment("BULLA_KMS"));
+        let named = named.as_deref().unwrap_or("embedded");
+        match named.strip_prefix("embedded") {
             Some("") => return Ok(Self::Embedded(EmbeddedKms::new(None)?.into())),
             Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
                 return Ok(Self::Embedded(EmbeddedKms::new(Some(&rest[1..]))?.into()));
             }
             _ => {}
         }
-        let endpoint = Endpoint::parse(location).map_err(|error| {
+        let endpoint = Endpoint::parse(named).map_err(|error| {
             let hint =
                 "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
             // What was typed is not repeated: it may hold a password.
@@ -47,15 +47,15 @@ impl Kms {
         let credentials = Credentials::find(&environment, home.as_deref())
             .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
         let mut options = ClientOptions::from_environment(&environment);
-        options.ca = place.ca.clone().or(options.ca);
+        options.ca = location.ca.clone().or(options.ca);
         let client = Client::new(endpoint, credentials, options)
             .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
         Ok(Self::Remote(Box::new(client)))
     }
 
     /// How many files of a tree to work on at once, unless the user said: a thread waits while a remote KMS is called.
-    pub(crate) fn files_at_once(&self, telling: &Telling) -> usize {
-        match (telling.jobs, self) {
+    pub(crate) fn files_at_once(&self, run: &RunOptions) -> usize {
+        match (run.jobs, self) {
             (Some(jobs), _) => jobs.into(),
             (None, Self::Embedded(_)) => all_cores(),
             (None, Self::Remote(_)) => all_cores().max(REMOTE_CALLS),

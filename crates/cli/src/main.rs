@@ -57,18 +57,18 @@ fn parse() -> Result<Args, Failure> {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
-    let place = args.kms;
+    let location = args.kms;
     match args.command {
-        Command::Encrypt(encrypt) => commands::encrypt::run(&place, &encrypt),
-        Command::Decrypt(decrypt) => commands::decrypt::run(&place, &decrypt),
-        Command::Verify(verify) => commands::verify::run(&place, &verify),
-        Command::Cat(cat) => commands::cat::run(&place, &cat),
+        Command::Encrypt(encrypt) => commands::encrypt::run(&location, &encrypt),
+        Command::Decrypt(decrypt) => commands::decrypt::run(&location, &decrypt),
+        Command::Verify(verify) => commands::verify::run(&location, &verify),
+        Command::Cat(cat) => commands::cat::run(&location, &cat),
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
-        Command::Rewrap(rewrap) => commands::rewrap::run(&place, &rewrap),
-        Command::Rekey(rekey) => commands::rewrap::rekey(&place, &rekey),
-        Command::Key(command) => commands::key::run(&place, command),
-        Command::Alias(command) => commands::alias::run(&place, command),
-        Command::Kms(call) => commands::kms::run(&place, &call),
+        Command::Rewrap(rewrap) => commands::rewrap::run(&location, &rewrap),
+        Command::Rekey(rekey) => commands::rewrap::rekey(&location, &rekey),
+        Command::Key(command) => commands::key::run(&location, command),
+        Command::Alias(command) => commands::alias::run(&location, command),
+        Command::Kms(call) => commands::kms::run(&location, &call),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(command.as_deref()),

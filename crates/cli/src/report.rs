@@ -13,7 +13,7 @@ use base64::prelude::BASE64_STANDARD;
 use bulla_files::{Done, SkipReason, TreeEvent, TreeSummary};
 use serde_json::{Value, json};
 
-use crate::args::Telling;
+use crate::args::RunOptions;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 use crate::streams::write_out;
@@ -37,11 +37,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(verb: &'static str, key: Option<String>, paths: usize, telling: &Telling) -> Self {
+    pub(crate) fn new(verb: &'static str, key: Option<String>, paths: usize, run: &RunOptions) -> Self {
         Self {
             verb,
             key,
-            json: telling.json,
+            json: run.json,
             batch: Mutex::new(paths > 1),
             failures: Mutex::default(),
             files: Mutex::new(0),

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
-use super::flags::{Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, Telling, range};
+use super::flags::{
+    Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, RunOptions, range,
+};
 use crate::names::KeyName;
 
 #[derive(Debug, ClapArgs)]
@@ -54,7 +56,7 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) run: RunOptions,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -96,7 +98,7 @@ pub(crate) struct Rewrap {
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) run: RunOptions,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -113,5 +115,5 @@ pub(crate) struct Rekey {
     #[command(flatten)]
     pub(crate) opening: Opening,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) run: RunOptions,
 }

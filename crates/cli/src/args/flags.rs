@@ -30,12 +30,12 @@ pub(crate) struct Batch {
     #[arg(long)]
     pub(crate) no_sync: bool,
     #[command(flatten)]
-    pub(crate) telling: Telling,
+    pub(crate) run: RunOptions,
 }
 
-/// Threads, and what is said.
+/// Threads, and what a run prints.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Telling {
+pub(crate) struct RunOptions {
     /// Threads at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,

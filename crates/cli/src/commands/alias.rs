@@ -6,13 +6,13 @@ use bulla_wire::actions::{
 
 use super::key::resolve;
 use super::pages::{self, PAGE_SIZE};
-use crate::args::{Alias, Place};
+use crate::args::{Alias, KmsLocation};
 use crate::failure::Failure;
 use crate::kms::Kms;
 use crate::messages::print;
 
-pub(crate) fn run(place: &Place, command: Alias) -> Result<(), Failure> {
-    let kms = Kms::connect(place)?;
+pub(crate) fn run(location: &KmsLocation, command: Alias) -> Result<(), Failure> {
+    let kms = Kms::connect(location)?;
     match command {
         Alias::Create { name, key } => {
             name.check()?;

@@ -7,13 +7,13 @@ use bulla_envelope::native::MAGIC;
 use bulla_files::{Decryptor, Format};
 
 use super::{is_standard, shown, standard_output};
-use crate::args::{ByteRange, Cat, Place};
+use crate::args::{ByteRange, Cat, KmsLocation};
 use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 
-pub(crate) fn run(place: &Place, args: &Cat) -> Result<(), Failure> {
+pub(crate) fn run(location: &KmsLocation, args: &Cat) -> Result<(), Failure> {
     let source = super::open(&args.path)?;
-    let kms = Kms::connect(place)?;
+    let kms = Kms::connect(location)?;
     let mut options = super::decrypt::reading(&args.reading, &kms)?;
     options.whole = args.whole;
     let context = super::context(&args.reading.opening.context)?;

@@ -7,17 +7,17 @@ use bulla_files::{DecryptOptions, Decryptor, decrypt_tree};
 
 use super::encrypt::durability;
 use super::{decrypted_name, is_standard, shown, standard_output};
-use crate::args::{Decrypt, Place, Reading};
+use crate::args::{Decrypt, KmsLocation, Reading};
 use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
-pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
+pub(crate) fn run(location: &KmsLocation, args: &Decrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     super::check_output(&args.paths, &args.output, &args.batch)?;
-    let kms = Kms::connect(place)?;
+    let kms = Kms::connect(location)?;
     let mut options = reading(&args.reading, &kms)?;
     options.replace = args.output.force;
     options.resume = args.batch.resume;
@@ -25,9 +25,9 @@ pub(crate) fn run(place: &Place, args: &Decrypt) -> Result<(), Failure> {
     options.whole = args.whole;
     options.spared = kms.spared();
     options.durability = durability(args.batch.no_sync);
-    options.jobs = super::jobs(&args.batch.telling);
-    options.files = kms.files_at_once(&args.batch.telling);
-    let report = Report::new("decrypted", None, args.paths.len(), &args.batch.telling);
+    options.jobs = super::jobs(&args.batch.run);
+    options.files = kms.files_at_once(&args.batch.run);
+    let report = Report::new("decrypted", None, args.paths.len(), &args.batch.run);
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
     for path in &args.paths {

@@ -8,25 +8,25 @@ use bulla_files::output::Durability;
 use bulla_files::{EncryptOptions, Encryptor, Format, encrypt_tree};
 
 use super::{encrypted_name, is_standard, shown, standard_output};
-use crate::args::{DataKeyPer, Encrypt, Place};
+use crate::args::{DataKeyPer, Encrypt, KmsLocation};
 use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
 
-pub(crate) fn run(place: &Place, args: &Encrypt) -> Result<(), Failure> {
+pub(crate) fn run(location: &KmsLocation, args: &Encrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     super::check_output(&args.paths, &args.output, &args.batch)?;
     let context = super::context(&args.context)?;
-    let kms = Kms::connect(place)?;
+    let kms = Kms::connect(location)?;
     let keys = kms.keys(&args.keys)?;
     let options = options(args, &kms);
     if options.format == Format::Text && keys.len() > 1 {
         let what = "the text format has room for the wrapped key of one key only";
         return Err(Failure::new(Exit::Usage, what, "name one key, or use --format bulla"));
     }
-    let report = Report::new("encrypted", keys.first().cloned(), args.paths.len(), &args.batch.telling);
+    let report = Report::new("encrypted", keys.first().cloned(), args.paths.len(), &args.batch.run);
     let encryptor = Encryptor::new(kms.service(), keys, context, options);
     for path in &args.paths {
         let allowed = kms.refuse_to_remove(path, args.batch.remove_source);
@@ -94,8 +94,8 @@ fn options(args: &Encrypt, kms: &Kms) -> EncryptOptions {
     options.resume = args.batch.resume;
     options.remove_source = args.batch.remove_source;
     options.durability = durability(args.batch.no_sync);
-    options.jobs = super::jobs(&args.batch.telling);
-    options.files = kms.files_at_once(&args.batch.telling);
+    options.jobs = super::jobs(&args.batch.run);
+    options.files = kms.files_at_once(&args.batch.run);
     options.region = kms.region();
     options.spared = kms.spared();
     options

@@ -9,14 +9,14 @@ use bulla_wire::actions::{
 };
 
 use super::pages::{self, PAGE_SIZE};
-use crate::args::{Key, Place};
+use crate::args::{Key, KmsLocation};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
 use crate::messages::print;
 use crate::names::{AliasName, KeyName};
 
-pub(crate) fn run(place: &Place, command: Key) -> Result<(), Failure> {
-    let kms = Kms::connect(place)?;
+pub(crate) fn run(location: &KmsLocation, command: Key) -> Result<(), Failure> {
+    let kms = Kms::connect(location)?;
     match command {
         Key::Create { description, alias, spec, usage, rotate_every } => {
             let description = Some(description).filter(|text| !text.is_empty());

@@ -9,7 +9,7 @@ use bulla_files::{
 };
 
 use super::is_standard;
-use crate::args::{DataKeyPer, Opening, Place, Rekey, Rewrap, Telling};
+use crate::args::{DataKeyPer, KmsLocation, Opening, Rekey, Rewrap, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::names::KeyName;
@@ -17,32 +17,32 @@ use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
 
-pub(crate) fn run(place: &Place, args: &Rewrap) -> Result<(), Failure> {
-    let kms = Kms::connect(place)?;
+pub(crate) fn run(location: &KmsLocation, args: &Rewrap) -> Result<(), Failure> {
+    let kms = Kms::connect(location)?;
     let mut options = options(&kms, &args.keys, &args.opening)?;
     options.whole_set = args.whole_set;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs {
         verb: "rewrapped",
-        files: kms.files_at_once(&args.telling),
+        files: kms.files_at_once(&args.run),
         rewrapper: &rewrapper,
-        telling: &args.telling,
+        run: &args.run,
         file: &|path, _| rewrapper.rewrap(path),
         tree: &|path, files, listener| rewrap_tree(&rewrapper, path, files, listener),
     };
     jobs.run(&args.paths)
 }
 
-pub(crate) fn rekey(place: &Place, args: &Rekey) -> Result<(), Failure> {
-    let kms = Kms::connect(place)?;
+pub(crate) fn rekey(location: &KmsLocation, args: &Rekey) -> Result<(), Failure> {
+    let kms = Kms::connect(location)?;
     let mut options = options(&kms, &args.keys, &args.opening)?;
     options.data_key_per_file = args.data_key_per == DataKeyPer::File;
     let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
     let jobs = Jobs {
         verb: "rekeyed",
-        files: kms.files_at_once(&args.telling),
+        files: kms.files_at_once(&args.run),
         rewrapper: &rewrapper,
-        telling: &args.telling,
+        run: &args.run,
         file: &|path, threads| rewrapper.rekey(path, threads),
         tree: &|path, files, listener| rekey_tree(&rewrapper, path, files, listener),
     };
@@ -64,7 +64,7 @@ struct Jobs<'a, K> {
     /// Files of a tree at once.
     files: usize,
     rewrapper: &'a Rewrapper<K>,
-    telling: &'a Telling,
+    run: &'a RunOptions,
     file: &'a dyn Fn(&Path, usize) -> Result<Done, FileError>,
     tree: &'a dyn Fn(&Path, usize, Listener<'_>) -> Result<TreeSummary, FileError>,
 }
@@ -73,7 +73,7 @@ type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
 impl<K: KeyService> Jobs<'_, K> {
     fn run(&self, paths: &[std::path::PathBuf]) -> Result<(), Failure> {
-        let report = Report::new(self.verb, None, paths.len(), self.telling);
+        let report = Report::new(self.verb, None, paths.len(), self.run);
         for path in paths {
             report.outcome(path, self.one(path, &report));
         }
@@ -85,7 +85,7 @@ impl<K: KeyService> Jobs<'_, K> {
             let what = format!("files are {} in their places, and standard input is none", self.verb);
             return Err(Failure::new(Exit::Usage, what, "name a file"));
         }
-        let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.telling));
+        let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.run));
         if path.is_dir() {
             let listener = |event: TreeEvent<'_>| report.event(&event);
             let summary =

@@ -6,18 +6,18 @@ use bulla_envelope::KeyService;
 use bulla_files::{Decryptor, FileError, verify_tree};
 
 use super::{is_standard, shown};
-use crate::args::{Place, Verify};
+use crate::args::{KmsLocation, Verify};
 use crate::failure::Failure;
 use crate::kms::Kms;
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
-pub(crate) fn run(place: &Place, args: &Verify) -> Result<(), Failure> {
-    let kms = Kms::connect(place)?;
+pub(crate) fn run(location: &KmsLocation, args: &Verify) -> Result<(), Failure> {
+    let kms = Kms::connect(location)?;
     let mut options = super::decrypt::reading(&args.reading, &kms)?;
-    options.jobs = super::jobs(&args.telling);
-    options.files = kms.files_at_once(&args.telling);
-    let report = Report::new("verified", None, args.paths.len(), &args.telling);
+    options.jobs = super::jobs(&args.run);
+    options.files = kms.files_at_once(&args.run);
+    let report = Report::new("verified", None, args.paths.len(), &args.run);
     let context = super::context(&args.reading.opening.context)?;
     let decryptor = Decryptor::new(kms.service(), context, options);
     for path in &args.paths {

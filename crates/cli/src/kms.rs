@@ -87,13 +87,16 @@ impl Kms {
         }
     }
 
-    /// The keys that may be used, by their ids; all if none are named.
+    /// The keys that may be used, by their ids; all if `--allow-key` was not given.
     pub(crate) fn allowed(&self, named: &[KeyName]) -> Result<AllowedKeys, Failure> {
+        if named.is_empty() {
+            return Ok(AllowedKeys::all());
+        }
         let id = |key: &KeyName| match key.id() {
             Some(id) => Ok(id.to_owned()),
             None => Ok(self.call(&DescribeKey { key_id: key.to_string() })?.key_metadata.key_id),
         };
-        Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<_, Failure>>()?))
+        Ok(AllowedKeys::only(named.iter().map(id).collect::<Result<Vec<_>, Failure>>()?))
     }
 
     /// Directories that hold what the KMS needs: no file of theirs is encrypted or removed by the way.

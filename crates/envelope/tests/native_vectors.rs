@@ -118,7 +118,7 @@ fn streamed(file: &[u8], kms: &Toy) -> Outcome {
     let open = || {
         let reader = Reader::new(Stutter(file)).map_err(|error| class_of_open(&error))?;
         reader
-            .unlock(kms, &EncryptionContext::default(), &AllowedKeys::default())
+            .unlock(kms, &EncryptionContext::default(), &AllowedKeys::all())
             .map_err(|error| class_of_unlock(&error))
     };
     open().map_or_else(|class| (Vec::new(), Err(class)), drain)
@@ -128,7 +128,7 @@ fn sought(file: &[u8], kms: &Toy) -> Outcome {
     let open = || {
         let reader = Reader::new(Cursor::new(file)).map_err(|error| class_of_open(&error))?;
         let unlocked = reader
-            .unlock(kms, &EncryptionContext::default(), &AllowedKeys::default())
+            .unlock(kms, &EncryptionContext::default(), &AllowedKeys::all())
             .map_err(|error| class_of_unlock(&error))?;
         unlocked.seekable().map_err(|error| class_of_open(&error))
     };
@@ -143,7 +143,7 @@ fn by_chunks(file: &[u8], kms: &Toy) -> Outcome {
         let header = Header::read(&mut rest).map_err(|error| class_of_open(&error))?;
         let prefix: &[u8; PREFIX_LEN] = rest.first_chunk().ok_or("truncated")?;
         let unlocked = header
-            .unlock(prefix, kms, &EncryptionContext::default(), &AllowedKeys::default())
+            .unlock(prefix, kms, &EncryptionContext::default(), &AllowedKeys::all())
             .map_err(|error| class_of_unlock(&error))?;
         let length = plaintext_len(rest.len() as u64).ok_or("truncated")?;
         assert_eq!(sealed_len(length), rest.len() as u64);
@@ -273,7 +273,7 @@ fn an_error_stays_one() {
     for (vector, file) in vectors.iter().filter(|(vector, _)| !vector["error"].is_null()) {
         let Ok(reader) = Reader::new(file.as_slice()) else { continue };
         let none = EncryptionContext::default();
-        let Ok(mut opened) = reader.unlock(&kms, &none, &AllowedKeys::default()) else { continue };
+        let Ok(mut opened) = reader.unlock(&kms, &none, &AllowedKeys::all()) else { continue };
         if io::copy(&mut opened, &mut io::sink()).is_err() {
             broken += 1;
             assert!(opened.read(&mut [0]).is_err() && opened.read(&mut [0]).is_err(), "{vector}");
@@ -320,7 +320,7 @@ fn a_seek_goes_where_it_should() {
     for (name, length) in [("32768-bytes.bulla", 32_768), ("1048577-bytes.bulla", 1_048_577)] {
         let (file, plaintext) = (named(name), plaintext(length));
         let reader = Reader::new(Cursor::new(file.as_slice())).unwrap();
-        let open = reader.unlock(&kms, &EncryptionContext::default(), &AllowedKeys::default()).unwrap();
+        let open = reader.unlock(&kms, &EncryptionContext::default(), &AllowedKeys::all()).unwrap();
         let mut open = open.seekable().unwrap();
         assert_eq!(open.len(), length as u64);
         for from in [length, 0, 16_383, 16_384, 16_385, 32_767, 32_768, length - 1, length + 5, 1] {
@@ -413,21 +413,24 @@ fn a_file_opens_by_any_of_its_keys_that_is_allowed_and_by_no_other() {
     let kms = Toy::default();
     let context = EncryptionContext::new([("file", "sales.csv"), ("year", "2026")]).unwrap();
     let file = written(b"content", Source::default(), WrapKind::Set, &context, &kms);
-    let open = |said: &[(&str, &str)], allowed: &[&str]| {
+    let open = |said: &[(&str, &str)], allowed: &AllowedKeys| {
         let said = EncryptionContext::new(said.iter().copied()).unwrap();
-        let allowed = AllowedKeys::only(allowed.iter().map(|key| (*key).to_owned()).collect());
         let reader = Reader::new(file.as_slice()).unwrap();
-        reader.unlock(&kms, &said, &allowed).map(drain)
+        reader.unlock(&kms, &said, allowed).map(drain)
     };
-    let content = (b"content".to_vec(), Ok(()));
-    for allowed in [&[][..], &["first"], &["second"], &["first", "second"], &["third", "second"]] {
-        assert_eq!(open(&[], allowed).unwrap(), content, "{allowed:?}");
+    let only = |ids: &[&str]| AllowedKeys::only(ids.iter().copied());
+    let (all, content) = (AllowedKeys::all(), (b"content".to_vec(), Ok(())));
+    assert_eq!(open(&[], &all).unwrap(), content);
+    for allowed in [&["first"][..], &["second"], &["first", "second"], &["third", "second"]] {
+        assert_eq!(open(&[], &only(allowed)).unwrap(), content, "{allowed:?}");
     }
-    assert_eq!(open(&[("year", "2026")], &[]).unwrap(), content, "a part of the context");
-    assert!(matches!(open(&[("year", "2025")], &[]), Err(UnlockError::Context)));
-    assert!(matches!(open(&[("other", "2026")], &[]), Err(UnlockError::Context)));
-    match open(&[], &["third"]) {
-        Err(UnlockError::NotAllowed { keys }) => assert_eq!(keys, ["first", "second"]),
-        other => panic!("{:?}", other.map(|_| ())),
+    assert_eq!(open(&[("year", "2026")], &all).unwrap(), content, "a part of the context");
+    assert!(matches!(open(&[("year", "2025")], &all), Err(UnlockError::Context)));
+    assert!(matches!(open(&[("other", "2026")], &all), Err(UnlockError::Context)));
+    for allowed in [&["third"][..], &[""], &[]] {
+        match open(&[], &only(allowed)) {
+            Err(UnlockError::NotAllowed { keys }) => assert_eq!(keys, ["first", "second"], "{allowed:?}"),
+            other => panic!("{allowed:?}: {:?}", other.map(|_| ())),
+        }
     }
 }

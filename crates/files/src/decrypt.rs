@@ -54,7 +54,7 @@ impl Default for DecryptOptions {
     fn default() -> Self {
         Self {
             format: None,
-            allowed: AllowedKeys::default(),
+            allowed: AllowedKeys::all(),
             replace: false,
             resume: false,
             remove_source: false,

@@ -356,7 +356,7 @@ impl<K: KeyService> Encryptor<K> {
         }
         let mut opened = Vec::new();
         for wrap in header.wraps() {
-            match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::default()) {
+            match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::all()) {
                 Ok(unlocked) => opened.push(unlocked),
                 Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => return Err(error.into()),
                 Err(_) => return Ok(None),
@@ -398,7 +398,7 @@ impl<K: KeyService> Encryptor<K> {
         let header = Header::read(&mut reader)?;
         let prefix = read_prefix(&mut reader)?;
         let nothing = EncryptionContext::default();
-        let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::default())?;
+        let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::all())?;
         let output_len = output.metadata().map_err(OutputError::from)?.len();
         let body = Body::of(output, output_len, &header, &unlocked.opener)?;
         let quiet = Progress::new(0);

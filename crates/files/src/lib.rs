@@ -65,7 +65,7 @@
 //! encryptor.encrypt_stream(&b"id,amount\n"[..], &mut sealed)?;
 //!
 //! let mut plaintext = String::new();
-//! Reader::new(&*sealed)?.unlock(&kms, &context, &AllowedKeys::default())?.read_to_string(&mut plaintext)?;
+//! Reader::new(&*sealed)?.unlock(&kms, &context, &AllowedKeys::all())?.read_to_string(&mut plaintext)?;
 //! assert_eq!(plaintext, "id,amount\n");
 //! # Ok(())
 //! # }

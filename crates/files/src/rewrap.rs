@@ -31,7 +31,7 @@ use crate::once::Answers;
 use crate::output::{Durability, OutputError, Pending, Target};
 
 /// How files get other keys. The default: the keys they have, in their current versions.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RewrapOptions {
     /// The keys that the file shall have afterwards; empty for those that open it now.
@@ -44,6 +44,18 @@ pub struct RewrapOptions {
     pub allowed: AllowedKeys,
     /// The region of the KMS, to be noted in the files; empty if it has none.
     pub region: String,
+}
+
+impl Default for RewrapOptions {
+    fn default() -> Self {
+        Self {
+            keys: Vec::new(),
+            whole_set: false,
+            data_key_per_file: false,
+            allowed: AllowedKeys::all(),
+            region: String::new(),
+        }
+    }
 }
 
 /// Gives files other keys.

@@ -91,7 +91,7 @@ fn only_allowed_keys_open_files() {
     }
     let both = ["decrypt", "file.bulla", "-o", "-", "--allow-key", "alias/a", "--allow-key", "alias/b"];
     assert_eq!(keys.world.bulla(both).ok().text(), "content");
-    for allowed in ["alias/a", &*keys.a] {
+    for allowed in ["alias/a", &*keys.a, ""] {
         refused(&keys, &["file.bulla", "--allow-key", allowed], 5, "only keys that are not allowed");
     }
 

@@ -1,5 +1,7 @@
 //! From a header to the key of its body: the only place that decides whether a wrapped key may be believed.
 
+use std::collections::BTreeSet;
+
 use super::error::UnlockError;
 use super::header::Header;
 use super::keys::BodyKey;
@@ -7,9 +9,9 @@ use super::slot::{Wrap, WrapKind};
 use crate::cobblestone::{Opener, PREFIX_LEN};
 use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, UnwrappedDataKey};
 
-/// The keys whose wraps may be opened. The default is all.
-#[derive(Clone, Debug, Default)]
-pub struct AllowedKeys(Vec<String>);
+/// The keys whose wraps may be opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedKeys(Allowed);
 
 /// A file whose header is genuine.
 pub struct Unlocked {
@@ -33,16 +35,25 @@ pub enum UnlockedKey {
 }
 
 impl AllowedKeys {
-    /// Only these ids; all if there are none.
+    /// Every key that the KMS opens for the caller.
     #[must_use]
-    pub fn only(ids: Vec<String>) -> Self {
-        Self(ids)
+    pub fn all() -> Self {
+        Self(Allowed::All)
     }
 
-    /// Whether a key may be used.
+    /// The keys with these ids and no other: an empty list allows no key.
+    #[must_use]
+    pub fn only<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
+        Self(Allowed::Only(ids.into_iter().map(Into::into).collect()))
+    }
+
+    /// Whether the key with this id may be used.
     #[must_use]
     pub fn allows(&self, key_id: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|id| id == key_id)
+        match &self.0 {
+            Allowed::All => true,
+            Allowed::Only(ids) => ids.contains(key_id),
+        }
     }
 }
 
@@ -121,6 +132,12 @@ impl Header {
             .map_err(|_| UnlockError::Commitment)?;
         Ok(Unlocked { opener, wrap: wrap.clone(), key, key_version_id })
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Allowed {
+    All,
+    Only(BTreeSet<String>),
 }
 
 /// Of several reasons the one that most can be done about: another KMS is to be expected if there are several keys.

@@ -67,7 +67,6 @@ pub mod cobblestone;
 mod context;
 mod data_key;
 mod eax;
-mod error;
 mod key_service;
 pub mod native;
 pub mod recall;
@@ -75,5 +74,5 @@ pub mod text_format;
 
 pub use context::{EncryptionContext, RepeatedName};
 pub use data_key::{DataKey, NotADataKey};
-pub use error::{DecryptError, EncryptError, Flaw};
 pub use key_service::{GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey};
+pub use text_format::{DecryptError, EncryptError, Flaw};

@@ -16,11 +16,13 @@
 //! again, and no commitment to the key: whoever can choose data keys can make a file that opens to different
 //! plaintexts under two of them.
 
+mod error;
 mod lines;
 mod mac_thread;
 mod reader;
 mod seal;
 
+pub use error::{DecryptError, EncryptError, Flaw};
 pub use reader::{Opened, Reader};
 pub use seal::{Sealed, seal};
 

@@ -4,9 +4,9 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use base64_simd::{Out, STANDARD};
 
+use super::error::{DecryptError, Flaw};
 use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
 use crate::eax::BLOCK_LEN;
-use crate::{DecryptError, Flaw};
 
 /// The lines of an input, one after the other. Blanks at the end of a line do not count.
 pub(super) struct Lines<R>(BufReader<R>);

@@ -3,11 +3,12 @@
 use std::io::{Read, Seek, Write};
 use std::thread;
 
+use super::error::DecryptError;
 use super::lines::Lines;
 use super::mac_thread::MacThread;
+use crate::DataKey;
 use crate::eax::{Authenticator, Keystream, Nonce};
 use crate::recall::Recall;
-use crate::{DataKey, DecryptError};
 
 /// An input in the text format, read up to its wrapped key.
 ///

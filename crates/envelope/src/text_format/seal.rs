@@ -5,10 +5,11 @@ use std::thread;
 
 use base64_simd::STANDARD;
 
+use super::error::{EncryptError, Flaw};
 use super::mac_thread::MacThread;
 use super::{CHUNK_LEN, SHORT_LINE_LIMIT};
+use crate::DataKey;
 use crate::eax::{Authenticator, Keystream, Nonce};
-use crate::{DataKey, EncryptError, Flaw};
 
 /// What was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

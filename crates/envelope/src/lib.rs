@@ -61,7 +61,7 @@
 //! memory, on two threads that end before the call returns.
 
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
+#![deny(missing_debug_implementations, missing_docs)]
 
 pub mod cobblestone;
 mod context;

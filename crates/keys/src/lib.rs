@@ -19,6 +19,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![deny(missing_debug_implementations, missing_docs)]
 
 mod alias;
 pub mod blob;

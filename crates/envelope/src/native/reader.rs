@@ -1,5 +1,6 @@
 //! Opening as a `Read`, and as a `Seek` where the input is one.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use zeroize::Zeroizing;
@@ -218,6 +219,33 @@ impl<R: Read + Seek> Seek for SeekReader<R> {
         }
         self.position = position;
         Ok(position)
+    }
+}
+
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl<R> fmt::Debug for OpenReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { size, next_chunk, ended, .. } = self;
+        f.debug_struct("OpenReader")
+            .field("size", size)
+            .field("next_chunk", next_chunk)
+            .field("ended", ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> fmt::Debug for SeekReader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { length, position, reader: _ } = self;
+        f.debug_struct("SeekReader")
+            .field("length", length)
+            .field("position", position)
+            .finish_non_exhaustive()
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, UnwrappedDa
 pub struct AllowedKeys(Allowed);
 
 /// A file whose header is genuine.
+#[derive(Debug)]
 pub struct Unlocked {
     /// Opens the body.
     pub opener: Opener,

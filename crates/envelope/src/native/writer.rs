@@ -1,5 +1,6 @@
 //! Sealing as a `Write`: what is written goes into the body of a file.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use zeroize::Zeroizing;
@@ -62,6 +63,12 @@ impl<W: Write> Write for Writer<W> {
     /// Does nothing: chunks that are not full cannot be written before the end.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl<W> fmt::Debug for Writer<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").field("sealer", &self.sealer).finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Opening: the wrapped key first, then, with the data key, the plaintext.
 
 use std::io::{Read, Seek, Write};
-use std::thread;
+use std::{fmt, thread};
 
 use super::error::DecryptError;
 use super::lines::Lines;
@@ -137,6 +137,12 @@ impl<R: Read + Seek> Reader<R> {
         }
         out.flush().map_err(DecryptError::Write)?;
         Ok(Opened { out, plaintext_len })
+    }
+}
+
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("ciphertext_blob", &self.ciphertext_blob).finish_non_exhaustive()
     }
 }
 

@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bulla_client::{CallError, Caller, Refusal, key_service_error_of_call};
-use bulla_envelope::{
-    DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
-};
+use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_kms::{Kms, Options, Role, StoreError, SystemClock};
 use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
@@ -77,21 +74,6 @@ impl EmbeddedKms {
         })
     }
 
-    /// Asks for something about `key`; the default key is made when it turns out to be missing.
-    fn ask_about<T>(
-        &self,
-        key: &str,
-        question: impl Fn() -> Result<T, KeyServiceError>,
-    ) -> Result<T, KeyServiceError> {
-        match question() {
-            Err(KeyServiceError::KeyNotFound { .. }) if key == DEFAULT_KEY => {
-                self.make_default_key().map_err(|error| key_service_error_of_call(error, key))?;
-                question()
-            }
-            answer => answer,
-        }
-    }
-
     /// Calls any action by its name; the reply is JSON.
     pub(crate) fn call_raw(&self, action: &str, parameters: &Parameters) -> Result<SecretText, CallError> {
         self.with(|kms| {
@@ -145,36 +127,16 @@ impl From<OpenFailure> for CallError {
     }
 }
 
-impl Caller for EmbeddedKms {
+impl KmsApi for EmbeddedKms {
     fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
         self.with(|kms| ask(kms, request))
     }
-}
 
-impl KeyService for EmbeddedKms {
-    fn generate_data_key(
-        &self,
-        key: &str,
-        context: &EncryptionContext,
-    ) -> Result<GeneratedDataKey, KeyServiceError> {
-        self.ask_about(key, || bulla_client::generate_data_key(self, key, context))
-    }
-
-    fn wrap(
-        &self,
-        key: &str,
-        data_key: &DataKey,
-        context: &EncryptionContext,
-    ) -> Result<WrappedKey, KeyServiceError> {
-        self.ask_about(key, || bulla_client::wrap(self, key, data_key, context))
-    }
-
-    fn unwrap(
-        &self,
-        ciphertext_blob: &str,
-        context: &EncryptionContext,
-    ) -> Result<UnwrappedDataKey, KeyServiceError> {
-        bulla_client::unwrap(self, ciphertext_blob, context)
+    fn create_on_first_use(&self, key: &str) -> Result<bool, CallError> {
+        if key != DEFAULT_KEY {
+            return Ok(false);
+        }
+        self.make_default_key().map(|()| true)
     }
 }
 

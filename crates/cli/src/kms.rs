@@ -4,8 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use bulla_client::{CallError, Caller, Client, ClientOptions, Credentials, Endpoint};
-use bulla_envelope::KeyService;
+use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials, Endpoint, KmsApi};
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::all_cores;
 use bulla_files::output::directory_of;
@@ -62,12 +61,9 @@ impl Kms {
         }
     }
 
-    /// The joint that encryption and decryption use.
-    pub(crate) fn service(&self) -> &dyn KeyService {
-        match self {
-            Self::Embedded(kms) => &**kms,
-            Self::Remote(client) => &**client,
-        }
+    /// This KMS as encryption and decryption see it.
+    pub(crate) fn service(&self) -> ApiKeyService<&Self> {
+        ApiKeyService::new(self)
     }
 
     /// The keys to encrypt with: the named ones, or the default key of the embedded KMS.
@@ -132,7 +128,7 @@ impl Kms {
     pub(crate) fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
         match self {
             Self::Embedded(kms) => kms.call(request),
-            Self::Remote(client) => Client::call(client, request),
+            Self::Remote(client) => client.call(request),
         }
     }
 
@@ -140,6 +136,19 @@ impl Kms {
         match self {
             Self::Embedded(kms) => kms.call_raw(action, parameters),
             Self::Remote(client) => client.call_raw(Product::Kms.version(), action, parameters),
+        }
+    }
+}
+
+impl KmsApi for Kms {
+    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        Self::call(self, request)
+    }
+
+    fn create_on_first_use(&self, key: &str) -> Result<bool, CallError> {
+        match self {
+            Self::Embedded(kms) => kms.create_on_first_use(key),
+            Self::Remote(client) => client.create_on_first_use(key),
         }
     }
 }

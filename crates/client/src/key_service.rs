@@ -1,4 +1,4 @@
-//! A remote KMS as the [`KeyService`] that encryption and decryption see, and what its refusals mean to them.
+//! The API of a KMS as the [`KeyService`] that encryption and decryption see, and what its refusals mean to them.
 
 use std::sync::Arc;
 
@@ -8,132 +8,124 @@ use bulla_envelope::{
 use bulla_wire::actions::{Decrypt, Encrypt, GenerateDataKey};
 use bulla_wire::{Action, ContextParameter, SecretText};
 
-use crate::client::Client;
+use crate::api::KmsApi;
 use crate::error::CallError;
 use crate::refusal::Refusal;
 use crate::transport::TransportError;
 
-/// Whatever answers the actions of the API: a remote KMS, or an engine in the same process.
+/// A KMS that answers the actions of the API, remote or in the same process, as a [`KeyService`].
 ///
-/// [`generate_data_key`], [`wrap`] and [`unwrap`] make a [`KeyService`] of one.
-pub trait Caller {
-    /// Calls an action and waits for its reply.
-    ///
-    /// # Errors
-    /// [`CallError`].
-    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError>;
+/// ```no_run
+/// # fn client() -> bulla_client::Client { unimplemented!() }
+/// use bulla_client::ApiKeyService;
+/// use bulla_envelope::{EncryptionContext, KeyService};
+///
+/// let kms = ApiKeyService::new(client()); // or of a reference or an Arc
+/// let data_key = kms.generate_data_key("alias/work", &EncryptionContext::default())?;
+/// println!("wrapped by {}", data_key.wrapped.key_id);
+/// # Ok::<(), bulla_envelope::KeyServiceError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct ApiKeyService<A> {
+    api: A,
 }
 
-impl Caller for Client {
-    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
-        Self::call(self, request)
+impl<A: KmsApi> ApiKeyService<A> {
+    /// The key service of a KMS.
+    #[must_use]
+    pub fn new(api: A) -> Self {
+        Self { api }
+    }
+
+    /// The KMS that is called.
+    #[must_use]
+    pub fn api(&self) -> &A {
+        &self.api
+    }
+
+    /// Calls an action about `key`, which may be created by its first use.
+    fn call_for_key<R: Action>(&self, key: &str, request: &R) -> Result<R::Reply, KeyServiceError> {
+        let failed = |error| of_call(error, Some(key));
+        match self.api.call(request).map_err(failed) {
+            Err(KeyServiceError::KeyNotFound { .. })
+                if self.api.create_on_first_use(key).map_err(failed)? =>
+            {
+                self.api.call(request).map_err(failed)
+            }
+            answer => answer,
+        }
     }
 }
 
-impl KeyService for Client {
+impl<A: KmsApi> KeyService for ApiKeyService<A> {
+    /// By GenerateDataKey, for 32 bytes.
     fn generate_data_key(
         &self,
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
-        generate_data_key(self, key, context)
+        let request = GenerateDataKey {
+            key_id: key.to_owned(),
+            number_of_bytes: Some(32),
+            encryption_context: parameter(context),
+            ..GenerateDataKey::default()
+        };
+        let reply = self.call_for_key(key, &request)?;
+        let data_key = data_key(&reply.plaintext)?;
+        let wrapped = WrappedKey {
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+            ciphertext_blob: reply.ciphertext_blob,
+        };
+        Ok(GeneratedDataKey { data_key, wrapped })
     }
 
+    /// By Encrypt of the data key's base64.
     fn wrap(
         &self,
         key: &str,
         data_key: &DataKey,
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError> {
-        wrap(self, key, data_key, context)
+        let request = Encrypt {
+            key_id: key.to_owned(),
+            plaintext: data_key.to_base64().into(),
+            encryption_context: parameter(context),
+            dry_run: None,
+        };
+        let reply = self.call_for_key(key, &request)?;
+        Ok(WrappedKey {
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+            ciphertext_blob: reply.ciphertext_blob,
+        })
     }
 
+    /// By Decrypt.
     fn unwrap(
         &self,
         ciphertext_blob: &str,
         context: &EncryptionContext,
     ) -> Result<UnwrappedDataKey, KeyServiceError> {
-        unwrap(self, ciphertext_blob, context)
+        let request = Decrypt {
+            ciphertext_blob: ciphertext_blob.to_owned(),
+            encryption_context: parameter(context),
+            recipient: None,
+            dry_run: None,
+        };
+        let reply = self.api.call(&request).map_err(|error| of_call(error, None))?;
+        Ok(UnwrappedDataKey {
+            data_key: data_key(&reply.plaintext)?,
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+        })
     }
-}
-
-/// [`KeyService::generate_data_key`] by GenerateDataKey, for 32 bytes.
-///
-/// # Errors
-/// [`KeyServiceError`].
-pub fn generate_data_key(
-    kms: &impl Caller,
-    key: &str,
-    context: &EncryptionContext,
-) -> Result<GeneratedDataKey, KeyServiceError> {
-    let request = GenerateDataKey {
-        key_id: key.to_owned(),
-        number_of_bytes: Some(32),
-        encryption_context: parameter(context),
-        ..GenerateDataKey::default()
-    };
-    let reply = kms.call(&request).map_err(|error| of_call(error, Some(key)))?;
-    let data_key = data_key(&reply.plaintext)?;
-    let wrapped = WrappedKey {
-        key_id: reply.key_id,
-        key_version_id: reply.key_version_id,
-        ciphertext_blob: reply.ciphertext_blob,
-    };
-    Ok(GeneratedDataKey { data_key, wrapped })
-}
-
-/// [`KeyService::wrap`] by Encrypt of the data key's base64.
-///
-/// # Errors
-/// [`KeyServiceError`].
-pub fn wrap(
-    kms: &impl Caller,
-    key: &str,
-    data_key: &DataKey,
-    context: &EncryptionContext,
-) -> Result<WrappedKey, KeyServiceError> {
-    let request = Encrypt {
-        key_id: key.to_owned(),
-        plaintext: data_key.to_base64().into(),
-        encryption_context: parameter(context),
-        dry_run: None,
-    };
-    let reply = kms.call(&request).map_err(|error| of_call(error, Some(key)))?;
-    Ok(WrappedKey {
-        key_id: reply.key_id,
-        key_version_id: reply.key_version_id,
-        ciphertext_blob: reply.ciphertext_blob,
-    })
-}
-
-/// [`KeyService::unwrap`] by Decrypt.
-///
-/// # Errors
-/// [`KeyServiceError`].
-pub fn unwrap(
-    kms: &impl Caller,
-    ciphertext_blob: &str,
-    context: &EncryptionContext,
-) -> Result<UnwrappedDataKey, KeyServiceError> {
-    let request = Decrypt {
-        ciphertext_blob: ciphertext_blob.to_owned(),
-        encryption_context: parameter(context),
-        recipient: None,
-        dry_run: None,
-    };
-    let reply = kms.call(&request).map_err(|error| of_call(error, None))?;
-    Ok(UnwrappedDataKey {
-        data_key: data_key(&reply.plaintext)?,
-        key_id: reply.key_id,
-        key_version_id: reply.key_version_id,
-    })
 }
 
 /// What a KMS's refusal means to a [`KeyService`], for every KMS that answers with the codes of the API.
 ///
 /// `key` is the key that was asked for; None for Decrypt, which finds its key in the ciphertext.
-#[must_use]
-pub fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
+fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
     let asked_for = || key.unwrap_or(WRAPPING_KEY).to_owned();
     let Refusal { code, .. } = &refusal;
     match code.as_str() {
@@ -161,12 +153,7 @@ pub fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError
     }
 }
 
-/// What a failed call for `key` means to a [`KeyService`].
-#[must_use]
-pub fn key_service_error_of_call(error: CallError, key: &str) -> KeyServiceError {
-    of_call(error, Some(key))
-}
-
+/// What a failed call means to a [`KeyService`]; `key` as for [`key_service_error`].
 fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),

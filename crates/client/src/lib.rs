@@ -2,17 +2,17 @@
 //! [`KeyService`](bulla_envelope::KeyService).
 //!
 //! ```no_run
-//! use bulla_client::{Client, ClientOptions, Credentials, Endpoint};
+//! use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
 //! use bulla_envelope::{EncryptionContext, KeyService};
 //! use bulla_wire::actions::DescribeKey;
 //!
 //! let environment = |name: &str| std::env::var(name).ok();
 //! let credentials = Credentials::find(&environment, std::env::home_dir().as_deref())?;
 //! let options = ClientOptions::from_environment(&environment);
-//! let kms = Client::new(Endpoint::parse("aliyun:cn-hangzhou")?, credentials, options)?;
+//! let client = Client::new(Endpoint::parse("aliyun:cn-hangzhou")?, credentials, options)?;
 //!
-//! let data_key = kms.generate_data_key("alias/work", &EncryptionContext::default())?;
-//! let key = kms.call(&DescribeKey { key_id: data_key.wrapped.key_id })?;
+//! let data_key = ApiKeyService::new(&client).generate_data_key("alias/work", &EncryptionContext::default())?;
+//! let key = client.call(&DescribeKey { key_id: data_key.wrapped.key_id })?;
 //! println!("wrapped by {}", key.key_metadata.arn);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -21,7 +21,7 @@
 //!
 //! - [`Endpoint`]: where the KMS is. [`Credentials`]: who calls. [`ClientOptions`]: trust, proxy, patience.
 //! - [`Client::call`] for an action of `bulla_wire`, [`Client::call_raw`] for any other.
-//! - [`key_service_error`] tells what a [`Refusal`] means to encryption, also for a KMS that is not remote.
+//! - [`ApiKeyService`] is the `KeyService` of a client, and of any other [`KmsApi`].
 //!
 //! Requests are signed with ACS3-HMAC-SHA256, anew for each try. Errors say what happened; their `hint()`,
 //! and [`hint`] for those of a `KeyService`, says what to do. Nothing here reads the environment of the
@@ -29,6 +29,7 @@
 
 #![forbid(unsafe_code)]
 
+mod api;
 mod client;
 mod credentials;
 mod endpoint;
@@ -40,14 +41,13 @@ mod refusal;
 mod retry;
 mod transport;
 
+pub use api::KmsApi;
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
 pub use hint::hint;
-pub use key_service::{
-    Caller, generate_data_key, key_service_error, key_service_error_of_call, unwrap, wrap,
-};
+pub use key_service::ApiKeyService;
 pub use options::ClientOptions;
 pub use refusal::Refusal;
 pub use transport::{CertificateProblem, RootsError, TransportError};

@@ -4,8 +4,9 @@
 
 mod support;
 
-use bulla_client::{Client, ClientOptions, Credentials, hint};
+use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials, KmsApi, hint};
 use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError};
+use bulla_wire::Action;
 use support::{Reply, SECRET, TestKms, credentials};
 
 const DATA_KEY: &str = "ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=";
@@ -19,7 +20,7 @@ fn context() -> EncryptionContext {
 #[test]
 fn generates_a_data_key() {
     let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
-    let generated = kms.client().generate_data_key("alias/work", &context()).unwrap();
+    let generated = kms.key_service().generate_data_key("alias/work", &context()).unwrap();
     assert_eq!(*generated.data_key.to_base64(), DATA_KEY);
     let wrapped = generated.wrapped;
     assert_eq!(
@@ -44,7 +45,7 @@ fn generates_a_data_key() {
 fn wraps_a_data_key() {
     let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
     let data_key = DataKey::from_base64(DATA_KEY).unwrap();
-    let wrapped = kms.client().wrap("key", &data_key, &EncryptionContext::default()).unwrap();
+    let wrapped = kms.key_service().wrap("key", &data_key, &EncryptionContext::default()).unwrap();
     assert_eq!(wrapped.ciphertext_blob, "blob");
 
     let request = kms.seen().remove(0);
@@ -55,7 +56,7 @@ fn wraps_a_data_key() {
 #[test]
 fn unwraps_a_data_key() {
     let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
-    let unwrapped = kms.client().unwrap("blob", &EncryptionContext::default()).unwrap();
+    let unwrapped = kms.key_service().unwrap("blob", &EncryptionContext::default()).unwrap();
     assert_eq!(*unwrapped.data_key.to_base64(), DATA_KEY);
     assert_eq!((unwrapped.key_id.as_str(), unwrapped.key_version_id.as_str()), ("key", "version"));
 
@@ -69,7 +70,7 @@ fn introduces_itself_and_sends_the_token() {
     let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
     let credentials = Credentials { security_token: Some("token".to_owned().into()), ..credentials(SECRET) };
     let client = Client::new(kms.endpoint.clone(), credentials, ClientOptions::default()).unwrap();
-    client.unwrap("blob", &EncryptionContext::default()).unwrap();
+    ApiKeyService::new(client).unwrap("blob", &EncryptionContext::default()).unwrap();
 
     let request = kms.seen().remove(0);
     for (name, value) in [
@@ -96,11 +97,11 @@ fn a_refusal_is_told_apart() {
         ),
         Reply::Json(403, r#"{"Code":"Forbidden.NoPermission","Message":"m","RequestId":"r-1"}"#),
     ]);
-    let client = kms.client();
-    let disabled = client.generate_data_key("alias/work", &context()).unwrap_err();
+    let service = kms.key_service();
+    let disabled = service.generate_data_key("alias/work", &context()).unwrap_err();
     assert_eq!(disabled.to_string(), "the key alias/work cannot be used now: Rejected.Disabled");
-    assert!(matches!(client.unwrap("blob", &context()), Err(KeyServiceError::Damaged)));
-    let denied = client.unwrap("blob", &context()).unwrap_err();
+    assert!(matches!(service.unwrap("blob", &context()), Err(KeyServiceError::Damaged)));
+    let denied = service.unwrap("blob", &context()).unwrap_err();
     assert_eq!(denied.to_string(), "the KMS denied access with Forbidden.NoPermission: m (request r-1)");
 }
 
@@ -109,7 +110,7 @@ fn a_wrong_secret_is_denied_without_showing_the_request() {
     let kms = TestKms::start(vec![]);
     let client = Client::new(kms.endpoint, credentials("wrong"), ClientOptions::default()).unwrap();
     let data_key = DataKey::from_base64(DATA_KEY).unwrap();
-    let error = client.wrap("key", &data_key, &EncryptionContext::default()).unwrap_err();
+    let error = ApiKeyService::new(client).wrap("key", &data_key, &EncryptionContext::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
         "the KMS denied access with SignatureDoesNotMatch: \
@@ -124,7 +125,35 @@ fn a_data_key_of_another_length_is_no_answer() {
         200,
         r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version","Plaintext":"aHVudGVyMg=="}"#,
     )]);
-    let error = kms.client().unwrap("blob", &EncryptionContext::default()).unwrap_err();
+    let error = kms.key_service().unwrap("blob", &EncryptionContext::default()).unwrap_err();
     assert!(matches!(error, KeyServiceError::Answer(_)));
     assert!(!format!("{error:?}").contains("aHVudGVyMg"));
+}
+
+/// Creates `alias/new` on its first use, as an embedded KMS creates its default key.
+struct Creating(Client);
+
+impl KmsApi for Creating {
+    fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
+        self.0.call(request)
+    }
+
+    fn create_on_first_use(&self, key: &str) -> Result<bool, CallError> {
+        Ok(key == "alias/new")
+    }
+}
+
+#[test]
+fn a_key_that_is_created_on_first_use_is_asked_for_again() {
+    const MISSING: Reply =
+        Reply::Json(404, r#"{"Code":"Forbidden.AliasNotFound","Message":"m","RequestId":"r"}"#);
+    let kms = TestKms::start(vec![MISSING, Reply::Json(200, GENERATED), MISSING, MISSING, MISSING]);
+    let service = ApiKeyService::new(Creating(kms.client()));
+    service.generate_data_key("alias/new", &context()).unwrap();
+    let missing = service.wrap("alias/new", &DataKey::random(), &context()).unwrap_err();
+    assert_eq!(missing.to_string(), "the KMS has no key alias/new", "it is created once for each call");
+    let missing = service.generate_data_key("alias/other", &context()).unwrap_err();
+    assert_eq!(missing.to_string(), "the KMS has no key alias/other");
+    let asked: Vec<_> = kms.seen().into_iter().map(|request| request.action).collect();
+    assert_eq!(asked, ["GenerateDataKey", "GenerateDataKey", "Encrypt", "Encrypt", "GenerateDataKey"]);
 }

@@ -30,20 +30,20 @@ const TRANSIENT: [(u16, &str); 6] = [
 
 fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) -> (TreeSummary, usize) {
     let kms = TestKms::start(script);
-    let client = kms.client();
+    let service = kms.key_service();
     let mut options = EncryptOptions::default();
     options.files = 1;
     options.data_key_per_file = data_key_per_file;
-    let encryptor = Encryptor::new(&client, vec!["key".into()], EncryptionContext::default(), options);
+    let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
     (encrypt_tree(&encryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
 }
 
 fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
     let kms = TestKms::start(script);
-    let client = kms.client();
+    let service = kms.key_service();
     let mut options = DecryptOptions::default();
     options.files = 1;
-    let decryptor = Decryptor::new(&client, EncryptionContext::default(), options);
+    let decryptor = Decryptor::new(service, EncryptionContext::default(), options);
     (decrypt_tree(&decryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
 }
 
@@ -113,10 +113,10 @@ fn each_file_tells_its_own_length() {
     (0..FILES).for_each(|number| fs::write(plain.join(number.to_string()), vec![7; 1 << 20]).unwrap());
     for (format, name) in [(Format::Text, "text"), (Format::Native, "native")] {
         let kms = TestKms::start(script(&[]));
-        let client = kms.client();
+        let service = kms.key_service();
         let mut options = EncryptOptions::default();
         (options.files, options.format) = (4, format);
-        let encryptor = Encryptor::new(&client, vec!["key".into()], EncryptionContext::default(), options);
+        let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
         let lengths = Mutex::new(Vec::new());
         let note = |event: TreeEvent<'_>| {
             if let TreeEvent::Done(_, done) = event {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use bulla_client::{Client, ClientOptions, Credentials, Endpoint};
+use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
 use bulla_wire::{Call, Format, HttpRequest, Parameters, render_error};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
@@ -82,6 +82,10 @@ impl TestKms {
     /// The requests so far, removed from the list.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
+    }
+
+    pub(crate) fn key_service(&self) -> ApiKeyService<Client> {
+        ApiKeyService::new(self.client())
     }
 
     pub(crate) fn client(&self) -> Client {

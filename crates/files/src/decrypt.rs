@@ -1,71 +1,31 @@
 //! Decrypting and verifying files and streams of either format; nothing unverified is given out.
 
+mod sniffed;
+
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulla_envelope::cobblestone::PREFIX_LEN;
-use bulla_envelope::native::{AllowedKeys, Header, MAGIC, OpenError, UnlockError, Unlocked};
+use bulla_envelope::native::{Header, MAGIC, OpenError, UnlockError, Unlocked};
 use bulla_envelope::text_format::Reader;
 use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
-
 use rustix::fs::OFlags;
 
+use self::sniffed::Sniffed;
 use crate::cache::KeyCache;
-use crate::encrypt::{Done, Format, How, all_cores, refuse_link, suffix};
+use crate::compare::text_is_the_content_of;
+use crate::done::{Done, done};
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::format::{Format, looks_like_text, suffix};
+use crate::options::{DecryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
-use crate::removal::Removal;
+use crate::removal::{Removal, refuse_link};
 use crate::times::{Agreement, Time};
-
-/// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct DecryptOptions {
-    /// The format, if it must be this one.
-    pub format: Option<Format>,
-    /// The keys that may be used.
-    pub allowed: AllowedKeys,
-    /// Replace outputs that exist.
-    pub replace: bool,
-    /// Take an output that exists for done, if it has the size and time that the file says; where its file system may
-    /// have rounded the time, if it has the content too.
-    pub resume: bool,
-    /// Remove an encrypted file after its output was read back.
-    pub remove_source: bool,
-    /// Spool a pipe to its end before anything is given out.
-    pub whole: bool,
-    /// When the output must be safe from a loss of power.
-    pub durability: Durability,
-    /// Threads at once.
-    pub jobs: usize,
-    /// Files of a tree at once. More than `jobs` make sense for a remote KMS, because each of them waits for it.
-    pub files: usize,
-    /// Directories that are part of no tree: those that the keys lie in.
-    pub spared: Vec<PathBuf>,
-}
-
-impl Default for DecryptOptions {
-    fn default() -> Self {
-        Self {
-            format: None,
-            allowed: AllowedKeys::all(),
-            replace: false,
-            resume: false,
-            remove_source: false,
-            whole: false,
-            durability: Durability::Synced,
-            jobs: all_cores(),
-            files: all_cores(),
-            spared: Vec::new(),
-        }
-    }
-}
 
 /// Decrypts files and streams with the keys of a KMS.
 pub struct Decryptor<K> {
@@ -256,7 +216,7 @@ impl<K: KeyService> Decryptor<K> {
         }
         let reader = Reader::new(file)?;
         let key = self.unwrap_text(reader.ciphertext_blob())?;
-        crate::encrypt::text_is_the_content_of(reader, &key.data_key, output)
+        text_is_the_content_of(reader, &key.data_key, output)
     }
 
     fn native_to_file(
@@ -377,10 +337,6 @@ impl<K: KeyService> Decryptor<K> {
     }
 }
 
-fn done(output: &Path, key_id: String, plaintext_len: u64) -> Done {
-    Done { output: output.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false }
-}
-
 /// The time that the output of a file gets.
 fn expected_time(header: &Header, source: &Metadata) -> Time {
     header.source().modified.map_or_else(|| Time::of(source), |(seconds, nanos)| Time::new(seconds, nanos))
@@ -394,97 +350,8 @@ fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
     whole?.checked_add(Duration::from_nanos(nanos.into()))
 }
 
-pub(crate) fn looks_like_text(head: &[u8]) -> bool {
-    !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
-}
-
 /// The body of an unlocked file.
 fn body<'a>(file: &'a File, header: &Header, unlocked: &'a Unlocked) -> Result<Body<'a>, FileError> {
     let file_len = file.metadata().map_err(FileError::Source)?.len();
     Ok(Body::of(file, file_len, header, &unlocked.opener)?)
 }
-
-/// An input whose first bytes were looked at: the whole header of a file, the magic of a pipe.
-struct Sniffed {
-    head: Vec<u8>,
-    /// Bytes of the head that are still to be read: none of a file, whose position was not moved.
-    left: usize,
-    file: File,
-    is_file: bool,
-}
-
-impl Sniffed {
-    fn new(mut file: File, metadata: &Metadata) -> Result<Self, FileError> {
-        // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
-        if metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0) {
-            return Self::of_file(file);
-        }
-        if metadata.is_dir() {
-            return Err(FileError::Special);
-        }
-        let mut head = Vec::new();
-        (&file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
-        Ok(Self { left: head.len(), head, file, is_file: false })
-    }
-
-    fn of_file(file: File) -> Result<Self, FileError> {
-        let mut head = vec![0; HEAD_LEN as usize + PREFIX_LEN];
-        let mut length = 0;
-        loop {
-            match file.read_at(&mut head[length..], length as u64).map_err(FileError::Source)? {
-                0 => break,
-                more => length += more,
-            }
-        }
-        head.truncate(length);
-        Ok(Self { head, left: 0, file, is_file: true })
-    }
-
-    /// The header of a native file, and what its body begins with.
-    fn native_head(&mut self) -> Result<(Header, [u8; PREFIX_LEN]), FileError> {
-        if self.is_file {
-            let mut head = &*self.head;
-            let header = Header::read(&mut head)?;
-            return Ok((header, read_prefix(head)?));
-        }
-        let header = Header::read(&mut *self)?;
-        Ok((header, read_prefix(self)?))
-    }
-
-    /// The same bytes in a file that can be read twice. What comes through a pipe, ciphertext, is spooled to an unnamed
-    /// temporary file, after its beginning was found to make sense.
-    fn rewindable(mut self) -> Result<File, FileError> {
-        if self.is_file {
-            return Ok(self.file);
-        }
-        let mut head = Vec::new();
-        (&mut self).take(HEAD_LEN).read_to_end(&mut head).map_err(FileError::Source)?;
-        match head.starts_with(&MAGIC) {
-            true => drop(Header::read(&*head)?),
-            false => drop(Reader::new(&*head)?),
-        }
-        let spooled = tempfile::tempfile().and_then(|mut spool| {
-            spool.write_all(&head)?;
-            io::copy(&mut self.file, &mut spool)?;
-            spool.rewind()?;
-            Ok(spool)
-        });
-        spooled.map_err(FileError::Spool)
-    }
-}
-
-impl Read for Sniffed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.left == 0 {
-            return self.file.read(buffer);
-        }
-        let length = self.left.min(buffer.len());
-        let from = self.head.len() - self.left;
-        buffer[..length].copy_from_slice(&self.head[from..from + length]);
-        self.left -= length;
-        Ok(length)
-    }
-}
-
-/// The longest header, and more than the lines before the ciphertext of the text format.
-const HEAD_LEN: u64 = 64 << 10;

@@ -74,13 +74,17 @@
 #![forbid(unsafe_code)]
 
 mod cache;
+mod compare;
 mod data_keys;
 mod decrypt;
+mod done;
 mod encrypt;
 mod engine;
 mod file_error;
+mod format;
 mod links;
 mod once;
+mod options;
 pub mod output;
 mod pages;
 mod removal;
@@ -91,12 +95,15 @@ mod tree;
 mod watched;
 
 pub use cache::KeyCache;
-pub use decrypt::{DecryptOptions, Decryptor};
-pub use encrypt::{Done, EncryptOptions, Encryptor, Format, all_cores, suffix};
-pub use engine::Progress;
+pub use decrypt::Decryptor;
+pub use done::Done;
+pub use encrypt::Encryptor;
+pub use engine::{Progress, all_cores};
 pub use file_error::FileError;
+pub use format::{Format, suffix};
 pub use links::resolve_in_place;
-pub use rewrap::{RewrapOptions, Rewrapper};
+pub use options::{DecryptOptions, EncryptOptions, RewrapOptions};
+pub use rewrap::Rewrapper;
 pub use tree::{
     SkipReason, TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree,
 };

@@ -1,6 +1,6 @@
 //! A source goes only while its output is there, whole, and in nobody else's hands.
 
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::path::Path;
 
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -97,6 +97,14 @@ impl<'a> Held<'a> {
             Ok(()) => Err(FileError::ReadBack),
             Err(_) => Err(FileError::SetAside { name: hidden }),
         }
+    }
+}
+
+/// A link is not what was encrypted, so removing it would say that something is gone which is not.
+pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
+    match fs::symlink_metadata(path).map_err(FileError::Source)?.is_symlink() {
+        true => Err(FileError::Special),
+        false => Ok(()),
     }
 }
 

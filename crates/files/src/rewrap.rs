@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{
-    AllowedKeys, Header, OpenError, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
+    Header, OpenError, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
 };
 use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
 use rustix::fs::{FlockOperation, OFlags, flock};
@@ -23,40 +23,13 @@ use rustix::io::Errno;
 
 use crate::cache::KeyCache;
 use crate::data_keys::{DataKeySet, DataKeySets};
-use crate::decrypt::looks_like_text;
-use crate::encrypt::Done;
+use crate::done::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::format::looks_like_text;
 use crate::once::Answers;
+use crate::options::RewrapOptions;
 use crate::output::{Durability, OutputError, Pending, Target};
-
-/// How files get other keys. The default: the keys they have, in their current versions.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct RewrapOptions {
-    /// The keys that the file shall have afterwards; empty for those that open it now.
-    pub keys: Vec<String>,
-    /// Other keys get the data key of the whole run too, and with it every file of the run.
-    pub whole_set: bool,
-    /// Whether `rekey` gets a data key for each file, at the price of a call to the KMS for each.
-    pub data_key_per_file: bool,
-    /// The keys that may be used to open the file.
-    pub allowed: AllowedKeys,
-    /// The region of the KMS, to be noted in the files; empty if it has none.
-    pub region: String,
-}
-
-impl Default for RewrapOptions {
-    fn default() -> Self {
-        Self {
-            keys: Vec::new(),
-            whole_set: false,
-            data_key_per_file: false,
-            allowed: AllowedKeys::all(),
-            region: String::new(),
-        }
-    }
-}
 
 /// Gives files other keys.
 pub struct Rewrapper<K> {

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
-use crate::encrypt::{Done, all_cores};
+use crate::done::Done;
+use crate::engine::all_cores;
 use crate::file_error::FileError;
 
 /// Counts what happens, and tells it.

@@ -1,0 +1,83 @@
+//! Outputs of an earlier run: which of them are done.
+
+use std::fs::{File, Metadata};
+use std::sync::PoisonError;
+
+use bulla_envelope::native::{AllowedKeys, Header, UnlockError};
+use bulla_envelope::{KeyService, KeyServiceError};
+use rustix::fs::OFlags;
+
+use super::Encryptor;
+use crate::done::Done;
+use crate::engine::{Body, read_prefix};
+use crate::file_error::FileError;
+use crate::format::Format;
+use crate::options::How;
+use crate::output::{OutputError, Target};
+use crate::times::{Agreement, Time};
+
+impl<K: KeyService> Encryptor<K> {
+    /// An output that opens by the keys of this run and no others, is whole, and was made from the source as it is.
+    /// Looks at the last chunk only, unless the source is where times are rounded: then at all of it.
+    pub(super) fn done_already(
+        &self,
+        (file, source): (&File, &Metadata),
+        to: &Target<'_>,
+        how: How,
+    ) -> Result<Option<Done>, FileError> {
+        if self.options.format == Format::Text {
+            return Ok(None); // says nothing about its source
+        }
+        let Ok((mut output, _)) = to.open(OFlags::RDONLY) else { return Ok(None) }; // a link is no output of ours
+        let Ok(header) = Header::read(&mut output) else { return Ok(None) };
+        let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
+        let noted = header.source().modified.map(|(seconds, nanos)| Time::new(seconds, nanos));
+        let times = noted.map_or(Agreement::None, |noted| Time::of(source).agrees_with(noted));
+        let size = header.source().size == Some(source.len());
+        if !size || times == Agreement::None || *header.context() != self.context {
+            return Ok(None);
+        }
+        let mut opened = Vec::new();
+        for wrap in header.wraps() {
+            match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::all()) {
+                Ok(unlocked) => opened.push(unlocked),
+                Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => return Err(error.into()),
+                Err(_) => return Ok(None),
+            }
+        }
+        let mut ids: Vec<_> = opened.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect();
+        ids.sort_unstable();
+        let ours = self.key_ids()?;
+        let Some(unlocked) = opened.first().filter(|_| ours == ids) else { return Ok(None) };
+        let output_len = output.metadata().map_err(OutputError::from)?.len();
+        let body = match Body::of(&output, output_len, &header, &unlocked.opener) {
+            Ok(body) if body.len == source.len() && body.check_end().is_ok() => body,
+            _ => return Ok(None),
+        };
+        if times == Agreement::Coarse && !body.is_the_content_of(file, how.threads, &self.progress)? {
+            return Ok(None);
+        }
+        Ok(Some(Done {
+            output: to.path.to_owned(),
+            key_id: unlocked.wrap.key.key_id.clone(),
+            plaintext_len: body.len,
+            already: true,
+            damaged_slot: header.slots().iter().any(Option::is_none),
+        }))
+    }
+
+    /// The ids of the keys of this run, in order: those that the KMS answered for a data key.
+    fn key_ids(&self) -> Result<Vec<String>, FileError> {
+        let mut known = self.key_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*known {
+            Some(ids) => Ok(ids.clone()),
+            None => Ok(known.insert(self.data_keys()?.key_ids()).clone()),
+        }
+    }
+}
+
+/// Whether the KMS has said that it opens this wrap for nobody now, and not that it would not say.
+fn is_about_the_wrap(error: &KeyServiceError) -> bool {
+    use KeyServiceError::{Damaged, KeyNotFound, KeyUnavailable, UnknownKeyVersion};
+    matches!(error, Damaged | KeyNotFound { .. } | KeyUnavailable { .. } | UnknownKeyVersion)
+}

@@ -1,0 +1,118 @@
+//! The content of one file, sealed into its output.
+
+use std::fs::{File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
+use std::time::UNIX_EPOCH;
+
+use bulla_envelope::native::{SealError, Source};
+use bulla_envelope::{KeyService, text_format};
+
+use super::Encryptor;
+use crate::data_keys::DataKeySet;
+use crate::engine::{self, Body, Progress};
+use crate::file_error::FileError;
+use crate::format::Format;
+use crate::output::{OutputError, Pending};
+use crate::watched::{Change, Watched};
+
+impl<K: KeyService> Encryptor<K> {
+    pub(super) fn seal(
+        &self,
+        source: &File,
+        metadata: &Metadata,
+        sized: bool,
+        output: &Pending,
+        (keys, threads): (&DataKeySet, usize),
+    ) -> Result<u64, FileError> {
+        let watch = || Watched::new(source, metadata).map_err(FileError::Source);
+        if self.options.format == Format::Text {
+            let mut watched = watch()?;
+            let mut counted = Counted { source: &mut watched, read: 0, progress: &self.progress };
+            keys.seal_text(&mut counted, output.file())?;
+            let plaintext_len = counted.read;
+            watched.check()?;
+            return Ok(plaintext_len);
+        }
+        if sized && self.seal_sized(source, metadata, output, (keys, threads))? {
+            return Ok(metadata.len());
+        }
+        let mut watched = watch()?;
+        let (header, key) = keys.header(Source::default())?;
+        let plaintext_len =
+            engine::seal_stream(&mut watched, output.file(), (&header, &key), &self.progress)?;
+        watched.check()?;
+        Ok(plaintext_len)
+    }
+
+    /// Encrypts a file of a known size, on all threads. False if it does not have that size, and did not change either, as
+    /// the files of /sys: then the output is empty again, and the file is to be read as a stream.
+    fn seal_sized(
+        &self,
+        source: &File,
+        before: &Metadata,
+        output: &Pending,
+        (keys, threads): (&DataKeySet, usize),
+    ) -> Result<bool, FileError> {
+        let (header, key) = keys.header(describe(before))?;
+        let (done, file) = (self.progress.load(Ordering::Relaxed), output.file());
+        let sealed = engine::seal_file(source, before.len(), file, (&header, &key), threads, &self.progress);
+        let change = || -> Result<_, SealError> {
+            Ok(Change::between(before, &source.metadata().map_err(SealError::Read)?))
+        };
+        match (sealed, change()?) {
+            (Ok(()), Change::Nothing) => Ok(true),
+            (Ok(()), Change::Status) => {
+                let opener = engine::own_opener(file, &header, &key)?;
+                let output_len = file.metadata().map_err(OutputError::from)?.len();
+                let body = Body::of(file, output_len, &header, &opener)?;
+                let same = body.is_the_content_of(source, threads, &Progress::new(0))?;
+                match same && change()? != Change::Content {
+                    true => Ok(true),
+                    false => Err(SealError::Changed.into()),
+                }
+            }
+            (Ok(()), Change::Content) => Err(SealError::Changed.into()),
+            (Err(SealError::Changed), Change::Nothing | Change::Status) => {
+                self.progress.store(done, Ordering::Relaxed);
+                file.set_len(0).map_err(SealError::Write)?;
+                Ok(false)
+            }
+            (Err(error), _) => Err(error.into()),
+        }
+    }
+}
+
+impl DataKeySet {
+    pub(super) fn seal_text(&self, source: impl Read, output: impl Write) -> Result<(), FileError> {
+        let (data_key, wrapped) = self.only_wrap().ok_or(FileError::NotInText)?;
+        text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?;
+        Ok(())
+    }
+}
+
+/// What a header says about a regular file.
+fn describe(file: &Metadata) -> Source {
+    let modified = file.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
+        Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
+        Err(_) => (file.mtime(), u32::try_from(file.mtime_nsec()).unwrap_or(0)),
+    });
+    Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
+}
+
+/// Counts what is read, of this source and of all.
+struct Counted<'a, R> {
+    source: R,
+    read: u64,
+    progress: &'a Progress,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.source.read(buffer)?;
+        self.read += length as u64;
+        self.progress.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length)
+    }
+}

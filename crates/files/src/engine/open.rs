@@ -1,0 +1,233 @@
+//! Bodies opened: a file on all cores or some of its bytes, a stream on two.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bulla_envelope::cobblestone::{
+    CHUNK_LEN, Opener, PREFIX_LEN, SEALED_CHUNK_LEN, TAG_LEN, plaintext_len, sealed_len, sealed_offset,
+};
+use bulla_envelope::native::{BodyKey, Header, OpenError};
+use zeroize::Zeroizing;
+
+use super::threads::{on_threads, pipeline};
+use super::{Progress, fill};
+use crate::pages::Pages;
+
+/// The body of a file that can be read anywhere.
+#[derive(Clone, Copy)]
+pub(crate) struct Body<'a> {
+    pub(crate) file: &'a File,
+    /// Where it begins.
+    offset: u64,
+    /// Bytes of plaintext.
+    pub(crate) len: u64,
+    opener: &'a Opener,
+}
+
+impl<'a> Body<'a> {
+    /// The body of an unlocked file of `file_len` bytes, which agrees with the size that its header says, if any.
+    pub(crate) fn of(
+        file: &'a File,
+        file_len: u64,
+        header: &Header,
+        opener: &'a Opener,
+    ) -> Result<Self, OpenError> {
+        let offset = header.len() as u64;
+        let len = plaintext_len(file_len.saturating_sub(offset)).ok_or(OpenError::Truncated)?;
+        match header.source().size {
+            Some(size) if size != len => Err(OpenError::Size),
+            _ => Ok(Self { file, offset, len, opener }),
+        }
+    }
+
+    /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
+    pub(crate) fn check_end(&self) -> Result<(), OpenError> {
+        let last = self.len / CHUNK_LEN as u64;
+        self.open(last, 1, &mut Pages::new(SEALED_CHUNK_LEN), &mut Zeroizing::new(Vec::new()))
+    }
+
+    /// Decrypts into an empty file.
+    pub(crate) fn open_into(
+        &self,
+        output: &File,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<(), OpenError> {
+        self.each_range(threads, progress, |from, plaintext| {
+            output.write_all_at(plaintext, from).map_err(OpenError::Write)
+        })
+    }
+
+    /// Opens every chunk and keeps nothing.
+    pub(crate) fn verify(&self, threads: usize, progress: &Progress) -> Result<(), OpenError> {
+        self.each_range(threads, progress, |_, _| Ok(()))
+    }
+
+    /// Whether this is what stands in `file`.
+    pub(crate) fn is_the_content_of(
+        &self,
+        file: &File,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<bool, OpenError> {
+        let same = AtomicBool::new(file.metadata().map_err(OpenError::Read)?.len() == self.len);
+        self.each_range(threads, progress, |from, plaintext| {
+            let mut there = Zeroizing::new(vec![0; plaintext.len()]);
+            let whole = match file.read_exact_at(&mut there, from) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => false,
+                read => read.map(|()| true).map_err(OpenError::Read)?,
+            };
+            if !whole || *there != plaintext {
+                same.store(false, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        Ok(same.into_inner())
+    }
+
+    /// Opens all chunks on several threads; `each` gets their plaintext and where it belongs.
+    fn each_range(
+        &self,
+        threads: usize,
+        progress: &Progress,
+        each: impl Fn(u64, &[u8]) -> Result<(), OpenError> + Sync,
+    ) -> Result<(), OpenError> {
+        let next = AtomicU64::new(0);
+        let total = self.len / CHUNK_LEN as u64 + 1;
+        let ranges = usize::try_from(total.div_ceil(OPENED_AT_ONCE as u64)).unwrap_or(usize::MAX);
+        if ranges > 1 {
+            self.check_end()?; // a single range has the last chunk in it
+        }
+        on_threads(threads.min(ranges), OpenError::Thread, |stop| {
+            let (mut pages, mut plaintext) = (self.pages(), Zeroizing::new(Vec::new()));
+            while !stop.load(Ordering::Relaxed) {
+                let first = next.fetch_add(OPENED_AT_ONCE as u64, Ordering::Relaxed);
+                if first >= total {
+                    break;
+                }
+                self.open(first, OPENED_AT_ONCE, &mut pages, &mut plaintext)?;
+                each(first * CHUNK_LEN as u64, &plaintext)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })
+    }
+
+    /// Decrypts some bytes of the plaintext into a stream, each verified before it is written.
+    pub(crate) fn open_range(
+        &self,
+        range: std::ops::Range<u64>,
+        mut output: impl Write,
+        progress: &Progress,
+    ) -> Result<(), OpenError> {
+        self.check_end()?;
+        if range.is_empty() {
+            return Ok(());
+        }
+        let (mut chunk, end) = (range.start / CHUNK_LEN as u64, (range.end - 1) / CHUNK_LEN as u64 + 1);
+        let mut pages = self.pages();
+        let produce = |plaintext: &mut Vec<u8>| {
+            let count = (end - chunk).min(OPENED_AT_ONCE as u64);
+            self.open(chunk, count as usize, &mut pages, plaintext)?;
+            let from = chunk * CHUNK_LEN as u64;
+            plaintext.truncate(range.end.saturating_sub(from).min(plaintext.len() as u64) as usize);
+            let before = range.start.saturating_sub(from).min(plaintext.len() as u64) as usize;
+            plaintext.copy_within(before.., 0);
+            plaintext.truncate(plaintext.len() - before);
+            chunk += count;
+            progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            Ok(chunk < end)
+        };
+        pipeline(produce, OpenError::Thread, |plaintext| {
+            output.write_all(plaintext).map_err(OpenError::Write)
+        })?;
+        output.flush().map_err(OpenError::Write)
+    }
+
+    /// Room for as many sealed chunks as are opened at once.
+    fn pages(&self) -> Pages {
+        Pages::new(sealed_len(self.len).min(SEALED_OPENED_LEN as u64) as usize)
+    }
+
+    /// Reads and opens up to `count` chunks.
+    pub(super) fn open(
+        &self,
+        first: u64,
+        count: usize,
+        pages: &mut Pages,
+        plaintext: &mut Vec<u8>,
+    ) -> Result<(), OpenError> {
+        let (from, at) = (sealed_offset(first), self.offset + sealed_offset(first));
+        let left = sealed_len(self.len).saturating_sub(from);
+        let sealed = pages.at(at, left.min((count * SEALED_CHUNK_LEN) as u64) as usize);
+        self.file.read_exact_at(sealed, at).map_err(truncated_if_shorter)?;
+        Ok(self.opener.open(first, sealed, plaintext)?)
+    }
+}
+
+/// Decrypts a stream that stands behind the body's prefix; verified chunks flow, and a cut tail is an error at the
+/// end.
+pub(crate) fn open_stream(
+    mut source: impl Read + Send,
+    header: &Header,
+    opener: &Opener,
+    mut output: impl Write,
+    progress: &Progress,
+) -> Result<u64, OpenError> {
+    let mut pages = Pages::new(SEALED_OPENED_LEN);
+    let (mut chunk, mut total) = (0, 0);
+    let mut cut = false;
+    let produce = |plaintext: &mut Vec<u8>| {
+        if cut {
+            return Err(OpenError::Truncated);
+        }
+        let sealed = pages.at(0, SEALED_OPENED_LEN);
+        let mut length = fill(&mut source, sealed).map_err(OpenError::Read)?;
+        let rest = length % SEALED_CHUNK_LEN;
+        let ended = rest >= TAG_LEN;
+        if !ended {
+            cut = length < sealed.len();
+            length -= rest;
+        }
+        opener.open(chunk, &sealed[..length], plaintext)?;
+        chunk += (length / SEALED_CHUNK_LEN) as u64;
+        total += plaintext.len() as u64;
+        progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+        match header.source().size {
+            Some(size) if ended && size != total => Err(OpenError::Size),
+            _ => Ok(!ended),
+        }
+    };
+    pipeline(produce, OpenError::Thread, |plaintext| output.write_all(plaintext).map_err(OpenError::Write))?;
+    output.flush().map_err(OpenError::Write)?;
+    Ok(total)
+}
+
+/// What opens a file that was just sealed.
+pub(crate) fn own_opener(output: &File, header: &Header, key: &BodyKey) -> Result<Opener, OpenError> {
+    let mut prefix = [0; PREFIX_LEN];
+    output.read_exact_at(&mut prefix, header.len() as u64).map_err(OpenError::Read)?;
+    // An output that holds another prefix was not written by us.
+    Opener::new(key.as_key(), &header.body_context(), &prefix).map_err(|_| OpenError::Truncated)
+}
+
+/// Reads the body's prefix of a stream or file.
+pub(crate) fn read_prefix(mut source: impl Read) -> Result<[u8; PREFIX_LEN], OpenError> {
+    let mut prefix = [0; PREFIX_LEN];
+    source.read_exact(&mut prefix).map_err(truncated_if_shorter)?;
+    Ok(prefix)
+}
+
+fn truncated_if_shorter(error: io::Error) -> OpenError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => OpenError::Truncated,
+        _ => OpenError::Read(error),
+    }
+}
+
+/// Chunks that a thread opens at once. For 256 KiB, which begin at a page, a file system looks for as much memory in one
+/// piece, and that took up to three times as long wherever memory had been in use for a while.
+const OPENED_AT_ONCE: usize = 8;
+const SEALED_OPENED_LEN: usize = OPENED_AT_ONCE * SEALED_CHUNK_LEN;

@@ -1,0 +1,150 @@
+//! Bodies sealed: a file on all cores, a stream on two.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+
+use bulla_envelope::cobblestone::{CHUNK_LEN, SEALED_CHUNK_LEN, Sealer};
+use bulla_envelope::native::{BodyKey, Header, SealError};
+use zeroize::Zeroizing;
+
+use super::open::Body;
+use super::threads::{on_threads, pipeline};
+use super::{Progress, fill};
+use crate::file_error::FileError;
+use crate::pages::Pages;
+
+/// Encrypts a regular file of `size` bytes into an empty one. [`SealError::Changed`] if it holds fewer or more; whether it
+/// was written to meanwhile, its metadata say.
+pub(crate) fn seal_file(
+    source: &File,
+    size: u64,
+    output: &File,
+    (header, key): (&Header, &BodyKey),
+    threads: usize,
+    progress: &Progress,
+) -> Result<(), SealError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    let body_offset = header.len() as u64;
+    let ranges = usize::try_from(size / RANGE_LEN as u64 + 1).unwrap_or(usize::MAX);
+    if ranges == 1 {
+        // A small file is one read and one write. There is room for a byte too many.
+        let mut plaintext = Zeroizing::new(vec![0; size as usize + 1]);
+        let mut sealed = Vec::new();
+        if read_at_least(source, size as usize, &mut plaintext).map_err(changed_if_shorter)? as u64 != size {
+            return Err(SealError::Changed);
+        }
+        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..size as usize], &mut sealed);
+        head.extend_from_slice(&sealed);
+        output.write_all_at(&head, 0).map_err(SealError::Write)?;
+        progress.fetch_add(size, Ordering::Relaxed);
+    } else {
+        output.write_all_at(&head, 0).map_err(SealError::Write)?;
+        on_threads(threads.min(ranges), SealError::Thread, |stop| {
+            let (mut pages, mut sealed) = (Pages::new(RANGE_LEN), Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                let chunks = sealer.take(CHUNKS_AT_ONCE)?;
+                let (from, to) = (chunks.plaintext_offset(), body_offset + chunks.sealed_offset());
+                let Some(left) = size.checked_sub(from) else { break };
+                let plaintext = pages.at(from, left.min(RANGE_LEN as u64) as usize);
+                source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
+                chunks.seal(plaintext, &mut sealed);
+                output.write_all_at(&sealed, to).map_err(SealError::Write)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        })?;
+        if source.read_at(&mut [0], size).map_err(SealError::Read)? > 0 {
+            return Err(SealError::Changed);
+        }
+    }
+    Ok(())
+}
+
+/// Encrypts a stream; gives the bytes of plaintext.
+pub(crate) fn seal_stream(
+    mut source: impl Read + Send,
+    mut output: impl Write,
+    (header, key): (&Header, &BodyKey),
+    progress: &Progress,
+) -> Result<u64, SealError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    output.write_all(&head).map_err(SealError::Write)?;
+    let mut pages = Pages::new(RANGE_LEN);
+    let mut total = 0;
+    let produce = |sealed: &mut Vec<u8>| {
+        let plaintext = pages.at(0, RANGE_LEN);
+        let length = fill(&mut source, plaintext).map_err(SealError::Read)?;
+        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..length], sealed);
+        total += length as u64;
+        progress.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length == RANGE_LEN)
+    };
+    pipeline(produce, SealError::Thread, |sealed| output.write_all(sealed).map_err(SealError::Write))?;
+    output.flush().map_err(SealError::Write)?;
+    Ok(total)
+}
+
+/// Encrypts what another body holds into an empty file, range by range; the plaintext stays in memory.
+pub(crate) fn seal_body(
+    source: &Body<'_>,
+    output: &File,
+    (header, key): (&Header, &BodyKey),
+    threads: usize,
+    progress: &Progress,
+) -> Result<(), FileError> {
+    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let mut head = header.to_bytes()?;
+    head.extend_from_slice(sealer.prefix());
+    output.write_all_at(&head, 0).map_err(SealError::Write)?;
+    on_threads(
+        threads,
+        |error| SealError::Thread(error).into(),
+        |stop| {
+            let (mut pages, mut plaintext, mut sealed) =
+                (Pages::new(SEALED_RANGE_LEN), Zeroizing::new(Vec::new()), Vec::new());
+            while !stop.load(Ordering::Relaxed) {
+                let chunks = sealer.take(CHUNKS_AT_ONCE).map_err(SealError::from)?;
+                let (from, to) = (chunks.plaintext_offset(), header.len() as u64 + chunks.sealed_offset());
+                if from > source.len {
+                    break;
+                }
+                source.open(from / CHUNK_LEN as u64, CHUNKS_AT_ONCE, &mut pages, &mut plaintext)?;
+                chunks.seal(&plaintext, &mut sealed);
+                output.write_all_at(&sealed, to).map_err(SealError::Write)?;
+                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// Reads the beginning of a file: what it has to hold, and more if that comes with it.
+fn read_at_least(file: &File, least: usize, buffer: &mut [u8]) -> io::Result<usize> {
+    let length = match file.read_at(buffer, 0) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+        length => length?,
+    };
+    match length < least {
+        true => file.read_exact_at(&mut buffer[length..least], length as u64).map(|()| least),
+        false => Ok(length),
+    }
+}
+
+fn changed_if_shorter(error: io::Error) -> SealError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => SealError::Changed,
+        _ => SealError::Read(error),
+    }
+}
+
+/// Chunks that a thread seals at once: 256 KiB, large enough that taking them costs nothing, small enough that both
+/// buffers stay near the core.
+const CHUNKS_AT_ONCE: usize = 16;
+const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
+const SEALED_RANGE_LEN: usize = CHUNKS_AT_ONCE * SEALED_CHUNK_LEN;

@@ -3,10 +3,11 @@
 //! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
 //! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
+mod directories;
 mod in_place;
+mod plan;
 mod workers;
 
-use std::collections::HashMap;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -15,17 +16,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bulla_envelope::KeyService;
-use rustix::io::Errno;
 use walkdir::{DirEntry, WalkDir};
 
+use self::directories::{FileSystems, Parents};
 pub use self::in_place::{rekey_tree, rewrap_tree, verify_tree};
+use self::plan::{Job, NameOf, Planned, mode, place, plan, walked};
 use self::workers::{Counts, on_workers};
 use crate::decrypt::Decryptor;
 use crate::done::Done;
 use crate::encrypt::Encryptor;
 use crate::file_error::FileError;
 use crate::format::{Format, suffix};
-use crate::output::{self, Directory, Durability, OutputError, Target, directory_of};
+use crate::output::{Directory, Durability, OutputError, Target};
 use crate::removal::Removal;
 use crate::root::Root;
 
@@ -139,27 +141,6 @@ pub fn decrypt_tree(
     tree.run(from, to, &name, &one, &remove)
 }
 
-/// A file to be worked on.
-struct Job {
-    from: PathBuf,
-    to: PathBuf,
-    parent: Arc<Parent>,
-}
-
-/// The directory of some outputs, opened for the first of them and closed with the last.
-struct Parent {
-    path: PathBuf,
-    opened: Mutex<Option<Arc<Directory>>>,
-}
-
-/// The directories of files that come one after another: those of one directory come together.
-#[derive(Default)]
-struct Parents(Option<Arc<Parent>>);
-
-/// The file systems that were written to, each by one of its directories.
-#[derive(Default)]
-struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
-
 struct Tree<'a> {
     files: usize,
     durability: Durability,
@@ -168,7 +149,6 @@ struct Tree<'a> {
     listener: Listener<'a>,
 }
 
-type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
 type Work<'a> = &'a (dyn Fn(&Job, (File, fs::Metadata), &Arc<Directory>) -> Result<Done, FileError> + Sync);
 type Remove<'a> = &'a dyn Fn(Removal<'_>) -> Result<(), FileError>;
 
@@ -273,98 +253,6 @@ impl Tree<'_> {
     }
 }
 
-impl Parent {
-    /// `first` is told of the directory when it has been opened.
-    fn open(
-        &self,
-        root: &Root,
-        first: impl FnOnce(&Arc<Directory>) -> Result<(), FileError>,
-    ) -> Result<Arc<Directory>, FileError> {
-        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(directory) = &*opened {
-            return Ok(directory.clone());
-        }
-        let directory = Arc::new(root.directory(&self.path)?);
-        first(&directory)?;
-        Ok(opened.insert(directory).clone())
-    }
-}
-
-impl Parents {
-    fn of(&mut self, path: &Path) -> Arc<Parent> {
-        let path = directory_of(path);
-        match &self.0 {
-            Some(last) if last.path == path => last.clone(),
-            _ => {
-                let parent = Parent { path: path.to_owned(), opened: Mutex::default() };
-                self.0.insert(Arc::new(parent)).clone()
-            }
-        }
-    }
-}
-
-impl FileSystems {
-    fn add(&self, directory: &Arc<Directory>) -> Result<(), FileError> {
-        let file_system = directory.file_system().map_err(OutputError::Directory)?;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(file_system).or_insert_with(|| directory.clone());
-        Ok(())
-    }
-
-    fn sync(self) -> Result<(), FileError> {
-        let known = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.values().try_for_each(|directory| directory.sync_file_system())?)
-    }
-}
-
-enum Planned {
-    File(Job),
-    /// A directory or link, which is done already.
-    Nothing,
-    Skip(SkipReason),
-}
-
-/// Where an entry has its place in the output.
-fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf {
-    let relative = entry.path().strip_prefix(from).unwrap_or(entry.path());
-    to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
-}
-
-/// What is to be done about an entry. With `copy`, a source and an output, directories and links are copied.
-fn plan(
-    entry: &DirEntry,
-    place: &Path,
-    copy: Option<&(Root, Root)>,
-    name: NameOf<'_>,
-    parents: &mut Parents,
-) -> Result<Planned, FileError> {
-    let kind = entry.file_type();
-    if entry.depth() == 0 {
-        return Ok(Planned::Nothing); // a directory or a link to one, whose place is there already
-    }
-    if kind.is_dir() {
-        if let Some((_, output)) = copy {
-            output.make_directory(place, mode(&entry.metadata().map_err(walked)?))?;
-        }
-        return Ok(Planned::Nothing);
-    }
-    if kind.is_symlink() {
-        if let Some((source, output)) = copy {
-            output.make_link(place, &source.read_link(entry.path())?)?;
-        }
-        return Ok(Planned::Nothing);
-    }
-    if !kind.is_file() {
-        return Ok(Planned::Skip(SkipReason::Special));
-    }
-    if output::is_hidden_name(entry.file_name()) {
-        return Ok(Planned::Skip(SkipReason::Leftover));
-    }
-    let Some(output) = name(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
-    let parent = parents.of(&output);
-    Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
-}
-
 /// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
 fn is_same_directory(from: &Path, to: &Path) -> bool {
     let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
@@ -382,16 +270,6 @@ fn make_top(path: &Path, source: &fs::Metadata) -> Result<bool, FileError> {
     }
 }
 
-/// That of a directory which can be written to, whatever the mode of the source.
-fn mode(source: &fs::Metadata) -> u32 {
-    source.mode() & 0o777 | 0o700
-}
-
 fn has_suffix(path: &Path, suffix: &str) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(suffix.as_bytes())
-}
-
-fn walked(error: walkdir::Error) -> FileError {
-    let error = error.into_io_error().unwrap_or_else(|| Errno::LOOP.into());
-    FileError::Source(error)
 }

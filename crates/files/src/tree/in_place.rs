@@ -6,8 +6,10 @@ use std::sync::Arc;
 use bulla_envelope::KeyService;
 use walkdir::{DirEntry, WalkDir};
 
+use super::directories::{Parent, Parents};
+use super::plan::walked;
 use super::workers::{Counts, on_workers};
-use super::{Listener, Parent, Parents, SkipReason, TreeSummary, has_suffix, walked};
+use super::{Listener, SkipReason, TreeSummary, has_suffix};
 use crate::decrypt::Decryptor;
 use crate::done::Done;
 use crate::file_error::FileError;

@@ -1,0 +1,67 @@
+//! The directories that outputs are written to, and their file systems.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::file_error::FileError;
+use crate::output::{Directory, OutputError, directory_of};
+use crate::root::Root;
+
+/// The directory of some outputs, opened for the first of them and closed with the last.
+pub(super) struct Parent {
+    path: PathBuf,
+    opened: Mutex<Option<Arc<Directory>>>,
+}
+
+/// The directories of files that come one after another: those of one directory come together.
+#[derive(Default)]
+pub(super) struct Parents(Option<Arc<Parent>>);
+
+/// The file systems that were written to, each by one of its directories.
+#[derive(Default)]
+pub(super) struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
+
+impl Parent {
+    /// `first` is told of the directory when it has been opened.
+    pub(super) fn open(
+        &self,
+        root: &Root,
+        first: impl FnOnce(&Arc<Directory>) -> Result<(), FileError>,
+    ) -> Result<Arc<Directory>, FileError> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = &*opened {
+            return Ok(directory.clone());
+        }
+        let directory = Arc::new(root.directory(&self.path)?);
+        first(&directory)?;
+        Ok(opened.insert(directory).clone())
+    }
+}
+
+impl Parents {
+    pub(super) fn of(&mut self, path: &Path) -> Arc<Parent> {
+        let path = directory_of(path);
+        match &self.0 {
+            Some(last) if last.path == path => last.clone(),
+            _ => {
+                let parent = Parent { path: path.to_owned(), opened: Mutex::default() };
+                self.0.insert(Arc::new(parent)).clone()
+            }
+        }
+    }
+}
+
+impl FileSystems {
+    pub(super) fn add(&self, directory: &Arc<Directory>) -> Result<(), FileError> {
+        let file_system = directory.file_system().map_err(OutputError::Directory)?;
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(file_system).or_insert_with(|| directory.clone());
+        Ok(())
+    }
+
+    pub(super) fn sync(self) -> Result<(), FileError> {
+        let known = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok(known.values().try_for_each(|directory| directory.sync_file_system())?)
+    }
+}

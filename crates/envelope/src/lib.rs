@@ -54,6 +54,8 @@
 //!
 //! The formats: [`native`], the one of `.bulla` files, built on [`cobblestone`]; [`text_format`], four lines of base64.
 //!
+//! Errors: each format has its own in its module; [`EncryptError`] and [`DecryptError`] are for a caller of either.
+//!
 //! [`recall`]: whether a second pass over an input sees what the first one saw.
 //!
 //! Nothing in this crate opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and
@@ -67,6 +69,7 @@ pub mod cobblestone;
 mod context;
 mod data_key;
 mod eax;
+mod error;
 mod key_service;
 pub mod native;
 pub mod recall;
@@ -74,5 +77,5 @@ pub mod text_format;
 
 pub use context::{EncryptionContext, RepeatedName};
 pub use data_key::{DataKey, NotADataKey};
+pub use error::{DecryptError, EncryptError};
 pub use key_service::{GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey};
-pub use text_format::{DecryptError, EncryptError, Flaw};

@@ -22,7 +22,7 @@ mod mac_thread;
 mod reader;
 mod seal;
 
-pub use error::{DecryptError, EncryptError, Flaw};
+pub use error::{LineFlaw, OpenError, SealError};
 pub use reader::{Opened, Reader};
 pub use seal::{Sealed, seal};
 

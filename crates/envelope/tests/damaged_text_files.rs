@@ -4,8 +4,8 @@
 
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
-use bulla_envelope::text_format::{Reader, seal};
-use bulla_envelope::{DataKey, DecryptError, Flaw};
+use bulla_envelope::DataKey;
+use bulla_envelope::text_format::{LineFlaw, OpenError, Reader, seal};
 
 const PLAIN: &[u8] = b"id,amount\r\n1,7\n\0\xff";
 const BLOB: &str = "bm90IGEgcmVhbCBibG9iIGF0IGFsbA==";
@@ -18,7 +18,7 @@ fn a_cut_at_any_byte_is_refused() {
         for result in open_both_ways(&sealed[..length], &key) {
             let line = sealed[..length].iter().filter(|&&byte| byte == b'\n').count() as u8 + 1;
             let found = match result.unwrap_err() {
-                DecryptError::Truncated { line } => line,
+                OpenError::Truncated { line } => line,
                 error => panic!("cut to {length}: {error}"),
             };
             // Without its newline alone a line is whole, and the next one is missed.
@@ -90,7 +90,7 @@ fn blanks_after_the_ciphertext_may_be_longer_than_a_chunk() {
     assert_opens(format!("{blob}\n{nonce}\n{ciphertext}{blanks}\n{tag}\n{blanks}").as_bytes(), &key);
     let inner = format!("{blob}\n{nonce}\n{ciphertext}{blanks}AAAA\n{tag}\n");
     for result in open_both_ways(inner.as_bytes(), &key) {
-        assert_damaged(result, 3, Flaw::NotBase64);
+        assert_damaged(result, 3, LineFlaw::NotBase64);
     }
 }
 
@@ -104,37 +104,37 @@ fn what_is_wrong_is_said() {
         lines[number - 1] = line;
         lines.join("\n") + "\n"
     };
-    let not_16 = Flaw::Length { bytes: 15, expected: 16 };
+    let not_16 = LineFlaw::Length { bytes: 15, expected: 16 };
     for (number, line, flaw) in [
         (2, "AAAAAAAAAAAAAAAAAAAA", not_16),
-        (2, "", Flaw::Length { bytes: 0, expected: 16 }),
-        (2, "AAAAAAAAAAAAAAAAAAAAAAA_==", Flaw::NotBase64),
-        (2, "AAAAAAAAAAAAAAAAAAAAAB==", Flaw::NotBase64), // a padding bit is set
-        (2, " AAAAAAAAAAAAAAAAAAAAA==", Flaw::NotBase64),
-        (3, "AA AAA==", Flaw::NotBase64),
-        (3, "AAAAAB==", Flaw::NotBase64),
-        (3, "AAAAAA=", Flaw::NotBase64),
-        (3, "AA==AA==", Flaw::NotBase64),
-        (3, "AAAA-A==", Flaw::NotBase64),
+        (2, "", LineFlaw::Length { bytes: 0, expected: 16 }),
+        (2, "AAAAAAAAAAAAAAAAAAAAAAA_==", LineFlaw::NotBase64),
+        (2, "AAAAAAAAAAAAAAAAAAAAAB==", LineFlaw::NotBase64), // a padding bit is set
+        (2, " AAAAAAAAAAAAAAAAAAAAA==", LineFlaw::NotBase64),
+        (3, "AA AAA==", LineFlaw::NotBase64),
+        (3, "AAAAAB==", LineFlaw::NotBase64),
+        (3, "AAAAAA=", LineFlaw::NotBase64),
+        (3, "AA==AA==", LineFlaw::NotBase64),
+        (3, "AAAA-A==", LineFlaw::NotBase64),
         (4, "AAAAAAAAAAAAAAAAAAAA", not_16),
-        (4, "AAAAAAAAAAAAAAAAAAAAAB==", Flaw::NotBase64),
+        (4, "AAAAAAAAAAAAAAAAAAAAAB==", LineFlaw::NotBase64),
     ] {
         for result in open_both_ways(with(number, line).as_bytes(), &key) {
             assert_damaged(result, number as u8, flaw);
         }
     }
     for result in open_both_ways(format!("{text}more\n").as_bytes(), &key) {
-        assert_damaged(result, 5, Flaw::Surplus);
+        assert_damaged(result, 5, LineFlaw::Surplus);
     }
     for (start, flaw) in [
-        ("id,amount\n", Flaw::NotBase64),
-        ("\n", Flaw::Empty),
-        ("AAA\n", Flaw::NotBase64),
-        ("\u{feff}AAAA\n", Flaw::NotBase64),
-        (&"A".repeat(1 << 20), Flaw::TooLong { limit: 16_384 }),
+        ("id,amount\n", LineFlaw::NotBase64),
+        ("\n", LineFlaw::Empty),
+        ("AAA\n", LineFlaw::NotBase64),
+        ("\u{feff}AAAA\n", LineFlaw::NotBase64),
+        (&"A".repeat(1 << 20), LineFlaw::TooLong { limit: 16_384 }),
     ] {
         let error = Reader::new(start.as_bytes()).err().unwrap();
-        assert!(matches!(error, DecryptError::NotTextFormat(found) if found == flaw), "{start:.9}: {error}");
+        assert!(matches!(error, OpenError::NotTextFormat(found) if found == flaw), "{start:.9}: {error}");
     }
 }
 
@@ -145,7 +145,7 @@ fn another_key_or_tag_is_refused_before_a_byte_is_released() {
     let other_tag = [&sealed[..sealed.len() - 25], &other[other.len() - 25..]].concat();
     for (input, key) in [(&sealed, &DataKey::random()), (&other_tag, &key)] {
         for result in open_both_ways(input, key) {
-            assert!(matches!(result, Err(DecryptError::Tampered)));
+            assert!(matches!(result, Err(OpenError::Tampered)));
         }
         let mut out = Vec::new();
         Reader::new(Cursor::new(input)).unwrap().open_verified(key, &mut out).unwrap_err();
@@ -175,7 +175,7 @@ fn an_input_that_changes_between_the_passes_releases_only_what_was_verified() {
         let mut out = Vec::new();
         let input = ChangesOnRewind { file: Cursor::new(sealed.clone()), change };
         let error = Reader::new(input).unwrap().open_verified(&key, &mut out).unwrap_err();
-        assert!(matches!(error, DecryptError::Changed), "change {number}: {error}");
+        assert!(matches!(error, OpenError::Changed), "change {number}: {error}");
         assert!(plain.starts_with(&out) && out.len() < plain.len(), "change {number}");
     }
     let input = ChangesOnRewind { file: Cursor::new(sealed), change: |file| file.extend(b"more") };
@@ -220,7 +220,7 @@ fn sealed(plain: &[u8]) -> (DataKey, Vec<u8>) {
     (key, sealed)
 }
 
-fn open_both_ways(sealed: &[u8], key: &DataKey) -> [Result<Vec<u8>, DecryptError>; 2] {
+fn open_both_ways(sealed: &[u8], key: &DataKey) -> [Result<Vec<u8>, OpenError>; 2] {
     [
         Reader::new(sealed).and_then(|reader| reader.open_into_discardable(key, Vec::new())),
         Reader::new(Cursor::new(sealed)).and_then(|reader| reader.open_verified(key, Vec::new())),
@@ -234,10 +234,10 @@ fn assert_opens(sealed: &[u8], key: &DataKey) {
     }
 }
 
-fn assert_damaged(result: Result<Vec<u8>, DecryptError>, number: u8, expected: Flaw) {
+fn assert_damaged(result: Result<Vec<u8>, OpenError>, number: u8, expected: LineFlaw) {
     let error = result.unwrap_err();
     assert!(
-        matches!(error, DecryptError::Damaged { line, flaw } if line == number && flaw == expected),
+        matches!(error, OpenError::Damaged { line, flaw } if line == number && flaw == expected),
         "{error}, not line {number}: {expected:?}"
     );
 }

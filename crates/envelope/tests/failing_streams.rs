@@ -7,8 +7,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{panic, thread};
 
-use bulla_envelope::text_format::{Reader, seal};
-use bulla_envelope::{DataKey, DecryptError, EncryptError};
+use bulla_envelope::DataKey;
+use bulla_envelope::text_format::{OpenError, Reader, SealError, seal};
 
 const BLOB: &str = "YmxvYg==";
 /// Enough chunks that every buffer is on its way when something fails.
@@ -19,7 +19,7 @@ fn an_output_that_is_full_ends_sealing() {
     ends(|| {
         for room in [0, 10, 40, 1 << 20, LENGTH / 2, text_len() - 1] {
             let error = seal(io::repeat(7).take(LENGTH as u64), Full { room }, &DataKey::random(), BLOB);
-            assert!(matches!(error, Err(EncryptError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
+            assert!(matches!(error, Err(SealError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
         }
     });
 }
@@ -30,7 +30,7 @@ fn an_input_that_fails_ends_sealing() {
         for length in [0, 1, 1 << 20, LENGTH] {
             let input = io::repeat(7).take(length as u64).chain(Broken);
             let error = seal(input, io::sink(), &DataKey::random(), BLOB);
-            assert!(matches!(error, Err(EncryptError::Read(e)) if e.kind() == io::ErrorKind::Other));
+            assert!(matches!(error, Err(SealError::Read(e)) if e.kind() == io::ErrorKind::Other));
         }
     });
 }
@@ -41,9 +41,9 @@ fn an_output_that_is_full_ends_opening() {
     ends(move || {
         for room in [0, 1, 1 << 20, LENGTH - 1] {
             let error = Reader::new(&*sealed).unwrap().open_into_discardable(&key, Full { room });
-            assert!(matches!(error, Err(DecryptError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
+            assert!(matches!(error, Err(OpenError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
             let error = Reader::new(Cursor::new(&sealed)).unwrap().open_verified(&key, Full { room });
-            assert!(matches!(error, Err(DecryptError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
+            assert!(matches!(error, Err(OpenError::Write(e)) if e.kind() == io::ErrorKind::StorageFull));
         }
     });
 }
@@ -58,7 +58,7 @@ fn an_input_that_fails_ends_opening() {
                 Reader::new(broken()).and_then(|reader| reader.open_into_discardable(&key, io::sink())),
                 Reader::new(broken()).and_then(|reader| reader.open_verified(&key, io::sink())),
             ] {
-                assert!(matches!(error, Err(DecryptError::Read(e)) if e.kind() == io::ErrorKind::Other));
+                assert!(matches!(error, Err(OpenError::Read(e)) if e.kind() == io::ErrorKind::Other));
             }
         }
     });

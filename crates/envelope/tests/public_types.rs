@@ -125,11 +125,13 @@ fn types_can_cross_threads_and_errors_can_be_boxed() {
     send_and_sync::<native::SeekReader<Cursor<Vec<u8>>>>();
     send_and_sync::<text_format::Reader<&[u8]>>();
     boxed::<KeyServiceError>();
+    boxed::<bulla_envelope::EncryptError>();
+    boxed::<bulla_envelope::DecryptError>();
     boxed::<native::SealError>();
     boxed::<native::OpenError>();
     boxed::<native::UnlockError>();
-    boxed::<text_format::EncryptError>();
-    boxed::<text_format::DecryptError>();
+    boxed::<text_format::SealError>();
+    boxed::<text_format::OpenError>();
     boxed::<cobblestone::DamagedChunk>();
     boxed::<cobblestone::WrongCommitment>();
     boxed::<cobblestone::TooLong>();

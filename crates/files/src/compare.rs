@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use bulla_envelope::{DataKey, DecryptError, text_format};
+use bulla_envelope::{DataKey, text_format};
 
 use crate::file_error::FileError;
 
@@ -16,7 +16,7 @@ pub(crate) fn text_is_the_content_of(
 ) -> Result<bool, FileError> {
     match reader.open_into_discardable(data_key, Compare { with: file, at: 0 }) {
         Ok(opened) => Ok(opened.out.at == file.metadata().map_err(FileError::Source)?.len()),
-        Err(DecryptError::Write(_)) => Ok(false),
+        Err(text_format::OpenError::Write(_)) => Ok(false),
         Err(error) => Err(error.into()),
     }
 }

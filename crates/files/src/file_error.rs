@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::{fmt, io};
 
 use bulla_envelope::native::{OpenError, SealError, UnlockError};
-use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+use bulla_envelope::{KeyServiceError, text_format};
 
 use crate::output::OutputError;
 
@@ -29,9 +29,9 @@ pub enum FileError {
     /// The keys of a native file.
     Unlock(UnlockError),
     /// Encryption in the text format.
-    TextSeal(EncryptError),
+    TextSeal(text_format::SealError),
     /// Decryption of the text format.
-    TextOpen(DecryptError),
+    TextOpen(text_format::OpenError),
     /// A `.bulla` file that holds the text format, which protects less, and nobody said so.
     UnexpectedText,
     /// The text format has no place for what was asked: several keys, or other ones.
@@ -132,6 +132,6 @@ from! {
     SealError => Seal,
     OpenError => Open,
     UnlockError => Unlock,
-    EncryptError => TextSeal,
-    DecryptError => TextOpen,
+    text_format::SealError => TextSeal,
+    text_format::OpenError => TextOpen,
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
-use bulla_envelope::{DecryptError, EncryptError, KeyServiceError};
+use bulla_envelope::{KeyServiceError, text_format};
 use bulla_files::FileError;
 use bulla_files::output::{OutputError, directory_of};
 
@@ -182,24 +182,24 @@ impl Failure {
         Self::new(exit, error.to_string(), hint)
     }
 
-    fn encrypting(input: &Path, output: Destination<'_>, error: &EncryptError) -> Self {
+    fn encrypting(input: &Path, output: Destination<'_>, error: &text_format::SealError) -> Self {
         match error {
-            EncryptError::Read(error) => Self::io(input, error),
-            EncryptError::Write(error) => output.io(error),
+            text_format::SealError::Read(error) => Self::io(input, error),
+            text_format::SealError::Write(error) => output.io(error),
             _ => Self::new(Exit::Other, with_causes(error), "").about(input),
         }
     }
 
-    fn decrypting(input: &Path, output: Destination<'_>, error: &DecryptError) -> Self {
+    fn decrypting(input: &Path, output: Destination<'_>, error: &text_format::OpenError) -> Self {
         match error {
-            DecryptError::Read(error) => Self::io(input, error),
-            DecryptError::Write(error) => output.io(error),
-            DecryptError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
-            DecryptError::Changed => {
+            text_format::OpenError::Read(error) => Self::io(input, error),
+            text_format::OpenError::Write(error) => output.io(error),
+            text_format::OpenError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
+            text_format::OpenError::Changed => {
                 Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
                     .about(input)
             }
-            DecryptError::NotTextFormat(_) => {
+            text_format::OpenError::NotTextFormat(_) => {
                 let hint = "name a file that was encrypted, such as NAME.cipher; nothing was written";
                 Self::new(Exit::Damaged, error.to_string(), hint).about(input)
             }

@@ -1,4 +1,4 @@
-//! What can go wrong with a native file: one enum for sealing, one for opening, one for its keys.
+//! Errors of the native format: one enum for sealing, one for opening, one for the keys of a file.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -6,7 +6,7 @@ use std::{fmt, io};
 use crate::KeyServiceError;
 use crate::cobblestone::{DamagedChunk, TooLong};
 
-/// Why a file was not encrypted, or not given other wraps.
+/// Why a plaintext was not sealed in the native format, or a header got no other wraps.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SealError {
@@ -24,7 +24,7 @@ pub enum SealError {
     Changed,
 }
 
-/// Why a file was not decrypted.
+/// Why an input was not opened as the native format.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {

@@ -1,12 +1,12 @@
-//! What can go wrong in sealing and in opening: one enum each. A cause stands in `source()`, not in the text.
+//! Errors of the text format: one enum for sealing, one for opening.
 
 use std::error::Error;
 use std::{fmt, io};
 
-/// Why a plaintext was not encrypted.
+/// Why a plaintext was not sealed in the text format. The cause is in `source()`, not in the text.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum EncryptError {
+pub enum SealError {
     /// The plaintext could not be read.
     Read(io::Error),
     /// The output could not be written.
@@ -14,13 +14,13 @@ pub enum EncryptError {
     /// The operating system started no second thread.
     Thread(io::Error),
     /// The wrapped key that a KMS answered cannot stand in a line of its own.
-    CiphertextBlob(Flaw),
+    CiphertextBlob(LineFlaw),
 }
 
-/// Why an input was not decrypted.
+/// Why an input was not opened as the text format. The cause is in `source()`, not in the text.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum DecryptError {
+pub enum OpenError {
     /// The input could not be read.
     Read(io::Error),
     /// The plaintext could not be written.
@@ -28,7 +28,7 @@ pub enum DecryptError {
     /// The operating system started no second thread.
     Thread(io::Error),
     /// The first line is not a wrapped key, so this is something else.
-    NotTextFormat(Flaw),
+    NotTextFormat(LineFlaw),
     /// The input ends too early.
     Truncated {
         /// The line in which it ends, from 1.
@@ -39,7 +39,7 @@ pub enum DecryptError {
         /// The line, from 1.
         line: u8,
         /// What is wrong with it.
-        flaw: Flaw,
+        flaw: LineFlaw,
     },
     /// The authentication tag does not agree: damaged, tampered with, or the data key of something else.
     Tampered,
@@ -50,7 +50,7 @@ pub enum DecryptError {
 /// What is wrong with a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum LineFlaw {
     /// Nothing stands in it.
     Empty,
     /// It is longer than a line like this can be.
@@ -71,7 +71,7 @@ pub enum Flaw {
     Surplus,
 }
 
-impl fmt::Display for EncryptError {
+impl fmt::Display for SealError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(_) => f.write_str("the plaintext cannot be read"),
@@ -82,7 +82,7 @@ impl fmt::Display for EncryptError {
     }
 }
 
-impl Error for EncryptError {
+impl Error for SealError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read(source) | Self::Write(source) | Self::Thread(source) => Some(source),
@@ -91,7 +91,7 @@ impl Error for EncryptError {
     }
 }
 
-impl fmt::Display for DecryptError {
+impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Read(_) => f.write_str("the input cannot be read"),
@@ -111,7 +111,7 @@ impl fmt::Display for DecryptError {
     }
 }
 
-impl Error for DecryptError {
+impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Read(source) | Self::Write(source) | Self::Thread(source) => Some(source),
@@ -121,7 +121,7 @@ impl Error for DecryptError {
 }
 
 /// The second half of a sentence about a line.
-impl fmt::Display for Flaw {
+impl fmt::Display for LineFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("is empty"),
@@ -139,19 +139,19 @@ mod tests {
 
     #[test]
     fn texts_are_one_sentence_without_a_stop() {
-        let flaw = Flaw::Length { bytes: 15, expected: 16 };
+        let flaw = LineFlaw::Length { bytes: 15, expected: 16 };
         for (error, text) in [
             (
-                DecryptError::NotTextFormat(Flaw::TooLong { limit: 9 }),
+                OpenError::NotTextFormat(LineFlaw::TooLong { limit: 9 }),
                 "the input is not in the four-line text format: its first line is longer than 9 characters",
             ),
-            (DecryptError::Truncated { line: 3 }, "the input is cut off in line 3 of 4"),
+            (OpenError::Truncated { line: 3 }, "the input is cut off in line 3 of 4"),
             (
-                DecryptError::Damaged { line: 2, flaw },
+                OpenError::Damaged { line: 2, flaw },
                 "the input is damaged: line 2 holds 15 bytes instead of 16",
             ),
             (
-                DecryptError::Damaged { line: 5, flaw: Flaw::Surplus },
+                OpenError::Damaged { line: 5, flaw: LineFlaw::Surplus },
                 "the input is damaged: line 5 is one too many",
             ),
         ] {
@@ -162,8 +162,8 @@ mod tests {
     #[test]
     fn the_cause_is_kept() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
-        assert!(EncryptError::Write(full()).source().is_some());
-        assert!(DecryptError::Write(full()).source().is_some());
-        assert!(DecryptError::Tampered.source().is_none());
+        assert!(SealError::Write(full()).source().is_some());
+        assert!(OpenError::Write(full()).source().is_some());
+        assert!(OpenError::Tampered.source().is_none());
     }
 }

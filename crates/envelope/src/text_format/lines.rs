@@ -4,7 +4,7 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
 use base64_simd::{Out, STANDARD};
 
-use super::error::{DecryptError, Flaw};
+use super::error::{LineFlaw, OpenError};
 use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
 use crate::eax::BLOCK_LEN;
 
@@ -19,43 +19,43 @@ impl<R: Read> Lines<R> {
     /// Line 1, the wrapped key.
     ///
     /// # Errors
-    /// [`DecryptError::NotTextFormat`] for whatever cannot be the beginning of a wrapped key.
-    pub(super) fn ciphertext_blob(&mut self) -> Result<String, DecryptError> {
+    /// [`OpenError::NotTextFormat`] for whatever cannot be the beginning of a wrapped key.
+    pub(super) fn ciphertext_blob(&mut self) -> Result<String, OpenError> {
         let (line, end) = self.short_line()?;
         let text = trim(&line);
         let flaw = if end == End::Limit {
-            Flaw::TooLong { limit: SHORT_LINE_LIMIT }
+            LineFlaw::TooLong { limit: SHORT_LINE_LIMIT }
         } else if text.iter().any(|&byte| !byte.is_ascii_alphanumeric() && !b"+/=".contains(&byte)) {
-            Flaw::NotBase64
+            LineFlaw::NotBase64
         } else if end == End::Input {
-            return Err(DecryptError::Truncated { line: 1 });
+            return Err(OpenError::Truncated { line: 1 });
         } else if text.is_empty() {
-            Flaw::Empty
+            LineFlaw::Empty
         } else if STANDARD.check(text).is_err() {
-            Flaw::NotBase64
+            LineFlaw::NotBase64
         } else {
             return Ok(String::from_utf8(text.to_vec()).expect("base64 is ASCII"));
         };
-        Err(DecryptError::NotTextFormat(flaw))
+        Err(OpenError::NotTextFormat(flaw))
     }
 
     /// Line 2 or 4, the nonce or the tag.
-    pub(super) fn block(&mut self, number: u8) -> Result<[u8; BLOCK_LEN], DecryptError> {
-        let damaged = |flaw| DecryptError::Damaged { line: number, flaw };
+    pub(super) fn block(&mut self, number: u8) -> Result<[u8; BLOCK_LEN], OpenError> {
+        let damaged = |flaw| OpenError::Damaged { line: number, flaw };
         let (line, end) = self.short_line()?;
         let text = trim(&line);
         if end == End::Limit {
-            return Err(damaged(Flaw::TooLong { limit: SHORT_LINE_LIMIT }));
+            return Err(damaged(LineFlaw::TooLong { limit: SHORT_LINE_LIMIT }));
         }
         if end == End::Input && text.len() < STANDARD.encoded_length(BLOCK_LEN) {
-            return Err(DecryptError::Truncated { line: number });
+            return Err(OpenError::Truncated { line: number });
         }
-        let bytes = STANDARD.decoded_length(text).map_err(|_| damaged(Flaw::NotBase64))?;
+        let bytes = STANDARD.decoded_length(text).map_err(|_| damaged(LineFlaw::NotBase64))?;
         if bytes != BLOCK_LEN {
-            return Err(damaged(Flaw::Length { bytes, expected: BLOCK_LEN }));
+            return Err(damaged(LineFlaw::Length { bytes, expected: BLOCK_LEN }));
         }
         let mut block = [0; BLOCK_LEN];
-        STANDARD.decode(text, Out::from_slice(&mut block)).map_err(|_| damaged(Flaw::NotBase64))?;
+        STANDARD.decode(text, Out::from_slice(&mut block)).map_err(|_| damaged(LineFlaw::NotBase64))?;
         Ok(block)
     }
 
@@ -65,25 +65,25 @@ impl<R: Read> Lines<R> {
     }
 
     /// What follows line 4: blanks at most.
-    pub(super) fn end(&mut self) -> Result<(), DecryptError> {
+    pub(super) fn end(&mut self) -> Result<(), OpenError> {
         loop {
             let rest = match self.0.fill_buf() {
                 Ok(rest) => rest,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(DecryptError::Read(error)),
+                Err(error) => return Err(OpenError::Read(error)),
             };
             if rest.is_empty() {
                 return Ok(());
             }
             if rest.iter().any(|&byte| byte != b'\n' && !is_blank(byte)) {
-                return Err(DecryptError::Damaged { line: 5, flaw: Flaw::Surplus });
+                return Err(OpenError::Damaged { line: 5, flaw: LineFlaw::Surplus });
             }
             let length = rest.len();
             self.0.consume(length);
         }
     }
 
-    fn short_line(&mut self) -> Result<(Vec<u8>, End), DecryptError> {
+    fn short_line(&mut self) -> Result<(Vec<u8>, End), OpenError> {
         let mut line = Vec::new();
         let end = read_line(&mut self.0, SHORT_LINE_LIMIT, &mut line)?;
         Ok((line, end))
@@ -92,13 +92,13 @@ impl<R: Read> Lines<R> {
 
 impl<R: Read + Seek> Lines<R> {
     /// Where the next line begins.
-    pub(super) fn position(&mut self) -> Result<u64, DecryptError> {
-        self.0.stream_position().map_err(DecryptError::Read)
+    pub(super) fn position(&mut self) -> Result<u64, OpenError> {
+        self.0.stream_position().map_err(OpenError::Read)
     }
 
     /// Goes back to where a line begins.
-    pub(super) fn go_to(&mut self, position: u64) -> Result<(), DecryptError> {
-        self.0.seek(SeekFrom::Start(position)).map(drop).map_err(DecryptError::Read)
+    pub(super) fn go_to(&mut self, position: u64) -> Result<(), OpenError> {
+        self.0.seek(SeekFrom::Start(position)).map(drop).map_err(OpenError::Read)
     }
 }
 
@@ -114,12 +114,12 @@ impl<R: Read> Ciphertext<'_, R> {
     /// Puts the next chunk, never an empty one, in place of what `chunk` holds; `false` after the last.
     ///
     /// The same input is cut into the same chunks every time.
-    pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<bool, DecryptError> {
-        const NOT_BASE64: DecryptError = DecryptError::Damaged { line: 3, flaw: Flaw::NotBase64 };
+    pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<bool, OpenError> {
+        const NOT_BASE64: OpenError = OpenError::Damaged { line: 3, flaw: LineFlaw::NotBase64 };
         while !self.line_ended {
             chunk.clear();
             match read_line(self.input, CHUNK_TEXT_LEN, chunk)? {
-                End::Input => return Err(DecryptError::Truncated { line: 3 }),
+                End::Input => return Err(OpenError::Truncated { line: 3 }),
                 End::Line => self.line_ended = true,
                 End::Limit => {}
             }
@@ -149,9 +149,9 @@ enum End {
 }
 
 /// Appends up to `limit` characters of a line, its end included, to `line`.
-fn read_line(input: &mut impl BufRead, limit: usize, line: &mut Vec<u8>) -> Result<End, DecryptError> {
+fn read_line(input: &mut impl BufRead, limit: usize, line: &mut Vec<u8>) -> Result<End, OpenError> {
     line.reserve_exact(limit);
-    let length = input.take(limit as u64).read_until(b'\n', line).map_err(DecryptError::Read)?;
+    let length = input.take(limit as u64).read_until(b'\n', line).map_err(OpenError::Read)?;
     Ok(match line.last() {
         Some(b'\n') => End::Line,
         _ if length < limit => End::Input,

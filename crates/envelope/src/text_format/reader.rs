@@ -3,7 +3,7 @@
 use std::io::{Read, Seek, Write};
 use std::{fmt, thread};
 
-use super::error::DecryptError;
+use super::error::OpenError;
 use super::lines::Lines;
 use super::mac_thread::MacThread;
 use crate::DataKey;
@@ -35,9 +35,9 @@ impl<R: Read> Reader<R> {
     /// Reads the first two lines, some KiB at most.
     ///
     /// # Errors
-    /// [`DecryptError::NotTextFormat`] for anything that does not begin with a wrapped key;
-    /// [`DecryptError::Truncated`], [`DecryptError::Damaged`] and [`DecryptError::Read`].
-    pub fn new(input: R) -> Result<Self, DecryptError> {
+    /// [`OpenError::NotTextFormat`] for anything that does not begin with a wrapped key;
+    /// [`OpenError::Truncated`], [`OpenError::Damaged`] and [`OpenError::Read`].
+    pub fn new(input: R) -> Result<Self, OpenError> {
         let mut lines = Lines::new(input);
         let ciphertext_blob = lines.ciphertext_blob()?;
         let nonce = Nonce(lines.block(2)?);
@@ -58,21 +58,21 @@ impl<R: Read> Reader<R> {
     /// [`open_verified`](Reader::open_verified) is for.
     ///
     /// # Errors
-    /// [`DecryptError`], with `out` gone.
+    /// [`OpenError`], with `out` gone.
     pub fn open_into_discardable<W: Write>(
         mut self,
         data_key: &DataKey,
         mut out: W,
-    ) -> Result<Opened<W>, DecryptError> {
+    ) -> Result<Opened<W>, OpenError> {
         let mut keystream = Keystream::new(data_key, &self.nonce);
         let mut plaintext = Vec::new();
         let mut plaintext_len = 0;
         self.authenticate(data_key, |chunk| {
             keystream.apply(chunk, &mut plaintext);
             plaintext_len += plaintext.len() as u64;
-            out.write_all(&plaintext).map_err(DecryptError::Write)
+            out.write_all(&plaintext).map_err(OpenError::Write)
         })?;
-        out.flush().map_err(DecryptError::Write)?;
+        out.flush().map_err(OpenError::Write)?;
         Ok(Opened { out, plaintext_len })
     }
 
@@ -80,11 +80,11 @@ impl<R: Read> Reader<R> {
     fn authenticate(
         &mut self,
         data_key: &DataKey,
-        mut each: impl FnMut(&[u8]) -> Result<(), DecryptError>,
-    ) -> Result<(), DecryptError> {
+        mut each: impl FnMut(&[u8]) -> Result<(), OpenError>,
+    ) -> Result<(), OpenError> {
         thread::scope(|scope| {
             let authenticator = Authenticator::new(data_key, &self.nonce);
-            let mac = MacThread::start(scope, authenticator).map_err(DecryptError::Thread)?;
+            let mac = MacThread::start(scope, authenticator).map_err(OpenError::Thread)?;
             let mut ciphertext = self.lines.ciphertext();
             let mut chunk = mac.buffer();
             while ciphertext.next(&mut chunk)? {
@@ -94,7 +94,7 @@ impl<R: Read> Reader<R> {
             }
             let tag = self.lines.block(4)?;
             self.lines.end()?;
-            mac.finish().verify(&tag).map_err(|_| DecryptError::Tampered)
+            mac.finish().verify(&tag).map_err(|_| OpenError::Tampered)
         })
     }
 }
@@ -107,13 +107,9 @@ impl<R: Read + Seek> Reader<R> {
     /// changes in between. `out` may be a reference, as with any `Write`.
     ///
     /// # Errors
-    /// [`DecryptError::Changed`] or [`DecryptError::Read`] in the second pass, and [`DecryptError::Write`],
-    /// after a genuine beginning of the plaintext; every other [`DecryptError`] before the first byte.
-    pub fn open_verified<W: Write>(
-        mut self,
-        data_key: &DataKey,
-        mut out: W,
-    ) -> Result<Opened<W>, DecryptError> {
+    /// [`OpenError::Changed`] or [`OpenError::Read`] in the second pass, and [`OpenError::Write`],
+    /// after a genuine beginning of the plaintext; every other [`OpenError`] before the first byte.
+    pub fn open_verified<W: Write>(mut self, data_key: &DataKey, mut out: W) -> Result<Opened<W>, OpenError> {
         let third_line = self.lines.position()?;
         let mut recall = Recall::new();
         self.authenticate(data_key, |chunk| {
@@ -129,13 +125,13 @@ impl<R: Read + Seek> Reader<R> {
         for index in 0..recall.len() {
             let found = ciphertext.next(&mut chunk).map_err(changed_unless_unread)?;
             if !found || !recall.knows(index, &chunk) {
-                return Err(DecryptError::Changed);
+                return Err(OpenError::Changed);
             }
             keystream.apply(&chunk, &mut plaintext);
-            out.write_all(&plaintext).map_err(DecryptError::Write)?;
+            out.write_all(&plaintext).map_err(OpenError::Write)?;
             plaintext_len += plaintext.len() as u64;
         }
-        out.flush().map_err(DecryptError::Write)?;
+        out.flush().map_err(OpenError::Write)?;
         Ok(Opened { out, plaintext_len })
     }
 }
@@ -147,9 +143,9 @@ impl<R> fmt::Debug for Reader<R> {
 }
 
 /// A line that was whole in the first pass is not damaged in the second but another one.
-fn changed_unless_unread(error: DecryptError) -> DecryptError {
+fn changed_unless_unread(error: OpenError) -> OpenError {
     match error {
-        DecryptError::Read(_) => error,
-        _ => DecryptError::Changed,
+        OpenError::Read(_) => error,
+        _ => OpenError::Changed,
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use base64_simd::STANDARD;
 
-use super::error::{EncryptError, Flaw};
+use super::error::{LineFlaw, SealError};
 use super::mac_thread::MacThread;
 use super::{CHUNK_LEN, SHORT_LINE_LIMIT};
 use crate::DataKey;
@@ -24,13 +24,13 @@ pub struct Sealed {
 /// `ciphertext_blob` is the same data key as a KMS wrapped it, base64. A data key serves one file.
 ///
 /// # Errors
-/// [`EncryptError`]; then `output` holds a part without a tag, which no reader accepts.
+/// [`SealError`]; then `output` holds a part without a tag, which no reader accepts.
 pub fn seal(
     plaintext: impl Read,
     output: impl Write,
     data_key: &DataKey,
     ciphertext_blob: &str,
-) -> Result<Sealed, EncryptError> {
+) -> Result<Sealed, SealError> {
     seal_with_nonce(plaintext, output, data_key, ciphertext_blob, Nonce::random())
 }
 
@@ -41,7 +41,7 @@ fn seal_with_nonce(
     data_key: &DataKey,
     ciphertext_blob: &str,
     nonce: Nonce,
-) -> Result<Sealed, EncryptError> {
+) -> Result<Sealed, SealError> {
     check_blob(ciphertext_blob)?;
     let mut keystream = Keystream::new(data_key, &nonce);
     let mut piece = vec![0; CHUNK_LEN];
@@ -49,18 +49,17 @@ fn seal_with_nonce(
     let mut plaintext_len = 0;
 
     write!(output, "{ciphertext_blob}\n{}\n", STANDARD.encode_to_string(nonce.0))
-        .map_err(EncryptError::Write)?;
+        .map_err(SealError::Write)?;
     let authenticator = thread::scope(|scope| {
-        let mac =
-            MacThread::start(scope, Authenticator::new(data_key, &nonce)).map_err(EncryptError::Thread)?;
+        let mac = MacThread::start(scope, Authenticator::new(data_key, &nonce)).map_err(SealError::Thread)?;
         loop {
-            let length = fill(&mut plaintext, &mut piece).map_err(EncryptError::Read)?;
+            let length = fill(&mut plaintext, &mut piece).map_err(SealError::Read)?;
             let mut ciphertext = mac.buffer();
             keystream.apply(&piece[..length], &mut ciphertext);
             text.clear();
             STANDARD.encode_append(&ciphertext, &mut text);
             mac.update(ciphertext);
-            output.write_all(&text).map_err(EncryptError::Write)?;
+            output.write_all(&text).map_err(SealError::Write)?;
             plaintext_len += length as u64;
             // Every chunk but the last is full, so that base64 pads at the end of the line only.
             if length < CHUNK_LEN {
@@ -70,19 +69,19 @@ fn seal_with_nonce(
     })?;
     write!(output, "\n{}\n", STANDARD.encode_to_string(authenticator.finish()))
         .and_then(|()| output.flush())
-        .map_err(EncryptError::Write)?;
+        .map_err(SealError::Write)?;
     Ok(Sealed { plaintext_len })
 }
 
 /// A blob that is no base64 could break the lines; one that is too long would not be read again.
-fn check_blob(ciphertext_blob: &str) -> Result<(), EncryptError> {
+fn check_blob(ciphertext_blob: &str) -> Result<(), SealError> {
     let flaw = match ciphertext_blob.len() {
-        0 => Flaw::Empty,
-        SHORT_LINE_LIMIT.. => Flaw::TooLong { limit: SHORT_LINE_LIMIT },
-        _ if STANDARD.check(ciphertext_blob.as_bytes()).is_err() => Flaw::NotBase64,
+        0 => LineFlaw::Empty,
+        SHORT_LINE_LIMIT.. => LineFlaw::TooLong { limit: SHORT_LINE_LIMIT },
+        _ if STANDARD.check(ciphertext_blob.as_bytes()).is_err() => LineFlaw::NotBase64,
         _ => return Ok(()),
     };
-    Err(EncryptError::CiphertextBlob(flaw))
+    Err(SealError::CiphertextBlob(flaw))
 }
 
 /// Reads until `buffer` is full or the input ends.
@@ -160,14 +159,14 @@ mod tests {
     fn a_blob_that_would_break_the_lines_is_refused() {
         let long = "AAAA".repeat(SHORT_LINE_LIMIT / 4);
         for (blob, flaw) in [
-            ("", Flaw::Empty),
-            ("YmxvYg==\n", Flaw::NotBase64),
-            ("YmxvYg", Flaw::NotBase64),
-            (&long, Flaw::TooLong { limit: SHORT_LINE_LIMIT }),
+            ("", LineFlaw::Empty),
+            ("YmxvYg==\n", LineFlaw::NotBase64),
+            ("YmxvYg", LineFlaw::NotBase64),
+            (&long, LineFlaw::TooLong { limit: SHORT_LINE_LIMIT }),
         ] {
             let mut out = Vec::new();
             let error = seal(&b"x"[..], &mut out, &DataKey::random(), blob).unwrap_err();
-            assert!(matches!(error, EncryptError::CiphertextBlob(found) if found == flaw), "{error}");
+            assert!(matches!(error, SealError::CiphertextBlob(found) if found == flaw), "{error}");
             assert!(out.is_empty());
         }
         let key = DataKey::random();

@@ -9,6 +9,7 @@ pub use kms::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::context::ContextParameter;
 use crate::error::{Error, ErrorCode};
 use crate::flat;
 use crate::parameters::Parameters;
@@ -60,10 +61,34 @@ pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
     fn print(&self) -> Parameters {
         flat::print(self)
     }
+
+    /// Whether the request asks for everything to be checked and nothing to be done: its `DryRun`.
+    fn is_dry_run(&self) -> bool {
+        false
+    }
+
+    /// The `EncryptionContext` of the request.
+    fn encryption_context(&self) -> Option<&ContextParameter> {
+        None
+    }
+}
+
+/// What [`Action`] tells of a parameter that several requests have.
+macro_rules! shared {
+    (dry_run) => {
+        fn is_dry_run(&self) -> bool {
+            self.dry_run == Some(true)
+        }
+    };
+    (encryption_context) => {
+        fn encryption_context(&self) -> Option<&ContextParameter> {
+            self.encryption_context.as_ref()
+        }
+    };
 }
 
 macro_rules! actions {
-    ($($product:ident { $($name:ident => $reply:ident,)* })*) => {
+    ($($product:ident { $($name:ident => $reply:ident $([$($shared:ident),*])?,)* })*) => {
         /// A parsed request, one variant per action.
         #[derive(Debug, Serialize)]
         #[serde(untagged)]
@@ -114,6 +139,10 @@ macro_rules! actions {
             }
         }
 
+        /// What each action says about its parameters that several requests have.
+        #[cfg(test)]
+        const SHARED: &[(&str, &[&str])] = &[$($(shared_parameters!($name $($($shared)*)?),)*)*];
+
         $($(
         impl Action for $name {
             const PRODUCT: Product = Product::$product;
@@ -126,6 +155,8 @@ macro_rules! actions {
                     _ => None,
                 }
             }
+
+            $($(shared!($shared);)*)?
         }
 
         impl From<$name> for Request {
@@ -137,6 +168,14 @@ macro_rules! actions {
     };
 }
 
+#[cfg(test)]
+macro_rules! shared_parameters {
+    ($name:ident $($shared:ident)*) => {
+        ($name::NAME, &[$(stringify!($shared)),*])
+    };
+}
+
+// In brackets: what [`Action`] tells of the parameters.
 actions! {
     Kms {
         CreateKey => CreateKeyReply,
@@ -160,20 +199,20 @@ actions! {
         DeleteAlias => Done,
         ListAliases => ListAliasesReply,
         ListAliasesByKeyId => ListAliasesReply,
-        Encrypt => EncryptReply,
-        Decrypt => DecryptReply,
-        GenerateDataKey => GenerateDataKeyReply,
-        GenerateDataKeyWithoutPlaintext => EncryptReply,
-        ReEncrypt => EncryptReply,
-        ExportDataKey => ExportDataKeyReply,
-        GenerateAndExportDataKey => GenerateAndExportDataKeyReply,
-        GetPublicKey => GetPublicKeyReply,
-        AsymmetricEncrypt => AsymmetricEncryptReply,
-        AsymmetricDecrypt => AsymmetricDecryptReply,
-        AsymmetricSign => AsymmetricSignReply,
-        AsymmetricVerify => AsymmetricVerifyReply,
-        GenerateMac => GenerateMacReply,
-        VerifyMac => VerifyMacReply,
+        Encrypt => EncryptReply [dry_run, encryption_context],
+        Decrypt => DecryptReply [dry_run, encryption_context],
+        GenerateDataKey => GenerateDataKeyReply [dry_run, encryption_context],
+        GenerateDataKeyWithoutPlaintext => EncryptReply [dry_run, encryption_context],
+        ReEncrypt => EncryptReply [dry_run],
+        ExportDataKey => ExportDataKeyReply [dry_run, encryption_context],
+        GenerateAndExportDataKey => GenerateAndExportDataKeyReply [dry_run, encryption_context],
+        GetPublicKey => GetPublicKeyReply [dry_run],
+        AsymmetricEncrypt => AsymmetricEncryptReply [dry_run],
+        AsymmetricDecrypt => AsymmetricDecryptReply [dry_run],
+        AsymmetricSign => AsymmetricSignReply [dry_run],
+        AsymmetricVerify => AsymmetricVerifyReply [dry_run],
+        GenerateMac => GenerateMacReply [dry_run],
+        VerifyMac => VerifyMacReply [dry_run],
         TagResource => Done,
         UntagResource => Done,
         ListResourceTags => ListResourceTagsReply,
@@ -192,7 +231,7 @@ actions! {
         RestoreSecret => SecretReply,
         UpdateSecretRotationPolicy => SecretReply,
         RotateSecret => RotateSecretReply,
-        GetSecretValue => GetSecretValueReply,
+        GetSecretValue => GetSecretValueReply [dry_run],
         BatchGetSecretValue => BatchGetSecretValueReply,
         PutSecretValue => PutSecretValueReply,
         ListSecretVersionIds => ListSecretVersionIdsReply,
@@ -244,3 +283,21 @@ const ACCESS_POINTS: &str = "application access points, with their network rules
 /// The answer of an action that has nothing to say: the request id alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A DryRun that the table forgets would be done.
+    #[test]
+    fn every_action_tells_of_its_shared_parameters() {
+        for (action, told) in SHARED {
+            let parameters = Request::parameters(Product::Kms, action).unwrap();
+            for (parameter, name) in [("DryRun", "dry_run"), ("EncryptionContext", "encryption_context")] {
+                assert_eq!(parameters.contains(&parameter), told.contains(&name), "{parameter} of {action}");
+            }
+        }
+        let with = |name| SHARED.iter().filter(|(_, told)| told.contains(&name)).count();
+        assert_eq!((with("dry_run"), with("encryption_context")), (15, 6));
+    }
+}

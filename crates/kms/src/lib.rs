@@ -18,7 +18,6 @@
 
 #![forbid(unsafe_code)]
 
-mod access_key;
 mod actions;
 mod authenticate;
 mod authorize;
@@ -31,18 +30,17 @@ mod generator;
 mod header;
 mod keyring;
 mod lock;
+mod maintenance;
 mod mark;
 mod minutes;
 mod origin;
 mod overlay;
-mod private;
 mod replay;
 mod root_key;
 mod secret_file;
 mod state;
 mod store;
 mod store_file;
-mod tend;
 mod watch;
 mod worker;
 
@@ -51,19 +49,18 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-pub use access_key::FirstAccessKey;
 use arc_swap::Guard;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use data::OpenError;
 pub use lock::Role;
+pub use maintenance::{FirstAccessKey, Tended};
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
 pub use store::{StoreError, is_panic_caught, was_store_damaged};
 pub use store_file::{Loss, LostFile};
-pub use tend::Tended;
 
 use crate::authorize::Allowed;
 use crate::clock::EngineClock;

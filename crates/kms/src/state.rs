@@ -2,9 +2,14 @@
 //! what the store holds. Its fields are private, so its doors are the only way to the store.
 
 mod committer;
-mod lists;
+mod index;
+mod kind;
+mod kinds;
+mod load;
 mod ranked;
 mod records;
+#[cfg(test)]
+mod sample;
 mod snapshot;
 
 use std::sync::Arc;
@@ -16,12 +21,14 @@ use bulla_wire::{Error, ErrorCode};
 
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, Changes, CommitError};
-pub(crate) use self::lists::{Age, Group, KeyClass, Label};
+pub(crate) use self::index::{Age, Due, Group, KeyClass, Label};
+pub(crate) use self::kind::Row;
+pub(crate) use self::kinds::Write;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
 pub(crate) use self::ranked::VISITS;
 pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId};
-pub(crate) use self::snapshot::{Due, Row, Snapshot, Write};
+pub(crate) use self::snapshot::Snapshot;
 use crate::store::{Store, StoreError};
 use crate::watch::Watch;
 

@@ -11,7 +11,8 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use futures_channel::oneshot;
 
-use super::snapshot::{Snapshot, Write};
+use super::kinds::Write;
+use super::snapshot::Snapshot;
 use crate::store::{Conflict, RowChange, Store, StoreError};
 use crate::watch::Watch;
 

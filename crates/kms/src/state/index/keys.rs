@@ -1,24 +1,23 @@
-//! The lists of a snapshot: keys and secrets in the order of their lists, once for all and once for each thing that
-//! filters search for, so that the page of a search costs by the page as well.
+//! Keys in the order of lists, once for all and once for each thing that filters search for, so that the page of a search
+//! costs by the page as well; and keys by their scheduled work.
 
 use std::ops::Bound;
 use std::sync::Arc;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use bulla_keys::{Key, KeyId, KeySpec, KeyState, KeyUsage, ProtectionLevel, Secret, SecretName, Tags};
+use bulla_keys::{Key, KeyId, KeySpec, KeyState, KeyUsage, ProtectionLevel};
 use imbl::OrdSet;
 
-use super::ranked::Index;
+use super::label::{Edit, Label, tag_labels};
+use super::schedule::{Plan, Schedule};
+use crate::state::kind::{self, Row};
+use crate::state::ranked::Index;
+use crate::state::snapshot::Snapshot;
 
 /// Where a key stands in lists: oldest first.
 pub(crate) type Age = (i64, KeyId);
 
 /// Keys with a label that are alike; of all classes, if none is given.
 pub(crate) type Group = (Label, Option<ClassId>);
-
-/// What is searched for, as a digest: long values take no more room than short ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Label([u8; 16]);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ClassId(u32);
@@ -47,41 +46,38 @@ pub(crate) struct KeyLists {
     settled: i64,
 }
 
-/// The lists of secrets, by name.
+/// The lists of keys, and what is due for them.
 #[derive(Clone, Default)]
-pub(crate) struct SecretLists {
-    by_label: Index<Label, SecretName>,
+pub(crate) struct KeyIndex {
+    lists: KeyLists,
+    pub(super) schedule: Schedule<KeyId>,
 }
 
-impl Label {
-    /// On everything.
-    pub(crate) const ALL: Self = Self([0; 16]);
-    /// On what has tags.
-    pub(crate) const TAGGED: Self = Self([1; 16]);
+impl kind::Index<Key> for KeyIndex {
+    fn replace(&mut self, old: Option<&Key>, new: Option<&Key>) {
+        let plan = |key: &Key| Plan { due: key.due(), ends: key.ends() };
+        if let Some(key) = new.or(old) {
+            self.schedule.replace(&key.id, old.map(plan), new.map(plan));
+        }
+        self.lists.replace(old, new);
+    }
+}
 
-    pub(crate) fn tag_key(key: &str) -> Self {
-        Self::new(0, [key, ""])
+impl Snapshot {
+    pub(crate) fn key(&self, id: KeyId) -> Option<&Row<Key>> {
+        self.get(&id)
     }
 
-    pub(crate) fn tag_value(value: &str) -> Self {
-        Self::new(1, [value, ""])
+    pub(crate) fn key_lists(&self) -> &KeyLists {
+        &self.tables.keys.index.lists
     }
 
-    pub(crate) fn tag(key: &str, value: &str) -> Self {
-        Self::new(2, [key, value])
-    }
-
-    pub(crate) fn description(text: &str) -> Self {
-        Self::new(3, [text, ""])
-    }
-
-    fn new(kind: u8, texts: [&str; 2]) -> Self {
-        let mut bytes = vec![kind];
-        bytes.extend((texts[0].len() as u64).to_be_bytes());
-        texts.iter().for_each(|text| bytes.extend(text.as_bytes()));
-        let mut label = [0; 16];
-        label.copy_from_slice(&digest(&SHA256, &bytes).as_ref()[..16]);
-        Self(label)
+    /// Moves keys whose material expires between `now` and the time of the last call to the lists of their state.
+    pub(crate) fn settle(&mut self, now: i64) {
+        if !self.key_lists().is_settled(now) {
+            let keys = &mut self.tables.keys;
+            keys.index.lists.settle(now, |id| keys.rows.get(&id).map(|row| &*row.record));
+        }
     }
 }
 
@@ -185,53 +181,4 @@ impl KeyLists {
         });
         ClassId(u32::try_from(id).expect("classes are few"))
     }
-}
-
-impl SecretLists {
-    /// Secrets by what is searched for: [`Label::ALL`], descriptions, and tags in every way.
-    pub(crate) fn by_label(&self) -> &Index<Label, SecretName> {
-        &self.by_label
-    }
-
-    /// Notes that a secret is there now in place of another one of the same name.
-    pub(crate) fn replace(&mut self, old: Option<&Secret>, new: Option<&Secret>) {
-        if let (Some(old), Some(new)) = (old, new)
-            && (&old.description, &old.tags) == (&new.description, &new.tags)
-        {
-            return;
-        }
-        old.into_iter().for_each(|secret| self.edit(secret, Edit::Remove));
-        new.into_iter().for_each(|secret| self.edit(secret, Edit::Add));
-    }
-
-    fn edit(&mut self, secret: &Secret, edit: Edit) {
-        let values = secret.tags.iter().map(|(_, value)| Label::tag_value(value));
-        let labels = [Label::ALL, Label::description(secret.description.as_str())].into_iter();
-        for label in labels.chain(tag_labels(&secret.tags)).chain(values) {
-            edit.apply(&mut self.by_label, (label, secret.name.clone()));
-        }
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Edit {
-    Add,
-    Remove,
-}
-
-impl Edit {
-    fn apply<P: Ord + Clone, K: Ord + Clone>(self, index: &mut Index<P, K>, entry: (P, K)) {
-        match self {
-            Self::Add => index.insert(entry),
-            Self::Remove => index.remove(&entry),
-        }
-    }
-}
-
-/// What something with these tags is searched for, value by value.
-fn tag_labels(tags: &Tags) -> impl Iterator<Item = Label> {
-    let tagged = (!tags.is_empty()).then_some(Label::TAGGED);
-    tagged
-        .into_iter()
-        .chain(tags.iter().flat_map(|(key, value)| [Label::tag_key(key), Label::tag(key, value)]))
 }

@@ -1,0 +1,19 @@
+//! What a snapshot finds without an id, by domain: each file holds the index of one kind of record, and what the snapshot
+//! answers from it.
+
+mod aliases;
+mod import_tokens;
+mod keys;
+mod label;
+mod schedule;
+mod secrets;
+mod versions;
+
+pub(super) use self::aliases::AliasIndex;
+pub(super) use self::import_tokens::ImportTokenIndex;
+pub(super) use self::keys::KeyIndex;
+pub(crate) use self::keys::{Age, Group, KeyClass};
+pub(crate) use self::label::Label;
+pub(crate) use self::schedule::Due;
+pub(super) use self::secrets::SecretIndex;
+pub(super) use self::versions::VersionIndex;

@@ -1,0 +1,120 @@
+//! Kinds of records in memory: a typed map of rows, and the index that follows its changes.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use bulla_keys::record::{Record, Revision};
+use bulla_keys::{AliasName, KeyId, KeyVersionId, SecretName, SecretValueId};
+use imbl::OrdMap;
+
+use super::kinds::Tables;
+use super::records::TokenId;
+
+/// A kind of record: one line of the table in `kinds.rs`.
+pub(crate) trait Kind: Record + Debug {
+    type Id: Id;
+    /// `()` if its rows are found by their ids only.
+    type Index: Index<Self>;
+
+    fn id(&self) -> &Self::Id;
+    fn table(tables: &Tables) -> &Table<Self>;
+}
+
+/// What a row is found by.
+pub(crate) trait Id: Ord + Clone + Debug {
+    /// The primary key of the row in the store.
+    fn as_key(&self) -> &[u8];
+}
+
+/// Follows the rows of a table, for requests that do not name an id.
+pub(crate) trait Index<R>: Clone + Default {
+    /// Takes `new` in and `old` out. If both are given, they have the same id.
+    fn replace(&mut self, old: Option<&R>, new: Option<&R>);
+}
+
+/// A record and the revision of its row.
+#[derive(Debug)]
+pub(crate) struct Row<R> {
+    pub(crate) record: Arc<R>,
+    pub(crate) revision: Revision,
+}
+
+/// All rows of one kind. Clones share all but the changed entries.
+#[derive(Clone)]
+pub(crate) struct Table<R: Kind> {
+    pub(super) rows: OrdMap<R::Id, Row<R>>,
+    pub(super) index: R::Index,
+}
+
+impl<R: Kind> Table<R> {
+    pub(super) fn put(&mut self, record: R, revision: Revision) {
+        let id = record.id().clone();
+        let old = self.rows.get(&id).map(|row| &*row.record);
+        self.index.replace(old, Some(&record));
+        self.rows.insert(id, Row { record: Arc::new(record), revision });
+    }
+
+    pub(super) fn delete(&mut self, id: &R::Id) {
+        if let Some(old) = self.rows.remove(id) {
+            self.index.replace(Some(&old.record), None);
+        }
+    }
+}
+
+impl<R: Kind> Default for Table<R> {
+    fn default() -> Self {
+        Self { rows: OrdMap::new(), index: R::Index::default() }
+    }
+}
+
+impl<R> Clone for Row<R> {
+    fn clone(&self) -> Self {
+        Self { record: Arc::clone(&self.record), revision: self.revision }
+    }
+}
+
+impl<R> Index<R> for () {
+    fn replace(&mut self, _: Option<&R>, _: Option<&R>) {}
+}
+
+impl Id for KeyId {
+    fn as_key(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Id for KeyVersionId {
+    fn as_key(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Id for SecretValueId {
+    fn as_key(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+impl Id for AliasName {
+    fn as_key(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl Id for SecretName {
+    fn as_key(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+}
+
+impl Id for TokenId {
+    fn as_key(&self) -> &[u8] {
+        &**self
+    }
+}
+
+impl Id for Box<str> {
+    fn as_key(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}

@@ -1,6 +1,6 @@
 //! Keys, aliases, secrets and their states, ciphertext blobs and sealed records of a KMS, without IO.
 //!
-//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slot](root), and
+//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slots](root), and
 //! which [state](KeyState) lets a key do what. Nothing in this crate reads a clock, a file or a socket;
 //! randomness comes through [`Random`], and nonces are drawn where they are used, never passed in.
 //!
@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]
 
+mod aad;
 mod alias;
 pub mod blob;
 mod context;

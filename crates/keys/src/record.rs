@@ -17,6 +17,7 @@ use std::convert::Infallible;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use crate::aad::length_prefixed;
 use crate::alias::Alias;
 use crate::id::StoreId;
 use crate::key::{Key, KeyVersion};
@@ -139,14 +140,7 @@ pub fn open<R: Record>(
 
 fn aad(store: StoreId, generation: u32, table: &str, primary_key: &[u8]) -> Vec<u8> {
     let generation = generation.to_be_bytes();
-    let parts = [b"bulla/record/v1".as_slice(), store.as_bytes(), &generation, table.as_bytes(), primary_key];
-    let mut aad = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
-    for part in parts {
-        let length = u32::try_from(part.len()).expect("primary keys are short");
-        aad.extend_from_slice(&length.to_be_bytes());
-        aad.extend_from_slice(part);
-    }
-    aad
+    length_prefixed(&[b"bulla/record/v1", store.as_bytes(), &generation, table.as_bytes(), primary_key])
 }
 
 const FORMAT_VERSION: u8 = 1;

@@ -1,13 +1,15 @@
-//! The root key of a store, the keys derived from it, and the slot in which it lies wrapped.
+//! The root key of a store, the keys derived from it, and the slots that hold it wrapped.
 //!
 //! ```text
 //! root key  = 32 random bytes, made with the store
-//! slot      = XAES-256-GCM(provider key, root key, aad = "bulla/root-slot/v1" ‖ 0x00 ‖ store id ‖ u32be generation)
 //! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
+//! label     = "bulla/root/" ‖ "record", "material", "header" or "previous"
 //! ```
 //!
-//! The provider key is what an operator guards: the content of a file today. Changing it rewrites the slot,
+//! The provider key is what an operator guards: the content of a file today. Changing it rewrites a slot of the header,
 //! never the records.
+
+mod slot;
 
 use std::fmt;
 use std::iter;
@@ -15,6 +17,7 @@ use std::iter;
 use aws_lc_rs::hkdf;
 use zeroize::Zeroizing;
 
+pub use self::slot::{PreviousBinding, SlotBinding};
 use crate::id::StoreId;
 use crate::random::{self, Random};
 use crate::xaes::{Damaged, Xaes256Gcm};
@@ -39,6 +42,7 @@ pub(crate) struct Generation {
     number: u32,
     record: Xaes256Gcm,
     material: Xaes256Gcm,
+    header: Xaes256Gcm,
 }
 
 impl RootKey {
@@ -46,33 +50,6 @@ impl RootKey {
     #[must_use]
     pub fn random(random: &impl Random) -> Self {
         Self(Zeroizing::new(random::array(random)))
-    }
-
-    /// Wraps the root key for a slot of the store's header.
-    #[must_use]
-    pub fn wrap(
-        &self,
-        provider: &ProviderKey,
-        store: StoreId,
-        generation: u32,
-        random: &impl Random,
-    ) -> Vec<u8> {
-        Xaes256Gcm::new(&provider.0).seal(&slot_aad(store, generation), &*self.0, random)
-    }
-
-    /// Unwraps what [`RootKey::wrap`] wrapped.
-    ///
-    /// # Errors
-    /// [`Damaged`]: the provider key is of another store, or the header was changed.
-    pub fn unwrap(
-        provider: &ProviderKey,
-        store: StoreId,
-        generation: u32,
-        slot: &[u8],
-    ) -> Result<Self, Damaged> {
-        let bytes = Xaes256Gcm::new(&provider.0).open(&slot_aad(store, generation), slot)?;
-        let bytes: &[u8; 32] = bytes.as_slice().try_into().map_err(|_| Damaged)?;
-        Ok(Self(Zeroizing::new(*bytes)))
     }
 
     /// Derives the keys of the store, whose current root key this is.
@@ -83,7 +60,12 @@ impl RootKey {
 
     fn generation(&self, number: u32) -> Generation {
         let subkey = |label| Xaes256Gcm::new(&self.subkey(label));
-        Generation { number, record: subkey(b"bulla/root/record"), material: subkey(b"bulla/root/material") }
+        Generation {
+            number,
+            record: subkey(b"bulla/root/record"),
+            material: subkey(b"bulla/root/material"),
+            header: subkey(b"bulla/root/header"),
+        }
     }
 
     fn subkey(&self, label: &[u8]) -> Zeroizing<[u8; 32]> {
@@ -180,25 +162,9 @@ impl hkdf::KeyType for Length {
     }
 }
 
-fn slot_aad(store: StoreId, generation: u32) -> Vec<u8> {
-    [b"bulla/root-slot/v1\0".as_slice(), store.as_bytes(), &generation.to_be_bytes()].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::SystemRandom;
-
-    #[test]
-    fn a_slot_opens_for_its_store_generation_and_provider_only() {
-        let (store, root) = (StoreId::random(&SystemRandom), RootKey::random(&SystemRandom));
-        let provider = ProviderKey::random(&SystemRandom);
-        let slot = root.wrap(&provider, store, 1, &SystemRandom);
-        assert_eq!(*RootKey::unwrap(&provider, store, 1, &slot).unwrap().0, *root.0);
-        assert!(RootKey::unwrap(&provider, store, 2, &slot).is_err());
-        assert!(RootKey::unwrap(&provider, StoreId::random(&SystemRandom), 1, &slot).is_err());
-        assert!(RootKey::unwrap(&ProviderKey::random(&SystemRandom), store, 1, &slot).is_err());
-    }
 
     /// Computed with Python: HKDFExpand(SHA512, 32, b"bulla/root/record").derive(bytes(range(32))) of PyPI
     /// `cryptography`. A store made today must open for ever, so the derivation must never change.

@@ -166,7 +166,7 @@ impl Place {
         }
         let (provider, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
         let store = StoreId::random(&SystemRandom);
-        let wrapped = root.wrap(&provider, store, FIRST_GENERATION, &SystemRandom).into();
+        let wrapped = root.wrap_v1(&provider, store, FIRST_GENERATION, &SystemRandom).into();
         let header = Header {
             version: Header::VERSION,
             store,
@@ -185,7 +185,9 @@ impl Place {
         let mut store = Store::open(path).map_err(|error| self.store_error(error))?;
         let header = store.header().map_err(|error| self.store_error(error))?;
         let unwrap = |slot: &Slot| match slot.provider {
-            Provider::File => RootKey::unwrap(&provider, header.store, header.generation, &slot.wrapped).ok(),
+            Provider::File => {
+                RootKey::unwrap_v1(&provider, header.store, header.generation, &slot.wrapped).ok()
+            }
         };
         let root = header.slots.iter().find_map(unwrap).ok_or_else(|| {
             let path = self.root_key.clone();

@@ -76,7 +76,8 @@ fn withstands(flood: Flood, limits: Limits) -> String {
         assert_answered(&server, tls, Duration::from_secs(5));
         assert!(running.opened() > count, "{} connections were opened", running.opened());
         drop(running);
-        let log = server.log.text();
+        server.stopper.stop();
+        let log = server.join().0.text();
         if !tls {
             logs = log;
             continue;

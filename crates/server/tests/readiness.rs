@@ -36,9 +36,11 @@ fn a_server_without_its_store_is_alive_and_not_ready() {
         let refused = server.send(Signed::new("POST", "Action=CreateKey").into_query());
         refused.refused(503, "ServiceUnavailableTemporary");
         assert_eq!(server.call("Action=ListKeys").status, 200);
+        wait_until(&server, || told(&server, "the store is lost, and writes are refused: ") > 0);
         thread::sleep(Duration::from_millis(2500));
-        let log = server.log.text();
-        assert_eq!(told(&server, "the store is lost, and writes are refused: "), 1, "{log}");
+        server.stopper.stop();
+        let log = server.join().0.text();
+        assert_eq!(log.matches("the store is lost, and writes are refused: ").count(), 1, "{log}");
         assert!(log.contains(event), "{log}");
         assert!(log.contains("status=503 code=-"), "the probe: {log}");
     }

@@ -365,9 +365,19 @@ impl Server<'_> {
         .into()
     }
 
-    /// Everything on its standard error so far.
+    /// What its standard error holds so far. A thread of its own writes the log, so the line of a request or an
+    /// event may come later: wait for a line, and count lines in [`Self::complete_log`].
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// The log with every line of what happened before this call: lines are written in order, so those are
+    /// complete once a request that is sent now has its line.
+    pub(crate) fn complete_log(&self) -> String {
+        let reply = self.world.bulla(["kms", "DescribeRegions"]).envs(&self.environment()).ok().json();
+        let marker = format!(" request={} ", reply["RequestId"].as_str().unwrap());
+        wait_for("the log", || self.log().contains(&marker));
+        self.log()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -188,15 +188,15 @@ fn settings_that_need_a_restart_are_named_and_the_others_take_effect() {
     assert!(arn.starts_with("acs:kms:cn-beijing:42:key/"), "{arn}");
     assert_eq!(world.names(), ["c.toml", "kms"]);
 
-    let events = |server: &Server<'_>| server.log().matches("need a restart").count();
+    let events = || server.complete_log().matches("need a restart").count();
     world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\nroot-key = 'kms/root-key'\n");
     reload(&server);
     wait_for("the event", || server.log().contains("need a restart: root-key\""));
     world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\n");
-    let before = events(&server);
+    let before = events();
     reload(&server);
     reload(&server);
-    assert_eq!(events(&server), before, "all is as at the start");
+    assert_eq!(events(), before, "all is as at the start");
     server.stop();
 }
 
@@ -209,7 +209,8 @@ fn a_server_with_flags_only_reloads_too() {
     reload(&server);
     assert!(names(&world, &server).contains("DNS:kms.example"));
     assert_eq!(open_at_once(&server), 2);
-    assert!(!server.log().contains("need a restart"), "{}", server.log());
+    let log = server.complete_log();
+    assert!(!log.contains("need a restart"), "{log}");
     server.stop();
 }
 

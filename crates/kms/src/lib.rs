@@ -34,13 +34,11 @@ mod maintenance;
 mod mark;
 mod minutes;
 mod origin;
-mod overlay;
 mod replay;
 mod root_key;
 mod secret_file;
 mod state;
 mod store;
-mod store_file;
 mod watch;
 mod worker;
 
@@ -59,8 +57,7 @@ pub use maintenance::{FirstAccessKey, Tended};
 pub use origin::{Caller, Connection, Origin};
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
-pub use store::{StoreError, is_panic_caught, was_store_damaged};
-pub use store_file::{Loss, LostFile};
+pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Allowed;
 use crate::clock::EngineClock;

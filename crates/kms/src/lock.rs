@@ -21,7 +21,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::store_file::{Access, LostFile, Pinned, open_with};
+use crate::store::{Access, LostFile, Pinned, open_with};
 use crate::{Options, files};
 
 /// What the holder of a store is; it decides how long other processes wait for it.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::lock::Lock;
-use crate::store_file::{LostFile, StoreFile};
+use crate::store::{LostFile, StoreFile};
 
 /// The held lock and the file of the store, with the result of the last check.
 pub(crate) struct Watch {

@@ -297,7 +297,7 @@ mod tests {
     use crate::clock::EngineClock;
     use crate::data::Data;
     use crate::store::Change;
-    use crate::store_file::Loss;
+    use crate::store::Loss;
     use crate::{Kms, Options, Role, SystemClock};
 
     fn open() -> (tempfile::TempDir, Kms) {

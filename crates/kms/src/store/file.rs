@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-use crate::overlay::Overlay;
+use super::overlay::Overlay;
 
 /// A file that this process holds is not what its path leads to any more.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,168 @@
+//! Why a store cannot be opened, and what to do about it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::lock::Role;
+use crate::root_key::RootKeyError;
+use crate::store::StoreError;
+
+/// Why a store cannot be opened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The data directory cannot be made or read.
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Others could take the store away: the data directory is theirs, or they may write to it.
+    Exposed {
+        /// The directory.
+        path: PathBuf,
+        /// Whose it is.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Somebody else holds the store.
+    InUse {
+        /// The directory.
+        path: PathBuf,
+        /// By whom.
+        by: Role,
+    },
+    /// The root key file is not taken.
+    RootKey(RootKeyError),
+    /// There is a root key, but not the store it belongs to.
+    StoreMissing {
+        /// Where the store should be.
+        store: PathBuf,
+        /// The root key.
+        root_key: PathBuf,
+    },
+    /// The store cannot be read.
+    Store {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: StoreError,
+    },
+    /// The clock of the machine is far behind the last use of the store.
+    ClockBehind {
+        /// By how many seconds.
+        seconds: i64,
+    },
+}
+
+impl OpenError {
+    /// What the user of a command or the operator of a server can do about it.
+    #[must_use]
+    pub fn hint(&self, role: Role) -> String {
+        match self {
+            Self::Directory { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
+                "mount it writable, or name another directory".into()
+            }
+            Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
+            Self::Exposed { path, .. } => {
+                let path = path.display();
+                format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
+            }
+            Self::InUse { by: Role::Server, .. } if role == Role::Server => {
+                "stop the other server first, or name another directory with --data".into()
+            }
+            Self::InUse { by: Role::Server, .. } => {
+                "use the server: --kms https://HOST:PORT, with the address it printed when it started".into()
+            }
+            Self::InUse { by: Role::Command, .. } => "try again when the other command is done".into(),
+            Self::RootKey(error) => error.hint(role),
+            Self::StoreMissing { root_key, .. } => format!(
+                "mount or restore the data directory; to begin anew without its keys, move {} away",
+                root_key.display()
+            ),
+            Self::Store { source: StoreError::ReadOnly, .. } if role == Role::Server => {
+                "mount it writable: a server notes the time there; commands with --kms embedded:DIR can read it"
+                    .into()
+            }
+            Self::Store { source, .. } => source.hint().into(),
+            Self::ClockBehind { .. } => {
+                "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
+                    .into()
+            }
+        }
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Directory { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Exposed { path, owner, mode } => {
+                write!(f, "{} is open to others (user {owner}, mode {mode:03o})", path.display())
+            }
+            Self::InUse { path, by: Role::Server } => {
+                write!(f, "the store in {} belongs to a running server", path.display())
+            }
+            Self::InUse { path, by: Role::Command } => {
+                write!(f, "the store in {} is in use by another command", path.display())
+            }
+            Self::RootKey(error) => error.fmt(f),
+            Self::StoreMissing { store, root_key } => {
+                write!(f, "there is a root key {}, but no store {}", root_key.display(), store.display())
+            }
+            Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::ClockBehind { seconds } => {
+                write!(f, "the clock is {seconds} seconds behind the last use of the store")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OpenError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        // The text holds that of the cause already.
+        match self {
+            Self::Directory { source, .. } => source.source(),
+            Self::RootKey(error) => error.source(),
+            Self::Store { source, .. } => source.source(),
+            Self::Exposed { .. }
+            | Self::InUse { .. }
+            | Self::StoreMissing { .. }
+            | Self::ClockBehind { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root_key::RootKeyFault;
+    use crate::secret_file::SecretFileFault;
+
+    /// An error is told with all its causes, and a text that holds its cause must not give it out once more.
+    #[test]
+    fn no_cause_is_told_twice() {
+        use std::error::Error;
+        const FULL: &str = "No space left on device";
+        let (path, full) = (PathBuf::from("data"), || io::Error::from_raw_os_error(28));
+        let engine = |error: redb::Error| StoreError::Engine(Box::new(error));
+        for error in [
+            OpenError::Directory { path: path.clone(), source: full() },
+            OpenError::Store { path: path.clone(), source: StoreError::Io(full()) },
+            OpenError::Store { path: path.clone(), source: StoreError::Thread(full()) },
+            OpenError::Store { path: path.clone(), source: engine(redb::Error::Io(full())) },
+            OpenError::Store { path: path.clone(), source: engine(redb::Error::Corrupted(FULL.into())) },
+            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::File(SecretFileFault::Io(full())) }),
+        ] {
+            let (mut text, mut cause) = (error.to_string(), error.source());
+            while let Some(error) = cause {
+                text.push_str(&error.to_string());
+                cause = error.source();
+            }
+            assert_eq!(text.matches(FULL).count(), 1, "{text}");
+        }
+    }
+}

@@ -14,12 +14,14 @@
 //! sealed twice, whoever seals and in whatever order; anything else does not compile:
 //!
 //! ```compile_fail,E0382
-//! # use bulla_envelope::{DataKey, cobblestone::Sealer};
-//! let sealer = Sealer::new(&DataKey::random(), b"context");
+//! # use bulla_envelope::{cobblestone::{Sealer, TooLong}, native::BodyKey};
+//! # fn seal(key: &BodyKey) -> Result<(), TooLong> {
+//! let sealer = Sealer::new(key, b"context");
 //! let chunks = sealer.take(1)?;
 //! chunks.seal(b"one", &mut Vec::new());
 //! chunks.seal(b"two", &mut Vec::new()); // moved
-//! # Ok::<(), bulla_envelope::cobblestone::TooLong>(())
+//! # Ok(())
+//! # }
 //! ```
 
 use std::error::Error;
@@ -27,11 +29,11 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
 use aws_lc_rs::{constant_time, rand};
 use zeroize::Zeroizing;
 
-use crate::DataKey;
+use crate::body_key::BodyKey;
+use crate::key_bytes::KEY_LEN;
 
 /// Bytes of plaintext in every chunk but the last.
 pub const CHUNK_LEN: usize = 16 << 10;
@@ -77,7 +79,7 @@ pub struct DamagedChunk {
 impl Sealer {
     /// Begins a message under `key`, bound to `context`, with a salt from the generator of aws-lc.
     #[must_use]
-    pub fn new(key: &DataKey, context: &[u8]) -> Self {
+    pub fn new(key: &BodyKey, context: &[u8]) -> Self {
         let mut salt = [0; SALT_LEN];
         rand::fill(&mut salt).expect("the operating system gives random bytes once it has booted");
         let (chunks, commitment) = derive(key, &salt, context);
@@ -144,7 +146,7 @@ impl Opener {
     ///
     /// # Errors
     /// [`WrongCommitment`].
-    pub fn new(key: &DataKey, context: &[u8], prefix: &[u8; PREFIX_LEN]) -> Result<Self, WrongCommitment> {
+    pub fn new(key: &BodyKey, context: &[u8], prefix: &[u8; PREFIX_LEN]) -> Result<Self, WrongCommitment> {
         let (salt, commitment) = prefix.split_at(SALT_LEN);
         let (chunks, expected) = derive(key, salt, context);
         constant_time::verify_slices_are_equal(commitment, &expected).map_err(|_| WrongCommitment)?;
@@ -227,29 +229,15 @@ impl ChunkKey {
     }
 }
 
-fn derive(key: &DataKey, salt: &[u8], context: &[u8]) -> (ChunkKey, [u8; COMMITMENT_LEN]) {
+fn derive(key: &BodyKey, salt: &[u8], context: &[u8]) -> (ChunkKey, [u8; COMMITMENT_LEN]) {
     let mut derived = Zeroizing::new([0; KEY_LEN + NONCE_LEN + COMMITMENT_LEN]);
-    expand(key, &[LABEL, &[0], salt, context], &mut *derived);
+    key.bytes().expand(&[LABEL, &[0], salt, context], &mut *derived);
     let (chunk_key, rest) = derived.split_at(KEY_LEN);
     let (base_nonce, commitment) = rest.split_at(NONCE_LEN);
     let chunk_key = UnboundKey::new(&AES_256_GCM, chunk_key).expect("an AES-256 key has 32 bytes");
     let exactly = "the parts have the lengths of the whole";
     let base_nonce = base_nonce.try_into().expect(exactly);
     (ChunkKey { key: LessSafeKey::new(chunk_key), base_nonce }, commitment.try_into().expect(exactly))
-}
-
-/// HKDF-Expand with SHA-512 (RFC 5869): without Extract, because the key is random.
-pub(crate) fn expand(key: &DataKey, info: &[&[u8]], output: &mut [u8]) {
-    struct Length(usize);
-    impl KeyType for Length {
-        fn len(&self) -> usize {
-            self.0
-        }
-    }
-    let prk = Prk::new_less_safe(HKDF_SHA512, key.expose());
-    prk.expand(info, Length(output.len()))
-        .and_then(|okm| okm.fill(output))
-        .expect("HKDF gives up to 255 hashes");
 }
 
 impl fmt::Debug for Sealer {
@@ -294,7 +282,6 @@ impl Error for WrongCommitment {}
 impl Error for DamagedChunk {}
 
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM";
-const KEY_LEN: usize = 32;
 const SALT_LEN: usize = 24;
 const COMMITMENT_LEN: usize = 32;
 /// Chunks of a message at most.
@@ -303,12 +290,19 @@ const CHUNK_LIMIT: u64 = 1 << 38;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key_bytes::KeyBytes;
+
+    impl BodyKey {
+        fn random() -> Self {
+            Self::from_bytes(KeyBytes::random())
+        }
+    }
 
     fn plaintext(length: usize) -> Vec<u8> {
         (0..length).map(|i| (i ^ i >> 8 ^ i >> 16) as u8).collect()
     }
 
-    fn seal(key: &DataKey, plaintext: &[u8], at_once: usize) -> Vec<u8> {
+    fn seal(key: &BodyKey, plaintext: &[u8], at_once: usize) -> Vec<u8> {
         let sealer = Sealer::new(key, b"context");
         let (mut message, mut sealed) = (sealer.prefix().to_vec(), Vec::new());
         let total = plaintext.len() / CHUNK_LEN + 1;
@@ -325,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_size_at_the_borders_of_chunks() {
-        let key = DataKey::random();
+        let key = BodyKey::random();
         let whole = plaintext(5 * CHUNK_LEN + 1);
         for size in [0, 1, CHUNK_LEN - 1, CHUNK_LEN, CHUNK_LEN + 1, 4 * CHUNK_LEN, whole.len()] {
             for at_once in [1, 2, 3, 64] {
@@ -343,7 +337,7 @@ mod tests {
 
     #[test]
     fn chunks_open_in_their_place_only() {
-        let key = DataKey::random();
+        let key = BodyKey::random();
         let message = seal(&key, &plaintext(3 * CHUNK_LEN), 8);
         let (prefix, chunks) = message.split_first_chunk().unwrap();
         let opener = Opener::new(&key, b"context", prefix).unwrap();
@@ -364,11 +358,11 @@ mod tests {
 
     #[test]
     fn key_context_salt_and_commitment_belong_together() {
-        let key = DataKey::random();
+        let key = BodyKey::random();
         let prefix = *Sealer::new(&key, b"context").prefix();
         assert!(Opener::new(&key, b"context", &prefix).is_ok());
         assert!(Opener::new(&key, b"contexts", &prefix).is_err());
-        assert!(Opener::new(&DataKey::random(), b"context", &prefix).is_err());
+        assert!(Opener::new(&BodyKey::random(), b"context", &prefix).is_err());
         for at in 0..PREFIX_LEN {
             let mut prefix = prefix;
             prefix[at] ^= 1;
@@ -388,11 +382,11 @@ mod tests {
 
     #[test]
     fn a_message_ends_at_four_pebibytes() {
-        let sealer = Sealer::new(&DataKey::random(), b"");
+        let sealer = Sealer::new(&BodyKey::random(), b"");
         sealer.next.store(CHUNK_LIMIT - 1, Ordering::Relaxed);
         assert!(sealer.take(1).is_ok());
         assert!(matches!(sealer.take(1), Err(TooLong)));
-        let sealer = Sealer::new(&DataKey::random(), b"");
+        let sealer = Sealer::new(&BodyKey::random(), b"");
         assert_eq!(sealer.take(10).unwrap().first, 0);
         for _ in 0..3 {
             assert!(matches!(sealer.take(usize::MAX), Err(TooLong)));

@@ -3,15 +3,16 @@
 use std::error::Error;
 use std::fmt;
 
-use aws_lc_rs::rand;
 use base64_simd::{Out, STANDARD};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
+
+use crate::key_bytes::{KEY_LEN, KeyBytes};
 
 /// A 256-bit key that a KMS gave out to encrypt data with.
 ///
-/// Boxed, so that moving it leaves no copy behind; wiped on drop; shown only by [`DataKey::expose`] and
+/// Wiped on drop, without copies where it was moved from; shown only by [`DataKey::expose`] and
 /// [`DataKey::to_base64`].
-pub struct DataKey(Box<[u8; KEY_LEN]>);
+pub struct DataKey(KeyBytes);
 
 /// What a KMS gave out as a data key is none: it is not the base64 of 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,24 +31,25 @@ impl DataKey {
     /// The same key once more, for a cache: a visible call, because each copy lives as long as its owner.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self(self.0.clone())
+        Self(self.0.duplicate())
     }
 
     /// A key from the generator of aws-lc, seeded by the operating system.
     #[must_use]
     pub fn random() -> Self {
-        let mut key = Self(Box::new([0; KEY_LEN]));
-        rand::fill(&mut key.0[..]).expect("the operating system gives random bytes once it has booted");
-        key
+        Self(KeyBytes::random())
     }
 
-    /// Room for a key that is about to be derived.
-    pub(crate) fn zero() -> Self {
-        Self(Box::new([0; KEY_LEN]))
+    pub(crate) fn from_bytes(bytes: KeyBytes) -> Self {
+        Self(bytes)
     }
 
-    pub(crate) fn as_mut(&mut self) -> &mut [u8; KEY_LEN] {
-        &mut self.0
+    pub(crate) fn bytes(&self) -> &KeyBytes {
+        &self.0
+    }
+
+    pub(crate) fn into_bytes(self) -> KeyBytes {
+        self.0
     }
 
     /// The key that a KMS answers as `Plaintext`: strict standard base64 of exactly 32 bytes.
@@ -59,11 +61,11 @@ impl DataKey {
         if bytes != KEY_LEN {
             return Err(NotADataKey::Length { bytes });
         }
-        let mut key = Self(Box::new([0; KEY_LEN]));
+        let mut key = KeyBytes::zero();
         STANDARD
-            .decode(text.as_bytes(), Out::from_slice(&mut key.0[..]))
+            .decode(text.as_bytes(), Out::from_slice(key.as_mut()))
             .map_err(|_| NotADataKey::NotBase64)?;
-        Ok(key)
+        Ok(Self(key))
     }
 
     /// The key as a KMS expects it for wrapping.
@@ -77,13 +79,7 @@ impl DataKey {
     /// The key itself.
     #[must_use]
     pub fn expose(&self) -> &[u8; KEY_LEN] {
-        &self.0
-    }
-}
-
-impl Drop for DataKey {
-    fn drop(&mut self) {
-        self.0.zeroize();
+        self.0.expose()
     }
 }
 
@@ -103,8 +99,6 @@ impl fmt::Display for NotADataKey {
 }
 
 impl Error for NotADataKey {}
-
-const KEY_LEN: usize = 32;
 
 #[cfg(test)]
 mod tests {

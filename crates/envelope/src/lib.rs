@@ -65,11 +65,13 @@
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]
 
+mod body_key;
 pub mod cobblestone;
 mod context;
 mod data_key;
 mod eax;
 mod error;
+mod key_bytes;
 mod key_service;
 pub mod native;
 pub mod recall;

@@ -20,9 +20,10 @@ mod slot;
 mod unlock;
 mod writer;
 
+pub use crate::body_key::BodyKey;
 pub use error::{HeaderFlaw, OpenError, SealError, UnlockError};
 pub use header::{Header, MAGIC, Source};
-pub use keys::{BodyKey, FileId, SetId};
+pub use keys::{FileId, SetId};
 pub use reader::{OpenReader, Reader, SeekReader};
 pub use slot::{Slot, Wrap, WrapKind};
 pub use unlock::{AllowedKeys, Unlocked, UnlockedKey};

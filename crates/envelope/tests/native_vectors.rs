@@ -348,16 +348,15 @@ fn written(
     kms: &Toy,
 ) -> Vec<u8> {
     let data_key = DataKey::random();
-    let wrap = |key: &str| Wrap {
-        kind,
-        region: "cn-hangzhou".to_owned(),
-        key: kms.wrap(key, &data_key, context).unwrap(),
-    };
-    let wraps = vec![wrap("first"), wrap("second")];
-    let header = Header::new(SetId::random(), context.clone(), source, wraps).unwrap();
-    let key = match kind {
-        WrapKind::Set => BodyKey::of_set(&data_key, header.file_id()),
-        WrapKind::File => BodyKey::of_file(data_key.duplicate()),
+    let keys = ["first", "second"];
+    let wrap = |key| Wrap { kind, region: "cn-hangzhou".to_owned(), key };
+    let of_set = |key| Wrap { kind: WrapKind::Set, ..wrap(kms.wrap(key, &data_key, context).unwrap()) };
+    let header = Header::new(SetId::random(), context.clone(), source, keys.map(of_set).to_vec()).unwrap();
+    let key = BodyKey::of_set(&data_key, header.file_id());
+    let of_file = |name| wrap(key.wrap(kms, name, context).unwrap());
+    let header = match kind {
+        WrapKind::Set => header,
+        WrapKind::File => header.with_wraps(keys.map(of_file).to_vec()).unwrap(),
     };
     let mut writer = Writer::new(Vec::new(), &header, &key).unwrap();
     for piece in content.chunks(10_007) {

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt::Debug;
 use std::io::{Cursor, Read, Write};
+use std::sync::Mutex;
 
 use bulla_envelope::cobblestone::{self, Chunks, Opener, Sealer};
 use bulla_envelope::native::{self, AllowedKeys, BodyKey, Header, SetId, Source, Unlocked, Wrap, WrapKind};
@@ -18,8 +19,9 @@ const KEY: [u8; 32] = *b"\x4e\x84\xff\xf1\xc2\x3b\x6c\x84\xff\x1b\xc4\x0e\xcf\x9
 const KEY_TEXT: &str = "ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=";
 const PLAINTEXT: &[u8] = b"attack at dawn";
 
-/// A KMS with one data key.
-struct OneKey;
+/// A KMS that answers with one data key, and remembers the last key that it wrapped.
+#[derive(Default)]
+struct OneKey(Mutex<Vec<u8>>);
 
 impl KeyService for OneKey {
     fn generate_data_key(
@@ -31,7 +33,13 @@ impl KeyService for OneKey {
         Ok(GeneratedDataKey { wrapped: self.wrap(key, &data_key, context)?, data_key })
     }
 
-    fn wrap(&self, key: &str, _: &DataKey, _: &EncryptionContext) -> Result<WrappedKey, KeyServiceError> {
+    fn wrap(
+        &self,
+        key: &str,
+        data_key: &DataKey,
+        _: &EncryptionContext,
+    ) -> Result<WrappedKey, KeyServiceError> {
+        *self.0.lock().unwrap() = data_key.expose().to_vec();
         let (key_id, key_version_id) = (key.to_owned(), "1".to_owned());
         Ok(WrappedKey { key_id, key_version_id, ciphertext_blob: "YmxvYg==".to_owned() })
     }
@@ -44,9 +52,8 @@ impl KeyService for OneKey {
 
 /// Neither the data key, the body key nor the plaintext, in any of the forms in which `Debug` shows bytes.
 #[track_caller]
-fn assert_hides_secrets(value: &dyn Debug, body_key: &BodyKey) {
+fn assert_hides_secrets(value: &dyn Debug, body_key: &[u8]) {
     for shown in [format!("{value:?}"), format!("{value:#?}").replace(['\n', ' '], "")] {
-        let body_key = body_key.as_key().expose();
         for secret in [&KEY[..], body_key, PLAINTEXT] {
             let hex: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
             let list = format!("{:?}", &secret[..4]);
@@ -63,14 +70,18 @@ fn assert_hides_secrets(value: &dyn Debug, body_key: &BodyKey) {
 #[test]
 fn debug_shows_no_secret() {
     let none = EncryptionContext::default();
-    let generated = OneKey.generate_data_key("k", &none).unwrap();
+    let kms = OneKey::default();
+    let generated = kms.generate_data_key("k", &none).unwrap();
     let wrap = Wrap { kind: WrapKind::Set, region: String::new(), key: generated.wrapped.clone() };
     let header = Header::new(SetId::random(), none.clone(), Source::default(), vec![wrap]).unwrap();
     let body_key = BodyKey::of_set(&generated.data_key, header.file_id());
-    let hides = |value: &dyn Debug| assert_hides_secrets(value, &body_key);
+    body_key.wrap(&kms, "k", &none).unwrap();
+    let exposed = kms.0.lock().unwrap().clone();
+    assert!(exposed.len() == 32 && exposed != KEY);
+    let hides = |value: &dyn Debug| assert_hides_secrets(value, &exposed);
 
     hides(&generated);
-    hides(&OneKey.unwrap("", &none).unwrap());
+    hides(&kms.unwrap("", &none).unwrap());
     hides(&body_key);
     hides(&header);
 
@@ -81,7 +92,7 @@ fn debug_shows_no_secret() {
 
     let reader = native::Reader::new(Cursor::new(&file)).unwrap();
     hides(&reader);
-    let unlocked = reader.header().unlock(reader.prefix(), &OneKey, &none, &AllowedKeys::all()).unwrap();
+    let unlocked = reader.header().unlock(reader.prefix(), &kms, &none, &AllowedKeys::all()).unwrap();
     hides(&unlocked);
     hides(&unlocked.key);
     hides(&unlocked.opener);
@@ -92,7 +103,7 @@ fn debug_shows_no_secret() {
     seekable.read_exact(&mut [0; 6]).unwrap();
     hides(&seekable);
 
-    let sealer = Sealer::new(body_key.as_key(), b"");
+    let sealer = Sealer::new(&body_key, b"");
     hides(&sealer);
     hides(&sealer.take(1).unwrap());
 

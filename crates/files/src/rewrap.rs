@@ -244,16 +244,17 @@ impl<K: KeyService> Rewrapper<K> {
     }
 
     fn wrap(&self, opened: &Opened, kind: WrapKind, key_id: &str) -> Result<Wrap, FileError> {
-        let wrap = |key: &DataKey| -> Result<Wrap, FileError> {
-            let key = self.kms.wrap(key_id, key, opened.header.context())?;
-            Ok(Wrap { kind, region: self.options.region.clone(), key })
-        };
+        let context = opened.header.context();
+        let wrap = |key| Wrap { kind, region: self.options.region.clone(), key };
         match (kind, opened.set()) {
             (WrapKind::Set, Some((old, data_key))) => {
                 let question = (old.key.ciphertext_blob.clone(), key_id.to_owned());
-                self.rewrapped.get_or_ask(question, || wrap(data_key))
+                self.rewrapped.get_or_ask(question, || Ok(wrap(self.kms.wrap(key_id, data_key, context)?)))
             }
-            _ => wrap(opened.unlocked[0].key.body_key(&opened.header).as_key()),
+            _ => {
+                let body_key = opened.unlocked[0].key.body_key(&opened.header);
+                Ok(wrap(body_key.wrap(&self.kms, key_id, context)?))
+            }
         }
     }
 }

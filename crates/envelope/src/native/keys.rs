@@ -11,7 +11,8 @@ use std::fmt;
 use aws_lc_rs::rand;
 
 use crate::DataKey;
-use crate::cobblestone::expand;
+use crate::body_key::BodyKey;
+use crate::key_bytes::KeyBytes;
 
 /// The random name of a file, which makes its body key another than that of every other file.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,10 +21,6 @@ pub struct FileId(pub(super) [u8; 16]);
 /// The random name of a run: its files share a data key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SetId(pub(super) [u8; 16]);
-
-/// The key that a file's body is encrypted with.
-#[derive(Debug)]
-pub struct BodyKey(DataKey);
 
 impl FileId {
     pub(super) fn random() -> Self {
@@ -55,21 +52,18 @@ impl BodyKey {
     /// The key of a file of a run with this data key.
     #[must_use]
     pub fn of_set(data_key: &DataKey, file: &FileId) -> Self {
-        let mut key = DataKey::zero();
-        expand(data_key, &[b"bulla/v1/file", &file.0], key.as_mut());
-        Self(key)
+        let mut key = KeyBytes::zero();
+        data_key.bytes().expand(&[b"bulla/v1/file", &file.0], key.as_mut());
+        Self::from_bytes(key)
     }
 
     /// The key that a wrap of the file itself holds.
-    #[must_use]
-    pub fn of_file(unwrapped: DataKey) -> Self {
-        Self(unwrapped)
+    pub(super) fn of_file(unwrapped: DataKey) -> Self {
+        Self::from_bytes(unwrapped.into_bytes())
     }
 
-    /// As a key to encrypt with, or to have wrapped.
-    #[must_use]
-    pub fn as_key(&self) -> &DataKey {
-        &self.0
+    pub(super) fn duplicate(&self) -> Self {
+        Self::from_bytes(self.bytes().duplicate())
     }
 }
 
@@ -100,8 +94,9 @@ mod tests {
     fn body_keys() {
         let data_key = DataKey::from_base64("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=").unwrap();
         let key = BodyKey::of_set(&data_key, &FileId(*b"0123456789abcdef"));
-        assert_eq!(*key.as_key().to_base64(), "qoir9PvcDhW+Ay8FJWuKlMlsLnG6fK6vU9nWRVkqnKA=");
+        let expected = DataKey::from_base64("qoir9PvcDhW+Ay8FJWuKlMlsLnG6fK6vU9nWRVkqnKA=").unwrap();
+        assert_eq!(key.bytes().expose(), expected.expose());
         let other = BodyKey::of_set(&data_key, &FileId(*b"0123456789abcdeg"));
-        assert_ne!(key.as_key().expose(), other.as_key().expose());
+        assert_ne!(key.bytes().expose(), other.bytes().expose());
     }
 }

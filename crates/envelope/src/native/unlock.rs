@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::error::UnlockError;
 use super::header::Header;
-use super::keys::BodyKey;
 use super::slot::{Wrap, WrapKind};
+use crate::body_key::BodyKey;
 use crate::cobblestone::{Opener, PREFIX_LEN};
 use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, UnwrappedDataKey};
 
@@ -64,7 +64,7 @@ impl UnlockedKey {
     pub fn body_key(&self, header: &Header) -> BodyKey {
         match self {
             Self::Set(data_key) => BodyKey::of_set(data_key, header.file_id()),
-            Self::File(key) => BodyKey::of_file(key.as_key().duplicate()),
+            Self::File(key) => key.duplicate(),
         }
     }
 }
@@ -129,7 +129,7 @@ impl Header {
             WrapKind::Set => UnlockedKey::Set(data_key),
             WrapKind::File => UnlockedKey::File(BodyKey::of_file(data_key)),
         };
-        let opener = Opener::new(key.body_key(self).as_key(), &self.body_context(), prefix)
+        let opener = Opener::new(&key.body_key(self), &self.body_context(), prefix)
             .map_err(|_| UnlockError::Commitment)?;
         Ok(Unlocked { opener, wrap: wrap.clone(), key, key_version_id })
     }

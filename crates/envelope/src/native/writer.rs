@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::error::SealError;
 use super::header::Header;
-use super::keys::BodyKey;
+use crate::body_key::BodyKey;
 use crate::cobblestone::{CHUNK_LEN, Sealer};
 
 /// Encrypts what is written to it. **Call [`Writer::finish`]**: without its last chunk nobody opens the file.
@@ -24,7 +24,7 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// [`SealError::Header`] and [`SealError::Write`].
     pub fn new(mut output: W, header: &Header, key: &BodyKey) -> Result<Self, SealError> {
-        let sealer = Sealer::new(key.as_key(), &header.body_context());
+        let sealer = Sealer::new(key, &header.body_context());
         output.write_all(&header.to_bytes()?).map_err(SealError::Write)?;
         output.write_all(sealer.prefix()).map_err(SealError::Write)?;
         Ok(Self { output, sealer, plaintext: Zeroizing::new(Vec::with_capacity(BUFFER)), sealed: Vec::new() })

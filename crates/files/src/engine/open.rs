@@ -210,7 +210,7 @@ pub(crate) fn own_opener(output: &File, header: &Header, key: &BodyKey) -> Resul
     let mut prefix = [0; PREFIX_LEN];
     output.read_exact_at(&mut prefix, header.len() as u64).map_err(OpenError::Read)?;
     // An output that holds another prefix was not written by us.
-    Opener::new(key.as_key(), &header.body_context(), &prefix).map_err(|_| OpenError::Truncated)
+    Opener::new(key, &header.body_context(), &prefix).map_err(|_| OpenError::Truncated)
 }
 
 /// Reads the body's prefix of a stream or file.

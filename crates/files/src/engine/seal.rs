@@ -25,7 +25,7 @@ pub(crate) fn seal_file(
     threads: usize,
     progress: &Progress,
 ) -> Result<(), SealError> {
-    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let sealer = Sealer::new(key, &header.body_context());
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
     let body_offset = header.len() as u64;
@@ -71,7 +71,7 @@ pub(crate) fn seal_stream(
     (header, key): (&Header, &BodyKey),
     progress: &Progress,
 ) -> Result<u64, SealError> {
-    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let sealer = Sealer::new(key, &header.body_context());
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
     output.write_all(&head).map_err(SealError::Write)?;
@@ -98,7 +98,7 @@ pub(crate) fn seal_body(
     threads: usize,
     progress: &Progress,
 ) -> Result<(), FileError> {
-    let sealer = Sealer::new(key.as_key(), &header.body_context());
+    let sealer = Sealer::new(key, &header.body_context());
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
     output.write_all_at(&head, 0).map_err(SealError::Write)?;

@@ -20,85 +20,80 @@ use crate::xaes::{Damaged, Xaes256Gcm};
 /// Bytes that a blob has more than its plaintext.
 pub const OVERHEAD: usize = ID_LEN + Xaes256Gcm::OVERHEAD;
 
-/// What makes and opens the blobs of one version: its material, as its construction takes it.
+/// The key of one version's blobs: its material, as its construction takes it.
 #[derive(Debug)]
-pub enum BlobKey {
-    /// XAES-256-GCM.
-    Aes(Xaes256Gcm),
-    /// SM4-GCM behind a key derivation.
+pub struct BlobKey(Cipher);
+
+#[derive(Debug)]
+enum Cipher {
+    Xaes(Xaes256Gcm),
     Sm4(Sm4Gcm),
 }
 
 impl BlobKey {
-    /// The material of a version.
+    /// Expands the material of a version.
     ///
     /// # Errors
-    /// [`Damaged`]: it is too long or short, or no material for blobs at all.
+    /// [`Damaged`]: the material is too long or short, or its construction makes no blobs.
     pub fn new(construction: Construction, material: &Material) -> Result<Self, Damaged> {
-        match construction {
+        let cipher = match construction {
             Construction::Xaes256Gcm => {
-                let key = material.expose().try_into().map_err(|_| Damaged)?;
-                Ok(Self::Aes(Xaes256Gcm::new(key)))
+                Cipher::Xaes(Xaes256Gcm::new(material.expose().try_into().map_err(|_| Damaged)?))
             }
             Construction::Sm4Gcm => {
-                let key = material.expose().try_into().map_err(|_| Damaged)?;
-                Ok(Self::Sm4(Sm4Gcm::new(key)))
+                Cipher::Sm4(Sm4Gcm::new(material.expose().try_into().map_err(|_| Damaged)?))
             }
-            Construction::PrivateKey | Construction::Mac => Err(Damaged),
-        }
+            Construction::PrivateKey | Construction::Mac => return Err(Damaged),
+        };
+        Ok(Self(cipher))
     }
 
-    fn seal(&self, aad: &[u8], plaintext: &[u8], random: &impl Random) -> Vec<u8> {
-        match self {
-            Self::Aes(key) => key.seal(aad, plaintext, random),
-            Self::Sm4(key) => key.seal(aad, plaintext, random),
-        }
+    /// Seals `plaintext` as a blob of `version`, whose key this is, bound to `context`.
+    #[must_use]
+    pub fn seal(
+        &self,
+        version: KeyVersionId,
+        context: &EncryptionContext,
+        plaintext: &[u8],
+        random: &impl Random,
+    ) -> Vec<u8> {
+        let aad = aad(version, context);
+        let sealed = match &self.0 {
+            Cipher::Xaes(key) => key.seal(&aad, plaintext, random),
+            Cipher::Sm4(key) => key.seal(&aad, plaintext, random),
+        };
+        let mut blob = Vec::with_capacity(ID_LEN + sealed.len());
+        blob.extend_from_slice(&version.to_ascii());
+        blob.extend(sealed);
+        blob
     }
 
-    fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
-        match self {
-            Self::Aes(key) => key.open(aad, sealed),
-            Self::Sm4(key) => key.open(aad, sealed),
+    /// Opens a blob of `version`, whose key this is.
+    ///
+    /// # Errors
+    /// [`Damaged`], also for another context, another version or another key.
+    pub fn open(
+        &self,
+        version: KeyVersionId,
+        context: &EncryptionContext,
+        blob: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, Damaged> {
+        let (named, sealed) = blob.split_at_checked(ID_LEN).ok_or(Damaged)?;
+        if named != version.to_ascii() {
+            return Err(Damaged);
+        }
+        let aad = aad(version, context);
+        match &self.0 {
+            Cipher::Xaes(key) => key.open(&aad, sealed),
+            Cipher::Sm4(key) => key.open(&aad, sealed),
         }
     }
-}
-
-/// Seals `plaintext` under the key of `version`, bound to `context`.
-#[must_use]
-pub fn seal(
-    key: &BlobKey,
-    version: KeyVersionId,
-    context: &EncryptionContext,
-    plaintext: &[u8],
-    random: &impl Random,
-) -> Vec<u8> {
-    let mut blob = Vec::with_capacity(plaintext.len() + OVERHEAD);
-    blob.extend_from_slice(&version.to_ascii());
-    blob.extend(key.seal(&aad(version, context), plaintext, random));
-    blob
 }
 
 /// The version that a blob names. It is a hint until the blob opens.
 #[must_use]
 pub fn version(blob: &[u8]) -> Option<KeyVersionId> {
     str::from_utf8(blob.get(..ID_LEN)?).ok()?.parse().ok()
-}
-
-/// Opens a blob of `version` under its key.
-///
-/// # Errors
-/// [`Damaged`], also for another context, another version or another key.
-pub fn open(
-    key: &BlobKey,
-    version: KeyVersionId,
-    context: &EncryptionContext,
-    blob: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, Damaged> {
-    let (named, sealed) = blob.split_at_checked(ID_LEN).ok_or(Damaged)?;
-    if named != version.to_ascii() {
-        return Err(Damaged);
-    }
-    key.open(&aad(version, context), sealed)
 }
 
 fn aad(version: KeyVersionId, context: &EncryptionContext) -> Vec<u8> {
@@ -119,7 +114,7 @@ mod tests {
     #[test]
     fn a_wrapped_data_key_has_the_length_of_the_documented_layout() {
         let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
-        let blob = seal(&key, version, &EncryptionContext::default(), &[b'A'; 44], &SystemRandom);
+        let blob = key.seal(version, &EncryptionContext::default(), &[b'A'; 44], &SystemRandom);
         assert_eq!(blob.len(), 36 + 24 + 44 + 16);
     }
 
@@ -127,19 +122,19 @@ mod tests {
     fn every_other_version_context_or_material_is_refused() {
         let (version, key) = (KeyVersionId::random(&SystemRandom), new_key());
         let context = EncryptionContext::new([("a", "b")]).unwrap();
-        let blob = seal(&key, version, &context, b"text", &SystemRandom);
-        assert_eq!(*open(&key, version, &context, &blob).unwrap(), b"text");
+        let blob = key.seal(version, &context, b"text", &SystemRandom);
+        assert_eq!(*key.open(version, &context, &blob).unwrap(), b"text");
 
         let none = EncryptionContext::default();
-        assert_eq!(open(&key, version, &none, &blob), Err(Damaged));
+        assert_eq!(key.open(version, &none, &blob), Err(Damaged));
         let other = new_key();
-        assert_eq!(open(&other, version, &context, &blob), Err(Damaged));
+        assert_eq!(other.open(version, &context, &blob), Err(Damaged));
         let renamed = KeyVersionId::random(&SystemRandom);
-        assert_eq!(open(&key, renamed, &context, &blob), Err(Damaged));
+        assert_eq!(key.open(renamed, &context, &blob), Err(Damaged));
         let forged = [&renamed.to_ascii()[..], &blob[36..]].concat();
-        assert_eq!(open(&key, renamed, &context, &forged), Err(Damaged));
+        assert_eq!(key.open(renamed, &context, &forged), Err(Damaged));
         for length in 0..blob.len() {
-            assert_eq!(open(&key, version, &context, &blob[..length]), Err(Damaged));
+            assert_eq!(key.open(version, &context, &blob[..length]), Err(Damaged));
         }
     }
 

@@ -11,10 +11,10 @@
 //! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(32, &SystemRandom));
 //! let key = BlobKey::new(Construction::Xaes256Gcm, &material)?;
 //! let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
-//! let sealed = blob::seal(&key, version, &context, b"a data key", &SystemRandom);
+//! let sealed = key.seal(version, &context, b"a data key", &SystemRandom);
 //!
 //! assert_eq!(blob::version(&sealed), Some(version));
-//! assert_eq!(*blob::open(&key, version, &context, &sealed)?, b"a data key");
+//! assert_eq!(*key.open(version, &context, &sealed)?, b"a data key");
 //! # Ok::<(), bulla_keys::Damaged>(())
 //! ```
 

@@ -359,7 +359,7 @@ impl std::error::Error for SecretRefusal {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::blob::{self, BlobKey};
+    use crate::blob::BlobKey;
     use crate::id::KeyVersionId;
     use crate::material::{Construction, Material};
     use crate::random::SystemRandom;
@@ -525,11 +525,11 @@ mod tests {
         let key = BlobKey::new(Construction::Xaes256Gcm, &Material::random(32, &SystemRandom)).unwrap();
         let by = KeyVersionId::random(&SystemRandom);
         let bound = |name: &str, version: &str| binding(&name.parse().unwrap(), &version.parse().unwrap());
-        let blob = blob::seal(&key, by, &bound("a", "v1"), b"hunter2", &SystemRandom);
-        assert_eq!(*blob::open(&key, by, &bound("a", "v1"), &blob).unwrap(), b"hunter2");
+        let blob = key.seal(by, &bound("a", "v1"), b"hunter2", &SystemRandom);
+        assert_eq!(*key.open(by, &bound("a", "v1"), &blob).unwrap(), b"hunter2");
         for (name, version) in [("b", "v1"), ("a", "v2"), ("av", "1")] {
-            assert_eq!(blob::open(&key, by, &bound(name, version), &blob), Err(Damaged), "{name} {version}");
+            assert_eq!(key.open(by, &bound(name, version), &blob), Err(Damaged), "{name} {version}");
         }
-        assert_eq!(blob::open(&key, by, &EncryptionContext::default(), &blob), Err(Damaged));
+        assert_eq!(key.open(by, &EncryptionContext::default(), &blob), Err(Damaged));
     }
 }

@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 
-use bulla_keys::blob::{self, BlobKey};
+use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
     AliasName, Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyState, KeyUsage, KeyVersion,
@@ -258,7 +258,7 @@ impl OpenKey<'_, Encrypt> {
     /// # Errors
     /// InternalFailure: the material is not that of its construction.
     pub(crate) fn seal(&self, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
-        Ok(blob::seal(&self.blob_key()?, self.version.id, context, plaintext, &SystemRandom))
+        Ok(self.blob_key()?.seal(self.version.id, context, plaintext, &SystemRandom))
     }
 }
 
@@ -272,7 +272,7 @@ impl OpenKey<'_, Decrypt> {
         context: &EncryptionContext,
         blob: &[u8],
     ) -> Result<Result<Zeroizing<Vec<u8>>, Damaged>, Error> {
-        Ok(blob::open(&self.blob_key()?, self.version.id, context, blob))
+        Ok(self.blob_key()?.open(self.version.id, context, blob))
     }
 }
 

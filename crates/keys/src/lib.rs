@@ -34,7 +34,7 @@ pub mod root;
 pub mod secret;
 mod sm4;
 mod spec;
-mod stack;
+pub mod stack;
 mod state;
 mod tags;
 mod xaes;
@@ -51,7 +51,6 @@ pub use secret::{
 };
 pub use sm4::Sm4Gcm;
 pub use spec::{KeyKind, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
-pub use stack::wiping_stack;
 pub use state::{KeyState, Operation, Refusal};
 pub use tags::{TagProblem, Tags};
 pub use xaes::{Damaged, Xaes256Gcm};

@@ -20,7 +20,7 @@ use sm4::cipher::consts::U12;
 use zeroize::Zeroizing;
 
 use crate::random::{self, Random};
-use crate::stack::wiping_stack;
+use crate::stack;
 use crate::xaes::Damaged;
 
 /// A key for SM4 messages, expanded.
@@ -33,7 +33,7 @@ impl Sm4Gcm {
     /// Expands a key.
     #[must_use]
     pub fn new(key: &[u8; 16]) -> Self {
-        wiping_stack(|| Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
+        stack::run_and_wipe(|| Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
     }
 
     /// Seals `plaintext`, bound to `aad`: nonce, ciphertext, tag.
@@ -68,7 +68,7 @@ impl Sm4Gcm {
     }
 
     fn message_key(&self, context: &[u8; 12]) -> Gcm {
-        wiping_stack(|| {
+        stack::run_and_wipe(|| {
             let mut prf = self.0.clone();
             for part in [&1_u32.to_be_bytes(), LABEL, &[0], context, &KEY_BITS.to_be_bytes()] {
                 prf.update(part);

@@ -7,7 +7,7 @@ use zeroize::zeroize_stack;
 /// Values that are wiped on drop leave copies behind: of arguments that were moved, of what a register held,
 /// of what the libraries below do not wipe at all. Caveat: the compiler decides what lies where, so this is
 /// the best that can be done, and no promise. The tests of bulla-kms look for SM2 keys on a stack.
-pub fn wiping_stack<T>(work: impl FnOnce() -> T) -> T {
+pub fn run_and_wipe<T>(work: impl FnOnce() -> T) -> T {
     let result = in_its_own_frame(work);
     zeroize_stack::<DEPTH>();
     result

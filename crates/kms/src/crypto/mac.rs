@@ -2,7 +2,7 @@
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use aws_lc_rs::hmac;
-use bulla_keys::wiping_stack;
+use bulla_keys::stack;
 use sm3::Sm3;
 
 named! {
@@ -51,7 +51,7 @@ impl MacAlgorithm {
 
 /// The key, padded to a block, is a local that the crate does not wipe.
 fn hmac_sm3(key: &[u8]) -> Hmac<Sm3> {
-    wiping_stack(|| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    stack::run_and_wipe(|| Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
 }
 
 #[cfg(test)]

@@ -17,13 +17,13 @@ use ::sm2::pkcs8::der::Decode;
 use ::sm2::pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey};
 use ::sm2::pke::{Cipher, DecryptingKey, EncryptingKey, Mode};
 use ::sm2::{PublicKey, SecretKey};
-use bulla_keys::{Random, SystemRandom, wiping_stack};
+use bulla_keys::{Random, SystemRandom, stack};
 use zeroize::Zeroizing;
 
 use super::{Failed, KeyPair};
 
 pub(super) fn generate() -> Result<KeyPair, Failed> {
-    wiping_stack(|| {
+    stack::run_and_wipe(|| {
         let Ok(key) = SecretKey::try_generate_from_rng(&mut system());
         let private = key.to_pkcs8_der().map_err(failed)?;
         let public = key.public_key().to_public_key_der().map_err(failed)?;
@@ -32,7 +32,7 @@ pub(super) fn generate() -> Result<KeyPair, Failed> {
 }
 
 pub(super) fn sign(private: &[u8], digest: &[u8; 32]) -> Result<Vec<u8>, Failed> {
-    wiping_stack(|| {
+    stack::run_and_wipe(|| {
         let key = SigningKey::new(NAME, &secret_key(private)?).map_err(failed)?;
         let signature: Signature = key.sign_prehash_with_rng(&mut system(), digest).map_err(failed)?;
         Ok(signature.to_der().to_vec())
@@ -55,13 +55,13 @@ fn encrypt_with(random: &mut impl TryCryptoRng, public: &[u8], plaintext: &[u8])
         return Err(Failed);
     }
     let key = EncryptingKey::new_with_mode(public_key(public)?, Mode::C1C3C2);
-    wiping_stack(|| key.encrypt(random, plaintext).map_err(failed))
+    stack::run_and_wipe(|| key.encrypt(random, plaintext).map_err(failed))
 }
 
 pub(super) fn decrypt(private: &[u8], ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failed> {
     let cipher = parse(ciphertext)?;
     let mut plaintext = Zeroizing::new(vec![0; cipher.c2().len()]);
-    wiping_stack(|| {
+    stack::run_and_wipe(|| {
         let key = DecryptingKey::new(secret_key(private)?);
         key.decrypt_cipher_with_buf(&cipher, &mut plaintext).map_err(failed)
     })?;

@@ -1,0 +1,52 @@
+# The tools that the checks need. ./test reads this list and names what it leaves out without them; .ci/run reads it
+# and installs what is missing. Sourced, not run.
+
+tools() { # NAME, the oldest VERSION that will do (- for any), and the Debian PACKAGE that brings it (- for none)
+  cat <<END
+cargo        $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)  -
+cargo-deny   0.18  -
+cc           -     build-essential
+git          -     git
+go           1.19  golang-go
+javac        11    default-jdk-headless
+jq           1.6   jq
+mvn          3.6   maven
+node         16    nodejs
+npm          8     npm
+openssl      3.0   openssl
+python3      3.11  python3
+python3-venv -     python3-venv
+END
+}
+
+missing_tools() { # NAME...: what of it is missing or too old, as a text; nothing if all is there
+  local name version package found missing=()
+  while read -r name version package; do
+    [[ " $* " == *" $name "* ]] || continue
+    found=$(version_of "$name")
+    if [ -z "$found" ]; then
+      missing+=("$name$([ "$version" = - ] || echo " $version or newer") is missing")
+    elif [ "$version" != - ] && ! printf '%s\n' "$version" "$found" | sort -V -C; then
+      missing+=("$name is $found instead of $version or newer")
+    fi
+  done < <(tools)
+  [ ${#missing[@]} -eq 0 ] || printf '%s\n' "${missing[@]}" | paste -s -d , | sed 's/,/, /g'
+}
+
+missing_packages() { # the Debian packages of all tools that are missing or too old
+  local name version package
+  while read -r name version package; do
+    [ "$package" = - ] || [ -z "$(missing_tools "$name")" ] || echo "$package"
+  done < <(tools)
+}
+
+version_of() { # NAME: its version, or "present" if it tells none; nothing if it is missing
+  local text
+  case $1 in
+    go | openssl) text=$("$1" version) ;;
+    cargo-deny) text=$(cargo deny --version) ;;
+    python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;
+    *) text=$("$1" --version) ;;
+  esac 2>/dev/null || return 0
+  grep -oE '[0-9]+(\.[0-9]+)+' <<<"$text" | head -n 1 | grep . || echo present
+}

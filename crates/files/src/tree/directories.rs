@@ -8,6 +8,12 @@ use crate::file_error::FileError;
 use crate::output::{Directory, OutputError, directory_of};
 use crate::root::Root;
 
+/// The tops of a tree and of its output.
+pub(super) struct Roots {
+    pub(super) source: Root,
+    pub(super) output: Root,
+}
+
 /// The directory of some outputs, opened for the first of them and closed with the last.
 pub(super) struct Parent {
     path: PathBuf,

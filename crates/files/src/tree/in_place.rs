@@ -68,11 +68,11 @@ fn each_file(
     work: Work<'_>,
 ) -> Result<TreeSummary, FileError> {
     let root = Root::open(path).map_err(FileError::Source)?;
-    let counts = Counts::default();
+    let counts = Counts::new(listener);
     let one = |(path, parent): (PathBuf, Arc<Parent>)| {
         let directory = parent.open(&root, |_| Ok(()));
         let result = directory.and_then(|directory| work(&Target::within(directory, &path)?));
-        counts.tell(listener, (&path, &path), result);
+        counts.finish(&path, &path, result);
     };
     on_workers(files, &one, |send| {
         let mut parents = Parents::default();
@@ -80,7 +80,7 @@ fn each_file(
             match entry {
                 Ok(entry) if entry.depth() == 0 || entry.file_type().is_dir() => {}
                 Ok(entry) => match skip_reason(&entry, suffixes) {
-                    Some(reason) => counts.skip(listener, entry.path(), reason),
+                    Some(reason) => counts.skip(entry.path(), reason),
                     None => {
                         let parent = parents.of(entry.path());
                         send((entry.into_path(), parent));
@@ -88,7 +88,7 @@ fn each_file(
                 },
                 Err(error) => {
                     let failed = error.path().unwrap_or(path).to_owned();
-                    counts.fail(listener, (&failed, &failed), walked(error));
+                    counts.fail(&failed, &failed, walked(error));
                 }
             }
         }

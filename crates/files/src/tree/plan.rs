@@ -9,10 +9,10 @@ use rustix::io::Errno;
 use walkdir::DirEntry;
 
 use super::SkipReason;
-use super::directories::{Parent, Parents};
+use super::directories::{Parent, Parents, Roots};
+use super::run::Transform;
 use crate::file_error::FileError;
 use crate::output;
-use crate::root::Root;
 
 /// A file to be worked on.
 pub(super) struct Job {
@@ -34,12 +34,12 @@ pub(super) fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf
     to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
 }
 
-/// What is to be done about an entry. With `copy`, a source and an output, directories and links are copied.
+/// What is to be done about an entry. With `copy`, directories and links are copied.
 pub(super) fn plan(
     entry: &DirEntry,
     place: &Path,
-    copy: Option<&(Root, Root)>,
-    name: NameOf<'_>,
+    copy: Option<&Roots>,
+    transform: &dyn Transform,
     parents: &mut Parents,
 ) -> Result<Planned, FileError> {
     let kind = entry.file_type();
@@ -47,14 +47,14 @@ pub(super) fn plan(
         return Ok(Planned::Nothing); // a directory or a link to one, whose place is there already
     }
     if kind.is_dir() {
-        if let Some((_, output)) = copy {
-            output.make_directory(place, mode(&entry.metadata().map_err(walked)?))?;
+        if let Some(roots) = copy {
+            roots.output.make_directory(place, mode(&entry.metadata().map_err(walked)?))?;
         }
         return Ok(Planned::Nothing);
     }
     if kind.is_symlink() {
-        if let Some((source, output)) = copy {
-            output.make_link(place, &source.read_link(entry.path())?)?;
+        if let Some(roots) = copy {
+            roots.output.make_link(place, &roots.source.read_link(entry.path())?)?;
         }
         return Ok(Planned::Nothing);
     }
@@ -64,7 +64,7 @@ pub(super) fn plan(
     if output::is_hidden_name(entry.file_name()) {
         return Ok(Planned::Skip(SkipReason::Leftover));
     }
-    let Some(output) = name(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
+    let Some(output) = transform.output_of(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
     let parent = parents.of(&output);
     Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
 }
@@ -73,8 +73,6 @@ pub(super) fn plan(
 pub(super) fn mode(source: &fs::Metadata) -> u32 {
     source.mode() & 0o777 | 0o700
 }
-
-pub(super) type NameOf<'a> = &'a dyn Fn(&Path) -> Option<PathBuf>;
 
 pub(super) fn walked(error: walkdir::Error) -> FileError {
     let error = error.into_io_error().unwrap_or_else(|| Errno::LOOP.into());

@@ -12,46 +12,53 @@ use crate::engine::all_cores;
 use crate::file_error::FileError;
 
 /// Counts what happens, and tells it.
-#[derive(Default)]
-pub(super) struct Counts {
-    pub(super) done: AtomicUsize,
+pub(super) struct Counts<'a> {
+    listener: Listener<'a>,
+    done: AtomicUsize,
     failed: AtomicUsize,
     skipped: AtomicUsize,
     special: AtomicUsize,
 }
 
-impl Counts {
-    pub(super) fn tell(
-        &self,
-        listener: Listener<'_>,
-        (from, to): (&Path, &Path),
-        result: Result<Done, FileError>,
-    ) {
+impl<'a> Counts<'a> {
+    pub(super) fn new(listener: Listener<'a>) -> Self {
+        let zero = AtomicUsize::default;
+        Self { listener, done: zero(), failed: zero(), skipped: zero(), special: zero() }
+    }
+
+    /// Work on a file has ended.
+    pub(super) fn finish(&self, from: &Path, to: &Path, result: Result<Done, FileError>) {
         match result {
             Ok(done) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
-                listener(TreeEvent::Done(from, &done));
+                (self.listener)(TreeEvent::Done(from, &done));
             }
-            Err(error) => self.fail(listener, (from, to), error),
+            Err(error) => self.fail(from, to, error),
         }
     }
 
-    pub(super) fn fail(&self, listener: Listener<'_>, (from, to): (&Path, &Path), error: FileError) {
+    pub(super) fn fail(&self, from: &Path, to: &Path, error: FileError) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        listener(TreeEvent::Failed(from, to, &error));
+        (self.listener)(TreeEvent::Failed(from, to, &error));
     }
 
-    /// Counts an entry that has an event of its own.
-    pub(super) fn pass_over(&self) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
+    /// A file that was counted as done has failed.
+    pub(super) fn fail_after_all(&self, from: &Path, to: &Path, error: FileError) {
+        self.done.fetch_sub(1, Ordering::Relaxed);
+        self.fail(from, to, error);
     }
 
-    pub(super) fn skip(&self, listener: Listener<'_>, path: &Path, reason: SkipReason) {
-        self.pass_over();
+    pub(super) fn skip(&self, path: &Path, reason: SkipReason) {
         if reason == SkipReason::Special {
             self.special.fetch_add(1, Ordering::Relaxed);
         }
-        listener(TreeEvent::Skipped(path, reason));
+        self.pass_over(TreeEvent::Skipped(path, reason));
+    }
+
+    /// Counts an entry that is passed over, and tells the event.
+    pub(super) fn pass_over(&self, event: TreeEvent<'_>) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
+        (self.listener)(event);
     }
 
     pub(super) fn summary(&self) -> TreeSummary {

@@ -1,0 +1,224 @@
+//! A run over a tree, in three parts: it begins, walks while workers take the files, and ends.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::directories::{FileSystems, Parents, Roots};
+use super::plan::{Job, Planned, mode, place, plan, walked};
+use super::workers::{Counts, on_workers};
+use super::{Listener, TreeEvent, TreeSummary};
+use crate::done::Done;
+use crate::file_error::FileError;
+use crate::output::{Directory, Durability, OutputError, Target};
+use crate::removal::Removal;
+use crate::root::Root;
+
+/// What is done to each file of a tree.
+pub(super) trait Transform: Sync {
+    /// The path of the output of a file whose place in the output is `path`; None for a file that is passed over.
+    fn output_of(&self, path: &Path) -> Option<PathBuf>;
+
+    /// Writes the output of a file into its directory; the whole tree is synced later.
+    fn write(
+        &self,
+        job: &Job,
+        source: (File, Metadata),
+        directory: &Arc<Directory>,
+    ) -> Result<Done, FileError>;
+
+    /// Removes a source whose output reads back.
+    fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError>;
+}
+
+/// A tree and how it is worked on.
+pub(super) struct Tree<'a> {
+    pub(super) from: &'a Path,
+    /// None if each output is written beside its source.
+    pub(super) to: Option<&'a Path>,
+    /// Files at once.
+    pub(super) files: usize,
+    pub(super) durability: Durability,
+    pub(super) removes_sources: bool,
+    /// Directories that are no part of it.
+    pub(super) spared: &'a [PathBuf],
+}
+
+impl Tree<'_> {
+    pub(super) fn run(
+        &self,
+        transform: &dyn Transform,
+        listener: Listener<'_>,
+    ) -> Result<TreeSummary, FileError> {
+        let run = Run::begin(self, transform, listener)?;
+        on_workers(self.files, &|job| run.work(&job), |send| run.walk(send));
+        run.finish()
+    }
+}
+
+/// A run that has begun.
+struct Run<'a> {
+    tree: &'a Tree<'a>,
+    transform: &'a dyn Transform,
+    roots: Roots,
+    /// Whether the top of the output was made by this run.
+    output_is_new: bool,
+    output: Identity,
+    spared: Vec<Identity>,
+    /// Those that outputs are written to.
+    file_systems: FileSystems,
+    counts: Counts<'a>,
+    /// Sources that are to be removed, each with its output.
+    finished: Mutex<Vec<(PathBuf, PathBuf)>>,
+}
+
+/// Device and inode.
+type Identity = (u64, u64);
+
+impl<'a> Run<'a> {
+    /// Makes the top of the output and opens both trees.
+    fn begin(
+        tree: &'a Tree<'a>,
+        transform: &'a dyn Transform,
+        listener: Listener<'a>,
+    ) -> Result<Self, FileError> {
+        let output_is_new = match tree.to {
+            Some(to) => make_top(to, &fs::metadata(tree.from).map_err(FileError::Source)?)?,
+            None => false,
+        };
+        let output = tree.to.unwrap_or(tree.from);
+        let roots = Roots {
+            source: Root::open(tree.from).map_err(FileError::Source)?,
+            output: Root::open(output).map_err(OutputError::from)?,
+        };
+        let file_systems = FileSystems::default();
+        file_systems.add(&Arc::new(Directory::open(output).map_err(OutputError::from)?))?;
+        Ok(Self {
+            tree,
+            transform,
+            roots,
+            output_is_new,
+            output: identity(output).map_err(OutputError::from)?,
+            spared: tree.spared.iter().filter_map(|path| identity(path).ok()).collect(),
+            file_systems,
+            counts: Counts::new(listener),
+            finished: Mutex::default(),
+        })
+    }
+
+    /// Copies directories and links, and sends files to the workers.
+    fn walk(&self, send: &mut dyn FnMut(Job)) {
+        let mut parents = Parents::default();
+        let walk = WalkDir::new(self.tree.from).follow_links(false);
+        // Outputs appear beside their sources while they are made: each directory is read to its end first.
+        let walk = if self.tree.to.is_none() { walk.sort_by_file_name() } else { walk };
+        let mut walk = walk.into_iter().filter_entry(|entry| self.is_part(entry));
+        while let Some(entry) = walk.next() {
+            match entry {
+                Ok(entry) => {
+                    let visited = self.visit(&entry, &mut parents, send);
+                    if visited.is_err() && entry.file_type().is_dir() {
+                        walk.skip_current_dir();
+                    }
+                }
+                Err(error) => {
+                    let failed = error.path().unwrap_or(self.tree.from).to_owned();
+                    self.counts.fail(&failed, &failed, walked(error));
+                }
+            }
+        }
+    }
+
+    /// An error, which was told already, says that the entry has no place in the output.
+    fn visit(
+        &self,
+        entry: &DirEntry,
+        parents: &mut Parents,
+        send: &mut dyn FnMut(Job),
+    ) -> Result<(), NoPlace> {
+        let place = place(entry, self.tree.from, self.tree.to);
+        let copy = self.tree.to.map(|_| &self.roots);
+        match plan(entry, &place, copy, self.transform, parents) {
+            Ok(Planned::File(job)) => send(job),
+            Ok(Planned::Nothing) => {}
+            Ok(Planned::Skip(reason)) => self.counts.skip(entry.path(), reason),
+            Err(error) => {
+                self.counts.fail(entry.path(), &place, error);
+                return Err(NoPlace);
+            }
+        }
+        Ok(())
+    }
+
+    /// The output may be a part of the input, and is none of what is worked on. Nor is where the keys of the files are.
+    fn is_part(&self, entry: &DirEntry) -> bool {
+        if !entry.file_type().is_dir() && entry.depth() > 0 {
+            return true;
+        }
+        let found = identity(entry.path()).ok();
+        let is_spared = found.is_some_and(|found| self.spared.contains(&found));
+        if is_spared {
+            self.counts.pass_over(TreeEvent::Spared(entry.path()));
+        }
+        let is_output = self.tree.to.is_some() && entry.depth() > 0 && found == Some(self.output);
+        if is_output && !self.output_is_new {
+            self.counts.pass_over(TreeEvent::Output(entry.path()));
+        }
+        !is_spared && !is_output
+    }
+
+    /// Works on one file.
+    fn work(&self, job: &Job) {
+        let result = self.roots.source.file(&job.from).and_then(|source| {
+            let directory =
+                job.parent.open(&self.roots.output, |directory| self.file_systems.add(directory))?;
+            self.transform.write(job, source, &directory)
+        });
+        if self.tree.removes_sources && result.is_ok() {
+            let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+            finished.push((job.from.clone(), job.to.clone()));
+        }
+        self.counts.finish(&job.from, &job.to, result);
+    }
+
+    /// Makes all outputs durable, and only then removes sources.
+    fn finish(self) -> Result<TreeSummary, FileError> {
+        let Self { tree, transform, roots, file_systems, counts, finished, .. } = self;
+        if tree.durability == Durability::Synced || tree.removes_sources {
+            file_systems.sync()?;
+        }
+        for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            let removal = || {
+                let target = |root: &Root, path| Target::within(root.parent(path)?.into(), path);
+                let removal = Removal::begin(target(&roots.source, &from)?, target(&roots.output, &to)?)?;
+                transform.remove_source(removal)
+            };
+            if let Err(error) = removal() {
+                counts.fail_after_all(&from, &to, error);
+            }
+        }
+        Ok(counts.summary())
+    }
+}
+
+/// An entry that has no place in the output.
+struct NoPlace;
+
+fn identity(path: &Path) -> io::Result<Identity> {
+    fs::metadata(path).map(|found| (found.dev(), found.ino()))
+}
+
+/// Makes the top of the output, unless it is there; it may be a link to a directory, since somebody named it.
+fn make_top(path: &Path, source: &Metadata) -> Result<bool, FileError> {
+    match DirBuilder::new().mode(mode(source)).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
+            true => Ok(false),
+            false => Err(OutputError::NotADirectory.into()),
+        },
+        made => Ok(made.map(|()| true).map_err(OutputError::from)?),
+    }
+}

@@ -75,12 +75,17 @@ impl EmbeddedKms {
     }
 
     /// Calls any action by its name; the reply is JSON.
-    pub(crate) fn call_raw(&self, action: &str, parameters: &Parameters) -> Result<SecretText, CallError> {
+    pub(crate) fn call_raw(
+        &self,
+        product: Product,
+        action: &str,
+        parameters: &Parameters,
+    ) -> Result<SecretText, CallError> {
         self.with(|kms| {
-            let request = Request::parse(Product::Kms, action, parameters)?;
+            let request = Request::parse(product, action, parameters)?;
             let origin = kms.owner();
             let reply = pollster::block_on(kms.call(request, &origin))?;
-            Ok(render_reply(Format::Json, action, &reply, &origin.connection().request_id).into())
+            Ok(render_reply(Format::Json, &reply, &origin.connection().request_id).into())
         })
     }
 

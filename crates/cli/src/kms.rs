@@ -132,10 +132,15 @@ impl Kms {
         }
     }
 
-    pub(crate) fn call_raw(&self, action: &str, parameters: &Parameters) -> Result<SecretText, CallError> {
+    pub(crate) fn call_raw(
+        &self,
+        product: Product,
+        action: &str,
+        parameters: &Parameters,
+    ) -> Result<SecretText, CallError> {
         match self {
-            Self::Embedded(kms) => kms.call_raw(action, parameters),
-            Self::Remote(client) => client.call_raw(Product::Kms.version(), action, parameters),
+            Self::Embedded(kms) => kms.call_raw(product, action, parameters),
+            Self::Remote(client) => client.call_raw(product.version(), action, parameters),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One function per action; this `match` is the only dispatcher.
+//! One function per action; the `match` of each product is the only dispatcher.
 
 mod aliases;
 mod asymmetric;
@@ -18,14 +18,22 @@ mod service_key;
 mod tags;
 pub(crate) mod versions;
 
-use bulla_wire::{Error, Reply, Request};
+use bulla_wire::kms::{Reply, Request};
+use bulla_wire::{self as wire, Error};
 
 use crate::Kms;
 use crate::authorize::authorize;
 use crate::origin::Origin;
 
+/// Answers a request to any product.
+pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
+    match request {
+        wire::Request::Kms(request) => call_kms(kms, request, by).await.map(wire::Reply::Kms),
+    }
+}
+
 /// Lets the caller through the first gate and answers the request.
-pub(crate) async fn call(kms: &Kms, request: Request, by: &Origin) -> Result<Reply, Error> {
+async fn call_kms(kms: &Kms, request: Request, by: &Origin) -> Result<Reply, Error> {
     Ok(match request {
         Request::CreateKey(r) => Reply::CreateKey(keys::create(kms, authorize(by, r)?).await?),
         Request::DescribeKey(r) => Reply::DescribeKey(keys::describe(kms, &authorize(by, r)?)?),

@@ -5,13 +5,13 @@
 //!
 //! ```
 //! use bulla_kms::{Kms, Options, Role, SystemClock};
-//! use bulla_wire::{Reply, Request, actions::CreateKey};
+//! use bulla_wire::{Action, Request, kms::CreateKey};
 //!
 //! let data = tempfile::tempdir()?;
 //! let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock)?;
 //! let origin = kms.owner();
 //! let reply = pollster::block_on(kms.call(Request::from(CreateKey::default()), &origin))?;
-//! let Reply::CreateKey(created) = reply else { unreachable!() };
+//! let Some(created) = CreateKey::reply(reply) else { unreachable!() };
 //! assert_eq!(created.key_metadata.key_state, "Enabled");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

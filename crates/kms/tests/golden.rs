@@ -39,7 +39,7 @@ fn every_answer_is_still_what_it_was() {
         let request = Request::parse(Product::Kms, &action, &Parameters::from_pairs(pairs).unwrap()).unwrap();
         let reply =
             pollster::block_on(kms.call(request, &kms.owner())).unwrap_or_else(|e| panic!("{action}: {e}"));
-        let reply = serde_json::from_str(&render_reply(Format::Json, &action, &reply, "r")).unwrap();
+        let reply = serde_json::from_str(&render_reply(Format::Json, &reply, "r")).unwrap();
         assert!(holds(&reply, &expected), "{action}: {reply} lacks {expected}");
     }
 }

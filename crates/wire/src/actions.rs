@@ -1,43 +1,82 @@
-//! The one table of actions: product, name, request and reply.
+//! The one table of products, and for each product one table of its actions: name, request and reply.
 //!
 //! A server finds the [`Request`] of a call here, a client prints it from the same type, and the engine's one
-//! `match` has an arm for each.
+//! `match` has an arm for each. Products may have actions of the same name with other parameters, so an action is
+//! always looked up in the table of its product. A new product is a file beside `kms.rs`, and its line in the table
+//! below.
 
 pub mod kms;
+mod table;
+#[cfg(test)]
+mod toy;
 
 pub use kms::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use self::table::{Table, products};
 use crate::context::ContextParameter;
-use crate::error::{Error, ErrorCode};
+use crate::error::Error;
 use crate::flat;
 use crate::parameters::Parameters;
 
-/// A service of the cloud. The version of a request tells which one it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Product {
-    /// Key Management Service, version 2016-01-20.
-    Kms,
+products! {
+    /// Key Management Service.
+    Kms => kms,
+    /// Stands for the next product in the tests of this crate.
+    #[cfg(test)]
+    Toy => toy,
 }
 
 impl Product {
-    /// The API version, which no two products share.
-    #[must_use]
-    pub fn version(self) -> &'static str {
-        match self {
-            Self::Kms => "2016-01-20",
-        }
-    }
+    /// The product that answers a request which names no product: every request is answered as some product answers.
+    pub const FALLBACK: Self = Self::Kms;
 
     /// The product with this API version.
     #[must_use]
     pub fn from_version(version: &str) -> Option<Self> {
-        [Self::Kms].into_iter().find(|product| product.version() == version)
+        Self::ALL.iter().copied().find(|product| product.version() == version)
+    }
+
+    /// The API version, which no two products share.
+    #[must_use]
+    pub const fn version(self) -> &'static str {
+        self.table().version
+    }
+
+    /// The name, as it is part of credentials and error answers: `Kms`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.table().name
+    }
+
+    /// The host that the cloud serves the product at in `region`.
+    #[must_use]
+    pub fn host(self, region: &str) -> String {
+        format!("{}.{region}.aliyuncs.com", self.name().to_ascii_lowercase())
+    }
+
+    /// The names of the actions that bulla implements.
+    #[must_use]
+    pub const fn actions(self) -> &'static [&'static str] {
+        self.table().actions
+    }
+
+    /// Operations of the official SDK that bulla does not implement, with the feature that each is for.
+    #[must_use]
+    pub const fn not_implemented(self) -> &'static [(&'static str, &'static str)] {
+        self.table().not_implemented
+    }
+
+    /// The names of the parameters that `action` takes; `None` for an action that is not in the table. A dotted or
+    /// numbered parameter, such as `Tag.1.Key`, is named by its part before the first dot.
+    #[must_use]
+    pub fn parameters(self, action: &str) -> Option<&'static [&'static str]> {
+        (self.table().parameters)(action)
     }
 }
 
-/// One action: the type of its request, which knows its name and its reply.
+/// One action: the type of its request, which knows its product, its name and its reply.
 pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
     /// The product it belongs to.
     const PRODUCT: Product;
@@ -73,231 +112,122 @@ pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
     }
 }
 
-/// What [`Action`] tells of a parameter that several requests have.
-macro_rules! shared {
-    (dry_run) => {
-        fn is_dry_run(&self) -> bool {
-            self.dry_run == Some(true)
-        }
-    };
-    (encryption_context) => {
-        fn encryption_context(&self) -> Option<&ContextParameter> {
-            self.encryption_context.as_ref()
-        }
-    };
-}
-
-macro_rules! actions {
-    ($($product:ident { $($name:ident => $reply:ident $([$($shared:ident),*])?,)* })*) => {
-        /// A parsed request, one variant per action.
-        #[derive(Debug, Serialize)]
-        #[serde(untagged)]
-        #[allow(missing_docs, reason = "each variant is named like its action")]
-        pub enum Request {
-            $($($name($name),)*)*
-        }
-
-        /// The answer to a request, one variant per action.
-        #[derive(Debug, Serialize)]
-        #[serde(untagged)]
-        #[allow(missing_docs, reason = "each variant is named like its action")]
-        pub enum Reply {
-            $($($name($reply),)*)*
-        }
-
-        impl Request {
-            /// Every action bulla answers.
-            pub const NAMES: &'static [(Product, &'static str)] = &[$($((Product::$product, stringify!($name)),)*)*];
-
-            /// Reads the request that `action` of `product` makes of `parameters`.
-            ///
-            /// # Errors
-            /// InvalidAction.NotFound for an action that is not in the table, else as [`Action::parse`].
-            pub fn parse(product: Product, action: &str, parameters: &Parameters) -> Result<Self, Error> {
-                match (product, action) {
-                    $($((Product::$product, stringify!($name)) => $name::parse(parameters).map(Self::$name),)*)*
-                    _ => Err(Error::new(ErrorCode::InvalidActionNotFound)),
-                }
-            }
-
-            /// The names of the parameters that `action` of `product` takes; `None` for an action that is not in the
-            /// table. A dotted or numbered parameter, such as `Tag.1.Key`, is named by its part before the first dot.
-            #[must_use]
-            pub fn parameters(product: Product, action: &str) -> Option<&'static [&'static str]> {
-                match (product, action) {
-                    $($((Product::$product, stringify!($name)) => Some(flat::names::<$name>()),)*)*
-                    _ => None,
-                }
-            }
-
-            /// The name of the action.
-            #[must_use]
-            pub fn name(&self) -> &'static str {
-                match self {
-                    $($(Self::$name(_) => stringify!($name),)*)*
-                }
-            }
-        }
-
-        /// What each action says about its parameters that several requests have.
-        #[cfg(test)]
-        const SHARED: &[(&str, &[&str])] = &[$($(shared_parameters!($name $($($shared)*)?),)*)*];
-
-        $($(
-        impl Action for $name {
-            const PRODUCT: Product = Product::$product;
-            const NAME: &'static str = stringify!($name);
-            type Reply = $reply;
-
-            fn reply(reply: Reply) -> Option<$reply> {
-                match reply {
-                    Reply::$name(reply) => Some(reply),
-                    _ => None,
-                }
-            }
-
-            $($(shared!($shared);)*)?
-        }
-
-        impl From<$name> for Request {
-            fn from(request: $name) -> Self {
-                Self::$name(request)
-            }
-        }
-        )*)*
-    };
-}
-
-#[cfg(test)]
-macro_rules! shared_parameters {
-    ($name:ident $($shared:ident)*) => {
-        ($name::NAME, &[$(stringify!($shared)),*])
-    };
-}
-
-// In brackets: what [`Action`] tells of the parameters.
-actions! {
-    Kms {
-        CreateKey => CreateKeyReply,
-        DescribeKey => DescribeKeyReply,
-        ListKeys => ListKeysReply,
-        EnableKey => Done,
-        DisableKey => Done,
-        UpdateKeyDescription => Done,
-        ScheduleKeyDeletion => Done,
-        CancelKeyDeletion => Done,
-        SetDeletionProtection => Done,
-        CreateKeyVersion => KeyVersionReply,
-        DescribeKeyVersion => KeyVersionReply,
-        ListKeyVersions => ListKeyVersionsReply,
-        UpdateRotationPolicy => Done,
-        GetParametersForImport => GetParametersForImportReply,
-        ImportKeyMaterial => Done,
-        DeleteKeyMaterial => Done,
-        CreateAlias => Done,
-        UpdateAlias => Done,
-        DeleteAlias => Done,
-        ListAliases => ListAliasesReply,
-        ListAliasesByKeyId => ListAliasesReply,
-        Encrypt => EncryptReply [dry_run, encryption_context],
-        Decrypt => DecryptReply [dry_run, encryption_context],
-        GenerateDataKey => GenerateDataKeyReply [dry_run, encryption_context],
-        GenerateDataKeyWithoutPlaintext => EncryptReply [dry_run, encryption_context],
-        ReEncrypt => EncryptReply [dry_run],
-        ExportDataKey => ExportDataKeyReply [dry_run, encryption_context],
-        GenerateAndExportDataKey => GenerateAndExportDataKeyReply [dry_run, encryption_context],
-        GetPublicKey => GetPublicKeyReply [dry_run],
-        AsymmetricEncrypt => AsymmetricEncryptReply [dry_run],
-        AsymmetricDecrypt => AsymmetricDecryptReply [dry_run],
-        AsymmetricSign => AsymmetricSignReply [dry_run],
-        AsymmetricVerify => AsymmetricVerifyReply [dry_run],
-        GenerateMac => GenerateMacReply [dry_run],
-        VerifyMac => VerifyMacReply [dry_run],
-        TagResource => Done,
-        UntagResource => Done,
-        ListResourceTags => ListResourceTagsReply,
-        TagResources => Done,
-        UntagResources => Done,
-        ListTagResources => ListTagResourcesReply,
-        DescribeRegions => DescribeRegionsReply,
-        DescribeAccountKmsStatus => DescribeAccountKmsStatusReply,
-        OpenKmsService => Done,
-        GetRandomPassword => GetRandomPasswordReply,
-        CreateSecret => CreateSecretReply,
-        DescribeSecret => DescribeSecretReply,
-        ListSecrets => ListSecretsReply,
-        UpdateSecret => SecretReply,
-        DeleteSecret => DeleteSecretReply,
-        RestoreSecret => SecretReply,
-        UpdateSecretRotationPolicy => SecretReply,
-        RotateSecret => RotateSecretReply,
-        GetSecretValue => GetSecretValueReply [dry_run],
-        BatchGetSecretValue => BatchGetSecretValueReply,
-        PutSecretValue => PutSecretValueReply,
-        ListSecretVersionIds => ListSecretVersionIdsReply,
-        UpdateSecretVersionStage => SecretReply,
-    }
-}
-
-/// Operations of the official SDK that are answered as unknown ones, as the cloud does with those it does not know; and
-/// what they are for.
-pub const ELSEWHERE: &[(&str, &str)] = &[
-    ("ConnectKmsInstance", INSTANCES),
-    ("CreateApplicationAccessPoint", ACCESS_POINTS),
-    ("CreateClientKey", ACCESS_POINTS),
-    ("CreateNetworkRule", ACCESS_POINTS),
-    ("CreatePolicy", ACCESS_POINTS),
-    ("DeleteApplicationAccessPoint", ACCESS_POINTS),
-    ("DeleteClientKey", ACCESS_POINTS),
-    ("DeleteNetworkRule", ACCESS_POINTS),
-    ("DeletePolicy", ACCESS_POINTS),
-    ("DescribeApplicationAccessPoint", ACCESS_POINTS),
-    ("DescribeNetworkRule", ACCESS_POINTS),
-    ("DescribePolicy", ACCESS_POINTS),
-    ("GetChallenge", "enclaves"),
-    ("GetClientKey", ACCESS_POINTS),
-    ("GetDefaultKmsInstance", INSTANCES),
-    ("GetKeyPolicy", "policies of keys"),
-    ("GetKmsInstance", INSTANCES),
-    ("GetKmsInstanceQuotaInfos", INSTANCES),
-    ("GetManagedDataKey", "data keys that the cloud manages"),
-    ("GetSecretPolicy", "policies of secrets"),
-    ("ListApplicationAccessPoints", ACCESS_POINTS),
-    ("ListClientKeys", ACCESS_POINTS),
-    ("ListKmsInstances", INSTANCES),
-    ("ListManagedDataKeyVersions", "data keys that the cloud manages"),
-    ("ListNetworkRules", ACCESS_POINTS),
-    ("ListPolicies", ACCESS_POINTS),
-    ("ReleaseKmsInstance", INSTANCES),
-    ("SetKeyPolicy", "policies of keys"),
-    ("SetSecretPolicy", "policies of secrets"),
-    ("UpdateApplicationAccessPoint", ACCESS_POINTS),
-    ("UpdateKmsInstanceBindVpc", INSTANCES),
-    ("UpdateNetworkRule", ACCESS_POINTS),
-    ("UpdatePolicy", ACCESS_POINTS),
-];
-
-const INSTANCES: &str = "KMS instances";
-const ACCESS_POINTS: &str = "application access points, with their network rules, policies and client keys";
-
 /// The answer of an action that has nothing to say: the request id alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Action, Done, Product, Reply, Request, kms, toy};
+    use crate::error::{Error, ErrorCode};
+    use crate::numbered::{Numbered, NumberedTags};
+    use crate::parameters::Parameters;
+    use crate::reply::{Format, render_error, render_reply};
+
+    /// What the parameters of TagResources are, by product.
+    const OF_KMS: &str = "RegionId=r&ResourceId.1=a&ResourceType=key&Tag.1.Key=k&Tag.1.Value=v";
+    const OF_TOY: &str = "Colour=red&ResourceNames=%5B%22a%22%5D";
+
+    fn parse(product: Product, action: &str, parameters: &str) -> Result<Request, Error> {
+        Request::parse(product, action, &Parameters::from_query(parameters).unwrap())
+    }
+
+    #[test]
+    fn every_product_has_a_version_and_a_name_of_its_own() {
+        for product in Product::ALL {
+            assert_eq!(Product::from_version(product.version()), Some(*product));
+            assert_eq!(Product::ALL.iter().filter(|other| other.name() == product.name()).count(), 1);
+        }
+        assert_eq!(Product::from_version("2017-01-01"), None);
+    }
+
+    #[test]
+    fn products_have_actions_of_the_same_name_with_other_parameters() {
+        let of_kms = kms::TagResources {
+            region_id: "r".into(),
+            resource_type: "key".into(),
+            resource_id: Numbered(vec!["a".into()]),
+            tag: NumberedTags(vec![("k".into(), "v".into())]),
+        };
+        let of_toy = toy::TagResources { resource_names: r#"["a"]"#.into(), colour: Some("red".into()) };
+        assert_eq!((of_kms.print().encode(), of_toy.print().encode()), (OF_KMS.into(), OF_TOY.into()));
+        match parse(Product::Kms, "TagResources", OF_KMS).unwrap() {
+            Request::Kms(kms::Request::TagResources(request)) => assert_eq!(request, of_kms),
+            other => panic!("{other:?}"),
+        }
+        match parse(Product::Toy, "TagResources", OF_TOY).unwrap() {
+            Request::Toy(toy::Request::TagResources(request)) => assert_eq!(request, of_toy),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(Request::from(of_kms).action(), (Product::Kms, "TagResources"));
+        assert_eq!(Request::from(of_toy).action(), (Product::Toy, "TagResources"));
+        let code = |product, parameters| parse(product, "TagResources", parameters).unwrap_err().code_text();
+        assert_eq!(code(Product::Kms, OF_TOY), "MissingRegionId");
+        assert_eq!(code(Product::Toy, OF_KMS), "MissingResourceNames");
+    }
+
+    #[test]
+    fn an_action_is_found_in_its_product_only() {
+        for (product, action) in [(Product::Kms, "GetToy"), (Product::Toy, "ListKeys"), (Product::Toy, "toy")]
+        {
+            let error = parse(product, action, "ToyName=a").unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidActionNotFound, "{product:?} {action}");
+            assert_eq!(product.parameters(action), None);
+        }
+        assert_eq!(Product::Toy.actions(), ["TagResources", "GetToy"]);
+        assert_eq!(Product::Toy.parameters("TagResources"), Some(&["ResourceNames", "Colour"][..]));
+        assert_eq!(Product::Toy.not_implemented(), [("BreakToy", "broken toys")]);
+        assert!(!Product::Kms.actions().contains(&"GetToy"));
+        assert!(parse(Product::Toy, "GetToy", "ToyName=a").is_ok());
+    }
 
     /// A DryRun that the table forgets would be done.
     #[test]
     fn every_action_tells_of_its_shared_parameters() {
-        for (action, told) in SHARED {
-            let parameters = Request::parameters(Product::Kms, action).unwrap();
-            for (parameter, name) in [("DryRun", "dry_run"), ("EncryptionContext", "encryption_context")] {
-                assert_eq!(parameters.contains(&parameter), told.contains(&name), "{parameter} of {action}");
+        for product in Product::ALL {
+            for (action, told) in product.table().shared {
+                let parameters = product.parameters(action).unwrap();
+                for (parameter, name) in [("DryRun", "dry_run"), ("EncryptionContext", "encryption_context")]
+                {
+                    assert_eq!(
+                        parameters.contains(&parameter),
+                        told.contains(&name),
+                        "{parameter} of {action}"
+                    );
+                }
             }
         }
-        let with = |name| SHARED.iter().filter(|(_, told)| told.contains(&name)).count();
+        let with = |name| Product::Kms.table().shared.iter().filter(|(_, told)| told.contains(&name)).count();
         assert_eq!((with("dry_run"), with("encryption_context")), (15, 6));
+    }
+
+    #[test]
+    fn a_reply_belongs_to_the_action_of_one_product() {
+        let reply = || Reply::Toy(toy::Reply::TagResources(Done {}));
+        assert_eq!(reply().action(), (Product::Toy, "TagResources"));
+        assert_eq!(toy::TagResources::reply(reply()), Some(Done {}));
+        assert_eq!(kms::TagResources::reply(reply()), None);
+        assert_eq!(toy::GetToy::reply(reply()), None);
+        let reply = Reply::Toy(toy::Reply::GetToy(toy::GetToyReply { colour: "red".into() }));
+        assert_eq!(*render_reply(Format::Json, &reply, "r-1"), r#"{"Colour":"red","RequestId":"r-1"}"#);
+        assert_eq!(
+            *render_reply(Format::Xml, &reply, "r-1"),
+            "<GetToyResponse><Colour>red</Colour><RequestId>r-1</RequestId></GetToyResponse>"
+        );
+    }
+
+    #[test]
+    fn an_error_names_the_product_that_answers() {
+        let error = Error::new(ErrorCode::InternalFailure);
+        for (product, host, name) in
+            [(Product::Kms, "kms.r.aliyuncs.com", "Kms"), (Product::Toy, "toy.r.aliyuncs.com", "Toy")]
+        {
+            assert_eq!(
+                *render_error(Format::Json, product, &error, "r-1", "r"),
+                format!(
+                    r#"{{"RequestId":"r-1","HostId":"{host}","Code":"InternalFailure","Message":"Internal Failure.","Recommend":"https://api.aliyun.com/troubleshoot?q=InternalFailure&product={name}&requestId=r-1"}}"#
+                )
+            );
+        }
     }
 }

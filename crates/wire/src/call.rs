@@ -1,5 +1,6 @@
 //! From an HTTP request to a call: which action, with which parameters, signed how.
 
+use crate::actions::{Product, Request};
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
 use crate::reply::Format;
@@ -23,8 +24,8 @@ pub struct HttpRequest<'a> {
 /// A request taken apart, its signature not yet checked.
 #[derive(Debug)]
 pub struct Call {
-    /// The API version, from the signed place.
-    pub version: String,
+    /// The product with the API version in the signed place; none if no product has it.
+    pub product: Option<Product>,
     /// The name of the action, from the signed place.
     pub action: String,
     /// All parameters, from query and form body.
@@ -51,18 +52,28 @@ impl Call {
         (format, Self::from_parts(request, parameters))
     }
 
+    /// The request that version and action name.
+    ///
+    /// # Errors
+    /// InvalidVersion for the version of no product, else as [`Request::parse`].
+    pub fn request(&self) -> Result<Request, Error> {
+        let product = self.product.ok_or(ErrorCode::InvalidVersion)?;
+        Request::parse(product, &self.action, &self.parameters)
+    }
+
     fn from_parts(request: &HttpRequest<'_>, parameters: Parameters) -> Result<Self, Error> {
         let v1_signed = parameters.get("Signature").is_some();
         match request.header("authorization")? {
             Some(_) if v1_signed => Err(ErrorCode::IncompleteSignature.into()),
             Some(header) => {
-                let (version, action, signature) = authorization::parse(request, header, &parameters)?;
-                Ok(Self { version, action, parameters, signature })
+                let (product, action, signature) = authorization::parse(request, header, &parameters)?;
+                Ok(Self { product, action, parameters, signature })
             }
             None => {
                 let signature = Signature::V1(v1::parse(request.method, &parameters)?);
-                let required = |name| v1::required(&parameters, name).map(str::to_owned);
-                Ok(Self { version: required("Version")?, action: required("Action")?, signature, parameters })
+                let product = Product::from_version(v1::required(&parameters, "Version")?);
+                let action = v1::required(&parameters, "Action")?.to_owned();
+                Ok(Self { product, action, parameters, signature })
             }
         }
     }
@@ -110,5 +121,59 @@ impl<'a> HttpRequest<'a> {
 
     fn accepted_format(&self) -> Format {
         self.header("accept").ok().flatten().map(Format::from_name).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signature::acs3::Outgoing;
+
+    const DATE: &str = "2026-11-23T21:32:10Z";
+
+    /// The same request signed by version 1 and by version 3.
+    fn calls(version: &str, action: &str, typed: &str) -> [Call; 2] {
+        let mut parameters = Parameters::from_query(typed).unwrap();
+        let outgoing = Outgoing {
+            host: "h",
+            version,
+            action,
+            body: typed,
+            date: DATE,
+            nonce: "n",
+            security_token: None,
+        };
+        let headers = outgoing.headers("testid", "testsecret");
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        parameters.set("Version", version);
+        parameters.set("Action", action);
+        v1::sign("POST", &mut parameters, "testid", "testsecret", DATE, "n");
+        let in_query =
+            HttpRequest { method: "POST", path: "/", query: &parameters.encode(), headers: &[], body: b"" };
+        let in_headers =
+            HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body: typed.as_bytes() };
+        [in_query, in_headers].map(|request| Call::parse(&request).1.unwrap())
+    }
+
+    #[test]
+    fn version_and_action_together_name_the_request() {
+        let (kms, toy) = (Product::Kms.version(), Product::Toy.version());
+        for (version, action, found) in [
+            (kms, "TagResources", Err("MissingRegionId")),
+            (toy, "TagResources", Ok((Product::Toy, "TagResources"))),
+            (kms, "DescribeRegions", Ok((Product::Kms, "DescribeRegions"))),
+            (toy, "DescribeRegions", Err("InvalidAction.NotFound")),
+            (kms, "GetToy", Err("InvalidAction.NotFound")),
+            (kms, "describeregions", Err("InvalidAction.NotFound")),
+            ("2017-01-01", "DescribeRegions", Err("InvalidVersion")),
+            ("2017-01-01", "TagResources", Err("InvalidVersion")),
+        ] {
+            for call in calls(version, action, "ResourceNames=a") {
+                call.signature.verify("testsecret").unwrap();
+                let request = call.request();
+                let request = request.as_ref().map(Request::action).map_err(Error::code_text);
+                assert_eq!(request, found.map_err(str::to_owned), "{version} {action}");
+            }
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The Alibaba Cloud RPC protocol as bulla speaks it, for both ends of the wire and without IO.
 //!
-//! A server turns an [`HttpRequest`] into a [`Call`] (version, action, parameters, signature), checks the
+//! A server turns an [`HttpRequest`] into a [`Call`] (product, action, parameters, signature), checks the
 //! signature with the secret of its access key, and parses the parameters into a [`Request`], one variant per
-//! action of the [one table](actions). A client prints the same types and signs them. Replies and
-//! [errors](ErrorCode) are rendered as JSON or XML.
+//! [`Product`] and in it one per action, such as [`kms::Request`]. A client prints the same types and signs them.
+//! Replies and [errors](ErrorCode) are rendered as JSON or XML.
 //!
 //! ```
-//! use bulla_wire::{Action, Parameters, actions::GenerateDataKey};
+//! use bulla_wire::{Action, Parameters, kms::GenerateDataKey};
 //!
 //! let typed = Parameters::from_query("KeyId=alias%2Fwork&NumberOfBytes=32")?;
 //! let request = GenerateDataKey::parse(&typed)?;
@@ -28,7 +28,7 @@ pub mod signature;
 mod timestamp;
 mod xml;
 
-pub use actions::{Action, Product, Reply, Request};
+pub use actions::{Action, Product, Reply, Request, kms};
 pub use call::{Call, HttpRequest};
 pub use context::ContextParameter;
 pub use error::{Error, ErrorCode, ErrorReply};

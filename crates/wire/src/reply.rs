@@ -5,6 +5,7 @@ use std::{fmt, io};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::actions::{Product, Reply};
 use crate::error::{Error, ErrorCode};
 use crate::xml;
 
@@ -38,28 +39,30 @@ impl Format {
     }
 }
 
-/// Renders the reply to `action`: JSON fields and `RequestId`, or XML below `<{action}Response>`.
+/// Renders a reply: JSON fields and `RequestId`, or XML below `<{action}Response>`.
 #[must_use]
-pub fn render_reply(
-    format: Format,
-    action: &str,
-    reply: &impl Serialize,
-    request_id: &str,
-) -> Zeroizing<String> {
+pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizing<String> {
     #[derive(Serialize)]
-    struct Answer<'a, T> {
+    struct Answer<'a> {
         #[serde(flatten)]
-        reply: &'a T,
+        reply: &'a Reply,
         #[serde(rename = "RequestId")]
         request_id: &'a str,
     }
 
+    let (_, action) = reply.action();
     render(format, &format!("{action}Response"), &Answer { reply, request_id })
 }
 
-/// Renders an error as the gateway does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`.
+/// Renders an error as the gateway in front of `product` does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`.
 #[must_use]
-pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &str) -> Zeroizing<String> {
+pub fn render_error(
+    format: Format,
+    product: Product,
+    error: &Error,
+    request_id: &str,
+    region: &str,
+) -> Zeroizing<String> {
     #[derive(Serialize)]
     #[serde(rename_all = "PascalCase")]
     struct Answer<'a> {
@@ -70,10 +73,19 @@ pub fn render_error(format: Format, error: &Error, request_id: &str, host_id: &s
         recommend: &'a str,
     }
 
-    let (code, message) = (error.code_text(), Zeroizing::new(error.message()));
-    let recommend =
-        format!("https://api.aliyun.com/troubleshoot?q={code}&product=Kms&requestId={request_id}");
-    let answer = Answer { request_id, host_id, code: &code, message: &message, recommend: &recommend };
+    let code = error.code_text();
+    let message = Zeroizing::new(error.message());
+    let recommend = format!(
+        "https://api.aliyun.com/troubleshoot?q={code}&product={}&requestId={request_id}",
+        product.name()
+    );
+    let answer = Answer {
+        request_id,
+        host_id: &product.host(region),
+        code: &code,
+        message: &message,
+        recommend: &recommend,
+    };
     render(format, "Error", &answer)
 }
 

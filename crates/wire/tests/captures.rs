@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bulla_wire::{Call, ErrorCode, HttpRequest, Product, Request};
+use bulla_wire::{Call, ErrorCode, HttpRequest, Product, Request, kms};
 
 #[test]
 fn every_capture_parses_and_verifies() {
@@ -19,10 +19,10 @@ fn every_capture_parses_and_verifies() {
         let raw = fs::read(&file).unwrap();
         let name = file.file_name().unwrap().to_str().unwrap().to_owned();
         let call = with_request(&raw, |request| Call::parse(request).1.unwrap());
-        assert_eq!(Product::from_version(&call.version), Some(Product::Kms), "{name}");
+        assert_eq!(call.product, Some(Product::Kms), "{name}");
         assert_eq!(call.action, name.split('.').next().unwrap());
-        match Request::parse(Product::Kms, &call.action, &call.parameters) {
-            Ok(request) => assert_eq!(request.name(), call.action),
+        match call.request() {
+            Ok(request) => assert_eq!(request.action(), (Product::Kms, &*call.action)),
             Err(error) => assert_eq!(error.code(), ErrorCode::InvalidActionNotFound, "{name}: {error}"),
         }
         call.signature.verify("testsecret").unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -120,9 +120,9 @@ fn encryption_contexts_of_all_clients_mean_the_same() {
     .map(|file| {
         let raw = fs::read(root().join(file)).unwrap();
         let call = with_request(&raw, |request| Call::parse(request).1.unwrap());
-        match Request::parse(Product::Kms, &call.action, &call.parameters).unwrap() {
-            Request::Decrypt(decrypt) => decrypt.encryption_context.unwrap().0,
-            other => panic!("{}", other.name()),
+        match call.request().unwrap() {
+            Request::Kms(kms::Request::Decrypt(decrypt)) => decrypt.encryption_context.unwrap().0,
+            other => panic!("{:?}", other.action()),
         }
     })
     .collect();

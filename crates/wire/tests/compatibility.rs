@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs};
 
-use bulla_wire::actions::ELSEWHERE;
 use bulla_wire::{ErrorCode, Parameters, Product, Request};
 
 /// The operations of alibabacloud_kms20160120 3.3.1.
@@ -22,7 +21,8 @@ const END: &str = "<!-- The end of the generated table -->\n";
 fn the_table_names_every_operation_once() {
     let official: Vec<_> = OFFICIAL.lines().collect();
     assert_eq!(official.len(), 91);
-    let mut known: Vec<_> = here().keys().copied().chain(ELSEWHERE.iter().map(|(name, _)| *name)).collect();
+    let mut known: Vec<_> =
+        here().keys().copied().chain(Product::Kms.not_implemented().iter().map(|(name, _)| *name)).collect();
     known.sort_unstable();
     assert_eq!(known, official);
 }
@@ -43,16 +43,16 @@ fn the_document_is_as_the_table_of_actions() {
 
 #[test]
 fn the_parameters_of_an_action_are_the_fields_of_its_request() {
-    for (product, action) in Request::NAMES {
+    for action in Product::Kms.actions() {
         let (required, optional) = parameters(action);
         let mut asked: Vec<_> = required.into_iter().chain(optional).collect();
         asked.sort_unstable();
-        let mut known = Request::parameters(*product, action).unwrap().to_vec();
+        let mut known = Product::Kms.parameters(action).unwrap().to_vec();
         known.sort_unstable();
         assert_eq!(known, asked, "{action}");
     }
-    assert_eq!(Request::parameters(Product::Kms, "GetKeyPolicy"), None);
-    assert_eq!(Request::parameters(Product::Kms, "describekey"), None);
+    assert_eq!(Product::Kms.parameters("GetKeyPolicy"), None);
+    assert_eq!(Product::Kms.parameters("describekey"), None);
 }
 
 #[test]
@@ -76,7 +76,8 @@ fn table() -> String {
             }
             Some(parameters) => format!("| {name} | yes | {parameters} |\n"),
             None => {
-                let (_, what) = ELSEWHERE.iter().find(|(known, _)| *known == name).unwrap();
+                let (_, what) =
+                    Product::Kms.not_implemented().iter().find(|(known, _)| *known == name).unwrap();
                 format!("| {name} | as an unknown action | {what} |\n")
             }
         };
@@ -86,8 +87,7 @@ fn table() -> String {
 }
 
 fn here() -> BTreeMap<&'static str, String> {
-    let kms = Request::NAMES.iter().filter(|(product, _)| *product == Product::Kms);
-    kms.map(|(_, name)| (*name, cell(name))).collect()
+    Product::Kms.actions().iter().map(|name| (*name, cell(name))).collect()
 }
 
 fn cell(action: &str) -> String {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 
 use bulla_wire::actions::*;
 use bulla_wire::{
-    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Request, Unread,
-    render_reply,
+    Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Reply, Request, Unread,
+    kms, render_reply,
 };
 use serde_json::json;
 
@@ -22,7 +22,7 @@ fn round_trip<A: Action + PartialEq + std::fmt::Debug>(request: A, expected: &st
     assert_eq!(printed.encode(), expected, "{}", A::NAME);
     let parsed = Parameters::from_query_and_form("", &printed.encode()).unwrap();
     assert_eq!(A::parse(&parsed).unwrap(), request);
-    assert_eq!(Request::parse(A::PRODUCT, A::NAME, &parsed).unwrap().name(), A::NAME);
+    assert_eq!(Request::parse(A::PRODUCT, A::NAME, &parsed).unwrap().action(), (A::PRODUCT, A::NAME));
     A::NAME
 }
 
@@ -146,7 +146,7 @@ fn every_action_parses_what_it_prints() {
              &ExcludeUppercase=true&PasswordLength=9&RequireEachIncludedType=true",
         ),
     ];
-    let table: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
+    let table = Product::Kms.actions();
     assert_eq!([&names[..], &secrets()].concat(), table, "an action lacks its round trip");
 }
 
@@ -254,7 +254,7 @@ fn secrets() -> [&'static str; 13] {
 
 #[test]
 fn the_actions_of_secrets_parse_what_they_print() {
-    let table: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
+    let table = Product::Kms.actions();
     assert!(table.ends_with(&secrets()));
 }
 
@@ -276,7 +276,9 @@ fn replies_about_secrets_render_as_json_and_xml() {
         message: "Resource not found.".into(),
     };
     let reply = BatchGetSecretValueReply { secret_values: vec![value("a"), value("b")], errors: vec![error] };
-    let json = render_reply(Format::Json, "BatchGetSecretValue", &reply, "r-1");
+    let rendered =
+        |format| render_reply(format, &Reply::Kms(kms::Reply::BatchGetSecretValue(reply.clone())), "r-1");
+    let json = rendered(Format::Json);
     assert_eq!(serde_json::from_str::<BatchGetSecretValueReply>(&json).unwrap(), reply);
     assert_eq!(
         serde_json::from_str::<serde_json::Value>(&json).unwrap()["Errors"][0]["HttpStatus"],
@@ -291,7 +293,7 @@ fn replies_about_secrets_render_as_json_and_xml() {
         )
     };
     assert_eq!(
-        *render_reply(Format::Xml, "BatchGetSecretValue", &reply, "r-1"),
+        *rendered(Format::Xml),
         format!(
             "<BatchGetSecretValueResponse>{}{}<Errors><SecretName>c</SecretName>\
              <Code>Forbidden.ResourceNotFound</Code><HttpStatus>404</HttpStatus><Message>Resource not found.</Message>\
@@ -363,22 +365,24 @@ fn replies_render_as_json_and_xml() {
         page_number: 1,
         page_size: 10,
     };
-    let text = render_reply(Format::Json, "ListKeys", &reply, "r-1");
+    let list = |format| render_reply(format, &Reply::Kms(kms::Reply::ListKeys(reply.clone())), "r-1");
+    let text = list(Format::Json);
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
     assert_eq!(value["TotalCount"], json!(2), "numbers are numbers");
     assert_eq!(value["RequestId"], json!("r-1"));
     assert_eq!(serde_json::from_str::<ListKeysReply>(&text).unwrap(), reply);
     assert_eq!(
-        *render_reply(Format::Xml, "ListKeys", &reply, "r-1"),
+        *list(Format::Xml),
         "<ListKeysResponse><Keys>\
          <Key><KeyId>a</KeyId><KeyArn>acs:kms:r:1:key/a&amp;&lt;</KeyArn></Key>\
          <Key><KeyId>b</KeyId><KeyArn>acs:kms:r:1:key/b&amp;&lt;</KeyArn></Key>\
          </Keys><TotalCount>2</TotalCount><PageNumber>1</PageNumber><PageSize>10</PageSize>\
          <RequestId>r-1</RequestId></ListKeysResponse>"
     );
-    assert_eq!(*render_reply(Format::Json, "EnableKey", &Done {}, "r-1"), r#"{"RequestId":"r-1"}"#);
+    let enabled = Reply::Kms(kms::Reply::EnableKey(Done {}));
+    assert_eq!(*render_reply(Format::Json, &enabled, "r-1"), r#"{"RequestId":"r-1"}"#);
     assert_eq!(
-        *render_reply(Format::Xml, "EnableKey", &Done {}, "r-1"),
+        *render_reply(Format::Xml, &enabled, "r-1"),
         "<EnableKeyResponse><RequestId>r-1</RequestId></EnableKeyResponse>"
     );
 }

@@ -5,7 +5,7 @@ mod values;
 
 use std::mem;
 
-use bulla_wire::Parameters;
+use bulla_wire::{Parameters, Product};
 use zeroize::Zeroizing;
 
 use self::values::Values;
@@ -21,7 +21,7 @@ pub(crate) fn run(location: &KmsLocation, args: &args::Kms) -> Result<(), Failur
         return Err(Failure::new(Exit::Usage, what, "parameters come after the action, such as DescribeKey"));
     }
     let parameters = parameters(action, typed, args.force)?;
-    let reply = Kms::connect(location)?.call_raw(action, &parameters);
+    let reply = Kms::connect(location)?.call_raw(PRODUCT, action, &parameters);
     let reply = reply.map_err(|error| names::of_unknown_action(action, error))?;
     print_raw(&*Zeroizing::new(indent(reply.expose())))
 }
@@ -62,6 +62,9 @@ fn indent(json: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(json);
     value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| json.to_owned())
 }
+
+/// The product whose actions this command calls.
+const PRODUCT: Product = Product::Kms;
 
 #[cfg(test)]
 mod tests {

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
-use bulla_wire::{Call, Format, HttpRequest, Parameters, render_error};
+use bulla_wire::{Call, Format, HttpRequest, Parameters, Product, render_error};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the server does with one request.
@@ -165,7 +165,7 @@ fn serve(
             script.pop_front().expect("the script is long enough")
         }
         Err(error) => {
-            let body = render_error(Format::Json, &error, "request-id", "host");
+            let body = render_error(Format::Json, Product::FALLBACK, &error, "request-id", "region");
             Reply::Raw(answer(400, "", &body))
         }
     };

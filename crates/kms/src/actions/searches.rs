@@ -164,7 +164,7 @@ mod tests {
     use bulla_wire::actions::{
         ListAliases, ListAliasesByKeyId, ListKeys, ListSecrets, ListTagResources, ListTagResourcesReply,
     };
-    use bulla_wire::{NumberedTags, Reply, Request};
+    use bulla_wire::{Action, NumberedTags, Request};
 
     use super::*;
     use crate::state::Write;
@@ -294,8 +294,9 @@ mod tests {
             }
         }
 
-        fn ask(&self, request: impl Into<Request>) -> Reply {
-            pollster::block_on(self.kms.call(request.into(), &self.kms.owner())).unwrap()
+        fn ask<A: Action>(&self, request: A) -> A::Reply {
+            let reply = pollster::block_on(self.kms.call(request.into(), &self.kms.owner())).unwrap();
+            A::reply(reply).unwrap()
         }
 
         /// All keys there are, in the order of ListKeys.
@@ -379,11 +380,7 @@ mod tests {
             .iter()
             .filter(|key| filters.match_all(|name, value| name.matches(value, key, &snapshot, now)));
         let naive = page.counted(matching.map(|key| key.id.to_string()));
-        let Reply::ListKeys(found) =
-            store.ask(ListKeys { page_number, page_size, filters: Some(text.clone()) })
-        else {
-            unreachable!()
-        };
+        let found = store.ask(ListKeys { page_number, page_size, filters: Some(text.clone()) });
         let ids: Vec<_> = found.keys.key.into_iter().map(|entry| entry.key_id).collect();
         assert_same((&ids, found.total_count), naive, &text);
     }
@@ -407,7 +404,7 @@ mod tests {
             .filter(|secret| filters.match_all(|name, value| name.matches(value, secret, "111122223333")));
         let naive = page.counted(matching.map(|secret| secret.name.to_string()));
         let request = ListSecrets { page_number, page_size, filters: Some(text.clone()), fetch_tags: None };
-        let Reply::ListSecrets(found) = store.ask(request) else { unreachable!() };
+        let found = store.ask(request);
         let names: Vec<_> = found.secret_list.secret.into_iter().map(|entry| entry.secret_name).collect();
         assert_same((&names, found.total_count), naive, &text);
     }
@@ -418,9 +415,7 @@ mod tests {
         names.sort();
         let all = || names.iter().filter_map(|name| snapshot.alias(name));
         let (page, page_number, page_size) = random_page();
-        let Reply::ListAliases(found) = store.ask(ListAliases { page_number, page_size }) else {
-            unreachable!()
-        };
+        let found = store.ask(ListAliases { page_number, page_size });
         let entries = |list: bulla_wire::actions::AliasList| -> Vec<_> {
             list.alias.into_iter().map(|entry| (entry.alias_name, entry.key_id)).collect()
         };
@@ -430,7 +425,7 @@ mod tests {
         let key = pick(&store.ids[..20]);
         if snapshot.key(key).is_some() {
             let request = ListAliasesByKeyId { key_id: key.to_string(), page_number, page_size };
-            let Reply::ListAliasesByKeyId(found) = store.ask(request) else { unreachable!() };
+            let found = store.ask(request);
             let naive = page.counted(all().filter(|row| row.record.key == key).map(entry));
             assert_same((&entries(found.aliases), found.total_count), naive, "of a key");
         }
@@ -481,8 +476,7 @@ mod tests {
             };
             let mut found = Vec::new();
             loop {
-                let Reply::ListTagResources(page) = store.ask(request.clone()) else { unreachable!() };
-                let ListTagResourcesReply { next_token, tag_resources } = page;
+                let ListTagResourcesReply { next_token, tag_resources } = store.ask(request.clone());
                 let count = tag_resources.tag_resource.len();
                 let entries = tag_resources.tag_resource.into_iter();
                 found.extend(entries.map(|entry| (entry.resource_id, entry.tag_key, entry.tag_value)));

@@ -291,7 +291,7 @@ mod tests {
         SetDeletionProtection, TagResource, UpdateAlias, UpdateKeyDescription, UpdateRotationPolicy,
         UpdateSecret, UpdateSecretVersionStage,
     };
-    use bulla_wire::{ErrorCode, MaybeEmpty, Reply, Request};
+    use bulla_wire::{Action, ErrorCode, MaybeEmpty, Reply, Request};
 
     use super::*;
     use crate::clock::EngineClock;
@@ -311,8 +311,7 @@ mod tests {
     }
 
     fn key(kms: &Kms) -> String {
-        let Reply::CreateKey(created) = call(kms, CreateKey::default()) else { unreachable!() };
-        created.key_metadata.key_id
+        CreateKey::reply(call(kms, CreateKey::default())).unwrap().key_metadata.key_id
     }
 
     /// Starts all calls before any is waited for. All must succeed; gives the decisions that they took.

@@ -93,7 +93,7 @@ impl Bench {
             .and_then(|request| pollster::block_on(self.kms.call(request, &self.kms.owner())));
         match reply {
             Ok(reply) => {
-                let text = render_reply(Format::Json, action, &reply, "r");
+                let text = render_reply(Format::Json, &reply, "r");
                 Ok(serde_json::from_str(&text).unwrap())
             }
             Err(error) => Err(format!("{} {error}", error.status())),

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
-use bulla_wire::{
-    Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, Request, render_error, render_reply,
-};
+use bulla_wire::{Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, render_error, render_reply};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
@@ -21,8 +19,6 @@ use crate::log::{Log, RequestLine};
 pub(crate) struct Rpc {
     kms: Arc<Kms>,
     log: Arc<Log>,
-    /// What error answers name as their host.
-    host_id: String,
 }
 
 impl Handler for Rpc {
@@ -53,8 +49,7 @@ impl Handler for Rpc {
 
 impl Rpc {
     pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>) -> Self {
-        let host_id = format!("kms.{}.aliyuncs.com", kms.region());
-        Self { kms, log, host_id }
+        Self { kms, log }
     }
 
     /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
@@ -74,30 +69,25 @@ impl Rpc {
         let peer = request.peer;
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
+        let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
         let outcome = match call {
             Ok(call) => self.perform(call, peer, line).await,
             Err(error) => Err(error),
         };
         let text = match outcome {
-            Ok((action, reply)) => render_reply(format, action, &reply, &line.request_id),
-            Err(error) => self.refuse(format, &error, line),
+            Ok(reply) => render_reply(format, &reply, &line.request_id),
+            Err(error) => self.refuse(format, product, &error, line),
         };
         (format, text)
     }
 
     /// Authenticates a call, and lets the engine answer it.
-    async fn perform(
-        &self,
-        call: Call,
-        peer: Peer,
-        line: &mut RequestLine,
-    ) -> Result<(&'static str, Reply), Error> {
-        line.action = known_action(&call.action);
+    async fn perform(&self, call: Call, peer: Peer, line: &mut RequestLine) -> Result<Reply, Error> {
+        line.action = known_action(&call);
         let origin = self.authenticate(&call, peer, line)?;
-        let product = Product::from_version(&call.version).ok_or(ErrorCode::InvalidVersion)?;
-        let request = Request::parse(product, &call.action, &call.parameters)?;
+        let request = call.request()?;
         drop(call); // wiped, before anybody waits for a disk
-        Ok((request.name(), self.kms.call(request, &origin).await?))
+        self.kms.call(request, &origin).await
     }
 
     fn authenticate(&self, call: &Call, peer: Peer, line: &mut RequestLine) -> Result<Origin, Error> {
@@ -118,15 +108,19 @@ impl Rpc {
         result
     }
 
-    fn refuse(&self, format: Format, error: &Error, line: &mut RequestLine) -> Zeroizing<String> {
+    fn refuse(
+        &self,
+        format: Format,
+        product: Product,
+        error: &Error,
+        line: &mut RequestLine,
+    ) -> Zeroizing<String> {
         self.log.cause(&line.request_id, error);
         line.status = error.status();
         line.code = Some(error.code_text());
-        let text = render_error(format, error, &line.request_id, &self.host_id);
-        match text.len() > ECHO_BYTES {
-            true => render_error(format, &Error::new(error.code()), &line.request_id, &self.host_id),
-            false => text,
-        }
+        let render = |error| render_error(format, product, error, &line.request_id, self.kms.region());
+        let text = render(error);
+        if text.len() > ECHO_BYTES { render(&Error::new(error.code())) } else { text }
     }
 }
 
@@ -171,8 +165,10 @@ fn tells_of_a_known_key(code: ErrorCode) -> bool {
     )
 }
 
-fn known_action(name: &str) -> Option<&'static str> {
-    Request::NAMES.iter().map(|&(_, known)| known).find(|known| *known == name)
+/// The action of a call for the log, which repeats no text of a caller.
+fn known_action(call: &Call) -> Option<&'static str> {
+    let product = call.product.unwrap_or(Product::FALLBACK);
+    product.actions().iter().copied().find(|known| *known == call.action)
 }
 
 /// Whether a request asks for one of the paths that need no signature. HEAD is answered as GET; hyper leaves the body out.

@@ -1,35 +1,37 @@
 //! Signature version 4: what differs from version 3 is the key, good for one day, region and product only.
 //!
 //! ```text
-//! Credential = <id>/<yyyymmdd>/<region>/Kms/aliyun_v4_request
-//! Key        = HMAC(HMAC(HMAC(HMAC("aliyun_v4" ‖ secret, yyyymmdd), region), "Kms"), "aliyun_v4_request")
+//! Credential = <id>/<yyyymmdd>/<region>/<product>/aliyun_v4_request
+//! Key        = HMAC(HMAC(HMAC(HMAC("aliyun_v4" ‖ secret, yyyymmdd), region), product), "aliyun_v4_request")
 //! ```
 //!
-//! The day must be that of `x-acs-date`. The region may be any: a client that was given none takes one from the
+//! The day must be that of `x-acs-date`, and the product that of `x-acs-version`. The region may be any: a client that was given none takes one from the
 //! address it was pointed at, or "center" if it finds none there, so it cannot be asked for the server's.
 
 use zeroize::Zeroizing;
 
 use super::hash::Hash;
+use crate::actions::Product;
 
 /// What a key is derived for.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     day: String,
     region: String,
+    product: Product,
 }
 
 impl Scope {
-    /// The access key id and the scope of a credential, in a request of `date` (`yyyy-MM-ddTHH:mm:ssZ`).
+    /// The access key id and the scope of a credential, in a request to `product` of `date` (`yyyy-MM-ddTHH:mm:ssZ`).
     ///
     /// Read from the end, so that an id may have slashes.
-    pub(super) fn parse<'a>(credential: &'a str, date: &str) -> Option<(&'a str, Self)> {
+    pub(super) fn parse<'a>(credential: &'a str, product: Product, date: &str) -> Option<(&'a str, Self)> {
         let rest = credential.strip_suffix(TERMINATOR)?.strip_suffix('/')?;
-        let rest = rest.strip_suffix(PRODUCT)?.strip_suffix('/')?;
+        let rest = rest.strip_suffix(product.name())?.strip_suffix('/')?;
         let (rest, region) = rest.rsplit_once('/')?;
         let (id, day) = rest.rsplit_once('/')?;
         let of_the_day = date.bytes().filter(|byte| *byte != b'-').take(8).eq(day.bytes());
-        let scope = Self { day: day.to_owned(), region: region.to_owned() };
+        let scope = Self { day: day.to_owned(), region: region.to_owned(), product };
         (of_the_day && !region.is_empty()).then_some((id, scope))
     }
 
@@ -37,14 +39,12 @@ impl Scope {
     pub(super) fn key(&self, secret: &str) -> Zeroizing<[u8; 32]> {
         let secret = Zeroizing::new(["aliyun_v4", secret].concat());
         let day = Hash::Sha256.mac(secret.as_bytes(), self.day.as_bytes());
-        [&*self.region, PRODUCT, TERMINATOR]
+        [&*self.region, self.product.name(), TERMINATOR]
             .into_iter()
             .fold(day, |key, part| Hash::Sha256.mac(&*key, part.as_bytes()))
     }
 }
 
-/// As every client of the service writes it.
-const PRODUCT: &str = "Kms";
 const TERMINATOR: &str = "aliyun_v4_request";
 
 #[cfg(test)]
@@ -55,12 +55,13 @@ mod tests {
 
     #[test]
     fn a_credential_has_five_parts() {
-        let scope = |region: &str| Scope { day: "20261123".into(), region: region.into() };
+        let scope =
+            |region: &str| Scope { day: "20261123".into(), region: region.into(), product: Product::Kms };
         for (credential, id, region) in [
             ("testid/20261123/cn-hangzhou/Kms/aliyun_v4_request", "testid", "cn-hangzhou"),
             ("a/b/20261123/center/Kms/aliyun_v4_request", "a/b", "center"),
         ] {
-            assert_eq!(Scope::parse(credential, DATE), Some((id, scope(region))));
+            assert_eq!(Scope::parse(credential, Product::Kms, DATE), Some((id, scope(region))));
         }
         for credential in [
             "testid",
@@ -76,15 +77,27 @@ mod tests {
             "testid/20261123/cn-hangzhou/oss/aliyun_v4_request",
             "testid/20261123/cn-hangzhouKms/aliyun_v4_request",
         ] {
-            assert_eq!(Scope::parse(credential, DATE), None, "{credential}");
+            assert_eq!(Scope::parse(credential, Product::Kms, DATE), None, "{credential}");
         }
+    }
+
+    #[test]
+    fn the_product_is_that_of_the_request() {
+        let kms = "testid/20261123/cn-hangzhou/Kms/aliyun_v4_request";
+        let toy = "testid/20261123/cn-hangzhou/Toy/aliyun_v4_request";
+        assert!(Scope::parse(kms, Product::Kms, DATE).is_some());
+        assert!(Scope::parse(toy, Product::Toy, DATE).is_some());
+        assert_eq!(Scope::parse(kms, Product::Toy, DATE), None);
+        assert_eq!(Scope::parse(toy, Product::Kms, DATE), None);
+        let key = |credential, product| Scope::parse(credential, product, DATE).unwrap().1.key("testsecret");
+        assert_ne!(key(kms, Product::Kms), key(toy, Product::Toy));
     }
 
     #[test]
     fn the_day_is_that_of_the_request() {
         for day in ["20261122", "20261124", "2026-11-23", "2026112", "202611233", "20261123T", ""] {
             let credential = format!("testid/{day}/cn-hangzhou/Kms/aliyun_v4_request");
-            assert_eq!(Scope::parse(&credential, DATE), None, "{day}");
+            assert_eq!(Scope::parse(&credential, Product::Kms, DATE), None, "{day}");
         }
     }
 }

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::acs4::Scope;
 use super::hash::{Hash, unhex};
 use super::{Signature, Signer, timestamp};
+use crate::actions::Product;
 use crate::call::HttpRequest;
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
@@ -57,20 +58,21 @@ impl std::fmt::Debug for Signed {
     }
 }
 
-/// Version, action and signature of a request with an `Authorization` header.
+/// Product, action and signature of a request with an `Authorization` header.
 pub(crate) fn parse(
     request: &HttpRequest<'_>,
     authorization: &str,
     parameters: &Parameters,
-) -> Result<(String, String, Signature), Error> {
+) -> Result<(Option<Product>, String, Signature), Error> {
     let required = |header: &str| match request.header(header)? {
         Some(value) if !value.is_empty() => Ok(value),
         _ => Err(Error::with(ErrorCode::Missing, header)),
     };
-    let (version, action) = (required("x-acs-version")?.to_owned(), required("x-acs-action")?.to_owned());
+    let product = Product::from_version(required("x-acs-version")?);
+    let action = required("x-acs-action")?.to_owned();
     let (name, fields) = authorization.split_once(' ').ok_or(ErrorCode::IncompleteSignature)?;
     let Some(scheme) = SCHEMES.iter().find(|scheme| scheme.name == name) else {
-        return Ok((version, action, Signature::Unsupported(name.to_owned())));
+        return Ok((product, action, Signature::Unsupported(name.to_owned())));
     };
     let fields = Fields::parse(fields).ok_or(ErrorCode::IncompleteSignature)?;
     fields.check_coverage(request)?;
@@ -79,7 +81,8 @@ pub(crate) fn parse(
     let body_as_signed = required("x-acs-content-sha256")?.eq_ignore_ascii_case(&body_hash);
     let (date, nonce) = (required("x-acs-date")?, required("x-acs-signature-nonce")?);
     let timestamp = timestamp(date)?;
-    let (id, scope) = scheme.signer(fields.credential, date).ok_or(ErrorCode::IncompleteSignature)?;
+    let (id, scope) =
+        scheme.signer(fields.credential, product, date).ok_or(ErrorCode::IncompleteSignature)?;
     let signer = Signer {
         access_key_id: id.to_owned(),
         nonce: nonce.to_owned(),
@@ -88,7 +91,7 @@ pub(crate) fn parse(
     };
     let canonical_request = fields.canonical_request(request, parameters, &body_hash)?;
     let signature = unhex(fields.signature).filter(|_| body_as_signed);
-    Ok((version, action, Signature::Acs(Signed { signer, scheme, scope, canonical_request, signature })))
+    Ok((product, action, Signature::Acs(Signed { signer, scheme, scope, canonical_request, signature })))
 }
 
 pub(super) fn string_to_sign(scheme: &str, hash: Hash, canonical_request: &str) -> String {
@@ -105,10 +108,17 @@ struct Scheme {
 
 impl Scheme {
     /// The access key id in a credential, and what the key is derived for, if it is.
-    fn signer<'a>(&self, credential: &'a str, date: &str) -> Option<(&'a str, Option<Scope>)> {
-        let (id, scope) = match self.scoped {
-            true => Scope::parse(credential, date).map(|(id, scope)| (id, Some(scope)))?,
-            false => (credential, None),
+    fn signer<'a>(
+        &self,
+        credential: &'a str,
+        product: Option<Product>,
+        date: &str,
+    ) -> Option<(&'a str, Option<Scope>)> {
+        let (id, scope) = if self.scoped {
+            let (id, scope) = Scope::parse(credential, product.unwrap_or(Product::FALLBACK), date)?;
+            (id, Some(scope))
+        } else {
+            (credential, None)
         };
         (!id.is_empty()).then_some((id, scope))
     }
@@ -225,7 +235,7 @@ mod tests {
         let body_hash = scheme.hash.hex(body.as_bytes());
         let canonical = format!("POST\n/\n{QUERY}\n{lines}\ncontent-type;{SIGNED}\n{body_hash}");
         let credential = credential(scheme);
-        let key = match Scope::parse(credential, DATE) {
+        let key = match Scope::parse(credential, Product::FALLBACK, DATE) {
             Some((_, scope)) => scope.key(SECRET).to_vec(),
             None => SECRET.as_bytes().to_vec(),
         };

@@ -1,15 +1,14 @@
 //! Which parameters an action takes: a KMS ignores the others, so a misspelt one would be lost in silence.
 
 use bulla_client::CallError;
-use bulla_wire::actions::ELSEWHERE;
-use bulla_wire::{Product, Request};
 
+use super::PRODUCT;
 use crate::failure::{Exit, Failure};
 
 /// Refuses a parameter that the KMS would ignore, or that bulla sends itself. With `force` only those that would change
 /// what the reply looks like.
 pub(super) fn check(action: &str, name: &str, force: bool) -> Result<(), Failure> {
-    let (what, hint) = match (name, Request::parameters(Product::Kms, action)) {
+    let (what, hint) = match (name, PRODUCT.parameters(action)) {
         ("Format", _) => (format!("--{name}: the reply is always JSON"), "leave it out".to_owned()),
         _ if force => return Ok(()),
         ("force", _) => (
@@ -37,15 +36,12 @@ pub(super) fn check(action: &str, name: &str, force: bool) -> Result<(), Failure
 /// misspelt.
 pub(super) fn of_unknown_action(action: &str, error: CallError) -> Failure {
     let unknown = matches!(&error, CallError::Refused(refusal) if refusal.code.starts_with("InvalidAction"));
-    let hint = match ELSEWHERE.iter().find(|(name, _)| *name == action) {
+    let hint = match PRODUCT.not_implemented().iter().find(|(name, _)| *name == action) {
         Some((_, what)) => format!("bulla has no {what}; the KMS of the cloud may, with --kms aliyun:REGION"),
-        None => {
-            let known: Vec<_> = Request::NAMES.iter().map(|(_, name)| *name).collect();
-            match nearest(&known, action).filter(|near| near != action) {
-                Some(near) => format!("did you mean {near}?"),
-                None => return error.into(),
-            }
-        }
+        None => match nearest(PRODUCT.actions(), action).filter(|near| near != action) {
+            Some(near) => format!("did you mean {near}?"),
+            None => return error.into(),
+        },
     };
     match unknown {
         true => Failure::new(Exit::Kms, error.to_string(), hint),
@@ -129,8 +125,8 @@ mod tests {
 
     #[test]
     fn every_parameter_of_the_table_is_taken() {
-        for (product, action) in Request::NAMES {
-            for name in Request::parameters(*product, action).unwrap() {
+        for action in PRODUCT.actions() {
+            for name in PRODUCT.parameters(action).unwrap() {
                 assert!(check(action, name, false).is_ok(), "{action} {name}");
             }
             assert!(check(action, "RegionId", false).is_ok());

@@ -1,0 +1,35 @@
+//! A product for the tests of this crate: `TagResources` is the name of an action of the KMS too, and takes other
+//! parameters there.
+
+use serde::{Deserialize, Serialize};
+
+use super::Done;
+use super::table::actions;
+
+actions! {
+    Toy, "2000-01-01";
+    TagResources => Done,
+    GetToy => GetToyReply [dry_run],
+}
+
+const NOT_IMPLEMENTED: &[(&str, &str)] = &[("BreakToy", "broken toys")];
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct TagResources {
+    pub resource_names: String,
+    pub colour: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetToy {
+    pub toy_name: String,
+    pub dry_run: Option<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetToyReply {
+    pub colour: String,
+}

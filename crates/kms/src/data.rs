@@ -132,7 +132,7 @@ impl Place {
 
     fn open(&self, path: &Path) -> Result<(Store, RootKeys), OpenError> {
         let provider = root_key::load(&self.root_key, self.readers).map_err(OpenError::RootKey)?;
-        let mut store = Store::open(path).map_err(|error| self.store_error(error))?;
+        let store = Store::open(path).map_err(|error| self.store_error(error))?;
         let header = store.header().map_err(|error| self.store_error(error))?;
         let unwrap = |slot: &Slot| match slot.provider {
             Provider::File => {

@@ -6,16 +6,22 @@ mod index;
 mod kind;
 mod kinds;
 mod load;
+#[cfg(test)]
+mod nodes;
 mod ranked;
+mod readers;
 mod records;
 #[cfg(test)]
 mod sample;
 mod snapshot;
+mod staging;
+mod writer;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
@@ -23,10 +29,12 @@ use self::committer::Committer;
 pub(crate) use self::committer::{Answered, Changes, CommitError};
 pub(crate) use self::index::{Age, Due, Group, KeyClass, Label};
 pub(crate) use self::kind::Row;
+use self::kind::{Id, Kind};
 pub(crate) use self::kinds::Write;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
 pub(crate) use self::ranked::VISITS;
+use self::readers::Readers;
 pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId};
 pub(crate) use self::snapshot::Snapshot;
 use crate::store::{Store, StoreError};
@@ -36,19 +44,33 @@ use crate::watch::Watch;
 pub(crate) struct State {
     published: Arc<ArcSwap<Snapshot>>,
     committer: Committer,
+    readers: Readers,
+    watch: Arc<Watch>,
+}
+
+/// Why records that the snapshot does not hold could not be read.
+#[derive(Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "requests read all from the snapshot yet"))]
+pub(crate) enum ReadError {
+    /// They are no longer what the snapshot says: begin again with a newer one.
+    Stale,
+    /// The engine is being closed, or its lease has ended.
+    Unavailable,
+    Store(Arc<StoreError>),
 }
 
 impl State {
     /// Reads a store, and takes it over.
     pub(crate) fn start(
-        mut store: Store,
+        store: Arc<Store>,
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
     ) -> Result<Self, StoreError> {
-        let snapshot = Snapshot::read(&mut store, &roots)?;
+        let snapshot = Snapshot::read(&store, &roots)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
-        let committer = Committer::start(store, watch, roots, Arc::clone(&published))?;
-        Ok(Self { published, committer })
+        let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
+        let committer = Committer::start(store, Arc::clone(&watch), roots, Arc::clone(&published))?;
+        Ok(Self { published, committer, readers, watch })
     }
 
     /// Whether changes can be decided and written.
@@ -106,5 +128,61 @@ impl State {
     ) -> Result<(Result<(), E>, Answered), Error> {
         self.snapshot()?;
         Ok(self.committer.stage(now, decide))
+    }
+    /// Reads records that the snapshot does not hold, each by its id and, unless a row is written only once, by the
+    /// revision that it has in the snapshot of the request. `is_current` says of a newer snapshot whether it still wants the
+    /// row: only then has the store lost it.
+    ///
+    /// # Errors
+    /// [`ReadError`]; no row that the request may see is missing because of a race.
+    #[cfg_attr(not(test), expect(dead_code, reason = "requests read all from the snapshot yet"))]
+    pub(crate) async fn read<R>(
+        &self,
+        wanted: Vec<(R::Id, Option<Revision>)>,
+        is_current: impl Fn(&Snapshot, &R::Id) -> bool,
+    ) -> Result<Vec<R>, ReadError>
+    where
+        R: Kind + Send + 'static,
+        R::Id: Send + 'static,
+    {
+        let ids = wanted.iter().map(|(id, _)| id.clone()).collect();
+        let rows = self.readers.read::<R>(ids).await.map_err(|error| self.cause(error))?;
+        let is_it = |found: &Option<(R, Revision)>, revision: Option<Revision>| {
+            found.as_ref().is_some_and(|(_, found)| revision.is_none_or(|wanted| wanted == *found))
+        };
+        let odd = wanted.iter().zip(&rows).find(|((_, revision), found)| !is_it(found, *revision));
+        let Some(((id, _), _)) = odd else {
+            return Ok(rows.into_iter().flatten().map(|(record, _)| record).collect());
+        };
+        self.catch_up().await?;
+        let newest = self.snapshot().map_err(|_| ReadError::Unavailable)?;
+        if !is_current(&newest, id) {
+            return Err(ReadError::Stale);
+        }
+        let missing = StoreError::Missing { table: R::TABLE.into(), primary_key: id.as_key().into() };
+        Err(self.cause(missing.into()))
+    }
+
+    /// Waits until everything that the store holds is published.
+    async fn catch_up(&self) -> Result<(), ReadError> {
+        match self.committer.catch_up().await.unwrap_or(Err(CommitError::Closed)) {
+            Ok(()) | Err(CommitError::Conflict) => Ok(()), // after a conflict it was read again
+            Err(CommitError::Closed) => Err(ReadError::Unavailable),
+            Err(CommitError::Store(error)) => Err(ReadError::Store(error)),
+        }
+    }
+
+    /// What is behind a failed read: the store may not be ours any more.
+    fn cause(&self, error: ReadError) -> ReadError {
+        match (error, self.watch.check()) {
+            (ReadError::Store(_), Err(lost)) => ReadError::Store(Arc::new(lost.into())),
+            (error, _) => error,
+        }
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
     }
 }

@@ -1,10 +1,132 @@
-//! Where records are kept.
+//! The border of the store: rows of bytes with revisions, written in all-or-nothing transactions.
+//!
+//! Everything above it works on records, everything below it on one storage engine. What every engine keeps to:
+//!
+//! - A transaction that [`Store::commit`] has confirmed is durable, and every later read sees it.
+//! - [`Store::get`] and [`Store::scan`] read one state each, which is never older than what a commit, an earlier read or
+//!   [`Store::foreign`] has given. They do not wait for a commit.
+//! - What other processes write comes through [`Store::foreign`], each transaction once, whole and in the order of the
+//!   versions; [`Store::watch`] says when there is something. An engine that only one process can open has nothing to say.
 
+mod error;
 mod file;
+#[cfg(test)]
+mod memory;
 mod overlay;
+mod panics;
 mod redb;
+mod row;
 
-pub(crate) use self::file::{Access, Pinned, StoreFile, open_with};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+pub use self::error::StoreError;
+pub(crate) use self::file::{Access, Pinned, open_with};
 pub use self::file::{Loss, LostFile};
-pub(crate) use self::redb::{Change, Conflict, RowChange, Store};
-pub use self::redb::{StoreError, is_panic_caught, was_store_damaged};
+#[cfg(test)]
+pub(crate) use self::memory::{Cluster, Node};
+pub use self::panics::{is_panic_caught, was_store_damaged};
+use self::redb::RedbStore;
+pub(crate) use self::row::{
+    Change, Committed, Conflict, ForeignCommit, ForeignRow, RowChange, StoredRow, Version,
+};
+use crate::header::Header;
+
+/// An open store.
+pub(crate) enum Store {
+    Redb(RedbStore),
+    #[cfg(test)]
+    Memory(Node),
+}
+
+/// Called, on any thread, when another process has written.
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
+
+impl Store {
+    /// Makes a store that holds only its header, durably.
+    pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
+        RedbStore::create(path, header).map(Self::Redb)
+    }
+
+    /// Opens an existing store.
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
+        RedbStore::open(path).map(Self::Redb)
+    }
+
+    /// Whether nothing can be written, because the file system is read-only.
+    pub(crate) fn is_read_only(&self) -> bool {
+        match self {
+            Self::Redb(store) => store.is_read_only(),
+            #[cfg(test)]
+            Self::Memory(_) => false,
+        }
+    }
+
+    /// Checks that what is written is what the next start will open: a few system calls.
+    pub(crate) fn verify(&self) -> Result<(), LostFile> {
+        match self {
+            Self::Redb(store) => store.verify(),
+            #[cfg(test)]
+            Self::Memory(_) => Ok(()),
+        }
+    }
+
+    /// Reads the header, and raises a store of an earlier version to this one.
+    pub(crate) fn header(&self) -> Result<Header, StoreError> {
+        match self {
+            Self::Redb(store) => store.header(),
+            #[cfg(test)]
+            Self::Memory(_) => unreachable!("tests give the root keys along"),
+        }
+    }
+
+    /// Reads some rows, each by its table and primary key; none for one that is not there.
+    pub(crate) fn get(&self, keys: &[(&str, &[u8])]) -> Result<Vec<Option<StoredRow>>, StoreError> {
+        match self {
+            Self::Redb(store) => store.get(keys),
+            #[cfg(test)]
+            Self::Memory(node) => node.get(keys),
+        }
+    }
+
+    /// Hands all rows to `visit`, until it breaks, and returns the version of the state that was read.
+    pub(crate) fn scan(
+        &self,
+        visit: impl FnMut(StoredRow) -> ControlFlow<()>,
+    ) -> Result<Version, StoreError> {
+        match self {
+            Self::Redb(store) => store.scan(visit),
+            #[cfg(test)]
+            Self::Memory(node) => node.scan(visit),
+        }
+    }
+
+    /// Writes transactions in one durable commit. Each succeeds or conflicts for itself; after an error only the store
+    /// knows whether they were written.
+    pub(crate) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
+        match self {
+            Self::Redb(store) => store.commit(transactions),
+            #[cfg(test)]
+            Self::Memory(node) => node.commit(transactions),
+        }
+    }
+
+    /// Calls `wake` from now on when another process has written.
+    pub(crate) fn watch(&self, wake: Wake) {
+        match self {
+            Self::Redb(_) => drop(wake), // one process at a time can open it
+            #[cfg(test)]
+            Self::Memory(node) => node.watch(wake),
+        }
+    }
+
+    /// What other processes have written since the last call, in order: at least what the state `until` holds, or what
+    /// the store holds now.
+    pub(crate) fn foreign(&self, _until: Option<Version>) -> Result<Vec<ForeignCommit>, StoreError> {
+        match self {
+            Self::Redb(_) => Ok(vec![]),
+            #[cfg(test)]
+            Self::Memory(node) => Ok(node.foreign()), // all there is
+        }
+    }
+}

@@ -3,18 +3,18 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::lock::Lock;
-use crate::store::{LostFile, StoreFile};
+use crate::store::{LostFile, Store};
 
-/// The held lock and the file of the store, with the result of the last check.
+/// The held lock and the store, with the result of the last check.
 pub(crate) struct Watch {
-    store: Arc<StoreFile>,
+    store: Arc<Store>,
     lost: Mutex<Option<LostFile>>,
     /// Released with the last user of the store.
     lock: Lock,
 }
 
 impl Watch {
-    pub(crate) fn new(lock: Lock, store: Arc<StoreFile>) -> Self {
+    pub(crate) fn new(lock: Lock, store: Arc<Store>) -> Self {
         Self { store, lost: Mutex::default(), lock }
     }
 

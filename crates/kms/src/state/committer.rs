@@ -2,8 +2,7 @@
 //! of one row follow each other instead of conflicting. Everything that waits is written in one commit; then its state
 //! is published, and then the callers are answered.
 
-use std::mem;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
@@ -13,7 +12,9 @@ use futures_channel::oneshot;
 
 use super::kinds::Write;
 use super::snapshot::Snapshot;
-use crate::store::{Conflict, RowChange, Store, StoreError};
+use super::staging::{Job, Staging};
+use super::writer::Writer;
+use crate::store::{Store, StoreError};
 use crate::watch::Watch;
 
 /// New records, each with the revision that it replaces; written together or not at all.
@@ -41,50 +42,25 @@ pub(crate) struct Committer {
 /// Resolves when what was decided, and everything it was decided on, is durable and published.
 pub(crate) type Answered = oneshot::Receiver<Result<(), CommitError>>;
 
-/// What callers and the committer share.
-struct Staging {
-    staged: Mutex<Staged>,
-    /// There are jobs, or there will be no more.
-    changed: Condvar,
-}
-
-struct Staged {
-    /// The published state with every accepted change made in it.
-    snapshot: Snapshot,
-    jobs: Vec<Job>,
-    /// The committer is writing changes that `snapshot` includes.
-    is_writing: bool,
-    /// The store may differ from `snapshot`: nothing can be decided until it was read again.
-    is_stale: bool,
-    is_closed: bool,
-}
-
-struct Job {
-    /// Empty if the caller only waits for what was accepted before.
-    rows: Vec<RowChange>,
-    answer: oneshot::Sender<Result<(), CommitError>>,
-}
-
-/// All waiting jobs, and the state that they leave; none if the store has to be read again instead.
-struct Batch {
-    jobs: Vec<Job>,
-    next: Option<Snapshot>,
-}
-
 impl Committer {
     pub(crate) fn start(
-        store: Store,
+        store: Arc<Store>,
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
         published: Arc<ArcSwap<Snapshot>>,
     ) -> Result<Self, StoreError> {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
+        let (notified, shared) = (Arc::clone(&staging), Arc::clone(&store));
         let writer =
             Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
+        shared.watch(Box::new(move || {
+            notified.lock().has_news = true;
+            notified.notify();
+        }));
         Ok(Self {
             roots,
             staging,
@@ -113,7 +89,7 @@ impl Committer {
         }
         if staged.is_stale {
             staged.jobs.push(Job { rows: vec![], answer }); // answered with a conflict when the state is known
-            self.staging.changed.notify_one();
+            self.staging.notify();
             return (Ok(()), answered);
         }
         staged.snapshot.settle(now);
@@ -130,149 +106,31 @@ impl Committer {
         let rows = changes.into_iter().map(|(write, expected)| staged.apply(write, expected, &self.roots));
         let rows = rows.collect();
         staged.jobs.push(Job { rows, answer });
-        self.staging.changed.notify_one();
+        self.staging.notify();
         (decision, answered)
+    }
+}
+
+impl Committer {
+    /// Lets the caller wait until everything is published that the store holds now.
+    pub(crate) fn catch_up(&self) -> Answered {
+        let (answer, answered) = oneshot::channel();
+        let mut staged = self.staging.lock();
+        if !staged.is_closed {
+            staged.jobs.push(Job { rows: vec![], answer });
+            self.staging.notify();
+        }
+        answered
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
         self.staging.lock().is_closed = true;
-        self.staging.changed.notify_one();
+        self.staging.notify();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // it has answered every caller, or it panicked and they know by the closed channel
         }
-    }
-}
-
-impl Staging {
-    fn new(snapshot: Snapshot) -> Self {
-        let staged = Staged { snapshot, jobs: vec![], is_writing: false, is_stale: false, is_closed: false };
-        Self { staged: Mutex::new(staged), changed: Condvar::new() }
-    }
-
-    /// A decision that panicked has changed nothing.
-    fn lock(&self) -> MutexGuard<'_, Staged> {
-        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for jobs and takes all of them; none when there will be no more.
-    fn take(&self) -> Option<Batch> {
-        let is_idle = |staged: &mut Staged| staged.jobs.is_empty() && !staged.is_closed;
-        let mut staged =
-            self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
-        if staged.jobs.is_empty() {
-            return None;
-        }
-        staged.is_writing = true;
-        let next = (!staged.is_stale).then(|| staged.snapshot.clone());
-        Some(Batch { jobs: mem::take(&mut staged.jobs), next })
-    }
-}
-
-impl Staged {
-    fn is_durable(&self) -> bool {
-        self.jobs.is_empty() && !self.is_writing
-    }
-
-    /// Makes one change in the staged state; gives the row that makes it in the store.
-    fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
-        let row = write.row(roots, expected);
-        self.snapshot.apply(write, row.revision);
-        row
-    }
-}
-
-struct Writer {
-    store: Store,
-    watch: Arc<Watch>,
-    roots: Arc<RootKeys>,
-    published: Arc<ArcSwap<Snapshot>>,
-    staging: Arc<Staging>,
-}
-
-impl Writer {
-    fn run(mut self) {
-        while let Some(Batch { jobs, next }) = self.staging.take() {
-            match next {
-                Some(next) => self.write(jobs, next),
-                None => {
-                    let read = self.read_again().map_err(Arc::new);
-                    let answer = read.map_or_else(CommitError::Store, |()| CommitError::Conflict);
-                    answer_all(jobs, &Err(answer));
-                }
-            }
-        }
-    }
-
-    /// Writes a batch, publishes its state, answers.
-    fn write(&mut self, jobs: Vec<Job>, next: Snapshot) {
-        let rows: Vec<_> = jobs.iter().map(|job| job.rows.as_slice()).collect();
-        match self.commit(&rows) {
-            Ok(results) if results.iter().all(Result::is_ok) => {
-                self.published.store(Arc::new(next));
-                self.staging.lock().is_writing = false;
-                answer_all(jobs, &Ok(()));
-            }
-            Ok(results) => {
-                let read = self.read_again().map_err(Arc::new);
-                for (job, result) in jobs.into_iter().zip(results) {
-                    let answer = match &read {
-                        Err(error) => Err(CommitError::Store(Arc::clone(error))),
-                        Ok(()) if result.is_ok() && !job.rows.is_empty() => Ok(()),
-                        Ok(()) => Err(CommitError::Conflict),
-                    };
-                    answer_all([job], &answer);
-                }
-            }
-            Err(error) => {
-                let _ = self.read_again(); // else before the next commit
-                answer_all(jobs, &Err(CommitError::Store(Arc::new(error))));
-            }
-        }
-    }
-
-    /// Writes the rows of each job. They are durable only if the file that was written is the one that a restart will
-    /// open.
-    fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Vec<Result<(), Conflict>>, StoreError> {
-        if rows.iter().all(|rows| rows.is_empty()) {
-            return Ok(vec![Ok(()); rows.len()]);
-        }
-        self.watch.check()?;
-        let results = self.store.commit(rows)?;
-        self.watch.check()?;
-        Ok(results)
-    }
-
-    /// Publishes what the store holds. Whatever was decided meanwhile rests on a state that never was, and has to be
-    /// decided again.
-    fn read_again(&mut self) -> Result<(), StoreError> {
-        self.staging.lock().is_stale = true;
-        self.watch.check()?;
-        let snapshot = Snapshot::read(&mut self.store, &self.roots)?;
-        self.published.store(Arc::new(snapshot.clone()));
-        let mut staged = self.staging.lock();
-        staged.snapshot = snapshot;
-        (staged.is_writing, staged.is_stale) = (false, false);
-        let lost = mem::take(&mut staged.jobs);
-        drop(staged);
-        answer_all(lost, &Err(CommitError::Conflict));
-        Ok(())
-    }
-}
-
-impl Drop for Writer {
-    /// Also after a panic: a caller must not wait for an answer that does not come.
-    fn drop(&mut self) {
-        let mut staged = self.staging.lock();
-        staged.is_closed = true;
-        staged.jobs.clear();
-    }
-}
-
-fn answer_all(jobs: impl IntoIterator<Item = Job>, answer: &Result<(), CommitError>) {
-    for job in jobs {
-        let _ = job.answer.send(answer.clone()); // the caller may have gone away
     }
 }
 
@@ -296,8 +154,7 @@ mod tests {
     use super::*;
     use crate::clock::EngineClock;
     use crate::data::Data;
-    use crate::store::Change;
-    use crate::store::Loss;
+    use crate::store::{Change, Loss, RowChange};
     use crate::{Kms, Options, Role, SystemClock};
 
     fn open() -> (tempfile::TempDir, Kms) {
@@ -351,12 +208,14 @@ mod tests {
         for (lose, loss) in losses {
             let directory = tempfile::tempdir().unwrap();
             let clock = EngineClock::new(SystemClock);
-            let Data { lock, mut store, roots, .. } =
+            let Data { lock, store, roots, .. } =
                 Data::open(&Options::new(directory.path(), Role::Server), &clock).unwrap();
-            let snapshot = Snapshot::read(&mut store, &roots).unwrap();
+            let snapshot = Snapshot::read(&store, &roots).unwrap();
             let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
-            let file = Arc::clone(store.file());
-            let watch = Arc::new(Watch::new(lock, Arc::clone(&file)));
+            let Store::Redb(redb) = &store else { unreachable!() };
+            let file = Arc::clone(redb.file());
+            let store = Arc::new(store);
+            let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
             let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
             let mut writer = Writer { store, watch, roots, published, staging };
             let row = RowChange {
@@ -366,7 +225,7 @@ mod tests {
                 revision: 1,
                 change: Change::Put(b"1".to_vec()),
             };
-            *file.before_sync.lock().unwrap() = Some(lose);
+            *file.before_sync.lock().unwrap() = Some(Box::new(lose));
             let refused = writer.commit(&[&[row]]).unwrap_err();
             assert!(matches!(&refused, StoreError::Lost(lost) if lost.loss == loss), "{refused}");
             assert!(file.before_sync.lock().unwrap().is_none(), "not refused before");
@@ -489,7 +348,7 @@ mod tests {
         let (_data, kms) = open();
         assert!(kms.is_ready());
         kms.state.committer.staging.lock().is_closed = true;
-        kms.state.committer.staging.changed.notify_one();
+        kms.state.committer.staging.notify();
         let deadline = Instant::now() + Duration::from_secs(60);
         while kms.is_ready() {
             assert!(Instant::now() < deadline, "clients are still sent to it");

@@ -24,6 +24,8 @@ pub(crate) trait Kind: Record + Debug {
 pub(crate) trait Id: Ord + Clone + Debug {
     /// The primary key of the row in the store.
     fn as_key(&self) -> &[u8];
+    /// None if no row can have this primary key.
+    fn from_key(key: &[u8]) -> Option<Self>;
 }
 
 /// Follows the rows of a table, for requests that do not name an id.
@@ -77,44 +79,53 @@ impl<R> Index<R> for () {
     fn replace(&mut self, _: Option<&R>, _: Option<&R>) {}
 }
 
-impl Id for KeyId {
-    fn as_key(&self) -> &[u8] {
-        self.as_bytes()
-    }
+macro_rules! ids_of_bytes {
+    ($($Id:ty)*) => {$(
+        impl Id for $Id {
+            fn as_key(&self) -> &[u8] {
+                self.as_bytes()
+            }
+
+            fn from_key(key: &[u8]) -> Option<Self> {
+                key.try_into().ok().map(Self::from_bytes)
+            }
+        }
+    )*};
 }
 
-impl Id for KeyVersionId {
-    fn as_key(&self) -> &[u8] {
-        self.as_bytes()
-    }
+macro_rules! ids_of_text {
+    ($($Id:ty)*) => {$(
+        impl Id for $Id {
+            fn as_key(&self) -> &[u8] {
+                self.as_str().as_bytes()
+            }
+
+            fn from_key(key: &[u8]) -> Option<Self> {
+                str::from_utf8(key).ok()?.parse().ok()
+            }
+        }
+    )*};
 }
 
-impl Id for SecretValueId {
-    fn as_key(&self) -> &[u8] {
-        self.as_bytes()
-    }
-}
-
-impl Id for AliasName {
-    fn as_key(&self) -> &[u8] {
-        self.as_str().as_bytes()
-    }
-}
-
-impl Id for SecretName {
-    fn as_key(&self) -> &[u8] {
-        self.as_str().as_bytes()
-    }
-}
+ids_of_bytes! { KeyId KeyVersionId SecretValueId }
+ids_of_text! { AliasName SecretName }
 
 impl Id for TokenId {
     fn as_key(&self) -> &[u8] {
         &**self
+    }
+
+    fn from_key(key: &[u8]) -> Option<Self> {
+        <[u8; 32]>::try_from(key).ok().map(Self::from)
     }
 }
 
 impl Id for Box<str> {
     fn as_key(&self) -> &[u8] {
         self.as_bytes()
+    }
+
+    fn from_key(key: &[u8]) -> Option<Self> {
+        str::from_utf8(key).ok().map(Self::from)
     }
 }

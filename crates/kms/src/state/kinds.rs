@@ -13,7 +13,7 @@ use super::kind::{Id, Kind, Table};
 use super::records::{AccessKey, ImportToken, Private, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
-use crate::store::{Change, RowChange};
+use crate::store::{Change, RowChange, StoreError, StoredRow};
 
 /// For each line: its map in a snapshot, its record with the field that is its id, the three things that a change does to
 /// a row (put, delete, or keep it because the decision rests on it), and its index.
@@ -78,23 +78,33 @@ macro_rules! records {
         }
 
         impl Write {
-            /// Opens a row of the store; none if it does not unseal or its table is unknown.
-            pub(super) fn open(
-                roots: &RootKeys,
-                table: &str,
-                primary_key: &[u8],
-                revision: Revision,
-                value: &[u8],
-            ) -> Option<Self> {
-                match table {
+            /// What a row of the store holds.
+            ///
+            /// # Errors
+            /// [`StoreError::Row`]: it does not unseal, or its table is unknown.
+            pub(super) fn open(roots: &RootKeys, row: &StoredRow) -> Result<Self, StoreError> {
+                match &*row.table {
                     $(
                         $(#[$attribute])*
-                        $Record::TABLE => {
-                            record::open(roots, primary_key, revision, value).ok().map(Self::$Put)
-                        }
+                        $Record::TABLE => open(roots, row).map(Self::$Put),
+                    )*
+                    _ => Err(unknown(&row.table, &row.primary_key)),
+                }
+            }
+
+            /// That another process has deleted a row.
+            ///
+            /// # Errors
+            /// [`StoreError::Row`]: its table or primary key is unknown.
+            pub(super) fn deleted(table: &str, primary_key: &[u8]) -> Result<Self, StoreError> {
+                let write = match table {
+                    $(
+                        $(#[$attribute])*
+                        $Record::TABLE => <$Id as Id>::from_key(primary_key).map(Self::$Delete),
                     )*
                     _ => None,
-                }
+                };
+                write.ok_or_else(|| unknown(table, primary_key))
             }
 
             /// The change of the row in the store, sealed.
@@ -136,4 +146,13 @@ fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
 fn unsealed<R: Kind>(id: &R::Id, expected: Revision, change: Change) -> RowChange {
     let primary_key = id.as_key().to_vec();
     RowChange { table: R::TABLE, primary_key, expected, revision: expected, change }
+}
+
+fn open<R: Kind>(roots: &RootKeys, row: &StoredRow) -> Result<R, StoreError> {
+    let StoredRow { table, primary_key, revision, value } = row;
+    record::open(roots, primary_key, *revision, value).map_err(|_| unknown(table, primary_key))
+}
+
+fn unknown(table: &str, primary_key: &[u8]) -> StoreError {
+    StoreError::Row { table: table.into(), primary_key: primary_key.into() }
 }

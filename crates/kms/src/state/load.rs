@@ -10,12 +10,12 @@ use bulla_keys::root::RootKeys;
 
 use super::kinds::Write;
 use super::snapshot::Snapshot;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, StoredRow, Version};
 
 impl Snapshot {
     /// Reads everything that a store holds: one thread reads, one unseals, this one takes in. The rows are in no order
     /// that matters.
-    pub(crate) fn read(store: &mut Store, roots: &RootKeys) -> Result<Self, StoreError> {
+    pub(crate) fn read(store: &Store, roots: &RootKeys) -> Result<Self, StoreError> {
         let mut snapshot = Self::default();
         thread::scope(|scope| {
             let (sealed, batches) = mpsc::sync_channel(QUEUE);
@@ -33,46 +33,32 @@ impl Snapshot {
                     snapshot.apply(write, revision);
                 }
             }
-            reader.join().expect("panics of the storage engine are caught")
-        })?;
-        Ok(snapshot)
+            snapshot.version = reader.join().expect("panics of the storage engine are caught")?;
+            Ok(snapshot)
+        })
     }
 }
 
-/// A row of the store as it lies there.
-struct SealedRow {
-    table: String,
-    primary_key: Vec<u8>,
-    revision: Revision,
-    value: Vec<u8>,
-}
-
-/// Hands all rows of a store over; ends early when nobody wants any more.
-fn read_batches(store: &mut Store, batches: &mpsc::SyncSender<Vec<SealedRow>>) -> Result<(), StoreError> {
+/// Hands all rows of a store over; ends early when the receiver is gone.
+fn read_batches(store: &Store, batches: &mpsc::SyncSender<Vec<StoredRow>>) -> Result<Version, StoreError> {
     let mut batch = Vec::new();
-    store.scan(|table, primary_key, revision, value| {
-        let (table, primary_key, value) = (table.to_owned(), primary_key.to_vec(), value.to_vec());
-        batch.push(SealedRow { table, primary_key, revision, value });
-        match batch.len() < BATCH || batches.send(mem::take(&mut batch)).is_ok() {
-            true => ControlFlow::Continue(()),
-            false => ControlFlow::Break(()),
+    let version = store.scan(|row| {
+        batch.push(row);
+        if batch.len() < BATCH || batches.send(mem::take(&mut batch)).is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
         }
     })?;
     let _ = batches.send(batch); // as above
-    Ok(())
+    Ok(version)
 }
 
-fn open_all(roots: &RootKeys, rows: &[SealedRow]) -> Result<Vec<(Write, Revision)>, StoreError> {
-    rows.iter()
-        .map(|SealedRow { table, primary_key, revision, value }| {
-            let write = Write::open(roots, table, primary_key, *revision, value);
-            let row = || StoreError::Row { table: table.clone(), primary_key: primary_key.clone() };
-            Ok((write.ok_or_else(row)?, *revision))
-        })
-        .collect()
+fn open_all(roots: &RootKeys, rows: &[StoredRow]) -> Result<Vec<(Write, Revision)>, StoreError> {
+    rows.iter().map(|row| Ok((Write::open(roots, row)?, row.revision))).collect()
 }
 
-/// Rows that go from thread to thread together.
+/// Rows that pass from thread to thread together.
 const BATCH: usize = 256;
 /// Batches that may wait.
 const QUEUE: usize = 2;

@@ -11,11 +11,14 @@ use bulla_keys::{SecretValue, SecretValueId};
 use super::kind::{Kind, Row};
 use super::kinds::{Tables, Write};
 use super::records::{AccessKey, Private};
+use crate::store::Version;
 
 /// All records at one moment.
 #[derive(Clone, Default)]
 pub(crate) struct Snapshot {
     pub(super) tables: Tables,
+    /// The state of the store that it holds.
+    pub(super) version: Version,
     /// Until when it may be served. Always, where this process is the only writer.
     valid_until: Option<Instant>,
 }

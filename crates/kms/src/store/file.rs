@@ -79,14 +79,16 @@ impl Pinned {
 }
 
 /// The file of a store, and what this process left in it.
-#[derive(Debug)]
 pub(crate) struct StoreFile {
     pinned: Pinned,
     /// None after a failed write: only the file knows how much of it arrived.
     left: Mutex<Option<Content>>,
     #[cfg(test)]
-    pub(crate) before_sync: Mutex<Option<fn(&Path)>>,
+    pub(crate) before_sync: Mutex<Option<BeforeSync>>,
 }
+
+#[cfg(test)]
+pub(crate) type BeforeSync = Box<dyn FnOnce(&Path) + Send>;
 
 /// What tells one state of a store from every other.
 #[derive(Debug, PartialEq, Eq)]
@@ -172,6 +174,12 @@ impl StoreFile {
             (Err(_), left) => *left = None,
         }
         written
+    }
+}
+
+impl fmt::Debug for StoreFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreFile").field("pinned", &self.pinned).finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,251 @@
+//! Tests of several nodes over one store, and of reads beside commits.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bulla_keys::StoreId;
+use bulla_keys::root::RootKey;
+
+use super::sample::Sample;
+use super::*;
+use crate::clock::EngineClock;
+use crate::data::Data;
+use crate::lock::Lock;
+use crate::store::{Cluster, Node};
+use crate::{Options, Role, SystemClock};
+
+/// A process with the store open.
+struct Process {
+    state: State,
+    store: Arc<Store>,
+    _data: tempfile::TempDir,
+}
+
+struct Site {
+    cluster: Arc<Cluster>,
+    roots: Arc<RootKeys>,
+}
+
+impl Site {
+    fn new() -> Self {
+        let roots = RootKey::random(&bulla_keys::SystemRandom);
+        let roots = Arc::new(roots.keys(StoreId::random(&bulla_keys::SystemRandom), 1));
+        Self { cluster: Arc::default(), roots }
+    }
+
+    fn start(&self) -> Process {
+        let data = tempfile::tempdir().unwrap();
+        let lock = Lock::take(&Options::new(data.path(), Role::Server)).unwrap();
+        Process::over(Store::Memory(self.cluster.join()), &self.roots, lock, data)
+    }
+}
+
+impl Process {
+    fn over(store: Store, roots: &Arc<RootKeys>, lock: Lock, data: tempfile::TempDir) -> Self {
+        let store = Arc::new(store);
+        let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
+        let state = State::start(Arc::clone(&store), watch, Arc::clone(roots)).unwrap();
+        Self { state, store, _data: data }
+    }
+
+    fn node(&self) -> &Node {
+        match &*self.store {
+            Store::Memory(node) => node,
+            Store::Redb(_) => unreachable!(),
+        }
+    }
+
+    fn row(&self, name: &str) -> Option<Row<Sample>> {
+        self.state.snapshot().unwrap().get(&name.into()).cloned()
+    }
+
+    fn colour(&self, name: &str) -> Option<u8> {
+        self.row(name).map(|row| row.record.colour)
+    }
+
+    /// Decides again until it fits; returns the number of decisions.
+    fn change(&self, decide: impl Fn(&Snapshot) -> Changes) -> usize {
+        for decisions in 1.. {
+            let (_, answered) = self.state.stage(0, |snapshot| Ok::<_, Error>(decide(snapshot))).unwrap();
+            match pollster::block_on(answered).unwrap() {
+                Ok(()) => return decisions,
+                Err(CommitError::Conflict) => {}
+                Err(error) => panic!("{error:?}"),
+            }
+        }
+        unreachable!()
+    }
+
+    fn put(&self, samples: &[(&str, u8)]) {
+        self.change(|snapshot| samples.iter().map(|(name, colour)| put(snapshot, name, *colour)).collect());
+    }
+
+    fn delete(&self, name: &str) {
+        let revision = |snapshot: &Snapshot| snapshot.get::<Sample>(&name.into()).unwrap().revision;
+        self.change(|snapshot| vec![(Write::NoSample(name.into()), revision(snapshot))]);
+    }
+
+    /// Reads a sample as one whose value the snapshot does not hold.
+    fn read(&self, row: &Row<Sample>) -> Result<Vec<Sample>, ReadError> {
+        let wanted = vec![(row.record.name.clone(), Some(row.revision))];
+        let is_current = |snapshot: &Snapshot| {
+            snapshot.get::<Sample>(&row.record.name).is_some_and(|newer| newer.revision == row.revision)
+        };
+        pollster::block_on(self.state.read(wanted, |snapshot, _| is_current(snapshot)))
+    }
+}
+
+fn put(snapshot: &Snapshot, name: &str, colour: u8) -> (Write, Revision) {
+    let expected = snapshot.get::<Sample>(&name.into()).map_or(0, |row| row.revision);
+    (Write::Sample(Sample { name: name.into(), colour }), expected)
+}
+
+fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "{what}");
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+#[test]
+fn what_a_node_writes_reaches_the_others_whole_and_in_order() {
+    let site = Site::new();
+    let (one, other) = (site.start(), site.start());
+    thread::scope(|scope| {
+        scope.spawn(|| (1..=200).for_each(|colour| one.put(&[("x", colour), ("y", colour)])));
+        let mut last = None;
+        wait_until("the last write arrives", || {
+            let snapshot = other.state.snapshot().unwrap();
+            let colour = |name: &str| snapshot.get::<Sample>(&name.into()).map(|row| row.record.colour);
+            assert_eq!(colour("x"), colour("y"), "a transaction is seen whole");
+            assert!(last <= colour("x"), "in order");
+            last = colour("x");
+            last == Some(200)
+        });
+    });
+    one.delete("x");
+    wait_until("the deletion arrives", || other.row("x").is_none());
+    assert_eq!(site.start().colour("y"), Some(200), "a third one reads it at its start");
+}
+
+#[test]
+fn what_others_wrote_before_a_commit_is_seen_when_it_is_answered() {
+    let site = Site::new();
+    let (one, other) = (site.start(), site.start());
+    for colour in 1..=100 {
+        one.put(&[("x", colour)]);
+        other.put(&[("y", colour)]);
+        assert_eq!((other.colour("x"), other.colour("y")), (Some(colour), Some(colour)));
+    }
+}
+
+#[test]
+fn a_decision_that_another_node_overtook_is_made_again() {
+    let site = Site::new();
+    let (one, other) = (Arc::new(site.start()), site.start());
+    one.put(&[("x", 1)]);
+    other.put(&[("y", 0)]);
+    let overtaking = Arc::clone(&one);
+    *other.node().before_commit.lock().unwrap() = Some(Box::new(move || overtaking.put(&[("x", 7)])));
+    let twice = |snapshot: &Snapshot| {
+        let colour = snapshot.get::<Sample>(&"x".into()).unwrap().record.colour;
+        vec![put(snapshot, "x", colour * 2)]
+    };
+    assert_eq!(other.change(twice), 2);
+    assert_eq!(other.colour("x"), Some(14));
+    wait_until("it arrives", || one.colour("x") == Some(14));
+}
+
+#[test]
+fn nodes_that_count_together_lose_nothing() {
+    let site = Site::new();
+    let nodes = [site.start(), site.start(), site.start()];
+    nodes[0].put(&[("x", 0)]);
+    let count = |snapshot: &Snapshot| {
+        let row = snapshot.get::<Sample>(&"x".into());
+        row.map(|row| put(snapshot, "x", row.record.colour + 1)).into_iter().collect()
+    };
+    thread::scope(|scope| {
+        for node in &nodes {
+            wait_until("the first value arrives", || node.row("x").is_some());
+            scope.spawn(move || {
+                (0..50).for_each(|_| {
+                    node.change(count);
+                })
+            });
+        }
+    });
+    for node in &nodes {
+        wait_until("all arrive", || node.colour("x") == Some(150));
+    }
+}
+
+#[test]
+fn a_row_that_changed_before_it_was_read_begins_the_request_again() {
+    let site = Site::new();
+    let (one, other) = (Arc::new(site.start()), site.start());
+    one.put(&[("x", 1)]);
+    wait_until("it arrives", || other.row("x").is_some());
+    let changes: [fn(&Process); 2] = [|one| one.put(&[("x", 2)]), |one| one.delete("x")];
+    for change in changes {
+        let (row, changing) = (other.row("x").unwrap(), Arc::clone(&one));
+        *other.node().before_get.lock().unwrap() = Some(Box::new(move || change(&changing)));
+        let stale = other.read(&row);
+        assert!(matches!(stale, Err(ReadError::Stale)), "{stale:?}");
+        match other.row("x") {
+            Some(newer) => assert_eq!(other.read(&newer).unwrap(), [(*newer.record).clone()]),
+            None => assert!(one.row("x").is_none()),
+        }
+    }
+    // Removed and made again it is another row.
+    one.put(&[("x", 2)]);
+    wait_until("it arrives", || other.row("x").is_some());
+    let (row, changing) = (other.row("x").unwrap(), Arc::clone(&one));
+    *other.node().before_get.lock().unwrap() = Some(Box::new(move || {
+        changing.delete("x");
+        changing.put(&[("x", 2)]);
+    }));
+    let stale = other.read(&row);
+    assert!(matches!(stale, Err(ReadError::Stale)), "{stale:?}");
+}
+
+#[test]
+fn a_row_that_the_store_has_lost_is_an_error_of_the_store() {
+    let site = Site::new();
+    let node = site.start();
+    node.put(&[("x", 1), ("y", 2)]);
+    let (lost, other) = (node.row("x").unwrap(), node.row("y").unwrap());
+    site.cluster.lose("sample", b"x");
+    let error = node.read(&lost).unwrap_err();
+    assert!(
+        matches!(&error, ReadError::Store(error) if matches!(**error, StoreError::Missing { .. })),
+        "{error:?}"
+    );
+    assert_eq!(node.read(&other).unwrap().len(), 1);
+}
+
+#[test]
+fn a_read_does_not_wait_for_a_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let options = Options::new(directory.path(), Role::Server);
+    let Data { lock, store, roots, .. } = Data::open(&options, &EngineClock::new(SystemClock)).unwrap();
+    let process = Process::over(store, &Arc::new(roots), lock, directory);
+    process.put(&[("x", 1)]);
+    let row = process.row("x").unwrap();
+    let (syncing, has_begun) = mpsc::channel();
+    let (read, is_read) = mpsc::channel::<()>();
+    let Store::Redb(redb) = &*process.store else { unreachable!() };
+    *redb.file().before_sync.lock().unwrap() = Some(Box::new(move |_| {
+        syncing.send(()).unwrap();
+        is_read.recv_timeout(Duration::from_secs(60)).expect("the read waits for the commit");
+    }));
+    let change = |snapshot: &Snapshot| Ok::<_, Error>(vec![put(snapshot, "x", 2)]);
+    let (_, answered) = process.state.stage(0, change).unwrap();
+    has_begun.recv().unwrap();
+    assert_eq!(process.read(&row).unwrap()[0].colour, 1, "what is being written does not count yet");
+    read.send(()).unwrap();
+    pollster::block_on(answered).unwrap().unwrap();
+    assert_eq!(process.read(&process.row("x").unwrap()).unwrap()[0].colour, 2);
+}

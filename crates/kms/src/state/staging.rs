@@ -1,0 +1,99 @@
+//! What callers and the committer share: the state that all accepted changes leave, and the jobs that wait for a commit.
+
+use std::mem;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use bulla_keys::record::Revision;
+use bulla_keys::root::RootKeys;
+use futures_channel::oneshot;
+
+use super::committer::CommitError;
+use super::kinds::Write;
+use super::snapshot::Snapshot;
+use crate::store::RowChange;
+
+pub(super) struct Staging {
+    staged: Mutex<Staged>,
+    /// There is work, or there will be no more.
+    changed: Condvar,
+}
+
+pub(super) struct Staged {
+    /// The published state with every accepted change made in it.
+    pub(super) snapshot: Snapshot,
+    pub(super) jobs: Vec<Job>,
+    /// Other processes have written.
+    pub(super) has_news: bool,
+    /// The committer is writing changes that `snapshot` includes.
+    pub(super) is_writing: bool,
+    /// The store may differ from `snapshot`: nothing can be decided until it was read again.
+    pub(super) is_stale: bool,
+    pub(super) is_closed: bool,
+}
+
+pub(super) struct Job {
+    /// Empty if the caller only waits for what the store holds already.
+    pub(super) rows: Vec<RowChange>,
+    pub(super) answer: oneshot::Sender<Result<(), CommitError>>,
+}
+
+/// All waiting jobs, and the state that they leave; none if the store has to be read again instead.
+pub(super) struct Batch {
+    pub(super) jobs: Vec<Job>,
+    pub(super) next: Option<Snapshot>,
+}
+
+impl Staging {
+    pub(super) fn new(snapshot: Snapshot) -> Self {
+        let staged = Staged {
+            snapshot,
+            jobs: vec![],
+            has_news: false,
+            is_writing: false,
+            is_stale: false,
+            is_closed: false,
+        };
+        Self { staged: Mutex::new(staged), changed: Condvar::new() }
+    }
+
+    /// A decision that panicked has changed nothing.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Staged> {
+        self.staged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the committer that there is work, or that there will be no more.
+    pub(super) fn notify(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits for work and takes all of it; none when there will be no more.
+    pub(super) fn take(&self) -> Option<Batch> {
+        let is_idle = |staged: &mut Staged| !staged.has_work() && !staged.is_closed;
+        let mut staged =
+            self.changed.wait_while(self.lock(), is_idle).unwrap_or_else(PoisonError::into_inner);
+        if !staged.has_work() {
+            return None;
+        }
+        staged.is_writing = true;
+        staged.has_news = false;
+        let next = (!staged.is_stale).then(|| staged.snapshot.clone());
+        Some(Batch { jobs: mem::take(&mut staged.jobs), next })
+    }
+}
+
+impl Staged {
+    pub(super) fn is_durable(&self) -> bool {
+        self.jobs.is_empty() && !self.is_writing
+    }
+
+    fn has_work(&self) -> bool {
+        !self.jobs.is_empty() || self.has_news
+    }
+
+    /// Makes one change in the staged state; gives the row that makes it in the store.
+    pub(super) fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
+        let row = write.row(roots, expected);
+        self.snapshot.apply(write, row.revision);
+        row
+    }
+}

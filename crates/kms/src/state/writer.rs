@@ -1,0 +1,141 @@
+//! The committer's thread: it alone writes to the store and publishes snapshots.
+
+use std::mem;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use bulla_keys::record::Revision;
+use bulla_keys::root::RootKeys;
+
+use super::committer::CommitError;
+use super::kinds::Write;
+use super::snapshot::Snapshot;
+use super::staging::{Batch, Job, Staging};
+use crate::store::{Committed, Conflict, ForeignRow, RowChange, Store, StoreError, Version};
+use crate::watch::Watch;
+
+pub(super) struct Writer {
+    pub(super) store: Arc<Store>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) roots: Arc<RootKeys>,
+    pub(super) published: Arc<ArcSwap<Snapshot>>,
+    pub(super) staging: Arc<Staging>,
+}
+
+impl Writer {
+    pub(super) fn run(mut self) {
+        while let Some(Batch { jobs, next }) = self.staging.take() {
+            match next {
+                Some(next) => self.write(jobs, next),
+                None => {
+                    let read = self.read_again().map_err(Arc::new);
+                    let answer = read.map_or_else(CommitError::Store, |()| CommitError::Conflict);
+                    answer_all(jobs, &Err(answer));
+                }
+            }
+        }
+    }
+
+    /// Writes a batch, publishes its state, answers.
+    fn write(&mut self, jobs: Vec<Job>, next: Snapshot) {
+        let rows: Vec<_> = jobs.iter().map(|job| job.rows.as_slice()).collect();
+        match self.commit(&rows) {
+            Ok(None) => self.finish(jobs, next, None),
+            Ok(Some(committed)) if committed.results.iter().all(Result::is_ok) => {
+                self.finish(jobs, next, Some(committed.version));
+            }
+            Ok(Some(Committed { results, .. })) => self.begin_again(jobs, results),
+            Err(error) => {
+                let _ = self.read_again(); // else before the next commit
+                answer_all(jobs, &Err(CommitError::Store(Arc::new(error))));
+            }
+        }
+    }
+
+    /// Writes the rows of each job, if there are any. They are durable only if the file that was written is the one that
+    /// a restart will open.
+    pub(super) fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Option<Committed>, StoreError> {
+        if rows.iter().all(|rows| rows.is_empty()) {
+            return Ok(None);
+        }
+        self.watch.check()?;
+        let committed = self.store.commit(rows)?;
+        self.watch.check()?;
+        Ok(Some(committed))
+    }
+
+    /// All jobs were written.
+    fn finish(&mut self, jobs: Vec<Job>, next: Snapshot, committed: Option<Version>) {
+        let published = self.publish(next, committed).or_else(|_| self.read_again());
+        answer_all(jobs, &published.map_err(|error| CommitError::Store(Arc::new(error))));
+    }
+
+    /// Some jobs rest on what the store does not hold.
+    fn begin_again(&mut self, jobs: Vec<Job>, results: Vec<Result<(), Conflict>>) {
+        let read = self.read_again().map_err(Arc::new);
+        for (job, result) in jobs.into_iter().zip(results) {
+            let answer = match &read {
+                Err(error) => Err(CommitError::Store(Arc::clone(error))),
+                Ok(()) if result.is_ok() && !job.rows.is_empty() => Ok(()),
+                Ok(()) => Err(CommitError::Conflict),
+            };
+            answer_all([job], &answer);
+        }
+    }
+
+    /// Publishes the state that a commit leaves, with what other processes wrote before it; without a commit, with what
+    /// they have written by now.
+    fn publish(&mut self, mut next: Snapshot, committed: Option<Version>) -> Result<(), StoreError> {
+        let mut foreign = self.store.foreign(committed)?;
+        foreign.retain(|commit| commit.version > next.version); // else it was read again since
+        let version = foreign.iter().map(|commit| commit.version).chain(committed).max();
+        let rows = foreign.iter().flat_map(|commit| &commit.rows);
+        let writes = rows.map(|row| self.open(row)).collect::<Result<Vec<_>, _>>()?;
+        let mut staged = self.staging.lock();
+        for snapshot in [&mut next, &mut staged.snapshot] {
+            writes.iter().for_each(|(write, revision)| snapshot.apply(write.clone(), *revision));
+            snapshot.version = version.unwrap_or(snapshot.version);
+        }
+        self.published.store(Arc::new(next));
+        staged.is_writing = false;
+        Ok(())
+    }
+
+    fn open(&self, row: &ForeignRow) -> Result<(Write, Revision), StoreError> {
+        match row {
+            ForeignRow::Put(row) => Ok((Write::open(&self.roots, row)?, row.revision)),
+            ForeignRow::Deleted { table, primary_key } => Ok((Write::deleted(table, primary_key)?, 0)),
+        }
+    }
+
+    /// Publishes what the store holds. Whatever was decided meanwhile rests on a state that never was, and has to be
+    /// decided again.
+    fn read_again(&mut self) -> Result<(), StoreError> {
+        self.staging.lock().is_stale = true;
+        self.watch.check()?;
+        let snapshot = Snapshot::read(&self.store, &self.roots)?;
+        self.published.store(Arc::new(snapshot.clone()));
+        let mut staged = self.staging.lock();
+        staged.snapshot = snapshot;
+        (staged.is_writing, staged.is_stale) = (false, false);
+        let lost = mem::take(&mut staged.jobs);
+        drop(staged);
+        answer_all(lost, &Err(CommitError::Conflict));
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    /// Also after a panic: a caller must not wait for an answer that does not come.
+    fn drop(&mut self) {
+        let mut staged = self.staging.lock();
+        staged.is_closed = true;
+        staged.jobs.clear();
+    }
+}
+
+fn answer_all(jobs: impl IntoIterator<Item = Job>, answer: &Result<(), CommitError>) {
+    for job in jobs {
+        let _ = job.answer.send(answer.clone()); // the caller may have gone away
+    }
+}

@@ -1,0 +1,120 @@
+//! Why a store could not be read or written, whatever engine keeps it.
+
+use std::error::Error;
+use std::{fmt, io};
+
+use super::file::LostFile;
+
+/// The store could not be read or written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The storage engine failed: disk full, I/O error, damaged file.
+    Engine(Box<dyn Error + Send + Sync>),
+    /// The file could not be opened.
+    Io(io::Error),
+    /// Something is to be written, and the file system is read-only.
+    ReadOnly,
+    /// A thread that reads or writes could not be started.
+    Thread(io::Error),
+    /// The file is damaged so badly that the storage engine lost its way.
+    Damaged,
+    /// Another process has the file open, though the lock was free.
+    InUse,
+    /// The header is not one of this program's.
+    Header,
+    /// A newer version of this program has opened the store, and keeps in it what this one does not know.
+    Newer,
+    /// The file is not what this process left there.
+    Lost(LostFile),
+    /// A row does not unseal: it was edited, moved, or written by a newer version.
+    Row {
+        /// Its table.
+        table: String,
+        /// Its place in the table.
+        primary_key: Vec<u8>,
+    },
+    /// A row is missing that another one names.
+    Missing {
+        /// Its table.
+        table: String,
+        /// Its place in the table.
+        primary_key: Vec<u8>,
+    },
+}
+
+impl From<LostFile> for StoreError {
+    fn from(lost: LostFile) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+impl From<io::Error> for StoreError {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl StoreError {
+    /// What the user of a command or the operator of a server can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::ReadOnly => {
+                "mount it writable to change keys; commands that only read the store, such as decrypt, work meanwhile"
+            }
+            Self::Newer => "use that version, or restore the data directory as it was before",
+            Self::Thread(_) => {
+                "let the user have more processes (`ulimit -u`, or the pids limit of the container)"
+            }
+            _ => {
+                "free space or mend the disk; if the file is damaged, restore the data directory from its backup"
+            }
+        }
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Engine(error) => write!(f, "the store: {error}"),
+            Self::Io(error) => write!(f, "the store: {error}"),
+            Self::ReadOnly => f.write_str("the store is on a read-only file system"),
+            Self::Thread(error) => write!(f, "the store: no further thread can be started: {error}"),
+            Self::Damaged => f.write_str("the store is damaged"),
+            Self::InUse => f.write_str("the store is in use by another process"),
+            Self::Header => f.write_str("the file is not a store of bulla"),
+            Self::Newer => f.write_str("a newer version of bulla has opened the store"),
+            Self::Lost(lost) => lost.fmt(f),
+            Self::Row { table, primary_key } => {
+                write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
+                primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+            Self::Missing { table, primary_key } => {
+                write!(f, "a record of the table {table:?} is missing: ")?;
+                primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        // The text holds that of the cause already.
+        match self {
+            Self::Engine(error) => error.source(),
+            Self::Io(error) | Self::Thread(error) => error.source(),
+            Self::ReadOnly
+            | Self::Lost(_)
+            | Self::Damaged
+            | Self::InUse
+            | Self::Header
+            | Self::Newer
+            | Self::Row { .. }
+            | Self::Missing { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What crosses the border of a store: rows of bytes.
+
+use bulla_keys::record::Revision;
+
+/// A row as the store holds it.
+#[derive(Clone, Debug)]
+pub(crate) struct StoredRow {
+    pub(crate) table: String,
+    pub(crate) primary_key: Vec<u8>,
+    pub(crate) revision: Revision,
+    /// A sealed record.
+    pub(crate) value: Vec<u8>,
+}
+
+/// A state of the store. The version of a later state is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Version(pub(super) u64);
+
+/// What a transaction does to one row, if the row is as expected.
+#[derive(Debug)]
+pub(crate) struct RowChange {
+    pub(crate) table: &'static str,
+    pub(crate) primary_key: Vec<u8>,
+    /// The revision the row must have now; 0 if it must not be there.
+    pub(crate) expected: Revision,
+    /// The revision a row that is put has from then on.
+    pub(crate) revision: Revision,
+    pub(crate) change: Change,
+}
+
+#[derive(Debug)]
+pub(crate) enum Change {
+    Put(Vec<u8>),
+    Delete,
+    /// Nothing: the decision rests on this row.
+    Keep,
+}
+
+/// A row was not as expected: another transaction changed it in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Conflict;
+
+/// What became of the transactions of one commit.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    /// One for each transaction.
+    pub(crate) results: Vec<Result<(), Conflict>>,
+    /// The first state that holds those that succeeded.
+    pub(crate) version: Version,
+}
+
+/// A transaction of another process.
+#[derive(Clone, Debug)]
+pub(crate) struct ForeignCommit {
+    /// The first state that holds it.
+    pub(crate) version: Version,
+    pub(crate) rows: Vec<ForeignRow>,
+}
+
+/// What another process did to one row.
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "a redb file has one writer; stores for several nodes make them")
+)]
+#[derive(Clone, Debug)]
+pub(crate) enum ForeignRow {
+    Put(StoredRow),
+    Deleted { table: String, primary_key: Vec<u8> },
+}

@@ -16,6 +16,7 @@ pub struct AliasName(#[n(0)] Box<str>);
 
 /// A text that no alias may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NotAnAlias;
 
 /// An alias and the key it stands for.

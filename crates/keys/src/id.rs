@@ -10,6 +10,7 @@ use crate::random::{self, Random};
 
 /// A text that is not an id as bulla writes it: 36 characters, lower case, hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NotAnId;
 
 macro_rules! id {

@@ -109,6 +109,8 @@ named! {
 }
 
 /// Why a secret does not take a change.
+///
+/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretRefusal {
     /// It will be gone when its recovery window is over.

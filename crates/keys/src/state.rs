@@ -42,6 +42,8 @@ pub enum Operation {
 }
 
 /// Why the state of a key does not allow an operation.
+///
+/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The key is in this state.

@@ -1,6 +1,7 @@
 //! Tags: names and values by which their owners find keys and secrets again.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use minicbor::{Decode, Encode};
 
@@ -9,7 +10,9 @@ use minicbor::{Decode, Encode};
 #[cbor(transparent)]
 pub struct Tags(#[n(0)] BTreeMap<Box<str>, Box<str>>);
 
-/// Why tags are not taken.
+/// Why a tag is refused.
+///
+/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagProblem {
     /// A name or value is too long, empty or reserved.
@@ -67,6 +70,20 @@ impl Tags {
     }
 }
 
+impl fmt::Display for TagProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Spelling => write!(
+                f,
+                "a tag has a name and a value of up to {MAX_CHARS} characters, and a name begins with neither aliyun nor acs:"
+            ),
+            Self::TooMany => write!(f, "a key or secret has up to {} tags", Tags::MAX),
+        }
+    }
+}
+
+impl std::error::Error for TagProblem {}
+
 const MAX_CHARS: usize = 128;
 
 #[cfg(test)]
@@ -87,6 +104,7 @@ mod tests {
             assert_eq!(tags.set(&number.to_string(), ""), Ok(()));
         }
         assert_eq!(tags.set("one more", ""), Err(TagProblem::TooMany));
+        assert_eq!(TagProblem::TooMany.to_string(), "a key or secret has up to 20 tags");
         assert_eq!(tags.set("1", "again"), Ok(()));
         tags.remove(&long);
         assert_eq!(tags.set("one more", ""), Ok(()));

@@ -21,6 +21,7 @@ pub struct Xaes256Gcm(cmac::Key);
 /// A message that does not open: damaged, forged, for another key, or with other associated data. From
 /// outside these are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Damaged;
 
 impl Xaes256Gcm {

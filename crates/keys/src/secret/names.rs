@@ -13,6 +13,7 @@ pub struct SecretName(#[n(0)] Box<str>);
 
 /// A text that no secret, version or stage may be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct NotASecretName;
 
 macro_rules! label {

@@ -52,6 +52,7 @@ pub struct Sealer {
 }
 
 /// The right to seal some chunks that follow each other, once.
+#[must_use = "chunks that were taken and not sealed are missing from the message"]
 pub struct Chunks<'a> {
     sealer: &'a Sealer,
     first: u64,
@@ -63,14 +64,17 @@ pub struct Opener(ChunkKey);
 
 /// A message cannot have so many chunks: it would have 4 PiB or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct TooLong;
 
 /// The commitment does not agree: another key, another context, or damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WrongCommitment;
 
 /// A chunk that is not what was sealed in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct DamagedChunk {
     /// Its number, from 0.
     pub index: u64,
@@ -177,7 +181,7 @@ impl Opener {
     }
 }
 
-/// Bytes of the sealed message for so many of plaintext.
+/// Bytes of the sealed message for so many of plaintext, of which a message has less than 4 PiB.
 #[must_use]
 pub fn sealed_len(plaintext_len: u64) -> u64 {
     PREFIX_LEN as u64 + plaintext_len + (plaintext_len / CHUNK_LEN as u64 + 1) * TAG_LEN as u64
@@ -192,7 +196,7 @@ pub fn plaintext_len(sealed_len: u64) -> Option<u64> {
     (full < CHUNK_LIMIT).then_some(full * CHUNK_LEN as u64 + last)
 }
 
-/// Where a chunk begins in the sealed message.
+/// Where a chunk begins in the sealed message, which has at most 2^38 of them.
 #[must_use]
 pub fn sealed_offset(chunk: u64) -> u64 {
     PREFIX_LEN as u64 + chunk * SEALED_CHUNK_LEN as u64

@@ -9,7 +9,7 @@ use std::fmt;
 /// ```
 ///
 /// UTF-8 as given, without Unicode normalization. No context and the empty one are the same.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EncryptionContext(Vec<u8>);
 
 /// A name that stands in a context more than once.

@@ -113,12 +113,12 @@ pub struct KeyVersion {
 }
 
 /// What a key is for: up to 8192 characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Description(#[n(0)] Box<str>);
 
 /// How often a new version is made: 7 to 730 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct RotationInterval(#[n(0)] u32);
 

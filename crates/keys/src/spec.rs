@@ -7,7 +7,7 @@ use minicbor::{Decode, Encode};
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident($n:literal) = $text:literal,)* }) => {
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Encode, Decode)]
         #[cbor(index_only)]
         pub enum $name {
             $($(#[$variant_doc])* #[n($n)] $variant,)*
@@ -70,7 +70,7 @@ named! {
 }
 
 /// What kind of cryptography a key is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
     /// A secret that makes and opens ciphertext blobs.
     Symmetric,

@@ -21,7 +21,7 @@ named! {
 }
 
 /// What somebody wants to do with a key, as far as its state has a say in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Any cryptography: Encrypt, Decrypt, GenerateDataKey and their kin; also new versions and their policy.
     Use,

@@ -6,7 +6,7 @@ use std::fmt;
 use minicbor::{Decode, Encode};
 
 /// Up to [`Tags::MAX`] names, each with a value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Tags(#[n(0)] BTreeMap<Box<str>, Box<str>>);
 

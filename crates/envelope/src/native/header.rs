@@ -24,7 +24,7 @@ pub struct Header {
 }
 
 /// What is known of the plaintext's file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source {
     /// Permission bits.
     pub mode: Option<u32>,
@@ -131,6 +131,9 @@ impl Header {
     ///
     /// # Errors
     /// As for [`Header::to_bytes`].
+    ///
+    /// # Panics
+    /// If there is no slot with this index.
     pub fn slot_bytes(&self, index: usize) -> Result<Vec<u8>, SealError> {
         let slot = self.slots[index].as_ref().ok_or(SealError::Header(HeaderFlaw::Slots))?;
         slot.encode(self.slot_size).map_err(SealError::Header)

@@ -15,7 +15,7 @@ use crate::body_key::BodyKey;
 use crate::key_bytes::KeyBytes;
 
 /// The random name of a file, which makes its body key another than that of every other file.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId(pub(super) [u8; 16]);
 
 /// The random name of a run: its files share a data key.

@@ -6,7 +6,8 @@ use super::error::HeaderFlaw;
 use crate::WrappedKey;
 
 /// The wraps of a file, as one slot holds them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct Slot {
     /// 1 at first; each rewrap writes the next.
     pub generation: u64,
@@ -15,7 +16,7 @@ pub struct Slot {
 }
 
 /// A key of the file, wrapped by a KMS. What it says about itself is a hint.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wrap {
     /// What is wrapped.
     pub kind: WrapKind,
@@ -26,7 +27,7 @@ pub struct Wrap {
 }
 
 /// What a wrap holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WrapKind {
     /// The data key that all files of a run share.
     Set,

@@ -15,6 +15,7 @@ pub struct AllowedKeys(Allowed);
 
 /// A file whose header is genuine.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Unlocked {
     /// Opens the body.
     pub opener: Opener,

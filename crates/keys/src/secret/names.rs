@@ -19,7 +19,7 @@ pub struct NotASecretName;
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
         #[cbor(transparent)]
         pub struct $name(#[n(0)] Box<str>);
 

@@ -20,7 +20,8 @@ pub(crate) fn run() -> Result<()> {
     let folder = Folder::new(&programs::scratch()?, "create")?;
     heading(&format!("create: CreateKey over HTTP, {CONNECTIONS} connections, {}", folder.path().display()));
     let server = Server::bulla(&folder.path().join("data"), Scheme::Http)?;
-    let (mut syncs, mut creates) = (Vec::new(), Vec::new());
+    let mut syncs = Vec::new();
+    let mut creates = Vec::new();
     for _ in 0..ROUNDS {
         syncs.push(syncs_per_second(&folder.path().join("synced"))?);
         let requests = signed(&CreateKey::default(), server.address, REQUESTS + CONNECTIONS);
@@ -38,7 +39,8 @@ fn syncs_per_second(path: &Path) -> Result<f64> {
     let block = [7; BLOCK];
     file.write_all_at(&[0; BLOCK * BLOCKS], 0)?; // so that no write makes the file longer
     file.sync_all()?;
-    let (started, mut syncs) = (Instant::now(), 0_u32);
+    let started = Instant::now();
+    let mut syncs = 0_u32;
     while started.elapsed() < Duration::from_secs(1) {
         file.write_all_at(&block, u64::from(syncs) % BLOCKS as u64 * BLOCK as u64)?;
         fdatasync(&file)?;

@@ -22,7 +22,8 @@ pub(crate) fn run() -> Result<()> {
     server.create_key(KEY)?;
     let path = folder.path().to_owned();
     let embedded = move |way, from: &str, to: &str| bulla_command(&path, Sync::No, way, from, to);
-    let (path, address) = (folder.path().to_owned(), server.address);
+    let path = folder.path().to_owned();
+    let address = server.address;
     let remote = move |way, from: &str, to: &str| {
         let mut command = bulla_command(&path, Sync::No, way, from, to);
         command.env("BULLA_KMS", format!("https://{address}")).env("BULLA_KEY", KEY);

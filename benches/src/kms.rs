@@ -12,7 +12,8 @@ use crate::server::{Scheme, Server};
 
 pub(crate) fn run() -> Result<()> {
     let folder = Folder::new(&programs::scratch()?, "kms")?;
-    let (bulla, hello) = (Kms::start(&folder, Scheme::Http)?, Server::hello()?);
+    let bulla = Kms::start(&folder, Scheme::Http)?;
+    let hello = Server::hello()?;
     let mut best = Peak { per_second: 0.0, connections: 0, against_hello: 0.0 };
     for connections in CONNECTIONS {
         let peak = at_full_load(&bulla, &hello, connections)?;

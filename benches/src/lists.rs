@@ -57,12 +57,14 @@ fn beside_readers(server: &Server) -> Result<()> {
     figure("Encrypt alone, half of the answers within", alone.within(0.5), "ms");
     figure("Encrypt alone, 99 % of the answers within", alone.within(0.99), "ms");
     for (name, filters) in [("", None), (" of enabled keys", Some(ENABLED))] {
-        let (mut first, mut last) = (Vec::new(), Vec::new());
+        let mut first = Vec::new();
+        let mut last = Vec::new();
         for _ in 0..ROUNDS {
             first.push(beside(server, &page(1, filters), None)?.within(0.5));
             last.push(beside(server, &page(PAGES, filters), None)?.within(0.5));
         }
-        let (first, last) = (median(first), median(last));
+        let first = median(first);
+        let last = median(last);
         figure(
             &format!("Encrypt beside {READERS} readers of the first page{name}, half within"),
             first,

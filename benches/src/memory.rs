@@ -47,7 +47,9 @@ fn full(data: &Path) -> Result<()> {
     figure("made with CreateKey", creates.per_second, "/s");
     figure("resident after making them", server.memory()?.resident, "MiB");
     server.stop()?;
-    let (mut starts, mut resident, mut peak) = (Vec::new(), Vec::new(), Vec::new());
+    let mut starts = Vec::new();
+    let mut resident = Vec::new();
+    let mut peak = Vec::new();
     for _ in 0..STARTS {
         let server = start_before_a_second(data, Scheme::Http)?;
         starts.push(server.start.as_secs_f64());

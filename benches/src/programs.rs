@@ -35,7 +35,8 @@ pub(crate) fn bulla_in(folder: &Path) -> Command {
 pub(crate) fn python() -> Result<PathBuf> {
     let venv = scratch()?.join("venv");
     let python = venv.join("bin/python");
-    let (needed, complete) = (source().join("requirements.txt"), venv.join("complete"));
+    let needed = source().join("requirements.txt");
+    let complete = venv.join("complete");
     if fs::read(&needed)? != fs::read(&complete).unwrap_or_default() {
         succeed(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
         succeed(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(&needed))?;

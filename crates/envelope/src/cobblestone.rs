@@ -191,7 +191,8 @@ pub fn sealed_len(plaintext_len: u64) -> u64 {
 #[must_use]
 pub fn plaintext_len(sealed_len: u64) -> Option<u64> {
     let chunks = sealed_len.checked_sub(PREFIX_LEN as u64)?;
-    let (full, last) = (chunks / SEALED_CHUNK_LEN as u64, chunks % SEALED_CHUNK_LEN as u64);
+    let full = chunks / SEALED_CHUNK_LEN as u64;
+    let last = chunks % SEALED_CHUNK_LEN as u64;
     let last = last.checked_sub(TAG_LEN as u64)?;
     (full < CHUNK_LIMIT).then_some(full * CHUNK_LEN as u64 + last)
 }

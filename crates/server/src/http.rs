@@ -104,7 +104,9 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
             let Some(place) = connections.place(address).await else { continue };
-            let (handler, tls, stop) = (Arc::clone(&handler), tls.clone(), stop_of_connections.clone());
+            let handler = Arc::clone(&handler);
+            let tls = tls.clone();
+            let stop = stop_of_connections.clone();
             let limits = connections.limits();
             tokio::spawn(async move {
                 tokio::select! {

@@ -94,7 +94,8 @@ impl ServerOptions {
     /// Settings that stay as they are.
     fn unchanged(&self) -> Reread {
         let tls = Some(self.tls.clone());
-        let (limits, trusted_proxies) = (self.limits, self.trusted_proxies.clone());
+        let limits = self.limits;
+        let trusted_proxies = self.trusted_proxies.clone();
         let settings = Settings { tls, limits, trusted_proxies, need_restart: Vec::new() };
         Box::new(move || Ok(settings.clone()))
     }
@@ -182,7 +183,8 @@ impl Server {
         let acceptor = self.tls.as_ref().map(Tls::acceptor);
         let tls = self.tls.map(|tls| Arc::new(Mutex::new(tls)));
         let upkeep = tls.as_ref().map(|tls| {
-            let (tls, handle) = (Arc::clone(tls), runtime.handle().clone());
+            let tls = Arc::clone(tls);
+            let handle = runtime.handle().clone();
             Upkeep::start(tls, limits.refresh, handle, Arc::clone(&kms), Arc::clone(&log))
         });
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;

@@ -162,7 +162,8 @@ impl Limits {
 
     /// Lowers the number of connections, and in the same proportion what one address may have of them.
     fn lower_to(&mut self, possible: u32) {
-        let (share, all) = (u64::from(self.connections_per_address), u64::from(self.connections.max(1)));
+        let share = u64::from(self.connections_per_address);
+        let all = u64::from(self.connections.max(1));
         let share = u32::try_from(share * u64::from(possible) / all).unwrap_or(u32::MAX);
         (self.connections, self.connections_per_address) = (possible, share.max(1));
     }

@@ -92,7 +92,8 @@ impl Log {
     /// Logs what went wrong inside, if that is what happened.
     pub(crate) fn cause(&self, request_id: &str, error: &Error) {
         if let Some(cause) = error.cause() {
-            let (request_id, cause) = (request_id.to_owned(), chain(cause));
+            let request_id = request_id.to_owned();
+            let cause = chain(cause);
             self.send(Entry::Cause { request_id, cause, time: SystemTime::now() });
         }
     }

@@ -12,7 +12,9 @@ use crate::log::Log;
 pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut held, mut behind, mut was_failing) = (Daily::default(), Daily::default(), false);
+    let mut held = Daily::default();
+    let mut behind = Daily::default();
+    let mut was_failing = false;
     loop {
         tick.tick().await;
         was_failing = match kms.tend().await {

@@ -120,7 +120,8 @@ impl<R: Read + Seek> Reader<R> {
         self.lines.go_to(third_line)?;
         let mut ciphertext = self.lines.ciphertext();
         let mut keystream = Keystream::new(data_key, &self.nonce);
-        let (mut chunk, mut plaintext) = (Vec::new(), Vec::new());
+        let mut chunk = Vec::new();
+        let mut plaintext = Vec::new();
         let mut plaintext_len = 0;
         for index in 0..recall.len() {
             let found = ciphertext.next(&mut chunk).map_err(changed_unless_unread)?;

@@ -36,7 +36,8 @@ pub(super) async fn converse<H: Handler>(
     activity: &Arc<Activity>,
     stopping: impl Future,
 ) {
-    let (pace, seam) = (Pace::new(limits, Arc::clone(activity)), Seam::new());
+    let pace = Pace::new(limits, Arc::clone(activity));
+    let seam = Seam::new();
     let mut alarm = Alarm::new(Arc::clone(&pace));
     let socket = Paced::new(socket, Arc::clone(&pace));
     let socket = TokioIo::new(Intake::new(socket, Arc::clone(&seam), Arc::clone(&pace)));
@@ -45,7 +46,8 @@ pub(super) async fn converse<H: Handler>(
         exchange(request, query, peer, Arc::clone(handler), Arc::clone(&pace), Arc::clone(&seam))
     });
     let mut connection = pin!(http().serve_connection(socket, service));
-    let (mut stopping, mut stopped) = (pin!(stopping), false);
+    let mut stopping = pin!(stopping);
+    let mut stopped = false;
     poll_fn(|context| {
         // How a connection ends is the client's business: errors are not worth a line in the log.
         let mut ended = connection.as_mut().poll(context).is_ready();

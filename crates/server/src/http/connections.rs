@@ -113,7 +113,8 @@ impl Connections {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
-            let (mut state, now) = (self.state(), Instant::now());
+            let mut state = self.state();
+            let now = Instant::now();
             if state.places.are_half_taken() {
                 state.places.evict_silent(self.limits.first_byte, now);
             }
@@ -131,7 +132,8 @@ impl Connections {
     }
 
     fn try_place(self: &Arc<Self>, address: IpAddr) -> Try {
-        let (mut state, now) = (self.state(), Instant::now());
+        let mut state = self.state();
+        let now = Instant::now();
         let State { places, trusted_proxies, episodes } = &mut *state;
         let limits = places.limits();
         if places.are_all_taken() {
@@ -192,7 +194,8 @@ fn place_limits(limits: &Limits) -> PlaceLimits {
 }
 
 fn end_of(episode: &Episode) -> String {
-    let (closed, seconds) = (episode.closed, episode.duration().as_secs());
+    let closed = episode.closed;
+    let seconds = episode.duration().as_secs();
     match episode.limit {
         Limit::Connections => {
             format!("connections are no longer all taken; {closed} were closed for new ones in {seconds} s")

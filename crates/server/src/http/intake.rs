@@ -164,7 +164,8 @@ impl<S: AsyncRead + Unpin> Intake<S> {
 
     /// Finds out how much of `held` hyper may read now.
     fn free_some(&mut self) {
-        let (next, rest) = (self.seam.told().next, &self.held[self.given..]);
+        let next = self.seam.told().next;
+        let rest = &self.held[self.given..];
         self.free = match next {
             Next::Head => return self.find_head(),
             Next::Sized(left) => usize::try_from(left).unwrap_or(usize::MAX).min(rest.len()),

@@ -60,7 +60,8 @@ type Queue = BTreeSet<(Rank, Id)>;
 
 impl Places {
     pub(super) fn new(limits: PlaceLimits) -> Self {
-        let (taken, by_address) = (HashMap::new(), HashMap::new());
+        let taken = HashMap::new();
+        let by_address = HashMap::new();
         Self { limits, next: 0, taken, queue: Queue::new(), by_address, closing: 0 }
     }
 
@@ -104,7 +105,8 @@ impl Places {
                 in_place_of_another = true;
             }
         }
-        let (id, activity) = (self.next, Arc::new(Activity::new(now)));
+        let id = self.next;
+        let activity = Arc::new(Activity::new(now));
         self.next += 1;
         let rank = activity.rank();
         self.taken.insert(id, Taken { activity: Arc::clone(&activity), address, rank });
@@ -127,7 +129,8 @@ impl Places {
         let victim = loop {
             let Some((queued, id)) = self.first(address) else { break None };
             let taken = self.taken.get_mut(&id).expect("what is queued has a place");
-            let (attempt, counted) = (taken.activity.evict(queued), taken.address);
+            let attempt = taken.activity.evict(queued);
+            let counted = taken.address;
             if let Attempt::Outranked(rank) = attempt {
                 taken.rank = rank;
             }

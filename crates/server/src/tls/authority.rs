@@ -36,7 +36,8 @@ impl Authority {
         names: &[String],
         listen: IpAddr,
     ) -> Result<(Self, CertifiedKey), TlsError> {
-        let (server_names, now) = (server_names(names, listen)?, kms.now());
+        let server_names = server_names(names, listen)?;
+        let now = kms.now();
         let root = Root::open(kms, now).await?;
         let ca_path = data.join("tls").join("ca.pem");
         let mut authority = Self { root, ca_path, server_names, renew_at: now };

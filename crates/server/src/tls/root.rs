@@ -113,7 +113,8 @@ impl Root {
     }
 
     fn make(not_before: i64, now: i64) -> Result<Self, TlsError> {
-        let (key, not_after) = (new_key()?, now + CA_LIFE);
+        let key = new_key()?;
+        let not_after = now + CA_LIFE;
         // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
         let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
         let params = ca_params(&name, (not_before, not_after), 1); // it certifies servers and its successor
@@ -162,7 +163,8 @@ impl Root {
         let key = KeyPair::from_pkcs8_der_and_sign_algo(&key, &PKCS_ECDSA_P256_SHA256)
             .map_err(|_| TlsError::Damaged)?;
         let certificate = CertificateDer::from(kept.certificate.to_vec());
-        let (name, key) = (kept.name.to_owned(), Zeroizing::new(key));
+        let name = kept.name.to_owned();
+        let key = Zeroizing::new(key);
         let predecessor = kept.predecessor.map(|kept| Predecessor {
             certificate: CertificateDer::from(kept.certificate.to_vec()),
             cross: CertificateDer::from(kept.cross.to_vec()),

@@ -10,9 +10,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
-pub(crate) use self::flags::{
-    Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, RunOptions,
-};
+pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Key, Kms};
 pub(crate) use self::serve::Serve;
 

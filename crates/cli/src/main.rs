@@ -8,9 +8,11 @@ mod args;
 mod commands;
 mod embedded;
 mod failure;
+mod formats;
 mod kms;
 mod messages;
 mod names;
+mod paths;
 mod process;
 mod progress;
 mod report;
@@ -59,8 +61,8 @@ fn parse() -> Result<Args, Failure> {
 fn run(args: Args) -> Result<(), Failure> {
     let location = args.kms;
     match args.command {
-        Command::Encrypt(encrypt) => commands::encrypt::run(&location, &encrypt),
-        Command::Decrypt(decrypt) => commands::decrypt::run(&location, &decrypt),
+        Command::Encrypt(encrypt) => commands::encrypt::run(&location, encrypt),
+        Command::Decrypt(decrypt) => commands::decrypt::run(&location, decrypt),
         Command::Verify(verify) => commands::verify::run(&location, &verify),
         Command::Cat(cat) => commands::cat::run(&location, &cat),
         Command::Inspect(inspect) => commands::inspect::run(&inspect),

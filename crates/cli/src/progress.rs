@@ -11,6 +11,8 @@ use bulla_files::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::{DirEntry, WalkDir};
 
+use crate::formats::format_by_suffix;
+
 /// How much there is to do.
 #[derive(Clone, Copy)]
 pub(crate) enum Total<'a> {
@@ -70,8 +72,7 @@ impl Total<'_> {
 
 /// The plaintext of a file of this name and length, if it is called as if it was encrypted.
 pub(crate) fn plaintext_len(path: &Path, len: u64) -> Option<u64> {
-    let encrypted = path.extension().is_some_and(|extension| extension == "bulla" || extension == "cipher");
-    encrypted.then(|| len.saturating_sub(HEADER_LEN))
+    format_by_suffix(path).map(|_| len.saturating_sub(HEADER_LEN))
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {

@@ -278,6 +278,5 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_to_a_service_is_a_service() {
-    }
+    fn a_pointer_to_a_service_is_a_service() {}
 }

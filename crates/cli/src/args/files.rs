@@ -1,21 +1,20 @@
 //! The commands on files.
 
-use std::path::PathBuf;
-
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueHint};
 
 use super::flags::{
-    Batch, ByteRange, Context, DataKeyPer, Format, Opening, Output, Reading, RunOptions, range,
+    Batch, ByteRange, Context, DataKeyPer, Format, Opening, OutputFlags, Reading, RunOptions, range,
 };
 use crate::names::KeyName;
+use crate::paths::{Input, Source};
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Encrypt {
     /// Files and directories to encrypt; - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Input>,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputFlags,
     /// Key id, ARN or alias; repeated, any one of the keys opens the file. The embedded KMS uses alias/default if none is
     /// named
     #[arg(short = 'k', long = "key", value_name = "KEY", env = "BULLA_KEY", hide_env_values = true)]
@@ -35,10 +34,10 @@ pub(crate) struct Encrypt {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Decrypt {
     /// Files and directories to decrypt; - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Input>,
     #[command(flatten)]
-    pub(crate) output: Output,
+    pub(crate) output: OutputFlags,
     #[command(flatten)]
     pub(crate) reading: Reading,
     /// Read a pipe to its end before anything is given out
@@ -51,8 +50,8 @@ pub(crate) struct Decrypt {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Verify {
     /// Files and directories to verify; - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Input>,
     #[command(flatten)]
     pub(crate) reading: Reading,
     #[command(flatten)]
@@ -62,7 +61,8 @@ pub(crate) struct Verify {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Cat {
     /// The file; - for standard input
-    pub(crate) path: PathBuf,
+    #[arg(value_name = "PATH", value_hint = ValueHint::AnyPath)]
+    pub(crate) path: Source,
     /// Only the bytes from FROM up to, not including, TO; either may be left out
     #[arg(long, value_name = "FROM..TO", value_parser = range)]
     pub(crate) range: Option<ByteRange>,
@@ -76,8 +76,8 @@ pub(crate) struct Cat {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Inspect {
     /// Files to look at; - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Source>,
     /// As JSON, one line for each file
     #[arg(long)]
     pub(crate) json: bool,
@@ -86,8 +86,8 @@ pub(crate) struct Inspect {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Rewrap {
     /// Files and directories
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Input>,
     /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated. Without it
     /// the same keys, in their current versions
     #[arg(short = 'k', long = "key", value_name = "KEY")]
@@ -104,8 +104,8 @@ pub(crate) struct Rewrap {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Rekey {
     /// Files and directories
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(crate) paths: Vec<Input>,
     /// Key id, ARN or alias that shall open the files from now on, instead of those that do; can be repeated
     #[arg(short = 'k', long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,

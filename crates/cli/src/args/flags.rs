@@ -1,17 +1,19 @@
 //! Flags that several commands on files share.
 
-use std::path::PathBuf;
+use bulla_envelope::EncryptionContext;
+use bulla_files::all_cores;
+use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
-use clap::{Args as ClapArgs, ValueEnum};
-
+use crate::failure::{Exit, Failure};
 use crate::names::KeyName;
+use crate::paths::Output;
 
-/// Where a file goes.
+/// Where results are written.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct Output {
+pub(crate) struct OutputFlags {
     /// Write here; - for standard output. Without it: PATH with its suffix added or taken away
-    #[arg(short = 'o', long = "output", value_name = "OUT")]
-    pub(crate) path: Option<PathBuf>,
+    #[arg(short = 'o', long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
+    pub(crate) output: Option<Output>,
     /// Replace an output that exists
     #[arg(long)]
     pub(crate) force: bool,
@@ -93,6 +95,30 @@ pub(crate) enum DataKeyPer {
 pub(crate) struct ByteRange {
     pub(crate) from: u64,
     pub(crate) to: u64,
+}
+
+impl Context {
+    pub(crate) fn encryption_context(&self) -> Result<EncryptionContext, Failure> {
+        let pairs = self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        EncryptionContext::new(pairs)
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string(), "give each -c NAME once"))
+    }
+}
+
+impl RunOptions {
+    /// Threads for one file.
+    pub(crate) fn threads(&self) -> usize {
+        self.jobs.map_or_else(all_cores, usize::from)
+    }
+}
+
+impl From<Format> for bulla_files::Format {
+    fn from(typed: Format) -> Self {
+        match typed {
+            Format::Bulla => Self::Native,
+            Format::Text => Self::Text,
+        }
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

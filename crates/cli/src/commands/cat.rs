@@ -1,41 +1,49 @@
 //! `bulla cat`: the content of a file on standard output, or some of its bytes.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
 use bulla_envelope::native::MAGIC;
 use bulla_files::{Decryptor, Format};
 
-use super::{is_standard, shown, standard_output};
+use super::reading::{decrypt_options, standard_output};
 use crate::args::{ByteRange, Cat, KmsLocation};
 use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
+use crate::paths::{Source, file_len};
 
 pub(crate) fn run(location: &KmsLocation, args: &Cat) -> Result<(), Failure> {
-    let source = super::open(&args.path)?;
+    let context = args.reading.opening.context.encryption_context()?;
+    let file = args.path.open()?;
     let kms = Kms::connect(location)?;
-    let mut options = super::decrypt::reading(&args.reading, &kms)?;
+    let mut options = decrypt_options(&args.reading, &kms)?;
     options.whole = args.whole;
-    let context = super::context(&args.reading.opening.context)?;
+    let format = options.format;
     let decryptor = Decryptor::new(kms.service(), context, options);
-    let failed = |error| Failure::of_file(&error, shown(&args.path), Destination::StandardOutput);
     let output = standard_output()?;
+    let name = args.path.name();
     let Some(range) = args.range else {
-        return decryptor.decrypt_to_stream(source, &args.path, output).map_err(failed);
+        let printed = decryptor.decrypt_to_stream(file, name, output);
+        return printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput));
     };
-    if !source.metadata().is_ok_and(|source| source.is_file()) {
-        let what =
-            format!("{} is not a file, so no part of it can be read alone", shown(&args.path).display());
+    if file_len(&file).is_none() {
+        let what = format!("{} is not a file, so no part of it can be read alone", name.display());
         return Err(Failure::new(Exit::Usage, what, "leave --range out, or name a file"));
     }
+    let printed = match args.path {
+        Source::File(_) if format != Some(Format::Text) && is_native(&file) => {
+            decryptor.range_to_stream(file, range.from..range.to, output)
+        }
+        // The text format is verified as a whole before anything of it is seen.
+        _ => decryptor.decrypt_to_stream(file, name, Part::new(output, range)),
+    };
+    printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput))
+}
+
+fn is_native(file: &File) -> bool {
     let mut magic = [0; MAGIC.len()];
-    let native = source.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
-    let as_text = args.reading.format.is_some_and(|format| super::format(format) == Format::Text);
-    if native && !as_text && !is_standard(&args.path) {
-        return decryptor.range_to_stream(source, range.from..range.to, output).map_err(failed);
-    }
-    // The text format is verified as a whole before anything of it is seen.
-    decryptor.decrypt_to_stream(source, &args.path, Part::new(output, range)).map_err(failed)
+    file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC
 }
 
 /// Lets some of the bytes through.

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Chain, Cursor, Read};
-use std::path::Path;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,15 +12,15 @@ use bulla_envelope::text_format::Reader;
 use bulla_files::FileError;
 use serde_json::{Value, json};
 
-use super::shown;
 use crate::args::Inspect;
 use crate::failure::{Exit, Failure};
 use crate::messages::{on_one_line, print, print_raw};
+use crate::paths::{Source, file_len};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     let (mut failed, several) = (0, args.paths.len());
-    for path in &args.paths {
-        match inspect(path, args.json) {
+    for source in &args.paths {
+        match inspect(source, args.json) {
             Ok(()) => {}
             Err(failure) if several == 1 || failure.is_quiet() => return Err(failure),
             Err(failure) => {
@@ -39,15 +38,13 @@ pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     }
 }
 
-fn inspect(path: &Path, as_json: bool) -> Result<(), Failure> {
-    let failed = |error: FileError| Failure::of_file(&error, shown(path), path);
-    let file = super::open(path)?;
-    let size = file.metadata().ok().filter(|file| file.is_file()).map(|file| file.len());
+fn inspect(source: &Source, as_json: bool) -> Result<(), Failure> {
+    let name = source.name();
+    let failed = |error: FileError| Failure::of_file(&error, name, name);
+    let file = source.open()?;
+    let size = file_len(&file);
     let mut magic = Vec::new();
-    (&file)
-        .take(MAGIC.len() as u64)
-        .read_to_end(&mut magic)
-        .map_err(|error| Failure::io(shown(path), &error))?;
+    (&file).take(MAGIC.len() as u64).read_to_end(&mut magic).map_err(|error| Failure::io(name, &error))?;
     let native = magic == MAGIC;
     let input: Chain<Cursor<Vec<u8>>, File> = Cursor::new(magic).chain(file);
     let (value, text) = if native {
@@ -62,14 +59,14 @@ fn inspect(path: &Path, as_json: bool) -> Result<(), Failure> {
     };
     match as_json {
         true => {
-            let mut named = json!({ "path": shown(path).to_string_lossy() });
+            let mut named = json!({ "path": name.to_string_lossy() });
             if let (Value::Object(named), Value::Object(fields)) = (&mut named, value) {
                 named.extend(fields);
             }
             print_raw(named)
         }
         false => {
-            print(shown(path).display())?;
+            print(name.display())?;
             text.lines().try_for_each(print)
         }
     }

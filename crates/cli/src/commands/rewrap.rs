@@ -4,102 +4,116 @@ use std::path::Path;
 
 use bulla_envelope::KeyService;
 use bulla_files::{
-    Done, FileError, RewrapOptions, Rewrapper, TreeEvent, TreeSummary, rekey_tree, resolve_in_place,
+    Done, FileError, Progress, RewrapOptions, Rewrapper, TreeSummary, rekey_tree, resolve_in_place,
     rewrap_tree,
 };
 
-use super::is_standard;
+use super::walk::{Listener, Work, walk};
 use crate::args::{DataKeyPer, KmsLocation, Opening, Rekey, Rewrap, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::names::KeyName;
+use crate::paths::{Input, Source};
 use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
 
 pub(crate) fn run(location: &KmsLocation, args: &Rewrap) -> Result<(), Failure> {
-    let kms = Kms::connect(location)?;
-    let mut options = options(&kms, &args.keys, &args.opening)?;
+    let mut options = RewrapOptions::default();
     options.whole_set = args.whole_set;
-    let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
-    let jobs = Jobs {
-        verb: "rewrapped",
-        files: kms.files_at_once(&args.run),
-        rewrapper: &rewrapper,
-        run: &args.run,
-        file: &|path, _| rewrapper.rewrap(path),
-        tree: &|path, files, listener| rewrap_tree(&rewrapper, path, files, listener),
-    };
-    jobs.run(&args.paths)
+    let Rewrap { paths, keys, opening, run, .. } = args;
+    Request { change: Change::Rewrap, inputs: paths, keys, opening, run, options }.run(location)
 }
 
 pub(crate) fn rekey(location: &KmsLocation, args: &Rekey) -> Result<(), Failure> {
-    let kms = Kms::connect(location)?;
-    let mut options = options(&kms, &args.keys, &args.opening)?;
-    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
-    let rewrapper = Rewrapper::new(kms.service(), super::context(&args.opening.context)?, options);
-    let jobs = Jobs {
-        verb: "rekeyed",
-        files: kms.files_at_once(&args.run),
-        rewrapper: &rewrapper,
-        run: &args.run,
-        file: &|path, threads| rewrapper.rekey(path, threads),
-        tree: &|path, files, listener| rekey_tree(&rewrapper, path, files, listener),
-    };
-    jobs.run(&args.paths)
-}
-
-fn options(kms: &Kms, keys: &[KeyName], opening: &Opening) -> Result<RewrapOptions, Failure> {
-    process::clean_up_on_signals()?;
     let mut options = RewrapOptions::default();
-    options.keys = keys.iter().map(KeyName::to_string).collect();
-    options.allowed = kms.allowed(&opening.allowed)?;
-    options.region = kms.region();
-    Ok(options)
+    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
+    let Rekey { paths, keys, opening, run, .. } = args;
+    Request { change: Change::Rekey, inputs: paths, keys, opening, run, options }.run(location)
 }
 
-/// The same work for every file that is named or lies below a directory.
-struct Jobs<'a, K> {
-    verb: &'static str,
+#[derive(Clone, Copy)]
+enum Change {
+    Rewrap,
+    Rekey,
+}
+
+/// What was typed of either command.
+struct Request<'a> {
+    change: Change,
+    inputs: &'a [Input],
+    keys: &'a [KeyName],
+    opening: &'a Opening,
+    run: &'a RunOptions,
+    options: RewrapOptions,
+}
+
+impl Request<'_> {
+    fn run(self, location: &KmsLocation) -> Result<(), Failure> {
+        let Self { change, inputs, keys, opening, run, mut options } = self;
+        let context = opening.context.encryption_context()?;
+        let kms = Kms::connect(location)?;
+        process::clean_up_on_signals()?;
+        options.keys = keys.iter().map(KeyName::to_string).collect();
+        options.allowed = kms.allowed(&opening.allowed)?;
+        options.region = kms.region();
+        let report = Report::new(change.verb(), None, inputs.len(), run);
+        let rewrapper = Rewrapper::new(kms.service(), context, options);
+        let files = kms.files_at_once(run);
+        walk(inputs, &InPlace { change, rewrapper, files, threads: run.threads() }, report)
+    }
+}
+
+impl Change {
+    fn verb(self) -> &'static str {
+        match self {
+            Self::Rewrap => "rewrapped",
+            Self::Rekey => "rekeyed",
+        }
+    }
+}
+
+/// A change of files in their places.
+struct InPlace<K> {
+    change: Change,
+    rewrapper: Rewrapper<K>,
     /// Files of a tree at once.
     files: usize,
-    rewrapper: &'a Rewrapper<K>,
-    run: &'a RunOptions,
-    file: &'a dyn Fn(&Path, usize) -> Result<Done, FileError>,
-    tree: &'a dyn Fn(&Path, usize, Listener<'_>) -> Result<TreeSummary, FileError>,
+    /// Threads for one file.
+    threads: usize,
 }
 
-type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
-
-impl<K: KeyService> Jobs<'_, K> {
-    fn run(&self, paths: &[std::path::PathBuf]) -> Result<(), Failure> {
-        let report = Report::new(self.verb, None, paths.len(), self.run);
-        for path in paths {
-            report.outcome(path, self.one(path, &report));
-        }
-        report.finish()
+impl<K: KeyService> Work for InPlace<K> {
+    fn progress(&self) -> &Progress {
+        self.rewrapper.progress()
     }
 
-    fn one(&self, path: &Path, report: &Report) -> Result<(), Failure> {
-        if is_standard(path) {
-            let what = format!("files are {} in their places, and standard input is none", self.verb);
+    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+        let Source::File(path) = source else {
+            let verb = self.change.verb();
+            let what = format!("files are {verb} in their places, and {} is none", source.name().display());
             return Err(Failure::new(Exit::Usage, what, "name a file"));
-        }
-        let (progress, jobs) = (self.rewrapper.progress(), super::jobs(self.run));
-        if path.is_dir() {
-            let listener = |event: TreeEvent<'_>| report.event(&event);
-            let summary =
-                progress::show(Total::Unknown, progress, || (self.tree)(path, self.files, &listener));
-            let summary = summary.map_err(|error| Failure::of_file(&error, path, path))?;
-            super::refuse_nothing(path, &summary)?;
-            report.tree(path, path, summary);
-            return Ok(());
-        }
-        let done = progress::show(Total::Unknown, progress, || {
+        };
+        progress::show(Total::Unknown, self.progress(), || {
             let target = resolve_in_place(path)?; // a link that was named is followed
-            (self.file)(&target, jobs)
-        });
-        report.file(path, &done.map_err(|error| Failure::of_file(&error, path, path))?);
-        Ok(())
+            match self.change {
+                Change::Rewrap => self.rewrapper.rewrap(&target),
+                Change::Rekey => self.rewrapper.rekey(&target, self.threads),
+            }
+        })
+        .map(Some)
+        .map_err(|error| Failure::of_file(&error, path, path))
+    }
+
+    fn tree(
+        &self,
+        tree: &Path,
+        _to: Option<&Path>,
+        listener: Listener<'_>,
+    ) -> Result<TreeSummary, FileError> {
+        match self.change {
+            Change::Rewrap => rewrap_tree(&self.rewrapper, tree, self.files, listener),
+            Change::Rekey => rekey_tree(&self.rewrapper, tree, self.files, listener),
+        }
     }
 }

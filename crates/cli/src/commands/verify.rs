@@ -3,47 +3,54 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, FileError, verify_tree};
+use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary, verify_tree};
 
-use super::{is_standard, shown};
+use super::reading::decrypt_options;
+use super::walk::{Listener, Work, walk};
 use crate::args::{KmsLocation, Verify};
 use crate::failure::Failure;
 use crate::kms::Kms;
+use crate::paths::{Source, file_len};
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
 pub(crate) fn run(location: &KmsLocation, args: &Verify) -> Result<(), Failure> {
+    let context = args.reading.opening.context.encryption_context()?;
     let kms = Kms::connect(location)?;
-    let mut options = super::decrypt::reading(&args.reading, &kms)?;
-    options.jobs = super::jobs(&args.run);
+    let mut options = decrypt_options(&args.reading, &kms)?;
+    options.jobs = args.run.threads();
     options.files = kms.files_at_once(&args.run);
     let report = Report::new("verified", None, args.paths.len(), &args.run);
-    let context = super::context(&args.reading.opening.context)?;
-    let decryptor = Decryptor::new(kms.service(), context, options);
-    for path in &args.paths {
-        report.outcome(path, verify(&decryptor, path, &report));
-    }
-    report.finish()
+    walk(&args.paths, &Verification(Decryptor::new(kms.service(), context, options)), report)
 }
 
-fn verify(decryptor: &Decryptor<impl KeyService>, path: &Path, report: &Report) -> Result<(), Failure> {
-    if !is_standard(path) && path.is_dir() {
-        let listener = |event: bulla_files::TreeEvent<'_>| report.event(&event);
-        let summary = progress::show(Total::Tree(path, plaintext_len), decryptor.progress(), || {
-            verify_tree(decryptor, path, &listener)
-        });
-        let summary = summary.map_err(|error| Failure::of_file(&error, path, path))?;
-        super::refuse_nothing(path, &summary)?;
-        report.tree(path, path, summary);
-        return Ok(());
+struct Verification<K>(Decryptor<K>);
+
+impl<K: KeyService> Work for Verification<K> {
+    fn progress(&self) -> &Progress {
+        self.0.progress()
     }
-    let source = super::open(path)?;
-    let size = source.metadata().ok().filter(|source| source.is_file()).map(|source| source.len());
-    let verified = progress::show(size.into(), decryptor.progress(), || decryptor.verify(source, path));
-    let done = verified.map_err(|error| Failure::of_file(&error, shown(path), path))?;
-    if done.damaged_slot {
-        return Err(Failure::of_file(&FileError::DamagedSlot, shown(path), path));
+
+    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+        let file = source.open()?;
+        let total = file_len(&file).into();
+        progress::show(total, self.progress(), || match self.0.verify(file, source.name())? {
+            done if done.damaged_slot => Err(FileError::DamagedSlot),
+            done => Ok(Some(done)),
+        })
+        .map_err(|error| Failure::of_file(&error, source.name(), source.name()))
     }
-    report.file(shown(path), &done);
-    Ok(())
+
+    fn tree(
+        &self,
+        tree: &Path,
+        _to: Option<&Path>,
+        listener: Listener<'_>,
+    ) -> Result<TreeSummary, FileError> {
+        verify_tree(&self.0, tree, listener)
+    }
+
+    fn tree_total<'a>(&self, tree: &'a Path) -> Total<'a> {
+        Total::Tree(tree, plaintext_len)
+    }
 }

@@ -6,10 +6,11 @@ use std::path::Path;
 
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{KeyServiceError, text_format};
-use bulla_files::FileError;
 use bulla_files::output::{OutputError, directory_of};
+use bulla_files::{FileError, suffix};
 
 use super::{Exit, Failure, with_causes};
+use crate::formats::format_by_suffix;
 
 /// Where a result goes. A file may be called like a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,9 +158,9 @@ impl Failure {
     /// The suffix may be what makes it too long.
     fn name_too_long(path: &Path) -> Self {
         let length = path.file_name().map_or(0, OsStr::len);
-        let suffix = match path.extension().and_then(OsStr::to_str) {
-            Some(suffix @ ("bulla" | "cipher")) => format!(" with the suffix .{suffix}"),
-            _ => String::new(),
+        let suffix = match format_by_suffix(path) {
+            Some(format) => format!(" with the suffix {}", suffix(format)),
+            None => String::new(),
         };
         let what = format!("{}: the name of the output is too long: {length} bytes{suffix}", path.display());
         let hint = "name a shorter output with -o; a file of a tree can be encrypted that way by itself";

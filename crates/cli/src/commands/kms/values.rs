@@ -1,15 +1,13 @@
 //! What stands for the value of a parameter: text, a file, or standard input. The last two keep a secret out of the list
 //! of processes, which every user of the machine can read.
 
-use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::commands::shown;
 use crate::failure::{Exit, Failure};
-use crate::streams::standard_input;
+use crate::paths::Source;
 
 /// The values of one command, of which one may come from standard input.
 #[derive(Default)]
@@ -35,10 +33,9 @@ impl Values {
                 let what = format!("--{name}: @ names no file");
                 return Err(Failure::new(Exit::Usage, what, "write @FILE; @@ is the text @"));
             }
-            Some(path) => Path::new(path),
+            Some(path) => PathBuf::from(path),
         };
-        let read = File::open(path).and_then(read);
-        text(name, path, read.map_err(|error| Failure::io(path, &error))?)
+        content(name, &Source::File(path))
     }
 
     fn standard_input(&mut self, name: &str) -> Result<Zeroizing<String>, Failure> {
@@ -47,10 +44,14 @@ impl Values {
             return Err(Failure::new(Exit::Usage, what, "give one of them as @FILE"));
         }
         self.standard_input_is_read = true;
-        let path = shown(Path::new("-"));
-        let read = standard_input().and_then(read);
-        text(name, path, read.map_err(|error| Failure::io(path, &error))?)
+        content(name, &Source::Stdin)
     }
+}
+
+fn content(name: &str, source: &Source) -> Result<Zeroizing<String>, Failure> {
+    let path = source.name();
+    let bytes = source.open_any().and_then(read).map_err(|error| Failure::io(path, &error))?;
+    text(name, path, bytes)
 }
 
 /// All bytes, in one buffer that is not moved: a buffer that grows leaves copies behind.

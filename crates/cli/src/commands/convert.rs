@@ -1,0 +1,177 @@
+//! What `encrypt` and `decrypt` share: each source becomes a file or stream of its own, each directory another one.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use bulla_files::output::Durability;
+use bulla_files::{Done, FileError, Progress, TreeSummary};
+
+use super::reading::standard_output;
+use super::walk::{self, Listener, Work};
+use crate::args::{Batch, OutputFlags, RunOptions};
+use crate::failure::{Destination, Exit, Failure};
+use crate::kms::Kms;
+use crate::paths::{Input, Output, Source, file_len};
+use crate::progress::{self, Total};
+use crate::report::Report;
+
+/// What was typed, once it is known to make sense together.
+pub(super) struct Conversion {
+    pub(super) inputs: Vec<Input>,
+    output: Output,
+    pub(super) replace: bool,
+    pub(super) resume: bool,
+    pub(super) remove_source: bool,
+    pub(super) durability: Durability,
+    pub(super) run: RunOptions,
+}
+
+/// In what encryption and decryption differ.
+pub(super) trait Converter {
+    fn progress(&self) -> &Progress;
+
+    /// Converts a file by its path.
+    fn file(&self, from: &Path, to: &Path) -> Result<Done, FileError>;
+
+    /// Converts what is open already.
+    fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError>;
+
+    /// Converts what is open to standard output.
+    fn stream(&self, source: File, name: &Path, output: File) -> Result<(), FileError>;
+
+    /// Converts every file below a directory.
+    fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError>;
+
+    /// The path of the result beside its source.
+    fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure>;
+
+    /// Refuses a standard output that cannot take the result.
+    fn check_standard_output(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn tree_total<'a>(&self, tree: &'a Path) -> Total<'a>;
+
+    /// Whether each source has to be an encrypted file.
+    fn opens_files(&self) -> bool;
+}
+
+impl Conversion {
+    /// Refuses combinations that mean nothing: one output for several inputs, or a stream where only a file will do.
+    pub(super) fn of(inputs: Vec<Input>, output: OutputFlags, batch: Batch) -> Result<Self, Failure> {
+        let OutputFlags { output, force } = output;
+        let Batch { resume, remove_source, no_sync, run } = batch;
+        let output = output.unwrap_or_default();
+        if inputs.len() > 1 && output != Output::Beside {
+            let what = "-o names one output, but there are several inputs";
+            return Err(Failure::new(Exit::Usage, what, "leave -o out, or run once for each input"));
+        }
+        let reads_stdin = inputs.contains(&Input::Source(Source::Stdin));
+        let prints = match output {
+            Output::Stdout => true,
+            Output::Path(_) => false,
+            Output::Beside => reads_stdin,
+        };
+        let durability = if no_sync { Durability::Later } else { Durability::Synced };
+        let conversion = Self { inputs, output, replace: force, resume, remove_source, durability, run };
+        if prints || reads_stdin {
+            conversion.refuse_stream()?;
+        }
+        if prints && conversion.run.json {
+            let what = "standard output cannot take both the result and --json";
+            return Err(Failure::new(Exit::Usage, what, "name a file with -o"));
+        }
+        Ok(conversion)
+    }
+
+    pub(super) fn run(&self, kms: &Kms, converter: &dyn Converter, report: Report) -> Result<(), Failure> {
+        walk::walk(&self.inputs, &Converting { conversion: self, kms, converter }, report)
+    }
+
+    /// Refuses flags that only files can follow.
+    fn refuse_stream(&self) -> Result<(), Failure> {
+        if self.resume || self.remove_source {
+            let what = "--resume and --remove-source are for files, and this is a stream";
+            return Err(Failure::new(Exit::Usage, what, "leave them out, or name files"));
+        }
+        Ok(())
+    }
+}
+
+/// A conversion at work.
+struct Converting<'a> {
+    conversion: &'a Conversion,
+    kms: &'a Kms,
+    converter: &'a dyn Converter,
+}
+
+impl Work for Converting<'_> {
+    fn progress(&self) -> &Progress {
+        self.converter.progress()
+    }
+
+    fn check(&self, input: &Input) -> Result<(), Failure> {
+        self.kms.refuse_to_remove(input.typed(), self.conversion.remove_source)
+    }
+
+    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+        let opened = source.open()?;
+        match (&self.conversion.output, source) {
+            (Output::Stdout, _) | (Output::Beside, Source::Stdin) => {
+                self.print(source, opened).map(|()| None)
+            }
+            (Output::Path(to), _) => self.write(source, opened, to).map(Some),
+            (Output::Beside, Source::File(from)) => {
+                self.write(source, opened, &self.converter.path_beside(from)?).map(Some)
+            }
+        }
+    }
+
+    fn tree(&self, tree: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError> {
+        self.converter.tree(tree, to, listener)
+    }
+
+    fn tree_output(&self, tree: &Path) -> Result<Option<&Path>, Failure> {
+        match &self.conversion.output {
+            Output::Beside => Ok(None),
+            Output::Path(to) => Ok(Some(to)),
+            Output::Stdout => {
+                let what = format!("{} is a directory, and standard output is one stream", tree.display());
+                Err(Failure::new(Exit::Usage, what, "name a directory with -o"))
+            }
+        }
+    }
+
+    fn tree_total<'a>(&self, tree: &'a Path) -> Total<'a> {
+        self.converter.tree_total(tree)
+    }
+
+    fn expects_encrypted_files(&self) -> bool {
+        // What was done before may be gone, with --remove-source.
+        self.converter.opens_files() && !self.conversion.resume
+    }
+}
+
+impl Converting<'_> {
+    fn print(&self, source: &Source, opened: File) -> Result<(), Failure> {
+        self.converter.check_standard_output()?;
+        let output = standard_output()?;
+        progress::show(file_len(&opened).into(), self.progress(), || {
+            self.converter.stream(opened, source.name(), output)
+        })
+        .map_err(|error| Failure::of_file(&error, source.name(), Destination::StandardOutput))
+    }
+
+    fn write(&self, source: &Source, opened: File, to: &Path) -> Result<Done, Failure> {
+        let len = file_len(&opened);
+        if len.is_none() {
+            self.conversion.refuse_stream()?;
+        }
+        progress::show(len.into(), self.progress(), || match (source, len) {
+            (Source::File(path), Some(_)) => self.converter.file(path, to),
+            // A named pipe cannot be opened a second time: its writer may be done.
+            _ => self.converter.open_file(opened, source.name(), to),
+        })
+        .map_err(|error| Failure::of_file(&error, source.name(), to))
+    }
+}

@@ -1,0 +1,23 @@
+//! What the commands that read encrypted files share.
+
+use std::fs::File;
+
+use bulla_files::DecryptOptions;
+
+use crate::args::Reading;
+use crate::failure::Failure;
+use crate::kms::Kms;
+use crate::streams;
+
+/// The options that say what may be read.
+pub(super) fn decrypt_options(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
+    let mut options = DecryptOptions::default();
+    options.format = args.format.map(Into::into);
+    options.allowed = kms.allowed(&args.opening.allowed)?;
+    Ok(options)
+}
+
+/// Standard output for a result that is not text.
+pub(super) fn standard_output() -> Result<File, Failure> {
+    streams::standard_output().map_err(|error| Failure::output(&error))
+}

@@ -19,18 +19,18 @@ pub(crate) use self::serve::Serve;
 #[command(name = "bulla", version, propagate_version = true)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(crate) kms: KmsLocation,
+    pub(crate) kms: KmsFlags,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 /// Which KMS, and whose certificates to trust.
 #[derive(Debug, ClapArgs)]
-pub(crate) struct KmsLocation {
+pub(crate) struct KmsFlags {
     /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION
     /// [env: BULLA_KMS] [default: embedded]
-    #[arg(long = "kms", value_name = "WHERE", global = true)]
-    pub(crate) named: Option<String>,
+    #[arg(long, value_name = "WHERE", global = true)]
+    pub(crate) kms: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,

@@ -2,7 +2,6 @@
 
 mod shared;
 
-use std::env;
 use std::error::Error as StdError;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -15,7 +14,6 @@ use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};
-use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
 /// A KMS without a server. Commands that run at the same time take turns with the store.
@@ -39,18 +37,9 @@ struct OpenFailure {
 pub(crate) const DEFAULT_KEY: &str = "alias/default";
 
 impl EmbeddedKms {
-    /// The KMS in `data`, or in the user's own place.
-    pub(crate) fn new(data: Option<&str>) -> Result<Self, Failure> {
-        let data = match data {
-            Some(directory) => PathBuf::from(directory),
-            None => default_data()?,
-        };
-        Ok(Self {
-            data,
-            store: Shared::new(),
-            failure: Mutex::default(),
-            making_default_key: Mutex::default(),
-        })
+    /// The KMS in `data`, which is opened by the first call.
+    pub(crate) fn new(data: PathBuf) -> Self {
+        Self { data, store: Shared::new(), failure: Mutex::default(), making_default_key: Mutex::default() }
     }
 
     /// Where the store lies.
@@ -156,36 +145,6 @@ fn store_hint(cause: &(dyn StdError + 'static)) -> &'static str {
 fn ask<A: Action>(kms: &Kms, request: &A) -> Result<A::Reply, Error> {
     let reply = pollster::block_on(kms.call(request.clone().into(), &kms.owner()))?;
     Ok(A::reply(reply).expect("the engine answers an action with its own reply"))
-}
-
-/// `$BULLA_DATA`, else `$XDG_DATA_HOME/bulla`, else `~/.local/share/bulla`.
-///
-/// The last two are not set for bulla, so one that is relative is a mistake: each working directory would get keys of its
-/// own.
-fn default_data() -> Result<PathBuf, Failure> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    if let Some(data) = set("BULLA_DATA") {
-        return Ok(data);
-    }
-    let refused = |what: String| {
-        Failure::new(Exit::Usage, what, "name its directory with --kms embedded:DIR or BULLA_DATA")
-    };
-    let (variable, base, below) = match set("XDG_DATA_HOME") {
-        Some(data) => ("XDG_DATA_HOME", data, "bulla"),
-        None => {
-            let home = env::home_dir();
-            let home =
-                home.ok_or_else(|| refused("there is no home directory for the embedded KMS".into()))?;
-            ("HOME", home, ".local/share/bulla")
-        }
-    };
-    match base.is_absolute() {
-        true => Ok(base.join(below)),
-        false => Err(refused(format!(
-            "{variable} is not an absolute path, so the embedded KMS has no place: {}",
-            base.display()
-        ))),
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

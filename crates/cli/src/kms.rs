@@ -11,9 +11,10 @@ use bulla_files::output::directory_of;
 use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
-use crate::args::{KmsLocation, RunOptions};
+use crate::args::{KmsFlags, RunOptions};
 use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
 use crate::failure::{Exit, Failure, with_causes};
+use crate::location::{KmsLocation, environment};
 use crate::names::KeyName;
 
 /// The KMS that `--kms` names.
@@ -23,33 +24,12 @@ pub(crate) enum Kms {
 }
 
 impl Kms {
-    /// Finds out which KMS is meant and how to reach it; asks it nothing yet.
-    pub(crate) fn connect(location: &KmsLocation) -> Result<Self, Failure> {
-        let environment = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-        let named = location.named.clone().or_else(|| environment("BULLA_KMS"));
-        let named = named.as_deref().unwrap_or("embedded");
-        match named.strip_prefix("embedded") {
-            Some("") => return Ok(Self::Embedded(EmbeddedKms::new(None)?.into())),
-            Some(rest) if rest.starts_with(':') && rest.len() > 1 => {
-                return Ok(Self::Embedded(EmbeddedKms::new(Some(&rest[1..]))?.into()));
-            }
-            _ => {}
-        }
-        let endpoint = Endpoint::parse(named).map_err(|error| {
-            let hint =
-                "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
-            // What was typed is not repeated: it may hold a password.
-            Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
-        })?;
-        // The profile of some other directory is not that of the user.
-        let home = env::home_dir().filter(|home| home.is_absolute());
-        let credentials = Credentials::find(&environment, home.as_deref())
-            .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
-        let mut options = ClientOptions::from_environment(&environment);
-        options.ca = location.ca.clone().or(options.ca);
-        let client = Client::new(endpoint, credentials, options)
-            .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
-        Ok(Self::Remote(Box::new(client)))
+    /// Finds out how to reach the KMS that is meant; asks it nothing yet.
+    pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
+        Ok(match KmsLocation::of(flags)? {
+            KmsLocation::Embedded(data) => Self::Embedded(EmbeddedKms::new(data).into()),
+            KmsLocation::Remote(endpoint) => Self::Remote(client(endpoint, flags.ca.as_deref())?.into()),
+        })
     }
 
     /// How many files of a tree to work on at once, unless the user said: a thread waits while a remote KMS is called.
@@ -156,6 +136,17 @@ impl KmsApi for Kms {
             Self::Remote(client) => client.create_on_first_use(key),
         }
     }
+}
+
+fn client(endpoint: Endpoint, ca: Option<&Path>) -> Result<Client, Failure> {
+    // The profile of some other directory is not that of the user.
+    let home = env::home_dir().filter(|home| home.is_absolute());
+    let credentials = Credentials::find(&environment, home.as_deref())
+        .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
+    let mut options = ClientOptions::from_environment(&environment);
+    options.ca = ca.map(Path::to_owned).or(options.ca);
+    Client::new(endpoint, credentials, options)
+        .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))
 }
 
 /// Calls to a remote KMS at the same time. With 30 ms for each they are some 500 a second.

@@ -10,6 +10,7 @@ mod embedded;
 mod failure;
 mod formats;
 mod kms;
+mod location;
 mod messages;
 mod names;
 mod paths;
@@ -59,18 +60,18 @@ fn parse() -> Result<Args, Failure> {
 }
 
 fn run(args: Args) -> Result<(), Failure> {
-    let location = args.kms;
+    let kms = args.kms;
     match args.command {
-        Command::Encrypt(encrypt) => commands::encrypt::run(&location, encrypt),
-        Command::Decrypt(decrypt) => commands::decrypt::run(&location, decrypt),
-        Command::Verify(verify) => commands::verify::run(&location, &verify),
-        Command::Cat(cat) => commands::cat::run(&location, &cat),
+        Command::Encrypt(encrypt) => commands::encrypt::run(&kms, encrypt),
+        Command::Decrypt(decrypt) => commands::decrypt::run(&kms, decrypt),
+        Command::Verify(verify) => commands::verify::run(&kms, &verify),
+        Command::Cat(cat) => commands::cat::run(&kms, &cat),
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
-        Command::Rewrap(rewrap) => commands::rewrap::run(&location, &rewrap),
-        Command::Rekey(rekey) => commands::rewrap::rekey(&location, &rekey),
-        Command::Key(command) => commands::key::run(&location, command),
-        Command::Alias(command) => commands::alias::run(&location, command),
-        Command::Kms(call) => commands::kms::run(&location, &call),
+        Command::Rewrap(rewrap) => commands::rewrap::run(&kms, &rewrap),
+        Command::Rekey(rekey) => commands::rewrap::rekey(&kms, &rekey),
+        Command::Key(command) => commands::key::run(&kms, command),
+        Command::Alias(command) => commands::alias::run(&kms, command),
+        Command::Kms(call) => commands::kms::run(&kms, &call),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(command.as_deref()),

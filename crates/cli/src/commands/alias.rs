@@ -6,13 +6,13 @@ use bulla_wire::actions::{
 
 use super::key::resolve;
 use super::pages::{self, PAGE_SIZE};
-use crate::args::{Alias, KmsLocation};
+use crate::args::{Alias, KmsFlags};
 use crate::failure::Failure;
 use crate::kms::Kms;
 use crate::messages::print;
 
-pub(crate) fn run(location: &KmsLocation, command: Alias) -> Result<(), Failure> {
-    let kms = Kms::connect(location)?;
+pub(crate) fn run(kms: &KmsFlags, command: Alias) -> Result<(), Failure> {
+    let kms = Kms::connect(kms)?;
     match command {
         Alias::Create { name, key } => {
             name.check()?;

@@ -8,15 +8,15 @@ use bulla_envelope::native::MAGIC;
 use bulla_files::{Decryptor, Format};
 
 use super::reading::{decrypt_options, standard_output};
-use crate::args::{ByteRange, Cat, KmsLocation};
+use crate::args::{ByteRange, Cat, KmsFlags};
 use crate::failure::{Destination, Exit, Failure};
 use crate::kms::Kms;
 use crate::paths::{Source, file_len};
 
-pub(crate) fn run(location: &KmsLocation, args: &Cat) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
     let file = args.path.open()?;
-    let kms = Kms::connect(location)?;
+    let kms = Kms::connect(kms)?;
     let mut options = decrypt_options(&args.reading, &kms)?;
     options.whole = args.whole;
     let format = options.format;

@@ -9,7 +9,7 @@ use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary, decrypt_tre
 use super::convert::{Conversion, Converter};
 use super::reading::decrypt_options;
 use super::walk::Listener;
-use crate::args::{Decrypt, KmsLocation};
+use crate::args::{Decrypt, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::formats::{format_by_suffix, suffixes};
 use crate::kms::Kms;
@@ -17,11 +17,11 @@ use crate::process;
 use crate::progress::{Total, plaintext_len};
 use crate::report::Report;
 
-pub(crate) fn run(location: &KmsLocation, args: Decrypt) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: Decrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.reading.opening.context.encryption_context()?;
-    let kms = Kms::connect(location)?;
+    let kms = Kms::connect(kms)?;
     let mut options = decrypt_options(&args.reading, &kms)?;
     options.replace = conversion.replace;
     options.resume = conversion.resume;

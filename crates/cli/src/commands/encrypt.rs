@@ -11,18 +11,18 @@ use bulla_files::{
 
 use super::convert::{Conversion, Converter};
 use super::walk::Listener;
-use crate::args::{DataKeyPer, Encrypt, KmsLocation};
+use crate::args::{DataKeyPer, Encrypt, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::Total;
 use crate::report::Report;
 
-pub(crate) fn run(location: &KmsLocation, args: Encrypt) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
     process::clean_up_on_signals()?;
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.context.encryption_context()?;
-    let kms = Kms::connect(location)?;
+    let kms = Kms::connect(kms)?;
     let keys = kms.keys(&args.keys)?;
     let format = args.format.into();
     if format == Format::Text && keys.len() > 1 {

@@ -9,14 +9,14 @@ use bulla_wire::actions::{
 };
 
 use super::pages::{self, PAGE_SIZE};
-use crate::args::{Key, KmsLocation};
+use crate::args::{Key, KmsFlags};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
 use crate::messages::print;
 use crate::names::{AliasName, KeyName};
 
-pub(crate) fn run(location: &KmsLocation, command: Key) -> Result<(), Failure> {
-    let kms = Kms::connect(location)?;
+pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
+    let kms = Kms::connect(kms)?;
     match command {
         Key::Create { description, alias, spec, usage, rotate_every } => {
             let description = Some(description).filter(|text| !text.is_empty());

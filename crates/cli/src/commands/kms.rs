@@ -9,19 +9,19 @@ use bulla_wire::{Parameters, Product};
 use zeroize::Zeroizing;
 
 use self::values::Values;
-use crate::args::{self, KmsLocation};
+use crate::args::{self, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::messages::print_raw;
 
-pub(crate) fn run(location: &KmsLocation, args: &args::Kms) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: &args::Kms) -> Result<(), Failure> {
     let (action, typed) = args.call.split_first().expect("clap requires an action");
     if action.starts_with('-') {
         let what = format!("{action} is not a flag of `bulla kms`");
         return Err(Failure::new(Exit::Usage, what, "parameters come after the action, such as DescribeKey"));
     }
     let parameters = parameters(action, typed, args.force)?;
-    let reply = Kms::connect(location)?.call_raw(PRODUCT, action, &parameters);
+    let reply = Kms::connect(kms)?.call_raw(PRODUCT, action, &parameters);
     let reply = reply.map_err(|error| names::of_unknown_action(action, error))?;
     print_raw(&*Zeroizing::new(indent(reply.expose())))
 }

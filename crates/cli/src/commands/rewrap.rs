@@ -9,7 +9,7 @@ use bulla_files::{
 };
 
 use super::walk::{Listener, Work, walk};
-use crate::args::{DataKeyPer, KmsLocation, Opening, Rekey, Rewrap, RunOptions};
+use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::names::KeyName;
@@ -18,18 +18,18 @@ use crate::process;
 use crate::progress::{self, Total};
 use crate::report::Report;
 
-pub(crate) fn run(location: &KmsLocation, args: &Rewrap) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: &Rewrap) -> Result<(), Failure> {
     let mut options = RewrapOptions::default();
     options.whole_set = args.whole_set;
     let Rewrap { paths, keys, opening, run, .. } = args;
-    Request { change: Change::Rewrap, inputs: paths, keys, opening, run, options }.run(location)
+    Request { change: Change::Rewrap, inputs: paths, keys, opening, run, options }.run(kms)
 }
 
-pub(crate) fn rekey(location: &KmsLocation, args: &Rekey) -> Result<(), Failure> {
+pub(crate) fn rekey(kms: &KmsFlags, args: &Rekey) -> Result<(), Failure> {
     let mut options = RewrapOptions::default();
     options.data_key_per_file = args.data_key_per == DataKeyPer::File;
     let Rekey { paths, keys, opening, run, .. } = args;
-    Request { change: Change::Rekey, inputs: paths, keys, opening, run, options }.run(location)
+    Request { change: Change::Rekey, inputs: paths, keys, opening, run, options }.run(kms)
 }
 
 #[derive(Clone, Copy)]
@@ -49,10 +49,10 @@ struct Request<'a> {
 }
 
 impl Request<'_> {
-    fn run(self, location: &KmsLocation) -> Result<(), Failure> {
+    fn run(self, kms: &KmsFlags) -> Result<(), Failure> {
         let Self { change, inputs, keys, opening, run, mut options } = self;
         let context = opening.context.encryption_context()?;
-        let kms = Kms::connect(location)?;
+        let kms = Kms::connect(kms)?;
         process::clean_up_on_signals()?;
         options.keys = keys.iter().map(KeyName::to_string).collect();
         options.allowed = kms.allowed(&opening.allowed)?;

@@ -7,16 +7,16 @@ use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary, verify_tree
 
 use super::reading::decrypt_options;
 use super::walk::{Listener, Work, walk};
-use crate::args::{KmsLocation, Verify};
+use crate::args::{KmsFlags, Verify};
 use crate::failure::Failure;
 use crate::kms::Kms;
 use crate::paths::{Source, file_len};
 use crate::progress::{self, Total, plaintext_len};
 use crate::report::Report;
 
-pub(crate) fn run(location: &KmsLocation, args: &Verify) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, args: &Verify) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
-    let kms = Kms::connect(location)?;
+    let kms = Kms::connect(kms)?;
     let mut options = decrypt_options(&args.reading, &kms)?;
     options.jobs = args.run.threads();
     options.files = kms.files_at_once(&args.run);

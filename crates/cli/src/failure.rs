@@ -1,6 +1,6 @@
 //! What a user is told when something fails: what happened, what to do; and the exit code.
 
-mod files;
+pub(crate) mod files;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -11,7 +11,6 @@ use std::{fmt, io};
 use bulla_client::CallError;
 use rustix::io::Errno;
 
-pub(crate) use self::files::Destination;
 use crate::messages::note;
 
 /// The exit codes, as the documentation lists them.

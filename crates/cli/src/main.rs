@@ -17,6 +17,7 @@ mod paths;
 mod process;
 mod progress;
 mod report;
+mod results;
 mod streams;
 
 use std::env;

@@ -1,23 +1,7 @@
-//! What is said while all goes well: results on standard output, notes on standard error.
+//! Notes on standard error, and text that is safe to show on a terminal.
 
 use std::fmt::Display;
 use std::io::{self, Write};
-
-use zeroize::Zeroizing;
-
-use crate::failure::Failure;
-use crate::streams::write_out;
-
-/// Prints a line of the result, for people.
-pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
-    print_raw(on_one_line(&line.to_string()))
-}
-
-/// Prints a result as it is, for programs.
-pub(crate) fn print_raw(text: impl Display) -> Result<(), Failure> {
-    let line = Zeroizing::new(format!("{text}\n")); // may be the reply to Decrypt
-    write_out(line.as_bytes()).map_err(|error| Failure::output(&error))
-}
 
 /// Tells what was done. Nobody depends on it, so nothing fails when it cannot be told.
 pub(crate) fn note(line: impl Display) {

@@ -9,7 +9,7 @@ use super::pages::{self, PAGE_SIZE};
 use crate::args::{Alias, KmsFlags};
 use crate::failure::Failure;
 use crate::kms::Kms;
-use crate::messages::print;
+use crate::results::print;
 
 pub(crate) fn run(kms: &KmsFlags, command: Alias) -> Result<(), Failure> {
     let kms = Kms::connect(kms)?;

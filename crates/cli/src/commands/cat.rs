@@ -9,7 +9,8 @@ use bulla_files::{Decryptor, Format};
 
 use super::reading::{decrypt_options, standard_output};
 use crate::args::{ByteRange, Cat, KmsFlags};
-use crate::failure::{Destination, Exit, Failure};
+use crate::failure::files::Destination;
+use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::paths::{Source, file_len};
 

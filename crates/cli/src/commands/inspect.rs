@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 
 use crate::args::Inspect;
 use crate::failure::{Exit, Failure};
-use crate::messages::{on_one_line, print, print_raw};
+use crate::messages::on_one_line;
 use crate::paths::{Source, file_len};
+use crate::results::{print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     let (mut failed, several) = (0, args.paths.len());

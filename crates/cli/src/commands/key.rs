@@ -12,8 +12,8 @@ use super::pages::{self, PAGE_SIZE};
 use crate::args::{Key, KmsFlags};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
-use crate::messages::print;
 use crate::names::{AliasName, KeyName};
+use crate::results::print;
 
 pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
     let kms = Kms::connect(kms)?;

@@ -12,7 +12,7 @@ use self::values::Values;
 use crate::args::{self, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
-use crate::messages::print_raw;
+use crate::results::print_raw;
 
 pub(crate) fn run(kms: &KmsFlags, args: &args::Kms) -> Result<(), Failure> {
     let (action, typed) = args.call.split_first().expect("clap requires an action");

@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::args::Args;
 use crate::failure::{Exit, Failure};
-use crate::messages::print_raw;
+use crate::results::print_raw;
 
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();

@@ -7,11 +7,17 @@ use std::str::FromStr;
 
 use crate::failure::{Exit, Failure};
 
-/// A key as a KMS is asked for it: an id, an ARN or an alias.
+/// A key as a KMS is asked for it.
 ///
 /// UUIDs and what begins with `key-`, `acs:` or `alias/` stay as typed. Everything else is an alias without its prefix.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct KeyName(String);
+pub(crate) enum KeyName {
+    /// An id, or nothing: an empty variable is an absent one.
+    Id(String),
+    Arn(String),
+    /// With its prefix.
+    Alias(String),
+}
 
 /// A whole alias, with its prefix, which may be left out when it is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,14 +26,35 @@ pub(crate) struct AliasName(String);
 impl KeyName {
     /// The id, if the name is one or holds it; the KMS knows the id of an alias.
     pub(crate) fn id(&self) -> Option<&str> {
-        match self.0.strip_prefix(ARN) {
-            Some(arn) => arn.rsplit_once("key/").map(|(_, id)| id),
-            None => Some(&*self.0).filter(|name| !name.starts_with(ALIAS)),
+        match self {
+            Self::Id(id) => Some(id),
+            Self::Arn(arn) => arn.rsplit_once("key/").map(|(_, id)| id),
+            Self::Alias(_) => None,
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Id(text) | Self::Arn(text) | Self::Alias(text) => text,
+        }
+    }
+
+    fn into_text(self) -> String {
+        match self {
+            Self::Id(text) | Self::Arn(text) | Self::Alias(text) => text,
         }
     }
 }
 
 impl AliasName {
+    fn text(&self) -> &str {
+        &self.0
+    }
+
+    fn into_text(self) -> String {
+        self.0
+    }
+
     /// Refuses a name that no KMS gives to a key.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         match self.0.parse::<bulla_keys::AliasName>() {
@@ -44,8 +71,14 @@ impl FromStr for KeyName {
     type Err = Infallible;
 
     fn from_str(typed: &str) -> Result<Self, Infallible> {
-        // An empty variable is an absent one.
-        Ok(Self(if typed.is_empty() { String::new() } else { whole(typed) }))
+        let text = if typed.is_empty() { String::new() } else { with_prefix(typed) };
+        Ok(if text.starts_with(ALIAS) {
+            Self::Alias(text)
+        } else if text.starts_with(ARN) {
+            Self::Arn(text)
+        } else {
+            Self::Id(text)
+        })
     }
 }
 
@@ -54,15 +87,16 @@ impl FromStr for AliasName {
 
     /// What is an id or ARN stays one, and is refused by [`AliasName::check`]: without its prefix it would never be found.
     fn from_str(typed: &str) -> Result<Self, Infallible> {
-        Ok(Self(whole(typed)))
+        Ok(Self(with_prefix(typed)))
     }
 }
 
-fn whole(typed: &str) -> String {
-    match is_uuid(typed) || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix)) {
-        true => typed.to_owned(),
-        false => format!("{ALIAS}{typed}"),
+/// What was typed, with the prefix of an alias unless it is an id, an ARN or has it.
+fn with_prefix(typed: &str) -> String {
+    if is_uuid(typed) || [KEY, ARN, ALIAS].iter().any(|prefix| typed.starts_with(prefix)) {
+        return typed.to_owned();
     }
+    format!("{ALIAS}{typed}")
 }
 
 macro_rules! text {
@@ -71,19 +105,19 @@ macro_rules! text {
             type Target = str;
 
             fn deref(&self) -> &str {
-                &self.0
+                self.text()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.text())
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
-                name.0
+                name.into_text()
             }
         }
     )*};

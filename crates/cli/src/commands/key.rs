@@ -21,13 +21,12 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
         Key::Create { description, alias, spec, usage, rotate_every } => {
             let description = Some(description).filter(|text| !text.is_empty());
             let enable_automatic_rotation = rotate_every.is_some().then_some(true);
-            let (key_spec, key_usage, rotation_interval) = (spec, usage, rotate_every);
             let request = CreateKey {
                 description,
-                key_spec,
-                key_usage,
+                key_spec: spec,
+                key_usage: usage,
                 enable_automatic_rotation,
-                rotation_interval,
+                rotation_interval: rotate_every,
                 ..CreateKey::default()
             };
             create(&kms, &request, alias.as_ref())
@@ -106,8 +105,8 @@ fn list(kms: &Kms) -> Result<(), Failure> {
     let aliases = all_aliases(kms)?;
     print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
     let ask = |number| {
-        let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
-        let page = kms.call(&ListKeys { page_number, page_size, filters: None })?;
+        let request = ListKeys { page_number: Some(number), page_size: Some(PAGE_SIZE), filters: None };
+        let page = kms.call(&request)?;
         Ok((page.keys.key, page.total_count))
     };
     pages::for_each(ask, |entry| {
@@ -115,8 +114,8 @@ fn list(kms: &Kms) -> Result<(), Failure> {
         let mut names: Vec<_> = aliases.get(&key.key_id).into_iter().flatten().map(String::as_str).collect();
         names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
         let names = names.join(", ");
-        let (id, state, created) = (key.key_id, key.key_state, key.creation_date.to_string());
-        print(format_args!("{id:36}  {state:15}  {created:20}  {names}"))
+        let created = key.creation_date.to_string();
+        print(format_args!("{:36}  {:15}  {created:20}  {names}", key.key_id, key.key_state))
     })
 }
 
@@ -155,9 +154,9 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
 
 /// The id of a key.
 pub(super) fn resolve(kms: &Kms, key: &KeyName) -> Result<String, Failure> {
-    match key.starts_with("alias/") || key.starts_with("acs:") {
-        true => Ok(describe(kms, key)?.key_id),
-        false => Ok(key.to_string()),
+    match key {
+        KeyName::Id(id) => Ok(id.clone()),
+        KeyName::Arn(name) | KeyName::Alias(name) => Ok(describe(kms, name)?.key_id),
     }
 }
 
@@ -182,8 +181,11 @@ fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, Failure> {
 fn aliases_of(kms: &Kms, key_id: &str) -> Result<Vec<String>, Failure> {
     let mut aliases = Vec::new();
     let ask = |number| {
-        let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
-        let page = kms.call(&ListAliasesByKeyId { key_id: key_id.to_owned(), page_number, page_size })?;
+        let page = kms.call(&ListAliasesByKeyId {
+            key_id: key_id.to_owned(),
+            page_number: Some(number),
+            page_size: Some(PAGE_SIZE),
+        })?;
         Ok((page.aliases.alias, page.total_count))
     };
     pages::for_each(ask, |entry| {

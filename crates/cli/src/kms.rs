@@ -87,14 +87,11 @@ impl Kms {
     pub(crate) fn refuse_to_remove(&self, path: &Path, asked: bool) -> Result<(), Failure> {
         let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
         let parent = place(directory_of(path));
-        match asked && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
-            true => {
-                let what =
-                    format!("{} belongs to this KMS, which could not decrypt without it", path.display());
-                Err(Failure::new(Exit::Usage, what, "keep it, or leave out --remove-source"))
-            }
-            false => Ok(()),
+        if asked && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
+            let what = format!("{} belongs to this KMS, which could not decrypt without it", path.display());
+            return Err(Failure::new(Exit::Usage, what, "keep it, or leave out --remove-source"));
         }
+        Ok(())
     }
 
     /// The region that a file notes with its wrapped keys; empty if the KMS has none that means anything elsewhere.

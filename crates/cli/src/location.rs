@@ -66,13 +66,13 @@ fn default_data() -> Result<PathBuf, Failure> {
             ("HOME", home, ".local/share/bulla")
         }
     };
-    match base.is_absolute() {
-        true => Ok(base.join(below)),
-        false => Err(refused(format!(
-            "{variable} is not an absolute path, so the embedded KMS has no place: {}",
-            base.display()
-        ))),
+    if base.is_relative() {
+        let base = base.display();
+        return Err(refused(format!(
+            "{variable} is not an absolute path, so the embedded KMS has no place: {base}"
+        )));
     }
+    Ok(base.join(below))
 }
 
 const EMBEDDED: &str = "embedded";

@@ -51,9 +51,10 @@ fn parse() -> Result<Args, Failure> {
             }
             asked.exit();
         }
-        let printed = match io::stdout().is_terminal() {
-            true => asked.print(), // with its styles
-            false => streams::write_out(asked.render().to_string().as_bytes()),
+        let printed = if io::stdout().is_terminal() {
+            asked.print() // with its styles
+        } else {
+            streams::write_out(asked.render().to_string().as_bytes())
         };
         printed.map_err(|error| Failure::output(&error))?;
         std::process::exit(0)

@@ -70,14 +70,15 @@ pub(crate) fn without_panics(run: impl FnOnce() -> Result<(), Failure>) -> Resul
         }
         let place = panic.location().map_or_else(String::new, |place| format!(" ({place})"));
         let what = format!("{}{place}", panic.payload_as_str().unwrap_or("a panic"));
-        let failure = match what.contains(NO_PROCESS) {
-            // Not only std panics when it cannot start a thread, tokio does too.
-            true => no_thread(NO_PROCESS),
-            false => Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT),
+        let failure = if what.contains(NO_PROCESS) {
+            no_thread(NO_PROCESS) // not only std panics when it cannot start a thread, tokio does too
+        } else {
+            Failure::new(Exit::Other, format!("this should not happen: {what}"), PANIC_HINT)
         };
-        match thread::current().id() == main {
-            true => *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure),
-            false => failure.print(),
+        if thread::current().id() == main {
+            *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        } else {
+            failure.print();
         }
     }));
     panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {

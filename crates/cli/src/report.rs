@@ -127,9 +127,10 @@ impl Report {
         }
         let key = lock(&self.used_key).as_deref().map(|id| self.key_of(id));
         let key = key.filter(|_| self.key.is_some()).map_or_else(String::new, |key| format!(" ({key})"));
-        let place = match from == to {
-            true => format!("below {}", from.display()),
-            false => format!("{} -> {}", from.display(), to.display()),
+        let place = if from == to {
+            format!("below {}", from.display())
+        } else {
+            format!("{} -> {}", from.display(), to.display())
         };
         let skipped = match (summary.skipped, summary.special) {
             (0, _) => String::new(),
@@ -142,7 +143,8 @@ impl Report {
             }
         };
         let files = |count| if count == 1 { "1 file".to_owned() } else { format!("{count} files") };
-        let (verb, now) = (self.verb, summary.done.saturating_sub(already));
+        let verb = self.verb;
+        let now = summary.done.saturating_sub(already);
         let done = match (now, already) {
             (0, 1..) => format!("{verb} already: {}", files(already)),
             (_, 0) => format!("{verb} {}", files(now)),
@@ -162,14 +164,17 @@ impl Report {
     /// The list of what failed, and the exit code.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let Self { batch, failures, files, lost, .. } = self;
-        let (batch, files) = (unlock(batch), unlock(files));
+        let batch = unlock(batch);
+        let files = unlock(files);
         let lost = unlock(lost).map_or(Ok(()), |error| Err(Failure::output(&error)));
         let mut failures = unlock(failures);
         if !batch && failures.len() < 2 {
             return failures.pop().map_or(lost, Err);
         }
         print_all(&failures);
-        if let (false, Err(lost)) = (failures.is_empty(), &lost) {
+        if let Err(lost) = &lost
+            && !failures.is_empty()
+        {
             lost.print();
         }
         match failures.len() {

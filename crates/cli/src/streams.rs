@@ -36,10 +36,10 @@ pub(crate) fn write_out(bytes: &[u8]) -> io::Result<()> {
 }
 
 fn duplicate(stream: BorrowedFd<'_>, was_closed: &AtomicBool) -> io::Result<File> {
-    match was_closed.load(Ordering::Relaxed) {
-        true => Err(Errno::BADF.into()),
-        false => Ok(stream.try_clone_to_owned()?.into()),
+    if was_closed.load(Ordering::Relaxed) {
+        return Err(Errno::BADF.into());
     }
+    Ok(stream.try_clone_to_owned()?.into())
 }
 
 static INPUT_WAS_CLOSED: AtomicBool = AtomicBool::new(false);

@@ -36,9 +36,11 @@ pub(crate) fn run(kms: &KmsFlags, command: Alias) -> Result<(), Failure> {
         Alias::List { key: Some(key) } => {
             let key_id = resolve(&kms, &key)?;
             print_all(|number| {
-                let (page_number, page_size) = (Some(number), Some(PAGE_SIZE));
-                let page =
-                    kms.call(&ListAliasesByKeyId { key_id: key_id.clone(), page_number, page_size })?;
+                let page = kms.call(&ListAliasesByKeyId {
+                    key_id: key_id.clone(),
+                    page_number: Some(number),
+                    page_size: Some(PAGE_SIZE),
+                })?;
                 Ok((page.aliases.alias, page.total_count))
             })?;
         }

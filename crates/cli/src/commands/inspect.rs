@@ -19,7 +19,8 @@ use crate::paths::{Source, file_len};
 use crate::results::{print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
-    let (mut failed, several) = (0, args.paths.len());
+    let mut failed = 0;
+    let several = args.paths.len();
     for source in &args.paths {
         match inspect(source, args.json) {
             Ok(()) => {}
@@ -58,19 +59,15 @@ fn inspect(source: &Source, as_json: bool) -> Result<(), Failure> {
         let value = json!({ "format": "text", "wraps": [{ "blob": blob }] });
         (value, format!("  format    four lines of text\n  wrapped   {blob}\n"))
     };
-    match as_json {
-        true => {
-            let mut named = json!({ "path": name.to_string_lossy() });
-            if let (Value::Object(named), Value::Object(fields)) = (&mut named, value) {
-                named.extend(fields);
-            }
-            print_raw(named)
+    if as_json {
+        let mut named = json!({ "path": name.to_string_lossy() });
+        if let (Value::Object(named), Value::Object(fields)) = (&mut named, value) {
+            named.extend(fields);
         }
-        false => {
-            print(name.display())?;
-            text.lines().try_for_each(print)
-        }
+        return print_raw(named);
     }
+    print(name.display())?;
+    text.lines().try_for_each(print)
 }
 
 fn native_json(header: &Header, plaintext_len: Option<u64>) -> Value {

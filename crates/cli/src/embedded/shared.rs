@@ -314,7 +314,8 @@ mod tests {
 
     #[test]
     fn calls_that_follow_each_other_share_one_opening() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..100).for_each(|_| call(&shared, &log)));
@@ -327,7 +328,8 @@ mod tests {
 
     #[test]
     fn it_is_closed_between_calls_that_are_far_apart() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         for round in 1..=3 {
             call(&shared, &log);
             while log.counts().1 < round {
@@ -339,7 +341,8 @@ mod tests {
 
     #[test]
     fn a_long_call_keeps_it_open() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         let lease = shared.lease(|| log.open(), || "again").unwrap();
         thread::sleep(LINGER * 3);
         assert_eq!(log.counts(), (1, 0));
@@ -348,7 +351,8 @@ mod tests {
 
     #[test]
     fn another_process_gets_its_turn_while_calls_keep_coming() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         let started = Instant::now();
         log.awaited.store(true, Ordering::Relaxed);
         thread::scope(|scope| {
@@ -366,7 +370,8 @@ mod tests {
 
     #[test]
     fn a_stretch_is_followed_by_another_if_no_process_waits() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         let lease = shared.lease(|| log.open(), || "again").unwrap();
         thread::sleep(STRETCH + STRETCH / 5);
         call(&shared, &log);
@@ -399,16 +404,20 @@ mod tests {
     /// The failure is not shared with a thread that wakes up late, after another one could open the resource.
     #[test]
     fn a_failure_that_is_over_is_not_shared() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         let mut state = shared.core.lock();
-        (state.phase, state.tries) = (Phase::Changing, 1);
+        state.phase = Phase::Changing;
+        state.tries = 1;
         drop(state);
         thread::scope(|scope| {
             let late = scope.spawn(|| call(&shared, &log));
             thread::sleep(LINGER); // until it waits
             let mut state = shared.core.lock();
-            (state.phase, state.tries) = (Phase::Open(Arc::new(log.open().unwrap())), 2);
-            (state.failed, state.has_closer) = (Some(1), true);
+            state.phase = Phase::Open(Arc::new(log.open().unwrap()));
+            state.tries = 2;
+            state.failed = Some(1);
+            state.has_closer = true;
             shared.core.changed.notify_all();
             drop(state);
             late.join().unwrap();
@@ -418,7 +427,8 @@ mod tests {
 
     #[test]
     fn a_panic_while_opening_leaves_it_closed() {
-        let (log, shared) = (Arc::new(Log::default()), Shared::new());
+        let log = Arc::new(Log::default());
+        let shared = Shared::new();
         let panicking = || {
             let open = || -> Result<Resource, &str> { panic!("on purpose") };
             let _ = shared.lease(open, || "again");

@@ -85,7 +85,8 @@ fn exchanged_lines_are_refused() {
     let world = World::new();
     let one = String::from_utf8(encrypted(&world)).unwrap();
     let other = world.bulla(["encrypt", "--format", "text", "-"]).stdin(TEXT).ok().text();
-    let (one, other): (Vec<_>, Vec<_>) = (one.lines().collect(), other.lines().collect());
+    let one: Vec<_> = one.lines().collect();
+    let other: Vec<_> = other.lines().collect();
     let text = |lines: &[&str]| (lines.join("\n") + "\n").into_bytes();
     let mut damaged: Vec<_> = (0..4)
         .map(|line| {

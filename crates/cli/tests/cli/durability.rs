@@ -61,7 +61,8 @@ fn a_killed_server_has_lost_nothing_that_it_answered() {
         let caller = Caller::owner(&server);
         thread::scope(|scope| {
             for thread in 0..6 {
-                let (caller, answered) = (&caller, &answered);
+                let caller = &caller;
+                let answered = &answered;
                 scope.spawn(move || load(caller, &format!("{round}-{thread}"), answered));
             }
             thread::sleep(Duration::from_millis(100 + random_below(300)));

@@ -20,7 +20,8 @@ fn every_size_comes_back() {
         let content = noise(size);
         world.write("file", &content);
         for format in FORMATS {
-            let (sealed, flag) = (format!("file{}", suffix(format)), ["--format", format]);
+            let sealed = format!("file{}", suffix(format));
+            let flag = ["--format", format];
             world.bulla(["encrypt", "file", "--force"].into_iter().chain(flag)).ok();
             world.bulla(["decrypt", &sealed, "-o", "out", "--force"]).ok();
             assert!(world.read("out") == content, "{size} bytes through files, {format}");
@@ -56,7 +57,8 @@ fn names_of_every_kind() {
         for name in
             ["with blank", "中文名", "-dash", "a.cipher.cipher", "a.bulla.bulla", ".hidden", "new\nline"]
         {
-            let (path, sealed) = (format!("./{name}"), format!("./{name}{}", suffix(format)));
+            let path = format!("./{name}");
+            let sealed = format!("./{name}{}", suffix(format));
             world.write(name, name);
             world.bulla(["encrypt", "--format", format, &path]).ok();
             fs::remove_file(world.path(name)).unwrap();

@@ -489,7 +489,8 @@ fn wait(child: &mut Child, patience: Duration) -> ExitStatus {
 fn collect_secrets(directory: &Path, secrets: &mut Vec<String>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
-        let (path, name) = (entry.path(), entry.file_name().into_string().unwrap_or_default());
+        let path = entry.path();
+        let name = entry.file_name().into_string().unwrap_or_default();
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() {
             collect_secrets(&path, secrets);

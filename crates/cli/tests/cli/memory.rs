@@ -229,7 +229,8 @@ fn encrypt_and_decrypt(client: &mut Client, key: &str, number: usize) {
 
 /// What base64 stands for is only counted, also of a text that turns out at its end not to be base64.
 fn encrypt_base64(client: &mut Client, key: &str, number: usize) {
-    let (whole, broken) = (text('w', number), text('b', number));
+    let whole = text('w', number);
+    let broken = text('b', number);
     for plaintext in [BASE64_STANDARD.encode(whole), BASE64_STANDARD.encode(broken) + "!"] {
         let answer = client.send(Way::Form, "Encrypt", &[("KeyId", key), ("Plaintext", &plaintext)]);
         assert!(answer.contains("CiphertextBlob"), "{answer}");
@@ -237,7 +238,9 @@ fn encrypt_base64(client: &mut Client, key: &str, number: usize) {
 }
 
 fn put_and_get(client: &mut Client, number: usize) {
-    let (name, first, second) = (format!("secret{number}"), text('c', number), text('s', number));
+    let name = format!("secret{number}");
+    let first = text('c', number);
+    let second = text('s', number);
     let parameters =
         |version, data| [("SecretName", name.as_str()), ("VersionId", version), ("SecretData", data)];
     assert!(client.send(Way::Form, "CreateSecret", &parameters("v1", &first)).contains("SecretName"));

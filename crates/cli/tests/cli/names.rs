@@ -15,7 +15,8 @@ fn kms_that_answers(answers: Vec<(&'static str, u16, String)>) -> (String, threa
     let serve = move || {
         for (action, status, body) in answers {
             let mut stream = BufReader::new(listener.accept().unwrap().0);
-            let (mut length, mut asked) = (0, String::new());
+            let mut length = 0;
+            let mut asked = String::new();
             loop {
                 let mut line = String::new();
                 stream.read_line(&mut line).unwrap();

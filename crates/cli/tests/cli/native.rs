@@ -421,7 +421,8 @@ fn events_are_json_a_line_each() {
     for event in &done {
         assert_eq!(event["event"], "done", "{event}");
         assert_eq!((&event["bytes"], &event["already"]), (&7.into(), &false.into()), "{event}");
-        let (path, output) = (event["path"].as_str().unwrap(), event["output"].as_str().unwrap());
+        let path = event["path"].as_str().unwrap();
+        let output = event["output"].as_str().unwrap();
         assert!(world.path(path).is_file() && world.path(output).is_file(), "{event}");
         assert_eq!(event["key_id"].as_str().unwrap().len(), 36, "{event}");
     }

@@ -15,9 +15,11 @@ fn with_each(
 ) {
     thread::scope(|scope| {
         for thread in 0..4 {
-            let (changed, check) = (&changed, &check);
+            let changed = &changed;
+            let check = &check;
             scope.spawn(move || {
-                let (name, out) = (format!("changed{thread}.bulla"), format!("out{thread}"));
+                let name = format!("changed{thread}.bulla");
+                let out = format!("out{thread}");
                 for at in places.iter().copied().skip(thread).step_by(4) {
                     world.write(&name, changed(at));
                     let outcome = world.bulla(["decrypt", &name, "-o", &out]).run();

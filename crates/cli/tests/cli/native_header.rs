@@ -38,7 +38,8 @@ impl NativeFile {
     /// Where a slot lies.
     pub(crate) fn slot(&self, index: usize) -> Range<usize> {
         let size = |at: usize| u32::from_be_bytes(self.bytes[at..at + 4].try_into().unwrap()) as usize;
-        let (slot_size, bound) = (size(12), size(16));
+        let slot_size = size(12);
+        let bound = size(16);
         let from = 20 + bound + index * slot_size;
         from..from + slot_size
     }
@@ -75,7 +76,8 @@ impl NativeFile {
     pub(crate) fn with_wraps(&self, wraps: &[RawWrap]) -> Self {
         let mut file = self.clone();
         for index in 0..self.slot_count() {
-            let (place, generation) = (self.slot(index), self.generation(index));
+            let place = self.slot(index);
+            let generation = self.generation(index);
             let mut slot = vec![0; 32];
             slot.extend(generation.to_be_bytes());
             slot.extend(u16::try_from(wraps.len()).unwrap().to_be_bytes());

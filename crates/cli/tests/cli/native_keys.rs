@@ -221,7 +221,8 @@ fn a_rewrapped_file_gives_away_itself_only() {
     assert!(keys.decrypt("sealed/large.bulla").stdout == keys.world.read("tree/large"));
     keys.decrypt("sealed/two.bulla").fails_with(3, &["cannot be used now"]);
     // Also not with the wrap that b has.
-    let (given, two) = (keys.read("sealed/one.bulla").wraps(0), keys.read("sealed/two.bulla"));
+    let given = keys.read("sealed/one.bulla").wraps(0);
+    let two = keys.read("sealed/two.bulla");
     for kind in [SET, FILE] {
         keys.write("mixed.bulla", &two.with_wraps(&[RawWrap { kind, ..given[0].clone() }]));
         refused(&keys, &["mixed.bulla"], 4, "its commitment does not agree");
@@ -259,9 +260,10 @@ fn a_rewrap_of_two_slots_that_was_cut_short() {
         assert!(keys.world.read("out") == content, "{what}");
         assert_eq!(opened.stderr.contains("one of its two slots of wrapped keys is damaged"), torn, "{what}");
         let verified = keys.world.bulla(["verify", "large.bulla"]).run();
-        match torn {
-            true => verified.fails_with(4, &["one of its two slots", "`bulla rewrap` mends it"]),
-            false => assert_eq!(verified.code(), Some(0), "{what}: {verified:?}"),
+        if torn {
+            verified.fails_with(4, &["one of its two slots", "`bulla rewrap` mends it"]);
+        } else {
+            assert_eq!(verified.code(), Some(0), "{what}: {verified:?}");
         }
         // Also without a key that is named: what was taken away does not come back.
         let newer = (0..2).any(|slot| cut.generation(slot) == 2);

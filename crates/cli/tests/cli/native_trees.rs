@@ -18,14 +18,15 @@ pub(crate) fn tree(root: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         for entry in fs::read_dir(&directory).unwrap() {
             let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
             let name = path.strip_prefix(root).unwrap().to_owned();
-            let content = match () {
-                () if kind.is_dir() => {
-                    left.push(path);
-                    b"a directory".to_vec()
-                }
-                () if kind.is_symlink() => fs::read_link(path).unwrap().as_os_str().as_bytes().to_vec(),
-                () if kind.is_file() => fs::read(path).unwrap(),
-                () => b"something special".to_vec(),
+            let content = if kind.is_dir() {
+                left.push(path);
+                b"a directory".to_vec()
+            } else if kind.is_symlink() {
+                fs::read_link(path).unwrap().as_os_str().as_bytes().to_vec()
+            } else if kind.is_file() {
+                fs::read(path).unwrap()
+            } else {
+                b"something special".to_vec()
             };
             found.insert(name, content);
         }
@@ -373,7 +374,8 @@ fn a_kms_that_does_not_help_is_not_asked_again() {
     assert_eq!(bulla(&["verify", "run"]).code(), Some(7));
     assert_eq!(bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]).code(), Some(7));
     let log = server.complete_log();
-    let (decrypts, draws) = (asked(&log, "Decrypt"), asked(&log, "GenerateDataKey"));
+    let decrypts = asked(&log, "Decrypt");
+    let draws = asked(&log, "GenerateDataKey");
     assert_eq!((decrypts, draws), (4, 2), "{log}");
     // Each file is told of, but what is the same for all of them only once.
     let refused = bulla(&["encrypt", "tree", "-o", "none", "-k", "alias/a"]);

@@ -71,8 +71,8 @@ fn descriptors_of_the_store_and_the_log_are_not_given_to_connections() {
     let caller = Caller::owner(&server);
     assert_eq!(caller.connect().unwrap().send(&caller.request("ListKeys", "")).unwrap().0, 200);
     drop(silent);
-    let (log, event) =
-        (server.complete_log(), "at most 150 connections: the limit of open files allows no more");
+    let log = server.complete_log();
+    let event = "at most 150 connections: the limit of open files allows no more";
     assert!(log.contains(event), "{log}");
     assert!(!log.contains("Too many open files"), "{log}");
     server.stop();
@@ -82,11 +82,13 @@ fn descriptors_of_the_store_and_the_log_are_not_given_to_connections() {
 fn lowest_free_descriptor(server: &Server<'_>) -> u64 {
     let is_open = |number: &u64| fs::symlink_metadata(format!("/proc/{}/fd/{number}", server.id())).is_ok();
     let lowest = || (0..).find(|number| !is_open(number)).unwrap();
-    let (mut free, mut since) = (lowest(), Instant::now());
+    let mut free = lowest();
+    let mut since = Instant::now();
     while since.elapsed() < Duration::from_millis(300) {
         thread::sleep(Duration::from_millis(10));
         if lowest() != free {
-            (free, since) = (lowest(), Instant::now());
+            free = lowest();
+            since = Instant::now();
         }
     }
     free

@@ -114,13 +114,11 @@ fn somebody_else(world: &World, test: &str) -> Option<u32> {
     }
     let tried = Command::new(BULLA).arg("--version").uid(NOBODY).gid(NOBODY).output();
     let reached = Command::new("ls").arg(world.path("")).uid(NOBODY).gid(NOBODY).output().unwrap();
-    match tried.is_ok() && reached.status.success() {
-        true => Some(NOBODY),
-        false => {
-            skipped(test, "no other user can run the binary in this directory");
-            None
-        }
+    if tried.is_err() || !reached.status.success() {
+        skipped(test, "no other user can run the binary in this directory");
+        return None;
     }
+    Some(NOBODY)
 }
 
 fn as_user(world: &World, user: u32, args: &[&str]) -> Command {

@@ -14,7 +14,8 @@ fn has(program: &str) -> bool {
 
 /// Runs the binary with this many processes for its user, its own included; a server for two seconds.
 fn run(world: &World, processes: u32, args: &[&str]) -> Outcome {
-    let (user, limit) = (USER.to_string(), format!("--nproc={processes}"));
+    let user = USER.to_string();
+    let limit = format!("--nproc={processes}");
     let mut words = vec![if args[0] == "serve" { "2" } else { "60" }];
     if rustix::process::geteuid().is_root() {
         words.extend(["setpriv", "--reuid", &user, "--regid", &user, "--clear-groups"]);

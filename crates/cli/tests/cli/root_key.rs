@@ -54,7 +54,8 @@ fn accepted(world: &World) {
 #[test]
 fn a_missing_root_key() {
     let world = used();
-    let (key, away) = (world.store().join("root-key"), world.root().join("away"));
+    let key = world.store().join("root-key");
+    let away = world.root().join("away");
     fs::rename(&key, &away).unwrap();
     refused(&world, "root-key is missing", "put back the root key file that was made with this store");
     assert!(!key.exists(), "none is made up");
@@ -71,8 +72,10 @@ fn a_root_key_that_others_may_read() {
         refused(&world, &format!("is open to others (mode {mode:03o})"), "run: chmod 600");
     }
     fs::set_permissions(&key, Permissions::from_mode(0o640)).unwrap();
-    let (data, config) = (world.store(), world.root().join("bulla.toml"));
-    let (data, config) = (data.to_str().unwrap(), config.to_str().unwrap());
+    let data = world.store();
+    let config = world.root().join("bulla.toml");
+    let data = data.to_str().unwrap();
+    let config = config.to_str().unwrap();
     let refused = world.try_serve(data, [] as [&str; 0], &[]).err().unwrap();
     refused.fails_with(3, &["mode 640", "start with --group-readable-secrets"]);
     world.serve(data, ["--group-readable-secrets"]).stop();
@@ -85,7 +88,8 @@ fn a_root_key_that_others_may_read() {
 #[test]
 fn a_root_key_that_is_a_link_or_no_file() {
     let world = used();
-    let (key, away) = (world.store().join("root-key"), world.root().join("away"));
+    let key = world.store().join("root-key");
+    let away = world.root().join("away");
     fs::rename(&key, &away).unwrap();
     symlink(&away, &key).unwrap();
     refused(&world, "root-key is a symbolic link", "name the file itself with --root-key");
@@ -102,17 +106,20 @@ fn a_root_key_that_is_a_link_or_no_file() {
 
 #[test]
 fn the_root_key_of_another_store() {
-    let (world, other) = (used(), used());
+    let world = used();
+    let other = used();
     let key = world.store().join("root-key");
     let own = fs::read(&key).unwrap();
     fs::write(&key, fs::read(other.store().join("root-key")).unwrap()).unwrap();
     refused_once_open(&world, "belongs to another store", "put back the root key file");
     fs::write(&key, own).unwrap();
     accepted(&world);
-    let (path, away) = (other.store().join("root-key"), world.root().join("root-key-2"));
+    let path = other.store().join("root-key");
+    let away = world.root().join("root-key-2");
     fs::copy(path, &away).unwrap();
     let data = world.store();
-    let (data, away) = (data.to_str().unwrap(), away.to_str().unwrap());
+    let data = data.to_str().unwrap();
+    let away = away.to_str().unwrap();
     let outcome = world.bulla(["serve", "--data", data, "--root-key", away]).run();
     outcome.fails_with(3, &[away, "belongs to another store", "or name it with --root-key"]);
     accepted(&world);
@@ -138,7 +145,8 @@ fn a_root_key_that_was_cut_or_edited() {
 #[test]
 fn a_store_that_is_gone_is_not_made_anew_beside_its_root_key() {
     let world = used();
-    let (store, away) = (world.store().join("store.redb"), world.root().join("away"));
+    let store = world.store().join("store.redb");
+    let away = world.root().join("away");
     fs::rename(&store, &away).unwrap();
     refused(&world, "there is a root key", "mount or restore the data directory");
     assert!(!store.exists());

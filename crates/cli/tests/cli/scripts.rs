@@ -50,8 +50,10 @@ fn play(script: &str) -> String {
     let world = World::new();
     let sales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sales.csv");
     fs::copy(sales, world.path("sales.csv")).unwrap();
-    let (mut servers, mut environment) = (Vec::<(String, Server<'_>)>::new(), Vec::new());
-    let (mut names, mut text) = (Vec::<(String, String)>::new(), String::new());
+    let mut servers = Vec::<(String, Server<'_>)>::new();
+    let mut environment = Vec::new();
+    let mut names = Vec::<(String, String)>::new();
+    let mut text = String::new();
     for line in script.lines() {
         if ["1>", "2>", "= "].iter().any(|mark| line.starts_with(mark)) {
             continue;
@@ -115,7 +117,8 @@ fn replace_shape(text: &str, shape: &str, name: &str) -> String {
                 _ => byte == shape,
             })
     };
-    let (mut replaced, mut rest) = (String::new(), text);
+    let mut replaced = String::new();
+    let mut rest = text;
     while let Some(first) = rest.chars().next() {
         if rest.get(..shape.len()).is_some_and(fits) {
             replaced.push_str(name);

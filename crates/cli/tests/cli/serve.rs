@@ -117,7 +117,8 @@ fn names_for_the_certificate() {
 fn the_authority_lasts() {
     let world = World::new();
     let server = world.serve("kms", [] as [&str; 0]);
-    let (ca, mut environment) = (fs::read(server.ca()).unwrap(), server.environment());
+    let ca = fs::read(server.ca()).unwrap();
+    let mut environment = server.environment();
     server.stop();
     let server = world.serve("kms", [] as [&str; 0]);
     assert_eq!(fs::read(server.ca()).unwrap(), ca);
@@ -173,7 +174,8 @@ fn the_secret_of_a_given_access_key_may_be_in_a_file() {
     }
     mode(0o600);
     fs::create_dir(world.path("links")).unwrap();
-    let (link, missing) = (world.path("links/link"), world.path("missing"));
+    let link = world.path("links/link");
+    let missing = world.path("missing");
     symlink(&file, &link).unwrap();
     refused(&given(link.to_str().unwrap()), &["is a symbolic link that leads out of its directory"]);
     refused(&given(missing.to_str().unwrap()), &["is missing", "check the path"]);

@@ -34,7 +34,8 @@ fn nothing_remains_of_an_interrupted_run() {
     world.write("file", noise(2_000_000));
     world.bulla(["encrypt", "file"]).ok();
     world.bulla(["encrypt", "--format", "text", "file"]).ok();
-    let (native, text) = (world.read("file.bulla"), world.read("file.cipher"));
+    let native = world.read("file.bulla");
+    let text = world.read("file.cipher");
     let names = world.names();
     for signal in STOPS {
         for (args, input) in [

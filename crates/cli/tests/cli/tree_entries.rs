@@ -24,10 +24,12 @@ fn pipes_sockets_and_devices_are_passed_over() {
     }
     special.retain(|name| is_root || !name.contains("device"));
     for name in &special {
-        match () {
-            () if name.contains("socket") => drop(UnixListener::bind(world.path(name)).unwrap()),
-            () if name.contains("device") => drop(world.command("mknod", [name, "c", "1", "3"]).ok()),
-            () => drop(world.command("mkfifo", [name]).ok()),
+        if name.contains("socket") {
+            drop(UnixListener::bind(world.path(name)).unwrap());
+        } else if name.contains("device") {
+            drop(world.command("mknod", [name, "c", "1", "3"]).ok());
+        } else {
+            drop(world.command("mkfifo", [name]).ok());
         }
     }
     let count = special.len() / 2;

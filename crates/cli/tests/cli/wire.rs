@@ -34,7 +34,8 @@ fn requests_that_are_refused() {
     assert_eq!(keys["TotalCount"], 1, "nothing refused was done: {keys}");
 
     // What was signed for the last run is refused in the next one, used or not.
-    let (used, unused) = (request, caller.request("CreateKey", "Description=late"));
+    let used = request;
+    let unused = caller.request("CreateKey", "Description=late");
     let address = server.address().to_string();
     server.stop();
     let server = world.serve("kms", ["--http", "--listen", &address]);

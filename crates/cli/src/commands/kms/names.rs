@@ -43,10 +43,7 @@ pub(super) fn of_unknown_action(action: &str, error: CallError) -> Failure {
             None => return error.into(),
         },
     };
-    match unknown {
-        true => Failure::new(Exit::Kms, error.to_string(), hint),
-        false => error.into(),
-    }
+    if unknown { Failure::new(Exit::Kms, error.to_string(), hint) } else { error.into() }
 }
 
 /// A dotted or numbered parameter is known by what stands before its first dot. `RegionId` travels with every action:

@@ -15,19 +15,13 @@ pub(super) fn given_access_key(readers: SecretReaders) -> Result<Option<(String,
     match (set(ACCESS_KEY_ID), given_secret(readers)?) {
         (Some(id), Some(secret)) => {
             let printable = secret.expose().bytes().all(|byte| byte.is_ascii_graphic());
-            match printable && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte))
-            {
-                true => Ok(Some((id, secret))),
-                false => {
-                    let what =
-                        format!("{ACCESS_KEY_ID} or its secret has a character that signatures cannot carry");
-                    Err(Failure::new(
-                        Exit::Usage,
-                        what,
-                        "use letters, digits and ._-@ for the id, no blanks in the secret",
-                    ))
-                }
+            let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
+            if printable && id.bytes().all(is_id_byte) {
+                return Ok(Some((id, secret)));
             }
+            let what = format!("{ACCESS_KEY_ID} or its secret has a character that signatures cannot carry");
+            let hint = "use letters, digits and ._-@ for the id, no blanks in the secret";
+            Err(Failure::new(Exit::Usage, what, hint))
         }
         (None, None) => Ok(None),
         _ => {

@@ -12,8 +12,6 @@ pub(super) fn command_line() -> String {
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
     let path = path.display().to_string();
-    match path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-+@%:".contains(&byte)) {
-        true => path,
-        false => format!("'{}'", path.replace('\'', r"'\''")),
-    }
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+@%:".contains(&byte);
+    if path.bytes().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

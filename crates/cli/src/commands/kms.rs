@@ -5,9 +5,10 @@ mod values;
 
 use std::mem;
 
-use bulla_wire::{Parameters, Product};
+use bulla_wire::Parameters;
 use zeroize::Zeroizing;
 
+use self::names::PRODUCT;
 use self::values::Values;
 use crate::args::{self, KmsFlags};
 use crate::failure::{Exit, Failure};
@@ -62,9 +63,6 @@ fn indent(json: &str) -> String {
     let value: Result<serde_json::Value, _> = serde_json::from_str(json);
     value.and_then(|value| serde_json::to_string_pretty(&value)).unwrap_or_else(|_| json.to_owned())
 }
-
-/// The product whose actions this command calls.
-const PRODUCT: Product = Product::Kms;
 
 #[cfg(test)]
 mod tests {

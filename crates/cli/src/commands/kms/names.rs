@@ -1,8 +1,8 @@
 //! Which parameters an action takes: a KMS ignores the others, so a misspelt one would be lost in silence.
 
 use bulla_client::CallError;
+use bulla_wire::Product;
 
-use super::PRODUCT;
 use crate::failure::{Exit, Failure};
 
 /// Refuses a parameter that the KMS would ignore, or that bulla sends itself. With `force` only those that would change
@@ -70,6 +70,9 @@ fn nearest(known: &[&str], name: &str) -> Option<String> {
     let best = known.iter().copied().max_by(|a, b| nearness(a).total_cmp(&nearness(b)))?;
     (nearness(&best) >= NEAR).then(|| format!("{best}{rest}"))
 }
+
+/// The product whose actions this command calls.
+pub(super) const PRODUCT: Product = Product::Kms;
 
 /// What bulla puts into every request itself: the protocol's common parameters.
 const OWN: [&str; 10] = [

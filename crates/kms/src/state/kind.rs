@@ -13,8 +13,10 @@ use super::records::TokenId;
 /// A kind of record: one line of the table in `kinds.rs`.
 pub(crate) trait Kind: Record + Debug {
     type Id: Id;
+    /// What a snapshot keeps of a record: usually all, in an [`Arc`].
+    type Kept: Kept<Self>;
     /// `()` if its rows are found by their ids only.
-    type Index: Index<Self>;
+    type Index: Index<<Self::Kept as Kept<Self>>::Facts>;
 
     fn id(&self) -> &Self::Id;
     fn table(tables: &Tables) -> &Table<Self>;
@@ -28,16 +30,25 @@ pub(crate) trait Id: Ord + Clone + Debug {
     fn from_key(key: &[u8]) -> Option<Self>;
 }
 
-/// Follows the rows of a table, for requests that do not name an id.
-pub(crate) trait Index<R>: Clone + Default {
-    /// Takes `new` in and `old` out. If both are given, they have the same id.
-    fn replace(&mut self, old: Option<&R>, new: Option<&R>);
+/// What a snapshot keeps of records of the kind `R`.
+pub(crate) trait Kept<R>: Clone + Debug {
+    /// What the index follows.
+    type Facts;
+
+    fn of(record: R) -> Self;
+    fn facts(&self) -> &Self::Facts;
 }
 
-/// A record and the revision of its row.
+/// Follows the rows of a table, for requests that do not name an id.
+pub(crate) trait Index<F>: Clone + Default {
+    /// Takes `new` in and `old` out. If both are given, they have the same id.
+    fn replace(&mut self, old: Option<&F>, new: Option<&F>);
+}
+
+/// What a snapshot keeps of a record, and the revision of its row.
 #[derive(Debug)]
-pub(crate) struct Row<R> {
-    pub(crate) record: Arc<R>,
+pub(crate) struct Row<R: Kind> {
+    pub(crate) record: R::Kept,
     pub(crate) revision: Revision,
 }
 
@@ -51,14 +62,14 @@ pub(crate) struct Table<R: Kind> {
 impl<R: Kind> Table<R> {
     pub(super) fn put(&mut self, record: R, revision: Revision) {
         let id = record.id().clone();
-        let old = self.rows.get(&id).map(|row| &*row.record);
-        self.index.replace(old, Some(&record));
-        self.rows.insert(id, Row { record: Arc::new(record), revision });
+        let kept = R::Kept::of(record);
+        self.index.replace(self.rows.get(&id).map(|row| row.record.facts()), Some(kept.facts()));
+        self.rows.insert(id, Row { record: kept, revision });
     }
 
     pub(super) fn delete(&mut self, id: &R::Id) {
         if let Some(old) = self.rows.remove(id) {
-            self.index.replace(Some(&old.record), None);
+            self.index.replace(Some(old.record.facts()), None);
         }
     }
 }
@@ -69,9 +80,21 @@ impl<R: Kind> Default for Table<R> {
     }
 }
 
-impl<R> Clone for Row<R> {
+impl<R: Kind> Clone for Row<R> {
     fn clone(&self) -> Self {
-        Self { record: Arc::clone(&self.record), revision: self.revision }
+        Self { record: self.record.clone(), revision: self.revision }
+    }
+}
+
+impl<R: Debug> Kept<R> for Arc<R> {
+    type Facts = R;
+
+    fn of(record: R) -> Self {
+        Self::new(record)
+    }
+
+    fn facts(&self) -> &R {
+        self
     }
 }
 

@@ -1,6 +1,8 @@
 //! The one table of records. A new kind of record is a line here, its type with its `Record`, and an index if it is found
 //! by more than its id.
 
+use std::sync::Arc;
+
 use bulla_keys::record::{self, Record, Revision};
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
@@ -49,6 +51,7 @@ macro_rules! records {
             $(#[$attribute])*
             impl Kind for $Record {
                 type Id = $Id;
+                type Kept = Arc<Self>;
                 type Index = $Index;
 
                 fn id(&self) -> &$Id {

@@ -89,15 +89,17 @@ impl Store {
         }
     }
 
-    /// Hands all rows to `visit`, until it breaks, and returns the version of the state that was read.
+    /// Hands all rows to `visit`, but for those of skipped tables, until it breaks. Returns the version of the state that was
+    /// read.
     pub(crate) fn scan(
         &self,
+        skipped: &[&str],
         visit: impl FnMut(StoredRow) -> ControlFlow<()>,
     ) -> Result<Version, StoreError> {
         match self {
-            Self::Redb(store) => store.scan(visit),
+            Self::Redb(store) => store.scan(skipped, visit),
             #[cfg(test)]
-            Self::Memory(node) => node.scan(visit),
+            Self::Memory(node) => node.scan(skipped, visit),
         }
     }
 

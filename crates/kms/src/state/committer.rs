@@ -221,7 +221,7 @@ mod tests {
             let row = RowChange {
                 table: "t",
                 primary_key: b"a".to_vec(),
-                expected: 0,
+                expected: Some(0),
                 revision: 1,
                 change: Change::Put(b"1".to_vec()),
             };

@@ -13,12 +13,17 @@ use super::records::TokenId;
 /// A kind of record: one line of the table in `kinds.rs`.
 pub(crate) trait Kind: Record + Debug {
     type Id: Id;
-    /// What a snapshot keeps of a record: usually all, in an [`Arc`].
+
+    fn id(&self) -> &Self::Id;
+}
+
+/// A kind of which a snapshot keeps something.
+pub(crate) trait KeptKind: Kind {
+    /// What it keeps of a record: usually all, in an [`Arc`].
     type Kept: Kept<Self>;
     /// `()` if its rows are found by their ids only.
     type Index: Index<<Self::Kept as Kept<Self>>::Facts>;
 
-    fn id(&self) -> &Self::Id;
     fn table(tables: &Tables) -> &Table<Self>;
 }
 
@@ -47,19 +52,19 @@ pub(crate) trait Index<F>: Clone + Default {
 
 /// What a snapshot keeps of a record, and the revision of its row.
 #[derive(Debug)]
-pub(crate) struct Row<R: Kind> {
+pub(crate) struct Row<R: KeptKind> {
     pub(crate) record: R::Kept,
     pub(crate) revision: Revision,
 }
 
 /// All rows of one kind. Clones share all but the changed entries.
 #[derive(Clone)]
-pub(crate) struct Table<R: Kind> {
+pub(crate) struct Table<R: KeptKind> {
     pub(super) rows: OrdMap<R::Id, Row<R>>,
     pub(super) index: R::Index,
 }
 
-impl<R: Kind> Table<R> {
+impl<R: KeptKind> Table<R> {
     pub(super) fn put(&mut self, record: R, revision: Revision) {
         let id = record.id().clone();
         let kept = R::Kept::of(record);
@@ -74,13 +79,13 @@ impl<R: Kind> Table<R> {
     }
 }
 
-impl<R: Kind> Default for Table<R> {
+impl<R: KeptKind> Default for Table<R> {
     fn default() -> Self {
         Self { rows: OrdMap::new(), index: R::Index::default() }
     }
 }
 
-impl<R: Kind> Clone for Row<R> {
+impl<R: KeptKind> Clone for Row<R> {
     fn clone(&self) -> Self {
         Self { record: self.record.clone(), revision: self.revision }
     }

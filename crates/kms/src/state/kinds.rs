@@ -11,19 +11,26 @@ use bulla_keys::{
 };
 
 use super::index::{AliasIndex, ImportTokenIndex, KeyIndex, SecretIndex, VersionIndex};
-use super::kind::{Id, Kind, Table};
+use super::kind::{Id, KeptKind, Kind, Table};
 use super::records::{AccessKey, ImportToken, Private, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
 
-/// For each line: its map in a snapshot, its record with the field that is its id, the three things that a change does to
-/// a row (put, delete, or keep it because the decision rests on it), and its index.
+/// For each line of what a snapshot keeps: its map there, the record with the field that is its id, the three things that
+/// a change does to a row (put, delete, or keep it because the decision rests on it), what is kept, and the index. A kind
+/// of which a snapshot keeps nothing is written once and deleted with the row that names its id.
 macro_rules! records {
-    ($(
-        $(#[$attribute:meta])*
-        $map:ident: $Record:ident by $id:ident $Id:ty, $Put:ident $Delete:ident $Keep:ident, $Index:ty;
-    )*) => {
+    (
+        kept {$(
+            $(#[$attribute:meta])*
+            $map:ident: $Record:ident by $id:ident $Id:ty,
+            $Put:ident $Delete:ident $Keep:ident, $Kept:ty, $Index:ty;
+        )*}
+        not_kept {$(
+            $Other:ident by $other_id:ident $OtherId:ty, $OtherPut:ident $OtherDelete:ident;
+        )*}
+    ) => {
         /// What a change does to one row.
         #[derive(Clone, Debug)]
         #[allow(dead_code, reason = "not every kind is deleted or rested on")]
@@ -36,7 +43,14 @@ macro_rules! records {
                 $(#[$attribute])*
                 $Keep($Id),
             )*
+            $(
+                $OtherPut($Other),
+                $OtherDelete($OtherId),
+            )*
         }
+
+        /// The tables of which a snapshot keeps nothing.
+        pub(super) const NOT_KEPT: &[&str] = &[$($Other::TABLE),*];
 
         /// The rows of all kinds.
         #[derive(Clone, Default)]
@@ -51,15 +65,29 @@ macro_rules! records {
             $(#[$attribute])*
             impl Kind for $Record {
                 type Id = $Id;
-                type Kept = Arc<Self>;
-                type Index = $Index;
 
                 fn id(&self) -> &$Id {
                     &self.$id
                 }
+            }
+
+            $(#[$attribute])*
+            impl KeptKind for $Record {
+                type Kept = $Kept;
+                type Index = $Index;
 
                 fn table(tables: &Tables) -> &Table<Self> {
                     &tables.$map
+                }
+            }
+        )*
+
+        $(
+            impl Kind for $Other {
+                type Id = $OtherId;
+
+                fn id(&self) -> &$OtherId {
+                    &self.$other_id
                 }
             }
         )*
@@ -76,12 +104,13 @@ macro_rules! records {
                         $(#[$attribute])*
                         Write::$Keep(_) => {}
                     )*
+                    $(Write::$OtherPut(_) | Write::$OtherDelete(_) => {})*
                 }
             }
         }
 
         impl Write {
-            /// What a row of the store holds.
+            /// What a row of the store holds, for a snapshot.
             ///
             /// # Errors
             /// [`StoreError::Row`]: it does not unseal, or its table is unknown.
@@ -117,9 +146,13 @@ macro_rules! records {
                         $(#[$attribute])*
                         Self::$Put(record) => put(roots, record, expected),
                         $(#[$attribute])*
-                        Self::$Delete(id) => unsealed::<$Record>(id, expected, Change::Delete),
+                        Self::$Delete(id) => unsealed::<$Record>(id, Some(expected), Change::Delete),
                         $(#[$attribute])*
-                        Self::$Keep(id) => unsealed::<$Record>(id, expected, Change::Keep),
+                        Self::$Keep(id) => unsealed::<$Record>(id, Some(expected), Change::Keep),
+                    )*
+                    $(
+                        Self::$OtherPut(record) => put(roots, record, expected),
+                        Self::$OtherDelete(id) => unsealed::<$Other>(id, None, Change::Delete),
                     )*
                 }
             }
@@ -128,27 +161,32 @@ macro_rules! records {
 }
 
 records! {
-    keys: Key by id KeyId, Key NoKey SameKey, KeyIndex;
-    versions: KeyVersion by id KeyVersionId, Version NoVersion SameVersion, VersionIndex;
-    aliases: Alias by name AliasName, Alias NoAlias SameAlias, AliasIndex;
-    secrets: Secret by name SecretName, Secret NoSecret SameSecret, SecretIndex;
-    secret_values: SecretValue by id SecretValueId, SecretValue NoSecretValue SameSecretValue, ();
-    import_tokens: ImportToken by id TokenId, ImportToken NoImportToken SameImportToken, ImportTokenIndex;
-    access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, ();
-    private: Private by name Box<str>, Private NoPrivate SamePrivate, ();
-    #[cfg(test)]
-    samples: Sample by name Box<str>, Sample NoSample SameSample, SampleIndex;
+    kept {
+        keys: Key by id KeyId, Key NoKey SameKey, Arc<Key>, KeyIndex;
+        versions: KeyVersion by id KeyVersionId, Version NoVersion SameVersion, Arc<KeyVersion>, VersionIndex;
+        aliases: Alias by name AliasName, Alias NoAlias SameAlias, Arc<Alias>, AliasIndex;
+        secrets: Secret by name SecretName, Secret NoSecret SameSecret, Arc<Secret>, SecretIndex;
+        secret_values: SecretValue by id SecretValueId,
+            SecretValue NoSecretValue SameSecretValue, Arc<SecretValue>, ();
+        import_tokens: ImportToken by id TokenId,
+            ImportToken NoImportToken SameImportToken, Arc<ImportToken>, ImportTokenIndex;
+        access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, Arc<AccessKey>, ();
+        private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
+        #[cfg(test)]
+        samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;
+    }
+    not_kept {}
 }
 
 fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
     let revision = record::next_revision(expected, &SystemRandom);
     let sealed = record::seal(roots, revision, record, &SystemRandom);
-    RowChange { revision, ..unsealed::<R>(record.id(), expected, Change::Put(sealed)) }
+    RowChange { revision, ..unsealed::<R>(record.id(), Some(expected), Change::Put(sealed)) }
 }
 
-fn unsealed<R: Kind>(id: &R::Id, expected: Revision, change: Change) -> RowChange {
-    let primary_key = id.as_key().to_vec();
-    RowChange { table: R::TABLE, primary_key, expected, revision: expected, change }
+fn unsealed<R: Kind>(id: &R::Id, expected: Option<Revision>, change: Change) -> RowChange {
+    let (primary_key, revision) = (id.as_key().to_vec(), expected.unwrap_or_default());
+    RowChange { table: R::TABLE, primary_key, expected, revision, change }
 }
 
 fn open<R: Kind>(roots: &RootKeys, row: &StoredRow) -> Result<R, StoreError> {

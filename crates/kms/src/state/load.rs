@@ -8,7 +8,7 @@ use std::thread;
 use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 
-use super::kinds::Write;
+use super::kinds::{NOT_KEPT, Write};
 use super::snapshot::Snapshot;
 use crate::store::{Store, StoreError, StoredRow, Version};
 
@@ -42,7 +42,7 @@ impl Snapshot {
 /// Hands all rows of a store over; ends early when the receiver is gone.
 fn read_batches(store: &Store, batches: &mpsc::SyncSender<Vec<StoredRow>>) -> Result<Version, StoreError> {
     let mut batch = Vec::new();
-    let version = store.scan(|row| {
+    let version = store.scan(NOT_KEPT, |row| {
         batch.push(row);
         if batch.len() < BATCH || batches.send(mem::take(&mut batch)).is_ok() {
             ControlFlow::Continue(())

@@ -37,7 +37,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::state::kind::Kind;
+    use crate::state::kind::KeptKind;
     use crate::state::{Changes, CommitError, Row, Write};
     use crate::{Kms, Options, Role, SystemClock};
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use bulla_keys::record::Revision;
 use bulla_keys::{SecretValue, SecretValueId};
 
-use super::kind::{Kind, Row};
+use super::kind::{KeptKind, Row};
 use super::kinds::{Tables, Write};
 use super::records::{AccessKey, Private};
 use crate::store::Version;
@@ -29,7 +29,7 @@ impl Snapshot {
     }
 
     /// The row with this id.
-    pub(crate) fn get<R: Kind>(&self, id: &R::Id) -> Option<&Row<R>> {
+    pub(crate) fn get<R: KeptKind>(&self, id: &R::Id) -> Option<&Row<R>> {
         R::table(&self.tables).rows.get(id)
     }
 

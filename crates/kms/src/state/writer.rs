@@ -8,7 +8,7 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 
 use super::committer::CommitError;
-use super::kinds::Write;
+use super::kinds::{NOT_KEPT, Write};
 use super::snapshot::Snapshot;
 use super::staging::{Batch, Job, Staging};
 use crate::store::{Committed, Conflict, ForeignRow, RowChange, Store, StoreError, Version};
@@ -90,7 +90,8 @@ impl Writer {
         foreign.retain(|commit| commit.version > next.version); // else it was read again since
         let version = foreign.iter().map(|commit| commit.version).chain(committed).max();
         let rows = foreign.iter().flat_map(|commit| &commit.rows);
-        let writes = rows.map(|row| self.open(row)).collect::<Result<Vec<_>, _>>()?;
+        let kept = rows.filter(|row| !NOT_KEPT.contains(&row.table()));
+        let writes = kept.map(|row| self.open(row)).collect::<Result<Vec<_>, _>>()?;
         let mut staged = self.staging.lock();
         for snapshot in [&mut next, &mut staged.snapshot] {
             writes.iter().for_each(|(write, revision)| snapshot.apply(write.clone(), *revision));

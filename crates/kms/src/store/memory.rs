@@ -74,10 +74,12 @@ impl Node {
 
     pub(super) fn scan(
         &self,
+        skipped: &[&str],
         mut visit: impl FnMut(StoredRow) -> ControlFlow<()>,
     ) -> Result<Version, StoreError> {
         let inner = self.cluster.0.lock().unwrap();
-        let _ = inner.rows.iter().try_for_each(|(key, row)| visit(stored_row(key, row)));
+        let mut rows = inner.rows.iter().filter(|((table, _), _)| !skipped.contains(&table.as_str()));
+        let _ = rows.try_for_each(|(key, row)| visit(stored_row(key, row)));
         Ok(Version(inner.version))
     }
 
@@ -105,8 +107,8 @@ impl Node {
 impl Inner {
     fn apply(&mut self, node: usize, changes: &[RowChange]) -> Result<(), Conflict> {
         let key = |row: &RowChange| (row.table.to_owned(), row.primary_key.clone());
-        let is_as_expected =
-            |row: &RowChange| self.rows.get(&key(row)).map_or(0, |(revision, _)| *revision) == row.expected;
+        let revision = |row: &RowChange| self.rows.get(&key(row)).map_or(0, |(revision, _)| *revision);
+        let is_as_expected = |row: &RowChange| row.expected.is_none_or(|expected| revision(row) == expected);
         if !changes.iter().all(is_as_expected) {
             return Err(Conflict);
         }

@@ -21,8 +21,9 @@ pub(crate) struct Version(pub(super) u64);
 pub(crate) struct RowChange {
     pub(crate) table: &'static str,
     pub(crate) primary_key: Vec<u8>,
-    /// The revision the row must have now; 0 if it must not be there.
-    pub(crate) expected: Revision,
+    /// The revision the row must have now; 0 if it must not be there. None for a row that is written once and belongs to
+    /// another one, on which the decision rests.
+    pub(crate) expected: Option<Revision>,
     /// The revision a row that is put has from then on.
     pub(crate) revision: Revision,
     pub(crate) change: Change,
@@ -66,4 +67,12 @@ pub(crate) struct ForeignCommit {
 pub(crate) enum ForeignRow {
     Put(StoredRow),
     Deleted { table: String, primary_key: Vec<u8> },
+}
+
+impl ForeignRow {
+    pub(crate) fn table(&self) -> &str {
+        match self {
+            Self::Put(StoredRow { table, .. }) | Self::Deleted { table, .. } => table,
+        }
+    }
 }

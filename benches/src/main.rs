@@ -19,6 +19,7 @@ mod programs;
 mod report;
 mod requests;
 mod rounds;
+mod secrets;
 mod server;
 mod sides;
 mod text;
@@ -32,7 +33,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 10] = [
+const BENCHMARKS: [Benchmark; 11] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
@@ -42,6 +43,7 @@ const BENCHMARKS: [Benchmark; 10] = [
     ("kms", kms::run),
     ("create", create::run),
     ("memory", memory::run),
+    ("secrets", secrets::run),
     ("lists", lists::run),
 ];
 

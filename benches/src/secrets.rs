@@ -1,0 +1,112 @@
+//! What secrets take in the memory of `bulla serve`: as much for long values as for short ones, because values stay in the
+//! store until a request reads them; and how fast they are read.
+
+use std::path::Path;
+
+use bulla_wire::actions::{CreateSecret, GetSecretValue};
+
+use crate::Result;
+use crate::kms::ALIAS;
+use crate::load::flat_out;
+use crate::programs::{self, Folder};
+use crate::report::{Goal, figure, heading, judge};
+use crate::requests::signed;
+use crate::server::{Scheme, Server};
+
+pub(crate) fn run() -> Result<()> {
+    let folder = Folder::new(&programs::scratch()?, "secrets")?;
+    let empty = empty(&folder.path().join("empty"))?;
+    let short = full(&folder.path().join("short"), SHORT)?;
+    let long = full(&folder.path().join("long"), LONG)?;
+    heading("secrets: what they take");
+    let per_secret = Goal::at_most(1.5, None);
+    for (name, resident) in [("short", &short), ("long", &long)] {
+        let each = |mib: f64| (mib - empty) * 1024.0 / SECRETS as f64;
+        judge(&format!("each, {name}, after a start"), each(resident.started), "KiB", per_secret);
+        judge(&format!("each, {name}, after reads"), each(resident.read), "KiB", per_secret);
+    }
+    let more = Goal::at_most(2.0, None);
+    judge("more for long ones, after a start", long.started - short.started, "MiB", more);
+    judge("more for long ones, after reads", long.read - short.read, "MiB", more);
+    Ok(())
+}
+
+/// MiB.
+struct Resident {
+    started: f64,
+    read: f64,
+}
+
+fn empty(data: &Path) -> Result<f64> {
+    let server = Server::bulla(data, Scheme::Http)?;
+    server.create_key(ALIAS)?;
+    server.stop()?;
+    let server = Server::bulla(data, Scheme::Http)?;
+    let resident = server.memory()?.resident;
+    server.stop()?;
+    Ok(resident)
+}
+
+fn full(data: &Path, len: usize) -> Result<Resident> {
+    heading(&format!("secrets: {SECRETS} of {len} bytes"));
+    let server = Server::bulla(data, Scheme::Http)?;
+    let key = server.create_key(ALIAS)?;
+    let mut made = 0.0;
+    for part in 0..SECRETS / PART {
+        let numbers = part * PART..(part + 1) * PART;
+        let requests: Vec<_> =
+            numbers.flat_map(|number| signed(&secret(number, len, &key), server.address, 1)).collect();
+        made = flat_out(&server, CONNECTIONS, &requests)?.per_second;
+    }
+    figure("made with CreateSecret", made, "/s");
+    figure("resident after making them", server.memory()?.resident, "MiB");
+    server.stop()?;
+    let server = Server::bulla(data, Scheme::Http)?;
+    figure("start", server.start.as_secs_f64() * 1e3, "ms");
+    let started = server.memory()?.resident;
+    figure("resident after the start", started, "MiB");
+    // Numbers that are far from each other, so that no page is read twice in a row.
+    let numbers = (0..READS).map(|number| number * 7919 % SECRETS);
+    let requests: Vec<_> = numbers.flat_map(|number| signed(&value(number), server.address, 1)).collect();
+    let reads = flat_out(&server, CONNECTIONS, &requests)?;
+    figure("GetSecretValue", reads.per_second, "/s");
+    figure("GetSecretValue, 99 % of the answers within", reads.within(0.99), "ms");
+    let read = server.memory()?.resident;
+    figure("resident after them", read, "MiB");
+    server.stop()?;
+    Ok(Resident { started, read })
+}
+
+fn secret(number: usize, len: usize, key: &str) -> CreateSecret {
+    CreateSecret {
+        secret_name: name(number),
+        version_id: "1".into(),
+        secret_data: "x".repeat(len).into(),
+        encryption_key_id: Some(key.into()),
+        ..CreateSecret::default()
+    }
+}
+
+fn value(number: usize) -> GetSecretValue {
+    GetSecretValue {
+        secret_name: name(number),
+        version_id: None,
+        version_stage: None,
+        fetch_extended_config: None,
+        recipient: None,
+        dry_run: None,
+    }
+}
+
+fn name(number: usize) -> String {
+    format!("service-{number}/password")
+}
+
+const SECRETS: usize = 10_000;
+const READS: usize = 20_000;
+/// Requests that are ready at a time: those of 30 KB take memory here, too.
+const PART: usize = 1_000;
+const CONNECTIONS: usize = 16;
+const SHORT: usize = 10;
+/// As long as a secret can be.
+const LONG: usize = 30_720;

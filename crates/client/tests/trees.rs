@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use bulla_envelope::EncryptionContext;
-use bulla_files::{
-    DecryptOptions, Decryptor, EncryptOptions, Encryptor, Format, TreeEvent, TreeSummary, decrypt_tree,
-    encrypt_tree,
-};
+use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor, Format, TreeEvent, TreeSummary};
 use support::{Reply, TestKms};
 
 const FILES: usize = 20;
@@ -35,7 +32,7 @@ fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) 
     options.files = 1;
     options.data_key_per_file = data_key_per_file;
     let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
-    (encrypt_tree(&encryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
+    (encryptor.encrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
 
 fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
@@ -44,7 +41,7 @@ fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
     let mut options = DecryptOptions::default();
     options.files = 1;
     let decryptor = Decryptor::new(service, EncryptionContext::default(), options);
-    (decrypt_tree(&decryptor, from, Some(to), &|_| {}).unwrap(), kms.seen().len())
+    (decryptor.decrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
 
 /// `failing` answers, then as many good ones as are asked for.
@@ -123,7 +120,7 @@ fn each_file_tells_its_own_length() {
                 lengths.lock().unwrap().push(done.plaintext_len);
             }
         };
-        encrypt_tree(&encryptor, &plain, Some(&directory.path().join(name)), &note).unwrap();
+        encryptor.encrypt_tree(&plain, Some(&directory.path().join(name)), note).unwrap();
         assert_eq!(lengths.into_inner().unwrap(), [1 << 20; FILES], "{name}");
     }
 }

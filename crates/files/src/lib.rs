@@ -31,17 +31,17 @@
 //! # let place = |name: &str| folder.path().join(name);
 //! # std::fs::create_dir(place("books"))?;
 //! # std::fs::write(place("books/2019.csv"), "id,amount\n")?;
-//! use bulla_files::{EncryptOptions, Encryptor, TreeEvent, encrypt_tree};
+//! use bulla_files::{EncryptOptions, Encryptor, TreeEvent};
 //! use bulla_envelope::EncryptionContext;
 //!
 //! let keys = vec!["alias/work".into()];
 //! let encryptor = Encryptor::new(&kms, keys, EncryptionContext::default(), EncryptOptions::default());
-//! let told = |event: TreeEvent<'_>| {
+//! let listener = |event: TreeEvent<'_>| {
 //!     if let TreeEvent::Failed(path, _, error) = event {
 //!         eprintln!("{}: {error}", path.display());
 //!     }
 //! };
-//! let summary = encrypt_tree(&encryptor, &place("books"), Some(&place("sealed")), &told)?;
+//! let summary = encryptor.encrypt_tree(&place("books"), Some(&place("sealed")), listener)?;
 //! assert_eq!((summary.done, summary.failed), (1, 0));
 //! # assert!(place("sealed/2019.csv.bulla").exists());
 //! # Ok(())
@@ -104,6 +104,4 @@ pub use format::{Format, suffix};
 pub use links::resolve_in_place;
 pub use options::{DecryptOptions, EncryptOptions, RewrapOptions};
 pub use rewrap::Rewrapper;
-pub use tree::{
-    SkipReason, TreeEvent, TreeSummary, decrypt_tree, encrypt_tree, rekey_tree, rewrap_tree, verify_tree,
-};
+pub use tree::{SkipReason, TreeEvent, TreeSummary};

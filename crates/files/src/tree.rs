@@ -16,7 +16,6 @@ use std::sync::Arc;
 
 use bulla_envelope::KeyService;
 
-pub use self::in_place::{rekey_tree, rewrap_tree, verify_tree};
 use self::plan::Job;
 use self::run::{Transform, Tree};
 use crate::decrypt::Decryptor;
@@ -71,53 +70,59 @@ pub struct TreeSummary {
     pub special: usize,
 }
 
-/// Whoever is told what happens, from any thread.
+/// Is called with what happens, from any thread.
 type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
-/// Encrypts every file below `from`, to the same place below `to`, or beside itself.
-///
-/// # Errors
-/// [`FileError`], if nothing could be begun; failed files are events and are counted.
-pub fn encrypt_tree(
-    encryptor: &Encryptor<impl KeyService>,
-    from: &Path,
-    to: Option<&Path>,
-    listener: Listener<'_>,
-) -> Result<TreeSummary, FileError> {
-    let options = &encryptor.options;
-    let to = to.filter(|to| !is_same_directory(from, to));
-    let tree = Tree {
-        from,
-        to,
-        files: options.files,
-        durability: options.durability,
-        removes_sources: options.remove_source,
-        spared: &options.spared,
-    };
-    tree.run(&Encrypting { encryptor, beside: to.is_none() }, listener)
+impl<K: KeyService> Encryptor<K> {
+    /// Encrypts every file below `from`, to the same place below `to`, or beside itself. `listener` is called
+    /// from any thread.
+    ///
+    /// # Errors
+    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    pub fn encrypt_tree(
+        &self,
+        from: &Path,
+        to: Option<&Path>,
+        listener: impl Fn(TreeEvent<'_>) + Sync,
+    ) -> Result<TreeSummary, FileError> {
+        let options = &self.options;
+        let to = to.filter(|to| !is_same_directory(from, to));
+        let tree = Tree {
+            from,
+            to,
+            files: options.files,
+            durability: options.durability,
+            removes_sources: options.remove_source,
+            spared: &options.spared,
+        };
+        tree.run(&Encrypting { encryptor: self, beside: to.is_none() }, &listener)
+    }
 }
 
-/// Decrypts every file below `from`, to the same place below `to`, or beside itself.
-///
-/// # Errors
-/// [`FileError`], if nothing could be begun; failed files are events and are counted.
-pub fn decrypt_tree(
-    decryptor: &Decryptor<impl KeyService>,
-    from: &Path,
-    to: Option<&Path>,
-    listener: Listener<'_>,
-) -> Result<TreeSummary, FileError> {
-    let options = &decryptor.options;
-    let to = to.filter(|to| !is_same_directory(from, to));
-    let tree = Tree {
-        from,
-        to,
-        files: options.files,
-        durability: options.durability,
-        removes_sources: options.remove_source,
-        spared: &options.spared,
-    };
-    tree.run(&Decrypting { decryptor, beside: to.is_none() }, listener)
+impl<K: KeyService> Decryptor<K> {
+    /// Decrypts every file below `from`, to the same place below `to`, or beside itself. `listener` is called
+    /// from any thread.
+    ///
+    /// # Errors
+    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    pub fn decrypt_tree(
+        &self,
+        from: &Path,
+        to: Option<&Path>,
+        listener: impl Fn(TreeEvent<'_>) + Sync,
+    ) -> Result<TreeSummary, FileError> {
+        let options = &self.options;
+        let to = to.filter(|to| !is_same_directory(from, to));
+        let tree = Tree {
+            from,
+            to,
+            files: options.files,
+            durability: options.durability,
+            removes_sources: options.remove_source,
+            spared: &options.spared,
+        };
+        tree.run(&Decrypting { decryptor: self, beside: to.is_none() }, &listener)
+    }
 }
 
 /// Encrypts the files of a tree, beside themselves or into a tree of its own.

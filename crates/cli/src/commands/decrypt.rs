@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary, decrypt_tree};
+use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary};
 
 use super::convert::{Conversion, Converter};
 use super::reading::decrypt_options;
@@ -53,7 +53,7 @@ impl<K: KeyService> Converter for Decryptor<K> {
     }
 
     fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError> {
-        decrypt_tree(self, from, to, listener)
+        self.decrypt_tree(from, to, listener)
     }
 
     fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure> {

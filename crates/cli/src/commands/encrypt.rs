@@ -5,9 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{
-    Done, EncryptOptions, Encryptor, FileError, Format, Progress, TreeSummary, encrypt_tree, suffix,
-};
+use bulla_files::{Done, EncryptOptions, Encryptor, FileError, Format, Progress, TreeSummary, suffix};
 
 use super::convert::{Conversion, Converter};
 use super::walk::Listener;
@@ -73,7 +71,7 @@ impl<K: KeyService> Converter for Encryption<K> {
     }
 
     fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError> {
-        encrypt_tree(&self.encryptor, from, to, listener)
+        self.encryptor.encrypt_tree(from, to, listener)
     }
 
     fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure> {

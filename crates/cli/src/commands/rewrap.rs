@@ -3,10 +3,7 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{
-    Done, FileError, Progress, RewrapOptions, Rewrapper, TreeSummary, rekey_tree, resolve_in_place,
-    rewrap_tree,
-};
+use bulla_files::{Done, FileError, Progress, RewrapOptions, Rewrapper, TreeSummary, resolve_in_place};
 
 use super::walk::{Listener, Work, walk};
 use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
@@ -112,8 +109,8 @@ impl<K: KeyService> Work for InPlace<K> {
         listener: Listener<'_>,
     ) -> Result<TreeSummary, FileError> {
         match self.change {
-            Change::Rewrap => rewrap_tree(&self.rewrapper, tree, self.files, listener),
-            Change::Rekey => rekey_tree(&self.rewrapper, tree, self.files, listener),
+            Change::Rewrap => self.rewrapper.rewrap_tree(tree, self.files, listener),
+            Change::Rekey => self.rewrapper.rekey_tree(tree, self.files, listener),
         }
     }
 }

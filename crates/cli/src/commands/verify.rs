@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary, verify_tree};
+use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary};
 
 use super::reading::decrypt_options;
 use super::walk::{Listener, Work, walk};
@@ -47,7 +47,7 @@ impl<K: KeyService> Work for Verification<K> {
         _to: Option<&Path>,
         listener: Listener<'_>,
     ) -> Result<TreeSummary, FileError> {
-        verify_tree(&self.0, tree, listener)
+        self.0.verify_tree(tree, listener)
     }
 
     fn tree_total<'a>(&self, tree: &'a Path) -> Total<'a> {

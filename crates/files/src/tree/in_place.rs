@@ -9,7 +9,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::directories::{Parent, Parents};
 use super::plan::walked;
 use super::workers::{Counts, on_workers};
-use super::{Listener, SkipReason, TreeSummary, has_suffix};
+use super::{Listener, SkipReason, TreeEvent, TreeSummary, has_suffix};
 use crate::decrypt::Decryptor;
 use crate::done::Done;
 use crate::file_error::FileError;
@@ -18,43 +18,49 @@ use crate::output::{self, Target};
 use crate::rewrap::Rewrapper;
 use crate::root::Root;
 
-/// Opens every chunk of every encrypted file below `path` and keeps nothing. A damaged slot is a failed file.
-///
-/// # Errors
-/// [`FileError`], if nothing could be begun; failed files are events and are counted.
-pub fn verify_tree(
-    decryptor: &Decryptor<impl KeyService>,
-    path: &Path,
-    listener: Listener<'_>,
-) -> Result<TreeSummary, FileError> {
-    let formats = [Format::Native, Format::Text].map(suffix);
-    each_file(path, decryptor.options.files, &formats, listener, &|place| decryptor.verify_of_tree(place))
+impl<K: KeyService> Decryptor<K> {
+    /// Opens every chunk of every encrypted file below `path` and keeps nothing. A damaged slot is a failed file.
+    /// `listener` is called from any thread.
+    ///
+    /// # Errors
+    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    pub fn verify_tree(
+        &self,
+        path: &Path,
+        listener: impl Fn(TreeEvent<'_>) + Sync,
+    ) -> Result<TreeSummary, FileError> {
+        let formats = [Format::Native, Format::Text].map(suffix);
+        each_file(path, self.options.files, &formats, &listener, &|place| self.verify_of_tree(place))
+    }
 }
 
-/// Gives every native file below `path` its new wraps.
-///
-/// # Errors
-/// [`FileError`], if nothing could be begun; failed files are events and are counted.
-pub fn rewrap_tree(
-    rewrapper: &Rewrapper<impl KeyService>,
-    path: &Path,
-    files: usize,
-    listener: Listener<'_>,
-) -> Result<TreeSummary, FileError> {
-    each_file(path, files, &[suffix(Format::Native)], listener, &|place| rewrapper.rewrap_at(place))
-}
+impl<K: KeyService> Rewrapper<K> {
+    /// Gives every native file below `path` its new wraps. `listener` is called from any thread.
+    ///
+    /// # Errors
+    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    pub fn rewrap_tree(
+        &self,
+        path: &Path,
+        files: usize,
+        listener: impl Fn(TreeEvent<'_>) + Sync,
+    ) -> Result<TreeSummary, FileError> {
+        each_file(path, files, &[suffix(Format::Native)], &listener, &|place| self.rewrap_at(place))
+    }
 
-/// Encrypts every native file below `path` anew, under the data key of the run or one for each file.
-///
-/// # Errors
-/// [`FileError`], if nothing could be begun; failed files are events and are counted.
-pub fn rekey_tree(
-    rewrapper: &Rewrapper<impl KeyService>,
-    path: &Path,
-    files: usize,
-    listener: Listener<'_>,
-) -> Result<TreeSummary, FileError> {
-    each_file(path, files, &[suffix(Format::Native)], listener, &|place| rewrapper.rekey_at(place, 1))
+    /// Encrypts every native file below `path` again, under the data key of the run or one for each file. `listener` is
+    /// called from any thread.
+    ///
+    /// # Errors
+    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    pub fn rekey_tree(
+        &self,
+        path: &Path,
+        files: usize,
+        listener: impl Fn(TreeEvent<'_>) + Sync,
+    ) -> Result<TreeSummary, FileError> {
+        each_file(path, files, &[suffix(Format::Native)], &listener, &|place| self.rekey_at(place, 1))
+    }
 }
 
 type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Done, FileError> + Sync);

@@ -73,7 +73,7 @@ impl Report {
     /// Something happened in a tree.
     pub(crate) fn event(&self, event: &TreeEvent<'_>) {
         match event {
-            TreeEvent::Done(path, done) => {
+            TreeEvent::Done { path, file: done } => {
                 lock(&self.used_key).get_or_insert_with(|| done.key_id.clone());
                 *lock(&self.already) += usize::from(done.already);
                 self.warn(path, done);
@@ -81,34 +81,36 @@ impl Report {
                     self.done_event(path, done);
                 }
             }
-            TreeEvent::Failed(from, to, error) => self.failed(from, Failure::of_file(error, from, to)),
-            TreeEvent::Spared(path) => {
-                note(format_args!("bulla: {}: left as it is, it holds the keys of this KMS", path.display()));
-                if self.json {
-                    self.emit("skipped", &[("path", path)], json!({ "reason": "keys" }));
-                }
+            TreeEvent::Failed { path, output, error } => {
+                self.failed(path, Failure::of_file(error, path, output));
             }
-            TreeEvent::Output(path) => {
-                note(format_args!("bulla: {}: is the output, and no part of the tree", path.display()));
-                if self.json {
-                    self.emit("skipped", &[("path", path)], json!({ "reason": "output" }));
-                }
-            }
-            TreeEvent::Skipped(path, reason) => self.skipped(path, *reason),
+            TreeEvent::Skipped { path, reason } => self.skipped(path, *reason),
             _ => {}
         }
     }
 
     fn skipped(&self, path: &Path, reason: SkipReason) {
-        if reason == SkipReason::Leftover {
-            note(format_args!("bulla: {}: passed over, it is a temporary file of bulla", path.display()));
-            note("       if no other run is at work there, one was killed: look at it, then remove it");
+        let shown = path.display();
+        match reason {
+            SkipReason::Leftover => {
+                note(format_args!("bulla: {shown}: passed over, it is a temporary file of bulla"));
+                note("       if no other run is at work there, one was killed: look at it, then remove it");
+            }
+            SkipReason::Spared => {
+                note(format_args!("bulla: {shown}: left as it is, it holds the keys of this KMS"));
+            }
+            SkipReason::Output => {
+                note(format_args!("bulla: {shown}: is the output, and no part of the tree"));
+            }
+            _ => {}
         }
         if self.json {
             let reason = match reason {
                 SkipReason::Link => "link",
                 SkipReason::Special => "special",
                 SkipReason::Leftover => "leftover",
+                SkipReason::Spared => "keys",
+                SkipReason::Output => "output",
                 _ => "name",
             };
             self.emit("skipped", &[("path", path)], json!({ "reason": reason }));

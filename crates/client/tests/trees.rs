@@ -116,8 +116,8 @@ fn each_file_tells_its_own_length() {
         let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
         let lengths = Mutex::new(Vec::new());
         let note = |event: TreeEvent<'_>| {
-            if let TreeEvent::Done(_, done) = event {
-                lengths.lock().unwrap().push(done.plaintext_len);
+            if let TreeEvent::Done { file, .. } = event {
+                lengths.lock().unwrap().push(file.plaintext_len);
             }
         };
         encryptor.encrypt_tree(&plain, Some(&directory.path().join(name)), note).unwrap();

@@ -37,7 +37,7 @@
 //! let keys = vec!["alias/work".into()];
 //! let encryptor = Encryptor::new(&kms, keys, EncryptionContext::default(), EncryptOptions::default());
 //! let listener = |event: TreeEvent<'_>| {
-//!     if let TreeEvent::Failed(path, _, error) = event {
+//!     if let TreeEvent::Failed { path, error, .. } = event {
 //!         eprintln!("{}: {error}", path.display());
 //!     }
 //! };

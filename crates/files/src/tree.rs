@@ -31,15 +31,28 @@ use crate::removal::Removal;
 #[non_exhaustive]
 pub enum TreeEvent<'a> {
     /// A file is done.
-    Done(&'a Path, &'a Done),
-    /// A file, directory or link failed, and the path of its result; the others go on.
-    Failed(&'a Path, &'a Path, &'a FileError),
+    Done {
+        /// The file.
+        path: &'a Path,
+        /// What came of it.
+        file: &'a Done,
+    },
+    /// A file, directory or link failed; the others are worked on all the same.
+    Failed {
+        /// The file, directory or link.
+        path: &'a Path,
+        /// Where its output would be.
+        output: &'a Path,
+        /// Why.
+        error: &'a FileError,
+    },
     /// An entry was passed over.
-    Skipped(&'a Path, SkipReason),
-    /// A directory that keys lie in was left as it is, with all that is in it.
-    Spared(&'a Path),
-    /// The output lies in the tree and was there before: what is in it is no part of the tree.
-    Output(&'a Path),
+    Skipped {
+        /// The entry.
+        path: &'a Path,
+        /// Why.
+        reason: SkipReason,
+    },
 }
 
 /// Why an entry of a tree was passed over.
@@ -54,6 +67,10 @@ pub enum SkipReason {
     Special,
     /// It has the hidden name that an output or a source has for a moment; a run that was killed may leave one.
     Leftover,
+    /// It is a directory that the options spare, such as the one that holds the keys, with all that is in it.
+    Spared,
+    /// It is the output, which is in the tree and was there before: what is in it is no part of the tree.
+    Output,
 }
 
 /// What came of a tree.

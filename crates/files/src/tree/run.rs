@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::directories::{FileSystems, Parents, Roots};
 use super::plan::{Job, Planned, mode, place, plan, walked};
 use super::workers::{Counts, on_workers};
-use super::{Listener, TreeEvent, TreeSummary};
+use super::{Listener, SkipReason, TreeSummary};
 use crate::done::Done;
 use crate::file_error::FileError;
 use crate::output::{Directory, Durability, OutputError, Target};
@@ -162,11 +162,11 @@ impl<'a> Run<'a> {
         let found = identity(entry.path()).ok();
         let is_spared = found.is_some_and(|found| self.spared.contains(&found));
         if is_spared {
-            self.counts.pass_over(TreeEvent::Spared(entry.path()));
+            self.counts.skip(entry.path(), SkipReason::Spared);
         }
         let is_output = self.tree.to.is_some() && entry.depth() > 0 && found == Some(self.output);
         if is_output && !self.output_is_new {
-            self.counts.pass_over(TreeEvent::Output(entry.path()));
+            self.counts.skip(entry.path(), SkipReason::Output);
         }
         !is_spared && !is_output
     }

@@ -31,7 +31,7 @@ impl<'a> Counts<'a> {
         match result {
             Ok(done) => {
                 self.done.fetch_add(1, Ordering::Relaxed);
-                (self.listener)(TreeEvent::Done(from, &done));
+                (self.listener)(TreeEvent::Done { path: from, file: &done });
             }
             Err(error) => self.fail(from, to, error),
         }
@@ -39,7 +39,7 @@ impl<'a> Counts<'a> {
 
     pub(super) fn fail(&self, from: &Path, to: &Path, error: FileError) {
         self.failed.fetch_add(1, Ordering::Relaxed);
-        (self.listener)(TreeEvent::Failed(from, to, &error));
+        (self.listener)(TreeEvent::Failed { path: from, output: to, error: &error });
     }
 
     /// A file that was counted as done has failed.
@@ -49,16 +49,11 @@ impl<'a> Counts<'a> {
     }
 
     pub(super) fn skip(&self, path: &Path, reason: SkipReason) {
+        self.skipped.fetch_add(1, Ordering::Relaxed);
         if reason == SkipReason::Special {
             self.special.fetch_add(1, Ordering::Relaxed);
         }
-        self.pass_over(TreeEvent::Skipped(path, reason));
-    }
-
-    /// Counts an entry that is passed over, and tells the event.
-    pub(super) fn pass_over(&self, event: TreeEvent<'_>) {
-        self.skipped.fetch_add(1, Ordering::Relaxed);
-        (self.listener)(event);
+        (self.listener)(TreeEvent::Skipped { path, reason });
     }
 
     pub(super) fn summary(&self) -> TreeSummary {

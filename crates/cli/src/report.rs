@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_files::{Done, SkipReason, TreeEvent, TreeSummary};
+use bulla_files::{FileSummary, SkipReason, TreeEvent, TreeSummary};
 use serde_json::{Value, json};
 
 use crate::args::RunOptions;
@@ -52,21 +52,20 @@ impl Report {
     }
 
     /// A named file is done.
-    pub(crate) fn file(&self, from: &Path, done: &Done) {
+    pub(crate) fn file(&self, from: &Path, done: &FileSummary) {
         *lock(&self.files) += 1;
         self.warn(from, done);
         if self.json {
             return self.done_event(from, done);
         }
         let from = from.display();
-        let to = done.output.display();
         let key = self.key_of(&done.key_id);
-        match (self.verb, done.already) {
-            (verb @ ("encrypted" | "decrypted"), false) => {
-                note(format_args!("{verb} {from} -> {to} ({key})"))
+        match (self.verb, done.already_done, &done.output) {
+            (verb @ ("encrypted" | "decrypted"), false, Some(to)) => {
+                note(format_args!("{verb} {from} -> {} ({key})", to.display()))
             }
-            (verb, false) => note(format_args!("{verb} {from} ({key})")),
-            (verb, true) => note(format_args!("{verb} already: {from} ({key})")),
+            (verb, false, _) => note(format_args!("{verb} {from} ({key})")),
+            (verb, true, _) => note(format_args!("{verb} already: {from} ({key})")),
         }
     }
 
@@ -75,7 +74,7 @@ impl Report {
         match event {
             TreeEvent::Done { path, file: done } => {
                 lock(&self.used_key).get_or_insert_with(|| done.key_id.clone());
-                *lock(&self.already) += usize::from(done.already);
+                *lock(&self.already) += usize::from(done.already_done);
                 self.warn(path, done);
                 if self.json {
                     self.done_event(path, done);
@@ -205,21 +204,22 @@ impl Report {
     }
 
     /// A damaged slot is no reason not to decrypt, but somebody should know.
-    fn warn(&self, path: &Path, done: &Done) {
+    fn warn(&self, path: &Path, done: &FileSummary) {
         if done.damaged_slot {
             note(format_args!("bulla: {}: one of its two slots of wrapped keys is damaged", path.display()));
             note("       the other one served; `bulla rewrap` mends it");
         }
     }
 
-    fn done_event(&self, path: &Path, done: &Done) {
+    fn done_event(&self, path: &Path, done: &FileSummary) {
+        let output = done.output.as_deref().unwrap_or(Path::new(""));
         let said = json!({
             "key_id": done.key_id,
-            "bytes": done.plaintext_len,
-            "already": done.already,
+            "bytes": done.plaintext_len.unwrap_or(0),
+            "already": done.already_done,
             "damaged_slot": done.damaged_slot,
         });
-        self.emit("done", &[("path", path), ("output", &done.output)], said);
+        self.emit("done", &[("path", path), ("output", output)], said);
     }
 
     fn key_of(&self, id: &str) -> String {

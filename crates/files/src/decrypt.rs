@@ -18,9 +18,9 @@ use rustix::fs::OFlags;
 use self::sniffed::Sniffed;
 use crate::cache::KeyCache;
 use crate::compare::text_is_the_content_of;
-use crate::done::{Done, done};
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::{Format, looks_like_text, suffix};
 use crate::options::{DecryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
@@ -54,7 +54,7 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+    pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -71,7 +71,7 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError> {
+    pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let how = How { threads: self.options.jobs, durability: self.options.durability };
         self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &Target::of(to)?, how)
@@ -84,7 +84,7 @@ impl<K: KeyService> Decryptor<K> {
         from: &Path,
         to: &Path,
         directory: &Arc<Directory>,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
         let to = Target::within(directory.clone(), to)?;
@@ -98,7 +98,7 @@ impl<K: KeyService> Decryptor<K> {
         name: &Path,
         to: &Target<'_>,
         how: How,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {}
             checked => checked?,
@@ -114,14 +114,20 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], in the case of a pipe perhaps after a genuine beginning of the plaintext.
-    pub fn decrypt_to_stream(&self, source: File, name: &Path, output: impl Write) -> Result<(), FileError> {
+    pub fn decrypt_to_stream(
+        &self,
+        source: File,
+        name: &Path,
+        output: impl Write,
+    ) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let mut source = Sniffed::new(source, &metadata)?;
         match self.format(&source, name)? {
             Format::Text => {
                 let reader = Reader::new(source.rewindable()?)?;
                 let key = self.unwrap_text(reader.ciphertext_blob())?;
-                reader.open_verified(&key.data_key, output)?;
+                let opened = reader.open_verified(&key.data_key, output)?;
+                Ok(FileSummary::of_content(key.key_id, opened.plaintext_len))
             }
             Format::Native if source.is_file || self.options.whole => {
                 let mut file = source.rewindable()?;
@@ -129,14 +135,16 @@ impl<K: KeyService> Decryptor<K> {
                 let unlocked = self.unlock(&header, &mut file)?;
                 let body = body(&file, &header, &unlocked)?;
                 body.open_range(0..body.len, output, &self.progress)?;
+                Ok(native_summary(&header, &unlocked, body.len))
             }
             Format::Native => {
                 let header = Header::read(&mut source)?;
                 let unlocked = self.unlock(&header, &mut source)?;
-                engine::open_stream(source, &header, &unlocked.opener, output, &self.progress)?;
+                let plaintext_len =
+                    engine::open_stream(source, &header, &unlocked.opener, output, &self.progress)?;
+                Ok(native_summary(&header, &unlocked, plaintext_len))
             }
         }
-        Ok(())
     }
 
     /// Writes some bytes of a native file's plaintext into a stream. A range that goes beyond the end stops there.
@@ -159,8 +167,8 @@ impl<K: KeyService> Decryptor<K> {
     /// Opens every chunk of an open file or pipe and keeps nothing.
     ///
     /// # Errors
-    /// [`FileError`]; a damaged slot is none: [`Done::damaged_slot`].
-    pub fn verify(&self, source: File, name: &Path) -> Result<Done, FileError> {
+    /// [`FileError`]; a damaged slot is none: [`FileSummary::damaged_slot`].
+    pub fn verify(&self, source: File, name: &Path) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let mut source = Sniffed::new(source, &metadata)?;
         match self.format(&source, name)? {
@@ -168,7 +176,7 @@ impl<K: KeyService> Decryptor<K> {
                 let reader = Reader::new(source)?;
                 let key = self.unwrap_text(reader.ciphertext_blob())?;
                 let opened = reader.open_into_discardable(&key.data_key, io::sink())?;
-                Ok(done(Path::new(""), key.key_id, opened.plaintext_len))
+                Ok(FileSummary::of_content(key.key_id, opened.plaintext_len))
             }
             Format::Native => {
                 let (header, prefix) = source.native_head()?;
@@ -183,18 +191,17 @@ impl<K: KeyService> Decryptor<K> {
                     // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
                     false => engine::open_stream(source, &header, opener, io::sink(), progress)?,
                 };
-                let damaged_slot = header.slots().iter().any(Option::is_none);
-                Ok(Done { damaged_slot, ..done(Path::new(""), unlocked.wrap.key.key_id, plaintext_len) })
+                Ok(native_summary(&header, &unlocked, plaintext_len))
             }
         }
     }
 
     /// Opens every chunk of a file of a tree. There a damaged slot is a failed file too.
-    pub(crate) fn verify_of_tree(&self, place: &Target<'_>) -> Result<Done, FileError> {
+    pub(crate) fn verify_of_tree(&self, place: &Target<'_>) -> Result<FileSummary, FileError> {
         let (source, _) = place.open(OFlags::RDONLY)?;
         match self.verify(source, place.path)? {
-            done if done.damaged_slot => Err(FileError::DamagedSlot),
-            done => Ok(done),
+            summary if summary.damaged_slot => Err(FileError::DamagedSlot),
+            summary => Ok(summary),
         }
     }
 
@@ -225,7 +232,7 @@ impl<K: KeyService> Decryptor<K> {
         metadata: &Metadata,
         to: &Target<'_>,
         how: How,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         let (header, prefix) = source.native_head()?;
         let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
         let modified = match header.source().modified {
@@ -236,14 +243,11 @@ impl<K: KeyService> Decryptor<K> {
             true => Some(Body::of(&source.file, metadata.len(), &header, &unlocked.opener)?),
             false => None,
         };
-        let done = Done {
-            damaged_slot: header.slots().iter().any(Option::is_none),
-            ..done(to.path, unlocked.wrap.key.key_id, 0)
-        };
+        let summary = |plaintext_len| native_summary(&header, &unlocked, plaintext_len).written_to(to.path);
         if let (Some(body), true) = (&body, self.options.resume)
             && self.is_done(to, body, expected_time(&header, metadata), how.threads)?
         {
-            return Ok(Done { plaintext_len: body.len, already: true, ..done });
+            return Ok(FileSummary { already_done: true, ..summary(body.len) });
         }
         let pending = self.create(to, header.source().mode.unwrap_or(0o600) & 0o777)?;
         let plaintext_len = match body {
@@ -254,7 +258,7 @@ impl<K: KeyService> Decryptor<K> {
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
         };
         pending.publish(modified, how.durability)?;
-        Ok(Done { plaintext_len, ..done })
+        Ok(summary(plaintext_len))
     }
 
     /// Whether the output is there already: by its size and time, and where the file system may have rounded the time,
@@ -285,14 +289,14 @@ impl<K: KeyService> Decryptor<K> {
         metadata: &Metadata,
         to: &Target<'_>,
         how: How,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         let reader = Reader::new(source)?;
         let UnwrappedDataKey { data_key, key_id, .. } = self.unwrap_text(reader.ciphertext_blob())?;
         let pending = self.create(to, 0o600)?;
         let opened = reader.open_into_discardable(&data_key, pending)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         opened.out.publish(modified, how.durability)?;
-        Ok(done(to.path, key_id, opened.plaintext_len))
+        Ok(FileSummary::of_content(key_id, opened.plaintext_len).written_to(to.path))
     }
 
     fn create(&self, to: &Target<'_>, mode: u32) -> Result<Pending, FileError> {
@@ -335,6 +339,12 @@ impl<K: KeyService> Decryptor<K> {
             _ => Ok(found),
         }
     }
+}
+
+/// What came of an unlocked file of which everything was opened.
+fn native_summary(header: &Header, unlocked: &Unlocked, plaintext_len: u64) -> FileSummary {
+    let summary = FileSummary::of_content(unlocked.wrap.key.key_id.clone(), plaintext_len);
+    FileSummary { damaged_slot: header.slots().iter().any(Option::is_none), ..summary }
 }
 
 /// The time that the output of a file gets.

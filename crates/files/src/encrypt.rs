@@ -15,9 +15,9 @@ use bulla_envelope::{EncryptionContext, KeyService, text_format};
 use crate::cache::KeyCache;
 use crate::compare::text_is_the_content_of;
 use crate::data_keys::DataKeySet;
-use crate::done::Done;
 use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::Format;
 use crate::options::{EncryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Target};
@@ -63,7 +63,7 @@ impl<K: KeyService> Encryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+    pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -80,7 +80,7 @@ impl<K: KeyService> Encryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<Done, FileError> {
+    pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let sized = is_sized(source, &metadata);
         let how = How { threads: self.options.jobs, durability: self.options.durability };
@@ -93,7 +93,7 @@ impl<K: KeyService> Encryptor<K> {
         (source, metadata): (File, Metadata),
         to: &Path,
         directory: &Arc<Directory>,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         let sized = metadata.len() > 0 || is_sized(&source, &metadata);
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
@@ -107,7 +107,7 @@ impl<K: KeyService> Encryptor<K> {
         sized: bool,
         to: &Target<'_>,
         how: How,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
@@ -127,36 +127,43 @@ impl<K: KeyService> Encryptor<K> {
         let plaintext_len = self.seal(source, metadata, sized, &pending, (&keys, how.threads))?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         pending.publish(modified, how.durability)?;
-        let key_id = keys.key_id().to_owned();
-        Ok(Done { output: to.path.to_owned(), key_id, plaintext_len, already: false, damaged_slot: false })
+        Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len).written_to(to.path))
     }
 
-    /// Encrypts a stream, which cannot be read twice, to another one. Gives the id of the key.
+    /// Encrypts a stream, which cannot be read twice, to another one.
     ///
     /// # Errors
     /// [`FileError`]; what was written then is no whole file.
-    pub fn encrypt_stream(&self, source: impl Read + Send, output: impl Write) -> Result<String, FileError> {
+    pub fn encrypt_stream(
+        &self,
+        source: impl Read + Send,
+        output: impl Write,
+    ) -> Result<FileSummary, FileError> {
         let keys = self.data_keys()?;
-        match self.options.format {
+        let plaintext_len = match self.options.format {
             Format::Native => {
                 let (header, key) = keys.header(Source::default())?;
-                engine::seal_stream(source, output, (&header, &key), &self.progress)?;
+                engine::seal_stream(source, output, (&header, &key), &self.progress)?
             }
             Format::Text => keys.seal_text(source, output)?,
-        }
-        Ok(keys.key_id().to_owned())
+        };
+        Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len))
     }
 
-    /// Encrypts an open file, pipe or device to a stream. Gives the id of the key.
+    /// Encrypts an open file, pipe or device to a stream.
     ///
     /// # Errors
     /// [`FileError`]; what was written then is no whole file, or not what the source is now.
-    pub fn encrypt_open_to_stream(&self, source: &File, output: impl Write) -> Result<String, FileError> {
+    pub fn encrypt_open_to_stream(
+        &self,
+        source: &File,
+        output: impl Write,
+    ) -> Result<FileSummary, FileError> {
         let before = source.metadata().map_err(FileError::Source)?;
         let mut watched = Watched::new(source, &before).map_err(FileError::Source)?;
-        let key_id = self.encrypt_stream(&mut watched, output)?;
+        let summary = self.encrypt_stream(&mut watched, output)?;
         watched.check()?;
-        Ok(key_id)
+        Ok(summary)
     }
 
     /// Removes a source whose output opens, is whole, and was made from it as it is now.

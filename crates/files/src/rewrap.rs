@@ -23,9 +23,9 @@ use rustix::io::Errno;
 
 use crate::cache::KeyCache;
 use crate::data_keys::{DataKeySet, DataKeySets};
-use crate::done::Done;
 use crate::engine::{self, Body, Progress, read_prefix};
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::looks_like_text;
 use crate::once::Answers;
 use crate::options::RewrapOptions;
@@ -83,22 +83,22 @@ impl<K: KeyService> Rewrapper<K> {
     ///
     /// # Errors
     /// [`FileError`]; then the file still opens as before, or already by the new keys too.
-    pub fn rewrap(&self, path: &Path) -> Result<Done, FileError> {
+    pub fn rewrap(&self, path: &Path) -> Result<FileSummary, FileError> {
         self.rewrap_at(&Target::of(path)?)
     }
 
-    pub(crate) fn rewrap_at(&self, place: &Target<'_>) -> Result<Done, FileError> {
+    pub(crate) fn rewrap_at(&self, place: &Target<'_>) -> Result<FileSummary, FileError> {
         let opened = self.open(place)?;
         let plan = self.plan(&opened)?;
-        let done = |already| Done {
-            output: place.path.to_owned(),
+        let summary = |already_done| FileSummary {
+            output: Some(place.path.to_owned()),
             key_id: plan[0].1.key_id.clone(),
-            plaintext_len: 0,
-            already,
+            plaintext_len: None,
+            already_done,
             damaged_slot: false, // not any more
         };
         if opened.is_done(&plan, !self.options.keys.is_empty()) {
-            return Ok(done(true));
+            return Ok(summary(true));
         }
         let mut wraps = plan
             .iter()
@@ -112,18 +112,18 @@ impl<K: KeyService> Rewrapper<K> {
             1 => opened.replace(place, &header)?,
             _ => opened.write_slots(&header)?,
         }
-        Ok(done(false))
+        Ok(summary(false))
     }
 
     /// Encrypts a file anew under a new data key, in the place of the old one. `path` is no link.
     ///
     /// # Errors
     /// [`FileError`], and the file is as it was.
-    pub fn rekey(&self, path: &Path, jobs: usize) -> Result<Done, FileError> {
+    pub fn rekey(&self, path: &Path, jobs: usize) -> Result<FileSummary, FileError> {
         self.rekey_at(&Target::of(path)?, jobs)
     }
 
-    pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<Done, FileError> {
+    pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<FileSummary, FileError> {
         let opened = self.open(place)?;
         if self.options.keys.is_empty() && !opened.foreign.is_empty() {
             let keys = opened.foreign.iter().map(|wrap| wrap.key.key_id.clone()).collect();
@@ -138,13 +138,7 @@ impl<K: KeyService> Rewrapper<K> {
         let pending = opened.beside(place)?;
         engine::seal_body(&body, pending.file(), (&header, &key), jobs, &self.progress)?;
         pending.publish(opened.file.metadata().and_then(|file| file.modified()).ok(), Durability::Synced)?;
-        Ok(Done {
-            output: place.path.to_owned(),
-            key_id: set.key_id().to_owned(),
-            plaintext_len: body.len,
-            already: false,
-            damaged_slot: false,
-        })
+        Ok(FileSummary::of_content(set.key_id().to_owned(), body.len).written_to(place.path))
     }
 
     /// The new data key of a file: that of the run for these keys and this context, unless each file has its own.

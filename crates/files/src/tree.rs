@@ -19,9 +19,9 @@ use bulla_envelope::KeyService;
 use self::plan::Job;
 use self::run::{Transform, Tree};
 use crate::decrypt::Decryptor;
-use crate::done::Done;
 use crate::encrypt::Encryptor;
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::{Format, suffix};
 use crate::output::{Directory, OutputError};
 use crate::removal::Removal;
@@ -35,7 +35,7 @@ pub enum TreeEvent<'a> {
         /// The file.
         path: &'a Path,
         /// What came of it.
-        file: &'a Done,
+        file: &'a FileSummary,
     },
     /// A file, directory or link failed; the others are worked on all the same.
     Failed {
@@ -168,7 +168,7 @@ impl<K: KeyService> Transform for Encrypting<'_, K> {
         job: &Job,
         source: (File, Metadata),
         directory: &Arc<Directory>,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         self.encryptor.encrypt_of_tree(source, &job.to, directory)
     }
 
@@ -191,7 +191,7 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         job: &Job,
         source: (File, Metadata),
         directory: &Arc<Directory>,
-    ) -> Result<Done, FileError> {
+    ) -> Result<FileSummary, FileError> {
         // Of two formats of one file the native one gets the output, whichever comes first.
         let native = job.from.with_extension(&suffix(Format::Native)[1..]);
         if has_suffix(&job.from, suffix(Format::Text)) && native.symlink_metadata().is_ok() {

@@ -25,7 +25,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let output = standard_output()?;
     let name = args.path.name();
     let Some(range) = args.range else {
-        let printed = decryptor.decrypt_to_stream(file, name, output);
+        let printed = decryptor.decrypt_to_stream(file, name, output).map(drop);
         return printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput));
     };
     if file_len(&file).is_none() {
@@ -37,7 +37,7 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
             decryptor.range_to_stream(file, range.from..range.to, output)
         }
         // The text format is verified as a whole before anything of it is seen.
-        _ => decryptor.decrypt_to_stream(file, name, Part::new(output, range)),
+        _ => decryptor.decrypt_to_stream(file, name, Part::new(output, range)).map(drop),
     };
     printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput))
 }

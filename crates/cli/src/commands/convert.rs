@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bulla_files::output::Durability;
-use bulla_files::{Done, FileError, Progress, TreeSummary};
+use bulla_files::{FileError, FileSummary, Progress, TreeSummary};
 
 use super::reading::standard_output;
 use super::walk::{self, Listener, Work};
@@ -32,10 +32,10 @@ pub(super) trait Converter {
     fn progress(&self) -> &Progress;
 
     /// Converts a file by its path.
-    fn file(&self, from: &Path, to: &Path) -> Result<Done, FileError>;
+    fn file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError>;
 
     /// Converts what is open already.
-    fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError>;
+    fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError>;
 
     /// Converts what is open to standard output.
     fn stream(&self, source: File, name: &Path, output: File) -> Result<(), FileError>;
@@ -115,7 +115,7 @@ impl Work for Converting<'_> {
         self.kms.refuse_to_remove(input.typed(), self.conversion.remove_source)
     }
 
-    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
         let opened = source.open()?;
         match (&self.conversion.output, source) {
             (Output::Stdout, _) | (Output::Beside, Source::Stdin) => {
@@ -163,7 +163,7 @@ impl Converting<'_> {
         .map_err(|error| Failure::of_file(&error, source.name(), Destination::StandardOutput))
     }
 
-    fn write(&self, source: &Source, opened: File, to: &Path) -> Result<Done, Failure> {
+    fn write(&self, source: &Source, opened: File, to: &Path) -> Result<FileSummary, Failure> {
         let len = file_len(&opened);
         if len.is_none() {
             self.conversion.refuse_stream()?;

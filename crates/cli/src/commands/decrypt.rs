@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary};
+use bulla_files::{Decryptor, FileError, FileSummary, Progress, TreeSummary};
 
 use super::convert::{Conversion, Converter};
 use super::reading::decrypt_options;
@@ -40,16 +40,16 @@ impl<K: KeyService> Converter for Decryptor<K> {
         self.progress()
     }
 
-    fn file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+    fn file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
         self.decrypt_file(from, to)
     }
 
-    fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<Done, FileError> {
+    fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError> {
         self.decrypt_open(source, name, to)
     }
 
     fn stream(&self, source: File, name: &Path, output: File) -> Result<(), FileError> {
-        self.decrypt_to_stream(source, name, output)
+        self.decrypt_to_stream(source, name, output).map(drop)
     }
 
     fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError> {

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{Done, EncryptOptions, Encryptor, FileError, Format, Progress, TreeSummary, suffix};
+use bulla_files::{EncryptOptions, Encryptor, FileError, FileSummary, Format, Progress, TreeSummary, suffix};
 
 use super::convert::{Conversion, Converter};
 use super::walk::Listener;
@@ -58,11 +58,11 @@ impl<K: KeyService> Converter for Encryption<K> {
         self.encryptor.progress()
     }
 
-    fn file(&self, from: &Path, to: &Path) -> Result<Done, FileError> {
+    fn file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
         self.encryptor.encrypt_file(from, to)
     }
 
-    fn open_file(&self, source: File, _name: &Path, to: &Path) -> Result<Done, FileError> {
+    fn open_file(&self, source: File, _name: &Path, to: &Path) -> Result<FileSummary, FileError> {
         self.encryptor.encrypt_open(&source, to)
     }
 

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{Done, FileError, Progress, RewrapOptions, Rewrapper, TreeSummary, resolve_in_place};
+use bulla_files::{
+    FileError, FileSummary, Progress, RewrapOptions, Rewrapper, TreeSummary, resolve_in_place,
+};
 
 use super::walk::{Listener, Work, walk};
 use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
@@ -85,7 +87,7 @@ impl<K: KeyService> Work for InPlace<K> {
         self.rewrapper.progress()
     }
 
-    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
         let Source::File(path) = source else {
             let verb = self.change.verb();
             let what = format!("files are {verb} in their places, and {} is none", source.name().display());

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, Done, FileError, Progress, TreeSummary};
+use bulla_files::{Decryptor, FileError, FileSummary, Progress, TreeSummary};
 
 use super::reading::decrypt_options;
 use super::walk::{Listener, Work, walk};
@@ -31,7 +31,7 @@ impl<K: KeyService> Work for Verification<K> {
         self.0.progress()
     }
 
-    fn source(&self, source: &Source) -> Result<Option<Done>, Failure> {
+    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
         let file = source.open()?;
         let total = file_len(&file).into();
         progress::show(total, self.progress(), || match self.0.verify(file, source.name())? {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bulla_files::{Done, FileError, Progress, TreeEvent, TreeSummary};
+use bulla_files::{FileError, FileSummary, Progress, TreeEvent, TreeSummary};
 
 use crate::failure::{Exit, Failure};
 use crate::formats::suffixes;
@@ -20,7 +20,7 @@ pub(super) trait Work {
     }
 
     /// Works on one source. None if the result was printed, so that nothing is left to report.
-    fn source(&self, source: &Source) -> Result<Option<Done>, Failure>;
+    fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure>;
 
     /// Works on every file below a directory. `to` is what [`Work::tree_output`] gave.
     fn tree(&self, tree: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError>;

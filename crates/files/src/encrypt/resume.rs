@@ -8,9 +8,9 @@ use bulla_envelope::{KeyService, KeyServiceError};
 use rustix::fs::OFlags;
 
 use super::Encryptor;
-use crate::done::Done;
 use crate::engine::{Body, read_prefix};
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::Format;
 use crate::options::How;
 use crate::output::{OutputError, Target};
@@ -24,7 +24,7 @@ impl<K: KeyService> Encryptor<K> {
         (file, source): (&File, &Metadata),
         to: &Target<'_>,
         how: How,
-    ) -> Result<Option<Done>, FileError> {
+    ) -> Result<Option<FileSummary>, FileError> {
         if self.options.format == Format::Text {
             return Ok(None); // says nothing about its source
         }
@@ -57,13 +57,9 @@ impl<K: KeyService> Encryptor<K> {
         if times == Agreement::Coarse && !body.is_the_content_of(file, how.threads, &self.progress)? {
             return Ok(None);
         }
-        Ok(Some(Done {
-            output: to.path.to_owned(),
-            key_id: unlocked.wrap.key.key_id.clone(),
-            plaintext_len: body.len,
-            already: true,
-            damaged_slot: header.slots().iter().any(Option::is_none),
-        }))
+        let summary = FileSummary::of_content(unlocked.wrap.key.key_id.clone(), body.len).written_to(to.path);
+        let damaged_slot = header.slots().iter().any(Option::is_none);
+        Ok(Some(FileSummary { already_done: true, damaged_slot, ..summary }))
     }
 
     /// The ids of the keys of this run, in order: those that the KMS answered for a data key.

@@ -29,9 +29,8 @@ impl<K: KeyService> Encryptor<K> {
         let watch = || Watched::new(source, metadata).map_err(FileError::Source);
         if self.options.format == Format::Text {
             let mut watched = watch()?;
-            let mut counted = Counted { source: &mut watched, read: 0, progress: &self.progress };
-            keys.seal_text(&mut counted, output.file())?;
-            let plaintext_len = counted.read;
+            let counted = Counted { source: &mut watched, progress: &self.progress };
+            let plaintext_len = keys.seal_text(counted, output.file())?;
             watched.check()?;
             return Ok(plaintext_len);
         }
@@ -85,10 +84,10 @@ impl<K: KeyService> Encryptor<K> {
 }
 
 impl DataKeySet {
-    pub(super) fn seal_text(&self, source: impl Read, output: impl Write) -> Result<(), FileError> {
+    /// Returns the bytes of plaintext.
+    pub(super) fn seal_text(&self, source: impl Read, output: impl Write) -> Result<u64, FileError> {
         let (data_key, wrapped) = self.only_wrap().ok_or(FileError::NotInText)?;
-        text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?;
-        Ok(())
+        Ok(text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?.plaintext_len)
     }
 }
 
@@ -101,17 +100,15 @@ fn describe(file: &Metadata) -> Source {
     Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
 }
 
-/// Counts what is read, of this source and of all.
+/// Counts what is read.
 struct Counted<'a, R> {
     source: R,
-    read: u64,
     progress: &'a Progress,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.source.read(buffer)?;
-        self.read += length as u64;
         self.progress.fetch_add(length as u64, Ordering::Relaxed);
         Ok(length)
     }

@@ -11,8 +11,8 @@ use super::plan::walked;
 use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeEvent, TreeSummary, has_suffix};
 use crate::decrypt::Decryptor;
-use crate::done::Done;
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::format::{Format, suffix};
 use crate::output::{self, Target};
 use crate::rewrap::Rewrapper;
@@ -63,7 +63,7 @@ impl<K: KeyService> Rewrapper<K> {
     }
 }
 
-type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<Done, FileError> + Sync);
+type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<FileSummary, FileError> + Sync);
 
 /// Works on every file below `path` that is called as if it was encrypted.
 fn each_file(

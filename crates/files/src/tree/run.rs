@@ -12,8 +12,8 @@ use super::directories::{FileSystems, Parents, Roots};
 use super::plan::{Job, Planned, mode, place, plan, walked};
 use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeSummary};
-use crate::done::Done;
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 use crate::output::{Directory, Durability, OutputError, Target};
 use crate::removal::Removal;
 use crate::root::Root;
@@ -29,7 +29,7 @@ pub(super) trait Transform: Sync {
         job: &Job,
         source: (File, Metadata),
         directory: &Arc<Directory>,
-    ) -> Result<Done, FileError>;
+    ) -> Result<FileSummary, FileError>;
 
     /// Removes a source whose output reads back.
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError>;

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
-use crate::done::Done;
 use crate::engine::all_cores;
 use crate::file_error::FileError;
+use crate::file_summary::FileSummary;
 
 /// Counts what happens, and tells it.
 pub(super) struct Counts<'a> {
@@ -27,7 +27,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Work on a file has ended.
-    pub(super) fn finish(&self, from: &Path, to: &Path, result: Result<Done, FileError>) {
+    pub(super) fn finish(&self, from: &Path, to: &Path, result: Result<FileSummary, FileError>) {
         match result {
             Ok(done) => {
                 self.done.fetch_add(1, Ordering::Relaxed);

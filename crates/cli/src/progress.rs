@@ -2,7 +2,6 @@
 
 use std::io::{self, IsTerminal};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -33,7 +32,7 @@ pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> 
     if !io::stderr().is_terminal() {
         return work();
     }
-    let before = done.load(Ordering::Relaxed);
+    let before = done.bytes();
     thread::scope(|scope| {
         let (finished, end) = channel::<()>();
         let watch = move || {
@@ -42,7 +41,7 @@ pub(crate) fn show<T>(total: Total<'_>, done: &Progress, work: impl FnOnce() -> 
             }
             let bar = bar(total.bytes());
             while end.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-                bar.set_position(done.load(Ordering::Relaxed).saturating_sub(before));
+                bar.set_position(done.bytes().saturating_sub(before));
             }
             bar.finish_and_clear();
         };

@@ -18,12 +18,13 @@ use rustix::fs::OFlags;
 use self::sniffed::Sniffed;
 use crate::cache::KeyCache;
 use crate::compare::text_is_the_content_of;
-use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
+use crate::engine::{self, Body, LargeFiles, read_prefix};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::format::{Format, looks_like_text, suffix};
 use crate::options::{DecryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
+use crate::progress::Progress;
 use crate::removal::{Removal, refuse_link};
 use crate::times::{Agreement, Time};
 
@@ -41,7 +42,7 @@ impl<K: KeyService> Decryptor<K> {
     #[must_use]
     pub fn new(kms: K, said: EncryptionContext, options: DecryptOptions) -> Self {
         let (kms, large) = (KeyCache::new(kms), LargeFiles::default());
-        Self { kms, said, options, large, progress: Progress::new(0) }
+        Self { kms, said, options, large, progress: Progress::default() }
     }
 
     /// Bytes of plaintext done so far.
@@ -219,7 +220,7 @@ impl<K: KeyService> Decryptor<K> {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
             let body = body(file, &header, &unlocked)?;
-            return Ok(body.is_the_content_of(output, self.options.jobs, &Progress::new(0))?);
+            return Ok(body.is_the_content_of(output, self.options.jobs, &Progress::default())?);
         }
         let reader = Reader::new(file)?;
         let key = self.unwrap_text(reader.ciphertext_blob())?;

@@ -15,12 +15,13 @@ use bulla_envelope::{EncryptionContext, KeyService, text_format};
 use crate::cache::KeyCache;
 use crate::compare::text_is_the_content_of;
 use crate::data_keys::DataKeySet;
-use crate::engine::{self, Body, LargeFiles, Progress, read_prefix};
+use crate::engine::{self, Body, LargeFiles, read_prefix};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::format::Format;
 use crate::options::{EncryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Target};
+use crate::progress::Progress;
 use crate::removal::{Removal, refuse_link};
 use crate::watched::Watched;
 
@@ -49,7 +50,7 @@ impl<K: KeyService> Encryptor<K> {
             shared: Mutex::default(),
             key_ids: Mutex::default(),
             large: LargeFiles::default(),
-            progress: Progress::new(0),
+            progress: Progress::default(),
         }
     }
 
@@ -197,7 +198,7 @@ impl<K: KeyService> Encryptor<K> {
         let unlocked = header.unlock(&prefix, &self.kms, &nothing, &AllowedKeys::all())?;
         let output_len = output.metadata().map_err(OutputError::from)?.len();
         let body = Body::of(output, output_len, &header, &unlocked.opener)?;
-        let quiet = Progress::new(0);
+        let quiet = Progress::default();
         Ok(body.len == before.len() && body.is_the_content_of(source, self.options.jobs, &quiet)?)
     }
 

@@ -9,15 +9,11 @@ mod seal;
 mod threads;
 
 use std::io::{self, Read};
-use std::sync::atomic::AtomicU64;
 
 pub(crate) use self::open::{Body, open_stream, own_opener, read_prefix};
 pub(crate) use self::seal::{seal_body, seal_file, seal_stream};
 pub(crate) use self::threads::LargeFiles;
 pub use self::threads::all_cores;
-
-/// Plaintext bytes done so far, for whoever shows progress.
-pub type Progress = AtomicU64;
 
 /// Reads until `buffer` is full or the input ends.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

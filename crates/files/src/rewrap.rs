@@ -23,13 +23,14 @@ use rustix::io::Errno;
 
 use crate::cache::KeyCache;
 use crate::data_keys::{DataKeySet, DataKeySets};
-use crate::engine::{self, Body, Progress, read_prefix};
+use crate::engine::{self, Body, read_prefix};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::format::looks_like_text;
 use crate::once::Answers;
 use crate::options::RewrapOptions;
 use crate::output::{Durability, OutputError, Pending, Target};
+use crate::progress::Progress;
 
 /// Gives files other keys.
 pub struct Rewrapper<K> {
@@ -69,7 +70,7 @@ impl<K: KeyService> Rewrapper<K> {
     pub fn new(kms: K, said: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
         let (current, rewrapped) = (Answers::default(), Answers::default());
-        let (data_keys, progress) = (DataKeySets::default(), Progress::new(0));
+        let (data_keys, progress) = (DataKeySets::default(), Progress::default());
         Self { kms, said, options, current, rewrapped, data_keys, progress }
     }
 

@@ -3,7 +3,6 @@
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
 use bulla_envelope::native::{SealError, Source};
@@ -11,10 +10,11 @@ use bulla_envelope::{KeyService, text_format};
 
 use super::Encryptor;
 use crate::data_keys::DataKeySet;
-use crate::engine::{self, Body, Progress};
+use crate::engine::{self, Body};
 use crate::file_error::FileError;
 use crate::format::Format;
 use crate::output::{OutputError, Pending};
+use crate::progress::Progress;
 use crate::watched::{Change, Watched};
 
 impl<K: KeyService> Encryptor<K> {
@@ -55,7 +55,7 @@ impl<K: KeyService> Encryptor<K> {
         (keys, threads): (&DataKeySet, usize),
     ) -> Result<bool, FileError> {
         let (header, key) = keys.header(describe(before))?;
-        let (done, file) = (self.progress.load(Ordering::Relaxed), output.file());
+        let (done, file) = (self.progress.bytes(), output.file());
         let sealed = engine::seal_file(source, before.len(), file, (&header, &key), threads, &self.progress);
         let change = || -> Result<_, SealError> {
             Ok(Change::between(before, &source.metadata().map_err(SealError::Read)?))
@@ -66,7 +66,7 @@ impl<K: KeyService> Encryptor<K> {
                 let opener = engine::own_opener(file, &header, &key)?;
                 let output_len = file.metadata().map_err(OutputError::from)?.len();
                 let body = Body::of(file, output_len, &header, &opener)?;
-                let same = body.is_the_content_of(source, threads, &Progress::new(0))?;
+                let same = body.is_the_content_of(source, threads, &Progress::default())?;
                 match same && change()? != Change::Content {
                     true => Ok(true),
                     false => Err(SealError::Changed.into()),
@@ -74,7 +74,7 @@ impl<K: KeyService> Encryptor<K> {
             }
             (Ok(()), Change::Content) => Err(SealError::Changed.into()),
             (Err(SealError::Changed), Change::Nothing | Change::Status) => {
-                self.progress.store(done, Ordering::Relaxed);
+                self.progress.set_back(done);
                 file.set_len(0).map_err(SealError::Write)?;
                 Ok(false)
             }
@@ -109,7 +109,7 @@ struct Counted<'a, R> {
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.source.read(buffer)?;
-        self.progress.fetch_add(length as u64, Ordering::Relaxed);
+        self.progress.add(length as u64);
         Ok(length)
     }
 }

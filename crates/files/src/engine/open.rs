@@ -11,9 +11,10 @@ use bulla_envelope::cobblestone::{
 use bulla_envelope::native::{BodyKey, Header, OpenError};
 use zeroize::Zeroizing;
 
+use super::fill;
 use super::threads::{on_threads, pipeline};
-use super::{Progress, fill};
 use crate::pages::Pages;
+use crate::progress::Progress;
 
 /// The body of a file that can be read anywhere.
 #[derive(Clone, Copy)]
@@ -109,7 +110,7 @@ impl<'a> Body<'a> {
                 }
                 self.open(first, OPENED_AT_ONCE, &mut pages, &mut plaintext)?;
                 each(first * CHUNK_LEN as u64, &plaintext)?;
-                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+                progress.add(plaintext.len() as u64);
             }
             Ok(())
         })
@@ -137,7 +138,7 @@ impl<'a> Body<'a> {
             plaintext.copy_within(before.., 0);
             plaintext.truncate(plaintext.len() - before);
             chunk += count;
-            progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+            progress.add(plaintext.len() as u64);
             Ok(chunk < end)
         };
         pipeline(produce, OpenError::Thread, |plaintext| {
@@ -194,7 +195,7 @@ pub(crate) fn open_stream(
         opener.open(chunk, &sealed[..length], plaintext)?;
         chunk += (length / SEALED_CHUNK_LEN) as u64;
         total += plaintext.len() as u64;
-        progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+        progress.add(plaintext.len() as u64);
         match header.source().size {
             Some(size) if ended && size != total => Err(OpenError::Size),
             _ => Ok(!ended),

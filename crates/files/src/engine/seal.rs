@@ -9,11 +9,12 @@ use bulla_envelope::cobblestone::{CHUNK_LEN, SEALED_CHUNK_LEN, Sealer};
 use bulla_envelope::native::{BodyKey, Header, SealError};
 use zeroize::Zeroizing;
 
+use super::fill;
 use super::open::Body;
 use super::threads::{on_threads, pipeline};
-use super::{Progress, fill};
 use crate::file_error::FileError;
 use crate::pages::Pages;
+use crate::progress::Progress;
 
 /// Encrypts a regular file of `size` bytes into an empty one. [`SealError::Changed`] if it holds fewer or more; whether it
 /// was written to meanwhile, its metadata say.
@@ -40,7 +41,7 @@ pub(crate) fn seal_file(
         sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..size as usize], &mut sealed);
         head.extend_from_slice(&sealed);
         output.write_all_at(&head, 0).map_err(SealError::Write)?;
-        progress.fetch_add(size, Ordering::Relaxed);
+        progress.add(size);
     } else {
         output.write_all_at(&head, 0).map_err(SealError::Write)?;
         on_threads(threads.min(ranges), SealError::Thread, |stop| {
@@ -53,7 +54,7 @@ pub(crate) fn seal_file(
                 source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
                 chunks.seal(plaintext, &mut sealed);
                 output.write_all_at(&sealed, to).map_err(SealError::Write)?;
-                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+                progress.add(plaintext.len() as u64);
             }
             Ok(())
         })?;
@@ -82,7 +83,7 @@ pub(crate) fn seal_stream(
         let length = fill(&mut source, plaintext).map_err(SealError::Read)?;
         sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..length], sealed);
         total += length as u64;
-        progress.fetch_add(length as u64, Ordering::Relaxed);
+        progress.add(length as u64);
         Ok(length == RANGE_LEN)
     };
     pipeline(produce, SealError::Thread, |sealed| output.write_all(sealed).map_err(SealError::Write))?;
@@ -117,7 +118,7 @@ pub(crate) fn seal_body(
                 source.open(from / CHUNK_LEN as u64, CHUNKS_AT_ONCE, &mut pages, &mut plaintext)?;
                 chunks.seal(&plaintext, &mut sealed);
                 output.write_all_at(&sealed, to).map_err(SealError::Write)?;
-                progress.fetch_add(plaintext.len() as u64, Ordering::Relaxed);
+                progress.add(plaintext.len() as u64);
             }
             Ok(())
         },

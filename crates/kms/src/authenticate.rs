@@ -18,7 +18,7 @@ impl Kms {
     /// Throttling.User when the memory of nonces is full.
     pub fn authenticate(&self, call: &Call, connection: Connection) -> Result<Origin, Error> {
         let signer = call.signature.signer()?;
-        let snapshot = self.snapshot()?;
+        let snapshot = self.state.snapshot()?;
         let access_key = snapshot.access_key(&signer.access_key_id);
         let verified = call.signature.verify(access_key.map_or(NO_SECRET, |key| key.secret.expose()));
         let Some(access_key) = access_key else {

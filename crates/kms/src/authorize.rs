@@ -1,31 +1,66 @@
-//! The first gate: whether a caller may do what the request says.
+//! The first gate: what a request may do to which resource, asked before it learns anything about the resource.
+//!
+//! A [`View`] finds keys, aliases and secrets by the names that requests use. It asks the [`Authorizer`] about each one,
+//! and only then returns an [`Allowed`]. Nothing is written and no material is opened without one.
 
-use std::ops::Deref;
+mod allowed;
+mod inquiry;
+mod resource;
+mod view;
 
-use bulla_wire::{Action, Error};
+use bulla_wire::ContextParameter;
+use bulla_wire::actions::{Action, Product};
 
-use crate::origin::{Caller, Origin};
+pub(crate) use self::allowed::Allowed;
+pub(crate) use self::inquiry::Inquiry;
+pub(crate) use self::resource::{Container, Resource};
+pub(crate) use self::view::{Asked, SealedBlob, View};
+use crate::origin::{Caller, Connection};
 
-/// A request that its caller may make. Every action takes one, and only this module makes them; the store
-/// commits only with one.
-pub(crate) struct Allowed<A> {
-    request: A,
+/// Decides whether a caller may do something to a resource.
+pub(crate) enum Authorizer {
+    /// The owner of the account, the only caller yet, may do everything.
+    Owner,
 }
 
-/// Lets a request pass, if its caller may make it.
-///
-/// # Errors
-/// Forbidden.NoPermission. The owner of the account may do everything, and there is nobody else yet.
-pub(crate) fn authorize<A: Action>(origin: &Origin, request: A) -> Result<Allowed<A>, Error> {
-    match origin.caller {
-        Caller::Root { .. } | Caller::Owner => Ok(Allowed { request }),
+impl Authorizer {
+    /// Returns whether the caller has the permission.
+    pub(crate) fn allows(&self, query: &Query<'_>) -> bool {
+        match self {
+            Self::Owner => match query.caller {
+                Caller::Root { .. } | Caller::Owner => true,
+            },
+        }
     }
 }
 
-impl<A> Deref for Allowed<A> {
-    type Target = A;
+/// One question to the [`Authorizer`].
+#[expect(dead_code, reason = "the owner's rights depend on no other field than the caller")]
+pub(crate) struct Query<'q> {
+    pub(crate) permission: Permission,
+    pub(crate) resource: &'q Resource,
+    pub(crate) caller: &'q Caller,
+    pub(crate) connection: &'q Connection,
+    /// Seconds since 1970.
+    pub(crate) time: i64,
+    pub(crate) encryption_context: Option<&'q ContextParameter>,
+}
 
-    fn deref(&self) -> &A {
-        &self.request
+/// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Permission {
+    product: Product,
+    name: &'static str,
+}
+
+impl Permission {
+    /// ReEncrypt reads a blob of this key.
+    pub(crate) const RE_ENCRYPT_FROM: Self = Self { product: Product::Kms, name: "ReEncryptFrom" };
+    /// ReEncrypt makes a blob of this key.
+    pub(crate) const RE_ENCRYPT_TO: Self = Self { product: Product::Kms, name: "ReEncryptTo" };
+
+    /// The permission to call an action.
+    pub(crate) const fn of<A: Action>() -> Self {
+        Self { product: A::PRODUCT, name: A::NAME }
     }
 }

@@ -1,21 +1,24 @@
-//! The second gate: finding a key by its name, and opening it for one kind of operation.
+//! The second gate: a key that the request may use is opened for one kind of operation.
 //!
 //! Material is unsealed here and nowhere else, after the state, the kind, the usage and the version were checked, and it
-//! is wiped when the [`OpenKey`] goes. What needs only the public key of a pair gets a [`PublicKey`], and no material.
+//! is wiped when the [`OpenKey`] is dropped. An operation that needs only the public key of a pair gets a [`PublicKey`],
+//! and no material.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
-    AliasName, Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyState, KeyUsage, KeyVersion,
-    KeyVersionId, Material, Operation, Refusal, SystemRandom,
+    Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyUsage, KeyVersion, KeyVersionId, Material,
+    Operation, SystemRandom,
 };
 use bulla_wire::{Error, ErrorCode};
 use zeroize::Zeroizing;
 
-use crate::authorize::Allowed;
-use crate::state::{Row, Snapshot};
+use crate::authorize::{Allowed, SealedBlob, View};
+use crate::refusal::key_refused;
+use crate::state::{ImportToken, Row};
 
 /// The material of one key version, open for the purpose `P` and for the time of one request.
 pub(crate) struct OpenKey<'a, P> {
@@ -70,144 +73,138 @@ purposes! {
     Publish Asymmetric None;
 }
 
-/// Where the engine looks for keys during one request.
-pub(crate) struct Keyring<'a> {
-    pub(crate) snapshot: &'a Snapshot,
-    pub(crate) roots: &'a RootKeys,
-    pub(crate) region: &'a str,
-    pub(crate) account: &'a str,
-    /// The time of the request.
-    pub(crate) now: i64,
+/// The keys that open material, without a door of their own.
+pub(crate) struct Keyring {
+    roots: Arc<RootKeys>,
 }
 
-impl<'a> Keyring<'a> {
-    /// The key with this id; for actions that take no alias.
+/// The private key of an import token.
+pub(crate) struct ImportKey(Material);
+
+impl Keyring {
+    pub(crate) fn new(roots: Arc<RootKeys>) -> Self {
+        Self { roots }
+    }
+
+    /// Seals the material of a key version, or the private key of an import token.
+    pub(crate) fn seal(&self, material: &Material, key: KeyId, version: KeyVersionId) -> Vec<u8> {
+        material.seal(&self.roots, key, version, &SystemRandom)
+    }
+
+    /// Opens the private key of an import token.
     ///
     /// # Errors
-    /// Unsupported.Alias, Forbidden.KeyNotFound.
-    pub(crate) fn by_id(&self, text: &str) -> Result<&'a Row<Key>, Error> {
-        let is_alias_arn = || text.strip_prefix("acs:kms:").is_some_and(|arn| arn.contains(":alias/"));
-        if text.starts_with(AliasName::PREFIX) || is_alias_arn() {
-            return Err(ErrorCode::UnsupportedAlias.into());
-        }
-        let id: KeyId = text.parse().map_err(|_| ErrorCode::ForbiddenKeyNotFound)?;
-        self.snapshot.key(id).ok_or_else(|| ErrorCode::ForbiddenKeyNotFound.into())
+    /// [`Damaged`], also if the token is of another key.
+    pub(crate) fn import_key(
+        &self,
+        key: &Allowed<&Row<Key>>,
+        token: &ImportToken,
+    ) -> Result<ImportKey, Damaged> {
+        let Key { id, primary, .. } = *key.record;
+        Material::open(&self.roots, id, primary, &token.private_key).map(ImportKey)
     }
 
-    /// The key with this id, alias or ARN.
-    ///
-    /// # Errors
-    /// Forbidden.KeyNotFound, Forbidden.AliasNotFound.
-    pub(crate) fn by_name(&self, text: &str) -> Result<&'a Row<Key>, Error> {
-        let name = match text.strip_prefix("acs:kms:") {
-            Some(arn) => self.local_name(arn).ok_or(ErrorCode::ForbiddenKeyNotFound)?,
-            None => text,
-        };
-        if !name.starts_with(AliasName::PREFIX) {
-            return self.by_id(name);
-        }
-        let alias = self.snapshot.alias(name).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
-        self.snapshot.key(alias.record.key).ok_or_else(|| ErrorCode::ForbiddenKeyNotFound.into())
+    fn open<'a, P>(&self, key: &'a Key, version: &'a KeyVersion) -> Result<OpenKey<'a, P>, Error> {
+        let material = Material::open(&self.roots, key.id, version.id, &version.sealed_material)
+            .map_err(Error::internal)?;
+        Ok(OpenKey { key, version, material, purpose: PhantomData })
     }
+}
 
-    /// What an ARN names, if it is of this region and account: an id or an alias.
-    pub(crate) fn local_name<'t>(&self, arn: &'t str) -> Option<&'t str> {
-        let resource = self.local_resource(arn)?;
-        match resource.strip_prefix("key/") {
-            Some(id) => Some(id).filter(|id| !id.starts_with(AliasName::PREFIX)),
-            None => resource.starts_with(AliasName::PREFIX).then_some(resource),
-        }
-    }
-
-    /// What stands behind region and account in an ARN, if they are those of this KMS.
-    pub(crate) fn local_resource<'t>(&self, arn: &'t str) -> Option<&'t str> {
-        let resource = arn.strip_prefix(self.region)?.strip_prefix(':')?;
-        resource.strip_prefix(self.account)?.strip_prefix(':')
-    }
-
+/// Opening keys that the request may use, in one state of them.
+impl<'a> View<'a> {
     /// Opens the primary version of a key.
     ///
     /// # Errors
-    /// As [`Keyring::by_name`]; `Rejected.<State>`; UnsupportedOperation for a key that is not fit for the purpose.
-    pub(crate) fn open_primary<A, P: Purpose>(
+    /// `Rejected.<State>`; UnsupportedOperation for a key that is not fit for the purpose.
+    pub(crate) fn open_primary<P: Purpose>(
         &self,
-        _allowed: &'a Allowed<A>,
-        name: &str,
+        key: &Allowed<&'a Row<Key>>,
     ) -> Result<OpenKey<'a, P>, Error> {
-        let key = &*self.by_name(name)?.record;
+        let key = &*key.record;
         self.check::<P>(key)?;
         let version =
-            self.snapshot.version(key.primary).ok_or_else(|| Error::internal("no primary version"))?;
-        self.open(key, &version.record)
+            self.snapshot().version(key.primary).ok_or_else(|| Error::internal("no primary version"))?;
+        self.keyring().open(key, &version.record)
     }
 
     /// Opens the version that made a blob.
     ///
     /// # Errors
-    /// Forbidden.KeyVersionNotFound; `Rejected.<State>`; UnsupportedOperation for a key that is not fit for it.
-    pub(crate) fn open_to_decrypt<A>(
+    /// As [`View::open_primary`].
+    pub(crate) fn open_blob(&self, blob: &Allowed<SealedBlob<'a>>) -> Result<OpenKey<'a, Decrypt>, Error> {
+        self.check::<Decrypt>(&blob.key.record)?;
+        self.keyring().open(&blob.key.record, blob.version)
+    }
+
+    /// Opens the version of a key that made a stored blob.
+    ///
+    /// # Errors
+    /// As [`View::open_primary`]; Forbidden.KeyVersionNotFound.
+    pub(crate) fn open_to_decrypt(
         &self,
-        _allowed: &'a Allowed<A>,
+        key: &Allowed<&'a Row<Key>>,
         version: KeyVersionId,
     ) -> Result<OpenKey<'a, Decrypt>, Error> {
-        let version = self.snapshot.version(version).ok_or(ErrorCode::ForbiddenKeyVersionNotFound)?;
-        let key = self.snapshot.key(version.record.key).ok_or(ErrorCode::ForbiddenKeyNotFound)?;
+        let version = self.version_of(&key.record, version)?;
         self.check::<Decrypt>(&key.record)?;
-        self.open(&key.record, &version.record)
+        self.keyring().open(&key.record, version)
     }
 
     /// Opens a named version of a key.
     ///
     /// # Errors
-    /// As [`Keyring::public`].
-    pub(crate) fn open_version<A, P: Purpose>(
+    /// As [`View::public_key`].
+    pub(crate) fn open_version<P: Purpose>(
         &self,
-        allowed: &'a Allowed<A>,
-        name: &str,
+        key: &Allowed<&'a Row<Key>>,
         version: &str,
     ) -> Result<OpenKey<'a, P>, Error> {
-        let PublicKey { key, version, .. } = self.public::<A, P>(allowed, name, version)?;
-        self.open(key, version)
+        let PublicKey { key, version, .. } = self.public_key::<P>(key, version)?;
+        self.keyring().open(key, version)
     }
 
     /// The public key of a named version.
     ///
     /// # Errors
-    /// As [`Keyring::by_name`] and [`Keyring::version`]; `Rejected.<State>`; UnsupportedOperation for a key that is not
-    /// fit for the purpose.
-    pub(crate) fn public<A, P: Purpose>(
+    /// As [`View::open_primary`] and [`View::version`].
+    pub(crate) fn public_key<P: Purpose>(
         &self,
-        _allowed: &'a Allowed<A>,
-        name: &str,
+        key: &Allowed<&'a Row<Key>>,
         version: &str,
     ) -> Result<PublicKey<'a, P>, Error> {
-        let key = &*self.by_name(name)?.record;
-        self.check::<P>(key)?;
-        Ok(PublicKey { key, version: self.version(key, version)?, purpose: PhantomData })
+        self.check::<P>(&key.record)?;
+        Ok(PublicKey { key: &key.record, version: self.version(key, version)?, purpose: PhantomData })
     }
 
     /// A version of a key, by its id.
     ///
     /// # Errors
     /// Forbidden.KeyVersionNotFound, also for one of another key.
-    pub(crate) fn version(&self, key: &Key, id: &str) -> Result<&'a KeyVersion, Error> {
-        let version = id.parse().ok().and_then(|id| self.snapshot.version(id));
-        let version = version.filter(|version| version.record.key == key.id);
+    pub(crate) fn version(&self, key: &Allowed<&'a Row<Key>>, id: &str) -> Result<&'a KeyVersion, Error> {
+        let id = id.parse().map_err(|_| ErrorCode::ForbiddenKeyVersionNotFound)?;
+        self.version_of(&key.record, id)
+    }
+
+    fn version_of(&self, key: &Key, id: KeyVersionId) -> Result<&'a KeyVersion, Error> {
+        let version = self.snapshot().version(id).filter(|version| version.record.key == key.id);
         version.map(|row| &*row.record).ok_or_else(|| ErrorCode::ForbiddenKeyVersionNotFound.into())
     }
 
     fn check<P: Purpose>(&self, key: &Key) -> Result<(), Error> {
-        key.allows(Operation::Use, self.now).map_err(refused)?;
-        match key.spec.kind() == P::KIND && P::USAGE.is_none_or(|usage| usage == key.usage) {
-            true => Ok(()),
-            false => Err(ErrorCode::UnsupportedOperation.into()),
+        key.allows(Operation::Use, self.now()).map_err(key_refused)?;
+        if key.spec.kind() == P::KIND && P::USAGE.is_none_or(|usage| usage == key.usage) {
+            Ok(())
+        } else {
+            Err(ErrorCode::UnsupportedOperation.into())
         }
     }
+}
 
-    fn open<P>(&self, key: &'a Key, version: &'a KeyVersion) -> Result<OpenKey<'a, P>, Error> {
-        let material = Material::open(self.roots, key.id, version.id, &version.sealed_material)
-            .map_err(Error::internal)?;
-        Ok(OpenKey { key, version, material, purpose: PhantomData })
+impl ImportKey {
+    /// The private key: DER of PKCS #8.
+    pub(crate) fn private(&self) -> &[u8] {
+        self.0.expose()
     }
 }
 
@@ -294,16 +291,5 @@ impl OpenKey<'_, Mac> {
     /// The key of the HMAC.
     pub(crate) fn secret(&self) -> &[u8] {
         self.material.expose()
-    }
-}
-
-/// What the API answers when the state of a key is in the way.
-pub(crate) fn refused(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::State(state) => Error::with(ErrorCode::RejectedState, KeyState::name(state)),
-        Refusal::StateModifiedFailed => ErrorCode::StateModifiedFailed.into(),
-        Refusal::DeletionProtected => ErrorCode::RejectedDeletionProtected.into(),
-        Refusal::Unsupported => ErrorCode::RejectedUnsupportedOperation.into(),
-        Refusal::TooManyVersions => ErrorCode::RejectedLimitExceeded.into(),
     }
 }

@@ -29,15 +29,20 @@ mod files;
 mod generator;
 mod header;
 mod keyring;
+mod lifecycle;
 mod lock;
 mod maintenance;
 mod mark;
 mod minutes;
+mod new_version;
 mod open_error;
 mod origin;
+mod pairs;
+mod refusal;
 mod replay;
 mod root_key;
 mod secret_file;
+mod session;
 mod state;
 mod store;
 mod watch;
@@ -48,9 +53,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
-use arc_swap::Guard;
-use bulla_keys::root::RootKeys;
-use bulla_wire::{Error, ErrorCode, Reply, Request};
+use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use lock::Role;
 pub use maintenance::{FirstAccessKey, Tended};
@@ -60,14 +63,14 @@ pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
 pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
 
-use crate::authorize::Allowed;
+use crate::authorize::Authorizer;
 use crate::clock::EngineClock;
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::keyring::Keyring;
 use crate::mark::LastMark;
 use crate::replay::Nonces;
-use crate::state::{Answered, Changes, CommitError, Snapshot, State, Write};
+use crate::state::State;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -98,7 +101,8 @@ pub struct Options {
 pub struct Kms {
     options: Options,
     clock: EngineClock,
-    roots: Arc<RootKeys>,
+    authorizer: Authorizer,
+    keyring: Keyring,
     state: State,
     generator: Generator,
     /// For searches that take long.
@@ -150,7 +154,8 @@ impl Kms {
         let mut kms = Self {
             options: options.clone(),
             clock,
-            roots,
+            authorizer: Authorizer::Owner,
+            keyring: Keyring::new(roots),
             state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
@@ -244,61 +249,6 @@ impl Kms {
         self.watch.is_intact() && self.state.is_running()
     }
 
-    /// The later one of the believed time and the wall clock.
-    fn latest_time(&self) -> i64 {
-        self.clock.look().latest()
-    }
-
-    /// The state to read during one request.
-    fn snapshot(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
-        self.state.snapshot()
-    }
-
-    /// The state to read for lists of keys, in which every key stands in the lists of its state at `now`.
-    fn settled(&self, now: i64) -> Result<Arc<Snapshot>, Error> {
-        self.state.settled(now)
-    }
-
-    fn keyring<'a>(&'a self, snapshot: &'a Snapshot) -> Keyring<'a> {
-        let (region, account) = (self.region(), self.account());
-        Keyring { snapshot, roots: &self.roots, region, account, now: self.now() }
-    }
-
-    /// Decides on a change from the present state and writes it; if the store turns out to hold another state, decides
-    /// again. `decide` gives the new records with the revisions they replace; none if nothing is to change.
-    async fn change<A>(
-        &self,
-        _allowed: &Allowed<A>,
-        decide: impl Fn(&Keyring<'_>) -> Result<Changes, Error>,
-    ) -> Result<(), Error> {
-        self.commit(decide).await
-    }
-
-    /// Writes new records under ids that nothing has yet.
-    async fn create<A>(&self, _allowed: &Allowed<A>, writes: Vec<Write>) -> Result<(), Error> {
-        self.commit(|_| Ok(writes.iter().cloned().map(|write| (write, 0)).collect())).await
-    }
-
-    /// As [`Kms::change`], for what the engine does by itself.
-    async fn commit(&self, decide: impl Fn(&Keyring<'_>) -> Result<Changes, Error>) -> Result<(), Error> {
-        loop {
-            let (decision, answered) = self.stage(&decide)?;
-            match answered.await.unwrap_or(Err(CommitError::Closed)) {
-                Ok(()) => return decision,
-                Err(CommitError::Conflict) => {}
-                Err(error) => return Err(commit_error(error)),
-            }
-        }
-    }
-
-    /// Decides on a change once and hands it over: what was decided, and the answer, before which it does not count.
-    fn stage(
-        &self,
-        decide: impl FnOnce(&Keyring<'_>) -> Result<Changes, Error>,
-    ) -> Result<(Result<(), Error>, Answered), Error> {
-        self.state.stage(self.now(), |snapshot| decide(&self.keyring(snapshot)))
-    }
-
     fn wait_until(&self, second: i64) {
         let elapsed = self.clock.raw().duration_since(UNIX_EPOCH).unwrap_or_default();
         let wait = (Duration::from_secs(second.unsigned_abs()) + COARSE).saturating_sub(elapsed);
@@ -328,16 +278,4 @@ const COARSE: Duration = Duration::from_millis(10);
 #[must_use]
 pub fn new_request_id() -> String {
     bulla_keys::KeyId::random(&bulla_keys::SystemRandom).to_string()
-}
-
-fn commit_error(error: CommitError) -> Error {
-    match error {
-        // The event of the check says why; a client may try another server, or this one after its restart.
-        CommitError::Store(error) if matches!(*error, StoreError::Lost(_)) => {
-            ErrorCode::ServiceUnavailableTemporary.into()
-        }
-        CommitError::Store(error) => Error::internal(error),
-        CommitError::Conflict => Error::internal("an unexpected conflict"),
-        CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),
-    }
 }

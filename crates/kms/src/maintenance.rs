@@ -4,5 +4,22 @@ mod access_key;
 mod due;
 mod private;
 
+use bulla_keys::record::Revision;
+
 pub use self::access_key::FirstAccessKey;
 pub use self::due::Tended;
+use crate::state::{Changes, Write};
+
+/// The proof that a change is not made for a request. Only this module and those below it have one.
+pub(crate) struct Maintenance {
+    _private: (),
+}
+
+impl Maintenance {
+    /// Changes that the engine makes by itself.
+    fn changes(&self, writes: impl IntoIterator<Item = (Write, Revision)>) -> Changes {
+        Changes::maintained(self, writes)
+    }
+}
+
+const MAINTENANCE: Maintenance = Maintenance { _private: () };

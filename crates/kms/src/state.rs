@@ -1,6 +1,7 @@
 //! The state of the engine: the snapshot that requests read, the committer that makes the next one, and the keys that seal
 //! what the store holds. Its fields are private, so its doors are the only way to the store.
 
+mod changes;
 mod committer;
 mod index;
 mod kind;
@@ -25,8 +26,9 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
+pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
-pub(crate) use self::committer::{Answered, Changes, CommitError};
+pub(crate) use self::committer::{Answered, CommitError};
 pub(crate) use self::index::{Age, Due, Group, KeyClass, Label};
 pub(crate) use self::kind::Row;
 use self::kind::{Id, Kind};
@@ -95,39 +97,65 @@ impl State {
         self.published.load()
     }
 
-    /// The snapshot to read for lists of keys, in which every key is in the lists of its state at `now`.
-    ///
-    /// # Errors
-    /// As [`State::snapshot`].
-    pub(crate) fn settled(&self, now: i64) -> Result<Arc<Snapshot>, Error> {
-        let current = self.snapshot()?;
+    /// `current`, the snapshot of a request, with each key in the lists of its state at `now`.
+    pub(crate) fn settled(&self, current: &Arc<Snapshot>, now: i64) -> Arc<Snapshot> {
         let lists = current.key_lists();
         if lists.is_settled(now) {
-            return Ok(Arc::clone(&current));
+            return Arc::clone(current);
         }
         let is_later = lists.settled() < now;
-        let mut settled = Snapshot::clone(&current);
+        let mut settled = Snapshot::clone(current);
         settled.settle(now);
         let settled = Arc::new(settled);
         if is_later {
             // For the next reader. It holds the same records; if the committer has published others, those stay.
-            self.published.compare_and_swap(&*current, Arc::clone(&settled));
+            self.published.compare_and_swap(current, Arc::clone(&settled));
         }
-        Ok(settled)
+        settled
     }
 
     /// Decides on a change once, from the state that all changes accepted before it will leave, and accepts it. What was
-    /// decided, also a refusal, counts only when the answer comes.
+    /// decided, also a refusal, counts only when the answer comes; none if nothing could be decided, and the answer tells
+    /// why.
     ///
     /// # Errors
     /// As [`State::snapshot`]: nothing is decided after the lease has ended.
-    pub(crate) fn stage<E>(
+    pub(crate) fn stage<T, E>(
         &self,
         now: i64,
-        decide: impl FnOnce(&Snapshot) -> Result<Changes, E>,
-    ) -> Result<(Result<(), E>, Answered), Error> {
+        decide: impl FnOnce(&Snapshot) -> Result<Decision<T>, E>,
+    ) -> Result<(Option<Result<T, E>>, Answered), Error> {
         self.snapshot()?;
-        Ok(self.committer.stage(now, decide))
+        let mut outcome = None;
+        let (refusal, answered) = self.committer.stage(now, |snapshot| {
+            let (changes, answer) = decide(snapshot)?.into_parts();
+            outcome = Some(answer);
+            Ok(changes)
+        });
+        let outcome = match refusal {
+            Ok(()) => outcome.map(Ok),
+            Err(refusal) => Some(Err(refusal)),
+        };
+        Ok((outcome, answered))
+    }
+
+    /// Decides on a change and writes it; decides again if the store turns out to hold another state.
+    ///
+    /// # Errors
+    /// The refusal of `decide`; InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
+    pub(crate) async fn commit<T>(
+        &self,
+        now: i64,
+        decide: impl Fn(&Snapshot) -> Result<Decision<T>, Error>,
+    ) -> Result<T, Error> {
+        loop {
+            let (outcome, answered) = self.stage(now, &decide)?;
+            match answered.await.unwrap_or(Err(CommitError::Closed)) {
+                Ok(()) => return outcome.expect("nothing else is confirmed than what was decided"),
+                Err(CommitError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
     }
     /// Reads records that the snapshot does not hold, each by its id and, unless a row is written only once, by the
     /// revision that it has in the snapshot of the request. `is_current` says of a newer snapshot whether it still wants the

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::future::Future;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use bulla_kms::{Kms, Options, Role, SystemClock};
@@ -353,5 +355,33 @@ fn many_new_versions_at_once() {
         let version_id = Some(version.version_id.clone());
         let get = GetSecretValue { secret_name: secret_name(), version_id, ..GetSecretValue::default() };
         assert_eq!(call(&kms, get).unwrap().secret_data.expose(), version.version_id);
+    }
+}
+
+/// The version was written, so the answer does not depend on what others do before it is sent.
+#[test]
+fn a_put_succeeds_although_the_secret_is_removed_before_it_is_answered() {
+    let bench = Bench::new();
+    for number in 0..20 {
+        let name = format!("s{number}");
+        bench.ok("CreateSecret", &[("SecretName", &name), ("VersionId", "v1"), ("SecretData", "x")]);
+        let request = PutSecretValue {
+            secret_name: name.clone(),
+            version_id: "v2".into(),
+            secret_data: String::from("y").into(),
+            secret_data_type: None,
+            version_stages: None,
+        };
+        let origin = bench.kms.owner();
+        let mut put = Box::pin(bench.kms.call(request.into(), &origin));
+        let polled = put.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        bench.ok("DeleteSecret", &[("SecretName", &name), ("ForceDeleteWithoutRecovery", "true")]);
+        let reply = match polled {
+            Poll::Ready(reply) => reply,
+            Poll::Pending => pollster::block_on(put),
+        };
+        let reply = PutSecretValue::reply(reply.unwrap()).unwrap();
+        assert_eq!((reply.secret_name, reply.version_id), (name, "v2".into()));
+        assert_eq!(reply.version_stages.version_stage, ["ACSCurrent"]);
     }
 }

@@ -8,78 +8,84 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode};
 
 use super::paging::Page;
-use crate::Kms;
-use crate::authorize::Allowed;
-use crate::keyring::refused;
-use crate::state::{Row, Write};
+use crate::authorize::{Container, View};
+use crate::refusal::key_refused;
+use crate::session::Session;
+use crate::state::Write;
 
-pub(super) async fn create(kms: &Kms, request: Allowed<CreateAlias>) -> Result<Done, Error> {
-    let name = alias_name(&request.alias_name)?;
-    kms.change(&request, |keyring| {
-        let Row { record: key, revision } = keyring.by_id(&request.key_id)?;
-        if keyring.snapshot.alias(name.as_str()).is_some() {
-            return Err(ErrorCode::AliasAlreadyExists.into());
-        }
-        key.allows(Operation::NameByAlias, keyring.now).map_err(refused)?;
-        let alias = Alias { name: name.clone(), key: key.id };
-        Ok(vec![(Write::Alias(alias), 0), (Write::SameKey(key.id), *revision)])
-    })
-    .await?;
-    Ok(Done {})
+pub(super) async fn create(session: &Session<'_, CreateAlias>) -> Result<Done, Error> {
+    let name = alias_name(&session.request.alias_name)?;
+    session
+        .change(|state| {
+            let alias = state.alias(&name)?;
+            let key = state.key_by_id(&session.request.key_id)?;
+            if alias.is_some() {
+                return Err(ErrorCode::AliasAlreadyExists.into());
+            }
+            key.record.allows(Operation::NameByAlias, state.now()).map_err(key_refused)?;
+            let new = Alias { name: name.clone(), key: key.record.id };
+            Ok(alias.changes([(Write::Alias(new), 0)]).and(key.unchanged()).answering(Done {}))
+        })
+        .await
 }
 
-pub(super) async fn update(kms: &Kms, request: Allowed<UpdateAlias>) -> Result<Done, Error> {
-    let name = alias_name(&request.alias_name)?;
-    kms.change(&request, |keyring| {
-        let row = keyring.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
-        let Row { record: target, revision } = keyring.by_id(&request.key_id)?;
-        target.allows(Operation::RetargetAlias, keyring.now).map_err(refused)?;
-        let alias = Alias { name: name.clone(), key: target.id };
-        Ok(vec![(Write::Alias(alias), row.revision), (Write::SameKey(target.id), *revision)])
-    })
-    .await?;
-    Ok(Done {})
+pub(super) async fn update(session: &Session<'_, UpdateAlias>) -> Result<Done, Error> {
+    let name = alias_name(&session.request.alias_name)?;
+    session
+        .change(|state| {
+            let alias = state.alias(&name)?;
+            let target = state.ask_key_by_id(&session.request.key_id)?;
+            let row = alias.ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+            let target = target?;
+            target.record.allows(Operation::RetargetAlias, state.now()).map_err(key_refused)?;
+            let changed = Alias { name: name.clone(), key: target.record.id };
+            let changes = alias.changes([(Write::Alias(changed), row.revision)]);
+            Ok(changes.and(target.unchanged()).answering(Done {}))
+        })
+        .await
 }
 
-pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteAlias>) -> Result<Done, Error> {
-    let name = alias_name(&request.alias_name)?;
-    kms.change(&request, |keyring| {
-        let row = keyring.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound)?;
-        Ok(vec![(Write::NoAlias(name.clone()), row.revision)])
-    })
-    .await?;
-    Ok(Done {})
+pub(super) async fn delete(session: &Session<'_, DeleteAlias>) -> Result<Done, Error> {
+    let name = alias_name(&session.request.alias_name)?;
+    session
+        .change(|state| {
+            let alias = state.alias(&name)?;
+            let row = alias.ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+            let _ = state.ask_key_of_id(row.record.key)?; // needs no key that exists, but the permission
+            Ok(alias.changes([(Write::NoAlias(name.clone()), row.revision)]).answering(Done {}))
+        })
+        .await
 }
 
-pub(super) fn list(kms: &Kms, request: &Allowed<ListAliases>) -> Result<ListAliasesReply, Error> {
-    let page = Page::new(request.page_number, request.page_size, 0..=100)?;
-    page_of(kms, page, None)
+pub(super) async fn list(session: &Session<'_, ListAliases>) -> Result<ListAliasesReply, Error> {
+    let page = Page::new(session.request.page_number, session.request.page_size, 0..=100)?;
+    session.container(Container::Aliases)?;
+    Ok(page_of(session, page, None))
 }
 
-pub(super) fn list_by_key(
-    kms: &Kms,
-    request: &Allowed<ListAliasesByKeyId>,
+pub(super) async fn list_by_key(
+    session: &Session<'_, ListAliasesByKeyId>,
 ) -> Result<ListAliasesReply, Error> {
-    let page = Page::new(request.page_number, request.page_size, 0..=101)?;
-    let key = kms.keyring(&*kms.snapshot()?).by_id(&request.key_id)?.record.id;
-    page_of(kms, page, Some(key))
+    let page = Page::new(session.request.page_number, session.request.page_size, 0..=101)?;
+    let key = session.key_by_id(&session.request.key_id)?.record.id;
+    Ok(page_of(session, page, Some(key)))
 }
 
-fn page_of(kms: &Kms, page: Page, of_key: Option<KeyId>) -> Result<ListAliasesReply, Error> {
-    let snapshot = kms.snapshot()?;
+fn page_of(view: &View<'_>, page: Page, of_key: Option<KeyId>) -> ListAliasesReply {
+    let snapshot = view.snapshot();
     let (names, total_count) = page.of(snapshot.alias_lists(), &[of_key]);
     let aliases = names.into_iter().filter_map(|name| snapshot.alias(name.as_str()));
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),
-        alias_arn: format!("acs:kms:{}:{}:{}", kms.region(), kms.account(), alias.name),
+        alias_arn: view.arn(&alias.name),
     };
-    Ok(ListAliasesReply {
+    ListAliasesReply {
         aliases: AliasList { alias: aliases.map(|row| entry(&row.record)).collect() },
         total_count,
         page_number: page.number,
         page_size: page.size,
-    })
+    }
 }
 
 fn alias_name(text: &str) -> Result<AliasName, Error> {

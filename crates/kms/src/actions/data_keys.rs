@@ -3,7 +3,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_keys::{EncryptionContext, Random, SystemRandom, blob};
+use bulla_keys::{EncryptionContext, Key, Random, SystemRandom};
 use bulla_wire::actions::{
     Decrypt, DecryptReply, Encrypt, EncryptReply, ExportDataKey, ExportDataKeyReply,
     GenerateAndExportDataKey, GenerateAndExportDataKeyReply, GenerateDataKey, GenerateDataKeyReply,
@@ -12,139 +12,125 @@ use bulla_wire::actions::{
 use bulla_wire::{ContextParameter, Error, ErrorCode};
 use zeroize::Zeroizing;
 
-use super::asymmetric;
-use super::dry_run::with_dry_run;
-use crate::Kms;
-use crate::authorize::Allowed;
+use super::recipient::refuse_recipient;
+use crate::authorize::{Allowed, Asked, Permission, SealedBlob, View};
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::keyring::{self, OpenKey};
-use crate::origin::Origin;
+use crate::pairs;
+use crate::session::Session;
+use crate::state::Row;
 
-pub(super) fn encrypt(kms: &Kms, by: &Origin, request: Encrypt) -> Result<EncryptReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        let plaintext = request.plaintext.expose();
-        if data_len(plaintext) > MAX_PLAINTEXT {
-            return Err(Error::invalid("Plaintext"));
-        }
-        wrap(kms, request, &request.key_id, request.encryption_context.as_ref(), plaintext)
+pub(super) async fn encrypt(session: &Session<'_, Encrypt>) -> Result<EncryptReply, Error> {
+    let plaintext = session.request.plaintext.expose();
+    if data_len(plaintext) > MAX_PLAINTEXT {
+        return Err(Error::invalid("Plaintext"));
+    }
+    let context = context(session.request.encryption_context.as_ref(), "EncryptionContext")?;
+    seal(session, &session.key(&session.request.key_id)?, &context, plaintext.as_bytes())
+}
+
+pub(super) async fn decrypt(session: &Session<'_, Decrypt>) -> Result<DecryptReply, Error> {
+    refuse_recipient(session.request.recipient.as_deref())?;
+    let context = context(session.request.encryption_context.as_ref(), "EncryptionContext")?;
+    let opened = unwrap(session, session.ask_blob(&session.request.ciphertext_blob)?, &context)?;
+    let plaintext = str::from_utf8(&opened.plaintext).map_err(|_| damaged())?.to_owned().into();
+    Ok(DecryptReply { plaintext, key_id: opened.key_id, key_version_id: opened.key_version_id })
+}
+
+pub(super) async fn generate(session: &Session<'_, GenerateDataKey>) -> Result<GenerateDataKeyReply, Error> {
+    let request = session.request;
+    refuse_recipient(request.recipient.as_deref())?;
+    let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
+    let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
+    let wrapped = seal(session, &session.key(&request.key_id)?, &context, plaintext.as_bytes())?;
+    Ok(GenerateDataKeyReply {
+        ciphertext_blob: wrapped.ciphertext_blob,
+        key_id: wrapped.key_id,
+        key_version_id: wrapped.key_version_id,
+        plaintext: plaintext.into(),
     })
 }
 
-pub(super) fn decrypt(kms: &Kms, by: &Origin, request: Decrypt) -> Result<DecryptReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        refuse_recipient(request.recipient.as_deref())?;
-        let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
-        let opened = unwrap(kms, request, &request.ciphertext_blob, &context)?;
-        let plaintext = str::from_utf8(&opened.plaintext).map_err(|_| damaged())?.to_owned().into();
-        Ok(DecryptReply { plaintext, key_id: opened.key_id, key_version_id: opened.key_version_id })
-    })
-}
-
-pub(super) fn generate(
-    kms: &Kms,
-    by: &Origin,
-    request: GenerateDataKey,
-) -> Result<GenerateDataKeyReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        refuse_recipient(request.recipient.as_deref())?;
-        let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
-        let context = request.encryption_context.as_ref();
-        let wrapped = wrap(kms, request, &request.key_id, context, &plaintext)?;
-        Ok(GenerateDataKeyReply {
-            ciphertext_blob: wrapped.ciphertext_blob,
-            key_id: wrapped.key_id,
-            key_version_id: wrapped.key_version_id,
-            plaintext: plaintext.into(),
-        })
-    })
-}
-
-pub(super) fn generate_wrapped(
-    kms: &Kms,
-    by: &Origin,
-    request: GenerateDataKeyWithoutPlaintext,
+pub(super) async fn generate_wrapped(
+    session: &Session<'_, GenerateDataKeyWithoutPlaintext>,
 ) -> Result<EncryptReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
-        wrap(kms, request, &request.key_id, request.encryption_context.as_ref(), &plaintext)
+    let request = session.request;
+    let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
+    let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
+    seal(session, &session.key(&request.key_id)?, &context, plaintext.as_bytes())
+}
+
+pub(super) async fn re_encrypt(session: &Session<'_, ReEncrypt>) -> Result<EncryptReply, Error> {
+    let request = session.request;
+    let source_context = request.source_encryption_context.as_ref();
+    let destination_context = request.destination_encryption_context.as_ref();
+    let opened_with = context(source_context, "SourceEncryptionContext")?;
+    let sealed_with = context(destination_context, "DestinationEncryptionContext")?;
+    let pair = SourcePair::of(request)?;
+    if pair.is_some() && opened_with != EncryptionContext::default() {
+        return Err(Error::invalid("SourceEncryptionContext")); // a key pair cannot check it
+    }
+    let from = session.asking(Permission::RE_ENCRYPT_FROM).with_context(source_context);
+    let to = session.asking(Permission::RE_ENCRYPT_TO).with_context(destination_context);
+    let (plaintext, destination) = match pair {
+        Some(pair) => {
+            let key = from.ask_key(pair.key_id)?;
+            let destination = to.ask_key(&request.destination_key_id)?;
+            (pair.decrypt(&from, key, &request.ciphertext_blob)?, destination)
+        }
+        None => {
+            let blob = from.ask_blob(&request.ciphertext_blob)?;
+            let destination = to.ask_key(&request.destination_key_id)?;
+            (unwrap(&from, blob, &opened_with)?.plaintext, destination)
+        }
+    };
+    seal(&to, &destination?, &sealed_with, &plaintext)
+}
+
+pub(super) async fn export(session: &Session<'_, ExportDataKey>) -> Result<ExportDataKeyReply, Error> {
+    let request = session.request;
+    let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
+    let target =
+        Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
+    let opened = unwrap(session, session.ask_blob(&request.ciphertext_blob)?, &context)?;
+    let data_key = crypto::from_base64(&*opened.plaintext).ok_or_else(damaged)?;
+    if data_key.is_empty() {
+        return Err(damaged()); // there is nothing to wrap
+    }
+    Ok(ExportDataKeyReply {
+        exported_data_key: target.wrap(&data_key, "CiphertextBlob")?,
+        key_id: opened.key_id,
+        key_version_id: opened.key_version_id,
+    })
+}
+
+pub(super) async fn generate_and_export(
+    session: &Session<'_, GenerateAndExportDataKey>,
+) -> Result<GenerateAndExportDataKeyReply, Error> {
+    let request = session.request;
+    let target =
+        Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
+    let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
+    let data_key = crypto::from_base64(&*plaintext).expect("it is base64");
+    let exported_data_key = target.wrap(&data_key, "NumberOfBytes")?;
+    let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
+    let wrapped = seal(session, &session.key(&request.key_id)?, &context, plaintext.as_bytes())?;
+    Ok(GenerateAndExportDataKeyReply {
+        ciphertext_blob: wrapped.ciphertext_blob,
+        exported_data_key,
+        key_id: wrapped.key_id,
+        key_version_id: wrapped.key_version_id,
     })
 }
 
 /// Encrypts a text with the primary version of a key.
-pub(super) fn re_encrypt(kms: &Kms, by: &Origin, request: ReEncrypt) -> Result<EncryptReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        let source = context(request.source_encryption_context.as_ref(), "SourceEncryptionContext")?;
-        let destination =
-            context(request.destination_encryption_context.as_ref(), "DestinationEncryptionContext")?;
-        let plaintext = match asymmetric_source(request)? {
-            Some(_) if source != EncryptionContext::default() => {
-                return Err(Error::invalid("SourceEncryptionContext")); // a key pair cannot check it
-            }
-            Some(pair) => pair.decrypt(kms, request)?,
-            None => unwrap(kms, request, &request.ciphertext_blob, &source)?.plaintext,
-        };
-        seal(kms, request, &request.destination_key_id, &destination, &plaintext)
-    })
-}
-
-pub(super) fn export(kms: &Kms, by: &Origin, request: ExportDataKey) -> Result<ExportDataKeyReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
-        let target =
-            Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
-        let opened = unwrap(kms, request, &request.ciphertext_blob, &context)?;
-        let data_key = crypto::from_base64(&*opened.plaintext).ok_or_else(damaged)?;
-        if data_key.is_empty() {
-            return Err(damaged()); // there is nothing to wrap
-        }
-        Ok(ExportDataKeyReply {
-            exported_data_key: target.wrap(&data_key, "CiphertextBlob")?,
-            key_id: opened.key_id,
-            key_version_id: opened.key_version_id,
-        })
-    })
-}
-
-pub(super) fn generate_and_export(
-    kms: &Kms,
-    by: &Origin,
-    request: GenerateAndExportDataKey,
-) -> Result<GenerateAndExportDataKeyReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        let target =
-            Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
-        let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
-        let data_key = crypto::from_base64(&*plaintext).expect("it is base64");
-        let exported_data_key = target.wrap(&data_key, "NumberOfBytes")?;
-        let wrapped = wrap(kms, request, &request.key_id, request.encryption_context.as_ref(), &plaintext)?;
-        Ok(GenerateAndExportDataKeyReply {
-            ciphertext_blob: wrapped.ciphertext_blob,
-            exported_data_key,
-            key_id: wrapped.key_id,
-            key_version_id: wrapped.key_version_id,
-        })
-    })
-}
-
-fn wrap<A>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    key_id: &str,
-    pairs: Option<&ContextParameter>,
-    plaintext: &str,
-) -> Result<EncryptReply, Error> {
-    seal(kms, allowed, key_id, &context(pairs, "EncryptionContext")?, plaintext.as_bytes())
-}
-
-fn seal<A>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    key_id: &str,
+fn seal<'v>(
+    view: &View<'v>,
+    key: &Allowed<&'v Row<Key>>,
     context: &EncryptionContext,
     plaintext: &[u8],
 ) -> Result<EncryptReply, Error> {
-    let snapshot = kms.snapshot()?;
-    let key: OpenKey<'_, keyring::Encrypt> = kms.keyring(&snapshot).open_primary(allowed, key_id)?;
+    let key: OpenKey<'_, keyring::Encrypt> = view.open_primary(key)?;
     Ok(EncryptReply {
         ciphertext_blob: STANDARD.encode(key.seal(context, plaintext)?),
         key_id: key.key_id().to_string(),
@@ -159,18 +145,15 @@ struct Unwrapped {
     key_version_id: String,
 }
 
-fn unwrap<A>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    blob: &str,
+fn unwrap<'v>(
+    view: &View<'v>,
+    blob: Asked<SealedBlob<'v>>,
     context: &EncryptionContext,
 ) -> Result<Unwrapped, Error> {
-    let blob = STANDARD.decode(blob.trim_ascii()).map_err(|_| damaged())?;
-    let version = blob::version(&blob).ok_or_else(damaged)?;
-    let snapshot = kms.snapshot()?;
-    let key = kms.keyring(&snapshot).open_to_decrypt(allowed, version)?;
+    let blob = blob?;
+    let key = view.open_blob(&blob)?;
     Ok(Unwrapped {
-        plaintext: key.open(context, &blob)?.map_err(|_| damaged())?,
+        plaintext: key.open(context, &blob.bytes)?.map_err(|_| damaged())?,
         key_id: key.key_id().to_string(),
         key_version_id: key.version_id().to_string(),
     })
@@ -181,36 +164,41 @@ fn damaged() -> Error {
     Error::invalid("CiphertextBlob")
 }
 
-/// The key pair that made the ciphertext which is encrypted anew.
-struct AsymmetricSource<'a> {
+/// The key pair that made the ciphertext which is to be encrypted by another key.
+struct SourcePair<'a> {
     key_id: &'a str,
     version_id: &'a str,
     algorithm: EncryptionAlgorithm,
 }
 
-/// Named as a whole or not at all.
-fn asymmetric_source(request: &ReEncrypt) -> Result<Option<AsymmetricSource<'_>>, Error> {
-    let ReEncrypt { source_key_id, source_key_version_id, source_encryption_algorithm, .. } = request;
-    let (key_id, version_id, algorithm) =
+impl<'a> SourcePair<'a> {
+    /// Named as a whole or not at all.
+    fn of(request: &'a ReEncrypt) -> Result<Option<Self>, Error> {
+        let ReEncrypt { source_key_id, source_key_version_id, source_encryption_algorithm, .. } = request;
+        let missing = |parameter| Err(Error::with(ErrorCode::Missing, parameter));
         match (source_key_id, source_key_version_id, source_encryption_algorithm) {
-            (None, None, None) => return Ok(None),
-            (None, ..) => return Err(Error::with(ErrorCode::Missing, "SourceKeyId")),
-            (_, None, _) => return Err(Error::with(ErrorCode::Missing, "SourceKeyVersionId")),
-            (.., None) => return Err(Error::with(ErrorCode::Missing, "SourceEncryptionAlgorithm")),
-            (Some(key_id), Some(version_id), Some(algorithm)) => (key_id, version_id, algorithm),
-        };
-    let algorithm = EncryptionAlgorithm::from_name(algorithm)
-        .ok_or_else(|| Error::invalid("SourceEncryptionAlgorithm"))?;
-    Ok(Some(AsymmetricSource { key_id, version_id, algorithm }))
-}
+            (None, None, None) => Ok(None),
+            (None, ..) => missing("SourceKeyId"),
+            (_, None, _) => missing("SourceKeyVersionId"),
+            (.., None) => missing("SourceEncryptionAlgorithm"),
+            (Some(key_id), Some(version_id), Some(name)) => {
+                let algorithm = EncryptionAlgorithm::from_name(name)
+                    .ok_or_else(|| Error::invalid("SourceEncryptionAlgorithm"))?;
+                Ok(Some(Self { key_id, version_id, algorithm }))
+            }
+        }
+    }
 
-impl AsymmetricSource<'_> {
     /// What the ciphertext holds, in base64 as AsymmetricDecrypt would answer it.
-    fn decrypt(&self, kms: &Kms, allowed: &Allowed<ReEncrypt>) -> Result<Zeroizing<Vec<u8>>, Error> {
-        let ciphertext = STANDARD.decode(allowed.ciphertext_blob.trim_ascii()).map_err(|_| damaged())?;
-        let snapshot = kms.snapshot()?;
-        let key = kms.keyring(&snapshot).open_version(allowed, self.key_id, self.version_id)?;
-        let plaintext = asymmetric::open(&key, self.algorithm, &ciphertext, "SourceEncryptionAlgorithm")?;
+    fn decrypt<'v>(
+        &self,
+        view: &View<'v>,
+        key: Asked<&'v Row<Key>>,
+        ciphertext: &str,
+    ) -> Result<Zeroizing<Vec<u8>>, Error> {
+        let ciphertext = STANDARD.decode(ciphertext.trim_ascii()).map_err(|_| damaged())?;
+        let key = view.open_version(&key?, self.version_id)?;
+        let plaintext = pairs::open(&key, self.algorithm, &ciphertext, "SourceEncryptionAlgorithm")?;
         Ok(Zeroizing::new(STANDARD.encode(&*plaintext).into_bytes()))
     }
 }
@@ -275,11 +263,6 @@ fn context(pairs: Option<&ContextParameter>, parameter: &str) -> Result<Encrypti
     let pairs = pairs.iter().flat_map(|context| &context.0);
     EncryptionContext::new(pairs.map(|(name, value)| (name.as_str(), value.as_str())))
         .map_err(|_| Error::invalid(parameter))
-}
-
-/// A plaintext that only an enclave may see cannot be answered to anybody else.
-pub(super) fn refuse_recipient(recipient: Option<&str>) -> Result<(), Error> {
-    recipient.map_or(Ok(()), |_| Err(ErrorCode::UnsupportedOperation.into()))
 }
 
 /// 6 KB, as the API documents it.

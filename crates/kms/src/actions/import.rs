@@ -9,100 +9,99 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
-use bulla_keys::{Key, KeyOrigin, KeyVersion, Material, Operation, Random, SystemRandom};
+use bulla_keys::{Key, KeyOrigin, Material, Operation, Random, SystemRandom};
 use bulla_wire::actions::{
     DeleteKeyMaterial, Done, GetParametersForImport, GetParametersForImportReply, ImportKeyMaterial,
 };
 use bulla_wire::{Error, ErrorCode, Timestamp};
 use minicbor::bytes::ByteArray;
 
-use super::versions::{NewVersion, with_material};
-use crate::Kms;
-use crate::authorize::Allowed;
+use crate::authorize::{Allowed, View};
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::generator::PairFor;
-use crate::keyring::{Keyring, refused};
+use crate::keyring::Keyring;
+use crate::lifecycle::{Writes, remove_material, remove_token};
+use crate::new_version::NewVersion;
+use crate::refusal::key_refused;
+use crate::session::Session;
 use crate::state::{ImportToken, Row, TokenId, Write};
 
 pub(super) async fn parameters(
-    kms: &Kms,
-    request: Allowed<GetParametersForImport>,
+    session: &Session<'_, GetParametersForImport>,
 ) -> Result<GetParametersForImportReply, Error> {
+    let request = session.request;
     let (spec, algorithm) = wrapping(&request.wrapping_key_spec, &request.wrapping_algorithm)?;
-    let (key, primary) = {
-        let snapshot = kms.snapshot()?;
-        let key = &kms.keyring(&snapshot).by_id(&request.key_id)?.record;
-        external(key)?;
-        (key.id, key.primary)
-    };
-    let pair = kms.generator.key_pair(PairFor::ImportToken, spec).await?;
+    let key = session.key_by_id(&request.key_id)?;
+    check_external(&key.record)?;
+    let Key { id: key_id, primary, .. } = *key.record;
+    let pair = session.key_pair(PairFor::ImportToken, spec).await?;
     let mut id = [0; 32];
     SystemRandom.fill(&mut id);
-    let expires = kms.now() + TOKEN_LIFE;
+    let expires = session.now() + TOKEN_LIFE;
+    let private = Material::from_bytes(pair.private);
     let token = ImportToken {
         id: ByteArray::from(id),
-        key,
+        key: key_id,
         algorithm: algorithm.name().into(),
-        private_key: Material::from_bytes(pair.private).seal(&kms.roots, key, primary, &SystemRandom).into(),
+        private_key: session.keyring().seal(&private, key_id, primary).into(),
         expires,
         failures: 0,
     };
-    kms.change(&request, |keyring| {
-        let row = keyring.by_id(&request.key_id)?;
-        let mut writes = vec![(Write::ImportToken(token.clone()), 0), (Write::SameKey(key), row.revision)];
-        writes.extend(superfluous(keyring, &row.record));
-        Ok(writes)
-    })
-    .await?;
+    session
+        .change(|state| {
+            let key = state.key_by_id(&request.key_id)?;
+            let tokens = key.changes([(Write::ImportToken(token.clone()), 0)]);
+            let superfluous = key.changes(superfluous(state, &key.record));
+            Ok(tokens.and(key.unchanged()).and(superfluous).answering(()))
+        })
+        .await?;
     Ok(GetParametersForImportReply {
         import_token: STANDARD.encode(id),
-        key_id: key.to_string(),
+        key_id: key_id.to_string(),
         public_key: STANDARD.encode(pair.public),
         token_expire_time: Timestamp::from_unix(expires),
     })
 }
 
-pub(super) async fn import(kms: &Kms, request: Allowed<ImportKeyMaterial>) -> Result<Done, Error> {
+pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<Done, Error> {
+    let request = session.request;
     let expires = match request.key_material_expire_unix {
         None | Some(0) => None,
-        Some(time) if time > kms.now() && time <= Timestamp::MAX_UNIX => Some(time),
+        Some(time) if time > session.now() && time <= Timestamp::MAX_UNIX => Some(time),
         Some(_) => return Err(Error::invalid("KeyMaterialExpireUnix")),
     };
-    let (key, token) = attempt(kms, &request).await?;
+    let key = session.key_by_id(&request.key_id)?;
+    let token = attempt(session).await?;
     // From here on every answer but success is the same, and counted.
     let wrapped = &request.encrypted_key_material;
-    let material = unwrap(kms, &key, &token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
-    kms.change(&request, |keyring| {
-        let row = keyring.by_id(&request.key_id)?;
-        let changed = row.record.with_imported(&material, expires, keyring.now).map_err(refused)?;
-        let changed = changed.ok_or(ErrorCode::InvalidKeyMaterial)?;
-        let version = imported_version(kms, keyring, &row.record, &material);
-        let token = keyring.snapshot.import_token(&token.id).map(|row| counted(row, u8::saturating_sub));
-        Ok([(Write::Key(changed), row.revision), version].into_iter().chain(token).collect())
-    })
-    .await?;
-    Ok(Done {})
+    let material = unwrap(session.keyring(), &key, &token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
+    session
+        .change(|state| {
+            let key = state.key_by_id(&request.key_id)?;
+            let changed = key.record.with_imported(&material, expires, state.now()).map_err(key_refused)?;
+            let changed = changed.ok_or(ErrorCode::InvalidKeyMaterial)?;
+            let version = imported_version(state, &key.record, &material);
+            let token = state.snapshot().import_token(&token.id);
+            let token = token.map(|row| counted(row, u8::saturating_sub));
+            let writes = [(Write::Key(changed), key.revision), version].into_iter().chain(token);
+            Ok(key.changes(writes).answering(Done {}))
+        })
+        .await
 }
 
 /// Counts a try of a token, durably, before anything is unwrapped: of many at once, and on a full disk, no more than a
 /// few are answered. A try that succeeds is given back.
-async fn attempt(
-    kms: &Kms,
-    request: &Allowed<ImportKeyMaterial>,
-) -> Result<(Arc<Key>, Arc<ImportToken>), Error> {
-    let found = |keyring: &Keyring<'_>| {
-        let key = &keyring.by_id(&request.key_id)?.record;
-        external(key)?;
-        key.allows(Operation::Import, keyring.now).map_err(refused)?;
-        Ok::<_, Error>((key.clone(), token(keyring, key, &request.import_token)?.clone()))
-    };
-    kms.change(request, |keyring| Ok(vec![counted(&found(keyring)?.1, u8::saturating_add)])).await?;
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
-    let key = keyring.by_id(&request.key_id)?.record.clone();
-    let id = token_id(&request.import_token).ok_or(ErrorCode::InvalidImportToken)?;
-    let token = snapshot.import_token(&id).ok_or(ErrorCode::InvalidImportToken)?;
-    Ok((key, token.record.clone()))
+async fn attempt(session: &Session<'_, ImportKeyMaterial>) -> Result<Arc<ImportToken>, Error> {
+    let request = session.request;
+    session
+        .change(|state| {
+            let key = state.key_by_id(&request.key_id)?;
+            check_external(&key.record)?;
+            key.record.allows(Operation::Import, state.now()).map_err(key_refused)?;
+            let token = token(state, &key.record, &request.import_token)?;
+            Ok(key.changes([counted(token, u8::saturating_add)]).answering(token.record.clone()))
+        })
+        .await
 }
 
 /// The token with one try more or less.
@@ -112,34 +111,17 @@ fn counted(row: &Row<ImportToken>, count: fn(u8, u8) -> u8) -> (Write, Revision)
     (Write::ImportToken(token), row.revision)
 }
 
-pub(super) async fn delete(kms: &Kms, request: Allowed<DeleteKeyMaterial>) -> Result<Done, Error> {
-    kms.change(&request, |keyring| {
-        let row = keyring.by_id(&request.key_id)?;
-        external(&row.record)?;
-        without_material(keyring, row)
-    })
-    .await?;
-    Ok(Done {})
+pub(super) async fn delete(session: &Session<'_, DeleteKeyMaterial>) -> Result<Done, Error> {
+    session
+        .change(|state| {
+            let key = state.key_by_id(&session.request.key_id)?;
+            check_external(&key.record)?;
+            Ok(key.changes(remove_material(state.snapshot(), &key)?).answering(Done {}))
+        })
+        .await
 }
 
-/// The changes that take the imported material of a key away, if it has some.
-pub(crate) fn without_material(
-    keyring: &Keyring<'_>,
-    row: &Row<Key>,
-) -> Result<Vec<(Write, Revision)>, Error> {
-    let changed = row.record.without_imported().map_err(refused)?;
-    let mut writes = Vec::new();
-    if changed != *row.record {
-        writes.push((Write::Key(changed), row.revision));
-    }
-    if let Some(version) = keyring.snapshot.version(row.record.primary).filter(|v| v.record.has_material()) {
-        let empty = KeyVersion { sealed_material: Vec::new().into(), ..(*version.record).clone() };
-        writes.push((Write::Version(empty), version.revision));
-    }
-    Ok(writes)
-}
-
-fn external(key: &Key) -> Result<(), Error> {
+fn check_external(key: &Key) -> Result<(), Error> {
     match key.origin {
         KeyOrigin::External => Ok(()),
         KeyOrigin::Kms => Err(ErrorCode::UnsupportedOrigin.into()),
@@ -156,15 +138,12 @@ fn wrapping(spec: &str, algorithm: &str) -> Result<(AsymmetricSpec, EncryptionAl
     Ok((spec, algorithm.ok_or_else(|| Error::invalid("WrappingAlgorithm"))?))
 }
 
-/// The token that somebody brought back, for this key and not ended.
-fn token<'a>(keyring: &Keyring<'a>, key: &Key, text: &str) -> Result<&'a Row<ImportToken>, Error> {
-    let token = token_id(text).and_then(|id| keyring.snapshot.import_token(&id));
+/// The token that the importer brought back, for this key and not ended.
+fn token<'v>(view: &View<'v>, key: &Key, text: &str) -> Result<&'v Row<ImportToken>, Error> {
+    let token = token_id(text).and_then(|id| view.snapshot().import_token(&id));
     let token = token.filter(|token| token.record.key == key.id && token.record.failures < MAX_FAILURES);
     let token = token.ok_or(ErrorCode::InvalidImportToken)?;
-    match keyring.now < token.record.expires {
-        true => Ok(token),
-        false => Err(ErrorCode::ExpiredImportToken.into()),
-    }
+    if view.now() < token.record.expires { Ok(token) } else { Err(ErrorCode::ExpiredImportToken.into()) }
 }
 
 fn token_id(text: &str) -> Option<TokenId> {
@@ -173,38 +152,42 @@ fn token_id(text: &str) -> Option<TokenId> {
 }
 
 /// The material, if it unwraps and is as long as that of this key.
-fn unwrap(kms: &Kms, key: &Key, token: &ImportToken, wrapped: &str) -> Option<Material> {
+fn unwrap(
+    keyring: &Keyring,
+    key: &Allowed<&Row<Key>>,
+    token: &ImportToken,
+    wrapped: &str,
+) -> Option<Material> {
     let wrapped = STANDARD.decode(wrapped.trim_ascii()).ok()?;
     let algorithm = EncryptionAlgorithm::from_name(&token.algorithm)?;
     let spec = match algorithm {
         EncryptionAlgorithm::Sm2Pke => AsymmetricSpec::EcSm2,
         _ => AsymmetricSpec::Rsa2048,
     };
-    let private = Material::open(&kms.roots, key.id, key.primary, &token.private_key).ok()?;
-    let material = crypto::decrypt(spec, algorithm, private.expose(), &wrapped).ok()?;
-    (Some(material.len()) == key.spec.secret_len()).then(|| Material::from_bytes(material))
+    let private = keyring.import_key(key, token).ok()?;
+    let material = crypto::decrypt(spec, algorithm, private.private(), &wrapped).ok()?;
+    (Some(material.len()) == key.record.spec.secret_len()).then(|| Material::from_bytes(material))
 }
 
 /// The one version of a key with imported material: made with the first import, and filled again by later ones.
-fn imported_version(kms: &Kms, keyring: &Keyring<'_>, key: &Key, material: &Material) -> (Write, Revision) {
-    let there = keyring.snapshot.version(key.primary);
-    let created = there.map_or(keyring.now, |row| row.record.created);
-    let new = NewVersion { key: key.id, id: key.primary, number: 0, spec: key.spec };
-    (Write::Version(with_material(kms, new, material, created)), there.map_or(0, |row| row.revision))
+fn imported_version(view: &View<'_>, key: &Key, material: &Material) -> (Write, Revision) {
+    let there = view.snapshot().version(key.primary);
+    let created = there.map_or(view.now(), |row| row.record.created);
+    let new = NewVersion { key: key.id, id: key.primary, number: 0, spec: key.spec, created };
+    let version = new.with_material(view.keyring(), material);
+    (Write::Version(version), there.map_or(0, |row| row.revision))
 }
 
-/// Tokens of this key that are of no use any more, and the oldest ones beyond a few.
-fn superfluous(keyring: &Keyring<'_>, key: &Key) -> Vec<(Write, Revision)> {
-    let mut tokens: Vec<_> = keyring.snapshot.import_tokens_of(key.id).collect();
+/// Removes tokens of this key that can no longer be used, and the oldest ones beyond [`MAX_TOKENS`].
+fn superfluous(view: &View<'_>, key: &Key) -> Writes {
+    let mut tokens: Vec<_> = view.snapshot().import_tokens_of(key.id).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
-    let useless = |row: &Row<ImportToken>| {
-        row.record.expires <= keyring.now - TOKENS_KEPT || row.record.failures >= MAX_FAILURES
+    let is_useless = |row: &Row<ImportToken>| {
+        row.record.expires <= view.now() - TOKENS_KEPT || row.record.failures >= MAX_FAILURES
     };
     let tokens = tokens.into_iter().enumerate();
-    tokens
-        .filter(|(index, row)| *index + 1 >= MAX_TOKENS || useless(row))
-        .map(|(_, row)| (Write::NoImportToken(row.record.id), row.revision))
-        .collect()
+    let tokens = tokens.filter(|(index, row)| *index + 1 >= MAX_TOKENS || is_useless(row));
+    tokens.map(|(_, row)| remove_token(row)).collect()
 }
 
 /// 24 hours.

@@ -3,7 +3,7 @@
 
 use bulla_keys::{
     Description, Key, KeyId, KeyKind, KeyOrigin, KeySpec, KeyState, KeyUsage, KeyVersionId, ProtectionLevel,
-    Refusal, RotationInterval, SystemRandom, Tags,
+    RotationInterval, SystemRandom, Tags,
 };
 use bulla_wire::actions::{
     CancelKeyDeletion, CreateKey, CreateKeyReply, DescribeKey, DescribeKeyReply, DisableKey, Done, EnableKey,
@@ -13,48 +13,51 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode, Timestamp};
 
 use super::filters::Filters;
+use super::key_change::change_key;
 use super::paging::Page;
-use super::versions::{self, NewVersion};
-use super::{searches, tags};
-use crate::Kms;
-use crate::authorize::Allowed;
+use super::{rotation_policy, searches, tag_list};
+use crate::authorize::{Container, View};
 use crate::generator::PairFor;
-use crate::keyring::refused;
+use crate::new_version::NewVersion;
+use crate::refusal::key_refused;
+use crate::session::Session;
 use crate::state::Write;
 
-pub(super) async fn create(kms: &Kms, request: Allowed<CreateKey>) -> Result<CreateKeyReply, Error> {
-    let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(&request)?;
+pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
+    let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
+    let keys = session.container(Container::Keys)?;
     let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
-    let now = kms.now();
-    let mut key = Key::new(ids, (now, kms.account()), spec, usage, origin);
+    let now = session.now();
+    let mut key = Key::new(ids, (now, session.account()), spec, usage, origin);
     (key.description, key.tags, key.rotation_interval) = (description, tags, rotation);
-    let reply = CreateKeyReply { key_metadata: metadata(kms, &key, now) };
-    let mut writes = vec![Write::Key(key)];
+    let key_metadata = metadata(session, &key);
+    let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {
-        let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec };
-        writes.push(Write::Version(versions::make(kms, new, PairFor::Key, now).await?));
+        let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec, created: now };
+        writes.push((Write::Version(new.generated(session, PairFor::Key).await?), 0));
     }
-    kms.create(&request, writes).await?;
-    Ok(reply)
+    session.change(|_| Ok(keys.changes(writes.clone()).answering(()))).await?;
+    Ok(CreateKeyReply { key_metadata })
 }
 
-pub(super) fn describe(kms: &Kms, request: &Allowed<DescribeKey>) -> Result<DescribeKeyReply, Error> {
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
-    let key = &keyring.by_name(&request.key_id)?.record;
-    let protection = key.deletion_protection.as_ref();
+pub(super) async fn describe(session: &Session<'_, DescribeKey>) -> Result<DescribeKeyReply, Error> {
+    let key = session.key(&session.request.key_id)?;
+    let protection = key.record.deletion_protection.as_ref();
     let key_metadata = KeyMetadata {
         deletion_protection: Some(if protection.is_some() { "Enabled" } else { "Disabled" }.into()),
         deletion_protection_description: Some(protection.map_or("", Description::as_str).into()),
-        ..metadata(kms, key, keyring.now)
+        ..metadata(session, &key.record)
     };
     Ok(DescribeKeyReply { key_metadata })
 }
 
-pub(super) async fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListKeysReply, Error> {
+pub(super) async fn list(session: &Session<'_, ListKeys>) -> Result<ListKeysReply, Error> {
+    let request = session.request;
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
-    let (keys, total_count) = searches::keys(kms, page, Filters::parse(request.filters.as_deref())?).await?;
-    let entry = |(_, id)| KeyEntry { key_id: KeyId::to_string(&id), key_arn: arn(kms, id) };
+    let filters = Filters::parse(request.filters.as_deref())?;
+    session.container(Container::Keys)?;
+    let (keys, total_count) = searches::keys(session, page, filters).await?;
+    let entry = |(_, id)| KeyEntry { key_id: KeyId::to_string(&id), key_arn: arn(session, id) };
     Ok(ListKeysReply {
         keys: KeyList { key: keys.into_iter().map(entry).collect() },
         total_count,
@@ -63,88 +66,84 @@ pub(super) async fn list(kms: &Kms, request: &Allowed<ListKeys>) -> Result<ListK
     })
 }
 
-pub(super) async fn enable(kms: &Kms, request: Allowed<EnableKey>) -> Result<Done, Error> {
-    set_enabled(kms, &request, &request.key_id, true).await
+pub(super) async fn enable(session: &Session<'_, EnableKey>) -> Result<Done, Error> {
+    change_key(session, &session.request.key_id, |key, now| key.with_enabled(true, now)).await
 }
 
-pub(super) async fn disable(kms: &Kms, request: Allowed<DisableKey>) -> Result<Done, Error> {
-    set_enabled(kms, &request, &request.key_id, false).await
+pub(super) async fn disable(session: &Session<'_, DisableKey>) -> Result<Done, Error> {
+    change_key(session, &session.request.key_id, |key, now| key.with_enabled(false, now)).await
 }
 
-pub(super) async fn update_description(
-    kms: &Kms,
-    request: Allowed<UpdateKeyDescription>,
-) -> Result<Done, Error> {
+pub(super) async fn update_description(session: &Session<'_, UpdateKeyDescription>) -> Result<Done, Error> {
     let description =
-        Description::new(&request.description.0).ok_or_else(|| Error::invalid("Description"))?;
-    change(kms, &request, &request.key_id, |key, now| {
+        Description::new(&session.request.description.0).ok_or_else(|| Error::invalid("Description"))?;
+    change_key(session, &session.request.key_id, |key, now| {
         key.described(now, |key| key.description = description.clone())
     })
     .await
 }
 
-pub(super) async fn schedule_deletion(
-    kms: &Kms,
-    request: Allowed<ScheduleKeyDeletion>,
-) -> Result<Done, Error> {
-    let days = request.pending_window_in_days.unwrap_or(30);
+pub(super) async fn schedule_deletion(session: &Session<'_, ScheduleKeyDeletion>) -> Result<Done, Error> {
+    let days = session.request.pending_window_in_days.unwrap_or(30);
     if !(7..=366).contains(&days) {
         return Err(Error::invalid("PendingWindowInDays"));
     }
-    let window = i64::from(days) * 86_400;
-    change(kms, &request, &request.key_id, |key, now| key.with_deletion(kms.latest_time() + window, now))
-        .await
+    let end = session.latest_time() + i64::from(days) * 86_400;
+    change_key(session, &session.request.key_id, |key, now| key.with_deletion(end, now)).await
 }
 
-pub(super) async fn cancel_deletion(kms: &Kms, request: Allowed<CancelKeyDeletion>) -> Result<Done, Error> {
-    change(kms, &request, &request.key_id, Key::without_deletion).await
+pub(super) async fn cancel_deletion(session: &Session<'_, CancelKeyDeletion>) -> Result<Done, Error> {
+    change_key(session, &session.request.key_id, Key::without_deletion).await
 }
 
 pub(super) async fn set_deletion_protection(
-    kms: &Kms,
-    request: Allowed<SetDeletionProtection>,
+    session: &Session<'_, SetDeletionProtection>,
 ) -> Result<Done, Error> {
+    let request = session.request;
     if request.kms_instance_id.is_some() {
         return Err(ErrorCode::ForbiddenInstanceNotFound.into());
     }
-    let why = match request.enable_deletion_protection {
-        true => {
-            let why = request.deletion_protection_description.as_deref().unwrap_or_default();
-            Some(Description::new(why).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))?)
+    let protection = protection(request)?;
+    let protected = |key: &Key, now| {
+        key.described(now, |key| key.deletion_protection.clone_from(&protection)).map_err(key_refused)
+    };
+    let name = ProtectedKey::of(request)?;
+    session
+        .change(|state| {
+            let key = match name {
+                ProtectedKey::Arn(arn) => state.key_by_arn(arn)?,
+                ProtectedKey::Id(id) => state.key_by_id(id)?,
+            };
+            Ok(key.replaced(protected(&key.record, state.now())?).answering(Done {}))
+        })
+        .await
+}
+
+/// How a SetDeletionProtection names its key.
+enum ProtectedKey<'a> {
+    Arn(&'a str),
+    Id(&'a str),
+}
+
+impl<'a> ProtectedKey<'a> {
+    fn of(request: &'a SetDeletionProtection) -> Result<Self, Error> {
+        match (request.protected_resource_arn.as_deref(), request.key_id.as_deref()) {
+            (Some(arn), None) if arn.starts_with("acs:kms:") => Ok(Self::Arn(arn)),
+            (Some(_), None) => Err(Error::invalid("ProtectedResourceArn")),
+            (None, Some(id)) => Ok(Self::Id(id)),
+            (Some(_), Some(_)) => Err(Error::invalid("KeyId")),
+            (None, None) => Err(Error::with(ErrorCode::Missing, "ProtectedResourceArn")),
         }
-        false => None, // a description is ignored then, whatever it says
-    };
-    let name = match (&request.protected_resource_arn, &request.key_id) {
-        (Some(arn), None) => id_of_arn(kms, arn)?,
-        (None, Some(id)) => id.clone(),
-        (Some(_), Some(_)) => return Err(Error::invalid("KeyId")),
-        (None, None) => return Err(Error::with(ErrorCode::Missing, "ProtectedResourceArn")),
-    };
-    change(kms, &request, &name, |key, now| {
-        key.described(now, |key| key.deletion_protection.clone_from(&why))
-    })
-    .await
+    }
 }
 
-async fn set_enabled<A>(kms: &Kms, allowed: &Allowed<A>, key_id: &str, enabled: bool) -> Result<Done, Error> {
-    change(kms, allowed, key_id, |key, now| key.with_enabled(enabled, now)).await
-}
-
-/// Writes what becomes of a key, if it is not what it was.
-pub(super) async fn change<A>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    key_id: &str,
-    become_what: impl Fn(&Key, i64) -> Result<Key, Refusal>,
-) -> Result<Done, Error> {
-    kms.change(allowed, |keyring| {
-        let row = keyring.by_id(key_id)?;
-        let changed = become_what(&row.record, keyring.now).map_err(refused)?;
-        let is_change = changed != *row.record;
-        Ok(is_change.then_some((Write::Key(changed), row.revision)).into_iter().collect())
-    })
-    .await?;
-    Ok(Done {})
+/// The protection that is asked for, with its reason; none to end it, and then any description is ignored.
+fn protection(request: &SetDeletionProtection) -> Result<Option<Description>, Error> {
+    if !request.enable_deletion_protection {
+        return Ok(None);
+    }
+    let why = request.deletion_protection_description.as_deref().unwrap_or_default();
+    Description::new(why).map(Some).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))
 }
 
 /// What a CreateKey asks for, once it is clear that bulla can make it.
@@ -186,9 +185,9 @@ impl Wanted {
             Some(true) if origin == KeyOrigin::External || spec.kind() != KeyKind::Symmetric => {
                 return Err(ErrorCode::UnsupportedOperation.into());
             }
-            enabled => rotation(enabled == Some(true), request.rotation_interval.as_deref())?,
+            enabled => rotation_policy::parse(enabled == Some(true), request.rotation_interval.as_deref())?,
         };
-        let tags = request.tags.as_deref().map(tags::parse).transpose()?.unwrap_or_default();
+        let tags = request.tags.as_deref().map(tag_list::parse).transpose()?.unwrap_or_default();
         Ok(Self { description, spec, usage, origin, rotation, tags })
     }
 }
@@ -203,25 +202,14 @@ fn refuse_unbuilt(request: &CreateKey) -> Result<(), Error> {
         Some(Some(ProtectionLevel::Hsm)) => return Err(ErrorCode::UnsupportedProtectionLevel.into()),
         Some(None) => return Err(Error::invalid("ProtectionLevel")),
     }
-    match request.policy.is_some() || request.key_storage_mechanism.is_some() {
-        true => Err(ErrorCode::UnsupportedOperation.into()),
-        false => Ok(()),
+    if request.policy.is_some() || request.key_storage_mechanism.is_some() {
+        return Err(ErrorCode::UnsupportedOperation.into());
     }
+    Ok(())
 }
 
-/// How often new versions are made by themselves; the interval is needed if they are, and else ignored.
-///
-/// # Errors
-/// MissingRotationInterval, InvalidParameter.
-pub(super) fn rotation(enabled: bool, interval: Option<&str>) -> Result<Option<RotationInterval>, Error> {
-    if !enabled {
-        return Ok(None);
-    }
-    let interval = interval.ok_or_else(|| Error::with(ErrorCode::Missing, "RotationInterval"))?;
-    RotationInterval::parse(interval).map(Some).ok_or_else(|| Error::invalid("RotationInterval"))
-}
-
-fn metadata(kms: &Kms, key: &Key, now: i64) -> KeyMetadata {
+fn metadata(view: &View<'_>, key: &Key) -> KeyMetadata {
+    let now = view.now();
     let state = key.state(now);
     let date =
         |time: Option<i64>| time.map_or_else(String::new, |time| Timestamp::from_unix(time).to_string());
@@ -239,7 +227,7 @@ fn metadata(kms: &Kms, key: &Key, now: i64) -> KeyMetadata {
         primary_key_version: has_primary.then(|| key.primary.to_string()),
         delete_date: date(key.delete_at()),
         creator: key.creator.to_string(),
-        arn: arn(kms, key.id),
+        arn: arn(view, key.id),
         origin: key.origin.name().into(),
         material_expire_time: date(key.material_expires().filter(|_| key.has_imported(now))),
         protection_level: key.protection.name().into(),
@@ -257,13 +245,6 @@ fn metadata(kms: &Kms, key: &Key, now: i64) -> KeyMetadata {
     }
 }
 
-fn id_of_arn(kms: &Kms, arn: &str) -> Result<String, Error> {
-    let snapshot = kms.snapshot()?;
-    let arn = arn.strip_prefix("acs:kms:").ok_or_else(|| Error::invalid("ProtectedResourceArn"))?;
-    let id = kms.keyring(&snapshot).local_name(arn).ok_or(ErrorCode::ForbiddenKeyNotFound)?;
-    Ok(id.to_owned())
-}
-
-fn arn(kms: &Kms, id: KeyId) -> String {
-    format!("acs:kms:{}:{}:key/{id}", kms.region(), kms.account())
+fn arn(view: &View<'_>, id: KeyId) -> String {
+    view.arn(&format_args!("key/{id}"))
 }

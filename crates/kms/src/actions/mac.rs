@@ -7,55 +7,47 @@ use bulla_wire::Error;
 use bulla_wire::actions::{GenerateMac, GenerateMacReply, VerifyMac, VerifyMacReply};
 use zeroize::Zeroizing;
 
-use super::dry_run::with_dry_run;
-use crate::Kms;
-use crate::authorize::Allowed;
+use crate::authorize::View;
 use crate::crypto::{
     self,
     mac::{self, MacAlgorithm},
 };
 use crate::keyring::{self, OpenKey};
-use crate::origin::Origin;
+use crate::session::Session;
 
-pub(super) fn generate(kms: &Kms, by: &Origin, request: GenerateMac) -> Result<GenerateMacReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        with_key(kms, request, (&request.key_id, &request.algorithm), |key, algorithm| {
-            let message = message(request.message.expose())?;
-            Ok(GenerateMacReply {
-                algorithm: algorithm.name().into(),
-                key_id: key.key_id().to_string(),
-                mac: STANDARD.encode(mac::generate(algorithm, key.secret(), &message)),
-            })
-        })
+pub(super) async fn generate(session: &Session<'_, GenerateMac>) -> Result<GenerateMacReply, Error> {
+    let request = session.request;
+    let key = open(session, &request.key_id)?;
+    let algorithm = algorithm(&request.algorithm, &key)?;
+    let message = message(request.message.expose())?;
+    Ok(GenerateMacReply {
+        algorithm: algorithm.name().into(),
+        key_id: key.key_id().to_string(),
+        mac: STANDARD.encode(mac::generate(algorithm, key.secret(), &message)),
     })
 }
 
-pub(super) fn verify(kms: &Kms, by: &Origin, request: VerifyMac) -> Result<VerifyMacReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        with_key(kms, request, (&request.key_id, &request.algorithm), |key, algorithm| {
-            let message = message(request.message.expose())?;
-            let code = STANDARD.decode(request.mac.trim_ascii()).map_err(|_| Error::invalid("Mac"))?;
-            Ok(VerifyMacReply {
-                algorithm: algorithm.name().into(),
-                key_id: key.key_id().to_string(),
-                value: mac::verify(algorithm, key.secret(), &message, &code),
-            })
-        })
+pub(super) async fn verify(session: &Session<'_, VerifyMac>) -> Result<VerifyMacReply, Error> {
+    let request = session.request;
+    let key = open(session, &request.key_id)?;
+    let algorithm = algorithm(&request.algorithm, &key)?;
+    let message = message(request.message.expose())?;
+    let code = STANDARD.decode(request.mac.trim_ascii()).map_err(|_| Error::invalid("Mac"))?;
+    Ok(VerifyMacReply {
+        algorithm: algorithm.name().into(),
+        key_id: key.key_id().to_string(),
+        value: mac::verify(algorithm, key.secret(), &message, &code),
     })
 }
 
-fn with_key<A, T>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    (key_id, algorithm): (&str, &str),
-    run: impl FnOnce(&OpenKey<'_, keyring::Mac>, MacAlgorithm) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let snapshot = kms.snapshot()?;
-    let key = kms.keyring(&snapshot).open_primary(allowed, key_id)?;
-    let algorithm = MacAlgorithm::from_name(algorithm)
+fn open<'v>(view: &View<'v>, key_id: &str) -> Result<OpenKey<'v, keyring::Mac>, Error> {
+    view.open_primary(&view.key(key_id)?)
+}
+
+fn algorithm(name: &str, key: &OpenKey<'_, keyring::Mac>) -> Result<MacAlgorithm, Error> {
+    MacAlgorithm::from_name(name)
         .filter(|algorithm| is_of(*algorithm, key.spec()))
-        .ok_or_else(|| Error::invalid("Algorithm"))?;
-    run(&key, algorithm)
+        .ok_or_else(|| Error::invalid("Algorithm"))
 }
 
 /// A key is for the hash that its spec names.

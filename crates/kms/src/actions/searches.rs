@@ -9,33 +9,33 @@ use bulla_wire::Error;
 
 use super::filters::{Filters, KeyFilter, SecretFilter, Source, Value};
 use super::paging::Page;
-use crate::Kms;
+use crate::session::Session;
 use crate::state::{Age, Group, Index, Label, Snapshot};
 
 /// The keys on a page, and how many match on all pages.
-pub(super) async fn keys(
-    kms: &Kms,
+pub(super) async fn keys<A>(
+    session: &Session<'_, A>,
     page: Page,
     filters: Filters<KeyFilter>,
 ) -> Result<(Vec<Age>, u64), Error> {
-    let now = kms.now();
-    let snapshot = kms.settled(now)?;
+    let now = session.now();
+    let snapshot = session.settled_snapshot();
     let plan = plan_for_keys(&snapshot, &filters);
     let matches = move |snapshot: &Snapshot, (_, id): &Age| {
         let is = |key: &Key| filters.match_all(|name, value| name.matches(value, key, snapshot, now));
         snapshot.key(*id).is_some_and(|row| is(&row.record))
     };
-    run(kms, page, snapshot, plan, |snapshot| snapshot.key_lists().by_group(), matches).await
+    run(session, page, snapshot, plan, |snapshot| snapshot.key_lists().by_group(), matches).await
 }
 
 /// The secrets on a page, and how many match on all pages.
-pub(super) async fn secrets(
-    kms: &Kms,
+pub(super) async fn secrets<A>(
+    session: &Session<'_, A>,
     page: Page,
     filters: Filters<SecretFilter>,
 ) -> Result<(Vec<Arc<Secret>>, u64), Error> {
-    let account = kms.account().to_owned();
-    let snapshot = Arc::clone(&*kms.snapshot()?);
+    let account = session.account().to_owned();
+    let snapshot = session.shared_snapshot();
     let plan = plan_for_secrets(&snapshot, &filters, &account);
     let matches = move |snapshot: &Snapshot, name: &SecretName| {
         let row = snapshot.secret(name);
@@ -43,7 +43,7 @@ pub(super) async fn secrets(
     };
     let read = Arc::clone(&snapshot);
     let (names, total) =
-        run(kms, page, read, plan, |snapshot| snapshot.secret_lists().by_label(), matches).await?;
+        run(session, page, read, plan, |snapshot| snapshot.secret_lists().by_label(), matches).await?;
     let secrets = names.iter().filter_map(|name| Some(Arc::clone(&snapshot.secret(name)?.record)));
     Ok((secrets.collect(), total))
 }
@@ -58,8 +58,8 @@ enum Plan<P, K> {
     Among(Vec<P>),
 }
 
-async fn run<P, K>(
-    kms: &Kms,
+async fn run<P, K, A>(
+    session: &Session<'_, A>,
     page: Page,
     snapshot: Arc<Snapshot>,
     plan: Plan<P, K>,
@@ -86,7 +86,7 @@ where
                 found.dedup();
                 page.counted(found.into_iter().cloned())
             };
-            kms.searcher.run(0, look).await
+            session.search(look).await
         }
     }
 }
@@ -167,8 +167,8 @@ mod tests {
     use bulla_wire::{Action, NumberedTags, Request};
 
     use super::*;
-    use crate::state::Write;
-    use crate::{Options, Role};
+    use crate::state::{Changes, Write};
+    use crate::{Kms, Options, Role};
 
     struct Store {
         _data: tempfile::TempDir,
@@ -258,8 +258,7 @@ mod tests {
 
         fn write(&self, writes: impl IntoIterator<Item = Write>) {
             let writes: Vec<_> = writes.into_iter().collect();
-            let staged = self.kms.commit(|keyring| {
-                let snapshot = keyring.snapshot;
+            let staged = self.kms.state.commit(self.kms.now(), |snapshot| {
                 let revision = |write: &Write| match write {
                     Write::Key(key) => snapshot.key(key.id).map_or(0, |row| row.revision),
                     Write::NoKey(id) => snapshot.key(*id).map_or(0, |row| row.revision),
@@ -269,7 +268,8 @@ mod tests {
                     Write::NoAlias(name) => snapshot.alias(name.as_str()).map_or(0, |row| row.revision),
                     _ => unreachable!(),
                 };
-                Ok(writes.iter().map(|write| (write.clone(), revision(write))).collect())
+                let changes = writes.iter().map(|write| (write.clone(), revision(write)));
+                Ok(Changes::for_test(changes).answering(()))
             });
             pollster::block_on(staged).unwrap();
         }
@@ -277,7 +277,7 @@ mod tests {
         /// Makes or changes the key, the alias and the secret of a number, or takes them away.
         fn change(&self, number: usize) {
             let id = self.ids[number];
-            let snapshot = Arc::clone(&*self.kms.snapshot().unwrap());
+            let snapshot = Arc::clone(&*self.kms.state.snapshot().unwrap());
             let name = format!("s{number}").parse().unwrap();
             match snapshot.key(id) {
                 Some(_) if random(5) == 0 => self.write([Write::NoKey(id), Write::NoSecret(name)]),
@@ -301,7 +301,7 @@ mod tests {
 
         /// All keys there are, in the order of ListKeys.
         fn all_keys(&self) -> Vec<Arc<Key>> {
-            let snapshot = self.kms.snapshot().unwrap();
+            let snapshot = self.kms.state.snapshot().unwrap();
             let mut keys: Vec<_> =
                 self.ids.iter().filter_map(|id| Some(snapshot.key(*id)?.record.clone())).collect();
             keys.sort_by_key(|key| (key.created, key.id));
@@ -309,7 +309,7 @@ mod tests {
         }
 
         fn all_secrets(&self) -> Vec<Arc<Secret>> {
-            let snapshot = self.kms.snapshot().unwrap();
+            let snapshot = self.kms.state.snapshot().unwrap();
             let name = |number: usize| format!("s{number}").parse().unwrap();
             let mut secrets: Vec<_> = (0..self.ids.len())
                 .filter_map(|number| Some(snapshot.secret(&name(number))?.record.clone()))
@@ -374,7 +374,7 @@ mod tests {
         ]);
         let (page, page_number, page_size) = random_page();
         let filters = Filters::<KeyFilter>::parse(Some(&text)).unwrap();
-        let (snapshot, now) = (store.kms.snapshot().unwrap(), store.kms.now());
+        let (snapshot, now) = (store.kms.state.snapshot().unwrap(), store.kms.now());
         let all = store.all_keys();
         let matching = all
             .iter()
@@ -410,7 +410,7 @@ mod tests {
     }
 
     fn aliases_are_the_same(store: &Store) {
-        let snapshot = Arc::clone(&*store.kms.snapshot().unwrap());
+        let snapshot = Arc::clone(&*store.kms.state.snapshot().unwrap());
         let mut names: Vec<_> = (0..60).map(|number| format!("alias/{number}")).collect();
         names.sort();
         let all = || names.iter().filter_map(|name| snapshot.alias(name));

@@ -2,57 +2,49 @@
 
 use std::collections::BTreeSet;
 
-use bulla_keys::record::Revision;
-use bulla_keys::secret::binding;
-use bulla_keys::{
-    KeyId, Secret, SecretDataType, SecretName, SecretValue, SecretValueId, SecretVersion, SecretVersionId,
-    Stage, SystemRandom, blob,
-};
+use bulla_keys::{Secret, SecretVersion, SecretVersionId, Stage};
 use bulla_wire::actions::{
-    BatchGetSecretValue, BatchGetSecretValueReply, GetSecretValue, GetSecretValueReply, ListSecretVersionIds,
-    ListSecretVersionIdsReply, PutSecretValue, PutSecretValueReply, SecretError, SecretReply,
-    SecretVersionEntry, SecretVersionList, UpdateSecretVersionStage, VersionStageList,
+    BatchGetSecretValue, BatchGetSecretValueReply, Decrypt, GenerateDataKey, GetSecretValue,
+    GetSecretValueReply, ListSecretVersionIds, ListSecretVersionIdsReply, PutSecretValue,
+    PutSecretValueReply, SecretError, SecretReply, SecretVersionEntry, SecretVersionList,
+    UpdateSecretVersionStage, VersionStageList,
 };
-use bulla_wire::{Error, ErrorCode, SecretText, Timestamp};
+use bulla_wire::{Error, ErrorCode, Timestamp};
 use serde::Deserialize;
 
-use super::data_keys::refuse_recipient;
-use super::dry_run::with_dry_run;
 use super::json;
+use super::new_secret_version::{Existing, NewSecretVersion, Sealed};
 use super::paging::Page;
-use super::secrets::{self, find, refused};
-use crate::Kms;
-use crate::authorize::Allowed;
-use crate::keyring::{self, Keyring, OpenKey};
-use crate::origin::Origin;
-use crate::state::Write;
+use super::recipient::refuse_recipient;
+use super::secret_change::change_secret;
+use super::secret_value::open;
+use crate::authorize::{Permission, View};
+use crate::refusal::secret_refused;
+use crate::session::Session;
+use crate::state::{Changes, Write};
 
-pub(super) fn get(kms: &Kms, by: &Origin, request: GetSecretValue) -> Result<GetSecretValueReply, Error> {
-    with_dry_run(by, request.dry_run, request, |request| {
-        refuse_recipient(request.recipient.as_deref())?;
-        let which = Which {
-            secret_name: request.secret_name.clone(),
-            version_id: request.version_id.clone(),
-            version_stage: request.version_stage.clone(),
-            fetch_extended_config: None,
-        };
-        which.value(&kms.keyring(&*kms.snapshot()?), request)
-    })
+pub(super) async fn get(session: &Session<'_, GetSecretValue>) -> Result<GetSecretValueReply, Error> {
+    let request = session.request;
+    refuse_recipient(request.recipient.as_deref())?;
+    let which = Which {
+        secret_name: request.secret_name.clone(),
+        version_id: request.version_id.clone(),
+        version_stage: request.version_stage.clone(),
+        fetch_extended_config: None,
+    };
+    which.value(session)
 }
 
-pub(super) fn get_batch(
-    kms: &Kms,
-    request: &Allowed<BatchGetSecretValue>,
+pub(super) async fn get_batch(
+    session: &Session<'_, BatchGetSecretValue>,
 ) -> Result<BatchGetSecretValueReply, Error> {
-    let wanted: Vec<Which> = json::list(&request.secrets_list, "SecretsList")?;
+    let wanted: Vec<Which> = json::list(&session.request.secrets_list, "SecretsList")?;
     if !(1..=MAX_BATCH).contains(&wanted.len()) {
         return Err(Error::invalid("SecretsList"));
     }
-    let snapshot = kms.snapshot()?;
-    let keyring = kms.keyring(&snapshot);
     let mut reply = BatchGetSecretValueReply { secret_values: Vec::new(), errors: Vec::new() };
     for which in wanted {
-        match which.value(&keyring, request) {
+        match which.value(session) {
             Ok(value) => reply.secret_values.push(value),
             Err(error) if error.status() < 500 => reply.errors.push(SecretError {
                 secret_name: which.secret_name,
@@ -66,44 +58,48 @@ pub(super) fn get_batch(
     Ok(reply)
 }
 
-pub(super) async fn put(kms: &Kms, request: Allowed<PutSecretValue>) -> Result<PutSecretValueReply, Error> {
-    let new =
-        NewVersion::new(&request.version_id, &request.secret_data, request.secret_data_type.as_deref())?;
+pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecretValueReply, Error> {
+    let request = session.request;
+    let new = NewSecretVersion::new(
+        &request.version_id,
+        &request.secret_data,
+        request.secret_data_type.as_deref(),
+    )?;
     let stages = stages(request.version_stages.as_deref())?;
-    kms.change(&request, |keyring| {
-        let row = find(keyring, &request.secret_name)?;
-        let secret = &row.record;
-        secret.check_in_use().map_err(refused)?;
-        match new.existing(keyring, &request, secret)? {
-            Some(Existing::SameValue) => return Ok(vec![]), // a repeated request; type and stages do not enter
-            Some(Existing::OtherValue) => return Err(ErrorCode::RejectedResourceExist.into()),
-            None => {}
-        }
-        let Sealed { version, writes, .. } =
-            new.seal(keyring, &request, &secret.name, &secret.key.to_string())?;
-        let (changed, superfluous) = secret.with_version(version, &stages).map_err(refused)?;
-        let superfluous = superfluous.and_then(|id| keyring.snapshot.secret_value(id));
-        let superfluous = superfluous.map(|row| (Write::NoSecretValue(row.record.id), row.revision));
-        let change = (Write::Secret(changed), row.revision);
-        Ok([change].into_iter().chain(writes).chain(superfluous).collect())
-    })
-    .await?;
-    let snapshot = kms.snapshot()?;
-    let secret = &find(&kms.keyring(&snapshot), &request.secret_name)?.record;
-    Ok(PutSecretValueReply {
+    let reply = |secret: &Secret| PutSecretValueReply {
         secret_name: secret.name.to_string(),
-        version_id: new.id.to_string(),
-        version_stages: stages_of(secret, &new.id),
-    })
+        version_id: new.id().to_string(),
+        version_stages: stages_of(secret, new.id()),
+    };
+    session
+        .change(|state| {
+            let secret = state.secret(&request.secret_name)?;
+            let key = state.asking(Permission::of::<GenerateDataKey>()).key_of(&secret)?;
+            secret.record.check_in_use().map_err(secret_refused)?;
+            let key = key.ok_or(ErrorCode::ForbiddenKeyNotFound)?;
+            match new.existing(state, &secret.record, &key)? {
+                // A repeated request; type and stages do not enter.
+                Some(Existing::SameValue) => return Ok(Changes::none().answering(reply(&secret.record))),
+                Some(Existing::OtherValue) => return Err(ErrorCode::RejectedResourceExist.into()),
+                None => {}
+            }
+            let Sealed { version, writes, .. } = new.seal(state, &secret.record.name, &key)?;
+            let (changed, superfluous) =
+                secret.record.with_version(version, &stages).map_err(secret_refused)?;
+            let superfluous = superfluous.and_then(|id| state.snapshot().secret_value(id));
+            let superfluous = superfluous.map(|row| (Write::NoSecretValue(row.record.id), row.revision));
+            let reply = reply(&changed);
+            Ok(secret.replaced(changed).and(writes).and(secret.changes(superfluous)).answering(reply))
+        })
+        .await
 }
 
-pub(super) fn list(
-    kms: &Kms,
-    request: &Allowed<ListSecretVersionIds>,
+pub(super) async fn list(
+    session: &Session<'_, ListSecretVersionIds>,
 ) -> Result<ListSecretVersionIdsReply, Error> {
+    let request = session.request;
     let page = Page::new(request.page_number, request.page_size.or(Some(20)), 1..=100)?;
-    let snapshot = kms.snapshot()?;
-    let secret = &find(&kms.keyring(&snapshot), &request.secret_name)?.record;
+    let secret = &session.secret(&request.secret_name)?.record;
     let all = request.include_deprecated == Some(true);
     let is_listed = |version: &&SecretVersion| all || secret.stages_of(&version.id).next().is_some();
     let (versions, total_count) = page.counted(secret.versions().rev().filter(is_listed));
@@ -122,16 +118,16 @@ pub(super) fn list(
 }
 
 pub(super) async fn move_stage(
-    kms: &Kms,
-    request: Allowed<UpdateSecretVersionStage>,
+    session: &Session<'_, UpdateSecretVersionStage>,
 ) -> Result<SecretReply, Error> {
+    let request = session.request;
     let stage: Stage = request.version_stage.parse().map_err(|_| Error::invalid("VersionStage"))?;
     let from = version_id(request.remove_from_version.as_deref(), "RemoveFromVersion")?;
     let to = version_id(request.move_to_version.as_deref(), "MoveToVersion")?;
     if from.is_none() && to.is_none() {
         return Err(Error::with(ErrorCode::Missing, "MoveToVersion"));
     }
-    secrets::change(kms, &request, &request.secret_name, |secret, now| match (&from, &to) {
+    change_secret(session, &request.secret_name, |secret, now| match (&from, &to) {
         (from, Some(to)) => secret.with_stage(&stage, from.as_ref(), to, now),
         (Some(from), None) => secret.without_stage(&stage, from, now),
         (None, None) => Ok(secret.clone()),
@@ -161,15 +157,20 @@ enum Flag {
 }
 
 impl Which {
-    fn value<A>(&self, keyring: &Keyring<'_>, allowed: &Allowed<A>) -> Result<GetSecretValueReply, Error> {
-        let secret = &find(keyring, &self.secret_name)?.record;
-        secret.check_in_use().map_err(refused)?;
+    /// The value, for the permission to get it and, of a secret with a key of the account, to decrypt by that.
+    fn value(&self, view: &View<'_>) -> Result<GetSecretValueReply, Error> {
+        let view = view.asking(Permission::of::<GetSecretValue>());
+        let secret = view.secret(&self.secret_name)?;
+        let key = view.asking(Permission::of::<Decrypt>()).key_of(&secret)?;
+        let secret = &secret.record;
+        secret.check_in_use().map_err(secret_refused)?;
         let version = self.version(secret).ok_or(ErrorCode::ForbiddenResourceNotFound)?;
+        let key = key.ok_or(ErrorCode::ForbiddenKeyNotFound)?;
         Ok(GetSecretValueReply {
             secret_name: secret.name.to_string(),
             secret_type: secret.kind.name().into(),
             version_id: version.id.to_string(),
-            secret_data: open(keyring, allowed, secret, version)?,
+            secret_data: open(&view, secret, version, &key)?,
             secret_data_type: version.data_type.name().into(),
             version_stages: stages_of(secret, &version.id),
             create_time: Timestamp::from_unix(secret.created),
@@ -186,96 +187,6 @@ impl Which {
         let named = secret.version(id);
         named.filter(|_| stage.is_none_or(|stage| secret.staged(stage) == named))
     }
-}
-
-/// A version that is to be made.
-pub(super) struct NewVersion<'a> {
-    id: SecretVersionId,
-    data_type: SecretDataType,
-    data: &'a SecretText,
-}
-
-/// A version that the secret has already, compared with one that is to be made.
-enum Existing {
-    SameValue,
-    OtherValue,
-}
-
-/// A version whose value is sealed.
-pub(super) struct Sealed {
-    pub(super) version: SecretVersion,
-    /// The key that sealed it.
-    pub(super) key: KeyId,
-    /// The value; and the key as it is, because a value must not outlive the decision that its key can open it.
-    pub(super) writes: [(Write, Revision); 2],
-}
-
-impl<'a> NewVersion<'a> {
-    /// # Errors
-    /// InvalidParameter naming VersionId, SecretData or SecretDataType.
-    pub(super) fn new(id: &str, data: &'a SecretText, data_type: Option<&str>) -> Result<Self, Error> {
-        let data_type = data_type.map_or(Some(SecretDataType::Text), SecretDataType::from_name);
-        if data.expose().len() > MAX_DATA {
-            return Err(Error::invalid("SecretData"));
-        }
-        Ok(Self {
-            id: id.parse().map_err(|_| Error::invalid("VersionId"))?,
-            data_type: data_type.ok_or_else(|| Error::invalid("SecretDataType"))?,
-            data,
-        })
-    }
-
-    /// Seals the value under the primary version of a key.
-    ///
-    /// # Errors
-    /// As [`Keyring::open_primary`].
-    pub(super) fn seal<A>(
-        &self,
-        keyring: &Keyring<'_>,
-        allowed: &Allowed<A>,
-        name: &SecretName,
-        key: &str,
-    ) -> Result<Sealed, Error> {
-        let open: OpenKey<'_, keyring::Encrypt> = keyring.open_primary(allowed, key)?;
-        let blob = open.seal(&binding(name, &self.id), self.data.expose().as_bytes())?.into();
-        let (key, value) = (open.key_id(), SecretValueId::random(&SystemRandom));
-        let revision = keyring.by_id(&key.to_string())?.revision;
-        let (id, created, data_type) = (self.id.clone(), keyring.now, self.data_type);
-        let writes =
-            [(Write::SecretValue(SecretValue { id: value, blob }), 0), (Write::SameKey(key), revision)];
-        Ok(Sealed { version: SecretVersion { id, created, data_type, value }, key, writes })
-    }
-
-    /// Whether the secret has this version already, and with which value.
-    fn existing<A>(
-        &self,
-        keyring: &Keyring<'_>,
-        allowed: &Allowed<A>,
-        secret: &Secret,
-    ) -> Result<Option<Existing>, Error> {
-        let Some(version) = secret.version(self.id.as_str()) else { return Ok(None) };
-        let is_same = open(keyring, allowed, secret, version)? == *self.data; // in constant time
-        Ok(Some(if is_same { Existing::SameValue } else { Existing::OtherValue }))
-    }
-}
-
-/// Opens what a version holds.
-///
-/// # Errors
-/// Forbidden.KeyNotFound if the key of the secret is gone; as [`Keyring::open_to_decrypt`].
-fn open<A>(
-    keyring: &Keyring<'_>,
-    allowed: &Allowed<A>,
-    secret: &Secret,
-    version: &SecretVersion,
-) -> Result<SecretText, Error> {
-    keyring.by_id(&secret.key.to_string())?;
-    let value = keyring.snapshot.secret_value(version.value);
-    let blob = &value.ok_or_else(|| Error::internal("a version without its value"))?.record.blob;
-    let by = blob::version(blob).ok_or_else(|| Error::internal("a value that is no blob"))?;
-    let key = keyring.open_to_decrypt(allowed, by)?;
-    let data = key.open(&binding(&secret.name, &version.id), blob)?.map_err(Error::internal)?;
-    Ok(str::from_utf8(&data).map_err(Error::internal)?.to_owned().into())
 }
 
 /// The stages of a JSON list, or of a list inside an object as replies have it; the current one if nothing is said.
@@ -305,7 +216,5 @@ fn stages_of(secret: &Secret, version: &SecretVersionId) -> VersionStageList {
     VersionStageList { version_stage: secret.stages_of(version).map(Stage::to_string).collect() }
 }
 
-/// 30 KB of the text as it is given.
-const MAX_DATA: usize = 30_720;
 /// Secrets that are read at once.
 const MAX_BATCH: usize = 20;

@@ -1,4 +1,4 @@
-//! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, GetRandomPassword.
+//! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, which every caller may use, and GetRandomPassword.
 
 use bulla_keys::{Random, SystemRandom};
 use bulla_wire::actions::{
@@ -8,24 +8,33 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode};
 use zeroize::Zeroizing;
 
-use crate::Kms;
-use crate::authorize::Allowed;
+use crate::session::Session;
 
-pub(super) fn regions(kms: &Kms, _request: &Allowed<DescribeRegions>) -> DescribeRegionsReply {
-    DescribeRegionsReply { regions: RegionList { region: vec![Region { region_id: kms.region().into() }] } }
+pub(super) async fn regions(session: &Session<'_, DescribeRegions>) -> Result<DescribeRegionsReply, Error> {
+    let region = Region { region_id: session.region().into() };
+    Ok(DescribeRegionsReply { regions: RegionList { region: vec![region] } })
 }
 
-pub(super) fn status(_request: &Allowed<DescribeAccountKmsStatus>) -> DescribeAccountKmsStatusReply {
-    DescribeAccountKmsStatusReply { account_status: "Enabled".into() }
+pub(super) async fn status(
+    _session: &Session<'_, DescribeAccountKmsStatus>,
+) -> Result<DescribeAccountKmsStatusReply, Error> {
+    Ok(DescribeAccountKmsStatusReply { account_status: "Enabled".into() })
 }
 
 /// # Errors
 /// Always: the service is open from the beginning.
-pub(super) fn open(_request: &Allowed<OpenKmsService>) -> Result<Done, Error> {
+pub(super) async fn open(_session: &Session<'_, OpenKmsService>) -> Result<Done, Error> {
     Err(ErrorCode::ForbiddenOpened.into())
 }
 
-pub(super) fn password(request: &Allowed<GetRandomPassword>) -> Result<GetRandomPasswordReply, Error> {
+pub(super) async fn password(
+    session: &Session<'_, GetRandomPassword>,
+) -> Result<GetRandomPasswordReply, Error> {
+    session.anything()?;
+    random_password(session.request)
+}
+
+fn random_password(request: &GetRandomPassword) -> Result<GetRandomPasswordReply, Error> {
     let length = request.password_length.unwrap_or(32);
     if !(8..=128).contains(&length) {
         return Err(Error::invalid("PasswordLength"));

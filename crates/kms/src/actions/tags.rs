@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_keys::record::Revision;
-use bulla_keys::{KeyId, SecretName, TagProblem, Tags};
+use bulla_keys::{Key, KeyId, Secret, SecretName, Tags};
 use bulla_wire::actions::{
     Done, KeyTagEntry, KeyTagList, ListResourceTags, ListResourceTagsReply, ListTagResources,
     ListTagResourcesReply, TagResource, TagResourceEntry, TagResourceList, TagResources, UntagResource,
@@ -16,43 +15,42 @@ use bulla_wire::actions::{
 use bulla_wire::{Error, ErrorCode, NumberedTags};
 use serde::{Deserialize, Serialize};
 
-use super::{json, secrets};
-use crate::Kms;
-use crate::authorize::Allowed;
-use crate::keyring::{Keyring, refused};
-use crate::state::{Index, Label, Snapshot, Write};
+use super::tag_list;
+use crate::authorize::{Allowed, Container, View};
+use crate::refusal::{key_refused, secret_refused};
+use crate::session::Session;
+use crate::state::{Changes, Index, Label, Row, Snapshot};
 
-pub(super) async fn tag(kms: &Kms, request: Allowed<TagResource>) -> Result<Done, Error> {
-    let TagResource { key_id, secret_name, certificate_id, tags } = &*request;
-    let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
-    let new = parse(tags)?;
+pub(super) async fn tag(session: &Session<'_, TagResource>) -> Result<Done, Error> {
+    let TagResource { key_id, secret_name, certificate_id, tags } = session.request;
+    let target = Target::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
+    let new = tag_list::parse(tags)?;
     if new.is_empty() {
         return Err(Error::invalid("Tags"));
     }
-    change(kms, &request, &[kind], |tags| {
+    change(session, &[target], |tags| {
         new.iter()
             .try_for_each(|(name, value)| tags.set(name, value))
-            .map_err(|problem| refuse(problem, "Tags"))
+            .map_err(|problem| tag_list::refused(problem, "Tags"))
     })
     .await
 }
 
-pub(super) async fn untag(kms: &Kms, request: Allowed<UntagResource>) -> Result<Done, Error> {
-    let UntagResource { key_id, secret_name, certificate_id, tag_keys } = &*request;
-    let kind = Kind::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
+pub(super) async fn untag(session: &Session<'_, UntagResource>) -> Result<Done, Error> {
+    let UntagResource { key_id, secret_name, certificate_id, tag_keys } = session.request;
+    let target = Target::named(key_id.as_deref(), secret_name.as_deref(), certificate_id.as_deref())?;
     let names: Option<Vec<String>> = serde_json::from_str(tag_keys).ok();
     let names = names.filter(|names| (1..=Tags::MAX).contains(&names.len()));
     let names = names.ok_or_else(|| Error::invalid("TagKeys"))?;
-    change(kms, &request, &[kind], |tags| {
+    change(session, &[target], |tags| {
         names.iter().for_each(|name| tags.remove(name));
         Ok(())
     })
     .await
 }
 
-pub(super) fn list(kms: &Kms, request: &Allowed<ListResourceTags>) -> Result<ListResourceTagsReply, Error> {
-    let snapshot = kms.snapshot()?;
-    let key = &kms.keyring(&snapshot).by_id(&request.key_id)?.record;
+pub(super) async fn list(session: &Session<'_, ListResourceTags>) -> Result<ListResourceTagsReply, Error> {
+    let key = &session.key_by_id(&session.request.key_id)?.record;
     let entry = |(name, value): (&str, &str)| KeyTagEntry {
         key_id: key.id.to_string(),
         tag_key: name.into(),
@@ -61,26 +59,28 @@ pub(super) fn list(kms: &Kms, request: &Allowed<ListResourceTags>) -> Result<Lis
     Ok(ListResourceTagsReply { tags: KeyTagList { tag: key.tags.iter().map(entry).collect() } })
 }
 
-pub(super) async fn tag_many(kms: &Kms, request: Allowed<TagResources>) -> Result<Done, Error> {
-    check_region(kms, &request.region_id)?;
-    let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
+pub(super) async fn tag_many(session: &Session<'_, TagResources>) -> Result<Done, Error> {
+    let request = session.request;
+    check_region(session, &request.region_id)?;
+    let targets = Target::numbered(&request.resource_type, &request.resource_id.0)?;
     let new = &request.tag.0;
     let twice =
         new.iter().enumerate().any(|(at, (name, _))| new[..at].iter().any(|(known, _)| known == name));
     if new.is_empty() || twice {
         return Err(Error::invalid("Tag"));
     }
-    change(kms, &request, &resources, |tags| {
+    change(session, &targets, |tags| {
         new.iter()
             .try_for_each(|(name, value)| tags.set(name, value))
-            .map_err(|problem| refuse(problem, "Tag"))
+            .map_err(|problem| tag_list::refused(problem, "Tag"))
     })
     .await
 }
 
-pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> Result<Done, Error> {
-    check_region(kms, &request.region_id)?;
-    let resources = Kind::numbered(&request.resource_type, &request.resource_id.0)?;
+pub(super) async fn untag_many(session: &Session<'_, UntagResources>) -> Result<Done, Error> {
+    let request = session.request;
+    check_region(session, &request.region_id)?;
+    let targets = Target::numbered(&request.resource_type, &request.resource_id.0)?;
     let names = request.tag_key.as_ref().map_or(&[][..], |names| &names.0);
     if names.len() > Tags::MAX {
         return Err(Error::invalid("TagKey"));
@@ -88,7 +88,7 @@ pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> R
     if names.is_empty() && request.all != Some(true) {
         return Err(Error::with(ErrorCode::Missing, "TagKey"));
     }
-    change(kms, &request, &resources, |tags| {
+    change(session, &targets, |tags| {
         names.iter().for_each(|name| tags.remove(name));
         if names.is_empty() {
             tags.clear();
@@ -98,28 +98,36 @@ pub(super) async fn untag_many(kms: &Kms, request: Allowed<UntagResources>) -> R
     .await
 }
 
-pub(super) async fn find(
-    kms: &Kms,
-    request: Allowed<ListTagResources>,
-) -> Result<ListTagResourcesReply, Error> {
-    check_region(kms, &request.region_id)?;
-    if request.resource_id.as_ref().is_some_and(|ids| ids.0.len() > MAX_RESOURCES) {
+pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<ListTagResourcesReply, Error> {
+    let request = session.request;
+    check_region(session, &request.region_id)?;
+    let ids = request.resource_id.as_ref().map(|ids| &*ids.0);
+    if ids.is_some_and(|ids| ids.len() > MAX_RESOURCES) {
         return Err(Error::invalid("ResourceId"));
     }
     if request.tag.as_ref().is_some_and(|tags| tags.0.len() > Tags::MAX) {
         return Err(Error::invalid("Tag"));
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
-    let (request, snapshot) = (request.clone(), Arc::clone(&*kms.snapshot()?));
+    let (request, snapshot) = (request.clone(), session.shared_snapshot());
     match &*request.resource_type {
         "key" => {
-            let search = TagSearch::new(request, after, snapshot, |of| of.key_lists().tagged(), tags_of_key);
-            search?.run(kms).await
+            let index: IndexOf<_> = |of| of.key_lists().tagged();
+            let search = TagSearch::new(request, after, snapshot, index, tags_of_key)?;
+            match ids {
+                Some(ids) => ids.iter().try_for_each(|id| session.ask_listed_key(id).map(drop))?,
+                None => session.every(Container::Keys)?,
+            }
+            search.run(session).await
         }
         "secret" => {
-            let search =
-                TagSearch::new(request, after, snapshot, |of| of.secret_lists().by_label(), tags_of_secret);
-            search?.run(kms).await
+            let index: IndexOf<_> = |of| of.secret_lists().by_label();
+            let search = TagSearch::new(request, after, snapshot, index, tags_of_secret)?;
+            match ids {
+                Some(ids) => ids.iter().try_for_each(|id| session.ask_secret_by_name(id).map(drop))?,
+                None => session.every(Container::Secrets)?,
+            }
+            search.run(session).await
         }
         _ => Err(Error::invalid("ResourceType")),
     }
@@ -140,10 +148,11 @@ struct TagSearch<K> {
     /// The first one of which there may be tags on the page.
     from: Option<K>,
     snapshot: Arc<Snapshot>,
-    index: fn(&Snapshot) -> &Index<Label, K>,
+    index: IndexOf<K>,
     tags: TagsOf<K>,
 }
 
+type IndexOf<K> = fn(&Snapshot) -> &Index<Label, K>;
 type TagsOf<K> = for<'s> fn(&'s Snapshot, &K) -> Option<&'s Tags>;
 
 impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
@@ -151,7 +160,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         request: ListTagResources,
         after: Option<Position>,
         snapshot: Arc<Snapshot>,
-        index: fn(&Snapshot) -> &Index<Label, K>,
+        index: IndexOf<K>,
         tags: TagsOf<K>,
     ) -> Result<Self, Error> {
         let parse = |Position(id, _): &Position| id.parse().map_err(|_| Error::invalid("NextToken"));
@@ -159,7 +168,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         Ok(Self { request, after, from, snapshot, index, tags })
     }
 
-    async fn run(self, kms: &Kms) -> Result<ListTagResourcesReply, Error> {
+    async fn run(self, session: &Session<'_, ListTagResources>) -> Result<ListTagResourcesReply, Error> {
         if let Some(only) = &self.request.resource_id {
             let named: BTreeSet<K> = only.0.iter().filter_map(|id| id.parse().ok()).collect();
             return Ok(self.page(named.into_iter().filter(|id| Some(id) >= self.from.as_ref())));
@@ -169,7 +178,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
             // All that has the label is wanted.
             0 | 1 => Ok(self.page_of_label(labels.into_iter().next().unwrap_or(Label::TAGGED))),
             // May be as long as the store is large: other requests must not wait for it.
-            _ => kms.searcher.run(0, move || self.page_of_label(self.rarest(labels))).await,
+            _ => session.search(move || self.page_of_label(self.rarest(labels))).await,
         }
     }
 
@@ -216,39 +225,22 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
     }
 }
 
-/// A JSON list of `TagKey` and `TagValue`.
-///
-/// # Errors
-/// InvalidParameter naming Tags; Rejected.LimitExceeded for more than a key or secret may have.
-pub(super) fn parse(text: &str) -> Result<Tags, Error> {
-    #[derive(Deserialize)]
-    #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-    struct Entry {
-        tag_key: String,
-        #[serde(default)]
-        tag_value: String,
-    }
-
-    let mut tags = Tags::default();
-    for Entry { tag_key, tag_value } in &json::list(text, "Tags")? {
-        if tags.get(tag_key).is_some() {
-            return Err(Error::invalid("Tags"));
-        }
-        tags.set(tag_key, tag_value).map_err(|problem| refuse(problem, "Tags"))?;
-    }
-    Ok(tags)
-}
-
-/// Something that can have tags.
+/// A resource that can have tags.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind<'a> {
+enum Target<'a> {
     /// By its id.
     Key(&'a str),
     /// By its name.
     Secret(&'a str),
 }
 
-impl<'a> Kind<'a> {
+/// A resource whose tags the request may change.
+enum Taggable<'v> {
+    Key(Allowed<&'v Row<Key>>),
+    Secret(Allowed<&'v Row<Secret>>),
+}
+
+impl<'a> Target<'a> {
     /// One of three.
     fn named(
         key: Option<&'a str>,
@@ -275,66 +267,55 @@ impl<'a> Kind<'a> {
         }
     }
 
-    /// What becomes of it with other tags; none if they are the same.
-    fn changed(
-        self,
-        keyring: &Keyring<'_>,
-        edit: impl Fn(&mut Tags) -> Result<(), Error>,
-    ) -> Result<Option<(Write, Revision)>, Error> {
+    fn ask<'v>(self, state: &View<'v>) -> Result<Result<Taggable<'v>, Error>, Error> {
+        Ok(match self {
+            Self::Key(id) => state.ask_key_by_id(id)?.map(Taggable::Key),
+            Self::Secret(name) => state.ask_secret_by_name(name)?.map(Taggable::Secret),
+        })
+    }
+}
+
+impl Taggable<'_> {
+    /// Gives it other tags, if they are others.
+    fn edited(&self, now: i64, edit: impl Fn(&mut Tags) -> Result<(), Error>) -> Result<Changes, Error> {
         let edited = |tags: &Tags| {
             let mut tags = tags.clone();
             edit(&mut tags).map(|()| tags)
         };
         match self {
-            Self::Key(id) => {
-                let row = keyring.by_id(id)?;
-                let tags = edited(&row.record.tags)?;
-                let changed = row.record.described(keyring.now, |key| key.tags = tags).map_err(refused)?;
-                Ok((changed != *row.record).then_some((Write::Key(changed), row.revision)))
+            Self::Key(key) => {
+                let tags = edited(&key.record.tags)?;
+                let changed = key.record.described(now, |key| key.tags = tags).map_err(key_refused)?;
+                Ok(key.replaced(changed))
             }
-            Self::Secret(name) => {
-                let row = secrets::by_name(keyring, name)?;
-                let changed = row.record.tagged(edited(&row.record.tags)?).map_err(secrets::refused)?;
-                Ok((changed != *row.record).then_some((Write::Secret(changed), row.revision)))
+            Self::Secret(secret) => {
+                let tags = edited(&secret.record.tags)?;
+                Ok(secret.replaced(secret.record.tagged(tags).map_err(secret_refused)?))
             }
         }
     }
 }
 
-/// Changes the tags of some resources, of all or of none.
+/// Changes the tags of some resources, of all or of none. All are asked about before anything is told about one.
 async fn change<A>(
-    kms: &Kms,
-    allowed: &Allowed<A>,
-    resources: &[Kind<'_>],
+    session: &Session<'_, A>,
+    targets: &[Target<'_>],
     edit: impl Fn(&mut Tags) -> Result<(), Error>,
 ) -> Result<Done, Error> {
-    kms.change(allowed, |keyring| {
-        let (mut writes, mut seen) = (Vec::new(), Vec::new());
-        for resource in resources {
-            if !seen.contains(&resource) {
-                seen.push(resource);
-                writes.extend(resource.changed(keyring, &edit)?);
-            }
-        }
-        Ok(writes)
-    })
-    .await?;
-    Ok(Done {})
+    let is_first = |at: &usize| !targets[..*at].contains(&targets[*at]);
+    session
+        .change(|state| {
+            let distinct = (0..targets.len()).filter(is_first);
+            let asked: Vec<_> = distinct.map(|at| targets[at].ask(state)).collect::<Result<_, _>>()?;
+            let edited = asked.into_iter().map(|found| found?.edited(state.now(), &edit));
+            Ok(edited.collect::<Result<Changes, _>>()?.answering(Done {}))
+        })
+        .await
 }
 
 /// Other regions have other keys.
-fn check_region(kms: &Kms, region: &str) -> Result<(), Error> {
-    match region == kms.region() {
-        true => Ok(()),
-        false => Err(Error::invalid("RegionId")),
-    }
-}
-
-fn refuse(problem: TagProblem, parameter: &str) -> Error {
-    match problem {
-        TagProblem::Spelling => Error::invalid(parameter),
-        TagProblem::TooMany => ErrorCode::RejectedLimitExceeded.into(),
-    }
+fn check_region(view: &View<'_>, region: &str) -> Result<(), Error> {
+    if region == view.region() { Ok(()) } else { Err(Error::invalid("RegionId")) }
 }
 
 /// What has this tag; a name without a value stands for any.

@@ -6,6 +6,7 @@ use bulla_wire::{Error, SecretText};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use super::MAINTENANCE;
 use crate::state::{AccessKey, Write};
 use crate::{Kms, files};
 
@@ -52,7 +53,8 @@ impl Kms {
                 (key, FirstAccessKey::Written(self.access_key_path()))
             }
         };
-        self.commit(|_| Ok(vec![(Write::AccessKey(key.clone()), 0)])).await?;
+        let decide = || MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]).answering(());
+        self.state.commit(created, |_| Ok(decide())).await?;
         Ok(outcome)
     }
 

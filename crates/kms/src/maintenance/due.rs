@@ -7,18 +7,16 @@
 //!
 //! [`Options::accept_clock`]: crate::Options::accept_clock
 
-use bulla_keys::record::Revision;
-use bulla_keys::{Key, KeyId, KeyVersionId, SecretName, SystemRandom};
+use bulla_keys::{Key, KeyId, SecretName};
 use bulla_wire::Error;
 
-use crate::actions::import::{TOKENS_KEPT, without_material};
-use crate::actions::secrets;
-use crate::actions::versions::{NewVersion, make_secret};
+use super::MAINTENANCE;
+use crate::Kms;
+use crate::actions::import::TOKENS_KEPT;
 use crate::clock::Times;
-use crate::keyring::{Keyring, refused};
+use crate::lifecycle::{Writes, remove_key, remove_material, remove_secret, remove_token, rotate_if_due};
 use crate::lock::Role;
-use crate::state::{Answered, Changes, CommitError, Due, ImportToken, Row, TokenId, Write};
-use crate::{Kms, commit_error};
+use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
 
 /// What [`Kms::tend`] has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +54,7 @@ impl Kms {
                 match answer.await.unwrap_or(Err(CommitError::Closed)) {
                     Ok(()) => progress += 1,
                     Err(CommitError::Conflict) => {} // somebody else has changed it: it is looked at again
-                    Err(error) => return Err(commit_error(error)),
+                    Err(error) => return Err(error.into()),
                 }
             }
             tended.changed += progress;
@@ -68,7 +66,7 @@ impl Kms {
 
     /// Hands over the next changes that are due, up to a number.
     fn submit_due(&self, times: Times, ends: bool) -> Result<Vec<Answered>, Error> {
-        let snapshot = self.snapshot()?;
+        let snapshot = self.state.snapshot()?;
         // Keys rotate by whatever the clock says; what ends does so only while both times are the same.
         let now = times.latest();
         let tokens = snapshot.import_tokens_until(times.believed - TOKENS_KEPT);
@@ -77,58 +75,44 @@ impl Kms {
             Due::Key(row) => Scheduled::Key(row.record.id),
             Due::Secret(row) => Scheduled::Secret(row.record.name.clone()),
         });
-        let submitted = tokens.chain(due).take(AT_ONCE).map(|scheduled| self.submit((now, ends), &scheduled));
-        submitted.filter_map(Result::transpose).collect()
+        let scheduled = tokens.chain(due).take(AT_ONCE);
+        scheduled.filter_map(|scheduled| self.submit(&scheduled, now, ends).transpose()).collect()
     }
 
-    /// Hands over what is due for one record, if that is still so.
-    fn submit(&self, (now, ends): (i64, bool), scheduled: &Scheduled) -> Result<Option<Answered>, Error> {
-        let mut changes_something = false;
-        let (decision, answered) = self.stage(|keyring| {
-            // All by the time of the one look at the clock: it may be set while this works.
-            let keyring = &Keyring { now, ..*keyring };
+    /// Hands over what is due for one record, if that is still so. All by the time of the one look at the clock: it may
+    /// be set while this works.
+    fn submit(&self, scheduled: &Scheduled, now: i64, ends: bool) -> Result<Option<Answered>, Error> {
+        let (decision, answered) = self.state.stage(now, |snapshot| {
             let changes = match scheduled {
-                Scheduled::Token(id) => keyring.snapshot.import_token(id).map(|row| Ok(vec![no_token(row)])),
-                Scheduled::Key(id) => keyring.snapshot.key(*id).map(|row| self.due(keyring, row, ends)),
-                Scheduled::Secret(name) => keyring.snapshot.secret(name).map(|row| {
+                Scheduled::Token(id) => snapshot.import_token(id).map(|row| Ok(vec![remove_token(row)])),
+                Scheduled::Key(id) => snapshot.key(*id).map(|row| self.due(snapshot, row, now, ends)),
+                Scheduled::Secret(name) => snapshot.secret(name).map(|row| {
                     let is_due = row.record.delete_at().is_some_and(|at| at <= now);
-                    Ok(if is_due && ends { secrets::removal(keyring, row) } else { vec![] })
+                    Ok(if is_due && ends { remove_secret(snapshot, row) } else { vec![] })
                 }),
             };
-            let changes = changes.unwrap_or_else(|| Ok(vec![]))?;
-            changes_something = !changes.is_empty();
-            Ok(changes)
+            let changes = MAINTENANCE.changes(changes.unwrap_or_else(|| Ok(vec![]))?);
+            let changes_something = !changes.is_empty();
+            Ok::<_, Error>(changes.answering(changes_something))
         })?;
-        decision?;
+        let changes_something = decision.transpose()?.unwrap_or_default();
         Ok(changes_something.then_some(answered))
     }
 
     /// What is due for one key; nothing if it would take something away and nothing `ends`.
-    fn due(&self, keyring: &Keyring<'_>, row: &Row<Key>, ends: bool) -> Result<Changes, Error> {
-        let is_due = |at: Option<i64>| at.is_some_and(|at| at <= keyring.now);
+    fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, ends: bool) -> Result<Writes, Error> {
+        let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
         let key = &row.record;
-        match () {
-            () if (is_due(key.delete_at()) || is_due(key.material_expires())) && !ends => Ok(vec![]),
-            () if is_due(key.delete_at()) => Ok(removal(keyring, row)),
-            () if is_due(key.material_expires()) => without_material(keyring, row),
-            () if is_due(key.due()) => self.rotation(keyring, row),
-            () => Ok(vec![]),
+        let (is_over, is_empty) = (is_due(key.delete_at()), is_due(key.material_expires()));
+        if (is_over || is_empty) && !ends {
+            Ok(vec![])
+        } else if is_over {
+            Ok(remove_key(snapshot, row))
+        } else if is_empty {
+            remove_material(snapshot, row)
+        } else {
+            rotate_if_due(snapshot, &self.keyring, row, now)
         }
-    }
-
-    /// What a policy wants of a key now: a new version, if it is overdue.
-    pub(crate) fn rotation_if_due(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
-        let is_due = row.record.next_rotation().is_some_and(|at| at <= keyring.now);
-        if is_due { self.rotation(keyring, row) } else { Ok(vec![]) }
-    }
-
-    fn rotation(&self, keyring: &Keyring<'_>, row: &Row<Key>) -> Result<Changes, Error> {
-        let (key, id) = (&row.record, KeyVersionId::random(&SystemRandom));
-        let number = keyring.snapshot.next_version_of(key.id);
-        let rotated = key.rotated(id, number as usize, keyring.now).map_err(refused)?;
-        let new = NewVersion { key: key.id, id, number, spec: key.spec };
-        let version = make_secret(self, new, keyring.now);
-        Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
     }
 }
 
@@ -150,21 +134,6 @@ impl Due<'_> {
             Self::Secret(_) => true,
         }
     }
-}
-
-/// Takes a key away, with all that belongs to it.
-fn removal(keyring: &Keyring<'_>, row: &Row<Key>) -> Changes {
-    let (snapshot, id) = (keyring.snapshot, row.record.id);
-    let mut writes = vec![(Write::NoKey(id), row.revision)];
-    writes.extend(snapshot.versions_of(id).map(|row| (Write::NoVersion(row.record.id), row.revision)));
-    let aliases = snapshot.aliases_of(id);
-    writes.extend(aliases.map(|row| (Write::NoAlias(row.record.name.clone()), row.revision)));
-    writes.extend(snapshot.import_tokens_of(id).map(no_token));
-    writes
-}
-
-fn no_token(row: &Row<ImportToken>) -> (Write, Revision) {
-    (Write::NoImportToken(row.record.id), row.revision)
 }
 
 /// Changes that wait for one commit together.

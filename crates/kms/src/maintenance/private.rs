@@ -3,9 +3,9 @@
 use bulla_wire::Error;
 use zeroize::Zeroizing;
 
+use super::MAINTENANCE;
 use crate::Kms;
-use crate::keyring::Keyring;
-use crate::state::{Changes, Private, Write};
+use crate::state::{Decision, Private, Snapshot, Write};
 
 impl Kms {
     /// The value that was kept under `name`.
@@ -19,16 +19,18 @@ impl Kms {
     /// # Errors
     /// InternalFailure if the store fails.
     pub async fn set_private(&self, name: &str, value: &[u8]) -> Result<(), Error> {
-        self.commit(|keyring| Ok(private_change(keyring, name, value))).await
+        self.state.commit(self.now(), |snapshot| Ok(private_change(snapshot, name, value))).await
     }
 
     /// Fire and forget: errors are ignored, because the value is written again later.
     pub(crate) fn set_private_in_background(&self, name: &str, value: &[u8]) {
-        drop(self.stage(|keyring| Ok(private_change(keyring, name, value))));
+        let decide = |snapshot: &Snapshot| Ok::<_, Error>(private_change(snapshot, name, value));
+        drop(self.state.stage(self.now(), decide));
     }
 }
 
-fn private_change(keyring: &Keyring<'_>, name: &str, value: &[u8]) -> Changes {
-    let expected = keyring.snapshot.private(name).map_or(0, |row| row.revision);
-    vec![(Write::Private(Private { name: name.into(), value: value.to_vec().into() }), expected)]
+fn private_change(snapshot: &Snapshot, name: &str, value: &[u8]) -> Decision<()> {
+    let expected = snapshot.private(name).map_or(0, |row| row.revision);
+    let private = Private { name: name.into(), value: value.to_vec().into() };
+    MAINTENANCE.changes([(Write::Private(private), expected)]).answering(())
 }

@@ -6,19 +6,16 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
-use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
+use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
-use super::kinds::Write;
+use super::changes::Changes;
 use super::snapshot::Snapshot;
 use super::staging::{Job, Staging};
 use super::writer::Writer;
 use crate::store::{Store, StoreError};
 use crate::watch::Watch;
-
-/// New records, each with the revision that it replaces; written together or not at all.
-pub(crate) type Changes = Vec<(Write, Revision)>;
 
 /// Why a change was not acknowledged. After `Store` only the store knows whether it was written.
 #[derive(Clone, Debug)]
@@ -28,6 +25,20 @@ pub(crate) enum CommitError {
     Store(Arc<StoreError>),
     /// The engine is being closed.
     Closed,
+}
+
+impl From<CommitError> for Error {
+    fn from(error: CommitError) -> Self {
+        match error {
+            // The event of the check says why; a client may try another server, or this one after its restart.
+            CommitError::Store(error) if matches!(*error, StoreError::Lost(_)) => {
+                ErrorCode::ServiceUnavailableTemporary.into()
+            }
+            CommitError::Store(error) => Self::internal(error),
+            CommitError::Conflict => Self::internal("an unexpected conflict"),
+            CommitError::Closed => ErrorCode::ServiceUnavailableTemporary.into(),
+        }
+    }
 }
 
 /// The thread that owns the store. Dropping it waits until everything accepted is written.
@@ -97,13 +108,16 @@ impl Committer {
         self.decisions.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let (changes, decision) = match decide(&staged.snapshot) {
             Ok(changes) => (changes, Ok(())),
-            Err(refusal) => (vec![], Err(refusal)),
+            Err(refusal) => (Changes::none(), Err(refusal)),
         };
         if changes.is_empty() && staged.is_durable() {
             let _ = answer.send(Ok(())); // the receiver is here
             return (decision, answered);
         }
-        let rows = changes.into_iter().map(|(write, expected)| staged.apply(write, expected, &self.roots));
+        let rows = changes
+            .into_writes()
+            .into_iter()
+            .map(|(write, expected)| staged.apply(write, expected, &self.roots));
         let rows = rows.collect();
         staged.jobs.push(Job { rows, answer });
         self.staging.notify();
@@ -149,11 +163,12 @@ mod tests {
         SetDeletionProtection, TagResource, UpdateAlias, UpdateKeyDescription, UpdateRotationPolicy,
         UpdateSecret, UpdateSecretVersionStage,
     };
-    use bulla_wire::{Action, ErrorCode, MaybeEmpty, Reply, Request};
+    use bulla_wire::{Action, MaybeEmpty, Reply, Request};
 
     use super::*;
     use crate::clock::EngineClock;
     use crate::data::Data;
+    use crate::state::Write;
     use crate::store::{Change, Loss, RowChange};
     use crate::{Kms, Options, Role, SystemClock};
 
@@ -326,7 +341,7 @@ mod tests {
         let request = || CreateAlias { key_id: key_id.clone(), alias_name: "alias/a".into() };
         let mut calls: Vec<_> = (0..20).map(|_| Box::pin(kms.call(request().into(), &origin))).collect();
         let mut context = Context::from_waker(Waker::noop());
-        let is_there = || kms.snapshot().unwrap().alias("alias/a").is_some();
+        let is_there = || kms.state.snapshot().unwrap().alias("alias/a").is_some();
         let mut made = 0;
         for call in &mut calls {
             let reply = match call.as_mut().poll(&mut context) {
@@ -363,11 +378,12 @@ mod tests {
         let (data, kms) = open();
         let never = Alias { name: "alias/never".parse().unwrap(), key: KeyId::from_bytes([1; 16]) };
         // Expects a revision of a row that is not in the store.
-        let (decision, lost) = kms.stage(|_| Ok(vec![(Write::Alias(never), 7)])).unwrap();
-        decision.unwrap();
-        let refused = kms.commit(|keyring| match keyring.snapshot.alias("alias/never") {
+        let change = Changes::for_test([(Write::Alias(never), 7)]).answering(());
+        let (decision, lost) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();
+        decision.unwrap().unwrap();
+        let refused = kms.state.commit(kms.now(), |snapshot| match snapshot.alias("alias/never") {
             Some(_) => Err(ErrorCode::AliasAlreadyExists.into()),
-            None => Ok(vec![]),
+            None => Ok(Changes::none().answering(())),
         });
         pollster::block_on(refused).unwrap();
         let lost = pollster::block_on(lost).unwrap();
@@ -375,7 +391,7 @@ mod tests {
         let created = key(&kms);
         drop(kms);
         let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
-        let snapshot = kms.snapshot().unwrap();
+        let snapshot = kms.state.snapshot().unwrap();
         assert!(snapshot.alias("alias/never").is_none());
         assert!(snapshot.key(created.parse().unwrap()).is_some());
     }

@@ -65,9 +65,10 @@ impl Process {
     }
 
     /// Decides again until it fits; returns the number of decisions.
-    fn change(&self, decide: impl Fn(&Snapshot) -> Changes) -> usize {
+    fn change(&self, writes: impl Fn(&Snapshot) -> Vec<(Write, Revision)>) -> usize {
+        let decide = |snapshot: &Snapshot| Ok::<_, Error>(Changes::for_test(writes(snapshot)).answering(()));
         for decisions in 1.. {
-            let (_, answered) = self.state.stage(0, |snapshot| Ok::<_, Error>(decide(snapshot))).unwrap();
+            let (_, answered) = self.state.stage(0, decide).unwrap();
             match pollster::block_on(answered).unwrap() {
                 Ok(()) => return decisions,
                 Err(CommitError::Conflict) => {}
@@ -241,7 +242,8 @@ fn a_read_does_not_wait_for_a_commit() {
         syncing.send(()).unwrap();
         is_read.recv_timeout(Duration::from_secs(60)).expect("the read waits for the commit");
     }));
-    let change = |snapshot: &Snapshot| Ok::<_, Error>(vec![put(snapshot, "x", 2)]);
+    let change =
+        |snapshot: &Snapshot| Ok::<_, Error>(Changes::for_test([put(snapshot, "x", 2)]).answering(()));
     let (_, answered) = process.state.stage(0, change).unwrap();
     has_begun.recv().unwrap();
     assert_eq!(process.read(&row).unwrap()[0].colour, 1, "what is being written does not count yet");

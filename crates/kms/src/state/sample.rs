@@ -36,6 +36,9 @@ impl Index<Sample> for SampleIndex {
 mod tests {
     use std::path::Path;
 
+    use bulla_keys::record::Revision;
+    use bulla_wire::Error;
+
     use super::*;
     use crate::state::kind::KeptKind;
     use crate::state::{Changes, CommitError, Row, Write};
@@ -46,16 +49,17 @@ mod tests {
     }
 
     fn row(kms: &Kms, name: &str) -> Option<Row<Sample>> {
-        kms.snapshot().unwrap().get(&name.into()).cloned()
+        kms.state.snapshot().unwrap().get(&name.into()).cloned()
     }
 
-    fn write(kms: &Kms, changes: Changes) -> Result<(), CommitError> {
-        let (_, answered) = kms.stage(|_| Ok(changes)).unwrap();
+    fn write(kms: &Kms, writes: Vec<(Write, Revision)>) -> Result<(), CommitError> {
+        let change = Changes::for_test(writes).answering(());
+        let (_, answered) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();
         pollster::block_on(answered).unwrap()
     }
 
     fn by_colour(kms: &Kms) -> Vec<(u8, String)> {
-        let snapshot = kms.snapshot().unwrap();
+        let snapshot = kms.state.snapshot().unwrap();
         let index = &Sample::table(&snapshot.tables).index;
         index.0.iter().map(|(colour, name)| (*colour, name.to_string())).collect()
     }

@@ -60,11 +60,11 @@ mod tests {
     use std::time::Duration;
 
     use bulla_keys::Description;
-    use bulla_wire::Request;
     use bulla_wire::actions::{CreateSecret, DeleteSecret, PutSecretValue};
+    use bulla_wire::{Error, Request};
 
     use super::*;
-    use crate::state::CommitError;
+    use crate::state::{Changes, CommitError};
     use crate::{Kms, Options, Role, SystemClock};
 
     #[test]
@@ -94,7 +94,7 @@ mod tests {
             );
         };
         create();
-        let old = kms.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().clone();
+        let old = kms.state.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().clone();
         call(
             DeleteSecret {
                 secret_name: "s".into(),
@@ -105,10 +105,11 @@ mod tests {
         );
         create();
         let changed = Write::Secret(old.record.described(Some(Description::default()), 7).unwrap());
-        let (_, answered) = kms.stage(|_| Ok(vec![(changed, old.revision)])).unwrap();
+        let change = Changes::for_test([(changed, old.revision)]).answering(());
+        let (_, answered) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();
         let outcome = pollster::block_on(answered).unwrap();
         assert!(matches!(outcome, Err(CommitError::Conflict)), "{outcome:?}");
-        let stages = kms.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().revision;
+        let stages = kms.state.snapshot().unwrap().secret(&"s".parse().unwrap()).unwrap().revision;
         assert_ne!(stages, old.revision, "the state is that of the store again");
     }
 
@@ -119,7 +120,7 @@ mod tests {
         let open = || Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
         let mut kms = open();
         let call = |kms: &Kms, request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
-        let values = |kms: &Kms| kms.snapshot().unwrap().tables.secret_values.rows.len();
+        let values = |kms: &Kms| kms.state.snapshot().unwrap().tables.secret_values.rows.len();
         let (name, text) = (|| String::from("s"), |number: usize| number.to_string());
         let create = CreateSecret {
             secret_name: name(),
@@ -150,7 +151,7 @@ mod tests {
                 recovery_window_in_days: None,
             };
             call(&kms, delete.into());
-            assert_eq!((values(&kms), kms.snapshot().unwrap().tables.secrets.rows.len()), (0, 0));
+            assert_eq!((values(&kms), kms.state.snapshot().unwrap().tables.secrets.rows.len()), (0, 0));
         }
     }
 }

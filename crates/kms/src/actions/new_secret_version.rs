@@ -1,0 +1,94 @@
+//! A version of a secret as it is made.
+
+use bulla_keys::secret::binding;
+use bulla_keys::{
+    Key, KeyId, Secret, SecretDataType, SecretName, SecretValue, SecretValueId, SecretVersion,
+    SecretVersionId, SystemRandom,
+};
+use bulla_wire::{Error, SecretText};
+
+use super::secret_value::open;
+use crate::authorize::{Allowed, View};
+use crate::keyring::{self, OpenKey};
+use crate::state::{Changes, Row, Write};
+
+/// A version to be made.
+pub(super) struct NewSecretVersion<'a> {
+    id: SecretVersionId,
+    data_type: SecretDataType,
+    data: &'a SecretText,
+}
+
+/// A version that the secret has already, compared with one that is to be made.
+pub(super) enum Existing {
+    SameValue,
+    OtherValue,
+}
+
+/// A version whose value is sealed.
+pub(super) struct Sealed {
+    pub(super) version: SecretVersion,
+    /// The key that sealed it.
+    pub(super) key: KeyId,
+    /// The value; and the key as it is, because a value must not outlive the decision that its key can open it.
+    pub(super) writes: Changes,
+}
+
+impl<'a> NewSecretVersion<'a> {
+    /// # Errors
+    /// InvalidParameter naming VersionId, SecretData or SecretDataType.
+    pub(super) fn new(id: &str, data: &'a SecretText, data_type: Option<&str>) -> Result<Self, Error> {
+        let data_type = data_type.map_or(Some(SecretDataType::Text), SecretDataType::from_name);
+        if data.expose().len() > MAX_DATA {
+            return Err(Error::invalid("SecretData"));
+        }
+        Ok(Self {
+            id: id.parse().map_err(|_| Error::invalid("VersionId"))?,
+            data_type: data_type.ok_or_else(|| Error::invalid("SecretDataType"))?,
+            data,
+        })
+    }
+
+    pub(super) fn id(&self) -> &SecretVersionId {
+        &self.id
+    }
+
+    /// Seals the value under the primary version of a key.
+    ///
+    /// # Errors
+    /// As [`View::open_primary`].
+    pub(super) fn seal<'v>(
+        &self,
+        view: &View<'v>,
+        name: &SecretName,
+        key: &Allowed<&'v Row<Key>>,
+    ) -> Result<Sealed, Error> {
+        let open: OpenKey<'_, keyring::Encrypt> = view.open_primary(key)?;
+        let blob = open.seal(&binding(name, &self.id), self.data.expose().as_bytes())?.into();
+        let value = SecretValue { id: SecretValueId::random(&SystemRandom), blob };
+        let (id, created, data_type) = (self.id.clone(), view.now(), self.data_type);
+        Ok(Sealed {
+            version: SecretVersion { id, created, data_type, value: value.id },
+            key: open.key_id(),
+            writes: key.changes([(Write::SecretValue(value), 0)]).and(key.unchanged()),
+        })
+    }
+
+    /// Whether the secret has this version already, and with which value.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub(super) fn existing<'v>(
+        &self,
+        view: &View<'v>,
+        secret: &Secret,
+        key: &Allowed<&'v Row<Key>>,
+    ) -> Result<Option<Existing>, Error> {
+        let Some(version) = secret.version(self.id.as_str()) else { return Ok(None) };
+        let is_same = open(view, secret, version, key)? == *self.data; // in constant time
+        Ok(Some(if is_same { Existing::SameValue } else { Existing::OtherValue }))
+    }
+}
+
+/// 30 KB of the text as it is given.
+const MAX_DATA: usize = 30_720;

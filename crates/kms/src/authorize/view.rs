@@ -1,0 +1,278 @@
+//! A state as one request may see it: names are resolved and authorized in one step.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_keys::{Alias, AliasName, Key, KeyId, KeyVersion, Secret, SecretName, blob};
+use bulla_wire::{ContextParameter, Error, ErrorCode};
+
+use super::{Allowed, Container, Inquiry, Permission, Resource};
+use crate::keyring::Keyring;
+use crate::state::{Row, Snapshot};
+
+/// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all changes
+/// accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'v> {
+    snapshot: &'v Snapshot,
+    inquiry: &'v Inquiry<'v>,
+    permission: Permission,
+    encryption_context: Option<&'v ContextParameter>,
+}
+
+/// A resource that the request may use; the error, if it does not exist, for an action that asks about all of its
+/// resources before it tells about one of them.
+pub(crate) type Asked<R> = Result<Allowed<R>, Error>;
+
+/// A blob, and the key version that made it.
+pub(crate) struct SealedBlob<'v> {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) version: &'v KeyVersion,
+    pub(crate) key: &'v Row<Key>,
+}
+
+impl<'v> View<'v> {
+    pub(crate) fn new(snapshot: &'v Snapshot, inquiry: &'v Inquiry<'v>, permission: Permission) -> Self {
+        Self { snapshot, inquiry, permission, encryption_context: None }
+    }
+
+    /// This view of another state.
+    pub(crate) fn of<'w>(&self, snapshot: &'w Snapshot) -> View<'w>
+    where
+        'v: 'w,
+    {
+        View { snapshot, ..*self }
+    }
+
+    /// This view, asking for another permission.
+    pub(crate) fn asking(self, permission: Permission) -> Self {
+        Self { permission, encryption_context: None, ..self }
+    }
+
+    /// This view, asking with an encryption context.
+    pub(crate) fn with_context(self, encryption_context: Option<&'v ContextParameter>) -> Self {
+        Self { encryption_context, ..self }
+    }
+
+    /// The records. Lists of them show no more than the permission for their container allows.
+    pub(crate) fn snapshot(&self) -> &'v Snapshot {
+        self.snapshot
+    }
+
+    /// The believed time of the request, by which everything expires.
+    pub(crate) fn now(&self) -> i64 {
+        self.inquiry.times().believed
+    }
+
+    /// The later one of the believed time and the wall clock.
+    pub(crate) fn latest_time(&self) -> i64 {
+        self.inquiry.times().latest()
+    }
+
+    pub(crate) fn region(&self) -> &'v str {
+        self.inquiry.kms.region()
+    }
+
+    pub(crate) fn account(&self) -> &'v str {
+        self.inquiry.kms.account()
+    }
+
+    pub(crate) fn keyring(&self) -> &'v Keyring {
+        &self.inquiry.kms.keyring
+    }
+
+    /// The ARN of a resource here, by the last part of it.
+    pub(crate) fn arn(&self, resource: &impl std::fmt::Display) -> String {
+        format!("{ARN}{}:{}:{resource}", self.region(), self.account())
+    }
+
+    /// Asks about an action without a resource.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission, as all functions below.
+    pub(crate) fn anything(&self) -> Result<(), Error> {
+        self.ask(Resource::Anything)
+    }
+
+    /// Asks about all resources of a kind.
+    pub(crate) fn every(&self, container: Container) -> Result<(), Error> {
+        self.ask(Resource::Every(container))
+    }
+
+    /// What holds all resources of a kind.
+    pub(crate) fn container(&self, container: Container) -> Result<Allowed<Container>, Error> {
+        self.ask(Resource::Container(container))?;
+        Ok(Allowed::new(container))
+    }
+
+    /// The key with this id, alias or ARN.
+    ///
+    /// # Errors
+    /// Forbidden.KeyNotFound, Forbidden.AliasNotFound.
+    pub(crate) fn key(&self, name: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
+        self.ask_key(name)?
+    }
+
+    /// As [`View::key`].
+    pub(crate) fn ask_key(&self, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+        let Some(local) = self.local_name(name) else {
+            return self.allow(Resource::Arn(name.into()), Err(ErrorCode::ForbiddenKeyNotFound));
+        };
+        if !local.starts_with(AliasName::PREFIX) {
+            return self.ask_key_by_id(local);
+        }
+        let Some(alias) = self.snapshot.alias(local) else {
+            return self.allow(Resource::Alias(local.into()), Err(ErrorCode::ForbiddenAliasNotFound));
+        };
+        self.ask_key_of_id(alias.record.key)
+    }
+
+    /// The key with this id; for actions that take no alias.
+    ///
+    /// # Errors
+    /// Unsupported.Alias before anything is asked, Forbidden.KeyNotFound.
+    pub(crate) fn key_by_id(&self, id: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
+        self.ask_key_by_id(id)?
+    }
+
+    /// As [`View::key_by_id`].
+    pub(crate) fn ask_key_by_id(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+        let is_alias_arn = || id.strip_prefix(ARN).is_some_and(|arn| arn.contains(":alias/"));
+        if id.starts_with(AliasName::PREFIX) || is_alias_arn() {
+            return Err(ErrorCode::UnsupportedAlias.into());
+        }
+        self.ask_listed_key(id)
+    }
+
+    /// The key with this id, where any text may be in its place.
+    pub(crate) fn ask_listed_key(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
+        match id.parse() {
+            Ok(id) => self.ask_key_of_id(id),
+            Err(_) => {
+                self.allow(unknown(id, Resource::NoKey(id.into())), Err(ErrorCode::ForbiddenKeyNotFound))
+            }
+        }
+    }
+
+    /// The key with this ARN; for actions that take no alias.
+    ///
+    /// # Errors
+    /// As [`View::key_by_id`].
+    pub(crate) fn key_by_arn(&self, arn: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
+        match self.local_name(arn) {
+            Some(id) => self.key_by_id(id),
+            None => self.allow(Resource::Arn(arn.into()), Err(ErrorCode::ForbiddenKeyNotFound))?,
+        }
+    }
+
+    /// The key with an id that a record or another request names.
+    pub(crate) fn ask_key_of_id(&self, id: KeyId) -> Result<Asked<&'v Row<Key>>, Error> {
+        self.allow(Resource::Key(id), self.snapshot.key(id).ok_or(ErrorCode::ForbiddenKeyNotFound))
+    }
+
+    /// An alias, if it exists.
+    pub(crate) fn alias(&self, name: &AliasName) -> Result<Allowed<Option<&'v Row<Alias>>>, Error> {
+        self.ask(name.into())?;
+        Ok(Allowed::new(self.snapshot.alias(name.as_str())))
+    }
+
+    /// The secret with this name or ARN.
+    ///
+    /// # Errors
+    /// Forbidden.ResourceNotFound.
+    pub(crate) fn secret(&self, name: &str) -> Result<Allowed<&'v Row<Secret>>, Error> {
+        let local = match name.strip_prefix(ARN) {
+            Some(arn) => self.local_resource(arn).and_then(|resource| resource.strip_prefix("secret/")),
+            None => Some(name),
+        };
+        match local {
+            Some(local) => self.secret_by_name(local),
+            None => self.allow(Resource::Arn(name.into()), Err(ErrorCode::ForbiddenResourceNotFound))?,
+        }
+    }
+
+    /// The secret with this name; for actions that take no ARN.
+    ///
+    /// # Errors
+    /// Forbidden.ResourceNotFound.
+    pub(crate) fn secret_by_name(&self, name: &str) -> Result<Allowed<&'v Row<Secret>>, Error> {
+        self.ask_secret_by_name(name)?
+    }
+
+    /// As [`View::secret_by_name`].
+    pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
+        let found = name.parse().ok().and_then(|name: SecretName| self.snapshot.secret(&name));
+        let resource = unknown(name, Resource::Secret(name.into()));
+        self.allow(resource, found.ok_or(ErrorCode::ForbiddenResourceNotFound))
+    }
+
+    /// The key of a secret, if it exists. A key of the service is used for the secret alone, so the permission for the
+    /// secret is enough; a key of the account is asked about.
+    pub(crate) fn key_of(
+        &self,
+        secret: &Allowed<&'v Row<Secret>>,
+    ) -> Result<Option<Allowed<&'v Row<Key>>>, Error> {
+        let id = secret.record.key;
+        match self.snapshot.key(id) {
+            Some(row) if row.record.is_service() => Ok(Some(Allowed::new(row))),
+            _ => Ok(self.ask_key_of_id(id)?.ok()),
+        }
+    }
+
+    /// The key of the service that seals secrets without a key of the account, if it was made.
+    pub(crate) fn key_of_service(&self, _secrets: &Allowed<Container>) -> Option<Allowed<&'v Row<Key>>> {
+        let alias = self.snapshot.alias(AliasName::of_service(Key::SECRETS_SERVICE).as_str())?;
+        self.snapshot.key(alias.record.key).filter(|row| row.record.is_service()).map(Allowed::new)
+    }
+
+    /// A blob in base64, with the version that made it. One that does not tell its key may be of any.
+    ///
+    /// # Errors
+    /// InvalidParameter naming CiphertextBlob, Forbidden.KeyVersionNotFound, Forbidden.KeyNotFound.
+    pub(crate) fn ask_blob(&self, text: &str) -> Result<Asked<SealedBlob<'v>>, Error> {
+        let unknown = |error| {
+            self.ask(Resource::Every(Container::Keys))?;
+            Ok(Err(error))
+        };
+        let bytes = STANDARD.decode(text.trim_ascii()).ok();
+        let Some((bytes, id)) = bytes.and_then(|bytes| blob::version(&bytes).map(|id| (bytes, id))) else {
+            return unknown(Error::invalid("CiphertextBlob"));
+        };
+        let Some(version) = self.snapshot.version(id) else {
+            return unknown(ErrorCode::ForbiddenKeyVersionNotFound.into());
+        };
+        let key = self.ask_key_of_id(version.record.key)?;
+        Ok(key.map(|key| Allowed::new(SealedBlob { bytes, version: &version.record, key: &key })))
+    }
+
+    fn ask(&self, resource: Resource) -> Result<(), Error> {
+        self.inquiry.ask(self.permission, resource, self.encryption_context)
+    }
+
+    fn allow<R>(&self, resource: Resource, found: Result<R, ErrorCode>) -> Result<Asked<R>, Error> {
+        self.ask(resource)?;
+        Ok(found.map(Allowed::new).map_err(Error::from))
+    }
+
+    /// The id or alias that a text is, or that an ARN of this region and account names.
+    fn local_name<'t>(&self, text: &'t str) -> Option<&'t str> {
+        let Some(arn) = text.strip_prefix(ARN) else { return Some(text) };
+        let resource = self.local_resource(arn)?;
+        match resource.strip_prefix("key/") {
+            Some(id) => Some(id).filter(|id| !id.starts_with(AliasName::PREFIX)),
+            None => resource.starts_with(AliasName::PREFIX).then_some(resource),
+        }
+    }
+
+    /// What follows region and account in an ARN, if they are those of this KMS.
+    fn local_resource<'t>(&self, arn: &'t str) -> Option<&'t str> {
+        let resource = arn.strip_prefix(self.region())?.strip_prefix(':')?;
+        resource.strip_prefix(self.account())?.strip_prefix(':')
+    }
+}
+
+/// The resource of a text that names nothing: an ARN as it is, else `resource`.
+fn unknown(text: &str, resource: Resource) -> Resource {
+    if text.starts_with(ARN) { Resource::Arn(text.into()) } else { resource }
+}
+
+const ARN: &str = "acs:kms:";

@@ -1,0 +1,84 @@
+//! What a record's rotation, loss of material or removal writes. Requests and maintenance share it, each with its own proof.
+
+use bulla_keys::record::Revision;
+use bulla_keys::{Key, KeyVersion, KeyVersionId, Secret, SystemRandom};
+use bulla_wire::Error;
+
+use crate::keyring::Keyring;
+use crate::new_version::NewVersion;
+use crate::refusal::key_refused;
+use crate::state::{ImportToken, Row, Snapshot, Write};
+
+/// Writes that belong together, each with the revision of the row that it replaces.
+pub(crate) type Writes = Vec<(Write, Revision)>;
+
+/// Gives a key a new primary version.
+///
+/// # Errors
+/// The answer to a key that does not rotate.
+pub(crate) fn rotate(
+    snapshot: &Snapshot,
+    keyring: &Keyring,
+    row: &Row<Key>,
+    now: i64,
+) -> Result<Writes, Error> {
+    let (key, id) = (&row.record, KeyVersionId::random(&SystemRandom));
+    let number = snapshot.next_version_of(key.id);
+    let rotated = key.rotated(id, number as usize, now).map_err(key_refused)?;
+    let version = NewVersion { key: key.id, id, number, spec: key.spec, created: now }.random(keyring);
+    Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
+}
+
+/// Gives a key a new primary version, if its rotation policy wants one by now.
+///
+/// # Errors
+/// As [`rotate`].
+pub(crate) fn rotate_if_due(
+    snapshot: &Snapshot,
+    keyring: &Keyring,
+    row: &Row<Key>,
+    now: i64,
+) -> Result<Writes, Error> {
+    let is_due = row.record.next_rotation().is_some_and(|at| at <= now);
+    if is_due { rotate(snapshot, keyring, row, now) } else { Ok(vec![]) }
+}
+
+/// Takes the imported material of a key away, if it has some.
+///
+/// # Errors
+/// The answer to a key whose material stays.
+pub(crate) fn remove_material(snapshot: &Snapshot, row: &Row<Key>) -> Result<Writes, Error> {
+    let changed = row.record.without_imported().map_err(key_refused)?;
+    let mut writes = Vec::new();
+    if changed != *row.record {
+        writes.push((Write::Key(changed), row.revision));
+    }
+    if let Some(version) = snapshot.version(row.record.primary).filter(|row| row.record.has_material()) {
+        let empty = KeyVersion { sealed_material: Vec::new().into(), ..(*version.record).clone() };
+        writes.push((Write::Version(empty), version.revision));
+    }
+    Ok(writes)
+}
+
+/// Takes a key away, with all that belongs to it.
+pub(crate) fn remove_key(snapshot: &Snapshot, row: &Row<Key>) -> Writes {
+    let id = row.record.id;
+    let mut writes = vec![(Write::NoKey(id), row.revision)];
+    writes.extend(snapshot.versions_of(id).map(|row| (Write::NoVersion(row.record.id), row.revision)));
+    let aliases = snapshot.aliases_of(id);
+    writes.extend(aliases.map(|row| (Write::NoAlias(row.record.name.clone()), row.revision)));
+    writes.extend(snapshot.import_tokens_of(id).map(remove_token));
+    writes
+}
+
+/// Takes a secret away, with all that it holds.
+pub(crate) fn remove_secret(snapshot: &Snapshot, row: &Row<Secret>) -> Writes {
+    let values = row.record.versions().filter_map(|version| snapshot.secret_value(version.value));
+    let values = values.map(|row| (Write::NoSecretValue(row.record.id), row.revision));
+    [(Write::NoSecret(row.record.name.clone()), row.revision)].into_iter().chain(values).collect()
+}
+
+/// Takes an import token away.
+pub(crate) fn remove_token(row: &Row<ImportToken>) -> (Write, Revision) {
+    (Write::NoImportToken(row.record.id), row.revision)
+}

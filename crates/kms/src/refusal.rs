@@ -1,0 +1,28 @@
+//! What the API answers to a change that a record does not take.
+
+use bulla_keys::{KeyState, Refusal, SecretRefusal};
+use bulla_wire::{Error, ErrorCode};
+
+/// The answer when a key refuses an operation, usually because of its state.
+pub(crate) fn key_refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::State(state) => Error::with(ErrorCode::RejectedState, KeyState::name(state)),
+        Refusal::StateModifiedFailed => ErrorCode::StateModifiedFailed.into(),
+        Refusal::DeletionProtected => ErrorCode::RejectedDeletionProtected.into(),
+        Refusal::Unsupported => ErrorCode::RejectedUnsupportedOperation.into(),
+        Refusal::TooManyVersions => ErrorCode::RejectedLimitExceeded.into(),
+    }
+}
+
+/// The answer when a secret refuses a change.
+pub(crate) fn secret_refused(refusal: SecretRefusal) -> Error {
+    match refusal {
+        SecretRefusal::InDeleteWindow => ErrorCode::RejectedResourceInDeleteWindow.into(),
+        SecretRefusal::NotInDeleteWindow => ErrorCode::RejectedResourceInUse.into(),
+        SecretRefusal::VersionExists => ErrorCode::RejectedResourceExist.into(),
+        SecretRefusal::NoSuchVersion => ErrorCode::ForbiddenResourceNotFound.into(),
+        SecretRefusal::StageElsewhere => Error::invalid("RemoveFromVersion"),
+        SecretRefusal::StageStays => Error::with(ErrorCode::Missing, "MoveToVersion"),
+        SecretRefusal::TooManyStages => ErrorCode::RejectedLimitExceeded.into(),
+    }
+}

@@ -84,10 +84,10 @@ impl Kms {
     }
 
     /// Refuses to remove a file that the KMS needs.
-    pub(crate) fn refuse_to_remove(&self, path: &Path, asked: bool) -> Result<(), Failure> {
+    pub(crate) fn refuse_to_remove(&self, path: &Path) -> Result<(), Failure> {
         let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
         let parent = place(directory_of(path));
-        if asked && self.spared().iter().any(|own| place(own) == parent && parent.is_some()) {
+        if parent.is_some() && self.spared().iter().any(|own| place(own) == parent) {
             let what = format!("{} belongs to this KMS, which could not decrypt without it", path.display());
             return Err(Failure::new(Exit::Usage, what, "keep it, or leave out --remove-source"));
         }

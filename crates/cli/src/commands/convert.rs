@@ -112,7 +112,10 @@ impl Work for Converting<'_> {
     }
 
     fn check(&self, input: &Input) -> Result<(), Failure> {
-        self.kms.refuse_to_remove(input.typed(), self.conversion.remove_source)
+        if self.conversion.remove_source {
+            self.kms.refuse_to_remove(input.typed())?;
+        }
+        Ok(())
     }
 
     fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {

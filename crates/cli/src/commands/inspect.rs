@@ -7,7 +7,7 @@ use std::io::{Chain, Cursor, Read};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_envelope::cobblestone::plaintext_len;
-use bulla_envelope::native::{Header, MAGIC};
+use bulla_envelope::native::{Header, MAGIC, WrapKind};
 use bulla_envelope::text_format::Reader;
 use bulla_files::FileError;
 use serde_json::{Value, json};
@@ -141,9 +141,9 @@ fn native_text(header: &Header, plaintext_len: Option<u64>) -> String {
     }
     for wrap in header.wraps() {
         let at = if wrap.region.is_empty() { String::new() } else { format!(" in {}", wrap.region) };
-        let kind = match wrap.kind.name() {
-            "set" => "data key of the run",
-            _ => "key of this file",
+        let kind = match wrap.kind {
+            WrapKind::Set => "data key of the run",
+            WrapKind::File => "key of this file",
         };
         line("wrapped", &format_args!("{kind}, by key {}{at}", wrap.key.key_id));
     }

@@ -50,70 +50,49 @@ impl Failure {
             FileError::Source(error) => Self::io(from, error),
             FileError::Output(error) => Self::of_output(error, to.path()),
             FileError::Kms(error) => Self::of_kms(error),
-            FileError::Seal(SealError::Read(error)) => Self::io(from, error),
-            FileError::Seal(SealError::Write(error)) => to.io(error),
-            FileError::Seal(error) => {
-                let hint = match error {
-                    SealError::Changed if to == Destination::StandardOutput => {
-                        "encrypt it again when nobody writes to it; what was printed is not to be used"
-                    }
-                    _ => seal_hint(error),
-                };
-                Self::new(Exit::Other, with_causes(error), hint).about(from)
-            }
-            FileError::Open(OpenError::Read(error)) => Self::io(from, error),
-            FileError::Open(OpenError::Write(error)) => to.io(error),
-            FileError::Open(error) => {
-                // Chunk by chunk: what comes before a damaged one is out already.
-                let hint = match error {
-                    OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
-                        if to == Destination::StandardOutput =>
-                    {
-                        "get another copy of the file; at most a genuine beginning was printed"
-                    }
-                    _ => open_hint(error),
-                };
-                Self::new(open_exit(error), with_causes(error), hint).about(from)
-            }
+            FileError::Seal(error) => Self::of_seal(error, from, to),
+            FileError::Open(error) => Self::of_open(error, from, to),
             FileError::Unlock(UnlockError::Kms(error)) => Self::of_kms(error).about(from),
             FileError::Unlock(error) => Self::of_unlock(error).about(from),
             FileError::TextSeal(error) => Self::encrypting(from, to, error),
             FileError::TextOpen(error) => Self::decrypting(from, to, error),
             FileError::Spool(error) => Self::spooling(from, error),
-            FileError::UnexpectedText => {
-                let hint = "if that is right, say so with --format text";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
-            }
-            FileError::DamagedSlot => {
-                let hint = "the other one still opens it; `bulla rewrap` mends it";
-                Self::new(Exit::Damaged, error.to_string(), hint).about(from)
-            }
-            FileError::Special => {
-                Self::new(Exit::Other, error.to_string(), "name regular files; the others are left alone")
-                    .about(from)
-            }
-            FileError::Foreign { .. } => {
-                let hint =
-                    "they would lose it: name with -k all keys that it shall have; nothing was written";
-                Self::new(Exit::Usage, error.to_string(), hint).about(from)
-            }
-            FileError::NotRemoved(_) => {
-                Self::new(Exit::Other, with_causes(error), "remove it yourself, or leave out --remove-source")
-                    .about(from)
-            }
-            FileError::SetAside { .. } => {
-                Self::new(Exit::Other, error.to_string(), "choose which of the two is to stay").about(from)
-            }
-            FileError::InUse => {
-                Self::new(Exit::Other, error.to_string(), "it was left as it is; run this again later")
-                    .about(from)
-            }
             FileError::ReadBack => {
                 let hint = "the source was kept; check the disk, and whether somebody writes to these files";
                 Self::new(Exit::Other, error.to_string(), hint).about(to.path())
             }
-            _ => Self::new(Exit::Other, with_causes(error), "decrypt it and encrypt it anew").about(from),
+            error => {
+                let (exit, hint) = exit_and_hint(error);
+                Self::new(exit, with_causes(error), hint).about(from)
+            }
         }
+    }
+
+    fn of_seal(error: &SealError, from: &Path, to: Destination<'_>) -> Self {
+        let hint = match error {
+            SealError::Read(error) => return Self::io(from, error),
+            SealError::Write(error) => return to.io(error),
+            SealError::Changed if to == Destination::StandardOutput => {
+                "encrypt it again when nobody writes to it; what was printed is not to be used"
+            }
+            _ => seal_hint(error),
+        };
+        Self::new(Exit::Other, with_causes(error), hint).about(from)
+    }
+
+    fn of_open(error: &OpenError, from: &Path, to: Destination<'_>) -> Self {
+        let hint = match error {
+            OpenError::Read(error) => return Self::io(from, error),
+            OpenError::Write(error) => return to.io(error),
+            // Chunk by chunk: what comes before a damaged one is out already.
+            OpenError::Truncated | OpenError::Size | OpenError::Damaged(_)
+                if to == Destination::StandardOutput =>
+            {
+                "get another copy of the file; at most a genuine beginning was printed"
+            }
+            _ => open_hint(error),
+        };
+        Self::new(open_exit(error), with_causes(error), hint).about(from)
     }
 
     fn of_kms(error: &KeyServiceError) -> Self {
@@ -209,6 +188,22 @@ impl Failure {
                 Self::new(Exit::Damaged, error.to_string(), hint).about(input)
             }
         }
+    }
+}
+
+/// What to do about an error that is about the file itself.
+fn exit_and_hint(error: &FileError) -> (Exit, &'static str) {
+    match error {
+        FileError::UnexpectedText => (Exit::Damaged, "if that is right, say so with --format text"),
+        FileError::DamagedSlot => (Exit::Damaged, "the other one still opens it; `bulla rewrap` mends it"),
+        FileError::Special => (Exit::Other, "name regular files; the others are left alone"),
+        FileError::Foreign { .. } => {
+            (Exit::Usage, "they would lose it: name with -k all keys that it shall have; nothing was written")
+        }
+        FileError::NotRemoved(_) => (Exit::Other, "remove it yourself, or leave out --remove-source"),
+        FileError::SetAside { .. } => (Exit::Other, "choose which of the two is to stay"),
+        FileError::InUse => (Exit::Other, "it was left as it is; run this again later"),
+        _ => (Exit::Other, "decrypt it and encrypt it anew"),
     }
 }
 

@@ -69,6 +69,11 @@ impl Report {
         }
     }
 
+    /// A source is done. Its result was printed, so no note tells of it.
+    pub(crate) fn printed(&self) {
+        *lock(&self.files) += 1;
+    }
+
     /// Something happened in a tree.
     pub(crate) fn event(&self, event: &TreeEvent<'_>) {
         match event {

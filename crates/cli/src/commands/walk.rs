@@ -19,7 +19,7 @@ pub(super) trait Work {
         Ok(())
     }
 
-    /// Works on one source. None if the result was printed, so that nothing is left to report.
+    /// Works on one source. None if the result was printed.
     fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure>;
 
     /// Works on every file below a directory. `to` is what [`Work::tree_output`] gave.
@@ -55,8 +55,9 @@ pub(super) fn walk(inputs: &[Input], work: &dyn Work, report: Report) -> Result<
 }
 
 fn one_source(source: &Source, work: &dyn Work, report: &Report) -> Result<(), Failure> {
-    if let Some(done) = work.source(source)? {
-        report.file(source.name(), &done);
+    match work.source(source)? {
+        Some(done) => report.file(source.name(), &done),
+        None => report.printed(),
     }
     Ok(())
 }

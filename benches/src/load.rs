@@ -141,10 +141,10 @@ impl Connection {
             if self.answer.len() < body + length {
                 continue;
             }
-            return match self.answer.starts_with(b"HTTP/1.1 200 ") {
-                true => Ok(body),
-                false => Err(String::from_utf8_lossy(&self.answer).into()),
-            };
+            if !self.answer.starts_with(b"HTTP/1.1 200 ") {
+                return Err(String::from_utf8_lossy(&self.answer).into());
+            }
+            return Ok(body);
         }
     }
 

@@ -42,10 +42,10 @@ pub(crate) fn succeed(command: &mut Command) -> Result<()> {
 /// What a command prints. What it says beside that is thrown away, unless it fails.
 pub(crate) fn printed(command: &mut Command) -> Result<Vec<u8>> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{command:?}: {error}"))?;
-    match output.status.success() {
-        true => Ok(output.stdout),
-        false => Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into()),
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", String::from_utf8_lossy(&output.stderr)).into());
     }
+    Ok(output.stdout)
 }
 
 /// Seconds from starting a command to its end.

@@ -62,14 +62,14 @@ impl KeyService for Toy {
         let known = self.0.lock().unwrap();
         let Known { data_key, key_id, key_version_id, context: right } =
             known.get(blob).ok_or(KeyServiceError::UnknownKeyVersion)?;
-        match context == right {
-            true => Ok(UnwrappedDataKey {
-                data_key: data_key.duplicate(),
-                key_id: key_id.clone(),
-                key_version_id: key_version_id.clone(),
-            }),
-            false => Err(KeyServiceError::Damaged),
+        if context != right {
+            return Err(KeyServiceError::Damaged);
         }
+        Ok(UnwrappedDataKey {
+            data_key: data_key.duplicate(),
+            key_id: key_id.clone(),
+            key_version_id: key_version_id.clone(),
+        })
     }
 }
 
@@ -301,9 +301,10 @@ fn headers_say_what_the_vectors_say() {
         let damaged = header.slots().iter().any(Option::is_none);
         assert_eq!(damaged, vector["warning"] == "slot", "{name}");
         // What was read is written again as it was, unless a slot cannot be.
-        match damaged {
-            false => assert!(header.to_bytes().unwrap() == file[..header.len()], "{name}"),
-            true => assert!(header.to_bytes().is_err() && header.needs_repair(), "{name}"),
+        if damaged {
+            assert!(header.to_bytes().is_err() && header.needs_repair(), "{name}");
+        } else {
+            assert!(header.to_bytes().unwrap() == file[..header.len()], "{name}");
         }
     }
 }

@@ -92,9 +92,12 @@ fn event_count(log: &str) -> usize {
 }
 
 fn start(limits: Limits, tls: bool) -> TestServer {
-    let options = move |data: &tempfile::TempDir| match tls {
-        true => TlsOptions::Authority { data: data.path().to_owned(), names: Vec::new() },
-        false => TlsOptions::Off,
+    let options = move |data: &tempfile::TempDir| {
+        if tls {
+            TlsOptions::Authority { data: data.path().to_owned(), names: Vec::new() }
+        } else {
+            TlsOptions::Off
+        }
     };
     TestServer::start(limits, options, SystemClock)
 }
@@ -119,20 +122,18 @@ fn assert_answered(server: &TestServer, tls: bool, duration: Duration) {
 /// A signed request over a new connection; its status.
 fn call(server: &TestServer, tls: bool) -> u16 {
     let request = Signed::new("POST", "Action=ListKeys").into_query();
-    match tls {
-        false => server.send(request).status,
-        true => {
-            let mut roots = RootCertStore::empty();
-            let ca = server.data.path().join("tls/ca.pem");
-            roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
-            let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-            let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-            let config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
-            let name = ServerName::try_from("localhost").unwrap();
-            let connection = ClientConnection::new(Arc::new(config), name).unwrap();
-            common::Client::new(StreamOwned::new(connection, server.tcp())).send(request).status
-        }
+    if !tls {
+        return server.send(request).status;
     }
+    let mut roots = RootCertStore::empty();
+    let ca = server.data.path().join("tls/ca.pem");
+    roots.add(CertificateDer::from_pem_file(ca).unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = config.unwrap().with_root_certificates(roots).with_no_client_auth();
+    let name = ServerName::try_from("localhost").unwrap();
+    let connection = ClientConnection::new(Arc::new(config), name).unwrap();
+    common::Client::new(StreamOwned::new(connection, server.tcp())).send(request).status
 }
 
 fn longest_stall(end: Instant) -> Duration {

@@ -72,10 +72,7 @@ pub(super) fn take_query(bytes: &mut Vec<u8>, head: &mut Bounds) -> Result<Zeroi
         (head.line, head.end) = (head.line - range.len(), head.end - range.len());
         bytes.drain(range);
     }
-    match head.line > PATH_BYTES {
-        true => Err(Refused::LongLine),
-        false => Ok(query),
-    }
+    if head.line > PATH_BYTES { Err(Refused::LongLine) } else { Ok(query) }
 }
 
 /// Where the query is in a request line, with its question mark.

@@ -33,10 +33,12 @@ impl Handler for Rpc {
             status: 200,
             code: None,
         };
-        let (format, text) = match () {
-            () if asks_for("/healthz", &request) => (Format::Json, Zeroizing::new(HEALTHY.to_owned())),
-            () if asks_for("/readyz", &request) => self.answer_readiness(&mut line),
-            () => self.answer_call(request, &mut line).await,
+        let (format, text) = if asks_for("/healthz", &request) {
+            (Format::Json, Zeroizing::new(HEALTHY.to_owned()))
+        } else if asks_for("/readyz", &request) {
+            self.answer_readiness(&mut line)
+        } else {
+            self.answer_call(request, &mut line).await
         };
         let mut answer = response(line.status, format, text, &line.request_id);
         if line.authenticated {
@@ -54,12 +56,11 @@ impl Rpc {
 
     /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
     fn answer_readiness(&self, line: &mut RequestLine) -> (Format, Zeroizing<String>) {
-        let text = match self.kms.is_ready() {
-            true => HEALTHY,
-            false => {
-                line.status = 503;
-                UNAVAILABLE
-            }
+        let text = if self.kms.is_ready() {
+            HEALTHY
+        } else {
+            line.status = 503;
+            UNAVAILABLE
         };
         (Format::Json, Zeroizing::new(text.to_owned()))
     }

@@ -79,7 +79,7 @@ impl Authority {
 
     fn issue(&mut self, now: i64) -> Result<CertifiedKey, TlsError> {
         let not_after = self.root.not_after.min(now + LEAF_LIFE);
-        let mut params = params("bulla", (now - BACKDATED, not_after));
+        let mut params = params("bulla", now - BACKDATED..not_after);
         params.subject_alt_names.clone_from(&self.server_names);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -339,13 +339,12 @@ mod tests {
             assert_eq!((trial.ca_pem(), authority.predecessor_ends(replacement)), (old.clone(), None));
 
             trial.set_clock(replacement);
-            let mut key = match at_a_start {
-                false => trial.renew(&mut authority).unwrap(),
-                true => {
-                    let (opened, key) = trial.open();
-                    authority = opened;
-                    key
-                }
+            let mut key = if at_a_start {
+                let (opened, key) = trial.open();
+                authority = opened;
+                key
+            } else {
+                trial.renew(&mut authority).unwrap()
             };
             assert_eq!(authority.predecessor_ends(replacement), Some(old_ends));
             let both = trial.ca_pem();

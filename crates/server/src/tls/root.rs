@@ -8,6 +8,8 @@
 //! server <- new root's key <- old root  for clients that have the old one
 //! ```
 
+use std::ops::Range;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_kms::Kms;
@@ -117,7 +119,7 @@ impl Root {
         let not_after = now + CA_LIFE;
         // Two authorities with one name confuse clients that look a certificate up by the name of its issuer.
         let name = format!("bulla authority {}", &bulla_kms::new_request_id()[..8]);
-        let params = ca_params(&name, (not_before, not_after), 1); // it certifies servers and its successor
+        let params = ca_params(&name, not_before..not_after, 1); // it certifies servers and its successor
         let certificate = params.self_signed(&*key).map_err(TlsError::Issue)?.der().clone();
         Ok(Self { name, key, certificate, not_after, predecessor: None })
     }
@@ -126,7 +128,7 @@ impl Root {
     #[cfg(test)]
     pub(super) fn of_the_first_version(now: i64) -> Result<Self, TlsError> {
         let root = Self::make(now - BACKDATED, now)?;
-        let params = ca_params(&root.name, (now - BACKDATED, root.not_after), 0);
+        let params = ca_params(&root.name, now - BACKDATED..root.not_after, 0);
         let certificate = params.self_signed(&*root.key).map_err(TlsError::Issue)?.der().clone();
         Ok(Self { certificate, ..root })
     }
@@ -136,7 +138,7 @@ impl Root {
     fn succeeded(&self, now: i64) -> Result<Self, TlsError> {
         let not_before = (self.not_after - CA_LIFE).min(now) - BACKDATED;
         let next = Self::make(not_before, now)?;
-        let mut params = ca_params(&next.name, (not_before, self.not_after), 0);
+        let mut params = ca_params(&next.name, not_before..self.not_after, 0);
         params.use_authority_key_identifier_extension = true;
         let predecessor = Predecessor {
             certificate: self.certificate.clone(),
@@ -152,7 +154,7 @@ impl Root {
         key: &KeyPair,
     ) -> Result<CertificateDer<'static>, TlsError> {
         // Of the issuer only name, key and usages enter.
-        let issuer = ca_params(&self.name, (0, self.not_after), 1);
+        let issuer = ca_params(&self.name, 0..self.not_after, 1);
         let certificate = params.signed_by(key, &Issuer::from_params(&issuer, &*self.key));
         Ok(certificate.map_err(TlsError::Issue)?.der().clone())
     }
@@ -196,19 +198,20 @@ impl Root {
 }
 
 /// Parameters of an authority with at most `authorities` other ones between it and a server.
-fn ca_params(name: &str, validity: (i64, i64), authorities: u8) -> CertificateParams {
+fn ca_params(name: &str, validity: Range<i64>, authorities: u8) -> CertificateParams {
     let mut params = params(name, validity);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(authorities));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params
 }
 
-pub(super) fn params(name: &str, (not_before, not_after): (i64, i64)) -> CertificateParams {
+/// Parameters of a certificate that is valid from the start of `validity` to its end, in seconds since 1970.
+pub(super) fn params(name: &str, validity: Range<i64>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = time(not_before);
-    params.not_after = time(not_after);
+    params.not_before = time(validity.start);
+    params.not_after = time(validity.end);
     params
 }
 

@@ -307,7 +307,7 @@ impl Client<TcpStream> {
 
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str()).unwrap_or("")
+        self.headers.iter().find(|(header, _)| header == name).map_or("", |(_, value)| value.as_str())
     }
 
     /// The first string called `name` in a JSON body.

@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use base64_simd::{Out, STANDARD};
 use zeroize::Zeroizing;
 
 use crate::key_bytes::{KEY_LEN, KeyBytes};
+use crate::strict_base64::{self, Mismatch};
 
 /// A 256-bit key that a KMS gave out to encrypt data with.
 ///
@@ -57,23 +57,18 @@ impl DataKey {
     /// # Errors
     /// [`NotADataKey`], which never shows the text.
     pub fn from_base64(text: &str) -> Result<Self, NotADataKey> {
-        let bytes = STANDARD.decoded_length(text.as_bytes()).map_err(|_| NotADataKey::NotBase64)?;
-        if bytes != KEY_LEN {
-            return Err(NotADataKey::Length { bytes });
-        }
         let mut key = KeyBytes::zero();
-        STANDARD
-            .decode(text.as_bytes(), Out::from_slice(key.as_mut()))
-            .map_err(|_| NotADataKey::NotBase64)?;
-        Ok(Self(key))
+        match strict_base64::decode_exactly(text.as_bytes(), key.as_mut()) {
+            Ok(()) => Ok(Self(key)),
+            Err(Mismatch::NotBase64) => Err(NotADataKey::NotBase64),
+            Err(Mismatch::Length(bytes)) => Err(NotADataKey::Length { bytes }),
+        }
     }
 
     /// The key as a KMS expects it for wrapping.
     #[must_use]
     pub fn to_base64(&self) -> Zeroizing<String> {
-        let mut text = Zeroizing::new(String::with_capacity(STANDARD.encoded_length(KEY_LEN)));
-        STANDARD.encode_append(self.expose(), &mut *text);
-        text
+        Zeroizing::new(strict_base64::encode(self.expose()))
     }
 
     /// The key itself.

@@ -75,6 +75,7 @@ mod key_bytes;
 mod key_service;
 pub mod native;
 pub mod recall;
+mod strict_base64;
 pub mod text_format;
 
 pub use context::{EncryptionContext, RepeatedName};

@@ -2,11 +2,10 @@
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use base64_simd::{Out, STANDARD};
-
 use super::error::{LineFlaw, OpenError};
 use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
 use crate::eax::BLOCK_LEN;
+use crate::strict_base64::{self, Bulk, Mismatch};
 
 /// The lines of an input, one after the other. Blanks at the end of a line do not count.
 pub(super) struct Lines<R>(BufReader<R>);
@@ -31,7 +30,7 @@ impl<R: Read> Lines<R> {
             return Err(OpenError::Truncated { line: 1 });
         } else if text.is_empty() {
             LineFlaw::Empty
-        } else if STANDARD.check(text).is_err() {
+        } else if !strict_base64::is_valid(text) {
             LineFlaw::NotBase64
         } else {
             return Ok(String::from_utf8(text.to_vec()).expect("base64 is ASCII"));
@@ -47,21 +46,26 @@ impl<R: Read> Lines<R> {
         if end == End::Limit {
             return Err(damaged(LineFlaw::TooLong { limit: SHORT_LINE_LIMIT }));
         }
-        if end == End::Input && text.len() < STANDARD.encoded_length(BLOCK_LEN) {
+        if end == End::Input && text.len() < strict_base64::encoded_len(BLOCK_LEN) {
             return Err(OpenError::Truncated { line: number });
         }
-        let bytes = STANDARD.decoded_length(text).map_err(|_| damaged(LineFlaw::NotBase64))?;
-        if bytes != BLOCK_LEN {
-            return Err(damaged(LineFlaw::Length { bytes, expected: BLOCK_LEN }));
-        }
         let mut block = [0; BLOCK_LEN];
-        STANDARD.decode(text, Out::from_slice(&mut block)).map_err(|_| damaged(LineFlaw::NotBase64))?;
-        Ok(block)
+        match strict_base64::decode_exactly(text, &mut block) {
+            Ok(()) => Ok(block),
+            Err(Mismatch::NotBase64) => Err(damaged(LineFlaw::NotBase64)),
+            Err(Mismatch::Length(bytes)) => Err(damaged(LineFlaw::Length { bytes, expected: BLOCK_LEN })),
+        }
     }
 
     /// Line 3, in chunks.
     pub(super) fn ciphertext(&mut self) -> Ciphertext<'_, R> {
-        Ciphertext { input: &mut self.0, data_ended: false, line_ended: false }
+        Ciphertext {
+            input: &mut self.0,
+            base64: Bulk::new(),
+            text: Vec::new(),
+            data_ended: false,
+            line_ended: false,
+        }
     }
 
     /// What follows line 4: blanks at most.
@@ -105,6 +109,9 @@ impl<R: Read + Seek> Lines<R> {
 /// The third line, which may be larger than memory.
 pub(super) struct Ciphertext<'a, R> {
     input: &'a mut BufReader<R>,
+    base64: Bulk,
+    /// The base64 of one chunk.
+    text: Vec<u8>,
     /// From here on only blanks may follow in this line.
     data_ended: bool,
     line_ended: bool,
@@ -117,17 +124,18 @@ impl<R: Read> Ciphertext<'_, R> {
     pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<bool, OpenError> {
         const NOT_BASE64: OpenError = OpenError::Damaged { line: 3, flaw: LineFlaw::NotBase64 };
         while !self.line_ended {
-            chunk.clear();
-            match read_line(self.input, CHUNK_TEXT_LEN, chunk)? {
+            self.text.clear();
+            match read_line(self.input, CHUNK_TEXT_LEN, &mut self.text)? {
                 End::Input => return Err(OpenError::Truncated { line: 3 }),
                 End::Line => self.line_ended = true,
                 End::Limit => {}
             }
-            let text_len = trim(chunk).len();
-            if self.data_ended && text_len > 0 {
+            let text = trim(&self.text);
+            if self.data_ended && !text.is_empty() {
                 return Err(NOT_BASE64);
             }
-            let length = STANDARD.decode_inplace(&mut chunk[..text_len]).map_err(|_| NOT_BASE64)?.len();
+            chunk.resize(text.len().div_ceil(4) * 3, 0);
+            let length = self.base64.decode(text, chunk).map_err(|_| NOT_BASE64)?;
             chunk.truncate(length);
             // Blanks, padding or the end of the line: whatever made the chunk short ends the data.
             self.data_ended = length < CHUNK_LEN;

@@ -3,13 +3,12 @@
 use std::io::{self, Read, Write};
 use std::thread;
 
-use base64_simd::STANDARD;
-
 use super::error::{LineFlaw, SealError};
 use super::mac_thread::MacThread;
-use super::{CHUNK_LEN, SHORT_LINE_LIMIT};
+use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
 use crate::DataKey;
 use crate::eax::{Authenticator, Keystream, Nonce};
+use crate::strict_base64::{self, Bulk};
 
 /// What was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,21 +44,20 @@ fn seal_with_nonce(
     check_blob(ciphertext_blob)?;
     let mut keystream = Keystream::new(data_key, &nonce);
     let mut piece = vec![0; CHUNK_LEN];
-    let mut text = Vec::new();
+    let mut text = vec![0; CHUNK_TEXT_LEN];
+    let base64 = Bulk::new();
     let mut plaintext_len = 0;
 
-    write!(output, "{ciphertext_blob}\n{}\n", STANDARD.encode_to_string(nonce.0))
-        .map_err(SealError::Write)?;
+    write!(output, "{ciphertext_blob}\n{}\n", strict_base64::encode(&nonce.0)).map_err(SealError::Write)?;
     let authenticator = thread::scope(|scope| {
         let mac = MacThread::start(scope, Authenticator::new(data_key, &nonce)).map_err(SealError::Thread)?;
         loop {
             let length = fill(&mut plaintext, &mut piece).map_err(SealError::Read)?;
             let mut ciphertext = mac.buffer();
             keystream.apply(&piece[..length], &mut ciphertext);
-            text.clear();
-            STANDARD.encode_append(&ciphertext, &mut text);
+            let text_len = base64.encode(&ciphertext, &mut text);
             mac.update(ciphertext);
-            output.write_all(&text).map_err(SealError::Write)?;
+            output.write_all(&text[..text_len]).map_err(SealError::Write)?;
             plaintext_len += length as u64;
             // Every chunk but the last is full, so that base64 pads at the end of the line only.
             if length < CHUNK_LEN {
@@ -67,7 +65,7 @@ fn seal_with_nonce(
             }
         }
     })?;
-    write!(output, "\n{}\n", STANDARD.encode_to_string(authenticator.finish()))
+    write!(output, "\n{}\n", strict_base64::encode(&authenticator.finish()))
         .and_then(|()| output.flush())
         .map_err(SealError::Write)?;
     Ok(Sealed { plaintext_len })
@@ -78,7 +76,7 @@ fn check_blob(ciphertext_blob: &str) -> Result<(), SealError> {
     let flaw = match ciphertext_blob.len() {
         0 => LineFlaw::Empty,
         SHORT_LINE_LIMIT.. => LineFlaw::TooLong { limit: SHORT_LINE_LIMIT },
-        _ if STANDARD.check(ciphertext_blob.as_bytes()).is_err() => LineFlaw::NotBase64,
+        _ if !strict_base64::is_valid(ciphertext_blob.as_bytes()) => LineFlaw::NotBase64,
         _ => return Ok(()),
     };
     Err(SealError::CiphertextBlob(flaw))

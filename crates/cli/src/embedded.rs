@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bulla_client::{CallError, KmsApi, Refusal};
-use bulla_kms::{Kms, Options, Role, StoreError, SystemClock};
+use bulla_envelope::LocalFailure;
+use bulla_kms::{Kms, OpenError, Options, Role, StoreError, SystemClock};
 use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
@@ -20,17 +21,18 @@ use crate::messages::note;
 pub(crate) struct EmbeddedKms {
     data: PathBuf,
     store: Shared<Kms>,
-    /// Why the store could not be opened, if the last try failed.
+    /// The last failure to open the store.
     failure: Mutex<Option<OpenFailure>>,
     /// Held while the default key is made, so that two threads do not make two.
     making_default_key: Mutex<()>,
 }
 
-/// Why the store could not be opened, for every thread that waited for it.
-#[derive(Clone, Default)]
+/// A failure to open the store.
 struct OpenFailure {
-    message: String,
-    hint: String,
+    /// Why, for every thread that waited for it.
+    error: Arc<OpenError>,
+    /// Whether no later try succeeded.
+    is_latest: bool,
 }
 
 /// The key that is used when none is named; made on first use.
@@ -79,27 +81,31 @@ impl EmbeddedKms {
     }
 
     fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
-        let shared_failure = || lock(&self.failure).clone().unwrap_or_default();
-        let kms = self.store.lease(|| self.open(), shared_failure).map_err(CallError::from)?;
-        run(&kms).map_err(|error| match StdError::source(&error) {
-            Some(cause) => CallError::Local { message: cause.to_string(), hint: store_hint(cause).into() },
-            None => {
-                CallError::Refused(Refusal::new(error.status(), &error.code_text(), &error.message(), ""))
-            }
-        })
+        let shared_failure = || {
+            let failure = lock(&self.failure);
+            Arc::clone(&failure.as_ref().expect("the try that failed has left its error").error)
+        };
+        let kms = self.store.lease(|| self.open(), shared_failure).map_err(unopened)?;
+        run(&kms).map_err(failed)
     }
 
-    fn open(&self) -> Result<Kms, OpenFailure> {
+    fn open(&self) -> Result<Kms, Arc<OpenError>> {
         let mut options = Options::new(&self.data, Role::Command);
         options.on_wait = tell_of_wait;
         let mut failure = lock(&self.failure);
-        if failure.is_some() {
+        if failure.as_ref().is_some_and(|failure| failure.is_latest) {
             options.patience = Duration::ZERO; // it did not become free in time for another file of this run
         }
-        let opened = Kms::open(&options, SystemClock)
-            .map_err(|error| OpenFailure { message: error.to_string(), hint: error.hint(Role::Command) });
-        *failure = opened.as_ref().err().cloned();
-        let kms = opened?;
+        let kms = match Kms::open(&options, SystemClock).map_err(Arc::new) {
+            Ok(kms) => kms,
+            Err(error) => {
+                *failure = Some(OpenFailure { error: Arc::clone(&error), is_latest: true });
+                return Err(error);
+            }
+        };
+        if let Some(failure) = &mut *failure {
+            failure.is_latest = false;
+        }
         if kms.is_new() {
             welcome(&self.data);
         }
@@ -112,12 +118,6 @@ impl EmbeddedKms {
 impl Exclusive for Kms {
     fn is_awaited(&self) -> bool {
         Self::is_awaited(self)
-    }
-}
-
-impl From<OpenFailure> for CallError {
-    fn from(OpenFailure { message, hint }: OpenFailure) -> Self {
-        Self::Local { message, hint }
     }
 }
 
@@ -134,11 +134,31 @@ impl KmsApi for EmbeddedKms {
     }
 }
 
-/// What fails inside the engine is the store.
-fn store_hint(cause: &(dyn StdError + 'static)) -> &'static str {
-    match cause.downcast_ref::<Arc<StoreError>>() {
-        Some(error) => error.hint(),
-        None => StoreError::Damaged.hint(),
+fn unopened(error: Arc<OpenError>) -> CallError {
+    let kind = match *error {
+        OpenError::InUse { .. } => LocalFailure::InUse,
+        _ => LocalFailure::Unopened,
+    };
+    CallError::Local { kind, source: error }
+}
+
+fn failed(error: Error) -> CallError {
+    let refusal = Refusal::new(error.status(), &error.code_text(), &error.message(), "");
+    match error.into_cause() {
+        Some(cause) => CallError::Local { kind: LocalFailure::Failed, source: cause.into() },
+        None => CallError::Refused(refusal),
+    }
+}
+
+/// What the user can do about an embedded KMS that is unavailable, by the source of [`CallError::Local`].
+pub(crate) fn hint(source: &(dyn StdError + Send + Sync + 'static)) -> String {
+    if let Some(error) = source.downcast_ref::<OpenError>() {
+        return error.hint(Role::Command);
+    }
+    // What fails inside the engine is the store.
+    match source.downcast_ref::<Arc<StoreError>>() {
+        Some(error) => error.hint().into(),
+        None => StoreError::Damaged.hint().into(),
     }
 }
 
@@ -160,4 +180,42 @@ fn tell_of_wait() {
 fn welcome(data: &Path) {
     note(format_args!("bulla: new keys in {}", data.display()));
     note("       keep a copy of this directory: without it, nothing encrypted with it can be decrypted");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use bulla_envelope::{EncryptionContext, KeyService, KeyServiceError};
+
+    use super::*;
+
+    #[test]
+    fn a_store_that_does_not_open_keeps_its_error_and_says_what_to_do() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o777)).unwrap();
+        let kms = bulla_client::ApiKeyService::new(EmbeddedKms::new(directory.path().to_owned()));
+        for _ in 0..2 {
+            let error = kms.generate_data_key(DEFAULT_KEY, &EncryptionContext::default()).unwrap_err();
+            assert!(error.to_string().contains("is open to others"), "{error}");
+            let KeyServiceError::Local { kind: LocalFailure::Unopened, source } = error else {
+                panic!("{error}")
+            };
+            assert!(matches!(source.downcast_ref(), Some(OpenError::Exposed { mode: 0o777, .. })));
+            assert!(hint(&*source).contains("chmod"));
+        }
+    }
+
+    #[test]
+    fn what_fails_inside_the_engine_keeps_its_error() {
+        let lost = failed(Error::internal(Arc::new(StoreError::ReadOnly)));
+        assert_eq!(lost.to_string(), StoreError::ReadOnly.to_string());
+        let CallError::Local { kind: LocalFailure::Failed, source } = lost else { panic!("{lost}") };
+        assert_eq!(hint(&*source), StoreError::ReadOnly.hint());
+        let other = failed(Error::internal("a record that cannot be"));
+        assert_eq!(other.to_string(), "a record that cannot be");
+        let refused = failed(Error::invalid("KeyId"));
+        assert!(matches!(refused, CallError::Refused(_)), "{refused}");
+    }
 }

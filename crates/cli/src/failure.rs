@@ -11,6 +11,7 @@ use std::{fmt, io};
 use bulla_client::CallError;
 use rustix::io::Errno;
 
+use crate::embedded;
 use crate::messages::note;
 
 /// The exit codes, as the documentation lists them.
@@ -126,7 +127,11 @@ impl Failure {
 
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
-        Self::new(Exit::Kms, with_causes(&error), error.hint().unwrap_or_default())
+        let hint = match &error {
+            CallError::Local { source, .. } => embedded::hint(&**source),
+            error => error.hint().unwrap_or_default().to_owned(),
+        };
+        Self::new(Exit::Kms, with_causes(&error), hint)
     }
 }
 

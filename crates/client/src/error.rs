@@ -2,6 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+
+use bulla_envelope::LocalFailure;
 
 use crate::hint::NO_KMS;
 use crate::refusal::Refusal;
@@ -32,12 +35,12 @@ pub enum CallError {
     Refused(Refusal),
     /// Not a name that an action or an API version can have; nothing was sent.
     Name(String),
-    /// A KMS in the same process could not be opened, or failed.
+    /// The KMS runs in this process and is unavailable. The text is that of `source`.
     Local {
-        /// What happened.
-        message: String,
-        /// What to do; may be empty.
-        hint: String,
+        /// In which way.
+        kind: LocalFailure,
+        /// What happened, as the KMS reports it.
+        source: Arc<dyn Error + Send + Sync>,
     },
     /// The KMS, or whatever is at its address, answered something that makes no sense.
     Answer {
@@ -78,7 +81,7 @@ impl CallError {
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         match self {
-            Self::Local { hint, .. } => Some(hint),
+            Self::Local { .. } => None, // who opened the KMS knows what to do about it
             Self::Unreachable { source, .. } => Some(source.hint()),
             Self::Refused(refusal) => refusal.hint(),
             Self::Name(_) => Some("write the action as the KMS's API reference does, such as DescribeKey"),
@@ -111,7 +114,7 @@ impl fmt::Display for CallError {
             Self::Unreachable { endpoint, .. } => write!(f, "the KMS at {endpoint} cannot be reached"),
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Name(name) => write!(f, "{name:?} is not the name of an action or version"),
-            Self::Local { message, .. } => f.write_str(message),
+            Self::Local { source, .. } => source.fmt(f),
             Self::Answer { endpoint, status, problem } => {
                 write!(f, "{endpoint} answered {status} with {problem}")
             }
@@ -123,7 +126,8 @@ impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreachable { source, .. } => Some(source),
-            Self::Refused(_) | Self::Name(_) | Self::Local { .. } | Self::Answer { .. } => None,
+            Self::Local { source, .. } => source.source(),
+            Self::Refused(_) | Self::Name(_) | Self::Answer { .. } => None,
         }
     }
 }

@@ -25,7 +25,6 @@ pub fn hint(error: &KeyServiceError) -> Option<&str> {
             Some("use the KMS, the account and the region that it was encrypted with")
         }
         KeyServiceError::Answer(_) => Some(NO_KMS),
-        KeyServiceError::Local { hint, .. } => Some(hint),
         _ => None,
     }
 }

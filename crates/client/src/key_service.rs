@@ -157,7 +157,7 @@ fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
 fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),
-        CallError::Local { message, hint } => KeyServiceError::Local { message, hint },
+        CallError::Local { kind, source } => KeyServiceError::Local { kind, source },
         // A gateway that answers for a KMS which it cannot reach.
         CallError::Answer { endpoint, status: status @ (429 | 500..), problem } => {
             let source = CallError::Answer { endpoint: endpoint.clone(), status, problem };

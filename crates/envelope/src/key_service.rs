@@ -159,13 +159,25 @@ pub enum KeyServiceError {
     UnknownKeyVersion,
     /// The KMS answered something that makes no sense, such as a data key of a wrong length.
     Answer(Arc<dyn Error + Send + Sync>),
-    /// An embedded KMS cannot be opened.
+    /// The KMS runs in this process and is unavailable. The text is that of `source`.
     Local {
-        /// What happened.
-        message: String,
-        /// What to do.
-        hint: String,
+        /// In which way.
+        kind: LocalFailure,
+        /// What happened, as the KMS reports it.
+        source: Arc<dyn Error + Send + Sync>,
     },
+}
+
+/// In which way a KMS in the same process is unavailable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LocalFailure {
+    /// Another process holds its keys, and may release them.
+    InUse,
+    /// It cannot be opened.
+    Unopened,
+    /// It is open, and a call failed inside it.
+    Failed,
 }
 
 impl KeyServiceError {
@@ -211,7 +223,7 @@ impl fmt::Display for KeyServiceError {
                 f.write_str("the data key was wrapped by a key version that this KMS does not know")
             }
             Self::Answer(_) => f.write_str("the answer of the KMS makes no sense"),
-            Self::Local { message, .. } => f.write_str(message),
+            Self::Local { source, .. } => source.fmt(f),
         }
     }
 }
@@ -220,6 +232,7 @@ impl Error for KeyServiceError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreachable { source, .. } | Self::Answer(source) => Some(&**source),
+            Self::Local { source, .. } => source.source(),
             _ => None,
         }
     }
@@ -227,6 +240,8 @@ impl Error for KeyServiceError {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use crate::NotADataKey;
 
@@ -235,6 +250,11 @@ mod tests {
         let error = KeyServiceError::Answer(Arc::new(NotADataKey::NotBase64));
         assert_eq!(error.source().unwrap().to_string(), "the data key is not base64");
         assert!(KeyServiceError::Throttled.source().is_none());
+        let cause =
+            crate::DecryptError::Text(crate::text_format::OpenError::Read(io::Error::other("no disk")));
+        let error = KeyServiceError::Local { kind: LocalFailure::Failed, source: Arc::new(cause) };
+        assert_eq!(error.to_string(), "the input cannot be read");
+        assert_eq!(error.source().unwrap().to_string(), "no disk");
     }
 
     #[test]
@@ -250,12 +270,14 @@ mod tests {
             message: String::new(),
             request_id: String::new(),
         };
-        let local = KeyServiceError::Local { message: String::new(), hint: String::new() };
+        let local = |kind| KeyServiceError::Local { kind, source: Arc::new(NotADataKey::NotBase64) };
         let disabled =
             KeyServiceError::KeyUnavailable { key: String::new(), code: "Rejected.Disabled".into() };
         for (error, outage, transient, is_final) in [
             (KeyServiceError::Throttled, true, true, false),
-            (local, true, true, false),
+            (local(LocalFailure::InUse), true, true, false),
+            (local(LocalFailure::Unopened), true, true, false),
+            (local(LocalFailure::Failed), true, true, false),
             (refused(500), false, true, false),
             (refused(503), false, true, false),
             (refused(400), false, false, false),

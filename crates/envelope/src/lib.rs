@@ -81,4 +81,6 @@ pub mod text_format;
 pub use context::{EncryptionContext, RepeatedName};
 pub use data_key::{DataKey, NotADataKey};
 pub use error::{DecryptError, EncryptError};
-pub use key_service::{GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey};
+pub use key_service::{
+    GeneratedDataKey, KeyService, KeyServiceError, LocalFailure, UnwrappedDataKey, WrappedKey,
+};

@@ -199,6 +199,8 @@ const PAUSE: Duration = Duration::from_secs(10);
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use bulla_envelope::LocalFailure;
+
     use super::*;
 
     /// Unwraps by reading the wrapped key, and counts.
@@ -309,7 +311,8 @@ mod tests {
         };
         let code = "InvalidTimeStamp.Expired".to_owned();
         let clock = KeyServiceError::Denied { code, message: String::new(), request_id: String::new() };
-        let local = KeyServiceError::Local { message: String::new(), hint: String::new() };
+        let source = Arc::new(std::io::Error::other("in use"));
+        let local = KeyServiceError::Local { kind: LocalFailure::InUse, source };
         for error in [refused(500), refused(503), clock, local] {
             assert_eq!(calls(error.clone()), (9, 9), "{error:?}");
         }

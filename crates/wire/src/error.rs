@@ -126,6 +126,12 @@ impl Error {
         Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), cause: Some(cause.into()) }
     }
 
+    /// The cause of a fault of the server, if this is one.
+    #[must_use]
+    pub fn into_cause(self) -> Option<Box<dyn StdError + Send + Sync>> {
+        self.cause
+    }
+
     /// What is answered instead if the request was a DryRun, which tells how it would have gone.
     #[must_use]
     pub fn of_dry_run(self) -> Self {

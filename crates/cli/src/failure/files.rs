@@ -10,6 +10,7 @@ use bulla_files::output::{OutputError, directory_of};
 use bulla_files::{FileError, suffix};
 
 use super::{Exit, Failure, with_causes};
+use crate::embedded;
 use crate::formats::format_by_suffix;
 
 /// Where a result goes. A file may be called like a stream.
@@ -101,7 +102,11 @@ impl Failure {
             KeyServiceError::UnknownKeyVersion => Exit::Damaged,
             _ => Exit::Kms,
         };
-        Self::new(exit, with_causes(error), bulla_client::hint(error).unwrap_or_default())
+        let hint = match error {
+            KeyServiceError::Local { source, .. } => embedded::hint(&**source),
+            error => bulla_client::hint(error).unwrap_or_default().to_owned(),
+        };
+        Self::new(exit, with_causes(error), hint)
     }
 
     fn of_output(error: &OutputError, path: &Path) -> Self {

@@ -171,6 +171,9 @@ impl Failure {
         match error {
             text_format::SealError::Read(error) => Self::io(input, error),
             text_format::SealError::Write(error) => output.io(error),
+            text_format::SealError::Thread(_) => {
+                Self::new(Exit::Other, with_causes(error), FEWER_THREADS).about(input)
+            }
             _ => Self::new(Exit::Other, with_causes(error), "").about(input),
         }
     }
@@ -179,7 +182,9 @@ impl Failure {
         match error {
             text_format::OpenError::Read(error) => Self::io(input, error),
             text_format::OpenError::Write(error) => output.io(error),
-            text_format::OpenError::Thread(_) => Self::new(Exit::Other, with_causes(error), "").about(input),
+            text_format::OpenError::Thread(_) => {
+                Self::new(Exit::Other, with_causes(error), FEWER_THREADS).about(input)
+            }
             text_format::OpenError::Changed => {
                 Self::new(Exit::Damaged, error.to_string(), "decrypt it again when nobody writes to it")
                     .about(input)
@@ -240,3 +245,22 @@ fn open_hint(error: &OpenError) -> &'static str {
 }
 
 const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more processes";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_cannot_be_started_is_told_with_what_to_do_in_both_formats() {
+        let limit = || io::Error::from(io::ErrorKind::WouldBlock);
+        for error in [
+            FileError::Seal(SealError::Thread(limit())),
+            FileError::Open(OpenError::Thread(limit())),
+            FileError::TextSeal(text_format::SealError::Thread(limit())),
+            FileError::TextOpen(text_format::OpenError::Thread(limit())),
+        ] {
+            let failure = Failure::of_file(&error, Path::new("a"), Path::new("b"));
+            assert_eq!((failure.exit, failure.texts().1), (Exit::Other, FEWER_THREADS), "{error}");
+        }
+    }
+}

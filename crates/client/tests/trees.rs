@@ -28,9 +28,7 @@ const TRANSIENT: [(u16, &str); 6] = [
 fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) -> (TreeSummary, usize) {
     let kms = TestKms::start(script);
     let service = kms.key_service();
-    let mut options = EncryptOptions::default();
-    options.files = 1;
-    options.data_key_per_file = data_key_per_file;
+    let options = EncryptOptions::new().files(1).data_key_per_file(data_key_per_file);
     let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
     (encryptor.encrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
@@ -38,8 +36,7 @@ fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) 
 fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
     let kms = TestKms::start(script);
     let service = kms.key_service();
-    let mut options = DecryptOptions::default();
-    options.files = 1;
+    let options = DecryptOptions::new().files(1);
     let decryptor = Decryptor::new(service, EncryptionContext::default(), options);
     (decryptor.decrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
@@ -111,8 +108,7 @@ fn each_file_tells_its_own_length() {
     for (format, name) in [(Format::Text, "text"), (Format::Native, "native")] {
         let kms = TestKms::start(script(&[]));
         let service = kms.key_service();
-        let mut options = EncryptOptions::default();
-        (options.files, options.format) = (4, format);
+        let options = EncryptOptions::new().files(4).format(format);
         let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
         let lengths = Mutex::new(Vec::new());
         let note = |event: TreeEvent<'_>| {

@@ -9,56 +9,215 @@ use crate::format::Format;
 use crate::output::Durability;
 
 /// How files are encrypted. The default: one data key for all, nothing replaced, durable, all cores.
+///
+/// ```
+/// use bulla_files::{EncryptOptions, Format};
+///
+/// let options = EncryptOptions::new().format(Format::Text).resume(true).jobs(2);
+/// ```
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct EncryptOptions {
-    /// The format of the output.
-    pub format: Format,
-    /// Whether each file gets a data key of its own, at the price of a call to the KMS for each.
-    pub data_key_per_file: bool,
-    /// Replace outputs that exist.
-    pub replace: bool,
-    /// Take an output that exists for done, if it opens and was made from the source as it is.
-    pub resume: bool,
-    /// Remove a source after its output was read back and verified.
-    pub remove_source: bool,
-    /// When the output must be safe from a loss of power.
-    pub durability: Durability,
-    /// Threads at once.
-    pub jobs: usize,
-    /// Files of a tree at once. More than `jobs` make sense for a remote KMS, because each of them waits for it.
-    pub files: usize,
-    /// The region of the KMS, to be noted in the files; empty if it has none.
-    pub region: String,
-    /// Directories that are part of no tree: those that the keys lie in.
-    pub spared: Vec<PathBuf>,
+    pub(crate) format: Format,
+    pub(crate) data_key_per_file: bool,
+    pub(crate) replace: bool,
+    pub(crate) resume: bool,
+    pub(crate) remove_source: bool,
+    pub(crate) durability: Durability,
+    pub(crate) jobs: usize,
+    pub(crate) files: usize,
+    pub(crate) region: String,
+    pub(crate) spared: Vec<PathBuf>,
+}
+
+impl EncryptOptions {
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The format of the output. Default: the native one.
+    #[must_use]
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = format;
+        self
+    }
+
+    /// Whether each file gets a data key of its own, at the price of a call to the KMS for each. Default: no.
+    #[must_use]
+    pub fn data_key_per_file(mut self, data_key_per_file: bool) -> Self {
+        self.data_key_per_file = data_key_per_file;
+        self
+    }
+
+    /// Whether outputs that exist are replaced. Default: no.
+    #[must_use]
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    /// Whether an output that exists counts as done, if it opens and was made from the source as it is. Default: no.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Whether a source is removed after its output was read back and verified. Default: no.
+    #[must_use]
+    pub fn remove_source(mut self, remove_source: bool) -> Self {
+        self.remove_source = remove_source;
+        self
+    }
+
+    /// When an output must be safe from a loss of power. Default: when it has its name.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Threads at once. Default: as many as there are cores.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
+    /// KMS, because each of them waits for it.
+    #[must_use]
+    pub fn files(mut self, files: usize) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The region of the KMS, to be noted in the files. Default: none.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
+
+    /// Directories that are part of no tree, such as one that holds the keys. Default: none.
+    #[must_use]
+    pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.spared = spared.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl Default for EncryptOptions {
+    fn default() -> Self {
+        Self {
+            format: Format::Native,
+            data_key_per_file: false,
+            replace: false,
+            resume: false,
+            remove_source: false,
+            durability: Durability::Synced,
+            jobs: all_cores(),
+            files: all_cores(),
+            region: String::new(),
+            spared: Vec::new(),
+        }
+    }
 }
 
 /// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct DecryptOptions {
-    /// The format, if it must be this one.
-    pub format: Option<Format>,
-    /// The keys that may be used.
-    pub allowed: AllowedKeys,
-    /// Replace outputs that exist.
-    pub replace: bool,
-    /// Take an output that exists for done, if it has the size and time that the file says; where its file system may
-    /// have rounded the time, if it has the content too.
-    pub resume: bool,
-    /// Remove an encrypted file after its output was read back.
-    pub remove_source: bool,
-    /// Spool a pipe to its end before anything is given out.
-    pub whole: bool,
-    /// When the output must be safe from a loss of power.
-    pub durability: Durability,
-    /// Threads at once.
-    pub jobs: usize,
-    /// Files of a tree at once. More than `jobs` make sense for a remote KMS, because each of them waits for it.
-    pub files: usize,
-    /// Directories that are part of no tree: those that the keys lie in.
-    pub spared: Vec<PathBuf>,
+    pub(crate) format: Option<Format>,
+    pub(crate) allowed: AllowedKeys,
+    pub(crate) replace: bool,
+    pub(crate) resume: bool,
+    pub(crate) remove_source: bool,
+    pub(crate) whole: bool,
+    pub(crate) durability: Durability,
+    pub(crate) jobs: usize,
+    pub(crate) files: usize,
+    pub(crate) spared: Vec<PathBuf>,
+}
+
+impl DecryptOptions {
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The format, if it must be this one. Default: either.
+    #[must_use]
+    pub fn format(mut self, format: impl Into<Option<Format>>) -> Self {
+        self.format = format.into();
+        self
+    }
+
+    /// The keys that may be used to open files. Default: all.
+    #[must_use]
+    pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    /// Whether outputs that exist are replaced. Default: no.
+    #[must_use]
+    pub fn replace(mut self, replace: bool) -> Self {
+        self.replace = replace;
+        self
+    }
+
+    /// Whether an output that exists counts as done, if it has the size and time that the file says; where its file
+    /// system may have rounded the time, if it has the content too. Default: no.
+    #[must_use]
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Whether an encrypted file is removed after its output was read back. Default: no.
+    #[must_use]
+    pub fn remove_source(mut self, remove_source: bool) -> Self {
+        self.remove_source = remove_source;
+        self
+    }
+
+    /// Whether a pipe is spooled to its end before anything is given out. Default: no.
+    #[must_use]
+    pub fn whole(mut self, whole: bool) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// When an output must be safe from a loss of power. Default: when it has its name.
+    #[must_use]
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// Threads at once. Default: as many as there are cores.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
+    /// KMS, because each of them waits for it.
+    #[must_use]
+    pub fn files(mut self, files: usize) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// Directories that are part of no tree, such as one that holds the keys. Default: none.
+    #[must_use]
+    pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.spared = spared.into_iter().map(Into::into).collect();
+        self
+    }
 }
 
 impl Default for DecryptOptions {
@@ -80,18 +239,73 @@ impl Default for DecryptOptions {
 
 /// How files get other keys. The default: the keys they have, in their current versions.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub struct RewrapOptions {
-    /// The keys that the file shall have afterwards; empty for those that open it now.
-    pub keys: Vec<String>,
-    /// Other keys get the data key of the whole run too, and with it every file of the run.
-    pub whole_set: bool,
-    /// Whether `rekey` gets a data key for each file, at the price of a call to the KMS for each.
-    pub data_key_per_file: bool,
-    /// The keys that may be used to open the file.
-    pub allowed: AllowedKeys,
-    /// The region of the KMS, to be noted in the files; empty if it has none.
-    pub region: String,
+    pub(crate) keys: Vec<String>,
+    pub(crate) whole_set: bool,
+    pub(crate) data_key_per_file: bool,
+    pub(crate) allowed: AllowedKeys,
+    pub(crate) jobs: usize,
+    pub(crate) files: usize,
+    pub(crate) region: String,
+}
+
+impl RewrapOptions {
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The keys that a file has afterwards. Default: those that open it now.
+    #[must_use]
+    pub fn keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.keys = keys.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether other keys get the data key of a whole run too, and with it every file of that run. Default: no.
+    #[must_use]
+    pub fn whole_set(mut self, whole_set: bool) -> Self {
+        self.whole_set = whole_set;
+        self
+    }
+
+    /// Whether [`rekey`](crate::Rewrapper::rekey) gets a data key for each file, at the price of a call to the KMS for each.
+    /// Default: no.
+    #[must_use]
+    pub fn data_key_per_file(mut self, data_key_per_file: bool) -> Self {
+        self.data_key_per_file = data_key_per_file;
+        self
+    }
+
+    /// The keys that may be used to open files. Default: all.
+    #[must_use]
+    pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
+        self.allowed = allowed;
+        self
+    }
+
+    /// Threads at once. Default: as many as there are cores.
+    #[must_use]
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs;
+        self
+    }
+
+    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
+    /// KMS, because each of them waits for it.
+    #[must_use]
+    pub fn files(mut self, files: usize) -> Self {
+        self.files = files;
+        self
+    }
+
+    /// The region of the KMS, to be noted in the files. Default: none.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = region.into();
+        self
+    }
 }
 
 impl Default for RewrapOptions {
@@ -101,24 +315,9 @@ impl Default for RewrapOptions {
             whole_set: false,
             data_key_per_file: false,
             allowed: AllowedKeys::all(),
-            region: String::new(),
-        }
-    }
-}
-
-impl Default for EncryptOptions {
-    fn default() -> Self {
-        Self {
-            format: Format::Native,
-            data_key_per_file: false,
-            replace: false,
-            resume: false,
-            remove_source: false,
-            durability: Durability::Synced,
             jobs: all_cores(),
             files: all_cores(),
             region: String::new(),
-            spared: Vec::new(),
         }
     }
 }

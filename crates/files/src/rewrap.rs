@@ -36,7 +36,7 @@ use crate::progress::Progress;
 pub struct Rewrapper<K> {
     kms: KeyCache<K>,
     said: EncryptionContext,
-    options: RewrapOptions,
+    pub(crate) options: RewrapOptions,
     /// What the names of keys stand for now.
     current: Answers<String, KeyVersion>,
     /// New wraps of data keys of whole runs, which many files share, by an old wrap and the new key.
@@ -120,8 +120,8 @@ impl<K: KeyService> Rewrapper<K> {
     ///
     /// # Errors
     /// [`FileError`], and the file is as it was.
-    pub fn rekey(&self, path: &Path, jobs: usize) -> Result<FileSummary, FileError> {
-        self.rekey_at(&Target::of(path)?, jobs)
+    pub fn rekey(&self, path: &Path) -> Result<FileSummary, FileError> {
+        self.rekey_at(&Target::of(path)?, self.options.jobs)
     }
 
     pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<FileSummary, FileError> {

@@ -59,8 +59,7 @@ fn content() -> Vec<u8> {
 fn seal(directory: &Path) -> Vec<u8> {
     let content = content();
     fs::write(directory.join("file"), &content).unwrap();
-    let mut options = EncryptOptions::default();
-    options.durability = Durability::Later;
+    let options = EncryptOptions::new().durability(Durability::Later);
     let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
     let encryptor = Encryptor::new(&Toy, vec!["toy".to_owned()], context, options);
     encryptor.encrypt_file(&directory.join("file"), &directory.join("file.bulla")).unwrap();
@@ -69,8 +68,7 @@ fn seal(directory: &Path) -> Vec<u8> {
 
 /// What decryption to a file says of a file as it is now.
 fn check(directory: &Path, content: &[u8], what: &str, may_open: bool) {
-    let mut options = DecryptOptions::default();
-    options.durability = Durability::Later;
+    let options = DecryptOptions::new().durability(Durability::Later);
     let decryptor = Decryptor::new(&Toy, EncryptionContext::default(), options);
     let (from, to) = (directory.join("file.bulla"), directory.join("out"));
     let result = decryptor.decrypt_file(&from, &to);

@@ -18,9 +18,8 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
     let file = args.path.open()?;
     let kms = Kms::connect(kms)?;
-    let mut options = decrypt_options(&args.reading, &kms)?;
-    options.whole = args.whole;
-    let format = options.format;
+    let options = decrypt_options(&args.reading, &kms)?.whole(args.whole);
+    let format = args.reading.format.map(Into::into);
     let decryptor = Decryptor::new(kms.service(), context, options);
     let output = standard_output()?;
     let name = args.path.name();

@@ -22,15 +22,15 @@ pub(crate) fn run(kms: &KmsFlags, args: Decrypt) -> Result<(), Failure> {
     let conversion = Conversion::of(args.paths, args.output, args.batch)?;
     let context = args.reading.opening.context.encryption_context()?;
     let kms = Kms::connect(kms)?;
-    let mut options = decrypt_options(&args.reading, &kms)?;
-    options.replace = conversion.replace;
-    options.resume = conversion.resume;
-    options.remove_source = conversion.remove_source;
-    options.whole = args.whole;
-    options.spared = kms.spared();
-    options.durability = conversion.durability;
-    options.jobs = conversion.run.threads();
-    options.files = kms.files_at_once(&conversion.run);
+    let options = decrypt_options(&args.reading, &kms)?
+        .replace(conversion.replace)
+        .resume(conversion.resume)
+        .remove_source(conversion.remove_source)
+        .whole(args.whole)
+        .spared(kms.spared())
+        .durability(conversion.durability)
+        .jobs(conversion.run.threads())
+        .files(kms.files_at_once(&conversion.run));
     let report = Report::new("decrypted", None, conversion.inputs.len(), &conversion.run);
     conversion.run(&kms, &Decryptor::new(kms.service(), context, options), report)
 }

@@ -27,25 +27,23 @@ pub(crate) fn run(kms: &KmsFlags, args: Encrypt) -> Result<(), Failure> {
         let what = "the text format has room for the wrapped key of one key only";
         return Err(Failure::new(Exit::Usage, what, "name one key, or use --format bulla"));
     }
-    let mut options = options(&conversion, &kms);
-    options.format = format;
-    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
+    let options =
+        options(&conversion, &kms).format(format).data_key_per_file(args.data_key_per == DataKeyPer::File);
     let report = Report::new("encrypted", keys.first().cloned(), conversion.inputs.len(), &conversion.run);
     let encryptor = Encryptor::new(kms.service(), keys, context, options);
     conversion.run(&kms, &Encryption { encryptor, format }, report)
 }
 
 fn options(conversion: &Conversion, kms: &Kms) -> EncryptOptions {
-    let mut options = EncryptOptions::default();
-    options.replace = conversion.replace;
-    options.resume = conversion.resume;
-    options.remove_source = conversion.remove_source;
-    options.durability = conversion.durability;
-    options.jobs = conversion.run.threads();
-    options.files = kms.files_at_once(&conversion.run);
-    options.region = kms.region();
-    options.spared = kms.spared();
-    options
+    EncryptOptions::new()
+        .replace(conversion.replace)
+        .resume(conversion.resume)
+        .remove_source(conversion.remove_source)
+        .durability(conversion.durability)
+        .jobs(conversion.run.threads())
+        .files(kms.files_at_once(&conversion.run))
+        .region(kms.region())
+        .spared(kms.spared())
 }
 
 struct Encryption<K> {

@@ -11,10 +11,8 @@ use crate::streams;
 
 /// The options that say what may be read.
 pub(super) fn decrypt_options(args: &Reading, kms: &Kms) -> Result<DecryptOptions, Failure> {
-    let mut options = DecryptOptions::default();
-    options.format = args.format.map(Into::into);
-    options.allowed = kms.allowed(&args.opening.allowed)?;
-    Ok(options)
+    let format = args.format.map(Into::into);
+    Ok(DecryptOptions::new().format(format).allowed(kms.allowed(&args.opening.allowed)?))
 }
 
 /// Standard output for a result that is not text.

@@ -18,15 +18,13 @@ use crate::progress::{self, Total};
 use crate::report::Report;
 
 pub(crate) fn run(kms: &KmsFlags, args: &Rewrap) -> Result<(), Failure> {
-    let mut options = RewrapOptions::default();
-    options.whole_set = args.whole_set;
+    let options = RewrapOptions::new().whole_set(args.whole_set);
     let Rewrap { paths, keys, opening, run, .. } = args;
     Request { change: Change::Rewrap, inputs: paths, keys, opening, run, options }.run(kms)
 }
 
 pub(crate) fn rekey(kms: &KmsFlags, args: &Rekey) -> Result<(), Failure> {
-    let mut options = RewrapOptions::default();
-    options.data_key_per_file = args.data_key_per == DataKeyPer::File;
+    let options = RewrapOptions::new().data_key_per_file(args.data_key_per == DataKeyPer::File);
     let Rekey { paths, keys, opening, run, .. } = args;
     Request { change: Change::Rekey, inputs: paths, keys, opening, run, options }.run(kms)
 }
@@ -49,17 +47,19 @@ struct Request<'a> {
 
 impl Request<'_> {
     fn run(self, kms: &KmsFlags) -> Result<(), Failure> {
-        let Self { change, inputs, keys, opening, run, mut options } = self;
+        let Self { change, inputs, keys, opening, run, options } = self;
         let context = opening.context.encryption_context()?;
         let kms = Kms::connect(kms)?;
         process::clean_up_on_signals()?;
-        options.keys = keys.iter().map(KeyName::to_string).collect();
-        options.allowed = kms.allowed(&opening.allowed)?;
-        options.region = kms.region();
+        let options = options
+            .keys(keys.iter().map(KeyName::to_string))
+            .allowed(kms.allowed(&opening.allowed)?)
+            .region(kms.region())
+            .jobs(run.threads())
+            .files(kms.files_at_once(run));
         let report = Report::new(change.verb(), None, inputs.len(), run);
         let rewrapper = Rewrapper::new(kms.service(), context, options);
-        let files = kms.files_at_once(run);
-        walk(inputs, &InPlace { change, rewrapper, files, threads: run.threads() }, report)
+        walk(inputs, &InPlace { change, rewrapper }, report)
     }
 }
 
@@ -76,10 +76,6 @@ impl Change {
 struct InPlace<K> {
     change: Change,
     rewrapper: Rewrapper<K>,
-    /// Files of a tree at once.
-    files: usize,
-    /// Threads for one file.
-    threads: usize,
 }
 
 impl<K: KeyService> Work for InPlace<K> {
@@ -97,7 +93,7 @@ impl<K: KeyService> Work for InPlace<K> {
             let target = resolve_in_place(path)?; // a link that was named is followed
             match self.change {
                 Change::Rewrap => self.rewrapper.rewrap(&target),
-                Change::Rekey => self.rewrapper.rekey(&target, self.threads),
+                Change::Rekey => self.rewrapper.rekey(&target),
             }
         })
         .map(Some)
@@ -111,8 +107,8 @@ impl<K: KeyService> Work for InPlace<K> {
         listener: Listener<'_>,
     ) -> Result<TreeSummary, FileError> {
         match self.change {
-            Change::Rewrap => self.rewrapper.rewrap_tree(tree, self.files, listener),
-            Change::Rekey => self.rewrapper.rekey_tree(tree, self.files, listener),
+            Change::Rewrap => self.rewrapper.rewrap_tree(tree, listener),
+            Change::Rekey => self.rewrapper.rekey_tree(tree, listener),
         }
     }
 }

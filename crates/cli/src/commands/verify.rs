@@ -17,9 +17,8 @@ use crate::report::Report;
 pub(crate) fn run(kms: &KmsFlags, args: &Verify) -> Result<(), Failure> {
     let context = args.reading.opening.context.encryption_context()?;
     let kms = Kms::connect(kms)?;
-    let mut options = decrypt_options(&args.reading, &kms)?;
-    options.jobs = args.run.threads();
-    options.files = kms.files_at_once(&args.run);
+    let options =
+        decrypt_options(&args.reading, &kms)?.jobs(args.run.threads()).files(kms.files_at_once(&args.run));
     let report = Report::new("verified", None, args.paths.len(), &args.run);
     walk(&args.paths, &Verification(Decryptor::new(kms.service(), context, options)), report)
 }

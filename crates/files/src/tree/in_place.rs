@@ -42,10 +42,11 @@ impl<K: KeyService> Rewrapper<K> {
     pub fn rewrap_tree(
         &self,
         path: &Path,
-        files: usize,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, files, &[suffix(Format::Native)], &listener, &|place| self.rewrap_at(place))
+        each_file(path, self.options.files, &[suffix(Format::Native)], &listener, &|place| {
+            self.rewrap_at(place)
+        })
     }
 
     /// Encrypts every native file below `path` again, under the data key of the run or one for each file. `listener` is
@@ -56,10 +57,11 @@ impl<K: KeyService> Rewrapper<K> {
     pub fn rekey_tree(
         &self,
         path: &Path,
-        files: usize,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, files, &[suffix(Format::Native)], &listener, &|place| self.rekey_at(place, 1))
+        each_file(path, self.options.files, &[suffix(Format::Native)], &listener, &|place| {
+            self.rekey_at(place, 1)
+        })
     }
 }
 

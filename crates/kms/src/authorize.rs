@@ -6,6 +6,8 @@
 mod allowed;
 mod inquiry;
 mod resource;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use bulla_wire::ContextParameter;
@@ -21,6 +23,8 @@ use crate::origin::{Caller, Connection};
 pub(crate) enum Authorizer {
     /// The owner of the account, the only caller yet, may do everything.
     Owner,
+    #[cfg(test)]
+    Test(Box<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
 }
 
 impl Authorizer {
@@ -30,12 +34,14 @@ impl Authorizer {
             Self::Owner => match query.caller {
                 Caller::Root { .. } | Caller::Owner => true,
             },
+            #[cfg(test)]
+            Self::Test(allows) => allows(query),
         }
     }
 }
 
 /// One question to the [`Authorizer`].
-#[expect(dead_code, reason = "the owner's rights depend on no other field than the caller")]
+#[cfg_attr(not(test), expect(dead_code, reason = "the owner's rights depend on the caller alone"))]
 pub(crate) struct Query<'q> {
     pub(crate) permission: Permission,
     pub(crate) resource: &'q Resource,

@@ -22,7 +22,8 @@ pub(crate) fn rotate(
     row: &Row<Key>,
     now: i64,
 ) -> Result<Writes, Error> {
-    let (key, id) = (&row.record, KeyVersionId::random(&SystemRandom));
+    let key = &row.record;
+    let id = KeyVersionId::random(&SystemRandom);
     let number = snapshot.next_version_of(key.id);
     let rotated = key.rotated(id, number as usize, now).map_err(key_refused)?;
     let version = NewVersion { key: key.id, id, number, spec: key.spec, created: now }.random(keyring);

@@ -79,7 +79,6 @@ error_codes! {
     // Always an error, also when everything is in order: what a DryRun answers.
     DryRunOperation 400 "DryRunOperationError" "The request would have succeeded, but DryRun is set.";
     DryRunValidation 400 "ValidationError" "The request would have failed: {}";
-    DryRunAccessDenied 403 "AccessDeniedError" "The request would have been denied: {}";
     // The server's own fault.
     InternalFailure 500 "InternalFailure" "Internal Failure.";
     ServiceUnavailableTemporary 503 "ServiceUnavailableTemporary" "Service Unavailable Temporary.";
@@ -136,8 +135,8 @@ impl Error {
     #[must_use]
     pub fn of_dry_run(self) -> Self {
         match self.code {
-            ErrorCode::ForbiddenNoPermission => Self::with(ErrorCode::DryRunAccessDenied, self.message()),
-            code if code.status() >= 500 => self, // the log has to hear of it
+            ErrorCode::ForbiddenNoPermission => self, // the same for every request that is denied
+            code if code.status() >= 500 => self,     // the log has to hear of it
             _ => Self::with(ErrorCode::DryRunValidation, self.message()),
         }
     }

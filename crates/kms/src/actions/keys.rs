@@ -29,7 +29,9 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
     let now = session.now();
     let mut key = Key::new(ids, (now, session.account()), spec, usage, origin);
-    (key.description, key.tags, key.rotation_interval) = (description, tags, rotation);
+    key.description = description;
+    key.tags = tags;
+    key.rotation_interval = rotation;
     let key_metadata = metadata(session, &key);
     let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {

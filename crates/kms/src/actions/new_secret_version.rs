@@ -66,9 +66,14 @@ impl<'a> NewSecretVersion<'a> {
         let open: OpenKey<'_, keyring::Encrypt> = view.open_primary(key)?;
         let blob = open.seal(&binding(name, &self.id), self.data.expose().as_bytes())?.into();
         let value = SecretValue { id: SecretValueId::random(&SystemRandom), blob };
-        let (id, created, data_type) = (self.id.clone(), view.now(), self.data_type);
+        let version = SecretVersion {
+            id: self.id.clone(),
+            created: view.now(),
+            data_type: self.data_type,
+            value: value.id,
+        };
         Ok(Sealed {
-            version: SecretVersion { id, created, data_type, value: value.id },
+            version,
             key: open.key_id(),
             writes: key.changes([(Write::SecretValue(value), 0)]).and(key.unchanged()),
         })

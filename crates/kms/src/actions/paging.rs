@@ -27,10 +27,7 @@ impl Page {
         if page.number == 0 {
             return Err(Error::invalid("PageNumber"));
         }
-        match sizes.contains(&page.size) {
-            true => Ok(page),
-            false => Err(Error::invalid("PageSize")),
-        }
+        if sizes.contains(&page.size) { Ok(page) } else { Err(Error::invalid("PageSize")) }
     }
 
     /// The entries on this page of the list that some parts of an index make together, and how many there are on all
@@ -53,7 +50,8 @@ impl Page {
     /// The entries on this page of a short list, and how many there are on all pages.
     pub(super) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
         let here = self.skipped()..self.skipped() + u64::from(self.size);
-        let (mut page, mut total) = (Vec::new(), 0);
+        let mut page = Vec::new();
+        let mut total = 0;
         for entry in entries {
             if here.contains(&total) {
                 page.push(entry);

@@ -20,8 +20,10 @@ pub(super) async fn ensure_service_key<A>(
             if state.snapshot().alias(name.as_str()).is_some() {
                 return Ok(Changes::none().answering(()));
             }
-            let (key, version) = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
-            let (spec, created) = (KeySpec::Aes256, state.now());
+            let key = KeyId::random(&SystemRandom);
+            let version = KeyVersionId::random(&SystemRandom);
+            let spec = KeySpec::Aes256;
+            let created = state.now();
             let made = (created, Key::SECRETS_SERVICE);
             let record = Key::new((key, version), made, spec, KeyUsage::EncryptDecrypt, KeyOrigin::Kms);
             let version = NewVersion { key, id: version, number: 0, spec, created }.random(state.keyring());

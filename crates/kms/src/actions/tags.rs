@@ -109,7 +109,8 @@ pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<List
         return Err(Error::invalid("Tag"));
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
-    let (request, snapshot) = (request.clone(), session.shared_snapshot());
+    let request = request.clone();
+    let snapshot = session.shared_snapshot();
     match &*request.resource_type {
         "key" => {
             let index: IndexOf<_> = |of| of.key_lists().tagged();

@@ -9,8 +9,8 @@ use crate::Kms;
 use crate::clock::Times;
 use crate::origin::Origin;
 
-/// What all questions of one request have in common: the engine, the caller and the time. Remembers what was allowed, for
-/// the audit trail.
+/// What all questions of one request have in common: the engine, the caller and the time. Remembers what was allowed,
+/// for the audit trail.
 pub(crate) struct Inquiry<'k> {
     pub(super) kms: &'k Kms,
     origin: &'k Origin,
@@ -70,5 +70,28 @@ impl Permissions {
             Some(first) if *first == permission || self.others.contains(&permission) => {}
             Some(_) => self.others.push(permission),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_wire::actions::{Decrypt, Encrypt};
+
+    use super::super::Container;
+    use super::*;
+
+    #[test]
+    fn a_permission_is_remembered_once() {
+        let mut permissions = Permissions::default();
+        let keys = || Resource::Container(Container::Keys);
+        for _ in 0..2 {
+            permissions.insert((Permission::of::<Encrypt>(), keys()));
+            permissions.insert((Permission::of::<Decrypt>(), keys()));
+            permissions.insert((Permission::of::<Decrypt>(), Resource::Anything));
+        }
+        assert_eq!(permissions.first, Some((Permission::of::<Encrypt>(), keys())));
+        let others =
+            [(Permission::of::<Decrypt>(), keys()), (Permission::of::<Decrypt>(), Resource::Anything)];
+        assert_eq!(permissions.others, others);
     }
 }

@@ -9,8 +9,8 @@ use super::{Allowed, Container, Inquiry, Permission, Resource};
 use crate::keyring::Keyring;
 use crate::state::{Row, Snapshot};
 
-/// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all changes
-/// accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
+/// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all
+/// changes accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'v> {
     snapshot: &'v Snapshot,

@@ -103,7 +103,8 @@ impl Kms {
     fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, ends: bool) -> Result<Writes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
         let key = &row.record;
-        let (is_over, is_empty) = (is_due(key.delete_at()), is_due(key.material_expires()));
+        let is_over = is_due(key.delete_at());
+        let is_empty = is_due(key.material_expires());
         if (is_over || is_empty) && !ends {
             Ok(vec![])
         } else if is_over {

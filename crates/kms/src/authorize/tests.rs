@@ -1,0 +1,413 @@
+//! Every action asks about each of its resources before it tells anything about one: of every action of the table, with
+//! resources that exist in any state, that do not exist, and that no text can name.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bulla_keys::KeyId;
+use bulla_wire::actions::{BatchGetSecretValue, CreateSecret, UpdateAlias};
+use bulla_wire::{Action, Error, ErrorCode, Parameters, Product, Reply, Request};
+use serde_json::Value;
+
+use super::*;
+use crate::{Kms, Options, Role, SystemClock};
+
+mod subjects;
+
+use self::subjects::{SUBJECTS, Subject};
+
+/// An engine whose authorizer writes down what it is asked, and denies one of the answers.
+struct Bench {
+    _data: tempfile::TempDir,
+    kms: Kms,
+    asked: Arc<Mutex<Asking>>,
+}
+
+#[derive(Default)]
+struct Asking {
+    queries: Vec<String>,
+    denied: Option<String>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let asked = Arc::new(Mutex::new(Asking::default()));
+        let asking = Arc::clone(&asked);
+        let (data, kms) = open(move |query| {
+            let mut asking = asking.lock().unwrap();
+            let query = describe(query);
+            let is_denied = asking.denied.as_ref() == Some(&query);
+            if !asking.queries.contains(&query) {
+                asking.queries.push(query);
+            }
+            !is_denied
+        });
+        Self { _data: data, kms, asked }
+    }
+
+    fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Reply, Error> {
+        pollster::block_on(self.kms.call(request(action, parameters), &self.kms.owner()))
+    }
+
+    /// The answer, and what was asked for it.
+    fn ask(&self, case: &Case, denied: Option<&str>, dry_run: bool) -> (Result<Reply, Error>, Vec<String>) {
+        let mut parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
+        if dry_run {
+            parameters.push(("DryRun", "true"));
+        }
+        *self.asked.lock().unwrap() = Asking { queries: vec![], denied: denied.map(str::to_owned) };
+        let answer = self.call(case.action, &parameters);
+        let Asking { queries, .. } = std::mem::take(&mut *self.asked.lock().unwrap());
+        (answer, queries)
+    }
+
+    /// A field of the JSON of an answer.
+    fn field(&self, action: &str, parameters: &[(&str, &str)], path: &str) -> String {
+        let answer = self.call(action, parameters).unwrap_or_else(|error| panic!("{action}: {error}"));
+        let value = serde_json::to_value(answer).unwrap();
+        value.pointer(path).and_then(Value::as_str).unwrap_or_else(|| panic!("{path} of {value}")).to_owned()
+    }
+}
+
+fn open(allows: impl Fn(&Query<'_>) -> bool + Send + Sync + 'static) -> (tempfile::TempDir, Kms) {
+    let data = tempfile::tempdir().unwrap();
+    let mut kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+    kms.authorizer = Authorizer::Test(Box::new(allows));
+    (data, kms)
+}
+
+fn describe(query: &Query<'_>) -> String {
+    format!("{} {}", query.permission.name, query.resource)
+}
+
+fn request(action: &str, parameters: &[(&str, &str)]) -> Request {
+    let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let parameters = Parameters::from_pairs(pairs).unwrap();
+    Request::parse(Product::Kms, action, &parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
+}
+
+/// One request, and the questions that it leads to if all are answered with yes.
+struct Case {
+    action: &'static str,
+    parameters: Vec<(&'static str, String)>,
+    queries: Vec<String>,
+}
+
+/// Actions that every caller may use, who is known by his signature.
+const FOR_EVERY_CALLER: [&str; 3] = ["DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService"];
+
+/// A case for each action, about one subject.
+fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut case = |action: &'static str, parameters: &[(&'static str, &str)], queries: &[String]| {
+        let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        cases.push(Case { action, parameters, queries: queries.to_vec() });
+    };
+    let on = |action: &str, resource: &str| format!("{action} {resource}");
+    let also = |action: &str, resource: &Option<String>| resource.as_ref().map(|it| on(action, it));
+    let both = |first: String, then: Option<String>| [first].into_iter().chain(then).collect::<Vec<_>>();
+
+    case("CreateKey", &[], &[on("CreateKey", "key")]);
+    case("ListKeys", &[], &[on("ListKeys", "key")]);
+    case("ListAliases", &[], &[on("ListAliases", "alias")]);
+    case("ListSecrets", &[], &[on("ListSecrets", "secret")]);
+    case("GetRandomPassword", &[], &[on("GetRandomPassword", "*")]);
+    for action in FOR_EVERY_CALLER {
+        case(action, &[], &[]);
+    }
+
+    let key = ("KeyId", &*s.name);
+    let version = ("KeyVersionId", &*s.version);
+    let digest = BASE64_STANDARD.encode([7; 32]);
+    let by_name: [(_, &[_]); 13] = [
+        ("DescribeKey", &[key]),
+        ("CreateKeyVersion", &[key]),
+        ("DescribeKeyVersion", &[key, version]),
+        ("ListKeyVersions", &[key]),
+        ("Encrypt", &[key, ("Plaintext", "eA==")]),
+        ("GenerateDataKey", &[key]),
+        ("GenerateDataKeyWithoutPlaintext", &[key]),
+        ("GetPublicKey", &[key, version]),
+        ("AsymmetricEncrypt", &[key, version, ("Algorithm", "SM2PKE"), ("Plaintext", "eA==")]),
+        ("AsymmetricDecrypt", &[key, version, ("Algorithm", "SM2PKE"), ("CiphertextBlob", "eA==")]),
+        ("AsymmetricSign", &[key, version, ("Algorithm", "SM2DSA"), ("Digest", &digest)]),
+        (
+            "AsymmetricVerify",
+            &[key, version, ("Algorithm", "SM2DSA"), ("Digest", &digest), ("Value", "eA==")],
+        ),
+        ("GenerateMac", &[key, ("Message", "eA=="), ("Algorithm", "HMAC_SHA_256")]),
+    ];
+    for (action, parameters) in by_name {
+        case(action, parameters, &[on(action, &s.name_resource)]);
+    }
+    let mac = [key, ("Message", "eA=="), ("Algorithm", "HMAC_SHA_256"), ("Mac", "eA==")];
+    case("VerifyMac", &mac, &[on("VerifyMac", &s.name_resource)]);
+    let wrapping =
+        [("PublicKeyBlob", public_key), ("WrappingAlgorithm", "SM2PKE"), ("WrappingKeySpec", "EC_SM2"), key];
+    let export = [wrapping[0], wrapping[1], wrapping[2], ("CiphertextBlob", &s.blob)];
+    case("GenerateAndExportDataKey", &wrapping, &[on("GenerateAndExportDataKey", &s.name_resource)]);
+    case("ExportDataKey", &export, &[on("ExportDataKey", &s.blob_resource)]);
+    case("Decrypt", &[("CiphertextBlob", &s.blob)], &[on("Decrypt", &s.blob_resource)]);
+    let to = on("ReEncryptTo", &s.name_resource);
+    case(
+        "ReEncrypt",
+        &[("CiphertextBlob", &s.blob), ("DestinationKeyId", &s.name)],
+        &[on("ReEncryptFrom", &s.blob_resource), to.clone()],
+    );
+    case(
+        "ReEncrypt",
+        &[
+            ("CiphertextBlob", "eA=="),
+            ("DestinationKeyId", &s.name),
+            ("SourceKeyId", &s.other_name),
+            ("SourceKeyVersionId", &s.version),
+            ("SourceEncryptionAlgorithm", "SM2PKE"),
+        ],
+        &[on("ReEncryptFrom", &s.other_resource), to],
+    );
+
+    let key = ("KeyId", &*s.id);
+    let by_id: [(_, &[_]); 14] = [
+        ("EnableKey", &[key]),
+        ("DisableKey", &[key]),
+        ("UpdateKeyDescription", &[key, ("Description", "other")]),
+        ("ScheduleKeyDeletion", &[key]),
+        ("CancelKeyDeletion", &[key]),
+        ("SetDeletionProtection", &[key, ("EnableDeletionProtection", "false")]),
+        ("UpdateRotationPolicy", &[key, ("EnableAutomaticRotation", "false")]),
+        ("GetParametersForImport", &[key, ("WrappingKeySpec", "EC_SM2"), ("WrappingAlgorithm", "SM2PKE")]),
+        ("ImportKeyMaterial", &[key, ("EncryptedKeyMaterial", "eA=="), ("ImportToken", "eA==")]),
+        ("DeleteKeyMaterial", &[key]),
+        ("ListAliasesByKeyId", &[key]),
+        ("ListResourceTags", &[key]),
+        ("TagResource", &[key, ("Tags", r#"[{"TagKey":"a","TagValue":"b"}]"#)]),
+        ("UntagResource", &[key, ("TagKeys", r#"["a"]"#)]),
+    ];
+    for (action, parameters) in by_id {
+        case(action, parameters, &[on(action, &s.id_resource)]);
+    }
+    let protected = [("ProtectedResourceArn", &*s.arn), ("EnableDeletionProtection", "false")];
+    case("SetDeletionProtection", &protected, &[on("SetDeletionProtection", &s.arn_resource)]);
+    for (kind, one, other, resources) in [
+        ("key", &s.id, &s.other_id, [&s.id_resource, &s.other_resource]),
+        ("secret", &s.secret_name, &s.other_secret, [&s.secret_name_resource, &s.other_secret_resource]),
+    ] {
+        let many = [
+            ("RegionId", "cn-hangzhou"),
+            ("ResourceType", kind),
+            ("ResourceId.1", one),
+            ("ResourceId.2", other),
+        ];
+        let [region, kind_only, ..] = many;
+        let more: [(_, &[_]); 3] = [
+            ("TagResources", &[("Tag.1.Key", "a"), ("Tag.1.Value", "b")]),
+            ("UntagResources", &[("TagKey.1", "a")]),
+            ("ListTagResources", &[]),
+        ];
+        for (action, more) in more {
+            case(action, &[&many[..], more].concat(), &resources.map(|resource| on(action, resource)));
+        }
+        case("ListTagResources", &[region, kind_only], &[on("ListTagResources", &format!("{kind}/*"))]);
+    }
+
+    let alias = ("AliasName", &*s.alias);
+    let named = s.alias.as_str();
+    for action in ["CreateAlias", "UpdateAlias"] {
+        case(action, &[alias, key], &[on(action, named), on(action, &s.id_resource)]);
+    }
+    case("DeleteAlias", &[alias], &both(on("DeleteAlias", named), also("DeleteAlias", &s.alias_key)));
+
+    let secret = ("SecretName", &*s.secret);
+    let by_secret: [(_, &[_]); 8] = [
+        ("DescribeSecret", &[secret]),
+        ("UpdateSecret", &[secret, ("Description", "other")]),
+        ("DeleteSecret", &[secret]),
+        ("DeleteSecret", &[secret, ("ForceDeleteWithoutRecovery", "true")]),
+        ("RestoreSecret", &[secret]),
+        ("UpdateSecretRotationPolicy", &[secret, ("EnableAutomaticRotation", "false")]),
+        ("RotateSecret", &[secret, ("VersionId", "9")]),
+        ("ListSecretVersionIds", &[secret]),
+    ];
+    for (action, parameters) in by_secret {
+        case(action, parameters, &[on(action, &s.secret_resource)]);
+    }
+    let stage = [secret, ("VersionStage", "mine"), ("MoveToVersion", "1")];
+    case("UpdateSecretVersionStage", &stage, &[on("UpdateSecretVersionStage", &s.secret_resource)]);
+    let read = both(on("GetSecretValue", &s.secret_resource), also("Decrypt", &s.secret_key));
+    case("GetSecretValue", &[secret], &read);
+    let list = format!(r#"[{{"SecretName":{:?}}}]"#, s.secret);
+    case("BatchGetSecretValue", &[("SecretsList", &list)], &read);
+    let put = [secret, ("VersionId", "1"), ("SecretData", "other")];
+    let write = both(on("PutSecretValue", &s.secret_resource), also("GenerateDataKey", &s.secret_key));
+    case("PutSecretValue", &put, &write);
+    let name = ("SecretName", "taken");
+    let create = [name, ("VersionId", "1"), ("SecretData", "x"), ("EncryptionKeyId", &s.name)];
+    let sealed_by = on("GenerateDataKey", &s.name_resource);
+    case("CreateSecret", &create[..3], &[on("CreateSecret", "secret")]);
+    case("CreateSecret", &create, &[on("CreateSecret", "secret"), sealed_by.clone()]);
+    let free = format!("new-{}", KeyId::random(&bulla_keys::SystemRandom));
+    let create = [("SecretName", &*free), create[1], create[2], create[3]];
+    case("CreateSecret", &create, &[on("CreateSecret", "secret"), sealed_by]);
+    cases
+}
+
+/// Whether a request was denied, with the one text for all that are.
+fn is_denied(action: &str, answer: Result<Reply, Error>) -> bool {
+    let denied = Error::from(ErrorCode::ForbiddenNoPermission);
+    match answer {
+        Err(error) => error.to_string() == denied.to_string(),
+        Ok(reply) if action == BatchGetSecretValue::NAME => {
+            let reply = BatchGetSecretValue::reply(reply).unwrap();
+            let told = reply.errors.iter().map(|error| (&*error.code, error.http_status, &*error.message));
+            let denial = (denied.code_text(), denied.status(), denied.message());
+            reply.secret_values.is_empty() && told.eq([(&*denial.0, denial.1, &*denial.2)])
+        }
+        Ok(_) => false,
+    }
+}
+
+/// With and, where there is one, without DryRun.
+fn modes(action: &str) -> &'static [bool] {
+    let has_dry_run = Product::Kms.parameters(action).unwrap().contains(&"DryRun");
+    if has_dry_run { &[false, true] } else { &[false] }
+}
+
+/// Denies each resource alone, with and without DryRun: the answer is always the same, nothing more is asked and nothing
+/// is written.
+fn check_denials(bench: &Bench, case: &Case, label: &str) {
+    let before = bench.kms.state.published().clone();
+    for dry_run in modes(case.action) {
+        for (number, denied) in case.queries.iter().enumerate() {
+            let (answer, queries) = bench.ask(case, Some(denied), *dry_run);
+            assert_eq!(queries, case.queries[..=number], "{label}");
+            let told = format!("{answer:?}");
+            assert!(is_denied(case.action, answer), "{label}, without {denied}: {told}");
+        }
+    }
+    assert!(Arc::ptr_eq(&before, &bench.kms.state.published()), "{label}: something was written");
+}
+
+/// Allowed, all is asked about and nothing else. Returns whether it changed something.
+fn check_questions(bench: &Bench, case: &Case, label: &str) -> bool {
+    let before = bench.kms.state.published().clone();
+    for dry_run in modes(case.action).iter().rev() {
+        let (answer, queries) = bench.ask(case, None, *dry_run);
+        assert_eq!(queries, case.queries, "{label}");
+        let is_dry_run = answer.as_ref().is_err_and(|error| {
+            matches!(error.code(), ErrorCode::DryRunOperation | ErrorCode::DryRunValidation)
+        });
+        assert_eq!(is_dry_run, *dry_run, "{label}: {answer:?}");
+        assert!(!is_denied(case.action, answer), "{label}");
+    }
+    !Arc::ptr_eq(&before, &bench.kms.state.published())
+}
+
+#[test]
+fn each_resource_is_asked_about_before_anything_is_told() {
+    let bench = Bench::new();
+    let public_key = subjects::public_key(&bench);
+    let mut seen = BTreeSet::new();
+    for new in SUBJECTS {
+        let mut subject = new(&bench);
+        for number in 0..cases(&subject, &public_key).len() {
+            let case = cases(&subject, &public_key).swap_remove(number);
+            let label = format!("{} of {}: {:?}", case.action, subject.label, case.parameters);
+            assert_eq!(case.queries.is_empty(), FOR_EVERY_CALLER.contains(&case.action), "{label}");
+            check_denials(&bench, &case, &label);
+            if check_questions(&bench, &case, &label) {
+                subject = new(&bench);
+            }
+            seen.insert(case.action);
+        }
+    }
+    let table: BTreeSet<_> = Product::Kms.actions().iter().copied().collect();
+    assert_eq!(seen, table, "each action of the table has its case");
+}
+
+#[test]
+fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
+    type Told = (String, Caller, String, i64, Option<String>);
+    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
+    let telling = Arc::clone(&told);
+    let (_data, kms) = open(move |query| {
+        telling.lock().unwrap().push((
+            describe(query),
+            query.caller.clone(),
+            query.connection.request_id.clone(),
+            query.time,
+            query.encryption_context.map(|context| format!("{:?}", context.0)),
+        ));
+        true
+    });
+    let origin = kms.owner();
+    let ask = |action: &str, parameters: &[(&str, &str)]| {
+        told.lock().unwrap().clear();
+        let before = kms.now();
+        let answer = pollster::block_on(kms.call(request(action, parameters), &origin)).unwrap();
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        for (_, caller, request_id, time, _) in &told {
+            assert_eq!((caller, request_id), (origin.caller(), &origin.connection().request_id));
+            assert!((before..=kms.now()).contains(time));
+        }
+        let contexts: Vec<_> = told.into_iter().map(|(query, .., context)| (query, context)).collect();
+        (serde_json::to_value(answer).unwrap(), contexts)
+    };
+    let (created, _) = ask("CreateKey", &[]);
+    let id = created.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap();
+    let one = Some(r#"{"a": "b"}"#.to_owned());
+    let other = Some(r#"{"c": "d"}"#.to_owned());
+    let query = |action: &str, context: &Option<String>| (format!("{action} key/{id}"), context.clone());
+    let context = ("EncryptionContext", r#"{"a":"b"}"#);
+    let (sealed, asked) = ask("Encrypt", &[("KeyId", id), ("Plaintext", "eA=="), context]);
+    assert_eq!(asked, [query("Encrypt", &one)]);
+    let blob = ("CiphertextBlob", sealed["CiphertextBlob"].as_str().unwrap());
+    assert_eq!(ask("Decrypt", &[blob, context]).1, [query("Decrypt", &one)]);
+    let parameters = [
+        blob,
+        ("DestinationKeyId", id),
+        ("SourceEncryptionContext", r#"{"a":"b"}"#),
+        ("DestinationEncryptionContext", r#"{"c":"d"}"#),
+    ];
+    let asked = [query("ReEncryptFrom", &one), query("ReEncryptTo", &other)];
+    assert_eq!(ask("ReEncrypt", &parameters).1, asked);
+    assert_eq!(ask("DescribeKey", &[("KeyId", id)]).1, [query("DescribeKey", &None)]);
+}
+
+/// Of the two keys that an alias names one after the other, both must be allowed: the second one is what is used.
+#[test]
+fn an_alias_that_moves_between_check_and_commit_is_asked_about_again() {
+    let engine: Arc<OnceLock<(Weak<Kms>, [String; 2])>> = Arc::default();
+    let moving = Arc::clone(&engine);
+    let (_data, kms) = open(move |query| {
+        let Some((kms, [one, other])) = moving.get() else { return true };
+        match &*describe(query) {
+            asked if asked == format!("GenerateDataKey key/{one}") => {
+                let kms = kms.upgrade().unwrap();
+                let moved = UpdateAlias { alias_name: "alias/a".into(), key_id: other.clone() };
+                pollster::block_on(kms.call(moved.into(), &kms.owner())).unwrap();
+                true
+            }
+            asked => asked != format!("GenerateDataKey key/{other}"),
+        }
+    });
+    let kms = Arc::new(kms);
+    let call = |request: Request| pollster::block_on(kms.call(request, &kms.owner()));
+    let key = || {
+        let created = serde_json::to_value(call(request("CreateKey", &[])).unwrap()).unwrap();
+        created.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap().to_owned()
+    };
+    let ids = [key(), key()];
+    call(request("CreateAlias", &[("AliasName", "alias/a"), ("KeyId", &ids[0])])).unwrap();
+    engine.set((Arc::downgrade(&kms), ids)).unwrap();
+    let create = CreateSecret {
+        secret_name: "s".into(),
+        version_id: "1".into(),
+        secret_data: String::from("x").into(),
+        encryption_key_id: Some("alias/a".into()),
+        ..CreateSecret::default()
+    };
+    assert_eq!(call(create.into()).unwrap_err().code(), ErrorCode::ForbiddenNoPermission);
+    assert!(kms.state.published().secret(&"s".parse().unwrap()).is_none());
+}

@@ -7,9 +7,9 @@
 //! DATA/root-access-key.json   the first access key of a server, for its operator
 //! ```
 //!
-//! The store is made under a temporary name, then the root key file is written, then the store gets its name:
-//! a run that is killed in between is finished or begun anew by the next one, and a root key without its store
-//! is never taken for a first start.
+//! The store decides what a first start is. It is made under a temporary name, then the provider keeps its key, then the
+//! store gets its name: a run that is killed in between is finished or started over by the next one. A store that is
+//! missing while its provider has a key may just not be mounted, and is never taken for a first start.
 
 use std::fs;
 use std::io;
@@ -22,12 +22,13 @@ use bulla_keys::{StoreId, SystemRandom};
 use crate::Options;
 use crate::clock::EngineClock;
 use crate::files;
-use crate::header::{Header, Provider, Slot};
+use crate::header::{Header, StoredHeader};
+use crate::home::Home;
 use crate::lock::{Lock, LockError, Role};
 use crate::open_error::OpenError;
-use crate::root_key::{self, RootKeyError, RootKeyFault};
-use crate::secret_file::SecretReaders;
-use crate::store::{Store, StoreError};
+use crate::provider::Providers;
+use crate::store::{Conflict, Store, StoreError};
+use crate::unlock::{FIRST_SLOT, UnlockError, Unlocked};
 
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {
@@ -36,12 +37,13 @@ pub(crate) struct Data {
     pub(crate) locked: i64,
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
+    pub(crate) home: Home,
     /// Whether the store was made just now.
     pub(crate) is_new: bool,
 }
 
 impl Data {
-    /// Opens the store below `options.data`, or makes it if there is neither store nor root key.
+    /// Opens the store below `options.data`, or makes it if there is none and never was one.
     pub(crate) fn open(options: &Options, clock: &EngineClock) -> Result<Self, OpenError> {
         let data = &*options.data;
         let directory = |source| OpenError::Directory { path: data.to_owned(), source };
@@ -63,42 +65,35 @@ impl Data {
         let place = Place {
             store: data.join(STORE),
             unfinished: data.join(UNFINISHED),
-            root_key: options.root_key_path(),
-            readers: options.secret_readers,
+            providers: Providers::configured(options),
         };
-        let is_new = place.prepare()?;
-        let (store, roots) = place.open(&place.store)?;
-        if options.role == Role::Server && store.is_read_only() {
-            return Err(place.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
-        }
-        Ok(Self { lock, locked, store, roots, is_new })
+        let is_new = place.prepare(options)?;
+        let (store, roots, home) = place.open(options)?;
+        Ok(Self { lock, locked, store, roots, home, is_new })
     }
 }
 
 struct Place {
     store: PathBuf,
     unfinished: PathBuf,
-    root_key: PathBuf,
-    readers: SecretReaders,
+    providers: Providers,
 }
 
 impl Place {
-    /// Sees to it that there is a store; true if it was made now.
-    fn prepare(&self) -> Result<bool, OpenError> {
-        let there = |path: &Path| match path.symlink_metadata() {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(source) => Err(OpenError::Directory { path: path.to_owned(), source }),
+    /// Makes the store if this is a first start, or finishes one; true if it did.
+    fn prepare(&self, options: &Options) -> Result<bool, OpenError> {
+        let is_there = |path: &Path| {
+            files::exists(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })
         };
-        match (there(&self.store)?, there(&self.root_key)?, there(&self.unfinished)?) {
-            (true, ..) => return Ok(false),
-            (false, false, _) => self.create()?,
-            (false, true, true) => drop(self.open(&self.unfinished)?), // killed just before the last step
-            (false, true, false) => {
-                return Err(OpenError::StoreMissing {
-                    store: self.store.clone(),
-                    root_key: self.root_key.clone(),
-                });
+        if is_there(&self.store)? {
+            return Ok(false);
+        }
+        match self.providers.first().existing_key()? {
+            None => self.create(options)?,
+            Some(_) if is_there(&self.unfinished)? => self.check_unfinished()?,
+            Some(key) => {
+                let (store, root_key) = (self.store.clone(), key.to_owned());
+                return Err(OpenError::StoreMissing { store, root_key });
             }
         }
         fs::rename(&self.unfinished, &self.store)
@@ -107,43 +102,83 @@ impl Place {
         Ok(true)
     }
 
-    fn create(&self) -> Result<(), OpenError> {
+    fn create(&self, options: &Options) -> Result<(), OpenError> {
         match fs::remove_file(&self.unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(self.store_error(error.into()));
             }
             _ => {}
         }
-        let (provider, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
-        let store = StoreId::random(&SystemRandom);
-        let wrapped = root.wrap_v1(&provider, store, FIRST_GENERATION, &SystemRandom).into();
-        let header = Header {
-            version: Header::VERSION,
-            store,
-            generation: FIRST_GENERATION,
-            slots: vec![Slot { provider: Provider::File, wrapped }],
-        };
-        Store::create(&self.unfinished, &header).map_err(|error| self.store_error(error))?;
-        let directory = files::parent(&self.root_key);
+        let (key, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let provider = self.providers.first();
+        let mut header = Header::new(StoreId::random(&SystemRandom));
+        header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));
+        let header = header.seal(&root, &Home::of(options));
+        Store::create(&self.unfinished, &header.encode()).map_err(|error| self.store_error(error))?;
+        let directory = provider.directory();
         files::create_private_dir(directory)
             .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        root_key::create(&self.root_key, &provider).map_err(OpenError::RootKey)
+        provider.create(&key).map_err(OpenError::RootKey)
     }
 
-    fn open(&self, path: &Path) -> Result<(Store, RootKeys), OpenError> {
-        let provider = root_key::load(&self.root_key, self.readers).map_err(OpenError::RootKey)?;
-        let store = Store::open(path).map_err(|error| self.store_error(error))?;
-        let header = store.header().map_err(|error| self.store_error(error))?;
-        let unwrap = |slot: &Slot| match slot.provider {
-            Provider::File => {
-                RootKey::unwrap_v1(&provider, header.store, header.generation, &slot.wrapped).ok()
-            }
+    /// Checks that a store without its name opens: its first start was killed just before the last step.
+    fn check_unfinished(&self) -> Result<(), OpenError> {
+        let (_, header) = self.read(&self.unfinished)?;
+        let opened = match StoredHeader::decode(&header).map_err(|error| self.store_error(error.into()))? {
+            StoredHeader::Current(header) => Unlocked::new(header, &self.providers).map(drop),
+            StoredHeader::Old(old) => self.providers.open(&old.slots()).map(drop).map_err(UnlockError::from),
         };
-        let root = header.slots.iter().find_map(unwrap).ok_or_else(|| {
-            let path = self.root_key.clone();
-            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::OtherStore })
-        })?;
-        Ok((store, root.keys(header.store, header.generation)))
+        opened.map_err(|error| self.unlock_error(error))
+    }
+
+    /// Opens the store by its header. Nothing in its file changes before a provider has opened that and the options agree
+    /// with it.
+    fn open(&self, options: &Options) -> Result<(Store, RootKeys, Home), OpenError> {
+        let (store, stored) = self.read(&self.store)?;
+        let opened = self.unlock(&stored, options)?;
+        opened.home().check(options)?;
+        let store = store.into_writable().map_err(|error| self.store_error(error))?;
+        if options.role == Role::Server && store.is_read_only() {
+            return Err(self.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
+        }
+        let header = opened.header().encode();
+        if header != stored && !store.is_read_only() {
+            let written = store.write_header(&stored, &header).map_err(|error| self.store_error(error))?;
+            written.map_err(|Conflict| self.store_error(StoreError::InUse))?;
+        }
+        let (roots, home) = opened.into_parts();
+        Ok((store, roots, home))
+    }
+
+    /// The header as it is from now on: raised to this version, with the home that a server settles.
+    fn unlock(&self, stored: &[u8], options: &Options) -> Result<Unlocked, OpenError> {
+        let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
+        let home = Home::of_older_store(options);
+        let opened = match stored {
+            StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &home),
+            StoredHeader::Current(header) => Unlocked::new(header, &self.providers),
+        };
+        let opened = opened.map_err(|error| self.unlock_error(error))?;
+        if opened.home().is_presumed && !home.is_presumed {
+            let settled = opened.with_home(&home, &self.providers);
+            return settled.map_err(|error| self.unlock_error(error));
+        }
+        Ok(opened)
+    }
+
+    fn read(&self, path: &Path) -> Result<(Store, Vec<u8>), OpenError> {
+        let read = Store::open(path).and_then(|store| {
+            let header = store.header()?;
+            Ok((store, header))
+        });
+        read.map_err(|error| self.store_error(error))
+    }
+
+    fn unlock_error(&self, error: UnlockError) -> OpenError {
+        match error {
+            UnlockError::RootKey(error) => OpenError::RootKey(error),
+            UnlockError::Damaged => self.store_error(StoreError::HeaderDamaged),
+        }
     }
 
     fn store_error(&self, source: StoreError) -> OpenError {
@@ -160,12 +195,12 @@ impl Place {
 const STORE: &str = "store.redb";
 const UNFINISHED: &str = "store.redb.new";
 pub(crate) const ROOT_KEY: &str = "root-key";
-const FIRST_GENERATION: u32 = 1;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::SystemClock;
+    use crate::root_key::{RootKeyError, RootKeyFault};
     use crate::secret_file::SecretFileFault;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
@@ -236,10 +271,100 @@ mod tests {
         drop(open(other.path()).unwrap());
         fs::copy(other.path().join(ROOT_KEY), one.path().join(ROOT_KEY)).unwrap();
         let refused = open(one.path()).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::OtherStore, .. })));
+        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::NoSlot, .. })));
         fs::remove_file(one.path().join(ROOT_KEY)).unwrap();
         let refused = open(one.path()).map(drop).unwrap_err();
         let OpenError::RootKey(RootKeyError { fault, .. }) = refused else { panic!("{refused}") };
         assert!(matches!(fault, RootKeyFault::File(SecretFileFault::Missing)));
+    }
+
+    /// A copy of a golden store, which an earlier version made.
+    fn older(version: u32) -> tempfile::TempDir {
+        use std::os::unix::fs::PermissionsExt;
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+        let directory = tempfile::tempdir().unwrap();
+        for file in [STORE, ROOT_KEY] {
+            let copy = directory.path().join(file);
+            fs::copy(golden.join(format!("store-v{version}")).join(file), &copy).unwrap();
+            fs::set_permissions(&copy, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        directory
+    }
+
+    fn header(data: &Path) -> StoredHeader {
+        StoredHeader::decode(&Store::open(&data.join(STORE)).unwrap().header().unwrap()).unwrap()
+    }
+
+    fn open_as(
+        data: &Path,
+        role: Role,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Home, OpenError> {
+        let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
+        let options = Options { account, region, ..Options::new(data, role) };
+        Data::open(&options, &EngineClock::new(SystemClock)).map(|opened| opened.home)
+    }
+
+    #[test]
+    fn older_stores_are_raised_with_what_the_options_name() {
+        for version in [1, 2] {
+            let directory = older(version);
+            let data = directory.path();
+            assert!(matches!(header(data), StoredHeader::Old(_)));
+            let raised = open_as(data, Role::Server, Some("42"), Some("cn-beijing")).unwrap();
+            let StoredHeader::Current(now) = header(data) else { panic!("not raised") };
+            assert_eq!(now.slots.len(), 1);
+            assert_eq!((&*raised.account, &*raised.region, raised.is_presumed), ("42", "cn-beijing", false));
+            assert_eq!(open_as(data, Role::Command, None, None).unwrap(), raised);
+        }
+    }
+
+    #[test]
+    fn an_older_store_stays_as_it_is_if_its_root_key_is_not_there() {
+        let directory = older(1);
+        let store = fs::read(directory.path().join(STORE)).unwrap();
+        fs::remove_file(directory.path().join(ROOT_KEY)).unwrap();
+        open_as(directory.path(), Role::Server, None, None).unwrap_err();
+        assert!(fs::read(directory.path().join(STORE)).unwrap() == store);
+    }
+
+    /// Else the first command after an upgrade would decide for a server that has had another region all along.
+    #[test]
+    fn what_a_command_presumes_of_an_older_store_the_next_server_settles() {
+        let directory = older(2);
+        let data = directory.path();
+        let presumed = open_as(data, Role::Command, None, None).unwrap();
+        assert_eq!((&*presumed.region, presumed.is_presumed), ("cn-hangzhou", true));
+        let settled = open_as(data, Role::Server, None, Some("cn-beijing")).unwrap();
+        assert_eq!((&*settled.account, &*settled.region), ("111122223333", "cn-beijing"));
+        assert_eq!(open_as(data, Role::Command, None, None).unwrap(), settled);
+        open_as(data, Role::Server, None, Some("cn-hangzhou")).unwrap_err();
+    }
+
+    #[test]
+    fn another_account_or_region_is_refused_and_nothing_changes() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path();
+        let made = open_as(data, Role::Server, Some("42"), Some("cn-beijing")).unwrap();
+        let store = fs::read(data.join(STORE)).unwrap();
+        for (account, region, setting, named) in [
+            (Some("43"), None, "account", "43"),
+            (Some("43"), Some("cn-beijing"), "account", "43"),
+            (None, Some("cn-hangzhou"), "region", "cn-hangzhou"),
+        ] {
+            for role in [Role::Server, Role::Command] {
+                let refused = open_as(data, role, account, region).unwrap_err();
+                assert!(
+                    matches!(&refused, OpenError::OtherHome { setting: found, named: other, .. }
+                        if (*found, other.as_str()) == (setting, named)),
+                    "{refused}"
+                );
+            }
+        }
+        assert!(fs::read(data.join(STORE)).unwrap() == store);
+        for (account, region) in [(None, None), (Some("42"), None), (Some("42"), Some("cn-beijing"))] {
+            assert_eq!(open_as(data, Role::Server, account, region).unwrap(), made);
+        }
     }
 }

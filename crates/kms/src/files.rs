@@ -47,6 +47,15 @@ pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     sync_dir(parent(path))
 }
 
+/// Whether anything is at `path`, also a link that leads nowhere.
+pub(crate) fn exists(path: &Path) -> io::Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the entries of a directory durable.
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()

@@ -1,47 +1,364 @@
-//! The header of a store: which store it is, and the root key, wrapped once by each provider.
+//! The header of a store: which store it is, its root keys, each wrapped or sealed, and its [`Home`].
+//!
+//! ```text
+//! header    = { 0: version (3), 1: store id, 2: generation, 3: [slot], 4: [previous], 5: sealed home }     (CBOR)
+//! slot      = { 0: provider, 1: wrapped root key, 2: id, 3: parameters }
+//! previous  = { 0: generation, 1: wrapped root key }
+//! ```
+//!
+//! It is in clear, because it is needed to unseal the rest. Any one slot opens the store; how they and the rest are
+//! wrapped and sealed is in `bulla_keys::root`. The seal covers the whole header, so no slot can be added or removed
+//! without the root key. Nothing that is executed or connected to comes from a header: paths, modules and addresses come
+//! from the configuration.
+//!
+//! Versions 1 and 2 have fields 0 to 3 and one slot of fields 0 and 1. The numbers stay what they were, so that older
+//! programs can read the version of a newer header and refuse it.
 
-use bulla_keys::StoreId;
+use bulla_keys::root::{PreviousBinding, ProviderKey, RootKey, RootKeys, SlotBinding};
+use bulla_keys::{StoreId, SystemRandom};
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
-/// What has to be known before anything can be unsealed. Changing it by hand makes the slots unopenable.
-#[derive(Clone, Debug, Encode, Decode)]
+use crate::home::Home;
+
+/// A header of this version.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Header {
-    /// [`Header::VERSION`] of the program that made the store.
     #[n(0)]
-    pub(crate) version: u32,
+    version: u32,
     #[n(1)]
     pub(crate) store: StoreId,
     /// Counts changes of the root key.
     #[n(2)]
     pub(crate) generation: u32,
-    /// The root key, wrapped once by each provider; any one of them opens the store.
     #[n(3)]
     pub(crate) slots: Vec<Slot>,
+    /// The root keys of earlier generations, for rows that are still sealed under them.
+    #[n(4)]
+    pub(crate) previous: Vec<PreviousRoot>,
+    /// The [`Home`], sealed and bound to the rest of the header.
+    #[n(5)]
+    sealed: ByteVec,
 }
 
 /// The root key, wrapped by one provider key.
-#[derive(Clone, Debug, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Slot {
     #[n(0)]
-    pub(crate) provider: Provider,
+    pub(crate) provider: ProviderKind,
+    #[n(1)]
+    pub(crate) wrapped: ByteVec,
+    /// Unique in the header.
+    #[n(2)]
+    pub(crate) id: u32,
+    /// What the provider needs to know to find or derive the provider key.
+    #[n(3)]
+    pub(crate) parameters: ByteVec,
+}
+
+/// A root key of an earlier generation, wrapped under the current one.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct PreviousRoot {
+    #[n(0)]
+    pub(crate) generation: u32,
     #[n(1)]
     pub(crate) wrapped: ByteVec,
 }
 
-/// Where a provider key comes from.
+/// The kinds of provider, as headers number them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
-pub(crate) enum Provider {
-    /// A root key file.
+pub(crate) enum ProviderKind {
     #[n(0)]
-    File,
+    RootKeyFile,
+}
+
+/// A header of version 1 or 2.
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct OldHeader {
+    #[n(0)]
+    version: u32,
+    #[n(1)]
+    pub(crate) store: StoreId,
+    #[n(2)]
+    pub(crate) generation: u32,
+    #[n(3)]
+    slots: Vec<OldSlot>,
+}
+
+#[derive(Clone, Debug, Encode, Decode)]
+#[cbor(map)]
+struct OldSlot {
+    #[n(0)]
+    provider: ProviderKind,
+    #[n(1)]
+    wrapped: ByteVec,
+}
+
+/// A header as a store holds it.
+#[derive(Debug)]
+pub(crate) enum StoredHeader {
+    Current(Header),
+    Old(OldHeader),
+}
+
+/// Why bytes are not taken for a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderError {
+    Malformed,
+    /// A newer version of this program has opened the store.
+    Newer,
+}
+
+/// What headers of every version begin with.
+#[derive(Decode)]
+#[cbor(map)]
+struct AnyVersion {
+    #[n(0)]
+    version: u32,
+}
+
+/// One slot of a header of any version.
+pub(crate) struct SlotView<'a> {
+    pub(crate) provider: ProviderKind,
+    pub(crate) parameters: &'a [u8],
+    wrapped: &'a [u8],
+    binding: SlotBinding<'a>,
+    is_old: bool,
+}
+
+impl StoredHeader {
+    /// Decodes a header, which must be encoded as this program does it, without fields that its version does not have.
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
+        let AnyVersion { version } = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
+        match version {
+            1 | 2 => decode_exactly(bytes).map(Self::Old),
+            Header::VERSION => decode_exactly(bytes).map(Self::Current),
+            0 => Err(HeaderError::Malformed),
+            _ => Err(HeaderError::Newer),
+        }
+    }
+}
+
+impl SlotView<'_> {
+    /// The root key, if `provider_key` is the one that wraps it in this slot.
+    pub(crate) fn open(&self, provider_key: &ProviderKey) -> Option<RootKey> {
+        let SlotBinding { store, generation, .. } = self.binding;
+        let opened = if self.is_old {
+            RootKey::unwrap_v1(provider_key, store, generation, self.wrapped)
+        } else {
+            RootKey::unwrap(provider_key, self.binding, self.wrapped)
+        };
+        opened.ok()
+    }
 }
 
 impl Header {
-    /// 2 since keys have more than the first version knew: it would write them without. A store of version 1 becomes one
-    /// of version 2 when it is opened, and older programs refuse it.
-    pub(crate) const VERSION: u32 = 2;
+    /// 2 since keys have more than the first version knew; 3 since slots have ids and parameters, and account and region are
+    /// kept here. A store of an earlier version becomes one of this when it is opened, and older programs refuse it.
+    pub(crate) const VERSION: u32 = 3;
+
+    /// The header of a new store, without slots and not sealed yet.
+    pub(crate) fn new(store: StoreId) -> Self {
+        Self {
+            version: Self::VERSION,
+            store,
+            generation: FIRST_GENERATION,
+            slots: Vec::new(),
+            previous: Vec::new(),
+            sealed: vec![].into(),
+        }
+    }
+
+    /// This header with a home, sealed under `root`, which must be the root key in its slots. Needed after each change of
+    /// other fields.
+    #[must_use]
+    pub(crate) fn seal(self, root: &RootKey, home: &Home) -> Self {
+        let keys = root.keys(self.store, self.generation);
+        let sealed = keys.seal_in_header(&self.rest(), &home.encode(), &SystemRandom).into();
+        Self { sealed, ..self }
+    }
+
+    /// The home; none if any part of the header is not as it was sealed.
+    pub(crate) fn home(&self, keys: &RootKeys) -> Option<Home> {
+        let home = keys.open_in_header(&self.rest(), &self.sealed).ok()?;
+        Home::decode(&home)
+    }
+
+    /// The keys of the store: those of `root`, which is the root key in the slots, and of all earlier ones. None if an
+    /// earlier one does not open.
+    pub(crate) fn keys(&self, root: &RootKey) -> Option<RootKeys> {
+        let current = root.keys(self.store, self.generation);
+        self.previous.iter().try_fold(current, |keys, previous| {
+            let binding = self.previous_binding(previous.generation);
+            let root = root.unwrap_previous(binding, &previous.wrapped).ok()?;
+            Some(keys.with_previous(&root, previous.generation))
+        })
+    }
+
+    /// What the slot `id` is bound to.
+    pub(crate) fn slot_binding<'a>(
+        &self,
+        id: u32,
+        provider: ProviderKind,
+        parameters: &'a [u8],
+    ) -> SlotBinding<'a> {
+        let (store, generation, provider) = (self.store, self.generation, provider.number());
+        SlotBinding { store, generation, slot: id, provider, parameters }
+    }
+
+    /// What the root key of an earlier generation is bound to.
+    pub(crate) fn previous_binding(&self, previous: u32) -> PreviousBinding {
+        PreviousBinding { store: self.store, generation: self.generation, previous }
+    }
+
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    pub(crate) fn slots(&self) -> Vec<SlotView<'_>> {
+        self.slots.iter().map(|slot| self.view(slot)).collect()
+    }
+
+    fn view<'a>(&self, slot: &'a Slot) -> SlotView<'a> {
+        SlotView {
+            provider: slot.provider,
+            parameters: &slot.parameters,
+            wrapped: &slot.wrapped,
+            binding: self.slot_binding(slot.id, slot.provider, &slot.parameters),
+            is_old: false,
+        }
+    }
+
+    /// What the seal is bound to: everything else, encoded as it is stored.
+    fn rest(&self) -> Vec<u8> {
+        encode(&Self { sealed: vec![].into(), ..self.clone() })
+    }
+}
+
+impl OldHeader {
+    /// The header of this version that takes its place, without slots and not sealed yet. Rows stay as they are.
+    pub(crate) fn raised(&self) -> Header {
+        Header { generation: self.generation, ..Header::new(self.store) }
+    }
+
+    pub(crate) fn slots(&self) -> Vec<SlotView<'_>> {
+        self.slots.iter().map(|slot| self.view(slot)).collect()
+    }
+
+    fn view<'a>(&self, slot: &'a OldSlot) -> SlotView<'a> {
+        let (store, generation, provider) = (self.store, self.generation, slot.provider.number());
+        SlotView {
+            provider: slot.provider,
+            parameters: &[],
+            wrapped: &slot.wrapped,
+            binding: SlotBinding { store, generation, slot: 0, provider, parameters: &[] },
+            is_old: true,
+        }
+    }
+}
+
+impl ProviderKind {
+    fn number(self) -> u32 {
+        match self {
+            Self::RootKeyFile => 0,
+        }
+    }
+}
+
+fn encode(header: &impl Encode<()>) -> Vec<u8> {
+    minicbor::to_vec(header).expect("writing to memory does not fail")
+}
+
+fn decode_exactly<H: Encode<()> + for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<H, HeaderError> {
+    let header: H = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
+    if encode(&header) == bytes { Ok(header) } else { Err(HeaderError::Malformed) }
+}
+
+const FIRST_GENERATION: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header() -> Header {
+        let slot = Slot {
+            provider: ProviderKind::RootKeyFile,
+            wrapped: vec![1].into(),
+            id: 1,
+            parameters: vec![].into(),
+        };
+        Header { slots: vec![slot], ..Header::new(StoreId::random(&SystemRandom)) }
+    }
+
+    fn home() -> Home {
+        Home { account: "42".into(), region: "cn-beijing".into(), is_presumed: false }
+    }
+
+    fn decode(bytes: &[u8]) -> Result<Header, HeaderError> {
+        match StoredHeader::decode(bytes)? {
+            StoredHeader::Current(header) => Ok(header),
+            StoredHeader::Old(_) => panic!("it is of this version"),
+        }
+    }
+
+    #[test]
+    fn a_header_comes_back() {
+        let header = header();
+        assert_eq!(decode(&header.encode()), Ok(header));
+    }
+
+    /// Whatever a newer version makes of the other fields.
+    #[test]
+    fn a_newer_header_is_told_from_a_damaged_one() {
+        assert_eq!(decode(&[0xa2, 0, 4, 3, 0x63, b'n', b'e', b'w']), Err(HeaderError::Newer));
+        assert_eq!(decode(&[0xa1, 0, 0]), Err(HeaderError::Malformed));
+        assert_eq!(decode(&[0xa1, 1, 3]), Err(HeaderError::Malformed), "no version");
+        assert_eq!(decode(&[]), Err(HeaderError::Malformed));
+    }
+
+    /// They decode the fields that they know and skip the others.
+    #[test]
+    fn programs_of_version_2_read_that_a_header_is_newer() {
+        let old: OldHeader = minicbor::decode(&header().encode()).unwrap();
+        assert_eq!(old.version, 3);
+    }
+
+    #[test]
+    fn a_header_with_a_field_more_or_less_is_refused() {
+        let bytes = header().encode();
+        assert_eq!(bytes[0], 0xa6, "a map of six fields");
+        let more = [&[0xa7], &bytes[1..], &[6, 0]].concat();
+        assert_eq!(decode(&more), Err(HeaderError::Malformed));
+        let appended = [bytes.as_slice(), &[0]].concat();
+        assert_eq!(decode(&appended), Err(HeaderError::Malformed));
+        let mut older = bytes;
+        older[2] = 2;
+        assert_eq!(StoredHeader::decode(&older).map(drop), Err(HeaderError::Malformed));
+    }
+
+    #[test]
+    fn the_seal_shows_every_change_of_the_header() {
+        let root = RootKey::random(&SystemRandom);
+        let sealed = header().seal(&root, &home());
+        let keys = sealed.keys(&root).unwrap();
+        assert_eq!(sealed.home(&keys), Some(home()));
+        let twice = [sealed.slots[0].clone(), Slot { id: 2, ..sealed.slots[0].clone() }];
+        let previous = PreviousRoot { generation: 0, wrapped: vec![1].into() };
+        for changed in [
+            Header { slots: vec![], ..sealed.clone() },
+            Header { slots: twice.into(), ..sealed.clone() },
+            Header { previous: vec![previous], ..sealed.clone() },
+            Header { generation: 2, ..sealed.clone() },
+            Header { store: StoreId::random(&SystemRandom), ..sealed.clone() },
+        ] {
+            assert_eq!(changed.home(&keys), None, "{changed:?}");
+        }
+        let other = RootKey::random(&SystemRandom);
+        assert_eq!(sealed.home(&sealed.keys(&other).unwrap()), None);
+    }
 }

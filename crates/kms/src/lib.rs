@@ -28,6 +28,7 @@ mod data;
 mod files;
 mod generator;
 mod header;
+mod home;
 mod keyring;
 mod lifecycle;
 mod lock;
@@ -38,6 +39,7 @@ mod new_version;
 mod open_error;
 mod origin;
 mod pairs;
+mod provider;
 mod refusal;
 mod replay;
 mod root_key;
@@ -45,6 +47,7 @@ mod secret_file;
 mod session;
 mod state;
 mod store;
+mod unlock;
 mod watch;
 mod worker;
 
@@ -67,6 +70,7 @@ use crate::authorize::Authorizer;
 use crate::clock::EngineClock;
 use crate::data::Data;
 use crate::generator::Generator;
+use crate::home::Home;
 use crate::keyring::Keyring;
 use crate::mark::LastMark;
 use crate::replay::Nonces;
@@ -83,10 +87,11 @@ pub struct Options {
     pub root_key: Option<PathBuf>,
     /// Who may be able to read files that hold a secret.
     pub secret_readers: SecretReaders,
-    /// The region that ARNs and DescribeRegions name.
-    pub region: String,
-    /// The account that owns everything: digits.
-    pub account: String,
+    /// The region that ARNs and DescribeRegions name. A store keeps the one that it was made with, by default `cn-hangzhou`;
+    /// another one is refused.
+    pub region: Option<String>,
+    /// The account that owns everything: digits. Kept as the region is, by default `111122223333`.
+    pub account: Option<String>,
     /// How long the store will be held.
     pub role: Role,
     /// Take the clock as it is, even if it is far behind the last use of the store.
@@ -103,6 +108,7 @@ pub struct Kms {
     clock: EngineClock,
     authorizer: Authorizer,
     keyring: Keyring,
+    home: Home,
     state: State,
     generator: Generator,
     /// For searches that take long.
@@ -115,15 +121,15 @@ pub struct Kms {
 }
 
 impl Options {
-    /// The defaults: region `cn-hangzhou`, account `111122223333`, root key in the data directory.
+    /// The defaults: region and account of the store, root key in the data directory.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>, role: Role) -> Self {
         Self {
             data: data.into(),
             root_key: None,
             secret_readers: SecretReaders::default(),
-            region: "cn-hangzhou".into(),
-            account: "111122223333".into(),
+            region: None,
+            account: None,
             role,
             accept_clock: false,
             patience: lock::PATIENCE,
@@ -146,7 +152,7 @@ impl Kms {
     /// [`OpenError`]; nothing was changed.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
-        let Data { lock, locked, store, roots, is_new } = Data::open(options, &clock)?;
+        let Data { lock, locked, store, roots, home, is_new } = Data::open(options, &clock)?;
         let (roots, store) = (Arc::new(roots), Arc::new(store));
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
         let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots))
@@ -156,6 +162,7 @@ impl Kms {
             clock,
             authorizer: Authorizer::Owner,
             keyring: Keyring::new(roots),
+            home,
             state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
@@ -218,13 +225,13 @@ impl Kms {
     /// The region that this KMS says it is in.
     #[must_use]
     pub fn region(&self) -> &str {
-        &self.options.region
+        &self.home.region
     }
 
     /// The account that owns everything.
     #[must_use]
     pub fn account(&self) -> &str {
-        &self.options.account
+        &self.home.account
     }
 
     /// The believed time, in seconds since 1970: whatever expires or ends goes by it. It does not move back, and not ahead

@@ -37,6 +37,15 @@ pub enum OpenError {
     },
     /// The root key file is not taken.
     RootKey(RootKeyError),
+    /// The account or region that the options name is not that of the store.
+    OtherHome {
+        /// `account` or `region`.
+        setting: &'static str,
+        /// What the options name.
+        named: String,
+        /// What the store has had since its first start.
+        kept: String,
+    },
     /// There is a root key, but not the store it belongs to.
     StoreMissing {
         /// Where the store should be.
@@ -83,6 +92,10 @@ impl OpenError {
                 "mount or restore the data directory; to begin anew without its keys, move {} away",
                 root_key.display()
             ),
+            Self::OtherHome { setting, kept, .. } => format!(
+                "leave out the {setting}: ARNs in policies and programs name {kept}, and would silently stop \
+                 matching; another {setting} needs a data directory of its own"
+            ),
             Self::Store { source: StoreError::ReadOnly, .. } if role == Role::Server => {
                 "mount it writable: a server notes the time there; commands with --kms embedded:DIR can read it"
                     .into()
@@ -113,6 +126,9 @@ impl fmt::Display for OpenError {
             Self::StoreMissing { store, root_key } => {
                 write!(f, "there is a root key {}, but no store {}", root_key.display(), store.display())
             }
+            Self::OtherHome { setting, named, kept } => {
+                write!(f, "{setting} {named}: since its first start, the store has the {setting} {kept}")
+            }
             Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
             Self::ClockBehind { seconds } => {
                 write!(f, "the clock is {seconds} seconds behind the last use of the store")
@@ -130,6 +146,7 @@ impl std::error::Error for OpenError {
             Self::Store { source, .. } => source.source(),
             Self::Exposed { .. }
             | Self::InUse { .. }
+            | Self::OtherHome { .. }
             | Self::StoreMissing { .. }
             | Self::ClockBehind { .. } => None,
         }

@@ -33,8 +33,8 @@ pub enum RootKeyFault {
     File(SecretFileFault),
     /// It is not a root key.
     Malformed,
-    /// It is the root key of another store.
-    OtherStore,
+    /// It opens no slot of the store.
+    NoSlot,
 }
 
 /// Reads the provider key, after checking whose file it is and who may read it.
@@ -73,12 +73,10 @@ impl RootKeyError {
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match &self.fault {
-            RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::OtherStore
-                if role == Role::Command =>
-            {
+            RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::NoSlot if role == Role::Command => {
                 "put back the root key file that was made with this store".into()
             }
-            RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::OtherStore => {
+            RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::NoSlot => {
                 "put back the root key file that was made with this store, or name it with --root-key".into()
             }
             RootKeyFault::File(SecretFileFault::Link) => "name the file itself with --root-key".into(),
@@ -99,7 +97,10 @@ impl fmt::Display for RootKeyError {
         match &self.fault {
             RootKeyFault::File(fault) => write!(f, "the root key file {path} {fault}"),
             RootKeyFault::Malformed => write!(f, "{path} does not hold a root key"),
-            RootKeyFault::OtherStore => write!(f, "the root key file {path} belongs to another store"),
+            RootKeyFault::NoSlot => write!(
+                f,
+                "no slot of the store opens with the root key file {path}: it belongs to another store"
+            ),
         }
     }
 }

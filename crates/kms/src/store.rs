@@ -30,7 +30,6 @@ use self::redb::RedbStore;
 pub(crate) use self::row::{
     Change, Committed, Conflict, ForeignCommit, ForeignRow, RowChange, StoredRow, Version,
 };
-use crate::header::Header;
 
 /// An open store.
 pub(crate) enum Store {
@@ -44,16 +43,25 @@ pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 impl Store {
     /// Makes a store that holds only its header, durably.
-    pub(crate) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
+    pub(crate) fn create(path: &Path, header: &[u8]) -> Result<Self, StoreError> {
         RedbStore::create(path, header).map(Self::Redb)
     }
 
-    /// Opens an existing store.
+    /// Opens an existing store for reading. Nothing in it changes.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         RedbStore::open(path).map(Self::Redb)
     }
 
-    /// Whether nothing can be written, because the file system is read-only.
+    /// Opens the same store for writing.
+    pub(crate) fn into_writable(self) -> Result<Self, StoreError> {
+        match self {
+            Self::Redb(store) => store.into_writable().map(Self::Redb),
+            #[cfg(test)]
+            Self::Memory(_) => Ok(self),
+        }
+    }
+
+    /// Whether nothing can be written, because the file system is read-only or the store was opened for reading.
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
             Self::Redb(store) => store.is_read_only(),
@@ -71,10 +79,23 @@ impl Store {
         }
     }
 
-    /// Reads the header, and raises a store of an earlier version to this one.
-    pub(crate) fn header(&self) -> Result<Header, StoreError> {
+    /// Reads the header.
+    pub(crate) fn header(&self) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Redb(store) => store.header(),
+            #[cfg(test)]
+            Self::Memory(_) => unreachable!("tests give the root keys along"),
+        }
+    }
+
+    /// Replaces the header in a durable commit of its own: a conflict if it is not `expected`.
+    pub(crate) fn write_header(
+        &self,
+        expected: &[u8],
+        header: &[u8],
+    ) -> Result<Result<(), Conflict>, StoreError> {
+        match self {
+            Self::Redb(store) => store.write_header(expected, header),
             #[cfg(test)]
             Self::Memory(_) => unreachable!("tests give the root keys along"),
         }

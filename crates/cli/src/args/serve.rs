@@ -42,10 +42,10 @@ pub(crate) struct Serve {
     /// repeated
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<String>,
-    /// The region that ARNs name [default: cn-hangzhou]
+    /// The region that ARNs name, kept in the store from its first start on [default: cn-hangzhou]
     #[arg(long)]
     pub(crate) region: Option<String>,
-    /// The account that owns everything: digits [default: 111122223333]
+    /// The account that owns everything: digits; kept as the region is [default: 111122223333]
     #[arg(long)]
     pub(crate) account: Option<String>,
     /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour

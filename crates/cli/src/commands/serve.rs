@@ -32,8 +32,8 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let access_key = given_access_key(options.secret_readers)?;
     let listen = resolve(typed_listen(&settings))?;
     let mut server_options = server_options(&settings, &data, &listen)?;
-    server_options.reread = Some(reload::reread(flags, settings.clone(), listen));
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
+    server_options.reread = Some(reload::reread(flags, running(&settings, &kms), listen));
     if kms.is_new() && settings.root_key.is_none() {
         note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
         note("without it all keys are lost, and with it and a backup of the data anybody has them.");
@@ -53,6 +53,12 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let server = Server::bind(Arc::clone(&kms), server_options).map_err(serve_failure)?;
     announce(&kms, &server, &settings, &first).map_err(|error| Failure::output(&error))?;
     server.run().map_err(serve_failure)
+}
+
+/// The settings with which the server runs: account and region are those of the store.
+fn running(settings: &Serve, kms: &Kms) -> Serve {
+    let (region, account) = (Some(kms.region().to_owned()), Some(kms.account().to_owned()));
+    Serve { region, account, ..settings.clone() }
 }
 
 /// One line for programs on standard output, and what a client needs for people on standard error.

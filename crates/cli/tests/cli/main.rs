@@ -11,6 +11,7 @@ mod disk_full;
 mod durability;
 mod files;
 mod harness;
+mod home;
 mod http;
 mod memory;
 mod names;

@@ -143,6 +143,14 @@ fn a_configuration_with_an_error_changes_nothing() {
         ("tls-key = 'second.key'\ntrusted-proxies = ['10.0.0.0/33']\n", "not a network"),
         ("tls-key = 'second.key'\nregion = 'cn hangzhou'\n", "not the name of a region"),
         ("tls-key = 'second.key'\naccount = 'me'\n", "not an account id"),
+        (
+            "tls-key = 'second.key'\nregion = 'cn-beijing'\n",
+            "since its first start, the store has the region cn-hangzhou",
+        ),
+        (
+            "tls-key = 'second.key'\naccount = '42'\n",
+            "since its first start, the store has the account 111122223333",
+        ),
         ("tls-key = 'second.key'\nhttp = true\n", "no --http"),
         ("", "both --tls-cert and --tls-key"),
         ("tls-key = 'missing.key'\n", "missing.key is missing"),
@@ -176,11 +184,11 @@ fn settings_that_need_a_restart_are_named_and_the_others_take_effect() {
     world.write("c.toml", "listen = '127.0.0.1:0'\nregion = 'cn-beijing'\n");
     let server = world.serve("kms", ["--config", "c.toml", "--account", "42"]);
     let changed = "data = 'other'\nlisten = '127.0.0.1:1'\nhttp = true\nroot-key = 'other-key'\n\
-                   region = 'cn-shanghai'\naccount = '43'\nconnections-per-address = 2\n";
+                   region = 'cn-beijing'\naccount = '43'\nconnections-per-address = 2\n";
     world.write("c.toml", changed);
     reload(&server);
     // Data and account are given by flags, which win.
-    let event = "changes of these settings need a restart: listen, http, root-key, region";
+    let event = "changes of these settings need a restart: listen, http, root-key";
     wait_for("the event", || server.log().contains(&format!("event=\"{event}\"")));
     assert_eq!(open_at_once(&server), 2);
     let key = world.bulla(["kms", "CreateKey"]).envs(&server.environment()).ok().json();

@@ -13,32 +13,24 @@ fn used() -> World {
     world
 }
 
-/// A command and a server both refuse the store, before they open it.
+/// A command and a server both refuse the store, and change nothing in it.
 #[track_caller]
 fn refused(world: &World, what: &str, mend: &str) {
-    let before = contents(world, "");
-    refused_once_open(world, what, mend);
-    assert!(contents(world, "") == before, "the store was touched");
-}
-
-/// The same where the store has to be opened first, whose engine notes in the file that it was.
-#[track_caller]
-fn refused_once_open(world: &World, what: &str, mend: &str) {
-    let before = contents(world, "store.redb");
+    let before = contents(world);
     let data = world.store();
     let serve = ["serve", "--data", data.to_str().unwrap(), "--listen", "127.0.0.1:0"];
     world.bulla(serve).run().fails_with(3, &[what, mend]);
     world.bulla(["decrypt", "file.bulla", "-o", "out"]).run().fails_with(3, &[what, mend]);
     world.bulla(["encrypt", "file", "-o", "out"]).run().fails_with(3, &[what, mend]);
     world.bulla(["key", "list"]).run().fails_with(3, &[what, mend]);
-    assert!(contents(world, "store.redb") == before, "the data directory was touched");
+    assert!(contents(world) == before, "the data directory was touched");
     assert_eq!(world.names(), ["file", "file.bulla"]);
 }
 
-/// What is in the data directory, but for one file and the lock, in which every holder writes what it is.
-fn contents(world: &World, but: &str) -> Vec<(String, Option<Vec<u8>>)> {
+/// What is in the data directory, but for the lock, in which every holder writes what it is.
+fn contents(world: &World) -> Vec<(String, Option<Vec<u8>>)> {
     let data = world.store();
-    let names = names_in(&data).into_iter().filter(|name| name != "lock" && name != but);
+    let names = names_in(&data).into_iter().filter(|name| name != "lock");
     let content = |name: &str| {
         let path = data.join(name);
         path.is_file().then(|| fs::read(path).unwrap())
@@ -111,7 +103,9 @@ fn the_root_key_of_another_store() {
     let key = world.store().join("root-key");
     let own = fs::read(&key).unwrap();
     fs::write(&key, fs::read(other.store().join("root-key")).unwrap()).unwrap();
-    refused_once_open(&world, "belongs to another store", "put back the root key file");
+    let what = "no slot of the store opens with the root key file";
+    refused(&world, what, "put back the root key file");
+    refused(&world, "belongs to another store", "put back the root key file");
     fs::write(&key, own).unwrap();
     accepted(&world);
     let path = other.store().join("root-key");
@@ -137,7 +131,9 @@ fn a_root_key_that_was_cut_or_edited() {
     let mut other = own.clone();
     other[25] = if other[25] == b'A' { b'B' } else { b'A' };
     fs::write(&key, &other).unwrap();
-    refused_once_open(&world, "belongs to another store", "put back the root key file");
+    let what = "no slot of the store opens with the root key file";
+    refused(&world, what, "put back the root key file");
+    refused(&world, "belongs to another store", "put back the root key file");
     fs::write(&key, &own[..own.len() - 1]).unwrap(); // an editor that takes the last line end away
     accepted(&world);
 }

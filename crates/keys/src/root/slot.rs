@@ -67,18 +67,6 @@ impl RootKey {
         Self::open(&Xaes256Gcm::new(&provider.0), &slot.aad(), wrapped)
     }
 
-    /// Wraps the root key for the slot of a header of version 1 or 2.
-    #[must_use]
-    pub fn wrap_v1(
-        &self,
-        provider: &ProviderKey,
-        store: StoreId,
-        generation: u32,
-        random: &impl Random,
-    ) -> Vec<u8> {
-        Xaes256Gcm::new(&provider.0).seal(&slot_aad_v1(store, generation), &*self.0, random)
-    }
-
     /// Unwraps the slot of a header of version 1 or 2.
     ///
     /// # Errors
@@ -89,7 +77,8 @@ impl RootKey {
         generation: u32,
         wrapped: &[u8],
     ) -> Result<Self, Damaged> {
-        Self::open(&Xaes256Gcm::new(&provider.0), &slot_aad_v1(store, generation), wrapped)
+        let aad = [b"bulla/root-slot/v1\0".as_slice(), store.as_bytes(), &generation.to_be_bytes()].concat();
+        Self::open(&Xaes256Gcm::new(&provider.0), &aad, wrapped)
     }
 
     /// Wraps the root key of an earlier generation under this one, so that a slot of this one opens both.
@@ -155,10 +144,6 @@ impl PreviousBinding {
             &self.previous.to_be_bytes(),
         ])
     }
-}
-
-fn slot_aad_v1(store: StoreId, generation: u32) -> Vec<u8> {
-    [b"bulla/root-slot/v1\0".as_slice(), store.as_bytes(), &generation.to_be_bytes()].concat()
 }
 
 fn header_aad(rest: &[u8]) -> Vec<u8> {

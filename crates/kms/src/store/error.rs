@@ -4,6 +4,7 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::file::LostFile;
+use crate::header::HeaderError;
 
 /// The store could not be read or written.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub enum StoreError {
     InUse,
     /// The header is not one of this program's.
     Header,
+    /// The root key is that of the store, but the rest of the header was damaged or edited.
+    HeaderDamaged,
     /// A newer version of this program has opened the store, and keeps in it what this one does not know.
     Newer,
     /// The file is not what this process left there.
@@ -46,6 +49,15 @@ pub enum StoreError {
 impl From<LostFile> for StoreError {
     fn from(lost: LostFile) -> Self {
         Self::Lost(lost)
+    }
+}
+
+impl From<HeaderError> for StoreError {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Malformed => Self::Header,
+            HeaderError::Newer => Self::Newer,
+        }
     }
 }
 
@@ -87,6 +99,7 @@ impl fmt::Display for StoreError {
             Self::Damaged => f.write_str("the store is damaged"),
             Self::InUse => f.write_str("the store is in use by another process"),
             Self::Header => f.write_str("the file is not a store of bulla"),
+            Self::HeaderDamaged => f.write_str("the header of the store was damaged or edited"),
             Self::Newer => f.write_str("a newer version of bulla has opened the store"),
             Self::Lost(lost) => lost.fmt(f),
             Self::Row { table, primary_key } => {
@@ -112,6 +125,7 @@ impl Error for StoreError {
             | Self::Damaged
             | Self::InUse
             | Self::Header
+            | Self::HeaderDamaged
             | Self::Newer
             | Self::Row { .. }
             | Self::Missing { .. } => None,

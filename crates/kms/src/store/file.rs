@@ -5,7 +5,7 @@
 //! opened, and its length and first bytes are what this process left there. redb keeps both commit slots in the first
 //! 320 bytes, each with its transaction id and the checksums of its roots, so any other state of a store differs there.
 //!
-//! On a read-only file system redb gets the same file, and what it writes stays in memory.
+//! For a reader, and on a read-only file system, redb gets the same file, and what it writes stays in memory.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -139,7 +139,7 @@ impl StoreFile {
     }
 
     /// The storage for a database in this file, with locks of its own. The file must still be ours.
-    pub(crate) fn backend(self: &Arc<Self>) -> Result<Backend, LostFile> {
+    pub(crate) fn backend(self: &Arc<Self>, wanted: Access) -> Result<Backend, LostFile> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.compare(left.as_ref())?;
         let opened = open(&self.pinned.path).and_then(|(file, access)| Ok((file.metadata()?, file, access)));
@@ -152,9 +152,9 @@ impl StoreFile {
         }
         let inner =
             FileBackend::new(file).map_err(|_| self.pinned.lost(Loss::Unreadable(io::ErrorKind::Other)))?;
-        let overlay = match access {
-            Access::Full => None,
-            Access::ReadOnly => Some(Overlay::new(found.len())),
+        let overlay = match (wanted, access) {
+            (Access::Full, Access::Full) => None,
+            (Access::ReadOnly, _) | (_, Access::ReadOnly) => Some(Overlay::new(found.len())),
         };
         Ok(Backend { inner, overlay, file: Arc::clone(self) })
     }
@@ -217,7 +217,7 @@ impl Content {
 #[derive(Debug)]
 pub(crate) struct Backend {
     inner: FileBackend,
-    /// What redb wrote, if the file system is read-only.
+    /// What redb wrote, if nothing in the file may change.
     overlay: Option<Overlay>,
     file: Arc<StoreFile>,
 }
@@ -308,11 +308,11 @@ impl StorageBackend for Backend {
     }
 }
 
-/// How a file could be opened.
+/// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Full,
-    /// The file system is read-only.
+    /// The file system is read-only, or nothing in the file may change.
     ReadOnly,
 }
 
@@ -399,7 +399,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (path, killed) = (directory.path().join("store"), directory.path().join("killed"));
         let file = StoreFile::create(&path).unwrap();
-        let database = redb::Builder::new().create_with_backend(file.backend().unwrap()).unwrap();
+        let database = redb::Builder::new().create_with_backend(file.backend(Access::Full).unwrap()).unwrap();
         put(&database, 7);
         assert!(
             matches!(read_only(&path), Err(redb::DatabaseError::DatabaseAlreadyOpen)),
@@ -414,12 +414,12 @@ mod tests {
         let (one, other) = (read_only(&killed).unwrap(), read_only(&killed).unwrap());
         put(&one, 8);
         assert_eq!((value(&one), value(&other)), (8, 7));
-        let writer = redb::Builder::new().create_with_backend(file.backend().unwrap());
+        let writer = redb::Builder::new().create_with_backend(file.backend(Access::Full).unwrap());
         assert!(matches!(writer, Err(redb::DatabaseError::DatabaseAlreadyOpen)));
         drop((one, other));
         assert_eq!(fs::read(&killed).unwrap(), left);
         assert_eq!(file.verify(), Ok(()));
-        let writer = redb::Builder::new().create_with_backend(file.backend().unwrap()).unwrap();
+        let writer = redb::Builder::new().create_with_backend(file.backend(Access::Full).unwrap()).unwrap();
         assert_eq!(value(&writer), 7);
     }
 
@@ -429,7 +429,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
         let file = StoreFile::create(&path).unwrap();
-        let backend = file.backend().unwrap();
+        let backend = file.backend(Access::Full).unwrap();
         backend.set_len(4096).unwrap();
         backend.write(0, &[1; 100]).unwrap();
         let fails_halfway = || {
@@ -439,7 +439,7 @@ mod tests {
         file.write(fails_halfway, |left| left.note_write(0, &[2; 100])).unwrap_err();
         assert_eq!(file.verify(), Ok(()), "it is what this process left");
         drop(backend);
-        let backend = file.backend().unwrap();
+        let backend = file.backend(Access::Full).unwrap();
         backend.write(200, &[3; 10]).unwrap();
         assert_eq!(file.verify(), Ok(()));
         open(&path).unwrap().0.write_all_at(&[4], 300).unwrap();

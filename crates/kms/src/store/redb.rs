@@ -1,7 +1,7 @@
 //! A store in one redb file, for one process.
 //!
 //! ```text
-//! table "header": "header" -> CBOR Header                          (in clear: it is needed to unseal the rest)
+//! table "header": "header" -> header                               (its bytes are those of `header.rs`)
 //! table "rows":   table name ‖ 0x00 ‖ primary key -> revision (u64be) ‖ sealed record
 //! ```
 //!
@@ -17,15 +17,16 @@ use bulla_keys::record::Revision;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::error::StoreError;
-use super::file::{LostFile, StoreFile};
+use super::file::{Access, LostFile, StoreFile};
 use super::panics::catching_panics;
 use super::row::{Change, Committed, Conflict, RowChange, StoredRow, Version};
 use crate::files;
-use crate::header::Header;
 
 /// An open file. Reads see the last commit and do not wait for the one that is being written.
 pub(crate) struct RedbStore {
     file: Arc<StoreFile>,
+    /// How the file is opened, if its file system lets it.
+    access: Access,
     /// None after a failure, until the file could be opened again. Locked for writing only while it is opened or closed.
     open: RwLock<Option<Open>>,
     commits: AtomicU64,
@@ -33,7 +34,7 @@ pub(crate) struct RedbStore {
 
 struct Open {
     database: Database,
-    /// Whether the file system is read-only: what is written stays in memory, so nothing may be confirmed.
+    /// Whether the file system is read-only, or the store is only read: what is written stays in memory, so nothing may be confirmed.
     is_read_only: bool,
 }
 
@@ -42,15 +43,14 @@ struct Failure(StoreError);
 
 impl RedbStore {
     /// Makes a store that holds only its header, durably.
-    pub(super) fn create(path: &Path, header: &Header) -> Result<Self, StoreError> {
-        let store = Self::of(StoreFile::create(path)?);
-        let open = Open::new(&store.file).map_err(|Failure(error)| error)?;
+    pub(super) fn create(path: &Path, header: &[u8]) -> Result<Self, StoreError> {
+        let store = Self::of(StoreFile::create(path)?, Access::Full);
+        let open = Open::new(&store.file, store.access).map_err(|Failure(error)| error)?;
         *store.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
         store.with(|Open { database, .. }| {
             let transaction = database.begin_write()?;
             {
-                let encoded = minicbor::to_vec(header).expect("writing to memory does not fail");
-                transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
+                transaction.open_table(HEADER)?.insert(HEADER_KEY, header)?;
                 transaction.open_table(ROWS)?;
             }
             Ok(transaction.commit()?)
@@ -59,15 +59,23 @@ impl RedbStore {
         Ok(store)
     }
 
-    /// Opens an existing store.
+    /// Opens an existing store for reading: nothing in its file changes, not even what redb notes there.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let store = Self::of(StoreFile::open(path)?);
+        let store = Self::of(StoreFile::open(path)?, Access::ReadOnly);
         store.with(|_| Ok(()))?;
         Ok(store)
     }
 
-    fn of(file: Arc<StoreFile>) -> Self {
-        Self { file, open: RwLock::default(), commits: AtomicU64::new(0) }
+    /// Opens the same file for writing.
+    pub(super) fn into_writable(mut self) -> Result<Self, StoreError> {
+        self.close();
+        self.access = Access::Full;
+        self.with(|_| Ok(()))?;
+        Ok(self)
+    }
+
+    fn of(file: Arc<StoreFile>, access: Access) -> Self {
+        Self { file, access, open: RwLock::default(), commits: AtomicU64::new(0) }
     }
 
     #[cfg(test)]
@@ -83,31 +91,27 @@ impl RedbStore {
         self.read_open().as_ref().is_some_and(|open| open.is_read_only)
     }
 
-    pub(super) fn header(&self) -> Result<Header, StoreError> {
-        let header: Header = self.with(|Open { database, .. }| {
+    pub(super) fn header(&self) -> Result<Vec<u8>, StoreError> {
+        self.with(|Open { database, .. }| {
             let table = database.begin_read()?.open_table(HEADER)?;
-            let encoded = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
-            minicbor::decode(encoded.value()).map_err(|_| StoreError::Header.into())
-        })?;
-        match header.version {
-            1 => self.upgrade(header),
-            Header::VERSION => Ok(header),
-            newer if newer > Header::VERSION => Err(StoreError::Newer),
-            _ => Err(StoreError::Header),
-        }
+            let header = table.get(HEADER_KEY)?.ok_or(StoreError::Header)?;
+            Ok(header.value().to_vec())
+        })
     }
 
-    /// Lets older programs refuse the store from here on; its rows stay as they are. On a read-only file system, this
-    /// changes only what this process sees.
-    fn upgrade(&self, header: Header) -> Result<Header, StoreError> {
-        let header = Header { version: Header::VERSION, ..header };
-        let encoded = minicbor::to_vec(&header).expect("writing to memory does not fail");
-        self.with(|Open { database, .. }| {
-            let transaction = database.begin_write()?;
-            transaction.open_table(HEADER)?.insert(HEADER_KEY, encoded.as_slice())?;
-            Ok(transaction.commit()?)
-        })?;
-        Ok(header)
+    pub(super) fn write_header(
+        &self,
+        expected: &[u8],
+        header: &[u8],
+    ) -> Result<Result<(), Conflict>, StoreError> {
+        self.write(|write| {
+            let mut table = write.open_table(HEADER)?;
+            if table.get(HEADER_KEY)?.is_none_or(|found| found.value() != expected) {
+                return Ok(Err(Conflict));
+            }
+            table.insert(HEADER_KEY, header)?;
+            Ok(Ok(()))
+        })
     }
 
     pub(super) fn get(&self, keys: &[(&str, &[u8])]) -> Result<Vec<Option<StoredRow>>, StoreError> {
@@ -143,6 +147,13 @@ impl RedbStore {
     }
 
     pub(super) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
+        let results = self.write(|write| apply_all(write, transactions))?;
+        self.commits.fetch_add(1, Ordering::AcqRel);
+        Ok(Committed { results, version: self.version() })
+    }
+
+    /// Writes in one durable commit.
+    fn write<T>(&self, run: impl FnOnce(&WriteTransaction) -> Result<T, Failure>) -> Result<T, StoreError> {
         if self.is_read_only() {
             self.close(); // it may be writable by now
         }
@@ -151,10 +162,9 @@ impl RedbStore {
                 return Err(StoreError::ReadOnly.into());
             }
             let write = database.begin_write()?;
-            let results = apply_all(&write, transactions)?;
+            let written = run(&write)?;
             write.commit()?;
-            self.commits.fetch_add(1, Ordering::AcqRel);
-            Ok(Committed { results, version: self.version() })
+            Ok(written)
         })
     }
 
@@ -190,7 +200,7 @@ impl RedbStore {
             if self.file.is_empty()? {
                 return Err(StoreError::Header.into()); // redb would begin a new store in it
             }
-            *open = Some(Open::new(&self.file)?);
+            *open = Some(Open::new(&self.file, self.access)?);
         }
         Ok(())
     }
@@ -207,8 +217,8 @@ impl RedbStore {
 }
 
 impl Open {
-    fn new(file: &Arc<StoreFile>) -> Result<Self, Failure> {
-        let backend = file.backend()?;
+    fn new(file: &Arc<StoreFile>, access: Access) -> Result<Self, Failure> {
+        let backend = file.backend(access)?;
         let is_read_only = backend.is_read_only();
         Ok(Self { database: builder().create_with_backend(backend)?, is_read_only })
     }
@@ -327,16 +337,9 @@ const CACHE_BYTES: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
-    use bulla_keys::{StoreId, SystemRandom};
-
     use super::*;
-    use crate::header::{Provider, Slot};
 
-    fn header() -> Header {
-        let store = StoreId::random(&SystemRandom);
-        let slot = Slot { provider: Provider::File, wrapped: vec![1, 2, 3].into() };
-        Header { version: Header::VERSION, store, generation: 1, slots: vec![slot] }
-    }
+    const A_HEADER: &[u8] = &[1, 2, 3];
 
     fn put(key: &str, expected: Revision, value: &str) -> RowChange {
         row(key, expected, Change::Put(value.as_bytes().to_vec()))
@@ -364,19 +367,19 @@ mod tests {
     fn rows_last_with_their_revisions() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
-        let store = RedbStore::create(&path, &header()).unwrap();
+        let store = RedbStore::create(&path, A_HEADER).unwrap();
         let committed = store.commit(&[&[put("a", 0, "1")], &[put("a", 1, "2"), put("b", 0, "x")]]).unwrap();
         assert_eq!(committed.results, [Ok(()), Ok(())]);
         drop(store);
         let store = RedbStore::open(&path).unwrap();
-        assert_eq!(*store.header().unwrap().slots[0].wrapped, [1, 2, 3]);
+        assert_eq!(store.header().unwrap(), A_HEADER);
         assert_eq!(rows(&store), [("a".into(), 2, "2".into()), ("b".into(), 1, "x".into())]);
     }
 
     #[test]
     fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), &header()).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
         let delete = row("a", 1, Change::Delete);
         let committed = store
             .commit(&[
@@ -393,7 +396,7 @@ mod tests {
     #[test]
     fn a_decision_holds_only_while_the_rows_it_rests_on_stay() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), &header()).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
         let resting_on_a = |key: &str, expected| [put(key, 0, "1"), row("a", expected, Change::Keep)];
         store.commit(&[&[put("a", 0, "1")]]).unwrap();
         let committed = store
@@ -412,7 +415,7 @@ mod tests {
     #[test]
     fn a_row_that_belongs_to_another_one_is_deleted_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), &header()).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
         store.commit(&[&[put("a", 0, "1"), put("b", 0, "1")]]).unwrap();
         let delete = || RowChange { expected: None, ..row("a", 0, Change::Delete) };
         let committed = store.commit(&[&[delete(), put("b", 7, "2")], &[delete()], &[delete()]]).unwrap();
@@ -423,7 +426,7 @@ mod tests {
     #[test]
     fn a_scan_leaves_tables_out() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), &header()).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
         let tables = ["a", "secret", "secret-value", "secret-value-x", "z"];
         let rows = tables.map(|table| RowChange { table, ..put("\u{1}", 0, "1") });
         store.commit(&[&rows]).unwrap();
@@ -440,6 +443,38 @@ mod tests {
         assert_eq!(scan(&["secret-value"]), ["a", "secret", "secret-value-x", "z"]);
         assert_eq!(scan(&["z", "secret", "a"]), ["secret-value", "secret-value-x"]);
         assert_eq!(scan(&tables), [""; 0]);
+    }
+
+    #[test]
+    fn a_header_is_replaced_if_it_is_the_expected_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        let store = RedbStore::create(&path, A_HEADER).unwrap();
+        store.commit(&[&[put("a", 0, "1")]]).unwrap();
+        assert_eq!(store.write_header(&[1, 2], &[4]).unwrap(), Err(Conflict));
+        assert_eq!(store.header().unwrap(), A_HEADER);
+        assert_eq!(store.write_header(A_HEADER, &[4]).unwrap(), Ok(()));
+        drop(store);
+        let store = RedbStore::open(&path).unwrap();
+        assert_eq!(store.header().unwrap(), [4]);
+        assert_eq!(rows(&store).len(), 1, "rows stay");
+    }
+
+    #[test]
+    fn a_store_that_is_opened_for_reading_is_not_touched() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("store");
+        drop(RedbStore::create(&path, A_HEADER).unwrap());
+        let content = std::fs::read(&path).unwrap();
+        let store = RedbStore::open(&path).unwrap();
+        assert_eq!(store.header().unwrap(), A_HEADER);
+        assert!(matches!(store.write_header(A_HEADER, &[4]), Err(StoreError::ReadOnly)));
+        assert!(matches!(store.commit(&[&[put("a", 0, "1")]]), Err(StoreError::ReadOnly)));
+        drop(store);
+        assert_eq!(std::fs::read(&path).unwrap(), content);
+
+        let store = RedbStore::open(&path).unwrap().into_writable().unwrap();
+        assert_eq!(store.commit(&[&[put("a", 0, "1")]]).unwrap().results, [Ok(())]);
     }
 
     #[test]

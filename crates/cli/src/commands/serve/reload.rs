@@ -1,14 +1,16 @@
 //! Reading the settings of a server again while it runs.
 
+use bulla_kms::OpenError;
 use bulla_server::{Reread, Settings};
 
+use super::errors::open_failure;
 use super::listen::{Listen, resolve, typed_listen};
 use super::settings::{data_directory, kms_options, server_options, with_config};
 use crate::args::Serve;
 use crate::failure::Failure;
 
-/// Reads the configuration file again; flags still win. `running` are the settings of the start, and `listen` is what
-/// they named then.
+/// Reads the configuration file again; flags still win. `running` are the settings of the start, with the account and the
+/// region of the store, and `listen` is what they named then.
 pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
     Box::new(move || {
         let found = with_config(flags.clone()).map_err(Failure::into_what)?;
@@ -26,13 +28,37 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         typed => resolve(typed)?,
     };
     let options = server_options(found, &data, &found_listen)?;
+    let need_restart = need_restart(running, found, listen.address != found_listen.address)?;
+    if data_directory(found)? == data {
+        check_home(running, found)?;
+    }
     Ok(Settings {
         // What the certificate is for depends on it.
         tls: (found.http == running.http).then_some(options.tls),
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
-        need_restart: need_restart(running, found, listen.address != found_listen.address)?,
+        need_restart,
     })
+}
+
+/// Checks that the next start would not be refused, as the store keeps its account and its region.
+fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
+    let settings =
+        [("account", &running.account, &found.account), ("region", &running.region, &found.region)];
+    for (setting, kept, named) in settings {
+        if let (Some(kept), Some(named)) = (kept, named)
+            && kept != named
+        {
+            let (named, kept) = (named.clone(), kept.clone());
+            return Err(open_failure(&OpenError::OtherHome { setting, named, kept }));
+        }
+    }
+    Ok(())
+}
+
+/// What is not named is that of the store.
+fn is_other(running: &Option<String>, found: &Option<String>) -> bool {
+    found.is_some() && running != found
 }
 
 /// The names of settings that differ and are read at the start only.
@@ -49,8 +75,8 @@ fn need_restart(
         ("http", running.http != found.http),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
-        ("region", kms.region != new_kms.region),
-        ("account", kms.account != new_kms.account),
+        ("region", is_other(&running.region, &found.region)),
+        ("account", is_other(&running.account, &found.account)),
     ];
     Ok(differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect())
 }

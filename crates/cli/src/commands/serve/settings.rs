@@ -66,14 +66,14 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
             let what = format!("--region {region}: not the name of a region");
             return Err(Failure::new(Exit::Usage, what, "use letters, digits, - and _"));
         }
-        options.region.clone_from(region);
+        options.region = Some(region.clone());
     }
     if let Some(account) = &settings.account {
         if account.is_empty() || !account.bytes().all(|byte| byte.is_ascii_digit()) {
             let what = format!("--account {account}: not an account id");
             return Err(Failure::new(Exit::Usage, what, "use digits"));
         }
-        options.account.clone_from(account);
+        options.account = Some(account.clone());
     }
     Ok(options)
 }

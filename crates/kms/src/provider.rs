@@ -1,0 +1,114 @@
+//! Providers of root keys: what the configuration names to open a store with, asked in turn.
+
+use std::path::{Path, PathBuf};
+
+use bulla_keys::SystemRandom;
+use bulla_keys::root::{ProviderKey, RootKey};
+
+use crate::header::{Header, ProviderKind, Slot, SlotView};
+use crate::open_error::OpenError;
+use crate::root_key::{self, RootKeyError, RootKeyFault};
+use crate::secret_file::SecretReaders;
+use crate::{Options, files};
+
+/// The providers of a configuration, of which there is always one.
+pub(crate) struct Providers {
+    first: Provider,
+    others: Vec<Provider>,
+}
+
+/// What has a provider key.
+pub(crate) enum Provider {
+    /// The root key file. The parameters of its slots are empty.
+    RootKeyFile { path: PathBuf, readers: SecretReaders },
+}
+
+impl Providers {
+    pub(crate) fn configured(options: &Options) -> Self {
+        let (path, readers) = (options.root_key_path(), options.secret_readers);
+        Self { first: Provider::RootKeyFile { path, readers }, others: Vec::new() }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of_files<const N: usize>(paths: [&Path; N]) -> Self {
+        let provider =
+            |path: &Path| Provider::RootKeyFile { path: path.to_owned(), readers: SecretReaders::Nobody };
+        let mut providers = paths.into_iter().map(provider);
+        Self { first: providers.next().expect("a test names some"), others: providers.collect() }
+    }
+
+    /// The one that keeps the key of a new store.
+    pub(crate) fn first(&self) -> &Provider {
+        &self.first
+    }
+
+    /// The root key in a slot, and the provider that opened it.
+    ///
+    /// # Errors
+    /// Of the first provider, if none can open any slot.
+    pub(crate) fn open(&self, slots: &[SlotView<'_>]) -> Result<(RootKey, &Provider), RootKeyError> {
+        let first = self.first.open(slots).map(|root| (root, &self.first));
+        self.others.iter().fold(first, |found, provider| {
+            found.or_else(|error| provider.open(slots).map(|root| (root, provider)).map_err(|_| error))
+        })
+    }
+}
+
+impl Provider {
+    fn kind(&self) -> ProviderKind {
+        match self {
+            Self::RootKeyFile { .. } => ProviderKind::RootKeyFile,
+        }
+    }
+
+    /// Where its key is, if there is one already: then a store that is missing was not never made, but is elsewhere.
+    pub(crate) fn existing_key(&self) -> Result<Option<&Path>, OpenError> {
+        match self {
+            Self::RootKeyFile { path, .. } => match files::exists(path) {
+                Ok(exists) => Ok(exists.then_some(path)),
+                Err(source) => Err(OpenError::Directory { path: path.clone(), source }),
+            },
+        }
+    }
+
+    /// Where a new key is written: a directory that has to be made.
+    pub(crate) fn directory(&self) -> &Path {
+        match self {
+            Self::RootKeyFile { path, .. } => files::parent(path),
+        }
+    }
+
+    /// Keeps a new key, durably. An existing one is never replaced.
+    pub(crate) fn create(&self, key: &ProviderKey) -> Result<(), RootKeyError> {
+        match self {
+            Self::RootKeyFile { path, .. } => root_key::create(path, key),
+        }
+    }
+
+    /// A slot of `header` that this provider opens.
+    pub(crate) fn slot(&self, header: &Header, id: u32, root: &RootKey) -> Result<Slot, RootKeyError> {
+        Ok(self.slot_of_key(&self.key()?, header, id, root))
+    }
+
+    /// As [`Provider::slot`], for a key that is not kept yet.
+    pub(crate) fn slot_of_key(&self, key: &ProviderKey, header: &Header, id: u32, root: &RootKey) -> Slot {
+        let (provider, parameters) = (self.kind(), &[]);
+        let binding = header.slot_binding(id, provider, parameters);
+        let wrapped = root.wrap(key, binding, &SystemRandom).into();
+        Slot { provider, wrapped, id, parameters: parameters.to_vec().into() }
+    }
+
+    fn open(&self, slots: &[SlotView<'_>]) -> Result<RootKey, RootKeyError> {
+        let Self::RootKeyFile { path, .. } = self;
+        let key = self.key()?;
+        let mut own = slots.iter().filter(|slot| slot.provider == self.kind() && slot.parameters.is_empty());
+        own.find_map(|slot| slot.open(&key))
+            .ok_or_else(|| RootKeyError { path: path.clone(), fault: RootKeyFault::NoSlot })
+    }
+
+    fn key(&self) -> Result<ProviderKey, RootKeyError> {
+        match self {
+            Self::RootKeyFile { path, readers } => root_key::load(path, *readers),
+        }
+    }
+}

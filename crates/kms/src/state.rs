@@ -39,7 +39,8 @@ pub(crate) use self::ranked::VISITS;
 use self::readers::Readers;
 pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId};
 pub(crate) use self::snapshot::Snapshot;
-use crate::store::{Store, StoreError};
+use crate::store::{Conflict, Store, StoreError};
+use crate::unlock::Unlocked;
 use crate::watch::Watch;
 
 /// The published snapshot and the committer that replaces it.
@@ -47,6 +48,7 @@ pub(crate) struct State {
     published: Arc<ArcSwap<Snapshot>>,
     committer: Committer,
     readers: Readers,
+    store: Arc<Store>,
     watch: Arc<Watch>,
 }
 
@@ -71,8 +73,9 @@ impl State {
         let snapshot = Snapshot::read(&store, &roots)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
-        let committer = Committer::start(store, Arc::clone(&watch), roots, Arc::clone(&published))?;
-        Ok(Self { published, committer, readers, watch })
+        let shared = Arc::clone(&store);
+        let committer = Committer::start(shared, Arc::clone(&watch), roots, Arc::clone(&published))?;
+        Ok(Self { published, committer, readers, store, watch })
     }
 
     /// Whether changes can be decided and written.
@@ -157,6 +160,27 @@ impl State {
             }
         }
     }
+
+    /// Replaces the header of the store, durably: a conflict if it is not `expected` any more. A provider has opened both,
+    /// so the store opens again whatever happens meanwhile. Blocks for the commit.
+    ///
+    /// # Errors
+    /// After an error only the store knows which of the two it holds.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for commands that change slots, of which there is none yet")
+    )]
+    pub(crate) fn write_header(
+        &self,
+        expected: &Unlocked,
+        header: &Unlocked,
+    ) -> Result<Result<(), Conflict>, StoreError> {
+        self.watch.check()?;
+        let written = self.store.write_header(&expected.header().encode(), &header.header().encode())?;
+        self.watch.check()?;
+        Ok(written)
+    }
+
     /// Reads records that the snapshot does not hold, each by its id and, unless a row is written only once, by the
     /// revision that it has in the snapshot of the request. `is_current` says of a newer snapshot whether it still wants the
     /// row: only then has the store lost it.

@@ -77,13 +77,17 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use bulla_keys::SystemRandom;
-    use bulla_keys::root::ProviderKey;
+    use bulla_keys::root::{ProviderKey, RootKey};
+    use bulla_wire::actions::{
+        CreateAlias, CreateKey, Decrypt, DescribeKey, GenerateDataKey, ListAliases, UpdateKeyDescription,
+    };
+    use bulla_wire::{Action, Error, MaybeEmpty};
 
     use super::*;
-    use crate::header::StoredHeader;
+    use crate::header::{PreviousRoot, StoredHeader};
     use crate::open_error::OpenError;
-    use crate::root_key;
-    use crate::store::Store;
+    use crate::root_key::{self, RootKeyFault};
+    use crate::store::{Conflict, Store, StoreError};
     use crate::{Kms, Options, Role, SystemClock};
 
     struct Bench {
@@ -120,6 +124,56 @@ mod tests {
             let StoredHeader::Current(header) = StoredHeader::decode(&header).unwrap() else { panic!() };
             header
         }
+
+        /// Writes a header while an engine has the store.
+        fn write(&self, kms: &Kms, expected: &Unlocked, header: &Unlocked) -> Result<(), Conflict> {
+            kms.state.write_header(expected, header).unwrap()
+        }
+    }
+
+    fn call<A: Action>(kms: &Kms, request: A) -> Result<A::Reply, Error> {
+        pollster::block_on(kms.call(request.into(), &kms.owner())).map(|reply| A::reply(reply).unwrap())
+    }
+
+    fn opens(opened: Result<Kms, OpenError>) -> bool {
+        match opened {
+            Ok(_) => true,
+            Err(OpenError::RootKey(error)) if matches!(error.fault, RootKeyFault::NoSlot) => false,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn slots_are_added_and_removed_while_the_store_is_open() {
+        let bench = Bench::new();
+        let (first, second) = (bench.first(), bench.second.clone());
+        let [of_first, of_second] = [Providers::of_files([&first]), Providers::of_files([&second])];
+        let one = Unlocked::new(bench.header(), &of_first).unwrap();
+        let (root, _) = of_first.open(&one.header().slots()).unwrap();
+
+        let mut header = one.header().clone();
+        header.slots.push(of_second.first().slot(&header, 2, &root).unwrap());
+        let two = Unlocked::new(header.clone().seal(&root, one.home()), &of_second).unwrap();
+        let kms = bench.open(&first).unwrap();
+        let key = call(&kms, CreateKey::default()).unwrap().key_metadata.key_id;
+        bench.write(&kms, &one, &two).unwrap();
+        assert_eq!(bench.write(&kms, &one, &two), Err(Conflict), "it is another one by now");
+        call(&kms, CreateAlias { key_id: key, alias_name: "alias/a".into() }).unwrap();
+        drop(kms);
+        assert!(opens(bench.open(&first)) && opens(bench.open(&second)));
+        assert_eq!(bench.header(), *two.header());
+
+        header.slots.remove(0);
+        let three = Unlocked::new(header.clone().seal(&root, one.home()), &of_second).unwrap();
+        let kms = bench.open(&first).unwrap();
+        bench.write(&kms, &two, &three).unwrap();
+        drop(kms);
+        assert!(!opens(bench.open(&first)));
+        let kms = bench.open(&second).unwrap();
+        assert_eq!(call(&kms, ListAliases::default()).unwrap().total_count, 1);
+
+        let closed = header.seal(&root, one.home());
+        assert!(Unlocked::new(closed, &of_first).is_err(), "one that no provider opens cannot be written");
     }
 
     /// A recovery key is enough, and the error is that of the provider that was asked first.
@@ -150,5 +204,60 @@ mod tests {
             matches!(Unlocked::new(header, &providers), Err(UnlockError::RootKey(_))),
             "other parameters"
         );
+    }
+
+    /// As in the middle of a change of the root key, whose rows are moved one by one.
+    #[test]
+    fn a_store_has_rows_of_two_root_keys() {
+        let bench = Bench::new();
+        let first = bench.first();
+        let providers = Providers::of_files([&first]);
+        let before = Unlocked::new(bench.header(), &providers).unwrap();
+        let kms = bench.open(&first).unwrap();
+        let key_id = call(&kms, CreateKey::default()).unwrap().key_metadata.key_id;
+        call(&kms, CreateAlias { key_id: key_id.clone(), alias_name: "alias/old".into() }).unwrap();
+        let old = GenerateDataKey { key_id: "alias/old".into(), ..GenerateDataKey::default() };
+        let blob = call(&kms, old.clone()).unwrap();
+
+        let (old_root, _) = providers.open(&before.header().slots()).unwrap();
+        let root = RootKey::random(&SystemRandom);
+        let mut header = before.header().clone();
+        (header.generation, header.slots) = (2, vec![]);
+        header.slots.push(providers.first().slot(&header, 2, &root).unwrap());
+        let wrapped = root.wrap_previous(&old_root, header.previous_binding(1), &SystemRandom).into();
+        header.previous.push(PreviousRoot { generation: 1, wrapped });
+        let after = Unlocked::new(header.clone().seal(&root, before.home()), &providers).unwrap();
+        bench.write(&kms, &before, &after).unwrap();
+        drop(kms);
+
+        let kms = bench.open(&first).unwrap();
+        let new_id = call(&kms, CreateKey::default()).unwrap().key_metadata.key_id;
+        call(&kms, CreateAlias { key_id: new_id.clone(), alias_name: "alias/new".into() }).unwrap();
+        let described =
+            UpdateKeyDescription { key_id: key_id.clone(), description: MaybeEmpty("moved".into()) };
+        call(&kms, described).unwrap();
+        drop(kms);
+
+        let kms = bench.open(&first).unwrap();
+        for (alias, id) in [("alias/old", &key_id), ("alias/new", &new_id)] {
+            let found = call(&kms, DescribeKey { key_id: alias.into() }).unwrap().key_metadata;
+            assert_eq!(found.key_id, *id);
+        }
+        call(&kms, old).unwrap();
+        let decrypt = Decrypt {
+            ciphertext_blob: blob.ciphertext_blob,
+            encryption_context: None,
+            recipient: None,
+            dry_run: None,
+        };
+        assert_eq!(call(&kms, decrypt).unwrap().plaintext, blob.plaintext);
+
+        // There are rows of both: without the first root key some do not open.
+        header.previous.clear();
+        let alone = Unlocked::new(header.seal(&root, before.home()), &providers).unwrap();
+        bench.write(&kms, &after, &alone).unwrap();
+        drop(kms);
+        let refused = bench.open(&first).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::Store { source: StoreError::Row { .. }, .. }), "{refused}");
     }
 }

@@ -284,6 +284,7 @@ const FIRST_GENERATION: u32 = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Store;
 
     fn header() -> Header {
         let slot = Slot {
@@ -304,6 +305,16 @@ mod tests {
             StoredHeader::Current(header) => Ok(header),
             StoredHeader::Old(_) => panic!("it is of this version"),
         }
+    }
+
+    /// See CONTRIBUTING.md: each version of the store has a golden one, which every later version opens.
+    #[test]
+    fn this_version_has_a_golden_store() {
+        let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+        let copy = tempfile::NamedTempFile::new().unwrap();
+        std::fs::copy(golden.join(format!("store-v{}/store.redb", Header::VERSION)), copy.path()).unwrap();
+        let header = decode(&Store::open(copy.path()).unwrap().header().unwrap()).unwrap();
+        assert_eq!((header.version, header.slots.len()), (Header::VERSION, 1));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A store with keys of every spec, imported material, tags and secrets, made once: `testdata/golden/README.md`.
+//! Stores with keys of every spec, imported material, tags and secrets, each made once: `testdata/golden/README.md`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,28 +19,36 @@ struct Step {
     expected: Value,
 }
 
+/// The versions, and the moment after each was made: some of it ends by the calendar.
+const STORES: [(u32, u64); 2] = [(2, 1_796_083_200), (3, 1_767_225_600)];
+
 #[test]
 fn every_answer_is_still_what_it_was() {
+    for (version, made) in STORES {
+        every_answer_of(version, made);
+    }
+}
+
+fn every_answer_of(version: u32, made: u64) {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
     let data = tempfile::tempdir().unwrap();
     for file in ["store.redb", "root-key"] {
         let copy = data.path().join(file);
-        fs::copy(golden.join("store-v2").join(file), &copy).unwrap();
+        fs::copy(golden.join(format!("store-v{version}")).join(file), &copy).unwrap();
         fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
     }
-    // The moment after it was made: some of it ends by the calendar.
-    let clock = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(1_796_083_200) };
+    let clock = move || -> SystemTime { UNIX_EPOCH + Duration::from_secs(made) };
     let kms = Kms::open(&Options::new(data.path(), Role::Command), clock).unwrap();
-    let steps = fs::read_to_string(golden.join("life-v2.json")).unwrap();
+    let steps = fs::read_to_string(golden.join(format!("life-v{version}.json"))).unwrap();
     let steps: Vec<Step> = serde_json::from_str(&steps).unwrap();
-    assert!(steps.len() > 25);
+    assert!(steps.len() > 25, "{} of version {version}", steps.len());
     for Step { action, parameters, expected } in steps {
         let pairs = parameters.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned()));
         let request = Request::parse(Product::Kms, &action, &Parameters::from_pairs(pairs).unwrap()).unwrap();
         let reply =
             pollster::block_on(kms.call(request, &kms.owner())).unwrap_or_else(|e| panic!("{action}: {e}"));
         let reply = serde_json::from_str(&render_reply(Format::Json, &reply, "r")).unwrap();
-        assert!(holds(&reply, &expected), "{action}: {reply} lacks {expected}");
+        assert!(holds(&reply, &expected), "v{version}: {action}: {reply} lacks {expected}");
     }
 }
 

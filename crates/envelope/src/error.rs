@@ -21,6 +21,28 @@ pub enum EncryptError {
 }
 
 /// Why an input was not decrypted, whichever format it has.
+///
+/// ```
+/// # use std::io::Read;
+/// use bulla_envelope::native::{self, AllowedKeys};
+/// use bulla_envelope::{DecryptError, EncryptionContext, KeyService, text_format};
+///
+/// fn decrypt(
+///     file: &[u8],
+///     kms: &dyn KeyService,
+///     context: &EncryptionContext,
+/// ) -> Result<Vec<u8>, DecryptError> {
+///     if file.starts_with(&native::MAGIC) {
+///         let mut open = native::Reader::new(file)?.unlock(kms, context, &AllowedKeys::all())?;
+///         let mut plaintext = Vec::new();
+///         open.read_to_end(&mut plaintext).map_err(native::OpenError::of_read)?;
+///         return Ok(plaintext);
+///     }
+///     let reader = text_format::Reader::new(file)?;
+///     let unwrapped = kms.unwrap(reader.ciphertext_blob(), context)?;
+///     Ok(reader.open_into_discardable(&unwrapped.data_key, Vec::new())?.out)
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecryptError {

@@ -100,16 +100,17 @@ fn class_of_unlock(error: &UnlockError) -> Class {
 }
 
 /// An error on its way through `Read` keeps its class, and its kind says the same.
-fn class_of_io(error: &io::Error) -> Class {
+fn class_of_io(error: io::Error) -> Class {
     let class = class_of_open(error.get_ref().unwrap().downcast_ref().unwrap());
     let kind = if class == "truncated" { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
     assert_eq!(error.kind(), kind, "{error}");
+    assert_eq!(class_of_open(&OpenError::of_read(error)), class);
     class
 }
 
 fn drain(mut reader: impl Read) -> Outcome {
     let mut plaintext = Vec::new();
-    let result = reader.read_to_end(&mut plaintext).map(drop).map_err(|error| class_of_io(&error));
+    let result = reader.read_to_end(&mut plaintext).map(drop).map_err(class_of_io);
     (plaintext, result)
 }
 

@@ -97,6 +97,15 @@ pub enum UnlockError {
     Commitment,
 }
 
+impl OpenError {
+    /// The error of a plaintext that was read through [`Read`](io::Read): the one that the reader put into the
+    /// [`io::Error`], or [`OpenError::Read`] for an error of the input.
+    #[must_use]
+    pub fn of_read(error: io::Error) -> Self {
+        error.downcast().unwrap_or_else(Self::Read)
+    }
+}
+
 impl From<TooLong> for SealError {
     fn from(_: TooLong) -> Self {
         Self::TooLong

@@ -1,10 +1,11 @@
-//! Envelope encryption of files and streams: formats, data keys and the [`KeyService`] joint, without IO.
+//! Envelope encryption of files and streams: two file formats, data keys, and the trait [`KeyService`]. No IO.
 //!
-//! A key management service (KMS) keeps a key that never leaves it. It draws a *data key*, gives it out
-//! twice, in the clear and wrapped by its own key, and unwraps it later for whoever may ask. The data key
-//! encrypts a file here; the wrapped one is stored with the ciphertext; the clear one is wiped.
+//! A key management service (KMS) keeps a key that never leaves it. It draws a *data key* and answers it twice, in the
+//! clear and wrapped under its own key; later it unwraps the wrapped one for callers with permission. The data key
+//! encrypts a file here, the wrapped one is stored in the file, and the clear one is wiped from memory.
 //!
 //! ```
+//! # use std::io::{Read, Write};
 //! # use bulla_envelope::*;
 //! # struct Toy;
 //! # impl KeyService for Toy {
@@ -23,7 +24,7 @@
 //! #         _: &EncryptionContext,
 //! #     ) -> Result<WrappedKey, KeyServiceError> {
 //! #         Ok(WrappedKey {
-//! #             key_id: key.to_owned(),
+//! #             key_id: "toy".to_owned(),
 //! #             key_version_id: "1".to_owned(),
 //! #             ciphertext_blob: data_key.to_base64().to_string(),
 //! #         })
@@ -34,33 +35,42 @@
 //! #         Ok(UnwrappedDataKey { data_key, key_id: "toy".to_owned(), key_version_id: "1".to_owned() })
 //! #     }
 //! # }
-//! use bulla_envelope::text_format::{self, Reader};
+//! use bulla_envelope::native::{AllowedKeys, BodyKey, Header, Reader, SetId, Source, Wrap, WrapKind, Writer};
 //!
-//! let kms = Toy; // wraps a data key by writing it down: any `KeyService` does
+//! let kms = Toy; // any `KeyService`; this one wraps a key by writing it down
 //! let context = EncryptionContext::new([("department", "sales")])?;
+//! let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key("alias/work", &context)?;
+//! let wrap = Wrap { kind: WrapKind::Set, region: String::new(), key: wrapped };
+//! let header = Header::new(SetId::random(), context.clone(), Source::default(), vec![wrap])?;
+//! let mut writer = Writer::new(Vec::new(), &header, &BodyKey::of_set(&data_key, header.file_id()))?;
+//! writer.write_all(b"id,amount\n1,7\n")?;
+//! let file = writer.finish()?;
 //!
-//! let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key("alias/default", &context)?;
-//! let mut file = Vec::new();
-//! text_format::seal(&b"id,amount\n1,7\n"[..], &mut file, &data_key, &wrapped.ciphertext_blob)?;
-//!
-//! let reader = Reader::new(file.as_slice())?;
-//! let UnwrappedDataKey { data_key, .. } = kms.unwrap(reader.ciphertext_blob(), &context)?;
-//! assert_eq!(reader.open_into_discardable(&data_key, Vec::new())?.out, b"id,amount\n1,7\n");
+//! let mut plaintext = Vec::new();
+//! Reader::new(&*file)?.unlock(&kms, &context, &AllowedKeys::all())?.read_to_end(&mut plaintext)?;
+//! assert_eq!(plaintext, b"id,amount\n1,7\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The joint: [`KeyService`], the one trait to implement for another KMS; [`DataKey`] and
-//! [`EncryptionContext`], which pass through it.
+//! # Where to start
 //!
-//! The formats: [`native`], the one of `.bulla` files, built on [`cobblestone`]; [`text_format`], four lines of base64.
+//! | | |
+//! |---|---|
+//! | [`KeyService`] | the trait to implement for another KMS; [`DataKey`] and [`EncryptionContext`] pass through it |
+//! | [`native`] | `.bulla` files: several keys for one file, an encryption context in the file, random access |
+//! | [`text_format`] | four lines of base64, for readers of a few lines in any language |
+//! | [`cobblestone`] | the chunks of a native body, for callers that seal or open many at once |
+//! | [`recall`] | whether a second pass over an input sees what the first one saw |
+//! | [`EncryptError`], [`DecryptError`] | for callers of either format; each format has its own errors in its module |
 //!
-//! Errors: each format has its own in its module; [`EncryptError`] and [`DecryptError`] are for a caller of either.
+//! # Guarantees
 //!
-//! [`recall`]: whether a second pass over an input sees what the first one saw.
-//!
-//! Nothing in this crate opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and
-//! `Seek`. Nonces are drawn where they are used and never passed in. Whole files run through in constant
-//! memory, on two threads that end before the call returns.
+//! - **No IO.** Nothing here opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and `Seek`.
+//! - **No nonce from outside.** Nonces and salts are drawn inside the function that seals.
+//! - **Keys are types.** Data keys and body keys are wiped on drop, do not show themselves in `Debug`, and cannot be used
+//!   for each other.
+//! - **Constant memory.** A file of any size passes through a few buffers. The text format uses a second thread, which ends
+//!   before the call returns.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

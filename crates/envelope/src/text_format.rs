@@ -11,6 +11,20 @@
 //! exactly this form. Read are also CRLF, blanks at the end of a line, blank lines at the end and a missing
 //! last newline; everything else, down to the unused bits of the base64, is refused.
 //!
+//! ```
+//! use bulla_envelope::{DataKey, text_format};
+//!
+//! let (data_key, wrapped) = (DataKey::random(), "d3JhcHBlZA=="); // as a `KeyService` answers them
+//! let mut file = Vec::new();
+//! text_format::seal(&b"id,amount\n1,7\n"[..], &mut file, &data_key, wrapped)?;
+//!
+//! let reader = text_format::Reader::new(&*file)?;
+//! assert_eq!(reader.ciphertext_blob(), wrapped); // for `KeyService::unwrap`
+//! let opened = reader.open_into_discardable(&data_key, Vec::new())?;
+//! assert_eq!(opened.out, b"id,amount\n1,7\n");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Caveats. The tag comes last: see [`Reader`] for the two ways not to trust a plaintext before it is
 //! verified. Unlike the native format this one has no encryption context in the file, so it must be given
 //! again, and no commitment to the key: whoever can choose data keys can make a file that opens to different

@@ -1,8 +1,7 @@
-//! Keys, aliases, secrets and their states, ciphertext blobs and sealed records of a KMS, without IO.
+//! The domain of a key management service (KMS): keys, aliases, secrets and what they are sealed into. No IO.
 //!
-//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slots](root), and
-//! which [state](KeyState) lets a key do what. Nothing in this crate reads a clock, a file or a socket;
-//! randomness comes through [`Random`], and nonces are drawn where they are used, never passed in.
+//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slots](root), and which
+//! [state](KeyState) of a key allows which [operation](Operation).
 //!
 //! ```
 //! use bulla_keys::blob::{self, BlobKey};
@@ -10,13 +9,32 @@
 //!
 //! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(32, &SystemRandom));
 //! let key = BlobKey::new(Construction::Xaes256Gcm, &material)?;
-//! let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
+//! let context = EncryptionContext::new([("file", "sales.csv")])?;
 //! let sealed = key.seal(version, &context, b"a data key", &SystemRandom);
 //!
 //! assert_eq!(blob::version(&sealed), Some(version));
 //! assert_eq!(*key.open(version, &context, &sealed)?, b"a data key");
-//! # Ok::<(), bulla_keys::Damaged>(())
+//! assert!(key.open(version, &EncryptionContext::default(), &sealed).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Where to start
+//!
+//! | | |
+//! |---|---|
+//! | [`Key`], [`KeyVersion`], [`Alias`] | the records of a key, and every change to them as a function from one to the next |
+//! | [`KeyState`] | the one table of what a state allows |
+//! | [`Secret`], [`Stage`] | versions of a secret and the stages that point at them |
+//! | [`blob`] | ciphertext blobs: what Encrypt answers and Decrypt takes |
+//! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
+//! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
+//!
+//! # Guarantees
+//!
+//! - **No IO.** Nothing here reads a clock, a file or a socket; times are seconds since 1970 that the caller passes in.
+//! - **No nonce from outside.** Randomness comes through [`Random`], which only the system generator implements.
+//! - **Secrets are types**, wiped on drop, without their content in `Debug`; `expose` shows it.
+//! - **Whatever does not open is [`Damaged`]**, and nothing else: damage, forgery and another key look alike.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]
@@ -39,9 +57,9 @@ mod state;
 mod tags;
 mod xaes;
 
-pub use alias::{Alias, AliasName};
+pub use alias::{Alias, AliasName, NotAnAlias};
 pub use context::{EncryptionContext, RepeatedName};
-pub use id::{KeyId, KeyVersionId, SecretValueId, StoreId};
+pub use id::{KeyId, KeyVersionId, NotAnId, SecretValueId, StoreId};
 pub use key::{Description, Key, KeyVersion, RotationInterval};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};

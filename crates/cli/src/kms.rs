@@ -6,8 +6,8 @@ use std::{env, fs};
 
 use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials, Endpoint, KmsApi};
 use bulla_envelope::native::AllowedKeys;
-use bulla_files::all_cores;
 use bulla_files::output::directory_of;
+use bulla_files::threads::all_cores;
 use bulla_wire::actions::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 

@@ -6,11 +6,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use bulla_files::Progress;
+use bulla_files::{Format, Progress};
 use indicatif::{ProgressBar, ProgressStyle};
 use walkdir::{DirEntry, WalkDir};
-
-use crate::formats::format_by_suffix;
 
 /// How much there is to do.
 #[derive(Clone, Copy)]
@@ -71,7 +69,7 @@ impl Total<'_> {
 
 /// The plaintext of a file of this name and length, if it is called as if it was encrypted.
 pub(crate) fn plaintext_len(path: &Path, len: u64) -> Option<u64> {
-    format_by_suffix(path).map(|_| len.saturating_sub(HEADER_LEN))
+    Format::by_suffix(path).map(|_| len.saturating_sub(HEADER_LEN))
 }
 
 fn bar(total: Option<u64>) -> ProgressBar {

@@ -21,7 +21,7 @@ use crate::compare::text_is_the_content_of;
 use crate::engine::{self, Body, LargeFiles, read_prefix};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
-use crate::format::{Format, looks_like_text, suffix};
+use crate::format::{Format, looks_like_text};
 use crate::options::{DecryptOptions, How};
 use crate::output::{Directory, Durability, OutputError, Pending, Target};
 use crate::progress::Progress;
@@ -327,7 +327,7 @@ impl<K: KeyService> Decryptor<K> {
     fn format(&self, source: &Sniffed, name: &Path) -> Result<Format, FileError> {
         let found = if source.head.starts_with(&MAGIC) { Format::Native } else { Format::Text };
         let expected = self.options.format;
-        let named_native = name.as_os_str().as_encoded_bytes().ends_with(suffix(Format::Native).as_bytes());
+        let named_native = Format::Native.is_suffix_of(name);
         match (found, expected) {
             (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
             (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),

@@ -13,7 +13,6 @@ use std::io::{self, Read};
 pub(crate) use self::open::{Body, open_stream, own_opener, read_prefix};
 pub(crate) use self::seal::{seal_body, seal_file, seal_stream};
 pub(crate) use self::threads::LargeFiles;
-pub use self::threads::all_cores;
 
 /// Reads until `buffer` is full or the input ends.
 fn fill(input: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {

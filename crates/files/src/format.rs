@@ -1,7 +1,10 @@
 //! The formats of encrypted files: by their suffixes and their first bytes.
 
+use std::path::Path;
+
 /// A format of encrypted files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Format {
     /// `.bulla`: [`bulla_envelope::native`].
     #[default]
@@ -10,15 +13,45 @@ pub enum Format {
     Text,
 }
 
-/// The suffix of a format, with its dot.
-#[must_use]
-pub fn suffix(format: Format) -> &'static str {
-    match format {
-        Format::Native => ".bulla",
-        Format::Text => ".cipher",
+impl Format {
+    /// Every format.
+    pub const ALL: &'static [Self] = &[Self::Native, Self::Text];
+
+    /// The suffix of the names of its files, with the dot.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Native => ".bulla",
+            Self::Text => ".cipher",
+        }
+    }
+
+    /// The format that the suffix of a path promises; the content may be something else.
+    #[must_use]
+    pub fn by_suffix(path: &Path) -> Option<Self> {
+        Self::ALL.iter().copied().find(|format| format.is_suffix_of(path))
+    }
+
+    pub(crate) fn is_suffix_of(self, path: &Path) -> bool {
+        path.as_os_str().as_encoded_bytes().ends_with(self.suffix().as_bytes())
     }
 }
 
 pub(crate) fn looks_like_text(head: &[u8]) -> bool {
     !head.is_empty() && head.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suffixes_promise_a_format() {
+        let format = |path| Format::by_suffix(Path::new(path));
+        assert_eq!(format("a.csv.bulla"), Some(Format::Native));
+        assert_eq!(format("dir/a.cipher"), Some(Format::Text));
+        for other in ["a.csv", "bulla", "a.bulla.csv", "a.BULLA", "dir.bulla/a"] {
+            assert_eq!(format(other), None);
+        }
+    }
 }

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use bulla_envelope::native::AllowedKeys;
 
-use crate::engine::all_cores;
 use crate::format::Format;
 use crate::output::Durability;
+use crate::threads::all_cores;
 
 /// How files are encrypted. The default: one data key for all, nothing replaced, durable, all cores.
 ///

@@ -19,6 +19,7 @@ pub use self::hidden::remove_partials;
 pub(crate) use self::hidden::{is_hidden_name, without_a_stop};
 pub use self::pending::Pending;
 pub(crate) use self::target::Target;
+pub use crate::links::resolve_in_place;
 
 /// When a published file is safe from a loss of power.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use crate::decrypt::Decryptor;
 use crate::encrypt::Encryptor;
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
-use crate::format::{Format, suffix};
+use crate::format::Format;
 use crate::output::{Directory, OutputError};
 use crate::removal::Removal;
 
@@ -156,10 +156,10 @@ struct Decrypting<'a, K> {
 
 impl<K: KeyService> Transform for Encrypting<'_, K> {
     fn output_of(&self, path: &Path) -> Option<PathBuf> {
-        let added = suffix(self.encryptor.options.format);
-        let is_encrypted = self.beside && has_suffix(path, added);
+        let format = self.encryptor.options.format;
+        let is_encrypted = self.beside && format.is_suffix_of(path);
         let mut name = path.as_os_str().to_owned();
-        name.push(added);
+        name.push(format.suffix());
         (!is_encrypted).then(|| PathBuf::from(name))
     }
 
@@ -179,7 +179,7 @@ impl<K: KeyService> Transform for Encrypting<'_, K> {
 
 impl<K: KeyService> Transform for Decrypting<'_, K> {
     fn output_of(&self, path: &Path) -> Option<PathBuf> {
-        if is_called_encrypted(path) {
+        if Format::by_suffix(path).is_some() {
             return Some(path.with_extension(""));
         }
         // In a tree of its own every file must be accounted for: this one will say that it is not encrypted.
@@ -193,8 +193,8 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
         // Of two formats of one file the native one gets the output, whichever comes first.
-        let native = job.from.with_extension(&suffix(Format::Native)[1..]);
-        if has_suffix(&job.from, suffix(Format::Text)) && native.symlink_metadata().is_ok() {
+        let native = job.from.with_extension(&Format::Native.suffix()[1..]);
+        if Format::Text.is_suffix_of(&job.from) && native.symlink_metadata().is_ok() {
             return Err(OutputError::Twice.into());
         }
         self.decryptor.decrypt_of_tree(source, &job.from, &job.to, directory)
@@ -209,13 +209,4 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
 fn is_same_directory(from: &Path, to: &Path) -> bool {
     let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     place(to).is_some_and(|to| place(from) == Some(to))
-}
-
-/// Whether a file has the suffix of a format.
-fn is_called_encrypted(path: &Path) -> bool {
-    [Format::Native, Format::Text].into_iter().any(|format| has_suffix(path, suffix(format)))
-}
-
-fn has_suffix(path: &Path, suffix: &str) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(suffix.as_bytes())
 }

@@ -1,7 +1,7 @@
 //! Flags that several commands on files share.
 
 use bulla_envelope::EncryptionContext;
-use bulla_files::all_cores;
+use bulla_files::threads::all_cores;
 use clap::{Args as ClapArgs, ValueEnum, ValueHint};
 
 use crate::failure::{Exit, Failure};

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{Decryptor, FileError, FileSummary, Progress, TreeSummary};
+use bulla_files::{Decryptor, FileError, FileSummary, Format, Progress, TreeSummary};
 
 use super::convert::{Conversion, Converter};
 use super::reading::decrypt_options;
 use super::walk::Listener;
 use crate::args::{Decrypt, KmsFlags};
 use crate::failure::{Exit, Failure};
-use crate::formats::{format_by_suffix, suffixes};
+use crate::formats::suffixes;
 use crate::kms::Kms;
 use crate::process;
 use crate::progress::{Total, plaintext_len};
@@ -57,7 +57,7 @@ impl<K: KeyService> Converter for Decryptor<K> {
     }
 
     fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure> {
-        match format_by_suffix(source) {
+        match Format::by_suffix(source) {
             Some(_) => Ok(source.with_extension("")),
             None => {
                 let what = format!("{} does not end in {}", source.display(), suffixes());

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use bulla_envelope::KeyService;
-use bulla_files::{EncryptOptions, Encryptor, FileError, FileSummary, Format, Progress, TreeSummary, suffix};
+use bulla_files::{EncryptOptions, Encryptor, FileError, FileSummary, Format, Progress, TreeSummary};
 
 use super::convert::{Conversion, Converter};
 use super::walk::Listener;
@@ -74,7 +74,7 @@ impl<K: KeyService> Converter for Encryption<K> {
 
     fn path_beside(&self, source: &Path) -> Result<PathBuf, Failure> {
         let mut path = source.as_os_str().to_owned();
-        path.push(suffix(self.format));
+        path.push(self.format.suffix());
         Ok(path.into())
     }
 

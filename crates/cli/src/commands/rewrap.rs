@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use bulla_envelope::KeyService;
-use bulla_files::{
-    FileError, FileSummary, Progress, RewrapOptions, Rewrapper, TreeSummary, resolve_in_place,
-};
+use bulla_files::{FileError, FileSummary, Progress, RewrapOptions, Rewrapper, TreeSummary, output};
 
 use super::walk::{Listener, Work, walk};
 use crate::args::{DataKeyPer, KmsFlags, Opening, Rekey, Rewrap, RunOptions};
@@ -90,7 +88,7 @@ impl<K: KeyService> Work for InPlace<K> {
             return Err(Failure::new(Exit::Usage, what, "name a file"));
         };
         progress::show(Total::Unknown, self.progress(), || {
-            let target = resolve_in_place(path)?; // a link that was named is followed
+            let target = output::resolve_in_place(path)?; // a link that was named is followed
             match self.change {
                 Change::Rewrap => self.rewrapper.rewrap(&target),
                 Change::Rekey => self.rewrapper.rekey(&target),

@@ -7,11 +7,10 @@ use std::path::Path;
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{KeyServiceError, text_format};
 use bulla_files::output::{OutputError, directory_of};
-use bulla_files::{FileError, suffix};
+use bulla_files::{FileError, Format};
 
 use super::{Exit, Failure, with_causes};
 use crate::embedded;
-use crate::formats::format_by_suffix;
 
 /// Where a result goes. A file may be called like a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +141,8 @@ impl Failure {
     /// The suffix may be what makes it too long.
     fn name_too_long(path: &Path) -> Self {
         let length = path.file_name().map_or(0, OsStr::len);
-        let suffix = match format_by_suffix(path) {
-            Some(format) => format!(" with the suffix {}", suffix(format)),
+        let suffix = match Format::by_suffix(path) {
+            Some(format) => format!(" with the suffix {}", format.suffix()),
             None => String::new(),
         };
         let what = format!("{}: the name of the output is too long: {length} bytes{suffix}", path.display());

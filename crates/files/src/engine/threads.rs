@@ -8,12 +8,6 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
-/// As many threads as there are cores to run them.
-#[must_use]
-pub fn all_cores() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
-}
-
 /// Who has the threads when many files are worked on at once: each file one, and one large file at a time as many more
 /// as there are.
 #[derive(Default)]

@@ -9,11 +9,11 @@ use walkdir::{DirEntry, WalkDir};
 use super::directories::{Parent, Parents};
 use super::plan::walked;
 use super::workers::{Counts, on_workers};
-use super::{Listener, SkipReason, TreeEvent, TreeSummary, has_suffix};
+use super::{Listener, SkipReason, TreeEvent, TreeSummary};
 use crate::decrypt::Decryptor;
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
-use crate::format::{Format, suffix};
+use crate::format::Format;
 use crate::output::{self, Target};
 use crate::rewrap::Rewrapper;
 use crate::root::Root;
@@ -29,8 +29,7 @@ impl<K: KeyService> Decryptor<K> {
         path: &Path,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        let formats = [Format::Native, Format::Text].map(suffix);
-        each_file(path, self.options.files, &formats, &listener, &|place| self.verify_of_tree(place))
+        each_file(path, self.options.files, Format::ALL, &listener, &|place| self.verify_of_tree(place))
     }
 }
 
@@ -44,9 +43,7 @@ impl<K: KeyService> Rewrapper<K> {
         path: &Path,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, self.options.files, &[suffix(Format::Native)], &listener, &|place| {
-            self.rewrap_at(place)
-        })
+        each_file(path, self.options.files, &[Format::Native], &listener, &|place| self.rewrap_at(place))
     }
 
     /// Encrypts every native file below `path` again, under the data key of the run or one for each file. `listener` is
@@ -59,9 +56,7 @@ impl<K: KeyService> Rewrapper<K> {
         path: &Path,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, self.options.files, &[suffix(Format::Native)], &listener, &|place| {
-            self.rekey_at(place, 1)
-        })
+        each_file(path, self.options.files, &[Format::Native], &listener, &|place| self.rekey_at(place, 1))
     }
 }
 
@@ -71,7 +66,7 @@ type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<FileSummary, FileError> + Syn
 fn each_file(
     path: &Path,
     files: usize,
-    suffixes: &[&str],
+    formats: &[Format],
     listener: Listener<'_>,
     work: Work<'_>,
 ) -> Result<TreeSummary, FileError> {
@@ -87,7 +82,7 @@ fn each_file(
         for entry in WalkDir::new(path).follow_links(false) {
             match entry {
                 Ok(entry) if entry.depth() == 0 || entry.file_type().is_dir() => {}
-                Ok(entry) => match skip_reason(&entry, suffixes) {
+                Ok(entry) => match skip_reason(&entry, formats) {
                     Some(reason) => counts.skip(entry.path(), reason),
                     None => {
                         let parent = parents.of(entry.path());
@@ -105,14 +100,14 @@ fn each_file(
 }
 
 /// Why an entry that is no directory is passed over.
-fn skip_reason(entry: &DirEntry, suffixes: &[&str]) -> Option<SkipReason> {
+fn skip_reason(entry: &DirEntry, formats: &[Format]) -> Option<SkipReason> {
     let kind = entry.file_type();
     match () {
         // What it leads to is worked on where it is, if it is part of the tree.
         () if kind.is_symlink() => Some(SkipReason::Link),
         () if !kind.is_file() => Some(SkipReason::Special),
         () if output::is_hidden_name(entry.file_name()) => Some(SkipReason::Leftover),
-        () if !suffixes.iter().any(|suffix| has_suffix(entry.path(), suffix)) => Some(SkipReason::Name),
+        () if !formats.iter().any(|format| format.is_suffix_of(entry.path())) => Some(SkipReason::Name),
         () => None,
     }
 }

@@ -7,9 +7,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
-use crate::engine::all_cores;
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
+use crate::threads::all_cores;
 
 /// Counts what happens, and tells it.
 pub(super) struct Counts<'a> {

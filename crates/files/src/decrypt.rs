@@ -2,6 +2,7 @@
 
 mod sniffed;
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
 use std::ops::Range;
@@ -31,18 +32,18 @@ use crate::times::{Agreement, Time};
 /// Decrypts files and streams with the keys of a KMS.
 pub struct Decryptor<K> {
     pub(crate) kms: KeyCache<K>,
-    said: EncryptionContext,
+    required: EncryptionContext,
     pub(crate) options: DecryptOptions,
     large: LargeFiles,
     progress: Progress,
 }
 
 impl<K: KeyService> Decryptor<K> {
-    /// `said` must be part of the context that stands in a native file, and be the context of a text file.
+    /// `required` must be part of the context that a native file names, and be the whole context of a text file.
     #[must_use]
-    pub fn new(kms: K, said: EncryptionContext, options: DecryptOptions) -> Self {
+    pub fn new(kms: K, required: EncryptionContext, options: DecryptOptions) -> Self {
         let (kms, large) = (KeyCache::new(kms), LargeFiles::default());
-        Self { kms, said, options, large, progress: Progress::default() }
+        Self { kms, required, options, large, progress: Progress::default() }
     }
 
     /// Bytes of plaintext done so far.
@@ -55,7 +56,12 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn decrypt_file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
+    pub fn decrypt_file(
+        &self,
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+    ) -> Result<FileSummary, FileError> {
+        let (from, to) = (from.as_ref(), to.as_ref());
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -72,10 +78,21 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn decrypt_open(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError> {
+    pub fn decrypt_open(
+        &self,
+        source: File,
+        name: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+    ) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let how = How { threads: self.options.jobs, durability: self.options.durability };
-        self.decrypt(Sniffed::new(source, &metadata)?, &metadata, name, &Target::of(to)?, how)
+        self.decrypt(
+            Sniffed::new(source, &metadata)?,
+            &metadata,
+            name.as_ref(),
+            &Target::of(to.as_ref())?,
+            how,
+        )
     }
 
     /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
@@ -118,12 +135,12 @@ impl<K: KeyService> Decryptor<K> {
     pub fn decrypt_to_stream(
         &self,
         source: File,
-        name: &Path,
+        name: impl AsRef<Path>,
         output: impl Write,
     ) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let mut source = Sniffed::new(source, &metadata)?;
-        match self.format(&source, name)? {
+        match self.format(&source, name.as_ref())? {
             Format::Text => {
                 let reader = Reader::new(source.rewindable()?)?;
                 let key = self.unwrap_text(reader.ciphertext_blob())?;
@@ -169,10 +186,10 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// # Errors
     /// [`FileError`]; a damaged slot is none: [`FileSummary::damaged_slot`].
-    pub fn verify(&self, source: File, name: &Path) -> Result<FileSummary, FileError> {
+    pub fn verify(&self, source: File, name: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let mut source = Sniffed::new(source, &metadata)?;
-        match self.format(&source, name)? {
+        match self.format(&source, name.as_ref())? {
             Format::Text => {
                 let reader = Reader::new(source)?;
                 let key = self.unwrap_text(reader.ciphertext_blob())?;
@@ -181,7 +198,7 @@ impl<K: KeyService> Decryptor<K> {
             }
             Format::Native => {
                 let (header, prefix) = source.native_head()?;
-                let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
+                let unlocked = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
                 let (opener, jobs, progress) = (&unlocked.opener, self.options.jobs, &self.progress);
                 let plaintext_len = match source.is_file {
                     true => {
@@ -235,7 +252,7 @@ impl<K: KeyService> Decryptor<K> {
         how: How,
     ) -> Result<FileSummary, FileError> {
         let (header, prefix) = source.native_head()?;
-        let unlocked = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
+        let unlocked = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
         let modified = match header.source().modified {
             Some((seconds, nanos)) => time(seconds, nanos),
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
@@ -311,11 +328,11 @@ impl<K: KeyService> Decryptor<K> {
     /// The key of a native file; its prefix is read behind the header.
     pub(crate) fn unlock(&self, header: &Header, source: impl Read) -> Result<Unlocked, FileError> {
         let prefix = read_prefix(source)?;
-        Ok(header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?)
+        Ok(header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?)
     }
 
     fn unwrap_text(&self, ciphertext_blob: &str) -> Result<UnwrappedDataKey, FileError> {
-        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.said).map_err(UnlockError::Kms)?;
+        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.required).map_err(UnlockError::Kms)?;
         match self.options.allowed.allows(&unwrapped.key_id) {
             true => Ok(unwrapped),
             false => Err(UnlockError::NotAllowed { keys: vec![unwrapped.key_id] }.into()),
@@ -339,6 +356,15 @@ impl<K: KeyService> Decryptor<K> {
             }
             _ => Ok(found),
         }
+    }
+}
+
+impl<K> fmt::Debug for Decryptor<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decryptor")
+            .field("required", &self.required)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

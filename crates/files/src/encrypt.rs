@@ -3,6 +3,7 @@
 mod resume;
 mod seal;
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::FileExt;
@@ -41,10 +42,15 @@ pub struct Encryptor<K> {
 impl<K: KeyService> Encryptor<K> {
     /// Any one of `keys` will open the files. Asks the KMS nothing yet.
     #[must_use]
-    pub fn new(kms: K, keys: Vec<String>, context: EncryptionContext, options: EncryptOptions) -> Self {
+    pub fn new(
+        kms: K,
+        keys: impl IntoIterator<Item = impl Into<String>>,
+        context: EncryptionContext,
+        options: EncryptOptions,
+    ) -> Self {
         Self {
             kms: KeyCache::new(kms),
-            keys,
+            keys: keys.into_iter().map(Into::into).collect(),
             context,
             options,
             shared: Mutex::default(),
@@ -64,7 +70,12 @@ impl<K: KeyService> Encryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn encrypt_file(&self, from: &Path, to: &Path) -> Result<FileSummary, FileError> {
+    pub fn encrypt_file(
+        &self,
+        from: impl AsRef<Path>,
+        to: impl AsRef<Path>,
+    ) -> Result<FileSummary, FileError> {
+        let (from, to) = (from.as_ref(), to.as_ref());
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -81,11 +92,11 @@ impl<K: KeyService> Encryptor<K> {
     ///
     /// # Errors
     /// [`FileError`], and no output.
-    pub fn encrypt_open(&self, source: &File, to: &Path) -> Result<FileSummary, FileError> {
+    pub fn encrypt_open(&self, source: &File, to: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let sized = is_sized(source, &metadata);
         let how = How { threads: self.options.jobs, durability: self.options.durability };
-        self.encrypt(source, &metadata, sized, &Target::of(to)?, how)
+        self.encrypt(source, &metadata, sized, &Target::of(to.as_ref())?, how)
     }
 
     /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
@@ -207,6 +218,16 @@ impl<K: KeyService> Encryptor<K> {
         let reader = text_format::Reader::new(output)?;
         let unwrapped = self.kms.unwrap(reader.ciphertext_blob(), &self.context)?;
         text_is_the_content_of(reader, &unwrapped.data_key, source)
+    }
+}
+
+impl<K> fmt::Debug for Encryptor<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encryptor")
+            .field("keys", &self.keys)
+            .field("context", &self.context)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

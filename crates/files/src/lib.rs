@@ -72,6 +72,7 @@
 //! ```
 
 #![forbid(unsafe_code)]
+#![deny(missing_debug_implementations, missing_docs)]
 
 mod cache;
 mod compare;

@@ -13,11 +13,11 @@ mod target;
 
 use std::path::Path;
 
-pub use self::directory::Directory;
+pub(crate) use self::directory::Directory;
 pub use self::error::OutputError;
 pub use self::hidden::remove_partials;
 pub(crate) use self::hidden::{is_hidden_name, without_a_stop};
-pub use self::pending::Pending;
+pub(crate) use self::pending::Pending;
 pub(crate) use self::target::Target;
 pub use crate::links::resolve_in_place;
 

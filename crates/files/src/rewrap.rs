@@ -5,6 +5,7 @@
 //! a wrapped key that somebody stole and put into a file of his own is not rewrapped, and a recipient that somebody
 //! wrote into a header gets nothing.
 
+use std::fmt;
 use std::fs::{File, Permissions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
@@ -35,7 +36,7 @@ use crate::progress::Progress;
 /// Gives files other keys.
 pub struct Rewrapper<K> {
     kms: KeyCache<K>,
-    said: EncryptionContext,
+    required: EncryptionContext,
     pub(crate) options: RewrapOptions,
     /// What the names of keys stand for now.
     current: Answers<String, KeyVersion>,
@@ -65,13 +66,13 @@ struct Opened {
 }
 
 impl<K: KeyService> Rewrapper<K> {
-    /// `said` must be part of the files' contexts.
+    /// `required` must be part of the contexts that the files name.
     #[must_use]
-    pub fn new(kms: K, said: EncryptionContext, options: RewrapOptions) -> Self {
+    pub fn new(kms: K, required: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
         let (current, rewrapped) = (Answers::default(), Answers::default());
         let (data_keys, progress) = (DataKeySets::default(), Progress::default());
-        Self { kms, said, options, current, rewrapped, data_keys, progress }
+        Self { kms, required, options, current, rewrapped, data_keys, progress }
     }
 
     /// Bytes of plaintext done so far.
@@ -84,8 +85,8 @@ impl<K: KeyService> Rewrapper<K> {
     ///
     /// # Errors
     /// [`FileError`]; then the file still opens as before, or already by the new keys too.
-    pub fn rewrap(&self, path: &Path) -> Result<FileSummary, FileError> {
-        self.rewrap_at(&Target::of(path)?)
+    pub fn rewrap(&self, path: impl AsRef<Path>) -> Result<FileSummary, FileError> {
+        self.rewrap_at(&Target::of(path.as_ref())?)
     }
 
     pub(crate) fn rewrap_at(&self, place: &Target<'_>) -> Result<FileSummary, FileError> {
@@ -120,8 +121,8 @@ impl<K: KeyService> Rewrapper<K> {
     ///
     /// # Errors
     /// [`FileError`], and the file is as it was.
-    pub fn rekey(&self, path: &Path) -> Result<FileSummary, FileError> {
-        self.rekey_at(&Target::of(path)?, self.options.jobs)
+    pub fn rekey(&self, path: impl AsRef<Path>) -> Result<FileSummary, FileError> {
+        self.rekey_at(&Target::of(path.as_ref())?, self.options.jobs)
     }
 
     pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<FileSummary, FileError> {
@@ -163,7 +164,7 @@ impl<K: KeyService> Rewrapper<K> {
         })?;
         let prefix = read_prefix(&file)?;
         // Says whatever there is to say about a file that does not open.
-        let first = header.unlock(&prefix, &self.kms, &self.said, &self.options.allowed)?;
+        let first = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
         let slots = || header.slots().iter().flatten();
         let generation = slots()
             .filter(|slot| slot.wraps.contains(&first.wrap))
@@ -251,6 +252,15 @@ impl<K: KeyService> Rewrapper<K> {
                 Ok(wrap(body_key.wrap(&self.kms, key_id, context)?))
             }
         }
+    }
+}
+
+impl<K> fmt::Debug for Rewrapper<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rewrapper")
+            .field("required", &self.required)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

@@ -98,10 +98,11 @@ impl<K: KeyService> Encryptor<K> {
     /// [`FileError`], if nothing could be begun; failed files are events and are counted.
     pub fn encrypt_tree(
         &self,
-        from: &Path,
+        from: impl AsRef<Path>,
         to: Option<&Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
+        let from = from.as_ref();
         let options = &self.options;
         let to = to.filter(|to| !is_same_directory(from, to));
         let tree = Tree {
@@ -124,10 +125,11 @@ impl<K: KeyService> Decryptor<K> {
     /// [`FileError`], if nothing could be begun; failed files are events and are counted.
     pub fn decrypt_tree(
         &self,
-        from: &Path,
+        from: impl AsRef<Path>,
         to: Option<&Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
+        let from = from.as_ref();
         let options = &self.options;
         let to = to.filter(|to| !is_same_directory(from, to));
         let tree = Tree {

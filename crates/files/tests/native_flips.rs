@@ -62,7 +62,7 @@ fn seal(directory: &Path) -> Vec<u8> {
     let options = EncryptOptions::new().durability(Durability::Later);
     let context = EncryptionContext::new([("file", "sales.csv")]).unwrap();
     let encryptor = Encryptor::new(&Toy, vec!["toy".to_owned()], context, options);
-    encryptor.encrypt_file(&directory.join("file"), &directory.join("file.bulla")).unwrap();
+    encryptor.encrypt_file(directory.join("file"), directory.join("file.bulla")).unwrap();
     content
 }
 

@@ -36,9 +36,9 @@ impl Archive {
     fn keep_and_read(&self, directory: &Path, content: &str) -> String {
         let path = |suffix: &str| directory.join(format!("{content}{suffix}"));
         fs::write(path(""), content).unwrap();
-        self.encryptor.encrypt_file(&path(""), &path(".bulla")).unwrap();
-        self.rewrapper.rewrap(&path(".bulla")).unwrap();
-        self.decryptor.decrypt_file(&path(".bulla"), &path(".copy")).unwrap();
+        self.encryptor.encrypt_file(path(""), path(".bulla")).unwrap();
+        self.rewrapper.rewrap(path(".bulla")).unwrap();
+        self.decryptor.decrypt_file(path(".bulla"), path(".copy")).unwrap();
         fs::read_to_string(path(".copy")).unwrap()
     }
 }

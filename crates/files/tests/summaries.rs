@@ -41,7 +41,7 @@ fn a_summary_names_what_was_written_and_counts_what_was_read() {
     fs::write(path("plain"), CONTENT).unwrap();
     for (format, name) in [(Format::Native, "plain.bulla"), (Format::Text, "plain.cipher")] {
         let (sealed, copy) = (path(name), path(name).with_extension("copy"));
-        let summary = encryptor(format).encrypt_file(&path("plain"), &sealed).unwrap();
+        let summary = encryptor(format).encrypt_file(path("plain"), &sealed).unwrap();
         assert_eq!(parts(&summary), (Some(&*sealed), len));
         let summary = decryptor().decrypt_file(&sealed, &copy).unwrap();
         assert_eq!(parts(&summary), (Some(&*copy), len));

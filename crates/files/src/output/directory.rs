@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use super::{OutputError, directory_of};
 
 /// An open directory that files are published in, whatever happens to its path meanwhile.
-pub struct Directory {
+pub(crate) struct Directory {
     pub(super) handle: File,
     /// The directory by its handle; by its path where there is no /proc.
     pub(super) anchor: PathBuf,
@@ -25,7 +25,7 @@ impl Directory {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self::at(File::open(path)?, path))
     }
 
@@ -40,7 +40,7 @@ impl Directory {
     ///
     /// # Errors
     /// [`OutputError::Directory`].
-    pub fn of(path: &Path) -> Result<Self, OutputError> {
+    pub(crate) fn of(path: &Path) -> Result<Self, OutputError> {
         Self::open(directory_of(path)).map_err(OutputError::Directory)
     }
 

@@ -16,7 +16,7 @@ use super::{Directory, Durability, OutputError};
 use crate::links::{self, LeadsTo};
 
 /// A file that is being written. Dropping it unpublished leaves nothing.
-pub struct Pending {
+pub(crate) struct Pending {
     /// The hidden name, where the file system has no unnamed files. First, since fields are dropped in their order:
     /// it is removed by way of the open directory.
     partial: Option<Partial>,
@@ -31,7 +31,12 @@ impl Pending {
     ///
     /// # Errors
     /// The operating system's.
-    pub fn create(directory: Arc<Directory>, name: &OsStr, mode: u32, replace: bool) -> io::Result<Self> {
+    pub(crate) fn create(
+        directory: Arc<Directory>,
+        name: &OsStr,
+        mode: u32,
+        replace: bool,
+    ) -> io::Result<Self> {
         let (file, partial) = match unnamed(&directory, mode)? {
             Some(file) => (file, None),
             None => hidden(&directory, name, mode).map(|(file, partial)| (file, Some(partial)))?,
@@ -41,7 +46,7 @@ impl Pending {
 
     /// The file, to write to it.
     #[must_use]
-    pub fn file(&self) -> &File {
+    pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
@@ -50,7 +55,11 @@ impl Pending {
     /// # Errors
     /// [`OutputError::Exists`] or [`OutputError::NotAFile`] if something has appeared there that is not to be
     /// replaced, and [`OutputError::Io`].
-    pub fn publish(self, modified: Option<SystemTime>, durability: Durability) -> Result<(), OutputError> {
+    pub(crate) fn publish(
+        self,
+        modified: Option<SystemTime>,
+        durability: Durability,
+    ) -> Result<(), OutputError> {
         let Self { directory, name, replace, file, partial } = self; // dropped from the last to the first
         if let Some(modified) = modified {
             file.set_times(FileTimes::new().set_modified(modified))?;

@@ -26,10 +26,12 @@ impl<K: KeyService> Decryptor<K> {
     /// [`FileError`], if nothing could be begun; failed files are events and are counted.
     pub fn verify_tree(
         &self,
-        path: &Path,
+        path: impl AsRef<Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, self.options.files, Format::ALL, &listener, &|place| self.verify_of_tree(place))
+        each_file(path.as_ref(), self.options.files, Format::ALL, &listener, &|place| {
+            self.verify_of_tree(place)
+        })
     }
 }
 
@@ -40,10 +42,12 @@ impl<K: KeyService> Rewrapper<K> {
     /// [`FileError`], if nothing could be begun; failed files are events and are counted.
     pub fn rewrap_tree(
         &self,
-        path: &Path,
+        path: impl AsRef<Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, self.options.files, &[Format::Native], &listener, &|place| self.rewrap_at(place))
+        each_file(path.as_ref(), self.options.files, &[Format::Native], &listener, &|place| {
+            self.rewrap_at(place)
+        })
     }
 
     /// Encrypts every native file below `path` again, under the data key of the run or one for each file. `listener` is
@@ -53,10 +57,12 @@ impl<K: KeyService> Rewrapper<K> {
     /// [`FileError`], if nothing could be begun; failed files are events and are counted.
     pub fn rekey_tree(
         &self,
-        path: &Path,
+        path: impl AsRef<Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path, self.options.files, &[Format::Native], &listener, &|place| self.rekey_at(place, 1))
+        each_file(path.as_ref(), self.options.files, &[Format::Native], &listener, &|place| {
+            self.rekey_at(place, 1)
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bulla_wire::actions::CreateKey;
+use bulla_wire::kms::CreateKey;
 use rustix::fs::fdatasync;
 
 use crate::Result;

@@ -1,7 +1,7 @@
 //! GenerateDataKey over kept-alive connections, against the bare "hello" on the same HTTP stack. The loader runs
 //! on the same cores, and both servers get the same requests. `bulla serve` logs each request to a file.
 
-use bulla_wire::actions::GenerateDataKey;
+use bulla_wire::kms::GenerateDataKey;
 
 use crate::Result;
 use crate::load::{Load, flat_out, paced};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bulla_wire::actions::{CreateKey, Encrypt, ListKeys, UpdateKeyDescription};
+use bulla_wire::kms::{CreateKey, Encrypt, ListKeys, UpdateKeyDescription};
 use bulla_wire::{MaybeEmpty, SecretText};
 
 use crate::Result;

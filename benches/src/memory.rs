@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulla_wire::actions::CreateKey;
+use bulla_wire::kms::CreateKey;
 
 use crate::Result;
 use crate::kms::{ALIAS, generate_data_key};

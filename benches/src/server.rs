@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulla_wire::actions::{CreateAlias, CreateKey};
+use bulla_wire::kms::{CreateAlias, CreateKey};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
 use bulla_kms::{Kms, OpenError, Options, Role, StoreError, SystemClock};
-use bulla_wire::actions::{CreateAlias, CreateKey, DescribeKey};
+use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
 use self::shared::{Exclusive, Shared};

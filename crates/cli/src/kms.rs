@@ -8,7 +8,7 @@ use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials,
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::output::directory_of;
 use bulla_files::threads::all_cores;
-use bulla_wire::actions::DescribeKey;
+use bulla_wire::kms::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
 use crate::args::{KmsFlags, RunOptions};

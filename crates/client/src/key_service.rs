@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
-use bulla_wire::actions::{Decrypt, Encrypt, GenerateDataKey};
+use bulla_wire::kms::{Decrypt, Encrypt, GenerateDataKey};
 use bulla_wire::{Action, ContextParameter, SecretText};
 
 use crate::api::KmsApi;

@@ -4,7 +4,7 @@
 //! ```no_run
 //! use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
 //! use bulla_envelope::{EncryptionContext, KeyService};
-//! use bulla_wire::actions::DescribeKey;
+//! use bulla_wire::kms::DescribeKey;
 //!
 //! let environment = |name: &str| std::env::var(name).ok();
 //! let credentials = Credentials::find(&environment, std::env::home_dir().as_deref())?;

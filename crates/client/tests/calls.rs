@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use bulla_client::{AnswerProblem, CallError, Client, ClientOptions, Endpoint, SetupError, TransportError};
 use bulla_wire::Parameters;
-use bulla_wire::actions::{Decrypt, DescribeRegions, EnableKey};
+use bulla_wire::kms::{Decrypt, DescribeRegions, EnableKey};
 use support::{Reply, SECRET, TestKms, credentials};
 
 const REGIONS: &str = r#"{"Regions":{"Region":[{"RegionId":"cn-hangzhou"}]},"RequestId":"r"}"#;

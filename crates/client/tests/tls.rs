@@ -13,7 +13,7 @@ use std::thread;
 use bulla_client::{
     CallError, CertificateProblem, Client, ClientOptions, Endpoint, RootsError, SetupError, TransportError,
 };
-use bulla_wire::actions::DescribeRegions;
+use bulla_wire::kms::DescribeRegions;
 use rcgen::{BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;

@@ -29,7 +29,7 @@ fn encrypt(script: Vec<Reply>, from: &Path, to: &Path, data_key_per_file: bool) 
     let kms = TestKms::start(script);
     let service = kms.key_service();
     let options = EncryptOptions::new().files(1).data_key_per_file(data_key_per_file);
-    let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
+    let encryptor = Encryptor::new(service, ["key"], EncryptionContext::default(), options);
     (encryptor.encrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
 
@@ -109,7 +109,7 @@ fn each_file_tells_its_own_length() {
         let kms = TestKms::start(script(&[]));
         let service = kms.key_service();
         let options = EncryptOptions::new().files(4).format(format);
-        let encryptor = Encryptor::new(service, vec!["key".into()], EncryptionContext::default(), options);
+        let encryptor = Encryptor::new(service, ["key"], EncryptionContext::default(), options);
         let lengths = Mutex::new(Vec::new());
         let note = |event: TreeEvent<'_>| {
             if let TreeEvent::Done { file, .. } = event {

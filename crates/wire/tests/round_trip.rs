@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use bulla_wire::actions::*;
+use bulla_wire::kms::*;
 use bulla_wire::{
     Action, ContextParameter, ErrorCode, Format, MaybeEmpty, Parameters, Product, Reply, Request, Unread,
     kms, render_reply,

@@ -1,8 +1,6 @@
 //! `bulla alias`: second names of keys, for people.
 
-use bulla_wire::actions::{
-    AliasEntry, CreateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId, UpdateAlias,
-};
+use bulla_wire::kms::{AliasEntry, CreateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId, UpdateAlias};
 
 use super::key::resolve;
 use super::pages::{self, PAGE_SIZE};

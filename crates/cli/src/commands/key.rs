@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bulla_client::CallError;
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     CancelKeyDeletion, CreateAlias, CreateKey, CreateKeyVersion, DescribeKey, DisableKey, EnableKey,
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };

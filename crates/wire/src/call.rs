@@ -157,7 +157,8 @@ mod tests {
 
     #[test]
     fn version_and_action_together_name_the_request() {
-        let (kms, toy) = (Product::Kms.version(), Product::Toy.version());
+        let kms = Product::Kms.version();
+        let toy = Product::Toy.version();
         for (version, action, found) in [
             (kms, "TagResources", Err("MissingRegionId")),
             (toy, "TagResources", Ok((Product::Toy, "TagResources"))),

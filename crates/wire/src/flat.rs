@@ -124,10 +124,9 @@ impl<'de> Deserializer<'de> for Fields<'_> {
     ) -> Result<V::Value, Fault> {
         let request = FieldAccess { parameters: self.0, fields: fields.iter(), current: None };
         let dry_run = fields.contains(&DRY_RUN) && self.0.get(DRY_RUN).is_some_and(is_true);
-        visitor.visit_map(request).map_err(|fault| match dry_run {
-            true => Fault::OfDryRun(Box::new(fault)),
-            false => fault,
-        })
+        visitor
+            .visit_map(request)
+            .map_err(|fault| if dry_run { Fault::OfDryRun(Box::new(fault)) } else { fault })
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
@@ -258,10 +257,12 @@ impl<'de> Deserializer<'de> for Value<'_> {
 
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let text = self.text()?;
-        match () {
-            () if is_true(text) => visitor.visit_bool(true),
-            () if text.eq_ignore_ascii_case("false") => visitor.visit_bool(false),
-            () => Err(de::Error::custom("neither true nor false")),
+        if is_true(text) {
+            visitor.visit_bool(true)
+        } else if text.eq_ignore_ascii_case("false") {
+            visitor.visit_bool(false)
+        } else {
+            Err(de::Error::custom("neither true nor false"))
         }
     }
 

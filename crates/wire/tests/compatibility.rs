@@ -98,7 +98,8 @@ fn cell(action: &str) -> String {
 
 /// What an action requires and what else it takes, found out by asking it.
 fn parameters(action: &str) -> (Vec<String>, Vec<String>) {
-    let (mut given, mut required) = (BTreeMap::<String, String>::new(), Vec::new());
+    let mut given = BTreeMap::<String, String>::new();
+    let mut required = Vec::new();
     let request = loop {
         let parameters = Parameters::from_pairs(given.clone()).unwrap();
         match Request::parse(Product::Kms, action, &parameters) {

@@ -30,7 +30,8 @@ fn round_trip<A: Action + PartialEq + std::fmt::Debug>(request: A, expected: &st
 fn every_action_parses_what_it_prints() {
     let context = Some(ContextParameter(BTreeMap::from([("k 2".into(), "值".into())])));
     let context_text = "EncryptionContext=%7B%22k%202%22%3A%22%E5%80%BC%22%7D";
-    let (key_id, alias_name) = (String::from("alias/a"), String::from("alias/Apollo/WorkKey"));
+    let key_id = String::from("alias/a");
+    let alias_name = String::from("alias/Apollo/WorkKey");
     let names = [
         round_trip(
             CreateKey {

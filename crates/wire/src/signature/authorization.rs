@@ -79,7 +79,8 @@ pub(crate) fn parse(
     let body_hash = scheme.hash.hex(request.body);
     // The name of the header stays, whichever the hash.
     let body_as_signed = required("x-acs-content-sha256")?.eq_ignore_ascii_case(&body_hash);
-    let (date, nonce) = (required("x-acs-date")?, required("x-acs-signature-nonce")?);
+    let date = required("x-acs-date")?;
+    let nonce = required("x-acs-signature-nonce")?;
     let timestamp = timestamp(date)?;
     let (id, scope) =
         scheme.signer(fields.credential, product, date).ok_or(ErrorCode::IncompleteSignature)?;
@@ -154,11 +155,9 @@ impl<'a> Fields<'a> {
         }
         let mut sorted = self.signed_headers.clone();
         sorted.sort_unstable();
-        let repeated = sorted.windows(2).any(|pair| pair[0] == pair[1]);
-        match repeated || !needed.iter().all(|name| sorted.binary_search(name).is_ok()) {
-            true => Err(ErrorCode::IncompleteSignature.into()),
-            false => Ok(()),
-        }
+        let is_repeated = sorted.windows(2).any(|pair| pair[0] == pair[1]);
+        let is_covered = needed.iter().all(|name| sorted.binary_search(name).is_ok());
+        if is_repeated || !is_covered { Err(ErrorCode::IncompleteSignature.into()) } else { Ok(()) }
     }
 
     fn canonical_request(
@@ -167,10 +166,11 @@ impl<'a> Fields<'a> {
         parameters: &Parameters,
         body_hash: &str,
     ) -> Result<Zeroizing<String>, Error> {
-        let query = match request.body.is_empty() {
-            true => Zeroizing::new(parameters.encode()),
-            false => Zeroizing::new(Parameters::from_query(request.query)?.encode()),
-        };
+        let query = Zeroizing::new(if request.body.is_empty() {
+            parameters.encode()
+        } else {
+            Parameters::from_query(request.query)?.encode()
+        });
         let mut parts = vec![request.method, "\n/\n", &query, "\n"];
         for name in &self.signed_headers {
             let value = request.header(name)?.ok_or(ErrorCode::IncompleteSignature)?;
@@ -249,10 +249,7 @@ mod tests {
     }
 
     fn credential(scheme: &Scheme) -> &'static str {
-        match scheme.scoped {
-            true => "id/20231026/cn-shanghai/Kms/aliyun_v4_request",
-            false => "id",
-        }
+        if scheme.scoped { "id/20231026/cn-shanghai/Kms/aliyun_v4_request" } else { "id" }
     }
 
     fn check(method: &str, query: &str, headers: &Headers, body: &str) -> Result<(), ErrorCode> {

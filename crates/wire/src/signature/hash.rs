@@ -88,7 +88,8 @@ mod tests {
     fn hmac_vectors() {
         let counting = |last| (1..=last).collect::<Vec<u8>>();
         let letters = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq".repeat(2);
-        let (jefe, question) = (b"Jefe".to_vec(), b"what do ya want for nothing?");
+        let jefe = b"Jefe".to_vec();
+        let question = b"what do ya want for nothing?";
         for (hash, key, text, expected) in [
             (
                 Hash::Sm3,

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod asymmetric;
+mod breaches;
 mod data_keys;
 mod filters;
 pub(crate) mod import;
@@ -43,7 +44,8 @@ macro_rules! answers {
     ($call:ident: $($action:ident => $module:ident::$function:ident,)*) => {
         /// Answers a request: begins its session, the only one, and calls the function of its action.
         async fn $call(kms: &Kms, request: Request, origin: &Origin) -> Result<Reply, Error> {
-            let (inquiry, snapshot) = (Inquiry::new(kms, origin), kms.state.snapshot()?);
+            let inquiry = Inquiry::new(kms, origin);
+            let snapshot = kms.state.snapshot()?;
             match request {
                 $(Request::$action(request) => {
                     let session = Session::new(kms, &inquiry, &snapshot, &request);

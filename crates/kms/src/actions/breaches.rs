@@ -1,0 +1,21 @@
+//! Attempts to go around the gates, each behind a `--cfg breach="NAME"` of its own. None compiles: `tests/compile_fail.rs`
+//! builds each and expects the privacy error. They are among the actions, because that is where one would be written.
+
+#[cfg(breach = "allowed_built")]
+mod allowed_built;
+#[cfg(breach = "allowed_made")]
+mod allowed_made;
+#[cfg(breach = "changes_built")]
+mod changes_built;
+#[cfg(breach = "committer_reached")]
+mod committer_reached;
+#[cfg(breach = "engine_reached")]
+mod engine_reached;
+#[cfg(breach = "maintenance_borrowed")]
+mod maintenance_borrowed;
+#[cfg(breach = "maintenance_built")]
+mod maintenance_built;
+#[cfg(breach = "material_opened")]
+mod material_opened;
+#[cfg(breach = "root_keys_reached")]
+mod root_keys_reached;

@@ -1,0 +1,9 @@
+//! A change without a proof.
+
+use bulla_keys::KeyId;
+
+use crate::state::{Changes, Write};
+
+fn breach(id: KeyId) -> Changes {
+    Changes { writes: vec![(Write::NoKey(id), 1)] }
+}

@@ -1,0 +1,7 @@
+//! The committer, beside the doors of the state.
+
+use crate::state::State;
+
+fn breach(state: &State) {
+    let _ = &state.committer;
+}

@@ -1,0 +1,9 @@
+//! The whole engine, in an action.
+
+use bulla_wire::actions::DescribeKey;
+
+use crate::session::Session;
+
+fn breach(session: &Session<'_, DescribeKey>) {
+    let _ = session.kms;
+}

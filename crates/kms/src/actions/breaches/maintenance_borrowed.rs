@@ -1,0 +1,7 @@
+//! An action that passes for maintenance.
+
+use crate::maintenance::{MAINTENANCE, Maintenance};
+
+fn breach() -> Maintenance {
+    MAINTENANCE
+}

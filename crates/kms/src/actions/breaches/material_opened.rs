@@ -1,0 +1,14 @@
+//! Material of a key that was neither authorized nor checked for its state.
+
+use bulla_keys::{Key, KeyVersion};
+use bulla_wire::Error;
+
+use crate::keyring::{Decrypt, Keyring, OpenKey};
+
+fn breach<'a>(
+    keyring: &Keyring,
+    key: &'a Key,
+    version: &'a KeyVersion,
+) -> Result<OpenKey<'a, Decrypt>, Error> {
+    keyring.open(key, version)
+}

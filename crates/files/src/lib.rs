@@ -1,28 +1,46 @@
-//! Files, streams and trees of them, encrypted and decrypted by any [`KeyService`](bulla_envelope::KeyService).
+//! Envelope encryption of files, streams and trees by any key management service (KMS).
 //!
-//! [`Encryptor`], [`Decryptor`] and [`Rewrapper`] take files through any `KeyService`. A file, whole or not at all:
+//! A [`KeyService`](bulla_envelope::KeyService) draws and unwraps data keys; this crate encrypts with them, on all cores,
+//! and puts outputs where they belong: whole, verified and durable, or not at all.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let (kms, folder) = (Toy, tempfile::tempdir()?);
-//! # let place = |name: &str| folder.path().join(name);
-//! # std::fs::write(place("sales.csv"), "id,amount\n")?;
-//! use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor};
+//! # let [plain, sealed, copy] = ["sales.csv", "sales.csv.bulla", "copy.csv"].map(|name| folder.path().join(name));
+//! # std::fs::write(&plain, "id,amount\n")?;
 //! use bulla_envelope::EncryptionContext;
+//! use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor};
 //!
 //! let context = EncryptionContext::new([("department", "sales")])?;
-//! let encryptor = Encryptor::new(&kms, vec!["alias/work".into()], context, EncryptOptions::default());
-//! encryptor.encrypt_file(&place("sales.csv"), &place("sales.csv.bulla"))?;
+//! let encryptor = Encryptor::new(&kms, ["alias/work"], context, EncryptOptions::new());
+//! encryptor.encrypt_file(&plain, &sealed)?;
 //!
-//! let decryptor = Decryptor::new(&kms, EncryptionContext::default(), DecryptOptions::default());
-//! decryptor.decrypt_file(&place("sales.csv.bulla"), &place("copy.csv"))?;
-//! # assert_eq!(std::fs::read(place("copy.csv"))?, b"id,amount\n");
+//! let decryptor = Decryptor::new(&kms, EncryptionContext::default(), DecryptOptions::new());
+//! let summary = decryptor.decrypt_file(&sealed, &copy)?;
+//! assert_eq!(summary.plaintext_len, Some(10));
+//! # assert_eq!(std::fs::read(&copy)?, b"id,amount\n");
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A tree, with one call to the KMS:
+//! # Where to start
+//!
+//! | | |
+//! |---|---|
+//! | [`Encryptor`], [`EncryptOptions`] | a file, a stream or a tree is encrypted under one key or several |
+//! | [`Decryptor`], [`DecryptOptions`] | it is decrypted or verified; some bytes of a file are read |
+//! | [`Rewrapper`], [`RewrapOptions`] | a file that is there gets other keys |
+//! | [`FileSummary`], [`TreeSummary`], [`TreeEvent`] | what came of a file and of a tree |
+//! | [`FileError`] | why a file failed |
+//! | [`KeyCache`] | a KMS is asked once for each wrapped key |
+//! | [`output`] | what a program does when it is told to stop, and errors of outputs |
+//!
+//! The formats of the files are those of [`bulla_envelope`]; [`Format`] names them.
+//!
+//! # Trees
+//!
+//! One call to the KMS for all files; a file that fails stops no other one:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
@@ -31,36 +49,36 @@
 //! # let place = |name: &str| folder.path().join(name);
 //! # std::fs::create_dir(place("books"))?;
 //! # std::fs::write(place("books/2019.csv"), "id,amount\n")?;
-//! use bulla_files::{EncryptOptions, Encryptor, TreeEvent};
 //! use bulla_envelope::EncryptionContext;
+//! use bulla_files::{EncryptOptions, Encryptor, TreeEvent};
 //!
-//! let keys = vec!["alias/work".into()];
-//! let encryptor = Encryptor::new(&kms, keys, EncryptionContext::default(), EncryptOptions::default());
+//! let options = EncryptOptions::new().resume(true);
+//! let encryptor = Encryptor::new(&kms, ["alias/work"], EncryptionContext::default(), options);
 //! let listener = |event: TreeEvent<'_>| {
 //!     if let TreeEvent::Failed { path, error, .. } = event {
 //!         eprintln!("{}: {error}", path.display());
 //!     }
 //! };
-//! let summary = encryptor.encrypt_tree(&place("books"), Some(&place("sealed")), listener)?;
+//! let summary = encryptor.encrypt_tree(place("books"), Some(&place("sealed")), listener)?;
 //! assert_eq!((summary.done, summary.failed), (1, 0));
 //! # assert!(place("sealed/2019.csv.bulla").exists());
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A stream:
+//! # Streams
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let kms = Toy;
 //! use std::io::Read;
-//! use bulla_files::{EncryptOptions, Encryptor};
 //! use bulla_envelope::EncryptionContext;
 //! use bulla_envelope::native::{AllowedKeys, Reader};
+//! use bulla_files::{EncryptOptions, Encryptor};
 //!
 //! let context = EncryptionContext::default();
-//! let encryptor = Encryptor::new(&kms, vec!["alias/work".into()], context.clone(), EncryptOptions::default());
+//! let encryptor = Encryptor::new(&kms, ["alias/work"], context.clone(), EncryptOptions::new());
 //! let mut sealed = Vec::new();
 //! encryptor.encrypt_stream(&b"id,amount\n"[..], &mut sealed)?;
 //!
@@ -70,6 +88,16 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! # Guarantees
+//!
+//! - **Nothing unverified is seen.** A decrypted file gets its name after its last byte was verified.
+//! - **Outputs appear whole and durable or not at all**, and replace nothing unless asked to. An error leaves no output.
+//! - **A source is removed only after its output was read back**, with both files locked.
+//! - **A source that changes while it is read is an error**, not a mixture of two states.
+//! - **Keys are wiped** when they are no longer needed, and `Debug` shows none.
+//!
+//! Linux only: outputs are unnamed files (`O_TMPFILE`), and trees are opened without following links (`openat2`).
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

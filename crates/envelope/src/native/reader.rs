@@ -64,17 +64,17 @@ impl<R: Read> Reader<R> {
         &self.prefix
     }
 
-    /// Asks the KMS for the key, and gives the plaintext.
+    /// Has the KMS unwrap a key of the file, and returns its plaintext; see [`Header::unlock`].
     ///
     /// # Errors
     /// [`UnlockError`].
     pub fn unlock(
         self,
         kms: &dyn KeyService,
-        said: &EncryptionContext,
+        required: &EncryptionContext,
         allowed: &AllowedKeys,
     ) -> Result<OpenReader<R>, UnlockError> {
-        let unlocked = self.header.unlock(&self.prefix, kms, said, allowed)?;
+        let unlocked = self.header.unlock(&self.prefix, kms, required, allowed)?;
         Ok(self.open(unlocked))
     }
 

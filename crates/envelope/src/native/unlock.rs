@@ -73,8 +73,8 @@ impl UnlockedKey {
 impl Header {
     /// Has the wraps unwrapped, one after the other, until one opens the body that begins with `prefix`.
     ///
-    /// `said` must be part of the file's context. An answer is believed if the KMS used the key that the wrap
-    /// names, that key is allowed, and the commitment agrees.
+    /// Every pair of `required` must be in the file's context; with none, the context of the file is used as it is. An
+    /// answer is believed if the KMS used the key that the wrap names, that key is allowed, and the commitment agrees.
     ///
     /// # Errors
     /// [`UnlockError`].
@@ -82,14 +82,14 @@ impl Header {
         &self,
         prefix: &[u8; PREFIX_LEN],
         kms: &dyn KeyService,
-        said: &EncryptionContext,
+        required: &EncryptionContext,
         allowed: &AllowedKeys,
     ) -> Result<Unlocked, UnlockError> {
         let wraps: Vec<_> = self.wraps().collect();
         if wraps.is_empty() {
             return Err(UnlockError::NoSlot);
         }
-        if !self.context().contains(said) {
+        if !self.context().contains(required) {
             return Err(UnlockError::Context);
         }
         let mut failed = Vec::new();

@@ -42,16 +42,22 @@ pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Resu
 
 macro_rules! answers {
     ($call:ident: $($action:ident => $module:ident::$function:ident,)*) => {
-        /// Answers a request: begins its session, the only one, and calls the function of its action.
+        /// Answers a request: begins its session, the only one unless the store turns out to hold another state than the
+        /// session's, and calls the function of its action.
         async fn $call(kms: &Kms, request: Request, origin: &Origin) -> Result<Reply, Error> {
-            let inquiry = Inquiry::new(kms, origin);
-            let snapshot = kms.state.snapshot()?;
-            match request {
-                $(Request::$action(request) => {
-                    let session = Session::new(kms, &inquiry, &snapshot, &request);
-                    let outcome = $module::$function(&session).await;
-                    session.outcome(outcome).map(Reply::$action)
-                })*
+            loop {
+                let inquiry = Inquiry::new(kms, origin);
+                let snapshot = kms.state.snapshot()?;
+                let outcome = match &request {
+                    $(Request::$action(request) => {
+                        let session = Session::new(kms, &inquiry, &snapshot, request);
+                        let outcome = $module::$function(&session).await;
+                        session.outcome(outcome).map(Reply::$action)
+                    })*
+                };
+                if !inquiry.is_outdated() {
+                    return outcome;
+                }
             }
         }
     };

@@ -245,7 +245,8 @@ impl Kms {
     /// calls it every second. Blocks for a few system calls.
     ///
     /// # Errors
-    /// [`LostFile`]. Until it is back as it was, every write is refused, and reads are answered from memory.
+    /// [`LostFile`]. Until it is back as it was, every write is refused, and reads are answered from memory; values of
+    /// secrets only while no other process has written to the file.
     pub fn check_store(&self) -> Result<(), LostFile> {
         self.watch.check()
     }

@@ -73,9 +73,8 @@ pub(crate) fn remove_key(snapshot: &Snapshot, row: &Row<Key>) -> Writes {
 }
 
 /// Takes a secret away, with all that it holds.
-pub(crate) fn remove_secret(snapshot: &Snapshot, row: &Row<Secret>) -> Writes {
-    let values = row.record.versions().filter_map(|version| snapshot.secret_value(version.value));
-    let values = values.map(|row| (Write::NoSecretValue(row.record.id), row.revision));
+pub(crate) fn remove_secret(row: &Row<Secret>) -> Writes {
+    let values = row.record.versions().map(|version| (Write::NoSecretValue(version.value), 0));
     [(Write::NoSecret(row.record.name.clone()), row.revision)].into_iter().chain(values).collect()
 }
 

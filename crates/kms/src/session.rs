@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use bulla_keys::record::Revision;
 use bulla_wire::actions::Action;
 use bulla_wire::{Error, ErrorCode};
 
@@ -10,7 +11,7 @@ use crate::Kms;
 use crate::authorize::{Inquiry, Permission, View};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
-use crate::state::{Decision, Snapshot};
+use crate::state::{CommitError, Decision, Kind, ReadError, Snapshot};
 
 /// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
 /// the [`View`] that this is of the published state.
@@ -45,6 +46,27 @@ impl<'s, A> Session<'s, A> {
         decide: impl Fn(&View<'_>) -> Result<Decision<T>, Error>,
     ) -> Result<T, Error> {
         self.kms.state.commit(self.now(), |snapshot| decide(&self.view.of(snapshot))).await
+    }
+
+    /// Reads records that the snapshot does not hold, as [`State::read`] does.
+    ///
+    /// # Errors
+    /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary. If the records are no longer what
+    /// the snapshot says, the request begins again.
+    pub(crate) async fn read<R>(
+        &self,
+        wanted: Vec<(R::Id, Option<Revision>)>,
+        is_current: impl Fn(&Snapshot, &R::Id) -> bool,
+    ) -> Result<Vec<R>, Error>
+    where
+        R: Kind + Send + 'static,
+        R::Id: Send + 'static,
+    {
+        self.kms.state.read(wanted, is_current).await.map_err(|error| match error {
+            ReadError::Stale => self.begin_again(),
+            ReadError::Unavailable => ErrorCode::ServiceUnavailableTemporary.into(),
+            ReadError::Store(error) => CommitError::Store(error).into(),
+        })
     }
 
     /// Makes a key pair.

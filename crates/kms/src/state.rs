@@ -9,6 +9,8 @@ mod kinds;
 mod load;
 #[cfg(test)]
 mod nodes;
+#[cfg(test)]
+mod races;
 mod ranked;
 mod readers;
 mod records;
@@ -30,8 +32,8 @@ pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
 pub(crate) use self::index::{Age, Due, Group, KeyClass, Label};
-pub(crate) use self::kind::Row;
-use self::kind::{Id, Kind};
+use self::kind::Id;
+pub(crate) use self::kind::{Kind, Row};
 pub(crate) use self::kinds::Write;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
@@ -54,7 +56,6 @@ pub(crate) struct State {
 
 /// Why records that the snapshot does not hold could not be read.
 #[derive(Debug)]
-#[cfg_attr(not(test), expect(dead_code, reason = "requests read all from the snapshot yet"))]
 pub(crate) enum ReadError {
     /// They are no longer what the snapshot says: begin again with a newer one.
     Stale,
@@ -187,7 +188,6 @@ impl State {
     ///
     /// # Errors
     /// [`ReadError`]; no row that the request may see is missing because of a race.
-    #[cfg_attr(not(test), expect(dead_code, reason = "requests read all from the snapshot yet"))]
     pub(crate) async fn read<R>(
         &self,
         wanted: Vec<(R::Id, Option<Revision>)>,
@@ -213,6 +213,18 @@ impl State {
         }
         let missing = StoreError::Missing { table: R::TABLE.into(), primary_key: id.as_key().into() };
         Err(self.cause(missing.into()))
+    }
+
+    /// Rows of a table in the store.
+    #[cfg(test)]
+    fn rows_of(&self, table: &str) -> usize {
+        let mut rows = 0;
+        let count = |row: crate::store::StoredRow| {
+            rows += usize::from(row.table == table);
+            std::ops::ControlFlow::Continue(())
+        };
+        self.readers.store.scan(&[], count).unwrap();
+        rows
     }
 
     /// Waits until everything that the store holds is published.

@@ -33,6 +33,8 @@ impl Trial {
         let key = bench.key();
         let blob = bench.ok("Encrypt", &[("KeyId", &key), ("Plaintext", &base64("precious"))]);
         let blob = text(&blob["CiphertextBlob"]);
+        let secret = [("SecretName", "s"), ("VersionId", "1"), ("SecretData", "secret")];
+        bench.ok("CreateSecret", &secret);
         let trial = Self { bench, data, backup, key, blob };
         trial.accepts_writes();
         trial
@@ -58,6 +60,14 @@ impl Trial {
         assert_eq!((lost.path.as_path(), lost.loss), (path, loss));
         let opened = self.bench.ok("Decrypt", &[("CiphertextBlob", &self.blob)]);
         assert_eq!(opened["Plaintext"], Value::from(base64("precious")), "{loss:?}");
+        match self.bench.send("GetSecretValue", &[("SecretName", "s")]) {
+            Ok(value) => assert_eq!(value["SecretData"], "secret", "{loss:?}"),
+            // It is read from what another process has written over it.
+            Err(error) => {
+                assert_eq!(loss, Loss::Overwritten, "{error}");
+                assert!(error.starts_with("503 ServiceUnavailableTemporary"), "{error}");
+            }
+        }
     }
 
     /// What the next start finds.

@@ -4,8 +4,6 @@
 //! brings is one error, and the third one ends the token: the unwrapping must tell nobody anything about a plaintext, nor
 //! about material that a key had. So whatever else can be wrong is found out before.
 
-use std::sync::Arc;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
@@ -24,7 +22,7 @@ use crate::lifecycle::{Writes, remove_material, remove_token};
 use crate::new_version::NewVersion;
 use crate::refusal::key_refused;
 use crate::session::Session;
-use crate::state::{ImportToken, Row, TokenId, Write};
+use crate::state::{ImportToken, Row, Snapshot, TokenId, Write};
 
 pub(super) async fn parameters(
     session: &Session<'_, GetParametersForImport>,
@@ -70,19 +68,24 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
         Some(time) if time > session.now() && time <= Timestamp::MAX_UNIX => Some(time),
         Some(_) => return Err(Error::invalid("KeyMaterialExpireUnix")),
     };
-    let key = session.key_by_id(&request.key_id)?;
-    let token = attempt(session).await?;
+    let (key, row) = usable(session, request)?;
+    let is_current = |snapshot: &Snapshot, id: &TokenId| {
+        snapshot.import_token(id).is_some_and(|newer| newer.revision == row.revision)
+    };
+    let tokens = session.read(vec![(row.record.id, Some(row.revision))], is_current).await?;
+    let token: &ImportToken = &tokens[0];
+    attempt(session, token, row.revision).await?;
     // From here on every answer but success is the same, and counted.
     let wrapped = &request.encrypted_key_material;
-    let material = unwrap(session.keyring(), &key, &token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
+    let material = unwrap(session.keyring(), &key, token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
     session
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
             let changed = key.record.with_imported(&material, expires, state.now()).map_err(key_refused)?;
             let changed = changed.ok_or(ErrorCode::InvalidKeyMaterial)?;
             let version = imported_version(state, &key.record, &material);
-            let token = state.snapshot().import_token(&token.id);
-            let token = token.map(|row| counted(row, u8::saturating_sub));
+            let row = state.snapshot().import_token(&token.id);
+            let token = row.map(|row| counted(token, row, u8::saturating_sub));
             let writes = [(Write::Key(changed), key.revision), version].into_iter().chain(token);
             Ok(key.changes(writes).answering(Done {}))
         })
@@ -91,24 +94,38 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
 
 /// Counts a try of a token, durably, before anything is unwrapped: of many at once, and on a full disk, no more than a
 /// few are answered. A try that succeeds is given back.
-async fn attempt(session: &Session<'_, ImportKeyMaterial>) -> Result<Arc<ImportToken>, Error> {
-    let request = session.request;
+async fn attempt(
+    session: &Session<'_, ImportKeyMaterial>,
+    token: &ImportToken,
+    revision: Revision,
+) -> Result<(), Error> {
     session
         .change(|state| {
-            let key = state.key_by_id(&request.key_id)?;
-            check_external(&key.record)?;
-            key.record.allows(Operation::Import, state.now()).map_err(key_refused)?;
-            let token = token(state, &key.record, &request.import_token)?;
-            Ok(key.changes([counted(token, u8::saturating_add)]).answering(token.record.clone()))
+            let (key, row) = usable(state, session.request)?;
+            if row.revision != revision {
+                return Err(state.begin_again()); // another try was counted since it was read
+            }
+            Ok(key.changes([counted(token, row, u8::saturating_add)]).answering(()))
         })
         .await
 }
 
-/// The token with one try more or less.
-fn counted(row: &Row<ImportToken>, count: fn(u8, u8) -> u8) -> (Write, Revision) {
-    let mut token = (*row.record).clone();
-    token.failures = count(token.failures, 1);
-    (Write::ImportToken(token), row.revision)
+/// The key and the token that the importer brought back, if material can be imported by it.
+fn usable<'v>(
+    view: &View<'v>,
+    request: &ImportKeyMaterial,
+) -> Result<(Allowed<&'v Row<Key>>, &'v Row<ImportToken>), Error> {
+    let key = view.key_by_id(&request.key_id)?;
+    check_external(&key.record)?;
+    key.record.allows(Operation::Import, view.now()).map_err(key_refused)?;
+    let token = token(view, &key.record, &request.import_token)?;
+    Ok((key, token))
+}
+
+/// The token with one try more or less than its row has.
+fn counted(token: &ImportToken, row: &Row<ImportToken>, count: fn(u8, u8) -> u8) -> (Write, Revision) {
+    let failures = count(row.record.failures, 1);
+    (Write::ImportToken(ImportToken { failures, ..token.clone() }), row.revision)
 }
 
 pub(super) async fn delete(session: &Session<'_, DeleteKeyMaterial>) -> Result<Done, Error> {

@@ -2,12 +2,11 @@
 
 use bulla_keys::secret::binding;
 use bulla_keys::{
-    Key, KeyId, Secret, SecretDataType, SecretName, SecretValue, SecretValueId, SecretVersion,
-    SecretVersionId, SystemRandom,
+    Key, KeyId, SecretDataType, SecretName, SecretValue, SecretValueId, SecretVersion, SecretVersionId,
+    SystemRandom,
 };
 use bulla_wire::{Error, SecretText};
 
-use super::secret_value::open;
 use crate::authorize::{Allowed, View};
 use crate::keyring::{self, OpenKey};
 use crate::state::{Changes, Row, Write};
@@ -17,12 +16,6 @@ pub(super) struct NewSecretVersion<'a> {
     id: SecretVersionId,
     data_type: SecretDataType,
     data: &'a SecretText,
-}
-
-/// A version that the secret has already, compared with one that is to be made.
-pub(super) enum Existing {
-    SameValue,
-    OtherValue,
 }
 
 /// A version whose value is sealed.
@@ -79,19 +72,9 @@ impl<'a> NewSecretVersion<'a> {
         })
     }
 
-    /// Whether the secret has this version already, and with which value.
-    ///
-    /// # Errors
-    /// As [`open`].
-    pub(super) fn existing<'v>(
-        &self,
-        view: &View<'v>,
-        secret: &Secret,
-        key: &Allowed<&'v Row<Key>>,
-    ) -> Result<Option<Existing>, Error> {
-        let Some(version) = secret.version(self.id.as_str()) else { return Ok(None) };
-        let is_same = open(view, secret, version, key)? == *self.data; // in constant time
-        Ok(Some(if is_same { Existing::SameValue } else { Existing::OtherValue }))
+    /// Whether this is the value of a version that exists; compared in constant time.
+    pub(super) fn has_value(&self, existing: &SecretText) -> bool {
+        existing == self.data
     }
 }
 

@@ -1,26 +1,53 @@
-//! The value of one version of a secret.
+//! Values of secrets, which are read from the store when a request asks for them.
 
 use bulla_keys::secret::binding;
-use bulla_keys::{Key, Secret, SecretVersion, blob};
+use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion, blob};
 use bulla_wire::{Error, SecretText};
 
 use crate::authorize::{Allowed, View};
-use crate::state::Row;
+use crate::session::Session;
+use crate::state::{Row, Snapshot};
 
-/// Opens the value of a version by the key of its secret.
+/// One version of a secret that the request may use.
+pub(super) struct Chosen<'v> {
+    pub(super) secret: Allowed<&'v Row<Secret>>,
+    pub(super) version: &'v SecretVersion,
+}
+
+/// Reads the values of some versions, sealed, in their order.
 ///
 /// # Errors
-/// As [`View::open_to_decrypt`].
-pub(super) fn open<'v>(
-    view: &View<'v>,
-    secret: &Secret,
-    version: &SecretVersion,
-    key: &Allowed<&'v Row<Key>>,
-) -> Result<SecretText, Error> {
-    let value = view.snapshot().secret_value(version.value);
-    let blob = &value.ok_or_else(|| Error::internal("a version without its value"))?.record.blob;
-    let by = blob::version(blob).ok_or_else(|| Error::internal("a value that is no blob"))?;
-    let key = view.open_to_decrypt(key, by)?;
-    let data = key.open(&binding(&secret.name, &version.id), blob)?.map_err(Error::internal)?;
-    Ok(str::from_utf8(&data).map_err(Error::internal)?.to_owned().into())
+/// As [`Session::read`].
+pub(super) async fn read<A>(
+    session: &Session<'_, A>,
+    chosen: &[&Chosen<'_>],
+) -> Result<Vec<SecretValue>, Error> {
+    let wanted = chosen.iter().map(|chosen| (chosen.version.value, None)); // a value is written once
+    let is_current = |snapshot: &Snapshot, id: &SecretValueId| {
+        chosen.iter().any(|Chosen { secret, version }| {
+            let newer = snapshot.secret(&secret.record.name);
+            version.value == *id
+                && newer.is_some_and(|row| row.record.versions().any(|newer| newer.value == *id))
+        })
+    };
+    session.read(wanted.collect(), is_current).await
+}
+
+impl<'v> Chosen<'v> {
+    /// Opens the value by the key of the secret.
+    ///
+    /// # Errors
+    /// As [`View::open_to_decrypt`].
+    pub(super) fn open(
+        &self,
+        view: &View<'v>,
+        value: &SecretValue,
+        key: &Allowed<&'v Row<Key>>,
+    ) -> Result<SecretText, Error> {
+        let by = blob::version(&value.blob).ok_or_else(|| Error::internal("a value that is no blob"))?;
+        let key = view.open_to_decrypt(key, by)?;
+        let binding = binding(&self.secret.record.name, &self.version.id);
+        let data = key.open(&binding, &value.blob)?.map_err(Error::internal)?;
+        Ok(str::from_utf8(&data).map_err(Error::internal)?.to_owned().into())
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bulla_keys::{Secret, SecretVersion, SecretVersionId, Stage};
+use bulla_keys::{Key, Secret, SecretValue, SecretVersion, SecretVersionId, Stage};
 use bulla_wire::actions::{
     BatchGetSecretValue, BatchGetSecretValueReply, Decrypt, GenerateDataKey, GetSecretValue,
     GetSecretValueReply, ListSecretVersionIds, ListSecretVersionIdsReply, PutSecretValue,
@@ -13,15 +13,15 @@ use bulla_wire::{Error, ErrorCode, Timestamp};
 use serde::Deserialize;
 
 use super::json;
-use super::new_secret_version::{Existing, NewSecretVersion, Sealed};
+use super::new_secret_version::{NewSecretVersion, Sealed};
 use super::paging::Page;
 use super::recipient::refuse_recipient;
 use super::secret_change::change_secret;
-use super::secret_value::open;
-use crate::authorize::{Permission, View};
+use super::secret_value::{self, Chosen};
+use crate::authorize::{Allowed, Permission, View};
 use crate::refusal::secret_refused;
 use crate::session::Session;
-use crate::state::{Changes, Write};
+use crate::state::{Row, Write};
 
 pub(super) async fn get(session: &Session<'_, GetSecretValue>) -> Result<GetSecretValueReply, Error> {
     let request = session.request;
@@ -32,7 +32,9 @@ pub(super) async fn get(session: &Session<'_, GetSecretValue>) -> Result<GetSecr
         version_stage: request.version_stage.clone(),
         fetch_extended_config: None,
     };
-    which.value(session)
+    let found = which.find(session)?;
+    let values = secret_value::read(session, &[&found.chosen]).await?;
+    found.reply(session, &values[0])
 }
 
 pub(super) async fn get_batch(
@@ -42,12 +44,16 @@ pub(super) async fn get_batch(
     if !(1..=MAX_BATCH).contains(&wanted.len()) {
         return Err(Error::invalid("SecretsList"));
     }
+    let found: Vec<_> = wanted.iter().map(|which| which.find(session)).collect();
+    let chosen: Vec<_> = found.iter().flatten().map(|found| &found.chosen).collect();
+    let mut values = secret_value::read(session, &chosen).await?.into_iter();
     let mut reply = BatchGetSecretValueReply { secret_values: Vec::new(), errors: Vec::new() };
-    for which in wanted {
-        match which.value(session) {
+    for (which, found) in wanted.iter().zip(found) {
+        let value = found.and_then(|found| found.reply(session, &values.next().expect("one for each found")));
+        match value {
             Ok(value) => reply.secret_values.push(value),
             Err(error) if error.status() < 500 => reply.errors.push(SecretError {
-                secret_name: which.secret_name,
+                secret_name: which.secret_name.clone(),
                 code: error.code_text(),
                 http_status: error.status(),
                 message: error.message(),
@@ -71,27 +77,38 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
         version_id: new.id().to_string(),
         version_stages: stages_of(secret, new.id()),
     };
+    let (secret, key) = writable(session, &request.secret_name)?;
+    if let Some(version) = secret.record.version(new.id().as_str()) {
+        // A repeated request; type and stages do not enter.
+        let existing = Chosen { secret, version };
+        let values = secret_value::read(session, &[&existing]).await?;
+        let is_same = new.has_value(&existing.open(session, &values[0], &key)?);
+        return is_same.then(|| reply(&secret.record)).ok_or_else(|| ErrorCode::RejectedResourceExist.into());
+    }
     session
         .change(|state| {
-            let secret = state.secret(&request.secret_name)?;
-            let key = state.asking(Permission::of::<GenerateDataKey>()).key_of(&secret)?;
-            secret.record.check_in_use().map_err(secret_refused)?;
-            let key = key.ok_or(ErrorCode::ForbiddenKeyNotFound)?;
-            match new.existing(state, &secret.record, &key)? {
-                // A repeated request; type and stages do not enter.
-                Some(Existing::SameValue) => return Ok(Changes::none().answering(reply(&secret.record))),
-                Some(Existing::OtherValue) => return Err(ErrorCode::RejectedResourceExist.into()),
-                None => {}
+            let (secret, key) = writable(state, &request.secret_name)?;
+            if secret.record.version(new.id().as_str()).is_some() {
+                return Err(state.begin_again()); // another request has made it: its value is compared
             }
             let Sealed { version, writes, .. } = new.seal(state, &secret.record.name, &key)?;
             let (changed, superfluous) =
                 secret.record.with_version(version, &stages).map_err(secret_refused)?;
-            let superfluous = superfluous.and_then(|id| state.snapshot().secret_value(id));
-            let superfluous = superfluous.map(|row| (Write::NoSecretValue(row.record.id), row.revision));
+            let superfluous = superfluous.map(|id| (Write::NoSecretValue(id), 0));
             let reply = reply(&changed);
             Ok(secret.replaced(changed).and(writes).and(secret.changes(superfluous)).answering(reply))
         })
         .await
+}
+
+type Usable<'v, R> = Allowed<&'v Row<R>>;
+
+/// A secret that may get a version, and the key that seals it.
+fn writable<'v>(view: &View<'v>, name: &str) -> Result<(Usable<'v, Secret>, Usable<'v, Key>), Error> {
+    let secret = view.secret(name)?;
+    let key = view.asking(Permission::of::<GenerateDataKey>()).key_of(&secret)?;
+    secret.record.check_in_use().map_err(secret_refused)?;
+    Ok((secret, key.ok_or(ErrorCode::ForbiddenKeyNotFound)?))
 }
 
 pub(super) async fn list(
@@ -157,35 +174,50 @@ enum Flag {
 }
 
 impl Which {
-    /// The value, for the permission to get it and, of a secret with a key of the account, to decrypt by that.
-    fn value(&self, view: &View<'_>) -> Result<GetSecretValueReply, Error> {
+    /// The version, for the permission to get it and, of a secret with a key of the account, to decrypt by that.
+    fn find<'v>(&self, view: &View<'v>) -> Result<Found<'v>, Error> {
         let view = view.asking(Permission::of::<GetSecretValue>());
         let secret = view.secret(&self.secret_name)?;
         let key = view.asking(Permission::of::<Decrypt>()).key_of(&secret)?;
-        let secret = &secret.record;
-        secret.check_in_use().map_err(secret_refused)?;
-        let version = self.version(secret).ok_or(ErrorCode::ForbiddenResourceNotFound)?;
+        secret.record.check_in_use().map_err(secret_refused)?;
+        let version = self.version(&secret.record).ok_or(ErrorCode::ForbiddenResourceNotFound)?;
         let key = key.ok_or(ErrorCode::ForbiddenKeyNotFound)?;
-        Ok(GetSecretValueReply {
-            secret_name: secret.name.to_string(),
-            secret_type: secret.kind.name().into(),
-            version_id: version.id.to_string(),
-            secret_data: open(&view, secret, version, &key)?,
-            secret_data_type: version.data_type.name().into(),
-            version_stages: stages_of(secret, &version.id),
-            create_time: Timestamp::from_unix(secret.created),
-        })
+        Ok(Found { chosen: Chosen { secret, version }, key })
     }
 
     /// The version that is named and at which the stage points, as far as either is said.
-    fn version<'s>(&'s self, secret: &'s Secret) -> Option<&'s SecretVersion> {
-        let given = |text: &'s Option<String>| text.as_deref().filter(|text| !text.is_empty());
+    fn version<'s>(&self, secret: &'s Secret) -> Option<&'s SecretVersion> {
+        fn given(text: &Option<String>) -> Option<&str> {
+            text.as_deref().filter(|text| !text.is_empty())
+        }
         let stage = given(&self.version_stage);
         let Some(id) = given(&self.version_id) else {
             return secret.staged(stage.unwrap_or(Stage::CURRENT));
         };
         let named = secret.version(id);
         named.filter(|_| stage.is_none_or(|stage| secret.staged(stage) == named))
+    }
+}
+
+/// A version to be read, and the key that opens it.
+struct Found<'v> {
+    chosen: Chosen<'v>,
+    key: Usable<'v, Key>,
+}
+
+impl<'v> Found<'v> {
+    fn reply(&self, view: &View<'v>, value: &SecretValue) -> Result<GetSecretValueReply, Error> {
+        let Chosen { secret, version } = &self.chosen;
+        let secret = &secret.record;
+        Ok(GetSecretValueReply {
+            secret_name: secret.name.to_string(),
+            secret_type: secret.kind.name().into(),
+            version_id: version.id.to_string(),
+            secret_data: self.chosen.open(view, value, &self.key)?,
+            secret_data_type: version.data_type.name().into(),
+            version_stages: stages_of(secret, &version.id),
+            create_time: Timestamp::from_unix(secret.created),
+        })
     }
 }
 

@@ -127,7 +127,7 @@ async fn remove(session: &Session<'_, DeleteSecret>) -> Result<SecretReply, Erro
         .change(|state| {
             let secret = state.secret(&session.request.secret_name)?;
             let reply = SecretReply { secret_name: secret.record.name.to_string() };
-            Ok(secret.changes(remove_secret(state.snapshot(), &secret)).answering(reply))
+            Ok(secret.changes(remove_secret(&secret)).answering(reply))
         })
         .await
 }

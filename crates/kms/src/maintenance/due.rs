@@ -88,7 +88,7 @@ impl Kms {
                 Scheduled::Key(id) => snapshot.key(*id).map(|row| self.due(snapshot, row, now, ends)),
                 Scheduled::Secret(name) => snapshot.secret(name).map(|row| {
                     let is_due = row.record.delete_at().is_some_and(|at| at <= now);
-                    Ok(if is_due && ends { remove_secret(snapshot, row) } else { vec![] })
+                    Ok(if is_due && ends { remove_secret(row) } else { vec![] })
                 }),
             };
             let changes = MAINTENANCE.changes(changes.unwrap_or_else(|| Ok(vec![]))?);

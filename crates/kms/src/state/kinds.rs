@@ -12,7 +12,7 @@ use bulla_keys::{
 
 use super::index::{AliasIndex, ImportTokenIndex, KeyIndex, SecretIndex, VersionIndex};
 use super::kind::{Id, KeptKind, Kind, Table};
-use super::records::{AccessKey, ImportToken, Private, TokenId};
+use super::records::{AccessKey, ImportToken, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
@@ -166,16 +166,16 @@ records! {
         versions: KeyVersion by id KeyVersionId, Version NoVersion SameVersion, Arc<KeyVersion>, VersionIndex;
         aliases: Alias by name AliasName, Alias NoAlias SameAlias, Arc<Alias>, AliasIndex;
         secrets: Secret by name SecretName, Secret NoSecret SameSecret, Arc<Secret>, SecretIndex;
-        secret_values: SecretValue by id SecretValueId,
-            SecretValue NoSecretValue SameSecretValue, Arc<SecretValue>, ();
         import_tokens: ImportToken by id TokenId,
-            ImportToken NoImportToken SameImportToken, Arc<ImportToken>, ImportTokenIndex;
+            ImportToken NoImportToken SameImportToken, TokenFacts, ImportTokenIndex;
         access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, Arc<AccessKey>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;
     }
-    not_kept {}
+    not_kept {
+        SecretValue by id SecretValueId, SecretValue NoSecretValue;
+    }
 }
 
 fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {

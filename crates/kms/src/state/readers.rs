@@ -1,5 +1,4 @@
 //! Threads that read what the snapshot does not hold. Callers wait for a channel only.
-#![cfg_attr(not(test), allow(dead_code, reason = "requests read all from the snapshot yet"))]
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,9 +14,12 @@ use crate::store::{Store, StoreError, StoredRow};
 
 /// A few threads over a store, started by the first read. Dropping them waits for reads that are under way.
 pub(super) struct Readers {
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     roots: Arc<RootKeys>,
     pool: Mutex<Option<Pool>>,
+    /// Runs once, on the thread of the next read.
+    #[cfg(test)]
+    pub(super) before_read: Arc<Mutex<Option<Job>>>,
 }
 
 struct Pool {
@@ -32,7 +34,13 @@ pub(super) type Found<R> = Vec<Option<(R, Revision)>>;
 
 impl Readers {
     pub(super) fn new(store: Arc<Store>, roots: Arc<RootKeys>) -> Self {
-        Self { store, roots, pool: Mutex::default() }
+        Self {
+            store,
+            roots,
+            pool: Mutex::default(),
+            #[cfg(test)]
+            before_read: Arc::default(),
+        }
     }
 
     /// Reads some records, all from one state of the store.
@@ -43,7 +51,11 @@ impl Readers {
     {
         let (answer, answered) = oneshot::channel();
         let (store, roots) = (Arc::clone(&self.store), Arc::clone(&self.roots));
+        #[cfg(test)]
+        let before_read = Arc::clone(&self.before_read);
         self.submit(Box::new(move || {
+            #[cfg(test)]
+            run_once(&before_read);
             if !answer.is_canceled() {
                 let _ = answer.send(read(&store, &roots, &ids)); // the caller may have gone away meanwhile
             }
@@ -116,3 +128,11 @@ fn read<R: Kind>(store: &Store, roots: &RootKeys, ids: &[R::Id]) -> Result<Found
 
 /// Reads are short; more threads help while some wait for a disk.
 const THREADS: usize = 4;
+
+#[cfg(test)]
+fn run_once(hook: &Mutex<Option<Job>>) {
+    let job = hook.lock().unwrap().take();
+    if let Some(job) = job {
+        job();
+    }
+}

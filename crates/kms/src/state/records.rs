@@ -9,6 +9,8 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
+use super::kind::Kept;
+
 /// An access key of the account, with its secret in clear inside the sealed record: HMAC needs it.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
@@ -82,6 +84,27 @@ impl Record for ImportToken {
 impl fmt::Debug for ImportToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImportToken").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// What a snapshot keeps of an import token: enough to find it, and to say whether it can be used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenFacts {
+    pub(crate) id: TokenId,
+    pub(crate) key: KeyId,
+    pub(crate) expires: i64,
+    pub(crate) failures: u8,
+}
+
+impl Kept<ImportToken> for TokenFacts {
+    type Facts = Self;
+
+    fn of(ImportToken { id, key, expires, failures, .. }: ImportToken) -> Self {
+        Self { id, key, expires, failures }
+    }
+
+    fn facts(&self) -> &Self {
+        self
     }
 }
 

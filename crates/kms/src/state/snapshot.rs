@@ -6,7 +6,6 @@
 use std::time::Instant;
 
 use bulla_keys::record::Revision;
-use bulla_keys::{SecretValue, SecretValueId};
 
 use super::kind::{KeptKind, Row};
 use super::kinds::{Tables, Write};
@@ -31,10 +30,6 @@ impl Snapshot {
     /// The row with this id.
     pub(crate) fn get<R: KeptKind>(&self, id: &R::Id) -> Option<&Row<R>> {
         R::table(&self.tables).rows.get(id)
-    }
-
-    pub(crate) fn secret_value(&self, id: SecretValueId) -> Option<&Row<SecretValue>> {
-        self.get(&id)
     }
 
     pub(crate) fn access_key(&self, id: &str) -> Option<&AccessKey> {
@@ -120,7 +115,7 @@ mod tests {
         let open = || Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
         let mut kms = open();
         let call = |kms: &Kms, request: Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
-        let values = |kms: &Kms| kms.state.snapshot().unwrap().tables.secret_values.rows.len();
+        let values = |kms: &Kms| kms.state.rows_of("secret-value");
         let (name, text) = (|| String::from("s"), |number: usize| number.to_string());
         let create = CreateSecret {
             secret_name: name(),

@@ -332,8 +332,9 @@ fn split_value(value: &[u8]) -> (Revision, &[u8]) {
 const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 const HEADER_KEY: &str = "header";
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-/// Everything is served from the snapshot in memory; redb needs a cache for writing only.
-const CACHE_BYTES: usize = 8 << 20;
+/// Requests read from the snapshot, but for values of secrets, which redb would keep whole: a cache is for writing, and for
+/// the inner pages of the tree.
+const CACHE_BYTES: usize = 2 << 20;
 
 #[cfg(test)]
 mod tests {

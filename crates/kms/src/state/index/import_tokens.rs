@@ -5,7 +5,7 @@ use imbl::OrdSet;
 use minicbor::bytes::ByteArray;
 
 use crate::state::kind::{self, Row};
-use crate::state::records::{ImportToken, TokenId};
+use crate::state::records::{ImportToken, TokenFacts, TokenId};
 use crate::state::snapshot::Snapshot;
 
 #[derive(Clone, Default)]
@@ -14,8 +14,8 @@ pub(crate) struct ImportTokenIndex {
     by_end: OrdSet<(i64, [u8; 32])>,
 }
 
-impl kind::Index<ImportToken> for ImportTokenIndex {
-    fn replace(&mut self, old: Option<&ImportToken>, new: Option<&ImportToken>) {
+impl kind::Index<TokenFacts> for ImportTokenIndex {
+    fn replace(&mut self, old: Option<&TokenFacts>, new: Option<&TokenFacts>) {
         if let Some(token) = old {
             self.by_key.remove(&(token.key, *token.id));
             self.by_end.remove(&(token.expires, *token.id));

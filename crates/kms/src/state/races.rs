@@ -1,0 +1,217 @@
+//! Tests of requests that read from the store while others change what they read.
+
+use std::thread;
+
+use bulla_wire::actions::{
+    BatchGetSecretValue, CreateSecret, DeleteSecret, DescribeSecret, GetSecretValue, PutSecretValue,
+    PutSecretValueReply,
+};
+use bulla_wire::{Action, Error, ErrorCode};
+
+use super::*;
+use crate::{Kms, Options, Role, SystemClock};
+
+struct Bench {
+    kms: Arc<Kms>,
+    _data: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        Self { kms: Arc::new(kms), _data: data }
+    }
+
+    /// Runs something between the snapshot and the read of the next request that reads.
+    fn before_read(&self, run: impl FnOnce(&Kms) + Send + 'static) {
+        let kms = Arc::clone(&self.kms);
+        let job = Box::new(move || run(&kms));
+        *self.kms.state.readers.before_read.lock().unwrap() = Some(job);
+    }
+
+    fn assert_raced(&self) {
+        assert!(self.kms.state.readers.before_read.lock().unwrap().is_none(), "nothing was read");
+    }
+}
+
+fn call<A: Action>(kms: &Kms, request: A) -> Result<A::Reply, Error> {
+    pollster::block_on(kms.call(request.into(), &kms.owner())).map(|reply| A::reply(reply).unwrap())
+}
+
+fn create(kms: &Kms, name: &str, value: &str) {
+    let create = CreateSecret {
+        secret_name: name.into(),
+        version_id: "1".into(),
+        secret_data: String::from(value).into(),
+        ..CreateSecret::default()
+    };
+    call(kms, create).unwrap();
+}
+
+fn delete(kms: &Kms, name: &str) {
+    let delete = DeleteSecret {
+        secret_name: name.into(),
+        force_delete_without_recovery: Some(true),
+        recovery_window_in_days: None,
+    };
+    call(kms, delete).unwrap();
+}
+
+fn put(kms: &Kms, name: &str, version: &str, value: &str) -> Result<PutSecretValueReply, Error> {
+    let put = PutSecretValue {
+        secret_name: name.into(),
+        version_id: version.into(),
+        secret_data: String::from(value).into(),
+        secret_data_type: None,
+        version_stages: None,
+    };
+    call(kms, put)
+}
+
+fn get(kms: &Kms, name: &str, version: Option<&str>) -> Result<String, Error> {
+    let get = GetSecretValue {
+        secret_name: name.into(),
+        version_id: version.map(Into::into),
+        version_stage: None,
+        fetch_extended_config: None,
+        recipient: None,
+        dry_run: None,
+    };
+    Ok(call(kms, get)?.secret_data.expose().to_owned())
+}
+
+#[test]
+fn a_value_that_goes_before_it_is_read_is_not_found() {
+    let bench = Bench::new();
+    create(&bench.kms, "s", "x");
+    bench.before_read(|kms| delete(kms, "s"));
+    let error = get(&bench.kms, "s", None).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ForbiddenResourceNotFound);
+    bench.assert_raced();
+
+    create(&bench.kms, "s", "x");
+    bench.before_read(|kms| (2..12).for_each(|version| drop(put(kms, "s", &version.to_string(), "y"))));
+    let error = get(&bench.kms, "s", Some("1")).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::ForbiddenResourceNotFound);
+    bench.assert_raced();
+}
+
+#[test]
+fn a_value_that_is_replaced_before_it_is_read_is_the_new_one() {
+    let bench = Bench::new();
+    create(&bench.kms, "s", "old");
+    bench.before_read(|kms| {
+        delete(kms, "s");
+        create(kms, "s", "new");
+    });
+    assert_eq!(get(&bench.kms, "s", None).unwrap(), "new");
+    bench.assert_raced();
+}
+
+#[test]
+fn a_batch_of_which_one_goes_has_the_others() {
+    let bench = Bench::new();
+    ["a", "b", "c"].iter().for_each(|name| create(&bench.kms, name, name));
+    bench.before_read(|kms| delete(kms, "b"));
+    let secrets_list = r#"[{"SecretName":"a"},{"SecretName":"b"},{"SecretName":"c"},{"SecretName":"a"}]"#;
+    let batch = BatchGetSecretValue { secrets_list: secrets_list.into() };
+    let reply = call(&bench.kms, batch).unwrap();
+    let values: Vec<_> = reply.secret_values.iter().map(|value| value.secret_data.expose()).collect();
+    assert_eq!(values, ["a", "c", "a"]);
+    let errors: Vec<_> = reply.errors.iter().map(|error| (&*error.secret_name, error.http_status)).collect();
+    assert_eq!(errors, [("b", 404)]);
+    bench.assert_raced();
+}
+
+#[test]
+fn a_put_is_compared_with_the_value_that_is_there_when_it_is_answered() {
+    let bench = Bench::new();
+    create(&bench.kms, "s", "x");
+    bench.before_read(|kms| {
+        delete(kms, "s");
+        create(kms, "s", "y");
+    });
+    assert_eq!(put(&bench.kms, "s", "1", "x").unwrap_err().code(), ErrorCode::RejectedResourceExist);
+    bench.assert_raced();
+    bench.before_read(|kms| {
+        delete(kms, "s");
+        create(kms, "s", "z");
+    });
+    put(&bench.kms, "s", "1", "z").unwrap();
+    bench.assert_raced();
+}
+
+#[test]
+fn of_puts_of_one_version_at_once_those_with_the_value_of_the_first_succeed() {
+    let bench = Bench::new();
+    create(&bench.kms, "s", "x");
+    for version in 2..30 {
+        let version = version.to_string();
+        let outcomes: Vec<_> = thread::scope(|scope| {
+            let put = |value| {
+                scope.spawn({
+                    let (kms, version) = (&bench.kms, &version);
+                    move || (value, put(kms, "s", version, value).map_err(|error| error.code()).err())
+                })
+            };
+            let puts: Vec<_> = ["a", "b", "c", "a", "b", "c"].map(put).into();
+            puts.into_iter().map(|put| put.join().unwrap()).collect()
+        });
+        let value = get(&bench.kms, "s", Some(&version)).unwrap();
+        for (put, refused) in outcomes {
+            let expected = (put != value).then_some(ErrorCode::RejectedResourceExist);
+            assert_eq!(refused, expected, "{put} beside {value}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_the_store_has_lost_is_a_failure_of_the_store() {
+    let bench = Bench::new();
+    create(&bench.kms, "lost", "x");
+    create(&bench.kms, "s", "y");
+    let snapshot = bench.kms.state.published();
+    let value = snapshot.secret(&"lost".parse().unwrap()).unwrap().record.versions().next().unwrap().value;
+    let lose = Changes::for_test([(Write::NoSecretValue(value), 0)]);
+    let (_, answered) = bench.kms.state.stage(0, |_| Ok::<_, Error>(lose.answering(()))).unwrap();
+    pollster::block_on(answered).unwrap().unwrap();
+
+    for error in [get(&bench.kms, "lost", None).unwrap_err(), put(&bench.kms, "lost", "1", "x").unwrap_err()]
+    {
+        assert_eq!(error.code(), ErrorCode::InternalFailure);
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains(r#"a record of the table "secret-value" is missing"#), "{cause}");
+    }
+    assert_eq!(get(&bench.kms, "s", None).unwrap(), "y");
+    call(&bench.kms, DescribeSecret { secret_name: "lost".into(), fetch_tags: None }).unwrap();
+    put(&bench.kms, "lost", "2", "new").unwrap();
+    assert_eq!(get(&bench.kms, "lost", None).unwrap(), "new");
+    delete(&bench.kms, "lost");
+}
+
+/// The value of a version is compared only while the snapshot of the request has the version.
+#[test]
+fn reads_and_changes_of_many_go_on_beside_each_other() {
+    let bench = Bench::new();
+    let names: Vec<_> = (0..4).map(|number| format!("s{number}")).collect();
+    names.iter().for_each(|name| create(&bench.kms, name, name));
+    thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    delete(&bench.kms, name);
+                    create(&bench.kms, name, name);
+                }
+            });
+            scope.spawn(|| {
+                for _ in 0..300 {
+                    match get(&bench.kms, name, None) {
+                        Ok(value) => assert_eq!(value, *name),
+                        Err(error) => assert_eq!(error.code(), ErrorCode::ForbiddenResourceNotFound),
+                    }
+                }
+            });
+        }
+    });
+}

@@ -278,6 +278,22 @@ mod tests {
         assert!(matches!(fault, RootKeyFault::File(SecretFileFault::Missing)));
     }
 
+    /// It may be the only copy of a store whose root key file was exchanged.
+    #[test]
+    fn an_unfinished_store_that_its_root_key_does_not_open_is_left_alone() {
+        let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let data = directory.path();
+        drop(open(data).unwrap());
+        drop(open(other.path()).unwrap());
+        let (store, unfinished) = (data.join(STORE), data.join(UNFINISHED));
+        fs::rename(&store, &unfinished).unwrap();
+        let content = fs::read(&unfinished).unwrap();
+        fs::copy(other.path().join(ROOT_KEY), data.join(ROOT_KEY)).unwrap();
+        let refused = open(data).map(drop).unwrap_err();
+        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::NoSlot, .. })));
+        assert!(fs::read(&unfinished).unwrap() == content && !store.exists());
+    }
+
     /// A copy of a golden store, which an earlier version made.
     fn older(version: u32) -> tempfile::TempDir {
         use std::os::unix::fs::PermissionsExt;

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bulla_wire::actions::{CreateSecret, GetSecretValue};
+use bulla_wire::kms::{CreateSecret, GetSecretValue};
 
 use crate::Result;
 use crate::kms::ALIAS;

@@ -11,7 +11,7 @@ mod tests;
 mod view;
 
 use bulla_wire::ContextParameter;
-use bulla_wire::actions::{Action, Product};
+use bulla_wire::{Action, Product};
 
 pub(crate) use self::allowed::Allowed;
 pub(crate) use self::inquiry::Inquiry;

@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bulla_keys::record::Revision;
-use bulla_wire::actions::Action;
+use bulla_wire::Action;
 use bulla_wire::{Error, ErrorCode};
 
 use crate::Kms;

@@ -78,7 +78,7 @@ mod tests {
 
     use bulla_keys::SystemRandom;
     use bulla_keys::root::{ProviderKey, RootKey};
-    use bulla_wire::actions::{
+    use bulla_wire::kms::{
         CreateAlias, CreateKey, Decrypt, DescribeKey, GenerateDataKey, ListAliases, UpdateKeyDescription,
     };
     use bulla_wire::{Action, Error, MaybeEmpty};

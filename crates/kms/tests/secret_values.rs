@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use bulla_kms::{Kms, Options, Role, SystemClock};
-use bulla_wire::actions::{CreateSecret, GetSecretValue, ListSecretVersionIds, PutSecretValue};
+use bulla_wire::kms::{CreateSecret, GetSecretValue, ListSecretVersionIds, PutSecretValue};
 use bulla_wire::{Action, Error};
 use serde_json::{Value, json};
 use support::{Bench, text};

@@ -7,7 +7,7 @@ mod support;
 use std::thread;
 
 use bulla_kms::{Kms, Options, Role};
-use bulla_wire::actions::{CreateSecret, DescribeSecret, GetSecretValue};
+use bulla_wire::kms::{CreateSecret, DescribeSecret, GetSecretValue};
 use bulla_wire::{Error, ErrorCode};
 use serde_json::{Value, json};
 use support::{Bench, DAY, UNKNOWN, text};
@@ -502,7 +502,7 @@ fn many_first_secrets_at_once_make_one_key_and_one_name_has_one_owner() {
     let [owner] = owners[..] else { panic!("{owners:?}") };
     let request = GetSecretValue { secret_name: "contended".into(), ..GetSecretValue::default() };
     assert_eq!(call(&kms, request).unwrap().secret_data.expose(), owner.to_string());
-    let keys = call(&kms, bulla_wire::actions::ListKeys::default()).unwrap();
+    let keys = call(&kms, bulla_wire::kms::ListKeys::default()).unwrap();
     assert_eq!(keys.total_count, 1, "one key of the service");
     for thread in 0..8 {
         call(&kms, DescribeSecret { secret_name: format!("own-{thread}"), fetch_tags: None }).unwrap();

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::thread;
 
 use bulla_kms::{Kms, Options, Role, SystemClock};
-use bulla_wire::actions::*;
+use bulla_wire::kms::*;
 use bulla_wire::{Action, ContextParameter, Error, ErrorCode};
 use serde::Deserialize;
 

@@ -1,7 +1,7 @@
 //! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
 
 use bulla_keys::{Alias, AliasName, KeyId, Operation};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     AliasEntry, AliasList, CreateAlias, DeleteAlias, Done, ListAliases, ListAliasesByKeyId, ListAliasesReply,
     UpdateAlias,
 };

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_wire::Error;
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     AsymmetricDecrypt, AsymmetricDecryptReply, AsymmetricEncrypt, AsymmetricEncryptReply, AsymmetricSign,
     AsymmetricSignReply, AsymmetricVerify, AsymmetricVerifyReply, GetPublicKey, GetPublicKeyReply,
 };

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::{EncryptionContext, Key, Random, SystemRandom};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     Decrypt, DecryptReply, Encrypt, EncryptReply, ExportDataKey, ExportDataKeyReply,
     GenerateAndExportDataKey, GenerateAndExportDataKeyReply, GenerateDataKey, GenerateDataKeyReply,
     GenerateDataKeyWithoutPlaintext, ReEncrypt,

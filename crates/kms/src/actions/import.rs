@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::record::Revision;
 use bulla_keys::{Key, KeyOrigin, Material, Operation, Random, SystemRandom};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     DeleteKeyMaterial, Done, GetParametersForImport, GetParametersForImportReply, ImportKeyMaterial,
 };
 use bulla_wire::{Error, ErrorCode, Timestamp};

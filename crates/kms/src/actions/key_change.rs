@@ -2,7 +2,7 @@
 
 use bulla_keys::{Key, Refusal};
 use bulla_wire::Error;
-use bulla_wire::actions::Done;
+use bulla_wire::kms::Done;
 
 use crate::refusal::key_refused;
 use crate::session::Session;

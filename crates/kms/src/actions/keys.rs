@@ -5,7 +5,7 @@ use bulla_keys::{
     Description, Key, KeyId, KeyKind, KeyOrigin, KeySpec, KeyState, KeyUsage, KeyVersionId, ProtectionLevel,
     RotationInterval, SystemRandom, Tags,
 };
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     CancelKeyDeletion, CreateKey, CreateKeyReply, DescribeKey, DescribeKeyReply, DisableKey, Done, EnableKey,
     KeyEntry, KeyList, KeyMetadata, ListKeys, ListKeysReply, ScheduleKeyDeletion, SetDeletionProtection,
     UpdateKeyDescription,

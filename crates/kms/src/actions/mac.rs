@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::KeySpec;
 use bulla_wire::Error;
-use bulla_wire::actions::{GenerateMac, GenerateMacReply, VerifyMac, VerifyMacReply};
+use bulla_wire::kms::{GenerateMac, GenerateMacReply, VerifyMac, VerifyMacReply};
 use zeroize::Zeroizing;
 
 use crate::authorize::View;

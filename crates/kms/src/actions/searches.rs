@@ -161,7 +161,7 @@ mod tests {
         Alias, Description, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, Material, Random,
         SecretDataType, SecretValueId, SecretVersion, SystemRandom,
     };
-    use bulla_wire::actions::{
+    use bulla_wire::kms::{
         ListAliases, ListAliasesByKeyId, ListKeys, ListSecrets, ListTagResources, ListTagResourcesReply,
     };
     use bulla_wire::{Action, NumberedTags, Request};
@@ -416,7 +416,7 @@ mod tests {
         let all = || names.iter().filter_map(|name| snapshot.alias(name));
         let (page, page_number, page_size) = random_page();
         let found = store.ask(ListAliases { page_number, page_size });
-        let entries = |list: bulla_wire::actions::AliasList| -> Vec<_> {
+        let entries = |list: bulla_wire::kms::AliasList| -> Vec<_> {
             list.alias.into_iter().map(|entry| (entry.alias_name, entry.key_id)).collect()
         };
         let entry =

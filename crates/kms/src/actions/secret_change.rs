@@ -2,7 +2,7 @@
 
 use bulla_keys::{Secret, SecretRefusal};
 use bulla_wire::Error;
-use bulla_wire::actions::SecretReply;
+use bulla_wire::kms::SecretReply;
 
 use crate::refusal::secret_refused;
 use crate::session::Session;

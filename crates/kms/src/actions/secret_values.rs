@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bulla_keys::{Key, Secret, SecretValue, SecretVersion, SecretVersionId, Stage};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     BatchGetSecretValue, BatchGetSecretValueReply, Decrypt, GenerateDataKey, GetSecretValue,
     GetSecretValueReply, ListSecretVersionIds, ListSecretVersionIdsReply, PutSecretValue,
     PutSecretValueReply, SecretError, SecretReply, SecretVersionEntry, SecretVersionList,

@@ -2,7 +2,7 @@
 //! RotateSecret.
 
 use bulla_keys::{Description, Key, Secret, SecretKind, SecretName, Tags};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     CreateSecret, CreateSecretReply, DeleteSecret, DeleteSecretReply, DescribeSecret, DescribeSecretReply,
     GenerateDataKey, ListSecrets, ListSecretsReply, RestoreSecret, RotateSecret, RotateSecretReply,
     SecretEntry, SecretList, SecretReply, SecretTagEntry, SecretTagList, UpdateSecret,

@@ -1,7 +1,7 @@
 //! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, which every caller may use, and GetRandomPassword.
 
 use bulla_keys::{Random, SystemRandom};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     DescribeAccountKmsStatus, DescribeAccountKmsStatusReply, DescribeRegions, DescribeRegionsReply, Done,
     GetRandomPassword, GetRandomPasswordReply, OpenKmsService, Region, RegionList,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_keys::{Key, KeyId, Secret, SecretName, Tags};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     Done, KeyTagEntry, KeyTagList, ListResourceTags, ListResourceTagsReply, ListTagResources,
     ListTagResourcesReply, TagResource, TagResourceEntry, TagResourceList, TagResources, UntagResource,
     UntagResources,

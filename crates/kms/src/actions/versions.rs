@@ -1,7 +1,7 @@
 //! CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy.
 
 use bulla_keys::{KeyVersion, KeyVersionId, SystemRandom};
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     CreateKeyVersion, DescribeKeyVersion, Done, KeyVersionEntry, KeyVersionList, KeyVersionReply,
     ListKeyVersions, ListKeyVersionsReply, UpdateRotationPolicy,
 };

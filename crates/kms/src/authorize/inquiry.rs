@@ -94,7 +94,7 @@ impl Permissions {
 
 #[cfg(test)]
 mod tests {
-    use bulla_wire::actions::{Decrypt, Encrypt};
+    use bulla_wire::kms::{Decrypt, Encrypt};
 
     use super::super::Container;
     use super::*;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bulla_keys::KeyId;
-use bulla_wire::actions::{BatchGetSecretValue, CreateSecret, UpdateAlias};
+use bulla_wire::kms::{BatchGetSecretValue, CreateSecret, UpdateAlias};
 use bulla_wire::{Action, Error, ErrorCode, Parameters, Product, Reply, Request};
 use serde_json::Value;
 

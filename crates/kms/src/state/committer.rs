@@ -158,7 +158,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use bulla_keys::{Alias, KeyId};
-    use bulla_wire::actions::{
+    use bulla_wire::kms::{
         CreateAlias, CreateKey, CreateKeyVersion, CreateSecret, DisableKey, EnableKey, PutSecretValue,
         SetDeletionProtection, TagResource, UpdateAlias, UpdateKeyDescription, UpdateRotationPolicy,
         UpdateSecret, UpdateSecretVersionStage,

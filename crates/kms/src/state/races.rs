@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use bulla_wire::actions::{
+use bulla_wire::kms::{
     BatchGetSecretValue, CreateSecret, DeleteSecret, DescribeSecret, GetSecretValue, PutSecretValue,
     PutSecretValueReply,
 };

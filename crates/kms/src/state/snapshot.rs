@@ -55,7 +55,7 @@ mod tests {
     use std::time::Duration;
 
     use bulla_keys::Description;
-    use bulla_wire::actions::{CreateSecret, DeleteSecret, PutSecretValue};
+    use bulla_wire::kms::{CreateSecret, DeleteSecret, PutSecretValue};
     use bulla_wire::{Error, Request};
 
     use super::*;

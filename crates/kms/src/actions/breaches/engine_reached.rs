@@ -1,6 +1,6 @@
 //! The whole engine, in an action.
 
-use bulla_wire::actions::DescribeKey;
+use bulla_wire::kms::DescribeKey;
 
 use crate::session::Session;
 

@@ -2,15 +2,14 @@
 //!
 //! A server finds the [`Request`] of a call here, a client prints it from the same type, and the engine's one
 //! `match` has an arm for each. Products may have actions of the same name with other parameters, so an action is
-//! always looked up in the table of its product. A new product is a file beside `kms.rs`, and its line in the table
-//! below.
+//! always looked up in the table of its product. A new product is a file beside `kms.rs`, its `mod`, and its line in
+//! the table below.
 
 pub mod kms;
 mod table;
 #[cfg(test)]
 mod toy;
 
-pub use kms::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +28,7 @@ products! {
 }
 
 impl Product {
-    /// The product that answers a request which names no product: every request is answered as some product answers.
+    /// The server refuses requests whose version names no product as this product refuses its own.
     pub const FALLBACK: Self = Self::Kms;
 
     /// The product with this API version.

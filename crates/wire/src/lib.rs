@@ -15,7 +15,7 @@
 //! # Ok::<(), bulla_wire::Error>(())
 //! ```
 
-pub mod actions;
+mod actions;
 mod call;
 mod context;
 mod error;

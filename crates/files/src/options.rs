@@ -240,7 +240,8 @@ impl Default for DecryptOptions {
 /// How files get other keys. The default: the keys they have, in their current versions.
 #[derive(Clone, Debug)]
 pub struct RewrapOptions {
-    pub(crate) keys: Vec<String>,
+    /// None for those that open the file now.
+    pub(crate) keys: Option<Vec<String>>,
     pub(crate) whole_set: bool,
     pub(crate) data_key_per_file: bool,
     pub(crate) allowed: AllowedKeys,
@@ -256,10 +257,10 @@ impl RewrapOptions {
         Self::default()
     }
 
-    /// The keys that a file has afterwards. Default: those that open it now.
+    /// The keys that a file has afterwards; a list of none is an error. Default: those that open it now.
     #[must_use]
     pub fn keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.keys = keys.into_iter().map(Into::into).collect();
+        self.keys = Some(keys.into_iter().map(Into::into).collect());
         self
     }
 
@@ -311,7 +312,7 @@ impl RewrapOptions {
 impl Default for RewrapOptions {
     fn default() -> Self {
         Self {
-            keys: Vec::new(),
+            keys: None,
             whole_set: false,
             data_key_per_file: false,
             allowed: AllowedKeys::all(),

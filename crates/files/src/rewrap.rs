@@ -99,14 +99,14 @@ impl<K: KeyService> Rewrapper<K> {
             already_done,
             damaged_slot: false, // not any more
         };
-        if opened.is_done(&plan, !self.options.keys.is_empty()) {
+        if opened.is_done(&plan, self.options.keys.is_some()) {
             return Ok(summary(true));
         }
         let mut wraps = plan
             .iter()
             .map(|(kind, target)| self.wrap(&opened, *kind, &target.key_id))
             .collect::<Result<Vec<_>, _>>()?;
-        if self.options.keys.is_empty() {
+        if self.options.keys.is_none() {
             wraps.extend(opened.foreign.iter().cloned());
         }
         let header = opened.header.with_wraps(wraps)?;
@@ -127,7 +127,7 @@ impl<K: KeyService> Rewrapper<K> {
 
     pub(crate) fn rekey_at(&self, place: &Target<'_>, jobs: usize) -> Result<FileSummary, FileError> {
         let opened = self.open(place)?;
-        if self.options.keys.is_empty() && !opened.foreign.is_empty() {
+        if self.options.keys.is_none() && !opened.foreign.is_empty() {
             let keys = opened.foreign.iter().map(|wrap| wrap.key.key_id.clone()).collect();
             return Err(FileError::Foreign { keys });
         }
@@ -206,10 +206,13 @@ impl<K: KeyService> Rewrapper<K> {
 
     /// What the file shall hold: each key once, and of which kind its wrap is.
     fn plan(&self, opened: &Opened) -> Result<Vec<(WrapKind, KeyVersion)>, FileError> {
-        let names: Vec<_> = match &*self.options.keys {
-            [] => opened.unlocked.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect(),
-            keys => keys.to_vec(),
+        let names: Vec<_> = match &self.options.keys {
+            None => opened.unlocked.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect(),
+            Some(keys) => keys.clone(),
         };
+        if names.is_empty() {
+            return Err(KeyServiceError::KeyNotFound { key: String::new() }.into());
+        }
         let data_key_known = opened.set().is_some();
         let mut plan = Vec::<(WrapKind, KeyVersion)>::new();
         for name in names {

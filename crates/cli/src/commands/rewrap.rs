@@ -49,8 +49,11 @@ impl Request<'_> {
         let context = opening.context.encryption_context()?;
         let kms = Kms::connect(kms)?;
         process::clean_up_on_signals()?;
+        let options = match keys {
+            [] => options, // -k was not given
+            keys => options.keys(keys.iter().map(KeyName::to_string)),
+        };
         let options = options
-            .keys(keys.iter().map(KeyName::to_string))
             .allowed(kms.allowed(&opening.allowed)?)
             .region(kms.region())
             .jobs(run.threads())

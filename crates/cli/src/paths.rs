@@ -19,7 +19,7 @@ pub(crate) enum Source {
     File(PathBuf),
 }
 
-/// What a command works on.
+/// What a command works on, decided when the command line is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     Source(Source),

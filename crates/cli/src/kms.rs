@@ -138,10 +138,12 @@ impl KmsApi for Kms {
 fn client(endpoint: Endpoint, ca: Option<&Path>) -> Result<Client, Failure> {
     // The profile of some other directory is not that of the user.
     let home = env::home_dir().filter(|home| home.is_absolute());
-    let credentials = Credentials::find(&environment, home.as_deref())
+    let credentials = Credentials::find(environment, home.as_deref())
         .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
-    let mut options = ClientOptions::from_environment(&environment);
-    options.ca = ca.map(Path::to_owned).or(options.ca);
+    let mut options = ClientOptions::from_environment(environment);
+    if let Some(ca) = ca {
+        options = options.ca(ca);
+    }
     Client::new(endpoint, credentials, options)
         .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))
 }

@@ -16,15 +16,40 @@ use bulla_wire::SecretText;
 /// An access key, with a security token if it is temporary.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    /// The name of the access key; not secret.
-    pub access_key_id: String,
+    pub(crate) access_key_id: String,
     /// What requests are signed with; never sent.
-    pub access_key_secret: SecretText,
+    pub(crate) access_key_secret: SecretText,
     /// Sent with temporary credentials.
-    pub security_token: Option<SecretText>,
+    pub(crate) security_token: Option<SecretText>,
 }
 
 impl Credentials {
+    /// An access key.
+    ///
+    /// # Errors
+    /// [`CredentialsError::Unprintable`].
+    pub fn new(
+        access_key_id: impl Into<String>,
+        access_key_secret: impl Into<SecretText>,
+    ) -> Result<Self, CredentialsError> {
+        let (access_key_id, access_key_secret) = (access_key_id.into(), access_key_secret.into());
+        Self { access_key_id, access_key_secret, security_token: None }.checked(caller)
+    }
+
+    /// The same with the security token of a temporary access key.
+    ///
+    /// # Errors
+    /// [`CredentialsError::Unprintable`].
+    pub fn with_security_token(self, token: impl Into<SecretText>) -> Result<Self, CredentialsError> {
+        Self { security_token: Some(token.into()), ..self }.checked(caller)
+    }
+
+    /// The name of the access key; not secret.
+    #[must_use]
+    pub fn access_key_id(&self) -> &str {
+        &self.access_key_id
+    }
+
     /// Looks in the environment, then in the `aliyun` profile below `home`.
     ///
     /// 1. `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` and, if set,
@@ -40,7 +65,7 @@ impl Credentials {
     /// # Errors
     /// Nothing found, or something that cannot be used, as [`CredentialsError`] says.
     pub fn find(
-        environment: &dyn Fn(&str) -> Option<String>,
+        environment: impl Fn(&str) -> Option<String>,
         home: Option<&Path>,
     ) -> Result<Self, CredentialsError> {
         let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
@@ -66,6 +91,11 @@ impl Credentials {
             false => Err(CredentialsError::Unprintable { place: place() }),
         }
     }
+}
+
+/// Names credentials that a program has brought itself.
+fn caller() -> String {
+    "the program".to_owned()
 }
 
 /// Why there are no credentials to sign with. Shows names and places, never values.
@@ -212,18 +242,21 @@ mod tests {
             };
             let error = credentials.checked(|| "HERE".to_owned()).unwrap_err();
             assert_eq!(error.to_string(), "the access key in HERE has impossible characters");
+            let brought = Credentials::new(id, secret.to_owned());
+            let brought = brought.and_then(|key| key.with_security_token(token.to_owned()));
+            assert!(matches!(brought, Err(CredentialsError::Unprintable { .. })), "{id:?} {token:?}");
         }
     }
 
     #[test]
     fn nothing_found_names_both_places() {
         let nothing = |_: &str| None;
-        let error = Credentials::find(&nothing, Some(Path::new("/nonexistent"))).unwrap_err();
+        let error = Credentials::find(nothing, Some(Path::new("/nonexistent"))).unwrap_err();
         assert_eq!(
             error.to_string(),
             "no access key: neither in the environment nor in /nonexistent/.aliyun/config.json"
         );
-        let error = Credentials::find(&nothing, None).unwrap_err();
+        let error = Credentials::find(nothing, None).unwrap_err();
         assert!(matches!(error, CredentialsError::NotFound { config: None }));
     }
 }

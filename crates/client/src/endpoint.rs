@@ -6,6 +6,7 @@
 use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
 
 /// The address of a KMS: scheme, host and port, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,15 @@ impl Endpoint {
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::Https
+    }
+}
+
+/// As [`Endpoint::parse`].
+impl FromStr for Endpoint {
+    type Err = EndpointError;
+
+    fn from_str(text: &str) -> Result<Self, EndpointError> {
+        Self::parse(text)
     }
 }
 
@@ -227,7 +237,7 @@ mod tests {
             ("http://[::1]:80/", "http://[::1]", "[::1]"),
             ("aliyun:cn-hangzhou", "https://kms.cn-hangzhou.aliyuncs.com", "kms.cn-hangzhou.aliyuncs.com"),
         ] {
-            let endpoint = Endpoint::parse(text).unwrap();
+            let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!((endpoint.to_string().as_str(), endpoint.host_header().as_str()), (url, host));
             assert_eq!(endpoint.is_https(), url.starts_with("https:"));
         }

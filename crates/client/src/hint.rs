@@ -7,7 +7,7 @@ use crate::transport::TransportError;
 
 /// What the user can do about an error of a [`KeyService`], if that is known.
 #[must_use]
-pub fn hint(error: &KeyServiceError) -> Option<&str> {
+pub fn of_key_service_error(error: &KeyServiceError) -> Option<&str> {
     match error {
         KeyServiceError::Unreachable { source, .. } => match source.downcast_ref::<TransportError>() {
             Some(error) => Some(error.hint()),

@@ -210,7 +210,7 @@ const WRAPPING_KEY: &str = "that wrapped this data key";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hint::hint;
+    use crate::hint::of_key_service_error as hint;
     use bulla_wire::{Error, ErrorCode};
 
     fn meaning(error: &Error, key: Option<&str>) -> KeyServiceError {

@@ -1,15 +1,13 @@
-//! A remote KMS, `bulla serve` or the real Alibaba Cloud, as a blocking client and as a
-//! [`KeyService`](bulla_envelope::KeyService).
+//! A blocking client of a key management service (KMS): `bulla serve` or the real Alibaba Cloud KMS.
 //!
 //! ```no_run
-//! use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
+//! use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials};
 //! use bulla_envelope::{EncryptionContext, KeyService};
 //! use bulla_wire::kms::DescribeKey;
 //!
 //! let environment = |name: &str| std::env::var(name).ok();
-//! let credentials = Credentials::find(&environment, std::env::home_dir().as_deref())?;
-//! let options = ClientOptions::from_environment(&environment);
-//! let client = Client::new(Endpoint::parse("aliyun:cn-hangzhou")?, credentials, options)?;
+//! let credentials = Credentials::find(environment, std::env::home_dir().as_deref())?;
+//! let client = Client::new("aliyun:cn-hangzhou".parse()?, credentials, ClientOptions::from_environment(environment))?;
 //!
 //! let data_key = ApiKeyService::new(&client).generate_data_key("alias/work", &EncryptionContext::default())?;
 //! let key = client.call(&DescribeKey { key_id: data_key.wrapped.key_id })?;
@@ -17,24 +15,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # The KMS
+//! # Where to start
 //!
-//! - [`Endpoint`]: where the KMS is. [`Credentials`]: who calls. [`ClientOptions`]: trust, proxy, patience.
-//! - [`Client::call`] for an action of `bulla_wire`, [`Client::call_raw`] for any other.
-//! - [`ApiKeyService`] is the `KeyService` of a client, and of any other [`KmsApi`].
+//! | | |
+//! |---|---|
+//! | [`Endpoint`], [`Credentials`], [`ClientOptions`] | where the KMS is; who calls; trust, proxy and timeouts |
+//! | [`Client`] | calls an action of [`bulla_wire`], or any other by its name |
+//! | [`ApiKeyService`] | the [`KeyService`](bulla_envelope::KeyService) that encryption uses, of a client or any other [`KmsApi`] |
+//! | [`CallError`], [`Refusal`] | why a call brought no reply |
+//! | [`hint`] | what a user can do about it |
 //!
-//! Requests are signed with ACS3-HMAC-SHA256, anew for each try. Errors say what happened; their `hint()`,
-//! and [`hint`] for those of a `KeyService`, says what to do. Nothing here reads the environment of the
-//! process: the caller passes it in.
+//! # Guarantees
+//!
+//! - **Signed for each try** with ACS3-HMAC-SHA256: no nonce is used twice.
+//! - **Tried again only if that is safe**: a request that changes something is sent again only if it was not acted on.
+//! - **TLS, or loopback.** Plain HTTP to another machine is refused, because answers hold plaintext data keys.
+//! - **No secret in an error.** Answers are not repeated, and an echo of the request is cut out.
+//! - **Nothing of the process is read** but the files that the options name: the caller passes the environment in.
 
 #![forbid(unsafe_code)]
+#![deny(missing_debug_implementations, missing_docs)]
 
 mod api;
 mod client;
 mod credentials;
 mod endpoint;
 mod error;
-mod hint;
+pub mod hint;
 mod key_service;
 mod options;
 mod refusal;
@@ -42,11 +49,12 @@ mod retry;
 mod transport;
 
 pub use api::KmsApi;
+pub use bulla_envelope;
+pub use bulla_wire;
 pub use client::Client;
 pub use credentials::{Credentials, CredentialsError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
-pub use hint::hint;
 pub use key_service::ApiKeyService;
 pub use options::ClientOptions;
 pub use refusal::Refusal;

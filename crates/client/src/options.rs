@@ -8,29 +8,36 @@ use bulla_wire::SecretText;
 use crate::endpoint::Endpoint;
 
 /// How a client reaches its KMS. The default trusts the system's certificates and uses no proxy.
+///
+/// ```
+/// use std::time::Duration;
+/// use bulla_client::ClientOptions;
+///
+/// let options = ClientOptions::new().ca("/etc/kms/ca.pem").timeout(Duration::from_secs(3));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientOptions {
-    /// A PEM file of certificates that are trusted **instead of** the system's; None for the system's.
-    pub ca: Option<PathBuf>,
-    /// The longest wait for a connection: name, TCP and TLS together. 5 seconds, as the official SDKs have it.
-    pub connect_timeout: Duration,
-    /// Hosts that are reached without the proxy, separated by commas; `*` is every host, and a domain stands
-    /// for all names below it. Loopback never goes through a proxy.
-    pub no_proxy: String,
-    /// The URL of a proxy for `https://`; secret because it may hold a password.
-    pub proxy: Option<SecretText>,
-    /// The longest time a whole call may take, retries included. 10 seconds.
-    pub timeout: Duration,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) connect_timeout: Duration,
+    no_proxy: String,
+    proxy: Option<SecretText>,
+    pub(crate) timeout: Duration,
 }
 
 impl ClientOptions {
+    /// The default.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// The default, with what the environment says: `ALIBABA_CLOUD_CA_BUNDLE`, `HTTPS_PROXY` or else
     /// `ALL_PROXY`, and `NO_PROXY`; the last three also in lower case, which wins.
     ///
     /// `environment` is as for [`Credentials::find`](crate::Credentials::find).
     #[must_use]
-    pub fn from_environment(environment: &dyn Fn(&str) -> Option<String>) -> Self {
-        let first = |names: [&str; 2]| names.into_iter().find_map(environment);
+    pub fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Self {
+        let first = |names: [&str; 2]| names.into_iter().find_map(&environment);
         let set = |value: &String| !value.is_empty();
         let proxy = first(["https_proxy", "HTTPS_PROXY"]).filter(set);
         Self {
@@ -39,6 +46,42 @@ impl ClientOptions {
             proxy: proxy.or_else(|| first(["all_proxy", "ALL_PROXY"]).filter(set)).map(SecretText::from),
             ..Self::default()
         }
+    }
+
+    /// A PEM file of certificates that are trusted **instead of** the system's.
+    #[must_use]
+    pub fn ca(mut self, ca: impl Into<PathBuf>) -> Self {
+        self.ca = Some(ca.into());
+        self
+    }
+
+    /// The longest wait for a connection: name, TCP and TLS together. Default: 5 seconds, as the official SDKs have it.
+    #[must_use]
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// The longest time a whole call may take, retries included. Default: 10 seconds.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The URL of a proxy for `https://`; secret because it may hold a password. Default: none.
+    #[must_use]
+    pub fn proxy(mut self, proxy: impl Into<SecretText>) -> Self {
+        self.proxy = Some(proxy.into());
+        self
+    }
+
+    /// Hosts that are reached without the proxy, separated by commas; `*` is every host, and a domain stands for all
+    /// names below it. Loopback never goes through a proxy.
+    #[must_use]
+    pub fn no_proxy(mut self, no_proxy: impl Into<String>) -> Self {
+        self.no_proxy = no_proxy.into();
+        self
     }
 
     /// The proxy to `endpoint`, if there is one. A proxy never sees a call to this machine.
@@ -77,7 +120,7 @@ mod tests {
     use super::*;
 
     fn options(variables: &[(&str, &str)]) -> ClientOptions {
-        ClientOptions::from_environment(&|name| {
+        ClientOptions::from_environment(|name| {
             variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned())
         })
     }
@@ -97,7 +140,7 @@ mod tests {
         assert_eq!(options.ca, Some(PathBuf::from("/ca.pem")));
         assert!(options.proxy.as_ref().unwrap().expose().contains("@proxy:"));
         assert!(!format!("{options:?}").contains("hunter2"));
-        assert!(ClientOptions::from_environment(&|_| None).proxy.is_none());
+        assert!(ClientOptions::from_environment(|_| None).proxy.is_none());
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn an_answer_that_breaks_off_is_asked_for_again() {
 #[test]
 fn silence_ends_in_time() {
     let kms = TestKms::start(vec![Reply::Silence(Duration::from_secs(5))]);
-    let options = ClientOptions { timeout: Duration::from_millis(200), ..ClientOptions::default() };
+    let options = ClientOptions::new().timeout(Duration::from_millis(200));
     let error = kms.client_with(options).call(&DescribeRegions::default()).unwrap_err();
     assert!(matches!(transport_error(error), TransportError::AnswerTimeout));
 }
@@ -177,8 +177,7 @@ fn nobody_listens() {
 #[test]
 fn loopback_goes_past_the_proxy() {
     let kms = TestKms::start(vec![Reply::Json(200, REGIONS)]);
-    let proxy = Some("http://127.0.0.1:1".to_owned().into());
-    let options = ClientOptions { proxy, ..ClientOptions::default() };
+    let options = ClientOptions::new().proxy("http://127.0.0.1:1".to_owned());
     kms.client_with(options).call(&DescribeRegions::default()).unwrap();
 }
 
@@ -196,11 +195,7 @@ fn other_hosts_go_through_the_proxy() {
         request
     });
     let ca = support_ca();
-    let options = ClientOptions {
-        ca: Some(ca.path().to_owned()),
-        proxy: Some(proxy.into()),
-        ..ClientOptions::default()
-    };
+    let options = ClientOptions::new().ca(ca.path()).proxy(proxy);
     let endpoint = Endpoint::parse("https://kms.invalid:8443").unwrap();
     let client = Client::new(endpoint, credentials(SECRET), options).unwrap();
     let error = client.call(&DescribeRegions::default()).unwrap_err();
@@ -212,10 +207,7 @@ fn other_hosts_go_through_the_proxy() {
 
 #[test]
 fn a_proxy_that_is_no_url_is_an_error() {
-    let options = ClientOptions {
-        proxy: Some("gopher://user:hunter2@p".to_owned().into()),
-        ..ClientOptions::default()
-    };
+    let options = ClientOptions::new().proxy("gopher://user:hunter2@p".to_owned());
     let endpoint = Endpoint::parse("aliyun:cn-hangzhou").unwrap();
     let error = Client::new(endpoint, credentials(SECRET), options).unwrap_err();
     assert!(matches!(error, SetupError::Proxy));

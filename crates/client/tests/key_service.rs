@@ -4,7 +4,7 @@
 
 mod support;
 
-use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials, KmsApi, hint};
+use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, KmsApi, hint};
 use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError};
 use bulla_wire::Action;
 use support::{Reply, SECRET, TestKms, credentials};
@@ -68,7 +68,7 @@ fn unwraps_a_data_key() {
 #[test]
 fn introduces_itself_and_sends_the_token() {
     let kms = TestKms::start(vec![Reply::Json(200, GENERATED)]);
-    let credentials = Credentials { security_token: Some("token".to_owned().into()), ..credentials(SECRET) };
+    let credentials = credentials(SECRET).with_security_token("token".to_owned()).unwrap();
     let client = Client::new(kms.endpoint.clone(), credentials, ClientOptions::default()).unwrap();
     ApiKeyService::new(client).unwrap("blob", &EncryptionContext::default()).unwrap();
 
@@ -116,7 +116,10 @@ fn a_wrong_secret_is_denied_without_showing_the_request() {
         "the KMS denied access with SignatureDoesNotMatch: \
          Specified signature is not matched with our calculation. (request request-id)"
     );
-    assert_eq!(hint(&error), Some("the secret does not belong to this access key: check both"));
+    assert_eq!(
+        hint::of_key_service_error(&error),
+        Some("the secret does not belong to this access key: check both")
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ impl Authority {
     }
 
     fn options(&self) -> ClientOptions {
-        ClientOptions { ca: Some(self.file.path().to_owned()), ..ClientOptions::default() }
+        ClientOptions::new().ca(self.file.path())
     }
 }
 
@@ -151,7 +151,7 @@ fn http_server() -> SocketAddr {
 #[test]
 fn a_missing_authority_is_told_before_any_call() {
     let endpoint = Endpoint::parse("https://127.0.0.1:1").unwrap();
-    let options = ClientOptions { ca: Some("/nonexistent/ca.pem".into()), ..ClientOptions::default() };
+    let options = ClientOptions::new().ca("/nonexistent/ca.pem");
     let error = Client::new(endpoint, credentials(SECRET), options).unwrap_err();
     assert_eq!(error.to_string(), "/nonexistent/ca.pem cannot be read");
     assert!(error.source().is_some());

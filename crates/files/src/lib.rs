@@ -125,6 +125,7 @@ mod times;
 mod tree;
 mod watched;
 
+pub use bulla_envelope;
 pub use cache::KeyCache;
 pub use decrypt::Decryptor;
 pub use encrypt::Encryptor;

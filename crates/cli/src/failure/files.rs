@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
+use bulla_client::hint;
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
 use bulla_envelope::{KeyServiceError, text_format};
 use bulla_files::output::{OutputError, directory_of};
@@ -103,7 +104,7 @@ impl Failure {
         };
         let hint = match error {
             KeyServiceError::Local { source, .. } => embedded::hint(&**source),
-            error => bulla_client::hint(error).unwrap_or_default().to_owned(),
+            error => hint::of_key_service_error(error).unwrap_or_default().to_owned(),
         };
         Self::new(exit, with_causes(error), hint)
     }

@@ -98,11 +98,7 @@ impl TestKms {
 }
 
 pub(crate) fn credentials(secret: &str) -> Credentials {
-    Credentials {
-        access_key_id: "test-id".to_owned(),
-        access_key_secret: secret.to_owned().into(),
-        security_token: None,
-    }
+    Credentials::new("test-id", secret.to_owned()).unwrap()
 }
 
 /// The secret that the server knows.

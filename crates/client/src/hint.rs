@@ -5,7 +5,7 @@ use bulla_envelope::KeyServiceError;
 use crate::error::CallError;
 use crate::transport::TransportError;
 
-/// What the user can do about an error of a [`KeyService`], if that is known.
+/// What the user can do about an error of a [`KeyService`](bulla_envelope::KeyService), if that is known.
 #[must_use]
 pub fn of_key_service_error(error: &KeyServiceError) -> Option<&str> {
     match error {

@@ -130,10 +130,7 @@ impl Client {
 
     /// The error of serde_json may quote the answer, so no more than its kind is kept.
     fn senseless(&self, answer: &Answer, error: &serde_json::Error) -> CallError {
-        let problem = match error.is_data() {
-            true => AnswerProblem::OtherShape,
-            false => AnswerProblem::NotJson,
-        };
+        let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
         self.answer_error(answer, problem)
     }
 

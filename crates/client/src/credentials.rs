@@ -86,9 +86,10 @@ impl Credentials {
         let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
         let id = printable(&self.access_key_id) && !self.access_key_id.contains(',');
         let token = self.security_token.as_ref().is_none_or(|token| printable(token.expose()));
-        match id && token && printable(self.access_key_secret.expose()) {
-            true => Ok(self),
-            false => Err(CredentialsError::Unprintable { place: place() }),
+        if id && token && printable(self.access_key_secret.expose()) {
+            Ok(self)
+        } else {
+            Err(CredentialsError::Unprintable { place: place() })
         }
     }
 }

@@ -45,9 +45,10 @@ impl Endpoint {
         }
         let (host, port) = split_port(authority)?;
         let endpoint = Self { scheme, host, port: port.unwrap_or(scheme.default_port()) };
-        match endpoint.scheme == Scheme::Http && !endpoint.is_loopback() {
-            true => Err(EndpointError::PlainHttp { host: endpoint.host }),
-            false => Ok(endpoint),
+        if endpoint.scheme == Scheme::Http && !endpoint.is_loopback() {
+            Err(EndpointError::PlainHttp { host: endpoint.host })
+        } else {
+            Ok(endpoint)
         }
     }
 
@@ -70,9 +71,10 @@ impl Endpoint {
     /// one of the scheme.
     #[must_use]
     pub fn host_header(&self) -> String {
-        match self.port == self.scheme.default_port() {
-            true => self.host.clone(),
-            false => format!("{}:{}", self.host, self.port),
+        if self.port == self.scheme.default_port() {
+            self.host.clone()
+        } else {
+            format!("{}:{}", self.host, self.port)
         }
     }
 
@@ -193,9 +195,10 @@ fn split_port(authority: &str) -> Result<(String, Option<u16>), EndpointError> {
         }
         None => (authority, None),
     };
-    match is_host(host) {
-        true => Ok((host.to_ascii_lowercase(), port)),
-        false => Err(EndpointError::Host(host.to_owned())),
+    if is_host(host) {
+        Ok((host.to_ascii_lowercase(), port))
+    } else {
+        Err(EndpointError::Host(host.to_owned()))
     }
 }
 

@@ -147,10 +147,7 @@ mod tests {
         let mut tries = 0;
         let outcome = run(&mut time, Duration::from_secs(10), changes_nothing, |_| {
             tries += 1;
-            match tries > failures {
-                true => Ok(tries),
-                false => Err(Failure { error: tries, again, wait }),
-            }
+            if tries > failures { Ok(tries) } else { Err(Failure { error: tries, again, wait }) }
         });
         (outcome, time.pauses)
     }

@@ -44,9 +44,10 @@ impl Transport {
             None => None,
         };
         // Loading the system's certificates takes a moment, which plain HTTP need not spend.
-        let roots = match endpoint.is_https() {
-            true => roots::load(options.ca.as_deref()).map_err(SetupError::Roots)?,
-            false => Vec::new(),
+        let roots = if endpoint.is_https() {
+            roots::load(options.ca.as_deref()).map_err(SetupError::Roots)?
+        } else {
+            Vec::new()
         };
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::Specific(Arc::new(roots)))

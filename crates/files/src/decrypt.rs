@@ -200,14 +200,13 @@ impl<K: KeyService> Decryptor<K> {
                 let (header, prefix) = source.native_head()?;
                 let unlocked = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
                 let (opener, jobs, progress) = (&unlocked.opener, self.options.jobs, &self.progress);
-                let plaintext_len = match source.is_file {
-                    true => {
-                        let body = Body::of(&source.file, metadata.len(), &header, opener)?;
-                        body.verify(jobs, progress)?;
-                        body.len
-                    }
+                let plaintext_len = if source.is_file {
+                    let body = Body::of(&source.file, metadata.len(), &header, opener)?;
+                    body.verify(jobs, progress)?;
+                    body.len
+                } else {
                     // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
-                    false => engine::open_stream(source, &header, opener, io::sink(), progress)?,
+                    engine::open_stream(source, &header, opener, io::sink(), progress)?
                 };
                 Ok(native_summary(&header, &unlocked, plaintext_len))
             }
@@ -257,9 +256,10 @@ impl<K: KeyService> Decryptor<K> {
             Some((seconds, nanos)) => time(seconds, nanos),
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
         };
-        let body = match source.is_file {
-            true => Some(Body::of(&source.file, metadata.len(), &header, &unlocked.opener)?),
-            false => None,
+        let body = if source.is_file {
+            Some(Body::of(&source.file, metadata.len(), &header, &unlocked.opener)?)
+        } else {
+            None
         };
         let summary = |plaintext_len| native_summary(&header, &unlocked, plaintext_len).written_to(to.path);
         if let (Some(body), true) = (&body, self.options.resume)
@@ -333,9 +333,10 @@ impl<K: KeyService> Decryptor<K> {
 
     fn unwrap_text(&self, ciphertext_blob: &str) -> Result<UnwrappedDataKey, FileError> {
         let unwrapped = self.kms.unwrap(ciphertext_blob, &self.required).map_err(UnlockError::Kms)?;
-        match self.options.allowed.allows(&unwrapped.key_id) {
-            true => Ok(unwrapped),
-            false => Err(UnlockError::NotAllowed { keys: vec![unwrapped.key_id] }.into()),
+        if self.options.allowed.allows(&unwrapped.key_id) {
+            Ok(unwrapped)
+        } else {
+            Err(UnlockError::NotAllowed { keys: vec![unwrapped.key_id] }.into())
         }
     }
 
@@ -349,9 +350,10 @@ impl<K: KeyService> Decryptor<K> {
             (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
             (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),
             (Format::Text, None) if named_native => {
-                match looks_like_text(&source.head[..source.head.len().min(MAGIC.len())]) {
-                    true => Err(FileError::UnexpectedText),
-                    false => Err(OpenError::NotNative.into()),
+                if looks_like_text(&source.head[..source.head.len().min(MAGIC.len())]) {
+                    Err(FileError::UnexpectedText)
+                } else {
+                    Err(OpenError::NotNative.into())
                 }
             }
             _ => Ok(found),

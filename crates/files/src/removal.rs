@@ -102,9 +102,10 @@ impl<'a> Held<'a> {
 
 /// A link is not what was encrypted, so removing it would say that something is gone which is not.
 pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
-    match fs::symlink_metadata(path).map_err(FileError::Source)?.is_symlink() {
-        true => Err(FileError::Special),
-        false => Ok(()),
+    if fs::symlink_metadata(path).map_err(FileError::Source)?.is_symlink() {
+        Err(FileError::Special)
+    } else {
+        Ok(())
     }
 }
 

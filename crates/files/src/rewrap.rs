@@ -146,11 +146,10 @@ impl<K: KeyService> Rewrapper<K> {
     /// The new data key of a file: that of the run for these keys and this context, unless each file has its own.
     fn data_keys(&self, keys: &[String], context: &EncryptionContext) -> Result<Arc<DataKeySet>, FileError> {
         let generate = || DataKeySet::generate(&self.kms, keys, context, &self.options.region);
-        Ok(match self.options.data_key_per_file {
-            true => Arc::new(generate()?),
-            false => {
-                self.data_keys.get_or_ask((keys.to_vec(), context.clone()), || generate().map(Arc::new))?
-            }
+        Ok(if self.options.data_key_per_file {
+            Arc::new(generate()?)
+        } else {
+            self.data_keys.get_or_ask((keys.to_vec(), context.clone()), || generate().map(Arc::new))?
         })
     }
 
@@ -224,9 +223,10 @@ impl<K: KeyService> Rewrapper<K> {
             let has_it = opened.unlocked.iter().any(|unlocked| {
                 unlocked.wrap.kind == WrapKind::Set && unlocked.wrap.key.key_id == target.key_id
             });
-            let kind = match data_key_known && (has_it || self.options.whole_set) {
-                true => WrapKind::Set,
-                false => WrapKind::File,
+            let kind = if data_key_known && (has_it || self.options.whole_set) {
+                WrapKind::Set
+            } else {
+                WrapKind::File
             };
             plan.push((kind, target));
         }

@@ -36,10 +36,12 @@ impl Time {
             let held = set.0.clamp(i128::from(first) * SECOND, i128::from(last) * SECOND);
             held != set.0 && (self.0 - held).abs() <= ZONE
         };
-        match () {
-            () if self == set => Agreement::Exact,
-            () if UNITS.iter().any(rounded) || RANGES.iter().any(clamped) => Agreement::Coarse,
-            () => Agreement::None,
+        if self == set {
+            Agreement::Exact
+        } else if UNITS.iter().any(rounded) || RANGES.iter().any(clamped) {
+            Agreement::Coarse
+        } else {
+            Agreement::None
         }
     }
 }

@@ -27,10 +27,12 @@ impl Change {
     pub(crate) fn between(before: &Metadata, after: &Metadata) -> Self {
         let content = |file: &Metadata| (file.len(), file.mtime(), file.mtime_nsec());
         let status = |file: &Metadata| (file.ctime(), file.ctime_nsec());
-        match () {
-            () if content(before) != content(after) => Self::Content,
-            () if status(before) != status(after) => Self::Status,
-            () => Self::Nothing,
+        if content(before) != content(after) {
+            Self::Content
+        } else if status(before) != status(after) {
+            Self::Status
+        } else {
+            Self::Nothing
         }
     }
 }
@@ -49,9 +51,10 @@ impl<'a> Watched<'a> {
     /// `before` is what was known of the file before anything of it was read.
     pub(crate) fn new(mut file: &'a File, before: &'a Metadata) -> io::Result<Self> {
         // A pipe cannot be read twice, and files of /proc have no size, and a time of their own at each look.
-        let (marks, room) = match before.is_file() && before.len() > 0 {
-            true => (Some((file.stream_position()?, Recall::new())), MARKED_LEN),
-            false => (None, 0),
+        let (marks, room) = if before.is_file() && before.len() > 0 {
+            (Some((file.stream_position()?, Recall::new())), MARKED_LEN)
+        } else {
+            (None, 0)
         };
         Ok(Self { file, before, marks, chunk: Zeroizing::new(Vec::with_capacity(room)) })
     }
@@ -67,9 +70,10 @@ impl<'a> Watched<'a> {
         }
         marks.push(&self.chunk); // the rest
         let holds = self.holds(from, &marks).map_err(SealError::Read)?;
-        match holds && Change::between(self.before, &look(self.file)?) != Change::Content {
-            true => Ok(()),
-            false => Err(SealError::Changed),
+        if holds && Change::between(self.before, &look(self.file)?) != Change::Content {
+            Ok(())
+        } else {
+            Err(SealError::Changed)
         }
     }
 

@@ -89,10 +89,7 @@ impl Error for RootsError {
 fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let text = fs::read(path).map_err(|source| RootsError::Read { path: path.to_owned(), source })?;
     let found = parse(&text).map_err(|source| RootsError::Damaged { path: path.to_owned(), source })?;
-    match found.is_empty() {
-        true => Err(RootsError::Empty { path: path.to_owned() }),
-        false => Ok(found),
-    }
+    if found.is_empty() { Err(RootsError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
 /// Every certificate of a PEM file; one that would only be ignored later is an error now.
@@ -109,10 +106,7 @@ fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Box<dyn Error + Se
 /// What the system trusts. Single certificates that cannot be read are left out, as every client does.
 fn of_system() -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let found = rustls_native_certs::load_native_certs().certs;
-    match found.is_empty() {
-        true => Err(RootsError::NoSystemRoots),
-        false => Ok(found),
-    }
+    if found.is_empty() { Err(RootsError::NoSystemRoots) } else { Ok(found) }
 }
 
 #[cfg(test)]

@@ -66,9 +66,10 @@ impl Sniffed {
         }
         let mut head = Vec::new();
         (&mut self).take(HEAD_LEN).read_to_end(&mut head).map_err(FileError::Source)?;
-        match head.starts_with(&MAGIC) {
-            true => drop(Header::read(&*head)?),
-            false => drop(Reader::new(&*head)?),
+        if head.starts_with(&MAGIC) {
+            drop(Header::read(&*head)?)
+        } else {
+            drop(Reader::new(&*head)?)
         }
         let spooled = tempfile::tempfile().and_then(|mut spool| {
             spool.write_all(&head)?;

@@ -67,10 +67,7 @@ impl<K: KeyService> Encryptor<K> {
                 let output_len = file.metadata().map_err(OutputError::from)?.len();
                 let body = Body::of(file, output_len, &header, &opener)?;
                 let same = body.is_the_content_of(source, threads, &Progress::default())?;
-                match same && change()? != Change::Content {
-                    true => Ok(true),
-                    false => Err(SealError::Changed.into()),
-                }
+                if same && change()? != Change::Content { Ok(true) } else { Err(SealError::Changed.into()) }
             }
             (Ok(()), Change::Content) => Err(SealError::Changed.into()),
             (Err(SealError::Changed), Change::Nothing | Change::Status) => {

@@ -131,9 +131,10 @@ fn read_at_least(file: &File, least: usize, buffer: &mut [u8]) -> io::Result<usi
         Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
         length => length?,
     };
-    match length < least {
-        true => file.read_exact_at(&mut buffer[length..least], length as u64).map(|()| least),
-        false => Ok(length),
+    if length < least {
+        file.read_exact_at(&mut buffer[length..least], length as u64).map(|()| least)
+    } else {
+        Ok(length)
     }
 }
 

@@ -16,9 +16,10 @@ pub(crate) struct LargeFiles(Mutex<()>);
 impl LargeFiles {
     /// The threads for a file, as long as the guard lives.
     pub(crate) fn threads(&self, len: u64, jobs: usize) -> (usize, Option<MutexGuard<'_, ()>>) {
-        match len >= LARGE {
-            true => (jobs, Some(self.0.lock().unwrap_or_else(PoisonError::into_inner))),
-            false => (1, None),
+        if len >= LARGE {
+            (jobs, Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
+        } else {
+            (1, None)
         }
     }
 }

@@ -44,11 +44,8 @@ impl Partial {
         let Some(path) = self.0.take() else { return Ok(()) };
         let mut partials = partials();
         partials.remove::<Path>(&path);
-        match replace {
-            true => path.persist(place),
-            false => path.persist_noclobber(place),
-        }
-        .map_err(|failed| failed.error)
+        if replace { path.persist(place) } else { path.persist_noclobber(place) }
+            .map_err(|failed| failed.error)
     }
 }
 

@@ -31,9 +31,10 @@ impl<'a> Target<'a> {
             return Err(OutputError::IsDirectory); // or was meant to be one
         }
         let target = Self::within(Arc::new(Directory::of(path)?), path)?;
-        match links::is_in_proc(&target.directory.handle).map_err(io::Error::from)? && !target.is_there()? {
-            true => Err(OutputError::NoFiles),
-            false => Ok(target),
+        if links::is_in_proc(&target.directory.handle).map_err(io::Error::from)? && !target.is_there()? {
+            Err(OutputError::NoFiles)
+        } else {
+            Ok(target)
         }
     }
 

@@ -108,12 +108,15 @@ fn each_file(
 /// Why an entry that is no directory is passed over.
 fn skip_reason(entry: &DirEntry, formats: &[Format]) -> Option<SkipReason> {
     let kind = entry.file_type();
-    match () {
-        // What it leads to is worked on where it is, if it is part of the tree.
-        () if kind.is_symlink() => Some(SkipReason::Link),
-        () if !kind.is_file() => Some(SkipReason::Special),
-        () if output::is_hidden_name(entry.file_name()) => Some(SkipReason::Leftover),
-        () if !formats.iter().any(|format| format.is_suffix_of(entry.path())) => Some(SkipReason::Name),
-        () => None,
+    if kind.is_symlink() {
+        Some(SkipReason::Link) // what it leads to is worked on where it is, if it is part of the tree
+    } else if !kind.is_file() {
+        Some(SkipReason::Special)
+    } else if output::is_hidden_name(entry.file_name()) {
+        Some(SkipReason::Leftover)
+    } else if !formats.iter().any(|format| format.is_suffix_of(entry.path())) {
+        Some(SkipReason::Name)
+    } else {
+        None
     }
 }

@@ -215,10 +215,13 @@ fn identity(path: &Path) -> io::Result<Identity> {
 /// Makes the top of the output, unless it is there; it may be a link to a directory, since somebody named it.
 fn make_top(path: &Path, source: &Metadata) -> Result<bool, FileError> {
     match DirBuilder::new().mode(mode(source)).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
-            true => Ok(false),
-            false => Err(OutputError::NotADirectory.into()),
-        },
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            if path.is_dir() {
+                Ok(false)
+            } else {
+                Err(OutputError::NotADirectory.into())
+            }
+        }
         made => Ok(made.map(|()| true).map_err(OutputError::from)?),
     }
 }

@@ -1,7 +1,7 @@
 //! The KMS engine: root key, durable store, keyring and one function per action, without HTTP.
 //!
 //! [`Kms::open`] makes or opens a store; [`Kms::authenticate`] checks who sent a request; [`Kms::call`] answers
-//! it. The futures wait only for the engine's own thread, so any runtime, or none, will do.
+//! it. The futures wait only for threads of the engine, so any runtime, or none, will do.
 //!
 //! ```
 //! use bulla_kms::{Kms, Options, Role, SystemClock};

@@ -15,6 +15,12 @@ pub(crate) struct DataKeySet {
     wraps: Vec<Wrap>,
 }
 
+/// What a new file begins with, and the key of its body.
+pub(crate) struct NewFile {
+    pub(crate) header: Header,
+    pub(crate) key: BodyKey,
+}
+
 /// The data keys of a run: one for each list of keys that wrap it and each context.
 pub(crate) type DataKeySets = Answers<(Vec<String>, EncryptionContext), Arc<DataKeySet>>;
 
@@ -42,11 +48,11 @@ impl DataKeySet {
         Ok(Self { data_key, set_id: SetId::random(), context: context.clone(), wraps })
     }
 
-    /// The header of a new file, and the key of its body.
-    pub(crate) fn header(&self, source: Source) -> Result<(Header, BodyKey), SealError> {
+    /// The head of a new file.
+    pub(crate) fn new_file(&self, source: Source) -> Result<NewFile, SealError> {
         let header = Header::new(self.set_id, self.context.clone(), source, self.wraps.clone())?;
         let key = BodyKey::of_set(&self.data_key, header.file_id());
-        Ok((header, key))
+        Ok(NewFile { header, key })
     }
 
     /// The data key and its wrap, for a format that holds one.

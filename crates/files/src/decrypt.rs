@@ -199,14 +199,14 @@ impl<K: KeyService> Decryptor<K> {
             Format::Native => {
                 let (header, prefix) = source.native_head()?;
                 let unlocked = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
-                let (opener, jobs, progress) = (&unlocked.opener, self.options.jobs, &self.progress);
+                let opener = &unlocked.opener;
                 let plaintext_len = if source.is_file {
                     let body = Body::of(&source.file, metadata.len(), &header, opener)?;
-                    body.verify(jobs, progress)?;
+                    body.verify(self.options.jobs, &self.progress)?;
                     body.len
                 } else {
                     // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
-                    engine::open_stream(source, &header, opener, io::sink(), progress)?
+                    engine::open_stream(source, &header, opener, io::sink(), &self.progress)?
                 };
                 Ok(native_summary(&header, &unlocked, plaintext_len))
             }

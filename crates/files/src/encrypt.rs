@@ -154,8 +154,8 @@ impl<K: KeyService> Encryptor<K> {
         let keys = self.data_keys()?;
         let plaintext_len = match self.options.format {
             Format::Native => {
-                let (header, key) = keys.header(Source::default())?;
-                engine::seal_stream(source, output, (&header, &key), &self.progress)?
+                let new = keys.new_file(Source::default())?;
+                engine::seal_stream(source, output, &new, &self.progress)?
             }
             Format::Text => keys.seal_text(source, output)?,
         };

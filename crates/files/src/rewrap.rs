@@ -136,9 +136,9 @@ impl<K: KeyService> Rewrapper<K> {
         let keys: Vec<_> = self.plan(&opened)?.into_iter().map(|(_, target)| target.key_id).collect();
         let context = opened.header.context();
         let set = self.data_keys(&keys, context)?;
-        let (header, key) = set.header(*opened.header.source())?;
+        let new = set.new_file(*opened.header.source())?;
         let pending = opened.beside(place)?;
-        engine::seal_body(&body, pending.file(), (&header, &key), jobs, &self.progress)?;
+        engine::seal_body(&body, pending.file(), &new, jobs, &self.progress)?;
         pending.publish(opened.file.metadata().and_then(|file| file.modified()).ok(), Durability::Synced)?;
         Ok(FileSummary::of_content(set.key_id().to_owned(), body.len).written_to(place.path))
     }
@@ -175,7 +175,9 @@ impl<K: KeyService> Rewrapper<K> {
                 && slots().any(|slot| slot.generation >= generation && slot.wraps.contains(wrap))
         };
         let others: Vec<_> = header.wraps().filter(counts).cloned().collect();
-        let (mut unlocked, mut foreign, mut useless) = (vec![first], Vec::new(), false);
+        let mut unlocked = vec![first];
+        let mut foreign = Vec::new();
+        let mut useless = false;
         for wrap in others {
             match self.try_wrap(&header, &wrap, &prefix)? {
                 Ok(opened) => unlocked.push(opened),

@@ -38,9 +38,8 @@ impl<K: KeyService> Encryptor<K> {
             return Ok(metadata.len());
         }
         let mut watched = watch()?;
-        let (header, key) = keys.header(Source::default())?;
-        let plaintext_len =
-            engine::seal_stream(&mut watched, output.file(), (&header, &key), &self.progress)?;
+        let new = keys.new_file(Source::default())?;
+        let plaintext_len = engine::seal_stream(&mut watched, output.file(), &new, &self.progress)?;
         watched.check()?;
         Ok(plaintext_len)
     }
@@ -54,18 +53,18 @@ impl<K: KeyService> Encryptor<K> {
         output: &Pending,
         (keys, threads): (&DataKeySet, usize),
     ) -> Result<bool, FileError> {
-        let (header, key) = keys.header(describe(before))?;
+        let new = keys.new_file(describe(before))?;
         let (done, file) = (self.progress.bytes(), output.file());
-        let sealed = engine::seal_file(source, before.len(), file, (&header, &key), threads, &self.progress);
+        let sealed = engine::seal_file(source, before.len(), file, &new, threads, &self.progress);
         let change = || -> Result<_, SealError> {
             Ok(Change::between(before, &source.metadata().map_err(SealError::Read)?))
         };
         match (sealed, change()?) {
             (Ok(()), Change::Nothing) => Ok(true),
             (Ok(()), Change::Status) => {
-                let opener = engine::own_opener(file, &header, &key)?;
+                let opener = engine::own_opener(file, &new)?;
                 let output_len = file.metadata().map_err(OutputError::from)?.len();
-                let body = Body::of(file, output_len, &header, &opener)?;
+                let body = Body::of(file, output_len, &new.header, &opener)?;
                 let same = body.is_the_content_of(source, threads, &Progress::default())?;
                 if same && change()? != Change::Content { Ok(true) } else { Err(SealError::Changed.into()) }
             }

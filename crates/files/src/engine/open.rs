@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use bulla_envelope::cobblestone::{
     CHUNK_LEN, Opener, PREFIX_LEN, SEALED_CHUNK_LEN, TAG_LEN, plaintext_len, sealed_len, sealed_offset,
 };
-use bulla_envelope::native::{BodyKey, Header, OpenError};
+use bulla_envelope::native::{Header, OpenError};
 use zeroize::Zeroizing;
 
 use super::fill;
 use super::threads::{on_threads, pipeline};
+use crate::data_keys::NewFile;
 use crate::pages::Pages;
 use crate::progress::Progress;
 
@@ -207,7 +208,7 @@ pub(crate) fn open_stream(
 }
 
 /// What opens a file that was just sealed.
-pub(crate) fn own_opener(output: &File, header: &Header, key: &BodyKey) -> Result<Opener, OpenError> {
+pub(crate) fn own_opener(output: &File, NewFile { header, key }: &NewFile) -> Result<Opener, OpenError> {
     let mut prefix = [0; PREFIX_LEN];
     output.read_exact_at(&mut prefix, header.len() as u64).map_err(OpenError::Read)?;
     // An output that holds another prefix was not written by us.

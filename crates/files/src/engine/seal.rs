@@ -6,12 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 
 use bulla_envelope::cobblestone::{CHUNK_LEN, SEALED_CHUNK_LEN, Sealer};
-use bulla_envelope::native::{BodyKey, Header, SealError};
+use bulla_envelope::native::SealError;
 use zeroize::Zeroizing;
 
 use super::fill;
 use super::open::Body;
 use super::threads::{on_threads, pipeline};
+use crate::data_keys::NewFile;
 use crate::file_error::FileError;
 use crate::pages::Pages;
 use crate::progress::Progress;
@@ -22,7 +23,7 @@ pub(crate) fn seal_file(
     source: &File,
     size: u64,
     output: &File,
-    (header, key): (&Header, &BodyKey),
+    NewFile { header, key }: &NewFile,
     threads: usize,
     progress: &Progress,
 ) -> Result<(), SealError> {
@@ -69,7 +70,7 @@ pub(crate) fn seal_file(
 pub(crate) fn seal_stream(
     mut source: impl Read + Send,
     mut output: impl Write,
-    (header, key): (&Header, &BodyKey),
+    NewFile { header, key }: &NewFile,
     progress: &Progress,
 ) -> Result<u64, SealError> {
     let sealer = Sealer::new(key, &header.body_context());
@@ -95,7 +96,7 @@ pub(crate) fn seal_stream(
 pub(crate) fn seal_body(
     source: &Body<'_>,
     output: &File,
-    (header, key): (&Header, &BodyKey),
+    NewFile { header, key }: &NewFile,
     threads: usize,
     progress: &Progress,
 ) -> Result<(), FileError> {

@@ -125,10 +125,10 @@ impl<K: KeyService> Encryptor<K> {
         }
         match to.check(metadata, self.options.replace) {
             Err(OutputError::Exists) if self.options.resume => {
-                return self.done_already((source, metadata), to, how)?.ok_or(OutputError::Exists.into());
+                return self.done_already(source, metadata, to, how)?.ok_or(OutputError::Exists.into());
             }
             Ok(()) if self.options.resume && to.is_there()? => {
-                if let Some(done) = self.done_already((source, metadata), to, how)? {
+                if let Some(done) = self.done_already(source, metadata, to, how)? {
                     return Ok(done);
                 }
             }
@@ -136,7 +136,7 @@ impl<K: KeyService> Encryptor<K> {
         }
         let keys = self.data_keys()?;
         let pending = to.create(0o666, self.options.replace)?;
-        let plaintext_len = self.seal(source, metadata, sized, &pending, (&keys, how.threads))?;
+        let plaintext_len = self.seal(source, metadata, sized, &pending, &keys, how.threads)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         pending.publish(modified, how.durability)?;
         Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len).written_to(to.path))

@@ -21,7 +21,8 @@ impl<K: KeyService> Encryptor<K> {
     /// Looks at the last chunk only, unless the source is where times are rounded: then at all of it.
     pub(super) fn done_already(
         &self,
-        (file, source): (&File, &Metadata),
+        file: &File,
+        source: &Metadata,
         to: &Target<'_>,
         how: How,
     ) -> Result<Option<FileSummary>, FileError> {

@@ -24,7 +24,8 @@ impl<K: KeyService> Encryptor<K> {
         metadata: &Metadata,
         sized: bool,
         output: &Pending,
-        (keys, threads): (&DataKeySet, usize),
+        keys: &DataKeySet,
+        threads: usize,
     ) -> Result<u64, FileError> {
         let watch = || Watched::new(source, metadata).map_err(FileError::Source);
         if self.options.format == Format::Text {
@@ -34,7 +35,7 @@ impl<K: KeyService> Encryptor<K> {
             watched.check()?;
             return Ok(plaintext_len);
         }
-        if sized && self.seal_sized(source, metadata, output, (keys, threads))? {
+        if sized && self.seal_sized(source, metadata, output, keys, threads)? {
             return Ok(metadata.len());
         }
         let mut watched = watch()?;
@@ -51,7 +52,8 @@ impl<K: KeyService> Encryptor<K> {
         source: &File,
         before: &Metadata,
         output: &Pending,
-        (keys, threads): (&DataKeySet, usize),
+        keys: &DataKeySet,
+        threads: usize,
     ) -> Result<bool, FileError> {
         let new = keys.new_file(describe(before))?;
         let (done, file) = (self.progress.bytes(), output.file());

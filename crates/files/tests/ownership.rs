@@ -52,3 +52,14 @@ fn what_encrypts_is_kept_without_its_kms_and_serves_threads() {
     });
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
+
+#[test]
+fn debug_shows_keys_by_their_names_only() {
+    let (archive, directory) = (Archive::new(), tempfile::tempdir().unwrap());
+    archive.keep_and_read(directory.path(), "content");
+    let header = fs::read(directory.path().join("content.bulla")).unwrap();
+    let wrap = bulla_envelope::native::Header::read(&*header).unwrap();
+    let data_key = &wrap.wraps().next().unwrap().key.ciphertext_blob; // this KMS wraps by writing it down
+    let shown = format!("{:?} {:?} {:?}", archive.encryptor, archive.decryptor, archive.rewrapper);
+    assert!(shown.contains("alias/work") && !shown.contains(data_key), "{shown}");
+}

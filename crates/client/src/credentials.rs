@@ -32,7 +32,8 @@ impl Credentials {
         access_key_id: impl Into<String>,
         access_key_secret: impl Into<SecretText>,
     ) -> Result<Self, CredentialsError> {
-        let (access_key_id, access_key_secret) = (access_key_id.into(), access_key_secret.into());
+        let access_key_id = access_key_id.into();
+        let access_key_secret = access_key_secret.into();
         Self { access_key_id, access_key_secret, security_token: None }.checked(caller)
     }
 

@@ -83,7 +83,8 @@ impl EncryptionContext {
         let count = number(&mut bytes)?;
         let mut pairs = BTreeMap::new();
         for _ in 0..count {
-            let (name, value) = (text(&mut bytes)?, text(&mut bytes)?);
+            let name = text(&mut bytes)?;
+            let value = text(&mut bytes)?;
             let sorted = pairs.last_key_value().is_none_or(|(before, _)| *before < name);
             if !sorted {
                 return None;

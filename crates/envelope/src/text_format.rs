@@ -14,7 +14,8 @@
 //! ```
 //! use bulla_envelope::{DataKey, text_format};
 //!
-//! let (data_key, wrapped) = (DataKey::random(), "d3JhcHBlZA=="); // as a `KeyService` answers them
+//! let data_key = DataKey::random();
+//! let wrapped = "d3JhcHBlZA=="; // as a `KeyService` answers them
 //! let mut file = Vec::new();
 //! text_format::seal(&b"id,amount\n1,7\n"[..], &mut file, &data_key, wrapped)?;
 //!

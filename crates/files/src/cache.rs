@@ -116,7 +116,8 @@ impl<K: KeyService> KeyCache<K> {
     /// Notes a failure that may pass. Returns whether there was nothing else for as long as a client tries: then the next
     /// file would fail too, after as many tries.
     fn has_failed_for_long(&self) -> bool {
-        let (mut failing, now) = (lock(&self.failing), Instant::now());
+        let mut failing = lock(&self.failing);
+        let now = Instant::now();
         let streak = failing.get_or_insert(Streak { first: now, last: now });
         if now - streak.last >= 2 * PAUSE {
             streak.first = now; // nothing was asked meanwhile, and not because of an outage

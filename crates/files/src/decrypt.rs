@@ -42,7 +42,8 @@ impl<K: KeyService> Decryptor<K> {
     /// `required` must be part of the context that a native file names, and be the whole context of a text file.
     #[must_use]
     pub fn new(kms: K, required: EncryptionContext, options: DecryptOptions) -> Self {
-        let (kms, large) = (KeyCache::new(kms), LargeFiles::default());
+        let kms = KeyCache::new(kms);
+        let large = LargeFiles::default();
         Self { kms, required, options, large, progress: Progress::default() }
     }
 
@@ -61,7 +62,8 @@ impl<K: KeyService> Decryptor<K> {
         from: impl AsRef<Path>,
         to: impl AsRef<Path>,
     ) -> Result<FileSummary, FileError> {
-        let (from, to) = (from.as_ref(), to.as_ref());
+        let from = from.as_ref();
+        let to = to.as_ref();
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -98,7 +100,8 @@ impl<K: KeyService> Decryptor<K> {
     /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
     pub(crate) fn decrypt_of_tree(
         &self,
-        (source, metadata): (File, Metadata),
+        source: File,
+        metadata: &Metadata,
         from: &Path,
         to: &Path,
         directory: &Arc<Directory>,
@@ -106,7 +109,7 @@ impl<K: KeyService> Decryptor<K> {
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
         let to = Target::within(directory.clone(), to)?;
-        self.decrypt(Sniffed::of_file(source)?, &metadata, from, &to, how)
+        self.decrypt(Sniffed::of_file(source)?, metadata, from, &to, how)
     }
 
     fn decrypt(

@@ -75,7 +75,8 @@ impl<K: KeyService> Encryptor<K> {
         from: impl AsRef<Path>,
         to: impl AsRef<Path>,
     ) -> Result<FileSummary, FileError> {
-        let (from, to) = (from.as_ref(), to.as_ref());
+        let from = from.as_ref();
+        let to = to.as_ref();
         let source = File::open(from).map_err(FileError::Source)?;
         if self.options.remove_source {
             refuse_link(from)?;
@@ -102,14 +103,15 @@ impl<K: KeyService> Encryptor<K> {
     /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
     pub(crate) fn encrypt_of_tree(
         &self,
-        (source, metadata): (File, Metadata),
+        source: &File,
+        metadata: &Metadata,
         to: &Path,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
-        let sized = metadata.len() > 0 || is_sized(&source, &metadata);
+        let sized = metadata.len() > 0 || is_sized(source, metadata);
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
         let how = How { threads, durability: Durability::Later };
-        self.encrypt(&source, &metadata, sized, &Target::within(directory.clone(), to)?, how)
+        self.encrypt(source, metadata, sized, &Target::within(directory.clone(), to)?, how)
     }
 
     fn encrypt(

@@ -6,7 +6,8 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (kms, folder) = (Toy, tempfile::tempdir()?);
+//! # let kms = Toy;
+//! # let folder = tempfile::tempdir()?;
 //! # let [plain, sealed, copy] = ["sales.csv", "sales.csv.bulla", "copy.csv"].map(|name| folder.path().join(name));
 //! # std::fs::write(&plain, "id,amount\n")?;
 //! use bulla_envelope::EncryptionContext;
@@ -45,7 +46,8 @@
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let (kms, folder) = (Toy, tempfile::tempdir()?);
+//! # let kms = Toy;
+//! # let folder = tempfile::tempdir()?;
 //! # let place = |name: &str| folder.path().join(name);
 //! # std::fs::create_dir(place("books"))?;
 //! # std::fs::write(place("books/2019.csv"), "id,amount\n")?;

@@ -31,10 +31,11 @@ pub(crate) enum LeadsTo {
     Special,
 }
 
-/// What `name` in `directory` leads to.
-pub(crate) fn follow(directory: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
+/// What `name` in `start` leads to.
+pub(crate) fn follow(start: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
     let mut opened: File;
-    let (mut directory, mut name) = (directory, name.to_owned());
+    let mut directory = start;
+    let mut name = name.to_owned();
     let mut missing = LeadsTo::Nothing;
     for _ in 0..=MAX_LINKS {
         let found = match statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {

@@ -70,8 +70,10 @@ impl<K: KeyService> Rewrapper<K> {
     #[must_use]
     pub fn new(kms: K, required: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
-        let (current, rewrapped) = (Answers::default(), Answers::default());
-        let (data_keys, progress) = (DataKeySets::default(), Progress::default());
+        let current = Answers::default();
+        let rewrapped = Answers::default();
+        let data_keys = DataKeySets::default();
+        let progress = Progress::default();
         Self { kms, required, options, current, rewrapped, data_keys, progress }
     }
 

@@ -168,10 +168,11 @@ impl<K: KeyService> Transform for Encrypting<'_, K> {
     fn write(
         &self,
         job: &Job,
-        source: (File, Metadata),
+        source: File,
+        metadata: &Metadata,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
-        self.encryptor.encrypt_of_tree(source, &job.to, directory)
+        self.encryptor.encrypt_of_tree(&source, metadata, &job.to, directory)
     }
 
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
@@ -191,7 +192,8 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
     fn write(
         &self,
         job: &Job,
-        source: (File, Metadata),
+        source: File,
+        metadata: &Metadata,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
         // Of two formats of one file the native one gets the output, whichever comes first.
@@ -199,7 +201,7 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         if Format::Text.is_suffix_of(&job.from) && native.symlink_metadata().is_ok() {
             return Err(OutputError::Twice.into());
         }
-        self.decryptor.decrypt_of_tree(source, &job.from, &job.to, directory)
+        self.decryptor.decrypt_of_tree(source, metadata, &job.from, &job.to, directory)
     }
 
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {

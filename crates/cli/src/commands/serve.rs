@@ -57,7 +57,8 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
 
 /// The settings with which the server runs: account and region are those of the store.
 fn running(settings: &Serve, kms: &Kms) -> Serve {
-    let (region, account) = (Some(kms.region().to_owned()), Some(kms.account().to_owned()));
+    let region = Some(kms.region().to_owned());
+    let account = Some(kms.account().to_owned());
     Serve { region, account, ..settings.clone() }
 }
 

@@ -88,7 +88,8 @@ impl Header {
             return Err(OpenError::Newer { version: *version, suite: *suite });
         }
         let size = |at: usize| u32::from_be_bytes(sizes[at..at + 4].try_into().expect("4 bytes"));
-        let (slot_size, bound_len) = (size(0) as usize, size(4) as usize);
+        let slot_size = size(0) as usize;
+        let bound_len = size(4) as usize;
         let slot_count = usize::from(*slot_count);
         if *reserved != 0 || !(1..=2).contains(&slot_count) || slot_size == 0 {
             return Err(OpenError::Header(HeaderFlaw::Prelude));
@@ -257,7 +258,8 @@ fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source
         Some(part)
     }
     let mut rest = bytes;
-    let (file_id, set_id) = (FileId(*take(&mut rest)?), SetId(*take(&mut rest)?));
+    let file_id = FileId(*take(&mut rest)?);
+    let set_id = SetId(*take(&mut rest)?);
     let context_len = u32::from_be_bytes(*take(&mut rest)?);
     let (context, mut rest) = rest.split_at_checked(context_len as usize)?;
     let context = EncryptionContext::from_canonical(context)?;

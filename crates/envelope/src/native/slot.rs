@@ -121,7 +121,9 @@ impl Wrap {
             limit.check(text).map(|_| text.to_owned())
         };
         let [id, version, region, blob] = LIMITS;
-        let (key_id, key_version_id, region) = (text(id)?, text(version)?, text(region)?);
+        let key_id = text(id)?;
+        let key_version_id = text(version)?;
+        let region = text(region)?;
         let ciphertext_blob = text(blob)?;
         Some(Self { kind, region, key: WrappedKey { key_id, key_version_id, ciphertext_blob } })
     }

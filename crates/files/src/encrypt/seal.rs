@@ -56,7 +56,8 @@ impl<K: KeyService> Encryptor<K> {
         threads: usize,
     ) -> Result<bool, FileError> {
         let new = keys.new_file(describe(before))?;
-        let (done, file) = (self.progress.bytes(), output.file());
+        let done = self.progress.bytes();
+        let file = output.file();
         let sealed = engine::seal_file(source, before.len(), file, &new, threads, &self.progress);
         let change = || -> Result<_, SealError> {
             Ok(Change::between(before, &source.metadata().map_err(SealError::Read)?))

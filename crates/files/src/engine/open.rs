@@ -103,7 +103,8 @@ impl<'a> Body<'a> {
             self.check_end()?; // a single range has the last chunk in it
         }
         on_threads(threads.min(ranges), OpenError::Thread, |stop| {
-            let (mut pages, mut plaintext) = (self.pages(), Zeroizing::new(Vec::new()));
+            let mut pages = self.pages();
+            let mut plaintext = Zeroizing::new(Vec::new());
             while !stop.load(Ordering::Relaxed) {
                 let first = next.fetch_add(OPENED_AT_ONCE as u64, Ordering::Relaxed);
                 if first >= total {
@@ -128,7 +129,8 @@ impl<'a> Body<'a> {
         if range.is_empty() {
             return Ok(());
         }
-        let (mut chunk, end) = (range.start / CHUNK_LEN as u64, (range.end - 1) / CHUNK_LEN as u64 + 1);
+        let mut chunk = range.start / CHUNK_LEN as u64;
+        let end = (range.end - 1) / CHUNK_LEN as u64 + 1;
         let mut pages = self.pages();
         let produce = |plaintext: &mut Vec<u8>| {
             let count = (end - chunk).min(OPENED_AT_ONCE as u64);
@@ -161,7 +163,8 @@ impl<'a> Body<'a> {
         pages: &mut Pages,
         plaintext: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
-        let (from, at) = (sealed_offset(first), self.offset + sealed_offset(first));
+        let from = sealed_offset(first);
+        let at = self.offset + sealed_offset(first);
         let left = sealed_len(self.len).saturating_sub(from);
         let sealed = pages.at(at, left.min((count * SEALED_CHUNK_LEN) as u64) as usize);
         self.file.read_exact_at(sealed, at).map_err(truncated_if_shorter)?;
@@ -179,7 +182,8 @@ pub(crate) fn open_stream(
     progress: &Progress,
 ) -> Result<u64, OpenError> {
     let mut pages = Pages::new(SEALED_OPENED_LEN);
-    let (mut chunk, mut total) = (0, 0);
+    let mut chunk = 0;
+    let mut total = 0;
     let mut cut = false;
     let produce = |plaintext: &mut Vec<u8>| {
         if cut {

@@ -46,10 +46,12 @@ pub(crate) fn seal_file(
     } else {
         output.write_all_at(&head, 0).map_err(SealError::Write)?;
         on_threads(threads.min(ranges), SealError::Thread, |stop| {
-            let (mut pages, mut sealed) = (Pages::new(RANGE_LEN), Vec::new());
+            let mut pages = Pages::new(RANGE_LEN);
+            let mut sealed = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let chunks = sealer.take(CHUNKS_AT_ONCE)?;
-                let (from, to) = (chunks.plaintext_offset(), body_offset + chunks.sealed_offset());
+                let from = chunks.plaintext_offset();
+                let to = body_offset + chunks.sealed_offset();
                 let Some(left) = size.checked_sub(from) else { break };
                 let plaintext = pages.at(from, left.min(RANGE_LEN as u64) as usize);
                 source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
@@ -108,11 +110,13 @@ pub(crate) fn seal_body(
         threads,
         |error| SealError::Thread(error).into(),
         |stop| {
-            let (mut pages, mut plaintext, mut sealed) =
-                (Pages::new(SEALED_RANGE_LEN), Zeroizing::new(Vec::new()), Vec::new());
+            let mut pages = Pages::new(SEALED_RANGE_LEN);
+            let mut plaintext = Zeroizing::new(Vec::new());
+            let mut sealed = Vec::new();
             while !stop.load(Ordering::Relaxed) {
                 let chunks = sealer.take(CHUNKS_AT_ONCE).map_err(SealError::from)?;
-                let (from, to) = (chunks.plaintext_offset(), header.len() as u64 + chunks.sealed_offset());
+                let from = chunks.plaintext_offset();
+                let to = header.len() as u64 + chunks.sealed_offset();
                 if from > source.len {
                     break;
                 }

@@ -30,7 +30,8 @@ pub(super) fn on_threads<E: Send>(
     no_thread: fn(io::Error) -> E,
     work: impl Fn(&AtomicBool) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
-    let (stop, failed) = (AtomicBool::new(false), Mutex::new(None));
+    let stop = AtomicBool::new(false);
+    let failed = Mutex::new(None);
     let run = || {
         if let Err(error) = work(&stop) {
             stop.store(true, Ordering::Relaxed);

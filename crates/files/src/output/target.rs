@@ -92,7 +92,8 @@ impl<'a> Target<'a> {
 
     /// Moves whatever is there to a hidden name, which is given, in the same directory.
     pub(crate) fn set_aside(&self) -> io::Result<OsString> {
-        let (prefix, directory) = (hidden_prefix(self.name), &self.directory.handle);
+        let prefix = hidden_prefix(self.name);
+        let directory = &self.directory.handle;
         let mut builder = tempfile::Builder::new();
         builder.prefix(&prefix).suffix(REMOVED);
         let rename = |hidden: &Path| {

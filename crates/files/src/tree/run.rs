@@ -27,7 +27,8 @@ pub(super) trait Transform: Sync {
     fn write(
         &self,
         job: &Job,
-        source: (File, Metadata),
+        source: File,
+        metadata: &Metadata,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError>;
 
@@ -173,10 +174,10 @@ impl<'a> Run<'a> {
 
     /// Works on one file.
     fn work(&self, job: &Job) {
-        let result = self.roots.source.file(&job.from).and_then(|source| {
+        let result = self.roots.source.file(&job.from).and_then(|(source, metadata)| {
             let directory =
                 job.parent.open(&self.roots.output, |directory| self.file_systems.add(directory))?;
-            self.transform.write(job, source, &directory)
+            self.transform.write(job, source, &metadata, &directory)
         });
         if self.tree.removes_sources && result.is_ok() {
             let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);

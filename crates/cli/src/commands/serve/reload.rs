@@ -49,7 +49,8 @@ fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
         if let (Some(kept), Some(named)) = (kept, named)
             && kept != named
         {
-            let (named, kept) = (named.clone(), kept.clone());
+            let named = named.clone();
+            let kept = kept.clone();
             return Err(open_failure(&OpenError::OtherHome { setting, named, kept }));
         }
     }

@@ -14,6 +14,8 @@
 //! Versions 1 and 2 have fields 0 to 3 and one slot of fields 0 and 1. The numbers stay what they were, so that older
 //! programs can read the version of a newer header and refuse it.
 
+use std::collections::HashSet;
+
 use bulla_keys::root::{PreviousBinding, ProviderKey, RootKey, RootKeys, SlotBinding};
 use bulla_keys::{StoreId, SystemRandom};
 use minicbor::bytes::ByteVec;
@@ -46,8 +48,9 @@ pub(crate) struct Header {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Slot {
+    /// The kind of provider, numbered in `provider.rs`. A slot of an unknown kind opens nothing, and is kept.
     #[n(0)]
-    pub(crate) provider: ProviderKind,
+    pub(crate) provider: u32,
     #[n(1)]
     pub(crate) wrapped: ByteVec,
     /// Unique in the header.
@@ -68,14 +71,6 @@ pub(crate) struct PreviousRoot {
     pub(crate) wrapped: ByteVec,
 }
 
-/// The kinds of provider, as headers number them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub(crate) enum ProviderKind {
-    #[n(0)]
-    RootKeyFile,
-}
-
 /// A header of version 1 or 2.
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
@@ -90,11 +85,19 @@ pub(crate) struct OldHeader {
     slots: Vec<OldSlot>,
 }
 
+/// The only kind of provider in headers of version 1 and 2.
+#[derive(Clone, Copy, Debug, Encode, Decode)]
+#[cbor(index_only)]
+enum OldProvider {
+    #[n(0)]
+    RootKeyFile,
+}
+
 #[derive(Clone, Debug, Encode, Decode)]
 #[cbor(map)]
 struct OldSlot {
     #[n(0)]
-    provider: ProviderKind,
+    provider: OldProvider,
     #[n(1)]
     wrapped: ByteVec,
 }
@@ -124,7 +127,7 @@ struct AnyVersion {
 
 /// One slot of a header of any version.
 pub(crate) struct SlotView<'a> {
-    pub(crate) provider: ProviderKind,
+    pub(crate) provider: u32,
     pub(crate) parameters: &'a [u8],
     wrapped: &'a [u8],
     binding: SlotBinding<'a>,
@@ -132,12 +135,16 @@ pub(crate) struct SlotView<'a> {
 }
 
 impl StoredHeader {
-    /// Decodes a header, which must be encoded as this program does it, without fields that its version does not have.
+    /// Decodes a header, which must be encoded as this program does it, without fields that its version does not have, and
+    /// whose slots have different ids.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let AnyVersion { version } = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
         match version {
             1 | 2 => decode_exactly(bytes).map(Self::Old),
-            Header::VERSION => decode_exactly(bytes).map(Self::Current),
+            Header::VERSION => {
+                let header: Header = decode_exactly(bytes)?;
+                if header.has_unique_ids() { Ok(Self::Current(header)) } else { Err(HeaderError::Malformed) }
+            }
             0 => Err(HeaderError::Malformed),
             _ => Err(HeaderError::Newer),
         }
@@ -201,14 +208,8 @@ impl Header {
     }
 
     /// What the slot `id` is bound to.
-    pub(crate) fn slot_binding<'a>(
-        &self,
-        id: u32,
-        provider: ProviderKind,
-        parameters: &'a [u8],
-    ) -> SlotBinding<'a> {
-        let (store, generation, provider) = (self.store, self.generation, provider.number());
-        SlotBinding { store, generation, slot: id, provider, parameters }
+    pub(crate) fn slot_binding<'a>(&self, id: u32, provider: u32, parameters: &'a [u8]) -> SlotBinding<'a> {
+        SlotBinding { store: self.store, generation: self.generation, slot: id, provider, parameters }
     }
 
     /// What the root key of an earlier generation is bound to.
@@ -234,6 +235,11 @@ impl Header {
         }
     }
 
+    fn has_unique_ids(&self) -> bool {
+        let ids: HashSet<u32> = self.slots.iter().map(|slot| slot.id).collect();
+        ids.len() == self.slots.len()
+    }
+
     /// What the seal is bound to: everything else, encoded as it is stored.
     fn rest(&self) -> Vec<u8> {
         encode(&Self { sealed: vec![].into(), ..self.clone() })
@@ -251,9 +257,10 @@ impl OldHeader {
     }
 
     fn view<'a>(&self, slot: &'a OldSlot) -> SlotView<'a> {
-        let (store, generation, provider) = (self.store, self.generation, slot.provider.number());
+        let provider = slot.provider.number();
+        let &Self { store, generation, .. } = self;
         SlotView {
-            provider: slot.provider,
+            provider,
             parameters: &[],
             wrapped: &slot.wrapped,
             binding: SlotBinding { store, generation, slot: 0, provider, parameters: &[] },
@@ -262,7 +269,7 @@ impl OldHeader {
     }
 }
 
-impl ProviderKind {
+impl OldProvider {
     fn number(self) -> u32 {
         match self {
             Self::RootKeyFile => 0,
@@ -287,12 +294,7 @@ mod tests {
     use crate::store::Store;
 
     fn header() -> Header {
-        let slot = Slot {
-            provider: ProviderKind::RootKeyFile,
-            wrapped: vec![1].into(),
-            id: 1,
-            parameters: vec![].into(),
-        };
+        let slot = Slot { provider: 0, wrapped: vec![1].into(), id: 1, parameters: vec![].into() };
         Header { slots: vec![slot], ..Header::new(StoreId::random(&SystemRandom)) }
     }
 
@@ -350,6 +352,27 @@ mod tests {
         let mut older = bytes;
         older[2] = 2;
         assert_eq!(StoredHeader::decode(&older).map(drop), Err(HeaderError::Malformed));
+    }
+
+    /// Such as one that a later program added: this one opens the store by another slot, and writes this one back.
+    #[test]
+    fn a_slot_of_an_unknown_provider_comes_back() {
+        let mut header = header();
+        let unknown =
+            Slot { provider: 7, wrapped: vec![1, 2, 3].into(), id: 2, parameters: vec![4, 5].into() };
+        header.slots.insert(0, unknown);
+        let decoded = decode(&header.encode()).unwrap();
+        assert_eq!(decoded.encode(), header.encode());
+        assert_eq!(decoded, header);
+    }
+
+    #[test]
+    fn a_header_with_two_slots_of_one_id_is_refused() {
+        let mut header = header();
+        header.slots.push(Slot { wrapped: vec![2].into(), ..header.slots[0].clone() });
+        assert_eq!(decode(&header.encode()), Err(HeaderError::Malformed));
+        header.slots[1].id = 2;
+        assert_eq!(decode(&header.encode()), Ok(header));
     }
 
     #[test]

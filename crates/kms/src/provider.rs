@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use bulla_keys::SystemRandom;
 use bulla_keys::root::{ProviderKey, RootKey};
 
-use crate::header::{Header, ProviderKind, Slot, SlotView};
+use crate::header::{Header, Slot, SlotView};
 use crate::open_error::OpenError;
 use crate::root_key::{self, RootKeyError, RootKeyFault};
 use crate::secret_file::SecretReaders;
@@ -55,9 +55,11 @@ impl Providers {
 }
 
 impl Provider {
-    fn kind(&self) -> ProviderKind {
+    /// The number of its kind in headers. Numbers are never used again; others are kinds of later versions, whose slots no
+    /// provider here opens.
+    fn kind(&self) -> u32 {
         match self {
-            Self::RootKeyFile { .. } => ProviderKind::RootKeyFile,
+            Self::RootKeyFile { .. } => 0,
         }
     }
 

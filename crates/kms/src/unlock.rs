@@ -84,7 +84,7 @@ mod tests {
     use bulla_wire::{Action, Error, MaybeEmpty};
 
     use super::*;
-    use crate::header::{PreviousRoot, StoredHeader};
+    use crate::header::{PreviousRoot, Slot, StoredHeader};
     use crate::open_error::OpenError;
     use crate::root_key::{self, RootKeyFault};
     use crate::store::{Conflict, Store, StoreError};
@@ -204,6 +204,31 @@ mod tests {
             matches!(Unlocked::new(header, &providers), Err(UnlockError::RootKey(_))),
             "other parameters"
         );
+    }
+
+    /// A slot that a later program made, for a kind of provider that it has.
+    #[test]
+    fn slots_of_an_unknown_provider_are_skipped_and_kept() {
+        let bench = Bench::new();
+        let providers = Providers::of_files([&bench.first()]);
+        let before = Unlocked::new(bench.header(), &providers).unwrap();
+        let (root, _) = providers.open(&before.header().slots()).unwrap();
+        let unknown =
+            Slot { provider: 7, wrapped: vec![1; 60].into(), id: 2, parameters: b"handle".to_vec().into() };
+        let mut header = before.header().clone();
+        header.slots.insert(0, unknown.clone());
+        let presumed = Home { is_presumed: true, ..before.home().clone() };
+        let after = Unlocked::new(header.seal(&root, &presumed), &providers).unwrap();
+        let kms = bench.open(&bench.first()).unwrap();
+        bench.write(&kms, &before, &after).unwrap();
+        drop(kms);
+        assert!(!opens(bench.open(&bench.second)), "by the unknown slot");
+
+        let server = Options::new(bench.data(), Role::Server); // settles the home, so it writes the header
+        drop(Kms::open(&server, SystemClock).unwrap());
+        let written = bench.header();
+        assert_eq!(written.slots[0], unknown);
+        assert!(!Unlocked::new(written, &providers).unwrap().home().is_presumed);
     }
 
     /// As in the middle of a change of the root key, whose rows are moved one by one.

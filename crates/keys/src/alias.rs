@@ -54,9 +54,10 @@ impl FromStr for AliasName {
     fn from_str(text: &str) -> Result<Self, NotAnAlias> {
         let name = text.strip_prefix(Self::PREFIX).ok_or(NotAnAlias)?;
         let spelled = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-/".contains(&byte));
-        match (1..=255).contains(&name.len()) && spelled && !name.starts_with("acs") {
-            true => Ok(Self(text.into())),
-            false => Err(NotAnAlias),
+        if (1..=255).contains(&name.len()) && spelled && !name.starts_with("acs") {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotAnAlias)
         }
     }
 }

@@ -319,18 +319,16 @@ impl Secret {
 
     fn check_stage(&self, stage: &Stage, from: &SecretVersionId) -> Result<(), SecretRefusal> {
         self.version(from.as_str()).ok_or(SecretRefusal::NoSuchVersion)?;
-        match self.stages.get(stage) == Some(from) {
-            true => Ok(()),
-            false => Err(SecretRefusal::StageElsewhere),
-        }
+        if self.stages.get(stage) == Some(from) { Ok(()) } else { Err(SecretRefusal::StageElsewhere) }
     }
 
     /// This secret, unless it has too many stages, and more than `before`.
     fn with_no_more_stages_than(self, before: &Self) -> Result<Self, SecretRefusal> {
         let own = |secret: &Self| secret.stages.keys().filter(|stage| !stage.is_of_service()).count();
-        match own(&self) <= own(before).max(Self::MAX_STAGES - 2) {
-            true => Ok(self),
-            false => Err(SecretRefusal::TooManyStages),
+        if own(&self) <= own(before).max(Self::MAX_STAGES - 2) {
+            Ok(self)
+        } else {
+            Err(SecretRefusal::TooManyStages)
         }
     }
 }

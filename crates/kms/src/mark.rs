@@ -30,9 +30,10 @@ impl Kms {
         if let Some(behind) = last_use.map(|last| last - wall).filter(|behind| *behind > MAX_STEP_BACK) {
             return Err(OpenError::ClockBehind { seconds: behind });
         }
-        match is_new || self.options.accept_clock {
-            true => self.clock.belief().accept(wall, elapsed),
-            false => self.clock.belief().resume(mark.and_then(|mark| mark.believed), wall, elapsed),
+        if is_new || self.options.accept_clock {
+            self.clock.belief().accept(wall, elapsed);
+        } else {
+            self.clock.belief().resume(mark.and_then(|mark| mark.believed), wall, elapsed);
         }
         self.mark_time();
         Ok(last_use.unwrap_or(i64::MIN))

@@ -96,10 +96,7 @@ pub(crate) fn read(
     // Large enough from the start, so that no half of the secret stays behind in memory.
     let mut content = Zeroizing::new(Vec::with_capacity(max_len + 1));
     file.take(max_len as u64 + 1).read_to_end(&mut content)?;
-    match content.len() > max_len {
-        true => Err(SecretFileFault::TooLong),
-        false => Ok(content),
-    }
+    if content.len() > max_len { Err(SecretFileFault::TooLong) } else { Ok(content) }
 }
 
 fn check(found: &Metadata, readers: SecretReaders) -> Result<(), SecretFileFault> {
@@ -184,9 +181,10 @@ impl Directory {
         let found = fstat(&handle)?;
         let (owner, mode) = (found.st_uid, found.st_mode);
         let is_safe = mode & OTHERS_WRITE == 0 || mode & STICKY != 0;
-        match is_trusted(owner) && is_safe {
-            true => Ok(Self { handle, path }),
-            false => Err(SecretFileFault::Directory { path, owner, mode: mode & PERMISSIONS }),
+        if is_trusted(owner) && is_safe {
+            Ok(Self { handle, path })
+        } else {
+            Err(SecretFileFault::Directory { path, owner, mode: mode & PERMISSIONS })
         }
     }
 }

@@ -90,9 +90,10 @@ impl State {
     /// ServiceUnavailableTemporary after the lease has ended.
     pub(crate) fn snapshot(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
         let snapshot = self.published.load();
-        match snapshot.is_valid(Instant::now()) {
-            true => Ok(snapshot),
-            false => Err(ErrorCode::ServiceUnavailableTemporary.into()),
+        if snapshot.is_valid(Instant::now()) {
+            Ok(snapshot)
+        } else {
+            Err(ErrorCode::ServiceUnavailableTemporary.into())
         }
     }
 

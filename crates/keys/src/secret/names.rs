@@ -28,9 +28,10 @@ macro_rules! label {
 
             fn from_str(text: &str) -> Result<Self, NotASecretName> {
                 let fits = (1..=MAX_LABEL_CHARS).contains(&text.chars().count());
-                match fits && !text.contains(char::is_control) {
-                    true => Ok(Self(text.into())),
-                    false => Err(NotASecretName),
+                if fits && !text.contains(char::is_control) {
+                    Ok(Self(text.into()))
+                } else {
+                    Err(NotASecretName)
                 }
             }
         }
@@ -104,9 +105,10 @@ impl FromStr for SecretName {
 
     fn from_str(text: &str) -> Result<Self, NotASecretName> {
         let spelled = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_/+=.@-".contains(&byte));
-        match (1..=192).contains(&text.len()) && spelled && !text.starts_with("acs/") {
-            true => Ok(Self(text.into())),
-            false => Err(NotASecretName),
+        if (1..=192).contains(&text.len()) && spelled && !text.starts_with("acs/") {
+            Ok(Self(text.into()))
+        } else {
+            Err(NotASecretName)
         }
     }
 }

@@ -206,9 +206,10 @@ mod tests {
             {
                 let verified =
                     verify(spec, SignatureAlgorithm::RsaPssSha256, key, &sha256(&test.msg), &test.sig);
-                let valid = match is_ours {
-                    true => test.result == TestResult::Valid,
-                    false => has_our_mgf && test.comment == "s_len changed to 32",
+                let valid = if is_ours {
+                    test.result == TestResult::Valid
+                } else {
+                    has_our_mgf && test.comment == "s_len changed to 32"
                 };
                 assert_eq!(verified, valid, "{name:?} {} {}", test.tc_id, test.comment);
             }

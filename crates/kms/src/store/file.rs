@@ -278,9 +278,10 @@ impl StorageBackend for Backend {
 
     /// A reader shares its locks with other readers: a file that is open only for reading has no others.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        match self.is_read_only() {
-            true => self.inner.try_lock_shared_range(start, end),
-            false => self.inner.try_lock_range(start, end),
+        if self.is_read_only() {
+            self.inner.try_lock_shared_range(start, end)
+        } else {
+            self.inner.try_lock_range(start, end)
         }
     }
 
@@ -289,9 +290,10 @@ impl StorageBackend for Backend {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
-        match self.is_read_only() {
-            true => self.inner.lock_shared_range(start, end),
-            false => self.inner.lock_range(start, end),
+        if self.is_read_only() {
+            self.inner.lock_shared_range(start, end)
+        } else {
+            self.inner.lock_range(start, end)
         }
     }
 

@@ -31,7 +31,8 @@ impl Kms {
         if signer.has_token {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
-        let (times, signed) = (self.clock.look(), signer.timestamp.unix());
+        let times = self.clock.look();
+        let signed = signer.timestamp.unix();
         if (times.wall - signed).abs() > WINDOW {
             return Err(ErrorCode::InvalidTimeStampExpired.into());
         }

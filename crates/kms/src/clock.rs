@@ -79,7 +79,8 @@ impl EngineClock {
     }
 
     pub(crate) fn look(&self) -> Times {
-        let (wall, elapsed) = (unix_seconds(self.clock.now()), self.seconds_elapsed());
+        let wall = unix_seconds(self.clock.now());
+        let elapsed = self.seconds_elapsed();
         Times { wall, believed: self.belief().time(wall, elapsed), elapsed }
     }
 
@@ -100,7 +101,9 @@ impl EngineClock {
     /// By how many seconds the wall clock was set ahead since the last call, or back, if negative. 0 for less than
     /// [`SMALL_STEP`]: clocks are corrected by that all the time.
     pub(crate) fn step(&self) -> i64 {
-        let (before, wall, after) = (self.clock.elapsed(), self.clock.now(), self.clock.elapsed());
+        let before = self.clock.elapsed();
+        let wall = self.clock.now();
+        let after = self.clock.elapsed();
         if after.saturating_sub(before) > MAX_PAUSE {
             return 0; // this thread had to wait in between, so the two do not belong together
         }

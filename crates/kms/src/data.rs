@@ -92,7 +92,8 @@ impl Place {
             None => self.create(options)?,
             Some(_) if is_there(&self.unfinished)? => self.check_unfinished()?,
             Some(key) => {
-                let (store, root_key) = (self.store.clone(), key.to_owned());
+                let store = self.store.clone();
+                let root_key = key.to_owned();
                 return Err(OpenError::StoreMissing { store, root_key });
             }
         }
@@ -109,7 +110,8 @@ impl Place {
             }
             _ => {}
         }
-        let (key, root) = (ProviderKey::random(&SystemRandom), RootKey::random(&SystemRandom));
+        let key = ProviderKey::random(&SystemRandom);
+        let root = RootKey::random(&SystemRandom);
         let provider = self.providers.first();
         let mut header = Header::new(StoreId::random(&SystemRandom));
         header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));

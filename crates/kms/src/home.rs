@@ -50,7 +50,8 @@ impl Home {
             if let Some(named) = named
                 && **named != **kept
             {
-                let (named, kept) = (named.clone(), kept.to_string());
+                let named = named.clone();
+                let kept = kept.to_string();
                 return Err(OpenError::OtherHome { setting, named, kept });
             }
         }

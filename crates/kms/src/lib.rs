@@ -153,7 +153,8 @@ impl Kms {
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
         let Data { lock, locked, store, roots, home, is_new } = Data::open(options, &clock)?;
-        let (roots, store) = (Arc::new(roots), Arc::new(store));
+        let roots = Arc::new(roots);
+        let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
         let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots))
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;

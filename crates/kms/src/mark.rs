@@ -21,7 +21,8 @@ pub(crate) struct LastMark(Mutex<(Option<i64>, Minutes)>);
 impl Kms {
     /// Takes up the clock where the last server left it, and gives the wall clock of the last use of the store.
     pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
-        let (mark, Times { wall, elapsed, .. }) = (self.mark(), self.clock.look());
+        let mark = self.mark();
+        let Times { wall, elapsed, .. } = self.clock.look();
         let mark = mark.filter(|_| !self.options.accept_clock);
         if let Some(mark) = &mark {
             self.nonces.close(&mark.used_ahead);

@@ -25,7 +25,8 @@ pub(crate) enum Provider {
 
 impl Providers {
     pub(crate) fn configured(options: &Options) -> Self {
-        let (path, readers) = (options.root_key_path(), options.secret_readers);
+        let path = options.root_key_path();
+        let readers = options.secret_readers;
         Self { first: Provider::RootKeyFile { path, readers }, others: Vec::new() }
     }
 
@@ -94,7 +95,8 @@ impl Provider {
 
     /// As [`Provider::slot`], for a key that is not kept yet.
     pub(crate) fn slot_of_key(&self, key: &ProviderKey, header: &Header, id: u32, root: &RootKey) -> Slot {
-        let (provider, parameters) = (self.kind(), &[]);
+        let provider = self.kind();
+        let parameters = &[];
         let binding = header.slot_binding(id, provider, parameters);
         let wrapped = root.wrap(key, binding, &SystemRandom).into();
         Slot { provider, wrapped, id, parameters: parameters.to_vec().into() }

@@ -179,7 +179,8 @@ impl Directory {
     /// The directory, if only trusted users can replace what is in it.
     fn checked(handle: OwnedFd, path: PathBuf) -> Result<Self, SecretFileFault> {
         let found = fstat(&handle)?;
-        let (owner, mode) = (found.st_uid, found.st_mode);
+        let owner = found.st_uid;
+        let mode = found.st_mode;
         let is_safe = mode & OTHERS_WRITE == 0 || mode & STICKY != 0;
         if is_trusted(owner) && is_safe {
             Ok(Self { handle, path })

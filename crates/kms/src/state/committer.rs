@@ -61,7 +61,8 @@ impl Committer {
         published: Arc<ArcSwap<Snapshot>>,
     ) -> Result<Self, StoreError> {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
-        let (notified, shared) = (Arc::clone(&staging), Arc::clone(&store));
+        let notified = Arc::clone(&staging);
+        let shared = Arc::clone(&store);
         let writer =
             Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
         let thread = thread::Builder::new()

@@ -185,7 +185,8 @@ fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
 }
 
 fn unsealed<R: Kind>(id: &R::Id, expected: Option<Revision>, change: Change) -> RowChange {
-    let (primary_key, revision) = (id.as_key().to_vec(), expected.unwrap_or_default());
+    let primary_key = id.as_key().to_vec();
+    let revision = expected.unwrap_or_default();
     RowChange { table: R::TABLE, primary_key, expected, revision, change }
 }
 

@@ -36,8 +36,8 @@ impl<T: Ord + Clone> Ranked<T> {
     }
 
     /// The entry with this rank, from 0.
-    pub(crate) fn get(&self, rank: usize) -> Option<&T> {
-        let (mut node, mut rank) = (&*self.0, rank);
+    pub(crate) fn get(&self, mut rank: usize) -> Option<&T> {
+        let mut node = &*self.0;
         loop {
             #[cfg(test)]
             VISITS.set(VISITS.get() + 1);
@@ -58,7 +58,8 @@ impl<T: Ord + Clone> Ranked<T> {
     /// How many entries come first, for which `is_before` holds: it must hold for none that follows another one for which
     /// it does not.
     pub(crate) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> usize {
-        let (mut node, mut rank) = (&*self.0, 0);
+        let mut node = &*self.0;
+        let mut rank = 0;
         loop {
             #[cfg(test)]
             VISITS.set(VISITS.get() + 1);

@@ -50,7 +50,8 @@ impl Readers {
         R::Id: Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let (store, roots) = (Arc::clone(&self.store), Arc::clone(&self.roots));
+        let store = Arc::clone(&self.store);
+        let roots = Arc::clone(&self.roots);
         #[cfg(test)]
         let before_read = Arc::clone(&self.before_read);
         self.submit(Box::new(move || {

@@ -79,7 +79,8 @@ impl Overlay {
     pub(crate) fn set_len(&self, len: u64) {
         let mut state = self.state();
         (state.len, state.visible) = (len, state.visible.min(len));
-        let (last, kept) = (len / BLOCK_LEN as u64, (len % BLOCK_LEN as u64) as usize);
+        let last = len / BLOCK_LEN as u64;
+        let kept = (len % BLOCK_LEN as u64) as usize;
         state.blocks.split_off(&(last + 1));
         if let Some(block) = state.blocks.get_mut(&last) {
             block[kept..].fill(0);

@@ -88,7 +88,9 @@ impl KeyClass {
 
     pub(crate) fn of(key: &Key, now: i64) -> Self {
         let Key { spec, usage, protection, creator, .. } = key;
-        let (spec, usage, protection) = (*spec, *usage, *protection);
+        let spec = *spec;
+        let usage = *usage;
+        let protection = *protection;
         Self { state: key.state(now), spec, usage, protection, creator: creator.clone() }
     }
 }
@@ -138,7 +140,8 @@ impl KeyLists {
     }
 
     fn expiring_until(&self, now: i64) -> impl Iterator<Item = &(i64, KeyId)> {
-        let (from, until) = (self.settled.min(now), self.settled.max(now));
+        let from = self.settled.min(now);
+        let until = self.settled.max(now);
         // Material is over from the second in which it expires.
         let after = |time: i64| Bound::Excluded((time, KeyId::from_bytes([u8::MAX; 16])));
         let until = (until, KeyId::from_bytes([u8::MAX; 16]));
@@ -154,7 +157,8 @@ impl KeyLists {
     }
 
     fn edit(&mut self, key: &Key, edit: Edit) {
-        let (age, class) = ((key.created, key.id), Some(self.class(key)));
+        let age = (key.created, key.id);
+        let class = Some(self.class(key));
         edit.apply(&mut self.by_group, ((Label::ALL, None), age));
         edit.apply(&mut self.by_group, ((Label::ALL, class), age));
         for (name, value) in key.tags.iter() {

@@ -68,7 +68,8 @@ impl Snapshot {
         let keys = keys.index.schedule.due(now).filter_map(|(at, id)| Some((at, Due::Key(self.get(id)?))));
         let secrets =
             secrets.index.schedule.due(now).filter_map(|(at, name)| Some((at, Due::Secret(self.get(name)?))));
-        let (mut keys, mut secrets) = (keys.peekable(), secrets.peekable());
+        let mut keys = keys.peekable();
+        let mut secrets = secrets.peekable();
         std::iter::from_fn(move || {
             let is_key_first = match (keys.peek(), secrets.peek()) {
                 (Some((key_at, _)), Some((secret_at, _))) => key_at <= secret_at,

@@ -24,9 +24,10 @@ use crate::clock::EngineClock;
 use crate::files;
 use crate::header::{Header, StoredHeader};
 use crate::home::Home;
-use crate::lock::{Lock, LockError, Role};
+use crate::lock::{Lock, LockError};
 use crate::open_error::OpenError;
 use crate::provider::Providers;
+use crate::role::Role;
 use crate::store::{Conflict, Store, StoreError};
 use crate::unlock::{FIRST_SLOT, UnlockError, Unlocked};
 

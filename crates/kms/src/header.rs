@@ -22,6 +22,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::home::Home;
+use crate::store::StoreError;
 
 /// A header of this version.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -273,6 +274,15 @@ impl OldProvider {
     fn number(self) -> u32 {
         match self {
             Self::RootKeyFile => 0,
+        }
+    }
+}
+
+impl From<HeaderError> for StoreError {
+    fn from(error: HeaderError) -> Self {
+        match error {
+            HeaderError::Malformed => Self::Header,
+            HeaderError::Newer => Self::Newer,
         }
     }
 }

@@ -7,8 +7,8 @@
 use minicbor::{Decode, Encode};
 
 use crate::Options;
-use crate::lock::Role;
 use crate::open_error::OpenError;
+use crate::role::Role;
 
 /// What every ARN of a store begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]

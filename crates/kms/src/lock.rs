@@ -21,17 +21,9 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::role::Role;
 use crate::store::{Access, LostFile, Pinned, open_with};
 use crate::{Options, files};
-
-/// What the holder of a store is; it decides how long other processes wait for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// A command with the embedded KMS, which gives the store up when another process waits for it.
-    Command,
-    /// A server, which holds the store for its life.
-    Server,
-}
 
 /// The held lock; dropping it releases it.
 #[derive(Debug)]

@@ -10,9 +10,9 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::Kms;
 use crate::clock::{Times, unix_seconds};
-use crate::lock::Role;
 use crate::minutes::Minutes;
 use crate::open_error::OpenError;
+use crate::role::Role;
 
 /// What was written last, and when, in seconds of elapsed time.
 #[derive(Default)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::lock::Role;
+use crate::role::Role;
 use crate::root_key::RootKeyError;
 use crate::store::StoreError;
 

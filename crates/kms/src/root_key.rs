@@ -13,7 +13,7 @@ use bulla_keys::root::ProviderKey;
 use zeroize::Zeroizing;
 
 use crate::files;
-use crate::lock::Role;
+use crate::role::Role;
 use crate::secret_file::{self, SecretFileFault, SecretReaders};
 
 /// Why a root key file is not taken.

@@ -15,7 +15,7 @@ use crate::Kms;
 use crate::actions::import::TOKENS_KEPT;
 use crate::clock::Times;
 use crate::lifecycle::{Writes, remove_key, remove_material, remove_secret, remove_token, rotate_if_due};
-use crate::lock::Role;
+use crate::role::Role;
 use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
 
 /// What [`Kms::tend`] has done.

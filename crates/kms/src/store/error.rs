@@ -4,7 +4,6 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::file::LostFile;
-use crate::header::HeaderError;
 
 /// The store could not be read or written.
 #[derive(Debug)]
@@ -49,15 +48,6 @@ pub enum StoreError {
 impl From<LostFile> for StoreError {
     fn from(lost: LostFile) -> Self {
         Self::Lost(lost)
-    }
-}
-
-impl From<HeaderError> for StoreError {
-    fn from(error: HeaderError) -> Self {
-        match error {
-            HeaderError::Malformed => Self::Header,
-            HeaderError::Newer => Self::Newer,
-        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod allowed;
 mod inquiry;
+mod listing;
 mod resource;
 #[cfg(test)]
 mod tests;
@@ -15,8 +16,9 @@ use bulla_wire::{Action, Product};
 
 pub(crate) use self::allowed::Allowed;
 pub(crate) use self::inquiry::Inquiry;
+pub(crate) use self::listing::{Listing, Part};
 pub(crate) use self::resource::{Container, Resource};
-pub(crate) use self::view::{Asked, SealedBlob, View};
+pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 use crate::origin::{Caller, Connection};
 
 /// Decides whether a caller may do something to a resource.

@@ -121,11 +121,10 @@ impl<'a> View<'a> {
         &self,
         key: &Allowed<&'a Row<Key>>,
     ) -> Result<OpenKey<'a, P>, Error> {
-        let key = &*key.record;
-        self.check::<P>(key)?;
-        let version =
-            self.snapshot().version(key.primary).ok_or_else(|| Error::internal("no primary version"))?;
-        self.keyring().open(key, &version.record)
+        self.check::<P>(&key.record)?;
+        let version = self.version_of(key, key.record.primary);
+        let version = version.ok_or_else(|| Error::internal("no primary version"))?;
+        self.keyring().open(&key.record, &version.record)
     }
 
     /// Opens the version that made a blob.
@@ -146,7 +145,7 @@ impl<'a> View<'a> {
         key: &Allowed<&'a Row<Key>>,
         version: KeyVersionId,
     ) -> Result<OpenKey<'a, Decrypt>, Error> {
-        let version = self.version_of(&key.record, version)?;
+        let version = self.known_version(key, version)?;
         self.check::<Decrypt>(&key.record)?;
         self.keyring().open(&key.record, version)
     }
@@ -183,12 +182,13 @@ impl<'a> View<'a> {
     /// Forbidden.KeyVersionNotFound, also for one of another key.
     pub(crate) fn version(&self, key: &Allowed<&'a Row<Key>>, id: &str) -> Result<&'a KeyVersion, Error> {
         let id = id.parse().map_err(|_| ErrorCode::ForbiddenKeyVersionNotFound)?;
-        self.version_of(&key.record, id)
+        self.known_version(key, id)
     }
 
-    fn version_of(&self, key: &Key, id: KeyVersionId) -> Result<&'a KeyVersion, Error> {
-        let version = self.snapshot().version(id).filter(|version| version.record.key == key.id);
-        version.map(|row| &*row.record).ok_or_else(|| ErrorCode::ForbiddenKeyVersionNotFound.into())
+    fn known_version(&self, key: &Allowed<&'a Row<Key>>, id: KeyVersionId) -> Result<&'a KeyVersion, Error> {
+        self.version_of(key, id)
+            .map(|row| &*row.record)
+            .ok_or_else(|| ErrorCode::ForbiddenKeyVersionNotFound.into())
     }
 
     fn check<P: Purpose>(&self, key: &Key) -> Result<(), Error> {

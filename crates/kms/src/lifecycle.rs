@@ -12,49 +12,43 @@ use crate::state::{ImportToken, Row, Snapshot, Write};
 /// Writes that belong together, each with the revision of the row that it replaces.
 pub(crate) type Writes = Vec<(Write, Revision)>;
 
-/// Gives a key a new primary version.
+/// Gives a key a new primary version, which has this number.
 ///
 /// # Errors
 /// The answer to a key that does not rotate.
-pub(crate) fn rotate(
-    snapshot: &Snapshot,
-    keyring: &Keyring,
-    row: &Row<Key>,
-    now: i64,
-) -> Result<Writes, Error> {
+pub(crate) fn rotate(number: u32, keyring: &Keyring, row: &Row<Key>, now: i64) -> Result<Writes, Error> {
     let key = &row.record;
     let id = KeyVersionId::random(&SystemRandom);
-    let number = snapshot.next_version_of(key.id);
     let rotated = key.rotated(id, number as usize, now).map_err(key_refused)?;
     let version = NewVersion { key: key.id, id, number, spec: key.spec, created: now }.random(keyring);
     Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
 }
 
-/// Gives a key a new primary version, if its rotation policy wants one by now.
+/// Gives a key a new primary version, which has this number, if its rotation policy wants one by now.
 ///
 /// # Errors
 /// As [`rotate`].
 pub(crate) fn rotate_if_due(
-    snapshot: &Snapshot,
+    number: u32,
     keyring: &Keyring,
     row: &Row<Key>,
     now: i64,
 ) -> Result<Writes, Error> {
     let is_due = row.record.next_rotation().is_some_and(|at| at <= now);
-    if is_due { rotate(snapshot, keyring, row, now) } else { Ok(vec![]) }
+    if is_due { rotate(number, keyring, row, now) } else { Ok(vec![]) }
 }
 
-/// Takes the imported material of a key away, if it has some.
+/// Takes the imported material of a key away, which is in its primary `version`, if it has some.
 ///
 /// # Errors
 /// The answer to a key whose material stays.
-pub(crate) fn remove_material(snapshot: &Snapshot, row: &Row<Key>) -> Result<Writes, Error> {
+pub(crate) fn remove_material(version: Option<&Row<KeyVersion>>, row: &Row<Key>) -> Result<Writes, Error> {
     let changed = row.record.without_imported().map_err(key_refused)?;
     let mut writes = Vec::new();
     if changed != *row.record {
         writes.push((Write::Key(changed), row.revision));
     }
-    if let Some(version) = snapshot.version(row.record.primary).filter(|row| row.record.has_material()) {
+    if let Some(version) = version.filter(|row| row.record.has_material()) {
         let empty = KeyVersion { sealed_material: Vec::new().into(), ..(*version.record).clone() };
         writes.push((Write::Version(empty), version.revision));
     }

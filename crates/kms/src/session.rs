@@ -3,15 +3,15 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use bulla_keys::record::Revision;
+use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion};
 use bulla_wire::Action;
 use bulla_wire::{Error, ErrorCode};
 
 use crate::Kms;
-use crate::authorize::{Inquiry, Permission, View};
+use crate::authorize::{Allowed, Container, Inquiry, Listing, Permission, View};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
-use crate::state::{CommitError, Decision, Kind, ReadError, Snapshot};
+use crate::state::{CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
 
 /// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
 /// the [`View`] that this is of the published state.
@@ -48,25 +48,50 @@ impl<'s, A> Session<'s, A> {
         self.kms.state.commit(self.now(), |snapshot| decide(&self.view.of(snapshot))).await
     }
 
-    /// Reads records that the snapshot does not hold, as [`State::read`] does.
+    /// Reads the values of versions of secrets, sealed, in their order.
     ///
     /// # Errors
     /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary. If the records are no longer what
     /// the snapshot says, the request begins again.
-    pub(crate) async fn read<R>(
+    pub(crate) async fn values(
         &self,
-        wanted: Vec<(R::Id, Option<Revision>)>,
-        is_current: impl Fn(&Snapshot, &R::Id) -> bool,
-    ) -> Result<Vec<R>, Error>
-    where
-        R: Kind + Send + 'static,
-        R::Id: Send + 'static,
-    {
-        self.kms.state.read(wanted, is_current).await.map_err(|error| match error {
+        wanted: &[(&Allowed<&Row<Secret>>, &SecretVersion)],
+    ) -> Result<Vec<SecretValue>, Error> {
+        let has = |row: &Row<Secret>, id: &SecretValueId| row.record.versions().any(|of| of.value == *id);
+        if !wanted.iter().all(|(secret, version)| has(secret, &version.value)) {
+            return Err(Error::internal("a version of another secret"));
+        }
+        let is_current = |snapshot: &Snapshot, id: &SecretValueId| {
+            wanted.iter().any(|(secret, version)| {
+                let newer = snapshot.secret(&secret.record.name);
+                version.value == *id && newer.is_some_and(|row| has(row, id))
+            })
+        };
+        // A value is written once, so it has no other revision.
+        let ids = wanted.iter().map(|(_, version)| (version.value, None)).collect();
+        self.kms.state.read(ids, is_current).await.map_err(|error| self.not_read(error))
+    }
+
+    /// Reads an import token with its private key, sealed.
+    ///
+    /// # Errors
+    /// As [`Session::values`].
+    pub(crate) async fn token(&self, token: &Allowed<&Row<ImportToken>>) -> Result<ImportToken, Error> {
+        let is_current = |snapshot: &Snapshot, id: &TokenId| {
+            snapshot.import_token(id).is_some_and(|newer| newer.revision == token.revision)
+        };
+        let wanted = vec![(token.record.id, Some(token.revision))];
+        let read = self.kms.state.read(wanted, is_current).await;
+        let mut tokens = read.map_err(|error| self.not_read(error))?;
+        tokens.pop().ok_or_else(|| Error::internal("no token was read"))
+    }
+
+    fn not_read(&self, error: ReadError) -> Error {
+        match error {
             ReadError::Stale => self.begin_again(),
             ReadError::Unavailable => ErrorCode::ServiceUnavailableTemporary.into(),
             ReadError::Store(error) => CommitError::Store(error).into(),
-        })
+        }
     }
 
     /// Makes a key pair.
@@ -88,14 +113,32 @@ impl<'s, A> Session<'s, A> {
         self.kms.searcher.run(0, search).await
     }
 
-    /// The snapshot of the request, to keep.
-    pub(crate) fn shared_snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(self.published)
+    /// All keys, each in the lists of its state at the time of the request; for the permission for what holds them.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission, as all functions below.
+    pub(crate) fn listed_keys(&self) -> Result<Listing<Key>, Error> {
+        let keys = self.container(Container::Keys)?;
+        let settled = self.kms.state.settled(self.published, self.now());
+        Ok(Listing::keys(&keys, settled).expect("keys were asked about"))
     }
 
-    /// The snapshot of the request, with each key in the lists of its state at the time of the request.
-    pub(crate) fn settled_snapshot(&self) -> Arc<Snapshot> {
-        self.kms.state.settled(self.published, self.now())
+    /// All secrets, for the permission for what holds them.
+    pub(crate) fn listed_secrets(&self) -> Result<Listing<Secret>, Error> {
+        let secrets = self.container(Container::Secrets)?;
+        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
+    }
+
+    /// All keys, for the permission for every one.
+    pub(crate) fn every_key(&self) -> Result<Listing<Key>, Error> {
+        let keys = self.every(Container::Keys)?;
+        Ok(Listing::keys(&keys, Arc::clone(self.published)).expect("keys were asked about"))
+    }
+
+    /// All secrets, for the permission for every one.
+    pub(crate) fn every_secret(&self) -> Result<Listing<Secret>, Error> {
+        let secrets = self.every(Container::Secrets)?;
+        Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
     }
 
     /// What is answered: for a DryRun an error that tells how the request would have gone.

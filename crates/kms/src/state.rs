@@ -31,9 +31,9 @@ use bulla_wire::{Error, ErrorCode};
 pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
-pub(crate) use self::index::{Age, Due, Group, KeyClass, Label};
+pub(crate) use self::index::{Age, Due, Group, KeyClass, KeyLists, Label, SecretLists};
 use self::kind::Id;
-pub(crate) use self::kind::{Kind, Row};
+pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]

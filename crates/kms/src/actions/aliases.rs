@@ -1,6 +1,6 @@
 //! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
 
-use bulla_keys::{Alias, AliasName, KeyId, Operation};
+use bulla_keys::{Alias, AliasName, Operation};
 use bulla_wire::kms::{
     AliasEntry, AliasList, CreateAlias, DeleteAlias, Done, ListAliases, ListAliasesByKeyId, ListAliasesReply,
     UpdateAlias,
@@ -8,7 +8,7 @@ use bulla_wire::kms::{
 use bulla_wire::{Error, ErrorCode};
 
 use super::paging::Page;
-use crate::authorize::{Container, View};
+use crate::authorize::{Aliases, Container, View};
 use crate::refusal::key_refused;
 use crate::session::Session;
 use crate::state::Write;
@@ -59,22 +59,20 @@ pub(super) async fn delete(session: &Session<'_, DeleteAlias>) -> Result<Done, E
 
 pub(super) async fn list(session: &Session<'_, ListAliases>) -> Result<ListAliasesReply, Error> {
     let page = Page::new(session.request.page_number, session.request.page_size, 0..=100)?;
-    session.container(Container::Aliases)?;
-    Ok(page_of(session, page, None))
+    let aliases = session.container(Container::Aliases)?;
+    Ok(page_of(session, page, &session.aliases(&aliases)))
 }
 
 pub(super) async fn list_by_key(
     session: &Session<'_, ListAliasesByKeyId>,
 ) -> Result<ListAliasesReply, Error> {
     let page = Page::new(session.request.page_number, session.request.page_size, 0..=101)?;
-    let key = session.key_by_id(&session.request.key_id)?.record.id;
-    Ok(page_of(session, page, Some(key)))
+    let key = session.key_by_id(&session.request.key_id)?;
+    Ok(page_of(session, page, &session.aliases_of(&key)))
 }
 
-fn page_of(view: &View<'_>, page: Page, of_key: Option<KeyId>) -> ListAliasesReply {
-    let snapshot = view.snapshot();
-    let (names, total_count) = page.of(snapshot.alias_lists(), &[of_key]);
-    let aliases = names.into_iter().filter_map(|name| snapshot.alias(name.as_str()));
+fn page_of(view: &View<'_>, page: Page, aliases: &Aliases<'_>) -> ListAliasesReply {
+    let (aliases, total_count) = (aliases.rows(page.places()), aliases.len() as u64);
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),

@@ -1,6 +1,8 @@
 //! Attempts to go around the gates, each behind a `--cfg breach="NAME"` of its own. None compiles: `tests/compile_fail.rs`
 //! builds each and expects the privacy error. They are among the actions, because that is where one would be written.
 
+#[cfg(breach = "access_key_read")]
+mod access_key_read;
 #[cfg(breach = "allowed_built")]
 mod allowed_built;
 #[cfg(breach = "allowed_made")]
@@ -17,5 +19,9 @@ mod maintenance_borrowed;
 mod maintenance_built;
 #[cfg(breach = "material_opened")]
 mod material_opened;
+#[cfg(breach = "record_read")]
+mod record_read;
 #[cfg(breach = "root_keys_reached")]
 mod root_keys_reached;
+#[cfg(breach = "value_read")]
+mod value_read;

@@ -8,7 +8,8 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, IntoDeserializer, value};
 
 use super::json;
-use crate::state::{KeyClass, Label, Row, Snapshot};
+use crate::authorize::Listing;
+use crate::state::{KeyClass, Label, Row};
 
 /// Conditions by the names `N`: every name must match, by one of its values.
 #[derive(Debug)]
@@ -125,9 +126,9 @@ impl FilterName for KeyFilter {
 }
 
 impl KeyFilter {
-    pub(super) fn matches(self, value: &Value, key: &Key, snapshot: &Snapshot, now: i64) -> bool {
+    pub(super) fn matches(self, value: &Value, key: &Key, keys: &Listing<Key>, now: i64) -> bool {
         match self.source() {
-            Source::Name => self.key(value, snapshot).is_some_and(|row| row.record.id == key.id),
+            Source::Name => self.key(value, keys).is_some_and(|row| row.record.id == key.id),
             Source::Class => self.matches_class(value, &KeyClass::of(key, now)),
             Source::Label => match self {
                 Self::TagKey => key.tags.get(&value.text).is_some(),
@@ -137,10 +138,10 @@ impl KeyFilter {
     }
 
     /// The key that is named by a filter of [`Source::Name`].
-    pub(super) fn key<'s>(self, value: &Value, snapshot: &'s Snapshot) -> Option<&'s Row<Key>> {
+    pub(super) fn key<'s>(self, value: &Value, keys: &'s Listing<Key>) -> Option<&'s Row<Key>> {
         match self {
-            Self::KeyId => snapshot.key(value.id?),
-            Self::Alias => snapshot.key(snapshot.alias(&value.text)?.record.key),
+            Self::KeyId => keys.key(value.id?),
+            Self::Alias => keys.key_of_alias(&value.text),
             _ => None, // no key is in an instance
         }
     }

@@ -22,7 +22,7 @@ use crate::lifecycle::{Writes, remove_material, remove_token};
 use crate::new_version::NewVersion;
 use crate::refusal::key_refused;
 use crate::session::Session;
-use crate::state::{ImportToken, Row, Snapshot, TokenId, Write};
+use crate::state::{ImportToken, Row, TokenId, Write};
 
 pub(super) async fn parameters(
     session: &Session<'_, GetParametersForImport>,
@@ -49,7 +49,7 @@ pub(super) async fn parameters(
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
             let tokens = key.changes([(Write::ImportToken(token.clone()), 0)]);
-            let superfluous = key.changes(superfluous(state, &key.record));
+            let superfluous = key.changes(superfluous(state, &key));
             Ok(tokens.and(key.unchanged()).and(superfluous).answering(()))
         })
         .await?;
@@ -69,11 +69,7 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
         Some(_) => return Err(Error::invalid("KeyMaterialExpireUnix")),
     };
     let (key, row) = usable(session, request)?;
-    let is_current = |snapshot: &Snapshot, id: &TokenId| {
-        snapshot.import_token(id).is_some_and(|newer| newer.revision == row.revision)
-    };
-    let tokens = session.read(vec![(row.record.id, Some(row.revision))], is_current).await?;
-    let token: &ImportToken = &tokens[0];
+    let token = &session.token(&row).await?;
     attempt(session, token, row.revision).await?;
     // From here on every answer but success is the same, and counted.
     let wrapped = &request.encrypted_key_material;
@@ -83,9 +79,9 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
             let key = state.key_by_id(&request.key_id)?;
             let changed = key.record.with_imported(&material, expires, state.now()).map_err(key_refused)?;
             let changed = changed.ok_or(ErrorCode::InvalidKeyMaterial)?;
-            let version = imported_version(state, &key.record, &material);
-            let row = state.snapshot().import_token(&token.id);
-            let token = row.map(|row| counted(token, row, u8::saturating_sub));
+            let version = imported_version(state, &key, &material);
+            let row = state.token_of(&key, &token.id);
+            let token = row.map(|row| counted(token, &row, u8::saturating_sub));
             let writes = [(Write::Key(changed), key.revision), version].into_iter().chain(token);
             Ok(key.changes(writes).answering(Done {}))
         })
@@ -105,20 +101,22 @@ async fn attempt(
             if row.revision != revision {
                 return Err(state.begin_again()); // another try was counted since it was read
             }
-            Ok(key.changes([counted(token, row, u8::saturating_add)]).answering(()))
+            Ok(key.changes([counted(token, &row, u8::saturating_add)]).answering(()))
         })
         .await
 }
+
+type AllowedRow<'v, R> = Allowed<&'v Row<R>>;
 
 /// The key and the token that the importer brought back, if material can be imported by it.
 fn usable<'v>(
     view: &View<'v>,
     request: &ImportKeyMaterial,
-) -> Result<(Allowed<&'v Row<Key>>, &'v Row<ImportToken>), Error> {
+) -> Result<(AllowedRow<'v, Key>, AllowedRow<'v, ImportToken>), Error> {
     let key = view.key_by_id(&request.key_id)?;
     check_external(&key.record)?;
     key.record.allows(Operation::Import, view.now()).map_err(key_refused)?;
-    let token = token(view, &key.record, &request.import_token)?;
+    let token = token(view, &key, &request.import_token)?;
     Ok((key, token))
 }
 
@@ -133,7 +131,8 @@ pub(super) async fn delete(session: &Session<'_, DeleteKeyMaterial>) -> Result<D
         .change(|state| {
             let key = state.key_by_id(&session.request.key_id)?;
             check_external(&key.record)?;
-            Ok(key.changes(remove_material(state.snapshot(), &key)?).answering(Done {}))
+            let version = state.version_of(&key, key.record.primary);
+            Ok(key.changes(remove_material(version, &key)?).answering(Done {}))
         })
         .await
 }
@@ -156,9 +155,13 @@ fn wrapping(spec: &str, algorithm: &str) -> Result<(AsymmetricSpec, EncryptionAl
 }
 
 /// The token that the importer brought back, for this key and not ended.
-fn token<'v>(view: &View<'v>, key: &Key, text: &str) -> Result<&'v Row<ImportToken>, Error> {
-    let token = token_id(text).and_then(|id| view.snapshot().import_token(&id));
-    let token = token.filter(|token| token.record.key == key.id && token.record.failures < MAX_FAILURES);
+fn token<'v>(
+    view: &View<'v>,
+    key: &Allowed<&'v Row<Key>>,
+    text: &str,
+) -> Result<Allowed<&'v Row<ImportToken>>, Error> {
+    let token = token_id(text).and_then(|id| view.token_of(key, &id));
+    let token = token.filter(|token| token.record.failures < MAX_FAILURES);
     let token = token.ok_or(ErrorCode::InvalidImportToken)?;
     if view.now() < token.record.expires { Ok(token) } else { Err(ErrorCode::ExpiredImportToken.into()) }
 }
@@ -187,8 +190,13 @@ fn unwrap(
 }
 
 /// The one version of a key with imported material: made with the first import, and filled again by later ones.
-fn imported_version(view: &View<'_>, key: &Key, material: &Material) -> (Write, Revision) {
-    let there = view.snapshot().version(key.primary);
+fn imported_version<'v>(
+    view: &View<'v>,
+    key: &Allowed<&'v Row<Key>>,
+    material: &Material,
+) -> (Write, Revision) {
+    let there = view.version_of(key, key.record.primary);
+    let key = &key.record;
     let created = there.map_or(view.now(), |row| row.record.created);
     let new = NewVersion { key: key.id, id: key.primary, number: 0, spec: key.spec, created };
     let version = new.with_material(view.keyring(), material);
@@ -196,8 +204,8 @@ fn imported_version(view: &View<'_>, key: &Key, material: &Material) -> (Write, 
 }
 
 /// Removes tokens of this key that can no longer be used, and the oldest ones beyond [`MAX_TOKENS`].
-fn superfluous(view: &View<'_>, key: &Key) -> Writes {
-    let mut tokens: Vec<_> = view.snapshot().import_tokens_of(key.id).collect();
+fn superfluous<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Writes {
+    let mut tokens: Vec<_> = view.tokens_of(key).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
     let is_useless = |row: &Row<ImportToken>| {
         row.record.expires <= view.now() - TOKENS_KEPT || row.record.failures >= MAX_FAILURES

@@ -57,7 +57,6 @@ pub(super) async fn list(session: &Session<'_, ListKeys>) -> Result<ListKeysRepl
     let request = session.request;
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
     let filters = Filters::parse(request.filters.as_deref())?;
-    session.container(Container::Keys)?;
     let (keys, total_count) = searches::keys(session, page, filters).await?;
     let entry = |(_, id)| KeyEntry { key_id: KeyId::to_string(&id), key_arn: arn(session, id) };
     Ok(ListKeysReply {

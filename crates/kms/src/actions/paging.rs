@@ -61,6 +61,12 @@ impl Page {
         (page, total)
     }
 
+    /// The places of the entries on this page, in a list that may be shorter.
+    pub(super) fn places(self) -> Range<usize> {
+        let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
+        place(self.skipped())..place(self.skipped() + u64::from(self.size))
+    }
+
     /// Entries on earlier pages.
     fn skipped(self) -> u64 {
         u64::from(self.number - 1) * u64::from(self.size)

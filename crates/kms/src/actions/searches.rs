@@ -9,8 +9,9 @@ use bulla_wire::Error;
 
 use super::filters::{Filters, KeyFilter, SecretFilter, Source, Value};
 use super::paging::Page;
+use crate::authorize::Listing;
 use crate::session::Session;
-use crate::state::{Age, Group, Index, Label, Snapshot};
+use crate::state::{Age, Group, Index, Label};
 
 /// The keys on a page, and how many match on all pages.
 pub(super) async fn keys<A>(
@@ -19,13 +20,13 @@ pub(super) async fn keys<A>(
     filters: Filters<KeyFilter>,
 ) -> Result<(Vec<Age>, u64), Error> {
     let now = session.now();
-    let snapshot = session.settled_snapshot();
-    let plan = plan_for_keys(&snapshot, &filters);
-    let matches = move |snapshot: &Snapshot, (_, id): &Age| {
-        let is = |key: &Key| filters.match_all(|name, value| name.matches(value, key, snapshot, now));
-        snapshot.key(*id).is_some_and(|row| is(&row.record))
+    let listing = session.listed_keys()?;
+    let plan = plan_for_keys(&listing, &filters);
+    let matches = move |keys: &Listing<Key>, (_, id): &Age| {
+        let is = |key: &Key| filters.match_all(|name, value| name.matches(value, key, keys, now));
+        keys.key(*id).is_some_and(|row| is(&row.record))
     };
-    run(session, page, snapshot, plan, |snapshot| snapshot.key_lists().by_group(), matches).await
+    run(session, page, listing, plan, |keys| keys.lists().by_group(), matches).await
 }
 
 /// The secrets on a page, and how many match on all pages.
@@ -35,16 +36,16 @@ pub(super) async fn secrets<A>(
     filters: Filters<SecretFilter>,
 ) -> Result<(Vec<Arc<Secret>>, u64), Error> {
     let account = session.account().to_owned();
-    let snapshot = session.shared_snapshot();
-    let plan = plan_for_secrets(&snapshot, &filters, &account);
-    let matches = move |snapshot: &Snapshot, name: &SecretName| {
-        let row = snapshot.secret(name);
+    let listing = session.listed_secrets()?;
+    let plan = plan_for_secrets(&listing, &filters, &account);
+    let matches = move |secrets: &Listing<Secret>, name: &SecretName| {
+        let row = secrets.secret(name);
         row.is_some_and(|row| filters.match_all(|name, value| name.matches(value, &row.record, &account)))
     };
-    let read = Arc::clone(&snapshot);
+    let searched = listing.clone();
     let (names, total) =
-        run(session, page, read, plan, |snapshot| snapshot.secret_lists().by_label(), matches).await?;
-    let secrets = names.iter().filter_map(|name| Some(Arc::clone(&snapshot.secret(name)?.record)));
+        run(session, page, searched, plan, |secrets| secrets.lists().by_label(), matches).await?;
+    let secrets = names.iter().filter_map(|name| Some(Arc::clone(&listing.secret(name)?.record)));
     Ok((secrets.collect(), total))
 }
 
@@ -58,30 +59,31 @@ enum Plan<P, K> {
     Among(Vec<P>),
 }
 
-async fn run<P, K, A>(
+async fn run<R, P, K, A>(
     session: &Session<'_, A>,
     page: Page,
-    snapshot: Arc<Snapshot>,
+    listing: Listing<R>,
     plan: Plan<P, K>,
-    index: fn(&Snapshot) -> &Index<P, K>,
-    matches: impl Fn(&Snapshot, &K) -> bool + Send + 'static,
+    index: fn(&Listing<R>) -> &Index<P, K>,
+    matches: impl Fn(&Listing<R>, &K) -> bool + Send + 'static,
 ) -> Result<(Vec<K>, u64), Error>
 where
+    R: 'static,
     P: Ord + Clone + Send + 'static,
     K: Ord + Clone + Send + 'static,
 {
     match plan {
         Plan::Listed(parts) => {
-            let (keys, total) = page.of(index(&snapshot), &parts);
+            let (keys, total) = page.of(index(&listing), &parts);
             Ok((keys.into_iter().cloned().collect(), total))
         }
-        Plan::Named(keys) => Ok(page.counted(keys.into_iter().filter(|key| matches(&snapshot, key)))),
+        Plan::Named(keys) => Ok(page.counted(keys.into_iter().filter(|key| matches(&listing, key)))),
         // May be as long as the store is large: other requests must not wait for it.
         Plan::Among(parts) => {
             let look = move || {
-                let index = index(&snapshot);
+                let index = index(&listing);
                 let all = parts.iter().flat_map(|part| index.keys(index.part(part)));
-                let mut found: Vec<_> = all.filter(|key| matches(&snapshot, key)).collect();
+                let mut found: Vec<_> = all.filter(|key| matches(&listing, key)).collect();
                 found.sort_unstable();
                 found.dedup();
                 page.counted(found.into_iter().cloned())
@@ -91,14 +93,14 @@ where
     }
 }
 
-fn plan_for_keys(snapshot: &Snapshot, filters: &Filters<KeyFilter>) -> Plan<Group, Age> {
-    let lists = snapshot.key_lists();
+fn plan_for_keys(keys: &Listing<Key>, filters: &Filters<KeyFilter>) -> Plan<Group, Age> {
+    let lists = keys.lists();
     if filters.is_empty() {
         return Plan::Listed(vec![(Label::ALL, None)]);
     }
     if let Some((name, values)) = filters.of(Source::Name).next() {
-        let keys = values.iter().filter_map(|value| name.key(value, snapshot));
-        return Plan::Named(keys.map(|row| (row.record.created, row.record.id)).collect());
+        let named = values.iter().filter_map(|value| name.key(value, keys));
+        return Plan::Named(named.map(|row| (row.record.created, row.record.id)).collect());
     }
     let mut classes: Vec<_> = lists.classes().collect();
     for (name, values) in filters.of(Source::Class) {
@@ -112,7 +114,7 @@ fn plan_for_keys(snapshot: &Snapshot, filters: &Filters<KeyFilter>) -> Plan<Grou
 }
 
 fn plan_for_secrets(
-    snapshot: &Snapshot,
+    secrets: &Listing<Secret>,
     filters: &Filters<SecretFilter>,
     account: &str,
 ) -> Plan<Label, SecretName> {
@@ -126,7 +128,7 @@ fn plan_for_secrets(
     let label_all =
         |(name, values): (SecretFilter, &[Value])| values.iter().map(|value| name.label(value)).collect();
     let labels = filters.of(Source::Label).map(label_all).collect();
-    plan_by_labels(snapshot.secret_lists().by_label(), labels, |label| vec![label])
+    plan_by_labels(secrets.lists().by_label(), labels, |label| vec![label])
 }
 
 /// Finds what has one label of each set, where `parts` gives those of one label, which have nothing in common.
@@ -374,11 +376,11 @@ mod tests {
         ]);
         let (page, page_number, page_size) = random_page();
         let filters = Filters::<KeyFilter>::parse(Some(&text)).unwrap();
-        let (snapshot, now) = (store.kms.state.snapshot().unwrap(), store.kms.now());
+        let listing = Listing::for_test(Arc::clone(&*store.kms.state.snapshot().unwrap()));
+        let now = store.kms.now();
         let all = store.all_keys();
-        let matching = all
-            .iter()
-            .filter(|key| filters.match_all(|name, value| name.matches(value, key, &snapshot, now)));
+        let matching =
+            all.iter().filter(|key| filters.match_all(|name, value| name.matches(value, key, &listing, now)));
         let naive = page.counted(matching.map(|key| key.id.to_string()));
         let found = store.ask(ListKeys { page_number, page_size, filters: Some(text.clone()) });
         let ids: Vec<_> = found.keys.key.into_iter().map(|entry| entry.key_id).collect();

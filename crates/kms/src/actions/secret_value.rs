@@ -1,12 +1,12 @@
 //! Values of secrets, which are read from the store when a request asks for them.
 
 use bulla_keys::secret::binding;
-use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion, blob};
+use bulla_keys::{Key, Secret, SecretValue, SecretVersion, blob};
 use bulla_wire::{Error, SecretText};
 
 use crate::authorize::{Allowed, View};
 use crate::session::Session;
-use crate::state::{Row, Snapshot};
+use crate::state::Row;
 
 /// One version of a secret that the request may use.
 pub(super) struct Chosen<'v> {
@@ -17,20 +17,13 @@ pub(super) struct Chosen<'v> {
 /// Reads the values of some versions, sealed, in their order.
 ///
 /// # Errors
-/// As [`Session::read`].
+/// As [`Session::values`].
 pub(super) async fn read<A>(
     session: &Session<'_, A>,
     chosen: &[&Chosen<'_>],
 ) -> Result<Vec<SecretValue>, Error> {
-    let wanted = chosen.iter().map(|chosen| (chosen.version.value, None)); // a value is written once
-    let is_current = |snapshot: &Snapshot, id: &SecretValueId| {
-        chosen.iter().any(|Chosen { secret, version }| {
-            let newer = snapshot.secret(&secret.record.name);
-            version.value == *id
-                && newer.is_some_and(|row| row.record.versions().any(|newer| newer.value == *id))
-        })
-    };
-    session.read(wanted.collect(), is_current).await
+    let wanted: Vec<_> = chosen.iter().map(|chosen| (&chosen.secret, chosen.version)).collect();
+    session.values(&wanted).await
 }
 
 impl<'v> Chosen<'v> {

@@ -16,7 +16,7 @@ use super::paging::Page;
 use super::secret_change::change_secret;
 use super::service_key::ensure_service_key;
 use super::{searches, tag_list};
-use crate::authorize::{Asked, Container, Permission, View};
+use crate::authorize::{Allowed, Asked, Container, Permission, View};
 use crate::lifecycle::remove_secret;
 use crate::refusal::secret_refused;
 use crate::session::Session;
@@ -28,7 +28,7 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     let secrets = session.container(Container::Secrets)?;
     let named_key = request.encryption_key_id.as_deref();
     named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the name is told to be taken
-    check_free(session, &name)?; // before a key is made for nothing
+    check_free(session, &secrets, &name)?; // before a key is made for nothing
     if named_key.is_none() {
         ensure_service_key(session, &secrets).await?;
     }
@@ -38,7 +38,7 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
                 Some(key) => ask_named_key(state, key)?,
                 None => state.key_of_service(&secrets).ok_or(ErrorCode::ForbiddenKeyNotFound.into()),
             };
-            check_free(state, &name)?;
+            check_free(state, &secrets, &name)?;
             let Sealed { version, key, writes } = first.seal(state, &name, &key?)?;
             let mut secret = Secret::new(name.clone(), key, version);
             (secret.description, secret.tags) = (description.clone(), tags.clone());
@@ -59,8 +59,9 @@ fn ask_named_key<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Key>>,
 }
 
 pub(super) async fn describe(session: &Session<'_, DescribeSecret>) -> Result<DescribeSecretReply, Error> {
-    let secret = &session.secret(&session.request.secret_name)?.record;
-    let is_of_service = session.snapshot().key(secret.key).is_some_and(|key| key.record.is_service());
+    let secret = session.secret(&session.request.secret_name)?;
+    let is_of_service = session.is_sealed_by_service(&secret);
+    let secret = &secret.record;
     Ok(DescribeSecretReply {
         arn: arn(session, &secret.name),
         secret_name: secret.name.to_string(),
@@ -78,7 +79,6 @@ pub(super) async fn list(session: &Session<'_, ListSecrets>) -> Result<ListSecre
     let request = session.request;
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
     let filters = Filters::parse(request.filters.as_deref())?;
-    session.container(Container::Secrets)?;
     let (secrets, total_count) = searches::secrets(session, page, filters).await?;
     let entry = |secret: &Secret| SecretEntry {
         secret_name: secret.name.to_string(),
@@ -197,10 +197,11 @@ fn refuse_unbuilt(request: &CreateSecret) -> Result<(), Error> {
 }
 
 /// A secret in its recovery window keeps its name.
-fn check_free(view: &View<'_>, name: &SecretName) -> Result<(), Error> {
-    let Some(row) = view.snapshot().secret(name) else { return Ok(()) };
-    row.record.check_in_use().map_err(secret_refused)?;
-    Err(ErrorCode::RejectedResourceExist.into())
+fn check_free(view: &View<'_>, secrets: &Allowed<Container>, name: &SecretName) -> Result<(), Error> {
+    match view.is_taken(secrets, name).map_err(secret_refused)? {
+        true => Err(ErrorCode::RejectedResourceExist.into()),
+        false => Ok(()),
+    }
 }
 
 fn tag_entries(secret: &Secret, wanted: Option<bool>) -> Option<SecretTagList> {

@@ -17,7 +17,7 @@ pub(super) async fn ensure_service_key<A>(
     let name = AliasName::of_service(Key::SECRETS_SERVICE);
     session
         .change(|state| {
-            if state.snapshot().alias(name.as_str()).is_some() {
+            if state.has_key_of_service(secrets) {
                 return Ok(Changes::none().answering(()));
             }
             let key = KeyId::random(&SystemRandom);

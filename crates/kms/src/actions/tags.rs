@@ -1,8 +1,7 @@
 //! TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
-use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -16,10 +15,10 @@ use bulla_wire::{Error, ErrorCode, NumberedTags};
 use serde::{Deserialize, Serialize};
 
 use super::tag_list;
-use crate::authorize::{Allowed, Container, View};
+use crate::authorize::{Allowed, Listing, View};
 use crate::refusal::{key_refused, secret_refused};
 use crate::session::Session;
-use crate::state::{Changes, Index, Label, Row, Snapshot};
+use crate::state::{Changes, Index, Label, Row};
 
 pub(super) async fn tag(session: &Session<'_, TagResource>) -> Result<Done, Error> {
     let TagResource { key_id, secret_name, certificate_id, tags } = session.request;
@@ -110,36 +109,29 @@ pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<List
     }
     let after = request.next_token.as_deref().map(Position::parse).transpose()?;
     let request = request.clone();
-    let snapshot = session.shared_snapshot();
     match &*request.resource_type {
         "key" => {
-            let index: IndexOf<_> = |of| of.key_lists().tagged();
-            let search = TagSearch::new(request, after, snapshot, index, tags_of_key)?;
-            match ids {
-                Some(ids) => ids.iter().try_for_each(|id| session.ask_listed_key(id).map(drop))?,
-                None => session.every(Container::Keys)?,
-            }
-            search.run(session).await
+            let search = TagSearch::new(request, after)?;
+            let Some(ids) = ids else {
+                let tags: TagsOf<Key, KeyId> = |keys, id| keys.key(*id).map(|row| &row.record.tags);
+                return search.run(session, session.every_key()?, |keys| keys.lists().tagged(), tags).await;
+            };
+            let asked = ids.iter().map(|id| session.ask_listed_key(id)).collect::<Result<Vec<_>, _>>()?;
+            let found = asked.iter().flatten().map(|key| (key.record.id, &key.record.tags));
+            Ok(search.among(found.collect()))
         }
         "secret" => {
-            let index: IndexOf<_> = |of| of.secret_lists().by_label();
-            let search = TagSearch::new(request, after, snapshot, index, tags_of_secret)?;
-            match ids {
-                Some(ids) => ids.iter().try_for_each(|id| session.ask_secret_by_name(id).map(drop))?,
-                None => session.every(Container::Secrets)?,
-            }
-            search.run(session).await
+            let search = TagSearch::new(request, after)?;
+            let Some(ids) = ids else {
+                let tags: TagsOf<Secret, SecretName> = |of, name| of.secret(name).map(|row| &row.record.tags);
+                return search.run(session, session.every_secret()?, |of| of.lists().by_label(), tags).await;
+            };
+            let asked = ids.iter().map(|id| session.ask_secret_by_name(id)).collect::<Result<Vec<_>, _>>()?;
+            let found = asked.iter().flatten().map(|row| (row.record.name.clone(), &row.record.tags));
+            Ok(search.among(found.collect()))
         }
         _ => Err(Error::invalid("ResourceType")),
     }
-}
-
-fn tags_of_key<'s>(snapshot: &'s Snapshot, id: &KeyId) -> Option<&'s Tags> {
-    snapshot.key(*id).map(|row| &row.record.tags)
-}
-
-fn tags_of_secret<'s>(snapshot: &'s Snapshot, name: &SecretName) -> Option<&'s Tags> {
-    snapshot.secret(name).map(|row| &row.record.tags)
 }
 
 /// Looks for tags of keys or secrets, whose ids or names are `K`s.
@@ -148,38 +140,46 @@ struct TagSearch<K> {
     after: Option<Position>,
     /// The first one of which there may be tags on the page.
     from: Option<K>,
-    snapshot: Arc<Snapshot>,
-    index: IndexOf<K>,
-    tags: TagsOf<K>,
 }
 
-type IndexOf<K> = fn(&Snapshot) -> &Index<Label, K>;
-type TagsOf<K> = for<'s> fn(&'s Snapshot, &K) -> Option<&'s Tags>;
+type IndexOf<R, K> = fn(&Listing<R>) -> &Index<Label, K>;
+type TagsOf<R, K> = for<'s> fn(&'s Listing<R>, &K) -> Option<&'s Tags>;
 
 impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
-    fn new(
-        request: ListTagResources,
-        after: Option<Position>,
-        snapshot: Arc<Snapshot>,
-        index: IndexOf<K>,
-        tags: TagsOf<K>,
-    ) -> Result<Self, Error> {
+    fn new(request: ListTagResources, after: Option<Position>) -> Result<Self, Error> {
         let parse = |Position(id, _): &Position| id.parse().map_err(|_| Error::invalid("NextToken"));
         let from = after.as_ref().map(parse).transpose()?;
-        Ok(Self { request, after, from, snapshot, index, tags })
+        Ok(Self { request, after, from })
     }
 
-    async fn run(self, session: &Session<'_, ListTagResources>) -> Result<ListTagResourcesReply, Error> {
-        if let Some(only) = &self.request.resource_id {
-            let named: BTreeSet<K> = only.0.iter().filter_map(|id| id.parse().ok()).collect();
-            return Ok(self.page(named.into_iter().filter(|id| Some(id) >= self.from.as_ref())));
-        }
+    /// Looks among these few.
+    fn among(self, named: BTreeMap<K, &Tags>) -> ListTagResourcesReply {
+        self.page(named.into_iter().filter(|(id, _)| Some(id) >= self.from.as_ref()))
+    }
+
+    async fn run<R: 'static>(
+        self,
+        session: &Session<'_, ListTagResources>,
+        listing: Listing<R>,
+        index: IndexOf<R, K>,
+        tags: TagsOf<R, K>,
+    ) -> Result<ListTagResourcesReply, Error> {
         let labels: BTreeSet<_> = self.wanted().map(|(name, value)| label(name, value)).collect();
+        let page = move |labels: BTreeSet<Label>| {
+            let index = index(&listing);
+            let rarest = labels.into_iter().min_by_key(|label| index.part(label).len());
+            let label = rarest.unwrap_or(Label::TAGGED);
+            let mut ranks = index.part(&label);
+            if let Some(from) = &self.from {
+                ranks.start = index.rank(&label, from);
+            }
+            self.page(index.keys(ranks).filter_map(|id| Some((id.clone(), tags(&listing, id)?))))
+        };
         match labels.len() {
             // All that has the label is wanted.
-            0 | 1 => Ok(self.page_of_label(labels.into_iter().next().unwrap_or(Label::TAGGED))),
+            0 | 1 => Ok(page(labels)),
             // May be as long as the store is large: other requests must not wait for it.
-            _ => session.search(move || self.page_of_label(self.rarest(labels))).await,
+            _ => session.search(move || page(labels)).await,
         }
     }
 
@@ -187,23 +187,9 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         self.request.tag.iter().flat_map(|tags| &tags.0)
     }
 
-    fn rarest(&self, labels: BTreeSet<Label>) -> Label {
-        let index = (self.index)(&self.snapshot);
-        labels.into_iter().min_by_key(|label| index.part(label).len()).unwrap_or(Label::TAGGED)
-    }
-
-    fn page_of_label(&self, label: Label) -> ListTagResourcesReply {
-        let index = (self.index)(&self.snapshot);
-        let mut ranks = index.part(&label);
-        if let Some(from) = &self.from {
-            ranks.start = index.rank(&label, from);
-        }
-        self.page(index.keys(ranks).cloned())
-    }
-
     /// The tags of what is wanted of these, in the order in which they come.
-    fn page(&self, resources: impl Iterator<Item = K>) -> ListTagResourcesReply {
-        let tagged = resources.filter_map(|id| Some((id.to_string(), (self.tags)(&self.snapshot, &id)?)));
+    fn page<'t>(&self, resources: impl Iterator<Item = (K, &'t Tags)>) -> ListTagResourcesReply {
+        let tagged = resources.map(|(id, tags)| (id.to_string(), tags));
         let wanted = tagged.filter(|(_, tags)| has_all(tags, self.request.tag.as_ref()));
         let mut rest = wanted
             .flat_map(|(id, tags)| {

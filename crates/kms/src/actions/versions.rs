@@ -19,8 +19,9 @@ use crate::state::Write;
 
 pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<KeyVersionReply, Error> {
     let id = KeyVersionId::random(&SystemRandom);
-    let key = session.key(&session.request.key_id)?.record.clone();
-    let versions = session.snapshot().next_version_of(key.id) as usize;
+    let key = session.key(&session.request.key_id)?;
+    let versions = session.next_version_of(&key) as usize;
+    let key = key.record.clone();
     key.rotated(id, versions, session.now()).map_err(key_refused)?; // before a key pair is made for nothing
     // Its number is not known yet: another one may come in between.
     let new = NewVersion { key: key.id, id, number: 0, spec: key.spec, created: session.now() };
@@ -28,7 +29,7 @@ pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<Ke
     session
         .change(|state| {
             let key = state.ask_key_of_id(made.key)??;
-            let number = state.snapshot().next_version_of(made.key);
+            let number = state.next_version_of(&key);
             let rotated = key.record.rotated(id, number as usize, state.now()).map_err(key_refused)?;
             let version = KeyVersion { number, ..made.clone() };
             let key_version = entry(&version);
@@ -46,13 +47,12 @@ pub(super) async fn describe(session: &Session<'_, DescribeKeyVersion>) -> Resul
 pub(super) async fn list(session: &Session<'_, ListKeyVersions>) -> Result<ListKeyVersionsReply, Error> {
     let request = session.request;
     let page = Page::new(request.page_number, request.page_size, 0..=101)?;
-    let key = session.key(&request.key_id)?.record.id;
-    let snapshot = session.snapshot();
-    let (versions, _) = page.of(snapshot.versions_by_key(), &[key]);
-    let versions = versions.into_iter().filter_map(|(_, id)| snapshot.version(*id));
+    let key = session.key(&request.key_id)?;
+    let versions = session.versions_of(&key);
+    let versions = versions.rows(page.places());
     Ok(ListKeyVersionsReply {
         key_versions: KeyVersionList { key_version: versions.map(|row| entry(&row.record)).collect() },
-        total_count: snapshot.next_version_of(key).into(),
+        total_count: session.next_version_of(&key).into(),
         page_number: page.number,
         page_size: page.size,
     })
@@ -67,7 +67,7 @@ pub(super) async fn update_policy(session: &Session<'_, UpdateRotationPolicy>) -
     session
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
-            let writes = rotate_if_due(state.snapshot(), state.keyring(), &key, state.now())?;
+            let writes = rotate_if_due(state.next_version_of(&key), state.keyring(), &key, state.now())?;
             Ok(key.changes(writes).answering(Done {}))
         })
         .await

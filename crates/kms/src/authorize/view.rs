@@ -2,12 +2,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use bulla_keys::{Alias, AliasName, Key, KeyId, KeyVersion, Secret, SecretName, blob};
+use std::cmp::Reverse;
+
+use bulla_keys::{
+    Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretRefusal, blob,
+};
 use bulla_wire::{ContextParameter, Error, ErrorCode};
 
-use super::{Allowed, Container, Inquiry, Permission, Resource};
+use super::{Allowed, Container, Inquiry, Part, Permission, Resource};
 use crate::keyring::Keyring;
-use crate::state::{Row, Snapshot};
+use crate::state::{ImportToken, Row, Snapshot, TokenId};
 
 /// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all
 /// changes accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
@@ -22,6 +26,12 @@ pub(crate) struct View<'v> {
 /// A resource that the request may use; the error, if it does not exist, for an action that asks about all of its
 /// resources before it tells about one of them.
 pub(crate) type Asked<R> = Result<Allowed<R>, Error>;
+
+/// Aliases of a key, or all.
+pub(crate) type Aliases<'v> = Part<'v, Option<KeyId>, AliasName, Alias>;
+
+/// Versions of a key, newest first.
+pub(crate) type Versions<'v> = Part<'v, KeyId, (Reverse<u32>, KeyVersionId), KeyVersion>;
 
 /// A blob, and the key version that made it.
 pub(crate) struct SealedBlob<'v> {
@@ -51,11 +61,6 @@ impl<'v> View<'v> {
     /// This view, asking with an encryption context.
     pub(crate) fn with_context(self, encryption_context: Option<&'v ContextParameter>) -> Self {
         Self { encryption_context, ..self }
-    }
-
-    /// The records. Lists of them show no more than the permission for their container allows.
-    pub(crate) fn snapshot(&self) -> &'v Snapshot {
-        self.snapshot
     }
 
     /// The believed time of the request, by which everything expires.
@@ -99,8 +104,9 @@ impl<'v> View<'v> {
     }
 
     /// Asks about all resources of a kind.
-    pub(crate) fn every(&self, container: Container) -> Result<(), Error> {
-        self.ask(Resource::Every(container))
+    pub(crate) fn every(&self, container: Container) -> Result<Allowed<Container>, Error> {
+        self.ask(Resource::Every(container))?;
+        Ok(Allowed::new(container))
     }
 
     /// What holds all resources of a kind.
@@ -221,6 +227,80 @@ impl<'v> View<'v> {
             Some(row) if row.record.is_service() => Ok(Some(Allowed::new(row))),
             _ => Ok(self.ask_key_of_id(id)?.ok()),
         }
+    }
+
+    /// Whether a key of the service seals a secret.
+    pub(crate) fn is_sealed_by_service(&self, secret: &Allowed<&'v Row<Secret>>) -> bool {
+        self.snapshot.key(secret.record.key).is_some_and(|key| key.record.is_service())
+    }
+
+    /// Whether a secret has this name, which is refused if the secret is to be deleted.
+    pub(crate) fn is_taken(
+        &self,
+        _secrets: &Allowed<Container>,
+        name: &SecretName,
+    ) -> Result<bool, SecretRefusal> {
+        let Some(row) = self.snapshot.secret(name) else { return Ok(false) };
+        row.record.check_in_use().map(|()| true)
+    }
+
+    /// All aliases, by name.
+    pub(crate) fn aliases(&self, _aliases: &Allowed<Container>) -> Aliases<'v> {
+        self.alias_part(None)
+    }
+
+    /// The aliases of a key, by name.
+    pub(crate) fn aliases_of(&self, key: &Allowed<&'v Row<Key>>) -> Aliases<'v> {
+        self.alias_part(Some(key.record.id))
+    }
+
+    fn alias_part(&self, part: Option<KeyId>) -> Aliases<'v> {
+        let row = |snapshot: &'v Snapshot, name: &'v AliasName| snapshot.alias(name.as_str());
+        Part { snapshot: self.snapshot, index: self.snapshot.alias_lists(), part, row }
+    }
+
+    /// The versions of a key, newest first.
+    pub(crate) fn versions_of(&self, key: &Allowed<&'v Row<Key>>) -> Versions<'v> {
+        let (snapshot, part) = (self.snapshot, key.record.id);
+        let row = |snapshot: &'v Snapshot, (_, id): &'v (Reverse<u32>, KeyVersionId)| snapshot.version(*id);
+        Part { snapshot, index: snapshot.versions_by_key(), part, row }
+    }
+
+    /// The number of the next version of a key.
+    pub(crate) fn next_version_of(&self, key: &Allowed<&'v Row<Key>>) -> u32 {
+        self.snapshot.next_version_of(key.record.id)
+    }
+
+    /// One version of a key.
+    pub(crate) fn version_of(
+        &self,
+        key: &Allowed<&'v Row<Key>>,
+        id: KeyVersionId,
+    ) -> Option<&'v Row<KeyVersion>> {
+        self.snapshot.version(id).filter(|version| version.record.key == key.record.id)
+    }
+
+    /// An import token of a key.
+    pub(crate) fn token_of(
+        &self,
+        key: &Allowed<&'v Row<Key>>,
+        id: &TokenId,
+    ) -> Option<Allowed<&'v Row<ImportToken>>> {
+        let token = self.snapshot.import_token(id);
+        token.filter(|token| token.record.key == key.record.id).map(Allowed::new)
+    }
+
+    /// The import tokens of a key.
+    pub(crate) fn tokens_of(
+        &self,
+        key: &Allowed<&'v Row<Key>>,
+    ) -> impl Iterator<Item = &'v Row<ImportToken>> {
+        self.snapshot.import_tokens_of(key.record.id)
+    }
+
+    /// Whether the key of the service was made that seals secrets without a key of the account.
+    pub(crate) fn has_key_of_service(&self, _secrets: &Allowed<Container>) -> bool {
+        self.snapshot.alias(AliasName::of_service(Key::SECRETS_SERVICE).as_str()).is_some()
     }
 
     /// The key of the service that seals secrets without a key of the account, if it was made.

@@ -110,9 +110,9 @@ impl Kms {
         } else if is_over {
             Ok(remove_key(snapshot, row))
         } else if is_empty {
-            remove_material(snapshot, row)
+            remove_material(snapshot.version(key.primary), row)
         } else {
-            rotate_if_due(snapshot, &self.keyring, row, now)
+            rotate_if_due(snapshot.next_version_of(key.id), &self.keyring, row, now)
         }
     }
 }

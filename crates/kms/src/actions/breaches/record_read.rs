@@ -1,0 +1,10 @@
+//! A key that no authorizer was asked about, from the snapshot.
+
+use bulla_keys::KeyId;
+use bulla_wire::kms::DescribeKey;
+
+use crate::session::Session;
+
+fn breach(session: &Session<'_, DescribeKey>, id: KeyId) {
+    let _ = session.snapshot.key(id);
+}

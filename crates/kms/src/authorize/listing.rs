@@ -1,0 +1,92 @@
+//! What a request may list: all keys or secrets, the aliases of one key or all, the versions of a key.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::Arc;
+
+use bulla_keys::{Key, KeyId, Secret, SecretName};
+
+use super::{Allowed, Container};
+use crate::state::{Index, KeptKind, KeyLists, Row, SecretLists, Snapshot};
+
+/// All records of one kind, to be searched. Made for the permission to list them.
+pub(crate) struct Listing<R> {
+    snapshot: Arc<Snapshot>,
+    kind: PhantomData<fn() -> R>,
+}
+
+/// One part of a list, to be paged through. Made for the permission to list it.
+pub(crate) struct Part<'v, P, K, R: KeptKind> {
+    pub(super) snapshot: &'v Snapshot,
+    pub(super) index: &'v Index<P, K>,
+    pub(super) part: P,
+    pub(super) row: fn(&'v Snapshot, &'v K) -> Option<&'v Row<R>>,
+}
+
+impl<R> Listing<R> {
+    fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self { snapshot, kind: PhantomData }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_test(snapshot: Arc<Snapshot>) -> Self {
+        Self::new(snapshot)
+    }
+}
+
+impl Listing<Key> {
+    /// The keys of a snapshot; none for the permission to list something else.
+    pub(crate) fn keys(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
+        (**proof == Container::Keys).then(|| Self::new(snapshot))
+    }
+
+    pub(crate) fn lists(&self) -> &KeyLists {
+        self.snapshot.key_lists()
+    }
+
+    pub(crate) fn key(&self, id: KeyId) -> Option<&Row<Key>> {
+        self.snapshot.key(id)
+    }
+
+    /// The key that an alias names.
+    pub(crate) fn key_of_alias(&self, alias: &str) -> Option<&Row<Key>> {
+        self.key(self.snapshot.alias(alias)?.record.key)
+    }
+}
+
+impl Listing<Secret> {
+    /// The secrets of a snapshot; none for the permission to list something else.
+    pub(crate) fn secrets(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
+        (**proof == Container::Secrets).then(|| Self::new(snapshot))
+    }
+
+    pub(crate) fn lists(&self) -> &SecretLists {
+        self.snapshot.secret_lists()
+    }
+
+    pub(crate) fn secret(&self, name: &SecretName) -> Option<&Row<Secret>> {
+        self.snapshot.secret(name)
+    }
+}
+
+impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.index.part(&self.part).len()
+    }
+
+    /// The rows at these places, as far as there are so many.
+    pub(crate) fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &'v Row<R>> {
+        let ranks = self.index.part(&self.part);
+        let rank = |place: usize| ranks.start.saturating_add(place).min(ranks.end);
+        let (snapshot, row) = (self.snapshot, self.row);
+        let keys = self.index.keys(rank(places.start)..rank(places.end));
+        keys.filter_map(move |key| row(snapshot, key))
+    }
+}
+
+impl<R> Clone for Listing<R> {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.snapshot))
+    }
+}

@@ -12,30 +12,23 @@ use crate::state::{ImportToken, Row, Snapshot, Write};
 /// Writes that belong together, each with the revision of the row that it replaces.
 pub(crate) type Writes = Vec<(Write, Revision)>;
 
-/// Gives a key a new primary version, which has this number.
+/// Gives a key, which has this revision, a new primary version of this number, if its rotation policy wants one by now.
 ///
 /// # Errors
 /// The answer to a key that does not rotate.
-pub(crate) fn rotate(number: u32, keyring: &Keyring, row: &Row<Key>, now: i64) -> Result<Writes, Error> {
-    let key = &row.record;
-    let id = KeyVersionId::random(&SystemRandom);
-    let rotated = key.rotated(id, number as usize, now).map_err(key_refused)?;
-    let version = NewVersion { key: key.id, id, number, spec: key.spec, created: now }.random(keyring);
-    Ok(vec![(Write::Key(rotated), row.revision), (Write::Version(version), 0)])
-}
-
-/// Gives a key a new primary version, which has this number, if its rotation policy wants one by now.
-///
-/// # Errors
-/// As [`rotate`].
 pub(crate) fn rotate_if_due(
     number: u32,
     keyring: &Keyring,
-    row: &Row<Key>,
+    (key, revision): (&Key, Revision),
     now: i64,
 ) -> Result<Writes, Error> {
-    let is_due = row.record.next_rotation().is_some_and(|at| at <= now);
-    if is_due { rotate(number, keyring, row, now) } else { Ok(vec![]) }
+    if key.next_rotation().is_none_or(|at| at > now) {
+        return Ok(vec![]);
+    }
+    let id = KeyVersionId::random(&SystemRandom);
+    let rotated = key.rotated(id, number as usize, now).map_err(key_refused)?;
+    let version = NewVersion { key: key.id, id, number, spec: key.spec, created: now }.random(keyring);
+    Ok(vec![(Write::Key(rotated), revision), (Write::Version(version), 0)])
 }
 
 /// Takes the imported material of a key away, which is in its primary `version`, if it has some.

@@ -7,7 +7,6 @@ use bulla_wire::kms::{
 };
 use bulla_wire::{Error, Timestamp};
 
-use super::key_change::change_key;
 use super::paging::Page;
 use super::rotation_policy;
 use crate::generator::PairFor;
@@ -62,13 +61,15 @@ pub(super) async fn update_policy(session: &Session<'_, UpdateRotationPolicy>) -
     let request = session.request;
     let rotation =
         rotation_policy::parse(request.enable_automatic_rotation, request.rotation_interval.as_deref())?;
-    change_key(session, &request.key_id, |key, now| key.with_rotation(rotation, now)).await?;
-    // A version that is overdue by the new interval is made at once.
     session
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
-            let writes = rotate_if_due(state.next_version_of(&key), state.keyring(), &key, state.now())?;
-            Ok(key.changes(writes).answering(Done {}))
+            let changed = key.record.with_rotation(rotation, state.now()).map_err(key_refused)?;
+            // A version that is overdue by the new interval is made at once.
+            let number = state.next_version_of(&key);
+            let rotated = rotate_if_due(number, state.keyring(), (&changed, key.revision), state.now())?;
+            let changes = if rotated.is_empty() { key.replaced(changed) } else { key.changes(rotated) };
+            Ok(changes.answering(Done {}))
         })
         .await
 }

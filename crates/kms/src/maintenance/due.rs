@@ -112,7 +112,7 @@ impl Kms {
         } else if is_empty {
             remove_material(snapshot.version(key.primary), row)
         } else {
-            rotate_if_due(snapshot.next_version_of(key.id), &self.keyring, row, now)
+            rotate_if_due(snapshot.next_version_of(key.id), &self.keyring, (key, row.revision), now)
         }
     }
 }

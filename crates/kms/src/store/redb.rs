@@ -334,7 +334,7 @@ const HEADER_KEY: &str = "header";
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
 /// Requests read from the snapshot, but for values of secrets, which redb would keep whole: a cache is for writing, and for
 /// the inner pages of the tree.
-const CACHE_BYTES: usize = 2 << 20;
+const CACHE_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {

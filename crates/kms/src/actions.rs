@@ -32,6 +32,7 @@ use crate::Kms;
 use crate::authorize::Inquiry;
 use crate::origin::Origin;
 use crate::session::Session;
+use crate::stale_snapshot::StaleSnapshot;
 
 /// Answers a request to any product.
 pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
@@ -55,7 +56,7 @@ macro_rules! answers {
                         session.outcome(outcome).map(Reply::$action)
                     })*
                 };
-                if !inquiry.is_outdated() {
+                if !StaleSnapshot::is_outcome(&outcome) {
                     return outcome;
                 }
             }

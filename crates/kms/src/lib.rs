@@ -46,6 +46,7 @@ mod role;
 mod root_key;
 mod secret_file;
 mod session;
+mod stale_snapshot;
 mod state;
 mod store;
 mod unlock;

@@ -11,6 +11,7 @@ use crate::Kms;
 use crate::authorize::{Allowed, Container, Inquiry, Listing, Permission, View};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
+use crate::stale_snapshot::StaleSnapshot;
 use crate::state::{CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
 
 /// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
@@ -69,7 +70,7 @@ impl<'s, A> Session<'s, A> {
         };
         // A value is written once, so it has no other revision.
         let ids = wanted.iter().map(|(_, version)| (version.value, None)).collect();
-        self.kms.state.read(ids, is_current).await.map_err(|error| self.not_read(error))
+        self.kms.state.read(ids, is_current).await.map_err(Self::not_read)
     }
 
     /// Reads an import token with its private key, sealed.
@@ -82,13 +83,13 @@ impl<'s, A> Session<'s, A> {
         };
         let wanted = vec![(token.record.id, Some(token.revision))];
         let read = self.kms.state.read(wanted, is_current).await;
-        let mut tokens = read.map_err(|error| self.not_read(error))?;
+        let mut tokens = read.map_err(Self::not_read)?;
         tokens.pop().ok_or_else(|| Error::internal("no token was read"))
     }
 
-    fn not_read(&self, error: ReadError) -> Error {
+    fn not_read(error: ReadError) -> Error {
         match error {
-            ReadError::Stale => self.begin_again(),
+            ReadError::Stale => StaleSnapshot.into(),
             ReadError::Unavailable => ErrorCode::ServiceUnavailableTemporary.into(),
             ReadError::Store(error) => CommitError::Store(error).into(),
         }

@@ -22,6 +22,7 @@ use crate::lifecycle::{Writes, remove_material, remove_token};
 use crate::new_version::NewVersion;
 use crate::refusal::key_refused;
 use crate::session::Session;
+use crate::stale_snapshot::StaleSnapshot;
 use crate::state::{ImportToken, Row, TokenId, Write};
 
 pub(super) async fn parameters(
@@ -99,7 +100,7 @@ async fn attempt(
         .change(|state| {
             let (key, row) = usable(state, session.request)?;
             if row.revision != revision {
-                return Err(state.begin_again()); // another try was counted since it was read
+                return Err(StaleSnapshot.into()); // another try was counted since it was read
             }
             Ok(key.changes([counted(token, &row, u8::saturating_add)]).answering(()))
         })

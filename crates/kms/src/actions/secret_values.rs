@@ -21,6 +21,7 @@ use super::secret_value::{self, Chosen};
 use crate::authorize::{Allowed, Permission, View};
 use crate::refusal::secret_refused;
 use crate::session::Session;
+use crate::stale_snapshot::StaleSnapshot;
 use crate::state::{Row, Write};
 
 pub(super) async fn get(session: &Session<'_, GetSecretValue>) -> Result<GetSecretValueReply, Error> {
@@ -89,7 +90,7 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
         .change(|state| {
             let (secret, key) = writable(state, &request.secret_name)?;
             if secret.record.version(new.id().as_str()).is_some() {
-                return Err(state.begin_again()); // another request has made it: its value is compared
+                return Err(StaleSnapshot.into()); // another request has made it: its value is compared
             }
             let Sealed { version, writes, .. } = new.seal(state, &secret.record.name, &key)?;
             let (changed, superfluous) =

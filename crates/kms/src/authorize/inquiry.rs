@@ -1,6 +1,5 @@
 //! Who asks the authorizer during one request, and what was allowed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bulla_wire::{ContextParameter, Error, ErrorCode};
@@ -17,7 +16,6 @@ pub(crate) struct Inquiry<'k> {
     origin: &'k Origin,
     times: Times,
     allowed: Mutex<Permissions>,
-    is_outdated: AtomicBool,
 }
 
 /// Permissions with their resources, each once. Most requests use one, which takes no allocation.
@@ -30,29 +28,12 @@ pub(crate) struct Permissions {
 impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin) -> Self {
-        Self {
-            kms,
-            origin,
-            times: kms.clock.look(),
-            allowed: Mutex::default(),
-            is_outdated: AtomicBool::new(false),
-        }
+        Self { kms, origin, times: kms.clock.look(), allowed: Mutex::default() }
     }
 
     /// The times of the request.
     pub(crate) fn times(&self) -> Times {
         self.times
-    }
-
-    /// Whether the request has to begin again, because its snapshot is older than what it needs.
-    pub(crate) fn is_outdated(&self) -> bool {
-        self.is_outdated.load(Ordering::Relaxed)
-    }
-
-    /// Lets the request begin again. The error that ends it here is never answered.
-    pub(super) fn begin_again(&self) -> Error {
-        self.is_outdated.store(true, Ordering::Relaxed);
-        ErrorCode::ServiceUnavailableTemporary.into()
     }
 
     /// Asks for a permission, and remembers it.

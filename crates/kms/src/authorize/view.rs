@@ -90,11 +90,6 @@ impl<'v> View<'v> {
         format!("{ARN}{}:{}:{resource}", self.region(), self.account())
     }
 
-    /// Ends the request here and begins it again with a newer snapshot.
-    pub(crate) fn begin_again(&self) -> Error {
-        self.inquiry.begin_again()
-    }
-
     /// Asks about an action without a resource.
     ///
     /// # Errors

@@ -47,7 +47,7 @@ pub(crate) struct Committer {
     staging: Arc<Staging>,
     thread: Option<JoinHandle<()>>,
     #[cfg(test)]
-    decisions: std::sync::atomic::AtomicUsize,
+    pub(super) decisions: std::sync::atomic::AtomicUsize,
 }
 
 /// Resolves when what was decided, and everything it was decided on, is durable and published.

@@ -102,7 +102,7 @@ fn put(snapshot: &Snapshot, name: &str, colour: u8) -> (Write, Revision) {
     (Write::Sample(Sample { name: name.into(), colour }), expected)
 }
 
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while !is_so() {
         assert!(Instant::now() < deadline, "{what}");

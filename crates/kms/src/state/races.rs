@@ -1,13 +1,20 @@
 //! Tests of requests that read from the store while others change what they read.
 
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+use bulla_keys::{KeyId, SecretValueId, SecretVersion, SystemRandom};
 use bulla_wire::kms::{
-    BatchGetSecretValue, CreateSecret, DeleteSecret, DescribeSecret, GetSecretValue, PutSecretValue,
-    PutSecretValueReply,
+    BatchGetSecretValue, CreateKey, CreateSecret, DeleteSecret, DescribeSecret, GetParametersForImport,
+    GetSecretValue, ImportKeyMaterial, PutSecretValue, PutSecretValueReply,
 };
 use bulla_wire::{Action, Error, ErrorCode};
 
+use super::nodes::wait_until;
+use super::sample::Sample;
 use super::*;
 use crate::{Kms, Options, Role, SystemClock};
 
@@ -28,6 +35,41 @@ impl Bench {
         let kms = Arc::clone(&self.kms);
         let job = Box::new(move || run(&kms));
         *self.kms.state.readers.before_read.lock().unwrap() = Some(job);
+    }
+
+    /// Lets a request decide while `failing` waits to be written, which conflicts then. Both wait for a commit that
+    /// lasts until the request has decided.
+    fn call_beside<A>(&self, failing: (Write, Revision), request: A) -> Result<A::Reply, Error>
+    where
+        A: Action + Send,
+        A::Reply: Send,
+    {
+        let state = &self.kms.state;
+        let stage = |writes: Vec<(Write, Revision)>| {
+            let change = Changes::for_test(writes).answering(());
+            state.stage(self.kms.now(), |_| Ok::<_, Error>(change)).unwrap().1
+        };
+        let Store::Redb(redb) = &*state.store else { unreachable!() };
+        let (syncing, has_begun) = mpsc::channel();
+        let (decided, has_decided) = mpsc::channel::<()>();
+        *redb.file().before_sync.lock().unwrap() = Some(Box::new(move |_| {
+            syncing.send(()).unwrap();
+            has_decided.recv_timeout(Duration::from_secs(60)).expect("the request decides");
+        }));
+        let first = stage(vec![(Write::Sample(Sample { name: "held".into(), colour: 0 }), 0)]);
+        has_begun.recv().unwrap();
+        let failing = stage(vec![failing, (Write::SameSample("missing".into()), 7)]);
+        let decisions = || state.committer.decisions.load(Ordering::Relaxed);
+        let before = decisions();
+        thread::scope(|scope| {
+            let answer = scope.spawn(|| call(&self.kms, request));
+            wait_until("the request decides", || decisions() > before);
+            decided.send(()).unwrap();
+            pollster::block_on(first).unwrap().unwrap();
+            let failed = pollster::block_on(failing).unwrap();
+            assert!(matches!(failed, Err(CommitError::Conflict)), "{failed:?}");
+            answer.join().unwrap()
+        })
     }
 
     fn assert_raced(&self) {
@@ -140,6 +182,68 @@ fn a_put_is_compared_with_the_value_that_is_there_when_it_is_answered() {
     });
     put(&bench.kms, "s", "1", "z").unwrap();
     bench.assert_raced();
+}
+
+/// Its decision on the other version, which never was, is discarded as a whole.
+#[test]
+fn a_put_beside_one_that_fails_is_executed_once() {
+    let bench = Bench::new();
+    create(&bench.kms, "s", "x");
+    let secret = bench.kms.state.published().secret(&"s".parse().unwrap()).unwrap().clone();
+    let first = secret.record.versions().next().unwrap();
+    let version = SecretVersion {
+        id: "2".parse().unwrap(),
+        value: SecretValueId::random(&SystemRandom),
+        ..first.clone()
+    };
+    let (changed, _) = secret.record.with_version(version, &Default::default()).unwrap();
+    bench.before_read(|_| {}); // an execution that finds the version there reads its value
+    let request = PutSecretValue {
+        secret_name: "s".into(),
+        version_id: "2".into(),
+        secret_data: String::from("y").into(),
+        secret_data_type: None,
+        version_stages: None,
+    };
+    bench.call_beside((Write::Secret(changed), secret.revision), request).unwrap();
+    assert!(bench.kms.state.readers.before_read.lock().unwrap().is_some(), "executed again");
+    assert_eq!(bench.kms.state.rows_of("secret-value"), 2);
+    assert_eq!(get(&bench.kms, "s", None).unwrap(), "y");
+}
+
+/// Its decision on the other try, which never was, is discarded as a whole.
+#[test]
+fn an_import_beside_one_that_fails_counts_one_try() {
+    let bench = Bench::new();
+    let external = CreateKey { origin: Some("EXTERNAL".into()), ..CreateKey::default() };
+    let key_id = call(&bench.kms, external).unwrap().key_metadata.key_id;
+    let parameters = GetParametersForImport {
+        key_id: key_id.clone(),
+        wrapping_algorithm: "SM2PKE".into(),
+        wrapping_key_spec: "EC_SM2".into(),
+    };
+    let import_token = call(&bench.kms, parameters).unwrap().import_token;
+    let id = TokenId::from(<[u8; 32]>::try_from(BASE64_STANDARD.decode(&import_token).unwrap()).unwrap());
+    let token = || bench.kms.state.published().import_token(&id).unwrap().clone();
+    let Row { record, revision } = token();
+    assert_eq!(record.failures, 0);
+    let other_try = ImportToken {
+        id,
+        key: key_id.parse::<KeyId>().unwrap(),
+        algorithm: "SM2PKE".into(),
+        private_key: Vec::new().into(),
+        expires: record.expires,
+        failures: 1,
+    };
+    let request = ImportKeyMaterial {
+        key_id,
+        encrypted_key_material: "AAAA".into(),
+        import_token,
+        key_material_expire_unix: None,
+    };
+    let refused = bench.call_beside((Write::ImportToken(other_try), revision), request).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::InvalidKeyMaterial);
+    assert_eq!(token().record.failures, 1);
 }
 
 #[test]

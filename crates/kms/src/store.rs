@@ -8,6 +8,7 @@
 //! - What other processes write comes through [`Store::foreign`], each transaction once, whole and in the order of the
 //!   versions; [`Store::watch`] says when there is something. An engine that only one process can open has nothing to say.
 
+mod batch;
 mod error;
 mod file;
 #[cfg(test)]
@@ -124,8 +125,8 @@ impl Store {
         }
     }
 
-    /// Writes transactions in one durable commit. Each succeeds or conflicts for itself; after an error only the store
-    /// knows whether they were written.
+    /// Writes transactions in one durable commit. Each succeeds or conflicts for itself, but one that rests on a row which a
+    /// conflicting one would have written conflicts too. After an error only the store knows whether they were written.
     pub(crate) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
         match self {
             Self::Redb(store) => store.commit(transactions),

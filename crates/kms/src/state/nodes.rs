@@ -64,12 +64,16 @@ impl Process {
         self.row(name).map(|row| row.record.colour)
     }
 
+    /// Decides on changes once, and hands them over.
+    fn stage(&self, writes: impl FnOnce(&Snapshot) -> Vec<(Write, Revision)>) -> Answered {
+        let decide = |snapshot: &Snapshot| Ok::<_, Error>(Changes::for_test(writes(snapshot)).answering(()));
+        self.state.stage(0, decide).unwrap().1
+    }
+
     /// Decides again until it fits; returns the number of decisions.
     fn change(&self, writes: impl Fn(&Snapshot) -> Vec<(Write, Revision)>) -> usize {
-        let decide = |snapshot: &Snapshot| Ok::<_, Error>(Changes::for_test(writes(snapshot)).answering(()));
         for decisions in 1.. {
-            let (_, answered) = self.state.stage(0, decide).unwrap();
-            match pollster::block_on(answered).unwrap() {
+            match pollster::block_on(self.stage(&writes)).unwrap() {
                 Ok(()) => return decisions,
                 Err(CommitError::Conflict) => {}
                 Err(error) => panic!("{error:?}"),
@@ -159,6 +163,41 @@ fn a_decision_that_another_node_overtook_is_made_again() {
     wait_until("it arrives", || one.colour("x") == Some(14));
 }
 
+type Decide = fn(&Snapshot) -> Vec<(Write, Revision)>;
+
+/// The other node's write gives the row the revision that the first change would have given it.
+#[test]
+fn a_decision_that_rests_on_an_overtaken_one_is_made_again() {
+    let second: [Decide; 3] = [
+        |snapshot| vec![put(snapshot, "x", 3)],
+        |snapshot| vec![put(snapshot, "z", 3), (Write::SameSample("x".into()), put(snapshot, "x", 0).1)],
+        |snapshot| vec![(Write::NoSample("x".into()), put(snapshot, "x", 0).1)],
+    ];
+    for second in second {
+        let site = Site::new();
+        let (one, other) = (Arc::new(site.start()), site.start());
+        one.put(&[("x", 1)]);
+        wait_until("it arrives", || other.row("x").is_some());
+        let (staged, are_staged) = mpsc::channel();
+        let overtaking = Arc::clone(&one);
+        *other.node().before_commit.lock().unwrap() = Some(Box::new(move || {
+            are_staged.recv_timeout(Duration::from_secs(60)).expect("the changes are staged");
+            overtaking.put(&[("x", 7)]);
+        }));
+        let independent = other.stage(|snapshot| vec![put(snapshot, "y", 1)]);
+        let overtaken = other.stage(|snapshot| vec![put(snapshot, "x", 2)]);
+        let resting_on_it = other.stage(second);
+        staged.send(()).unwrap();
+        pollster::block_on(independent).unwrap().unwrap();
+        for answered in [overtaken, resting_on_it] {
+            let outcome = pollster::block_on(answered).unwrap();
+            assert!(matches!(outcome, Err(CommitError::Conflict)), "{outcome:?}");
+        }
+        assert_eq!((one.colour("x"), other.colour("x")), (Some(7), Some(7)));
+        assert_eq!((other.colour("y"), other.colour("z")), (Some(1), None));
+    }
+}
+
 #[test]
 fn nodes_that_count_together_lose_nothing() {
     let site = Site::new();
@@ -171,15 +210,17 @@ fn nodes_that_count_together_lose_nothing() {
     thread::scope(|scope| {
         for node in &nodes {
             wait_until("the first value arrives", || node.row("x").is_some());
-            scope.spawn(move || {
-                (0..50).for_each(|_| {
-                    node.change(count);
-                })
-            });
+            for _ in 0..4 {
+                scope.spawn(move || {
+                    (0..20).for_each(|_| {
+                        node.change(count);
+                    })
+                });
+            }
         }
     });
     for node in &nodes {
-        wait_until("all arrive", || node.colour("x") == Some(150));
+        wait_until("all arrive", || node.colour("x") == Some(240));
     }
 }
 

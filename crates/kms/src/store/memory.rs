@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use bulla_keys::record::Revision;
 
 use super::Wake;
+use super::batch::apply_in_order;
 use super::error::StoreError;
 use super::row::{Change, Committed, Conflict, ForeignCommit, ForeignRow, RowChange, StoredRow, Version};
 
@@ -86,7 +87,8 @@ impl Node {
     pub(super) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
         run(&self.before_commit);
         let mut inner = self.cluster.0.lock().unwrap();
-        let results = transactions.iter().map(|changes| inner.apply(self.number, changes)).collect();
+        let apply = |changes: &[RowChange]| Ok::<_, StoreError>(inner.apply(self.number, changes));
+        let results = apply_in_order(transactions, apply)?;
         let version = Version(inner.version);
         let others = inner.nodes.iter().enumerate().filter(|(number, _)| *number != self.number);
         let wakes: Vec<_> = others.filter_map(|(_, feed)| feed.wake.clone()).collect();

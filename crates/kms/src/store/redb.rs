@@ -16,6 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use bulla_keys::record::Revision;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
+use super::batch::apply_in_order;
 use super::error::StoreError;
 use super::file::{Access, LostFile, StoreFile};
 use super::panics::catching_panics;
@@ -263,7 +264,7 @@ fn apply_all(
     transactions: &[&[RowChange]],
 ) -> Result<Vec<Result<(), Conflict>>, Failure> {
     let mut rows = write.open_table(ROWS)?;
-    transactions.iter().map(|changes| apply(&mut rows, changes)).collect()
+    apply_in_order(transactions, |changes| apply(&mut rows, changes))
 }
 
 fn apply(rows: &mut Table<'_, &[u8], &[u8]>, changes: &[RowChange]) -> Result<Result<(), Conflict>, Failure> {
@@ -381,17 +382,38 @@ mod tests {
     fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
         let directory = tempfile::tempdir().unwrap();
         let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
-        let delete = row("a", 1, Change::Delete);
         let committed = store
             .commit(&[
                 &[put("a", 0, "1")],
                 &[put("c", 0, "1"), put("a", 0, "2")],
                 &[put("b", 0, "1")],
-                &[delete],
+                &[put("d", 0, "1")],
+                &[row("b", 1, Change::Delete)],
             ])
             .unwrap();
-        assert_eq!(committed.results, [Ok(()), Err(Conflict), Ok(()), Ok(())]);
-        assert_eq!(rows(&store), [("b".into(), 1, "1".into())]);
+        assert_eq!(committed.results, [Ok(()), Err(Conflict), Ok(()), Ok(()), Ok(())]);
+        assert_eq!(rows(&store), [("a".into(), 1, "1".into()), ("d".into(), 1, "1".into())]);
+    }
+
+    /// Its row may have the expected revision all the same, from a change that the decision knows nothing of.
+    #[test]
+    fn a_conflict_is_one_for_all_later_transactions_that_rest_on_what_it_would_have_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER).unwrap();
+        store.commit(&[&[put("a", 0, "another process"), put("b", 0, "x")]]).unwrap();
+        let committed = store
+            .commit(&[
+                &[put("a", 0, "1"), row("b", 1, Change::Keep)],
+                &[put("a", 1, "2"), put("c", 0, "2")],
+                &[put("d", 0, "3"), row("a", 1, Change::Keep)],
+                &[row("a", 1, Change::Delete)],
+                &[put("c", 0, "5")],
+                &[put("b", 1, "6")],
+            ])
+            .unwrap();
+        let conflict = Err(Conflict);
+        assert_eq!(committed.results, [conflict, conflict, conflict, conflict, conflict, Ok(())]);
+        assert_eq!(rows(&store), [("a".into(), 1, "another process".into()), ("b".into(), 2, "6".into())]);
     }
 
     #[test]

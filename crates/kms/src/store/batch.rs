@@ -1,0 +1,30 @@
+//! What becomes of the transactions of one commit that rest on each other.
+
+use std::collections::HashSet;
+
+use super::row::{Change, Conflict, RowChange};
+
+/// Applies transactions in their order. Each may have been decided on the state that the earlier ones leave. So one that
+/// rests on a row which a conflicting transaction would have written conflicts too, without being applied: another
+/// process may have given this row the very revision that both expect.
+pub(super) fn apply_in_order<E>(
+    transactions: &[&[RowChange]],
+    mut apply: impl FnMut(&[RowChange]) -> Result<Result<(), Conflict>, E>,
+) -> Result<Vec<Result<(), Conflict>>, E> {
+    let mut unwritten = HashSet::new();
+    let mut results = Vec::with_capacity(transactions.len());
+    for changes in transactions {
+        let rests_on_unwritten =
+            changes.iter().any(|row| row.expected.is_some() && unwritten.contains(&key(row)));
+        let result = if rests_on_unwritten { Err(Conflict) } else { apply(changes)? };
+        if result.is_err() {
+            unwritten.extend(changes.iter().filter(|row| !matches!(row.change, Change::Keep)).map(key));
+        }
+        results.push(result);
+    }
+    Ok(results)
+}
+
+fn key(row: &RowChange) -> (&str, &[u8]) {
+    (row.table, &row.primary_key)
+}

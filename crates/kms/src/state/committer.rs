@@ -62,17 +62,14 @@ impl Committer {
     ) -> Result<Self, StoreError> {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
         let notified = Arc::clone(&staging);
-        let shared = Arc::clone(&store);
+        store.watch(Box::new(move || notified.announce_news()));
+        staging.announce_news(); // another process may have written before the watch, but after the snapshot was read
         let writer =
             Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
-        shared.watch(Box::new(move || {
-            notified.lock().has_news = true;
-            notified.notify();
-        }));
         Ok(Self {
             roots,
             staging,

@@ -35,9 +35,13 @@ impl Site {
     }
 
     fn start(&self) -> Process {
+        self.start_as(self.cluster.join())
+    }
+
+    fn start_as(&self, node: Node) -> Process {
         let data = tempfile::tempdir().unwrap();
         let lock = Lock::take(&Options::new(data.path(), Role::Server)).unwrap();
-        Process::over(Store::Memory(self.cluster.join()), &self.roots, lock, data)
+        Process::over(Store::Memory(node), &self.roots, lock, data)
     }
 }
 
@@ -196,6 +200,17 @@ fn a_decision_that_rests_on_an_overtaken_one_is_made_again() {
         assert_eq!((one.colour("x"), other.colour("x")), (Some(7), Some(7)));
         assert_eq!((other.colour("y"), other.colour("z")), (Some(1), None));
     }
+}
+
+#[test]
+fn what_another_node_writes_during_a_start_arrives() {
+    let site = Site::new();
+    let one = Arc::new(site.start());
+    one.put(&[("x", 1)]);
+    let (node, writing) = (site.cluster.join(), Arc::clone(&one));
+    *node.before_watch.lock().unwrap() = Some(Box::new(move || writing.put(&[("x", 2)])));
+    let starting = site.start_as(node);
+    wait_until("it arrives", || starting.colour("x") == Some(2));
 }
 
 #[test]

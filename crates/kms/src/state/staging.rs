@@ -22,7 +22,7 @@ pub(super) struct Staged {
     /// The published state with every accepted change made in it.
     pub(super) snapshot: Snapshot,
     pub(super) jobs: Vec<Job>,
-    /// Other processes have written.
+    /// Other processes may have written.
     pub(super) has_news: bool,
     /// The committer is writing changes that `snapshot` includes.
     pub(super) is_writing: bool,
@@ -64,6 +64,12 @@ impl Staging {
     /// Tells the committer that there is work, or that there will be no more.
     pub(super) fn notify(&self) {
         self.changed.notify_one();
+    }
+
+    /// Lets the committer publish what other processes have written.
+    pub(super) fn announce_news(&self) {
+        self.lock().has_news = true;
+        self.notify();
     }
 
     /// Waits for work and takes all of it; none when there will be no more.

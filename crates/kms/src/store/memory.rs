@@ -20,6 +20,8 @@ pub(crate) struct Node {
     pub(crate) before_commit: Mutex<Option<Hook>>,
     /// Runs once before the next read of this node.
     pub(crate) before_get: Mutex<Option<Hook>>,
+    /// Runs once before this node is woken by what others write.
+    pub(crate) before_watch: Mutex<Option<Hook>>,
 }
 
 pub(crate) type Hook = Box<dyn FnOnce() + Send>;
@@ -53,6 +55,7 @@ impl Cluster {
             number,
             before_commit: Mutex::default(),
             before_get: Mutex::default(),
+            before_watch: Mutex::default(),
         }
     }
 
@@ -98,6 +101,7 @@ impl Node {
     }
 
     pub(super) fn watch(&self, wake: Wake) {
+        run(&self.before_watch);
         self.cluster.0.lock().unwrap().nodes[self.number].wake = Some(wake.into());
     }
 

@@ -30,7 +30,8 @@ pub(crate) enum Authorizer {
 }
 
 impl Authorizer {
-    /// Returns whether the caller has the permission.
+    /// Returns whether the caller has the permission. A change asks while it is decided, and meanwhile no other change can
+    /// be: an authorizer must neither block nor call the engine, whose next change would wait for this one for ever.
     pub(crate) fn allows(&self, query: &Query<'_>) -> bool {
         match self {
             Self::Owner => match query.caller {

@@ -121,7 +121,7 @@ impl State {
 
     /// Decides on a change once, from the state that all changes accepted before it will leave, and accepts it. What was
     /// decided, also a refusal, counts only when the answer comes; none if nothing could be decided, and the answer tells
-    /// why.
+    /// why. `decide` runs while all other decisions wait: it must neither block nor call the engine.
     ///
     /// # Errors
     /// As [`State::snapshot`]: nothing is decided after the lease has ended.

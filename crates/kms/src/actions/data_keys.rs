@@ -112,9 +112,10 @@ pub(super) async fn generate_and_export(
         Target::new(&request.public_key_blob, &request.wrapping_algorithm, &request.wrapping_key_spec)?;
     let plaintext = new_data_key(request.key_spec.as_deref(), request.number_of_bytes)?;
     let data_key = crypto::from_base64(&*plaintext).expect("it is base64");
-    let exported_data_key = target.wrap(&data_key, "NumberOfBytes")?;
     let context = context(request.encryption_context.as_ref(), "EncryptionContext")?;
-    let wrapped = seal(session, &session.key(&request.key_id)?, &context, plaintext.as_bytes())?;
+    let key = session.key(&request.key_id)?;
+    let exported_data_key = target.wrap(&data_key, "NumberOfBytes")?;
+    let wrapped = seal(session, &key, &context, plaintext.as_bytes())?;
     Ok(GenerateAndExportDataKeyReply {
         ciphertext_blob: wrapped.ciphertext_blob,
         exported_data_key,

@@ -326,6 +326,26 @@ fn each_resource_is_asked_about_before_anything_is_told() {
     assert_eq!(seen, table, "each action of the table has its case");
 }
 
+/// Else a denied caller could have the server encrypt for any public key.
+#[test]
+fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
+    let bench = Bench::new();
+    let key_id = bench.field("CreateKey", &[("Origin", "EXTERNAL")], "/KeyMetadata/KeyId");
+    let algorithm = ("WrappingAlgorithm", "RSAES_OAEP_SHA_256");
+    let spec = ("WrappingKeySpec", "RSA_2048");
+    let parameters = [("KeyId", &*key_id), algorithm, spec];
+    let public_key = bench.field("GetParametersForImport", &parameters, "/PublicKey");
+    let too_long = ("NumberOfBytes", "191"); // which the wrapping refuses
+    let parameters = [("PublicKeyBlob", &*public_key), algorithm, spec, ("KeyId", &*key_id), too_long];
+    let parameters = parameters.map(|(name, value)| (name, value.to_owned())).into();
+    let case = Case { action: "GenerateAndExportDataKey", parameters, queries: vec![] };
+    let (answer, queries) = bench.ask(&case, None, false);
+    assert_eq!(answer.unwrap_err().code(), ErrorCode::InvalidParameter);
+    assert_eq!(queries.len(), 1, "{queries:?}");
+    let (answer, _) = bench.ask(&case, Some(&queries[0]), false);
+    assert!(is_denied(case.action, answer));
+}
+
 #[test]
 fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
     type Told = (String, Caller, String, i64, Option<String>);

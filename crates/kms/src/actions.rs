@@ -5,7 +5,7 @@ mod asymmetric;
 mod breaches;
 mod data_keys;
 mod filters;
-pub(crate) mod import;
+mod import;
 mod json;
 mod key_change;
 mod keys;

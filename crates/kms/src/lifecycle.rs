@@ -69,3 +69,6 @@ pub(crate) fn remove_secret(row: &Row<Secret>) -> Writes {
 pub(crate) fn remove_token(row: &Row<ImportToken>) -> (Write, Revision) {
     (Write::NoImportToken(row.record.id), row.revision)
 }
+
+/// Seconds for which an import token is kept after it expired, so that an importer is told that it has expired.
+pub(crate) const TOKENS_KEPT: i64 = 86_400;

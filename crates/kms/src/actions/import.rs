@@ -18,7 +18,7 @@ use crate::authorize::{Allowed, View};
 use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::generator::PairFor;
 use crate::keyring::Keyring;
-use crate::lifecycle::{Writes, remove_material, remove_token};
+use crate::lifecycle::{TOKENS_KEPT, Writes, remove_material, remove_token};
 use crate::new_version::NewVersion;
 use crate::refusal::key_refused;
 use crate::session::Session;
@@ -218,8 +218,6 @@ fn superfluous<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Writes {
 
 /// 24 hours.
 const TOKEN_LIFE: i64 = 86_400;
-/// Seconds for which a token that has ended is known, so that whoever brings it hears that.
-pub(crate) const TOKENS_KEPT: i64 = 86_400;
 /// Wrapped material that does not unwrap, after which a token is of no use.
 const MAX_FAILURES: u8 = 3;
 /// Tokens of one key at a time.

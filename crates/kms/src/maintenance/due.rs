@@ -12,9 +12,10 @@ use bulla_wire::Error;
 
 use super::MAINTENANCE;
 use crate::Kms;
-use crate::actions::import::TOKENS_KEPT;
 use crate::clock::Times;
-use crate::lifecycle::{Writes, remove_key, remove_material, remove_secret, remove_token, rotate_if_due};
+use crate::lifecycle::{
+    TOKENS_KEPT, Writes, remove_key, remove_material, remove_secret, remove_token, rotate_if_due,
+};
 use crate::role::Role;
 use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
 

@@ -20,6 +20,7 @@ pub(crate) use self::listing::{Listing, Part};
 pub(crate) use self::resource::{Container, Resource};
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 use crate::origin::{Caller, Connection};
+use crate::state::Snapshot;
 
 /// Decides whether a caller may do something to a resource.
 pub(crate) enum Authorizer {
@@ -53,6 +54,8 @@ pub(crate) struct Query<'q> {
     /// Seconds since 1970.
     pub(crate) time: i64,
     pub(crate) encryption_context: Option<&'q ContextParameter>,
+    /// The state in which the resource was looked for; in a change the one that it is decided on.
+    pub(crate) snapshot: &'q Snapshot,
 }
 
 /// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.

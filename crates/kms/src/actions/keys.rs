@@ -25,7 +25,7 @@ use crate::state::Write;
 
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
-    let keys = session.container(Container::Keys)?;
+    session.container(Container::Keys)?; // before a key pair is made for nothing
     let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
     let now = session.now();
     let mut key = Key::new(ids, (now, session.account()), spec, usage, origin);
@@ -38,7 +38,9 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
         let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec, created: now };
         writes.push((Write::Version(new.generated(session, PairFor::Key).await?), 0));
     }
-    session.change(|_| Ok(keys.changes(writes.clone()).answering(()))).await?;
+    session
+        .change(|state| Ok(state.container(Container::Keys)?.changes(writes.clone()).answering(())))
+        .await?;
     Ok(CreateKeyReply { key_metadata })
 }
 

@@ -30,10 +30,11 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the name is told to be taken
     check_free(session, &secrets, &name)?; // before a key is made for nothing
     if named_key.is_none() {
-        ensure_service_key(session, &secrets).await?;
+        ensure_service_key(session).await?;
     }
     session
         .change(|state| {
+            let secrets = state.container(Container::Secrets)?;
             let key = match named_key {
                 Some(key) => ask_named_key(state, key)?,
                 None => state.key_of_service(&secrets).ok_or(ErrorCode::ForbiddenKeyNotFound.into()),

@@ -2,22 +2,21 @@
 
 use bulla_keys::{Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, SystemRandom};
 use bulla_wire::Error;
+use bulla_wire::kms::CreateSecret;
 
-use crate::authorize::{Allowed, Container};
+use crate::authorize::Container;
 use crate::new_version::NewVersion;
 use crate::session::Session;
 use crate::state::{Changes, Write};
 
 /// Sees to it that the key exists. Of many requests that make it at once one succeeds, because the alias is written with
 /// the key, and the others find it.
-pub(super) async fn ensure_service_key<A>(
-    session: &Session<'_, A>,
-    secrets: &Allowed<Container>,
-) -> Result<(), Error> {
+pub(super) async fn ensure_service_key(session: &Session<'_, CreateSecret>) -> Result<(), Error> {
     let name = AliasName::of_service(Key::SECRETS_SERVICE);
     session
         .change(|state| {
-            if state.has_key_of_service(secrets) {
+            let secrets = state.container(Container::Secrets)?;
+            if state.has_key_of_service(&secrets) {
                 return Ok(Changes::none().answering(()));
             }
             let key = KeyId::random(&SystemRandom);

@@ -8,6 +8,7 @@ use super::{Permission, Query, Resource};
 use crate::Kms;
 use crate::clock::Times;
 use crate::origin::Origin;
+use crate::state::Snapshot;
 
 /// What all questions of one request have in common: the engine, the caller and the time. Remembers what was allowed,
 /// for the audit trail.
@@ -45,6 +46,7 @@ impl<'k> Inquiry<'k> {
         permission: Permission,
         resource: Resource,
         encryption_context: Option<&ContextParameter>,
+        snapshot: &Snapshot,
     ) -> Result<(), Error> {
         let query = Query {
             permission,
@@ -53,6 +55,7 @@ impl<'k> Inquiry<'k> {
             connection: self.origin.connection(),
             time: self.times.believed,
             encryption_context,
+            snapshot,
         };
         if !self.kms.authorizer.allows(&query) {
             return Err(ErrorCode::ForbiddenNoPermission.into());

@@ -395,6 +395,36 @@ fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
     assert_eq!(ask("DescribeKey", &[("KeyId", id)]).1, [query("DescribeKey", &None)]);
 }
 
+/// Policies are records: what may be created is asked in the state that the change is decided on.
+#[test]
+fn a_container_is_asked_about_again_in_the_state_of_the_change() {
+    let create_secret = [("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")];
+    for (action, parameters) in [("CreateKey", &[][..]), ("CreateSecret", &create_secret)] {
+        let engine: Arc<OnceLock<(Weak<Kms>, String)>> = Arc::default();
+        let closing = Arc::clone(&engine);
+        let (_data, kms) = open(move |query| {
+            let Some((kms, key)) = closing.get().filter(|_| query.permission.name == action) else {
+                return true;
+            };
+            let is_open = query.snapshot.alias("alias/closed").is_none();
+            if is_open {
+                let kms = kms.upgrade().unwrap();
+                let close = request("CreateAlias", &[("AliasName", "alias/closed"), ("KeyId", key)]);
+                pollster::block_on(kms.call(close, &kms.owner())).unwrap();
+            }
+            is_open
+        });
+        let kms = Arc::new(kms);
+        let call = |request: Request| pollster::block_on(kms.call(request, &kms.owner()));
+        let created = serde_json::to_value(call(request("CreateKey", &[])).unwrap()).unwrap();
+        let key = created.pointer("/KeyMetadata/KeyId").and_then(Value::as_str).unwrap();
+        engine.set((Arc::downgrade(&kms), key.to_owned())).unwrap();
+        let denied = call(request(action, parameters)).unwrap_err();
+        assert_eq!(denied.code(), ErrorCode::ForbiddenNoPermission, "{action}");
+        assert!(kms.state.published().alias("alias/closed").is_some(), "it was allowed at first");
+    }
+}
+
 /// Of the two keys that an alias names one after the other, both must be allowed: the second one is what is used.
 #[test]
 fn an_alias_that_moves_between_check_and_commit_is_asked_about_again() {

@@ -325,7 +325,7 @@ impl<'v> View<'v> {
     }
 
     fn ask(&self, resource: Resource) -> Result<(), Error> {
-        self.inquiry.ask(self.permission, resource, self.encryption_context)
+        self.inquiry.ask(self.permission, resource, self.encryption_context, self.snapshot)
     }
 
     fn allow<R>(&self, resource: Resource, found: Result<R, ErrorCode>) -> Result<Asked<R>, Error> {

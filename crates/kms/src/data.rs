@@ -89,14 +89,13 @@ impl Place {
         if is_there(&self.store)? {
             return Ok(false);
         }
-        match self.providers.first().existing_key()? {
-            None => self.create(options)?,
-            Some(_) if is_there(&self.unfinished)? => self.check_unfinished()?,
-            Some(key) => {
-                let store = self.store.clone();
-                let root_key = key.to_owned();
-                return Err(OpenError::StoreMissing { store, root_key });
-            }
+        let provider = self.providers.first();
+        if !provider.has_key().map_err(OpenError::Provider)? {
+            self.create(options)?;
+        } else if is_there(&self.unfinished)? {
+            self.check_unfinished()?;
+        } else {
+            return Err(OpenError::StoreMissing { store: self.store.clone(), root_key: provider.location() });
         }
         fs::rename(&self.unfinished, &self.store)
             .and_then(|()| files::sync_dir(files::parent(&self.store)))
@@ -118,10 +117,7 @@ impl Place {
         header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));
         let header = header.seal(&root, &Home::of(options));
         Store::create(&self.unfinished, &header.encode()).map_err(|error| self.store_error(error))?;
-        let directory = provider.directory();
-        files::create_private_dir(directory)
-            .map_err(|source| OpenError::Directory { path: directory.to_owned(), source })?;
-        provider.create(&key).map_err(OpenError::RootKey)
+        provider.keep(&key).map_err(OpenError::Provider)
     }
 
     /// Checks that a store without its name opens: its first start was killed just before the last step.
@@ -179,7 +175,7 @@ impl Place {
 
     fn unlock_error(&self, error: UnlockError) -> OpenError {
         match error {
-            UnlockError::RootKey(error) => OpenError::RootKey(error),
+            UnlockError::Provider(error) => OpenError::Provider(error),
             UnlockError::Damaged => self.store_error(StoreError::HeaderDamaged),
         }
     }
@@ -203,11 +199,17 @@ pub(crate) const ROOT_KEY: &str = "root-key";
 mod tests {
     use super::*;
     use crate::SystemClock;
-    use crate::root_key::{RootKeyError, RootKeyFault};
+    use crate::provider_error::ProviderError;
+    use crate::root_key::RootKeyFault;
     use crate::secret_file::SecretFileFault;
 
     fn open(data: &Path) -> Result<Data, OpenError> {
         Data::open(&Options::new(data, Role::Command), &EngineClock::new(SystemClock))
+    }
+
+    fn root_key_fault(refused: OpenError) -> RootKeyFault {
+        let OpenError::Provider(ProviderError::RootKeyFile(error)) = refused else { panic!("{refused}") };
+        error.fault
     }
 
     #[test]
@@ -274,11 +276,10 @@ mod tests {
         drop(open(other.path()).unwrap());
         fs::copy(other.path().join(ROOT_KEY), one.path().join(ROOT_KEY)).unwrap();
         let refused = open(one.path()).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::NoSlot, .. })));
+        assert!(matches!(root_key_fault(refused), RootKeyFault::NoSlot));
         fs::remove_file(one.path().join(ROOT_KEY)).unwrap();
         let refused = open(one.path()).map(drop).unwrap_err();
-        let OpenError::RootKey(RootKeyError { fault, .. }) = refused else { panic!("{refused}") };
-        assert!(matches!(fault, RootKeyFault::File(SecretFileFault::Missing)));
+        assert!(matches!(root_key_fault(refused), RootKeyFault::File(SecretFileFault::Missing)));
     }
 
     /// It may be the only copy of a store whose root key file was exchanged.
@@ -293,7 +294,7 @@ mod tests {
         let content = fs::read(&unfinished).unwrap();
         fs::copy(other.path().join(ROOT_KEY), data.join(ROOT_KEY)).unwrap();
         let refused = open(data).map(drop).unwrap_err();
-        assert!(matches!(refused, OpenError::RootKey(RootKeyError { fault: RootKeyFault::NoSlot, .. })));
+        assert!(matches!(root_key_fault(refused), RootKeyFault::NoSlot));
         assert!(fs::read(&unfinished).unwrap() == content && !store.exists());
     }
 

@@ -26,6 +26,14 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     }
 }
 
+/// What a user can do about a directory that cannot be made or read.
+pub(crate) fn directory_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or name another directory",
+        _ => "check the permissions of the directory, or name another one",
+    }
+}
+
 /// Writes a file that only its owner may read; after success it is durable, after a failure it is not there.
 /// An existing file is left alone and reported as `AlreadyExists`.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {

@@ -4,8 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::files;
+use crate::provider_error::{KeyLocation, ProviderError};
 use crate::role::Role;
-use crate::root_key::RootKeyError;
 use crate::store::StoreError;
 
 /// Why a store cannot be opened.
@@ -35,8 +36,8 @@ pub enum OpenError {
         /// By whom.
         by: Role,
     },
-    /// The root key file is not taken.
-    RootKey(RootKeyError),
+    /// No provider of root keys opens the store, or keeps the key of a new one.
+    Provider(ProviderError),
     /// The account or region that the options name is not that of the store.
     OtherHome {
         /// `account` or `region`.
@@ -50,8 +51,8 @@ pub enum OpenError {
     StoreMissing {
         /// Where the store should be.
         store: PathBuf,
-        /// The root key.
-        root_key: PathBuf,
+        /// Where the root key is.
+        root_key: KeyLocation,
     },
     /// The store cannot be read.
     Store {
@@ -72,10 +73,7 @@ impl OpenError {
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match self {
-            Self::Directory { source, .. } if source.kind() == io::ErrorKind::ReadOnlyFilesystem => {
-                "mount it writable, or name another directory".into()
-            }
-            Self::Directory { .. } => "check the permissions of the directory, or name another one".into(),
+            Self::Directory { source, .. } => files::directory_hint(source).into(),
             Self::Exposed { path, .. } => {
                 let path = path.display();
                 format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
@@ -87,10 +85,10 @@ impl OpenError {
                 "use the server: --kms https://HOST:PORT, with the address it printed when it started".into()
             }
             Self::InUse { by: Role::Command, .. } => "try again when the other command is done".into(),
-            Self::RootKey(error) => error.hint(role),
+            Self::Provider(error) => error.hint(role),
             Self::StoreMissing { root_key, .. } => format!(
-                "mount or restore the data directory; to begin anew without its keys, move {} away",
-                root_key.display()
+                "mount or restore the data directory; to begin anew without its keys, {}",
+                root_key.removal()
             ),
             Self::OtherHome { setting, kept, .. } => format!(
                 "leave out the {setting}: ARNs in policies and programs name {kept}, and would silently stop \
@@ -122,9 +120,9 @@ impl fmt::Display for OpenError {
             Self::InUse { path, by: Role::Command } => {
                 write!(f, "the store in {} is in use by another command", path.display())
             }
-            Self::RootKey(error) => error.fmt(f),
+            Self::Provider(error) => error.fmt(f),
             Self::StoreMissing { store, root_key } => {
-                write!(f, "there is a root key {}, but no store {}", root_key.display(), store.display())
+                write!(f, "there is a root key {root_key}, but no store {}", store.display())
             }
             Self::OtherHome { setting, named, kept } => {
                 write!(f, "{setting} {named}: since its first start, the store has the {setting} {kept}")
@@ -142,7 +140,7 @@ impl std::error::Error for OpenError {
         // The text holds that of the cause already.
         match self {
             Self::Directory { source, .. } => source.source(),
-            Self::RootKey(error) => error.source(),
+            Self::Provider(error) => error.source(),
             Self::Store { source, .. } => source.source(),
             Self::Exposed { .. }
             | Self::InUse { .. }
@@ -156,7 +154,7 @@ impl std::error::Error for OpenError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::root_key::RootKeyFault;
+    use crate::root_key::{RootKeyError, RootKeyFault};
     use crate::secret_file::SecretFileFault;
 
     /// An error is told with all its causes, and a text that holds its cause must not give it out once more.
@@ -164,7 +162,9 @@ mod tests {
     fn no_cause_is_told_twice() {
         use std::error::Error;
         const FULL: &str = "No space left on device";
-        let (path, full) = (PathBuf::from("data"), || io::Error::from_raw_os_error(28));
+        let path = PathBuf::from("data");
+        let full = || io::Error::from_raw_os_error(28);
+        let root_key = |fault| OpenError::Provider(RootKeyError { path: path.clone(), fault }.into());
         let engine = |error: redb::Error| StoreError::Engine(Box::new(error));
         for error in [
             OpenError::Directory { path: path.clone(), source: full() },
@@ -172,7 +172,8 @@ mod tests {
             OpenError::Store { path: path.clone(), source: StoreError::Thread(full()) },
             OpenError::Store { path: path.clone(), source: engine(redb::Error::Io(full())) },
             OpenError::Store { path: path.clone(), source: engine(redb::Error::Corrupted(FULL.into())) },
-            OpenError::RootKey(RootKeyError { path, fault: RootKeyFault::File(SecretFileFault::Io(full())) }),
+            root_key(RootKeyFault::Directory(full())),
+            root_key(RootKeyFault::File(SecretFileFault::Io(full()))),
         ] {
             let (mut text, mut cause) = (error.to_string(), error.source());
             while let Some(error) = cause {

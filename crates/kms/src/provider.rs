@@ -1,15 +1,15 @@
 //! Providers of root keys: what the configuration names to open a store with, asked in turn.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bulla_keys::SystemRandom;
 use bulla_keys::root::{ProviderKey, RootKey};
 
+use crate::Options;
 use crate::header::{Header, Slot, SlotView};
-use crate::open_error::OpenError;
+use crate::provider_error::{KeyLocation, ProviderError};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
 use crate::secret_file::SecretReaders;
-use crate::{Options, files};
 
 /// The providers of a configuration, of which there is always one.
 pub(crate) struct Providers {
@@ -31,9 +31,11 @@ impl Providers {
     }
 
     #[cfg(test)]
-    pub(crate) fn of_files<const N: usize>(paths: [&Path; N]) -> Self {
-        let provider =
-            |path: &Path| Provider::RootKeyFile { path: path.to_owned(), readers: SecretReaders::Nobody };
+    pub(crate) fn of_files<const N: usize>(paths: [&std::path::Path; N]) -> Self {
+        let provider = |path: &std::path::Path| Provider::RootKeyFile {
+            path: path.to_owned(),
+            readers: SecretReaders::Nobody,
+        };
         let mut providers = paths.into_iter().map(provider);
         Self { first: providers.next().expect("a test names some"), others: providers.collect() }
     }
@@ -47,7 +49,7 @@ impl Providers {
     ///
     /// # Errors
     /// Of the first provider, if none can open any slot.
-    pub(crate) fn open(&self, slots: &[SlotView<'_>]) -> Result<(RootKey, &Provider), RootKeyError> {
+    pub(crate) fn open(&self, slots: &[SlotView<'_>]) -> Result<(RootKey, &Provider), ProviderError> {
         let first = self.first.open(slots).map(|root| (root, &self.first));
         self.others.iter().fold(first, |found, provider| {
             found.or_else(|error| provider.open(slots).map(|root| (root, provider)).map_err(|_| error))
@@ -64,32 +66,29 @@ impl Provider {
         }
     }
 
-    /// Where its key is, if there is one already: then a store that is missing was not never made, but is elsewhere.
-    pub(crate) fn existing_key(&self) -> Result<Option<&Path>, OpenError> {
+    /// Whether it has a key already: then a store that is missing is not one that was never made, but is elsewhere.
+    pub(crate) fn has_key(&self) -> Result<bool, ProviderError> {
         match self {
-            Self::RootKeyFile { path, .. } => match files::exists(path) {
-                Ok(exists) => Ok(exists.then_some(path)),
-                Err(source) => Err(OpenError::Directory { path: path.clone(), source }),
-            },
+            Self::RootKeyFile { path, .. } => Ok(root_key::exists(path)?),
         }
     }
 
-    /// Where a new key is written: a directory that has to be made.
-    pub(crate) fn directory(&self) -> &Path {
+    /// Where its key is, or will be.
+    pub(crate) fn location(&self) -> KeyLocation {
         match self {
-            Self::RootKeyFile { path, .. } => files::parent(path),
+            Self::RootKeyFile { path, .. } => KeyLocation::File(path.clone()),
         }
     }
 
     /// Keeps a new key, durably. An existing one is never replaced.
-    pub(crate) fn create(&self, key: &ProviderKey) -> Result<(), RootKeyError> {
+    pub(crate) fn keep(&self, key: &ProviderKey) -> Result<(), ProviderError> {
         match self {
-            Self::RootKeyFile { path, .. } => root_key::create(path, key),
+            Self::RootKeyFile { path, .. } => Ok(root_key::create(path, key)?),
         }
     }
 
     /// A slot of `header` that this provider opens.
-    pub(crate) fn slot(&self, header: &Header, id: u32, root: &RootKey) -> Result<Slot, RootKeyError> {
+    pub(crate) fn slot(&self, header: &Header, id: u32, root: &RootKey) -> Result<Slot, ProviderError> {
         Ok(self.slot_of_key(&self.key()?, header, id, root))
     }
 
@@ -102,17 +101,20 @@ impl Provider {
         Slot { provider, wrapped, id, parameters: parameters.to_vec().into() }
     }
 
-    fn open(&self, slots: &[SlotView<'_>]) -> Result<RootKey, RootKeyError> {
-        let Self::RootKeyFile { path, .. } = self;
+    /// The root key in a slot of this provider.
+    fn open(&self, slots: &[SlotView<'_>]) -> Result<RootKey, ProviderError> {
         let key = self.key()?;
-        let mut own = slots.iter().filter(|slot| slot.provider == self.kind() && slot.parameters.is_empty());
-        own.find_map(|slot| slot.open(&key))
-            .ok_or_else(|| RootKeyError { path: path.clone(), fault: RootKeyFault::NoSlot })
+        let mut own = slots.iter().filter(|slot| slot.provider == self.kind());
+        match self {
+            Self::RootKeyFile { path, .. } => own
+                .find_map(|slot| if slot.parameters.is_empty() { slot.open(&key) } else { None })
+                .ok_or_else(|| RootKeyError { path: path.clone(), fault: RootKeyFault::NoSlot }.into()),
+        }
     }
 
-    fn key(&self) -> Result<ProviderKey, RootKeyError> {
+    fn key(&self) -> Result<ProviderKey, ProviderError> {
         match self {
-            Self::RootKeyFile { path, readers } => root_key::load(path, *readers),
+            Self::RootKeyFile { path, readers } => Ok(root_key::load(path, *readers)?),
         }
     }
 }

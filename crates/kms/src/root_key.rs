@@ -5,6 +5,7 @@
 //! ```
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -29,6 +30,8 @@ pub struct RootKeyError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RootKeyFault {
+    /// Its directory cannot be made or read.
+    Directory(io::Error),
     /// It cannot be read or written, or others could have read or replaced it.
     File(SecretFileFault),
     /// It is not a root key.
@@ -42,8 +45,15 @@ pub(crate) fn load(path: &Path, readers: SecretReaders) -> Result<ProviderKey, R
     read(path, readers).map_err(|fault| RootKeyError { path: path.to_owned(), fault })
 }
 
-/// Writes a new provider key, durably; an existing file is never replaced.
+/// Whether there is a file, whatever it holds.
+pub(crate) fn exists(path: &Path) -> Result<bool, RootKeyError> {
+    files::exists(path).map_err(|error| RootKeyError::directory(path, error))
+}
+
+/// Writes a new provider key, durably, and makes the directory for it; an existing file is never replaced.
 pub(crate) fn create(path: &Path, key: &ProviderKey) -> Result<(), RootKeyError> {
+    let directory = files::parent(path);
+    files::create_private_dir(directory).map_err(|error| RootKeyError::directory(directory, error))?;
     let encoded = Zeroizing::new(STANDARD.encode(key.expose()));
     // In one piece: a text that grows leaves its beginning behind, and here that is the key.
     let line = Zeroizing::new([PREFIX, &encoded, "\n"].concat());
@@ -69,10 +79,15 @@ fn parse(text: &str) -> Option<ProviderKey> {
 }
 
 impl RootKeyError {
+    fn directory(path: &Path, error: io::Error) -> Self {
+        Self { path: path.to_owned(), fault: RootKeyFault::Directory(error) }
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match &self.fault {
+            RootKeyFault::Directory(error) => files::directory_hint(error).into(),
             RootKeyFault::File(SecretFileFault::Missing) | RootKeyFault::NoSlot if role == Role::Command => {
                 "put back the root key file that was made with this store".into()
             }
@@ -95,6 +110,7 @@ impl fmt::Display for RootKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.fault {
+            RootKeyFault::Directory(error) => write!(f, "{path}: {error}"),
             RootKeyFault::File(fault) => write!(f, "the root key file {path} {fault}"),
             RootKeyFault::Malformed => write!(f, "{path} does not hold a root key"),
             RootKeyFault::NoSlot => write!(
@@ -108,7 +124,7 @@ impl fmt::Display for RootKeyError {
 impl std::error::Error for RootKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
-            RootKeyFault::File(SecretFileFault::Io(error)) => error.source(), // the text holds that of the error already
+            RootKeyFault::Directory(error) | RootKeyFault::File(SecretFileFault::Io(error)) => error.source(), // the text holds that of the error already
             _ => None,
         }
     }
@@ -141,6 +157,17 @@ mod tests {
         let refused = create(&path, &key).unwrap_err();
         assert!(matches!(refused.fault, RootKeyFault::File(SecretFileFault::Io(_))), "never replaced");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "no leftovers");
+    }
+
+    #[test]
+    fn a_directory_that_cannot_be_made_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "").unwrap();
+        let refused = create(&file.join("root-key"), &ProviderKey::random(&SystemRandom)).unwrap_err();
+        assert!(matches!(refused.fault, RootKeyFault::Directory(_)), "{refused}");
+        assert_eq!(refused.path, file);
+        assert!(refused.hint(Role::Server).contains("directory"), "{}", refused.hint(Role::Server));
     }
 
     #[test]

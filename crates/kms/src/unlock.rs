@@ -8,7 +8,7 @@ use bulla_keys::root::RootKeys;
 use crate::header::{Header, OldHeader};
 use crate::home::Home;
 use crate::provider::Providers;
-use crate::root_key::RootKeyError;
+use crate::provider_error::ProviderError;
 
 /// A header that a provider opens, with the keys and the home that it holds.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(crate) struct Unlocked {
 #[derive(Debug)]
 pub(crate) enum UnlockError {
     /// Of the first provider.
-    RootKey(RootKeyError),
+    Provider(ProviderError),
     /// The root key is that of the store, but the rest of the header was damaged or edited.
     Damaged,
 }
@@ -63,9 +63,9 @@ impl Unlocked {
     }
 }
 
-impl From<RootKeyError> for UnlockError {
-    fn from(error: RootKeyError) -> Self {
-        Self::RootKey(error)
+impl From<ProviderError> for UnlockError {
+    fn from(error: ProviderError) -> Self {
+        Self::Provider(error)
     }
 }
 
@@ -138,7 +138,10 @@ mod tests {
     fn opens(opened: Result<Kms, OpenError>) -> bool {
         match opened {
             Ok(_) => true,
-            Err(OpenError::RootKey(error)) if matches!(error.fault, RootKeyFault::NoSlot) => false,
+            Err(OpenError::Provider(ProviderError::RootKeyFile(error))) => {
+                assert!(matches!(error.fault, RootKeyFault::NoSlot), "{error}");
+                false
+            }
             Err(error) => panic!("{error}"),
         }
     }
@@ -187,7 +190,8 @@ mod tests {
         unlock([&missing, &first]).unwrap();
         for (paths, asked_first) in [([&second, &missing], &second), ([&missing, &second], &missing)] {
             let refused = unlock(paths.map(|path| &**path)).unwrap_err();
-            assert!(matches!(refused, UnlockError::RootKey(error) if error.path == *asked_first));
+            let UnlockError::Provider(ProviderError::RootKeyFile(error)) = refused else { panic!() };
+            assert_eq!(error.path, *asked_first);
         }
     }
 
@@ -201,7 +205,7 @@ mod tests {
         let mut header = bench.header();
         header.slots[0].parameters = vec![1].into();
         assert!(
-            matches!(Unlocked::new(header, &providers), Err(UnlockError::RootKey(_))),
+            matches!(Unlocked::new(header, &providers), Err(UnlockError::Provider(_))),
             "other parameters"
         );
     }

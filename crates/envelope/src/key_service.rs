@@ -299,6 +299,44 @@ mod tests {
         shared::<dyn KeyService>();
     }
 
+    /// Each of its functions fails in another way.
+    struct Failing;
+
+    impl KeyService for Failing {
+        fn generate_data_key(
+            &self,
+            key: &str,
+            _: &EncryptionContext,
+        ) -> Result<GeneratedDataKey, KeyServiceError> {
+            Err(KeyServiceError::KeyNotFound { key: key.into() })
+        }
+
+        fn wrap(&self, key: &str, _: &DataKey, _: &EncryptionContext) -> Result<WrappedKey, KeyServiceError> {
+            Err(KeyServiceError::KeyUnavailable { key: key.into(), code: String::new() })
+        }
+
+        fn unwrap(&self, blob: &str, _: &EncryptionContext) -> Result<UnwrappedDataKey, KeyServiceError> {
+            assert_eq!(blob, "blob");
+            Err(KeyServiceError::Damaged)
+        }
+    }
+
     #[test]
-    fn a_pointer_to_a_service_is_a_service() {}
+    fn a_pointer_to_a_service_is_a_service() {
+        fn check<K: KeyService>(service: K) {
+            let context = EncryptionContext::default();
+            let generated = service.generate_data_key("a", &context).map(drop);
+            assert!(matches!(generated, Err(KeyServiceError::KeyNotFound { key }) if key == "a"));
+            let wrapped = service.wrap("b", &DataKey::random(), &context).map(drop);
+            assert!(matches!(wrapped, Err(KeyServiceError::KeyUnavailable { key, .. }) if key == "b"));
+            let unwrapped = service.unwrap("blob", &context).map(drop);
+            assert!(matches!(unwrapped, Err(KeyServiceError::Damaged)));
+        }
+        check(&Failing);
+        check(Box::new(Failing));
+        check(Arc::new(Failing));
+        check::<&dyn KeyService>(&Failing);
+        check::<Box<dyn KeyService>>(Box::new(Failing));
+        check::<Arc<dyn KeyService>>(Arc::new(Failing));
+    }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::belief::{Belief, MAX_JUMP};
+use crate::clock_trust::{ClockTrust, MAX_JUMP};
 
 /// Where the engine asks for the time.
 pub trait Clock: Send + Sync + 'static {
@@ -60,17 +60,17 @@ impl Times {
     }
 }
 
-/// A clock, and what is believed of it.
+/// A clock, and the trust in it.
 pub(crate) struct EngineClock {
     clock: Box<dyn Clock>,
-    belief: Mutex<Belief>,
+    trust: Mutex<ClockTrust>,
     /// How far the wall clock was ahead of elapsed time, in milliseconds, when [`EngineClock::step`] last looked.
     last_offset: Mutex<Option<i64>>,
 }
 
 impl EngineClock {
     pub(crate) fn new(clock: impl Clock) -> Self {
-        Self { clock: Box::new(clock), belief: Mutex::default(), last_offset: Mutex::default() }
+        Self { clock: Box::new(clock), trust: Mutex::default(), last_offset: Mutex::default() }
     }
 
     /// What the wall clock says.
@@ -81,7 +81,7 @@ impl EngineClock {
     pub(crate) fn look(&self) -> Times {
         let wall = unix_seconds(self.clock.now());
         let elapsed = self.seconds_elapsed();
-        Times { wall, believed: self.belief().time(wall, elapsed), elapsed }
+        Times { wall, believed: self.trust().time(wall, elapsed), elapsed }
     }
 
     /// The believed time.
@@ -89,9 +89,9 @@ impl EngineClock {
         self.look().believed
     }
 
-    pub(crate) fn belief(&self) -> MutexGuard<'_, Belief> {
+    pub(crate) fn trust(&self) -> MutexGuard<'_, ClockTrust> {
         // Each step of it leaves a whole value.
-        self.belief.lock().unwrap_or_else(PoisonError::into_inner)
+        self.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn seconds_elapsed(&self) -> i64 {

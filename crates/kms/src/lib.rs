@@ -21,8 +21,8 @@
 mod actions;
 mod authenticate;
 mod authorize;
-mod belief;
 mod clock;
+mod clock_trust;
 mod crypto;
 mod data;
 mod files;

@@ -32,9 +32,9 @@ impl Kms {
             return Err(OpenError::ClockBehind { seconds: behind });
         }
         if is_new || self.options.accept_clock {
-            self.clock.belief().accept(wall, elapsed);
+            self.clock.trust().accept(wall, elapsed);
         } else {
-            self.clock.belief().resume(mark.and_then(|mark| mark.believed), wall, elapsed);
+            self.clock.trust().resume(mark.and_then(|mark| mark.believed), wall, elapsed);
         }
         self.mark_time();
         Ok(last_use.unwrap_or(i64::MIN))
@@ -44,18 +44,18 @@ impl Kms {
     pub(crate) fn follow_mark(&self) {
         let believed = self.mark().and_then(|mark| mark.believed);
         let Times { wall, elapsed, .. } = self.clock.look();
-        self.clock.belief().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
+        self.clock.trust().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
     }
 
     /// Looks at the clock: the time, and whether something may end by it.
     pub(crate) fn check_clock(&self) -> (Times, bool) {
         let Times { wall, elapsed, .. } = self.clock.look();
         if !self.state.published().has_endings() {
-            self.clock.belief().follow(wall, elapsed);
+            self.clock.trust().follow(wall, elapsed);
         }
-        let mut belief = self.clock.belief();
-        let times = Times { wall, believed: belief.time(wall, elapsed), elapsed };
-        (times, !belief.has_jumped(wall, elapsed))
+        let mut trust = self.clock.trust();
+        let times = Times { wall, believed: trust.time(wall, elapsed), elapsed };
+        (times, !trust.has_jumped(wall, elapsed))
     }
 
     /// Lets the store know the time, once a minute and when a minute was used ahead of the clock; nobody waits for it.
@@ -83,7 +83,7 @@ impl Kms {
 
     fn mark_time_now(&self) {
         let (Times { wall, .. }, _) = self.check_clock();
-        let believed = self.clock.belief().latest();
+        let believed = self.clock.trust().latest();
         let mark = Mark { wall, believed, used_ahead: self.nonces.used_ahead(wall) };
         self.set_private_in_background(TIME_MARK, &mark.to_bytes());
     }

@@ -1,14 +1,14 @@
-//! What is believed of the clock.
+//! Whether the clock is trusted, and the time that is believed while it is not.
 //!
-//! A clock that jumped ahead would end keys that are still to be had for days, and one that is set back would revive what
-//! has ended. So whatever expires or ends goes by a believed time. It is the latest time that the wall clock has shown,
+//! A clock that jumped ahead would end keys whose waiting period has days to go, and one that is set back would revive what
+//! has ended. So whatever expires or ends is decided by a believed time. It is the latest time that the wall clock has shown,
 //! except where the clock has moved on by more than [`MAX_JUMP`] beyond the time that has really passed. Such a jump is
 //! not believed: the believed time then moves on with elapsed time, and when the clock comes back it is as if nothing had
 //! happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
 
-/// What is believed of a clock that is given as seconds of the wall clock and of elapsed time.
+/// The trust in a clock, which is given as seconds of the wall clock and of elapsed time.
 #[derive(Debug, Default)]
-pub(crate) struct Belief {
+pub(crate) struct ClockTrust {
     /// The wall clock ahead of elapsed time, when it was last taken as it is. Jumps are measured from there, not from look
     /// to look: many small steps are a large one.
     anchor: Option<i64>,
@@ -20,12 +20,13 @@ pub(crate) struct Belief {
     latest: Option<i64>,
 }
 
-impl Belief {
+impl ClockTrust {
     /// Begins with the time that an earlier run believed last, if there is one.
     pub(crate) fn resume(&mut self, believed: Option<i64>, wall: i64, elapsed: i64) {
         let Some(before) = believed else { return };
         self.latest = Some(before);
-        (self.anchor, self.origin) = (Some(before - elapsed), Some(before - elapsed));
+        self.anchor = Some(before - elapsed);
+        self.origin = Some(before - elapsed);
         if !self.has_jumped(wall, elapsed) {
             self.accept(before.max(wall), elapsed);
         }
@@ -34,7 +35,10 @@ impl Belief {
     /// Takes the clock as it is.
     pub(crate) fn accept(&mut self, wall: i64, elapsed: i64) {
         let offset = Some(wall - elapsed);
-        (self.anchor, self.origin, self.furthest, self.latest) = (offset, offset, offset, Some(wall));
+        self.anchor = offset;
+        self.origin = offset;
+        self.furthest = offset;
+        self.latest = Some(wall);
     }
 
     /// Takes the clock as it is, because nothing can end or be revived by it. A clock that was set back is still waited
@@ -45,7 +49,8 @@ impl Belief {
         let is_back =
             (offset - origin).abs() <= MAX_JUMP && self.latest.is_some_and(|at| at > wall + MAX_JUMP);
         if is_back {
-            (self.latest, self.furthest) = (None, None);
+            self.latest = None;
+            self.furthest = None;
         }
         self.anchor = Some(offset);
         self.time(wall, elapsed);
@@ -87,84 +92,84 @@ mod tests {
     const START: i64 = 1_800_000_000;
     const YEARS: i64 = 10 * 365 * 86_400;
 
-    fn started() -> Belief {
-        let mut belief = Belief::default();
-        belief.accept(START, 5);
-        belief
+    fn started() -> ClockTrust {
+        let mut trust = ClockTrust::default();
+        trust.accept(START, 5);
+        trust
     }
 
     #[test]
     fn a_jump_is_more_than_the_time_that_has_passed() {
-        assert!(Belief::default().has_jumped(START, 5), "before the start");
-        let belief = started();
-        assert!(!belief.has_jumped(START + 86_400, 5 + 86_400), "a day that has passed");
-        assert!(!belief.has_jumped(START + 86_400 + 3600, 5 + 86_400), "an hour is believed");
-        assert!(belief.has_jumped(START + 86_400 + 3601, 5 + 86_400), "more is not");
-        assert!(!belief.has_jumped(0, 7 + 86_400), "back");
+        assert!(ClockTrust::default().has_jumped(START, 5), "before the start");
+        let trust = started();
+        assert!(!trust.has_jumped(START + 86_400, 5 + 86_400), "a day that has passed");
+        assert!(!trust.has_jumped(START + 86_400 + 3600, 5 + 86_400), "an hour is believed");
+        assert!(trust.has_jumped(START + 86_400 + 3601, 5 + 86_400), "more is not");
+        assert!(!trust.has_jumped(0, 7 + 86_400), "back");
     }
 
     #[test]
     fn believed_time_never_moves_back() {
         for jump in [-YEARS, -7200, -1200, -3, 3, 1200, 3600] {
-            let mut belief = started();
-            let during = belief.time(START + 10 + jump, 15);
+            let mut trust = started();
+            let during = trust.time(START + 10 + jump, 15);
             assert_eq!(during, START + jump.max(-10) + 10, "the clock was seen at {jump}");
-            assert_eq!(belief.time(START + 20, 25), during.max(START + 20), "after {jump}");
-            assert_eq!(belief.time(START + 7200, 7205), START + 7200);
+            assert_eq!(trust.time(START + 20, 25), during.max(START + 20), "after {jump}");
+            assert_eq!(trust.time(START + 7200, 7205), START + 7200);
         }
     }
 
     #[test]
     fn a_long_jump_and_its_return_leave_no_trace() {
-        let mut belief = started();
+        let mut trust = started();
         for (round, jump) in [3601, 7200, YEARS, 7200].into_iter().enumerate() {
             let passed = 100 * i64::try_from(round).unwrap();
-            assert_eq!(belief.time(START + passed, 5 + passed), START + passed);
+            assert_eq!(trust.time(START + passed, 5 + passed), START + passed);
             for second in passed..passed + 10 {
-                assert_eq!(belief.time(START + second + jump, 5 + second), START + second, "ahead by {jump}");
-                assert!(belief.has_jumped(START + second + jump, 5 + second));
+                assert_eq!(trust.time(START + second + jump, 5 + second), START + second, "ahead by {jump}");
+                assert!(trust.has_jumped(START + second + jump, 5 + second));
             }
-            assert_eq!(belief.time(START + passed + 10, 15 + passed), START + passed + 10);
-            assert!(!belief.has_jumped(START + passed + 10, 15 + passed));
+            assert_eq!(trust.time(START + passed + 10, 15 + passed), START + passed + 10);
+            assert!(!trust.has_jumped(START + passed + 10, 15 + passed));
         }
     }
 
     #[test]
     fn small_steps_are_a_large_one() {
-        let mut belief = started();
-        assert_eq!(belief.time(START + 3600, 5), START + 3600);
-        assert_eq!(belief.time(START + 7200, 5), START + 3600);
-        assert_eq!(belief.time(START + 7260, 65), START + 3660);
+        let mut trust = started();
+        assert_eq!(trust.time(START + 3600, 5), START + 3600);
+        assert_eq!(trust.time(START + 7200, 5), START + 3600);
+        assert_eq!(trust.time(START + 7260, 65), START + 3660);
     }
 
     #[test]
     fn a_clock_by_which_nothing_ends_is_followed() {
-        let mut belief = started();
-        belief.follow(START + YEARS, 6);
-        assert_eq!(belief.time(START + YEARS, 6), START + YEARS);
-        belief.follow(START + 10, 15);
-        assert_eq!(belief.time(START + 10, 15), START + 10, "back from a jump");
-        belief.follow(START - YEARS, 16);
-        assert_eq!(belief.time(START - YEARS, 16), START + 10, "set back");
+        let mut trust = started();
+        trust.follow(START + YEARS, 6);
+        assert_eq!(trust.time(START + YEARS, 6), START + YEARS);
+        trust.follow(START + 10, 15);
+        assert_eq!(trust.time(START + 10, 15), START + 10, "back from a jump");
+        trust.follow(START - YEARS, 16);
+        assert_eq!(trust.time(START - YEARS, 16), START + 10, "set back");
     }
 
     #[test]
     fn what_happened_before_the_start_counts_as_passed_and_is_not_believed() {
-        let mut belief = Belief::default();
-        belief.resume(Some(START), START + 8 * 86_400, 0);
-        assert!(belief.has_jumped(START + 8 * 86_400, 0));
-        assert_eq!(belief.time(START + 8 * 86_400, 0), START + 8 * 86_400);
-        assert_eq!(belief.latest(), Some(START));
-        assert_eq!(belief.time(START + 30, 20), START + 30, "the clock was wrong at the start");
-        assert!(!belief.has_jumped(START + 30, 20));
+        let mut trust = ClockTrust::default();
+        trust.resume(Some(START), START + 8 * 86_400, 0);
+        assert!(trust.has_jumped(START + 8 * 86_400, 0));
+        assert_eq!(trust.time(START + 8 * 86_400, 0), START + 8 * 86_400);
+        assert_eq!(trust.latest(), Some(START));
+        assert_eq!(trust.time(START + 30, 20), START + 30, "the clock was wrong at the start");
+        assert!(!trust.has_jumped(START + 30, 20));
 
-        let mut belief = Belief::default();
-        belief.resume(Some(START), START + 3600, 0);
-        assert!(!belief.has_jumped(START + 7200, 0), "within an hour it is taken as it is");
+        let mut trust = ClockTrust::default();
+        trust.resume(Some(START), START + 3600, 0);
+        assert!(!trust.has_jumped(START + 7200, 0), "within an hour it is taken as it is");
 
-        let mut belief = Belief::default();
-        belief.resume(None, START, 0);
-        assert!(belief.has_jumped(START, 0));
-        assert_eq!((belief.time(START, 0), belief.latest()), (START, None));
+        let mut trust = ClockTrust::default();
+        trust.resume(None, START, 0);
+        assert!(trust.has_jumped(START, 0));
+        assert_eq!((trust.time(START, 0), trust.latest()), (START, None));
     }
 }

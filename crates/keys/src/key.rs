@@ -238,14 +238,14 @@ impl Key {
         Ok(Self { written_state, ..self.clone() })
     }
 
-    /// This key with something else said about it.
+    /// Returns a copy with edited metadata: fields that say what the key is for, and not what it is.
     ///
     /// # Errors
     /// [`Refusal`] by its present state.
-    pub fn described(&self, now: i64, say: impl FnOnce(&mut Self)) -> Result<Self, Refusal> {
+    pub fn with_metadata(&self, now: i64, edit: impl FnOnce(&mut Self)) -> Result<Self, Refusal> {
         self.allows(Operation::Describe, now)?;
         let mut key = self.clone();
-        say(&mut key);
+        edit(&mut key);
         Ok(key)
     }
 
@@ -449,12 +449,12 @@ mod tests {
     fn a_protected_key_is_not_deleted() {
         let key = key(KeySpec::Aes256, KeyOrigin::Kms);
         let protected =
-            key.described(0, |key| key.deletion_protection = Some(Description::default())).unwrap();
+            key.with_metadata(0, |key| key.deletion_protection = Some(Description::default())).unwrap();
         assert_eq!(protected.with_deletion(9, 0), Err(Refusal::DeletionProtected));
         let pending = key.with_deletion(9, 0).unwrap();
         assert_eq!((pending.state(0), pending.due()), (KeyState::PendingDeletion, Some(9)));
         assert_eq!(pending.with_deletion(9, 0), Err(Refusal::StateModifiedFailed));
-        assert!(pending.described(0, |_| {}).is_err());
+        assert!(pending.with_metadata(0, |_| {}).is_err());
         assert_eq!(pending.without_deletion(0), Ok(key));
     }
 
@@ -522,7 +522,7 @@ mod tests {
         assert_eq!(service.allows(Operation::Use, 0), Ok(()));
         for refusal in [
             service.with_enabled(false, 0),
-            service.described(0, |_| ()),
+            service.with_metadata(0, |_| ()),
             service.with_deletion(99, 0),
             service.without_deletion(0),
             service.rotated(next, 1, 0),

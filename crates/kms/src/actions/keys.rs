@@ -81,7 +81,7 @@ pub(super) async fn update_description(session: &Session<'_, UpdateKeyDescriptio
     let description =
         Description::new(&session.request.description.0).ok_or_else(|| Error::invalid("Description"))?;
     change_key(session, &session.request.key_id, |key, now| {
-        key.described(now, |key| key.description = description.clone())
+        key.with_metadata(now, |key| key.description = description.clone())
     })
     .await
 }
@@ -108,7 +108,7 @@ pub(super) async fn set_deletion_protection(
     }
     let protection = protection(request)?;
     let protected = |key: &Key, now| {
-        key.described(now, |key| key.deletion_protection.clone_from(&protection)).map_err(key_refused)
+        key.with_metadata(now, |key| key.deletion_protection.clone_from(&protection)).map_err(key_refused)
     };
     let name = ProtectedKey::of(request)?;
     session

@@ -272,7 +272,7 @@ impl Taggable<'_> {
         match self {
             Self::Key(key) => {
                 let tags = edited(&key.record.tags)?;
-                let changed = key.record.described(now, |key| key.tags = tags).map_err(key_refused)?;
+                let changed = key.record.with_metadata(now, |key| key.tags = tags).map_err(key_refused)?;
                 Ok(key.replaced(changed))
             }
             Self::Secret(secret) => {

@@ -110,7 +110,7 @@ impl EmbeddedKms {
             welcome(&self.data);
         }
         // A version that could not be made is made by the next command.
-        let _ = pollster::block_on(kms.tend());
+        let _ = pollster::block_on(kms.run_due());
         Ok(kms)
     }
 }

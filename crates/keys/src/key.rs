@@ -216,13 +216,13 @@ impl Key {
         self.planned_rotation().filter(|_| self.written_state == KeyState::Enabled)
     }
 
-    /// When something happens to it by itself: a new version, the end of its material, its end.
+    /// The next scheduled event: rotation, material expiry or deletion.
     #[must_use]
     pub fn due(&self) -> Option<i64> {
         [self.next_rotation(), self.delete_at, self.material_expires()].into_iter().flatten().min()
     }
 
-    /// Whether it, or its material, will end by itself.
+    /// Whether its deletion is scheduled, or its material expires.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.delete_at.is_some() || self.material_expires().is_some()

@@ -61,7 +61,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
-pub use maintenance::{FirstAccessKey, Tended};
+pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin};
 pub use provider_error::{KeyLocation, ProviderError};

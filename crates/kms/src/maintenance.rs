@@ -1,4 +1,4 @@
-//! What the engine does by itself, without a request: scheduled work, the first access key, private state.
+//! What the engine does without a request: scheduled work, the first access key, private state.
 
 mod access_key;
 mod due;
@@ -7,7 +7,7 @@ mod private;
 use bulla_keys::record::Revision;
 
 pub use self::access_key::FirstAccessKey;
-pub use self::due::Tended;
+pub use self::due::MaintenanceReport;
 use crate::state::{Changes, Write};
 
 /// The proof that a change is not made for a request. Only this module and those below it have one.
@@ -16,7 +16,7 @@ pub(crate) struct Maintenance {
 }
 
 impl Maintenance {
-    /// Changes that the engine makes by itself.
+    /// Changes that the engine makes without a request.
     fn changes(&self, writes: impl IntoIterator<Item = (Write, Revision)>) -> Changes {
         Changes::maintained(self, writes)
     }

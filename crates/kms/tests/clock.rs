@@ -40,7 +40,7 @@ impl Endings {
         import(&bench, &imported, bench.clock.unix() + 7 * DAY);
         let waiting = bench.key_with(&[("Origin", "EXTERNAL")]);
         let token = text(&parameters(&bench, &waiting)["ImportToken"]);
-        bench.tend();
+        bench.run_due();
         Self { bench, scheduled, imported, token: format!("{waiting} {token}") }
     }
 
@@ -118,7 +118,7 @@ fn clients_get_in_as_soon_as_the_clock_is_right_again() {
             let before = endings.now();
             assert_eq!(endings.sign(before, &format!("before {round}")), Ok(()), "jump of {jump}");
             endings.bench.clock.jump(jump);
-            endings.bench.tend();
+            endings.bench.run_due();
             let ahead = endings.now();
             assert_eq!(
                 endings.sign(ahead, &format!("ahead {round}")),
@@ -126,7 +126,7 @@ fn clients_get_in_as_soon_as_the_clock_is_right_again() {
                 "the window is where the clock is"
             );
             endings.bench.clock.pass(3);
-            endings.bench.tend();
+            endings.bench.run_due();
             endings.bench.clock.jump(-jump);
             assert_eq!(endings.sign(endings.now(), &format!("after {round}")), Ok(()), "jump of {jump}");
             for (signed, nonce) in [(before, "before"), (ahead, "ahead")] {
@@ -146,7 +146,7 @@ fn a_request_of_a_jump_is_not_accepted_when_its_time_comes() {
             let ahead = endings.now();
             assert_eq!(endings.sign(ahead, "ahead"), Ok(()));
             endings.bench.clock.pass(3);
-            endings.bench.tend();
+            endings.bench.run_due();
             endings.bench.clock.jump(-jump);
             if restarts {
                 endings = endings.restarted();
@@ -154,7 +154,7 @@ fn a_request_of_a_jump_is_not_accepted_when_its_time_comes() {
             endings.bench.clock.pass(60);
             assert_eq!(endings.sign(endings.now(), "after"), Ok(()), "a jump of {jump} locks nobody out");
             endings.bench.clock.pass(jump - 60);
-            endings.bench.tend();
+            endings.bench.run_due();
             assert!(endings.sign(ahead, "ahead").is_err(), "a jump of {jump}, restarts: {restarts}");
             endings.bench.clock.pass(120);
             assert_eq!(endings.sign(endings.now(), "later"), Ok(()), "nor later");
@@ -168,23 +168,23 @@ fn neither_a_jump_nor_its_return_ends_or_revives_anything() {
         let endings = Endings::new();
         for _ in 0..2 {
             endings.bench.clock.jump(jump);
-            let tended = endings.bench.tend();
-            assert_eq!((tended.changed, tended.held, tended.clock_step), (0, jump > 3600, jump));
+            let report = endings.bench.run_due();
+            assert_eq!((report.changed, report.held, report.clock_step), (0, jump > 3600, jump));
             endings.nothing_has_ended("ahead");
             endings.bench.clock.pass(3);
             endings.bench.clock.jump(-jump);
-            let tended = endings.bench.tend();
-            assert_eq!((tended.changed, tended.held, tended.clock_step), (0, false, -jump));
+            let report = endings.bench.run_due();
+            assert_eq!((report.changed, report.held, report.clock_step), (0, false, -jump));
             endings.nothing_has_ended("after");
         }
         let bench = &endings.bench;
         bench.clock.pass(7 * DAY - 7);
         assert_eq!(bench.state(&endings.scheduled), "PendingDeletion");
         bench.clock.pass(1);
-        assert!(bench.tend().changed >= 3, "all in time");
+        assert!(bench.run_due().changed >= 3, "all in time");
         assert_eq!(bench.code("DescribeKey", &[("KeyId", &endings.scheduled)]), "404 Forbidden.KeyNotFound");
         bench.clock.jump(-2 * DAY);
-        bench.tend();
+        bench.run_due();
         assert_eq!(bench.state(&endings.imported), "PendingImport", "nothing is revived");
         assert_eq!(bench.kms.now(), bench.clock.unix() + 2 * DAY);
     }
@@ -200,14 +200,14 @@ fn what_is_scheduled_during_a_jump_does_not_end_too_soon() {
     endings.bench.ok("DeleteSecret", &[("SecretName", "kept"), ("RecoveryWindowInDays", "7")]);
     let bench = endings.bench.restarted(Role::Server, true);
     bench.clock.pass(7 * DAY - 1);
-    bench.tend();
+    bench.run_due();
     assert_eq!(bench.state(&key), "PendingDeletion", "the operator has said that the clock is right");
     assert_eq!(
         bench.code("GetSecretValue", &[("SecretName", "kept")]),
         "409 Rejected.ResourceInDeleteWindow"
     );
     bench.clock.pass(1);
-    bench.tend();
+    bench.run_due();
     assert_eq!(bench.code("DescribeKey", &[("KeyId", &key)]), "404 Forbidden.KeyNotFound");
 }
 
@@ -216,12 +216,12 @@ fn a_plain_start_works_when_the_clock_was_right_again_at_the_stop() {
     for jump in JUMPS {
         let endings = Endings::new();
         endings.bench.clock.jump(jump);
-        endings.bench.tend();
+        endings.bench.run_due();
         endings.bench.clock.pass(3);
         endings.bench.clock.jump(-jump);
-        endings.bench.tend();
+        endings.bench.run_due();
         let endings = endings.restarted();
-        assert!(!endings.bench.tend().held, "jump of {jump}");
+        assert!(!endings.bench.run_due().held, "jump of {jump}");
         endings.nothing_has_ended("after a restart");
         endings.bench.clock.pass(1);
         assert_eq!(endings.sign(endings.now(), "1"), Ok(()));
@@ -232,7 +232,7 @@ fn a_plain_start_works_when_the_clock_was_right_again_at_the_stop() {
 fn a_clock_that_was_ahead_at_the_stop_is_asked_about() {
     let Endings { bench, scheduled, .. } = Endings::new();
     bench.clock.jump(7200);
-    bench.tend();
+    bench.run_due();
     let Bench { kms, clock, data } = bench;
     drop(kms);
     clock.jump(-7200);
@@ -251,10 +251,10 @@ fn a_clock_that_was_ahead_at_the_stop_is_asked_about() {
     options.accept_clock = true;
     let kms = Kms::open(&options, clock.clone()).unwrap();
     let bench = Bench { kms, clock, data };
-    assert!(!bench.tend().held);
+    assert!(!bench.run_due().held);
     assert_eq!(bench.state(&scheduled), "PendingDeletion");
     let bench = bench.restarted(Role::Server, false);
-    assert!(!bench.tend().held, "once is enough");
+    assert!(!bench.run_due().held, "once is enough");
 }
 
 /// The mark is as old as it can be then: what counts is when the next run locked the store.
@@ -263,7 +263,7 @@ fn no_request_is_accepted_twice_after_a_crash() {
     let endings = Endings::new();
     for _ in 0..59 {
         endings.bench.clock.pass(1);
-        endings.bench.tend();
+        endings.bench.run_due();
     }
     let now = endings.now();
     for (signed, nonce) in [(now - 40, "earlier"), (now, "last")] {
@@ -293,12 +293,12 @@ fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {
     clock.jump(3650 * DAY);
     let kms = Kms::open(&Options::new(data.path(), Role::Server), clock.clone()).unwrap();
     let bench = Bench { kms, clock, data };
-    assert!(bench.tend().held);
+    assert!(bench.run_due().held);
     assert_eq!(bench.state(&imported), "PendingImport", "what is over by the clock cannot be used");
     bench.clock.pass(20);
     bench.clock.jump(-3650 * DAY);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (0, false));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (0, false));
     assert_eq!(bench.state(&imported), "Enabled", "and has not ended");
 }
 
@@ -308,16 +308,16 @@ fn a_clock_that_is_behind_what_was_believed_is_told() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.clock.jump(3650 * DAY);
-    assert_eq!(bench.tend().clock_behind, 0);
+    assert_eq!(bench.run_due().clock_behind, 0);
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.jump(-3650 * DAY);
-    assert_eq!(bench.tend().clock_behind, 3650 * DAY);
+    assert_eq!(bench.run_due().clock_behind, 3650 * DAY);
     let bench = bench.restarted(Role::Server, false);
-    assert_eq!(bench.tend().clock_behind, 3650 * DAY, "also after a restart");
+    assert_eq!(bench.run_due().clock_behind, 3650 * DAY, "also after a restart");
     let bench = bench.restarted(Role::Server, true);
-    let tended = bench.tend();
+    let report = bench.run_due();
     assert_eq!(
-        (tended.clock_behind, tended.held),
+        (report.clock_behind, report.held),
         (0, false),
         "the operator has said that the clock is right"
     );

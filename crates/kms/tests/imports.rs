@@ -113,7 +113,7 @@ fn material_is_imported_ends_and_is_imported_again() {
         importer.bring(&parameters, &wrap(algorithm, &parameters, &material), Some(expires)).unwrap();
 
         bench.clock.pass(10 * DAY - 1);
-        bench.tend();
+        bench.run_due();
         bench.ok("Decrypt", &[("CiphertextBlob", &blob)]);
         bench.clock.pass(1);
         assert_eq!(
@@ -121,7 +121,7 @@ fn material_is_imported_ends_and_is_imported_again() {
             "409 Rejected.PendingImport",
             "at each use"
         );
-        assert_eq!(bench.tend().changed, 1);
+        assert_eq!(bench.run_due().changed, 1);
         let metadata = bench.metadata(&key);
         assert_eq!(
             (&metadata["KeyState"], &metadata["MaterialExpireTime"]),
@@ -272,12 +272,12 @@ fn tokens_end() {
     let importer = Importer { bench: &bench, key: bench.key_with(&[("Origin", "EXTERNAL")]) };
     let token = importer.parameters("SM2PKE");
     bench.clock.pass(DAY - 1);
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     bench.clock.pass(DAY);
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     importer.parameters("SM2PKE");
     assert!(importer.bring(&token, b"x", None).unwrap_err().starts_with("400 ExpiredImportToken"));
     bench.clock.pass(1);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
     assert!(importer.bring(&token, b"x", None).unwrap_err().starts_with("400 InvalidImportToken"));
 }

@@ -87,9 +87,9 @@ fn thousands_of_rotations_lose_nothing() {
     let mut blobs = vec![encrypt(&bench, &key)];
     for round in 0..2000 {
         bench.clock.pass(7 * DAY - 1);
-        assert_eq!(bench.tend().changed, 0, "round {round}: a second too early");
+        assert_eq!(bench.run_due().changed, 0, "round {round}: a second too early");
         bench.clock.pass(1);
-        assert_eq!(bench.tend().changed, 1, "round {round}");
+        assert_eq!(bench.run_due().changed, 1, "round {round}");
         blobs.push(encrypt(&bench, &key));
     }
     let made: BTreeMap<_, _> = blobs.iter().map(|(blob, version)| (version.clone(), blob)).collect();
@@ -128,9 +128,9 @@ fn rotation_follows_its_policy() {
     bench.ok("DisableKey", &[("KeyId", &key)]);
     assert_eq!(bench.metadata(&key)["AutomaticRotation"], json!("Suspended"));
     bench.clock.pass(20 * DAY);
-    assert_eq!(bench.tend().changed, 0, "suspended");
+    assert_eq!(bench.run_due().changed, 0, "suspended");
     bench.ok("EnableKey", &[("KeyId", &key)]);
-    assert_eq!(bench.tend().changed, 1, "overdue");
+    assert_eq!(bench.run_due().changed, 1, "overdue");
     assert_eq!(
         bench.metadata(&key)["NextRotationDate"],
         json!("2026-01-31T00:00:00Z"),
@@ -143,7 +143,7 @@ fn rotation_follows_its_policy() {
         [("KeyId", key.as_str()), ("EnableAutomaticRotation", "false"), ("RotationInterval", "ignored")];
     bench.ok("UpdateRotationPolicy", &off);
     bench.clock.pass(1000 * DAY);
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     let metadata = bench.metadata(&key);
     assert_eq!(metadata["AutomaticRotation"], json!("Disabled"));
     assert!(metadata.get("NextRotationDate").is_none() && metadata.get("RotationInterval").is_none());
@@ -151,7 +151,7 @@ fn rotation_follows_its_policy() {
     policy("7d").unwrap();
     let bench = bench.restarted(Role::Command, false);
     bench.clock.pass(8 * DAY);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
 }
 
 #[test]
@@ -188,12 +188,12 @@ fn a_key_is_gone_when_its_window_is_over_and_never_before() {
 
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key)]); // 30 days
     for _ in 0..30 {
-        assert_eq!(bench.tend().changed, 0);
+        assert_eq!(bench.run_due().changed, 0);
         assert_eq!(bench.state(&key), "PendingDeletion");
         bench.clock.pass(DAY);
     }
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (1, false));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (1, false));
     assert_eq!(bench.code("DescribeKey", &[("KeyId", &key)]), "404 Forbidden.KeyNotFound");
     assert_eq!(bench.code("DescribeKey", &[("KeyId", "alias/a")]), "404 Forbidden.AliasNotFound");
     assert_eq!(bench.code("Decrypt", &[("CiphertextBlob", &blob)]), "404 Forbidden.KeyVersionNotFound");
@@ -210,23 +210,23 @@ fn nothing_ends_after_a_jump_of_the_clock_until_somebody_says_that_it_is_right()
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
-    bench.tend();
+    bench.run_due();
     bench.clock.jump(400 * DAY);
     for _ in 0..3 {
-        let tended = bench.tend();
-        assert_eq!((tended.changed, tended.held), (0, true));
+        let report = bench.run_due();
+        assert_eq!((report.changed, report.held), (0, true));
         bench.clock.pass(60);
     }
     let bench = bench.restarted(Role::Server, false);
     bench.clock.pass(DAY);
-    assert!(bench.tend().held, "also after a restart");
+    assert!(bench.run_due().held, "also after a restart");
     bench.ok("CancelKeyDeletion", &[("KeyId", &key)]);
     assert_eq!(bench.state(&key), "Enabled", "it was to be had all the time");
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     let bench = bench.restarted(Role::Server, true);
-    bench.tend();
+    bench.run_due();
     bench.clock.pass(7 * DAY);
-    assert_eq!(bench.tend().changed, 1, "the operator has said that the clock is right");
+    assert_eq!(bench.run_due().changed, 1, "the operator has said that the clock is right");
     assert_eq!(bench.code("DescribeKey", &[("KeyId", &key)]), "404 Forbidden.KeyNotFound");
 }
 
@@ -236,10 +236,10 @@ fn nothing_ends_unseen_while_the_server_is_off() {
     let bench = Bench::with_role(Role::Server);
     let keys = [bench.key(), bench.key()];
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &keys[0]), ("PendingWindowInDays", "7")]);
-    bench.tend();
+    bench.run_due();
     bench.clock.pass(8 * DAY);
     let bench = bench.restarted(Role::Server, false);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
 
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &keys[1]), ("PendingWindowInDays", "7")]);
     let Bench { kms, clock, data } = bench;
@@ -248,10 +248,10 @@ fn nothing_ends_unseen_while_the_server_is_off() {
     let kms =
         bulla_kms::Kms::open(&bulla_kms::Options::new(data.path(), Role::Server), clock.clone()).unwrap();
     let bench = Bench { kms, clock, data };
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (0, true));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (0, true));
     let bench = bench.restarted(Role::Server, true);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
 }
 
 /// Whatever notes the time looks at the clock first: else the next start would find nothing unseen.
@@ -260,12 +260,12 @@ fn a_jump_that_nobody_has_looked_at_is_found_after_a_restart() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
-    bench.tend();
+    bench.run_due();
     bench.clock.jump(8 * DAY);
     let mut bench = bench.restarted(Role::Server, false);
     for _ in 0..3 {
-        let tended = bench.tend();
-        assert_eq!((tended.changed, tended.held), (0, true));
+        let report = bench.run_due();
+        assert_eq!((report.changed, report.held), (0, true));
         bench = bench.restarted(Role::Server, false);
     }
     assert_eq!(bench.state(&key), "PendingDeletion");
@@ -276,17 +276,17 @@ fn a_jump_that_nobody_has_looked_at_is_found_after_a_restart() {
 fn a_command_with_a_clock_that_is_behind_lets_nothing_end_too_soon() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
-    bench.tend();
+    bench.run_due();
     bench.clock.jump(-30 * DAY);
     let bench = bench.restarted(Role::Command, false);
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.jump(30 * DAY);
     let bench = bench.restarted(Role::Server, false);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (0, false));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (0, false));
     assert_eq!(bench.metadata(&key)["KeyState"], json!("PendingDeletion"));
     bench.clock.pass(7 * DAY);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
 }
 
 #[test]
@@ -296,9 +296,9 @@ fn a_jump_in_small_steps_is_a_jump() {
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     for _ in 0..200 {
         bench.clock.jump(3600);
-        assert_eq!(bench.tend().changed, 0);
+        assert_eq!(bench.run_due().changed, 0);
     }
-    assert!(bench.tend().held);
+    assert!(bench.run_due().held);
 }
 
 #[test]
@@ -308,14 +308,14 @@ fn a_store_that_no_server_had_is_not_believed() {
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.pass(400 * DAY);
     let bench = bench.restarted(Role::Server, false);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (0, true));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (0, true));
     bench.ok("CancelKeyDeletion", &[("KeyId", &key)]);
     // With nothing that could be lost, the clock is taken as it is.
-    assert!(!bench.tend().held);
+    assert!(!bench.run_due().held);
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.pass(7 * DAY);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_command_ends_no_key() {
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.pass(8 * DAY);
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     assert_eq!(bench.state(&key), "PendingDeletion");
 }
 

@@ -266,14 +266,14 @@ fn a_secret_is_gone_when_its_window_is_over_and_never_before() {
     bench.clock.pass(15 * DAY);
     let bench = bench.restarted(Role::Server, false);
     bench.clock.pass(15 * DAY - 1);
-    assert_eq!(bench.tend().changed, 0, "a second too early");
+    assert_eq!(bench.run_due().changed, 0, "a second too early");
     assert_eq!(names(&bench, &[]), ["other", "s"]);
     bench.clock.pass(1);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (1, false));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (1, false));
     assert_eq!(code(read(&bench, "s")), "404 Forbidden.ResourceNotFound");
     assert_eq!(bench.code("RestoreSecret", &[("SecretName", "s")]), "404 Forbidden.ResourceNotFound");
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     let bench = bench.restarted(Role::Server, false);
     assert_eq!(
         (names(&bench, &[]), read(&bench, "other").unwrap()),
@@ -290,14 +290,14 @@ fn a_restored_secret_does_not_end() {
     bench.clock.pass(7 * DAY);
     assert_eq!(bench.code("GetSecretValue", &[("SecretName", "s")]), "409 Rejected.ResourceInDeleteWindow");
     bench.ok("RestoreSecret", &[("SecretName", "s")]);
-    assert_eq!(bench.tend().changed, 0, "restored in the last moment");
+    assert_eq!(bench.run_due().changed, 0, "restored in the last moment");
     assert_eq!(read(&bench, "s").unwrap(), "hunter2");
     bench.clock.jump(400 * DAY); // of no matter to anybody, because nothing is to end
-    assert!(!bench.tend().held);
+    assert!(!bench.run_due().held);
     bench.ok("DeleteSecret", &[("SecretName", "s"), ("RecoveryWindowInDays", "7")]);
     bench.clock.pass(7 * DAY);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (1, false));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (1, false));
 }
 
 #[test]
@@ -316,7 +316,7 @@ fn a_forced_deletion_frees_the_name_at_once() {
     assert!(names(&bench, &[]).is_empty(), "also out of its window");
     create(&bench, "s", &[]).unwrap();
     bench.clock.pass(31 * DAY);
-    assert_eq!(bench.tend().changed, 0, "the window of the one before is forgotten");
+    assert_eq!(bench.run_due().changed, 0, "the window of the one before is forgotten");
     let bench = bench.restarted(Role::Server, false);
     assert_eq!(read(&bench, "s").unwrap(), "hunter2");
 }
@@ -326,15 +326,15 @@ fn no_secret_ends_while_the_clock_cannot_be_believed() {
     let bench = Bench::with_role(Role::Server);
     create(&bench, "s", &[]).unwrap();
     bench.ok("DeleteSecret", &[("SecretName", "s"), ("RecoveryWindowInDays", "7")]);
-    bench.tend();
+    bench.run_due();
     bench.clock.jump(400 * DAY);
-    let tended = bench.tend();
-    assert_eq!((tended.changed, tended.held), (0, true));
+    let report = bench.run_due();
+    assert_eq!((report.changed, report.held), (0, true));
     let bench = bench.restarted(Role::Server, false);
-    assert!(bench.tend().held, "also after a restart");
+    assert!(bench.run_due().held, "also after a restart");
     bench.ok("RestoreSecret", &[("SecretName", "s")]);
     assert_eq!(read(&bench, "s").unwrap(), "hunter2", "it was to be had all the time");
-    assert!(!bench.tend().held);
+    assert!(!bench.run_due().held);
 }
 
 #[test]
@@ -343,7 +343,7 @@ fn a_command_ends_no_secret() {
     create(&bench, "s", &[]).unwrap();
     bench.ok("DeleteSecret", &[("SecretName", "s"), ("RecoveryWindowInDays", "7")]);
     bench.clock.pass(8 * DAY);
-    assert_eq!(bench.tend().changed, 0);
+    assert_eq!(bench.run_due().changed, 0);
     bench.ok("RestoreSecret", &[("SecretName", "s")]);
 }
 
@@ -380,7 +380,7 @@ fn a_secret_is_as_readable_as_its_key() {
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     assert_eq!(code(read(&bench, "s")), "409 Rejected.PendingDeletion");
     bench.clock.pass(7 * DAY);
-    assert_eq!(bench.tend().changed, 1);
+    assert_eq!(bench.run_due().changed, 1);
     assert_eq!(describe(&bench, "s")["EncryptionKeyId"], json!(key), "the secret is still there");
     assert_eq!(code(read(&bench, "s")), "404 Forbidden.KeyNotFound");
     assert_eq!(code(put("v3")), "404 Forbidden.KeyNotFound");

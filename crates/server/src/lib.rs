@@ -22,11 +22,11 @@
 pub mod http;
 pub mod limits;
 mod log;
+mod maintenance;
 mod networks;
 mod reload;
 mod shutdown;
 mod store_watch;
-mod tending;
 mod tls;
 
 use std::error::Error;
@@ -198,12 +198,12 @@ impl Server {
             log: Arc::clone(&log),
         };
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
-        let tending = tending::tend(Arc::clone(&kms), Arc::clone(&log));
+        let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
         let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());
-            let background = [tokio::spawn(tending), tokio::spawn(reloader.run(Arc::clone(&reload)))];
+            let background = [tokio::spawn(maintenance), tokio::spawn(reloader.run(Arc::clone(&reload)))];
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
             while shutdown.next().await == Order::Reload {
                 reload.notify_one();

@@ -1,4 +1,4 @@
-//! What happens to keys by itself happens while the server runs: looked after every second.
+//! Runs scheduled key maintenance once a second.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,8 +8,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
 
-/// Looks after the keys until it is dropped. What happens is told to the log, and once a day what is wrong with the clock.
-pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
+/// Runs scheduled work until it is dropped. The log gets a line for what it does, and once a day for what is wrong with
+/// the clock.
+pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut held = Daily::default();
@@ -17,19 +18,19 @@ pub(crate) async fn tend(kms: Arc<Kms>, log: Arc<Log>) {
     let mut was_failing = false;
     loop {
         tick.tick().await;
-        was_failing = match kms.tend().await {
-            Ok(tended) => {
-                if tended.clock_step != 0 {
-                    log.event(clock_was_set(tended.clock_step));
+        was_failing = match kms.run_due().await {
+            Ok(report) => {
+                if report.clock_step != 0 {
+                    log.event(clock_was_set(report.clock_step));
                 }
-                if tended.changed > 0 {
-                    log.event(format!("keys that changed or ended by themselves: {}", tended.changed));
+                if report.changed > 0 {
+                    log.event(format!("keys that changed or ended by themselves: {}", report.changed));
                 }
-                if held.is_news(tended.held) {
-                    log.event(if tended.held { HELD } else { RELEASED });
+                if held.is_news(report.held) {
+                    log.event(if report.held { HELD } else { RELEASED });
                 }
-                if behind.is_news(tended.clock_behind > 0) && tended.clock_behind > 0 {
-                    log.event(clock_is_behind(tended.clock_behind.unsigned_abs()));
+                if behind.is_news(report.clock_behind > 0) && report.clock_behind > 0 {
+                    log.event(clock_is_behind(report.clock_behind.unsigned_abs()));
                 }
                 false
             }

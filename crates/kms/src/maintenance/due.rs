@@ -1,4 +1,4 @@
-//! What happens by itself: new versions of keys, the end of imported material, the end of keys and secrets.
+//! Scheduled work: new versions of keys, the end of imported material, the end of keys and secrets.
 //!
 //! A version that is overdue is made wherever the store is open. Keys, material and secrets end on a server only, and
 //! only while its clock can be believed: one that jumped by more than an hour would take away what is still to be had
@@ -19,10 +19,10 @@ use crate::lifecycle::{
 use crate::role::Role;
 use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
 
-/// What [`Kms::tend`] has done.
+/// What [`Kms::run_due`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Tended {
+pub struct MaintenanceReport {
     /// Keys that changed, and keys and secrets that ended.
     pub changed: usize,
     /// Whether nothing ends, because the clock cannot be believed.
@@ -34,15 +34,15 @@ pub struct Tended {
 }
 
 impl Kms {
-    /// Does what has come due; called every few seconds by a server, and once by a command.
+    /// Runs the scheduled work that is due; called once a second by a server, and once by a command.
     ///
     /// # Errors
     /// InternalFailure if the store fails; what was not done is done by a later call.
-    pub async fn tend(&self) -> Result<Tended, Error> {
+    pub async fn run_due(&self) -> Result<MaintenanceReport, Error> {
         let (times, believed) = self.check_clock();
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
         let ends = believed && self.options.role == Role::Server;
-        let mut tended = Tended {
+        let mut report = MaintenanceReport {
             changed: 0,
             held: !believed,
             clock_step: self.clock.step(),
@@ -58,9 +58,9 @@ impl Kms {
                     Err(error) => return Err(error.into()),
                 }
             }
-            tended.changed += progress;
+            report.changed += progress;
             if progress == 0 {
-                return Ok(tended);
+                return Ok(report);
             }
         }
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_kms::{Clock, Kms, Options, Role, Tended};
+use bulla_kms::{Clock, Kms, MaintenanceReport, Options, Role};
 use bulla_wire::{Format, Parameters, Product, Request, render_reply};
 use serde_json::Value;
 
@@ -127,8 +127,8 @@ impl Bench {
         text(&self.metadata(key)["KeyState"])
     }
 
-    pub(crate) fn tend(&self) -> Tended {
-        pollster::block_on(self.kms.tend()).unwrap()
+    pub(crate) fn run_due(&self) -> MaintenanceReport {
+        pollster::block_on(self.kms.run_due()).unwrap()
     }
 }
 

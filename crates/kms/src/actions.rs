@@ -36,36 +36,45 @@ use crate::stale_snapshot::StaleSnapshot;
 
 /// Answers a request to any product.
 pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
+    loop {
+        let inquiry = Inquiry::new(kms, by);
+        let outcome = answer(kms, &request, &inquiry).await;
+        if !StaleSnapshot::is_outcome(&outcome) {
+            return outcome;
+        }
+    }
+}
+
+/// Answers a request once: in one session, the only one unless the store turns out to hold another state than the
+/// session's.
+pub(crate) async fn answer(
+    kms: &Kms,
+    request: &wire::Request,
+    inquiry: &Inquiry<'_>,
+) -> Result<wire::Reply, Error> {
     match request {
-        wire::Request::Kms(request) => call_kms(kms, request, by).await.map(wire::Reply::Kms),
+        wire::Request::Kms(request) => answer_kms(kms, request, inquiry).await.map(wire::Reply::Kms),
     }
 }
 
 macro_rules! answers {
-    ($call:ident: $($action:ident => $module:ident::$function:ident,)*) => {
-        /// Answers a request: begins its session, the only one unless the store turns out to hold another state than the
-        /// session's, and calls the function of its action.
-        async fn $call(kms: &Kms, request: Request, origin: &Origin) -> Result<Reply, Error> {
-            loop {
-                let inquiry = Inquiry::new(kms, origin);
-                let snapshot = kms.state.snapshot()?;
-                let outcome = match &request {
-                    $(Request::$action(request) => {
-                        let session = Session::new(kms, &inquiry, &snapshot, request);
-                        let outcome = $module::$function(&session).await;
-                        session.outcome(outcome).map(Reply::$action)
-                    })*
-                };
-                if !StaleSnapshot::is_outcome(&outcome) {
-                    return outcome;
-                }
+    ($answer:ident: $($action:ident => $module:ident::$function:ident,)*) => {
+        /// Begins the session of a request, and calls the function of its action.
+        async fn $answer(kms: &Kms, request: &Request, inquiry: &Inquiry<'_>) -> Result<Reply, Error> {
+            let snapshot = kms.state.snapshot()?;
+            match request {
+                $(Request::$action(request) => {
+                    let session = Session::new(kms, inquiry, &snapshot, request);
+                    let outcome = $module::$function(&session).await;
+                    session.outcome(outcome).map(Reply::$action)
+                })*
             }
         }
     };
 }
 
 answers! {
-    call_kms:
+    answer_kms:
     CreateKey => keys::create,
     DescribeKey => keys::describe,
     ListKeys => keys::list,

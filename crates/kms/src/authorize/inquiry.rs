@@ -1,4 +1,4 @@
-//! Who asks the authorizer during one request, and what was allowed.
+//! Who asks the authorizer during one request, what was asked, and what was answered.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -10,26 +10,34 @@ use crate::clock::Times;
 use crate::origin::Origin;
 use crate::state::Snapshot;
 
-/// What all questions of one request have in common: the engine, the caller and the time. Remembers what was allowed,
-/// for the audit trail.
+/// What all questions of one request have in common: the engine, the caller and the time. Notes each question
+/// and its answer for the audit trail, which names the resource of a denied request too.
 pub(crate) struct Inquiry<'k> {
     pub(super) kms: &'k Kms,
     origin: &'k Origin,
     times: Times,
-    allowed: Mutex<Permissions>,
+    questions: Mutex<Questions>,
 }
 
-/// Permissions with their resources, each once. Most requests use one, which takes no allocation.
+/// A permission, the resource for which it was asked about, and the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) permission: Permission,
+    pub(crate) resource: Resource,
+    pub(crate) is_allowed: bool,
+}
+
+/// Questions in order, each once. Most requests ask one, which takes no allocation.
 #[derive(Debug, Default)]
-pub(crate) struct Permissions {
-    first: Option<(Permission, Resource)>,
-    others: Vec<(Permission, Resource)>,
+struct Questions {
+    first: Option<Question>,
+    others: Vec<Question>,
 }
 
 impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin) -> Self {
-        Self { kms, origin, times: kms.clock.look(), allowed: Mutex::default() }
+        Self { kms, origin, times: kms.clock.look(), questions: Mutex::default() }
     }
 
     /// The times of the request.
@@ -37,7 +45,7 @@ impl<'k> Inquiry<'k> {
         self.times
     }
 
-    /// Asks for a permission, and remembers it.
+    /// Asks for a permission, and notes the answer.
     ///
     /// # Errors
     /// Forbidden.NoPermission.
@@ -57,21 +65,26 @@ impl<'k> Inquiry<'k> {
             encryption_context,
             snapshot,
         };
-        if !self.kms.authorizer.allows(&query) {
-            return Err(ErrorCode::ForbiddenNoPermission.into());
-        }
-        let mut allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
-        allowed.insert((permission, resource));
-        Ok(())
+        let is_allowed = self.kms.authorizer.allows(&query);
+        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
+        questions.insert(Question { permission, resource, is_allowed });
+        if is_allowed { Ok(()) } else { Err(ErrorCode::ForbiddenNoPermission.into()) }
+    }
+
+    /// What was asked so far, in order.
+    #[cfg(test)]
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        let questions = self.questions.lock().unwrap();
+        questions.first.iter().chain(&questions.others).cloned().collect()
     }
 }
 
-impl Permissions {
-    fn insert(&mut self, permission: (Permission, Resource)) {
+impl Questions {
+    fn insert(&mut self, question: Question) {
         match &self.first {
-            None => self.first = Some(permission),
-            Some(first) if *first == permission || self.others.contains(&permission) => {}
-            Some(_) => self.others.push(permission),
+            None => self.first = Some(question),
+            Some(first) if *first == question || self.others.contains(&question) => {}
+            Some(_) => self.others.push(question),
         }
     }
 }
@@ -84,17 +97,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_permission_is_remembered_once() {
-        let mut permissions = Permissions::default();
-        let keys = || Resource::Container(Container::Keys);
+    fn a_question_is_noted_once_with_each_answer() {
+        let mut questions = Questions::default();
+        let keys = |permission, is_allowed| {
+            let resource = Resource::Container(Container::Keys);
+            Question { permission, resource, is_allowed }
+        };
+        let anything = Question { resource: Resource::Anything, ..keys(Permission::of::<Decrypt>(), true) };
         for _ in 0..2 {
-            permissions.insert((Permission::of::<Encrypt>(), keys()));
-            permissions.insert((Permission::of::<Decrypt>(), keys()));
-            permissions.insert((Permission::of::<Decrypt>(), Resource::Anything));
+            questions.insert(keys(Permission::of::<Encrypt>(), true));
+            questions.insert(keys(Permission::of::<Decrypt>(), true));
+            questions.insert(anything.clone());
+            questions.insert(keys(Permission::of::<Encrypt>(), false));
         }
-        assert_eq!(permissions.first, Some((Permission::of::<Encrypt>(), keys())));
+        assert_eq!(questions.first, Some(keys(Permission::of::<Encrypt>(), true)));
         let others =
-            [(Permission::of::<Decrypt>(), keys()), (Permission::of::<Decrypt>(), Resource::Anything)];
-        assert_eq!(permissions.others, others);
+            [keys(Permission::of::<Decrypt>(), true), anything, keys(Permission::of::<Encrypt>(), false)];
+        assert_eq!(questions.others, others);
     }
 }

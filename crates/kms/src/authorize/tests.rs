@@ -11,8 +11,10 @@ use bulla_wire::kms::{BatchGetSecretValue, CreateSecret, UpdateAlias};
 use bulla_wire::{Action, Error, ErrorCode, Parameters, Product, Reply, Request};
 use serde_json::Value;
 
+use super::inquiry::Question;
 use super::*;
-use crate::{Kms, Options, Role, SystemClock};
+use crate::stale_snapshot::StaleSnapshot;
+use crate::{Kms, Options, Role, SystemClock, actions};
 
 mod subjects;
 
@@ -51,16 +53,25 @@ impl Bench {
         pollster::block_on(self.kms.call(request(action, parameters), &self.kms.owner()))
     }
 
-    /// The answer, and what was asked for it.
-    fn ask(&self, case: &Case, denied: Option<&str>, dry_run: bool) -> (Result<Reply, Error>, Vec<String>) {
+    /// The answer, what was asked for it, and what was noted.
+    fn ask(
+        &self,
+        case: &Case,
+        denied: Option<&str>,
+        dry_run: bool,
+    ) -> (Result<Reply, Error>, Vec<String>, Vec<Question>) {
         let mut parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
         if dry_run {
             parameters.push(("DryRun", "true"));
         }
         *self.asked.lock().unwrap() = Asking { queries: vec![], denied: denied.map(str::to_owned) };
-        let answer = self.call(case.action, &parameters);
+        let origin = self.kms.owner();
+        let inquiry = Inquiry::new(&self.kms, &origin);
+        let request = request(case.action, &parameters);
+        let answer = pollster::block_on(actions::answer(&self.kms, &request, &inquiry));
+        assert!(!StaleSnapshot::is_outcome(&answer), "nothing else changes the store");
         let Asking { queries, .. } = std::mem::take(&mut *self.asked.lock().unwrap());
-        (answer, queries)
+        (answer, queries, inquiry.questions())
     }
 
     /// A field of the JSON of an answer.
@@ -274,14 +285,25 @@ fn modes(action: &str) -> &'static [bool] {
     if has_dry_run { &[false, true] } else { &[false] }
 }
 
+/// An audit line names what a request was allowed to do to which resource, and what it was denied.
+fn assert_noted(noted: &[Question], queries: &[String], denied: Option<&String>, label: &str) {
+    let noted: Vec<_> = noted
+        .iter()
+        .map(|question| (format!("{} {}", question.permission.name, question.resource), question.is_allowed))
+        .collect();
+    let expected: Vec<_> = queries.iter().map(|query| (query.clone(), Some(query) != denied)).collect();
+    assert_eq!(noted, expected, "{label}");
+}
+
 /// Denies each resource alone, with and without DryRun: the answer is always the same, nothing more is asked and nothing
 /// is written.
 fn check_denials(bench: &Bench, case: &Case, label: &str) {
     let before = bench.kms.state.published().clone();
     for dry_run in modes(case.action) {
         for (number, denied) in case.queries.iter().enumerate() {
-            let (answer, queries) = bench.ask(case, Some(denied), *dry_run);
+            let (answer, queries, noted) = bench.ask(case, Some(denied), *dry_run);
             assert_eq!(queries, case.queries[..=number], "{label}");
+            assert_noted(&noted, &queries, Some(denied), label);
             let told = format!("{answer:?}");
             assert!(is_denied(case.action, answer), "{label}, without {denied}: {told}");
         }
@@ -293,8 +315,9 @@ fn check_denials(bench: &Bench, case: &Case, label: &str) {
 fn check_questions(bench: &Bench, case: &Case, label: &str) -> bool {
     let before = bench.kms.state.published().clone();
     for dry_run in modes(case.action).iter().rev() {
-        let (answer, queries) = bench.ask(case, None, *dry_run);
+        let (answer, queries, noted) = bench.ask(case, None, *dry_run);
         assert_eq!(queries, case.queries, "{label}");
+        assert_noted(&noted, &queries, None, label);
         let is_dry_run = answer.as_ref().is_err_and(|error| {
             matches!(error.code(), ErrorCode::DryRunOperation | ErrorCode::DryRunValidation)
         });
@@ -339,10 +362,10 @@ fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
     let parameters = [("PublicKeyBlob", &*public_key), algorithm, spec, ("KeyId", &*key_id), too_long];
     let parameters = parameters.map(|(name, value)| (name, value.to_owned())).into();
     let case = Case { action: "GenerateAndExportDataKey", parameters, queries: vec![] };
-    let (answer, queries) = bench.ask(&case, None, false);
+    let (answer, queries, _) = bench.ask(&case, None, false);
     assert_eq!(answer.unwrap_err().code(), ErrorCode::InvalidParameter);
     assert_eq!(queries.len(), 1, "{queries:?}");
-    let (answer, _) = bench.ask(&case, Some(&queries[0]), false);
+    let (answer, ..) = bench.ask(&case, Some(&queries[0]), false);
     assert!(is_denied(case.action, answer));
 }
 

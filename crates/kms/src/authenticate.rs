@@ -44,7 +44,7 @@ impl Kms {
             },
         )?;
         let caller = Caller::Root { access_key_id: signer.access_key_id.clone() };
-        Ok(Origin { caller, connection, time: times.believed })
+        Ok(Origin { caller, connection })
     }
 }
 

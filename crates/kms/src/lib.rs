@@ -200,7 +200,7 @@ impl Kms {
     #[must_use]
     pub fn owner(&self) -> Origin {
         let connection = Connection { source: None, tls: false, request_id: new_request_id() };
-        Origin { caller: Caller::Owner, connection, time: self.now() }
+        Origin { caller: Caller::Owner, connection }
     }
 
     /// Whether the store was made by this [`Kms::open`]: its owner should hear where it lies.

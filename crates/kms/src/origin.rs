@@ -1,4 +1,4 @@
-//! Where a request comes from: who sent it, from which address, at what time.
+//! Where a request comes from: who sent it, from which address.
 
 use std::net::IpAddr;
 
@@ -8,7 +8,6 @@ use std::net::IpAddr;
 pub struct Origin {
     pub(crate) caller: Caller,
     pub(crate) connection: Connection,
-    pub(crate) time: i64,
 }
 
 /// What the network says about a request.
@@ -45,11 +44,5 @@ impl Origin {
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
-    }
-
-    /// When the request was accepted: seconds since 1970.
-    #[must_use]
-    pub fn time(&self) -> i64 {
-        self.time
     }
 }

@@ -3,8 +3,9 @@
 use std::ops::Deref;
 
 use bulla_keys::record::Revision;
-use bulla_keys::{Key, Secret};
+use bulla_keys::{Alias, AliasName, Key, Secret};
 
+use super::Container;
 use crate::state::{Changes, Row, Write};
 
 /// A resource that the request was allowed to use. Only [`View`](super::View) makes one, after it asked.
@@ -13,14 +14,79 @@ pub(crate) struct Allowed<R> {
     resource: R,
 }
 
+/// A resource of which the permission covers some writes. What it does not cover is an error of the action.
+pub(crate) trait Writable {
+    /// Whether the write is of the resource or of what belongs to it. Rows that are deleted name no owner, so those
+    /// that only belong to a resource are not compared.
+    fn covers(&self, write: &Write) -> bool;
+}
+
 impl<R> Allowed<R> {
     pub(super) fn new(resource: R) -> Self {
         Self { resource }
     }
 
     /// Changes that the request may make.
-    pub(crate) fn changes(&self, writes: impl IntoIterator<Item = (Write, Revision)>) -> Changes {
-        Changes::allowed(self, writes)
+    pub(crate) fn changes(&self, writes: impl IntoIterator<Item = (Write, Revision)>) -> Changes
+    where
+        R: Writable,
+    {
+        let check = |(write, revision)| {
+            debug_assert!(self.resource.covers(&write), "a write of another resource");
+            (write, revision)
+        };
+        Changes::allowed(self, writes.into_iter().map(check))
+    }
+}
+
+impl Writable for &Row<Key> {
+    fn covers(&self, write: &Write) -> bool {
+        let key = self.record.id;
+        match write {
+            Write::Key(record) => record.id == key,
+            Write::NoKey(id) | Write::SameKey(id) => *id == key,
+            Write::Version(record) => record.key == key,
+            Write::ImportToken(record) => record.key == key,
+            Write::NoVersion(_) | Write::NoImportToken(_) => true,
+            Write::SecretValue(_) => true, // sealed by it
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<Secret> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Secret(record) => record.name == self.record.name,
+            Write::NoSecret(name) | Write::SameSecret(name) => *name == self.record.name,
+            Write::NoSecretValue(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Writable for Option<&Row<Alias>> {
+    fn covers(&self, write: &Write) -> bool {
+        let is_it = |name: &AliasName| self.is_none_or(|row| row.record.name == *name);
+        match write {
+            Write::Alias(record) => is_it(&record.name),
+            Write::NoAlias(name) => is_it(name),
+            _ => false,
+        }
+    }
+}
+
+impl Writable for Container {
+    fn covers(&self, write: &Write) -> bool {
+        match self {
+            Self::Keys => matches!(write, Write::Key(_) | Write::Version(_)),
+            Self::Aliases => false,
+            Self::Secrets => match write {
+                Write::Secret(_) | Write::Version(_) | Write::Alias(_) => true,
+                Write::Key(key) => key.is_service(), // with its version and alias
+                _ => false,
+            },
+        }
     }
 }
 
@@ -48,5 +114,28 @@ impl<R> Deref for Allowed<R> {
 
     fn deref(&self) -> &R {
         &self.resource
+    }
+}
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId};
+
+    use super::*;
+
+    #[test]
+    fn the_permission_for_a_key_covers_no_write_of_another_one() {
+        let key = |id| {
+            let ids = (KeyId::from_bytes([id; 16]), KeyVersionId::from_bytes([id; 16]));
+            Key::new(ids, (0, "1"), KeySpec::Aes256, KeyUsage::EncryptDecrypt, KeyOrigin::Kms)
+        };
+        let row: Row<Key> = Row { record: key(1).into(), revision: 1 };
+        let allowed = Allowed::new(&row);
+        let is_made = |write| catch_unwind(AssertUnwindSafe(|| drop(allowed.changes([(write, 1)])))).is_ok();
+        assert!(is_made(Write::Key(key(1))) && is_made(Write::NoKey(key(1).id)));
+        assert!(!is_made(Write::Key(key(2))) && !is_made(Write::NoKey(key(2).id)));
+        assert!(!is_made(Write::NoSecret("s".parse().unwrap())));
     }
 }

@@ -199,10 +199,8 @@ fn refuse_unbuilt(request: &CreateSecret) -> Result<(), Error> {
 
 /// A secret in its recovery window keeps its name.
 fn check_free(view: &View<'_>, secrets: &Allowed<Container>, name: &SecretName) -> Result<(), Error> {
-    match view.is_taken(secrets, name).map_err(secret_refused)? {
-        true => Err(ErrorCode::RejectedResourceExist.into()),
-        false => Ok(()),
-    }
+    let is_taken = view.is_taken(secrets, name).map_err(secret_refused)?;
+    if is_taken { Err(ErrorCode::RejectedResourceExist.into()) } else { Ok(()) }
 }
 
 fn tag_entries(secret: &Secret, wanted: Option<bool>) -> Option<SecretTagList> {

@@ -28,8 +28,8 @@ use crate::lock::{Lock, LockError};
 use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::role::Role;
-use crate::store::{Conflict, Store, StoreError};
-use crate::unlock::{FIRST_SLOT, UnlockError, Unlocked};
+use crate::store::{Store, StoreError};
+use crate::unlock::{FIRST_SLOT, HeaderChange, UnlockError, Unlocked};
 
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {
@@ -39,6 +39,9 @@ pub(crate) struct Data {
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
     pub(crate) home: Home,
+    /// The header with that home, to be written when nothing else can refuse the start; none if the store holds it
+    /// already, or cannot be written.
+    pub(crate) header: Option<HeaderChange>,
     /// Whether the store was made just now.
     pub(crate) is_new: bool,
 }
@@ -69,8 +72,9 @@ impl Data {
             providers: Providers::configured(options),
         };
         let is_new = place.prepare(options)?;
-        let (store, roots, home) = place.open(options)?;
-        Ok(Self { lock, locked, store, roots, home, is_new })
+        let (store, unlocked, header) = place.open(options)?;
+        let (roots, home) = unlocked.into_parts();
+        Ok(Self { lock, locked, store, roots, home, header, is_new })
     }
 }
 
@@ -115,7 +119,7 @@ impl Place {
         let provider = self.providers.first();
         let mut header = Header::new(StoreId::random(&SystemRandom));
         header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));
-        let header = header.seal(&root, &Home::of(options));
+        let header = header.seal(&root, &Home::new(options));
         Store::create(&self.unfinished, &header.encode()).map_err(|error| self.store_error(error))?;
         provider.keep(&key).map_err(OpenError::Provider)
     }
@@ -130,39 +134,32 @@ impl Place {
         opened.map_err(|error| self.unlock_error(error))
     }
 
-    /// Opens the store by its header. Nothing in its file changes before a provider has opened that and the options agree
-    /// with it.
-    fn open(&self, options: &Options) -> Result<(Store, RootKeys, Home), OpenError> {
+    /// Opens the store by its header, and tells what becomes of that. Nothing in its file changes before a provider has
+    /// opened the header and the options agree with it.
+    fn open(&self, options: &Options) -> Result<(Store, Unlocked, Option<HeaderChange>), OpenError> {
         let (store, stored) = self.read(&self.store)?;
-        let opened = self.unlock(&stored, options)?;
-        opened.home().check(options)?;
+        let unlocked = self.unlock(&stored, options)?;
         let store = store.into_writable().map_err(|error| self.store_error(error))?;
         if options.role == Role::Server && store.is_read_only() {
             return Err(self.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
         }
-        let header = opened.header().encode();
-        if header != stored && !store.is_read_only() {
-            let written = store.write_header(&stored, &header).map_err(|error| self.store_error(error))?;
-            written.map_err(|Conflict| self.store_error(StoreError::InUse))?;
-        }
-        let (roots, home) = opened.into_parts();
-        Ok((store, roots, home))
+        let header = unlocked.replacing(&stored).filter(|_| !store.is_read_only());
+        Ok((store, unlocked, header))
     }
 
-    /// The header as it is from now on: raised to this version, with the home that a server settles.
+    /// The header as it is from now on: raised to this version, with what the options settle of its home.
     fn unlock(&self, stored: &[u8], options: &Options) -> Result<Unlocked, OpenError> {
         let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
-        let home = Home::of_older_store(options);
-        let opened = match stored {
-            StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &home),
+        let unlocked = match stored {
+            StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &Home::new(options)),
             StoredHeader::Current(header) => Unlocked::new(header, &self.providers),
         };
-        let opened = opened.map_err(|error| self.unlock_error(error))?;
-        if opened.home().is_presumed && !home.is_presumed {
-            let settled = opened.with_home(&home, &self.providers);
-            return settled.map_err(|error| self.unlock_error(error));
+        let unlocked = unlocked.map_err(|error| self.unlock_error(error))?;
+        let home = unlocked.home().clone().settled_by(options)?;
+        if home == *unlocked.home() {
+            return Ok(unlocked); // sealing is random: the header would differ
         }
-        Ok(opened)
+        unlocked.with_home(&home, &self.providers).map_err(|error| self.unlock_error(error))
     }
 
     fn read(&self, path: &Path) -> Result<(Store, Vec<u8>), OpenError> {
@@ -197,11 +194,13 @@ pub(crate) const ROOT_KEY: &str = "root-key";
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
-    use crate::SystemClock;
     use crate::provider_error::ProviderError;
     use crate::root_key::RootKeyFault;
     use crate::secret_file::SecretFileFault;
+    use crate::{Clock, Kms, SystemClock};
 
     fn open(data: &Path) -> Result<Data, OpenError> {
         Data::open(&Options::new(data, Role::Command), &EngineClock::new(SystemClock))
@@ -312,7 +311,11 @@ mod tests {
     }
 
     fn header(data: &Path) -> StoredHeader {
-        StoredHeader::decode(&Store::open(&data.join(STORE)).unwrap().header().unwrap()).unwrap()
+        StoredHeader::decode(&header_bytes(data)).unwrap()
+    }
+
+    fn header_bytes(data: &Path) -> Vec<u8> {
+        Store::open(&data.join(STORE)).unwrap().header().unwrap()
     }
 
     fn open_as(
@@ -321,9 +324,19 @@ mod tests {
         account: Option<&str>,
         region: Option<&str>,
     ) -> Result<Home, OpenError> {
+        open_at(SystemClock, data, role, account, region)
+    }
+
+    fn open_at(
+        clock: impl Clock,
+        data: &Path,
+        role: Role,
+        account: Option<&str>,
+        region: Option<&str>,
+    ) -> Result<Home, OpenError> {
         let (account, region) = (account.map(str::to_owned), region.map(str::to_owned));
         let options = Options { account, region, ..Options::new(data, role) };
-        Data::open(&options, &EngineClock::new(SystemClock)).map(|opened| opened.home)
+        Kms::open(&options, clock).map(|kms| kms.home.clone())
     }
 
     #[test]
@@ -335,7 +348,8 @@ mod tests {
             let raised = open_as(data, Role::Server, Some("42"), Some("cn-beijing")).unwrap();
             let StoredHeader::Current(now) = header(data) else { panic!("not raised") };
             assert_eq!(now.slots.len(), 1);
-            assert_eq!((&*raised.account, &*raised.region, raised.is_presumed), ("42", "cn-beijing", false));
+            assert_eq!((&*raised.account, &*raised.region), ("42", "cn-beijing"));
+            assert!(!raised.is_account_presumed && !raised.is_region_presumed);
             assert_eq!(open_as(data, Role::Command, None, None).unwrap(), raised);
         }
     }
@@ -349,17 +363,51 @@ mod tests {
         assert!(fs::read(directory.path().join(STORE)).unwrap() == store);
     }
 
-    /// Else the first command after an upgrade would decide for a server that has had another region all along.
+    /// Otherwise one start without flags would decide against a unit file that has named another region all along.
     #[test]
-    fn what_a_command_presumes_of_an_older_store_the_next_server_settles() {
+    fn what_no_start_has_named_a_later_one_settles() {
+        for role in [Role::Command, Role::Server] {
+            for directory in [older(1), older(2), tempfile::tempdir().unwrap()] {
+                let data = directory.path();
+                let presumed = open_as(data, role, None, None).unwrap();
+                assert_eq!((&*presumed.account, &*presumed.region), ("111122223333", "cn-hangzhou"));
+                let unchanged = header_bytes(data);
+                assert_eq!(open_as(data, Role::Command, None, None).unwrap(), presumed);
+                assert!(header_bytes(data) == unchanged);
+                let settled = open_as(data, role, None, Some("cn-beijing")).unwrap();
+                assert_eq!((&*settled.account, &*settled.region), ("111122223333", "cn-beijing"));
+                assert_eq!(open_as(data, Role::Command, None, None).unwrap(), settled);
+                open_as(data, role, None, Some("cn-hangzhou")).unwrap_err();
+                let settled = open_as(data, role, Some("42"), None).unwrap();
+                assert_eq!((&*settled.account, &*settled.region), ("42", "cn-beijing"));
+                open_as(data, role, Some("111122223333"), None).unwrap_err();
+            }
+        }
+    }
+
+    #[test]
+    fn a_start_whose_clock_is_behind_neither_raises_nor_settles() {
         let directory = older(2);
         let data = directory.path();
-        let presumed = open_as(data, Role::Command, None, None).unwrap();
-        assert_eq!((&*presumed.region, presumed.is_presumed), ("cn-hangzhou", true));
-        let settled = open_as(data, Role::Server, None, Some("cn-beijing")).unwrap();
-        assert_eq!((&*settled.account, &*settled.region), ("111122223333", "cn-beijing"));
-        assert_eq!(open_as(data, Role::Command, None, None).unwrap(), settled);
-        open_as(data, Role::Server, None, Some("cn-hangzhou")).unwrap_err();
+        let at = |second| move || UNIX_EPOCH + Duration::from_secs(second);
+        let old = header_bytes(data);
+        open_at(at(1_900_007_200), data, Role::Server, None, None).unwrap();
+        let presumed = header_bytes(data);
+        let refused = |header: &[u8]| {
+            let (account, region) = (Some("43"), Some("cn-shanghai"));
+            let refused = open_at(at(1_900_000_000), data, Role::Server, account, region).unwrap_err();
+            assert!(matches!(refused, OpenError::ClockBehind { seconds: 7200 }), "{refused}");
+            assert!(header_bytes(data) == header);
+        };
+        refused(&presumed);
+        // As if an earlier version had noted the time.
+        let store = Store::open(&data.join(STORE)).unwrap().into_writable().unwrap();
+        store.write_header(&presumed, &old).unwrap().unwrap();
+        drop(store);
+        refused(&old);
+        let (account, region) = (Some("42"), Some("cn-beijing"));
+        let settled = open_at(at(1_900_007_210), data, Role::Server, account, region).unwrap();
+        assert_eq!((&*settled.account, &*settled.region), ("42", "cn-beijing"));
     }
 
     #[test]

@@ -309,7 +309,12 @@ mod tests {
     }
 
     fn home() -> Home {
-        Home { account: "42".into(), region: "cn-beijing".into(), is_presumed: false }
+        Home {
+            account: "42".into(),
+            region: "cn-beijing".into(),
+            is_account_presumed: false,
+            is_region_presumed: true,
+        }
     }
 
     fn decode(bytes: &[u8]) -> Result<Header, HeaderError> {

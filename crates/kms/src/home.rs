@@ -1,5 +1,12 @@
 //! The account and the region of a store. Every ARN names them, so with others the ARNs in policies and programs would
-//! silently stop matching: they are chosen at the first start, kept in the store's header, and never changed.
+//! silently stop matching.
+//!
+//! Each of the two is **presumed** until a start names it: the default is used meanwhile, and a later start may still name
+//! another value. Once named it is **settled** for the life of the store. Otherwise a single start without flags would decide
+//! against the unit file that has named another region all along.
+//!
+//! So far no record holds an ARN: each is made of the home when it is asked for. The first kind of record that stores one,
+//! such as a policy, has to settle the home in the same commit, since those ARNs would otherwise stop matching.
 //!
 //! They are not a record, because a row that is missing cannot be told from one that was never written, and because they
 //! are needed before rows are read. In the header they are sealed together with the slots.
@@ -8,7 +15,6 @@ use minicbor::{Decode, Encode};
 
 use crate::Options;
 use crate::open_error::OpenError;
-use crate::role::Role;
 
 /// What every ARN of a store begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -18,44 +24,33 @@ pub(crate) struct Home {
     pub(crate) account: Box<str>,
     #[n(1)]
     pub(crate) region: Box<str>,
-    /// Whether a command raised the store from a version that did not keep them, and did not know with which ones a server
-    /// had it. The next start of a server decides.
     #[n(2)]
-    pub(crate) is_presumed: bool,
+    pub(crate) is_account_presumed: bool,
+    #[n(3)]
+    #[cbor(default)] // the first stores of header version 3 have settled both
+    pub(crate) is_region_presumed: bool,
 }
 
 impl Home {
-    /// What the options say; the defaults where they say nothing.
-    pub(crate) fn of(options: &Options) -> Self {
-        let or = |chosen: &Option<String>, default: &str| chosen.as_deref().unwrap_or(default).into();
+    /// The home of a store that has none yet: what the options name is settled, the defaults are presumed.
+    pub(crate) fn new(options: &Options) -> Self {
+        let or = |named: &Option<String>, default: &str| named.as_deref().unwrap_or(default).into();
         Self {
             account: or(&options.account, DEFAULT_ACCOUNT),
             region: or(&options.region, DEFAULT_REGION),
-            is_presumed: false,
+            is_account_presumed: options.account.is_none(),
+            is_region_presumed: options.region.is_none(),
         }
     }
 
-    /// What a store of a version that kept no home has been called. A server says it: its clients have seen what its options
-    /// name. A command, which never took such options, can only presume it.
-    pub(crate) fn of_older_store(options: &Options) -> Self {
-        let is_named = options.account.is_some() && options.region.is_some();
-        Self { is_presumed: options.role == Role::Command && !is_named, ..Self::of(options) }
-    }
-
-    /// Checks that the options name no other account or region.
-    pub(crate) fn check(&self, options: &Options) -> Result<(), OpenError> {
-        for (setting, named, kept) in
-            [("account", &options.account, &self.account), ("region", &options.region, &self.region)]
-        {
-            if let Some(named) = named
-                && **named != **kept
-            {
-                let named = named.clone();
-                let kept = kept.to_string();
-                return Err(OpenError::OtherHome { setting, named, kept });
-            }
-        }
-        Ok(())
+    /// This home, with what the options name in place of what is presumed.
+    ///
+    /// # Errors
+    /// [`OpenError::OtherHome`] if they name another account or region than the settled one.
+    pub(crate) fn settled_by(mut self, options: &Options) -> Result<Self, OpenError> {
+        settle("account", &options.account, &mut self.account, &mut self.is_account_presumed)?;
+        settle("region", &options.region, &mut self.region, &mut self.is_region_presumed)?;
+        Ok(self)
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {
@@ -67,6 +62,77 @@ impl Home {
     }
 }
 
+fn settle(
+    setting: &'static str,
+    named: &Option<String>,
+    kept: &mut Box<str>,
+    is_presumed: &mut bool,
+) -> Result<(), OpenError> {
+    let Some(named) = named else { return Ok(()) };
+    if *is_presumed {
+        *kept = named.as_str().into();
+        *is_presumed = false;
+    } else if **named != **kept {
+        return Err(OpenError::OtherHome { setting, named: named.clone(), kept: kept.to_string() });
+    }
+    Ok(())
+}
+
 /// Those of Alibaba's documents.
 const DEFAULT_ACCOUNT: &str = "111122223333";
 const DEFAULT_REGION: &str = "cn-hangzhou";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Role;
+
+    fn options(account: Option<&str>, region: Option<&str>) -> Options {
+        let account = account.map(str::to_owned);
+        let region = region.map(str::to_owned);
+        Options { account, region, ..Options::new("data", Role::Command) }
+    }
+
+    #[test]
+    fn account_and_region_are_settled_apart_and_once() {
+        let presumed = Home::new(&options(None, None));
+        assert_eq!((&*presumed.account, &*presumed.region), (DEFAULT_ACCOUNT, DEFAULT_REGION));
+        assert_eq!(presumed.clone().settled_by(&options(None, None)).unwrap(), presumed);
+        let half = presumed.settled_by(&options(None, Some("cn-beijing"))).unwrap();
+        assert_eq!((&*half.account, half.is_account_presumed), (DEFAULT_ACCOUNT, true));
+        assert_eq!((&*half.region, half.is_region_presumed), ("cn-beijing", false));
+        half.clone().settled_by(&options(Some("42"), Some("cn-hangzhou"))).unwrap_err();
+        let whole = half.settled_by(&options(Some("42"), None)).unwrap();
+        assert_eq!(whole, Home::new(&options(Some("42"), Some("cn-beijing"))));
+        whole.settled_by(&options(Some(DEFAULT_ACCOUNT), None)).unwrap_err();
+    }
+
+    /// The default too: with it the operator has decided.
+    #[test]
+    fn a_default_that_is_named_is_settled() {
+        let named = options(Some(DEFAULT_ACCOUNT), Some(DEFAULT_REGION));
+        let settled = Home::new(&options(None, None)).settled_by(&named).unwrap();
+        assert_eq!(settled, Home::new(&named));
+        settled.settled_by(&options(None, Some("cn-beijing"))).unwrap_err();
+    }
+
+    #[test]
+    fn homes_of_the_first_stores_of_version_3_are_settled() {
+        let bytes =
+            minicbor::to_vec(OldHome { account: "42".into(), region: "cn-beijing".into(), flag: false });
+        let home = Home::decode(&bytes.unwrap()).unwrap();
+        assert_eq!(home, Home::new(&options(Some("42"), Some("cn-beijing"))));
+        assert_eq!(Home::decode(&home.encode()), Some(home));
+    }
+
+    #[derive(Encode)]
+    #[cbor(map)]
+    struct OldHome {
+        #[n(0)]
+        account: Box<str>,
+        #[n(1)]
+        region: Box<str>,
+        #[n(2)]
+        flag: bool,
+    }
+}

@@ -79,6 +79,8 @@ use crate::keyring::Keyring;
 use crate::mark::LastMark;
 use crate::replay::Nonces;
 use crate::state::State;
+use crate::store::Conflict;
+use crate::unlock::HeaderChange;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -91,10 +93,10 @@ pub struct Options {
     pub root_key: Option<PathBuf>,
     /// Who may be able to read files that hold a secret.
     pub secret_readers: SecretReaders,
-    /// The region that ARNs and DescribeRegions name. A store keeps the one that it was made with, by default `cn-hangzhou`;
-    /// another one is refused.
+    /// The region that ARNs and DescribeRegions name, by default `cn-hangzhou`. A store keeps the first one that is named
+    /// here; another one is refused from then on.
     pub region: Option<String>,
-    /// The account that owns everything: digits. Kept as the region is, by default `111122223333`.
+    /// The account that owns everything: digits, by default `111122223333`. Kept as the region is.
     pub account: Option<String>,
     /// How long the store will be held.
     pub role: Role,
@@ -153,10 +155,12 @@ impl Kms {
     /// earliest, so that no request of the earlier run can be sent again.
     ///
     /// # Errors
-    /// [`OpenError`]; nothing was changed.
+    /// [`OpenError`]. A store that existed keeps its header and its records, so an earlier version still opens it if it did
+    /// before, and neither account nor region is settled. Two exceptions: a store that did not exist may have been made, and
+    /// after a failed write of the header only the store knows which one it holds.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
-        let Data { lock, locked, store, roots, home, is_new } = Data::open(options, &clock)?;
+        let Data { lock, locked, store, roots, home, header, is_new } = Data::open(options, &clock)?;
         let roots = Arc::new(roots);
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
@@ -177,9 +181,14 @@ impl Kms {
             watch,
         };
         match options.role {
-            Role::Command => kms.follow_mark(),
+            Role::Command => {
+                kms.follow_mark();
+                kms.update_header(header)?;
+            }
             Role::Server => {
                 let last_use = kms.resume_clock(is_new)?.max(locked);
+                kms.update_header(header)?;
+                kms.mark_time();
                 let earliest = if is_new { locked } else { last_use + 1 };
                 kms.nonces.refuse_before(earliest);
                 kms.wait_until(earliest);
@@ -239,6 +248,18 @@ impl Kms {
         &self.home.account
     }
 
+    /// The region, if a start has named it: another one is refused from then on.
+    #[must_use]
+    pub fn settled_region(&self) -> Option<&str> {
+        (!self.home.is_region_presumed).then_some(&*self.home.region)
+    }
+
+    /// The account, if a start has named it: another one is refused from then on.
+    #[must_use]
+    pub fn settled_account(&self) -> Option<&str> {
+        (!self.home.is_account_presumed).then_some(&*self.home.account)
+    }
+
     /// The believed time, in seconds since 1970: whatever expires or ends goes by it. It does not move back, and not ahead
     /// by a jump of the clock of more than an hour.
     #[must_use]
@@ -260,6 +281,17 @@ impl Kms {
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.watch.is_intact() && self.state.is_running()
+    }
+
+    /// Writes the header that the start decided on, if it is not the one that the store holds.
+    fn update_header(&self, change: Option<HeaderChange>) -> Result<(), OpenError> {
+        let Some(change) = change else { return Ok(()) };
+        let path = self.options.data.clone();
+        match self.state.write_header(&change) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(Conflict)) => Err(OpenError::InUse { path, by: Role::Server }),
+            Err(source) => Err(OpenError::Store { path, source }),
+        }
     }
 
     fn wait_until(&self, second: i64) {

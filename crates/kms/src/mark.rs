@@ -19,7 +19,8 @@ use crate::role::Role;
 pub(crate) struct LastMark(Mutex<(Option<i64>, Minutes)>);
 
 impl Kms {
-    /// Takes up the clock where the last server left it, and gives the wall clock of the last use of the store.
+    /// Takes up the clock where the last server left it, and gives the wall clock of the last use of the store. Writes
+    /// nothing.
     pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
         let mark = self.mark();
         let Times { wall, elapsed, .. } = self.clock.look();
@@ -36,7 +37,6 @@ impl Kms {
         } else {
             self.clock.trust().resume(mark.and_then(|mark| mark.believed), wall, elapsed);
         }
-        self.mark_time();
         Ok(last_use.unwrap_or(i64::MIN))
     }
 

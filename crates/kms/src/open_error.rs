@@ -44,7 +44,7 @@ pub enum OpenError {
         setting: &'static str,
         /// What the options name.
         named: String,
-        /// What the store has had since its first start.
+        /// What an earlier start named, and the store keeps.
         kept: String,
     },
     /// There is a root key, but not the store it belongs to.
@@ -125,7 +125,10 @@ impl fmt::Display for OpenError {
                 write!(f, "there is a root key {root_key}, but no store {}", store.display())
             }
             Self::OtherHome { setting, named, kept } => {
-                write!(f, "{setting} {named}: since its first start, the store has the {setting} {kept}")
+                write!(
+                    f,
+                    "{setting} {named}: the store keeps the {setting} {kept}, which an earlier start named"
+                )
             }
             Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
             Self::ClockBehind { seconds } => {

@@ -42,7 +42,7 @@ use self::readers::Readers;
 pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId};
 pub(crate) use self::snapshot::Snapshot;
 use crate::store::{Conflict, Store, StoreError};
-use crate::unlock::Unlocked;
+use crate::unlock::HeaderChange;
 use crate::watch::Watch;
 
 /// The published snapshot and the committer that replaces it.
@@ -163,22 +163,14 @@ impl State {
         }
     }
 
-    /// Replaces the header of the store, durably: a conflict if it is not `expected` any more. A provider has opened both,
-    /// so the store opens again whatever happens meanwhile. Blocks for the commit.
+    /// Replaces the header of the store, durably: a conflict if it is no longer the expected one. A provider has opened
+    /// both, so the store opens again whatever happens meanwhile. Blocks for the commit.
     ///
     /// # Errors
     /// After an error only the store knows which of the two it holds.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for commands that change slots, of which there is none yet")
-    )]
-    pub(crate) fn write_header(
-        &self,
-        expected: &Unlocked,
-        header: &Unlocked,
-    ) -> Result<Result<(), Conflict>, StoreError> {
+    pub(crate) fn write_header(&self, change: &HeaderChange) -> Result<Result<(), Conflict>, StoreError> {
         self.watch.check()?;
-        let written = self.store.write_header(&expected.header().encode(), &header.header().encode())?;
+        let written = self.store.write_header(change.expected(), change.header())?;
         self.watch.check()?;
         Ok(written)
     }

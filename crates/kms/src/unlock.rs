@@ -18,6 +18,13 @@ pub(crate) struct Unlocked {
     home: Home,
 }
 
+/// A header for a store, and the one that it replaces. Made only of an [`Unlocked`] header.
+#[derive(Debug)]
+pub(crate) struct HeaderChange {
+    expected: Vec<u8>,
+    header: Vec<u8>,
+}
+
 /// Why a header does not open.
 #[derive(Debug)]
 pub(crate) enum UnlockError {
@@ -45,11 +52,18 @@ impl Unlocked {
     }
 
     /// This header with another home.
-    pub(crate) fn with_home(&self, home: &Home, providers: &Providers) -> Result<Self, UnlockError> {
+    pub(crate) fn with_home(self, home: &Home, providers: &Providers) -> Result<Self, UnlockError> {
         let (root, _) = providers.open(&self.header.slots())?;
-        Self::new(self.header.clone().seal(&root, home), providers)
+        Self::new(self.header.seal(&root, home), providers)
     }
 
+    /// The change that puts this header in the place of the one that the store holds; none if that is the same.
+    pub(crate) fn replacing(&self, stored: &[u8]) -> Option<HeaderChange> {
+        let header = self.header.encode();
+        (header != stored).then(|| HeaderChange { expected: stored.to_owned(), header })
+    }
+
+    #[cfg(test)]
     pub(crate) fn header(&self) -> &Header {
         &self.header
     }
@@ -60,6 +74,18 @@ impl Unlocked {
 
     pub(crate) fn into_parts(self) -> (RootKeys, Home) {
         (self.keys, self.home)
+    }
+}
+
+impl HeaderChange {
+    /// The encoded header that the store must still hold.
+    pub(crate) fn expected(&self) -> &[u8] {
+        &self.expected
+    }
+
+    /// The encoded header that the store holds then.
+    pub(crate) fn header(&self) -> &[u8] {
+        &self.header
     }
 }
 
@@ -127,7 +153,8 @@ mod tests {
 
         /// Writes a header while an engine has the store.
         fn write(&self, kms: &Kms, expected: &Unlocked, header: &Unlocked) -> Result<(), Conflict> {
-            kms.state.write_header(expected, header).unwrap()
+            let change = header.replacing(&expected.header().encode()).unwrap();
+            kms.state.write_header(&change).unwrap()
         }
     }
 
@@ -221,18 +248,19 @@ mod tests {
             Slot { provider: 7, wrapped: vec![1; 60].into(), id: 2, parameters: b"handle".to_vec().into() };
         let mut header = before.header().clone();
         header.slots.insert(0, unknown.clone());
-        let presumed = Home { is_presumed: true, ..before.home().clone() };
-        let after = Unlocked::new(header.seal(&root, &presumed), &providers).unwrap();
+        assert!(before.home().is_region_presumed);
+        let after = Unlocked::new(header.seal(&root, before.home()), &providers).unwrap();
         let kms = bench.open(&bench.first()).unwrap();
         bench.write(&kms, &before, &after).unwrap();
         drop(kms);
         assert!(!opens(bench.open(&bench.second)), "by the unknown slot");
 
-        let server = Options::new(bench.data(), Role::Server); // settles the home, so it writes the header
+        let region = Some("cn-beijing".to_owned()); // settles the home, so the start writes the header
+        let server = Options { region, ..Options::new(bench.data(), Role::Server) };
         drop(Kms::open(&server, SystemClock).unwrap());
         let written = bench.header();
         assert_eq!(written.slots[0], unknown);
-        assert!(!Unlocked::new(written, &providers).unwrap().home().is_presumed);
+        assert!(!Unlocked::new(written, &providers).unwrap().home().is_region_presumed);
     }
 
     /// As in the middle of a change of the root key, whose rows are moved one by one.

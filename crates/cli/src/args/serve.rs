@@ -42,7 +42,7 @@ pub(crate) struct Serve {
     /// repeated
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<String>,
-    /// The region that ARNs name, kept in the store from its first start on [default: cn-hangzhou]
+    /// The region that ARNs name; the store keeps the first one that is named [default: cn-hangzhou]
     #[arg(long)]
     pub(crate) region: Option<String>,
     /// The account that owns everything: digits; kept as the region is [default: 111122223333]

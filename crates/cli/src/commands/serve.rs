@@ -55,10 +55,11 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     server.run().map_err(serve_failure)
 }
 
-/// The settings with which the server runs: account and region are those of the store.
+/// The settings with which the server runs: account and region are what the store keeps, and none if no start has named
+/// them.
 fn running(settings: &Serve, kms: &Kms) -> Serve {
-    let region = Some(kms.region().to_owned());
-    let account = Some(kms.account().to_owned());
+    let region = kms.settled_region().map(str::to_owned);
+    let account = kms.settled_account().map(str::to_owned);
     Serve { region, account, ..settings.clone() }
 }
 

@@ -10,7 +10,7 @@ use crate::args::Serve;
 use crate::failure::Failure;
 
 /// Reads the configuration file again; flags still win. `running` are the settings of the start, with the account and the
-/// region of the store, and `listen` is what they named then.
+/// region that the store keeps, and `listen` is what they named then.
 pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
     Box::new(move || {
         let found = with_config(flags.clone()).map_err(Failure::into_what)?;
@@ -41,7 +41,7 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
     })
 }
 
-/// Checks that the next start would not be refused, as the store keeps its account and its region.
+/// Checks that the next start would not be refused: the store keeps the account and the region that a start has named.
 fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
     let settings =
         [("account", &running.account, &found.account), ("region", &running.region, &found.region)];
@@ -57,7 +57,7 @@ fn check_home(running: &Serve, found: &Serve) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is not named is that of the store.
+/// What is not named is that of the store. What no start has named yet is settled by the next one.
 fn is_other(running: &Option<String>, found: &Option<String>) -> bool {
     found.is_some() && running != found
 }

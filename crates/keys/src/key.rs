@@ -69,6 +69,25 @@ pub struct Key {
     imported: Option<Box<Imported>>,
 }
 
+/// What a key is when it is made.
+#[derive(Clone, Copy, Debug)]
+pub struct NewKey<'a> {
+    /// Its id.
+    pub id: KeyId,
+    /// Its first version.
+    pub primary: KeyVersionId,
+    /// When it is made.
+    pub created: i64,
+    /// The account that makes it, or [`Key::SECRETS_SERVICE`].
+    pub creator: &'a str,
+    /// What it is.
+    pub spec: KeySpec,
+    /// What it may be used for.
+    pub usage: KeyUsage,
+    /// Where its material comes from.
+    pub origin: KeyOrigin,
+}
+
 /// What is remembered of imported material.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
@@ -126,15 +145,10 @@ impl Key {
     /// The creator of the key that seals secrets for which nobody named a key. Accounts are digits.
     pub const SECRETS_SERVICE: &str = "secretsmanager";
 
-    /// A new key, whose first version is `primary`. It waits for its material if that is to be imported.
+    /// A new key. It waits for its material if that is to be imported.
     #[must_use]
-    pub fn new(
-        (id, primary): (KeyId, KeyVersionId),
-        (created, creator): (i64, &str),
-        spec: KeySpec,
-        usage: KeyUsage,
-        origin: KeyOrigin,
-    ) -> Self {
+    pub fn new(new: NewKey<'_>) -> Self {
+        let NewKey { id, primary, created, creator, spec, usage, origin } = new;
         let written_state = match origin {
             KeyOrigin::Kms => KeyState::Enabled,
             KeyOrigin::External => KeyState::PendingImport,
@@ -427,8 +441,15 @@ mod tests {
     use crate::random::SystemRandom;
 
     fn key(spec: KeySpec, origin: KeyOrigin) -> Key {
-        let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
-        Key::new(ids, (1000, "account"), spec, spec.usages()[0], origin)
+        Key::new(NewKey {
+            id: KeyId::random(&SystemRandom),
+            primary: KeyVersionId::random(&SystemRandom),
+            created: 1000,
+            creator: "account",
+            spec,
+            usage: spec.usages()[0],
+            origin,
+        })
     }
 
     #[test]

@@ -60,7 +60,7 @@ mod xaes;
 pub use alias::{Alias, AliasName, NotAnAlias};
 pub use context::{EncryptionContext, RepeatedName};
 pub use id::{KeyId, KeyVersionId, NotAnId, SecretValueId, StoreId};
-pub use key::{Description, Key, KeyVersion, RotationInterval};
+pub use key::{Description, Key, KeyVersion, NewKey, RotationInterval};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};
 pub use secret::{

@@ -2,8 +2,8 @@
 //! CancelKeyDeletion, SetDeletionProtection.
 
 use bulla_keys::{
-    Description, Key, KeyId, KeyKind, KeyOrigin, KeySpec, KeyState, KeyUsage, KeyVersionId, ProtectionLevel,
-    RotationInterval, SystemRandom, Tags,
+    Description, Key, KeyId, KeyKind, KeyOrigin, KeySpec, KeyState, KeyUsage, KeyVersionId, NewKey,
+    ProtectionLevel, RotationInterval, SystemRandom, Tags,
 };
 use bulla_wire::kms::{
     CancelKeyDeletion, CreateKey, CreateKeyReply, DescribeKey, DescribeKeyReply, DisableKey, Done, EnableKey,
@@ -26,16 +26,17 @@ use crate::state::Write;
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
     session.container(Container::Keys)?; // before a key pair is made for nothing
-    let ids = (KeyId::random(&SystemRandom), KeyVersionId::random(&SystemRandom));
-    let now = session.now();
-    let mut key = Key::new(ids, (now, session.account()), spec, usage, origin);
+    let id = KeyId::random(&SystemRandom);
+    let primary = KeyVersionId::random(&SystemRandom);
+    let created = session.now();
+    let mut key = Key::new(NewKey { id, primary, created, creator: session.account(), spec, usage, origin });
     key.description = description;
     key.tags = tags;
     key.rotation_interval = rotation;
     let key_metadata = metadata(session, &key);
     let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {
-        let new = NewVersion { key: ids.0, id: ids.1, number: 0, spec, created: now };
+        let new = NewVersion { key: id, id: primary, number: 0, spec, created };
         writes.push((Write::Version(new.generated(session, PairFor::Key).await?), 0));
     }
     session

@@ -160,7 +160,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use bulla_keys::{
-        Alias, Description, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, Material, Random,
+        Alias, Description, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, Material, NewKey, Random,
         SecretDataType, SecretValueId, SecretVersion, SystemRandom,
     };
     use bulla_wire::kms::{
@@ -214,8 +214,8 @@ mod tests {
             KeyOrigin::Kms
         };
         let creator = pick(&["111122223333", "111122223333", "4", Key::SECRETS_SERVICE]);
-        let mut key =
-            Key::new((id, KeyVersionId::random(&SystemRandom)), (created, creator), spec, usage, origin);
+        let primary = KeyVersionId::random(&SystemRandom);
+        let mut key = Key::new(NewKey { id, primary, created, creator, spec, usage, origin });
         key.tags = tags();
         if origin == KeyOrigin::External && creator != Key::SECRETS_SERVICE && random(4) > 0 {
             let expires = (random(3) > 0).then(|| START + random(100) as i64);

@@ -1,6 +1,8 @@
 //! The key that seals secrets without a key of the account: made with the first of them.
 
-use bulla_keys::{Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, SystemRandom};
+use bulla_keys::{
+    Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey, SystemRandom,
+};
 use bulla_wire::Error;
 use bulla_wire::kms::CreateSecret;
 
@@ -19,14 +21,22 @@ pub(super) async fn ensure_service_key(session: &Session<'_, CreateSecret>) -> R
             if state.has_key_of_service(&secrets) {
                 return Ok(Changes::none().answering(()));
             }
-            let key = KeyId::random(&SystemRandom);
-            let version = KeyVersionId::random(&SystemRandom);
+            let id = KeyId::random(&SystemRandom);
+            let primary = KeyVersionId::random(&SystemRandom);
             let spec = KeySpec::Aes256;
             let created = state.now();
-            let made = (created, Key::SECRETS_SERVICE);
-            let record = Key::new((key, version), made, spec, KeyUsage::EncryptDecrypt, KeyOrigin::Kms);
-            let version = NewVersion { key, id: version, number: 0, spec, created }.random(state.keyring());
-            let alias = Alias { name: name.clone(), key };
+            let record = Key::new(NewKey {
+                id,
+                primary,
+                created,
+                creator: Key::SECRETS_SERVICE,
+                spec,
+                usage: KeyUsage::EncryptDecrypt,
+                origin: KeyOrigin::Kms,
+            });
+            let version =
+                NewVersion { key: id, id: primary, number: 0, spec, created }.random(state.keyring());
+            let alias = Alias { name: name.clone(), key: id };
             let writes = [Write::Key(record), Write::Version(version), Write::Alias(alias)];
             Ok(secrets.changes(writes.map(|write| (write, 0))).answering(()))
         })

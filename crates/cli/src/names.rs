@@ -28,7 +28,7 @@ impl KeyName {
     pub(crate) fn id(&self) -> Option<&str> {
         match self {
             Self::Id(id) => Some(id),
-            Self::Arn(arn) => arn.rsplit_once("key/").map(|(_, id)| id),
+            Self::Arn(arn) => arn.split_once(":key/").map(|(_, id)| id),
             Self::Alias(_) => None,
         }
     }
@@ -164,8 +164,14 @@ mod tests {
         assert_eq!(id(ID).as_deref(), Some(ID));
         assert_eq!(id("key-1").as_deref(), Some("key-1"));
         assert_eq!(id(ARN_OF_KEY).as_deref(), Some(ID));
-        for alias in ["work", "alias/work", "acs:kms:cn-hangzhou:111122223333:alias/work"] {
-            assert_eq!(id(alias), None);
+        for alias in [
+            "work",
+            "alias/work",
+            "acs:kms:cn-hangzhou:111122223333:alias/work",
+            "acs:kms:cn-hangzhou:111122223333:alias/key/prod",
+            "acs:kms:cn-hangzhou:111122223333:alias/mykey/prod",
+        ] {
+            assert_eq!(id(alias), None, "{alias}");
         }
     }
 

@@ -7,7 +7,8 @@
 //! use bulla_keys::blob::{self, BlobKey};
 //! use bulla_keys::{Construction, EncryptionContext, KeyVersionId, Material, SystemRandom};
 //!
-//! let (version, material) = (KeyVersionId::random(&SystemRandom), Material::random(32, &SystemRandom));
+//! let version = KeyVersionId::random(&SystemRandom);
+//! let material = Material::random(32, &SystemRandom);
 //! let key = BlobKey::new(Construction::Xaes256Gcm, &material)?;
 //! let context = EncryptionContext::new([("file", "sales.csv")])?;
 //! let sealed = key.seal(version, &context, b"a data key", &SystemRandom);

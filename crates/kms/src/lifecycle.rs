@@ -19,7 +19,8 @@ pub(crate) type Writes = Vec<(Write, Revision)>;
 pub(crate) fn rotate_if_due(
     number: u32,
     keyring: &Keyring,
-    (key, revision): (&Key, Revision),
+    key: &Key,
+    revision: Revision,
     now: i64,
 ) -> Result<Writes, Error> {
     if key.next_rotation().is_none_or(|at| at > now) {

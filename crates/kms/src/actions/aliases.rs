@@ -72,7 +72,8 @@ pub(super) async fn list_by_key(
 }
 
 fn page_of(view: &View<'_>, page: Page, aliases: &Aliases<'_>) -> ListAliasesReply {
-    let (aliases, total_count) = (aliases.rows(page.places()), aliases.len() as u64);
+    let total_count = aliases.len() as u64;
+    let aliases = aliases.rows(page.places());
     let entry = |alias: &Alias| AliasEntry {
         alias_name: alias.name.to_string(),
         key_id: alias.key.to_string(),

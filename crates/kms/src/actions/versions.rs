@@ -67,7 +67,7 @@ pub(super) async fn update_policy(session: &Session<'_, UpdateRotationPolicy>) -
             let changed = key.record.with_rotation(rotation, state.now()).map_err(key_refused)?;
             // A version that is overdue by the new interval is made at once.
             let number = state.next_version_of(&key);
-            let rotated = rotate_if_due(number, state.keyring(), (&changed, key.revision), state.now())?;
+            let rotated = rotate_if_due(number, state.keyring(), &changed, key.revision, state.now())?;
             let changes = if rotated.is_empty() { key.replaced(changed) } else { key.changes(rotated) };
             Ok(changes.answering(Done {}))
         })

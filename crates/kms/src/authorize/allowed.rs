@@ -121,15 +121,22 @@ impl<R> Deref for Allowed<R> {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
-    use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId};
+    use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey};
 
     use super::*;
 
     #[test]
     fn the_permission_for_a_key_covers_no_write_of_another_one() {
         let key = |id| {
-            let ids = (KeyId::from_bytes([id; 16]), KeyVersionId::from_bytes([id; 16]));
-            Key::new(ids, (0, "1"), KeySpec::Aes256, KeyUsage::EncryptDecrypt, KeyOrigin::Kms)
+            Key::new(NewKey {
+                id: KeyId::from_bytes([id; 16]),
+                primary: KeyVersionId::from_bytes([id; 16]),
+                created: 0,
+                creator: "1",
+                spec: KeySpec::Aes256,
+                usage: KeyUsage::EncryptDecrypt,
+                origin: KeyOrigin::Kms,
+            })
         };
         let row: Row<Key> = Row { record: key(1).into(), revision: 1 };
         let allowed = Allowed::new(&row);

@@ -79,7 +79,8 @@ impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {
     pub(crate) fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &'v Row<R>> {
         let ranks = self.index.part(&self.part);
         let rank = |place: usize| ranks.start.saturating_add(place).min(ranks.end);
-        let (snapshot, row) = (self.snapshot, self.row);
+        let snapshot = self.snapshot;
+        let row = self.row;
         let keys = self.index.keys(rank(places.start)..rank(places.end));
         keys.filter_map(move |key| row(snapshot, key))
     }

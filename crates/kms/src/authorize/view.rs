@@ -256,7 +256,8 @@ impl<'v> View<'v> {
 
     /// The versions of a key, newest first.
     pub(crate) fn versions_of(&self, key: &Allowed<&'v Row<Key>>) -> Versions<'v> {
-        let (snapshot, part) = (self.snapshot, key.record.id);
+        let snapshot = self.snapshot;
+        let part = key.record.id;
         let row = |snapshot: &'v Snapshot, (_, id): &'v (Reverse<u32>, KeyVersionId)| snapshot.version(*id);
         Part { snapshot, index: snapshot.versions_by_key(), part, row }
     }

@@ -113,7 +113,7 @@ impl Kms {
         } else if is_empty {
             remove_material(snapshot.version(key.primary), row)
         } else {
-            rotate_if_due(snapshot.next_version_of(key.id), &self.keyring, (key, row.revision), now)
+            rotate_if_due(snapshot.next_version_of(key.id), &self.keyring, key, row.revision, now)
         }
     }
 }

@@ -121,7 +121,8 @@ pub(super) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
 #[test]
 fn what_a_node_writes_reaches_the_others_whole_and_in_order() {
     let site = Site::new();
-    let (one, other) = (site.start(), site.start());
+    let one = site.start();
+    let other = site.start();
     thread::scope(|scope| {
         scope.spawn(|| (1..=200).for_each(|colour| one.put(&[("x", colour), ("y", colour)])));
         let mut last = None;
@@ -142,7 +143,8 @@ fn what_a_node_writes_reaches_the_others_whole_and_in_order() {
 #[test]
 fn what_others_wrote_before_a_commit_is_seen_when_it_is_answered() {
     let site = Site::new();
-    let (one, other) = (site.start(), site.start());
+    let one = site.start();
+    let other = site.start();
     for colour in 1..=100 {
         one.put(&[("x", colour)]);
         other.put(&[("y", colour)]);
@@ -153,7 +155,8 @@ fn what_others_wrote_before_a_commit_is_seen_when_it_is_answered() {
 #[test]
 fn a_decision_that_another_node_overtook_is_made_again() {
     let site = Site::new();
-    let (one, other) = (Arc::new(site.start()), site.start());
+    let one = Arc::new(site.start());
+    let other = site.start();
     one.put(&[("x", 1)]);
     other.put(&[("y", 0)]);
     let overtaking = Arc::clone(&one);
@@ -179,7 +182,8 @@ fn a_decision_that_rests_on_an_overtaken_one_is_made_again() {
     ];
     for second in second {
         let site = Site::new();
-        let (one, other) = (Arc::new(site.start()), site.start());
+        let one = Arc::new(site.start());
+        let other = site.start();
         one.put(&[("x", 1)]);
         wait_until("it arrives", || other.row("x").is_some());
         let (staged, are_staged) = mpsc::channel();
@@ -207,7 +211,8 @@ fn what_another_node_writes_during_a_start_arrives() {
     let site = Site::new();
     let one = Arc::new(site.start());
     one.put(&[("x", 1)]);
-    let (node, writing) = (site.cluster.join(), Arc::clone(&one));
+    let node = site.cluster.join();
+    let writing = Arc::clone(&one);
     *node.before_watch.lock().unwrap() = Some(Box::new(move || writing.put(&[("x", 2)])));
     let starting = site.start_as(node);
     wait_until("it arrives", || starting.colour("x") == Some(2));
@@ -242,12 +247,14 @@ fn nodes_that_count_together_lose_nothing() {
 #[test]
 fn a_row_that_changed_before_it_was_read_begins_the_request_again() {
     let site = Site::new();
-    let (one, other) = (Arc::new(site.start()), site.start());
+    let one = Arc::new(site.start());
+    let other = site.start();
     one.put(&[("x", 1)]);
     wait_until("it arrives", || other.row("x").is_some());
     let changes: [fn(&Process); 2] = [|one| one.put(&[("x", 2)]), |one| one.delete("x")];
     for change in changes {
-        let (row, changing) = (other.row("x").unwrap(), Arc::clone(&one));
+        let row = other.row("x").unwrap();
+        let changing = Arc::clone(&one);
         *other.node().before_get.lock().unwrap() = Some(Box::new(move || change(&changing)));
         let stale = other.read(&row);
         assert!(matches!(stale, Err(ReadError::Stale)), "{stale:?}");
@@ -259,7 +266,8 @@ fn a_row_that_changed_before_it_was_read_begins_the_request_again() {
     // Removed and made again it is another row.
     one.put(&[("x", 2)]);
     wait_until("it arrives", || other.row("x").is_some());
-    let (row, changing) = (other.row("x").unwrap(), Arc::clone(&one));
+    let row = other.row("x").unwrap();
+    let changing = Arc::clone(&one);
     *other.node().before_get.lock().unwrap() = Some(Box::new(move || {
         changing.delete("x");
         changing.put(&[("x", 2)]);
@@ -273,7 +281,8 @@ fn a_row_that_the_store_has_lost_is_an_error_of_the_store() {
     let site = Site::new();
     let node = site.start();
     node.put(&[("x", 1), ("y", 2)]);
-    let (lost, other) = (node.row("x").unwrap(), node.row("y").unwrap());
+    let lost = node.row("x").unwrap();
+    let other = node.row("y").unwrap();
     site.cluster.lose("sample", b"x");
     let error = node.read(&lost).unwrap_err();
     assert!(

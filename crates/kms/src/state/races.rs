@@ -39,7 +39,7 @@ impl Bench {
 
     /// Lets a request decide while `failing` waits to be written, which conflicts then. Both wait for a commit that
     /// lasts until the request has decided.
-    fn call_beside<A>(&self, failing: (Write, Revision), request: A) -> Result<A::Reply, Error>
+    fn call_beside<A>(&self, failing: Write, revision: Revision, request: A) -> Result<A::Reply, Error>
     where
         A: Action + Send,
         A::Reply: Send,
@@ -58,7 +58,7 @@ impl Bench {
         }));
         let first = stage(vec![(Write::Sample(Sample { name: "held".into(), colour: 0 }), 0)]);
         has_begun.recv().unwrap();
-        let failing = stage(vec![failing, (Write::SameSample("missing".into()), 7)]);
+        let failing = stage(vec![(failing, revision), (Write::SameSample("missing".into()), 7)]);
         let decisions = || state.committer.decisions.load(Ordering::Relaxed);
         let before = decisions();
         thread::scope(|scope| {
@@ -205,7 +205,7 @@ fn a_put_beside_one_that_fails_is_executed_once() {
         secret_data_type: None,
         version_stages: None,
     };
-    bench.call_beside((Write::Secret(changed), secret.revision), request).unwrap();
+    bench.call_beside(Write::Secret(changed), secret.revision, request).unwrap();
     assert!(bench.kms.state.readers.before_read.lock().unwrap().is_some(), "executed again");
     assert_eq!(bench.kms.state.rows_of("secret-value"), 2);
     assert_eq!(get(&bench.kms, "s", None).unwrap(), "y");
@@ -241,7 +241,7 @@ fn an_import_beside_one_that_fails_counts_one_try() {
         import_token,
         key_material_expire_unix: None,
     };
-    let refused = bench.call_beside((Write::ImportToken(other_try), revision), request).unwrap_err();
+    let refused = bench.call_beside(Write::ImportToken(other_try), revision, request).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::InvalidKeyMaterial);
     assert_eq!(token().record.failures, 1);
 }
@@ -255,7 +255,8 @@ fn of_puts_of_one_version_at_once_those_with_the_value_of_the_first_succeed() {
         let outcomes: Vec<_> = thread::scope(|scope| {
             let put = |value| {
                 scope.spawn({
-                    let (kms, version) = (&bench.kms, &version);
+                    let kms = &bench.kms;
+                    let version = &version;
                     move || (value, put(kms, "s", version, value).map_err(|error| error.code()).err())
                 })
             };

@@ -99,7 +99,8 @@ fn key(bench: &Bench, parameters: &[(&str, &str)]) -> Key {
 }
 
 fn existing(bench: &Bench, label: &'static str, parameters: &[(&str, &str)]) -> Subject {
-    let (one, other) = (key(bench, parameters), key(bench, &[]));
+    let one = key(bench, parameters);
+    let other = key(bench, &[]);
     let [alias, secret, other_secret] = ["alias/a", "s", "t"].map(|name| format!("{name}-{}", one.id));
     bench.call("CreateAlias", &[("AliasName", &alias), ("KeyId", &one.id)]).unwrap();
     for (name, key) in [(&secret, &other.id), (&other_secret, &other.id), (&"taken".to_owned(), &other.id)] {
@@ -214,7 +215,8 @@ fn foreign(key: Subject) -> Subject {
 }
 
 fn no_alias(key: Subject) -> Subject {
-    let (name, name_resource) = ("alias/nowhere".to_owned(), "alias/nowhere".to_owned());
+    let name = "alias/nowhere".to_owned();
+    let name_resource = "alias/nowhere".to_owned();
     Subject { label: "an alias that leads nowhere", name, name_resource, ..key }
 }
 
@@ -227,12 +229,14 @@ fn damaged_blob(key: Subject) -> Subject {
 fn blob_of_unknown_version(key: Subject) -> Subject {
     let mut blob = BASE64_STANDARD.decode(&key.blob).unwrap();
     blob[..36].copy_from_slice(KeyVersionId::random(&SystemRandom).to_string().as_bytes());
-    let (label, blob) = ("a blob of an unknown version", BASE64_STANDARD.encode(blob));
+    let label = "a blob of an unknown version";
+    let blob = BASE64_STANDARD.encode(blob);
     Subject { label, blob, blob_resource: "key/*".into(), ..key }
 }
 
 fn no_blob(key: Subject) -> Subject {
-    let (blob, blob_resource) = ("no blob".into(), "key/*".into());
+    let blob = "no blob".into();
+    let blob_resource = "key/*".into();
     Subject { label: "a blob that is none", blob, blob_resource, ..key }
 }
 

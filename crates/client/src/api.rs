@@ -1,4 +1,4 @@
-//! The API of a KMS, whoever answers it.
+//! The API of a KMS, remote or in the same process.
 
 use std::sync::Arc;
 

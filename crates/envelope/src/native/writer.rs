@@ -11,7 +11,7 @@ use crate::body_key::BodyKey;
 use crate::cobblestone::{CHUNK_LEN, Sealer};
 
 /// Encrypts what is written to it. **Call [`Writer::finish`]**: without its last chunk nobody opens the file.
-#[must_use = "without `finish` the file has no last chunk, and nobody opens it"]
+#[must_use = "without `finish` the file has no last chunk, and does not open"]
 pub struct Writer<W> {
     output: W,
     sealer: Sealer,

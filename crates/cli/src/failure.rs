@@ -1,6 +1,7 @@
 //! What a user is told when something fails: what happened, what to do; and the exit code.
 
 pub(crate) mod files;
+mod kms;
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -8,10 +9,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::{fmt, io};
 
-use bulla_client::CallError;
 use rustix::io::Errno;
 
-use crate::embedded;
 use crate::messages::note;
 
 /// The exit codes, as the documentation lists them.
@@ -122,16 +121,6 @@ impl Failure {
         if !self.hint.is_empty() {
             note(format_args!("       {}", self.hint));
         }
-    }
-}
-
-impl From<CallError> for Failure {
-    fn from(error: CallError) -> Self {
-        let hint = match &error {
-            CallError::Local { source, .. } => embedded::hint(&**source),
-            error => error.hint().unwrap_or_default().to_owned(),
-        };
-        Self::new(Exit::Kms, with_causes(&error), hint)
     }
 }
 

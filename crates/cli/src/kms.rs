@@ -144,8 +144,7 @@ fn client(endpoint: Endpoint, ca: Option<&Path>) -> Result<Client, Failure> {
     if let Some(ca) = ca {
         options = options.ca(ca);
     }
-    Client::new(endpoint, credentials, options)
-        .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))
+    Ok(Client::new(endpoint, credentials, options)?)
 }
 
 /// Calls to a remote KMS at the same time. With 30 ms for each they are some 500 a second.

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bulla_envelope::LocalFailure;
 
-use crate::hint::NO_KMS;
 use crate::refusal::Refusal;
 use crate::transport::{RootsError, TransportError};
 
@@ -63,31 +62,6 @@ pub enum AnswerProblem {
     NotJson,
     /// The answer is JSON, but not that of the action.
     OtherShape,
-}
-
-impl SetupError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Roots(error) => error.hint(),
-            Self::Proxy => "write HTTPS_PROXY as http://HOST:PORT",
-        }
-    }
-}
-
-impl CallError {
-    /// What the user can do about it, if that is known.
-    #[must_use]
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Local { .. } => None, // who opened the KMS knows what to do about it
-            Self::Unreachable { source, .. } => Some(source.hint()),
-            Self::Refused(refusal) => refusal.hint(),
-            Self::Name(_) => Some("write the action as the KMS's API reference does, such as DescribeKey"),
-            Self::Answer { .. } => Some(NO_KMS),
-        }
-    }
 }
 
 impl fmt::Display for SetupError {

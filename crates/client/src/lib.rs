@@ -23,7 +23,6 @@
 //! | [`Client`] | calls an action of [`bulla_wire`], or any other by its name |
 //! | [`ApiKeyService`] | the [`KeyService`](bulla_envelope::KeyService) that encryption uses, of a client or any other [`KmsApi`] |
 //! | [`CallError`], [`Refusal`] | why a call brought no reply |
-//! | [`hint`] | what a user can do about it |
 //!
 //! # Guarantees
 //!
@@ -41,7 +40,6 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
-pub mod hint;
 mod key_service;
 mod options;
 mod refusal;

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bulla_wire::ErrorReply;
 
-use crate::hint::hint_of_code;
 use crate::retry::Again;
 
 /// What a KMS answered instead of what was asked for.
@@ -45,12 +44,6 @@ impl Refusal {
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.status == 429 || self.code.starts_with("Throttling") || self.code == "Rejected.Throttling"
-    }
-
-    /// What the user can do about it, if the code tells.
-    #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
-        hint_of_code(&self.code)
     }
 
     pub(crate) fn again(&self) -> Again {
@@ -113,7 +106,6 @@ mod tests {
                 "the KMS refused with 400 SignatureDoesNotMatch: \
                  Specified signature is not matched with our calculation. (request r)"
             );
-            assert_eq!(refusal.hint(), Some("the secret does not belong to this access key: check both"));
         }
     }
 

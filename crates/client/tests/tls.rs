@@ -91,7 +91,6 @@ fn another_authority_is_not() {
     let error = kms.client_with(other.options()).call(&DescribeRegions::default()).unwrap_err();
     assert_eq!(error.to_string(), format!("the KMS at {} cannot be reached", kms.endpoint));
     assert_eq!(error.source().unwrap().to_string(), "its certificate is not signed by a trusted authority");
-    assert!(error.hint().unwrap().contains("ALIBABA_CLOUD_CA_BUNDLE"));
 }
 
 /// The system does not know the private authority, or (in a bare container) any.
@@ -130,7 +129,8 @@ fn the_wrong_scheme_is_told() {
     for endpoint in [tls_as_http, http_as_tls] {
         let client = Client::new(endpoint, credentials(SECRET), authority.options()).unwrap();
         let error = client.call(&DescribeRegions::default()).unwrap_err();
-        assert!(error.hint().unwrap().ends_with("whether it speaks http or https"), "{error:?}");
+        let CallError::Unreachable { source, .. } = error else { panic!("{error:?}") };
+        assert!(matches!(source, TransportError::Tls(_) | TransportError::Http(_)), "{source:?}");
     }
 }
 
@@ -155,5 +155,5 @@ fn a_missing_authority_is_told_before_any_call() {
     let error = Client::new(endpoint, credentials(SECRET), options).unwrap_err();
     assert_eq!(error.to_string(), "/nonexistent/ca.pem cannot be read");
     assert!(error.source().is_some());
-    assert!(error.hint().contains("PEM"));
+    assert!(matches!(error, SetupError::Roots(RootsError::Read { .. })));
 }

@@ -4,14 +4,12 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
 
-use bulla_client::hint;
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
-use bulla_envelope::{KeyServiceError, text_format};
+use bulla_envelope::text_format;
 use bulla_files::output::{OutputError, directory_of};
 use bulla_files::{FileError, Format};
 
 use super::{Exit, Failure, with_causes};
-use crate::embedded;
 
 /// Where a result goes. A file may be called like a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,10 +48,10 @@ impl Failure {
         match error {
             FileError::Source(error) => Self::io(from, error),
             FileError::Output(error) => Self::of_output(error, to.path()),
-            FileError::Kms(error) => Self::of_kms(error),
+            FileError::Kms(error) => Self::from(error),
             FileError::Seal(error) => Self::of_seal(error, from, to),
             FileError::Open(error) => Self::of_open(error, from, to),
-            FileError::Unlock(UnlockError::Kms(error)) => Self::of_kms(error).about(from),
+            FileError::Unlock(UnlockError::Kms(error)) => Self::from(error).about(from),
             FileError::Unlock(error) => Self::of_unlock(error).about(from),
             FileError::TextSeal(error) => Self::encrypting(from, to, error),
             FileError::TextOpen(error) => Self::decrypting(from, to, error),
@@ -94,19 +92,6 @@ impl Failure {
             _ => open_hint(error),
         };
         Self::new(open_exit(error), with_causes(error), hint).about(from)
-    }
-
-    fn of_kms(error: &KeyServiceError) -> Self {
-        let exit = match error {
-            KeyServiceError::Damaged => Exit::Context,
-            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
-            _ => Exit::Kms,
-        };
-        let hint = match error {
-            KeyServiceError::Local { source, .. } => embedded::hint(&**source),
-            error => hint::of_key_service_error(error).unwrap_or_default().to_owned(),
-        };
-        Self::new(exit, with_causes(error), hint)
     }
 
     fn of_output(error: &OutputError, path: &Path) -> Self {

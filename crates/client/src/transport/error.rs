@@ -6,7 +6,6 @@ use std::io;
 
 use rustls::CertificateError;
 
-use crate::hint::NO_KMS;
 use crate::retry::Again;
 
 /// Why no usable answer came from a KMS.
@@ -91,24 +90,6 @@ impl TransportError {
         Self::Certificate { problem, source: error.into() }
     }
 
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                "check host and port, and whether the KMS is running there"
-            }
-            Self::Io(_) | Self::ConnectTimeout => "check the host name, the network and the proxy variables",
-            Self::AnswerTimeout => "try again; the KMS may be busy",
-            Self::Certificate { problem, .. } => problem.hint(),
-            Self::Proxy(_) => "check HTTPS_PROXY, or name the host of the KMS in NO_PROXY",
-            Self::Tls(_) | Self::Http(_) => {
-                "check that there is a KMS at this address, and whether it speaks http or https"
-            }
-            Self::TooLarge => NO_KMS,
-        }
-    }
-
     /// Whether to try again. Only a refused or unfinished connection certainly carried no request.
     pub(crate) fn again(&self) -> Again {
         match self {
@@ -116,23 +97,6 @@ impl TransportError {
             Self::ConnectTimeout => Again::Always,
             Self::Io(_) | Self::AnswerTimeout => Again::IfNothingChanges,
             _ => Again::Never,
-        }
-    }
-}
-
-impl CertificateProblem {
-    fn hint(self) -> &'static str {
-        match self {
-            Self::Untrusted => {
-                "name the file of its authority in ALIBABA_CLOUD_CA_BUNDLE; `bulla serve` keeps it in DATA/tls/ca.pem"
-            }
-            Self::OtherHost => {
-                "use a host name that the certificate is for; `bulla serve --tls-name NAME` adds one"
-            }
-            Self::NotNow => {
-                "check this machine's clock, else let the server's operator renew the certificate"
-            }
-            Self::Other => "ask the server's operator for a proper certificate",
         }
     }
 }

@@ -50,21 +50,6 @@ pub enum RootsError {
     NoSystemRoots,
 }
 
-impl RootsError {
-    /// What the user can do about it.
-    #[must_use]
-    pub fn hint(&self) -> &'static str {
-        match self {
-            Self::Read { .. } | Self::Damaged { .. } | Self::Empty { .. } => {
-                "name a PEM file with the certificate of the authority that signed the server's"
-            }
-            Self::NoSystemRoots => {
-                "install the package ca-certificates, or name a PEM file in ALIBABA_CLOUD_CA_BUNDLE"
-            }
-        }
-    }
-}
-
 impl fmt::Display for RootsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,0 +1,252 @@
+//! What a user can do when a KMS gives no answer, or not the one that was asked for.
+//!
+//! The libraries report errors as data; the advice names flags, commands and variables, and so belongs to the program.
+
+use std::io;
+
+use bulla_client::{CallError, CertificateProblem, RootsError, SetupError, TransportError};
+use bulla_envelope::KeyServiceError;
+
+use super::{Exit, Failure, with_causes};
+use crate::embedded;
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let hint = match &error {
+            CallError::Local { source, .. } => embedded::hint(&**source),
+            error => hint_of_call(error).unwrap_or_default().to_owned(),
+        };
+        Self::new(Exit::Kms, with_causes(&error), hint)
+    }
+}
+
+impl From<&KeyServiceError> for Failure {
+    fn from(error: &KeyServiceError) -> Self {
+        let exit = match error {
+            KeyServiceError::Damaged => Exit::Context,
+            KeyServiceError::UnknownKeyVersion => Exit::Damaged,
+            _ => Exit::Kms,
+        };
+        let hint = match error {
+            KeyServiceError::Local { source, .. } => embedded::hint(&**source),
+            error => hint_of_key_service(error).unwrap_or_default().to_owned(),
+        };
+        Self::new(exit, with_causes(error), hint)
+    }
+}
+
+impl From<SetupError> for Failure {
+    fn from(error: SetupError) -> Self {
+        let hint = match &error {
+            SetupError::Roots(RootsError::NoSystemRoots) => {
+                "install the package ca-certificates, or name a PEM file in ALIBABA_CLOUD_CA_BUNDLE"
+            }
+            SetupError::Roots(_) => {
+                "name a PEM file with the certificate of the authority that signed the server's"
+            }
+            SetupError::Proxy => "write HTTPS_PROXY as http://HOST:PORT",
+            _ => "",
+        };
+        Self::new(Exit::Usage, with_causes(&error), hint)
+    }
+}
+
+/// What the user can do about a call without a reply, if that is known.
+fn hint_of_call(error: &CallError) -> Option<&'static str> {
+    match error {
+        CallError::Unreachable { source, .. } => hint_of_transport(source),
+        CallError::Refused(refusal) => hint_of_code(&refusal.code),
+        CallError::Name(_) => Some("write the action as the KMS's API reference does, such as DescribeKey"),
+        CallError::Answer { .. } => Some(NO_KMS),
+        _ => None,
+    }
+}
+
+/// What the user can do about an error of a [`KeyService`](bulla_envelope::KeyService), if that is known.
+fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
+    match error {
+        KeyServiceError::Unreachable { source, .. } => match source.downcast_ref::<TransportError>() {
+            Some(error) => hint_of_transport(error),
+            None => hint_of_call(source.downcast_ref()?),
+        },
+        KeyServiceError::Refused { code, .. }
+        | KeyServiceError::Denied { code, .. }
+        | KeyServiceError::KeyUnavailable { code, .. } => hint_of_code(code),
+        KeyServiceError::Throttled => hint_of_code("Throttling"),
+        KeyServiceError::KeyNotFound { .. } => hint_of_code("Forbidden.KeyNotFound"),
+        KeyServiceError::Damaged => Some(
+            "give the same -c NAME=VALUE as for encryption (a .bulla file holds its own), or another copy",
+        ),
+        KeyServiceError::UnknownKeyVersion => {
+            Some("use the KMS, the account and the region that it was encrypted with")
+        }
+        KeyServiceError::Answer(_) => Some(NO_KMS),
+        _ => None,
+    }
+}
+
+fn hint_of_transport(error: &TransportError) -> Option<&'static str> {
+    Some(match error {
+        TransportError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            "check host and port, and whether the KMS is running there"
+        }
+        TransportError::Io(_) | TransportError::ConnectTimeout => {
+            "check the host name, the network and the proxy variables"
+        }
+        TransportError::AnswerTimeout => "try again; the KMS may be busy",
+        TransportError::Certificate { problem, .. } => hint_of_certificate(*problem),
+        TransportError::Proxy(_) => "check HTTPS_PROXY, or name the host of the KMS in NO_PROXY",
+        TransportError::Tls(_) | TransportError::Http(_) => {
+            "check that there is a KMS at this address, and whether it speaks http or https"
+        }
+        TransportError::TooLarge => NO_KMS,
+        _ => return None,
+    })
+}
+
+fn hint_of_certificate(problem: CertificateProblem) -> &'static str {
+    match problem {
+        CertificateProblem::Untrusted => {
+            "name the file of its authority in ALIBABA_CLOUD_CA_BUNDLE; `bulla serve` keeps it in DATA/tls/ca.pem"
+        }
+        CertificateProblem::OtherHost => {
+            "use a host name that the certificate is for; `bulla serve --tls-name NAME` adds one"
+        }
+        CertificateProblem::NotNow => {
+            "check this machine's clock, else let the server's operator renew the certificate"
+        }
+        _ => "ask the server's operator for a proper certificate",
+    }
+}
+
+/// What the user can do about an error code of a KMS; `None` if the code does not tell.
+fn hint_of_code(code: &str) -> Option<&'static str> {
+    let (family, _) = code.split_once('.').unwrap_or((code, ""));
+    Some(match (family, code) {
+        ("SignatureDoesNotMatch", _) => "the secret does not belong to this access key: check both",
+        (_, "InvalidAccessKeyId.Inactive" | "Forbidden.AccessKey") => {
+            "have the access key enabled, or use another"
+        }
+        ("InvalidAccessKeyId", _) => "this KMS does not know the access key: check its id and the address",
+        ("InvalidTimeStamp" | "IllegalTimestamp", _) => {
+            "set the clock, which must be within 15 minutes of the KMS's; or try again, if the KMS was restarted just now"
+        }
+        ("InvalidSecurityToken" | "MissingSecurityToken", _) => {
+            "renew the temporary credentials; unset the security token for a KMS that gave none"
+        }
+        ("InvalidAction", _) => "check the name of the action, also its capitals",
+        ("AliasAlreadyExists", _) => "choose another alias, or point this one at another key",
+        ("InvalidParameter", _) => "correct the parameter that it names",
+        (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
+        (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
+        (_, "Forbidden.KmsServiceNotEnabled") => "open the KMS service for this account in the console",
+        (_, "Forbidden.InDebt" | "Forbidden.InDebtOverdue") => "settle the account's bills",
+        (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {
+            "check the key's name, the region and the account"
+        }
+        (_, "Rejected.Disabled") => "have the key enabled",
+        (_, "Rejected.PendingDeletion") => "cancel the key's deletion while there is time",
+        (_, "Rejected.PendingImport") => "import the key's material",
+        (_, "Rejected.DeletionProtected") => "lift the key's protection first, with SetDeletionProtection",
+        (_, "Rejected.StateModifiedFailed") => "look at the key's state with `bulla key show`",
+        ("UnsupportedOperation", _) | (_, "Rejected.UnsupportedOperation") => {
+            "take a key of another kind, or leave the field out: the KMS's documents say what goes together"
+        }
+        (_, "Unsupported.Alias") => "name the key by its id",
+        (_, "Unsupported.Origin") => {
+            "take a key whose origin fits: EXTERNAL keys get their material from outside"
+        }
+        ("InvalidKeyMaterial", _) => {
+            "wrap the key's own material for the public key that came with the token"
+        }
+        ("InvalidImportToken" | "ExpiredImportToken", _) => "ask for a new token with GetParametersForImport",
+        ("Throttling", _) | (_, "Rejected.Throttling" | "ServiceUnavailableTemporary") => {
+            "try again in a while"
+        }
+        _ => return None,
+    })
+}
+
+const NO_KMS: &str = "check that there is a KMS at this address";
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use bulla_client::{AnswerProblem, Refusal};
+
+    use super::*;
+
+    fn refused(code: &str) -> CallError {
+        CallError::Refused(Refusal::new(400, code, "m", "r"))
+    }
+
+    fn unreachable(source: TransportError) -> CallError {
+        CallError::Unreachable { endpoint: "https://kms".into(), source }
+    }
+
+    #[test]
+    fn the_code_of_a_refusal_tells_what_to_do() {
+        for (code, hint) in [
+            ("SignatureDoesNotMatch", Some("the secret does not belong to this access key: check both")),
+            ("Throttling.User", Some("try again in a while")),
+            ("MissingKeyId", Some("give the parameter that it names")),
+            ("InternalFailure", None),
+        ] {
+            assert_eq!(hint_of_call(&refused(code)), hint, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_key_service_gets_the_hint_of_its_cause() {
+        let denied = |code: &str| KeyServiceError::Denied {
+            code: code.into(),
+            message: String::new(),
+            request_id: String::new(),
+        };
+        for code in [
+            "Forbidden.NoPermission",
+            "Forbidden.AccessKey",
+            "InvalidAccessKeyId.NotFound",
+            "SignatureDoesNotMatch",
+            "InvalidSecurityToken.MismatchWithAccessKey",
+            "InvalidTimeStamp.Expired",
+            "IllegalTimestamp",
+        ] {
+            assert!(hint_of_key_service(&denied(code)).is_some(), "{code}");
+        }
+        let missing = KeyServiceError::KeyNotFound { key: "k".into() };
+        assert_eq!(hint_of_key_service(&missing), Some("check the key's name, the region and the account"));
+        let outage = |source| KeyServiceError::Unreachable { endpoint: String::new(), source };
+        assert_eq!(hint_of_key_service(&outage(Arc::new(TransportError::TooLarge))), Some(NO_KMS));
+        let answer =
+            CallError::Answer { endpoint: String::new(), status: 200, problem: AnswerProblem::NotJson };
+        assert_eq!(hint_of_key_service(&outage(Arc::new(answer))), Some(NO_KMS));
+    }
+
+    #[test]
+    fn the_way_to_a_kms_tells_what_to_do() {
+        let certificate = |problem| TransportError::Certificate { problem, source: "x".into() };
+        for (error, part) in [
+            (TransportError::Io(io::ErrorKind::ConnectionRefused.into()), "is running there"),
+            (TransportError::Io(io::ErrorKind::ConnectionReset.into()), "the network"),
+            (TransportError::Tls("x".into()), "whether it speaks http or https"),
+            (TransportError::Http("x".into()), "whether it speaks http or https"),
+            (certificate(CertificateProblem::Untrusted), "ALIBABA_CLOUD_CA_BUNDLE"),
+            (certificate(CertificateProblem::OtherHost), "--tls-name"),
+        ] {
+            let failure = Failure::from(unreachable(error));
+            assert!(failure.hint.contains(part), "{failure:?}");
+            assert_eq!(failure.exit, Exit::Kms);
+        }
+    }
+
+    #[test]
+    fn a_client_that_cannot_be_made_is_a_mistake_of_usage() {
+        let empty = RootsError::Empty { path: PathBuf::from("ca.pem") };
+        let failure = Failure::from(SetupError::Roots(empty));
+        assert_eq!((failure.exit, &*failure.what), (Exit::Usage, "ca.pem holds no certificate"));
+        assert!(failure.hint.contains("PEM"), "{failure:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! Providers of root keys: what the configuration names to open a store with, asked in turn.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use bulla_keys::SystemRandom;
@@ -48,8 +49,10 @@ impl Providers {
     /// The root key in a slot, and the provider that opened it.
     ///
     /// # Errors
-    /// Of the first provider, if none can open any slot.
+    /// [`ProviderError::UnknownKinds`] if this program has no provider for any slot; else that of the first provider, if
+    /// none can open any slot.
     pub(crate) fn open(&self, slots: &[SlotView<'_>]) -> Result<(RootKey, &Provider), ProviderError> {
+        refuse_unknown_kinds(slots)?;
         let first = self.first.open(slots).map(|root| (root, &self.first));
         self.others.iter().fold(first, |found, provider| {
             found.or_else(|error| provider.open(slots).map(|root| (root, provider)).map_err(|_| error))
@@ -62,7 +65,7 @@ impl Provider {
     /// provider here opens.
     fn kind(&self) -> u32 {
         match self {
-            Self::RootKeyFile { .. } => 0,
+            Self::RootKeyFile { .. } => ROOT_KEY_FILE,
         }
     }
 
@@ -118,3 +121,17 @@ impl Provider {
         }
     }
 }
+
+/// Tells slots of kinds that this program does not have from slots of another store: a root key file that is put back
+/// helps with the second only.
+fn refuse_unknown_kinds(slots: &[SlotView<'_>]) -> Result<(), ProviderError> {
+    let kinds: BTreeSet<u32> = slots.iter().map(|slot| slot.provider).collect();
+    if kinds.is_empty() || kinds.iter().any(|kind| KINDS.contains(kind)) {
+        return Ok(());
+    }
+    Err(ProviderError::UnknownKinds { kinds: kinds.into_iter().collect() })
+}
+
+const ROOT_KEY_FILE: u32 = 0;
+/// The kinds of slots that this program has providers for.
+const KINDS: [u32; 1] = [ROOT_KEY_FILE];

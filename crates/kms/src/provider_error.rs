@@ -12,6 +12,11 @@ use crate::root_key::RootKeyError;
 pub enum ProviderError {
     /// The root key file is not taken.
     RootKeyFile(RootKeyError),
+    /// Every slot of the store is of a kind that this program has no provider for.
+    UnknownKinds {
+        /// The numbers of those kinds in the header, in ascending order.
+        kinds: Vec<u32>,
+    },
 }
 
 /// Where a provider has its key.
@@ -28,6 +33,9 @@ impl ProviderError {
     pub fn hint(&self, role: Role) -> String {
         match self {
             Self::RootKeyFile(error) => error.hint(role),
+            Self::UnknownKinds { .. } => {
+                "use the bulla that wrote the store: it is newer, or was built with other providers".into()
+            }
         }
     }
 }
@@ -45,6 +53,14 @@ impl fmt::Display for ProviderError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RootKeyFile(error) => error.fmt(f),
+            Self::UnknownKinds { kinds } => {
+                let numbers: Vec<_> = kinds.iter().map(u32::to_string).collect();
+                write!(
+                    f,
+                    "the root key of the store is kept by providers that this bulla does not have: kind {}",
+                    numbers.join(", ")
+                )
+            }
         }
     }
 }
@@ -61,6 +77,7 @@ impl std::error::Error for ProviderError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::RootKeyFile(error) => error.source(), // the text is that of the error
+            Self::UnknownKinds { .. } => None,
         }
     }
 }

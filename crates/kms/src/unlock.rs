@@ -263,6 +263,28 @@ mod tests {
         assert!(!Unlocked::new(written, &providers).unwrap().home().is_region_presumed);
     }
 
+    #[test]
+    fn slots_of_unknown_kinds_alone_are_not_those_of_another_store() {
+        let bench = Bench::new();
+        let first = bench.first();
+        let providers = Providers::of_files([&first]);
+        let before = Unlocked::new(bench.header(), &providers).unwrap();
+        let (root, _) = providers.open(&before.header().slots()).unwrap();
+        let mut header = before.header().clone();
+        let slot = header.slots.remove(0);
+        for (id, provider) in [(1, 9), (2, 7), (3, 9)] {
+            header.slots.push(Slot { provider, id, ..slot.clone() });
+        }
+        let sealed = header.seal(&root, before.home());
+        let UnlockError::Provider(error) = Unlocked::new(sealed, &providers).unwrap_err() else { panic!() };
+        assert!(matches!(&error, ProviderError::UnknownKinds { kinds } if *kinds == [7, 9]), "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "the root key of the store is kept by providers that this bulla does not have: kind 7, 9"
+        );
+        assert!(error.hint(Role::Server).contains("newer"), "{}", error.hint(Role::Server));
+    }
+
     /// As in the middle of a change of the root key, whose rows are moved one by one.
     #[test]
     fn a_store_has_rows_of_two_root_keys() {

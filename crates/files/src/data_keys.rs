@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use bulla_envelope::native::{BodyKey, Header, SealError, SetId, Source, Wrap, WrapKind};
-use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, WrappedKey};
+use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
 
+use crate::file_error::FileError;
 use crate::once::Answers;
 
 /// A data key with its wraps, any one of which will open the files.
@@ -25,15 +26,14 @@ pub(crate) struct NewFile {
 pub(crate) type DataKeySets = Answers<(Vec<String>, EncryptionContext), Arc<DataKeySet>>;
 
 impl DataKeySet {
-    /// A new data key: drawn by the KMS under the first key, wrapped by the others too.
+    /// A new data key: drawn by the KMS under the first key, wrapped by the others too. [`FileError::NoKeys`] without keys.
     pub(crate) fn generate(
         kms: &dyn KeyService,
         keys: &[String],
         context: &EncryptionContext,
         region: &str,
-    ) -> Result<Self, KeyServiceError> {
-        let (first, others) =
-            keys.split_first().ok_or(KeyServiceError::KeyNotFound { key: String::new() })?;
+    ) -> Result<Self, FileError> {
+        let (first, others) = keys.split_first().ok_or(FileError::NoKeys)?;
         let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key(first, context)?;
         let mut wrapped = vec![wrapped];
         for key in others {

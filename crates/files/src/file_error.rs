@@ -22,6 +22,8 @@ pub enum FileError {
     Output(OutputError),
     /// The KMS.
     Kms(KeyServiceError),
+    /// The list of keys to encrypt or rewrap for is empty; the KMS was not called.
+    NoKeys,
     /// Encryption in the native format.
     Seal(SealError),
     /// Decryption of the native format.
@@ -71,6 +73,7 @@ impl fmt::Display for FileError {
             Self::Unlock(error) => error.fmt(f),
             Self::TextSeal(error) => error.fmt(f),
             Self::TextOpen(error) => error.fmt(f),
+            Self::NoKeys => f.write_str("no key is named, and without one nobody could open the file"),
             Self::UnexpectedText => {
                 f.write_str("it is called .bulla but holds the text format, which protects less")
             }

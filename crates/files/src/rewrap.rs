@@ -214,7 +214,7 @@ impl<K: KeyService> Rewrapper<K> {
             Some(keys) => keys.clone(),
         };
         if names.is_empty() {
-            return Err(KeyServiceError::KeyNotFound { key: String::new() }.into());
+            return Err(FileError::NoKeys);
         }
         let data_key_known = opened.set().is_some();
         let mut plan = Vec::<(WrapKind, KeyVersion)>::new();

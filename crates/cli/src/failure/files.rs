@@ -189,6 +189,7 @@ impl Failure {
 /// What to do about an error that is about the file itself.
 fn exit_and_hint(error: &FileError) -> (Exit, &'static str) {
     match error {
+        FileError::NoKeys => (Exit::Usage, "name at least one key with -k; nothing was written"),
         FileError::UnexpectedText => (Exit::Damaged, "if that is right, say so with --format text"),
         FileError::DamagedSlot => (Exit::Damaged, "the other one still opens it; `bulla rewrap` mends it"),
         FileError::Special => (Exit::Other, "name regular files; the others are left alone"),
@@ -234,6 +235,14 @@ const FEWER_THREADS: &str = "take fewer with --jobs, or let the user have more p
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_of_no_keys_is_a_mistake_of_usage() {
+        let failure = Failure::of_file(&FileError::NoKeys, Path::new("a"), Path::new("b"));
+        assert_eq!(failure.exit, Exit::Usage);
+        let what = "a: no key is named, and without one nobody could open the file";
+        assert_eq!(failure.texts(), (what, "name at least one key with -k; nothing was written"));
+    }
 
     #[test]
     fn a_thread_that_cannot_be_started_is_told_with_what_to_do_in_both_formats() {

@@ -28,6 +28,7 @@
 //! | [`Secret`], [`Stage`] | versions of a secret and the stages that point at them |
 //! | [`blob`] | ciphertext blobs: what Encrypt answers and Decrypt takes |
 //! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
+//! | [`TokenKey`] | what seals the tokens of temporary credentials |
 //! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
 //!
 //! # Guarantees
@@ -56,6 +57,7 @@ mod spec;
 pub mod stack;
 mod state;
 mod tags;
+mod token_key;
 mod xaes;
 
 pub use alias::{Alias, AliasName, NotAnAlias};
@@ -72,4 +74,5 @@ pub use sm4::Sm4Gcm;
 pub use spec::{KeyKind, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
 pub use state::{KeyState, Operation, Refusal};
 pub use tags::{TagProblem, Tags};
+pub use token_key::TokenKey;
 pub use xaes::{Damaged, Xaes256Gcm};

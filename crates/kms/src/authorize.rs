@@ -24,7 +24,7 @@ use crate::state::Snapshot;
 
 /// Decides whether a caller may do something to a resource.
 pub(crate) enum Authorizer {
-    /// The owner of the account, the only caller yet, may do everything.
+    /// The account itself may do everything, and nobody else anything.
     Owner,
     #[cfg(test)]
     Test(Box<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
@@ -37,6 +37,7 @@ impl Authorizer {
         match self {
             Self::Owner => match query.caller {
                 Caller::Root { .. } | Caller::Owner => true,
+                Caller::User { .. } | Caller::Session(_) | Caller::Unsigned => false,
             },
             #[cfg(test)]
             Self::Test(allows) => allows(query),

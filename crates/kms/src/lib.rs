@@ -63,7 +63,7 @@ use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use open_error::OpenError;
-pub use origin::{Caller, Connection, Origin};
+pub use origin::{Caller, Connection, Origin, PrincipalId, RoleSession};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};

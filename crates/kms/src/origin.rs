@@ -1,6 +1,8 @@
 //! Where a request comes from: who sent it, from which address.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The facts about a request that are not in its parameters. Made only by authentication, or for the owner of
 /// an embedded store.
@@ -21,16 +23,97 @@ pub struct Connection {
     pub request_id: String,
 }
 
-/// Who acts.
+/// Who acts. Users and roles are named by their ids, because a name can pass to another user or role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// The owner of the account, by this access key.
+    /// The account itself, by this access key.
     Root {
         /// The access key's id.
         access_key_id: String,
     },
+    /// A user, by one of its access keys.
+    User {
+        /// The user's id.
+        id: PrincipalId,
+        /// The access key's id.
+        access_key_id: String,
+    },
+    /// A session of a role, by temporary credentials. Shared, because it is large and rare.
+    Session(Arc<RoleSession>),
+    /// The sender of a request without a signature, for the one action that takes them: AssumeRoleWithOIDC, whose token says
+    /// who asks.
+    Unsigned,
     /// Whoever can read the root key of an embedded store.
     Owner,
+}
+
+/// Names a user or a role for good: never given to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PrincipalId(u64);
+
+/// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleSession {
+    /// The id of the temporary access key.
+    pub(crate) access_key_id: Box<str>,
+    /// Who assumed the first role.
+    pub(crate) source: SessionSource,
+    /// The roles that were assumed one from another, at most [`RoleSession::MAX_LINKS`]. The last one acts.
+    pub(crate) roles: Vec<AssumedRole>,
+    /// The policy that was given when the last role was assumed, as it was written. Allows nothing that the role does not.
+    pub(crate) policy: Option<Arc<str>>,
+    /// Set when the first role was assumed, and the same along the chain.
+    pub(crate) source_identity: Option<Box<str>>,
+    /// Whether the one who assumed the first role had proved a second factor; none where that is not known.
+    pub(crate) mfa: Option<bool>,
+    /// When the session ends, in seconds since 1970.
+    pub(crate) expires: i64,
+}
+
+/// Who assumed the first role of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(dead_code, reason = "authentication makes no sessions yet")]
+pub(crate) enum SessionSource {
+    User {
+        id: PrincipalId,
+        access_key_id: Box<str>,
+    },
+    /// A token of this OIDC provider, by the provider's name in the configuration.
+    Oidc {
+        provider: Box<str>,
+    },
+}
+
+/// One link of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AssumedRole {
+    pub(crate) id: PrincipalId,
+    pub(crate) session_name: Box<str>,
+    /// When it was assumed, in seconds since 1970: a role ends its sessions by a time before which they began.
+    pub(crate) assumed: i64,
+}
+
+#[allow(dead_code, reason = "authentication makes no sessions yet")]
+impl RoleSession {
+    /// The longest chain of roles.
+    pub(crate) const MAX_LINKS: usize = 4;
+
+    /// The role that acts.
+    pub(crate) fn role(&self) -> &AssumedRole {
+        self.roles.last().expect("a session is of a role")
+    }
+}
+
+impl Caller {
+    /// The access key that signed, for the log; a session is named by its temporary one.
+    #[must_use]
+    pub fn access_key_id(&self) -> Option<&str> {
+        match self {
+            Self::Root { access_key_id } | Self::User { access_key_id, .. } => Some(access_key_id),
+            Self::Session(session) => Some(&session.access_key_id),
+            Self::Unsigned | Self::Owner => None,
+        }
+    }
 }
 
 impl Origin {
@@ -44,5 +127,46 @@ impl Origin {
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection
+    }
+}
+
+impl PrincipalId {
+    /// The id with these digits.
+    #[must_use]
+    pub const fn from_u64(id: u64) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for PrincipalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:018}", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_acts_as_its_last_role_and_is_logged_by_its_own_access_key() {
+        let role = |id| AssumedRole { id: PrincipalId::from_u64(id), session_name: "s".into(), assumed: 0 };
+        let user = PrincipalId::from_u64(1);
+        let session = RoleSession {
+            access_key_id: "STS.a".into(),
+            source: SessionSource::User { id: user, access_key_id: "BULLAa".into() },
+            roles: vec![role(2), role(3)],
+            policy: None,
+            source_identity: None,
+            mfa: None,
+            expires: 0,
+        };
+        assert_eq!(session.role().id.to_string(), "000000000000000003");
+        assert_eq!(Caller::Session(session.into()).access_key_id(), Some("STS.a"));
+        assert_eq!(Caller::User { id: user, access_key_id: "BULLAa".into() }.access_key_id(), Some("BULLAa"));
+        assert_eq!(
+            [Caller::Unsigned, Caller::Owner].map(|caller| caller.access_key_id().map(str::to_owned)),
+            [None, None]
+        );
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
+use bulla_kms::{Connection, Kms, Origin, new_request_id};
 use bulla_wire::{Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, render_error, render_reply};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -97,10 +97,7 @@ impl Rpc {
         let result = self.kms.authenticate(call, connection);
         line.authenticated = result.is_ok();
         line.access_key_id = match &result {
-            Ok(origin) => match origin.caller() {
-                Caller::Root { access_key_id } => Some(access_key_id.clone()),
-                Caller::Owner => None,
-            },
+            Ok(origin) => origin.caller().access_key_id().map(str::to_owned),
             Err(error) if tells_of_a_known_key(error.code()) => {
                 call.signature.signer().ok().map(|signer| signer.access_key_id.clone())
             }

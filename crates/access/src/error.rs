@@ -1,0 +1,236 @@
+//! Why a policy document is refused, and where in it.
+
+use std::fmt;
+
+use crate::principal::PrincipalName;
+
+/// A refused policy document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyError {
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The place in the structure, such as `Statement[1].Condition.IpAddress`; empty for the whole document.
+    pub path: String,
+    /// What is wrong there.
+    pub reason: Reason,
+}
+
+impl PolicyError {
+    pub(crate) fn at(document: &str, offset: usize, path: &str, reason: Reason) -> Self {
+        let (line, column) = place(document, offset);
+        Self { line, column, path: path.to_owned(), reason }
+    }
+}
+
+impl fmt::Display for PolicyError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {}, column {}", self.line, self.column)?;
+        if !self.path.is_empty() {
+            write!(formatter, ", {}", Shortened(&self.path))?;
+        }
+        write!(formatter, ": {}", self.reason)
+    }
+}
+
+impl std::error::Error for PolicyError {}
+
+/// What is wrong with a document. Texts are as written in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The document is empty or longer than [`crate::PolicyKind::limit`].
+    Length(Limit),
+    /// It is not JSON.
+    Syntax(String),
+    /// A value has another type than this one.
+    Expected(&'static str),
+    /// A list or an object has no entries.
+    Empty,
+    /// A name occurs twice in an object.
+    RepeatedName,
+    /// A policy has no such member.
+    UnknownMember(String),
+    /// A member is required here.
+    Missing(&'static str),
+    /// The language has this member, but not in this kind of policy.
+    Misplaced(&'static str),
+    /// `NotResource`, which the language no longer has.
+    NotResource,
+    /// `Action` and `NotAction` exclude each other.
+    ActionAndNotAction,
+    /// `Version` is not `"1"`.
+    Version(String),
+    /// `Effect` is not `Allow` or `Deny`.
+    Effect(String),
+    /// `Sid` is longer than 128 characters or has others than letters, digits, spaces and `_/+=.@-`.
+    Sid(String),
+    /// An action is not `*` or `<product>:<name>`.
+    Action(String),
+    /// An action is not one of the products that this kind of policy is about.
+    ForeignAction {
+        /// The action as written.
+        action: String,
+        /// The only product whose actions are allowed here.
+        product: &'static str,
+    },
+    /// A resource is not `*` or `acs:<product>:<region>:<account>:<id>`.
+    Resource(String),
+    /// The resource of a key or secret policy is not `*`.
+    ResourceNotAll(String),
+    /// A principal is no exact ARN of a user, role or provider, and none of the two spellings of the account.
+    Principal(String),
+    /// A principal belongs to another account.
+    ForeignPrincipal(String),
+    /// A key or secret policy denies the account, whose root no policy binds.
+    AccountDenied,
+    /// There is no such user or role.
+    UnknownPrincipal(PrincipalName),
+    /// There is no such condition operator.
+    Operator(String),
+    /// There is no such condition key in this kind of policy.
+    ConditionKey(String),
+    /// The operator compares another type than the key has.
+    OperatorForKey {
+        /// The operator as written.
+        operator: &'static str,
+        /// What the key holds, such as `a date`.
+        holds: &'static str,
+    },
+    /// A value of a condition cannot be read as this type.
+    ConditionValue(&'static str),
+    /// `Bool` takes one value.
+    SeveralBooleans,
+    /// A trust policy lets a provider's tokens in without a condition that fixes this claim.
+    UnrestrictedClaim(&'static str),
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length(limit) => write!(formatter, "a policy has 1 to {limit}"),
+            Self::Syntax(text) => write!(formatter, "this is not JSON: {text}"),
+            Self::Expected(expected) => write!(formatter, "expected {expected}"),
+            Self::Empty => formatter.write_str("this must not be empty"),
+            Self::RepeatedName => formatter.write_str("this name occurs twice"),
+            Self::UnknownMember(name) => write!(formatter, "there is no member {}", Quoted(name)),
+            Self::Missing(name) => write!(formatter, "{name} is missing"),
+            Self::Misplaced(name) => write!(formatter, "{name} is not allowed in this kind of policy"),
+            Self::NotResource => {
+                formatter.write_str("NotResource is not supported: list resources, or deny them")
+            }
+            Self::ActionAndNotAction => formatter.write_str("Action and NotAction exclude each other"),
+            Self::Version(text) => write!(formatter, "Version must be \"1\", not {}", Quoted(text)),
+            Self::Effect(text) => write!(formatter, "Effect must be Allow or Deny, not {}", Quoted(text)),
+            Self::Sid(_) => {
+                formatter.write_str("a Sid has up to 128 letters, digits, spaces and characters of _/+=.@-")
+            }
+            Self::Action(text) => {
+                write!(formatter, "{} is no action: write * or <product>:<name>", Quoted(text))
+            }
+            Self::ForeignAction { action, product } => {
+                write!(formatter, "only actions of {product} are allowed here, not {}", Quoted(action))
+            }
+            Self::Resource(text) => write!(
+                formatter,
+                "{} is no resource: write * or acs:<product>:<region>:<account>:<id>",
+                Quoted(text)
+            ),
+            Self::ResourceNotAll(text) => {
+                write!(
+                    formatter,
+                    "the only resource here is \"*\", which is the key or secret itself, not {}",
+                    Quoted(text)
+                )
+            }
+            Self::Principal(text) => write!(
+                formatter,
+                "{} is no principal: write the exact ARN of a user or role, without wildcards and without a region",
+                Quoted(text)
+            ),
+            Self::ForeignPrincipal(text) => write!(formatter, "{} belongs to another account", Quoted(text)),
+            Self::AccountDenied => {
+                formatter.write_str("the account cannot be denied: it means its root, which no policy binds")
+            }
+            Self::UnknownPrincipal(name) => write!(formatter, "there is no {name}"),
+            Self::Operator(text) => write!(formatter, "there is no condition operator {}", Quoted(text)),
+            Self::ConditionKey(text) => {
+                write!(formatter, "there is no condition key {} in this kind of policy", Quoted(text))
+            }
+            Self::OperatorForKey { operator, holds } => {
+                write!(formatter, "{operator} does not compare {holds}, which this key holds")
+            }
+            Self::ConditionValue(expected) => write!(formatter, "expected {expected}"),
+            Self::SeveralBooleans => formatter.write_str("Bool takes one value"),
+            Self::UnrestrictedClaim(key) => write!(
+                formatter,
+                "a provider is trusted without a condition on {key}: add StringEquals or StringLike with its values"
+            ),
+        }
+    }
+}
+
+/// The greatest length of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Unicode characters.
+    Characters(usize),
+    /// Bytes in UTF-8.
+    Bytes(usize),
+}
+
+impl Limit {
+    pub(crate) fn allows(self, text: &str) -> bool {
+        let (length, most) = match self {
+            Self::Characters(most) => (text.chars().count(), most),
+            Self::Bytes(most) => (text.len(), most),
+        };
+        (1..=most).contains(&length)
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Characters(most) => write!(formatter, "{most} characters"),
+            Self::Bytes(most) => write!(formatter, "{most} bytes"),
+        }
+    }
+}
+
+/// Line and column of an offset, both from 1; the column in characters.
+pub(crate) fn place(document: &str, offset: usize) -> (u32, u32) {
+    let before = &document[..document.floor_char_boundary(offset)];
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+}
+
+/// A text of the document in an error message: quoted, escaped, and not longer than a line.
+struct Quoted<'a>(&'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "\"{}\"", Shortened(self.0))
+    }
+}
+
+struct Shortened<'a>(&'a str);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut characters = self.0.chars();
+        for character in characters.by_ref().take(MOST_SHOWN) {
+            if character.is_control() {
+                write!(formatter, "{}", character.escape_default())?;
+            } else {
+                write!(formatter, "{character}")?;
+            }
+        }
+        if characters.next().is_some() { formatter.write_str("…") } else { Ok(()) }
+    }
+}
+
+/// Characters of a document's text in a message.
+const MOST_SHOWN: usize = 128;

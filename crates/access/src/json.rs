@@ -1,0 +1,167 @@
+//! JSON whose values know where they are in the text, so that an error names line, column and path.
+//!
+//! `serde_json` decides what JSON is. A value is a slice of the text, taken apart only when it is asked for, and no deeper
+//! than a policy is; so the depth of a document is no matter.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{PolicyError, Reason};
+
+/// A value at its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Node<'a> {
+    document: &'a str,
+    raw: &'a str,
+    path: String,
+}
+
+/// A member of an object. Errors about its name are at the name.
+#[derive(Debug)]
+pub(crate) struct Member<'a> {
+    pub(crate) name: String,
+    pub(crate) value: Node<'a>,
+    at: usize,
+}
+
+impl<'a> Node<'a> {
+    /// The only value of a document.
+    pub(crate) fn parse(document: &'a str) -> Result<Self, PolicyError> {
+        match serde_json::from_str::<&RawValue>(document) {
+            Ok(raw) => Ok(Self { document, raw: raw.get(), path: String::new() }),
+            Err(error) => {
+                let at = offset(document, error.line(), error.column());
+                Err(PolicyError::at(document, at, "", syntax(&error)))
+            }
+        }
+    }
+
+    /// The members of an object in their order. A repeated name is an error: readers disagree about which one counts.
+    pub(crate) fn members(&self) -> Result<Vec<Member<'a>>, PolicyError> {
+        let Entries(entries) = self.read('{', "an object")?;
+        let mut names = HashSet::new();
+        let mut from = self.offset() + 1;
+        let mut members = Vec::with_capacity(entries.len());
+        for (name, raw) in entries {
+            let at = from + self.document[from..].find('"').expect("a name stands between two values");
+            let value = Node { document: self.document, raw: raw.get(), path: self.below(&name) };
+            from = value.offset() + value.raw.len();
+            let member = Member { name, value, at };
+            if !names.insert(member.name.clone()) {
+                return Err(member.refused(Reason::RepeatedName));
+            }
+            members.push(member);
+        }
+        Ok(members)
+    }
+
+    /// The values of a list.
+    pub(crate) fn items(&self) -> Result<Vec<Self>, PolicyError> {
+        let raw: Vec<&RawValue> = self.read('[', "a list")?;
+        let item = |(at, raw): (usize, &'a RawValue)| Self {
+            document: self.document,
+            raw: raw.get(),
+            path: format!("{}[{at}]", self.path),
+        };
+        Ok(raw.into_iter().enumerate().map(item).collect())
+    }
+
+    /// The values of a list that is not empty, or the only value instead of a list.
+    pub(crate) fn one_or_more(&self) -> Result<Vec<Self>, PolicyError> {
+        if !self.raw.starts_with('[') {
+            return Ok(vec![self.clone()]);
+        }
+        let items = self.items()?;
+        if items.is_empty() { Err(self.refused(Reason::Empty)) } else { Ok(items) }
+    }
+
+    /// A string.
+    pub(crate) fn string(&self) -> Result<String, PolicyError> {
+        self.read('"', "a string")
+    }
+
+    /// A string, or a number or boolean as it is written.
+    pub(crate) fn scalar(&self) -> Result<String, PolicyError> {
+        match self.raw.as_bytes()[0] {
+            b'"' => self.string(),
+            b'{' | b'[' | b'n' => Err(self.refused(Reason::Expected("a string, a number or a boolean"))),
+            _ => Ok(self.raw.to_owned()),
+        }
+    }
+
+    /// An error at this value.
+    pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
+        PolicyError::at(self.document, self.offset(), &self.path, reason)
+    }
+
+    /// The line of the value, from 1.
+    pub(crate) fn line(&self) -> u32 {
+        crate::error::place(self.document, self.offset()).0
+    }
+
+    fn read<T: Deserialize<'a>>(&self, first: char, expected: &'static str) -> Result<T, PolicyError> {
+        if !self.raw.starts_with(first) {
+            return Err(self.refused(Reason::Expected(expected)));
+        }
+        serde_json::from_str(self.raw).map_err(|error| self.refused(syntax(&error)))
+    }
+
+    /// Where the slice begins in the document.
+    fn offset(&self) -> usize {
+        self.raw.as_ptr().addr() - self.document.as_ptr().addr()
+    }
+
+    fn below(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+impl Member<'_> {
+    /// An error at the name.
+    pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
+        PolicyError::at(self.value.document, self.at, &self.value.path, reason)
+    }
+}
+
+/// Members as they are written, repeated names included.
+struct Entries<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Entries<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(Reader)
+    }
+}
+
+/// What `serde_json` says, without its place: it counts from the beginning of the value.
+fn syntax(error: &serde_json::Error) -> Reason {
+    let text = error.to_string();
+    Reason::Syntax(text.split(" at line ").next().unwrap_or_default().to_owned())
+}
+
+/// The offset of a line and a column that counts bytes.
+fn offset(document: &str, line: usize, column: usize) -> usize {
+    let start: usize = document.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    (start + column.saturating_sub(1)).min(document.len())
+}

@@ -1,0 +1,89 @@
+//! Access policies as Alibaba Cloud writes them. No IO, no clock.
+//!
+//! A document is parsed once, when it is written: everything that is wrong with it is found then, with its place. The
+//! names in it are [bound](Policy::bind) to ids. A request is decided over parsed policies.
+//!
+//! ```
+//! use bulla_access::{ConditionKey, Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value};
+//!
+//! let account = "1234567890123456";
+//! let identity = Policy::parse(
+//!     PolicyKind::Identity,
+//!     account,
+//!     r#"{
+//!         "Version": "1",
+//!         "Statement": [{
+//!             "Effect": "Allow",
+//!             "Action": ["kms:Encrypt", "kms:GenerateDataKey*"],
+//!             "Resource": "acs:kms:*:1234567890123456:key/*",
+//!             "Condition": {"IpAddress": {"acs:SourceIp": "10.0.0.0/8"}}
+//!         }]
+//!     }"#,
+//! )?;
+//!
+//! struct From(std::net::IpAddr);
+//!
+//! impl Context for From {
+//!     fn value(&self, key: &ConditionKey) -> Option<Value<'_>> {
+//!         (*key == ConditionKey::SourceIp).then_some(Value::Address(self.0))
+//!     }
+//! }
+//!
+//! let allowed = |address: &str, action: &str| {
+//!     let query = Query {
+//!         actions: &[action],
+//!         resource: "acs:kms:cn-hangzhou:1234567890123456:key/05754286-3ba2-4fa6-8d41-4323aca6e7c4",
+//!         principal: Principal::User(PrincipalId::from_random(7)),
+//!         context: &From(address.parse().expect("an address")),
+//!     };
+//!     let layers = Layers { session: None, identity: &[&identity], resource: None, rule: Rule::Either };
+//!     bulla_access::decide(&layers, &query).is_allowed()
+//! };
+//! assert!(allowed("10.1.2.3", "kms:Encrypt"));
+//! assert!(!allowed("192.0.2.1", "kms:Encrypt"));
+//! assert!(!allowed("10.1.2.3", "kms:Decrypt"));
+//!
+//! let error = Policy::parse(PolicyKind::Identity, account, r#"{"Version": "1", "Statement": {}}"#).unwrap_err();
+//! assert_eq!(error.to_string(), "line 1, column 31, Statement: expected a list");
+//! # Ok::<(), bulla_access::PolicyError>(())
+//! ```
+//!
+//! # Where to start
+//!
+//! | | |
+//! |---|---|
+//! | [`Policy`], [`PolicyKind`] | a document, and what may stand in which |
+//! | [`PolicyError`], [`Reason`] | why a document is refused, with line, column and path |
+//! | [`evaluate()`], [`decide()`] | one policy, and all that have a say in a request |
+//! | [`covers_all`] | whether a caller may learn that a resource does not exist |
+//!
+//! # Guarantees
+//!
+//! - **No match is a deny, and a Deny wins.**
+//! - **The account as a principal of a key or secret policy gives no user or session anything.** The default key policy
+//!   names the account.
+//! - **Users and roles match by id.** A policy that is not bound gives those that it names nothing.
+//! - **No condition is ignored.** Operators and keys that are unknown, or that no request of this kind has, are refused.
+//! - **Time is linear** in the length of the policies, for names of up to 255 bytes; for longer texts a step takes longer by
+//!   one instruction for each 64 bytes. No pattern backtracks.
+
+#![forbid(unsafe_code)]
+
+mod action;
+mod condition;
+mod decide;
+mod error;
+mod evaluate;
+mod json;
+mod key;
+mod pattern;
+mod policy;
+mod principal;
+
+pub use condition::{Context, Value};
+pub use decide::{Decision, Denial, Layer, Layers, Rule, Source, covers_all, decide};
+pub use error::{Limit, PolicyError, Reason};
+pub use evaluate::{Outcome, Query, StatementRef, evaluate};
+pub use key::ConditionKey;
+pub use policy::{Effect, Policy, PolicyKind};
+pub use principal::{InvalidPrincipalId, Principal, PrincipalId, PrincipalName};

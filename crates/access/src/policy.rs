@@ -1,0 +1,368 @@
+//! A policy document, parsed: everything that can be decided when it is written is decided here.
+
+use crate::action::{ActionList, ActionPattern};
+use crate::condition::Condition;
+use crate::error::{Limit, PolicyError, Reason};
+use crate::json::{Member, Node};
+use crate::key::ConditionKey;
+use crate::pattern::Pattern;
+use crate::principal::{self, PrincipalId, PrincipalName, Trusted};
+
+/// What a policy is attached to, which decides what may stand in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PolicyKind {
+    /// A policy of users, groups and roles.
+    Identity,
+    /// What a caller of AssumeRole gives along, to limit the session.
+    Session,
+    /// Who may assume a role. No `Resource`.
+    Trust,
+    /// Who may use a key. `Resource` is `*`, the key.
+    Key,
+    /// Who may use a secret. `Resource` is `*`, the secret.
+    Secret,
+    /// A policy of the [`system`](crate::system) table: an identity policy that may have conditions of products that are not
+    /// served here.
+    System,
+}
+
+impl PolicyKind {
+    /// The greatest length of a document.
+    pub const fn limit(self) -> Limit {
+        match self {
+            Self::Identity | Self::Trust | Self::System => Limit::Characters(6144),
+            Self::Session => Limit::Characters(2048),
+            Self::Key | Self::Secret => Limit::Bytes(32_768),
+        }
+    }
+
+    /// Whether statements name principals: policies of a resource do, policies of an identity do not.
+    pub(crate) const fn has_principals(self) -> bool {
+        matches!(self, Self::Trust | Self::Key | Self::Secret)
+    }
+
+    /// The only product whose actions may stand in the policy.
+    const fn product(self) -> Option<&'static str> {
+        match self {
+            Self::Key | Self::Secret => Some("kms"),
+            Self::Trust => Some("sts"),
+            Self::Identity | Self::Session | Self::System => None,
+        }
+    }
+}
+
+/// A parsed policy. It does not keep its text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Policy {
+    pub(crate) kind: PolicyKind,
+    pub(crate) statements: Box<[Statement]>,
+    /// Users and roles by name, each as the error if no user or role has this name. Empty once bound.
+    unbound: Box<[PolicyError]>,
+}
+
+/// Whether a statement grants or refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Effect {
+    /// Grants, unless a Deny refuses.
+    Allow,
+    /// Refuses, whatever grants.
+    Deny,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Statement {
+    pub(crate) effect: Effect,
+    /// Empty in policies that have no principals.
+    pub(crate) principals: Box<[Trusted]>,
+    pub(crate) actions: ActionList,
+    /// `*` alone in policies of a resource.
+    pub(crate) resources: Box<[Pattern]>,
+    pub(crate) conditions: Box<[Condition]>,
+    pub(crate) line: u32,
+}
+
+impl Policy {
+    /// Parses and checks a document of `account`, whose id is 16 digits or fewer.
+    ///
+    /// Users and roles of the document match no principal until [`bind`](Self::bind) gives their ids.
+    ///
+    /// # Errors
+    ///
+    /// The first thing that is wrong, with its place.
+    pub fn parse(kind: PolicyKind, account: &str, text: &str) -> Result<Self, PolicyError> {
+        if !kind.limit().allows(text) {
+            return Err(PolicyError::at(text, 0, "", Reason::Length(kind.limit())));
+        }
+        let root = Node::parse(text)?;
+        let mut statements = None;
+        let mut version = None;
+        for member in root.members()? {
+            match member.name.as_str() {
+                "Version" => version = Some(check_version(&member.value)?),
+                "Statement" => statements = Some(member.value),
+                _ => return Err(unknown(&member)),
+            }
+        }
+        version.ok_or_else(|| root.refused(Reason::Missing("Version")))?;
+        let list = statements.ok_or_else(|| root.refused(Reason::Missing("Statement")))?;
+        let items = list.items()?;
+        if items.is_empty() {
+            return Err(list.refused(Reason::Empty));
+        }
+        let mut unbound = Vec::new();
+        let parse = |node: &Node<'_>| Parts::read(node)?.check(kind, account, &mut unbound);
+        let statements = items.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { kind, statements, unbound: unbound.into() })
+    }
+
+    /// What the policy is attached to.
+    pub const fn kind(&self) -> PolicyKind {
+        self.kind
+    }
+
+    /// The users and roles that are named but not bound, and the OIDC providers. A principal that is named twice comes
+    /// twice. The account is not among them.
+    pub fn principals(&self) -> impl Iterator<Item = &PrincipalName> {
+        let unbound = self.unbound.iter().filter_map(|error| match &error.reason {
+            Reason::UnknownPrincipal(name) => Some(name),
+            _ => None,
+        });
+        let trusted = self.statements.iter().flat_map(|statement| &statement.principals);
+        unbound.chain(trusted.filter_map(|trusted| match trusted {
+            Trusted::Named(name @ PrincipalName::OidcProvider(_)) => Some(name),
+            _ => None,
+        }))
+    }
+
+    /// Replaces the names of users and roles by their ids. `resolve` is not asked about OIDC providers, whose names are
+    /// their identity.
+    ///
+    /// # Errors
+    ///
+    /// The first name that `resolve` does not know, with its place.
+    pub fn bind(
+        mut self,
+        mut resolve: impl FnMut(&PrincipalName) -> Option<PrincipalId>,
+    ) -> Result<Self, PolicyError> {
+        let mut unbound = std::mem::take(&mut self.unbound).into_iter();
+        for trusted in self.statements.iter_mut().flat_map(|statement| &mut statement.principals) {
+            let Trusted::Named(name @ (PrincipalName::User(_) | PrincipalName::Role(_))) = trusted else {
+                continue;
+            };
+            let error = unbound.next().expect("each name has its error, in the same order");
+            let id = resolve(name).ok_or(error)?;
+            *trusted = match name {
+                PrincipalName::User(_) => Trusted::User(id),
+                _ => Trusted::Role(id),
+            };
+        }
+        Ok(self)
+    }
+
+    /// Whether any statement is a Deny.
+    pub fn has_deny(&self) -> bool {
+        self.statements.iter().any(|statement| statement.effect == Effect::Deny)
+    }
+
+    /// The number of statements.
+    pub fn len(&self) -> usize {
+        self.statements.len()
+    }
+
+    /// Never true: a policy has a statement.
+    pub fn is_empty(&self) -> bool {
+        self.statements.is_empty()
+    }
+}
+
+/// The members of a statement, before they are checked together.
+struct Parts<'a> {
+    node: Node<'a>,
+    effect: Option<Member<'a>>,
+    action: Option<Member<'a>>,
+    not_action: Option<Member<'a>>,
+    resource: Option<Member<'a>>,
+    principal: Option<Member<'a>>,
+    condition: Option<Member<'a>>,
+    sid: Option<Member<'a>>,
+}
+
+impl<'a> Parts<'a> {
+    fn read(node: &Node<'a>) -> Result<Self, PolicyError> {
+        let mut parts = Self {
+            node: node.clone(),
+            effect: None,
+            action: None,
+            not_action: None,
+            resource: None,
+            principal: None,
+            condition: None,
+            sid: None,
+        };
+        for member in node.members()? {
+            let part = match member.name.as_str() {
+                "Effect" => &mut parts.effect,
+                "Action" => &mut parts.action,
+                "NotAction" => &mut parts.not_action,
+                "Resource" => &mut parts.resource,
+                "Principal" => &mut parts.principal,
+                "Condition" => &mut parts.condition,
+                "Sid" => &mut parts.sid,
+                "NotResource" => return Err(member.refused(Reason::NotResource)),
+                _ => return Err(unknown(&member)),
+            };
+            *part = Some(member);
+        }
+        Ok(parts)
+    }
+
+    fn check(
+        self,
+        kind: PolicyKind,
+        account: &str,
+        unbound: &mut Vec<PolicyError>,
+    ) -> Result<Statement, PolicyError> {
+        self.check_sid(kind)?;
+        let effect = self.effect()?;
+        let statement = Statement {
+            effect,
+            principals: self.principals(kind, account, effect, unbound)?,
+            actions: self.actions(kind)?,
+            resources: self.resources(kind)?,
+            conditions: match &self.condition {
+                Some(member) => Condition::parse_all(&member.value, kind)?.into(),
+                None => Box::default(),
+            },
+            line: self.node.line(),
+        };
+        if let Some(claim) = statement.unrestricted_claim() {
+            let principal = self.principal.as_ref().map_or(&self.node, |member| &member.value);
+            return Err(principal.refused(Reason::UnrestrictedClaim(claim)));
+        }
+        Ok(statement)
+    }
+
+    fn check_sid(&self, kind: PolicyKind) -> Result<(), PolicyError> {
+        let Some(sid) = &self.sid else { return Ok(()) };
+        if !matches!(kind, PolicyKind::Key | PolicyKind::Secret) {
+            return Err(sid.refused(Reason::Misplaced("Sid")));
+        }
+        let text = sid.value.string()?;
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b" _/+=.@-".contains(&byte);
+        if text.len() > 128 || !text.bytes().all(allowed) {
+            return Err(sid.value.refused(Reason::Sid(text)));
+        }
+        Ok(())
+    }
+
+    fn effect(&self) -> Result<Effect, PolicyError> {
+        let value = &self.required(&self.effect, "Effect")?.value;
+        match value.string()?.as_str() {
+            "Allow" => Ok(Effect::Allow),
+            "Deny" => Ok(Effect::Deny),
+            other => Err(value.refused(Reason::Effect(other.to_owned()))),
+        }
+    }
+
+    fn principals(
+        &self,
+        kind: PolicyKind,
+        account: &str,
+        effect: Effect,
+        unbound: &mut Vec<PolicyError>,
+    ) -> Result<Box<[Trusted]>, PolicyError> {
+        if !kind.has_principals() {
+            return match &self.principal {
+                Some(member) => Err(member.refused(Reason::Misplaced("Principal"))),
+                None => Ok(Box::default()),
+            };
+        }
+        let node = &self.required(&self.principal, "Principal")?.value;
+        let placed = principal::parse(node, kind, account, effect)?;
+        let keep = |principal: principal::Placed| {
+            unbound.extend(principal.unknown);
+            principal.trusted
+        };
+        Ok(placed.into_iter().map(keep).collect())
+    }
+
+    fn actions(&self, kind: PolicyKind) -> Result<ActionList, PolicyError> {
+        let member = match (&self.action, &self.not_action) {
+            (Some(_), Some(not_action)) => return Err(not_action.refused(Reason::ActionAndNotAction)),
+            (None, Some(not_action)) if kind.has_principals() => {
+                return Err(not_action.refused(Reason::Misplaced("NotAction")));
+            }
+            (None, Some(not_action)) => not_action,
+            (action, None) => self.required(action, "Action")?,
+        };
+        let action = |node: Node<'_>| {
+            ActionPattern::parse(&node.string()?, kind.product()).map_err(|reason| node.refused(reason))
+        };
+        let patterns = member.value.one_or_more()?.into_iter().map(action).collect::<Result<_, _>>()?;
+        Ok(ActionList { negated: self.not_action.is_some(), patterns })
+    }
+
+    fn resources(&self, kind: PolicyKind) -> Result<Box<[Pattern]>, PolicyError> {
+        if kind == PolicyKind::Trust {
+            return match &self.resource {
+                Some(member) => Err(member.refused(Reason::Misplaced("Resource"))),
+                None => Ok(Box::new([Pattern::Any])),
+            };
+        }
+        let parse = |node: Node<'_>| {
+            let text = node.string()?;
+            match resource(&text) {
+                Some(pattern) if pattern == Pattern::Any || !kind.has_principals() => Ok(pattern),
+                Some(_) => Err(node.refused(Reason::ResourceNotAll(text))),
+                None => Err(node.refused(Reason::Resource(text))),
+            }
+        };
+        self.required(&self.resource, "Resource")?.value.one_or_more()?.into_iter().map(parse).collect()
+    }
+
+    fn required<'b>(
+        &self,
+        member: &'b Option<Member<'a>>,
+        name: &'static str,
+    ) -> Result<&'b Member<'a>, PolicyError> {
+        member.as_ref().ok_or_else(|| self.node.refused(Reason::Missing(name)))
+    }
+}
+
+impl Statement {
+    /// The claim of a token that a trust in a provider leaves open. A provider such as a CI service gives tokens to all its
+    /// customers, so a trust without these conditions would let strangers in.
+    fn unrestricted_claim(&self) -> Option<&'static str> {
+        let is_provider =
+            |trusted: &Trusted| matches!(trusted, Trusted::Named(PrincipalName::OidcProvider(_)));
+        if self.effect == Effect::Deny || !self.principals.iter().any(is_provider) {
+            return None;
+        }
+        let fixed = |key| self.conditions.iter().any(|condition| condition.fixes(&key));
+        if !fixed(ConditionKey::OidcAudience) {
+            Some("oidc:aud")
+        } else if !fixed(ConditionKey::OidcSubject) {
+            Some("oidc:sub")
+        } else {
+            None
+        }
+    }
+}
+
+fn check_version(node: &Node<'_>) -> Result<(), PolicyError> {
+    let text = node.string()?;
+    if text == "1" { Ok(()) } else { Err(node.refused(Reason::Version(text))) }
+}
+
+fn unknown(member: &Member<'_>) -> PolicyError {
+    member.refused(Reason::UnknownMember(member.name.clone()))
+}
+
+/// `*`, or an ARN. A `*` may take the place of several of its parts, as in `acs:kms:*`.
+fn resource(text: &str) -> Option<Pattern> {
+    if text == "*" {
+        return Some(Pattern::Any);
+    }
+    let parts = text.strip_prefix("acs:")?.split(':').count();
+    (parts >= 4 || text.contains('*')).then(|| Pattern::new(text))
+}

@@ -56,6 +56,8 @@
 //! | [`PolicyError`], [`Reason`] | why a document is refused, with line, column and path |
 //! | [`evaluate()`], [`decide()`] | one policy, and all that have a say in a request |
 //! | [`covers_all`] | whether a caller may learn that a resource does not exist |
+//! | [`system`] | the system policies |
+//! | [`check()`], [`explain()`] | which statements amount to granting, and why a request is allowed or denied |
 //!
 //! # Guarantees
 //!
@@ -70,20 +72,25 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod check;
 mod condition;
 mod decide;
 mod error;
 mod evaluate;
+mod explain;
 mod json;
 mod key;
 mod pattern;
 mod policy;
 mod principal;
+pub mod system;
 
+pub use check::{Finding, check};
 pub use condition::{Context, Value};
 pub use decide::{Decision, Denial, Layer, Layers, Rule, Source, covers_all, decide};
 pub use error::{Limit, PolicyError, Reason};
 pub use evaluate::{Outcome, Query, StatementRef, evaluate};
+pub use explain::{Application, Considered, Explanation, Missing, Unmet, explain};
 pub use key::ConditionKey;
 pub use policy::{Effect, Policy, PolicyKind};
 pub use principal::{InvalidPrincipalId, Principal, PrincipalId, PrincipalName};

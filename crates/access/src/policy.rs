@@ -164,14 +164,9 @@ impl Policy {
         self.statements.iter().any(|statement| statement.effect == Effect::Deny)
     }
 
-    /// The number of statements.
-    pub fn len(&self) -> usize {
+    /// The number of statements, at least 1.
+    pub fn statement_count(&self) -> usize {
         self.statements.len()
-    }
-
-    /// Never true: a policy has a statement.
-    pub fn is_empty(&self) -> bool {
-        self.statements.is_empty()
     }
 }
 

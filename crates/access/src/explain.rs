@@ -1,0 +1,170 @@
+//! Why a request is allowed or denied: what each statement about the action says, and what is missing.
+
+use std::fmt;
+
+use crate::decide::{Decision, Layer, Layers, Rule, Source};
+use crate::evaluate::{Query, Question, StatementRef, resource};
+use crate::key::ConditionKey;
+use crate::policy::{Effect, Policy, PolicyKind, Statement};
+use crate::principal::Trusted;
+
+/// The whole answer to a question.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The decision, the same as that of [`decide`](crate::decide()).
+    pub decision: Decision,
+    /// All statements that are about the action, in the order of the layers.
+    pub statements: Vec<Considered>,
+    /// What would have to change for the request to be allowed; empty if it is.
+    pub missing: Vec<Missing>,
+}
+
+/// A statement about the action.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Considered {
+    /// Where it is.
+    pub source: Source,
+    /// What it says if it applies.
+    pub effect: Effect,
+    /// Whether it applies.
+    pub application: Application,
+}
+
+/// Whether a statement about the action applies, or the first thing that keeps it from applying.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Application {
+    /// It applies.
+    Applies,
+    /// It names others.
+    OtherPrincipal,
+    /// It names the account, which gives its users and roles nothing: they need policies of their own.
+    AccountOnly,
+    /// It is about other resources.
+    OtherResource,
+    /// These conditions are not met.
+    Conditions(Vec<Unmet>),
+}
+
+/// A condition that is not met.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Unmet {
+    /// The operator, such as `IpAddress`.
+    pub operator: &'static str,
+    /// The key.
+    pub key: ConditionKey,
+    /// Whether the request has no value for the key.
+    pub is_absent: bool,
+}
+
+/// What keeps a request from being allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// This statement must not apply.
+    NoDeny(Source),
+    /// A statement of this layer has to allow the action.
+    Allow(Layer),
+    /// A statement of the identity's policies or of the resource's policy has to allow the action.
+    AllowOfEither,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoDeny(source) => {
+                write!(formatter, "a Deny applies ({}, line {})", source.layer, source.statement.line)
+            }
+            Self::Allow(layer) => write!(formatter, "no Allow applies ({layer})"),
+            Self::AllowOfEither => {
+                write!(formatter, "no Allow applies ({} or {})", Layer::Identity, Layer::Resource)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Unmet {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {}", self.operator, self.key)?;
+        if self.is_absent { formatter.write_str(", which the request does not have") } else { Ok(()) }
+    }
+}
+
+/// Explains the decision about a request.
+///
+/// A key without a value in the query's context counts as absent. A client that does not know a value, such as the address that
+/// the server sees, finds the conditions on it in [`Application::Conditions`].
+pub fn explain(layers: &Layers<'_>, query: &Query<'_>) -> Explanation {
+    let arn = resource(query.resource);
+    let question = Question::new(query, &arn);
+    let decision = layers.decide(&question);
+    let mut statements = Vec::new();
+    for (layer, policy, parsed) in layers.policies() {
+        for (index, statement) in parsed.statements.iter().enumerate() {
+            if statement.actions.has_any(&question.actions) {
+                let place = StatementRef { index, line: statement.line };
+                statements.push(Considered {
+                    source: Source { layer, policy, statement: place },
+                    effect: statement.effect,
+                    application: question.application(statement, parsed.kind, query),
+                });
+            }
+        }
+    }
+    let missing = if decision.is_allowed() { Vec::new() } else { missing(layers, &statements) };
+    Explanation { decision, statements, missing }
+}
+
+fn missing(layers: &Layers<'_>, statements: &[Considered]) -> Vec<Missing> {
+    let applying = || statements.iter().filter(|one| one.application == Application::Applies);
+    let allows = |layer| applying().any(|one| one.effect == Effect::Allow && one.source.layer == layer);
+    let denies = applying().filter(|one| one.effect == Effect::Deny);
+    let mut missing: Vec<_> = denies.map(|one| Missing::NoDeny(one.source)).collect();
+    if layers.session.is_some() && !allows(Layer::Session) {
+        missing.push(Missing::Allow(Layer::Session));
+    }
+    let needed: &[Layer] = match layers.rule {
+        Rule::Either => {
+            if !allows(Layer::Identity) && !allows(Layer::Resource) {
+                missing.push(Missing::AllowOfEither);
+            }
+            &[]
+        }
+        Rule::Both => &[Layer::Identity, Layer::Resource],
+        Rule::Resource => &[Layer::Resource],
+    };
+    missing.extend(needed.iter().filter(|layer| !allows(**layer)).map(|layer| Missing::Allow(*layer)));
+    missing
+}
+
+impl<'a> Layers<'a> {
+    /// Every policy with its layer and its index there.
+    fn policies(&self) -> impl Iterator<Item = (Layer, usize, &'a Policy)> {
+        let session = self.session.map(|policy| (Layer::Session, 0, policy));
+        let identity = self.identity.iter().enumerate().map(|(at, policy)| (Layer::Identity, at, *policy));
+        let resource = self.resource.map(|policy| (Layer::Resource, 0, policy));
+        session.into_iter().chain(identity).chain(resource)
+    }
+}
+
+impl Question<'_> {
+    fn application(&self, statement: &Statement, kind: PolicyKind, query: &Query<'_>) -> Application {
+        if !self.is_named(statement, kind) {
+            return if statement.principals.contains(&Trusted::Account) {
+                Application::AccountOnly
+            } else {
+                Application::OtherPrincipal
+            };
+        }
+        if !statement.resources.iter().any(|pattern| pattern.matches(&self.resource)) {
+            return Application::OtherResource;
+        }
+        let unmet: Vec<_> = self
+            .unmet(statement)
+            .map(|condition| Unmet {
+                operator: condition.operator.name,
+                key: condition.key.clone(),
+                is_absent: query.context.value(&condition.key).is_none(),
+            })
+            .collect();
+        if unmet.is_empty() { Application::Applies } else { Application::Conditions(unmet) }
+    }
+}

@@ -54,6 +54,8 @@ pub(crate) async fn answer(
 ) -> Result<wire::Reply, Error> {
     match request {
         wire::Request::Kms(request) => answer_kms(kms, request, inquiry).await.map(wire::Reply::Kms),
+        // Not answered yet, as if the products had no actions.
+        wire::Request::Ram(_) | wire::Request::Sts(_) => Err(wire::ErrorCode::InvalidActionNotFound.into()),
     }
 }
 

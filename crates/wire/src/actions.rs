@@ -6,6 +6,8 @@
 //! the table below.
 
 pub mod kms;
+pub mod ram;
+pub mod sts;
 mod table;
 #[cfg(test)]
 mod toy;
@@ -22,6 +24,10 @@ use crate::parameters::Parameters;
 products! {
     /// Key Management Service.
     Kms => kms,
+    /// Resource Access Management: users, access keys, groups, roles and policies.
+    Ram => ram,
+    /// Security Token Service: temporary credentials.
+    Sts => sts,
     /// Stands for the next product in the tests of this crate.
     #[cfg(test)]
     Toy => toy,
@@ -49,10 +55,15 @@ impl Product {
         self.table().name
     }
 
-    /// The host that the cloud serves the product at in `region`.
+    /// The host that the cloud serves the product at in `region`; RAM and STS have one for all regions.
     #[must_use]
     pub fn host(self, region: &str) -> String {
-        format!("{}.{region}.aliyuncs.com", self.name().to_ascii_lowercase())
+        let name = self.name().to_ascii_lowercase();
+        if self.table().rules.is_global {
+            format!("{name}.aliyuncs.com")
+        } else {
+            format!("{name}.{region}.aliyuncs.com")
+        }
     }
 
     /// The names of the actions that bulla implements.
@@ -65,6 +76,28 @@ impl Product {
     #[must_use]
     pub const fn not_implemented(self) -> &'static [(&'static str, &'static str)] {
         self.table().not_implemented
+    }
+
+    /// Whether a request for `action` may come without a signature.
+    #[must_use]
+    pub fn may_be_unsigned(self, action: &str) -> bool {
+        self.table().rules.unsigned.contains(&action)
+    }
+
+    /// The refusal of a required parameter that is absent or empty.
+    pub(crate) fn missing(self, parameter: &str) -> Error {
+        Error::with(self.table().rules.missing, parameter)
+    }
+
+    /// The refusal of a value that is none of the type of its parameter.
+    pub(crate) fn invalid(self, parameter: &str) -> Error {
+        Error::with(self.table().rules.invalid, parameter)
+    }
+
+    /// The answer to a caller who lacks the permission for `action`, such as `ram:CreateRole`, on `resource`, an ARN.
+    #[must_use]
+    pub fn denied(self, action: &str, resource: &str) -> Error {
+        (self.table().rules.denied)(action, resource)
     }
 
     /// The names of the parameters that `action` takes; `None` for an action that is not in the table. A dotted or
@@ -87,9 +120,10 @@ pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
     /// Reads the request from the parameters of a call.
     ///
     /// # Errors
-    /// `Missing<Name>` or InvalidParameter naming the parameter.
+    /// The product's code for a missing or an invalid parameter, naming it: of the KMS `Missing<Name>` or
+    /// InvalidParameter.
     fn parse(parameters: &Parameters) -> Result<Self, Error> {
-        flat::read(parameters)
+        flat::read(Self::PRODUCT, parameters)
     }
 
     /// The reply to this action, out of any reply; none for the reply to another.

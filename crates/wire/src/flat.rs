@@ -10,7 +10,8 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, IntoDeserializer, MapAccess, 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
 use serde_json::Value as Json;
 
-use crate::error::{Error, ErrorCode};
+use crate::actions::Product;
+use crate::error::Error;
 use crate::parameters::Parameters;
 
 /// A text that may be empty, which is not the same as absent.
@@ -37,9 +38,9 @@ impl Serialize for Unread {
     }
 }
 
-/// Reads a request from its parameters.
-pub(crate) fn read<T: de::DeserializeOwned>(parameters: &Parameters) -> Result<T, Error> {
-    Ok(T::deserialize(Fields(parameters))?)
+/// Reads a request to `product` from its parameters.
+pub(crate) fn read<T: de::DeserializeOwned>(product: Product, parameters: &Parameters) -> Result<T, Error> {
+    T::deserialize(Fields(parameters)).map_err(|fault| fault.refusal(product))
 }
 
 /// The names of the parameters that a request takes: the fields that serde asks for.
@@ -83,12 +84,12 @@ enum Fault {
     OfDryRun(Box<Self>),
 }
 
-impl From<Fault> for Error {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Missing(name) => Self::with(ErrorCode::Missing, name),
-            Fault::Invalid(name) => Self::invalid(&name),
-            Fault::OfDryRun(fault) => Self::from(*fault).of_dry_run(),
+impl Fault {
+    fn refusal(self, product: Product) -> Error {
+        match self {
+            Self::Missing(name) => product.missing(name),
+            Self::Invalid(name) => product.invalid(&name),
+            Self::OfDryRun(fault) => fault.refusal(product).of_dry_run(),
         }
     }
 }
@@ -286,9 +287,19 @@ impl<'de> Deserializer<'de> for Value<'_> {
         }
     }
 
+    /// One of several words, such as `Active`.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        visitor.visit_enum(self.text()?.into_deserializer())
+    }
+
     forward_to_deserialize_any! {
         i8 i16 i32 i128 u8 u16 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct enum identifier ignored_any
+        tuple_struct map struct identifier ignored_any
     }
 }
 

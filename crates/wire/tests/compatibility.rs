@@ -1,4 +1,4 @@
-//! docs/compatibility.md says of every operation of the official SDK whether it is answered and what it takes. The table
+//! docs/compatibility.md says of every operation of the official SDK of the KMS whether it is answered and what it takes. The table
 //! is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility` writes it.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -7,10 +7,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs};
 
-use bulla_wire::{ErrorCode, Parameters, Product, Request};
+use bulla_wire::{Error, ErrorCode, Parameters, Product, Request};
 
 /// The operations of alibabacloud_kms20160120 3.3.1.
 const OFFICIAL: &str = include_str!("../../../testdata/operations.txt");
+/// Of each product, the operations of its official SDK, and how many they are: those of alibabacloud_ram20150501 1.3.0
+/// and alibabacloud_sts20150401 1.2.0 beside the KMS.
+const PRODUCTS: [(Product, &str, usize); 3] = [
+    (Product::Kms, OFFICIAL, 91),
+    (Product::Ram, include_str!("../../../testdata/operations-ram.txt"), 69),
+    (Product::Sts, include_str!("../../../testdata/operations-sts.txt"), 4),
+];
 const DOCUMENT: &str = "../../docs/compatibility.md";
 /// The secrets of the only type there is do not change by themselves.
 const REFUSED: [&str; 2] = ["RotateSecret", "UpdateSecretRotationPolicy"];
@@ -19,12 +26,14 @@ const END: &str = "<!-- The end of the generated table -->\n";
 
 #[test]
 fn the_table_names_every_operation_once() {
-    let official: Vec<_> = OFFICIAL.lines().collect();
-    assert_eq!(official.len(), 91);
-    let mut known: Vec<_> =
-        here().keys().copied().chain(Product::Kms.not_implemented().iter().map(|(name, _)| *name)).collect();
-    known.sort_unstable();
-    assert_eq!(known, official);
+    for (product, official, count) in PRODUCTS {
+        let official: Vec<_> = official.lines().collect();
+        assert_eq!(official.len(), count, "{product:?}");
+        let not_implemented = product.not_implemented().iter().map(|(name, _)| *name);
+        let mut known: Vec<_> = product.actions().iter().copied().chain(not_implemented).collect();
+        known.sort_unstable();
+        assert_eq!(known, official, "{product:?}");
+    }
 }
 
 #[test]
@@ -43,11 +52,14 @@ fn the_document_is_as_the_table_of_actions() {
 
 #[test]
 fn the_parameters_of_an_action_are_the_fields_of_its_request() {
-    for action in Product::Kms.actions() {
-        let (required, optional) = parameters(action);
+    let actions = PRODUCTS
+        .iter()
+        .flat_map(|(product, ..)| product.actions().iter().map(move |action| (*product, *action)));
+    for (product, action) in actions {
+        let (required, optional) = parameters(product, action);
         let mut asked: Vec<_> = required.into_iter().chain(optional).collect();
         asked.sort_unstable();
-        let mut known = Product::Kms.parameters(action).unwrap().to_vec();
+        let mut known = product.parameters(action).unwrap().to_vec();
         known.sort_unstable();
         assert_eq!(known, asked, "{action}");
     }
@@ -59,7 +71,7 @@ fn the_parameters_of_an_action_are_the_fields_of_its_request() {
 fn the_document_names_every_code() {
     let document = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT)).unwrap();
     for code in ErrorCode::ALL {
-        let error = bulla_wire::Error::with(*code, "{}");
+        let error = Error::with(*code, "{}");
         let row = format!("| {} | {} | {} |", error.status(), error.code_text(), error.message());
         assert!(document.contains(&row), "docs/compatibility.md lacks the row {row}");
     }
@@ -91,23 +103,22 @@ fn here() -> BTreeMap<&'static str, String> {
 }
 
 fn cell(action: &str) -> String {
-    let (required, optional) = parameters(action);
+    let (required, optional) = parameters(Product::Kms, action);
     let required = required.iter().map(|name| format!("**{name}**"));
     required.chain(optional).collect::<Vec<_>>().join(", ")
 }
 
 /// What an action requires and what else it takes, found out by asking it.
-fn parameters(action: &str) -> (Vec<String>, Vec<String>) {
+fn parameters(product: Product, action: &str) -> (Vec<String>, Vec<String>) {
     let mut given = BTreeMap::<String, String>::new();
     let mut required = Vec::new();
     let request = loop {
         let parameters = Parameters::from_pairs(given.clone()).unwrap();
-        match Request::parse(Product::Kms, action, &parameters) {
+        match Request::parse(product, action, &parameters) {
             Ok(request) => break request,
             Err(error) => {
-                let name = error.code_text().strip_prefix("Missing").map(str::to_owned);
-                let name = name.unwrap_or_else(|| panic!("{action}: {error}"));
-                given.extend(some_value(action, &name, &given));
+                let name = missing(&error).unwrap_or_else(|| panic!("{action}: {error}"));
+                given.extend(some_value(product, action, &name, &given));
                 required.push(name);
             }
         }
@@ -119,13 +130,28 @@ fn parameters(action: &str) -> (Vec<String>, Vec<String>) {
     (required, optional)
 }
 
+/// The name of the parameter that a request lacks.
+fn missing(error: &Error) -> Option<String> {
+    match error.code() {
+        ErrorCode::Missing => error.code_text().strip_prefix("Missing").map(str::to_owned),
+        ErrorCode::MissingParameter => error.message().split(' ').nth(1).map(str::to_owned),
+        _ => None,
+    }
+}
+
 /// A value that the parameter takes: of which type it is, only the action knows.
-fn some_value(action: &str, name: &str, given: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-    for (suffix, value) in [("", "1"), ("", "true"), ("", "{}"), (".1", "x"), (".1.Key", "x")] {
+fn some_value(
+    product: Product,
+    action: &str,
+    name: &str,
+    given: &BTreeMap<String, String>,
+) -> BTreeMap<String, String> {
+    let plain = ["1", "true", "{}", "[]", "Custom", "Active", "role"].map(|value| ("", value));
+    for (suffix, value) in plain.into_iter().chain([(".1", "x"), (".1.Key", "x")]) {
         let mut more = given.clone();
         more.insert(format!("{name}{suffix}"), value.into());
         let parameters = Parameters::from_pairs(more.clone()).unwrap();
-        match Request::parse(Product::Kms, action, &parameters) {
+        match Request::parse(product, action, &parameters) {
             Err(error) if error.to_string().contains(&format!("\"{name}\"")) => {}
             _ => return more,
         }

@@ -25,7 +25,8 @@ pub use tags::*;
 pub use versions::*;
 
 pub use super::Done;
-use super::table::actions;
+use super::table::{Rules, actions};
+use crate::error::{Error, ErrorCode};
 
 actions! {
     Kms, "2016-01-20";
@@ -88,6 +89,14 @@ actions! {
     ListSecretVersionIds => ListSecretVersionIdsReply,
     UpdateSecretVersionStage => SecretReply,
 }
+
+const RULES: Rules = Rules {
+    missing: ErrorCode::Missing,
+    invalid: ErrorCode::InvalidParameter,
+    denied: |_, resource| Error::with(ErrorCode::ForbiddenNoPermission, format!(" for {resource}")),
+    unsigned: &[],
+    is_global: false,
+};
 
 /// Operations of the official SDK that bulla does not implement, with the feature that each is for. They are answered as
 /// unknown ones, as the cloud answers those that it does not know.

@@ -1,9 +1,26 @@
 //! The two macros that the tables are written in: one for the products, and one for the actions of each.
 
+use crate::error::{Error, ErrorCode};
+
+/// How a product refuses and is reached, where products differ.
+pub(super) struct Rules {
+    /// The code for a required parameter that is absent; its argument is the name of the parameter.
+    pub(super) missing: ErrorCode,
+    /// The code for a value that is none of the type of its parameter; its argument is the name of the parameter.
+    pub(super) invalid: ErrorCode,
+    /// The answer to a caller without permission, made of the action and the resource.
+    pub(super) denied: fn(&str, &str) -> Error,
+    /// The actions whose requests may come without a signature.
+    pub(super) unsigned: &'static [&'static str],
+    /// Whether one host serves the product in all regions.
+    pub(super) is_global: bool,
+}
+
 /// What the table of one product says.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
+    pub(super) rules: Rules,
     pub(super) actions: &'static [&'static str],
     pub(super) parameters: fn(&str) -> Option<&'static [&'static str]>,
     pub(super) not_implemented: &'static [(&'static str, &'static str)],
@@ -83,12 +100,14 @@ macro_rules! products {
 }
 
 /// The table of one product: its name and API version, then `Action => Reply` for each of its actions, in brackets what
-/// [`Action`](super::Action) tells of its parameters. The types of both and `NOT_IMPLEMENTED` are those of the module.
+/// [`Action`](super::Action) tells of its parameters. The types of both, `RULES` and `NOT_IMPLEMENTED` are those of the
+/// module.
 macro_rules! actions {
     ($product:ident, $version:literal; $($name:ident => $reply:ident $([$($shared:ident),*])?,)*) => {
         pub(super) const TABLE: $crate::actions::table::Table = $crate::actions::table::Table {
             name: stringify!($product),
             version: $version,
+            rules: RULES,
             actions: &[$(stringify!($name),)*],
             parameters: Request::parameters,
             not_implemented: NOT_IMPLEMENTED,

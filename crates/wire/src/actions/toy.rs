@@ -4,13 +4,22 @@
 use serde::{Deserialize, Serialize};
 
 use super::Done;
-use super::table::actions;
+use super::table::{Rules, actions};
+use crate::error::{Error, ErrorCode};
 
 actions! {
     Toy, "2000-01-01";
     TagResources => Done,
     GetToy => GetToyReply [dry_run],
 }
+
+const RULES: Rules = Rules {
+    missing: ErrorCode::Missing,
+    invalid: ErrorCode::InvalidParameter,
+    denied: |action, _| Error::with(ErrorCode::NoPermission, format!(" {action}")),
+    unsigned: &[],
+    is_global: false,
+};
 
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[("BreakToy", "broken toys")];
 

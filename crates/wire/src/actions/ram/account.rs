@@ -1,0 +1,28 @@
+//! SetAccountAlias, GetAccountAlias, ClearAccountAlias.
+
+use serde::{Deserialize, Serialize};
+
+/// Gives the account an alias.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SetAccountAlias {
+    /// 3 to 63 lower-case letters, digits and `-`.
+    pub account_alias: String,
+}
+
+/// Returns the alias of the account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GetAccountAlias {}
+
+/// Removes the alias of the account.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClearAccountAlias {}
+
+/// The answer to [`GetAccountAlias`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetAccountAliasReply {
+    /// The alias; empty if there is none.
+    #[serde(default)]
+    pub account_alias: String,
+}

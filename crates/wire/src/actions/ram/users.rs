@@ -1,0 +1,134 @@
+//! CreateUser, GetUser, UpdateUser, DeleteUser, ListUsers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::flat::MaybeEmpty;
+use crate::timestamp::Timestamp;
+
+/// Creates a user without any permission.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CreateUser {
+    /// 1 to 64 letters, digits, `.`, `_` and `-`.
+    pub user_name: String,
+    /// 1 to 128 characters.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// `<country code>-<number>`.
+    #[serde(default)]
+    pub mobile_phone: Option<String>,
+    /// The e-mail address.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Up to 128 characters.
+    #[serde(default)]
+    pub comments: Option<String>,
+}
+
+/// Returns one user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetUser {
+    /// The user's name.
+    pub user_name: String,
+}
+
+/// Changes a user; an absent parameter keeps its value, an empty one clears it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateUser {
+    /// The user's name.
+    pub user_name: String,
+    /// The next name; the user keeps id, access keys and policies.
+    #[serde(default)]
+    pub new_user_name: Option<String>,
+    /// As in [`CreateUser`].
+    #[serde(default)]
+    pub new_display_name: Option<String>,
+    /// As in [`CreateUser`].
+    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    pub new_mobile_phone: Option<MaybeEmpty>,
+    /// As in [`CreateUser`].
+    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    pub new_email: Option<MaybeEmpty>,
+    /// As in [`CreateUser`].
+    #[serde(default, deserialize_with = "MaybeEmpty::given")]
+    pub new_comments: Option<MaybeEmpty>,
+}
+
+/// Deletes a user who has no group, access key, login profile or policy.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DeleteUser {
+    /// The user's name.
+    pub user_name: String,
+}
+
+/// Lists the users of the account, a page at a time.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListUsers {
+    /// Where the previous page ended.
+    pub marker: Option<String>,
+    /// 1 to 1000; 100 if absent.
+    pub max_items: Option<u32>,
+}
+
+/// The answer to [`CreateUser`], [`GetUser`] and [`UpdateUser`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserReply {
+    /// The user.
+    pub user: User,
+}
+
+/// The answer to [`ListUsers`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ListUsersReply {
+    /// The users of this page.
+    pub users: UserList,
+    /// Whether there are more.
+    pub is_truncated: bool,
+    /// Where this page ended; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub marker: Option<String>,
+}
+
+/// The list inside [`ListUsersReply`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserList {
+    /// The users.
+    pub user: Vec<User>,
+}
+
+/// One user.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct User {
+    /// The id, which no other user ever gets.
+    pub user_id: String,
+    /// The name, which is part of the user's ARN.
+    pub user_name: String,
+    /// The name that people see.
+    #[serde(default)]
+    pub display_name: String,
+    /// `<country code>-<number>`, or empty.
+    #[serde(default)]
+    pub mobile_phone: String,
+    /// The e-mail address, or empty.
+    #[serde(default)]
+    pub email: String,
+    /// Any text.
+    #[serde(default)]
+    pub comments: String,
+    /// The time of CreateUser.
+    pub create_date: Timestamp,
+    /// The time of the last change; absent in the answer to [`CreateUser`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_date: Option<Timestamp>,
+    /// The time of the last sign-in to the console, empty if there was none; only in the answer to [`GetUser`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_login_date: Option<String>,
+}

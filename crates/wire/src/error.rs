@@ -9,6 +9,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::access_denied::AccessDenied;
+
 macro_rules! error_codes {
     ($($variant:ident $status:literal $code:literal $message:literal;)*) => {
         /// What went wrong, by the name the cloud gives it. `{}` in code or text stands for the argument.
@@ -159,7 +161,16 @@ pub struct Error {
     code: ErrorCode,
     /// May be a string to sign, and so hold a plaintext: wiped, and not shown by `Debug`.
     argument: Zeroizing<String>,
-    cause: Option<Box<dyn StdError + Send + Sync>>,
+    /// In a box, because every result of the engine has room for an error.
+    detail: Option<Box<Detail>>,
+}
+
+/// What some errors have beside their code.
+enum Detail {
+    /// Why a fault of the server happened.
+    Cause(Box<dyn StdError + Send + Sync>),
+    /// Who was denied what.
+    AccessDenied(AccessDenied),
 }
 
 impl Error {
@@ -172,7 +183,14 @@ impl Error {
     /// An error whose code or text names something: a parameter, a key state, a string to sign.
     #[must_use]
     pub fn with(code: ErrorCode, argument: impl Into<String>) -> Self {
-        Self { code, argument: Zeroizing::new(argument.into()), cause: None }
+        Self { code, argument: Zeroizing::new(argument.into()), detail: None }
+    }
+
+    /// This error, whose answer also tells who was denied what.
+    #[must_use]
+    pub fn with_access_denied(mut self, access_denied: AccessDenied) -> Self {
+        self.detail = Some(Box::new(Detail::AccessDenied(access_denied)));
+        self
     }
 
     /// InvalidParameter, naming the parameter.
@@ -184,13 +202,17 @@ impl Error {
     /// A fault of the server: the caller sees InternalFailure, the log sees `cause`.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), cause: Some(cause.into()) }
+        let detail = Some(Box::new(Detail::Cause(cause.into())));
+        Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), detail }
     }
 
     /// The cause of a fault of the server, if this is one.
     #[must_use]
     pub fn into_cause(self) -> Option<Box<dyn StdError + Send + Sync>> {
-        self.cause
+        match *self.detail? {
+            Detail::Cause(cause) => Some(cause),
+            Detail::AccessDenied(_) => None,
+        }
     }
 
     /// What is answered instead if the request was a DryRun, which tells how it would have gone.
@@ -229,8 +251,20 @@ impl Error {
 
     /// What went wrong inside, for the log only.
     #[must_use]
-    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync)> {
-        self.cause.as_deref()
+    pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        match self.detail.as_deref()? {
+            Detail::Cause(cause) => Some(&**cause),
+            Detail::AccessDenied(_) => None,
+        }
+    }
+
+    /// Who was denied what, if the answer tells it.
+    #[must_use]
+    pub fn access_denied(&self) -> Option<&AccessDenied> {
+        match self.detail.as_deref()? {
+            Detail::AccessDenied(access_denied) => Some(access_denied),
+            Detail::Cause(_) => None,
+        }
     }
 }
 
@@ -244,7 +278,10 @@ fn filled(template: &str, argument: &str) -> String {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Error").field("code", &self.code).field("cause", &self.cause).finish_non_exhaustive()
+        f.debug_struct("Error")
+            .field("code", &self.code)
+            .field("cause", &self.cause())
+            .finish_non_exhaustive()
     }
 }
 
@@ -256,7 +293,7 @@ impl fmt::Display for Error {
 
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.cause.as_ref().map(|cause| cause.as_ref() as &(dyn StdError + 'static))
+        self.cause().map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -272,6 +309,9 @@ pub struct ErrorReply {
     /// The name of the request in the logs of the KMS.
     #[serde(default)]
     pub request_id: String,
+    /// Who was denied what; not in every answer to a denied request.
+    #[serde(default, rename = "AccessDeniedDetail", skip_serializing_if = "Option::is_none")]
+    pub access_denied: Option<AccessDenied>,
 }
 
 #[cfg(test)]
@@ -291,6 +331,17 @@ mod tests {
     #[test]
     fn signature_mismatch_always_has_a_colon() {
         assert!(Error::new(ErrorCode::SignatureDoesNotMatch).message().contains("sign is:"));
+    }
+
+    #[test]
+    fn an_error_is_as_small_as_without_details() {
+        assert_eq!(size_of::<Error>(), size_of::<Zeroizing<String>>() + 2 * size_of::<usize>());
+        let error = Error::internal("disk");
+        assert!(error.access_denied().is_none() && error.source().is_some());
+        assert_eq!(error.into_cause().map(|cause| cause.to_string()).as_deref(), Some("disk"));
+        let denied = Error::new(ErrorCode::NoPermission).with_access_denied(AccessDenied::default());
+        assert!(denied.cause().is_none() && denied.source().is_none());
+        assert!(denied.into_cause().is_none());
     }
 
     #[test]

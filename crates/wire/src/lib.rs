@@ -15,6 +15,7 @@
 //! # Ok::<(), bulla_wire::Error>(())
 //! ```
 
+mod access_denied;
 mod actions;
 mod call;
 mod context;
@@ -29,6 +30,7 @@ pub mod signature;
 mod timestamp;
 mod xml;
 
+pub use access_denied::AccessDenied;
 pub use actions::{Action, Product, Reply, Request, kms, ram, sts};
 pub use call::{Call, HttpRequest};
 pub use context::ContextParameter;

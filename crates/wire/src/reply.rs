@@ -5,6 +5,7 @@ use std::{fmt, io};
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::access_denied::AccessDenied;
 use crate::actions::{Product, Reply};
 use crate::error::{Error, ErrorCode};
 use crate::xml;
@@ -54,7 +55,8 @@ pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizin
     render(format, &format!("{action}Response"), &Answer { reply, request_id })
 }
 
-/// Renders an error as the gateway in front of `product` does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`.
+/// Renders an error as the gateway in front of `product` does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`, and
+/// for a denied request `AccessDeniedDetail`.
 #[must_use]
 pub fn render_error(
     format: Format,
@@ -71,6 +73,8 @@ pub fn render_error(
         code: &'a str,
         message: &'a str,
         recommend: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        access_denied_detail: Option<&'a AccessDenied>,
     }
 
     let code = error.code_text();
@@ -85,6 +89,7 @@ pub fn render_error(
         code: &code,
         message: &message,
         recommend: &recommend,
+        access_denied_detail: error.access_denied(),
     };
     render(format, "Error", &answer)
 }
@@ -139,6 +144,34 @@ const USUAL_LEN: usize = 512;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorReply;
+
+    #[test]
+    fn a_denied_request_is_told_by_whom_if_the_error_knows() {
+        let access_denied = AccessDenied {
+            auth_action: "kms:Decrypt".into(),
+            auth_principal_type: "SubUser".into(),
+            auth_principal_owner_id: "1".into(),
+            auth_principal_display_name: "2".into(),
+            no_permission_type: "ImplicitDeny".into(),
+            policy_type: "AccountLevelIdentityBasedPolicy".into(),
+            encoded_diagnostic_message: None,
+        };
+        let error = Product::Kms.denied("kms:Decrypt", "acs:kms:r:1:key/k");
+        let read = |text: &str| serde_json::from_str::<ErrorReply>(text).unwrap();
+        assert_eq!(read(&render_error(Format::Json, Product::Kms, &error, "r-1", "r")).access_denied, None);
+        let error = error.with_access_denied(access_denied.clone());
+        let json = render_error(Format::Json, Product::Kms, &error, "r-1", "r");
+        assert_eq!(read(&json).access_denied, Some(access_denied));
+        let xml = render_error(Format::Xml, Product::Kms, &error, "r-1", "r");
+        assert!(xml.ends_with(
+            "<AccessDeniedDetail><AuthAction>kms:Decrypt</AuthAction><AuthPrincipalType>SubUser</AuthPrincipalType>\
+             <AuthPrincipalOwnerId>1</AuthPrincipalOwnerId>\
+             <AuthPrincipalDisplayName>2</AuthPrincipalDisplayName>\
+             <NoPermissionType>ImplicitDeny</NoPermissionType>\
+             <PolicyType>AccountLevelIdentityBasedPolicy</PolicyType></AccessDeniedDetail></Error>"
+        ));
+    }
 
     #[test]
     fn a_text_that_outgrows_its_memory_is_whole() {

@@ -28,7 +28,7 @@ impl Kms {
         if !access_key.active {
             return Err(ErrorCode::ForbiddenAccessKey.into());
         }
-        if signer.has_token {
+        if signer.security_token.is_some() {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
         let times = self.clock.look();

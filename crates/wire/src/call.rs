@@ -69,14 +69,29 @@ impl Call {
                 let (product, action, signature) = authorization::parse(request, header, &parameters)?;
                 Ok(Self { product, action, parameters, signature })
             }
+            None if v1::is_absent(&parameters) && may_be_unsigned(&parameters) => {
+                Self::from_parameters(parameters, Signature::Unsigned)
+            }
             None => {
                 let signature = Signature::V1(v1::parse(request.method, &parameters)?);
-                let product = Product::from_version(v1::required(&parameters, "Version")?);
-                let action = v1::required(&parameters, "Action")?.to_owned();
-                Ok(Self { product, action, parameters, signature })
+                Self::from_parameters(parameters, signature)
             }
         }
     }
+
+    /// A call without an `Authorization` header, whose product and action are parameters.
+    fn from_parameters(parameters: Parameters, signature: Signature) -> Result<Self, Error> {
+        let product = Product::from_version(v1::required(&parameters, "Version")?);
+        let action = v1::required(&parameters, "Action")?.to_owned();
+        Ok(Self { product, action, parameters, signature })
+    }
+}
+
+/// Whether the action that the parameters name takes requests without a signature.
+fn may_be_unsigned(parameters: &Parameters) -> bool {
+    let product = parameters.get("Version").and_then(Product::from_version);
+    let action = parameters.get("Action").unwrap_or_default();
+    product.is_some_and(|product| product.may_be_unsigned(action))
 }
 
 impl<'a> HttpRequest<'a> {
@@ -153,6 +168,91 @@ mod tests {
         let in_headers =
             HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body: typed.as_bytes() };
         [in_query, in_headers].map(|request| Call::parse(&request).1.unwrap())
+    }
+
+    fn parse(query: &str, headers: &[(&str, &[u8])]) -> Result<Call, String> {
+        let request = HttpRequest { method: "POST", path: "/", query, headers, body: b"" };
+        Call::parse(&request).1.map_err(|error| error.code_text())
+    }
+
+    #[test]
+    fn one_action_takes_requests_without_a_signature() {
+        let mut taken = Vec::new();
+        for product in Product::ALL {
+            let others = product.not_implemented().iter().map(|(name, _)| *name);
+            for action in product.actions().iter().copied().chain(others).chain(["Assume", ""]) {
+                let query = format!("Version={}&Action={action}", product.version());
+                match parse(&query, &[]) {
+                    Ok(call) => taken.push((call.product, call.action)),
+                    Err(code) => assert_eq!(code, "MissingAccessKeyId", "{query}"),
+                }
+            }
+        }
+        assert_eq!(taken, [(Some(Product::Sts), "AssumeRoleWithOIDC".to_owned())]);
+        for query in [
+            "Action=AssumeRoleWithOIDC",
+            "Action=AssumeRoleWithOIDC&Version=2017-01-01",
+            "Action=AssumeRoleWithOIDC&Version=2016-01-20",
+            "Action=AssumeRoleWithOIDC&Version=2015-05-01",
+            "Action=assumerolewithoidc&Version=2015-04-01",
+        ] {
+            assert_eq!(parse(query, &[]).unwrap_err(), "MissingAccessKeyId", "{query}");
+        }
+    }
+
+    #[test]
+    fn without_a_signature_there_is_no_signer_and_nothing_verifies() {
+        let call =
+            parse("Version=2015-04-01&Action=AssumeRoleWithOIDC&Signature=&AccessKeyId=", &[]).unwrap();
+        assert!(matches!(call.signature, Signature::Unsigned));
+        assert_eq!(call.signature.signer().unwrap_err().code_text(), "MissingAccessKeyId");
+        assert_eq!(call.signature.verify("").unwrap_err().code_text(), "MissingAccessKeyId");
+    }
+
+    #[test]
+    fn a_part_of_a_signature_is_not_overlooked() {
+        let query = "Version=2015-04-01&Action=AssumeRoleWithOIDC";
+        let code = |more: &str| parse(&format!("{query}&{more}"), &[]).unwrap_err();
+        assert_eq!(code("AccessKeyId=a"), "MissingSignature");
+        assert_eq!(code("Signature=a"), "MissingAccessKeyId");
+        assert_eq!(code("SecurityToken=a"), "MissingAccessKeyId");
+        for authorization in ["", "ACS3-HMAC-SHA256 Credential=a", "Bearer a"] {
+            let headers = [
+                ("x-acs-version", &b"2015-04-01"[..]),
+                ("x-acs-action", b"AssumeRoleWithOIDC"),
+                ("authorization", authorization.as_bytes()),
+            ];
+            let signature =
+                parse(query, &headers).map(|call| call.signature.verify("").unwrap_err().code_text());
+            assert_eq!(signature.unwrap_or_else(|code| code), "IncompleteSignature", "{authorization}");
+        }
+    }
+
+    #[test]
+    fn the_token_is_that_of_the_signed_place() {
+        for version in ["2016-01-20", "2015-04-01"] {
+            let [in_query, in_headers] = calls(version, "A", "SecurityToken=t");
+            let token = |call: &Call| {
+                let token = call.signature.signer().unwrap().security_token.clone();
+                token.map(|token| token.expose().to_owned())
+            };
+            assert_eq!(token(&in_query).as_deref(), Some("t"));
+            assert_eq!(token(&in_headers), None, "there it is a header");
+        }
+    }
+
+    /// They say where a request comes from, and any caller can write them.
+    #[test]
+    fn no_action_takes_a_claim_about_the_connection() {
+        for product in Product::ALL {
+            for action in product.actions() {
+                let parameters = product.parameters(action).unwrap();
+                assert!(
+                    !parameters.contains(&"SourceIp") && !parameters.contains(&"SecureTransport"),
+                    "{action}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -39,6 +39,8 @@ impl fmt::Debug for SecretText {
     }
 }
 
+impl Eq for SecretText {}
+
 impl PartialEq for SecretText {
     fn eq(&self, other: &Self) -> bool {
         aws_lc_rs::constant_time::verify_slices_are_equal(self.0.as_bytes(), other.0.as_bytes()).is_ok()

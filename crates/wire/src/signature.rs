@@ -10,6 +10,7 @@ mod hash;
 pub mod v1;
 
 use crate::error::{Error, ErrorCode};
+use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
 /// A signature taken from a request, with everything that is needed to check it.
@@ -21,6 +22,8 @@ pub enum Signature {
     Acs(authorization::Signed),
     /// A scheme that is recognized and refused, by its name.
     Unsupported(String),
+    /// No signature, which few actions take: [`Product::may_be_unsigned`](crate::Product::may_be_unsigned).
+    Unsigned,
 }
 
 /// Who signed, when, and with which token: the same for every scheme.
@@ -32,32 +35,34 @@ pub struct Signer {
     pub nonce: String,
     /// When the request was signed, by the clock of the caller.
     pub timestamp: Timestamp,
-    /// Whether a security token came with it.
-    pub has_token: bool,
+    /// The security token that came with it, from the place that the signature covers.
+    pub security_token: Option<SecretText>,
 }
 
 impl Signature {
     /// Who claims to have signed.
     ///
     /// # Errors
-    /// IncompleteSignature for a scheme that is not supported.
+    /// IncompleteSignature for a scheme that is not supported, MissingAccessKeyId for no signature.
     pub fn signer(&self) -> Result<&Signer, Error> {
         match self {
             Self::V1(signed) => Ok(signed.signer()),
             Self::Acs(signed) => Ok(signed.signer()),
             Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
+            Self::Unsigned => Err(Error::with(ErrorCode::Missing, "AccessKeyId")),
         }
     }
 
     /// Checks the signature against a secret, in constant time.
     ///
     /// # Errors
-    /// SignatureDoesNotMatch, echoing the string to sign to its sender.
+    /// SignatureDoesNotMatch, echoing the string to sign to its sender; else as [`Signature::signer`].
     pub fn verify(&self, secret: &str) -> Result<(), Error> {
         match self {
             Self::V1(signed) => signed.verify(secret),
             Self::Acs(signed) => signed.verify(secret),
             Self::Unsupported(_) => Err(ErrorCode::IncompleteSignature.into()),
+            Self::Unsigned => Err(Error::with(ErrorCode::Missing, "AccessKeyId")),
         }
     }
 }

@@ -88,7 +88,7 @@ pub(crate) fn parse(
         access_key_id: id.to_owned(),
         nonce: nonce.to_owned(),
         timestamp,
-        has_token: request.header("x-acs-security-token")?.is_some(),
+        security_token: request.header("x-acs-security-token")?.map(|token| token.to_owned().into()),
     };
     let canonical_request = fields.canonical_request(request, parameters, &body_hash)?;
     let signature = unhex(fields.signature).filter(|_| body_as_signed);

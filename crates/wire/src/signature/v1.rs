@@ -79,10 +79,15 @@ pub(crate) fn parse(method: &str, parameters: &Parameters) -> Result<Signed, Err
         access_key_id: access_key_id.to_owned(),
         timestamp: timestamp(required(parameters, "Timestamp")?)?,
         nonce: required(parameters, "SignatureNonce")?.to_owned(),
-        has_token: parameters.non_empty("SecurityToken").is_some(),
+        security_token: parameters.non_empty("SecurityToken").map(|token| token.to_owned().into()),
     };
     let signature = STANDARD.decode(signature).map_err(|_| ErrorCode::IncompleteSignature)?;
     Ok(Signed { signer, string_to_sign: string_to_sign(method, parameters), signature })
+}
+
+/// Whether the parameters hold no part of a signature, nor what only a signature gives a meaning.
+pub(crate) fn is_absent(parameters: &Parameters) -> bool {
+    ["AccessKeyId", "Signature", "SecurityToken"].iter().all(|name| parameters.non_empty(name).is_none())
 }
 
 /// A common parameter, or `Missing<Name>`.

@@ -1,7 +1,8 @@
-//! Requests of official clients, byte for byte as they came from the socket (`testdata/wire`).
+//! Requests of official clients, byte for byte as they came from the socket: to the KMS (`testdata/wire`), to RAM and STS
+//! (`testdata/wire-ram`).
 //!
 //! Every one parses and verifies with the secret of the captures, and does not with another secret or after a
-//! change.
+//! change. The exceptions are named: one client signs wrongly, and one action is not signed.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,37 +10,114 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bulla_wire::{Call, ErrorCode, HttpRequest, Product, Request, SecretText, kms};
+use bulla_wire::signature::Signature;
+use bulla_wire::{Call, ErrorCode, HttpRequest, JsonList, Product, Request, SecretText, kms, ram, sts};
 
 #[test]
 fn every_capture_parses_and_verifies() {
-    let files = captures();
+    let files = captures("wire");
     assert_eq!(files.len(), 57, "a capture went missing or was added");
     for file in files {
-        let raw = fs::read(&file).unwrap();
-        let name = file.file_name().unwrap().to_str().unwrap().to_owned();
-        let call = with_request(&raw, |request| Call::parse(request).1.unwrap());
+        let call = call_of(&file);
+        let name = name(&file);
         assert_eq!(call.product, Some(Product::Kms), "{name}");
         assert_eq!(call.action, name.split('.').next().unwrap());
         match call.request() {
             Ok(request) => assert_eq!(request.action(), (Product::Kms, &*call.action)),
             Err(error) => assert_eq!(error.code(), ErrorCode::InvalidActionNotFound, "{name}: {error}"),
         }
-        call.signature.verify("testsecret").unwrap_or_else(|error| panic!("{name}: {error}"));
-        let other = call.signature.verify("Testsecret").unwrap_err();
-        assert_eq!(other.code(), ErrorCode::SignatureDoesNotMatch);
-        let signer = call.signature.signer().unwrap();
-        assert!(matches!(signer.access_key_id.as_str(), "testid" | "STS.testid"));
-        let token = signer.security_token.as_ref().map(SecretText::expose);
-        assert_eq!(token, name.contains(".sts").then_some("test/token+=="), "{name}");
+        check_signature(&call, &name);
     }
+}
+
+#[test]
+fn every_capture_of_ram_and_sts_parses_and_verifies() {
+    let mut counts = BTreeMap::<&str, u32>::new();
+    for file in captures("wire-ram") {
+        let name = name(&file);
+        let kind = if name.starts_with("imds-") || name.starts_with("credentials-uri") {
+            "of another protocol"
+        } else {
+            check_capture(&call_of(&file), &name)
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let expected = [("signed", 32), ("unsigned", 4), ("wrongly signed", 1), ("of another protocol", 10)];
+    assert_eq!(counts, expected.into(), "a capture went missing or was added");
+}
+
+/// Checks the call of a capture by its name, and returns how it is signed.
+fn check_capture(call: &Call, name: &str) -> &'static str {
+    assert_eq!(call.action, name.split('.').next().unwrap(), "{name}");
+    let product = match &*call.action {
+        "ListKeys" => Product::Kms,
+        "AssumeRole" | "AssumeRoleWithOIDC" | "GetCallerIdentity" => Product::Sts,
+        _ => Product::Ram,
+    };
+    let request = call.request().unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert_eq!(request.action(), (product, &*call.action), "{name}");
+    if name.contains(".unsigned") {
+        assert!(matches!(call.signature, Signature::Unsigned), "{name}");
+        assert!(call.signature.verify("testsecret").is_err());
+        return "unsigned";
+    }
+    if name.contains(".client-bug") {
+        let refused = call.signature.verify("testsecret").unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::SignatureDoesNotMatch, "{name}");
+        return "wrongly signed";
+    }
+    check_signature(call, name);
+    "signed"
+}
+
+/// Policies arrive as they were written, with spaces and signs, in query and form, from GET and POST.
+#[test]
+fn parameters_of_ram_and_sts_captures_are_read_whole() {
+    let request = |file: &str| call_of(&root("wire-ram").join(file)).request().unwrap();
+    let created = request("alibabacloud_ram20150501-sts20150401/CreatePolicy.tags.http");
+    let Request::Ram(ram::Request::CreatePolicy(created)) = created else { panic!("{:?}", created.action()) };
+    let document: serde_json::Value = serde_json::from_str(&created.policy_document).unwrap();
+    assert_eq!(document["Statement"][0]["Resource"], "acs:kms:*:1111222233334444:key/*");
+    let tag = ram::Tag { key: "team".into(), value: Some("ops".into()) };
+    assert_eq!(created.tag, Some(JsonList(vec![tag])));
+    for client in ["credentials-go", "credentials-node", "credentials-python"] {
+        let assumed = request(&format!("{client}/AssumeRole.http"));
+        let Request::Sts(sts::Request::AssumeRole(assumed)) = assumed else { panic!("{client}") };
+        assert_eq!(assumed.role_arn, "acs:ram::1111222233334444:role/backup", "{client}");
+        assert_eq!(assumed.external_id.as_deref(), Some("ext:1"), "{client}");
+        let policy: serde_json::Value = serde_json::from_str(&assumed.policy.unwrap()).unwrap();
+        assert_eq!(policy["Statement"][0]["Action"], "kms:Decrypt", "{client}");
+        let bearer = request(&format!("{client}/AssumeRoleWithOIDC.unsigned.http"));
+        let Request::Sts(sts::Request::AssumeRoleWithOIDC(bearer)) = bearer else { panic!("{client}") };
+        assert_eq!(bearer.oidc_token.expose(), "eyJhbGciOiJSUzI1NiJ9.e30.c2ln", "{client}");
+        assert_eq!(bearer.duration_seconds, Some(3600), "{client}");
+    }
+}
+
+fn check_signature(call: &Call, name: &str) {
+    call.signature.verify("testsecret").unwrap_or_else(|error| panic!("{name}: {error}"));
+    let other = call.signature.verify("Testsecret").unwrap_err();
+    assert_eq!(other.code(), ErrorCode::SignatureDoesNotMatch);
+    let signer = call.signature.signer().unwrap();
+    assert!(matches!(signer.access_key_id.as_str(), "testid" | "STS.testid"), "{name}");
+    let token = signer.security_token.as_ref().map(SecretText::expose);
+    assert_eq!(token, name.contains(".sts").then_some("test/token+=="), "{name}");
+}
+
+fn name(file: &Path) -> String {
+    file.file_name().unwrap().to_str().unwrap().to_owned()
+}
+
+fn call_of(file: &Path) -> Call {
+    let raw = fs::read(file).unwrap();
+    with_request(&raw, |request| Call::parse(request).1.unwrap())
 }
 
 /// For signatures in the Authorization header; those in the parameters have no other parts than parameters.
 #[test]
 fn a_changed_capture_does_not_verify() {
     let mut schemes = BTreeMap::<String, u32>::new();
-    for file in captures() {
+    for file in captures("wire").into_iter().chain(captures("wire-ram")) {
         let raw = fs::read(&file).unwrap();
         with_request(&raw, |request| {
             let Some(authorization) = request.header("authorization").unwrap() else { return };
@@ -51,7 +129,7 @@ fn a_changed_capture_does_not_verify() {
             check_method_query_and_body(request);
         });
     }
-    let expected = [("ACS3-HMAC-SHA256", 16), ("ACS3-HMAC-SM3", 1), ("ACS4-HMAC-SHA256", 2)];
+    let expected = [("ACS3-HMAC-SHA256", 25), ("ACS3-HMAC-SM3", 1), ("ACS4-HMAC-SHA256", 2)];
     assert_eq!(schemes, expected.map(|(scheme, count)| (scheme.to_owned(), count)).into());
 }
 
@@ -118,26 +196,22 @@ fn encryption_contexts_of_all_clients_mean_the_same() {
         "node-kms20160120/Decrypt.encryption-context-dotted.http",
     ]
     .iter()
-    .map(|file| {
-        let raw = fs::read(root().join(file)).unwrap();
-        let call = with_request(&raw, |request| Call::parse(request).1.unwrap());
-        match call.request().unwrap() {
-            Request::Kms(kms::Request::Decrypt(decrypt)) => decrypt.encryption_context.unwrap().0,
-            other => panic!("{:?}", other.action()),
-        }
+    .map(|file| match call_of(&root("wire").join(file)).request().unwrap() {
+        Request::Kms(kms::Request::Decrypt(decrypt)) => decrypt.encryption_context.unwrap().0,
+        other => panic!("{:?}", other.action()),
     })
     .collect();
     assert_eq!(contexts[0], contexts[1]);
     assert_eq!(contexts[0]["k 2"], "值");
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/wire")
+fn root(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata").join(folder)
 }
 
-fn captures() -> Vec<PathBuf> {
+fn captures(folder: &str) -> Vec<PathBuf> {
     let folders =
-        fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
+        fs::read_dir(root(folder)).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
     // The captures of tls-custom-ca are named for the client, not only for the action.
     let mut files: Vec<_> = folders
         .flat_map(|folder| fs::read_dir(folder).unwrap())

@@ -252,9 +252,12 @@ mod tests {
     #[test]
     fn an_error_names_the_product_that_answers() {
         let error = Error::new(ErrorCode::InternalFailure);
-        for (product, host, name) in
-            [(Product::Kms, "kms.r.aliyuncs.com", "Kms"), (Product::Toy, "toy.r.aliyuncs.com", "Toy")]
-        {
+        for (product, host, name) in [
+            (Product::Kms, "kms.r.aliyuncs.com", "Kms"),
+            (Product::Ram, "ram.aliyuncs.com", "Ram"),
+            (Product::Sts, "sts.aliyuncs.com", "Sts"),
+            (Product::Toy, "toy.r.aliyuncs.com", "Toy"),
+        ] {
             assert_eq!(
                 *render_error(Format::Json, product, &error, "r-1", "r"),
                 format!(

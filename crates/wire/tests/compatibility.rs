@@ -1,9 +1,10 @@
-//! docs/compatibility.md says of every operation of the official SDK of the KMS whether it is answered and what it takes. The table
-//! is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility` writes it.
+//! docs/compatibility.md says of every operation of the official SDK of the KMS whether it is answered and what it
+//! takes. The table is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility`
+//! writes it.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::{env, fs};
 
@@ -18,6 +19,8 @@ const PRODUCTS: [(Product, &str, usize); 3] = [
     (Product::Ram, include_str!("../../../testdata/operations-ram.txt"), 69),
     (Product::Sts, include_str!("../../../testdata/operations-sts.txt"), 4),
 ];
+/// Actions that the official SDK lacks; the cloud's system policies name them.
+const BEYOND_SDK: [&str; 1] = ["GetKeyDefaultPolicy"];
 const DOCUMENT: &str = "../../docs/compatibility.md";
 /// The secrets of the only type there is do not change by themselves.
 const REFUSED: [&str; 2] = ["RotateSecret", "UpdateSecretRotationPolicy"];
@@ -31,6 +34,7 @@ fn the_table_names_every_operation_once() {
         assert_eq!(official.len(), count, "{product:?}");
         let not_implemented = product.not_implemented().iter().map(|(name, _)| *name);
         let mut known: Vec<_> = product.actions().iter().copied().chain(not_implemented).collect();
+        known.retain(|name| !BEYOND_SDK.contains(name));
         known.sort_unstable();
         assert_eq!(known, official, "{product:?}");
     }
@@ -63,7 +67,7 @@ fn the_parameters_of_an_action_are_the_fields_of_its_request() {
         known.sort_unstable();
         assert_eq!(known, asked, "{action}");
     }
-    assert_eq!(Product::Kms.parameters("GetKeyPolicy"), None);
+    assert_eq!(Product::Kms.parameters("GetClientKey"), None);
     assert_eq!(Product::Kms.parameters("describekey"), None);
 }
 
@@ -81,7 +85,8 @@ fn table() -> String {
     let here = here();
     let mut table =
         String::from("\n| operation | answered | parameters, **required** ones first |\n|---|---|---|\n");
-    for name in OFFICIAL.lines() {
+    let names: BTreeSet<_> = OFFICIAL.lines().chain(here.keys().copied()).collect();
+    for name in names {
         let row = match here.get(name) {
             Some(parameters) if REFUSED.contains(&name) => {
                 format!("| {name} | refused with UnsupportedOperation | {parameters} |\n")

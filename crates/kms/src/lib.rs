@@ -39,6 +39,8 @@ mod new_version;
 mod open_error;
 mod origin;
 mod pairs;
+#[allow(dead_code, unused_imports, reason = "the actions that use all of it come next")]
+mod people;
 mod provider;
 mod provider_error;
 mod refusal;
@@ -64,6 +66,7 @@ pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, RoleSession};
+pub use people::Quotas;
 pub use provider_error::{KeyLocation, ProviderError};
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};

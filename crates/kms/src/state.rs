@@ -31,7 +31,8 @@ use bulla_wire::{Error, ErrorCode};
 pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
-pub(crate) use self::index::{Age, Due, Group, KeyClass, KeyLists, Label, SecretLists};
+#[allow(unused_imports, reason = "views use them")]
+pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Members, SecretLists};
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;
@@ -39,7 +40,7 @@ pub(crate) use self::ranked::Index;
 #[cfg(test)]
 pub(crate) use self::ranked::VISITS;
 use self::readers::Readers;
-pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId};
+pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId, random_letters, secret_text};
 pub(crate) use self::snapshot::Snapshot;
 use crate::store::{Conflict, Store, StoreError};
 use crate::unlock::HeaderChange;

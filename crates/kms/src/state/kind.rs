@@ -9,9 +9,10 @@ use imbl::OrdMap;
 
 use super::kinds::Tables;
 use super::records::TokenId;
+use crate::people::NameKey;
 
 /// A kind of record: one line of the table in `kinds.rs`.
-pub(crate) trait Kind: Record + Debug {
+pub(crate) trait Kind: Record + Debug + 'static {
     type Id: Id;
 
     fn id(&self) -> &Self::Id;
@@ -28,7 +29,7 @@ pub(crate) trait KeptKind: Kind {
 }
 
 /// What a row is found by.
-pub(crate) trait Id: Ord + Clone + Debug {
+pub(crate) trait Id: Ord + Clone + Debug + 'static {
     /// The primary key of the row in the store.
     fn as_key(&self) -> &[u8];
     /// None if no row can have this primary key.
@@ -145,6 +146,17 @@ impl Id for TokenId {
 
     fn from_key(key: &[u8]) -> Option<Self> {
         <[u8; 32]>::try_from(key).ok().map(Self::from)
+    }
+}
+
+impl Id for NameKey {
+    fn as_key(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
+
+    fn from_key(key: &[u8]) -> Option<Self> {
+        let text = str::from_utf8(key).ok()?;
+        Some(Self::of(text)).filter(|name| name.as_str() == text)
     }
 }
 

@@ -10,11 +10,14 @@ use bulla_keys::{
     SystemRandom,
 };
 
-use super::index::{AliasIndex, ImportTokenIndex, KeyIndex, SecretIndex, VersionIndex};
+use super::index::{
+    AliasIndex, GroupIndex, ImportTokenIndex, KeyIndex, RoleIndex, SecretIndex, UserIndex, VersionIndex,
+};
 use super::kind::{Id, KeptKind, Kind, Table};
 use super::records::{AccessKey, ImportToken, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
+use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, NameKey, Role, SecretPolicy, User};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
 
 /// For each line of what a snapshot keeps: its map there, the record with the field that is its id, the three things that
@@ -24,7 +27,7 @@ macro_rules! records {
     (
         kept {$(
             $(#[$attribute:meta])*
-            $map:ident: $Record:ident by $id:ident $Id:ty,
+            $map:ident: $Record:ident by $($id:ident).+ $Id:ty,
             $Put:ident $Delete:ident $Keep:ident, $Kept:ty, $Index:ty;
         )*}
         not_kept {$(
@@ -67,7 +70,7 @@ macro_rules! records {
                 type Id = $Id;
 
                 fn id(&self) -> &$Id {
-                    &self.$id
+                    &self.$($id).+
                 }
             }
 
@@ -169,6 +172,14 @@ records! {
         import_tokens: ImportToken by id TokenId,
             ImportToken NoImportToken SameImportToken, TokenFacts, ImportTokenIndex;
         access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, Arc<AccessKey>, ();
+        users: User by name.key NameKey, User NoUser SameUser, Arc<User>, UserIndex;
+        groups: Group by name.key NameKey, Group NoGroup SameGroup, Arc<Group>, GroupIndex;
+        roles: Role by name.key NameKey, Role NoRole SameRole, Arc<Role>, RoleIndex;
+        policies: ManagedPolicy by name.key NameKey, Policy NoPolicy SamePolicy, Arc<ManagedPolicy>, ();
+        key_policies: KeyPolicy by key KeyId, KeyPolicy NoKeyPolicy SameKeyPolicy, Arc<KeyPolicy>, ();
+        secret_policies: SecretPolicy by secret SecretName,
+            SecretPolicy NoSecretPolicy SameSecretPolicy, Arc<SecretPolicy>, ();
+        account: Account by name Box<str>, Account NoAccount SameAccount, Arc<Account>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;

@@ -29,8 +29,8 @@ pub(crate) struct AccessKey {
 impl AccessKey {
     /// A new access key: 80 bits of id, 240 bits of secret.
     pub(crate) fn random(created: i64) -> Self {
-        let id = format!("BULLA{}", &*letters::<16>()).into();
-        Self { id, secret: letters::<48>().into(), active: true, created }
+        let id = format!("BULLA{}", &*random_letters::<16>()).into();
+        Self { id, secret: random_letters::<48>().into(), active: true, created }
     }
 }
 
@@ -138,7 +138,7 @@ impl fmt::Debug for Private {
 }
 
 /// `N` random letters of an alphabet of 32, without those that look alike.
-fn letters<const N: usize>() -> Zeroizing<String> {
+pub(crate) fn random_letters<const N: usize>() -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; N]);
     SystemRandom.fill(&mut *bytes);
     Zeroizing::new(bytes.iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect())
@@ -146,11 +146,11 @@ fn letters<const N: usize>() -> Zeroizing<String> {
 
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-mod secret_text {
+pub(crate) mod secret_text {
     use bulla_wire::SecretText;
     use minicbor::{Decoder, Encoder};
 
-    pub(super) fn encode<C, W: minicbor::encode::Write>(
+    pub(crate) fn encode<C, W: minicbor::encode::Write>(
         secret: &SecretText,
         e: &mut Encoder<W>,
         _: &mut C,
@@ -158,7 +158,7 @@ mod secret_text {
         e.str(secret.expose())?.ok()
     }
 
-    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<SecretText, minicbor::decode::Error> {
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<SecretText, minicbor::decode::Error> {
         Ok(d.str()?.to_owned().into())
     }
 }

@@ -3,6 +3,7 @@
 //! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
 //! publishes it before it answers; so a request that begins after an answer sees what was answered.
 
+use std::ops::Bound;
 use std::time::Instant;
 
 use bulla_keys::record::Revision;
@@ -30,6 +31,23 @@ impl Snapshot {
     /// The row with this id.
     pub(crate) fn get<R: KeptKind>(&self, id: &R::Id) -> Option<&Row<R>> {
         R::table(&self.tables).rows.get(id)
+    }
+
+    /// The rows of a kind after `after`, in the order of their ids; all of them without it.
+    #[allow(dead_code, reason = "the actions on people come next")]
+    pub(crate) fn rows_after<R: KeptKind>(
+        &self,
+        after: Option<&R::Id>,
+    ) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = R::table(&self.tables).rows.range::<_, R::Id>((start, Bound::Unbounded));
+        rows.map(|(_, row)| row)
+    }
+
+    /// How many rows of a kind there are.
+    #[allow(dead_code, reason = "the actions on people come next")]
+    pub(crate) fn count<R: KeptKind>(&self) -> usize {
+        R::table(&self.tables).rows.len()
     }
 
     pub(crate) fn access_key(&self, id: &str) -> Option<&AccessKey> {

@@ -1,0 +1,34 @@
+//! People and programs that share the account: users, groups, roles, their policies and access keys, as records with
+//! their pure rules. A rule takes the time and the limits, and gives the changed record or the reason of the refusal.
+//!
+//! Rows lie under their names in lower case, so names are unique without case wherever the store is shared. Everything
+//! that refers to a user, group or role does so by its id, which a renaming keeps and a new record of the same name
+//! does not have.
+
+mod account;
+mod attachments;
+mod document;
+mod group;
+mod id;
+mod login_profile;
+mod name;
+mod policy;
+mod quotas;
+mod resource_policy;
+mod role;
+mod text;
+mod user;
+
+pub(crate) use self::account::Account;
+pub(crate) use self::attachments::{AttachRefusal, Attachment, AttachmentLimits, Attachments, PolicyRef};
+pub(crate) use self::document::{Binding, Document};
+pub(crate) use self::group::{Group, GroupConflict};
+pub(crate) use self::id::{GroupId, PrincipalId};
+pub(crate) use self::login_profile::LoginProfile;
+pub(crate) use self::name::{GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
+pub(crate) use self::policy::{ManagedPolicy, PolicyConflict, PolicyVersion, VersionRefusal};
+pub use self::quotas::Quotas;
+pub(crate) use self::resource_policy::{KeyPolicy, SecretPolicy};
+pub(crate) use self::role::{Role, RoleConflict};
+pub(crate) use self::text::TextFault;
+pub(crate) use self::user::{JoinRefusal, Membership, Profile, TooManyAccessKeys, User, UserConflict};

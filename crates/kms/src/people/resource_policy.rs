@@ -1,0 +1,41 @@
+//! Policies of keys and secrets. Without a row the default policy holds, which gives root alone everything.
+
+use bulla_keys::record::Record;
+use bulla_keys::{KeyId, SecretName};
+use minicbor::{Decode, Encode};
+
+use super::document::Document;
+
+/// The policy of a key. Deleted with the key.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct KeyPolicy {
+    #[n(0)]
+    pub(crate) key: KeyId,
+    #[n(1)]
+    pub(crate) document: Document,
+}
+
+/// The policy of a secret. Deleted with the secret.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct SecretPolicy {
+    #[n(0)]
+    pub(crate) secret: SecretName,
+    #[n(1)]
+    pub(crate) document: Document,
+}
+
+impl Record for KeyPolicy {
+    const TABLE: &'static str = "key-policy";
+    fn primary_key(&self) -> &[u8] {
+        self.key.as_bytes()
+    }
+}
+
+impl Record for SecretPolicy {
+    const TABLE: &'static str = "secret-policy";
+    fn primary_key(&self) -> &[u8] {
+        self.secret.as_str().as_bytes()
+    }
+}

@@ -1,0 +1,144 @@
+//! A role: rights that others may take on for a while.
+
+use bulla_keys::Tags;
+use bulla_keys::record::Record;
+use minicbor::{Decode, Encode};
+
+use super::attachments::Attachments;
+use super::document::Document;
+use super::id::PrincipalId;
+use super::name::RoleName;
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct Role {
+    #[n(0)]
+    pub(crate) name: RoleName,
+    #[n(1)]
+    pub(crate) id: PrincipalId,
+    /// May be empty.
+    #[n(2)]
+    pub(crate) description: Box<str>,
+    /// Who may assume it.
+    #[n(3)]
+    pub(crate) trust: Document,
+    /// The longest session, in seconds.
+    #[n(4)]
+    pub(crate) max_session: u32,
+    /// Seconds since 1970, as all times here.
+    #[n(5)]
+    pub(crate) created: i64,
+    #[n(6)]
+    pub(crate) updated: i64,
+    #[n(7)]
+    pub(crate) policies: Attachments,
+    #[n(8)]
+    pub(crate) tags: Tags,
+    /// Sessions that began earlier are over.
+    #[n(9)]
+    pub(crate) not_before: Option<i64>,
+}
+
+/// A policy is attached to a role that is to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RoleConflict;
+
+impl Record for Role {
+    const TABLE: &'static str = "role";
+    fn primary_key(&self) -> &[u8] {
+        self.name.key.as_str().as_bytes()
+    }
+}
+
+impl Role {
+    /// The shortest of the longest sessions, in seconds, and what a role has that does not say.
+    pub(crate) const MIN_SESSION: u32 = 3600;
+    /// The longest session of any role, in seconds.
+    pub(crate) const MAX_SESSION: u32 = 43_200;
+
+    /// A new role with an id of its own and sessions of an hour.
+    pub(crate) fn new(name: RoleName, trust: Document, now: i64) -> Self {
+        Self {
+            name,
+            id: PrincipalId::random(),
+            description: Box::default(),
+            trust,
+            max_session: Self::MIN_SESSION,
+            created: now,
+            updated: now,
+            policies: Attachments::default(),
+            tags: Tags::default(),
+            not_before: None,
+        }
+    }
+
+    /// The ARN that policies and answers have: in lower case, as clients compare it byte for byte.
+    pub(crate) fn arn(&self, account: &str) -> String {
+        format!("acs:ram::{account}:role/{}", self.name.key)
+    }
+
+    /// Whether a role may have sessions of up to so many seconds.
+    pub(crate) fn may_last(seconds: u32) -> bool {
+        (Self::MIN_SESSION..=Self::MAX_SESSION).contains(&seconds)
+    }
+
+    /// Ends all sessions that began before `now`.
+    pub(crate) fn end_sessions(&mut self, now: i64) {
+        self.not_before = Some(self.not_before.map_or(now, |earlier| earlier.max(now)));
+    }
+
+    /// Checks that the role can be deleted.
+    ///
+    /// # Errors
+    /// [`RoleConflict`].
+    pub(crate) fn check_deletable(&self) -> Result<(), RoleConflict> {
+        if self.policies.is_empty() { Ok(()) } else { Err(RoleConflict) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{AttachmentLimits, Binding, NameKey, PolicyRef};
+    use super::*;
+
+    fn role() -> Role {
+        let binding = Binding { principal: "acs:ram::42:user/alice".into(), id: PrincipalId::random() };
+        let trust = Document { text: r#"{"Version":"1"}"#.into(), bindings: vec![binding] };
+        Role::new("ECSAdmin".parse().unwrap(), trust, 7)
+    }
+
+    #[test]
+    fn a_role_comes_back_with_an_arn_in_lower_case() {
+        let mut role = role();
+        role.tags.set("team", "ops").unwrap();
+        role.end_sessions(9);
+        let back: Role = minicbor::decode(&minicbor::to_vec(&role).unwrap()).unwrap();
+        assert_eq!(back, role);
+        assert_eq!(role.arn("42"), "acs:ram::42:role/ecsadmin");
+        assert_eq!(role.name.as_str(), "ECSAdmin");
+    }
+
+    #[test]
+    fn ended_sessions_stay_ended() {
+        let mut role = role();
+        role.end_sessions(9);
+        role.end_sessions(3);
+        assert_eq!(role.not_before, Some(9));
+    }
+
+    #[test]
+    fn sessions_last_an_hour_to_half_a_day() {
+        assert!(Role::may_last(3600) && Role::may_last(43_200));
+        assert!(!Role::may_last(3599) && !Role::may_last(43_201));
+    }
+
+    #[test]
+    fn a_role_with_a_policy_stays() {
+        let mut role = role();
+        assert_eq!(role.check_deletable(), Ok(()));
+        let limits = AttachmentLimits { system: 1, custom: 1 };
+        role.policies.attach(PolicyRef::Custom(NameKey::of("p")), 8, limits).unwrap();
+        assert_eq!(role.check_deletable(), Err(RoleConflict));
+    }
+}

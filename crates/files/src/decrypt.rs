@@ -65,11 +65,11 @@ impl<K: KeyService> Decryptor<K> {
         let from = from.as_ref();
         let to = to.as_ref();
         let source = File::open(from).map_err(FileError::Source)?;
-        if self.options.remove_source {
+        if self.options.conversion.remove_source {
             refuse_link(from)?;
         }
         let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
-        if self.options.remove_source {
+        if self.options.conversion.remove_source {
             Directory::sync_published(to)?;
             self.remove_source(Removal::of(from, to)?)?;
         }
@@ -87,7 +87,8 @@ impl<K: KeyService> Decryptor<K> {
         to: impl AsRef<Path>,
     ) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
-        let how = How { threads: self.options.jobs, durability: self.options.durability };
+        let how =
+            How { threads: self.options.conversion.jobs, durability: self.options.conversion.durability };
         self.decrypt(
             Sniffed::new(source, &metadata)?,
             &metadata,
@@ -106,7 +107,7 @@ impl<K: KeyService> Decryptor<K> {
         to: &Path,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
-        let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
+        let (threads, _turn) = self.large.threads(metadata.len(), self.options.conversion.jobs);
         let how = How { threads, durability: Durability::Later };
         let to = Target::within(directory.clone(), to)?;
         self.decrypt(Sniffed::of_file(source)?, metadata, from, &to, how)
@@ -120,7 +121,7 @@ impl<K: KeyService> Decryptor<K> {
         to: &Target<'_>,
         how: How,
     ) -> Result<FileSummary, FileError> {
-        match to.check(metadata, self.options.replace) {
+        match to.check(metadata, self.options.conversion.replace) {
             Err(OutputError::Exists) if self.options.resume => {}
             checked => checked?,
         }
@@ -205,7 +206,7 @@ impl<K: KeyService> Decryptor<K> {
                 let opener = &unlocked.opener;
                 let plaintext_len = if source.is_file {
                     let body = Body::of(&source.file, metadata.len(), &header, opener)?;
-                    body.verify(self.options.jobs, &self.progress)?;
+                    body.verify(self.options.conversion.jobs, &self.progress)?;
                     body.len
                 } else {
                     // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
@@ -239,7 +240,7 @@ impl<K: KeyService> Decryptor<K> {
             let header = Header::read(&mut file)?;
             let unlocked = self.unlock(&header, &mut file)?;
             let body = body(file, &header, &unlocked)?;
-            return Ok(body.is_the_content_of(output, self.options.jobs, &Progress::default())?);
+            return Ok(body.is_the_content_of(output, self.options.conversion.jobs, &Progress::default())?);
         }
         let reader = Reader::new(file)?;
         let key = self.unwrap_text(reader.ciphertext_blob())?;
@@ -322,10 +323,10 @@ impl<K: KeyService> Decryptor<K> {
 
     fn create(&self, to: &Target<'_>, mode: u32) -> Result<Pending, FileError> {
         // What was not accepted as done is only replaced if that was asked for.
-        if self.options.resume && !self.options.replace && to.is_there()? {
+        if self.options.resume && !self.options.conversion.replace && to.is_there()? {
             return Err(OutputError::Exists.into());
         }
-        Ok(to.create(mode, self.options.replace)?)
+        Ok(to.create(mode, self.options.conversion.replace)?)
     }
 
     /// The key of a native file; its prefix is read behind the header.

@@ -78,11 +78,11 @@ impl<K: KeyService> Encryptor<K> {
         let from = from.as_ref();
         let to = to.as_ref();
         let source = File::open(from).map_err(FileError::Source)?;
-        if self.options.remove_source {
+        if self.options.conversion.remove_source {
             refuse_link(from)?;
         }
         let done = self.encrypt_open(&source, to)?;
-        if self.options.remove_source {
+        if self.options.conversion.remove_source {
             Directory::sync_published(to)?;
             self.remove_source(Removal::of(from, to)?)?;
         }
@@ -96,7 +96,8 @@ impl<K: KeyService> Encryptor<K> {
     pub fn encrypt_open(&self, source: &File, to: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let sized = is_sized(source, &metadata);
-        let how = How { threads: self.options.jobs, durability: self.options.durability };
+        let how =
+            How { threads: self.options.conversion.jobs, durability: self.options.conversion.durability };
         self.encrypt(source, &metadata, sized, &Target::of(to.as_ref())?, how)
     }
 
@@ -109,7 +110,7 @@ impl<K: KeyService> Encryptor<K> {
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
         let sized = metadata.len() > 0 || is_sized(source, metadata);
-        let (threads, _turn) = self.large.threads(metadata.len(), self.options.jobs);
+        let (threads, _turn) = self.large.threads(metadata.len(), self.options.conversion.jobs);
         let how = How { threads, durability: Durability::Later };
         self.encrypt(source, metadata, sized, &Target::within(directory.clone(), to)?, how)
     }
@@ -125,7 +126,7 @@ impl<K: KeyService> Encryptor<K> {
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
-        match to.check(metadata, self.options.replace) {
+        match to.check(metadata, self.options.conversion.replace) {
             Err(OutputError::Exists) if self.options.resume => {
                 return self.done_already(source, metadata, to, how)?.ok_or(OutputError::Exists.into());
             }
@@ -137,7 +138,7 @@ impl<K: KeyService> Encryptor<K> {
             checked => checked?,
         }
         let keys = self.data_keys()?;
-        let pending = to.create(0o666, self.options.replace)?;
+        let pending = to.create(0o666, self.options.conversion.replace)?;
         let plaintext_len = self.seal(source, metadata, sized, &pending, &keys, how.threads)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
         pending.publish(modified, how.durability)?;
@@ -212,7 +213,8 @@ impl<K: KeyService> Encryptor<K> {
         let output_len = output.metadata().map_err(OutputError::from)?.len();
         let body = Body::of(output, output_len, &header, &unlocked.opener)?;
         let quiet = Progress::default();
-        Ok(body.len == before.len() && body.is_the_content_of(source, self.options.jobs, &quiet)?)
+        Ok(body.len == before.len()
+            && body.is_the_content_of(source, self.options.conversion.jobs, &quiet)?)
     }
 
     fn text_reads_back(&self, mut output: &File, source: &File) -> Result<bool, FileError> {

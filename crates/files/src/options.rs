@@ -8,6 +8,78 @@ use crate::format::Format;
 use crate::output::Durability;
 use crate::threads::all_cores;
 
+/// Setters that several kinds of options have, each with the field that it sets.
+macro_rules! setters {
+    ($($setter:ident => $($field:ident).+),+ $(,)?) => {
+        $(setters!(@$setter $($field).+);)+
+    };
+    (@allowed $($field:ident).+) => {
+        /// The keys that may be used to open files. Default: all.
+        #[must_use]
+        pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
+            self.$($field).+ = allowed;
+            self
+        }
+    };
+    (@durability $($field:ident).+) => {
+        /// When an output must be safe from a loss of power. Default: when it has its name.
+        #[must_use]
+        pub fn durability(mut self, durability: Durability) -> Self {
+            self.$($field).+ = durability;
+            self
+        }
+    };
+    (@files $($field:ident).+) => {
+        /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for
+        /// a remote KMS, because each of them waits for it.
+        #[must_use]
+        pub fn files(mut self, files: usize) -> Self {
+            self.$($field).+ = files;
+            self
+        }
+    };
+    (@jobs $($field:ident).+) => {
+        /// Threads at once. Default: as many as there are cores.
+        #[must_use]
+        pub fn jobs(mut self, jobs: usize) -> Self {
+            self.$($field).+ = jobs;
+            self
+        }
+    };
+    (@region $($field:ident).+) => {
+        /// The region of the KMS, to be noted in the files. Default: none.
+        #[must_use]
+        pub fn region(mut self, region: impl Into<String>) -> Self {
+            self.$($field).+ = region.into();
+            self
+        }
+    };
+    (@remove_source $($field:ident).+) => {
+        /// Whether a source is removed after its output was read back and verified. Default: no.
+        #[must_use]
+        pub fn remove_source(mut self, remove_source: bool) -> Self {
+            self.$($field).+ = remove_source;
+            self
+        }
+    };
+    (@replace $($field:ident).+) => {
+        /// Whether outputs that exist are replaced. Default: no.
+        #[must_use]
+        pub fn replace(mut self, replace: bool) -> Self {
+            self.$($field).+ = replace;
+            self
+        }
+    };
+    (@spared $($field:ident).+) => {
+        /// Directories that are part of no tree, such as one that holds the keys. Default: none.
+        #[must_use]
+        pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+            self.$($field).+ = spared.into_iter().map(Into::into).collect();
+            self
+        }
+    };
+}
+
 /// How files are encrypted. The default: one data key for all, nothing replaced, durable, all cores.
 ///
 /// ```
@@ -19,14 +91,9 @@ use crate::threads::all_cores;
 pub struct EncryptOptions {
     pub(crate) format: Format,
     pub(crate) data_key_per_file: bool,
-    pub(crate) replace: bool,
     pub(crate) resume: bool,
-    pub(crate) remove_source: bool,
-    pub(crate) durability: Durability,
-    pub(crate) jobs: usize,
-    pub(crate) files: usize,
     pub(crate) region: String,
-    pub(crate) spared: Vec<PathBuf>,
+    pub(crate) conversion: Conversion,
 }
 
 impl EncryptOptions {
@@ -50,13 +117,6 @@ impl EncryptOptions {
         self
     }
 
-    /// Whether outputs that exist are replaced. Default: no.
-    #[must_use]
-    pub fn replace(mut self, replace: bool) -> Self {
-        self.replace = replace;
-        self
-    }
-
     /// Whether an output that exists counts as done, if it opens and was made from the source as it is. Default: no.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
@@ -64,47 +124,14 @@ impl EncryptOptions {
         self
     }
 
-    /// Whether a source is removed after its output was read back and verified. Default: no.
-    #[must_use]
-    pub fn remove_source(mut self, remove_source: bool) -> Self {
-        self.remove_source = remove_source;
-        self
-    }
-
-    /// When an output must be safe from a loss of power. Default: when it has its name.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
-    }
-
-    /// Threads at once. Default: as many as there are cores.
-    #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs;
-        self
-    }
-
-    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
-    /// KMS, because each of them waits for it.
-    #[must_use]
-    pub fn files(mut self, files: usize) -> Self {
-        self.files = files;
-        self
-    }
-
-    /// The region of the KMS, to be noted in the files. Default: none.
-    #[must_use]
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = region.into();
-        self
-    }
-
-    /// Directories that are part of no tree, such as one that holds the keys. Default: none.
-    #[must_use]
-    pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        self.spared = spared.into_iter().map(Into::into).collect();
-        self
+    setters! {
+        durability => conversion.durability,
+        files => conversion.files,
+        jobs => conversion.jobs,
+        region => region,
+        remove_source => conversion.remove_source,
+        replace => conversion.replace,
+        spared => conversion.spared,
     }
 }
 
@@ -113,14 +140,9 @@ impl Default for EncryptOptions {
         Self {
             format: Format::Native,
             data_key_per_file: false,
-            replace: false,
             resume: false,
-            remove_source: false,
-            durability: Durability::Synced,
-            jobs: all_cores(),
-            files: all_cores(),
             region: String::new(),
-            spared: Vec::new(),
+            conversion: Conversion::default(),
         }
     }
 }
@@ -130,14 +152,9 @@ impl Default for EncryptOptions {
 pub struct DecryptOptions {
     pub(crate) format: Option<Format>,
     pub(crate) allowed: AllowedKeys,
-    pub(crate) replace: bool,
     pub(crate) resume: bool,
-    pub(crate) remove_source: bool,
     pub(crate) whole: bool,
-    pub(crate) durability: Durability,
-    pub(crate) jobs: usize,
-    pub(crate) files: usize,
-    pub(crate) spared: Vec<PathBuf>,
+    pub(crate) conversion: Conversion,
 }
 
 impl DecryptOptions {
@@ -154,32 +171,11 @@ impl DecryptOptions {
         self
     }
 
-    /// The keys that may be used to open files. Default: all.
-    #[must_use]
-    pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
-        self.allowed = allowed;
-        self
-    }
-
-    /// Whether outputs that exist are replaced. Default: no.
-    #[must_use]
-    pub fn replace(mut self, replace: bool) -> Self {
-        self.replace = replace;
-        self
-    }
-
     /// Whether an output that exists counts as done, if it has the size and time that the file says; where its file
     /// system may have rounded the time, if it has the content too. Default: no.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
-        self
-    }
-
-    /// Whether an encrypted file is removed after its output was read back. Default: no.
-    #[must_use]
-    pub fn remove_source(mut self, remove_source: bool) -> Self {
-        self.remove_source = remove_source;
         self
     }
 
@@ -190,33 +186,14 @@ impl DecryptOptions {
         self
     }
 
-    /// When an output must be safe from a loss of power. Default: when it has its name.
-    #[must_use]
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.durability = durability;
-        self
-    }
-
-    /// Threads at once. Default: as many as there are cores.
-    #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs;
-        self
-    }
-
-    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
-    /// KMS, because each of them waits for it.
-    #[must_use]
-    pub fn files(mut self, files: usize) -> Self {
-        self.files = files;
-        self
-    }
-
-    /// Directories that are part of no tree, such as one that holds the keys. Default: none.
-    #[must_use]
-    pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
-        self.spared = spared.into_iter().map(Into::into).collect();
-        self
+    setters! {
+        allowed => allowed,
+        durability => conversion.durability,
+        files => conversion.files,
+        jobs => conversion.jobs,
+        remove_source => conversion.remove_source,
+        replace => conversion.replace,
+        spared => conversion.spared,
     }
 }
 
@@ -225,14 +202,9 @@ impl Default for DecryptOptions {
         Self {
             format: None,
             allowed: AllowedKeys::all(),
-            replace: false,
             resume: false,
-            remove_source: false,
             whole: false,
-            durability: Durability::Synced,
-            jobs: all_cores(),
-            files: all_cores(),
-            spared: Vec::new(),
+            conversion: Conversion::default(),
         }
     }
 }
@@ -279,33 +251,11 @@ impl RewrapOptions {
         self
     }
 
-    /// The keys that may be used to open files. Default: all.
-    #[must_use]
-    pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
-        self.allowed = allowed;
-        self
-    }
-
-    /// Threads at once. Default: as many as there are cores.
-    #[must_use]
-    pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs;
-        self
-    }
-
-    /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for a remote
-    /// KMS, because each of them waits for it.
-    #[must_use]
-    pub fn files(mut self, files: usize) -> Self {
-        self.files = files;
-        self
-    }
-
-    /// The region of the KMS, to be noted in the files. Default: none.
-    #[must_use]
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.region = region.into();
-        self
+    setters! {
+        allowed => allowed,
+        files => files,
+        jobs => jobs,
+        region => region,
     }
 }
 
@@ -319,6 +269,30 @@ impl Default for RewrapOptions {
             jobs: all_cores(),
             files: all_cores(),
             region: String::new(),
+        }
+    }
+}
+
+/// What is the same to encryption and decryption: how a source becomes an output, and how many at once.
+#[derive(Clone, Debug)]
+pub(crate) struct Conversion {
+    pub(crate) replace: bool,
+    pub(crate) remove_source: bool,
+    pub(crate) durability: Durability,
+    pub(crate) jobs: usize,
+    pub(crate) files: usize,
+    pub(crate) spared: Vec<PathBuf>,
+}
+
+impl Default for Conversion {
+    fn default() -> Self {
+        Self {
+            replace: false,
+            remove_source: false,
+            durability: Durability::Synced,
+            jobs: all_cores(),
+            files: all_cores(),
+            spared: Vec::new(),
         }
     }
 }

@@ -9,8 +9,7 @@ mod plan;
 mod run;
 mod workers;
 
-use std::fs::{self, File, Metadata};
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -102,18 +101,8 @@ impl<K: KeyService> Encryptor<K> {
         to: Option<&Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        let from = from.as_ref();
-        let options = &self.options;
-        let to = to.filter(|to| !is_same_directory(from, to));
-        let tree = Tree {
-            from,
-            to,
-            files: options.files,
-            durability: options.durability,
-            removes_sources: options.remove_source,
-            spared: &options.spared,
-        };
-        tree.run(&Encrypting { encryptor: self, beside: to.is_none() }, &listener)
+        let tree = Tree::new(from.as_ref(), to, &self.options.conversion);
+        tree.run(&Encrypting { encryptor: self, beside: tree.to.is_none() }, &listener)
     }
 }
 
@@ -129,18 +118,8 @@ impl<K: KeyService> Decryptor<K> {
         to: Option<&Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        let from = from.as_ref();
-        let options = &self.options;
-        let to = to.filter(|to| !is_same_directory(from, to));
-        let tree = Tree {
-            from,
-            to,
-            files: options.files,
-            durability: options.durability,
-            removes_sources: options.remove_source,
-            spared: &options.spared,
-        };
-        tree.run(&Decrypting { decryptor: self, beside: to.is_none() }, &listener)
+        let tree = Tree::new(from.as_ref(), to, &self.options.conversion);
+        tree.run(&Decrypting { decryptor: self, beside: tree.to.is_none() }, &listener)
     }
 }
 
@@ -207,10 +186,4 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
         self.decryptor.remove_source(removal)
     }
-}
-
-/// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
-fn is_same_directory(from: &Path, to: &Path) -> bool {
-    let place = |path: &Path| fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
-    place(to).is_some_and(|to| place(from) == Some(to))
 }

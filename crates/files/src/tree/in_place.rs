@@ -29,7 +29,7 @@ impl<K: KeyService> Decryptor<K> {
         path: impl AsRef<Path>,
         listener: impl Fn(TreeEvent<'_>) + Sync,
     ) -> Result<TreeSummary, FileError> {
-        each_file(path.as_ref(), self.options.files, Format::ALL, &listener, &|place| {
+        each_file(path.as_ref(), self.options.conversion.files, Format::ALL, &listener, &|place| {
             self.verify_of_tree(place)
         })
     }

@@ -14,6 +14,7 @@ use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeSummary};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
+use crate::options::Conversion;
 use crate::output::{Directory, Durability, OutputError, Target};
 use crate::removal::Removal;
 use crate::root::Root;
@@ -38,25 +39,25 @@ pub(super) trait Transform: Sync {
 
 /// A tree and how it is worked on.
 pub(super) struct Tree<'a> {
-    pub(super) from: &'a Path,
+    from: &'a Path,
     /// None if each output is written beside its source.
     pub(super) to: Option<&'a Path>,
-    /// Files at once.
-    pub(super) files: usize,
-    pub(super) durability: Durability,
-    pub(super) removes_sources: bool,
-    /// Directories that are no part of it.
-    pub(super) spared: &'a [PathBuf],
+    options: &'a Conversion,
 }
 
-impl Tree<'_> {
+impl<'a> Tree<'a> {
+    /// Outputs are written to the tree `to`, or beside their sources without one and where it is `from` itself.
+    pub(super) fn new(from: &'a Path, to: Option<&'a Path>, options: &'a Conversion) -> Self {
+        Self { from, to: to.filter(|to| !is_same_directory(from, to)), options }
+    }
+
     pub(super) fn run(
         &self,
         transform: &dyn Transform,
         listener: Listener<'_>,
     ) -> Result<TreeSummary, FileError> {
         let run = Run::begin(self, transform, listener)?;
-        on_workers(self.files, &|job| run.work(&job), |send| run.walk(send));
+        on_workers(self.options.files, &|job| run.work(&job), |send| run.walk(send));
         run.finish()
     }
 }
@@ -104,7 +105,7 @@ impl<'a> Run<'a> {
             roots,
             output_is_new,
             output: identity(output).map_err(OutputError::from)?,
-            spared: tree.spared.iter().filter_map(|path| identity(path).ok()).collect(),
+            spared: tree.options.spared.iter().filter_map(|path| identity(path).ok()).collect(),
             file_systems,
             counts: Counts::new(listener),
             finished: Mutex::default(),
@@ -179,7 +180,7 @@ impl<'a> Run<'a> {
                 job.parent.open(&self.roots.output, |directory| self.file_systems.add(directory))?;
             self.transform.write(job, source, &metadata, &directory)
         });
-        if self.tree.removes_sources && result.is_ok() {
+        if self.tree.options.remove_source && result.is_ok() {
             let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
             finished.push((job.from.clone(), job.to.clone()));
         }
@@ -189,7 +190,7 @@ impl<'a> Run<'a> {
     /// Makes all outputs durable, and only then removes sources.
     fn finish(self) -> Result<TreeSummary, FileError> {
         let Self { tree, transform, roots, file_systems, counts, finished, .. } = self;
-        if tree.durability == Durability::Synced || tree.removes_sources {
+        if tree.options.durability == Durability::Synced || tree.options.remove_source {
             file_systems.sync()?;
         }
         for (from, to) in finished.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -208,6 +209,11 @@ impl<'a> Run<'a> {
 
 /// An entry that has no place in the output.
 struct NoPlace;
+
+/// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
+fn is_same_directory(from: &Path, to: &Path) -> bool {
+    identity(to).is_ok_and(|to| identity(from).is_ok_and(|from| from == to))
+}
 
 fn identity(path: &Path) -> io::Result<Identity> {
     fs::metadata(path).map(|found| (found.dev(), found.ino()))

@@ -1,11 +1,12 @@
 //! Decrypting and verifying files and streams of either format; nothing unverified is given out.
 
 mod sniffed;
+mod to_stream;
+mod verify;
 
 use std::fmt;
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Seek, Write};
-use std::ops::Range;
+use std::io::{Read, Seek};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,7 +69,7 @@ impl<K: KeyService> Decryptor<K> {
         if self.options.conversion.remove_source {
             refuse_link(from)?;
         }
-        let done = self.decrypt_open(source.try_clone().map_err(FileError::Source)?, from, to)?;
+        let done = self.decrypt_open(&source, from, to)?;
         if self.options.conversion.remove_source {
             Directory::sync_published(to)?;
             self.remove_source(Removal::of(from, to)?)?;
@@ -82,7 +83,7 @@ impl<K: KeyService> Decryptor<K> {
     /// [`FileError`], and no output.
     pub fn decrypt_open(
         &self,
-        source: File,
+        source: &File,
         name: impl AsRef<Path>,
         to: impl AsRef<Path>,
     ) -> Result<FileSummary, FileError> {
@@ -101,7 +102,7 @@ impl<K: KeyService> Decryptor<K> {
     /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
     pub(crate) fn decrypt_of_tree(
         &self,
-        source: File,
+        source: &File,
         metadata: &Metadata,
         from: &Path,
         to: &Path,
@@ -115,7 +116,7 @@ impl<K: KeyService> Decryptor<K> {
 
     fn decrypt(
         &self,
-        mut source: Sniffed,
+        source: Sniffed<'_>,
         metadata: &Metadata,
         name: &Path,
         to: &Target<'_>,
@@ -125,104 +126,9 @@ impl<K: KeyService> Decryptor<K> {
             Err(OutputError::Exists) if self.options.resume => {}
             checked => checked?,
         }
-        match self.format(&source, name)? {
-            Format::Native => self.native_to_file(&mut source, metadata, to, how),
+        match self.format(source.head(), Some(name))? {
+            Format::Native => self.native_to_file(source, metadata, to, how),
             Format::Text => self.text_to_file(source, metadata, to, how),
-        }
-    }
-
-    /// Decrypts an open file or pipe, called `name`, into a stream. A file is looked at as a whole first; from a pipe
-    /// verified chunks flow, unless the options want it whole or the format has its tag at the end.
-    ///
-    /// # Errors
-    /// [`FileError`], in the case of a pipe perhaps after a genuine beginning of the plaintext.
-    pub fn decrypt_to_stream(
-        &self,
-        source: File,
-        name: impl AsRef<Path>,
-        output: impl Write,
-    ) -> Result<FileSummary, FileError> {
-        let metadata = source.metadata().map_err(FileError::Source)?;
-        let mut source = Sniffed::new(source, &metadata)?;
-        match self.format(&source, name.as_ref())? {
-            Format::Text => {
-                let reader = Reader::new(source.rewindable()?)?;
-                let key = self.unwrap_text(reader.ciphertext_blob())?;
-                let opened = reader.open_verified(&key.data_key, output)?;
-                Ok(FileSummary::of_content(key.key_id, opened.plaintext_len))
-            }
-            Format::Native if source.is_file || self.options.whole => {
-                let mut file = source.rewindable()?;
-                let header = Header::read(&mut file)?;
-                let unlocked = self.unlock(&header, &mut file)?;
-                let body = body(&file, &header, &unlocked)?;
-                body.open_range(0..body.len, output, &self.progress)?;
-                Ok(native_summary(&header, &unlocked, body.len))
-            }
-            Format::Native => {
-                let header = Header::read(&mut source)?;
-                let unlocked = self.unlock(&header, &mut source)?;
-                let plaintext_len =
-                    engine::open_stream(source, &header, &unlocked.opener, output, &self.progress)?;
-                Ok(native_summary(&header, &unlocked, plaintext_len))
-            }
-        }
-    }
-
-    /// Writes some bytes of a native file's plaintext into a stream. A range that goes beyond the end stops there.
-    ///
-    /// # Errors
-    /// [`FileError`]; every chunk is verified before its bytes are written.
-    pub fn range_to_stream(
-        &self,
-        mut source: File,
-        range: Range<u64>,
-        output: impl Write,
-    ) -> Result<(), FileError> {
-        let header = Header::read(&mut source)?;
-        let unlocked = self.unlock(&header, &mut source)?;
-        let body = body(&source, &header, &unlocked)?;
-        body.open_range(range.start.min(body.len)..range.end.min(body.len), output, &self.progress)?;
-        Ok(())
-    }
-
-    /// Opens every chunk of an open file or pipe and keeps nothing.
-    ///
-    /// # Errors
-    /// [`FileError`]; a damaged slot is none: [`FileSummary::damaged_slot`].
-    pub fn verify(&self, source: File, name: impl AsRef<Path>) -> Result<FileSummary, FileError> {
-        let metadata = source.metadata().map_err(FileError::Source)?;
-        let mut source = Sniffed::new(source, &metadata)?;
-        match self.format(&source, name.as_ref())? {
-            Format::Text => {
-                let reader = Reader::new(source)?;
-                let key = self.unwrap_text(reader.ciphertext_blob())?;
-                let opened = reader.open_into_discardable(&key.data_key, io::sink())?;
-                Ok(FileSummary::of_content(key.key_id, opened.plaintext_len))
-            }
-            Format::Native => {
-                let (header, prefix) = source.native_head()?;
-                let unlocked = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
-                let opener = &unlocked.opener;
-                let plaintext_len = if source.is_file {
-                    let body = Body::of(&source.file, metadata.len(), &header, opener)?;
-                    body.verify(self.options.conversion.jobs, &self.progress)?;
-                    body.len
-                } else {
-                    // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
-                    engine::open_stream(source, &header, opener, io::sink(), &self.progress)?
-                };
-                Ok(native_summary(&header, &unlocked, plaintext_len))
-            }
-        }
-    }
-
-    /// Opens every chunk of a file of a tree. There a damaged slot is a failed file too.
-    pub(crate) fn verify_of_tree(&self, place: &Target<'_>) -> Result<FileSummary, FileError> {
-        let (source, _) = place.open(OFlags::RDONLY)?;
-        match self.verify(source, place.path)? {
-            summary if summary.damaged_slot => Err(FileError::DamagedSlot),
-            summary => Ok(summary),
         }
     }
 
@@ -249,7 +155,7 @@ impl<K: KeyService> Decryptor<K> {
 
     fn native_to_file(
         &self,
-        source: &mut Sniffed,
+        mut source: Sniffed<'_>,
         metadata: &Metadata,
         to: &Target<'_>,
         how: How,
@@ -260,10 +166,9 @@ impl<K: KeyService> Decryptor<K> {
             Some((seconds, nanos)) => time(seconds, nanos),
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
         };
-        let body = if source.is_file {
-            Some(Body::of(&source.file, metadata.len(), &header, &unlocked.opener)?)
-        } else {
-            None
+        let body = match &source {
+            Sniffed::File(source) => Some(Body::of(source.file, metadata.len(), &header, &unlocked.opener)?),
+            Sniffed::Stream(_) => None,
         };
         let summary = |plaintext_len| native_summary(&header, &unlocked, plaintext_len).written_to(to.path);
         if let (Some(body), true) = (&body, self.options.resume)
@@ -307,7 +212,7 @@ impl<K: KeyService> Decryptor<K> {
     /// In one pass, into a file that nobody sees before the tag was verified.
     fn text_to_file(
         &self,
-        source: Sniffed,
+        source: Sniffed<'_>,
         metadata: &Metadata,
         to: &Target<'_>,
         how: How,
@@ -346,15 +251,15 @@ impl<K: KeyService> Decryptor<K> {
 
     /// What the first bytes say. A file that is called `.bulla` is not taken for the text format, which protects
     /// less, unless that was asked for: somebody may have exchanged it.
-    fn format(&self, source: &Sniffed, name: &Path) -> Result<Format, FileError> {
-        let found = if source.head.starts_with(&MAGIC) { Format::Native } else { Format::Text };
+    fn format(&self, head: &[u8], name: Option<&Path>) -> Result<Format, FileError> {
+        let found = if head.starts_with(&MAGIC) { Format::Native } else { Format::Text };
         let expected = self.options.format;
-        let named_native = Format::Native.is_suffix_of(name);
+        let named_native = name.is_some_and(|name| Format::Native.is_suffix_of(name));
         match (found, expected) {
             (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
             (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),
             (Format::Text, None) if named_native => {
-                if looks_like_text(&source.head[..source.head.len().min(MAGIC.len())]) {
+                if looks_like_text(&head[..head.len().min(MAGIC.len())]) {
                     Err(FileError::UnexpectedText)
                 } else {
                     Err(OpenError::NotNative.into())

@@ -145,7 +145,8 @@ impl<K: KeyService> Encryptor<K> {
         Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len).written_to(to.path))
     }
 
-    /// Encrypts a stream, which cannot be read twice, to another one.
+    /// Encrypts a stream, which cannot be read twice, to another one. Of the options, `format`, `data_key_per_file` and
+    /// `region` count.
     ///
     /// # Errors
     /// [`FileError`]; what was written then is no whole file.

@@ -74,26 +74,41 @@
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let kms = Toy;
-//! use std::io::Read;
 //! use bulla_envelope::EncryptionContext;
-//! use bulla_envelope::native::{AllowedKeys, Reader};
-//! use bulla_files::{EncryptOptions, Encryptor};
+//! use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor, Format};
 //!
 //! let context = EncryptionContext::default();
 //! let encryptor = Encryptor::new(&kms, ["alias/work"], context.clone(), EncryptOptions::new());
 //! let mut sealed = Vec::new();
 //! encryptor.encrypt_stream(&b"id,amount\n"[..], &mut sealed)?;
 //!
-//! let mut plaintext = String::new();
-//! Reader::new(&*sealed)?.unlock(&kms, &context, &AllowedKeys::all())?.read_to_string(&mut plaintext)?;
-//! assert_eq!(plaintext, "id,amount\n");
+//! let decryptor = Decryptor::new(&kms, context, DecryptOptions::new().format(Format::Native));
+//! let mut plaintext = Vec::new();
+//! decryptor.decrypt_stream(&*sealed, &mut plaintext)?;
+//! assert_eq!(plaintext, b"id,amount\n");
 //! # Ok(())
 //! # }
 //! ```
 //!
+//! A stream cannot be verified to its end before its beginning is written: see [`Decryptor::decrypt_stream`] for what an
+//! output holds after an error.
+//!
+//! # One shape for all
+//!
+//! Options are given once, to the constructor, and every method returns a [`FileSummary`], or a [`TreeSummary`].
+//!
+//! | | encrypt | decrypt | verify |
+//! |---|---|---|---|
+//! | a file, by its path | [`encrypt_file`](Encryptor::encrypt_file) | [`decrypt_file`](Decryptor::decrypt_file) | [`verify_file`](Decryptor::verify_file) |
+//! | an open file or pipe | [`encrypt_open`](Encryptor::encrypt_open) | [`decrypt_open`](Decryptor::decrypt_open) | [`verify_open`](Decryptor::verify_open) |
+//! | the same, to a stream | [`encrypt_open_to_stream`](Encryptor::encrypt_open_to_stream) | [`decrypt_open_to_stream`](Decryptor::decrypt_open_to_stream) | |
+//! | a stream | [`encrypt_stream`](Encryptor::encrypt_stream) | [`decrypt_stream`](Decryptor::decrypt_stream) | [`verify_stream`](Decryptor::verify_stream) |
+//! | a tree | [`encrypt_tree`](Encryptor::encrypt_tree) | [`decrypt_tree`](Decryptor::decrypt_tree) | [`verify_tree`](Decryptor::verify_tree) |
+//!
 //! # Guarantees
 //!
-//! - **Nothing unverified is seen.** A decrypted file gets its name after its last byte was verified.
+//! - **Nothing unverified is seen.** A decrypted file gets its name after its last byte was verified, and a stream gets only
+//!   bytes that were verified.
 //! - **Outputs appear whole and durable or not at all**, and replace nothing unless asked to. An error leaves no output.
 //! - **A source is removed only after its output was read back**, with both files locked.
 //! - **A source that changes while it is read is an error**, not a mixture of two states.

@@ -180,7 +180,7 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         if Format::Text.is_suffix_of(&job.from) && native.symlink_metadata().is_ok() {
             return Err(OutputError::Twice.into());
         }
-        self.decryptor.decrypt_of_tree(source, metadata, &job.from, &job.to, directory)
+        self.decryptor.decrypt_of_tree(&source, metadata, &job.from, &job.to, directory)
     }
 
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {

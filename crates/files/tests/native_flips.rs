@@ -93,12 +93,20 @@ fn check_streams(directory: &Path, content: &[u8], what: &str, may_open: bool) {
     let decryptor = Decryptor::new(&Toy, EncryptionContext::default(), DecryptOptions::default());
     let from = directory.join("file.bulla");
     // A stream gets verified chunks until the damaged one, and then an error.
+    let file = || File::open(&from).unwrap();
+    let check = |stream: &[u8], result: Result<_, _>| {
+        assert_eq!(result.is_ok(), may_open, "{what}: {result:?}");
+        assert!(content.starts_with(stream), "{what}");
+    };
     let mut stream = Vec::new();
-    let result = decryptor.decrypt_to_stream(File::open(&from).unwrap(), &from, &mut stream);
-    assert_eq!(result.is_ok(), may_open, "{what}: {result:?}");
-    assert!(content.starts_with(&stream), "{what}");
-    let verified = decryptor.verify(File::open(&from).unwrap(), &from);
-    assert_eq!(verified.is_ok_and(|done| done.damaged_slot), may_open, "{what}");
+    let result = decryptor.decrypt_open_to_stream(&file(), &from, &mut stream);
+    check(&stream, result);
+    stream.clear();
+    let result = decryptor.decrypt_stream(file(), &mut stream);
+    check(&stream, result);
+    for verified in [decryptor.verify_file(&from), decryptor.verify_stream(file())] {
+        assert_eq!(verified.is_ok_and(|done| done.damaged_slot), may_open, "{what}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod toy;
 
 use std::fs::{self, File};
+use std::io::Seek;
 use std::path::Path;
 
 use bulla_envelope::EncryptionContext;
@@ -46,7 +47,7 @@ fn a_summary_names_what_was_written_and_counts_what_was_read() {
         let summary = decryptor().decrypt_file(&sealed, &copy).unwrap();
         assert_eq!(parts(&summary), (Some(&*copy), len));
         fs::remove_file(copy).unwrap();
-        let summary = decryptor().verify(File::open(&sealed).unwrap(), &sealed).unwrap();
+        let summary = decryptor().verify_file(&sealed).unwrap();
         assert_eq!(parts(&summary), (None, len));
     }
     let (sealed, rewrapper) =
@@ -58,17 +59,35 @@ fn a_summary_names_what_was_written_and_counts_what_was_read() {
 }
 
 #[test]
+fn a_range_counts_what_was_written() {
+    let mut sealed = tempfile::tempfile().unwrap();
+    encryptor(Format::Native).encrypt_stream(CONTENT.as_bytes(), &mut sealed).unwrap();
+    for (range, expected) in [(3..9, "amount"), (3..99, "amount\n"), (12..99, "")] {
+        sealed.rewind().unwrap();
+        let mut plaintext = Vec::new();
+        let summary = decryptor().decrypt_range(&sealed, range, &mut plaintext).unwrap();
+        assert_eq!(parts(&summary), (None, Some(expected.len() as u64)));
+        assert_eq!(plaintext, expected.as_bytes());
+    }
+}
+
+#[test]
 fn a_stream_has_no_output_and_is_counted() {
     let (directory, len) = (tempfile::tempdir().unwrap(), Some(CONTENT.len() as u64));
     for format in [Format::Native, Format::Text] {
         let mut sealed = Vec::new();
         let summary = encryptor(format).encrypt_stream(CONTENT.as_bytes(), &mut sealed).unwrap();
         assert_eq!(parts(&summary), (None, len));
+        let mut plaintext = Vec::new();
+        let summary = decryptor().decrypt_stream(&*sealed, &mut plaintext).unwrap();
+        assert_eq!(parts(&summary), (None, len));
+        assert_eq!(plaintext, CONTENT.as_bytes());
+        assert_eq!(parts(&decryptor().verify_stream(&*sealed).unwrap()), (None, len));
         let path = directory.path().join("sealed");
         fs::write(&path, sealed).unwrap();
+        let file = File::open(&path).unwrap();
         let mut plaintext = Vec::new();
-        let summary =
-            decryptor().decrypt_to_stream(File::open(&path).unwrap(), &path, &mut plaintext).unwrap();
+        let summary = decryptor().decrypt_open_to_stream(&file, &path, &mut plaintext).unwrap();
         assert_eq!(parts(&summary), (None, len));
         assert_eq!(plaintext, CONTENT.as_bytes());
     }

@@ -24,8 +24,10 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     let output = standard_output()?;
     let name = args.path.name();
     let Some(range) = args.range else {
-        let printed = decryptor.decrypt_to_stream(file, name, output).map(drop);
-        return printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput));
+        let printed = decryptor.decrypt_open_to_stream(&file, name, output);
+        return printed
+            .map(drop)
+            .map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput));
     };
     if file_len(&file).is_none() {
         let what = format!("{} is not a file, so no part of it can be read alone", name.display());
@@ -33,12 +35,12 @@ pub(crate) fn run(kms: &KmsFlags, args: &Cat) -> Result<(), Failure> {
     }
     let printed = match args.path {
         Source::File(_) if format != Some(Format::Text) && is_native(&file) => {
-            decryptor.range_to_stream(file, range.from..range.to, output)
+            decryptor.decrypt_range(&file, range.from..range.to, output)
         }
         // The text format is verified as a whole before anything of it is seen.
-        _ => decryptor.decrypt_to_stream(file, name, Part::new(output, range)).map(drop),
+        _ => decryptor.decrypt_open_to_stream(&file, name, Part::new(output, range)),
     };
-    printed.map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput))
+    printed.map(drop).map_err(|error| Failure::of_file(&error, name, Destination::StandardOutput))
 }
 
 fn is_native(file: &File) -> bool {

@@ -45,11 +45,11 @@ impl<K: KeyService> Converter for Decryptor<K> {
     }
 
     fn open_file(&self, source: File, name: &Path, to: &Path) -> Result<FileSummary, FileError> {
-        self.decrypt_open(source, name, to)
+        self.decrypt_open(&source, name, to)
     }
 
     fn stream(&self, source: File, name: &Path, output: File) -> Result<(), FileError> {
-        self.decrypt_to_stream(source, name, output).map(drop)
+        self.decrypt_open_to_stream(&source, name, output).map(drop)
     }
 
     fn tree(&self, from: &Path, to: Option<&Path>, listener: Listener<'_>) -> Result<TreeSummary, FileError> {

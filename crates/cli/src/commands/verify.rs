@@ -33,7 +33,7 @@ impl<K: KeyService> Work for Verification<K> {
     fn source(&self, source: &Source) -> Result<Option<FileSummary>, Failure> {
         let file = source.open()?;
         let total = file_len(&file).into();
-        progress::show(total, self.progress(), || match self.0.verify(file, source.name())? {
+        progress::show(total, self.progress(), || match self.0.verify_open(&file, source.name())? {
             done if done.damaged_slot => Err(FileError::DamagedSlot),
             done => Ok(Some(done)),
         })

@@ -1,4 +1,4 @@
-//! An input of which the first bytes are known before it is read.
+//! An input of which the first bytes are known before it is read: a file, or a stream such as a pipe.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
@@ -11,17 +11,30 @@ use bulla_envelope::text_format::Reader;
 use crate::engine::read_prefix;
 use crate::file_error::FileError;
 
-/// An input whose first bytes were looked at: the whole header of a file, the magic of a pipe.
-pub(super) struct Sniffed {
-    pub(super) head: Vec<u8>,
-    /// Bytes of the head that are still to be read: none of a file, whose position was not moved.
-    left: usize,
-    pub(super) file: File,
-    pub(super) is_file: bool,
+/// An input whose first bytes were looked at.
+pub(super) enum Sniffed<'a> {
+    File(SniffedFile<'a>),
+    Stream(SniffedStream<'a>),
 }
 
-impl Sniffed {
-    pub(super) fn new(mut file: File, metadata: &Metadata) -> Result<Self, FileError> {
+/// A file that can be read anywhere; its position is still that of the beginning.
+pub(super) struct SniffedFile<'a> {
+    /// The whole header, or as much as there is.
+    head: Vec<u8>,
+    pub(super) file: &'a File,
+}
+
+/// What can be read once only.
+pub(super) struct SniffedStream<'a> {
+    /// As much as the magic, or as much as there is.
+    head: Vec<u8>,
+    /// Bytes of the head that are still to be read.
+    left: usize,
+    rest: Box<dyn Read + Send + 'a>,
+}
+
+impl<'a> Sniffed<'a> {
+    pub(super) fn new(mut file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
         // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
         if metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0) {
             return Self::of_file(file);
@@ -29,12 +42,10 @@ impl Sniffed {
         if metadata.is_dir() {
             return Err(FileError::Special);
         }
-        let mut head = Vec::new();
-        (&file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
-        Ok(Self { left: head.len(), head, file, is_file: false })
+        Self::of_stream(file)
     }
 
-    pub(super) fn of_file(file: File) -> Result<Self, FileError> {
+    pub(super) fn of_file(file: &'a File) -> Result<Self, FileError> {
         let mut head = vec![0; HEAD_LEN as usize + PREFIX_LEN];
         let mut length = 0;
         loop {
@@ -44,26 +55,35 @@ impl Sniffed {
             }
         }
         head.truncate(length);
-        Ok(Self { head, left: 0, file, is_file: true })
+        Ok(Self::File(SniffedFile { head, file }))
+    }
+
+    pub(super) fn of_stream(mut source: impl Read + Send + 'a) -> Result<Self, FileError> {
+        let mut head = Vec::new();
+        (&mut source).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(FileError::Source)?;
+        Ok(Self::Stream(SniffedStream { left: head.len(), head, rest: Box::new(source) }))
+    }
+
+    /// The first bytes: those of the magic at least, unless there are fewer.
+    pub(super) fn head(&self) -> &[u8] {
+        match self {
+            Self::File(SniffedFile { head, .. }) | Self::Stream(SniffedStream { head, .. }) => head,
+        }
     }
 
     /// The header of a native file, and what its body begins with.
     pub(super) fn native_head(&mut self) -> Result<(Header, [u8; PREFIX_LEN]), FileError> {
-        if self.is_file {
-            let mut head = &*self.head;
-            let header = Header::read(&mut head)?;
-            return Ok((header, read_prefix(head)?));
+        match self {
+            Self::File(file) => native_head(&*file.head),
+            Self::Stream(stream) => native_head(stream),
         }
-        let header = Header::read(&mut *self)?;
-        Ok((header, read_prefix(self)?))
     }
+}
 
-    /// The same bytes in a file that can be read twice. What comes through a pipe, ciphertext, is spooled to an unnamed
-    /// temporary file, after its beginning was found to make sense.
-    pub(super) fn rewindable(mut self) -> Result<File, FileError> {
-        if self.is_file {
-            return Ok(self.file);
-        }
+impl SniffedStream<'_> {
+    /// The same bytes in a file that can be read twice: ciphertext, spooled to an unnamed temporary file after its beginning
+    /// was found to make sense.
+    pub(super) fn spooled(mut self) -> Result<File, FileError> {
         let mut head = Vec::new();
         (&mut self).take(HEAD_LEN).read_to_end(&mut head).map_err(FileError::Source)?;
         if head.starts_with(&MAGIC) {
@@ -73,7 +93,7 @@ impl Sniffed {
         }
         let spooled = tempfile::tempfile().and_then(|mut spool| {
             spool.write_all(&head)?;
-            io::copy(&mut self.file, &mut spool)?;
+            io::copy(&mut self.rest, &mut spool)?;
             spool.rewind()?;
             Ok(spool)
         });
@@ -81,10 +101,10 @@ impl Sniffed {
     }
 }
 
-impl Read for Sniffed {
+impl Read for SniffedStream<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.left == 0 {
-            return self.file.read(buffer);
+            return self.rest.read(buffer);
         }
         let length = self.left.min(buffer.len());
         let from = self.head.len() - self.left;
@@ -92,6 +112,21 @@ impl Read for Sniffed {
         self.left -= length;
         Ok(length)
     }
+}
+
+impl Read for Sniffed<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(source) => source.file.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+        }
+    }
+}
+
+fn native_head(mut source: impl Read) -> Result<(Header, [u8; PREFIX_LEN]), FileError> {
+    let header = Header::read(&mut source)?;
+    let prefix = read_prefix(source)?;
+    Ok((header, prefix))
 }
 
 /// The longest header, and more than the lines before the ciphertext of the text format.

@@ -124,6 +124,18 @@ impl Chunks<'_> {
         sealed_offset(self.first)
     }
 
+    /// Bytes of these chunks sealed, if they hold so many of plaintext.
+    ///
+    /// # Panics
+    /// If there is more plaintext than the chunks hold.
+    #[must_use]
+    pub fn sealed_len(&self, plaintext_len: usize) -> usize {
+        let full = plaintext_len / CHUNK_LEN;
+        let rest = plaintext_len % CHUNK_LEN;
+        assert!(full + usize::from(rest > 0) <= self.count, "chunks hold 16 KiB each");
+        plaintext_len + (full + usize::from(full < self.count)) * TAG_LEN
+    }
+
     /// Seals the plaintext of these chunks and puts it in place of what `sealed` holds.
     ///
     /// If it does not fill them, the message ends with it: what is left over, or nothing, is the last chunk.
@@ -131,12 +143,19 @@ impl Chunks<'_> {
     /// # Panics
     /// If there is more plaintext than the chunks hold.
     pub fn seal(self, plaintext: &[u8], sealed: &mut Vec<u8>) {
-        let (full, rest) = plaintext.as_chunks::<CHUNK_LEN>();
-        assert!(full.len() + usize::from(!rest.is_empty()) <= self.count, "chunks hold 16 KiB each");
-        let last = (full.len() < self.count).then_some(rest);
-        let length = plaintext.len() + (full.len() + usize::from(last.is_some())) * TAG_LEN;
         // Not cleared before: what it held is overwritten anyway, and zeroing it would cost.
-        sealed.resize(length, 0);
+        sealed.resize(self.sealed_len(plaintext.len()), 0);
+        self.seal_into(plaintext, sealed);
+    }
+
+    /// Seals as [`Chunks::seal`] does, into a place of [`Chunks::sealed_len`] bytes.
+    ///
+    /// # Panics
+    /// If there is more plaintext than the chunks hold, or the place has another length.
+    pub fn seal_into(self, plaintext: &[u8], sealed: &mut [u8]) {
+        assert_eq!(sealed.len(), self.sealed_len(plaintext.len()), "room for the sealed chunks");
+        let (full, rest) = plaintext.as_chunks::<CHUNK_LEN>();
+        let last = (full.len() < self.count).then_some(rest);
         let pieces = full.iter().map(<[u8; CHUNK_LEN]>::as_slice).chain(last);
         let rooms = sealed.chunks_mut(SEALED_CHUNK_LEN);
         for (index, (plaintext, room)) in (self.first..).zip(pieces.zip(rooms)) {
@@ -165,20 +184,32 @@ impl Opener {
     /// # Errors
     /// [`DamagedChunk`], with `plaintext` empty.
     pub fn open(&self, first: u64, sealed: &[u8], plaintext: &mut Vec<u8>) -> Result<(), DamagedChunk> {
-        let count = sealed.len().div_ceil(SEALED_CHUNK_LEN);
-        plaintext.resize(sealed.len().saturating_sub(count * TAG_LEN), 0);
+        plaintext.resize(opened_len(sealed.len()), 0);
+        self.open_into(first, sealed, plaintext).inspect_err(|_| plaintext.clear())
+    }
+
+    /// Opens as [`Opener::open`] does, into a place of [`opened_len`] bytes.
+    ///
+    /// # Errors
+    /// [`DamagedChunk`]. The place may hold the plaintext of chunks before that one, which is not to be used.
+    ///
+    /// # Panics
+    /// If the place has another length.
+    pub fn open_into(&self, first: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), DamagedChunk> {
+        assert_eq!(plaintext.len(), opened_len(sealed.len()), "room for the opened chunks");
         // A last chunk without plaintext has no room of its own.
         let rooms = plaintext.chunks_mut(CHUNK_LEN).chain([&mut [][..]]);
-        let pieces = (first..).zip(sealed.chunks(SEALED_CHUNK_LEN).zip(rooms));
-        let damaged = pieces.into_iter().find_map(|(index, (sealed, room))| {
-            self.0.open(index, sealed, room).is_none().then_some(DamagedChunk { index })
-        });
-        if let Some(damaged) = damaged {
-            plaintext.clear();
-            return Err(damaged);
-        }
-        Ok(())
+        let mut pieces = (first..).zip(sealed.chunks(SEALED_CHUNK_LEN).zip(rooms));
+        pieces.try_for_each(|(index, (sealed, room))| {
+            self.0.open(index, sealed, room).ok_or(DamagedChunk { index })
+        })
     }
+}
+
+/// Bytes of plaintext in chunks that have so many sealed; the last of them may be short.
+#[must_use]
+pub fn opened_len(sealed_len: usize) -> usize {
+    sealed_len.saturating_sub(sealed_len.div_ceil(SEALED_CHUNK_LEN) * TAG_LEN)
 }
 
 /// Bytes of the sealed message for so many of plaintext, of which a message has less than 4 PiB.
@@ -338,6 +369,32 @@ mod tests {
                 assert!(opened == whole[..size], "{size} bytes");
             }
         }
+    }
+
+    #[test]
+    fn a_place_of_the_right_length_serves_as_well_as_a_buffer() {
+        let key = BodyKey::random();
+        for size in [0, 1, CHUNK_LEN, 2 * CHUNK_LEN + 7] {
+            let sealer = Sealer::new(&key, b"context");
+            let chunks = sealer.take(3).unwrap();
+            let mut sealed = vec![0; chunks.sealed_len(size)];
+            chunks.seal_into(&plaintext(size), &mut sealed);
+            assert_eq!((PREFIX_LEN + sealed.len()) as u64, sealed_len(size as u64));
+            let opener = Opener::new(&key, b"context", sealer.prefix()).unwrap();
+            let mut opened = vec![0; opened_len(sealed.len())];
+            opener.open_into(0, &sealed, &mut opened).unwrap();
+            assert!(opened == plaintext(size), "{size} bytes");
+            *sealed.last_mut().unwrap() ^= 1;
+            let index = (size / CHUNK_LEN) as u64;
+            assert_eq!(opener.open_into(0, &sealed, &mut opened), Err(DamagedChunk { index }));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "room for the sealed chunks")]
+    fn a_place_of_another_length_is_a_mistake() {
+        let sealer = Sealer::new(&BodyKey::random(), b"context");
+        sealer.take(1).unwrap().seal_into(b"plaintext", &mut [0; 9 + TAG_LEN + 1]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! sealing and writing; buffers of plaintext are wiped. Memory is bounded by two ranges for each thread.
 
 mod open;
+mod scratch;
 mod seal;
 mod threads;
 

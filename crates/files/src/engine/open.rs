@@ -6,12 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bulla_envelope::cobblestone::{
-    CHUNK_LEN, Opener, PREFIX_LEN, SEALED_CHUNK_LEN, TAG_LEN, plaintext_len, sealed_len, sealed_offset,
+    CHUNK_LEN, Opener, PREFIX_LEN, SEALED_CHUNK_LEN, TAG_LEN, opened_len, plaintext_len, sealed_len,
+    sealed_offset,
 };
 use bulla_envelope::native::{Header, OpenError};
 use zeroize::Zeroizing;
 
 use super::fill;
+use super::scratch::{Scratch, with_scratch};
 use super::threads::{on_threads, pipeline};
 use crate::data_keys::NewFile;
 use crate::pages::Pages;
@@ -47,7 +49,7 @@ impl<'a> Body<'a> {
     /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
     pub(crate) fn check_end(&self) -> Result<(), OpenError> {
         let last = self.len / CHUNK_LEN as u64;
-        self.open(last, 1, &mut Pages::new(SEALED_CHUNK_LEN), &mut Zeroizing::new(Vec::new()))
+        with_scratch(|scratch| self.open_in(last, 1, scratch).map(|_| ()))
     }
 
     /// Decrypts into an empty file.
@@ -103,18 +105,18 @@ impl<'a> Body<'a> {
             self.check_end()?; // a single range has the last chunk in it
         }
         on_threads(threads.min(ranges), OpenError::Thread, |stop| {
-            let mut pages = self.pages();
-            let mut plaintext = Zeroizing::new(Vec::new());
-            while !stop.load(Ordering::Relaxed) {
-                let first = next.fetch_add(OPENED_AT_ONCE as u64, Ordering::Relaxed);
-                if first >= total {
-                    break;
+            with_scratch(|scratch| {
+                while !stop.load(Ordering::Relaxed) {
+                    let first = next.fetch_add(OPENED_AT_ONCE as u64, Ordering::Relaxed);
+                    if first >= total {
+                        break;
+                    }
+                    let plaintext = self.open_in(first, OPENED_AT_ONCE, scratch)?;
+                    each(first * CHUNK_LEN as u64, plaintext)?;
+                    progress.add(plaintext.len() as u64);
                 }
-                self.open(first, OPENED_AT_ONCE, &mut pages, &mut plaintext)?;
-                each(first * CHUNK_LEN as u64, &plaintext)?;
-                progress.add(plaintext.len() as u64);
-            }
-            Ok(())
+                Ok(())
+            })
         })
     }
 
@@ -163,12 +165,26 @@ impl<'a> Body<'a> {
         pages: &mut Pages,
         plaintext: &mut Vec<u8>,
     ) -> Result<(), OpenError> {
+        let sealed = self.read(first, count, pages)?;
+        Ok(self.opener.open(first, sealed, plaintext)?)
+    }
+
+    /// Reads and opens up to `count` chunks in the buffers of a thread.
+    fn open_in<'s>(&self, first: u64, count: usize, scratch: &'s mut Scratch) -> Result<&'s [u8], OpenError> {
+        let sealed = self.read(first, count, &mut scratch.sealed)?;
+        let plaintext = scratch.plaintext.at(first * CHUNK_LEN as u64, opened_len(sealed.len()));
+        self.opener.open_into(first, sealed, plaintext)?;
+        Ok(plaintext)
+    }
+
+    /// Reads up to `count` chunks.
+    fn read<'p>(&self, first: u64, count: usize, pages: &'p mut Pages) -> Result<&'p [u8], OpenError> {
         let from = sealed_offset(first);
-        let at = self.offset + sealed_offset(first);
+        let at = self.offset + from;
         let left = sealed_len(self.len).saturating_sub(from);
         let sealed = pages.at(at, left.min((count * SEALED_CHUNK_LEN) as u64) as usize);
         self.file.read_exact_at(sealed, at).map_err(truncated_if_shorter)?;
-        Ok(self.opener.open(first, sealed, plaintext)?)
+        Ok(sealed)
     }
 }
 

@@ -11,6 +11,7 @@ use zeroize::Zeroizing;
 
 use super::fill;
 use super::open::Body;
+use super::scratch::{Scratch, with_scratch};
 use super::threads::{on_threads, pipeline};
 use crate::data_keys::NewFile;
 use crate::file_error::FileError;
@@ -30,42 +31,57 @@ pub(crate) fn seal_file(
     let sealer = Sealer::new(key, &header.body_context());
     let mut head = header.to_bytes()?;
     head.extend_from_slice(sealer.prefix());
+    if size < RANGE_LEN as u64 {
+        return seal_small(source, size as usize, output, &head, &sealer, progress);
+    }
     let body_offset = header.len() as u64;
     let ranges = usize::try_from(size / RANGE_LEN as u64 + 1).unwrap_or(usize::MAX);
-    if ranges == 1 {
-        // A small file is one read and one write. There is room for a byte too many.
-        let mut plaintext = Zeroizing::new(vec![0; size as usize + 1]);
+    output.write_all_at(&head, 0).map_err(SealError::Write)?;
+    on_threads(threads.min(ranges), SealError::Thread, |stop| {
+        let mut pages = Pages::new(RANGE_LEN);
         let mut sealed = Vec::new();
-        if read_at_least(source, size as usize, &mut plaintext).map_err(changed_if_shorter)? as u64 != size {
-            return Err(SealError::Changed);
+        while !stop.load(Ordering::Relaxed) {
+            let chunks = sealer.take(CHUNKS_AT_ONCE)?;
+            let from = chunks.plaintext_offset();
+            let to = body_offset + chunks.sealed_offset();
+            let Some(left) = size.checked_sub(from) else { break };
+            let plaintext = pages.at(from, left.min(RANGE_LEN as u64) as usize);
+            source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
+            chunks.seal(plaintext, &mut sealed);
+            output.write_all_at(&sealed, to).map_err(SealError::Write)?;
+            progress.add(plaintext.len() as u64);
         }
-        sealer.take(CHUNKS_AT_ONCE)?.seal(&plaintext[..size as usize], &mut sealed);
-        head.extend_from_slice(&sealed);
-        output.write_all_at(&head, 0).map_err(SealError::Write)?;
-        progress.add(size);
-    } else {
-        output.write_all_at(&head, 0).map_err(SealError::Write)?;
-        on_threads(threads.min(ranges), SealError::Thread, |stop| {
-            let mut pages = Pages::new(RANGE_LEN);
-            let mut sealed = Vec::new();
-            while !stop.load(Ordering::Relaxed) {
-                let chunks = sealer.take(CHUNKS_AT_ONCE)?;
-                let from = chunks.plaintext_offset();
-                let to = body_offset + chunks.sealed_offset();
-                let Some(left) = size.checked_sub(from) else { break };
-                let plaintext = pages.at(from, left.min(RANGE_LEN as u64) as usize);
-                source.read_exact_at(plaintext, from).map_err(changed_if_shorter)?;
-                chunks.seal(plaintext, &mut sealed);
-                output.write_all_at(&sealed, to).map_err(SealError::Write)?;
-                progress.add(plaintext.len() as u64);
-            }
-            Ok(())
-        })?;
-        if source.read_at(&mut [0], size).map_err(SealError::Read)? > 0 {
-            return Err(SealError::Changed);
-        }
+        Ok(())
+    })?;
+    if source.read_at(&mut [0], size).map_err(SealError::Read)? > 0 {
+        return Err(SealError::Changed);
     }
     Ok(())
+}
+
+/// Encrypts a file of a single range with one read and one write.
+fn seal_small(
+    source: &File,
+    size: usize,
+    output: &File,
+    head: &[u8],
+    sealer: &Sealer,
+    progress: &Progress,
+) -> Result<(), SealError> {
+    with_scratch(|Scratch { plaintext, sealed }| {
+        let plaintext = plaintext.at(0, size + 1); // with room for a byte too many
+        if read_at_least(source, size, plaintext).map_err(changed_if_shorter)? != size {
+            return Err(SealError::Changed);
+        }
+        let chunks = sealer.take(CHUNKS_AT_ONCE)?;
+        let whole = sealed.at(0, head.len() + chunks.sealed_len(size));
+        let (begin, body) = whole.split_at_mut(head.len());
+        begin.copy_from_slice(head);
+        chunks.seal_into(&plaintext[..size], body);
+        output.write_all_at(whole, 0).map_err(SealError::Write)?;
+        progress.add(size as u64);
+        Ok(())
+    })
 }
 
 /// Encrypts a stream; gives the bytes of plaintext.

@@ -31,6 +31,9 @@ pub(super) fn on_threads<E: Send>(
     work: impl Fn(&AtomicBool) -> Result<(), E> + Sync,
 ) -> Result<(), E> {
     let stop = AtomicBool::new(false);
+    if threads <= 1 {
+        return work(&stop);
+    }
     let failed = Mutex::new(None);
     let run = || {
         if let Err(error) = work(&stop) {

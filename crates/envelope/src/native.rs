@@ -17,6 +17,8 @@ mod header;
 mod keys;
 mod reader;
 mod slot;
+mod slots;
+mod template;
 mod unlock;
 mod writer;
 
@@ -26,5 +28,6 @@ pub use header::{Header, MAGIC, Source};
 pub use keys::{FileId, SetId};
 pub use reader::{OpenReader, Reader, SeekReader};
 pub use slot::{Slot, Wrap, WrapKind};
+pub use template::HeaderTemplate;
 pub use unlock::{AllowedKeys, Unlocked, UnlockedKey};
 pub use writer::Writer;

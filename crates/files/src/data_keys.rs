@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use bulla_envelope::native::{BodyKey, Header, SealError, SetId, Source, Wrap, WrapKind};
+use bulla_envelope::native::{
+    BodyKey, Header, HeaderFlaw, HeaderTemplate, SealError, SetId, Source, Wrap, WrapKind,
+};
 use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
 
 use crate::file_error::FileError;
@@ -11,9 +13,9 @@ use crate::once::Answers;
 /// A data key with its wraps, any one of which will open the files.
 pub(crate) struct DataKeySet {
     data_key: DataKey,
-    set_id: SetId,
-    context: EncryptionContext,
     wraps: Vec<Wrap>,
+    /// The headers of the files, unless no native file can hold the wraps or the context.
+    headers: Result<HeaderTemplate, HeaderFlaw>,
 }
 
 /// What a new file begins with, and the key of its body.
@@ -44,13 +46,15 @@ impl DataKeySet {
             }
         }
         let wrap = |key| Wrap { kind: WrapKind::Set, region: region.to_owned(), key };
-        let wraps = wrapped.into_iter().map(wrap).collect();
-        Ok(Self { data_key, set_id: SetId::random(), context: context.clone(), wraps })
+        let wraps: Vec<_> = wrapped.into_iter().map(wrap).collect();
+        let headers = HeaderTemplate::new(SetId::random(), context.clone(), wraps.clone());
+        Ok(Self { data_key, wraps, headers })
     }
 
     /// The head of a new file.
     pub(crate) fn new_file(&self, source: Source) -> Result<NewFile, SealError> {
-        let header = Header::new(self.set_id, self.context.clone(), source, self.wraps.clone())?;
+        let headers = self.headers.as_ref().map_err(|flaw| SealError::Header(*flaw))?;
+        let header = headers.header(source)?;
         let key = BodyKey::of_set(&self.data_key, header.file_id());
         Ok(NewFile { header, key })
     }

@@ -1,10 +1,13 @@
 //! The header: prelude and bound part, which never change, and the slots, which do.
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use super::error::{HeaderFlaw, OpenError, SealError};
 use super::keys::{FileId, SetId};
 use super::slot::{Slot, Wrap};
+use super::slots::Slots;
+use super::template::HeaderTemplate;
 use crate::EncryptionContext;
 
 /// The first bytes of every native file: not text, and damaged by whatever converts line ends.
@@ -15,12 +18,11 @@ pub const MAGIC: [u8; 8] = *b"\x89bulla\r\n";
 pub struct Header {
     file_id: FileId,
     set_id: SetId,
-    context: EncryptionContext,
+    context: Arc<EncryptionContext>,
     source: Source,
     /// Prelude and bound part, as they stand in the file.
     immutable: Vec<u8>,
-    slot_size: usize,
-    slots: Vec<Option<Slot>>,
+    slots: Arc<Slots>,
 }
 
 /// What is known of the plaintext's file.
@@ -35,9 +37,7 @@ pub struct Source {
 }
 
 impl Header {
-    /// The header of a new file with a new id, whose keys are these wraps.
-    ///
-    /// It has one slot if the source is known to be smaller than 1 MiB, else two, each with room for twice as much.
+    /// The header of a single file with a new id, whose keys are these wraps; [`HeaderTemplate`] makes those of many.
     ///
     /// # Errors
     /// [`SealError::Header`]: no wraps or too many, ids that are no ids, or a context that is too large.
@@ -47,28 +47,42 @@ impl Header {
         source: Source,
         wraps: Vec<Wrap>,
     ) -> Result<Self, SealError> {
+        HeaderTemplate::new(set_id, context, wraps).map_err(SealError::Header)?.header(source)
+    }
+
+    /// The header of a new file with a new id.
+    pub(super) fn of_template(
+        template: &HeaderTemplate,
+        source: Source,
+        slots: &Arc<Slots>,
+    ) -> Result<Self, SealError> {
+        let HeaderTemplate { set_id, context, canonical_context, .. } = template;
         let file_id = FileId::random();
-        let slot = Slot { generation: 1, wraps };
-        let small = source.size.is_some_and(|size| size < TWO_SLOTS_FROM);
-        let (slot_count, unit) = if small { (1, SMALL_UNIT) } else { (2, PAGE) };
-        let slot_size = (2 * slot.needed_len()).next_multiple_of(unit);
-        let mut bound = bound(&file_id, &set_id, &context, &source)?;
+        let slot_count = slots.as_slice().len();
+        let mut immutable = vec![0; PRELUDE_LEN];
+        push_bound(&mut immutable, &file_id, set_id, canonical_context, &source);
         if slot_count == 2 {
-            bound.resize((PRELUDE_LEN + bound.len()).next_multiple_of(PAGE) - PRELUDE_LEN, 0);
+            immutable.resize(immutable.len().next_multiple_of(PAGE), 0);
         }
-        let mut immutable = MAGIC.to_vec();
-        immutable.extend_from_slice(&[VERSION, SUITE, slot_count, 0]);
-        for size in [slot_size, bound.len()] {
-            immutable.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
-        }
-        immutable.extend_from_slice(&bound);
-        let slots = vec![Some(slot); usize::from(slot_count)];
-        let header = Self { file_id, set_id, context, source, immutable, slot_size, slots };
-        if header.len() > MAX_LEN {
+        if immutable.len() + slots.len() > MAX_LEN {
             return Err(SealError::Header(HeaderFlaw::TooLong));
         }
-        header.slot_bytes(0)?;
-        Ok(header)
+        let bound_len = immutable.len() - PRELUDE_LEN;
+        let (magic, fields) = immutable[..PRELUDE_LEN].split_at_mut(MAGIC.len());
+        let (counts, sizes) = fields.split_at_mut(4);
+        let (slot_size, bound_size) = sizes.split_at_mut(4);
+        magic.copy_from_slice(&MAGIC);
+        counts.copy_from_slice(&[VERSION, SUITE, slot_count as u8, 0]);
+        slot_size.copy_from_slice(&(slots.slot_size() as u32).to_be_bytes());
+        bound_size.copy_from_slice(&(bound_len as u32).to_be_bytes());
+        Ok(Self {
+            file_id,
+            set_id: *set_id,
+            context: context.clone(),
+            source,
+            immutable,
+            slots: slots.clone(),
+        })
     }
 
     /// Reads the header and no byte of the body.
@@ -107,13 +121,9 @@ impl Header {
         fill(&mut input, &mut immutable[PRELUDE_LEN..], OpenError::Truncated)?;
         let (file_id, set_id, context, source) =
             parse_bound(&immutable[PRELUDE_LEN..]).ok_or(OpenError::Header(HeaderFlaw::Bound))?;
-        let mut slot = vec![0; slot_size];
-        let slots = (0..slot_count).map(|_| {
-            fill(&mut input, &mut slot, OpenError::Truncated)?;
-            Ok(Slot::decode(&slot))
-        });
-        let slots = slots.collect::<Result<_, OpenError>>()?;
-        Ok(Self { file_id, set_id, context, source, immutable, slot_size, slots })
+        let context = Arc::new(context);
+        let slots = Arc::new(Slots::read(&mut input, slot_size, slot_count)?);
+        Ok(Self { file_id, set_id, context, source, immutable, slots })
     }
 
     /// The whole header as it stands in the file.
@@ -121,11 +131,7 @@ impl Header {
     /// # Errors
     /// [`SealError::Header`]; slots that were damaged when they were read cannot be written again.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
-        let mut bytes = self.immutable.clone();
-        for index in 0..self.slots.len() {
-            bytes.extend_from_slice(&self.slot_bytes(index)?);
-        }
-        Ok(bytes)
+        Ok([&*self.immutable, self.slots.bytes()?].concat())
     }
 
     /// One slot as it stands in the file, at [`Header::slot_offset`].
@@ -136,14 +142,13 @@ impl Header {
     /// # Panics
     /// If there is no slot with this index.
     pub fn slot_bytes(&self, index: usize) -> Result<Vec<u8>, SealError> {
-        let slot = self.slots[index].as_ref().ok_or(SealError::Header(HeaderFlaw::Slots))?;
-        slot.encode(self.slot_size).map_err(SealError::Header)
+        Ok(self.slots.slot_bytes(index)?.to_vec())
     }
 
     /// Where a slot begins in the file.
     #[must_use]
     pub fn slot_offset(&self, index: usize) -> u64 {
-        (self.immutable.len() + index * self.slot_size) as u64
+        (self.immutable.len() + index * self.slots.slot_size()) as u64
     }
 
     /// The same file with other wraps, in every slot, as the next generation.
@@ -151,12 +156,10 @@ impl Header {
     /// # Errors
     /// [`SealError::Header`]: the wraps do not fit into the slot, whose size cannot change.
     pub fn with_wraps(&self, wraps: Vec<Wrap>) -> Result<Self, SealError> {
-        let newest = self.slots.iter().flatten().map(|slot| slot.generation).max().unwrap_or(0);
+        let newest = self.slots().iter().flatten().map(|slot| slot.generation).max().unwrap_or(0);
         let slot = Slot { generation: newest.saturating_add(1), wraps };
-        let mut header = self.clone();
-        header.slots.fill(Some(slot));
-        header.slot_bytes(0)?;
-        Ok(header)
+        let slots = self.slots.with_each(slot).map_err(SealError::Header)?;
+        Ok(Self { slots: Arc::new(slots), ..self.clone() })
     }
 
     /// What the body is bound to: the context of its Cobblestone message.
@@ -169,7 +172,7 @@ impl Header {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "no header is empty")]
     pub fn len(&self) -> usize {
-        self.immutable.len() + self.slots.len() * self.slot_size
+        self.immutable.len() + self.slots.len()
     }
 
     /// The random name of the file.
@@ -199,18 +202,18 @@ impl Header {
     /// The slots; none for one that is damaged.
     #[must_use]
     pub fn slots(&self) -> &[Option<Slot>] {
-        &self.slots
+        self.slots.as_slice()
     }
 
     /// Whether a slot is damaged, or the slots differ: a rewrap was cut short, or the disk is failing.
     #[must_use]
     pub fn needs_repair(&self) -> bool {
-        self.slots.iter().any(Option::is_none) || self.slots.windows(2).any(|two| two[0] != two[1])
+        self.slots().iter().any(Option::is_none) || self.slots().windows(2).any(|two| two[0] != two[1])
     }
 
     /// Every wrap once, those of the newest slot first.
     pub fn wraps(&self) -> impl Iterator<Item = &Wrap> {
-        let mut slots: Vec<_> = self.slots.iter().flatten().collect();
+        let mut slots: Vec<_> = self.slots().iter().flatten().collect();
         slots.sort_by_key(|slot| std::cmp::Reverse(slot.generation));
         let mut wraps = Vec::<&Wrap>::new();
         for wrap in slots.into_iter().flat_map(|slot| &slot.wraps) {
@@ -222,35 +225,34 @@ impl Header {
     }
 }
 
-fn bound(
+/// Appends the bound part, without padding.
+fn push_bound(
+    bytes: &mut Vec<u8>,
     file_id: &FileId,
     set_id: &SetId,
-    context: &EncryptionContext,
+    canonical_context: &[u8],
     source: &Source,
-) -> Result<Vec<u8>, SealError> {
-    let context = context.to_canonical();
-    if context.len() > MAX_LEN {
-        return Err(SealError::Header(HeaderFlaw::TooLong));
-    }
+) {
     let known = u8::from(source.mode.is_some())
         | u8::from(source.size.is_some()) << 1
         | u8::from(source.modified.is_some()) << 2;
     let (seconds, nanos) = source.modified.unwrap_or_default();
-    Ok([
-        &file_id.0[..],
+    let fields: [&[u8]; 9] = [
+        &file_id.0,
         &set_id.0,
-        &(context.len() as u32).to_be_bytes(),
-        &context,
+        &(canonical_context.len() as u32).to_be_bytes(),
+        canonical_context,
         &[known],
         &(source.mode.unwrap_or(0) & MODE_BITS).to_be_bytes(),
         &source.size.unwrap_or(0).to_be_bytes(),
         &seconds.to_be_bytes(),
         &nanos.to_be_bytes(),
-    ]
-    .concat())
+    ];
+    bytes.reserve(fields.iter().map(|field| field.len()).sum());
+    fields.iter().for_each(|field| bytes.extend_from_slice(field));
 }
 
-/// None for anything that [`bound`] does not make.
+/// None for anything that [`push_bound`] does not make.
 fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source)> {
     fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
         let (part, rest) = bytes.split_first_chunk()?;
@@ -273,7 +275,8 @@ fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source
         modified: (known & 4 != 0).then_some(modified),
     };
     // There is one way to write a header: the other ones are refused.
-    let canonical = bound(&file_id, &set_id, &context, &source).ok()?;
+    let mut canonical = Vec::new();
+    push_bound(&mut canonical, &file_id, &set_id, &context.to_canonical(), &source);
     let (fields, padding) = bytes.split_at_checked(canonical.len())?;
     let well_formed = fields == canonical
         && padding.iter().all(|byte| *byte == 0)
@@ -282,7 +285,7 @@ fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source
     well_formed.then_some((file_id, set_id, context, source))
 }
 
-fn fill(input: &mut impl Read, buffer: &mut [u8], too_short: OpenError) -> Result<(), OpenError> {
+pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8], too_short: OpenError) -> Result<(), OpenError> {
     input.read_exact(buffer).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => too_short,
         _ => OpenError::Read(error),
@@ -294,9 +297,6 @@ const VERSION: u8 = 1;
 const SUITE: u8 = 1;
 const PRELUDE_LEN: usize = 20;
 /// What one write of a disk cannot tear apart from its neighbours.
-const PAGE: usize = 4096;
-/// Slots of small files have a multiple of this.
-const SMALL_UNIT: usize = 256;
-const TWO_SLOTS_FROM: u64 = 1 << 20;
-const MAX_LEN: usize = 64 << 10;
+pub(super) const PAGE: usize = 4096;
+pub(super) const MAX_LEN: usize = 64 << 10;
 const MODE_BITS: u32 = 0o7777;

@@ -36,6 +36,8 @@ mod maintenance;
 mod mark;
 mod minutes;
 mod new_version;
+#[allow(dead_code, reason = "AssumeRoleWithOIDC, which verifies tokens, follows")]
+mod oidc;
 mod open_error;
 mod origin;
 mod pairs;
@@ -64,6 +66,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
+pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, RoleSession};
 pub use people::Quotas;
@@ -123,6 +126,7 @@ pub struct Kms {
     /// For searches that take long.
     searcher: Worker<1>,
     nonces: Nonces,
+    oidc: oidc::Providers,
     last_mark: LastMark,
     is_new: bool,
     /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
@@ -179,6 +183,7 @@ impl Kms {
             generator: Generator::default(),
             searcher: Worker::new("searches"),
             nonces: Nonces::new(),
+            oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),
             is_new,
             watch,

@@ -1,0 +1,181 @@
+//! OpenID Connect providers: whose tokens AssumeRoleWithOIDC takes, and the keys that verify them.
+//!
+//! The engine fetches nothing. The program around it reads or downloads the key set of each provider
+//! ([`Kms::set_oidc_keys`]), when [`Kms::wants_oidc_keys`] says so. Key sets that were not refreshed for a day verify
+//! nothing, so that a key which a provider withdrew is not trusted for ever.
+
+mod keys;
+#[cfg(test)]
+mod testing;
+mod token;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use self::keys::KeySet;
+pub use self::keys::KeySetError;
+pub(crate) use self::token::{OidcIdentity, OidcRefusal};
+use crate::Kms;
+
+/// An issuer of tokens, as the configuration names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcProvider {
+    /// The name in its ARN: `acs:ram::ACCOUNT:oidc-provider/NAME`.
+    pub name: String,
+    /// The `iss` of its tokens, exactly.
+    pub issuer: String,
+    /// The audiences whose tokens are taken: at least one of them must be in the `aud` of a token.
+    pub client_ids: Vec<String>,
+}
+
+/// The configured providers, replaced as a whole by a reload.
+#[derive(Default)]
+pub(crate) struct Providers {
+    known: ArcSwap<Vec<Arc<Known>>>,
+    /// Held while providers or keys are replaced.
+    change: Mutex<()>,
+}
+
+/// A provider, and what was learned about it.
+pub(crate) struct Known {
+    provider: OidcProvider,
+    keys: ArcSwap<Option<Refreshed>>,
+    /// Whether a token named a key that is not in the set.
+    misses_key: AtomicBool,
+}
+
+/// A key set, and the elapsed time at which it was read, which no change of the clock alters.
+struct Refreshed {
+    set: KeySet,
+    at: i64,
+}
+
+impl Kms {
+    /// Replaces the providers. A provider whose issuer stays the same keeps its keys; sessions of the others end.
+    pub fn set_oidc_providers(&self, providers: Vec<OidcProvider>) {
+        self.oidc.replace(providers);
+    }
+
+    /// Takes the key set of a provider: a JSON Web Key Set (RFC 7517). Returns the number of keys that can verify tokens.
+    ///
+    /// # Errors
+    /// [`KeySetError`]; the keys that were known stay in use until they are a day old.
+    pub fn set_oidc_keys(&self, provider: &str, json: &[u8]) -> Result<usize, KeySetError> {
+        let set = KeySet::parse(json)?;
+        let count = set.len();
+        self.oidc.refresh(provider, set, self.clock.look().elapsed);
+        Ok(count)
+    }
+
+    /// Whether a token named a key that the provider's set does not have, since the last call. Whoever downloads key sets
+    /// limits how often.
+    #[must_use]
+    pub fn wants_oidc_keys(&self, provider: &str) -> bool {
+        self.oidc.get(provider).is_some_and(|known| known.misses_key.swap(false, Ordering::Relaxed))
+    }
+}
+
+impl Providers {
+    /// The provider with this name.
+    pub(crate) fn get(&self, name: &str) -> Option<Arc<Known>> {
+        self.known.load().iter().find(|known| known.provider.name == name).cloned()
+    }
+
+    /// Whether a session that began with a token of this provider and issuer may go on.
+    pub(crate) fn has(&self, name: &str, issuer: &str) -> bool {
+        self.get(name).is_some_and(|known| known.provider.issuer == issuer)
+    }
+
+    fn replace(&self, providers: Vec<OidcProvider>) {
+        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = providers.into_iter().map(|provider| {
+            let old = self.get(&provider.name).filter(|old| old.provider.issuer == provider.issuer);
+            let keys = old.map(|old| old.keys.load_full()).unwrap_or_default();
+            Arc::new(Known { provider, keys: ArcSwap::new(keys), misses_key: AtomicBool::new(false) })
+        });
+        self.known.store(Arc::new(fresh.collect()));
+    }
+
+    fn refresh(&self, name: &str, set: KeySet, now: i64) {
+        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.get(name) {
+            known.keys.store(Arc::new(Some(Refreshed { set, at: now })));
+        }
+    }
+}
+
+impl Known {
+    /// Verifies a token of this provider at `now`, the believed time; `elapsed` says how old the keys are.
+    ///
+    /// # Errors
+    /// [`OidcRefusal`].
+    pub(crate) fn verify(&self, token: &str, now: i64, elapsed: i64) -> Result<OidcIdentity, OidcRefusal> {
+        let keys = self.keys.load();
+        let keys = keys.as_ref().as_ref().filter(|keys| elapsed - keys.at < MAX_AGE);
+        let keys = keys.ok_or(OidcRefusal::NoKeys)?;
+        let verified = token::verify(token, &self.provider, &keys.set, now);
+        if verified == Err(OidcRefusal::UnknownKey) {
+            self.misses_key.store(true, Ordering::Relaxed);
+        }
+        verified
+    }
+}
+
+/// How long keys are trusted without being refreshed, in seconds.
+const MAX_AGE: i64 = 24 * 3600;
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{Issuer, NOW};
+    use super::*;
+
+    fn providers(issuer: &str) -> Providers {
+        let providers = Providers::default();
+        providers.replace(vec![provider(issuer)]);
+        providers
+    }
+
+    fn provider(issuer: &str) -> OidcProvider {
+        OidcProvider { name: "ci".into(), issuer: issuer.into(), client_ids: vec!["bulla".into()] }
+    }
+
+    #[test]
+    fn keys_verify_for_a_day_after_they_were_refreshed() {
+        let (providers, issuer) = (providers("https://ci.example"), Issuer::rsa("k1"));
+        let token = issuer.token(&issuer.claims());
+        let verify = |elapsed| providers.get("ci").unwrap().verify(&token, NOW, elapsed).map(drop);
+        assert_eq!(verify(0), Err(OidcRefusal::NoKeys));
+        providers.refresh("ci", issuer.key_set(), 100);
+        assert_eq!(verify(100 + MAX_AGE - 1), Ok(()));
+        assert_eq!(verify(100 + MAX_AGE), Err(OidcRefusal::NoKeys));
+    }
+
+    #[test]
+    fn an_unknown_key_is_asked_for_once() {
+        let (providers, issuer) = (providers("https://ci.example"), Issuer::rsa("k1"));
+        providers.refresh("ci", issuer.key_set(), 0);
+        let other = Issuer::rsa("k2");
+        let known = providers.get("ci").unwrap();
+        let refused = known.verify(&other.token(&other.claims()), NOW, 0);
+        assert_eq!(refused.map(drop), Err(OidcRefusal::UnknownKey));
+        assert!(known.misses_key.swap(false, Ordering::Relaxed));
+        known.verify(&issuer.token(&issuer.claims()), NOW, 0).unwrap();
+        assert!(!known.misses_key.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn a_reload_keeps_the_keys_of_an_issuer_and_drops_those_of_another() {
+        let (providers, issuer) = (providers("https://ci.example"), Issuer::rsa("k1"));
+        providers.refresh("ci", issuer.key_set(), 0);
+        let has_keys = || providers.get("ci").unwrap().keys.load().is_some();
+        let other_audience = OidcProvider { client_ids: vec![], ..provider("https://ci.example") };
+        providers.replace(vec![other_audience]);
+        assert!(has_keys() && providers.has("ci", "https://ci.example"));
+        providers.replace(vec![provider("https://other.example")]);
+        assert!(!has_keys() && !providers.has("ci", "https://ci.example"));
+        providers.replace(vec![]);
+        assert!(!providers.has("ci", "https://other.example"));
+    }
+}

@@ -51,6 +51,8 @@ mod role;
 mod root_key;
 mod secret_file;
 mod session;
+#[allow(dead_code, reason = "AssumeRole, which makes sessions, follows")]
+mod sessions;
 mod stale_snapshot;
 mod state;
 mod store;

@@ -78,9 +78,11 @@ pub(crate) enum SessionSource {
         id: PrincipalId,
         access_key_id: Box<str>,
     },
-    /// A token of this OIDC provider, by the provider's name in the configuration.
+    /// A token of an OIDC provider, by the provider's name and issuer in the configuration; `subject` is whom it names.
     Oidc {
         provider: Box<str>,
+        issuer: Box<str>,
+        subject: Box<str>,
     },
 }
 
@@ -89,8 +91,8 @@ pub(crate) enum SessionSource {
 pub(crate) struct AssumedRole {
     pub(crate) id: PrincipalId,
     pub(crate) session_name: Box<str>,
-    /// When it was assumed, in seconds since 1970: a role ends its sessions by a time before which they began.
-    pub(crate) assumed: i64,
+    /// The not-before of the role when it was assumed. Sessions end by a change of it, which no clock takes part in.
+    pub(crate) not_before: i64,
 }
 
 #[allow(dead_code, reason = "authentication makes no sessions yet")]
@@ -136,6 +138,12 @@ impl PrincipalId {
     pub const fn from_u64(id: u64) -> Self {
         Self(id)
     }
+
+    /// The id as a number.
+    #[must_use]
+    pub const fn to_u64(self) -> u64 {
+        self.0
+    }
 }
 
 impl fmt::Display for PrincipalId {
@@ -150,7 +158,8 @@ mod tests {
 
     #[test]
     fn a_session_acts_as_its_last_role_and_is_logged_by_its_own_access_key() {
-        let role = |id| AssumedRole { id: PrincipalId::from_u64(id), session_name: "s".into(), assumed: 0 };
+        let role =
+            |id| AssumedRole { id: PrincipalId::from_u64(id), session_name: "s".into(), not_before: 0 };
         let user = PrincipalId::from_u64(1);
         let session = RoleSession {
             access_key_id: "STS.a".into(),

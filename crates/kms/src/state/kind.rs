@@ -6,9 +6,9 @@ use std::sync::Arc;
 use bulla_keys::record::{Record, Revision};
 use bulla_keys::{AliasName, KeyId, KeyVersionId, SecretName, SecretValueId};
 use imbl::OrdMap;
+use minicbor::bytes::ByteArray;
 
 use super::kinds::Tables;
-use super::records::TokenId;
 use crate::people::NameKey;
 
 /// A kind of record: one line of the table in `kinds.rs`.
@@ -139,13 +139,13 @@ macro_rules! ids_of_text {
 ids_of_bytes! { KeyId KeyVersionId SecretValueId }
 ids_of_text! { AliasName SecretName }
 
-impl Id for TokenId {
+impl<const N: usize> Id for ByteArray<N> {
     fn as_key(&self) -> &[u8] {
         &**self
     }
 
     fn from_key(key: &[u8]) -> Option<Self> {
-        <[u8; 32]>::try_from(key).ok().map(Self::from)
+        <[u8; N]>::try_from(key).ok().map(Self::from)
     }
 }
 

@@ -18,6 +18,7 @@ use super::records::{AccessKey, ImportToken, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
 use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, NameKey, Role, SecretPolicy, User};
+use crate::sessions::{Epoch, StsKey};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
 
 /// For each line of what a snapshot keeps: its map there, the record with the field that is its id, the three things that
@@ -180,6 +181,7 @@ records! {
         secret_policies: SecretPolicy by secret SecretName,
             SecretPolicy NoSecretPolicy SameSecretPolicy, Arc<SecretPolicy>, ();
         account: Account by name Box<str>, Account NoAccount SameAccount, Arc<Account>, ();
+        sts_keys: StsKey by epoch Epoch, StsKey NoStsKey SameStsKey, Arc<StsKey>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;

@@ -17,7 +17,7 @@ pub(super) async fn create(session: &Session<'_, CreateAlias>) -> Result<Done, E
     let name = alias_name(&session.request.alias_name)?;
     session
         .change(|state| {
-            let alias = state.alias(&name)?;
+            let alias = state.new_alias(&name)?;
             let key = state.key_by_id(&session.request.key_id)?;
             if alias.is_some() {
                 return Err(ErrorCode::AliasAlreadyExists.into());
@@ -33,13 +33,17 @@ pub(super) async fn update(session: &Session<'_, UpdateAlias>) -> Result<Done, E
     let name = alias_name(&session.request.alias_name)?;
     session
         .change(|state| {
-            let alias = state.alias(&name)?;
+            // The key comes first: what is told of it depends on no alias.
             let target = state.ask_key_by_id(&session.request.key_id)?;
-            let row = alias.ok_or(ErrorCode::ForbiddenAliasNotFound)?;
+            let alias = state.ask_alias(&name)?;
+            if let Ok(alias) = &alias {
+                state.key_of_alias(alias)?; // which loses the name
+            }
+            let alias = alias?;
             let target = target?;
             target.record.allows(Operation::RetargetAlias, state.now()).map_err(key_refused)?;
             let changed = Alias { name: name.clone(), key: target.record.id };
-            let changes = alias.changes([(Write::Alias(changed), row.revision)]);
+            let changes = alias.changes([(Write::Alias(changed), alias.revision)]);
             Ok(changes.and(target.unchanged()).answering(Done {}))
         })
         .await
@@ -49,10 +53,9 @@ pub(super) async fn delete(session: &Session<'_, DeleteAlias>) -> Result<Done, E
     let name = alias_name(&session.request.alias_name)?;
     session
         .change(|state| {
-            let alias = state.alias(&name)?;
-            let row = alias.ok_or(ErrorCode::ForbiddenAliasNotFound)?;
-            let _ = state.ask_key_of_id(row.record.key)?; // needs no key that exists, but the permission
-            Ok(alias.changes([(Write::NoAlias(name.clone()), row.revision)]).answering(Done {}))
+            let alias = state.ask_alias(&name)??;
+            state.key_of_alias(&alias)?; // needs no key that exists, but the permission
+            Ok(alias.changes([(Write::NoAlias(name.clone()), alias.revision)]).answering(Done {}))
         })
         .await
 }

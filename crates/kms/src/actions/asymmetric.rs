@@ -29,7 +29,7 @@ pub(super) async fn encrypt(
     session: &Session<'_, AsymmetricEncrypt>,
 ) -> Result<AsymmetricEncryptReply, Error> {
     let request = session.request;
-    let key = session.key(&request.key_id)?;
+    let key = session.with_algorithm(&request.algorithm).key(&request.key_id)?;
     let key: PublicKey<'_, keyring::Asymmetric> = session.public_key(&key, &request.key_version_id)?;
     let spec = AsymmetricSpec::of(key.spec())?;
     let algorithm = pairs::data_algorithm(&request.algorithm, spec, "Algorithm")?;
@@ -51,7 +51,7 @@ pub(super) async fn decrypt(
 ) -> Result<AsymmetricDecryptReply, Error> {
     let request = session.request;
     refuse_recipient(request.recipient.as_deref())?;
-    let key = session.key(&request.key_id)?;
+    let key = session.with_algorithm(&request.algorithm).key(&request.key_id)?;
     let key = session.open_version(&key, &request.key_version_id)?;
     let spec = AsymmetricSpec::of(key.spec())?;
     let algorithm = pairs::data_algorithm(&request.algorithm, spec, "Algorithm")?;

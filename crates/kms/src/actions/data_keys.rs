@@ -74,7 +74,7 @@ pub(super) async fn re_encrypt(session: &Session<'_, ReEncrypt>) -> Result<Encry
     let to = session.asking(Permission::RE_ENCRYPT_TO).with_context(destination_context);
     let (plaintext, destination) = match pair {
         Some(pair) => {
-            let key = from.ask_key(pair.key_id)?;
+            let key = from.with_algorithm(pair.algorithm_name).ask_key(pair.key_id)?;
             let destination = to.ask_key(&request.destination_key_id)?;
             (pair.decrypt(&from, key, &request.ciphertext_blob)?, destination)
         }
@@ -170,6 +170,7 @@ struct SourcePair<'a> {
     key_id: &'a str,
     version_id: &'a str,
     algorithm: EncryptionAlgorithm,
+    algorithm_name: &'a str,
 }
 
 impl<'a> SourcePair<'a> {
@@ -185,7 +186,7 @@ impl<'a> SourcePair<'a> {
             (Some(key_id), Some(version_id), Some(name)) => {
                 let algorithm = EncryptionAlgorithm::from_name(name)
                     .ok_or_else(|| Error::invalid("SourceEncryptionAlgorithm"))?;
-                Ok(Some(Self { key_id, version_id, algorithm }))
+                Ok(Some(Self { key_id, version_id, algorithm, algorithm_name: name }))
             }
         }
     }

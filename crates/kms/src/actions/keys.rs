@@ -25,13 +25,13 @@ use crate::state::Write;
 
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
-    session.container(Container::Keys)?; // before a key pair is made for nothing
+    session.with_tags(&tags).container(Container::Keys)?; // before a key pair is made for nothing
     let id = KeyId::random(&SystemRandom);
     let primary = KeyVersionId::random(&SystemRandom);
     let created = session.now();
     let mut key = Key::new(NewKey { id, primary, created, creator: session.account(), spec, usage, origin });
     key.description = description;
-    key.tags = tags;
+    key.tags.clone_from(&tags);
     key.rotation_interval = rotation;
     let key_metadata = metadata(session, &key);
     let mut writes = vec![(Write::Key(key), 0)];
@@ -40,7 +40,10 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
         writes.push((Write::Version(new.generated(session, PairFor::Key).await?), 0));
     }
     session
-        .change(|state| Ok(state.container(Container::Keys)?.changes(writes.clone()).answering(())))
+        .change(|state| {
+            let keys = state.with_tags(&tags).container(Container::Keys)?;
+            Ok(keys.changes(writes.clone()).answering(()))
+        })
         .await?;
     Ok(CreateKeyReply { key_metadata })
 }

@@ -107,7 +107,7 @@ type Usable<'v, R> = Allowed<&'v Row<R>>;
 /// A secret that may get a version, and the key that seals it.
 fn writable<'v>(view: &View<'v>, name: &str) -> Result<(Usable<'v, Secret>, Usable<'v, Key>), Error> {
     let secret = view.secret(name)?;
-    let key = view.asking(Permission::of::<GenerateDataKey>()).key_of(&secret)?;
+    let key = view.key_of(&secret, Permission::of::<GenerateDataKey>())?;
     secret.record.check_in_use().map_err(secret_refused)?;
     Ok((secret, key.ok_or(ErrorCode::ForbiddenKeyNotFound)?))
 }
@@ -179,7 +179,7 @@ impl Which {
     fn find<'v>(&self, view: &View<'v>) -> Result<Found<'v>, Error> {
         let view = view.asking(Permission::of::<GetSecretValue>());
         let secret = view.secret(&self.secret_name)?;
-        let key = view.asking(Permission::of::<Decrypt>()).key_of(&secret)?;
+        let key = view.key_of(&secret, Permission::of::<Decrypt>())?;
         secret.record.check_in_use().map_err(secret_refused)?;
         let version = self.version(&secret.record).ok_or(ErrorCode::ForbiddenResourceNotFound)?;
         let key = key.ok_or(ErrorCode::ForbiddenKeyNotFound)?;

@@ -25,16 +25,16 @@ use crate::state::{Row, Write};
 pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<CreateSecretReply, Error> {
     let request = session.request;
     let Wanted { name, first, description, tags } = Wanted::new(request)?;
-    let secrets = session.container(Container::Secrets)?;
+    let secrets = session.with_tags(&tags).container(Container::Secrets)?;
     let named_key = request.encryption_key_id.as_deref();
     named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the name is told to be taken
     check_free(session, &secrets, &name)?; // before a key is made for nothing
     if named_key.is_none() {
-        ensure_service_key(session).await?;
+        ensure_service_key(session, &tags).await?;
     }
     session
         .change(|state| {
-            let secrets = state.container(Container::Secrets)?;
+            let secrets = state.with_tags(&tags).container(Container::Secrets)?;
             let key = match named_key {
                 Some(key) => ask_named_key(state, key)?,
                 None => state.key_of_service(&secrets).ok_or(ErrorCode::ForbiddenKeyNotFound.into()),

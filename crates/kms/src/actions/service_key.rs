@@ -1,7 +1,7 @@
 //! The key that seals secrets without a key of the account: made with the first of them.
 
 use bulla_keys::{
-    Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey, SystemRandom,
+    Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey, SystemRandom, Tags,
 };
 use bulla_wire::Error;
 use bulla_wire::kms::CreateSecret;
@@ -13,11 +13,16 @@ use crate::state::{Changes, Write};
 
 /// Sees to it that the key exists. Of many requests that make it at once one succeeds, because the alias is written with
 /// the key, and the others find it.
-pub(super) async fn ensure_service_key(session: &Session<'_, CreateSecret>) -> Result<(), Error> {
+///
+/// `tags` are those of the secret, which the permission may depend on.
+pub(super) async fn ensure_service_key(
+    session: &Session<'_, CreateSecret>,
+    tags: &Tags,
+) -> Result<(), Error> {
     let name = AliasName::of_service(Key::SECRETS_SERVICE);
     session
         .change(|state| {
-            let secrets = state.container(Container::Secrets)?;
+            let secrets = state.with_tags(tags).container(Container::Secrets)?;
             if state.has_key_of_service(&secrets) {
                 return Ok(Changes::none().answering(()));
             }

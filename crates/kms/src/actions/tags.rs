@@ -27,12 +27,7 @@ pub(super) async fn tag(session: &Session<'_, TagResource>) -> Result<Done, Erro
     if new.is_empty() {
         return Err(Error::invalid("Tags"));
     }
-    change(session, &[target], |tags| {
-        new.iter()
-            .try_for_each(|(name, value)| tags.set(name, value))
-            .map_err(|problem| tag_list::refused(problem, "Tags"))
-    })
-    .await
+    change(session, &[target], &new, |tags| set_all(tags, &new, "Tags")).await
 }
 
 pub(super) async fn untag(session: &Session<'_, UntagResource>) -> Result<Done, Error> {
@@ -41,7 +36,7 @@ pub(super) async fn untag(session: &Session<'_, UntagResource>) -> Result<Done, 
     let names: Option<Vec<String>> = serde_json::from_str(tag_keys).ok();
     let names = names.filter(|names| (1..=Tags::MAX).contains(&names.len()));
     let names = names.ok_or_else(|| Error::invalid("TagKeys"))?;
-    change(session, &[target], |tags| {
+    change(session, &[target], &Tags::default(), |tags| {
         names.iter().for_each(|name| tags.remove(name));
         Ok(())
     })
@@ -62,18 +57,8 @@ pub(super) async fn tag_many(session: &Session<'_, TagResources>) -> Result<Done
     let request = session.request;
     check_region(session, &request.region_id)?;
     let targets = Target::numbered(&request.resource_type, &request.resource_id.0)?;
-    let new = &request.tag.0;
-    let twice =
-        new.iter().enumerate().any(|(at, (name, _))| new[..at].iter().any(|(known, _)| known == name));
-    if new.is_empty() || twice {
-        return Err(Error::invalid("Tag"));
-    }
-    change(session, &targets, |tags| {
-        new.iter()
-            .try_for_each(|(name, value)| tags.set(name, value))
-            .map_err(|problem| tag_list::refused(problem, "Tag"))
-    })
-    .await
+    let new = numbered_tags(&request.tag)?;
+    change(session, &targets, &new, |tags| set_all(tags, &new, "Tag")).await
 }
 
 pub(super) async fn untag_many(session: &Session<'_, UntagResources>) -> Result<Done, Error> {
@@ -87,7 +72,7 @@ pub(super) async fn untag_many(session: &Session<'_, UntagResources>) -> Result<
     if names.is_empty() && request.all != Some(true) {
         return Err(Error::with(ErrorCode::Missing, "TagKey"));
     }
-    change(session, &targets, |tags| {
+    change(session, &targets, &Tags::default(), |tags| {
         names.iter().for_each(|name| tags.remove(name));
         if names.is_empty() {
             tags.clear();
@@ -283,21 +268,45 @@ impl Taggable<'_> {
     }
 }
 
-/// Changes the tags of some resources, of all or of none. All are asked about before anything is told about one.
+/// Changes the tags of some resources, of all or of none. All are asked about before anything is told about one, with the
+/// tags that they shall get.
 async fn change<A>(
     session: &Session<'_, A>,
     targets: &[Target<'_>],
+    new: &Tags,
     edit: impl Fn(&mut Tags) -> Result<(), Error>,
 ) -> Result<Done, Error> {
     let is_first = |at: &usize| !targets[..*at].contains(&targets[*at]);
     session
         .change(|state| {
             let distinct = (0..targets.len()).filter(is_first);
-            let asked: Vec<_> = distinct.map(|at| targets[at].ask(state)).collect::<Result<_, _>>()?;
+            let view = state.with_tags(new);
+            let asked: Vec<_> = distinct.map(|at| targets[at].ask(&view)).collect::<Result<_, _>>()?;
             let edited = asked.into_iter().map(|found| found?.edited(state.now(), &edit));
             Ok(edited.collect::<Result<Changes, _>>()?.answering(Done {}))
         })
         .await
+}
+
+/// The tags that a request gives to its resources.
+///
+/// # Errors
+/// InvalidParameter naming Tag, if there is none or one name twice; Rejected.LimitExceeded for more than a resource may have.
+fn numbered_tags(NumberedTags(new): &NumberedTags) -> Result<Tags, Error> {
+    let mut tags = Tags::default();
+    for (name, value) in new {
+        if tags.get(name).is_some() {
+            return Err(Error::invalid("Tag"));
+        }
+        tags.set(name, value).map_err(|problem| tag_list::refused(problem, "Tag"))?;
+    }
+    if tags.is_empty() { Err(Error::invalid("Tag")) } else { Ok(tags) }
+}
+
+fn set_all(tags: &mut Tags, new: &Tags, parameter: &str) -> Result<(), Error> {
+    let mut new = new.iter();
+    new.try_for_each(|(name, value)| tags.set(name, value))
+        .map_err(|problem| tag_list::refused(problem, parameter))
 }
 
 /// Other regions have other keys.

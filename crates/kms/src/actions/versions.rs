@@ -27,7 +27,7 @@ pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<Ke
     let made = new.generated(session, PairFor::Version).await?;
     session
         .change(|state| {
-            let key = state.ask_key_of_id(made.key)??;
+            let key = state.same_key(made.key, &session.request.key_id)?;
             let number = state.next_version_of(&key);
             let rotated = key.record.rotated(id, number as usize, state.now()).map_err(key_refused)?;
             let version = KeyVersion { number, ..made.clone() };

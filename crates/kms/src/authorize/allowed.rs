@@ -76,6 +76,16 @@ impl Writable for Option<&Row<Alias>> {
     }
 }
 
+impl Writable for &Row<Alias> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Alias(record) => record.name == self.record.name,
+            Write::NoAlias(name) => *name == self.record.name,
+            _ => false,
+        }
+    }
+}
+
 impl Writable for Container {
     fn covers(&self, write: &Write) -> bool {
         match self {

@@ -2,9 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use bulla_wire::{ContextParameter, Error, ErrorCode};
+use bulla_wire::Error;
 
-use super::{Permission, Query, Resource};
+use super::denial::Written;
+use super::{Container, Facts, Permission, Query, Resource};
 use crate::Kms;
 use crate::clock::Times;
 use crate::origin::Origin;
@@ -17,6 +18,15 @@ pub(crate) struct Inquiry<'k> {
     origin: &'k Origin,
     times: Times,
     questions: Mutex<Questions>,
+}
+
+/// What a request asks about.
+pub(super) struct Target<'t> {
+    pub(super) resource: Resource,
+    /// As [`Query::missing_from`].
+    pub(super) missing_from: Option<Container>,
+    /// How a denial names it.
+    pub(super) written: Written<'t>,
 }
 
 /// A permission, the resource for which it was asked about, and the answer.
@@ -52,23 +62,27 @@ impl<'k> Inquiry<'k> {
     pub(super) fn ask(
         &self,
         permission: Permission,
-        resource: Resource,
-        encryption_context: Option<&ContextParameter>,
+        target: Target<'_>,
+        facts: Facts<'_>,
         snapshot: &Snapshot,
     ) -> Result<(), Error> {
+        let Target { resource, missing_from, written } = target;
         let query = Query {
             permission,
             resource: &resource,
+            missing_from,
             caller: self.origin.caller(),
             connection: self.origin.connection(),
             time: self.times.believed,
-            encryption_context,
+            facts,
             snapshot,
+            home: &self.kms.home,
         };
         let is_allowed = self.kms.authorizer.allows(&query);
+        let answer = if is_allowed { Ok(()) } else { Err(query.denial(&written)) };
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         questions.insert(Question { permission, resource, is_allowed });
-        if is_allowed { Ok(()) } else { Err(ErrorCode::ForbiddenNoPermission.into()) }
+        answer
     }
 
     /// What was asked so far, in order.

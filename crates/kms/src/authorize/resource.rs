@@ -4,6 +4,8 @@ use std::fmt;
 
 use bulla_keys::{AliasName, KeyId};
 
+use crate::home::Home;
+
 /// What a permission is about. Displayed as the last part of its ARN, as policies have it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
@@ -43,6 +45,21 @@ impl Container {
     }
 }
 
+impl Resource {
+    /// What stands in the place of a key: an alias, or a text that is no id.
+    pub(super) fn no_key(text: &str) -> Self {
+        if text.starts_with(AliasName::PREFIX) { Self::Alias(text.into()) } else { Self::NoKey(text.into()) }
+    }
+
+    /// The ARN, as policies have it; `*` for anything.
+    pub(super) fn arn(&self, home: &Home) -> String {
+        match self {
+            Self::Anything | Self::Arn(_) => self.to_string(),
+            _ => format!("{ARN}{}:{}:{self}", home.region, home.account),
+        }
+    }
+}
+
 impl From<&AliasName> for Resource {
     fn from(name: &AliasName) -> Self {
         Self::Alias(name.as_str().into())
@@ -63,3 +80,6 @@ impl fmt::Display for Resource {
         }
     }
 }
+
+/// What ARNs of the KMS begin with.
+pub(super) const ARN: &str = "acs:kms:";

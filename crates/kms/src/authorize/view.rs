@@ -5,11 +5,14 @@ use base64::engine::general_purpose::STANDARD;
 use std::cmp::Reverse;
 
 use bulla_keys::{
-    Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretRefusal, blob,
+    Alias, AliasName, Key, KeyId, KeyVersion, KeyVersionId, Secret, SecretName, SecretRefusal, Tags, blob,
 };
 use bulla_wire::{ContextParameter, Error, ErrorCode};
 
-use super::{Allowed, Container, Inquiry, Part, Permission, Resource};
+use super::denial::Written;
+use super::inquiry::Target;
+use super::resource::ARN;
+use super::{Allowed, Container, Facts, Inquiry, Part, Permission, Resource};
 use crate::keyring::Keyring;
 use crate::state::{ImportToken, Row, Snapshot, TokenId};
 
@@ -20,7 +23,7 @@ pub(crate) struct View<'v> {
     snapshot: &'v Snapshot,
     inquiry: &'v Inquiry<'v>,
     permission: Permission,
-    encryption_context: Option<&'v ContextParameter>,
+    facts: Facts<'v>,
 }
 
 /// A resource that the request may use; the error, if it does not exist, for an action that asks about all of its
@@ -42,7 +45,7 @@ pub(crate) struct SealedBlob<'v> {
 
 impl<'v> View<'v> {
     pub(crate) fn new(snapshot: &'v Snapshot, inquiry: &'v Inquiry<'v>, permission: Permission) -> Self {
-        Self { snapshot, inquiry, permission, encryption_context: None }
+        Self { snapshot, inquiry, permission, facts: Facts::default() }
     }
 
     /// This view of another state.
@@ -53,14 +56,24 @@ impl<'v> View<'v> {
         View { snapshot, ..*self }
     }
 
-    /// This view, asking for another permission.
+    /// This view, asking for another permission, of which the request says nothing yet.
     pub(crate) fn asking(self, permission: Permission) -> Self {
-        Self { permission, encryption_context: None, ..self }
+        Self { permission, facts: Facts::default(), ..self }
     }
 
     /// This view, asking with an encryption context.
     pub(crate) fn with_context(self, encryption_context: Option<&'v ContextParameter>) -> Self {
-        Self { encryption_context, ..self }
+        Self { facts: Facts { encryption_context, ..self.facts }, ..self }
+    }
+
+    /// This view, asking with the algorithm of a key pair.
+    pub(crate) fn with_algorithm(self, algorithm: &'v str) -> Self {
+        Self { facts: Facts { algorithm: Some(algorithm), ..self.facts }, ..self }
+    }
+
+    /// This view, asking with the tags that the request gives to the resource.
+    pub(crate) fn with_tags(self, tags: &'v Tags) -> Self {
+        Self { facts: Facts { tags: Some(tags), ..self.facts }, ..self }
     }
 
     /// The believed time of the request, by which everything expires.
@@ -121,15 +134,15 @@ impl<'v> View<'v> {
     /// As [`View::key`].
     pub(crate) fn ask_key(&self, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
         let Some(local) = self.local_name(name) else {
-            return self.allow(Resource::Arn(name.into()), Err(ErrorCode::ForbiddenKeyNotFound));
+            return self.ask_no_key(Resource::Arn(name.into()), name, ErrorCode::ForbiddenKeyNotFound);
         };
         if !local.starts_with(AliasName::PREFIX) {
             return self.ask_key_by_id(local);
         }
         let Some(alias) = self.snapshot.alias(local) else {
-            return self.allow(Resource::Alias(local.into()), Err(ErrorCode::ForbiddenAliasNotFound));
+            return self.ask_no_key(Resource::Alias(local.into()), name, ErrorCode::ForbiddenAliasNotFound);
         };
-        self.ask_key_of_id(alias.record.key)
+        self.ask_key_of_id(alias.record.key, Written::Key(name))
     }
 
     /// The key with this id; for actions that take no alias.
@@ -152,9 +165,10 @@ impl<'v> View<'v> {
     /// The key with this id, where any text may be in its place.
     pub(crate) fn ask_listed_key(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
         match id.parse() {
-            Ok(id) => self.ask_key_of_id(id),
+            Ok(key) => self.ask_key_of_id(key, Written::Key(id)),
             Err(_) => {
-                self.allow(unknown(id, Resource::NoKey(id.into())), Err(ErrorCode::ForbiddenKeyNotFound))
+                let resource = unknown(id, Resource::NoKey(id.into()));
+                self.ask_no_key(resource, id, ErrorCode::ForbiddenKeyNotFound)
             }
         }
     }
@@ -166,19 +180,53 @@ impl<'v> View<'v> {
     pub(crate) fn key_by_arn(&self, arn: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
         match self.local_name(arn) {
             Some(id) => self.key_by_id(id),
-            None => self.allow(Resource::Arn(arn.into()), Err(ErrorCode::ForbiddenKeyNotFound))?,
+            None => self.ask_no_key(Resource::Arn(arn.into()), arn, ErrorCode::ForbiddenKeyNotFound)?,
         }
     }
 
-    /// The key with an id that a record or another request names.
-    pub(crate) fn ask_key_of_id(&self, id: KeyId) -> Result<Asked<&'v Row<Key>>, Error> {
-        self.allow(Resource::Key(id), self.snapshot.key(id).ok_or(ErrorCode::ForbiddenKeyNotFound))
+    /// The key that `name` named before in this request, whatever it names now.
+    ///
+    /// # Errors
+    /// Forbidden.KeyNotFound.
+    pub(crate) fn same_key(&self, id: KeyId, name: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
+        self.ask_key_of_id(id, Written::Key(name))?
     }
 
-    /// An alias, if it exists.
-    pub(crate) fn alias(&self, name: &AliasName) -> Result<Allowed<Option<&'v Row<Alias>>>, Error> {
+    fn ask_key_of_id(&self, id: KeyId, written: Written<'_>) -> Result<Asked<&'v Row<Key>>, Error> {
+        let found = self.snapshot.key(id).ok_or(ErrorCode::ForbiddenKeyNotFound);
+        self.allow(Resource::Key(id), written, Container::Keys, found)
+    }
+
+    fn ask_no_key(
+        &self,
+        resource: Resource,
+        text: &str,
+        error: ErrorCode,
+    ) -> Result<Asked<&'v Row<Key>>, Error> {
+        self.allow(resource, Written::Key(text), Container::Keys, Err(error))
+    }
+
+    /// A name for a new alias, with the alias that has it already: names that are taken are told.
+    pub(crate) fn new_alias(&self, name: &AliasName) -> Result<Allowed<Option<&'v Row<Alias>>>, Error> {
         self.ask(name.into())?;
         Ok(Allowed::new(self.snapshot.alias(name.as_str())))
+    }
+
+    /// The alias with this name.
+    ///
+    /// # Errors
+    /// Forbidden.AliasNotFound.
+    pub(crate) fn ask_alias(&self, name: &AliasName) -> Result<Asked<&'v Row<Alias>>, Error> {
+        let found = self.snapshot.alias(name.as_str()).ok_or(ErrorCode::ForbiddenAliasNotFound);
+        self.allow(name.into(), Written::Exactly, Container::Aliases, found)
+    }
+
+    /// Asks about the key of an alias, if it exists.
+    pub(crate) fn key_of_alias(&self, alias: &Allowed<&'v Row<Alias>>) -> Result<(), Error> {
+        let resource = Resource::from(&alias.record.name);
+        let behind = Written::Behind { permission: self.permission, resource, container: Container::Aliases };
+        let _ = self.ask_key_of_id(alias.record.key, behind)?;
+        Ok(())
     }
 
     /// The secret with this name or ARN.
@@ -192,7 +240,12 @@ impl<'v> View<'v> {
         };
         match local {
             Some(local) => self.secret_by_name(local),
-            None => self.allow(Resource::Arn(name.into()), Err(ErrorCode::ForbiddenResourceNotFound))?,
+            None => self.allow(
+                Resource::Arn(name.into()),
+                Written::Exactly,
+                Container::Secrets,
+                Err(ErrorCode::ForbiddenResourceNotFound),
+            )?,
         }
     }
 
@@ -208,19 +261,26 @@ impl<'v> View<'v> {
     pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
         let found = name.parse().ok().and_then(|name: SecretName| self.snapshot.secret(&name));
         let resource = unknown(name, Resource::Secret(name.into()));
-        self.allow(resource, found.ok_or(ErrorCode::ForbiddenResourceNotFound))
+        let found = found.ok_or(ErrorCode::ForbiddenResourceNotFound);
+        self.allow(resource, Written::Exactly, Container::Secrets, found)
     }
 
-    /// The key of a secret, if it exists. A key of the service is used for the secret alone, so the permission for the
-    /// secret is enough; a key of the account is asked about.
+    /// The key of a secret, if it exists, for a permission of its own. A key of the service is used for the secret alone, so
+    /// the permission for the secret is enough; a key of the account is asked about.
     pub(crate) fn key_of(
         &self,
         secret: &Allowed<&'v Row<Secret>>,
+        permission: Permission,
     ) -> Result<Option<Allowed<&'v Row<Key>>>, Error> {
         let id = secret.record.key;
         match self.snapshot.key(id) {
             Some(row) if row.record.is_service() => Ok(Some(Allowed::new(row))),
-            _ => Ok(self.ask_key_of_id(id)?.ok()),
+            _ => {
+                let resource = Resource::Secret(secret.record.name.as_str().into());
+                let container = Container::Secrets;
+                let behind = Written::Behind { permission: self.permission, resource, container };
+                Ok(self.asking(permission).ask_key_of_id(id, behind)?.ok())
+            }
         }
     }
 
@@ -311,7 +371,7 @@ impl<'v> View<'v> {
     /// InvalidParameter naming CiphertextBlob, Forbidden.KeyVersionNotFound, Forbidden.KeyNotFound.
     pub(crate) fn ask_blob(&self, text: &str) -> Result<Asked<SealedBlob<'v>>, Error> {
         let unknown = |error| {
-            self.ask(Resource::Every(Container::Keys))?;
+            self.ask_of(Resource::Every(Container::Keys), Written::Unnamed, Some(Container::Keys))?;
             Ok(Err(error))
         };
         let bytes = STANDARD.decode(text.trim_ascii()).ok();
@@ -321,16 +381,34 @@ impl<'v> View<'v> {
         let Some(version) = self.snapshot.version(id) else {
             return unknown(ErrorCode::ForbiddenKeyVersionNotFound.into());
         };
-        let key = self.ask_key_of_id(version.record.key)?;
+        let key = self.ask_key_of_id(version.record.key, Written::Unnamed)?;
         Ok(key.map(|key| Allowed::new(SealedBlob { bytes, version: &version.record, key: &key })))
     }
 
     fn ask(&self, resource: Resource) -> Result<(), Error> {
-        self.inquiry.ask(self.permission, resource, self.encryption_context, self.snapshot)
+        self.ask_of(resource, Written::Exactly, None)
     }
 
-    fn allow<R>(&self, resource: Resource, found: Result<R, ErrorCode>) -> Result<Asked<R>, Error> {
-        self.ask(resource)?;
+    fn ask_of(
+        &self,
+        resource: Resource,
+        written: Written<'_>,
+        missing_from: Option<Container>,
+    ) -> Result<(), Error> {
+        let target = Target { resource, missing_from, written };
+        self.inquiry.ask(self.permission, target, self.facts, self.snapshot)
+    }
+
+    /// Asks about a resource that was looked for in a container. That it is missing is told only to a caller who has the
+    /// permission for all that is there; to the others it looks like one that they may not use.
+    fn allow<R>(
+        &self,
+        resource: Resource,
+        written: Written<'_>,
+        container: Container,
+        found: Result<R, ErrorCode>,
+    ) -> Result<Asked<R>, Error> {
+        self.ask_of(resource, written, found.is_err().then_some(container))?;
         Ok(found.map(Allowed::new).map_err(Error::from))
     }
 
@@ -355,5 +433,3 @@ impl<'v> View<'v> {
 fn unknown(text: &str, resource: Resource) -> Resource {
     if text.starts_with(ARN) { Resource::Arn(text.into()) } else { resource }
 }
-
-const ARN: &str = "acs:kms:";

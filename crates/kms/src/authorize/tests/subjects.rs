@@ -46,7 +46,7 @@ struct Key {
     blob: String,
 }
 
-const ARN: &str = "acs:kms:cn-hangzhou:111122223333:";
+pub(super) const ARN: &str = "acs:kms:cn-hangzhou:111122223333:";
 const FOREIGN_KEY: &str = "acs:kms:cn-beijing:111122223333:key/00000000-0000-4000-8000-000000000000";
 const FOREIGN_SECRET: &str = "acs:kms:cn-hangzhou:999:secret/s";
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bulla_envelope::native::{
     BodyKey, Header, HeaderFlaw, HeaderTemplate, SealError, SetId, Source, Wrap, WrapKind,
 };
-use bulla_envelope::{DataKey, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
+use bulla_envelope::{DataKey, EncryptError, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
 
 use crate::file_error::FileError;
 use crate::once::Answers;
@@ -36,10 +36,11 @@ impl DataKeySet {
         region: &str,
     ) -> Result<Self, FileError> {
         let (first, others) = keys.split_first().ok_or(FileError::NoKeys)?;
-        let GeneratedDataKey { data_key, wrapped } = kms.generate_data_key(first, context)?;
+        let GeneratedDataKey { data_key, wrapped } =
+            kms.generate_data_key(first, context).map_err(EncryptError::Kms)?;
         let mut wrapped = vec![wrapped];
         for key in others {
-            let another = kms.wrap(key, &data_key, context)?;
+            let another = kms.wrap(key, &data_key, context).map_err(EncryptError::Kms)?;
             // Two names of one key.
             if wrapped.iter().all(|known| known.key_id != another.key_id) {
                 wrapped.push(another);

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_envelope::native::{Header, MAGIC, OpenError, UnlockError, Unlocked};
 use bulla_envelope::text_format::Reader;
-use bulla_envelope::{EncryptionContext, KeyService, UnwrappedDataKey};
+use bulla_envelope::{DecryptError, EncryptionContext, KeyService, UnwrappedDataKey};
 use rustix::fs::OFlags;
 
 use self::sniffed::Sniffed;
@@ -241,7 +241,7 @@ impl<K: KeyService> Decryptor<K> {
     }
 
     fn unwrap_text(&self, ciphertext_blob: &str) -> Result<UnwrappedDataKey, FileError> {
-        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.required).map_err(UnlockError::Kms)?;
+        let unwrapped = self.kms.unwrap(ciphertext_blob, &self.required).map_err(DecryptError::Kms)?;
         if self.options.allowed.allows(&unwrapped.key_id) {
             Ok(unwrapped)
         } else {

@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bulla_envelope::native::{AllowedKeys, Header, Source};
-use bulla_envelope::{EncryptionContext, KeyService, text_format};
+use bulla_envelope::{DecryptError, EncryptionContext, KeyService, text_format};
 
 use crate::cache::KeyCache;
 use crate::compare::text_is_the_content_of;
@@ -221,7 +221,8 @@ impl<K: KeyService> Encryptor<K> {
     fn text_reads_back(&self, mut output: &File, source: &File) -> Result<bool, FileError> {
         output.rewind().map_err(OutputError::from)?;
         let reader = text_format::Reader::new(output)?;
-        let unwrapped = self.kms.unwrap(reader.ciphertext_blob(), &self.context)?;
+        let unwrapped =
+            self.kms.unwrap(reader.ciphertext_blob(), &self.context).map_err(DecryptError::Kms)?;
         text_is_the_content_of(reader, &unwrapped.data_key, source)
     }
 }

@@ -6,7 +6,7 @@ use std::fs::{File, Metadata};
 use std::{fmt, io};
 
 use bulla_envelope::native::{OpenError, SealError, UnlockError};
-use bulla_envelope::{KeyServiceError, text_format};
+use bulla_envelope::{DecryptError, EncryptError, text_format};
 
 use crate::output::OutputError;
 
@@ -20,20 +20,12 @@ pub enum FileError {
     Special,
     /// The output.
     Output(OutputError),
-    /// The KMS.
-    Kms(KeyServiceError),
+    /// Encryption in either format, or the KMS that was asked for its keys.
+    Encrypt(EncryptError),
+    /// Decryption of either format, or the KMS that was asked to unwrap its key.
+    Decrypt(DecryptError),
     /// The list of keys to encrypt or rewrap for is empty; the KMS was not called.
     NoKeys,
-    /// Encryption in the native format.
-    Seal(SealError),
-    /// Decryption of the native format.
-    Open(OpenError),
-    /// The keys of a native file.
-    Unlock(UnlockError),
-    /// Encryption in the text format.
-    TextSeal(text_format::SealError),
-    /// Decryption of the text format.
-    TextOpen(text_format::OpenError),
     /// A `.bulla` file that holds the text format, which protects less, and nobody said so.
     UnexpectedText,
     /// The text format has no place for what was asked: several keys, or other ones.
@@ -67,12 +59,8 @@ impl fmt::Display for FileError {
             Self::Source(_) => f.write_str("the source cannot be opened"),
             Self::Special => f.write_str("it is not a regular file"),
             Self::Output(error) => error.fmt(f),
-            Self::Kms(error) => error.fmt(f),
-            Self::Seal(error) => error.fmt(f),
-            Self::Open(error) => error.fmt(f),
-            Self::Unlock(error) => error.fmt(f),
-            Self::TextSeal(error) => error.fmt(f),
-            Self::TextOpen(error) => error.fmt(f),
+            Self::Encrypt(error) => error.fmt(f),
+            Self::Decrypt(error) => error.fmt(f),
             Self::NoKeys => f.write_str("no key is named, and without one nobody could open the file"),
             Self::UnexpectedText => {
                 f.write_str("it is called .bulla but holds the text format, which protects less")
@@ -102,12 +90,8 @@ impl Error for FileError {
         match self {
             Self::Source(error) | Self::Spool(error) | Self::NotRemoved(error) => Some(error),
             Self::Output(error) => error.source(),
-            Self::Kms(error) => error.source(),
-            Self::Seal(error) => error.source(),
-            Self::Open(error) => error.source(),
-            Self::Unlock(error) => error.source(),
-            Self::TextSeal(error) => error.source(),
-            Self::TextOpen(error) => error.source(),
+            Self::Encrypt(error) => error.source(),
+            Self::Decrypt(error) => error.source(),
             _ => None,
         }
     }
@@ -123,7 +107,7 @@ macro_rules! from {
     ($($error:ty => $variant:ident),* $(,)?) => {
         $(impl From<$error> for FileError {
             fn from(error: $error) -> Self {
-                Self::$variant(error)
+                Self::$variant(error.into())
             }
         })*
     };
@@ -131,10 +115,11 @@ macro_rules! from {
 
 from! {
     OutputError => Output,
-    KeyServiceError => Kms,
-    SealError => Seal,
-    OpenError => Open,
-    UnlockError => Unlock,
-    text_format::SealError => TextSeal,
-    text_format::OpenError => TextOpen,
+    EncryptError => Encrypt,
+    SealError => Encrypt,
+    text_format::SealError => Encrypt,
+    DecryptError => Decrypt,
+    OpenError => Decrypt,
+    UnlockError => Decrypt,
+    text_format::OpenError => Decrypt,
 }

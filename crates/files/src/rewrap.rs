@@ -18,7 +18,7 @@ use bulla_envelope::cobblestone::PREFIX_LEN;
 use bulla_envelope::native::{
     Header, OpenError, SealError, UnlockError, Unlocked, UnlockedKey, Wrap, WrapKind,
 };
-use bulla_envelope::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
+use bulla_envelope::{DataKey, EncryptError, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
 use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
@@ -201,8 +201,11 @@ impl<K: KeyService> Rewrapper<K> {
             return Ok(Err(UnlockError::NotAllowed { keys: vec![wrap.key.key_id.clone()] }));
         }
         match header.try_wrap(wrap, prefix, &self.kms, &self.options.allowed) {
-            Err(UnlockError::Kms(error)) if error.is_transient() => Err(error.into()),
-            Err(UnlockError::Kms(error @ KeyServiceError::Answer(_))) => Err(error.into()),
+            Err(UnlockError::Kms(error))
+                if error.is_transient() || matches!(error, KeyServiceError::Answer(_)) =>
+            {
+                Err(EncryptError::Kms(error).into())
+            }
             tried => Ok(tried),
         }
     }
@@ -241,7 +244,7 @@ impl<K: KeyService> Rewrapper<K> {
     fn current(&self, name: &str, context: &EncryptionContext) -> Result<KeyVersion, FileError> {
         self.current.get_or_ask(name.to_owned(), || {
             let WrappedKey { key_id, key_version_id, .. } =
-                self.kms.wrap(name, &DataKey::random(), context)?;
+                self.kms.wrap(name, &DataKey::random(), context).map_err(EncryptError::Kms)?;
             Ok(KeyVersion { key_id, key_version_id })
         })
     }
@@ -252,11 +255,13 @@ impl<K: KeyService> Rewrapper<K> {
         match (kind, opened.set()) {
             (WrapKind::Set, Some((old, data_key))) => {
                 let question = (old.key.ciphertext_blob.clone(), key_id.to_owned());
-                self.rewrapped.get_or_ask(question, || Ok(wrap(self.kms.wrap(key_id, data_key, context)?)))
+                self.rewrapped.get_or_ask(question, || {
+                    Ok(wrap(self.kms.wrap(key_id, data_key, context).map_err(EncryptError::Kms)?))
+                })
             }
             _ => {
                 let body_key = opened.unlocked[0].key.body_key(&opened.header);
-                Ok(wrap(body_key.wrap(&self.kms, key_id, context)?))
+                Ok(wrap(body_key.wrap(&self.kms, key_id, context).map_err(EncryptError::Kms)?))
             }
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use bulla_envelope::native::{HeaderFlaw, OpenError, SealError, UnlockError};
-use bulla_envelope::text_format;
+use bulla_envelope::{DecryptError, EncryptError, text_format};
 use bulla_files::output::{OutputError, directory_of};
 use bulla_files::{FileError, Format};
 
@@ -48,13 +48,8 @@ impl Failure {
         match error {
             FileError::Source(error) => Self::io(from, error),
             FileError::Output(error) => Self::of_output(error, to.path()),
-            FileError::Kms(error) => Self::from(error),
-            FileError::Seal(error) => Self::of_seal(error, from, to),
-            FileError::Open(error) => Self::of_open(error, from, to),
-            FileError::Unlock(UnlockError::Kms(error)) => Self::from(error).about(from),
-            FileError::Unlock(error) => Self::of_unlock(error).about(from),
-            FileError::TextSeal(error) => Self::encrypting(from, to, error),
-            FileError::TextOpen(error) => Self::decrypting(from, to, error),
+            FileError::Encrypt(error) => Self::of_encrypt(error, from, to),
+            FileError::Decrypt(error) => Self::of_decrypt(error, from, to),
             FileError::Spool(error) => Self::spooling(from, error),
             FileError::ReadBack => {
                 let hint = "the source was kept; check the disk, and whether somebody writes to these files";
@@ -64,6 +59,25 @@ impl Failure {
                 let (exit, hint) = exit_and_hint(error);
                 Self::new(exit, with_causes(error), hint).about(from)
             }
+        }
+    }
+
+    fn of_encrypt(error: &EncryptError, from: &Path, to: Destination<'_>) -> Self {
+        match error {
+            EncryptError::Kms(error) => Self::from(error), // one for a whole tree, so not about this file
+            EncryptError::Native(error) => Self::of_seal(error, from, to),
+            EncryptError::Text(error) => Self::of_text_seal(error, from, to),
+            error => Self::new(Exit::Other, with_causes(error), "").about(from),
+        }
+    }
+
+    fn of_decrypt(error: &DecryptError, from: &Path, to: Destination<'_>) -> Self {
+        match error {
+            DecryptError::Kms(error) => Self::from(error).about(from),
+            DecryptError::Unlock(error) => Self::of_unlock(error).about(from),
+            DecryptError::Native(error) => Self::of_open(error, from, to),
+            DecryptError::Text(error) => Self::of_text_open(error, from, to),
+            error => Self::new(Exit::Other, with_causes(error), "").about(from),
         }
     }
 
@@ -152,7 +166,7 @@ impl Failure {
         Self::new(exit, error.to_string(), hint)
     }
 
-    fn encrypting(input: &Path, output: Destination<'_>, error: &text_format::SealError) -> Self {
+    fn of_text_seal(error: &text_format::SealError, input: &Path, output: Destination<'_>) -> Self {
         match error {
             text_format::SealError::Read(error) => Self::io(input, error),
             text_format::SealError::Write(error) => output.io(error),
@@ -163,7 +177,7 @@ impl Failure {
         }
     }
 
-    fn decrypting(input: &Path, output: Destination<'_>, error: &text_format::OpenError) -> Self {
+    fn of_text_open(error: &text_format::OpenError, input: &Path, output: Destination<'_>) -> Self {
         match error {
             text_format::OpenError::Read(error) => Self::io(input, error),
             text_format::OpenError::Write(error) => output.io(error),
@@ -248,10 +262,10 @@ mod tests {
     fn a_thread_that_cannot_be_started_is_told_with_what_to_do_in_both_formats() {
         let limit = || io::Error::from(io::ErrorKind::WouldBlock);
         for error in [
-            FileError::Seal(SealError::Thread(limit())),
-            FileError::Open(OpenError::Thread(limit())),
-            FileError::TextSeal(text_format::SealError::Thread(limit())),
-            FileError::TextOpen(text_format::OpenError::Thread(limit())),
+            FileError::from(SealError::Thread(limit())),
+            FileError::from(OpenError::Thread(limit())),
+            FileError::from(text_format::SealError::Thread(limit())),
+            FileError::from(text_format::OpenError::Thread(limit())),
         ] {
             let failure = Failure::of_file(&error, Path::new("a"), Path::new("b"));
             assert_eq!((failure.exit, failure.texts().1), (Exit::Other, FEWER_THREADS), "{error}");

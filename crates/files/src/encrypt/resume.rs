@@ -4,7 +4,7 @@ use std::fs::{File, Metadata};
 use std::sync::PoisonError;
 
 use bulla_envelope::native::{AllowedKeys, Header, UnlockError};
-use bulla_envelope::{KeyService, KeyServiceError};
+use bulla_envelope::{EncryptError, KeyService, KeyServiceError};
 use rustix::fs::OFlags;
 
 use super::Encryptor;
@@ -42,7 +42,9 @@ impl<K: KeyService> Encryptor<K> {
         for wrap in header.wraps() {
             match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::all()) {
                 Ok(unlocked) => opened.push(unlocked),
-                Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => return Err(error.into()),
+                Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => {
+                    return Err(EncryptError::Kms(error).into());
+                }
                 Err(_) => return Ok(None),
             }
         }

@@ -1,15 +1,14 @@
 //! A directory that a tree begins at: what is below it is opened and made from there, and by no link on the way.
 
 use std::ffi::OsStr;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::Errno;
 
-use crate::file_error::{FileError, regular};
-use crate::output::{Directory, OutputError, Target, directory_of};
+use crate::output::{Directory, OutputError, directory_of};
 
 pub(crate) struct Root {
     handle: File,
@@ -22,18 +21,17 @@ impl Root {
     }
 
     /// A directory below, by its whole path.
-    pub(crate) fn directory(&self, path: &Path) -> Result<Directory, OutputError> {
-        let opened = match self.below(path, OFlags::DIRECTORY) {
-            Ok(None) => File::open(path),
-            Ok(Some(directory)) => Ok(directory),
-            Err(error) => Err(error),
+    pub(crate) fn directory(&self, path: &Path) -> io::Result<Directory> {
+        let opened = match self.below(path)? {
+            None => File::open(path)?,
+            Some(directory) => directory,
         };
-        Ok(Directory::at(opened.map_err(OutputError::Directory)?, path))
+        Ok(Directory::at(opened, path))
     }
 
     /// The directory that something below is in.
     pub(crate) fn parent(&self, path: &Path) -> Result<Directory, OutputError> {
-        self.directory(directory_of(path))
+        self.directory(directory_of(path)).map_err(OutputError::Directory)
     }
 
     /// Makes a directory below; one that is there already is as good, but not a link to one: what is written to it
@@ -52,24 +50,15 @@ impl Root {
         Ok(self.parent(path)?.read_link(name_of(path)?)?)
     }
 
-    /// A regular file below, by its whole path.
-    pub(crate) fn file(&self, path: &Path) -> Result<(File, Metadata), FileError> {
-        // Without blocking: somebody may have put a pipe there.
-        match self.below(path, OFlags::NOFOLLOW | OFlags::NONBLOCK).map_err(FileError::Source)? {
-            Some(file) => regular(file),
-            None => Ok(Target::of(path)?.open(OFlags::RDONLY)?),
-        }
-    }
-
-    /// None where the system cannot do that.
-    fn below(&self, path: &Path, flags: OFlags) -> io::Result<Option<File>> {
+    /// Opens a directory below; None where the system cannot do that.
+    fn below(&self, path: &Path) -> io::Result<Option<File>> {
         let relative = match path.strip_prefix(&self.path) {
             Ok(rest) if rest == Path::new("") => Path::new("."),
             Ok(rest) => rest,
             Err(_) => path,
         };
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | flags;
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
         match openat2(&self.handle, relative, flags, Mode::empty(), resolve) {
             Ok(file) => Ok(Some(file.into())),
             Err(Errno::NOSYS | Errno::PERM) => Ok(None), // an old kernel, or a sandbox that does not know the call
@@ -88,6 +77,15 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::file_error::FileError;
+    use crate::output::Target;
+
+    impl Root {
+        /// A regular file below, by its whole path, as a run over a tree opens it.
+        fn file(&self, path: &Path) -> Result<(File, fs::Metadata), FileError> {
+            Target::within(self.parent(path)?.into(), path)?.open(OFlags::RDONLY)
+        }
+    }
 
     #[test]
     fn directories_and_links_are_made_and_may_be_there() {

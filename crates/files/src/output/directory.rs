@@ -18,6 +18,8 @@ pub(crate) struct Directory {
     pub(super) handle: File,
     /// The directory by its handle; by its path where there is no /proc.
     pub(super) anchor: PathBuf,
+    /// Whether the anchor is the handle, so that a file without a name can get one by it.
+    pub(super) has_proc: bool,
 }
 
 impl Directory {
@@ -32,8 +34,8 @@ impl Directory {
     /// One that is open already.
     pub(crate) fn at(handle: File, path: &Path) -> Self {
         let anchor = descriptor(&handle);
-        let anchor = if anchor.is_dir() { anchor } else { path.to_owned() };
-        Self { handle, anchor }
+        let has_proc = anchor.is_dir();
+        Self { handle, anchor: if has_proc { anchor } else { path.to_owned() }, has_proc }
     }
 
     /// Opens the directory that `path` is in.
@@ -96,4 +98,4 @@ pub(super) fn descriptor(file: &File) -> PathBuf {
     PathBuf::from(format!("{DESCRIPTORS}/{}", file.as_raw_fd()))
 }
 
-pub(super) const DESCRIPTORS: &str = "/proc/self/fd";
+const DESCRIPTORS: &str = "/proc/self/fd";

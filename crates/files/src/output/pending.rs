@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, openat};
 use rustix::io::Errno;
 
-use super::directory::{DESCRIPTORS, descriptor};
+use super::directory::descriptor;
 use super::hidden::{PART, Partial, hidden, hidden_prefix};
 use super::{Directory, Durability, OutputError};
 use crate::links::{self, LeadsTo};
@@ -67,13 +67,12 @@ impl Pending {
         if durability == Durability::Synced {
             file.sync_all()?;
         }
-        let place = directory.anchor.join(&name);
         if replace && links::follow(&directory.handle, &name).map_err(io::Error::from)? == LeadsTo::Special {
             return Err(OutputError::NotAFile); // it came meanwhile
         }
         let published = match partial {
-            Some(partial) => partial.publish(&place, replace),
-            None => publish_unnamed(&file, &directory, &place, replace),
+            Some(partial) => partial.publish(&directory.anchor.join(&name), replace),
+            None => publish_unnamed(&file, &directory, &name, replace),
         };
         match published {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(OutputError::Exists),
@@ -100,7 +99,7 @@ impl io::Write for Pending {
 /// A file without a name; none if it could not be had here, or could not be given a name later.
 fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    if !directory.anchor.starts_with(DESCRIPTORS) {
+    if !directory.has_proc {
         return Ok(None);
     }
     match openat(&directory.handle, ".", flags, Mode::from_raw_mode(mode)) {
@@ -110,22 +109,22 @@ fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
     }
 }
 
-fn publish_unnamed(file: &File, directory: &Directory, place: &Path, replace: bool) -> io::Result<()> {
-    match link(file, directory, place) {
+fn publish_unnamed(file: &File, directory: &Directory, name: &OsStr, replace: bool) -> io::Result<()> {
+    match link(file, directory, name) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace => {}
         result => return result,
     }
     // A link cannot replace: take a hidden name first, then move it over the old file.
     let mut builder = tempfile::Builder::new();
-    let prefix = hidden_prefix(place.file_name().unwrap_or_default());
+    let prefix = hidden_prefix(name);
     builder.prefix(&prefix).suffix(PART);
-    let hidden = Partial::make(|| builder.make_in(&directory.anchor, |path| link(file, directory, path)))?;
-    Partial(Some(hidden.into_temp_path())).publish(place, replace)
+    let make = |path: &Path| link(file, directory, path.file_name().unwrap_or_default());
+    let hidden = Partial::make(|| builder.make_in(&directory.anchor, make))?;
+    Partial(Some(hidden.into_temp_path())).publish(&directory.anchor.join(name), replace)
 }
 
 /// Gives an unnamed file its name: by its descriptor, as newer kernels let its owner do, else by way of /proc.
-fn link(file: &File, directory: &Directory, place: &Path) -> io::Result<()> {
-    let name = place.file_name().unwrap_or_default();
+fn link(file: &File, directory: &Directory, name: &OsStr) -> io::Result<()> {
     match linkat(file, "", &directory.handle, name, AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT | Errno::PERM) => {
             Ok(linkat(CWD, descriptor(file), &directory.handle, name, AtFlags::SYMLINK_FOLLOW)?)

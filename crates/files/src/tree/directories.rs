@@ -14,7 +14,7 @@ pub(super) struct Roots {
     pub(super) output: Root,
 }
 
-/// The directory of some outputs, opened for the first of them and closed with the last.
+/// The directory of some files, opened for the first of them and closed with the last.
 pub(super) struct Parent {
     path: PathBuf,
     opened: Mutex<Option<Arc<Directory>>>,
@@ -24,24 +24,40 @@ pub(super) struct Parent {
 #[derive(Default)]
 pub(super) struct Parents(Option<Arc<Parent>>);
 
+/// The directories of the last source and of the last output.
+#[derive(Default)]
+pub(super) struct LastParents {
+    pub(super) source: Parents,
+    pub(super) output: Parents,
+}
+
 /// The file systems that were written to, each by one of its directories.
 #[derive(Default)]
 pub(super) struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
 
 impl Parent {
-    /// `first` is told of the directory when it has been opened.
+    /// `open` is called for the first file.
     pub(super) fn open(
         &self,
-        root: &Root,
-        first: impl FnOnce(&Arc<Directory>) -> Result<(), FileError>,
+        open: impl FnOnce(&Path) -> Result<Arc<Directory>, FileError>,
     ) -> Result<Arc<Directory>, FileError> {
         let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(directory) = &*opened {
-            return Ok(directory.clone());
+        match &*opened {
+            Some(directory) => Ok(directory.clone()),
+            None => Ok(opened.insert(open(&self.path)?).clone()),
         }
-        let directory = Arc::new(root.directory(&self.path)?);
-        first(&directory)?;
-        Ok(opened.insert(directory).clone())
+    }
+}
+
+impl Roots {
+    /// A directory of the source, opened from its top.
+    pub(super) fn source_directory(&self, path: &Path) -> Result<Arc<Directory>, FileError> {
+        self.source.directory(path).map(Arc::new).map_err(FileError::Source)
+    }
+
+    /// A directory of the output, opened from its top.
+    pub(super) fn output_directory(&self, path: &Path) -> Result<Arc<Directory>, FileError> {
+        Ok(self.output.directory(path).map(Arc::new).map_err(OutputError::Directory)?)
     }
 }
 

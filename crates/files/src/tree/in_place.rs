@@ -14,7 +14,7 @@ use crate::decrypt::Decryptor;
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::format::Format;
-use crate::output::{self, Target};
+use crate::output::{self, OutputError, Target};
 use crate::rewrap::Rewrapper;
 use crate::root::Root;
 
@@ -79,7 +79,8 @@ fn each_file(
     let root = Root::open(path).map_err(FileError::Source)?;
     let counts = Counts::new(listener);
     let one = |(path, parent): (PathBuf, Arc<Parent>)| {
-        let directory = parent.open(&root, |_| Ok(()));
+        let directory =
+            parent.open(|path| Ok(root.directory(path).map(Arc::new).map_err(OutputError::Directory)?));
         let result = directory.and_then(|directory| work(&Target::within(directory, &path)?));
         counts.finish(&path, &path, result);
     };

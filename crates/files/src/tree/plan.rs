@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use walkdir::DirEntry;
 
 use super::SkipReason;
-use super::directories::{Parent, Parents, Roots};
+use super::directories::{LastParents, Parent, Roots};
 use super::run::Transform;
 use crate::file_error::FileError;
 use crate::output;
@@ -18,7 +18,10 @@ use crate::output;
 pub(super) struct Job {
     pub(super) from: PathBuf,
     pub(super) to: PathBuf,
-    pub(super) parent: Arc<Parent>,
+    /// The directory of `from`.
+    pub(super) source: Arc<Parent>,
+    /// The directory of `to`.
+    pub(super) output: Arc<Parent>,
 }
 
 pub(super) enum Planned {
@@ -40,7 +43,7 @@ pub(super) fn plan(
     place: &Path,
     copy: Option<&Roots>,
     transform: &dyn Transform,
-    parents: &mut Parents,
+    parents: &mut LastParents,
 ) -> Result<Planned, FileError> {
     let kind = entry.file_type();
     if entry.depth() == 0 {
@@ -64,9 +67,11 @@ pub(super) fn plan(
     if output::is_hidden_name(entry.file_name()) {
         return Ok(Planned::Skip(SkipReason::Leftover));
     }
-    let Some(output) = transform.output_of(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
-    let parent = parents.of(&output);
-    Ok(Planned::File(Job { from: entry.path().to_owned(), to: output, parent }))
+    let Some(to) = transform.output_of(place) else { return Ok(Planned::Skip(SkipReason::Name)) };
+    let from = entry.path().to_owned();
+    let source = parents.source.of(&from);
+    let output = parents.output.of(&to);
+    Ok(Planned::File(Job { from, to, source, output }))
 }
 
 /// That of a directory which can be written to, whatever the mode of the source.

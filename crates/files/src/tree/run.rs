@@ -6,9 +6,10 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::OFlags;
 use walkdir::{DirEntry, WalkDir};
 
-use super::directories::{FileSystems, Parents, Roots};
+use super::directories::{FileSystems, LastParents, Roots};
 use super::plan::{Job, Planned, mode, place, plan, walked};
 use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeSummary};
@@ -114,7 +115,7 @@ impl<'a> Run<'a> {
 
     /// Copies directories and links, and sends files to the workers.
     fn walk(&self, send: &mut dyn FnMut(Job)) {
-        let mut parents = Parents::default();
+        let mut parents = LastParents::default();
         let walk = WalkDir::new(self.tree.from).follow_links(false);
         // Outputs appear beside their sources while they are made: each directory is read to its end first.
         let walk = if self.tree.to.is_none() { walk.sort_by_file_name() } else { walk };
@@ -139,7 +140,7 @@ impl<'a> Run<'a> {
     fn visit(
         &self,
         entry: &DirEntry,
-        parents: &mut Parents,
+        parents: &mut LastParents,
         send: &mut dyn FnMut(Job),
     ) -> Result<(), NoPlace> {
         let place = place(entry, self.tree.from, self.tree.to);
@@ -175,16 +176,24 @@ impl<'a> Run<'a> {
 
     /// Works on one file.
     fn work(&self, job: &Job) {
-        let result = self.roots.source.file(&job.from).and_then(|(source, metadata)| {
-            let directory =
-                job.parent.open(&self.roots.output, |directory| self.file_systems.add(directory))?;
-            self.transform.write(job, source, &metadata, &directory)
-        });
+        let result = self.write(job);
         if self.tree.options.remove_source && result.is_ok() {
             let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
             finished.push((job.from.clone(), job.to.clone()));
         }
         self.counts.finish(&job.from, &job.to, result);
+    }
+
+    /// Writes the output of one file.
+    fn write(&self, job: &Job) -> Result<FileSummary, FileError> {
+        let directory = job.source.open(|path| self.roots.source_directory(path))?;
+        let (source, metadata) = Target::within(directory, &job.from)?.open(OFlags::RDONLY)?;
+        let directory = job.output.open(|path| {
+            let directory = self.roots.output_directory(path)?;
+            self.file_systems.add(&directory)?;
+            Ok(directory)
+        })?;
+        self.transform.write(job, source, &metadata, &directory)
     }
 
     /// Makes all outputs durable, and only then removes sources.

@@ -1,0 +1,186 @@
+//! What decisions cost, printed: `cargo test --release -p bulla-access --test speed -- --ignored --nocapture`.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use bulla_access::{
+    ConditionKey, Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value, decide,
+    system,
+};
+
+const ACCOUNT: &str = "1234567890123456";
+const KEY: &str = "acs:kms:cn-hangzhou:1234567890123456:key/05754286-3ba2-4fa6-8d41-4323aca6e7c4";
+
+/// A request from an address, with an encryption context.
+struct Request {
+    context: String,
+}
+
+impl Context for Request {
+    fn value(&self, key: &ConditionKey) -> Option<Value<'_>> {
+        match key {
+            ConditionKey::SourceIp => Some(Value::Address([10, 1, 2, 3].into())),
+            ConditionKey::SecureTransport => Some(Value::Boolean(true)),
+            ConditionKey::CurrentTime => Some(Value::Date(1_800_000_000)),
+            ConditionKey::EncryptionContext(_) => Some(Value::Text(&self.context)),
+            _ => None,
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints figures of a release build"]
+fn figures() {
+    ten_policies_and_a_key_policy();
+    for name in [64, 255, 256, 1024] {
+        wildcards(name);
+    }
+    for context in [64, 256, 8192] {
+        all_limits(context);
+    }
+    parsing();
+}
+
+fn ten_policies_and_a_key_policy() {
+    let custom: Vec<Policy> = (0..6)
+        .map(|number| {
+            parse(
+                PolicyKind::Identity,
+                &format!(
+                    r#"{{"Effect": "Allow", "Action": ["kms:Describe*", "kms:List*", "kms:GenerateDataKey*"],
+                         "Resource": ["acs:kms:*:{ACCOUNT}:key/{number}*", "acs:kms:*:*:alias/app-{number}"]}},
+                       {{"Effect": "Deny", "Action": "kms:ScheduleKeyDeletion", "Resource": "*",
+                         "Condition": {{"NotIpAddress": {{"acs:SourceIp": ["10.0.0.0/8", "192.168.0.0/16"]}}}}}},
+                       {{"Effect": "Allow", "Action": "kms:Decrypt", "Resource": "acs:kms:*:*:key/0575*",
+                         "Condition": {{"Bool": {{"acs:SecureTransport": "false"}}}}}}"#
+                ),
+            )
+        })
+        .collect();
+    let names = ["AliyunKMSReadOnlyAccess", "AliyunKMSSecretAdminAccess", "AliyunRAMReadOnlyAccess"];
+    let system = names.map(|name| system::find(name).expect(name).policy());
+    let last = parse(
+        PolicyKind::Identity,
+        r#"{"Effect": "Allow", "Action": ["kms:Encrypt", "kms:Decrypt"], "Resource": "acs:kms:*:*:key/*"}"#,
+    );
+    let identity: Vec<&Policy> = custom.iter().chain(system).chain([&last]).collect();
+    assert_eq!(identity.len(), 10);
+    let key = parse(
+        PolicyKind::Key,
+        &format!(
+            r#"{{"Effect": "Allow", "Principal": {{"RAM": ["acs:ram::{ACCOUNT}:*"]}}, "Action": ["kms:*"], "Resource": ["*"]}}"#
+        ),
+    );
+    let layers = Layers { session: None, identity: &identity, resource: Some(&key), rule: Rule::Either };
+    print("10 policies and a key policy, allowed by the last", &layers, &["kms:Decrypt"], KEY, "");
+    print("10 policies and a key policy, denied", &layers, &["kms:SetKeyPolicy"], KEY, "");
+    print("an action of two names", &layers, &["kms:TagResources", "ecs:TagResources"], KEY, "");
+}
+
+/// A document full of patterns of the given shapes, none of which matches until its end.
+fn wildcards(length: usize) {
+    let resource = name(length);
+    for (shape, unit) in SHAPES {
+        let policy = full(PolicyKind::Identity, unit, length);
+        let layers = Layers { session: None, identity: &[&policy], resource: None, rule: Rule::Either };
+        print(
+            &format!("6 KB of {shape}, a name of {length} bytes"),
+            &layers,
+            &["kms:GetSecretValue"],
+            &resource,
+            "",
+        );
+    }
+}
+
+/// Every policy that a user can have, at its greatest length, with each document in the worst shape.
+fn all_limits(context: usize) {
+    let text = "a".repeat(context);
+    for (shape, unit) in SHAPES {
+        // Ten of its own and five of each of five groups, and a session policy and a key policy on top.
+        let custom: Vec<Policy> = (0..35).map(|_| full(PolicyKind::Identity, unit, 256)).collect();
+        let conditions: Vec<Policy> = (0..35).map(|_| full_conditions(unit, context)).collect();
+        let system = system::POLICIES.iter().filter(|policy| policy.name.contains("ReadOnly"));
+        let system: Vec<&Policy> = system.map(|policy| policy.policy()).cycle().take(120).collect();
+        let session = parse(PolicyKind::Session, r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#);
+        let resource = name(256);
+        for (what, documents) in [("resources", &custom), ("conditions", &conditions)] {
+            let identity: Vec<&Policy> = documents.iter().chain(system.iter().copied()).collect();
+            let layers =
+                Layers { session: Some(&session), identity: &identity, resource: None, rule: Rule::Either };
+            let label = format!("all limits, {what} of {shape}, a context of {context} bytes");
+            print(&label, &layers, &["kms:GetSecretValue"], &resource, &text);
+        }
+    }
+}
+
+fn parsing() {
+    let text = format!("{{\"Version\":\"1\",\"Statement\":[{}]}}", statement(6100, &pattern("*a", 200)));
+    let start = Instant::now();
+    for _ in 0..1500 {
+        black_box(Policy::parse(PolicyKind::Identity, ACCOUNT, &text).expect("a policy"));
+    }
+    println!("{:>10.1?}  parsing 1,500 documents of {} bytes", start.elapsed(), text.len());
+}
+
+const SHAPES: [(&str, &str); 4] = [("*a", "*a"), ("*?a", "*?a"), ("*aaaaaaa?", "*aaaaaaa?"), ("a?", "a?")];
+
+/// The name of a secret; such a long one does not exist, but the cost is what counts.
+fn name(length: usize) -> String {
+    let prefix = "acs:kms:r:1:secret/";
+    format!("{prefix}{}", "a".repeat(length - prefix.len()))
+}
+
+/// As many repetitions as a name of this length can survive, and then something that it does not end with.
+fn pattern(unit: &str, length: usize) -> String {
+    let characters = unit.replace('*', "").len();
+    format!("acs:kms:*{}*b", unit.repeat((length - 30) / characters))
+}
+
+fn full(kind: PolicyKind, unit: &str, length: usize) -> Policy {
+    parse(kind, &statement(6100, &pattern(unit, length)))
+}
+
+/// A statement of this length, of resources of one pattern.
+fn statement(length: usize, pattern: &str) -> String {
+    let frame = r#"{"Effect":"Allow","Action":"*","Resource":[]}"#.len();
+    let pattern = &pattern[..pattern.len().min(length - frame - 3)];
+    let count = (length - frame) / (pattern.len() + 3);
+    let list = vec![format!("\"{pattern}\""); count.max(1)].join(",");
+    format!(r#"{{"Effect":"Allow","Action":"*","Resource":[{list}]}}"#)
+}
+
+fn full_conditions(unit: &str, length: usize) -> Policy {
+    let pattern = format!("{}*b", unit.repeat(length.min(5900) / unit.len()));
+    let list = vec![format!("\"{pattern}\""); (5900 / (pattern.len() + 3)).max(1)].join(",");
+    let condition = format!(r#"{{"StringLike":{{"kms:EncryptionContext:a":[{list}]}}}}"#);
+    parse(
+        PolicyKind::Identity,
+        &format!(r#"{{"Effect":"Allow","Action":"*","Resource":"*","Condition":{condition}}}"#),
+    )
+}
+
+fn parse(kind: PolicyKind, statements: &str) -> Policy {
+    let text = format!("{{\"Version\":\"1\",\"Statement\":[{statements}]}}");
+    Policy::parse(kind, ACCOUNT, &text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The median of several runs.
+fn print(label: &str, layers: &Layers<'_>, actions: &[&str], resource: &str, context: &str) {
+    let request = Request { context: context.to_owned() };
+    let principal = Principal::User(PrincipalId::from_random(1));
+    let query = Query { actions, resource, principal, context: &request };
+    let mut runs: Vec<Duration> = (0..21)
+        .map(|_| {
+            let start = Instant::now();
+            let mut rounds = 0;
+            while rounds < 3 || start.elapsed() < Duration::from_millis(5) {
+                black_box(decide(black_box(layers), black_box(&query)));
+                rounds += 1;
+            }
+            start.elapsed() / rounds
+        })
+        .collect();
+    runs.sort();
+    println!("{:>10.2?}  {label}: {}", runs[10], decide(layers, &query).is_allowed());
+}

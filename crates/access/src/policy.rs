@@ -159,6 +159,15 @@ impl Policy {
         Ok(self)
     }
 
+    /// The users and roles to which a Deny is addressed. One that is denied twice comes twice.
+    pub fn denied(&self) -> impl Iterator<Item = PrincipalId> {
+        let denials = self.statements.iter().filter(|statement| statement.effect == Effect::Deny);
+        denials.flat_map(|statement| &statement.principals).filter_map(|trusted| match trusted {
+            Trusted::User(id) | Trusted::Role(id) => Some(*id),
+            _ => None,
+        })
+    }
+
     /// Whether any statement is a Deny.
     pub fn has_deny(&self) -> bool {
         self.statements.iter().any(|statement| statement.effect == Effect::Deny)

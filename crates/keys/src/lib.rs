@@ -29,6 +29,7 @@
 //! | [`blob`] | ciphertext blobs: what Encrypt answers and Decrypt takes |
 //! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
 //! | [`TokenKey`] | what seals the tokens of temporary credentials |
+//! | [`access_key`] | the sealed secret of an access key |
 //! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
 //!
 //! # Guarantees
@@ -42,6 +43,7 @@
 #![deny(missing_debug_implementations, missing_docs)]
 
 mod aad;
+pub mod access_key;
 mod alias;
 pub mod blob;
 mod context;

@@ -20,7 +20,7 @@ impl Kms {
         let signer = call.signature.signer()?;
         let snapshot = self.state.snapshot()?;
         let access_key = snapshot.access_key(&signer.access_key_id);
-        let verified = call.signature.verify(access_key.map_or(NO_SECRET, |key| key.secret.expose()));
+        let verified = self.keyring.verify(access_key, &call.signature);
         let Some(access_key) = access_key else {
             return Err(ErrorCode::InvalidAccessKeyIdNotFound.into());
         };
@@ -47,6 +47,3 @@ impl Kms {
         Ok(Origin { caller, connection })
     }
 }
-
-/// Verified against when the access key is unknown; the result is not looked at.
-const NO_SECRET: &str = "000000000000000000000000000000000000000000000000";

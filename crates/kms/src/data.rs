@@ -22,12 +22,13 @@ use bulla_keys::{StoreId, SystemRandom};
 use crate::Options;
 use crate::clock::EngineClock;
 use crate::files;
-use crate::header::{Header, StoredHeader};
+use crate::header::{Header, StoredHeader, row_format};
 use crate::home::Home;
 use crate::lock::{Lock, LockError};
 use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::role::Role;
+use crate::state::RowFormat;
 use crate::store::{Store, StoreError};
 use crate::unlock::{FIRST_SLOT, HeaderChange, UnlockError, Unlocked};
 
@@ -39,6 +40,8 @@ pub(crate) struct Data {
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
     pub(crate) home: Home,
+    /// Which rows the store holds.
+    pub(crate) format: RowFormat,
     /// The header with that home, to be written when nothing else can refuse the start; none if the store holds it
     /// already, or cannot be written.
     pub(crate) header: Option<HeaderChange>,
@@ -72,10 +75,18 @@ impl Data {
             providers: Providers::configured(options),
         };
         let is_new = place.prepare(options)?;
-        let (store, unlocked, header) = place.open(options)?;
+        let Opened { store, format, unlocked, header } = place.open(options)?;
         let (roots, home) = unlocked.into_parts();
-        Ok(Self { lock, locked, store, roots, home, header, is_new })
+        Ok(Self { lock, locked, store, roots, home, format, header, is_new })
     }
+}
+
+/// A store that a provider opens.
+struct Opened {
+    store: Store,
+    format: RowFormat,
+    unlocked: Unlocked,
+    header: Option<HeaderChange>,
 }
 
 struct Place {
@@ -136,7 +147,7 @@ impl Place {
 
     /// Opens the store by its header, and tells what becomes of that. Nothing in its file changes before a provider has
     /// opened the header and the options agree with it.
-    fn open(&self, options: &Options) -> Result<(Store, Unlocked, Option<HeaderChange>), OpenError> {
+    fn open(&self, options: &Options) -> Result<Opened, OpenError> {
         let (store, stored) = self.read(&self.store)?;
         let unlocked = self.unlock(&stored, options)?;
         let store = store.into_writable().map_err(|error| self.store_error(error))?;
@@ -144,7 +155,7 @@ impl Place {
             return Err(self.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
         }
         let header = unlocked.replacing(&stored).filter(|_| !store.is_read_only());
-        Ok((store, unlocked, header))
+        Ok(Opened { store, format: row_format(&stored), unlocked, header })
     }
 
     /// The header as it is from now on: raised to this version, with what the options settle of its home.
@@ -152,7 +163,9 @@ impl Place {
         let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
         let unlocked = match stored {
             StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &Home::new(options)),
-            StoredHeader::Current(header) => Unlocked::new(header, &self.providers),
+            StoredHeader::Current(header) => {
+                Unlocked::new(header, &self.providers).and_then(|unlocked| unlocked.raised(&self.providers))
+            }
         };
         let unlocked = unlocked.map_err(|error| self.unlock_error(error))?;
         let home = unlocked.home().clone().settled_by(options)?;
@@ -402,7 +415,7 @@ mod tests {
         refused(&presumed);
         // As if an earlier version had noted the time.
         let store = Store::open(&data.join(STORE)).unwrap().into_writable().unwrap();
-        store.write_header(&presumed, &old).unwrap().unwrap();
+        store.write_header(&presumed, &old, &[]).unwrap().unwrap();
         drop(store);
         refused(&old);
         let (account, region) = (Some("42"), Some("cn-beijing"));

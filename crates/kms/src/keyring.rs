@@ -7,18 +7,20 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use bulla_keys::access_key;
 use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
     Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyUsage, KeyVersion, KeyVersionId, Material,
     Operation, SystemRandom,
 };
-use bulla_wire::{Error, ErrorCode};
+use bulla_wire::signature::Signature;
+use bulla_wire::{Error, ErrorCode, SecretText};
 use zeroize::Zeroizing;
 
 use crate::authorize::{Allowed, SealedBlob, View};
 use crate::refusal::key_refused;
-use crate::state::{ImportToken, Row};
+use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row};
 
 /// The material of one key version, open for the purpose `P` and for the time of one request.
 pub(crate) struct OpenKey<'a, P> {
@@ -76,6 +78,8 @@ purposes! {
 /// The keys that open material, without a door of their own.
 pub(crate) struct Keyring {
     roots: Arc<RootKeys>,
+    /// What is opened in place of the secret of an access key that does not exist.
+    no_secret: Vec<u8>,
 }
 
 /// The private key of an import token.
@@ -83,7 +87,33 @@ pub(crate) struct ImportKey(Material);
 
 impl Keyring {
     pub(crate) fn new(roots: Arc<RootKeys>) -> Self {
-        Self { roots }
+        let no_secret = access_key::seal(&roots, NO_ID, &"0".repeat(30), &SystemRandom);
+        Self { roots, no_secret }
+    }
+
+    /// A new, active access key with its secret sealed.
+    pub(crate) fn access_key(
+        &self,
+        id: Box<str>,
+        secret: &SecretText,
+        owner: AccessKeyOwner,
+        created: i64,
+    ) -> AccessKey {
+        let sealed_secret = access_key::seal(&self.roots, &id, secret.expose(), &SystemRandom).into();
+        AccessKey { id, active: true, created, owner, sealed_secret }
+    }
+
+    /// Opens the secret of an access key for the verification of one signature. Without an access key the work is the
+    /// same, and no signature is good.
+    ///
+    /// # Errors
+    /// SignatureDoesNotMatch; InternalFailure if the secret does not open.
+    pub(crate) fn verify(&self, key: Option<&AccessKey>, signature: &Signature) -> Result<(), Error> {
+        let id = key.map_or(NO_ID, |key| &key.id);
+        let sealed = key.map_or(&*self.no_secret, |key| &key.sealed_secret);
+        let secret = access_key::open(&self.roots, id, sealed).map_err(Error::internal)?;
+        signature.verify(&secret)?;
+        key.map(|_| ()).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
     }
 
     /// Seals the material of a key version, or the private key of an import token.
@@ -293,3 +323,6 @@ impl OpenKey<'_, Mac> {
         self.material.expose()
     }
 }
+
+/// No access key has an empty id.
+const NO_ID: &str = "";

@@ -11,6 +11,7 @@ mod load;
 mod nodes;
 #[cfg(test)]
 mod races;
+mod raise;
 mod ranked;
 mod readers;
 mod records;
@@ -24,25 +25,27 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
-use bulla_keys::record::Revision;
+use bulla_keys::record::{Record, Revision};
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
 pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
-#[allow(unused_imports, reason = "views use them")]
-pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Members, SecretLists};
+pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, SecretLists};
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;
+pub(crate) use self::raise::RowFormat;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
 pub(crate) use self::ranked::VISITS;
 use self::readers::Readers;
-pub(crate) use self::records::{AccessKey, ImportToken, Private, TokenId, random_letters, secret_text};
+pub(crate) use self::records::{
+    AccessKey, AccessKeyOwner, AccessKeyUse, ImportToken, Private, TokenId, random_letters, secret_text,
+};
 pub(crate) use self::snapshot::Snapshot;
-use crate::store::{Conflict, Store, StoreError};
+use crate::store::{Conflict, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
 use crate::watch::Watch;
 
@@ -53,6 +56,7 @@ pub(crate) struct State {
     readers: Readers,
     store: Arc<Store>,
     watch: Arc<Watch>,
+    roots: Arc<RootKeys>,
 }
 
 /// Why records that the snapshot does not hold could not be read.
@@ -71,13 +75,17 @@ impl State {
         store: Arc<Store>,
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
+        format: RowFormat,
     ) -> Result<Self, StoreError> {
-        let snapshot = Snapshot::read(&store, &roots)?;
+        let snapshot = Snapshot::read(&store, &roots, format)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
+        // The header that raises a store is written before anything is committed.
+        let format = if store.is_read_only() { format } else { RowFormat::Current };
         let shared = Arc::clone(&store);
-        let committer = Committer::start(shared, Arc::clone(&watch), roots, Arc::clone(&published))?;
-        Ok(Self { published, committer, readers, store, watch })
+        let keys = Arc::clone(&roots);
+        let committer = Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published))?;
+        Ok(Self { published, committer, readers, store, watch, roots })
     }
 
     /// Whether changes can be decided and written.
@@ -165,15 +173,26 @@ impl State {
     }
 
     /// Replaces the header of the store, durably: a conflict if it is no longer the expected one. A provider has opened
-    /// both, so the store opens again whatever happens meanwhile. Blocks for the commit.
+    /// both, so the store opens again whatever happens meanwhile. A header that raises the store is written with the rows
+    /// that it changes, so an earlier version finds either its own store or one that it refuses. Blocks for the commit.
     ///
     /// # Errors
     /// After an error only the store knows which of the two it holds.
     pub(crate) fn write_header(&self, change: &HeaderChange) -> Result<Result<(), Conflict>, StoreError> {
         self.watch.check()?;
-        let written = self.store.write_header(change.expected(), change.header())?;
+        let rows = if change.raises() { self.raised_rows()? } else { vec![] };
+        let written = self.store.write_header(change.expected(), change.header(), &rows)?;
         self.watch.check()?;
         Ok(written)
+    }
+
+    /// The changes of rows that raise the store to this version.
+    fn raised_rows(&self) -> Result<Vec<RowChange>, StoreError> {
+        let snapshot = self.published();
+        let ids =
+            snapshot.rows_after::<AccessKey>(None).map(|row| (AccessKey::TABLE, row.record.id.as_bytes()));
+        let rows = self.store.get(&ids.collect::<Vec<_>>())?;
+        Ok(rows.iter().flatten().filter_map(|row| raise::change(&self.roots, row)).collect())
     }
 
     /// Reads records that the snapshot does not hold, each by its id and, unless a row is written only once, by the

@@ -89,14 +89,16 @@ impl Store {
         }
     }
 
-    /// Replaces the header in a durable commit of its own: a conflict if it is not `expected`.
+    /// Replaces the header, and some rows with it, in a durable commit of its own: a conflict if it is not `expected`, or one
+    /// of the rows is not.
     pub(crate) fn write_header(
         &self,
         expected: &[u8],
         header: &[u8],
+        rows: &[RowChange],
     ) -> Result<Result<(), Conflict>, StoreError> {
         match self {
-            Self::Redb(store) => store.write_header(expected, header),
+            Self::Redb(store) => store.write_header(expected, header, rows),
             #[cfg(test)]
             Self::Memory(_) => unreachable!("tests give the root keys along"),
         }

@@ -5,10 +5,11 @@
 
 use bulla_keys::root::RootKeys;
 
-use crate::header::{Header, OldHeader};
+use crate::header::{Header, OldHeader, row_format};
 use crate::home::Home;
 use crate::provider::Providers;
 use crate::provider_error::ProviderError;
+use crate::state::RowFormat;
 
 /// A header that a provider opens, with the keys and the home that it holds.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Unlocked {
 pub(crate) struct HeaderChange {
     expected: Vec<u8>,
     header: Vec<u8>,
+    raises: bool,
 }
 
 /// Why a header does not open.
@@ -51,6 +53,15 @@ impl Unlocked {
         Self::new(header.seal(&root, home), providers)
     }
 
+    /// This header, raised to this version if it is of an earlier one.
+    pub(crate) fn raised(self, providers: &Providers) -> Result<Self, UnlockError> {
+        if self.header.is_current() {
+            return Ok(self); // sealing is random: the header would differ
+        }
+        let (root, _) = providers.open(&self.header.slots())?;
+        Self::new(self.header.raised().seal(&root, &self.home), providers)
+    }
+
     /// This header with another home.
     pub(crate) fn with_home(self, home: &Home, providers: &Providers) -> Result<Self, UnlockError> {
         let (root, _) = providers.open(&self.header.slots())?;
@@ -60,7 +71,8 @@ impl Unlocked {
     /// The change that puts this header in the place of the one that the store holds; none if that is the same.
     pub(crate) fn replacing(&self, stored: &[u8]) -> Option<HeaderChange> {
         let header = self.header.encode();
-        (header != stored).then(|| HeaderChange { expected: stored.to_owned(), header })
+        let raises = row_format(stored) == RowFormat::Older;
+        (header != stored).then(|| HeaderChange { expected: stored.to_owned(), header, raises })
     }
 
     #[cfg(test)]
@@ -81,6 +93,11 @@ impl HeaderChange {
     /// The encoded header that the store must still hold.
     pub(crate) fn expected(&self) -> &[u8] {
         &self.expected
+    }
+
+    /// Whether the store is of an earlier version until then, so that rows change with the header.
+    pub(crate) fn raises(&self) -> bool {
+        self.raises
     }
 
     /// The encoded header that the store holds then.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::MAINTENANCE;
-use crate::state::{AccessKey, Write};
+use crate::state::{AccessKey, AccessKeyOwner, Write};
 use crate::{Kms, files};
 
 /// How the owner of the account gets in.
@@ -41,31 +41,31 @@ impl Kms {
             return Ok(FirstAccessKey::Existing);
         }
         let created = self.now();
-        let (key, outcome) = match given {
-            Some((id, secret)) => {
-                (AccessKey { id: id.into(), secret, active: true, created }, FirstAccessKey::Given)
-            }
+        let (id, secret, outcome) = match given {
+            Some((id, secret)) => (id.into(), secret, FirstAccessKey::Given),
             None => {
-                let key = AccessKey::random(created);
+                let id = AccessKey::random_id();
+                let secret = AccessKey::random_secret();
                 // First the file, then the store: a run that is killed in between leaves a file that the next
                 // run replaces, never an access key that nobody knows.
-                self.write_access_key(&key)?;
-                (key, FirstAccessKey::Written(self.access_key_path()))
+                self.write_access_key(&id, &secret)?;
+                (id, secret, FirstAccessKey::Written(self.access_key_path()))
             }
         };
+        let key = self.keyring.access_key(id, &secret, AccessKeyOwner::Root, created);
         let decide = || MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]).answering(());
         self.state.commit(created, |_| Ok(decide())).await?;
         Ok(outcome)
     }
 
-    fn write_access_key(&self, key: &AccessKey) -> Result<(), Error> {
+    fn write_access_key(&self, id: &str, secret: &SecretText) -> Result<(), Error> {
         #[derive(Serialize)]
         #[serde(rename_all = "PascalCase")]
         struct Content<'a> {
             access_key_id: &'a str,
             access_key_secret: &'a SecretText,
         }
-        let content = Content { access_key_id: &key.id, access_key_secret: &key.secret };
+        let content = Content { access_key_id: id, access_key_secret: secret };
         // Large enough from the start: a text that grows leaves a part of the secret behind.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_LEN));
         serde_json::to_writer_pretty(&mut *text, &content).map_err(Error::internal)?;

@@ -1,29 +1,166 @@
-//! A policy document as it was written, and the principals that its names meant then.
+//! A policy document as it was written, parsed, with the ids that its names meant then.
 
-use minicbor::{Decode, Encode};
+use std::marker::PhantomData;
+use std::sync::Arc;
 
-use super::id::PrincipalId;
+use bulla_access::{Policy, PolicyError, PolicyKind, PrincipalId, PrincipalName};
+use minicbor::{Decode, Decoder, Encode, Encoder};
 
-/// The text of a policy with principals: a trust policy, or the policy of a key or secret.
+use super::id::principal_id;
+
+/// A policy with principals. Parsed once when it is written, and once when the store is opened: one that does not parse
+/// is a damaged record, because what it denies would be lost.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Document<K> {
+    stored: Stored,
+    policy: Arc<Policy>,
+    kind: PhantomData<K>,
+}
+
+/// What a policy with principals belongs to.
+pub(crate) trait DocumentKind {
+    const KIND: PolicyKind;
+}
+
+/// Who may assume a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfRole {}
+
+/// Who may use a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfKey {}
+
+/// Who may use a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfSecret {}
+
+impl DocumentKind for OfRole {
+    const KIND: PolicyKind = PolicyKind::Trust;
+}
+
+impl DocumentKind for OfKey {
+    const KIND: PolicyKind = PolicyKind::Key;
+}
+
+impl DocumentKind for OfSecret {
+    const KIND: PolicyKind = PolicyKind::Secret;
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Document {
+struct Stored {
     /// As it was written.
     #[n(0)]
-    pub(crate) text: Box<str>,
-    /// Whom each user and role in the text meant when it was written.
+    text: Box<str>,
+    /// The account that it was written for, which may have been a presumed one.
     #[n(1)]
-    pub(crate) bindings: Vec<Binding>,
+    account: Box<str>,
+    /// Whom each user and role in the text meant when it was written.
+    #[n(2)]
+    bindings: Vec<Binding>,
 }
 
 /// A user or role in a document, and the id that it had when the document was written. One that is made later under the
 /// same name has another id, so the document gives it nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
-pub(crate) struct Binding {
-    /// As the document has it: an ARN.
+struct Binding {
+    /// The ARN, as the document has it.
     #[n(0)]
-    pub(crate) principal: Box<str>,
+    principal: Box<str>,
     #[n(1)]
-    pub(crate) id: PrincipalId,
+    #[cbor(with = "principal_id")]
+    id: PrincipalId,
+}
+
+impl<K: DocumentKind> Document<K> {
+    /// Parses a document for `account`, and binds the users and roles in it to the ids that `resolve` finds for them.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its place; also a user or role that does not exist.
+    pub(crate) fn parse(
+        account: &str,
+        text: &str,
+        resolve: impl Fn(&PrincipalName) -> Option<PrincipalId>,
+    ) -> Result<Self, PolicyError> {
+        let mut bindings = Vec::new();
+        let policy = Policy::parse(K::KIND, account, text)?.bind(|name| {
+            let id = resolve(name)?;
+            bindings.push(Binding { principal: name.arn(account).into(), id });
+            Some(id)
+        })?;
+        let stored = Stored { text: text.into(), account: account.into(), bindings };
+        Ok(Self { stored, policy: policy.into(), kind: PhantomData })
+    }
+
+    /// The document as it was written.
+    pub(crate) fn text(&self) -> &str {
+        &self.stored.text
+    }
+
+    /// The parsed policy.
+    pub(crate) fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    fn of(stored: Stored) -> Result<Self, PolicyError> {
+        let Stored { text, account, bindings } = &stored;
+        let id = |name: &PrincipalName| {
+            let arn = name.arn(account);
+            bindings.iter().find(|binding| *binding.principal == *arn).map(|binding| binding.id)
+        };
+        let policy = Policy::parse(K::KIND, account, text)?.bind(id)?.into();
+        Ok(Self { stored, policy, kind: PhantomData })
+    }
+}
+
+impl<C, K> Encode<C> for Document<K> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        context: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        self.stored.encode(e, context)
+    }
+}
+
+impl<'b, C, K: DocumentKind> Decode<'b, C> for Document<K> {
+    fn decode(d: &mut Decoder<'b>, context: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let stored = Stored::decode(d, context)?;
+        Self::of(stored).map_err(|_| minicbor::decode::Error::message("a policy that does not parse"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::random_principal_id;
+    use super::*;
+
+    const TRUST: &str = r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"RAM": ["acs:ram::42:user/Alice", "acs:ram::42:root"]}}]}"#;
+
+    #[test]
+    fn a_document_comes_back_bound_to_the_same_ids() {
+        let alice = random_principal_id();
+        let document = Document::<OfRole>::parse("42", TRUST, |_| Some(alice)).unwrap();
+        let back: Document<OfRole> = minicbor::decode(&minicbor::to_vec(&document).unwrap()).unwrap();
+        assert_eq!(back, document);
+        assert_eq!(back.text(), TRUST);
+        let other = Document::<OfRole>::parse("42", TRUST, |_| Some(random_principal_id())).unwrap();
+        assert_ne!(other.policy(), document.policy());
+    }
+
+    #[test]
+    fn a_document_names_users_that_exist() {
+        Document::<OfRole>::parse("42", TRUST, |_| None).unwrap_err();
+    }
+
+    #[test]
+    fn a_record_whose_policy_does_not_parse_is_damaged() {
+        let document = Document::<OfRole>::parse("42", TRUST, |_| Some(random_principal_id())).unwrap();
+        let bytes = minicbor::to_vec(&document).unwrap();
+        minicbor::decode::<Document<OfKey>>(&bytes).unwrap_err();
+        let unbound = Stored { bindings: vec![], ..document.stored };
+        minicbor::decode::<Document<OfRole>>(&minicbor::to_vec(&unbound).unwrap()).unwrap_err();
+    }
 }

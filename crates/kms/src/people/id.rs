@@ -1,50 +1,24 @@
 //! Ids of users, roles and groups: random, never used twice, and kept by a renaming.
 
 use std::fmt;
-use std::str::FromStr;
 
+use bulla_access::PrincipalId;
 use bulla_keys::{Random, SystemRandom};
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use crate::state::random_letters;
 
-/// The id of a user or role: 18 digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
-#[cbor(transparent)]
-pub(crate) struct PrincipalId(#[n(0)] u64);
-
 /// The id of a group: `g-` and 16 letters or digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub(crate) struct GroupId(#[n(0)] ByteArray<16>);
 
-/// A text that is not the id of a user or role.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotAPrincipalId;
-
-impl PrincipalId {
-    pub(crate) fn random() -> Self {
-        let mut bytes = [0; 8];
-        SystemRandom.fill(&mut bytes);
-        Self(FIRST + u64::from_be_bytes(bytes) % (LAST - FIRST + 1))
-    }
-}
-
-impl FromStr for PrincipalId {
-    type Err = NotAPrincipalId;
-
-    fn from_str(text: &str) -> Result<Self, NotAPrincipalId> {
-        let is_spelled = text.len() == 18 && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().map_err(|_| NotAPrincipalId)?;
-        if is_spelled && (FIRST..=LAST).contains(&number) { Ok(Self(number)) } else { Err(NotAPrincipalId) }
-    }
-}
-
-impl fmt::Display for PrincipalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+/// A new id for a user or role.
+pub(crate) fn random_principal_id() -> PrincipalId {
+    let mut bytes = [0; 8];
+    SystemRandom.fill(&mut bytes);
+    PrincipalId::from_random(u64::from_be_bytes(bytes))
 }
 
 impl GroupId {
@@ -67,23 +41,31 @@ impl fmt::Debug for GroupId {
     }
 }
 
-const FIRST: u64 = 100_000_000_000_000_000;
-const LAST: u64 = 999_999_999_999_999_999;
+/// The id of a user or role in a record.
+pub(crate) mod principal_id {
+    use bulla_access::PrincipalId;
+    use minicbor::{Decoder, Encoder};
+
+    pub(crate) fn encode<C, W: minicbor::encode::Write>(
+        id: &PrincipalId,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.u64(id.as_u64())?.ok()
+    }
+
+    pub(crate) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<PrincipalId, minicbor::decode::Error> {
+        d.u64()?.try_into().map_err(|_| minicbor::decode::Error::message("an id has 18 digits"))
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_id_of_a_principal_has_18_digits_and_one_spelling() {
-        let id = PrincipalId::random();
-        let text = id.to_string();
-        assert_eq!(text.len(), 18);
-        assert_eq!(text.parse(), Ok(id));
-        assert_ne!(id, PrincipalId::random());
-        for other in [format!("0{text}"), format!("+{}", &text[1..]), text[1..].into(), "0".repeat(18)] {
-            assert_eq!(other.parse::<PrincipalId>(), Err(NotAPrincipalId), "{other}");
-        }
+    fn ids_of_principals_are_random() {
+        assert_ne!(random_principal_id(), random_principal_id());
     }
 
     #[test]

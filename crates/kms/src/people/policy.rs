@@ -1,13 +1,15 @@
 //! A policy of the account: named, with versions, of which one counts.
 
+use bulla_access::PolicyError;
 use bulla_keys::Tags;
 use bulla_keys::record::Record;
 use minicbor::{Decode, Encode};
 
 use super::name::PolicyName;
+use super::versions::{VersionRefusal, Versions};
 
 /// A policy that can be attached to users, groups and roles.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct ManagedPolicy {
     #[n(0)]
@@ -15,46 +17,15 @@ pub(crate) struct ManagedPolicy {
     /// May be empty.
     #[n(1)]
     pub(crate) description: Box<str>,
-    /// Oldest first; never empty.
     #[n(2)]
-    versions: Vec<PolicyVersion>,
-    /// The number of the version that counts.
-    #[n(3)]
-    default: u32,
-    /// The number of the next version: none is used twice.
-    #[n(4)]
-    next: u32,
+    versions: Versions,
     /// Seconds since 1970.
-    #[n(5)]
+    #[n(3)]
     pub(crate) created: i64,
-    #[n(6)]
+    #[n(4)]
     pub(crate) updated: i64,
-    #[n(7)]
+    #[n(5)]
     pub(crate) tags: Tags,
-}
-
-/// One version of a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-#[cbor(map)]
-pub(crate) struct PolicyVersion {
-    /// From 1; `v1` in the API.
-    #[n(0)]
-    pub(crate) number: u32,
-    /// The document as it was written.
-    #[n(1)]
-    pub(crate) text: Box<str>,
-    #[n(2)]
-    pub(crate) created: i64,
-}
-
-/// Why a change of the versions is refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum VersionRefusal {
-    LimitExceeded,
-    /// There is no version of this number.
-    Unknown,
-    /// The version that counts is not deleted by itself.
-    IsDefault,
 }
 
 /// What a policy still has and must be without to be deleted; the first one in this order counts.
@@ -67,6 +38,14 @@ pub(crate) enum PolicyConflict {
     Version,
 }
 
+/// What a policy is attached to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AttachedTo {
+    pub(crate) users: bool,
+    pub(crate) groups: bool,
+    pub(crate) roles: bool,
+}
+
 impl Record for ManagedPolicy {
     const TABLE: &'static str = "policy";
     fn primary_key(&self) -> &[u8] {
@@ -76,161 +55,99 @@ impl Record for ManagedPolicy {
 
 impl ManagedPolicy {
     /// A new policy, whose first version counts.
-    pub(crate) fn new(name: PolicyName, text: Box<str>, now: i64) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// What is wrong with the document.
+    pub(crate) fn new(name: PolicyName, text: &str, now: i64) -> Result<Self, PolicyError> {
+        Ok(Self {
             name,
             description: Box::default(),
-            versions: vec![PolicyVersion { number: 1, text, created: now }],
-            default: 1,
-            next: 2,
+            versions: Versions::new(text, now)?,
             created: now,
             updated: now,
             tags: Tags::default(),
-        }
+        })
     }
 
-    /// All versions, oldest first.
-    pub(crate) fn versions(&self) -> &[PolicyVersion] {
+    pub(crate) fn versions(&self) -> &Versions {
         &self.versions
     }
 
-    pub(crate) fn version(&self, number: u32) -> Option<&PolicyVersion> {
-        self.versions.iter().find(|version| version.number == number)
-    }
-
-    /// The version that counts.
-    pub(crate) fn default_version(&self) -> &PolicyVersion {
-        self.version(self.default).expect("the default version is one of the versions")
-    }
-
-    /// Adds a version, and returns its number. At the limit the oldest one that does not count makes room, if `rotates`.
+    /// Changes the versions, by a function that gives what they become and something else.
     ///
     /// # Errors
-    /// [`VersionRefusal::LimitExceeded`]; nothing was changed.
-    pub(crate) fn add_version(
+    /// Those of `change`; nothing was changed.
+    pub(crate) fn change_versions<T>(
         &mut self,
-        text: Box<str>,
         now: i64,
-        limit: usize,
-        rotates: bool,
-    ) -> Result<u32, VersionRefusal> {
-        if self.versions.len() >= limit {
-            let oldest = self.versions.iter().position(|version| version.number != self.default);
-            let oldest = oldest.filter(|_| rotates).ok_or(VersionRefusal::LimitExceeded)?;
-            self.versions.remove(oldest);
-        }
-        let number = self.next;
-        self.next += 1;
-        self.versions.push(PolicyVersion { number, text, created: now });
+        change: impl FnOnce(&mut Versions) -> Result<T, VersionRefusal>,
+    ) -> Result<T, VersionRefusal> {
+        let changed = change(&mut self.versions)?;
         self.updated = now;
-        Ok(number)
+        Ok(changed)
     }
 
-    /// Lets another version count.
+    /// Checks that the policy can be deleted, with all its versions if `cascading`.
     ///
     /// # Errors
-    /// [`VersionRefusal::Unknown`].
-    pub(crate) fn set_default(&mut self, number: u32, now: i64) -> Result<(), VersionRefusal> {
-        self.version(number).ok_or(VersionRefusal::Unknown)?;
-        self.default = number;
-        self.updated = now;
-        Ok(())
-    }
-
-    /// Deletes a version.
-    ///
-    /// # Errors
-    /// [`VersionRefusal::Unknown`], [`VersionRefusal::IsDefault`].
-    pub(crate) fn delete_version(&mut self, number: u32, now: i64) -> Result<(), VersionRefusal> {
-        self.version(number).ok_or(VersionRefusal::Unknown)?;
-        if number == self.default {
-            return Err(VersionRefusal::IsDefault);
-        }
-        self.versions.retain(|version| version.number != number);
-        self.updated = now;
-        Ok(())
-    }
-
-    /// Whether there is only the version that counts.
-    pub(crate) fn has_one_version(&self) -> bool {
-        self.versions.len() == 1
-    }
-}
-
-impl PolicyVersion {
-    /// The number in a text such as `v1`; none for any other spelling.
-    pub(crate) fn parse_id(text: &str) -> Option<u32> {
-        let digits = text.strip_prefix('v')?;
-        let is_spelled = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
-        digits.parse().ok().filter(|_| is_spelled)
+    /// [`PolicyConflict`].
+    pub(crate) fn check_deletable(
+        &self,
+        attached: AttachedTo,
+        cascading: bool,
+    ) -> Result<(), PolicyConflict> {
+        let conflicts = [
+            (attached.users, PolicyConflict::User),
+            (attached.groups, PolicyConflict::Group),
+            (attached.roles, PolicyConflict::Role),
+            (!cascading && self.versions.list().len() > 1, PolicyConflict::Version),
+        ];
+        let first = conflicts.into_iter().find_map(|(exists, conflict)| exists.then_some(conflict));
+        first.map_or(Ok(()), Err)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::versions::testing::document;
     use super::*;
 
     fn policy() -> ManagedPolicy {
-        ManagedPolicy::new("Ops".parse().unwrap(), "1".into(), 7)
-    }
-
-    fn numbers(policy: &ManagedPolicy) -> Vec<u32> {
-        policy.versions().iter().map(|version| version.number).collect()
+        ManagedPolicy::new("Ops".parse().unwrap(), &document(1), 7).unwrap()
     }
 
     #[test]
     fn a_policy_comes_back() {
         let mut policy = policy();
-        policy.add_version("2".into(), 8, 5, false).unwrap();
+        policy.change_versions(8, |versions| versions.add(&document(2), 8, 5, false)).unwrap();
         policy.tags.set("team", "ops").unwrap();
         let back: ManagedPolicy = minicbor::decode(&minicbor::to_vec(&policy).unwrap()).unwrap();
         assert_eq!(back, policy);
-        assert_eq!(&*policy.default_version().text, "1");
+        assert_eq!((policy.created, policy.updated), (7, 8));
+        assert_eq!(policy.primary_key(), b"ops");
     }
 
     #[test]
-    fn numbers_of_versions_are_never_used_twice() {
+    fn a_refused_change_of_versions_changes_nothing() {
         let mut policy = policy();
-        assert_eq!(policy.add_version("2".into(), 8, 5, false), Ok(2));
-        policy.delete_version(2, 9).unwrap();
-        assert_eq!(policy.add_version("3".into(), 10, 5, false), Ok(3));
-        assert_eq!(numbers(&policy), [1, 3]);
-        assert_eq!(policy.updated, 10);
+        let before = policy.clone();
+        let refused = policy.change_versions(8, |versions| versions.set_default(9));
+        assert_eq!(refused, Err(VersionRefusal::Unknown));
+        assert_eq!(policy, before);
     }
 
     #[test]
-    fn at_the_limit_the_oldest_version_that_does_not_count_makes_room() {
+    fn what_stops_a_deletion_is_told_in_a_fixed_order() {
         let mut policy = policy();
-        policy.add_version("2".into(), 8, 3, false).unwrap();
-        policy.add_version("3".into(), 8, 3, false).unwrap();
-        assert_eq!(policy.add_version("4".into(), 8, 3, false), Err(VersionRefusal::LimitExceeded));
-        assert_eq!(policy.add_version("4".into(), 8, 3, true), Ok(4));
-        assert_eq!(numbers(&policy), [1, 3, 4], "the first one counts");
-        policy.set_default(4, 9).unwrap();
-        assert_eq!(policy.add_version("5".into(), 9, 3, true), Ok(5));
-        assert_eq!(numbers(&policy), [3, 4, 5]);
-        let mut only = ManagedPolicy::new("One".parse().unwrap(), "1".into(), 7);
-        assert_eq!(only.add_version("2".into(), 8, 1, true), Err(VersionRefusal::LimitExceeded));
-    }
-
-    #[test]
-    fn the_version_that_counts_is_another_one_or_stays() {
-        let mut policy = policy();
-        policy.add_version("2".into(), 8, 5, false).unwrap();
-        assert_eq!(policy.set_default(3, 9), Err(VersionRefusal::Unknown));
-        assert_eq!(policy.delete_version(1, 9), Err(VersionRefusal::IsDefault));
-        policy.set_default(2, 9).unwrap();
-        assert_eq!(&*policy.default_version().text, "2");
-        policy.delete_version(1, 10).unwrap();
-        assert_eq!(policy.delete_version(1, 10), Err(VersionRefusal::Unknown));
-        assert!(policy.has_one_version());
-    }
-
-    #[test]
-    fn an_id_of_a_version_has_one_spelling() {
-        assert_eq!(PolicyVersion::parse_id("v12"), Some(12));
-        for other in ["12", "v", "v0", "v01", "V1", "v+1", "v1 ", "v99999999999"] {
-            assert_eq!(PolicyVersion::parse_id(other), None, "{other}");
-        }
+        let all = AttachedTo { users: true, groups: true, roles: true };
+        assert_eq!(policy.check_deletable(all, true), Err(PolicyConflict::User));
+        let but_users = AttachedTo { users: false, ..all };
+        assert_eq!(policy.check_deletable(but_users, true), Err(PolicyConflict::Group));
+        let roles = AttachedTo { roles: true, ..AttachedTo::default() };
+        assert_eq!(policy.check_deletable(roles, true), Err(PolicyConflict::Role));
+        assert_eq!(policy.check_deletable(AttachedTo::default(), false), Ok(()));
+        policy.change_versions(8, |versions| versions.add(&document(2), 8, 5, false)).unwrap();
+        assert_eq!(policy.check_deletable(AttachedTo::default(), false), Err(PolicyConflict::Version));
+        assert_eq!(policy.check_deletable(AttachedTo::default(), true), Ok(()));
     }
 }

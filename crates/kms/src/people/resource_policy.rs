@@ -4,26 +4,26 @@ use bulla_keys::record::Record;
 use bulla_keys::{KeyId, SecretName};
 use minicbor::{Decode, Encode};
 
-use super::document::Document;
+use super::document::{Document, OfKey, OfSecret};
 
 /// The policy of a key. Deleted with the key.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct KeyPolicy {
     #[n(0)]
     pub(crate) key: KeyId,
     #[n(1)]
-    pub(crate) document: Document,
+    pub(crate) document: Document<OfKey>,
 }
 
 /// The policy of a secret. Deleted with the secret.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct SecretPolicy {
     #[n(0)]
     pub(crate) secret: SecretName,
     #[n(1)]
-    pub(crate) document: Document,
+    pub(crate) document: Document<OfSecret>,
 }
 
 impl Record for KeyPolicy {

@@ -1,28 +1,30 @@
 //! A role: rights that others may take on for a while.
 
+use bulla_access::PrincipalId;
 use bulla_keys::Tags;
 use bulla_keys::record::Record;
 use minicbor::{Decode, Encode};
 
 use super::attachments::Attachments;
-use super::document::Document;
-use super::id::PrincipalId;
+use super::document::{Document, OfRole};
+use super::id::{principal_id, random_principal_id};
 use super::name::RoleName;
 
 /// A role.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Role {
     #[n(0)]
     pub(crate) name: RoleName,
     #[n(1)]
+    #[cbor(with = "principal_id")]
     pub(crate) id: PrincipalId,
     /// May be empty.
     #[n(2)]
     pub(crate) description: Box<str>,
     /// Who may assume it.
     #[n(3)]
-    pub(crate) trust: Document,
+    pub(crate) trust: Document<OfRole>,
     /// The longest session, in seconds.
     #[n(4)]
     pub(crate) max_session: u32,
@@ -58,10 +60,10 @@ impl Role {
     pub(crate) const MAX_SESSION: u32 = 43_200;
 
     /// A new role with an id of its own and sessions of an hour.
-    pub(crate) fn new(name: RoleName, trust: Document, now: i64) -> Self {
+    pub(crate) fn new(name: RoleName, trust: Document<OfRole>, now: i64) -> Self {
         Self {
             name,
-            id: PrincipalId::random(),
+            id: random_principal_id(),
             description: Box::default(),
             trust,
             max_session: Self::MIN_SESSION,
@@ -99,12 +101,13 @@ impl Role {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AttachmentLimits, Binding, NameKey, PolicyRef};
+    use super::super::{AttachmentLimits, NameKey, PolicyRef};
     use super::*;
 
     fn role() -> Role {
-        let binding = Binding { principal: "acs:ram::42:user/alice".into(), id: PrincipalId::random() };
-        let trust = Document { text: r#"{"Version":"1"}"#.into(), bindings: vec![binding] };
+        let text = r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"RAM": "acs:ram::42:user/alice"}}]}"#;
+        let trust = Document::parse("42", text, |_| Some(random_principal_id())).unwrap();
         Role::new("ECSAdmin".parse().unwrap(), trust, 7)
     }
 

@@ -1,10 +1,11 @@
 //! A user: a person or program with access keys, groups and policies.
 
+use bulla_access::PrincipalId;
 use bulla_keys::record::Record;
 use minicbor::{Decode, Encode};
 
 use super::attachments::Attachments;
-use super::id::{GroupId, PrincipalId};
+use super::id::{GroupId, principal_id, random_principal_id};
 use super::login_profile::LoginProfile;
 use super::name::UserName;
 
@@ -15,6 +16,7 @@ pub(crate) struct User {
     #[n(0)]
     pub(crate) name: UserName,
     #[n(1)]
+    #[cbor(with = "principal_id")]
     pub(crate) id: PrincipalId,
     #[n(2)]
     pub(crate) profile: Profile,
@@ -92,7 +94,7 @@ impl User {
     pub(crate) fn new(name: UserName, profile: Profile, now: i64) -> Self {
         Self {
             name,
-            id: PrincipalId::random(),
+            id: random_principal_id(),
             profile,
             created: now,
             updated: now,

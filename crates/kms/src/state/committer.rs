@@ -11,6 +11,7 @@ use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
 use super::changes::Changes;
+use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Job, Staging};
 use super::writer::Writer;
@@ -58,14 +59,15 @@ impl Committer {
         store: Arc<Store>,
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
+        format: RowFormat,
         published: Arc<ArcSwap<Snapshot>>,
     ) -> Result<Self, StoreError> {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
         let notified = Arc::clone(&staging);
         store.watch(Box::new(move || notified.announce_news()));
         staging.announce_news(); // another process may have written before the watch, but after the snapshot was read
-        let writer =
-            Writer { store, watch, roots: Arc::clone(&roots), published, staging: Arc::clone(&staging) };
+        let staged = Arc::clone(&staging);
+        let writer = Writer { store, watch, roots: Arc::clone(&roots), format, published, staging: staged };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run())
@@ -223,14 +225,15 @@ mod tests {
             let clock = EngineClock::new(SystemClock);
             let Data { lock, store, roots, .. } =
                 Data::open(&Options::new(directory.path(), Role::Server), &clock).unwrap();
-            let snapshot = Snapshot::read(&store, &roots).unwrap();
+            let format = RowFormat::Current;
+            let snapshot = Snapshot::read(&store, &roots, format).unwrap();
             let (roots, published) = (Arc::new(roots), Arc::new(ArcSwap::from_pointee(snapshot)));
             let Store::Redb(redb) = &store else { unreachable!() };
             let file = Arc::clone(redb.file());
             let store = Arc::new(store);
             let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
             let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
-            let mut writer = Writer { store, watch, roots, published, staging };
+            let mut writer = Writer { store, watch, roots, format, published, staging };
             let row = RowChange {
                 table: "t",
                 primary_key: b"a".to_vec(),

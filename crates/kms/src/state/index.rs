@@ -1,22 +1,26 @@
 //! What a snapshot finds without an id, by domain: each file holds the index of one kind of record, and what the snapshot
 //! answers from it.
 
+mod access_keys;
 mod aliases;
 mod import_tokens;
 mod keys;
 mod label;
 mod people;
+mod policies;
 mod schedule;
 mod secrets;
 mod versions;
 
+pub(super) use self::access_keys::AccessKeyIndex;
 pub(super) use self::aliases::AliasIndex;
 pub(super) use self::import_tokens::ImportTokenIndex;
 pub(super) use self::keys::KeyIndex;
 pub(crate) use self::keys::{Age, Group, KeyClass, KeyLists};
 pub(crate) use self::label::Label;
-pub(crate) use self::people::{Attached, Members};
+pub(crate) use self::people::Attached;
 pub(super) use self::people::{GroupIndex, RoleIndex, UserIndex};
+pub(super) use self::policies::{KeyPolicyIndex, SecretPolicyIndex};
 pub(crate) use self::schedule::Due;
 pub(super) use self::secrets::SecretIndex;
 pub(crate) use self::secrets::SecretLists;

@@ -11,10 +11,11 @@ use bulla_keys::{
 };
 
 use super::index::{
-    AliasIndex, GroupIndex, ImportTokenIndex, KeyIndex, RoleIndex, SecretIndex, UserIndex, VersionIndex,
+    AccessKeyIndex, AliasIndex, GroupIndex, ImportTokenIndex, KeyIndex, KeyPolicyIndex, RoleIndex,
+    SecretIndex, SecretPolicyIndex, UserIndex, VersionIndex,
 };
 use super::kind::{Id, KeptKind, Kind, Table};
-use super::records::{AccessKey, ImportToken, Private, TokenFacts, TokenId};
+use super::records::{AccessKey, AccessKeyUse, ImportToken, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
 use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, NameKey, Role, SecretPolicy, User};
@@ -114,6 +115,17 @@ macro_rules! records {
         }
 
         impl Write {
+            /// Whether it changes nothing: a decision rests on the row.
+            pub(crate) fn is_kept(&self) -> bool {
+                match self {
+                    $(
+                        $(#[$attribute])*
+                        Self::$Keep(_) => true,
+                    )*
+                    _ => false,
+                }
+            }
+
             /// What a row of the store holds, for a snapshot.
             ///
             /// # Errors
@@ -172,16 +184,18 @@ records! {
         secrets: Secret by name SecretName, Secret NoSecret SameSecret, Arc<Secret>, SecretIndex;
         import_tokens: ImportToken by id TokenId,
             ImportToken NoImportToken SameImportToken, TokenFacts, ImportTokenIndex;
-        access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, Arc<AccessKey>, ();
+        access_keys: AccessKey by id Box<str>, AccessKey NoAccessKey SameAccessKey, Arc<AccessKey>, AccessKeyIndex;
         users: User by name.key NameKey, User NoUser SameUser, Arc<User>, UserIndex;
         groups: Group by name.key NameKey, Group NoGroup SameGroup, Arc<Group>, GroupIndex;
         roles: Role by name.key NameKey, Role NoRole SameRole, Arc<Role>, RoleIndex;
         policies: ManagedPolicy by name.key NameKey, Policy NoPolicy SamePolicy, Arc<ManagedPolicy>, ();
-        key_policies: KeyPolicy by key KeyId, KeyPolicy NoKeyPolicy SameKeyPolicy, Arc<KeyPolicy>, ();
+        key_policies: KeyPolicy by key KeyId, KeyPolicy NoKeyPolicy SameKeyPolicy, Arc<KeyPolicy>, KeyPolicyIndex;
         secret_policies: SecretPolicy by secret SecretName,
-            SecretPolicy NoSecretPolicy SameSecretPolicy, Arc<SecretPolicy>, ();
+            SecretPolicy NoSecretPolicy SameSecretPolicy, Arc<SecretPolicy>, SecretPolicyIndex;
         account: Account by name Box<str>, Account NoAccount SameAccount, Arc<Account>, ();
         sts_keys: StsKey by epoch Epoch, StsKey NoStsKey SameStsKey, Arc<StsKey>, ();
+        access_key_uses: AccessKeyUse by id Box<str>,
+            AccessKeyUse NoAccessKeyUse SameAccessKeyUse, Arc<AccessKeyUse>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;
@@ -191,7 +205,7 @@ records! {
     }
 }
 
-fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
+pub(super) fn put<R: Kind>(roots: &RootKeys, record: &R, expected: Revision) -> RowChange {
     let revision = record::next_revision(expected, &SystemRandom);
     let sealed = record::seal(roots, revision, record, &SystemRandom);
     RowChange { revision, ..unsealed::<R>(record.id(), Some(expected), Change::Put(sealed)) }

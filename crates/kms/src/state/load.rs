@@ -9,13 +9,14 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 
 use super::kinds::{NOT_KEPT, Write};
+use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use crate::store::{Store, StoreError, StoredRow, Version};
 
 impl Snapshot {
     /// Reads everything that a store holds: one thread reads, one unseals, this one takes in. The rows are in no order
     /// that matters.
-    pub(crate) fn read(store: &Store, roots: &RootKeys) -> Result<Self, StoreError> {
+    pub(crate) fn read(store: &Store, roots: &RootKeys, format: RowFormat) -> Result<Self, StoreError> {
         let mut snapshot = Self::default();
         thread::scope(|scope| {
             let (sealed, batches) = mpsc::sync_channel(QUEUE);
@@ -24,7 +25,7 @@ impl Snapshot {
                 .spawn_scoped(scope, move || read_batches(store, &sealed))
                 .map_err(StoreError::Thread)?;
             let unseal = move || {
-                let results = batches.into_iter().map(|rows| open_all(roots, &rows));
+                let results = batches.into_iter().map(|rows| open_all(roots, &rows, format));
                 results.map(|result| opened.send(result)).all(|sent| sent.is_ok())
             };
             thread::Builder::new().spawn_scoped(scope, unseal).map_err(StoreError::Thread)?;
@@ -54,8 +55,12 @@ fn read_batches(store: &Store, batches: &mpsc::SyncSender<Vec<StoredRow>>) -> Re
     Ok(version)
 }
 
-fn open_all(roots: &RootKeys, rows: &[StoredRow]) -> Result<Vec<(Write, Revision)>, StoreError> {
-    rows.iter().map(|row| Ok((Write::open(roots, row)?, row.revision))).collect()
+fn open_all(
+    roots: &RootKeys,
+    rows: &[StoredRow],
+    format: RowFormat,
+) -> Result<Vec<(Write, Revision)>, StoreError> {
+    rows.iter().map(|row| format.open(roots, row)).collect()
 }
 
 /// Rows that pass from thread to thread together.

@@ -49,7 +49,7 @@ impl Process {
     fn over(store: Store, roots: &Arc<RootKeys>, lock: Lock, data: tempfile::TempDir) -> Self {
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
-        let state = State::start(Arc::clone(&store), watch, Arc::clone(roots)).unwrap();
+        let state = State::start(Arc::clone(&store), watch, Arc::clone(roots), RowFormat::Current).unwrap();
         Self { state, store, _data: data }
     }
 

@@ -10,27 +10,50 @@ use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::kind::Kept;
+use crate::people::{PrincipalId, principal_id};
 
-/// An access key of the account, with its secret in clear inside the sealed record: HMAC needs it.
-#[derive(Clone, Encode, Decode)]
+/// An access key, of the account's root or of a user. Its secret is sealed once more inside the sealed record, as the
+/// material of keys is, so the snapshot holds it sealed; the keyring opens it for one verification.
+#[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct AccessKey {
+    // Field 1 was the secret in clear, up to version 3 of the store.
     #[n(0)]
     pub(crate) id: Box<str>,
-    #[n(1)]
-    #[cbor(with = "secret_text")]
-    pub(crate) secret: SecretText,
     #[n(2)]
     pub(crate) active: bool,
     #[n(3)]
     pub(crate) created: i64,
+    /// A record without an owner is damaged, never root's.
+    #[n(4)]
+    pub(crate) owner: AccessKeyOwner,
+    /// See `bulla_keys::access_key`.
+    #[n(5)]
+    pub(crate) sealed_secret: ByteVec,
+}
+
+/// Whose rights an access key has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub(crate) enum AccessKeyOwner {
+    #[n(0)]
+    Root,
+    #[n(1)]
+    User(
+        #[n(0)]
+        #[cbor(with = "principal_id")]
+        PrincipalId,
+    ),
 }
 
 impl AccessKey {
-    /// A new access key: 80 bits of id, 240 bits of secret.
-    pub(crate) fn random(created: i64) -> Self {
-        let id = format!("BULLA{}", &*random_letters::<16>()).into();
-        Self { id, secret: random_letters::<48>().into(), active: true, created }
+    /// The id of a new access key: 80 bits.
+    pub(crate) fn random_id() -> Box<str> {
+        format!("BULLA{}", &*random_letters::<16>()).into()
+    }
+
+    /// The secret of a new access key: 30 letters, 150 bits.
+    pub(crate) fn random_secret() -> SecretText {
+        random_letters::<30>().into()
     }
 }
 
@@ -45,8 +68,28 @@ impl fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AccessKey")
             .field("id", &self.id)
+            .field("owner", &self.owner)
             .field("active", &self.active)
             .finish_non_exhaustive()
+    }
+}
+
+/// When an access key was last used. Written up to a minute later, because a write for each request would cost more than
+/// the request.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct AccessKeyUse {
+    #[n(0)]
+    pub(crate) id: Box<str>,
+    /// Seconds since 1970.
+    #[n(1)]
+    pub(crate) last_used: i64,
+}
+
+impl Record for AccessKeyUse {
+    const TABLE: &'static str = "access-key-use";
+    fn primary_key(&self) -> &[u8] {
+        self.id.as_bytes()
     }
 }
 
@@ -168,17 +211,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn access_keys_are_random_and_silent() {
-        let (one, other) = (AccessKey::random(0), AccessKey::random(0));
-        assert_ne!(one.id, other.id);
-        assert_eq!(one.secret.expose().len(), 48);
-        assert!(!format!("{one:?}").contains(one.secret.expose()));
+    fn access_keys_are_random() {
+        assert_eq!(AccessKey::random_id().len(), 21);
+        assert_ne!(AccessKey::random_id(), AccessKey::random_id());
+        assert_eq!(AccessKey::random_secret().expose().len(), 30);
+        assert_ne!(AccessKey::random_secret(), AccessKey::random_secret());
     }
 
     #[test]
-    fn an_access_key_comes_back() {
-        let key = AccessKey::random(7);
-        let back: AccessKey = minicbor::decode(&minicbor::to_vec(&key).unwrap()).unwrap();
-        assert_eq!((back.id, back.secret, back.active, back.created), (key.id, key.secret, true, 7));
+    fn an_access_key_comes_back_with_its_owner() {
+        for owner in [AccessKeyOwner::Root, AccessKeyOwner::User(crate::people::random_principal_id())] {
+            let sealed_secret = vec![1, 2, 3].into();
+            let key = AccessKey { id: "a".into(), active: false, created: 7, owner, sealed_secret };
+            let back: AccessKey = minicbor::decode(&minicbor::to_vec(&key).unwrap()).unwrap();
+            assert_eq!(back, key);
+        }
     }
 }

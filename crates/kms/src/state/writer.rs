@@ -9,6 +9,7 @@ use bulla_keys::root::RootKeys;
 
 use super::committer::CommitError;
 use super::kinds::{NOT_KEPT, Write};
+use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Batch, Job, Staging};
 use crate::store::{Committed, Conflict, ForeignRow, RowChange, Store, StoreError, Version};
@@ -18,6 +19,8 @@ pub(super) struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) watch: Arc<Watch>,
     pub(super) roots: Arc<RootKeys>,
+    /// Of a store that could not be raised: it is read-only.
+    pub(super) format: RowFormat,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) staging: Arc<Staging>,
 }
@@ -114,7 +117,7 @@ impl Writer {
     fn read_again(&mut self) -> Result<(), StoreError> {
         self.staging.lock().is_stale = true;
         self.watch.check()?;
-        let snapshot = Snapshot::read(&self.store, &self.roots)?;
+        let snapshot = Snapshot::read(&self.store, &self.roots, self.format)?;
         self.published.store(Arc::new(snapshot.clone()));
         let mut staged = self.staging.lock();
         staged.snapshot = snapshot;

@@ -104,10 +104,14 @@ impl RedbStore {
         &self,
         expected: &[u8],
         header: &[u8],
+        rows: &[RowChange],
     ) -> Result<Result<(), Conflict>, StoreError> {
         self.write(|write| {
             let mut table = write.open_table(HEADER)?;
             if table.get(HEADER_KEY)?.is_none_or(|found| found.value() != expected) {
+                return Ok(Err(Conflict));
+            }
+            if apply(&mut write.open_table(ROWS)?, rows)?.is_err() {
                 return Ok(Err(Conflict));
             }
             table.insert(HEADER_KEY, header)?;
@@ -474,9 +478,9 @@ mod tests {
         let path = directory.path().join("store");
         let store = RedbStore::create(&path, A_HEADER).unwrap();
         store.commit(&[&[put("a", 0, "1")]]).unwrap();
-        assert_eq!(store.write_header(&[1, 2], &[4]).unwrap(), Err(Conflict));
+        assert_eq!(store.write_header(&[1, 2], &[4], &[]).unwrap(), Err(Conflict));
         assert_eq!(store.header().unwrap(), A_HEADER);
-        assert_eq!(store.write_header(A_HEADER, &[4]).unwrap(), Ok(()));
+        assert_eq!(store.write_header(A_HEADER, &[4], &[]).unwrap(), Ok(()));
         drop(store);
         let store = RedbStore::open(&path).unwrap();
         assert_eq!(store.header().unwrap(), [4]);
@@ -491,7 +495,7 @@ mod tests {
         let content = std::fs::read(&path).unwrap();
         let store = RedbStore::open(&path).unwrap();
         assert_eq!(store.header().unwrap(), A_HEADER);
-        assert!(matches!(store.write_header(A_HEADER, &[4]), Err(StoreError::ReadOnly)));
+        assert!(matches!(store.write_header(A_HEADER, &[4], &[]), Err(StoreError::ReadOnly)));
         assert!(matches!(store.commit(&[&[put("a", 0, "1")]]), Err(StoreError::ReadOnly)));
         drop(store);
         assert_eq!(std::fs::read(&path).unwrap(), content);

@@ -139,7 +139,7 @@ mod tests {
     use bulla_wire::Error;
 
     use super::*;
-    use crate::people::{AttachmentLimits, Document, Profile};
+    use crate::people::{AttachmentLimits, Document, Profile, random_principal_id};
     use crate::state::{Changes, CommitError, Write};
     use crate::{Kms, Options, Role as KmsRole, SystemClock};
 
@@ -177,7 +177,9 @@ mod tests {
         let policy = PolicyRef::Custom(NameKey::of("p"));
         let mut group = Group::new("Ops".parse().unwrap(), "".into(), 1);
         group.policies.attach(policy.clone(), 3, LIMITS).unwrap();
-        let trust = Document { text: "{}".into(), bindings: vec![] };
+        let text = r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"RAM": "acs:ram::42:user/alice"}}]}"#;
+        let trust = Document::parse("42", text, |_| Some(random_principal_id())).unwrap();
         let mut role = Role::new("Job".parse().unwrap(), trust, 1);
         role.policies.attach(policy.clone(), 3, LIMITS).unwrap();
         let users = [user("Bob", &[group.id], &policy), user("alice", &[group.id], &policy)];

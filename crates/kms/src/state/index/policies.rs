@@ -1,0 +1,84 @@
+//! Policies of keys and secrets by the users and roles that they deny something.
+
+use bulla_access::{Policy, Principal, PrincipalId, system};
+use bulla_keys::{KeyId, SecretName};
+
+use crate::people::{KeyPolicy, ManagedPolicy, PolicyRef, SecretPolicy};
+use crate::state::kind;
+use crate::state::ranked::Index;
+use crate::state::snapshot::Snapshot;
+
+/// The keys whose policies deny something to a user or role.
+#[derive(Clone, Default)]
+pub(crate) struct KeyPolicyIndex(Index<PrincipalId, KeyId>);
+
+/// The secrets whose policies deny something to a user or role.
+#[derive(Clone, Default)]
+pub(crate) struct SecretPolicyIndex(Index<PrincipalId, SecretName>);
+
+impl kind::Index<KeyPolicy> for KeyPolicyIndex {
+    fn replace(&mut self, old: Option<&KeyPolicy>, new: Option<&KeyPolicy>) {
+        if let Some(policy) = old {
+            policy.document.policy().denied().for_each(|id| self.0.remove(&(id, policy.key)));
+        }
+        if let Some(policy) = new {
+            policy.document.policy().denied().for_each(|id| self.0.insert((id, policy.key)));
+        }
+    }
+}
+
+impl kind::Index<SecretPolicy> for SecretPolicyIndex {
+    fn replace(&mut self, old: Option<&SecretPolicy>, new: Option<&SecretPolicy>) {
+        if let Some(policy) = old {
+            let name = &policy.secret;
+            policy.document.policy().denied().for_each(|id| self.0.remove(&(id, name.clone())));
+        }
+        if let Some(policy) = new {
+            let name = &policy.secret;
+            policy.document.policy().denied().for_each(|id| self.0.insert((id, name.clone())));
+        }
+    }
+}
+
+#[allow(dead_code, reason = "the authorizer of policies comes next")]
+impl Snapshot {
+    /// The version of a policy that counts.
+    pub(crate) fn policy(&self, policy: &PolicyRef) -> Option<&Policy> {
+        match policy {
+            PolicyRef::System(name) => system::find(name.as_str()).map(system::SystemPolicy::policy),
+            PolicyRef::Custom(name) => {
+                self.get::<ManagedPolicy>(name).map(|row| &**row.record.versions().policy())
+            }
+        }
+    }
+
+    /// The policy of a key; without one the default policy holds, which gives no user or role anything.
+    pub(crate) fn key_policy(&self, key: KeyId) -> Option<&Policy> {
+        self.get::<KeyPolicy>(&key).map(|row| &**row.record.document.policy())
+    }
+
+    /// The policy of a secret, as of a key.
+    pub(crate) fn secret_policy(&self, secret: &SecretName) -> Option<&Policy> {
+        self.get::<SecretPolicy>(secret).map(|row| &**row.record.document.policy())
+    }
+
+    /// Whether the policy of any key denies something to a user or role.
+    pub(crate) fn denies_a_key(&self, principal: Principal<'_>) -> bool {
+        let index = &self.tables.key_policies.index.0;
+        id_of(principal).is_some_and(|id| !index.part(&id).is_empty())
+    }
+
+    /// Whether the policy of any secret denies something to a user or role.
+    pub(crate) fn denies_a_secret(&self, principal: Principal<'_>) -> bool {
+        let index = &self.tables.secret_policies.index.0;
+        id_of(principal).is_some_and(|id| !index.part(&id).is_empty())
+    }
+}
+
+/// Policies of keys and secrets name no providers.
+fn id_of(principal: Principal<'_>) -> Option<PrincipalId> {
+    match principal {
+        Principal::User(id) | Principal::Role(id) => Some(id),
+        Principal::Oidc(_) => None,
+    }
+}

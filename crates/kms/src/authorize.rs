@@ -7,6 +7,7 @@ mod allowed;
 mod denial;
 mod inquiry;
 mod listing;
+mod people;
 mod permission;
 mod query;
 mod resource;

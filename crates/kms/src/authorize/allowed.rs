@@ -6,7 +6,8 @@ use bulla_keys::record::Revision;
 use bulla_keys::{Alias, AliasName, Key, Secret};
 
 use super::Container;
-use crate::state::{Changes, Row, Write};
+use crate::people::{Account, Group, ManagedPolicy, Role, User};
+use crate::state::{AccessKey, AccessKeyOwner, Changes, Row, Write};
 
 /// A resource that the request was allowed to use. Only [`View`](super::View) makes one, after it asked.
 #[derive(Clone, Copy)]
@@ -17,7 +18,8 @@ pub(crate) struct Allowed<R> {
 /// A resource of which the permission covers some writes. What it does not cover is an error of the action.
 pub(crate) trait Writable {
     /// Whether the write is of the resource or of what belongs to it. Rows that are deleted name no owner, so those
-    /// that only belong to a resource are not compared.
+    /// that only belong to a resource are not compared. A row that a decision only rests on is not asked about: it does not
+    /// change.
     fn covers(&self, write: &Write) -> bool;
 }
 
@@ -31,8 +33,9 @@ impl<R> Allowed<R> {
     where
         R: Writable,
     {
-        let check = |(write, revision)| {
-            debug_assert!(self.resource.covers(&write), "a write of another resource");
+        let check = |(write, revision): (Write, Revision)| {
+            let is_covered = write.is_kept() || self.resource.covers(&write);
+            debug_assert!(is_covered, "a write of another resource");
             (write, revision)
         };
         Changes::allowed(self, writes.into_iter().map(check))
@@ -44,7 +47,8 @@ impl Writable for &Row<Key> {
         let key = self.record.id;
         match write {
             Write::Key(record) => record.id == key,
-            Write::NoKey(id) | Write::SameKey(id) => *id == key,
+            Write::NoKey(id) | Write::NoKeyPolicy(id) => *id == key,
+            Write::KeyPolicy(record) => record.key == key,
             Write::Version(record) => record.key == key,
             Write::ImportToken(record) => record.key == key,
             Write::NoVersion(_) | Write::NoImportToken(_) => true,
@@ -58,7 +62,8 @@ impl Writable for &Row<Secret> {
     fn covers(&self, write: &Write) -> bool {
         match write {
             Write::Secret(record) => record.name == self.record.name,
-            Write::NoSecret(name) | Write::SameSecret(name) => *name == self.record.name,
+            Write::NoSecret(name) | Write::NoSecretPolicy(name) => *name == self.record.name,
+            Write::SecretPolicy(record) => record.secret == self.record.name,
             Write::NoSecretValue(_) => true,
             _ => false,
         }
@@ -89,13 +94,84 @@ impl Writable for &Row<Alias> {
 impl Writable for Container {
     fn covers(&self, write: &Write) -> bool {
         match self {
-            Self::Keys => matches!(write, Write::Key(_) | Write::Version(_)),
+            Self::Keys => matches!(write, Write::Key(_) | Write::Version(_) | Write::KeyPolicy(_)),
             Self::Aliases => false,
             Self::Secrets => match write {
-                Write::Secret(_) | Write::Version(_) | Write::Alias(_) => true,
+                Write::Secret(_) | Write::SecretPolicy(_) | Write::Version(_) | Write::Alias(_) => true,
                 Write::Key(key) => key.is_service(), // with its version and alias
                 _ => false,
             },
+            Self::Users => matches!(write, Write::User(_)),
+            Self::Groups => matches!(write, Write::Group(_)),
+            Self::Roles => matches!(write, Write::Role(_)),
+            Self::Policies => matches!(write, Write::Policy(_)),
+            Self::SystemPolicies => false,
+        }
+    }
+}
+
+/// Renaming deletes the row and puts another one with the same id.
+impl Writable for &Row<User> {
+    fn covers(&self, write: &Write) -> bool {
+        let user = &self.record;
+        match write {
+            Write::User(record) => record.id == user.id,
+            Write::NoUser(name) => *name == user.name.key,
+            Write::AccessKey(key) => key.owner == AccessKeyOwner::User(user.id),
+            Write::NoAccessKey(_) | Write::NoAccessKeyUse(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<Group> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Group(record) => record.id == self.record.id,
+            Write::NoGroup(name) => *name == self.record.name.key,
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<Role> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Role(record) => record.id == self.record.id,
+            Write::NoRole(name) => *name == self.record.name.key,
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<ManagedPolicy> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Policy(record) => record.name.key == self.record.name.key,
+            Write::NoPolicy(name) => *name == self.record.name.key,
+            _ => false,
+        }
+    }
+}
+
+/// The account, with the access keys of its root.
+impl Writable for Option<&Row<Account>> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::Account(_) => true,
+            Write::AccessKey(key) => key.owner == AccessKeyOwner::Root,
+            Write::NoAccessKey(_) | Write::NoAccessKeyUse(_) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<AccessKey> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::AccessKey(record) => record.id == self.record.id && record.owner == self.record.owner,
+            Write::NoAccessKey(id) | Write::NoAccessKeyUse(id) => *id == self.record.id,
+            _ => false,
         }
     }
 }

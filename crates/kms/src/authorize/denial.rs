@@ -12,6 +12,8 @@ use super::{Container, Permission, Query, Resource};
 pub(super) enum Written<'t> {
     /// As the resource is displayed.
     Exactly,
+    /// As this resource is displayed, which is the one that is asked about in another spelling.
+    As(Resource),
     /// By a text in the place of a key: an id, an alias or an ARN.
     Key(&'t str),
     /// Not at all, such as the key of a blob.
@@ -34,6 +36,7 @@ impl Query<'_> {
         match written {
             Written::Exactly if *self.resource == Resource::Anything => None,
             Written::Exactly => Some(self.resource.arn(self.home)),
+            Written::As(resource) => Some(resource.arn(self.home)),
             Written::Key(text) if text.starts_with(ARN) => Some((*text).to_owned()),
             Written::Key(text) => Some(Resource::no_key(text).arn(self.home)),
             Written::Unnamed => None,

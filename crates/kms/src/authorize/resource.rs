@@ -23,6 +23,15 @@ pub(crate) enum Resource {
     Alias(Box<str>),
     /// A secret, whether or not it exists.
     Secret(Box<str>),
+    /// A user, by its name, whether or not it exists; as all of the following.
+    User(Box<str>),
+    Group(Box<str>),
+    Role(Box<str>),
+    /// A policy of the account.
+    Policy(Box<str>),
+    SystemPolicy(Box<str>),
+    /// The account itself.
+    Account,
     /// An ARN that names nothing here, such as one of another account.
     Arn(Box<str>),
 }
@@ -33,6 +42,12 @@ pub(crate) enum Container {
     Keys,
     Aliases,
     Secrets,
+    Users,
+    Groups,
+    Roles,
+    /// Of the account.
+    Policies,
+    SystemPolicies,
 }
 
 impl Container {
@@ -41,6 +56,18 @@ impl Container {
             Self::Keys => "key",
             Self::Aliases => "alias",
             Self::Secrets => "secret",
+            Self::Users => "user",
+            Self::Groups => "group",
+            Self::Roles => "role",
+            Self::Policies | Self::SystemPolicies => "policy",
+        }
+    }
+
+    /// Whether it is of RAM, whose ARNs have no region.
+    fn is_of_ram(self) -> bool {
+        match self {
+            Self::Keys | Self::Aliases | Self::Secrets => false,
+            Self::Users | Self::Groups | Self::Roles | Self::Policies | Self::SystemPolicies => true,
         }
     }
 }
@@ -51,10 +78,24 @@ impl Resource {
         if text.starts_with(AliasName::PREFIX) { Self::Alias(text.into()) } else { Self::NoKey(text.into()) }
     }
 
+    fn is_of_ram(&self) -> bool {
+        match self {
+            Self::Container(container) | Self::Every(container) => container.is_of_ram(),
+            Self::Key(_) | Self::NoKey(_) | Self::Alias(_) | Self::Secret(_) => false,
+            Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Policy(_) | Self::SystemPolicy(_) => true,
+            Self::Account => true,
+            Self::Anything | Self::Arn(_) => false,
+        }
+    }
+
     /// The ARN, as policies have it; `*` for anything.
     pub(super) fn arn(&self, home: &Home) -> String {
         match self {
             Self::Anything | Self::Arn(_) => self.to_string(),
+            Self::SystemPolicy(_)
+            | Self::Container(Container::SystemPolicies)
+            | Self::Every(Container::SystemPolicies) => format!("{RAM_ARN}system:{self}"),
+            _ if self.is_of_ram() => format!("{RAM_ARN}{}:{self}", home.account),
             _ => format!("{ARN}{}:{}:{self}", home.region, home.account),
         }
     }
@@ -76,6 +117,11 @@ impl fmt::Display for Resource {
             Self::NoKey(text) => write!(f, "key/{text}"),
             Self::Alias(name) => f.write_str(name),
             Self::Secret(name) => write!(f, "secret/{name}"),
+            Self::User(name) => write!(f, "user/{name}"),
+            Self::Group(name) => write!(f, "group/{name}"),
+            Self::Role(name) => write!(f, "role/{name}"),
+            Self::Policy(name) | Self::SystemPolicy(name) => write!(f, "policy/{name}"),
+            Self::Account => f.write_str("*"),
             Self::Arn(arn) => f.write_str(arn),
         }
     }
@@ -83,3 +129,35 @@ impl fmt::Display for Resource {
 
 /// What ARNs of the KMS begin with.
 pub(super) const ARN: &str = "acs:kms:";
+
+/// What ARNs of RAM begin with: they have no region.
+const RAM_ARN: &str = "acs:ram:*:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arns_of_ram_have_no_region_and_those_of_system_policies_no_account() {
+        let home = Home {
+            account: "42".into(),
+            region: "cn-beijing".into(),
+            is_account_presumed: false,
+            is_region_presumed: false,
+        };
+        for (resource, arn) in [
+            (Resource::User("Alice".into()), "acs:ram:*:42:user/Alice"),
+            (Resource::Group("ops".into()), "acs:ram:*:42:group/ops"),
+            (Resource::Role("job".into()), "acs:ram:*:42:role/job"),
+            (Resource::Policy("p".into()), "acs:ram:*:42:policy/p"),
+            (Resource::SystemPolicy("p".into()), "acs:ram:*:system:policy/p"),
+            (Resource::Every(Container::Users), "acs:ram:*:42:user/*"),
+            (Resource::Every(Container::SystemPolicies), "acs:ram:*:system:policy/*"),
+            (Resource::Container(Container::Roles), "acs:ram:*:42:role"),
+            (Resource::Account, "acs:ram:*:42:*"),
+            (Resource::Secret("s".into()), "acs:kms:cn-beijing:42:secret/s"),
+        ] {
+            assert_eq!(resource.arn(&home), arn);
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::state::{ImportToken, Row, Snapshot, TokenId};
 /// changes accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'v> {
-    snapshot: &'v Snapshot,
+    pub(super) snapshot: &'v Snapshot,
     inquiry: &'v Inquiry<'v>,
     permission: Permission,
     facts: Facts<'v>,
@@ -385,7 +385,7 @@ impl<'v> View<'v> {
         Ok(key.map(|key| Allowed::new(SealedBlob { bytes, version: &version.record, key: &key })))
     }
 
-    fn ask(&self, resource: Resource) -> Result<(), Error> {
+    pub(super) fn ask(&self, resource: Resource) -> Result<(), Error> {
         self.ask_of(resource, Written::Exactly, None)
     }
 
@@ -401,7 +401,7 @@ impl<'v> View<'v> {
 
     /// Asks about a resource that was looked for in a container. That it is missing is told only to a caller who has the
     /// permission for all that is there; to the others it looks like one that they may not use.
-    fn allow<R>(
+    pub(super) fn allow<R>(
         &self,
         resource: Resource,
         written: Written<'_>,

@@ -1,7 +1,9 @@
 //! Conditions: an operator, a key, and the values to compare with.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use ipnet::{IpNet, Ipv4Net};
 use jiff::Timestamp;
@@ -33,6 +35,37 @@ pub trait Context {
     /// Deny.
     fn value(&self, key: &ConditionKey) -> Option<Value<'_>>;
 }
+
+/// The values of one request. Texts that patterns were compared with are kept, because many statements look at the same one.
+pub(crate) struct Values<'a> {
+    context: &'a dyn Context,
+    subjects: RefCell<Vec<Rc<Subject<'a>>>>,
+}
+
+impl<'a> Values<'a> {
+    pub(crate) const fn new(context: &'a dyn Context) -> Self {
+        Self { context, subjects: RefCell::new(Vec::new()) }
+    }
+
+    pub(crate) fn has(&self, key: &ConditionKey) -> bool {
+        self.context.value(key).is_some()
+    }
+
+    fn subject(&self, text: &'a str) -> Rc<Subject<'a>> {
+        let mut subjects = self.subjects.borrow_mut();
+        if let Some(kept) = subjects.iter().find(|kept| kept.is(text)) {
+            return Rc::clone(kept);
+        }
+        let subject = Rc::new(Subject::new(text));
+        if subjects.len() < MOST_KEPT {
+            subjects.push(Rc::clone(&subject));
+        }
+        subject
+    }
+}
+
+/// Texts that are kept; a search among them must stay cheap.
+const MOST_KEPT: usize = 8;
 
 /// One key of one operator of one statement.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,8 +141,8 @@ impl Condition {
 
     /// Whether the condition lets its statement apply. In doubt a Deny applies and an Allow does not: an absent key meets
     /// a negated operator in a Deny, and a value that cannot be read meets every operator there.
-    pub(crate) fn is_met(&self, effect: Effect, context: &dyn Context) -> bool {
-        match self.matches(context) {
+    pub(crate) fn is_met(&self, effect: Effect, values: &Values<'_>) -> bool {
+        match self.matches(values) {
             Match::Absent => effect == Effect::Deny && self.operator.negated,
             Match::Unreadable => effect == Effect::Deny,
             Match::Yes => !self.operator.negated,
@@ -129,15 +162,15 @@ impl Condition {
             }
     }
 
-    fn matches(&self, context: &dyn Context) -> Match {
-        match context.value(&self.key) {
+    fn matches(&self, values: &Values<'_>) -> Match {
+        match values.context.value(&self.key) {
             None | Some(Value::Texts([])) => Match::Absent,
             Some(Value::Texts(texts)) => {
-                let matches = texts.iter().map(|text| self.test.matches(Value::Text(text)));
+                let matches = texts.iter().map(|text| self.test.matches(Value::Text(text), values));
                 // One match is enough; else one unreadable text leaves the question open.
                 matches.max().expect("the list is not empty")
             }
-            Some(value) => self.test.matches(value),
+            Some(value) => self.test.matches(value, values),
         }
     }
 }
@@ -171,7 +204,9 @@ impl Test {
     fn parse(operator: &Operator, node: &Node<'_>) -> Result<Self, PolicyError> {
         Ok(match operator.family {
             Family::Text => Self::Texts(each(node, "", |text| Some(text.into()))?),
-            Family::TextWithoutCase => Self::TextsWithoutCase(each(node, "", |text| Some(lower(text)))?),
+            Family::TextWithoutCase => {
+                Self::TextsWithoutCase(each(node, "", |text| Some(lower(text).collect()))?)
+            }
             Family::TextPattern => Self::Patterns(each(node, "", |text| Some(Pattern::new(text)))?),
             Family::Number(comparison) => {
                 Self::Numbers(comparison, each(node, "a decimal number of up to 18 digits", Number::parse)?)
@@ -189,12 +224,13 @@ impl Test {
         })
     }
 
-    fn matches(&self, value: Value<'_>) -> Match {
-        self.compare(value).map_or(Match::Unreadable, |matches| if matches { Match::Yes } else { Match::No })
+    fn matches<'a>(&self, value: Value<'a>, values: &Values<'a>) -> Match {
+        self.compare(value, values)
+            .map_or(Match::Unreadable, |matches| if matches { Match::Yes } else { Match::No })
     }
 
     /// `None` if the value cannot be read as what the test compares.
-    fn compare(&self, value: Value<'_>) -> Option<bool> {
+    fn compare<'a>(&self, value: Value<'a>, values: &Values<'a>) -> Option<bool> {
         let text = match value {
             Value::Text(text) => Some(text),
             _ => None,
@@ -205,11 +241,11 @@ impl Test {
                 texts.iter().any(|one| **one == *value)
             }
             Self::TextsWithoutCase(texts) => {
-                let value = lower(text?);
-                texts.contains(&value)
+                let value = text?;
+                texts.iter().any(|one| lower(value).eq(one.chars()))
             }
             Self::Patterns(patterns) => {
-                let subject = Subject::new(text?);
+                let subject = values.subject(text.filter(|text| text.len() <= MOST_MATCHED)?);
                 patterns.iter().any(|pattern| pattern.matches(&subject))
             }
             Self::Numbers(comparison, numbers) => {
@@ -260,6 +296,10 @@ fn each<T>(
     node.one_or_more()?.into_iter().map(value).collect()
 }
 
+/// Bytes of a text that patterns of conditions read. Callers choose an encryption context freely, up to 8 KiB, and their
+/// policies hold hundreds of KiB of patterns: without a limit, one request could cost tens of milliseconds.
+const MOST_MATCHED: usize = 512;
+
 /// A decimal number in units of 10^-18, so that comparisons are exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Number(i128);
@@ -283,8 +323,8 @@ impl Number {
 /// ISO 8601 with seconds and an offset, or `Z`.
 fn date(text: &str) -> Option<Timestamp> {
     // The parser also takes the name of a time zone in brackets, lower case and a space instead of `T`.
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte));
-    if plain { text.parse().ok() } else { None }
+    let plain = |byte: u8| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte);
+    if text.len() <= 40 && text.bytes().all(plain) { text.parse().ok() } else { None }
 }
 
 fn boolean(text: &str) -> Option<bool> {
@@ -315,8 +355,9 @@ fn network(text: &str) -> Option<IpNet> {
 /// The length of `::ffff:0:0/96`, before an IPv4 address in its IPv6 form.
 const MAPPED_BITS: u8 = 96;
 
-fn lower(text: &str) -> Box<str> {
-    text.to_lowercase().into()
+/// Character by character, so that a comparison ends with the first difference.
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 const fn operator(name: &'static str, family: Family) -> Operator {

@@ -19,8 +19,7 @@ pub struct PolicyError {
 
 impl PolicyError {
     pub(crate) fn at(document: &str, offset: usize, path: &str, reason: Reason) -> Self {
-        let (line, column) = place(document, offset);
-        Self { line, column, path: path.to_owned(), reason }
+        Self { line: line(document, offset), column: column(document, offset), path: path.to_owned(), reason }
     }
 }
 
@@ -199,12 +198,17 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Line and column of an offset, both from 1; the column in characters.
-pub(crate) fn place(document: &str, offset: usize) -> (u32, u32) {
+/// The line of an offset, from 1.
+pub(crate) fn line(document: &str, offset: usize) -> u32 {
+    let line = document.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    u32::try_from(line).unwrap_or(u32::MAX)
+}
+
+/// The column of an offset in characters, from 1.
+fn column(document: &str, offset: usize) -> u32 {
     let before = &document[..document.floor_char_boundary(offset)];
-    let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
+    u32::try_from(column).unwrap_or(u32::MAX)
 }
 
 /// A text of the document in an error message: quoted, escaped, and not longer than a line.

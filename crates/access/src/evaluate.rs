@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::action::Asked;
-use crate::condition::{Condition, Context};
+use crate::condition::{Condition, Context, Values};
 use crate::pattern::Subject;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
 use crate::principal::Principal;
@@ -53,7 +53,7 @@ pub(crate) struct Question<'a> {
     pub(crate) actions: Vec<Asked<'a>>,
     pub(crate) resource: Subject<'a>,
     principal: Principal<'a>,
-    context: &'a dyn Context,
+    pub(crate) values: Values<'a>,
 }
 
 impl<'a> Question<'a> {
@@ -63,7 +63,7 @@ impl<'a> Question<'a> {
             actions: query.actions.iter().map(|action| Asked::new(action)).collect(),
             resource: Subject::new(resource),
             principal: query.principal,
-            context: query.context,
+            values: Values::new(query.context),
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a> Question<'a> {
 
     /// The conditions that keep the statement from applying.
     pub(crate) fn unmet<'s>(&self, statement: &'s Statement) -> impl Iterator<Item = &'s Condition> {
-        statement.conditions.iter().filter(|condition| !condition.is_met(statement.effect, self.context))
+        statement.conditions.iter().filter(|condition| !condition.is_met(statement.effect, &self.values))
     }
 }
 

@@ -104,7 +104,7 @@ pub fn explain(layers: &Layers<'_>, query: &Query<'_>) -> Explanation {
                 statements.push(Considered {
                     source: Source { layer, policy, statement: place },
                     effect: statement.effect,
-                    application: question.application(statement, parsed.kind, query),
+                    application: question.application(statement, parsed.kind),
                 });
             }
         }
@@ -146,7 +146,7 @@ impl<'a> Layers<'a> {
 }
 
 impl Question<'_> {
-    fn application(&self, statement: &Statement, kind: PolicyKind, query: &Query<'_>) -> Application {
+    fn application(&self, statement: &Statement, kind: PolicyKind) -> Application {
         if !self.is_named(statement, kind) {
             return if statement.principals.contains(&Trusted::Account) {
                 Application::AccountOnly
@@ -162,7 +162,7 @@ impl Question<'_> {
             .map(|condition| Unmet {
                 operator: condition.operator.name,
                 key: condition.key.clone(),
-                is_absent: query.context.value(&condition.key).is_none(),
+                is_absent: !self.values.has(&condition.key),
             })
             .collect();
         if unmet.is_empty() { Application::Applies } else { Application::Conditions(unmet) }

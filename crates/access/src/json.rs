@@ -100,7 +100,7 @@ impl<'a> Node<'a> {
 
     /// The line of the value, from 1.
     pub(crate) fn line(&self) -> u32 {
-        crate::error::place(self.document, self.offset()).0
+        crate::error::line(self.document, self.offset())
     }
 
     fn read<T: Deserialize<'a>>(&self, first: char, expected: &'static str) -> Result<T, PolicyError> {

@@ -5,6 +5,7 @@
 //! word, whatever the pattern looks like, so no pattern backtracks.
 
 use std::cell::OnceCell;
+use std::ops::Range;
 
 /// A pattern, classified when it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,24 +17,38 @@ pub(crate) enum Pattern {
     /// A fixed text before the only wildcard, a `*` at the end. The text is without the `*`.
     Prefix(Box<str>),
     /// Anything else.
-    General(Box<str>),
+    General(Box<General>),
+}
+
+/// A pattern with wildcards elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct General {
+    text: Box<str>,
+    /// What lies between the fixed texts before the first and after the last wildcard.
+    core: Range<usize>,
+    /// The least number of characters that fit.
+    least: usize,
 }
 
 impl Pattern {
     pub(crate) fn new(text: &str) -> Self {
-        let mut collapsed = String::with_capacity(text.len());
-        for character in text.chars() {
-            if character != '*' || !collapsed.ends_with('*') {
-                collapsed.push(character);
-            }
+        let mut collapsed = text.to_owned();
+        if collapsed.contains("**") {
+            let mut last = None;
+            collapsed.retain(|character| last.replace(character) != Some('*') || character != '*');
         }
-        match collapsed.find(['*', '?']) {
+        match collapsed.find(WILDCARDS) {
             None => Self::Exact(collapsed.into()),
             Some(0) if collapsed == "*" => Self::Any,
             Some(at) if at + 1 == collapsed.len() && collapsed.ends_with('*') => {
                 Self::Prefix(collapsed[..at].into())
             }
-            Some(_) => Self::General(collapsed.into()),
+            Some(first) => {
+                let last = collapsed.rfind(WILDCARDS).unwrap_or(first);
+                let stars = collapsed.bytes().filter(|byte| *byte == b'*').count();
+                let least = collapsed.chars().count() - stars;
+                Self::General(Box::new(General { text: collapsed.into(), core: first..last + 1, least }))
+            }
         }
     }
 
@@ -43,7 +58,7 @@ impl Pattern {
             Self::Any => true,
             Self::Exact(text) => text.len() == subject.text.len() && subject.starts_with(text),
             Self::Prefix(text) => subject.starts_with(text),
-            Self::General(text) => fits_roughly(text, subject) && run(text, subject.positions(), false),
+            Self::General(general) => general.matches(subject),
         }
     }
 
@@ -55,7 +70,11 @@ impl Pattern {
             Self::Any => true,
             Self::Exact(text) => goes_on(text),
             Self::Prefix(text) => prefix.starts_with(text) || goes_on(text),
-            Self::General(text) => run(text, prefix.positions(), true),
+            Self::General(general) => {
+                // What is left of the pattern has to fit a name, which has no colon.
+                let open_from = general.text.rfind(':').map_or(0, |colon| colon + 1);
+                run(&general.text, prefix.positions(), 0..prefix.text.len(), open_from)
+            }
         }
     }
 
@@ -66,7 +85,7 @@ impl Pattern {
             Self::Any => true,
             Self::Exact(_) => false,
             Self::Prefix(text) => prefix.starts_with(text),
-            Self::General(text) => text.ends_with('*') && self.matches(prefix),
+            Self::General(general) => general.text.ends_with('*') && general.matches(prefix),
         }
     }
 
@@ -75,10 +94,31 @@ impl Pattern {
         match self {
             Self::Any => true,
             Self::Exact(_) | Self::Prefix(_) => false,
-            Self::General(text) => text.bytes().all(|byte| matches!(byte, b'*' | b'?')),
+            Self::General(general) => general.text.chars().all(|character| WILDCARDS.contains(&character)),
         }
     }
 }
+
+impl General {
+    /// Compares the fixed texts at both ends, which refuses most subjects, and runs the automaton between them.
+    fn matches(&self, subject: &Subject<'_>) -> bool {
+        let head = &self.text[..self.core.start];
+        let tail = &self.text[self.core.end..];
+        let length = subject.text.len();
+        self.least <= length
+            && head.len() + tail.len() <= length
+            && subject.starts_with(head)
+            && subject.ends_with(tail)
+            && run(
+                &self.text[self.core.clone()],
+                subject.positions(),
+                head.len()..length - tail.len(),
+                usize::MAX,
+            )
+    }
+}
+
+const WILDCARDS: [char; 2] = ['*', '?'];
 
 /// A text that patterns are compared with. What the automaton needs of it is computed once, for the first pattern that
 /// asks.
@@ -87,7 +127,7 @@ pub(crate) struct Subject<'a> {
     text: &'a str,
     /// Patterns are in lower case, and the text may be in any.
     without_case: bool,
-    positions: OnceCell<Positions>,
+    positions: OnceCell<Box<Positions>>,
 }
 
 impl<'a> Subject<'a> {
@@ -100,8 +140,18 @@ impl<'a> Subject<'a> {
         Self { text, without_case: true, positions: OnceCell::new() }
     }
 
+    /// Whether this is the subject of the very same text, by its place in memory.
+    pub(crate) fn is(&self, text: &str) -> bool {
+        std::ptr::eq(self.text, text)
+    }
+
     fn starts_with(&self, prefix: &str) -> bool {
         self.text.as_bytes().get(..prefix.len()).is_some_and(|start| self.same(start, prefix.as_bytes()))
+    }
+
+    fn ends_with(&self, suffix: &str) -> bool {
+        let start = self.text.len().checked_sub(suffix.len());
+        start.is_some_and(|start| self.same(&self.text.as_bytes()[start..], suffix.as_bytes()))
     }
 
     /// Whether `text` begins with the subject.
@@ -114,22 +164,14 @@ impl<'a> Subject<'a> {
     }
 
     fn positions(&self) -> &Positions {
-        self.positions.get_or_init(|| Positions::of(self.text, self.without_case))
+        self.positions.get_or_init(|| Box::new(Positions::of(self.text, self.without_case)))
     }
-}
-
-/// What can be told without the automaton: the fixed text before the first wildcard, and the least number of characters.
-fn fits_roughly(pattern: &str, subject: &Subject<'_>) -> bool {
-    let head = pattern.find(['*', '?']).unwrap_or(pattern.len());
-    subject.starts_with(&pattern[..head])
-        && pattern.chars().filter(|character| *character != '*').count() <= subject.text.len()
 }
 
 /// For each byte that occurs in a text, the set of the positions where it does. Sets have `words` words of 64 positions;
 /// position `length` is the end of the text.
 #[derive(Debug)]
 struct Positions {
-    length: usize,
     words: usize,
     /// The row of a byte; row 0 is the empty set.
     row: [u8; 256],
@@ -143,11 +185,12 @@ struct Positions {
 impl Positions {
     fn of(text: &str, without_case: bool) -> Self {
         let words = text.len() / 64 + 1;
+        let mut rows = Vec::with_capacity(32 * words);
+        rows.resize(words, 0);
         let mut positions = Self {
-            length: text.len(),
             words,
             row: [0; 256],
-            rows: vec![0; words],
+            rows,
             every: vec![0; words],
             inner: if text.is_ascii() { Vec::new() } else { vec![0; words] },
         };
@@ -174,46 +217,62 @@ impl Positions {
         usize::from(*row)
     }
 
-    fn of_byte(&self, byte: u8) -> &[u64] {
-        let start = usize::from(self.row[usize::from(byte)]) * self.words;
-        &self.rows[start..start + self.words]
+    /// `words` is the number of words of a set, where the compiler knows it.
+    #[inline(always)]
+    fn of_byte(&self, byte: u8, words: usize) -> &[u64] {
+        let start = usize::from(self.row[usize::from(byte)]) * words;
+        &self.rows[start..start + words]
     }
 }
 
-/// Runs the automaton of `pattern`. With `open`, a name may follow the subject.
-fn run(pattern: &str, positions: &Positions, open: bool) -> bool {
+/// Runs the automaton of `pattern` over a part of the text. From `open_from` on, the rest of the pattern may fit what
+/// follows the text.
+fn run(pattern: &str, positions: &Positions, part: Range<usize>, open_from: usize) -> bool {
+    let run = Run { pattern: pattern.as_bytes(), positions, part, open_from };
     // The same steps, compiled for the lengths of names, where the words of a state stay in registers.
     match positions.words {
-        1 => steps(pattern, positions, &mut [0; 1], open),
-        2 => steps(pattern, positions, &mut [0; 2], open),
-        3 => steps(pattern, positions, &mut [0; 3], open),
-        4 => steps(pattern, positions, &mut [0; 4], open),
-        5 => steps(pattern, positions, &mut [0; 5], open),
-        words => steps(pattern, positions, &mut vec![0; words], open),
+        1 => run.steps(&mut [0; 1]),
+        2 => run.steps(&mut [0; 2]),
+        3 => run.steps(&mut [0; 3]),
+        4 => run.steps(&mut [0; 4]),
+        5 => run.steps(&mut [0; 5]),
+        words => run.steps(&mut vec![0; words]),
     }
 }
 
-/// The state is the set of positions that the pattern so far can reach.
-#[inline(always)]
-fn steps(pattern: &str, positions: &Positions, state: &mut [u64], open: bool) -> bool {
-    let end = |state: &[u64]| state[positions.length / 64] >> (positions.length % 64) & 1 == 1;
-    // What is left of the pattern has to fit a name, which has no colon.
-    let open_from = if open { pattern.rfind(':').map_or(0, |colon| colon + 1) } else { usize::MAX };
-    state[0] = 1;
-    for (at, byte) in pattern.bytes().enumerate() {
-        if at >= open_from && end(state) {
-            return true;
+struct Run<'a> {
+    pattern: &'a [u8],
+    positions: &'a Positions,
+    part: Range<usize>,
+    open_from: usize,
+}
+
+impl Run<'_> {
+    /// The state is the set of positions that the pattern so far can reach.
+    #[inline(always)]
+    fn steps(&self, state: &mut [u64]) -> bool {
+        let words = state.len();
+        let Range { start, end } = self.part;
+        let at_end = |state: &[u64]| state[end / 64] >> (end % 64) & 1 == 1;
+        state[start / 64] = 1 << (start % 64);
+        for (at, byte) in self.pattern.iter().enumerate() {
+            if at >= self.open_from && at_end(state) {
+                return true;
+            }
+            let alive = match byte {
+                b'*' => spread(state, &self.positions.inner),
+                b'?' => {
+                    let alive = advance(state, &self.positions.every[..words]);
+                    leave_characters(state, &self.positions.inner, alive)
+                }
+                byte => advance(state, self.positions.of_byte(*byte, words)),
+            };
+            if alive == 0 {
+                return false;
+            }
         }
-        let alive = match byte {
-            b'*' => spread(state, &positions.inner),
-            b'?' => advance(state, &positions.every) | leave_characters(state, positions),
-            byte => advance(state, positions.of_byte(byte)),
-        };
-        if alive == 0 {
-            return false;
-        }
+        at_end(state)
     }
-    end(state)
 }
 
 /// Moves each position in `allowed` to the next one and drops the others. Returns zero if no position is left.
@@ -234,24 +293,27 @@ fn advance(state: &mut [u64], allowed: &[u64]) -> u64 {
 /// the next step drops them, and only the end itself is ever asked about.
 #[inline(always)]
 fn spread(state: &mut [u64], inner: &[u64]) -> u64 {
-    let mut found = false;
-    for (at, word) in state.iter_mut().enumerate() {
-        *word = if found { !0 } else { *word | word.wrapping_neg() };
-        found |= *word != 0;
-        *word &= !inner.get(at).copied().unwrap_or(0);
+    let mut filling = 0;
+    for word in state.iter_mut() {
+        let lowest_and_up = *word | word.wrapping_neg();
+        *word = lowest_and_up | filling;
+        filling = if *word == 0 { 0 } else { !0 };
+    }
+    for (word, inner) in state.iter_mut().zip(inner) {
+        *word &= !inner;
     }
     1
 }
 
 /// Moves positions inside a character to its end. A character has at most three bytes after its first one.
 #[inline(always)]
-fn leave_characters(state: &mut [u64], positions: &Positions) -> u64 {
-    if positions.inner.is_empty() {
-        return 0;
+fn leave_characters(state: &mut [u64], inner: &[u64], alive: u64) -> u64 {
+    if inner.is_empty() {
+        return alive;
     }
     for _ in 0..3 {
         let mut carry = 0;
-        for (word, inner) in state.iter_mut().zip(&positions.inner) {
+        for (word, inner) in state.iter_mut().zip(inner) {
             let moving = *word & inner;
             *word = *word & !inner | moving << 1 | carry;
             carry = moving >> 63;

@@ -378,6 +378,18 @@ fn a_value_that_cannot_be_read_counts_against_the_caller() {
 }
 
 #[test]
+fn patterns_of_conditions_read_texts_of_up_to_512_bytes() {
+    let text = |operator, length: usize| {
+        met(operator, "kms:tag/a", r#""x*""#, Some(Value::Text("x".repeat(length).leak())))
+    };
+    assert_eq!(text("StringLike", 512), BOTH);
+    assert_eq!(text("StringNotLike", 512), NEITHER);
+    assert_eq!(text("StringLike", 513), DENY_ONLY);
+    assert_eq!(text("StringNotLike", 513), DENY_ONLY);
+    assert_eq!(text("StringEquals", 513), NEITHER);
+}
+
+#[test]
 fn one_of_several_texts_has_to_match() {
     let several = |operator, values| met(operator, "kms:tag/a", values, Some(Value::Texts(&["a", "b"])));
     assert_eq!(several("StringEquals", r#""b""#), BOTH);

@@ -111,7 +111,7 @@ impl<K: KeyService> Decryptor<K> {
         let (threads, _turn) = self.large.threads(metadata.len(), self.options.conversion.jobs);
         let how = How { threads, durability: Durability::Later };
         let to = Target::within(directory.clone(), to)?;
-        self.decrypt(Sniffed::of_file(source)?, metadata, from, &to, how)
+        self.decrypt(Sniffed::of_file(source, metadata)?, metadata, from, &to, how)
     }
 
     fn decrypt(
@@ -167,7 +167,10 @@ impl<K: KeyService> Decryptor<K> {
             None => metadata.modified().ok().filter(|_| metadata.is_file()),
         };
         let body = match &source {
-            Sniffed::File(source) => Some(Body::of(source.file, metadata.len(), &header, &unlocked.opener)?),
+            Sniffed::File(source) => {
+                let body = Body::of(source.file, metadata.len(), &header, &unlocked.opener)?;
+                Some(body.with_head(&source.head))
+            }
             Sniffed::Stream(_) => None,
         };
         let summary = |plaintext_len| native_summary(&header, &unlocked, plaintext_len).written_to(to.path);

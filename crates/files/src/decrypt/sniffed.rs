@@ -20,7 +20,7 @@ pub(super) enum Sniffed<'a> {
 /// A file that can be read anywhere; its position is still that of the beginning.
 pub(super) struct SniffedFile<'a> {
     /// The whole header, or as much as there is.
-    head: Vec<u8>,
+    pub(super) head: Vec<u8>,
     pub(super) file: &'a File,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Sniffed<'a> {
     pub(super) fn new(mut file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
         // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
         if metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0) {
-            return Self::of_file(file);
+            return Self::of_file(file, metadata);
         }
         if metadata.is_dir() {
             return Err(FileError::Special);
@@ -45,10 +45,12 @@ impl<'a> Sniffed<'a> {
         Self::of_stream(file)
     }
 
-    pub(super) fn of_file(file: &'a File) -> Result<Self, FileError> {
-        let mut head = vec![0; HEAD_LEN as usize + PREFIX_LEN];
+    pub(super) fn of_file(file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
+        // Files of /proc have no size.
+        let known = Some(metadata.len()).filter(|len| *len > 0).unwrap_or(u64::MAX);
+        let mut head = vec![0; known.min(HEAD_LEN + PREFIX_LEN as u64) as usize];
         let mut length = 0;
-        loop {
+        while length < head.len() {
             match file.read_at(&mut head[length..], length as u64).map_err(FileError::Source)? {
                 0 => break,
                 more => length += more,

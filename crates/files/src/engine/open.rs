@@ -28,6 +28,8 @@ pub(crate) struct Body<'a> {
     /// Bytes of plaintext.
     pub(crate) len: u64,
     opener: &'a Opener,
+    /// The beginning of the file, as far as it was read already.
+    head: &'a [u8],
 }
 
 impl<'a> Body<'a> {
@@ -42,8 +44,13 @@ impl<'a> Body<'a> {
         let len = plaintext_len(file_len.saturating_sub(offset)).ok_or(OpenError::Truncated)?;
         match header.source().size {
             Some(size) if size != len => Err(OpenError::Size),
-            _ => Ok(Self { file, offset, len, opener }),
+            _ => Ok(Self { file, offset, len, opener, head: &[] }),
         }
+    }
+
+    /// The same body. What `head`, the beginning of the file, holds of it is not read again: all of a small file.
+    pub(crate) fn with_head(self, head: &'a [u8]) -> Self {
+        Self { head, ..self }
     }
 
     /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
@@ -177,12 +184,20 @@ impl<'a> Body<'a> {
         Ok(plaintext)
     }
 
-    /// Reads up to `count` chunks.
-    fn read<'p>(&self, first: u64, count: usize, pages: &'p mut Pages) -> Result<&'p [u8], OpenError> {
+    /// Reads up to `count` chunks, unless they are in memory already.
+    fn read<'p>(&self, first: u64, count: usize, pages: &'p mut Pages) -> Result<&'p [u8], OpenError>
+    where
+        'a: 'p,
+    {
         let from = sealed_offset(first);
         let at = self.offset + from;
         let left = sealed_len(self.len).saturating_sub(from);
-        let sealed = pages.at(at, left.min((count * SEALED_CHUNK_LEN) as u64) as usize);
+        let len = left.min((count * SEALED_CHUNK_LEN) as u64) as usize;
+        let known = usize::try_from(at).ok().and_then(|at| self.head.get(at..)?.get(..len));
+        if let Some(sealed) = known {
+            return Ok(sealed);
+        }
+        let sealed = pages.at(at, len);
         self.file.read_exact_at(sealed, at).map_err(truncated_if_shorter)?;
         Ok(sealed)
     }

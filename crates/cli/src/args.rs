@@ -27,13 +27,20 @@ pub(crate) struct Args {
 /// Which KMS, and whose certificates to trust.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct KmsFlags {
-    /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION
-    /// [env: BULLA_KMS] [default: embedded]
+    /// The KMS: embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or
+    /// aliyun-vpc:REGION [env: BULLA_KMS] [default: embedded]
     #[arg(long, value_name = "WHERE", global = true)]
     pub(crate) kms: Option<String>,
     /// Trust the certificates in this PEM file instead of the system's [env: ALIBABA_CLOUD_CA_BUNDLE]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) ca: Option<PathBuf>,
+    /// The server where roles are assumed [env: ALIBABA_CLOUD_STS_ENDPOINT] [default: the cloud's STS for a KMS of
+    /// the cloud, else the KMS]
+    #[arg(long, value_name = "HOST", global = true)]
+    pub(crate) sts_endpoint: Option<String>,
+    /// Get the role of this cloud instance without a token if its metadata service has none
+    #[arg(long, global = true)]
+    pub(crate) imdsv1: bool,
 }
 
 #[derive(Debug, Subcommand)]

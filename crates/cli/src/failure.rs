@@ -1,5 +1,6 @@
 //! What a user is told when something fails: what happened, what to do; and the exit code.
 
+mod credentials;
 pub(crate) mod files;
 mod kms;
 

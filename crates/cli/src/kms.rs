@@ -4,7 +4,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use bulla_client::{ApiKeyService, CallError, Client, ClientOptions, Credentials, Endpoint, KmsApi};
+use bulla_client::{
+    ApiKeyService, CallError, Client, ClientOptions, CredentialOptions, CredentialProvider, Endpoint, KmsApi,
+};
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::output::directory_of;
 use bulla_files::threads::all_cores;
@@ -13,7 +15,7 @@ use bulla_wire::{Action, Parameters, Product, SecretText};
 
 use crate::args::{KmsFlags, RunOptions};
 use crate::embedded::{DEFAULT_KEY, EmbeddedKms};
-use crate::failure::{Exit, Failure, with_causes};
+use crate::failure::{Exit, Failure};
 use crate::location::{KmsLocation, environment};
 use crate::names::KeyName;
 
@@ -28,7 +30,7 @@ impl Kms {
     pub(crate) fn connect(flags: &KmsFlags) -> Result<Self, Failure> {
         Ok(match KmsLocation::of(flags)? {
             KmsLocation::Embedded(data) => Self::Embedded(EmbeddedKms::new(data).into()),
-            KmsLocation::Remote(endpoint) => Self::Remote(client(endpoint, flags.ca.as_deref())?.into()),
+            KmsLocation::Remote(endpoint) => Self::Remote(client(endpoint, flags)?.into()),
         })
     }
 
@@ -135,16 +137,33 @@ impl KmsApi for Kms {
     }
 }
 
-fn client(endpoint: Endpoint, ca: Option<&Path>) -> Result<Client, Failure> {
-    // The profile of some other directory is not that of the user.
-    let home = env::home_dir().filter(|home| home.is_absolute());
-    let credentials = Credentials::find(environment, home.as_deref())
-        .map_err(|error| Failure::new(Exit::Usage, with_causes(&error), error.hint()))?;
+fn client(endpoint: Endpoint, flags: &KmsFlags) -> Result<Client, Failure> {
     let mut options = ClientOptions::from_environment(environment);
-    if let Some(ca) = ca {
+    if let Some(ca) = &flags.ca {
         options = options.ca(ca);
     }
+    let credentials = credentials(endpoint.clone(), options.clone(), flags)?;
     Ok(Client::new(endpoint, credentials, options)?)
+}
+
+/// Credentials for the KMS at `endpoint`, from servers that are reached by the same `connection`.
+fn credentials(
+    endpoint: Endpoint,
+    connection: ClientOptions,
+    flags: &KmsFlags,
+) -> Result<CredentialProvider, Failure> {
+    let mut search = CredentialOptions::new(endpoint, connection).imds_v1(flags.imdsv1);
+    if let Some(named) = &flags.sts_endpoint {
+        let sts = Endpoint::parse_sts(named).map_err(|_| {
+            let hint = "--sts-endpoint is HOST, https://HOST:PORT or http://LOOPBACK:PORT";
+            // What was typed is not repeated: it may hold a password.
+            Failure::new(Exit::Usage, "--sts-endpoint does not name a server", hint)
+        })?;
+        search = search.sts(sts);
+    }
+    // The profile of some other directory is not that of the user.
+    let home = env::home_dir().filter(|home| home.is_absolute());
+    CredentialProvider::find(environment, home.as_deref(), &search).map_err(|error| Failure::from(&error))
 }
 
 /// Calls to a remote KMS at the same time. With 30 ms for each they are some 500 a second.

@@ -32,8 +32,8 @@ impl KmsLocation {
             _ => {}
         }
         Endpoint::parse(named).map(Self::Remote).map_err(|error| {
-            let hint =
-                "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION";
+            let hint = "--kms is embedded, embedded:DIR, https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or \
+                        aliyun-vpc:REGION";
             // What was typed is not repeated: it may hold a password.
             Failure::new(Exit::Usage, format!("--kms or BULLA_KMS: {error}"), hint)
         })
@@ -89,7 +89,7 @@ mod tests {
         {
             assert_eq!(location(named), Some(KmsLocation::Embedded(data.into())), "{named}");
         }
-        for named in ["https://kms.example:8443", "aliyun:cn-hangzhou"] {
+        for named in ["https://kms.example:8443", "aliyun:cn-hangzhou", "aliyun-vpc:cn-hangzhou"] {
             assert_eq!(location(named), Endpoint::parse(named).ok().map(KmsLocation::Remote), "{named}");
         }
         for wrong in ["", "embedded:", "embedded/dir", "Embedded:dir", "embeddedx", "http://kms.example:80"] {

@@ -1,6 +1,7 @@
 //! The client: prints a request, signs it, sends it, reads the reply; again, if that makes sense.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bulla_wire::signature::acs3::Outgoing;
@@ -8,19 +9,20 @@ use bulla_wire::{Action, Parameters, SecretText, Timestamp};
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
-use crate::credentials::Credentials;
+use crate::credentials::{CredentialProvider, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::{AnswerProblem, CallError, SetupError};
 use crate::options::ClientOptions;
 use crate::refusal::Refusal;
 use crate::retry::{self, Again, Failure, RealTime};
-use crate::transport::{Answer, Transport};
+use crate::transport::{Answer, Method, Request, Transport};
 
 /// A remote KMS: `bulla serve` or the real Alibaba Cloud. Calls block; one client serves many threads and
 /// keeps its connections.
 pub struct Client {
     endpoint: Endpoint,
-    credentials: Credentials,
+    /// `None` for requests that are not signed.
+    credentials: Option<CredentialProvider>,
     options: ClientOptions,
     transport: Transport,
 }
@@ -28,11 +30,26 @@ pub struct Client {
 impl Client {
     /// A client of the KMS at `endpoint`. Reads certificates, but connects only when it is called.
     ///
+    /// `credentials` are [`Credentials`], or a [`CredentialProvider`] that gives them when they are needed.
+    ///
     /// # Errors
     /// The certificates or the proxy of `options` cannot be used.
     pub fn new(
         endpoint: Endpoint,
-        credentials: Credentials,
+        credentials: impl Into<CredentialProvider>,
+        options: ClientOptions,
+    ) -> Result<Self, SetupError> {
+        Self::with(endpoint, Some(credentials.into()), options)
+    }
+
+    /// A client for the few actions that need no signature.
+    pub(crate) fn unsigned(endpoint: Endpoint, options: ClientOptions) -> Result<Self, SetupError> {
+        Self::with(endpoint, None, options)
+    }
+
+    fn with(
+        endpoint: Endpoint,
+        credentials: Option<CredentialProvider>,
         options: ClientOptions,
     ) -> Result<Self, SetupError> {
         let transport = Transport::new(&endpoint, &options)?;
@@ -45,7 +62,8 @@ impl Client {
         &self.endpoint
     }
 
-    /// Calls an action and waits for its reply, at most [`ClientOptions::timeout`] with all retries.
+    /// Calls an action and waits for its reply, at most [`ClientOptions::timeout`] with all retries, after the time that
+    /// new credentials take.
     ///
     /// # Errors
     /// [`CallError`]. After `Unreachable` an action that changes something may have been carried out.
@@ -78,11 +96,18 @@ impl Client {
     /// The answer to a call that the KMS did not refuse.
     fn ask(&self, version: &str, action: &str, parameters: &Parameters) -> Result<Answer, CallError> {
         let body = Zeroizing::new(parameters.encode());
+        self.credentials()?; // so that renewing them takes none of the call's time
         let mut pace = RealTime(Instant::now());
         retry::run(&mut pace, self.options.timeout, retry::changes_nothing(action), |time_left| {
-            let headers = self.sign(version, action, &body);
-            match self.transport.post(&headers, &body, time_left) {
-                Ok(answer) => self.accept(answer),
+            let never = |error| Failure { error, again: Again::Never, wait: None };
+            let credentials = self.credentials().map_err(never)?;
+            let (path, headers) = match &credentials {
+                Some(credentials) => ("/".to_owned(), self.sign(credentials, version, action, &body)),
+                None => self.address(version, action),
+            };
+            let request = Request { method: Method::Post, path: &path, headers: &headers, body: &body };
+            match self.transport.send(&request, time_left) {
+                Ok(answer) => self.accept(answer, credentials.as_ref()),
                 Err(source) => {
                     let again = source.again();
                     let error = CallError::Unreachable { endpoint: self.endpoint.to_string(), source };
@@ -92,7 +117,19 @@ impl Client {
         })
     }
 
-    fn sign(&self, version: &str, action: &str, body: &str) -> Vec<(&'static str, String)> {
+    /// What to sign with; `None` for requests that are not signed.
+    fn credentials(&self) -> Result<Option<Arc<Credentials>>, CallError> {
+        let current = self.credentials.as_ref().map(CredentialProvider::current);
+        current.transpose().map_err(CallError::Credentials)
+    }
+
+    fn sign(
+        &self,
+        credentials: &Credentials,
+        version: &str,
+        action: &str,
+        body: &str,
+    ) -> Vec<(&'static str, String)> {
         let outgoing = Outgoing {
             host: &self.endpoint.host_header(),
             version,
@@ -100,17 +137,39 @@ impl Client {
             body,
             date: &now().to_string(),
             nonce: &nonce(),
-            security_token: self.credentials.security_token.as_ref().map(SecretText::expose),
+            security_token: credentials.security_token.as_ref().map(SecretText::expose),
         };
-        outgoing.headers(&self.credentials.access_key_id, self.credentials.access_key_secret.expose())
+        outgoing.headers(&credentials.access_key_id, credentials.access_key_secret.expose())
     }
 
-    fn accept(&self, answer: Answer) -> Result<Answer, Failure<CallError>> {
+    /// Path and headers of a request without a signature, in the form that the official clients send.
+    fn address(&self, version: &str, action: &str) -> (String, Vec<(&'static str, String)>) {
+        let mut query = Parameters::default();
+        query.set("Action", action);
+        query.set("Format", "JSON");
+        query.set("Timestamp", now().to_string());
+        query.set("Version", version);
+        let headers = vec![
+            ("content-type", "application/x-www-form-urlencoded".to_owned()),
+            ("host", self.endpoint.host_header()),
+        ];
+        (format!("/?{}", query.encode()), headers)
+    }
+
+    fn accept(
+        &self,
+        answer: Answer,
+        credentials: Option<&Arc<Credentials>>,
+    ) -> Result<Answer, Failure<CallError>> {
         if (200..300).contains(&answer.status) {
             return Ok(answer);
         }
         let mut wait = answer.retry_after;
         let (again, error) = match Refusal::parse(answer.status, &answer.body) {
+            Some(refusal) if refusal.code == "InvalidSecurityToken.Expired" => {
+                let again = if self.forget(credentials) { Again::Always } else { Again::Never };
+                (again, CallError::Refused(refusal))
+            }
             Some(refusal) => {
                 wait = wait.or(refusal.pause());
                 (refusal.again(), CallError::Refused(refusal))
@@ -128,6 +187,13 @@ impl Client {
         Err(Failure { error, again, wait })
     }
 
+    /// Forgets credentials that have expired before they should have: the clock of this machine may be slow. Returns
+    /// whether there can be others.
+    fn forget(&self, credentials: Option<&Arc<Credentials>>) -> bool {
+        let forgotten = self.credentials.as_ref().zip(credentials);
+        forgotten.is_some_and(|(provider, credentials)| provider.forget(credentials))
+    }
+
     /// The error of serde_json may quote the answer, so no more than its kind is kept.
     fn senseless(&self, answer: &Answer, error: &serde_json::Error) -> CallError {
         let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
@@ -143,7 +209,7 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
             .field("endpoint", &self.endpoint)
-            .field("access_key_id", &self.credentials.access_key_id)
+            .field("credentials", &self.credentials)
             .finish_non_exhaustive()
     }
 }
@@ -154,7 +220,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// The time by this machine's clock. One set before 1970 gives 1970, which the KMS refuses with the right hint.
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
 }

@@ -1,7 +1,8 @@
-//! What `--kms` names: the address of a remote KMS, checked before anything is sent to it.
+//! The address of a remote KMS, or of a server that gives credentials, checked before anything is sent to it.
 //!
-//! A plaintext data key comes back in the answer, so plain HTTP is for loopback only. The host is kept in the
-//! one spelling that goes into both the `Host` header and the signature.
+//! Plaintext data keys and credentials come back in the answers, so plain HTTP is for loopback only, and for the metadata
+//! service of a cloud instance, which has nothing else. The host is kept in the one spelling that goes into both the
+//! `Host` header and the signature.
 
 use std::error::Error;
 use std::fmt;
@@ -18,10 +19,11 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Reads `https://host[:port]`, `http://loopback[:port]` or `aliyun:REGION`.
+    /// Reads `https://host[:port]`, `http://loopback[:port]`, `aliyun:REGION` or `aliyun-vpc:REGION`.
     ///
     /// A single trailing slash is accepted. `aliyun:cn-hangzhou` stands for
-    /// `https://kms.cn-hangzhou.aliyuncs.com`.
+    /// `https://kms.cn-hangzhou.aliyuncs.com`, and `aliyun-vpc:cn-hangzhou` for
+    /// `https://kms-vpc.cn-hangzhou.aliyuncs.com`, which only machines in a VPC of the region reach.
     ///
     /// # Errors
     /// Anything else, as [`EndpointError`] says.
@@ -34,8 +36,10 @@ impl Endpoint {
     /// # Ok::<(), bulla_client::EndpointError>(())
     /// ```
     pub fn parse(text: &str) -> Result<Self, EndpointError> {
-        if let Some(region) = text.strip_prefix("aliyun:") {
-            return Self::of_region(region);
+        for (prefix, service) in [("aliyun:", KMS), ("aliyun-vpc:", KMS_VPC)] {
+            if let Some(region) = text.strip_prefix(prefix) {
+                return Self::of_region(service, region);
+            }
         }
         let (scheme, rest) = text.split_once("://").ok_or(EndpointError::Scheme)?;
         let scheme = Scheme::parse(scheme).ok_or(EndpointError::Scheme)?;
@@ -52,19 +56,57 @@ impl Endpoint {
         }
     }
 
-    fn of_region(region: &str) -> Result<Self, EndpointError> {
+    /// Reads the address of an STS: as [`Endpoint::parse`] reads that of a KMS, but `host[:port]` alone means `https://`.
+    ///
+    /// # Errors
+    /// [`EndpointError`].
+    pub fn parse_sts(text: &str) -> Result<Self, EndpointError> {
+        if text.contains("://") { Self::parse(text) } else { Self::parse(&format!("https://{text}")) }
+    }
+
+    /// The cloud's `service` in `region`.
+    pub(crate) fn of_region(service: &str, region: &str) -> Result<Self, EndpointError> {
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if region.is_empty() || !region.bytes().all(valid) {
             return Err(EndpointError::Region(region.to_owned()));
         }
-        let host = format!("kms.{}.aliyuncs.com", region.to_ascii_lowercase());
-        Ok(Self { scheme: Scheme::Https, host, port: Scheme::Https.default_port() })
+        Ok(Self::https(format!("{service}.{}{CLOUD}", region.to_ascii_lowercase())))
     }
 
-    /// The region, of an endpoint of the real Alibaba Cloud.
+    /// The cloud's STS that serves all regions.
+    pub(crate) fn sts() -> Self {
+        Self::https(format!("sts{CLOUD}"))
+    }
+
+    /// The metadata service of a cloud instance: the one address that plain HTTP is spoken to beside loopback.
+    pub(crate) fn metadata() -> Self {
+        Self { scheme: Scheme::Http, host: METADATA.to_owned(), port: Scheme::Http.default_port() }
+    }
+
+    fn https(host: String) -> Self {
+        Self { scheme: Scheme::Https, host, port: Scheme::Https.default_port() }
+    }
+
+    /// The region, of a regional endpoint of the real Alibaba Cloud's KMS.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.host.strip_prefix("kms.")?.strip_suffix(".aliyuncs.com")
+        let (service, region) = self.host.strip_suffix(CLOUD)?.split_once('.')?;
+        (matches!(service, KMS | KMS_VPC) && !region.contains('.')).then_some(region)
+    }
+
+    /// Whether the host is one of the real Alibaba Cloud; a dedicated KMS instance is one too.
+    pub(crate) fn is_cloud(&self) -> bool {
+        self.host.ends_with(CLOUD)
+    }
+
+    /// Whether the host is reached only from inside a VPC.
+    pub(crate) fn is_vpc(&self) -> bool {
+        self.region().is_some() && self.host.starts_with(KMS_VPC)
+    }
+
+    /// Whether no proxy may be used: to this machine, and to the metadata service.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.is_loopback() || self.host == METADATA
     }
 
     /// The value of the `Host` header exactly as it is sent and signed: without the port if it is the default
@@ -146,7 +188,7 @@ impl Scheme {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Not one of the three forms.
+    /// Not one of the forms.
     Scheme,
     /// A user, path, query or fragment, none of which a KMS has.
     Excess,
@@ -166,9 +208,9 @@ pub enum EndpointError {
 impl fmt::Display for EndpointError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Scheme => {
-                f.write_str("a KMS is https://HOST:PORT, http://LOOPBACK:PORT or aliyun:REGION, nothing else")
-            }
+            Self::Scheme => f.write_str(
+                "a KMS is https://HOST:PORT, http://LOOPBACK:PORT, aliyun:REGION or aliyun-vpc:REGION, nothing else",
+            ),
             Self::Excess => f.write_str("the address of a KMS has no user, path, query or fragment"),
             Self::Host(host) => write!(f, "{host:?} is not a host name or IP address"),
             Self::Port(port) => write!(f, "{port:?} is not a port"),
@@ -221,12 +263,17 @@ fn is_host(host: &str) -> bool {
     host.len() <= 253 && host.split('.').all(label)
 }
 
+const CLOUD: &str = ".aliyuncs.com";
+const KMS: &str = "kms";
+const KMS_VPC: &str = "kms-vpc";
+const METADATA: &str = "100.100.100.200";
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_three_forms() {
+    fn the_forms() {
         for (text, url, host) in [
             ("https://kms.example:8443", "https://kms.example:8443", "kms.example:8443"),
             ("https://kms.example/", "https://kms.example", "kms.example"),
@@ -239,6 +286,12 @@ mod tests {
             ("http://127.9.9.9", "http://127.9.9.9", "127.9.9.9"),
             ("http://[::1]:80/", "http://[::1]", "[::1]"),
             ("aliyun:cn-hangzhou", "https://kms.cn-hangzhou.aliyuncs.com", "kms.cn-hangzhou.aliyuncs.com"),
+            ("aliyun-vpc:cn-a", "https://kms-vpc.cn-a.aliyuncs.com", "kms-vpc.cn-a.aliyuncs.com"),
+            (
+                "https://kst-hzz1.cryptoservice.kms.aliyuncs.com",
+                "https://kst-hzz1.cryptoservice.kms.aliyuncs.com",
+                "kst-hzz1.cryptoservice.kms.aliyuncs.com",
+            ),
         ] {
             let endpoint: Endpoint = text.parse().unwrap();
             assert_eq!((endpoint.to_string().as_str(), endpoint.host_header().as_str()), (url, host));
@@ -247,8 +300,46 @@ mod tests {
     }
 
     #[test]
+    fn what_a_cloud_host_tells() {
+        for (text, region, cloud, vpc) in [
+            ("aliyun:cn-hangzhou", Some("cn-hangzhou"), true, false),
+            ("aliyun-vpc:cn-hangzhou", Some("cn-hangzhou"), true, true),
+            ("https://kms-vpc.cn-a.aliyuncs.com", Some("cn-a"), true, true),
+            ("https://kst-hzz1.cryptoservice.kms.aliyuncs.com", None, true, false),
+            ("https://sts.aliyuncs.com", None, true, false),
+            ("https://kms.cn-a.aliyuncs.com.example", None, false, false),
+            ("https://aliyuncs.com", None, false, false),
+            ("https://kms.example", None, false, false),
+        ] {
+            let endpoint: Endpoint = text.parse().unwrap();
+            let found = (endpoint.region(), endpoint.is_cloud(), endpoint.is_vpc());
+            assert_eq!(found, (region, cloud, vpc), "{text}");
+        }
+        assert_eq!(Endpoint::sts().to_string(), "https://sts.aliyuncs.com");
+        assert_eq!(Endpoint::metadata().to_string(), "http://100.100.100.200");
+        assert!(Endpoint::metadata().is_direct() && !Endpoint::sts().is_direct());
+    }
+
+    #[test]
+    fn an_sts_needs_no_scheme() {
+        for (text, url) in [
+            ("sts.cn-beijing.aliyuncs.com", "https://sts.cn-beijing.aliyuncs.com"),
+            ("kms.example:8443/", "https://kms.example:8443"),
+            ("https://kms.example", "https://kms.example"),
+            ("http://localhost:8080", "http://localhost:8080"),
+        ] {
+            assert_eq!(Endpoint::parse_sts(text).unwrap().to_string(), url);
+        }
+        for wrong in ["", "http://sts.example", "sts.example/path", "me:hunter2@sts.example"] {
+            assert!(Endpoint::parse_sts(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn plain_http_is_for_loopback_only() {
-        for host in ["kms.example", "192.0.2.1", "[::2]", "localhost.example", "127.1", "0.0.0.0"] {
+        for host in
+            ["100.100.100.200", "kms.example", "192.0.2.1", "[::2]", "localhost.example", "127.1", "0.0.0.0"]
+        {
             let error = Endpoint::parse(&format!("http://{host}:8080")).unwrap_err();
             assert_eq!(error, EndpointError::PlainHttp { host: host.to_owned() });
         }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bulla_envelope::LocalFailure;
 
+use crate::credentials::CredentialsError;
 use crate::refusal::Refusal;
 use crate::transport::{RootsError, TransportError};
 
@@ -32,6 +33,8 @@ pub enum CallError {
     },
     /// The KMS answered an error.
     Refused(Refusal),
+    /// There are no credentials to sign with. The text is that of the error inside.
+    Credentials(Arc<CredentialsError>),
     /// Not a name that an action or an API version can have; nothing was sent.
     Name(String),
     /// The KMS runs in this process and is unavailable. The text is that of `source`.
@@ -87,6 +90,7 @@ impl fmt::Display for CallError {
         match self {
             Self::Unreachable { endpoint, .. } => write!(f, "the KMS at {endpoint} cannot be reached"),
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::Credentials(error) => error.fmt(f),
             Self::Name(name) => write!(f, "{name:?} is not the name of an action or version"),
             Self::Local { source, .. } => source.fmt(f),
             Self::Answer { endpoint, status, problem } => {
@@ -100,6 +104,7 @@ impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreachable { source, .. } => Some(source),
+            Self::Credentials(error) => error.source(),
             Self::Local { source, .. } => source.source(),
             Self::Refused(_) | Self::Name(_) | Self::Answer { .. } => None,
         }

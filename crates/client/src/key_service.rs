@@ -158,6 +158,7 @@ fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),
         CallError::Local { kind, source } => KeyServiceError::Local { kind, source },
+        CallError::Credentials(error) => KeyServiceError::NoCredentials(error),
         // A gateway that answers for a KMS which it cannot reach.
         CallError::Answer { endpoint, status: status @ (429 | 500..), problem } => {
             let source = CallError::Answer { endpoint: endpoint.clone(), status, problem };

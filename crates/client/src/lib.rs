@@ -1,13 +1,16 @@
 //! A blocking client of a key management service (KMS): `bulla serve` or the real Alibaba Cloud KMS.
 //!
 //! ```no_run
-//! use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials};
+//! use bulla_client::{ApiKeyService, Client, ClientOptions, CredentialOptions, CredentialProvider, Endpoint};
 //! use bulla_envelope::{EncryptionContext, KeyService};
 //! use bulla_wire::kms::DescribeKey;
 //!
 //! let environment = |name: &str| std::env::var(name).ok();
-//! let credentials = Credentials::find(environment, std::env::home_dir().as_deref())?;
-//! let client = Client::new("aliyun:cn-hangzhou".parse()?, credentials, ClientOptions::from_environment(environment))?;
+//! let endpoint: Endpoint = "aliyun:cn-hangzhou".parse()?;
+//! let options = ClientOptions::from_environment(environment);
+//! let search = CredentialOptions::new(endpoint.clone(), options.clone());
+//! let credentials = CredentialProvider::find(environment, std::env::home_dir().as_deref(), &search)?;
+//! let client = Client::new(endpoint, credentials, options)?;
 //!
 //! let data_key = ApiKeyService::new(&client).generate_data_key("alias/work", &EncryptionContext::default())?;
 //! let key = client.call(&DescribeKey { key_id: data_key.wrapped.key_id })?;
@@ -50,7 +53,10 @@ pub use api::KmsApi;
 pub use bulla_envelope;
 pub use bulla_wire;
 pub use client::Client;
-pub use credentials::{Credentials, CredentialsError};
+pub use credentials::{
+    CredentialOptions, CredentialProvider, Credentials, CredentialsError, ProcessProblem, ServerProblem, Sts,
+    Writer,
+};
 pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
 pub use key_service::ApiKeyService;

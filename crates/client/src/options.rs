@@ -1,4 +1,4 @@
-//! How a client reaches its KMS: whom it trusts, through which proxy, for how long.
+//! How a client reaches its server: whom it trusts, through which proxy, for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,10 +84,16 @@ impl ClientOptions {
         self
     }
 
-    /// The proxy to `endpoint`, if there is one. A proxy never sees a call to this machine.
+    /// The same with the system's certificates, for servers that the user did not name.
+    pub(crate) fn trusting_the_system(mut self) -> Self {
+        self.ca = None;
+        self
+    }
+
+    /// The proxy to `endpoint`, if there is one. A proxy never sees a call to this machine or to the metadata service.
     pub(crate) fn proxy_to(&self, endpoint: &Endpoint) -> Option<&SecretText> {
         let direct =
-            endpoint.is_loopback() || self.no_proxy.split(',').any(|rule| covers(rule, endpoint.host()));
+            endpoint.is_direct() || self.no_proxy.split(',').any(|rule| covers(rule, endpoint.host()));
         self.proxy.as_ref().filter(|_| !direct)
     }
 }
@@ -172,6 +178,13 @@ mod tests {
         for through in ["aliyun:cn-hangzhou", "https://notkms.internal", "https://110.0.0.1"] {
             assert!(proxied(&options, through), "{through}");
         }
+    }
+
+    #[test]
+    fn the_metadata_service_is_never_asked_through_a_proxy() {
+        let options = options(&[("HTTPS_PROXY", "http://proxy"), ("ALL_PROXY", "http://proxy")]);
+        assert!(options.proxy_to(&Endpoint::metadata()).is_none());
+        assert!(options.proxy_to(&Endpoint::sts()).is_some());
     }
 
     #[test]

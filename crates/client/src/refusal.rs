@@ -40,6 +40,15 @@ impl Refusal {
         (!reply.code.is_empty()).then(|| Self::new(status, &reply.code, &reply.message, &reply.request_id))
     }
 
+    /// Status, code, message and request id on one line.
+    pub(crate) fn what(&self) -> String {
+        let what = format!("{} {}: {}", self.status, self.code, self.message);
+        match self.request_id.as_str() {
+            "" => what,
+            request_id => format!("{what} (request {request_id})"),
+        }
+    }
+
     /// Whether the KMS has too much to do: the request was not acted on and may succeed later.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
@@ -66,11 +75,7 @@ impl Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the KMS refused with {} {}: {}", self.status, self.code, self.message)?;
-        match self.request_id.as_str() {
-            "" => Ok(()),
-            request_id => write!(f, " (request {request_id})"),
-        }
+        write!(f, "the KMS refused with {}", self.what())
     }
 }
 

@@ -101,7 +101,8 @@ fn backoff(tries: u32) -> Duration {
 
 const MAX_TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const QUESTIONS: [&str; 11] = [
+const QUESTIONS: [&str; 12] = [
+    "AssumeRole", // a session whose answer was lost expires unused
     "Asymmetric",
     "BatchGet",
     "Decrypt",

@@ -1,4 +1,4 @@
-//! One request and its answer over HTTP/1.1, with TLS below unless the KMS is on this machine.
+//! One request and its answer over HTTP/1.1, with TLS below unless the server is on this machine.
 //!
 //! No redirect is followed, because the signature is for one host. Answers are capped. The answer's body is
 //! wiped when dropped; the buffers of the HTTP and TLS libraries, through which it came, are not.
@@ -12,7 +12,9 @@ use std::time::Duration;
 
 use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
+use ureq::AsSendBody;
 use ureq::config::AutoHeaderValue;
+use ureq::http;
 use ureq::tls::{RootCerts, TlsConfig};
 use zeroize::Zeroizing;
 
@@ -22,16 +24,33 @@ use crate::endpoint::Endpoint;
 use crate::error::SetupError;
 use crate::options::ClientOptions;
 
-/// Connections to one KMS, kept alive between calls.
+/// Connections to one server, kept alive between calls.
 pub(crate) struct Transport {
     agent: Agent,
-    url: String,
+    endpoint: Endpoint,
+}
+
+/// What is sent.
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    /// From the first slash on, with the query.
+    pub(crate) path: &'a str,
+    pub(crate) headers: &'a [(&'static str, String)],
+    /// Not sent with [`Method::Get`].
+    pub(crate) body: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    Get,
+    Post,
+    Put,
 }
 
 /// What came back, whatever its status.
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// How long the KMS asks to wait before the next try.
+    /// How long the server asks to wait before the next try.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
@@ -65,26 +84,43 @@ impl Transport {
             .timeout_connect(Some(options.connect_timeout))
             .tls_config(tls.build())
             .user_agent(concat!("bulla/", env!("CARGO_PKG_VERSION")));
-        Ok(Self { agent: config.build().new_agent(), url: format!("{endpoint}/") })
+        Ok(Self { agent: config.build().new_agent(), endpoint: endpoint.clone() })
     }
 
-    /// Sends `body` with `headers` and waits for the whole answer, at most `time_left`.
-    pub(crate) fn post(
-        &self,
-        headers: &[(&'static str, String)],
-        body: &str,
-        time_left: Duration,
-    ) -> Result<Answer, TransportError> {
-        let mut request = self.agent.post(&self.url).config().timeout_global(Some(time_left)).build();
-        for (name, value) in headers {
-            request = request.header(*name, value);
+    /// The server.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Sends a request and waits for the whole answer, at most `time_left`.
+    pub(crate) fn send(&self, request: &Request<'_>, time_left: Duration) -> Result<Answer, TransportError> {
+        let mut answer = match request.method {
+            Method::Get => self.run(http::Method::GET, request, (), time_left),
+            Method::Post => self.run(http::Method::POST, request, request.body, time_left),
+            Method::Put => self.run(http::Method::PUT, request, request.body, time_left),
         }
-        let mut answer = request.send(body).map_err(TransportError::new)?;
+        .map_err(TransportError::new)?;
         Ok(Answer {
             status: answer.status().as_u16(),
             retry_after: retry_after(&answer),
             body: read_capped(answer.body_mut()).map_err(TransportError::new)?,
         })
+    }
+
+    fn run(
+        &self,
+        method: http::Method,
+        request: &Request<'_>,
+        body: impl AsSendBody,
+        time_left: Duration,
+    ) -> Result<http::Response<ureq::Body>, ureq::Error> {
+        let url = format!("{}{}", self.endpoint, request.path);
+        let mut builder = http::Request::builder().method(method).uri(url);
+        for (name, value) in request.headers {
+            builder = builder.header(*name, value);
+        }
+        let outgoing = builder.body(body)?;
+        self.agent.run(self.agent.configure_request(outgoing).timeout_global(Some(time_left)).build())
     }
 }
 
@@ -97,7 +133,7 @@ fn read_capped(body: &mut ureq::Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error>
     Ok(bytes)
 }
 
-fn retry_after(answer: &ureq::http::Response<ureq::Body>) -> Option<Duration> {
+fn retry_after(answer: &http::Response<ureq::Body>) -> Option<Duration> {
     let text = answer.headers().get("x-acs-retry-after")?.to_str().ok()?;
     let milliseconds = text.trim().parse().ok().filter(|&milliseconds| milliseconds > 0)?;
     Some(Duration::from_millis(milliseconds))

@@ -139,6 +139,8 @@ pub enum KeyServiceError {
         /// The id under which the KMS logged the request.
         request_id: String,
     },
+    /// There are no credentials to call the KMS with. The text is that of the error inside.
+    NoCredentials(Arc<dyn Error + Send + Sync>),
     /// Too many requests, still after retries.
     Throttled,
     /// There is no such key or alias.
@@ -184,7 +186,10 @@ impl KeyServiceError {
     /// Whether the KMS is unavailable: any other request would fail too.
     #[must_use]
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Throttled | Self::Local { .. })
+        matches!(
+            self,
+            Self::Unreachable { .. } | Self::NoCredentials(_) | Self::Throttled | Self::Local { .. }
+        )
     }
 
     /// Whether the same request may succeed later without any change to it, the key or the caller: an outage, an internal
@@ -223,7 +228,7 @@ impl fmt::Display for KeyServiceError {
                 f.write_str("the data key was wrapped by a key version that this KMS does not know")
             }
             Self::Answer(_) => f.write_str("the answer of the KMS makes no sense"),
-            Self::Local { source, .. } => source.fmt(f),
+            Self::NoCredentials(source) | Self::Local { source, .. } => source.fmt(f),
         }
     }
 }
@@ -232,7 +237,7 @@ impl Error for KeyServiceError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Unreachable { source, .. } | Self::Answer(source) => Some(&**source),
-            Self::Local { source, .. } => source.source(),
+            Self::NoCredentials(source) | Self::Local { source, .. } => source.source(),
             _ => None,
         }
     }
@@ -275,6 +280,7 @@ mod tests {
             KeyServiceError::KeyUnavailable { key: String::new(), code: "Rejected.Disabled".into() };
         for (error, outage, transient, is_final) in [
             (KeyServiceError::Throttled, true, true, false),
+            (KeyServiceError::NoCredentials(Arc::new(NotADataKey::NotBase64)), true, true, false),
             (local(LocalFailure::InUse), true, true, false),
             (local(LocalFailure::Unopened), true, true, false),
             (local(LocalFailure::Failed), true, true, false),

@@ -4,7 +4,7 @@
 
 use std::io;
 
-use bulla_client::{CallError, CertificateProblem, RootsError, SetupError, TransportError};
+use bulla_client::{CallError, CertificateProblem, CredentialsError, RootsError, SetupError, TransportError};
 use bulla_envelope::KeyServiceError;
 
 use super::{Exit, Failure, with_causes};
@@ -13,6 +13,7 @@ use crate::embedded;
 impl From<CallError> for Failure {
     fn from(error: CallError) -> Self {
         let hint = match &error {
+            CallError::Credentials(error) => return Self::from(&**error),
             CallError::Local { source, .. } => embedded::hint(&**source),
             error => hint_of_call(error).unwrap_or_default().to_owned(),
         };
@@ -22,6 +23,11 @@ impl From<CallError> for Failure {
 
 impl From<&KeyServiceError> for Failure {
     fn from(error: &KeyServiceError) -> Self {
+        if let KeyServiceError::NoCredentials(source) = error
+            && let Some(error) = source.downcast_ref::<CredentialsError>()
+        {
+            return Self::from(error);
+        }
         let exit = match error {
             KeyServiceError::Damaged => Exit::Context,
             KeyServiceError::UnknownKeyVersion => Exit::Damaged,
@@ -85,7 +91,7 @@ fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
     }
 }
 
-fn hint_of_transport(error: &TransportError) -> Option<&'static str> {
+pub(super) fn hint_of_transport(error: &TransportError) -> Option<&'static str> {
     Some(match error {
         TransportError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             "check host and port, and whether the KMS is running there"
@@ -120,7 +126,7 @@ fn hint_of_certificate(problem: CertificateProblem) -> &'static str {
 }
 
 /// What the user can do about an error code of a KMS; `None` if the code does not tell.
-fn hint_of_code(code: &str) -> Option<&'static str> {
+pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
     let (family, _) = code.split_once('.').unwrap_or((code, ""));
     Some(match (family, code) {
         ("SignatureDoesNotMatch", _) => "the secret does not belong to this access key: check both",

@@ -90,6 +90,7 @@ impl World {
             .current_dir(self.path(""))
             .env_clear()
             .env("PATH", format!("{bin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
+            .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true") // whatever machine this is
             .env("HOME", self.root().join("home"))
             .env("XDG_DATA_HOME", self.root().join("xdg"))
             .env("TMPDIR", self.root().join("tmp"));

@@ -1,11 +1,27 @@
-//! An access key in environment variables, in the spellings of the SDKs and of the `aliyun` command line.
+//! Credentials in environment variables: an access key, in the spellings of the SDKs and of the `aliyun` command line, or a
+//! role by OpenID Connect.
 
-use super::{Credentials, CredentialsError};
+use std::sync::Arc;
+
+use super::Credentials;
+use super::chain::Surroundings;
+use super::error::CredentialsError;
+use super::provider::Source;
+use super::sts::{OidcRole, RoleRequest};
+
+/// The place and the source, if the environment has one.
+pub(super) fn find(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+    let key = access_key(around.environment)?;
+    if let Some((variable, credentials)) = key {
+        return Ok(Some((variable, Source::Fixed(Arc::new(credentials)))));
+    }
+    oidc(around)
+}
 
 /// The first spelling of which anything is set decides: a mixture of two access keys is nobody's intention.
-pub(super) fn find(
+fn access_key(
     environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Credentials>, CredentialsError> {
+) -> Result<Option<(String, Credentials)>, CredentialsError> {
     for prefix in PREFIXES {
         let id_name = format!("{prefix}ACCESS_KEY_ID");
         let secret_name = format!("{prefix}ACCESS_KEY_SECRET");
@@ -19,11 +35,41 @@ pub(super) fn find(
                 security_token: environment(&format!("{prefix}SECURITY_TOKEN")).map(Into::into),
             },
         };
-        return credentials.checked(|| id_name.clone()).map(Some);
+        return credentials.checked(|| id_name.clone()).map(|credentials| Some((id_name, credentials)));
     }
     Ok(None)
 }
 
+/// A role by OpenID Connect. Its ARN alone is not meant for bulla: other tools assume it with an access key.
+fn oidc(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+    let found = OIDC.map(|name| (around.environment)(name));
+    let [role_arn, provider_arn, token_file] = match found {
+        [Some(role), Some(provider), Some(file)] => [role, provider, file],
+        [_, None, None] => return Ok(None),
+        found => {
+            let name = |is_set: bool| {
+                let mut names = OIDC.iter().zip(&found).rev();
+                names.find(|(_, value)| value.is_some() == is_set).map_or("", |(name, _)| name).to_owned()
+            };
+            return Err(CredentialsError::HalfSet { set: name(true), missing: name(false) });
+        }
+    };
+    let place = TOKEN_FILE.to_owned();
+    let session_name = (around.environment)("ALIBABA_CLOUD_ROLE_SESSION_NAME").unwrap_or_default();
+    let request = RoleRequest {
+        role_arn,
+        session_name: RoleRequest::session_name_or_default(&session_name),
+        duration_seconds: RoleRequest::DEFAULT_DURATION,
+        policy: None,
+        external_id: None,
+    };
+    let sts = around.sts(&place, "", "", false)?;
+    let role = OidcRole::new(&sts, provider_arn, token_file.into(), request, &place)?;
+    Ok(Some((place, Source::Oidc(role))))
+}
+
+const TOKEN_FILE: &str = "ALIBABA_CLOUD_OIDC_TOKEN_FILE";
+const OIDC: [&str; 3] = ["ALIBABA_CLOUD_ROLE_ARN", "ALIBABA_CLOUD_OIDC_PROVIDER_ARN", TOKEN_FILE];
 const PREFIXES: [&str; 4] = ["ALIBABA_CLOUD_", "ALIBABACLOUD_", "ALICLOUD_", ""];
 
 #[cfg(test)]
@@ -31,7 +77,9 @@ mod tests {
     use super::*;
 
     fn look(variables: &[(&str, &str)]) -> Result<Option<Credentials>, CredentialsError> {
-        find(&|name| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned()))
+        let environment =
+            |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| (*value).to_owned());
+        Ok(access_key(&environment)?.map(|(_, credentials)| credentials))
     }
 
     #[test]

@@ -1,33 +1,53 @@
-//! An access key in `~/.aliyun/config.json`, as `aliyun configure` writes it.
+//! The profiles of the `aliyun` command line, in `~/.aliyun/config.json`: the file, and which profile is meant.
 
-use std::fs;
-use std::io;
-use std::path::Path;
+mod modes;
 
-use bulla_wire::SecretText;
+use std::path::{Path, PathBuf};
+
+use bulla_wire::{SecretText, Timestamp};
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
-use super::{Credentials, CredentialsError};
+pub(super) use self::modes::provider;
+use super::error::CredentialsError;
+use super::refresh::Session;
+use super::{Credentials, trusted_file};
 
-/// The access key of the chosen profile; None if there is no file or it has no profile.
-pub(super) fn find(
-    path: &Path,
-    environment: &dyn Fn(&str) -> Option<String>,
-) -> Result<Option<Credentials>, CredentialsError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => Zeroizing::new(text),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(CredentialsError::Read { path: path.to_owned(), source }),
-    };
-    let named = PROFILE_NAMES.iter().find_map(|name| environment(name));
-    choose(&text, path, named)
+/// The file, as `aliyun configure` writes it.
+pub(super) struct ProfileFile {
+    path: PathBuf,
+    current: String,
+    profiles: Vec<Profile>,
 }
 
-/// Whether the environment says that profiles are not to be used.
-pub(super) fn is_disabled(environment: &dyn Fn(&str) -> Option<String>) -> bool {
-    let is_true = |name: &&str| environment(name).is_some_and(|value| value.eq_ignore_ascii_case("true"));
-    SWITCHES.iter().any(is_true)
+/// One profile, with the fields of all modes that bulla supports.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    mode: String,
+    access_key_id: String,
+    access_key_secret: SecretText,
+    sts_token: SecretText,
+    sts_expiration: i64,
+    ram_role_name: String,
+    ram_role_arn: String,
+    ram_session_name: String,
+    expired_seconds: u32,
+    policy: String,
+    external_id: String,
+    source_profile: String,
+    sts_endpoint: String,
+    sts_region: String,
+    enable_vpc: bool,
+    oidc_provider_arn: String,
+    oidc_token_file: String,
+    process_command: String,
+    credentials_uri: String,
+    pub(super) cloud_sso_sign_in_url: String,
+    pub(super) cloud_sso_account_id: String,
+    pub(super) cloud_sso_access_config: String,
+    pub(super) cloud_sso_access_token_expire: i64,
+    pub(super) access_token: SecretText,
 }
 
 #[derive(Deserialize)]
@@ -38,130 +58,107 @@ struct Config {
     profiles: Vec<Profile>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Profile {
-    name: String,
-    mode: String,
-    access_key_id: String,
-    access_key_secret: SecretText,
-    sts_token: SecretText,
-}
-
-fn choose(text: &str, path: &Path, named: Option<String>) -> Result<Option<Credentials>, CredentialsError> {
-    // The error of serde_json may quote a value, so no more than its line is kept.
-    let Config { current, profiles } = serde_json::from_str(text)
-        .map_err(|error| CredentialsError::Malformed { path: path.to_owned(), line: error.line() })?;
-    if profiles.is_empty() && named.is_none() {
-        return Ok(None);
+impl ProfileFile {
+    /// Reads the file at `path`; None if there is none.
+    pub(super) fn read(path: &Path) -> Result<Option<Self>, CredentialsError> {
+        trusted_file::read(path)?.map(|text| Self::parse(&text, path)).transpose()
     }
-    let name = named.unwrap_or(current);
-    match profiles.into_iter().find(|profile| profile.name == name) {
-        Some(profile) => profile.credentials(path).map(Some),
-        None => Err(CredentialsError::NoProfile { path: path.to_owned(), profile: name }),
+
+    /// Reads a file that was there before.
+    pub(super) fn reread(path: &Path) -> Result<Self, CredentialsError> {
+        let gone =
+            || CredentialsError::Read { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() };
+        Self::read(path)?.ok_or_else(gone)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self, CredentialsError> {
+        // The error of serde_json may quote a value, so no more than its line is kept.
+        let Config { current, profiles } = serde_json::from_str(text)
+            .map_err(|error| CredentialsError::Malformed { path: path.to_owned(), line: error.line() })?;
+        Ok(Self { path: path.to_owned(), current, profiles })
+    }
+
+    /// The profile that is used if none is named; None if there are no profiles.
+    pub(super) fn current(&self) -> Option<&str> {
+        (!self.profiles.is_empty()).then_some(&self.current)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.profiles.iter().any(|profile| profile.name == name)
+    }
+
+    pub(super) fn profile(&self, name: &str) -> Result<&Profile, CredentialsError> {
+        let missing =
+            || CredentialsError::NoProfile { profile: name.to_owned(), paths: vec![self.path.clone()] };
+        self.profiles.iter().find(|profile| profile.name == name).ok_or_else(missing)
     }
 }
 
 impl Profile {
-    fn credentials(self, path: &Path) -> Result<Credentials, CredentialsError> {
-        let with_token = match self.mode.to_ascii_lowercase().as_str() {
-            "ak" => false,
-            "ststoken" => true,
-            _ => {
-                return Err(CredentialsError::Mode {
-                    path: path.to_owned(),
-                    profile: self.name,
-                    mode: self.mode,
-                });
-            }
-        };
-        let empty = [
-            ("access_key_id", self.access_key_id.is_empty()),
-            ("access_key_secret", self.access_key_secret.expose().is_empty()),
-            ("sts_token", with_token && self.sts_token.expose().is_empty()),
-        ];
-        if let Some((field, _)) = empty.into_iter().find(|(_, empty)| *empty) {
-            return Err(CredentialsError::Incomplete { path: path.to_owned(), profile: self.name, field });
-        }
+    /// The access key in the profile, with the security token if there is one and `with_token`.
+    fn access_key(&self, place: &str, with_token: bool) -> Result<Credentials, CredentialsError> {
+        require(place, "access_key_id", &self.access_key_id)?;
+        require(place, "access_key_secret", self.access_key_secret.expose())?;
+        let token = with_token.then(|| self.sts_token.clone()).filter(|token| !token.expose().is_empty());
         let credentials = Credentials {
-            access_key_id: self.access_key_id,
-            access_key_secret: self.access_key_secret,
-            security_token: with_token.then_some(self.sts_token),
+            access_key_id: self.access_key_id.clone(),
+            access_key_secret: self.access_key_secret.clone(),
+            security_token: token,
         };
-        credentials.checked(|| format!("profile {:?} of {}", self.name, path.display()))
+        credentials.checked(|| place.to_owned())
+    }
+
+    /// The access key with its security token, which must be there.
+    fn sts_token(&self, place: &str) -> Result<Credentials, CredentialsError> {
+        let credentials = self.access_key(place, true)?;
+        require(place, "sts_token", self.sts_token.expose())?;
+        Ok(credentials)
     }
 }
 
-const PROFILE_NAMES: [&str; 3] = ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"];
-const SWITCHES: [&str; 2] = ["ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_IGNORE_PROFILE"];
+fn require<'a>(place: &str, field: &'static str, value: &'a str) -> Result<&'a str, CredentialsError> {
+    if value.is_empty() {
+        return Err(CredentialsError::Incomplete { place: place.to_owned(), field });
+    }
+    Ok(value)
+}
+
+/// A profile of mode OAuth: the session that the last login has left there. The file is read again at every renewal,
+/// because the `aliyun` command line renews the session.
+pub(super) struct CachedLogin {
+    path: PathBuf,
+    profile: String,
+}
+
+impl CachedLogin {
+    pub(super) fn fetch(&self, place: &str, now: Timestamp) -> Result<Session, CredentialsError> {
+        let file = ProfileFile::reread(&self.path)?;
+        let profile = file.profile(&self.profile)?;
+        if profile.sts_token.expose().is_empty() || profile.sts_expiration <= now.unix() {
+            return Err(CredentialsError::LoginExpired { place: place.to_owned() });
+        }
+        let expires = Timestamp::from_unix(profile.sts_expiration);
+        Ok(Session { credentials: profile.sts_token(place)?, expires: Some(expires) })
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const CONFIG: &str = r#"{"current": "work", "profiles": [
-        {"name": "work", "mode": "AK", "access_key_id": "i", "access_key_secret": "s", "sts_token": "stale",
-         "region_id": "cn-hangzhou", "retry_count": 3},
-        {"name": "guest", "mode": "ststoken", "access_key_id": "gi", "access_key_secret": "gs", "sts_token": "gt"},
-        {"name": "role", "mode": "RamRoleArn", "access_key_id": "i", "access_key_secret": "hunter2"},
-        {"name": "new", "mode": "AK", "access_key_id": "", "access_key_secret": ""},
-        {"name": "half", "mode": "StsToken", "access_key_id": "i", "access_key_secret": "s"}
-    ], "meta_path": ""}"#;
-
-    fn pick(named: Option<&str>) -> Result<Option<Credentials>, CredentialsError> {
-        choose(CONFIG, Path::new("config.json"), named.map(str::to_owned))
-    }
-
-    #[test]
-    fn current_profile_unless_another_is_named() {
-        let work = pick(None).unwrap().unwrap();
-        assert_eq!((work.access_key_id.as_str(), work.access_key_secret.expose()), ("i", "s"));
-        assert!(work.security_token.is_none(), "a token is not part of mode AK");
-        let guest = pick(Some("guest")).unwrap().unwrap();
-        assert_eq!(guest.security_token.unwrap().expose(), "gt");
-    }
-
-    #[test]
-    fn what_cannot_be_used_is_named() {
-        for (name, message) in [
-            ("role", r#"config.json: profile "role" has the mode "RamRoleArn", not AK or StsToken"#),
-            ("new", r#"config.json: profile "new" has no access_key_id"#),
-            ("half", r#"config.json: profile "half" has no sts_token"#),
-            ("none", r#"config.json: no profile "none""#),
-        ] {
-            let error = pick(Some(name)).unwrap_err();
-            assert_eq!(error.to_string(), message);
-            assert!(!error.hint().is_empty());
-        }
-    }
-
     #[test]
     fn mistakes_are_located_without_quoting_them() {
         let text = "{\"profiles\": [\n{\"name\": \"x\", \"access_key_secret\": 1234}]}";
-        let error = choose(text, Path::new("config.json"), None).map(|_| ()).unwrap_err();
-        assert_eq!(error.to_string(), "config.json: line 2 is not what `aliyun configure` writes");
+        let error = ProfileFile::parse(text, Path::new("config.json")).map(|_| ()).unwrap_err();
+        assert_eq!(error.to_string(), "config.json: line 2 cannot be understood");
         assert!(!format!("{error:?}").contains("1234"));
     }
 
     #[test]
     fn no_profiles_is_nothing_found() {
-        assert!(choose(r#"{"profiles": []}"#, Path::new("c"), None).unwrap().is_none());
-        assert!(choose("{}", Path::new("c"), Some("x".to_owned())).is_err());
-    }
-
-    #[test]
-    fn file_and_switches() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.json");
-        assert!(find(&path, &|_| None).unwrap().is_none());
-        fs::write(&path, CONFIG).unwrap();
-        let named = |name: &str| (name == "ALICLOUD_PROFILE").then(|| "guest".to_owned());
-        assert_eq!(find(&path, &named).unwrap().unwrap().access_key_id, "gi");
-        let unreadable = find(folder.path(), &|_| None);
-        assert!(matches!(unreadable, Err(CredentialsError::Read { .. })));
-        for switch in SWITCHES {
-            assert!(is_disabled(&|name| (name == switch).then(|| "TRUE".to_owned())));
-            assert!(!is_disabled(&|name| (name == switch).then(|| "0".to_owned())));
+        for text in [r#"{"profiles": []}"#, "{}"] {
+            let file = ProfileFile::parse(text, Path::new("c")).unwrap();
+            assert!(file.current().is_none() && !file.has("x") && file.profile("x").is_err());
         }
     }
 }

@@ -1,0 +1,130 @@
+//! The JSON in which servers give temporary credentials: the metadata service, credentials URIs, CloudSSO and STS.
+
+use bulla_wire::{SecretText, Timestamp};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Credentials;
+use super::error::{CredentialsError, ServerProblem};
+use super::refresh::Session;
+use crate::endpoint::Endpoint;
+use crate::error::AnswerProblem;
+use crate::transport::Answer;
+
+/// A source and its server, for errors.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) place: &'a str,
+    pub(super) server: &'a Endpoint,
+}
+
+impl Asked<'_> {
+    pub(super) fn failed(&self, problem: ServerProblem) -> CredentialsError {
+        CredentialsError::Server { place: self.place.to_owned(), server: self.server.to_string(), problem }
+    }
+
+    /// The body of an answer, if its status says success.
+    pub(super) fn success(&self, answer: Answer) -> Result<Answer, CredentialsError> {
+        if answer.status == 200 { Ok(answer) } else { Err(self.failed(ServerProblem::Status(answer.status))) }
+    }
+
+    /// Reads an answer. The error of serde_json may quote it, so no more than its kind is kept.
+    pub(super) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CredentialsError> {
+        serde_json::from_slice(body).map_err(|error| {
+            let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
+            self.failed(ServerProblem::Answer(problem))
+        })
+    }
+}
+
+/// Temporary credentials as all servers spell them.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub(super) struct TemporaryCredentials {
+    access_key_id: String,
+    access_key_secret: SecretText,
+    security_token: SecretText,
+    expiration: String,
+}
+
+/// The same, beside a code.
+#[derive(Deserialize)]
+pub(super) struct CodedCredentials {
+    #[serde(rename = "Code", default)]
+    code: String,
+    #[serde(flatten)]
+    credentials: TemporaryCredentials,
+}
+
+impl TemporaryCredentials {
+    /// All four fields are required: without an expiry, nobody would know when to ask again.
+    pub(super) fn session(self, asked: Asked<'_>) -> Result<Session, CredentialsError> {
+        let empty = [
+            ("AccessKeyId", self.access_key_id.is_empty()),
+            ("AccessKeySecret", self.access_key_secret.expose().is_empty()),
+            ("SecurityToken", self.security_token.expose().is_empty()),
+        ];
+        if let Some((field, _)) = empty.into_iter().find(|(_, empty)| *empty) {
+            return Err(asked.failed(ServerProblem::Field(field)));
+        }
+        let expires = Timestamp::parse(&self.expiration)
+            .ok_or_else(|| asked.failed(ServerProblem::Field("Expiration")))?;
+        let credentials = Credentials {
+            access_key_id: self.access_key_id,
+            access_key_secret: self.access_key_secret,
+            security_token: Some(self.security_token),
+        };
+        Ok(Session { credentials, expires: Some(expires) })
+    }
+}
+
+impl CodedCredentials {
+    /// The code must be there, and `Success`.
+    pub(super) fn session(self, asked: Asked<'_>) -> Result<Session, CredentialsError> {
+        if self.code != "Success" {
+            return Err(asked.failed(ServerProblem::NoSuccess));
+        }
+        self.credentials.session(asked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Session, String> {
+        let server = Endpoint::metadata();
+        let asked = Asked { place: "here", server: &server };
+        let read = asked.parse::<CodedCredentials>(json.as_bytes());
+        read.and_then(|answer| answer.session(asked)).map_err(|error| error.to_string())
+    }
+
+    const WHOLE: &str = r#"{"Code":"Success","AccessKeyId":"STS.i","AccessKeySecret":"hunter2","SecurityToken":"t",
+        "Expiration":"2030-01-01T00:00:00Z","LastUpdated":"2029-01-01T00:00:00Z"}"#;
+
+    #[test]
+    fn a_whole_answer_gives_a_session() {
+        let session = read(WHOLE).unwrap();
+        assert_eq!(session.credentials.access_key_id, "STS.i");
+        assert_eq!(session.credentials.access_key_secret.expose(), "hunter2");
+        assert_eq!(session.credentials.security_token.unwrap().expose(), "t");
+        assert_eq!(session.expires.unwrap().to_string(), "2030-01-01T00:00:00Z");
+    }
+
+    #[test]
+    fn what_is_missing_is_named_without_quoting_the_answer() {
+        for (from, to, what) in [
+            ("AccessKeyId", "X", "answered without a usable AccessKeyId"),
+            ("\"hunter2\"", "\"\"", "answered without a usable AccessKeySecret"),
+            ("SecurityToken", "X", "answered without a usable SecurityToken"),
+            ("2030-01-01T00:00:00Z", "2030-01-01T00:00:00.5Z", "answered without a usable Expiration"),
+            ("Success", "Failed", "answered a code other than Success"),
+            ("Code", "X", "answered a code other than Success"),
+            ("\"hunter2\"", "[\"hunter2\"]", "answered JSON that is not the reply to this action"),
+            ("{", "<", "answered something that is not JSON"),
+        ] {
+            let error = read(&WHOLE.replacen(from, to, 1)).unwrap_err();
+            assert_eq!(error, format!("here: http://100.100.100.200 {what}"));
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! The order in which credentials are looked for: that of the official libraries.
+//!
+//! What is configured decides at once, without a connection. Only whether this machine is a cloud instance with a role is
+//! found out by asking, when the first request is signed; what answered then is kept.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use super::environment;
+use super::error::CredentialsError;
+use super::ini::IniFile;
+use super::metadata::{Instance, is_no_instance};
+use super::profile::{self, ProfileFile};
+use super::provider::{CredentialProvider, Source};
+use super::refresh::Session;
+use super::sts::Sts;
+use super::uri::CredentialsUri;
+use crate::endpoint::Endpoint;
+use crate::options::ClientOptions;
+
+/// For which KMS credentials are looked for, and how their servers are reached.
+#[derive(Clone, Debug)]
+pub struct CredentialOptions {
+    pub(super) connection: ClientOptions,
+    pub(super) imds_v1: bool,
+    kms: Endpoint,
+    sts: Option<Endpoint>,
+}
+
+impl CredentialOptions {
+    /// Credentials for `kms`, from servers that are reached like it.
+    ///
+    /// The certificates of `connection` are trusted at servers that the user names; at the cloud's own ones, the system's
+    /// are. Roles are assumed at the STS of the cloud for a KMS of the cloud, and at the KMS itself for every other, unless
+    /// an STS is named.
+    #[must_use]
+    pub fn new(kms: Endpoint, connection: ClientOptions) -> Self {
+        Self { connection, imds_v1: false, kms, sts: None }
+    }
+
+    /// The STS at which roles are assumed. It comes before those of profiles and the environment.
+    #[must_use]
+    pub fn sts(mut self, endpoint: Endpoint) -> Self {
+        self.sts = Some(endpoint);
+        self
+    }
+
+    /// Asks the metadata service without a token (IMDSv1) if it has none. Then programs that can be made to send a GET to
+    /// any address leak the role's credentials, so this is off by default.
+    #[must_use]
+    pub fn imds_v1(mut self, allowed: bool) -> Self {
+        self.imds_v1 = allowed;
+        self
+    }
+}
+
+impl CredentialProvider {
+    /// Finds credentials where the official clients find theirs. The first source that is configured is used.
+    ///
+    /// 1. `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` and, if set,
+    ///    `ALIBABA_CLOUD_SECURITY_TOKEN`; then the same names with `ALIBABACLOUD_`, `ALICLOUD_` and without
+    ///    a prefix. The parts of one access key must be spelled alike.
+    /// 2. A role by OpenID Connect: `ALIBABA_CLOUD_ROLE_ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and
+    ///    `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, and, if set, `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
+    /// 3. A profile of the `aliyun` command line in `ALIBABA_CLOUD_CONFIG_FILE` or `~/.aliyun/config.json`: the one that
+    ///    `ALIBABA_CLOUD_PROFILE` (or `ALIBABACLOUD_PROFILE`, `ALICLOUD_PROFILE`) names, else its `current` one. Not read
+    ///    if `ALIBABA_CLOUD_CLI_PROFILE_DISABLED` or `ALIBABA_CLOUD_IGNORE_PROFILE` is `true`.
+    /// 4. A section, `default` or of the same name, of the file that `ALIBABA_CLOUD_CREDENTIALS_FILE` names, else of
+    ///    `~/.alibabacloud/credentials.ini`, else of `~/.alibabacloud/credentials`.
+    /// 5. The role of this cloud instance, which `ALIBABA_CLOUD_ECS_METADATA` may name, from the metadata service. Not asked
+    ///    if `ALIBABA_CLOUD_ECS_METADATA_DISABLED` is `true`.
+    /// 6. `ALIBABA_CLOUD_CREDENTIALS_URI`.
+    ///
+    /// `environment` gives the value of a variable, such as `|name| std::env::var(name).ok()`; an empty value
+    /// counts as absent. No connection is made before the first call.
+    ///
+    /// # Errors
+    /// Nothing found, or something that cannot be used, as [`CredentialsError`] says.
+    pub fn find(
+        environment: impl Fn(&str) -> Option<String>,
+        home: Option<&Path>,
+        options: &CredentialOptions,
+    ) -> Result<Self, CredentialsError> {
+        let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
+        Surroundings { environment: &environment, home, options }.find()
+    }
+}
+
+/// What the search for credentials depends on.
+pub(super) struct Surroundings<'a> {
+    /// Gives variables that are not empty.
+    pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
+    home: Option<&'a Path>,
+    pub(super) options: &'a CredentialOptions,
+}
+
+impl Surroundings<'_> {
+    fn find(&self) -> Result<CredentialProvider, CredentialsError> {
+        if let Some((place, source)) = environment::find(self)? {
+            let sts = self.sts(&place, "", "", false)?;
+            return Ok(CredentialProvider::with_sts(place, source, sts));
+        }
+        let mut looked = Looked::default();
+        let named = PROFILE_NAMES.iter().find_map(|name| (self.environment)(name));
+        if let Some(found) = self.in_profiles(named.as_deref(), &mut looked)? {
+            return Ok(found);
+        }
+        if let Some(found) = self.in_sections(named.as_deref(), &mut looked)? {
+            return Ok(found);
+        }
+        if let Some(profile) = named.filter(|_| !looked.paths.is_empty()) {
+            return Err(CredentialsError::NoProfile { profile, paths: looked.paths });
+        }
+        self.elsewhere(looked)
+    }
+
+    /// The profiles of the `aliyun` command line.
+    fn in_profiles(
+        &self,
+        named: Option<&str>,
+        looked: &mut Looked,
+    ) -> Result<Option<CredentialProvider>, CredentialsError> {
+        if SWITCHES.iter().any(|switch| self.is_set(switch, &["true"])) {
+            looked.texts.push("profiles of the aliyun command line are switched off".to_owned());
+            return Ok(None);
+        }
+        let variable = (self.environment)("ALIBABA_CLOUD_CONFIG_FILE").map(PathBuf::from);
+        let usual = self.home.map(|home| home.join(".aliyun").join("config.json"));
+        let is_named = variable.is_some();
+        let Some(path) = variable.or(usual) else {
+            return Ok(None);
+        };
+        looked.at(&path);
+        let file = match ProfileFile::read(&path)? {
+            Some(file) => file,
+            None if is_named => ProfileFile::reread(&path)?,
+            None => return Ok(None),
+        };
+        let name = match named {
+            Some(name) => Some(name).filter(|name| file.has(name)),
+            None => file.current(),
+        };
+        name.map(|name| profile::provider(&file, name, self)).transpose()
+    }
+
+    /// The credentials file of the SDKs.
+    fn in_sections(
+        &self,
+        named: Option<&str>,
+        looked: &mut Looked,
+    ) -> Result<Option<CredentialProvider>, CredentialsError> {
+        let section = named.unwrap_or("default");
+        if let Some(path) = (self.environment)("ALIBABA_CLOUD_CREDENTIALS_FILE").map(PathBuf::from) {
+            looked.at(&path);
+            let gone =
+                || CredentialsError::Read { path: path.clone(), source: std::io::ErrorKind::NotFound.into() };
+            let file = IniFile::read(&path)?.ok_or_else(gone)?;
+            return file.provider(section, self);
+        }
+        let Some(home) = self.home else {
+            return Ok(None);
+        };
+        for name in ["credentials.ini", "credentials"] {
+            let path = home.join(".alibabacloud").join(name);
+            if let Some(file) = IniFile::read(&path)? {
+                looked.at(&path);
+                return file.provider(section, self);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The instance role, and the credentials URI.
+    fn elsewhere(&self, mut looked: Looked) -> Result<CredentialProvider, CredentialsError> {
+        let off = self.is_set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", &["true"]);
+        let role = (self.environment)("ALIBABA_CLOUD_ECS_METADATA");
+        let is_named = role.is_some();
+        let instance = (!off).then(|| Instance::new(role, self.options.imds_v1)).transpose();
+        let instance =
+            instance.map_err(|source| CredentialsError::Setup { place: METADATA.to_owned(), source })?;
+        let sts = self.sts(METADATA, "", "", false)?;
+        let instance = match instance {
+            Some(instance) if is_named => {
+                return Ok(CredentialProvider::with_sts(METADATA, Source::Instance(instance), sts));
+            }
+            other => other,
+        };
+        let uri = (self.environment)(URI);
+        let uri = uri.map(|uri| CredentialsUri::new(&uri, "its value", URI, &self.options.connection));
+        let search = match (instance, uri.transpose()?) {
+            (None, Some(uri)) => return Ok(CredentialProvider::with_sts(URI, Source::Uri(uri), sts)),
+            (None, None) => {
+                looked.texts.push("the metadata service is switched off".to_owned());
+                return Err(looked.not_found());
+            }
+            (Some(instance), uri) => Search { instance, uri, looked, found: OnceLock::new() },
+        };
+        Ok(CredentialProvider::with_sts(METADATA, Source::Search(search), sts))
+    }
+
+    /// Whether a variable has one of `values`, in any case.
+    pub(super) fn is_set(&self, name: &str, values: &[&str]) -> bool {
+        let found = (self.environment)(name);
+        found.is_some_and(|found| values.iter().any(|value| value.eq_ignore_ascii_case(&found)))
+    }
+
+    /// The STS for a source that names this endpoint and region, or leaves them empty.
+    pub(super) fn sts(
+        &self,
+        place: &str,
+        endpoint: &str,
+        region: &str,
+        vpc: bool,
+    ) -> Result<Sts, CredentialsError> {
+        let CredentialOptions { connection, kms, sts, .. } = self.options;
+        let variable = |name| (self.environment)(name).unwrap_or_default();
+        let or = |value: &str, name| if value.is_empty() { variable(name) } else { value.to_owned() };
+        let named = |endpoint| Sts { endpoint, options: connection.clone() };
+        let of_cloud = |endpoint| Sts { endpoint, options: connection.clone().trusting_the_system() };
+        let invalid =
+            |field, expected| CredentialsError::Invalid { place: place.to_owned(), field, expected };
+
+        let endpoint = or(endpoint, "ALIBABA_CLOUD_STS_ENDPOINT");
+        let region = or(region, "ALIBABA_CLOUD_STS_REGION");
+        if let Some(endpoint) = sts {
+            return Ok(named(endpoint.clone()));
+        }
+        if !endpoint.is_empty() {
+            let expected = "HOST, https://HOST:PORT or http://LOOPBACK:PORT";
+            return Endpoint::parse_sts(&endpoint)
+                .map(named)
+                .map_err(|_| invalid("the STS endpoint", expected));
+        }
+        if !region.is_empty() {
+            let vpc = vpc || self.is_set("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", &["true"]);
+            let service = if vpc { "sts-vpc" } else { "sts" };
+            return Endpoint::of_region(service, &region)
+                .map(of_cloud)
+                .map_err(|_| invalid("the region of the STS", "a region such as cn-hangzhou"));
+        }
+        Ok(match kms.region().filter(|_| kms.is_vpc()) {
+            Some(region) => {
+                of_cloud(Endpoint::of_region("sts-vpc", region).expect("it is a region of a KMS"))
+            }
+            None if kms.is_cloud() => of_cloud(Endpoint::sts()),
+            None => named(kms.clone()),
+        })
+    }
+}
+
+/// Where credentials were looked for so far.
+struct Looked {
+    texts: Vec<String>,
+    /// The files.
+    paths: Vec<PathBuf>,
+}
+
+impl Default for Looked {
+    fn default() -> Self {
+        Self { texts: vec!["not in the environment".to_owned()], paths: Vec::new() }
+    }
+}
+
+impl Looked {
+    fn at(&mut self, path: &Path) {
+        self.texts.push(format!("not in {}", path.display()));
+        self.paths.push(path.to_owned());
+    }
+
+    fn not_found(&self) -> CredentialsError {
+        CredentialsError::NotFound { looked: self.texts.clone() }
+    }
+}
+
+/// The instance role if this machine has one, else the credentials URI if one is set.
+pub(super) struct Search {
+    instance: Instance,
+    uri: Option<CredentialsUri>,
+    looked: Looked,
+    /// Which of them gave credentials first. The other one is not asked any more.
+    found: OnceLock<Found>,
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Instance,
+    Uri,
+}
+
+impl Search {
+    /// What gave credentials, if anything did.
+    pub(super) fn found(&self) -> Option<&'static str> {
+        self.found.get().map(|found| match found {
+            Found::Instance => METADATA,
+            Found::Uri => URI,
+        })
+    }
+
+    pub(super) fn fetch(&self) -> Result<Session, CredentialsError> {
+        match (self.found.get(), &self.uri) {
+            (Some(Found::Uri), Some(uri)) => uri.fetch(URI),
+            (Some(_), _) => self.instance.fetch(METADATA),
+            (None, uri) => self.first(uri.as_ref()),
+        }
+    }
+
+    fn first(&self, uri: Option<&CredentialsUri>) -> Result<Session, CredentialsError> {
+        let (session, found) = match (self.instance.fetch(METADATA), uri) {
+            (Ok(session), _) => (session, Found::Instance),
+            (Err(error), Some(uri)) if is_no_instance(&error) => (uri.fetch(URI)?, Found::Uri),
+            (Err(error), None) if is_no_instance(&error) => {
+                let mut texts = self.looked.texts.clone();
+                texts.push("this machine has no instance role".to_owned());
+                return Err(CredentialsError::NotFound { looked: texts });
+            }
+            (Err(error), _) => return Err(error),
+        };
+        let _ = self.found.set(found); // only one thread fetches at a time
+        Ok(session)
+    }
+}
+
+const METADATA: &str = "the metadata service";
+const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
+const PROFILE_NAMES: [&str; 3] = ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"];
+const SWITCHES: [&str; 2] = ["ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_IGNORE_PROFILE"];

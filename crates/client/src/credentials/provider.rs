@@ -1,0 +1,118 @@
+//! Credentials on demand: the same ones again and again, or those of a session that is renewed before it expires.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::Credentials;
+use super::chain::Search;
+use super::cloud_sso::CloudSso;
+use super::error::CredentialsError;
+use super::metadata::Instance;
+use super::process::ExternalProcess;
+use super::profile::CachedLogin;
+use super::refresh::{Renewed, Session};
+use super::sts::{AssumedRole, OidcRole, Sts};
+use super::uri::CredentialsUri;
+use crate::client::now;
+
+/// Credentials on demand, of one source. Sessions are renewed before they expire, by one thread while the others go on.
+///
+/// A clone shares the credentials with the original.
+#[derive(Clone)]
+pub struct CredentialProvider(Arc<Inner>);
+
+struct Inner {
+    place: String,
+    source: Source,
+    renewed: Renewed,
+    /// The STS of the cloud or server that gave the credentials out.
+    sts: Option<Sts>,
+}
+
+/// What gives the credentials.
+pub(super) enum Source {
+    Fixed(Arc<Credentials>),
+    Role(AssumedRole),
+    Oidc(OidcRole),
+    Instance(Instance),
+    Uri(CredentialsUri),
+    Process(ExternalProcess),
+    CloudSso(CloudSso),
+    CachedLogin(CachedLogin),
+    Search(Search),
+}
+
+impl CredentialProvider {
+    /// The credentials of `source`, which users know as `place`.
+    pub(super) fn new(place: impl Into<String>, source: Source) -> Self {
+        Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: None }))
+    }
+
+    /// The same, with the STS that knows them.
+    pub(super) fn with_sts(place: impl Into<String>, source: Source, sts: Sts) -> Self {
+        Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: Some(sts) }))
+    }
+
+    /// Where the credentials are from, such as `/home/me/.aliyun/config.json: profile "work" (AK)`. What an instance's
+    /// metadata service or a credentials URI gives is known after the first call.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        match &self.0.source {
+            Source::Search(search) => search.found().unwrap_or(&self.0.place),
+            _ => &self.0.place,
+        }
+    }
+
+    /// The STS that knows these credentials; `None` if the program brought them itself.
+    #[must_use]
+    pub fn sts(&self) -> Option<&Sts> {
+        self.0.sts.as_ref()
+    }
+
+    /// The credentials to sign with now. Calls servers and programs if the source needs them.
+    pub(crate) fn current(&self) -> Result<Arc<Credentials>, Arc<CredentialsError>> {
+        match &self.0.source {
+            Source::Fixed(credentials) => Ok(Arc::clone(credentials)),
+            source => self.0.renewed.get(now(), || source.fetch(&self.0.place)),
+        }
+    }
+
+    /// Forgets credentials that a server calls expired. Returns whether the source can give others.
+    pub(crate) fn forget(&self, credentials: &Arc<Credentials>) -> bool {
+        self.0.renewed.forget(credentials);
+        !matches!(self.0.source, Source::Fixed(_))
+    }
+}
+
+impl From<Credentials> for CredentialProvider {
+    fn from(credentials: Credentials) -> Self {
+        Self::new(super::caller(), Source::Fixed(Arc::new(credentials)))
+    }
+}
+
+impl fmt::Debug for CredentialProvider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CredentialProvider").field("place", &self.place()).finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    /// Credentials, new ones if the source makes them.
+    pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
+        let session = match self {
+            Self::Fixed(credentials) => {
+                Session { credentials: Credentials::clone(credentials), expires: None }
+            }
+            Self::Role(role) => role.fetch(place)?,
+            Self::Oidc(role) => role.fetch(place)?,
+            Self::Instance(instance) => instance.fetch(place)?,
+            Self::Uri(uri) => uri.fetch(place)?,
+            Self::Process(process) => process.fetch(place)?,
+            Self::CloudSso(sso) => sso.fetch(place, now())?,
+            Self::CachedLogin(login) => login.fetch(place, now())?,
+            Self::Search(search) => search.fetch()?,
+        };
+        let credentials = session.credentials.checked(|| place.to_owned())?;
+        Ok(Session { credentials, ..session })
+    }
+}

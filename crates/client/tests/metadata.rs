@@ -1,0 +1,224 @@
+//! The role of a cloud instance, from a metadata service at its fixed address: each test runs again in a network namespace
+//! whose loopback device has that address.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod support;
+
+use std::env;
+use std::io::{self, Write};
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+use support::fake::{Asked, Fake};
+use support::sources::{FAR, Setup, assumed, coded};
+
+const ADDRESS: &str = "100.100.100.200:80";
+const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
+/// Set in the namespace.
+const INSIDE: &str = "BULLA_TEST_IN_NAMESPACE";
+
+/// Runs `test`, which is the test called `name`, in a namespace of its own.
+fn in_namespace(name: &str, test: fn()) {
+    if env::var_os(INSIDE).is_some() {
+        return test();
+    }
+    let user = if rustix::process::geteuid().is_root() { "-n" } else { "-rn" };
+    let up = "ip link set lo up && ip addr add 100.100.100.200/32 dev lo";
+    let unshare = |script: String| {
+        let mut command = Command::new("unshare");
+        command.args([user, "sh", "-c", &script]).arg(env::current_exe().unwrap()).stdin(Stdio::null());
+        command.output()
+    };
+    if !unshare(up.to_owned()).is_ok_and(|output| output.status.success()) {
+        // Unlike `eprintln!`, this is not captured by the test runner.
+        let _ = writeln!(io::stderr(), "\n*** SKIPPED: {name}: no network namespace can be made here ***\n");
+        return;
+    }
+    let script = format!("{up} && {INSIDE}=1 exec \"$0\" --exact {name} --nocapture");
+    let output = unshare(script).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+/// A metadata service as the cloud has it: each GET needs a token.
+fn service(asked: &Asked) -> (u16, String) {
+    let role = asked.path.strip_prefix(ROLES);
+    match (asked.method.as_str(), asked.path.as_str(), role) {
+        ("PUT", "/latest/api/token", _) => {
+            assert_eq!(asked.header("x-aliyun-ecs-metadata-token-ttl-seconds"), Some("21600"));
+            (200, "imds-token".to_owned())
+        }
+        _ if asked.header("x-aliyun-ecs-metadata-token") != Some("imds-token") => (403, String::new()),
+        ("GET", _, Some("")) => (200, "EcsRole\n".to_owned()),
+        ("GET", _, Some("EcsRole" | "Other")) => (200, coded("STS.ecs", FAR)),
+        _ => (404, "not found".to_owned()),
+    }
+}
+
+/// A setup that may ask the metadata service.
+fn setup() -> Setup {
+    let mut setup = Setup::new();
+    setup.unset("ALIBABA_CLOUD_ECS_METADATA_DISABLED");
+    setup
+}
+
+fn check(setup: &Setup) -> String {
+    let (asked, place) = setup.call().unwrap();
+    assert_eq!(asked.signed_by("secret-of-STS.ecs"), "STS.ecs");
+    assert_eq!(asked.header("x-acs-security-token"), Some("token-of-STS.ecs"));
+    place
+}
+
+fn lines(service: &Fake) -> Vec<String> {
+    service.asked().iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect()
+}
+
+#[test]
+fn the_role_of_an_instance() {
+    in_namespace("the_role_of_an_instance", || {
+        let fake = Fake::listen(ADDRESS, service);
+        let mut setup = setup();
+        assert_eq!(check(&setup), "the metadata service");
+        let all = ["PUT /latest/api/token".to_owned(), format!("GET {ROLES}"), format!("GET {ROLES}EcsRole")];
+        assert_eq!(lines(&fake), all);
+
+        setup.set("ALIBABA_CLOUD_ECS_METADATA", "Other");
+        check(&setup);
+        assert_eq!(lines(&fake), ["PUT /latest/api/token".to_owned(), format!("GET {ROLES}Other")]);
+
+        setup.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
+        assert!(setup.error().ends_with("the metadata service is switched off"));
+        assert!(fake.asked().is_empty());
+    });
+}
+
+#[test]
+fn instance_roles_of_files() {
+    in_namespace("instance_roles_of_files", || {
+        let fake = Fake::listen(ADDRESS, service);
+        let mut setup = Setup::new(); // switched off, but the files ask for it
+        for (role, requests) in [("", 3), ("Other", 2)] {
+            setup.profiles(&[json!({ "name": "p", "mode": "EcsRamRole", "ram_role_name": role })]);
+            assert_eq!(check(&setup), r#"~/.aliyun/config.json: profile "p""#);
+            assert_eq!(fake.asked().len(), requests);
+        }
+        let sts = Fake::start(|_| (200, assumed("STS.role", FAR)));
+        setup.set("ALIBABA_CLOUD_STS_ENDPOINT", sts.url.clone());
+        setup.profiles(&[json!({ "name": "p", "mode": "RamRoleArnWithRoleName", "ram_role_name": "Other", "ram_role_arn": "r" })]);
+        assert_eq!(setup.call().unwrap().0.signed_by("secret-of-STS.role"), "STS.role");
+        assert_eq!(sts.asked()[0].signed_by("secret-of-STS.ecs"), "STS.ecs");
+        std::fs::remove_file(setup.path(".aliyun/config.json")).unwrap();
+        setup.write(".alibabacloud/credentials", "[default]\ntype = ecs_ram_role\n");
+        assert_eq!(check(&setup), "~/.alibabacloud/credentials: section [default]");
+    });
+}
+
+#[test]
+fn no_proxy_sees_a_request_to_the_metadata_service() {
+    in_namespace("no_proxy_sees_a_request_to_the_metadata_service", || {
+        let _fake = Fake::listen(ADDRESS, service);
+        let proxy = Fake::start(|_| (502, String::new()));
+        let mut setup = setup();
+        let url = proxy.url.clone();
+        setup.connection = bulla_client::ClientOptions::from_environment(|name| {
+            ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "http_proxy"].contains(&name).then(|| url.clone())
+        });
+        check(&setup);
+        setup.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", format!("http://{}{ROLES}Other", &ADDRESS[..15]));
+        assert!(setup.error().ends_with("answered 403"), "the address is reached, without a token");
+        assert!(proxy.asked().is_empty());
+    });
+}
+
+#[test]
+fn without_a_token_only_if_allowed() {
+    in_namespace("without_a_token_only_if_allowed", || {
+        let fake = Fake::listen(ADDRESS, |asked| match asked.path.strip_prefix(ROLES) {
+            _ if asked.method != "GET" => (405, String::new()),
+            Some("") => (200, "EcsRole".to_owned()),
+            _ => (200, coded("STS.ecs", FAR)),
+        });
+        let mut setup = setup();
+        let message =
+            "the metadata service: http://100.100.100.200 answered 405 to the request for a token (IMDSv2)";
+        assert_eq!(setup.error(), message);
+        assert_eq!(fake.asked().len(), 1);
+        setup.imds_v1 = true;
+        check(&setup);
+        assert!(fake.asked().iter().all(|asked| asked.header("x-aliyun-ecs-metadata-token").is_none()));
+    });
+}
+
+#[test]
+fn what_is_wrong_with_the_metadata_service_is_told() {
+    in_namespace("what_is_wrong_with_the_metadata_service_is_told", || {
+        use std::sync::{Arc, Mutex};
+        let answers: Arc<Mutex<(u16, String, u16, String)>> = Arc::default();
+        let in_server = Arc::clone(&answers);
+        let _fake = Fake::listen(ADDRESS, move |asked| {
+            let answers = in_server.lock().unwrap();
+            match asked.path.strip_prefix(ROLES) {
+                None => (200, "imds-token".to_owned()),
+                Some("") => (answers.0, answers.1.clone()),
+                Some(_) => (answers.2, answers.3.clone()),
+            }
+        });
+        let uri = Fake::start(|_| (200, coded("STS.ecs", FAR)));
+        let mut setup = setup();
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.clone());
+        let whole = coded("STS.ecs", FAR);
+        for (names, role, message) in [
+            ((200, "../x"), (200, whole.clone()), "answered without a usable name of a role"),
+            ((200, "a\nb"), (200, whole.clone()), "answered without a usable name of a role"),
+            ((403, ""), (200, whole.clone()), "answered 403"),
+            ((200, "r"), (404, String::new()), "answered 404"),
+            ((200, "r"), (200, "hunter2".to_owned()), "answered something that is not JSON"),
+            ((200, "r"), (200, whole.replace("Success", "Failed")), "answered a code other than Success"),
+            ((200, "r"), (200, whole.replace("Expiration", "x")), "answered without a usable Expiration"),
+        ] {
+            *answers.lock().unwrap() = (names.0, names.1.to_owned(), role.0, role.1);
+            assert_eq!(setup.error(), format!("the metadata service: http://100.100.100.200 {message}"));
+        }
+        assert!(uri.asked().is_empty(), "a service that fails is not passed over");
+
+        // No role: the machine is an instance, but not configured as a source.
+        *answers.lock().unwrap() = (404, String::new(), 200, whole);
+        assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
+        setup.unset("ALIBABA_CLOUD_CREDENTIALS_URI");
+        assert!(setup.error().ends_with("; this machine has no instance role"));
+        setup.profiles(&[json!({ "name": "p", "mode": "EcsRamRole" })]);
+        assert!(setup.error().ends_with("says that this instance has no role"));
+    });
+}
+
+#[test]
+fn a_machine_that_is_no_instance() {
+    in_namespace("a_machine_that_is_no_instance", || {
+        let uri = Fake::start(|_| (200, coded("STS.ecs", FAR)));
+        let mut setup = setup();
+        assert_eq!(
+            setup.error(),
+            "no credentials: not in the environment; not in ~/.aliyun/config.json; this machine has no instance role"
+        );
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.clone());
+        assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
+
+        // The source that gave credentials first is kept for their renewal.
+        let expired = Fake::start(|_| (200, coded("STS.ecs", "2020-01-01T00:00:00Z")));
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", expired.url.clone());
+        let client = setup.client(&setup.find().unwrap());
+        let call = || client.call(&bulla_wire::kms::DescribeRegions::default()).unwrap();
+        call();
+        let service = Fake::listen(ADDRESS, service);
+        call();
+        assert!(service.asked().is_empty());
+        assert_eq!(setup.kms.asked().len(), 2);
+
+        // A role that was named is asked for, and nothing else.
+        drop(service);
+        setup.set("ALIBABA_CLOUD_ECS_METADATA", "None");
+        assert!(setup.error().ends_with("http://100.100.100.200 answered 404"));
+    });
+}

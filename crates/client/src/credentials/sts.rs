@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use bulla_wire::{Parameters, SecretText};
+use bulla_wire::sts::{AssumeRole, AssumeRoleWithOIDC};
+use bulla_wire::{Action, SecretText};
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
@@ -58,21 +59,26 @@ impl RoleRequest {
         if name.is_empty() { "bulla".to_owned() } else { name.to_owned() }
     }
 
-    fn parameters(&self, more: impl IntoIterator<Item = (&'static str, String)>) -> Parameters {
-        let mut parameters = Parameters::default();
-        parameters.set("RoleArn", self.role_arn.as_str());
-        parameters.set("RoleSessionName", self.session_name.as_str());
-        parameters.set("DurationSeconds", self.duration_seconds.to_string());
-        let optional = [("Policy", &self.policy), ("ExternalId", &self.external_id)];
-        for (name, value) in optional {
-            if let Some(value) = value {
-                parameters.set(name, value.as_str());
-            }
+    fn assume_role(&self) -> AssumeRole {
+        AssumeRole {
+            role_arn: self.role_arn.clone(),
+            role_session_name: self.session_name.clone(),
+            duration_seconds: Some(self.duration_seconds),
+            policy: self.policy.clone(),
+            external_id: self.external_id.clone(),
+            source_identity: None,
         }
-        for (name, value) in more {
-            parameters.set(name, value);
+    }
+
+    fn assume_role_with_oidc(&self, provider_arn: &str, token: SecretText) -> AssumeRoleWithOIDC {
+        AssumeRoleWithOIDC {
+            role_arn: self.role_arn.clone(),
+            oidc_provider_arn: provider_arn.to_owned(),
+            oidc_token: token,
+            role_session_name: self.session_name.clone(),
+            duration_seconds: Some(self.duration_seconds),
+            policy: self.policy.clone(),
         }
-        parameters
     }
 }
 
@@ -96,8 +102,7 @@ impl AssumedRole {
     }
 
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
-        let asked = Asked { place, server: self.client.endpoint() };
-        session(asked, self.client.call_raw(VERSION, "AssumeRole", &self.request.parameters([])))
+        session(place, &self.client, &self.request.assume_role())
     }
 }
 
@@ -124,32 +129,33 @@ impl OidcRole {
     }
 
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
-        let token = self.token()?;
-        let more = [("OIDCProviderArn", self.provider_arn.clone()), ("OIDCToken", token)];
-        let asked = Asked { place, server: self.client.endpoint() };
-        session(asked, self.client.call_raw(VERSION, "AssumeRoleWithOIDC", &self.request.parameters(more)))
+        let request = self.request.assume_role_with_oidc(&self.provider_arn, self.token()?);
+        session(place, &self.client, &request)
     }
 
-    /// The token without the line end that an editor may have left; `Parameters` wipes it.
-    fn token(&self) -> Result<String, CredentialsError> {
+    /// The token without the line end that an editor may have left.
+    fn token(&self) -> Result<SecretText, CredentialsError> {
         let read = || {
             let text = read_text(&open_regular(&self.token_file, OFlags::empty())?)?;
             match text.trim() {
                 "" => Err(io::Error::other("it is empty")),
-                token => Ok(token.to_owned()),
+                token => Ok(token.to_owned().into()),
             }
         };
         read().map_err(|source| CredentialsError::Read { path: self.token_file.clone(), source })
     }
 }
 
+/// What matters of both replies. An STS that leaves something else out serves as well.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Reply {
     credentials: TemporaryCredentials,
 }
 
-fn session(asked: Asked<'_>, reply: Result<SecretText, CallError>) -> Result<Session, CredentialsError> {
+fn session<A: Action>(place: &str, client: &Client, request: &A) -> Result<Session, CredentialsError> {
+    let asked = Asked { place, server: client.endpoint() };
+    let reply = client.call_raw(A::PRODUCT.version(), A::NAME, &request.print());
     let reply = reply.map_err(|error| failure(asked, error))?;
     asked.parse::<Reply>(reply.expose().as_bytes())?.credentials.session(asked)
 }
@@ -170,5 +176,3 @@ fn failure(asked: Asked<'_>, error: CallError) -> CredentialsError {
         }
     })
 }
-
-const VERSION: &str = "2015-04-01";

@@ -3,12 +3,16 @@
 
 mod changes;
 mod committer;
+#[cfg(test)]
+mod golden;
 mod index;
 mod kind;
 mod kinds;
 mod load;
 #[cfg(test)]
 mod nodes;
+#[cfg(test)]
+mod people_load;
 #[cfg(test)]
 mod races;
 mod raise;

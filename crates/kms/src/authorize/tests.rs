@@ -16,6 +16,7 @@ use super::*;
 use crate::stale_snapshot::StaleSnapshot;
 use crate::{Kms, Options, Role, SystemClock, actions};
 
+mod people;
 mod subjects;
 
 use self::subjects::{SUBJECTS, Subject};

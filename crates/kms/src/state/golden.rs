@@ -1,0 +1,187 @@
+//! The records of people in the golden store of version 4: made once, beside what `tests/make_golden.rs` makes.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_keys::record::Revision;
+
+use super::*;
+use crate::people::{
+    Account, AttachmentLimits, Document, Group, KeyPolicy, LoginProfile, ManagedPolicy, NameKey, PolicyRef,
+    Profile, Role, SecretPolicy, User,
+};
+use crate::{Kms, Options, Role as KmsRole};
+
+const ACCOUNT: &str = "4242";
+const POLICY: &str =
+    r#"{"Version": "1", "Statement": [{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}]}"#;
+const MADE: i64 = 1_767_225_600;
+
+fn golden() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden/store-v4")
+}
+
+/// The golden store, copied.
+fn open() -> (tempfile::TempDir, Kms) {
+    let data = tempfile::tempdir().unwrap();
+    for file in ["store.redb", "root-key"] {
+        let copy = data.path().join(file);
+        fs::copy(golden().join(file), &copy).unwrap();
+        fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
+    }
+    let clock = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(MADE.unsigned_abs()) };
+    let kms = Kms::open(&Options::new(data.path(), KmsRole::Command), clock).unwrap();
+    (data, kms)
+}
+
+fn policy_of_resource(actions: &str) -> String {
+    format!(
+        r#"{{"Version": "1", "Statement": [{{"Effect": "Deny", "Principal": {{"RAM": ["acs:ram::{ACCOUNT}:user/alice"]}},
+            "Action": "{actions}", "Resource": "*"}}]}}"#
+    )
+}
+
+/// One of each kind, with each field.
+fn people(snapshot: &Snapshot) -> Vec<(Write, Revision)> {
+    let limits = AttachmentLimits { system: 20, custom: 10 };
+    let attached = [
+        PolicyRef::System(NameKey::of("AliyunKMSReadOnlyAccess")),
+        PolicyRef::Custom(NameKey::of("No-Keys")),
+    ];
+    let mut policy = ManagedPolicy::new("No-Keys".parse().unwrap(), POLICY, MADE).unwrap();
+    policy.description = "没有密钥".into();
+    policy.change_versions(MADE + 1, |versions| versions.add(POLICY, MADE + 1, 5, false)).unwrap();
+    policy.change_versions(MADE + 2, |versions| versions.set_default(2)).unwrap();
+    policy.tags.set("team", "库").unwrap();
+    let mut group = Group::new("Ops".parse().unwrap(), "值班".into(), MADE);
+    group.policies.attach(attached[1].clone(), MADE + 1, limits).unwrap();
+    let profile = Profile {
+        display_name: "张三".into(),
+        mobile_phone: "86-18600008888".into(),
+        email: "alice@example.com".into(),
+        comments: "reads".into(),
+    };
+    let mut user = User::new("Alice".parse().unwrap(), profile, MADE);
+    user.updated = MADE + 1;
+    user.last_login = Some(MADE + 2);
+    user.login_profile = Some(LoginProfile {
+        password_hash: String::from("$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHQ$aGFzaGhhc2g").into(),
+        reset_required: true,
+        mfa_required: false,
+        created: MADE + 3,
+        updated: MADE + 4,
+    });
+    user.join(group.id, MADE + 5, 5).unwrap();
+    for policy in &attached {
+        user.policies.attach(policy.clone(), MADE + 6, limits).unwrap();
+    }
+    user.add_access_key("BULLAgolden", 2).unwrap();
+    let trust = r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"RAM": ["acs:ram::4242:user/Alice", "acs:ram::4242:root"]}}]}"#;
+    let mut role =
+        Role::new("Job".parse().unwrap(), Document::parse(ACCOUNT, trust, |_| Some(user.id)).unwrap(), MADE);
+    role.description = "nightly".into();
+    role.max_session = 7200;
+    role.updated = MADE + 1;
+    role.policies.attach(attached[1].clone(), MADE + 1, limits).unwrap();
+    role.tags.set("team", "库").unwrap();
+    role.end_sessions(MADE + 2);
+    let key = snapshot.rows_after::<bulla_keys::Key>(None).next().unwrap().record.id;
+    let key_policy = policy_of_resource("kms:Decrypt");
+    let document = Document::parse(ACCOUNT, &key_policy, |_| Some(user.id)).unwrap();
+    let key_policy = KeyPolicy { key, document };
+    let secret_policy = policy_of_resource("kms:GetSecretValue");
+    let document = Document::parse(ACCOUNT, &secret_policy, |_| Some(user.id)).unwrap();
+    let secret_policy = SecretPolicy { secret: "db/password".parse().unwrap(), document };
+    let account = Account { alias: Some("golden".into()), ..Account::default() };
+    let used = AccessKeyUse { id: "BULLAgolden".into(), last_used: MADE + 7 };
+    [
+        Write::Policy(policy),
+        Write::Group(group),
+        Write::User(user),
+        Write::Role(role),
+        Write::KeyPolicy(key_policy),
+        Write::SecretPolicy(secret_policy),
+        Write::Account(account),
+        Write::AccessKeyUse(used),
+    ]
+    .map(|write| (write, 0))
+    .into()
+}
+
+#[test]
+#[ignore = "puts people into testdata/golden/store-v4, once"]
+fn put_people_into_the_golden_store() {
+    let (data, kms) = open();
+    let mut writes = people(&kms.state.snapshot().unwrap());
+    let Write::User(user) = &writes[2].0 else { panic!() };
+    let owner = AccessKeyOwner::User(user.id);
+    let secret = String::from("golden secret").into();
+    let mut key = kms.keyring.access_key("BULLAgolden".into(), &secret, owner, MADE);
+    key.active = false;
+    writes.push((Write::AccessKey(key), 0));
+    let change = Changes::for_test(writes).answering(());
+    let (_, answered) = kms.state.stage(MADE, |_| Ok::<_, Error>(change)).unwrap();
+    pollster::block_on(answered).unwrap().expect("they are there; golden stores are never made again");
+    drop(kms);
+    fs::copy(data.path().join("store.redb"), golden().join("store.redb")).unwrap();
+}
+
+#[test]
+fn people_of_the_golden_store_come_back() {
+    let (_data, kms) = open();
+    let found = kms.state.snapshot().unwrap();
+    let user = &found.get::<User>(&NameKey::of("alice")).unwrap().record;
+    let group = &found.get::<Group>(&NameKey::of("ops")).unwrap().record;
+    let role = &found.get::<Role>(&NameKey::of("job")).unwrap().record;
+    let policy = &found.get::<ManagedPolicy>(&NameKey::of("no-keys")).unwrap().record;
+
+    assert_eq!(
+        (user.name.as_str(), user.created, user.updated, user.last_login),
+        ("Alice", MADE, MADE + 1, Some(MADE + 2))
+    );
+    assert_eq!((&*user.profile.display_name, &*user.profile.email), ("张三", "alice@example.com"));
+    assert_eq!((&*user.profile.mobile_phone, &*user.profile.comments), ("86-18600008888", "reads"));
+    let login = user.login_profile.as_ref().unwrap();
+    assert!(login.password_hash.expose().starts_with("$argon2id$v=19$"));
+    assert!(login.reset_required && !login.mfa_required);
+    assert_eq!((login.created, login.updated), (MADE + 3, MADE + 4));
+    let [membership] = user.groups() else { panic!("{:?}", user.groups()) };
+    assert_eq!((membership.group, membership.joined), (group.id, MADE + 5));
+    let custom = PolicyRef::Custom(NameKey::of("no-keys"));
+    let attached: Vec<_> =
+        user.policies.iter().map(|one| (one.policy.name().as_str(), one.attached)).collect();
+    assert_eq!(attached, [("aliyunkmsreadonlyaccess", MADE + 6), ("no-keys", MADE + 6)]);
+    assert_eq!(user.access_keys(), ["BULLAgolden".into()]);
+    assert_eq!(found.user_by_id(user.id).unwrap().record.id, user.id);
+
+    assert_eq!((group.name.as_str(), &*group.comments, group.created), ("Ops", "值班", MADE));
+    assert_eq!((role.name.as_str(), &*role.description, role.max_session), ("Job", "nightly", 7200));
+    assert_eq!((role.created, role.updated, role.not_before), (MADE, MADE + 1, Some(MADE + 2)));
+    assert_eq!(role.tags.get("team"), Some("库"));
+    assert!(role.trust.text().contains("acs:ram::4242:user/Alice"));
+    assert_eq!(found.attachment_count(&custom), 3);
+
+    assert_eq!(
+        (policy.name.as_str(), &*policy.description, policy.updated),
+        ("No-Keys", "没有密钥", MADE + 2)
+    );
+    assert_eq!((policy.versions().list().len(), policy.versions().default_version().number), (2, 2));
+    assert_eq!((&*policy.versions().default_version().text, policy.tags.get("team")), (POLICY, Some("库")));
+    assert!(found.policy(&custom).unwrap().has_deny());
+
+    let key = found.rows_after::<KeyPolicy>(None).next().unwrap().record.key;
+    assert!(found.key_policy(key).unwrap().denied().eq([user.id]));
+    let secret = "db/password".parse().unwrap();
+    assert!(found.secret_policy(&secret).unwrap().denied().eq([user.id]));
+    assert!(found.denies_a_key(bulla_access::Principal::User(user.id)));
+    let account = found.get::<Account>(&Account::NAME.into()).unwrap();
+    assert_eq!(account.record.alias.as_deref(), Some("golden"));
+    assert_eq!(found.get::<AccessKeyUse>(&"BULLAgolden".into()).unwrap().record.last_used, MADE + 7);
+    let key = found.access_key("BULLAgolden").unwrap();
+    assert_eq!((key.owner, key.active, key.created), (AccessKeyOwner::User(user.id), false, MADE));
+    let secret = bulla_keys::access_key::open(&kms.state.roots, &key.id, &key.sealed_secret).unwrap();
+    assert_eq!(*secret, "golden secret");
+}

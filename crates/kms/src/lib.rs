@@ -57,6 +57,7 @@ mod stale_snapshot;
 mod state;
 mod store;
 mod unlock;
+mod uses;
 mod watch;
 mod worker;
 
@@ -84,11 +85,13 @@ use crate::data::Data;
 use crate::generator::Generator;
 use crate::home::Home;
 use crate::keyring::Keyring;
+use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
 use crate::replay::Nonces;
 use crate::state::State;
 use crate::store::Conflict;
 use crate::unlock::HeaderChange;
+use crate::uses::Uses;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
@@ -112,6 +115,8 @@ pub struct Options {
     pub accept_clock: bool,
     /// How long to wait for a command that holds the store. A server is never waited for.
     pub patience: Duration,
+    /// How many users, policies and so on there may be.
+    pub quotas: Quotas,
     /// Called once if other processes keep the store for more than a second, so that a command can tell its user.
     pub on_wait: fn(),
 }
@@ -130,6 +135,8 @@ pub struct Kms {
     nonces: Nonces,
     oidc: oidc::Providers,
     last_mark: LastMark,
+    uses: Uses,
+    last_write_of_uses: LastWrite,
     is_new: bool,
     /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
     watch: Arc<Watch>,
@@ -148,6 +155,7 @@ impl Options {
             role,
             accept_clock: false,
             patience: lock::PATIENCE,
+            quotas: Quotas::default(),
             on_wait: || {},
         }
     }
@@ -187,6 +195,8 @@ impl Kms {
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),
+            uses: Uses::default(),
+            last_write_of_uses: LastWrite::default(),
             is_new,
             watch,
         };
@@ -315,6 +325,7 @@ impl Drop for Kms {
     fn drop(&mut self) {
         if self.options.role == Role::Server {
             // The committer writes what it accepted before it ends.
+            self.write_uses();
             self.mark_last_use();
         }
     }

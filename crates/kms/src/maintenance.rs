@@ -1,13 +1,16 @@
-//! What the engine does without a request: scheduled work, the first access key, private state.
+//! What the engine does without a request: scheduled work, the first access key, private state, the last use of
+//! access keys.
 
 mod access_key;
 mod due;
 mod private;
+mod uses;
 
 use bulla_keys::record::Revision;
 
 pub use self::access_key::FirstAccessKey;
 pub use self::due::MaintenanceReport;
+pub(crate) use self::uses::LastWrite;
 use crate::state::{Changes, Write};
 
 /// The proof that a change is not made for a request. Only this module and those below it have one.

@@ -128,7 +128,8 @@ async fn remove(session: &Session<'_, DeleteSecret>) -> Result<SecretReply, Erro
         .change(|state| {
             let secret = state.secret(&session.request.secret_name)?;
             let reply = SecretReply { secret_name: secret.record.name.to_string() };
-            Ok(secret.changes(remove_secret(&secret)).answering(reply))
+            let policy = state.policy_of_secret(&secret);
+            Ok(secret.changes(remove_secret(&secret, policy)).answering(reply))
         })
         .await
 }

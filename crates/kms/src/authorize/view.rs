@@ -21,7 +21,7 @@ use crate::state::{ImportToken, Row, Snapshot, TokenId};
 #[derive(Clone, Copy)]
 pub(crate) struct View<'v> {
     pub(super) snapshot: &'v Snapshot,
-    inquiry: &'v Inquiry<'v>,
+    pub(super) inquiry: &'v Inquiry<'v>,
     permission: Permission,
     facts: Facts<'v>,
 }

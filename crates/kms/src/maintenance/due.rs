@@ -16,6 +16,7 @@ use crate::clock::Times;
 use crate::lifecycle::{
     TOKENS_KEPT, Writes, remove_key, remove_material, remove_secret, remove_token, rotate_if_due,
 };
+use crate::people::SecretPolicy;
 use crate::role::Role;
 use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
 
@@ -40,6 +41,7 @@ impl Kms {
     /// InternalFailure if the store fails; what was not done is done by a later call.
     pub async fn run_due(&self) -> Result<MaintenanceReport, Error> {
         let (times, believed) = self.check_clock();
+        self.write_uses_if_due();
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
         let ends = believed && self.options.role == Role::Server;
         let mut report = MaintenanceReport {
@@ -89,7 +91,11 @@ impl Kms {
                 Scheduled::Key(id) => snapshot.key(*id).map(|row| self.due(snapshot, row, now, ends)),
                 Scheduled::Secret(name) => snapshot.secret(name).map(|row| {
                     let is_due = row.record.delete_at().is_some_and(|at| at <= now);
-                    Ok(if is_due && ends { remove_secret(row) } else { vec![] })
+                    Ok(if is_due && ends {
+                        remove_secret(row, snapshot.get::<SecretPolicy>(name))
+                    } else {
+                        vec![]
+                    })
                 }),
             };
             let changes = MAINTENANCE.changes(changes.unwrap_or_else(|| Ok(vec![]))?);

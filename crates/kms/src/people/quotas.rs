@@ -1,9 +1,13 @@
 //! How many of everything an account may have.
 
+use serde::Deserialize;
+
 use super::attachments::AttachmentLimits;
 
-/// How many users, policies and so on an account may have. What is there already stays when a quota is lowered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many users, policies and so on an account may have. What is there already stays when a quota is lowered. A
+/// configuration names the fields with hyphens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Quotas {
     /// Users of the account.
     pub users: usize,

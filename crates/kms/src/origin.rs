@@ -1,8 +1,10 @@
 //! Where a request comes from: who sent it, from which address.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use bulla_access::Policy;
+pub use bulla_access::PrincipalId;
 
 /// The facts about a request that are not in its parameters. Made only by authentication, or for the owner of
 /// an embedded store.
@@ -24,7 +26,7 @@ pub struct Connection {
 }
 
 /// Who acts. Users and roles are named by their ids, because a name can pass to another user or role.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Caller {
     /// The account itself, by this access key.
     Root {
@@ -47,12 +49,8 @@ pub enum Caller {
     Owner,
 }
 
-/// Names a user or a role for good: never given to another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PrincipalId(u64);
-
 /// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct RoleSession {
     /// The id of the temporary access key.
     pub(crate) access_key_id: Box<str>,
@@ -60,8 +58,8 @@ pub struct RoleSession {
     pub(crate) source: SessionSource,
     /// The roles that were assumed one from another, at most [`RoleSession::MAX_LINKS`]. The last one acts.
     pub(crate) roles: Vec<AssumedRole>,
-    /// The policy that was given when the last role was assumed, as it was written. Allows nothing that the role does not.
-    pub(crate) policy: Option<Arc<str>>,
+    /// The policy that was given when the last role was assumed. Allows nothing that the role does not.
+    pub(crate) policy: Option<Arc<Policy>>,
     /// Set when the first role was assumed, and the same along the chain.
     pub(crate) source_identity: Option<Box<str>>,
     /// Whether the one who assumed the first role had proved a second factor; none where that is not known.
@@ -132,26 +130,6 @@ impl Origin {
     }
 }
 
-impl PrincipalId {
-    /// The id with these digits.
-    #[must_use]
-    pub const fn from_u64(id: u64) -> Self {
-        Self(id)
-    }
-
-    /// The id as a number.
-    #[must_use]
-    pub const fn to_u64(self) -> u64 {
-        self.0
-    }
-}
-
-impl fmt::Display for PrincipalId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:018}", self.0)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,8 +137,8 @@ mod tests {
     #[test]
     fn a_session_acts_as_its_last_role_and_is_logged_by_its_own_access_key() {
         let role =
-            |id| AssumedRole { id: PrincipalId::from_u64(id), session_name: "s".into(), not_before: 0 };
-        let user = PrincipalId::from_u64(1);
+            |id| AssumedRole { id: PrincipalId::from_random(id), session_name: "s".into(), not_before: 0 };
+        let user = PrincipalId::from_random(1);
         let session = RoleSession {
             access_key_id: "STS.a".into(),
             source: SessionSource::User { id: user, access_key_id: "BULLAa".into() },
@@ -170,7 +148,7 @@ mod tests {
             mfa: None,
             expires: 0,
         };
-        assert_eq!(session.role().id.to_string(), "000000000000000003");
+        assert_eq!(session.role().id, PrincipalId::from_random(3));
         assert_eq!(Caller::Session(session.into()).access_key_id(), Some("STS.a"));
         assert_eq!(Caller::User { id: user, access_key_id: "BULLAa".into() }.access_key_id(), Some("BULLAa"));
         assert_eq!(

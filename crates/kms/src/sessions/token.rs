@@ -10,14 +10,17 @@
 //!
 //! The access key id is there in clear, because a token that was moved to another access key has an error code of its own.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bulla_access::{Policy, PolicyKind};
 use bulla_keys::{SystemRandom, TokenKey};
 use bulla_wire::SecretText;
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use crate::origin::{AssumedRole, PrincipalId, RoleSession, SessionSource};
+use crate::origin::{AssumedRole, RoleSession, SessionSource};
 
 /// A token taken apart, its content still sealed.
 pub(crate) struct SealedToken {
@@ -26,10 +29,16 @@ pub(crate) struct SealedToken {
     id_end: usize,
 }
 
-/// Seals a session and the secret of its access key.
-pub(crate) fn seal(key: &TokenKey, session: &RoleSession, secret: &SecretText) -> SecretText {
+/// Seals a session, the policy that it was given, as it was written, and the secret of its access key.
+pub(crate) fn seal(
+    key: &TokenKey,
+    session: &RoleSession,
+    policy: Option<&str>,
+    secret: &SecretText,
+) -> SecretText {
     let mut content = Zeroizing::new(Vec::with_capacity(MAX_LEN)); // one that grows leaves the secret behind
-    minicbor::encode(Content::of(session, secret), &mut *content).expect("writing to memory does not fail");
+    minicbor::encode(Content::of(session, policy, secret), &mut *content)
+        .expect("writing to memory does not fail");
     let id = session.access_key_id.as_bytes();
     let id_len = u8::try_from(id.len()).expect("ids of temporary access keys are short");
     let sealed = key.seal_token(&session.access_key_id, &content, &SystemRandom);
@@ -60,7 +69,7 @@ impl SealedToken {
     }
 
     /// The session, and the secret of its access key; none if the token was edited, or made by another store.
-    pub(crate) fn open(&self, key: &TokenKey) -> Option<(RoleSession, SecretText)> {
+    pub(crate) fn open(&self, key: &TokenKey, account: &str) -> Option<(RoleSession, SecretText)> {
         if self.epoch() != key.epoch().to_be_bytes() {
             return None;
         }
@@ -68,7 +77,8 @@ impl SealedToken {
         let content = key.open_token(id, &self.bytes[self.id_end..]).ok()?;
         let content: Content<'_> = minicbor::decode(&content).ok()?;
         let is_chain = (1..=RoleSession::MAX_LINKS).contains(&content.roles.len());
-        is_chain.then(|| (content.session(id), content.secret.to_owned().into()))
+        let session = content.session(id, account).filter(|_| is_chain)?;
+        Some((session, content.secret.to_owned().into()))
     }
 }
 
@@ -123,13 +133,13 @@ struct Link<'b> {
 }
 
 impl<'b> Content<'b> {
-    fn of(session: &'b RoleSession, secret: &'b SecretText) -> Self {
+    fn of(session: &'b RoleSession, policy: Option<&'b str>, secret: &'b SecretText) -> Self {
         let source = match &session.source {
-            SessionSource::User { id, access_key_id } => Source::User { id: id.to_u64(), access_key_id },
+            SessionSource::User { id, access_key_id } => Source::User { id: id.as_u64(), access_key_id },
             SessionSource::Oidc { provider, issuer, subject } => Source::Oidc { provider, issuer, subject },
         };
         let link = |role: &'b AssumedRole| Link {
-            role: role.id.to_u64(),
+            role: role.id.as_u64(),
             session_name: &role.session_name,
             not_before: role.not_before,
         };
@@ -138,16 +148,16 @@ impl<'b> Content<'b> {
             expires: session.expires,
             source,
             roles: session.roles.iter().map(link).collect(),
-            policy: session.policy.as_deref(),
+            policy,
             source_identity: session.source_identity.as_deref(),
             mfa: session.mfa,
         }
     }
 
-    fn session(&self, access_key_id: &str) -> RoleSession {
+    fn session(&self, access_key_id: &str, account: &str) -> Option<RoleSession> {
         let source = match self.source {
             Source::User { id, access_key_id } => {
-                SessionSource::User { id: PrincipalId::from_u64(id), access_key_id: access_key_id.into() }
+                SessionSource::User { id: id.try_into().ok()?, access_key_id: access_key_id.into() }
             }
             Source::Oidc { provider, issuer, subject } => SessionSource::Oidc {
                 provider: provider.into(),
@@ -155,20 +165,23 @@ impl<'b> Content<'b> {
                 subject: subject.into(),
             },
         };
-        let role = |link: &Link<'_>| AssumedRole {
-            id: PrincipalId::from_u64(link.role),
-            session_name: link.session_name.into(),
-            not_before: link.not_before,
+        let role = |link: &Link<'_>| {
+            let session_name = link.session_name.into();
+            Some(AssumedRole { id: link.role.try_into().ok()?, session_name, not_before: link.not_before })
         };
-        RoleSession {
+        let policy = match self.policy {
+            Some(text) => Some(Arc::new(Policy::parse(PolicyKind::Session, account, text).ok()?)),
+            None => None,
+        };
+        Some(RoleSession {
             access_key_id: access_key_id.into(),
             source,
-            roles: self.roles.iter().map(role).collect(),
-            policy: self.policy.map(Into::into),
+            roles: self.roles.iter().map(role).collect::<Option<_>>()?,
+            policy,
             source_identity: self.source_identity.map(Into::into),
             mfa: self.mfa,
             expires: self.expires,
-        }
+        })
     }
 }
 
@@ -180,25 +193,36 @@ const MAX_LEN: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use bulla_access::PrincipalId;
     use bulla_keys::StoreId;
 
     use super::*;
+
+    const ACCOUNT: &str = "111122223333";
 
     fn key() -> TokenKey {
         TokenKey::random(StoreId::random(&SystemRandom), 1, &SystemRandom)
     }
 
+    /// As long as a policy may be, in characters of four bytes.
+    fn policy() -> String {
+        let head =
+            r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"acs:kms:*:*:key/"#;
+        let tail = r#""}]}"#;
+        format!("{head}{}{tail}", "\u{10ffff}".repeat(2048 - head.len() - tail.len()))
+    }
+
     fn session(links: usize) -> RoleSession {
         let role = |n: usize| AssumedRole {
-            id: PrincipalId::from_u64(n as u64),
+            id: PrincipalId::from_random(n as u64),
             session_name: "s".repeat(64).into(),
             not_before: 5,
         };
         RoleSession {
             access_key_id: "STS.abcdefghijkmnpqrstuv".into(),
-            source: SessionSource::User { id: PrincipalId::from_u64(9), access_key_id: "BULLAa".into() },
+            source: SessionSource::User { id: PrincipalId::from_random(9), access_key_id: "BULLAa".into() },
             roles: (0..links).map(role).collect(),
-            policy: Some("\u{10ffff}".repeat(2048).into()),
+            policy: Some(Policy::parse(PolicyKind::Session, ACCOUNT, &policy()).unwrap().into()),
             source_identity: Some("i".repeat(64).into()),
             mfa: Some(true),
             expires: 1_800_000_000,
@@ -217,11 +241,12 @@ mod tests {
         let source = SessionSource::Oidc { provider: "ci".into(), issuer: "https://ci".into(), subject };
         let of_token = RoleSession { source, policy: None, source_identity: None, mfa: None, ..session(1) };
         for session in [of_user, of_token] {
-            let token = seal(&key, &session, &secret());
+            let policy = session.policy.is_some().then(policy);
+            let token = seal(&key, &session, policy.as_deref(), &secret());
             assert!(token.expose().len() < MAX_LEN, "{}", token.expose().len());
             let sealed = SealedToken::parse(token.expose()).unwrap();
             assert_eq!((sealed.epoch(), sealed.access_key_id()), ([0, 0, 0, 1], &*session.access_key_id));
-            let (opened, its_secret) = sealed.open(&key).unwrap();
+            let (opened, its_secret) = sealed.open(&key, ACCOUNT).unwrap();
             assert_eq!(opened, session);
             assert_eq!(its_secret.expose(), secret().expose());
         }
@@ -230,9 +255,9 @@ mod tests {
     #[test]
     fn an_edited_token_does_not_open() {
         let key = key();
-        let policy = Some("{}".into());
-        let token = seal(&key, &RoleSession { policy, ..session(1) }, &secret());
-        let opens = |text: &str| SealedToken::parse(text).is_some_and(|token| token.open(&key).is_some());
+        let token = seal(&key, &RoleSession { policy: None, ..session(1) }, None, &secret());
+        let opens =
+            |text: &str| SealedToken::parse(text).is_some_and(|token| token.open(&key, ACCOUNT).is_some());
         assert!(opens(token.expose()));
         for (position, old) in token.expose().bytes().enumerate() {
             let mut edited = token.expose().as_bytes().to_vec();
@@ -243,15 +268,18 @@ mod tests {
         for text in ["", "A", "not a token", &"A".repeat(100_000), &format!("{}A", token.expose())] {
             assert!(!opens(text));
         }
-        assert!(SealedToken::parse(token.expose()).unwrap().open(&self::key()).is_none(), "another store");
+        assert!(
+            SealedToken::parse(token.expose()).unwrap().open(&self::key(), ACCOUNT).is_none(),
+            "another store"
+        );
     }
 
     #[test]
     fn chains_without_a_role_or_of_five_do_not_open() {
         let key = key();
         for links in [0, RoleSession::MAX_LINKS + 1] {
-            let token = seal(&key, &session(links), &secret());
-            assert!(SealedToken::parse(token.expose()).unwrap().open(&key).is_none(), "{links}");
+            let token = seal(&key, &session(links), None, &secret());
+            assert!(SealedToken::parse(token.expose()).unwrap().open(&key, ACCOUNT).is_none(), "{links}");
         }
     }
 }

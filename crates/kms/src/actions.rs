@@ -12,6 +12,7 @@ mod keys;
 mod mac;
 mod new_secret_version;
 mod paging;
+mod policies;
 mod recipient;
 mod rotation_policy;
 mod searches;
@@ -93,6 +94,9 @@ answers! {
     GetParametersForImport => import::parameters,
     ImportKeyMaterial => import::import,
     DeleteKeyMaterial => import::delete,
+    GetKeyPolicy => policies::key_policy,
+    SetKeyPolicy => policies::set_key_policy,
+    GetKeyDefaultPolicy => policies::key_default_policy,
     CreateAlias => aliases::create,
     UpdateAlias => aliases::update,
     DeleteAlias => aliases::delete,
@@ -131,6 +135,8 @@ answers! {
     PutSecretValue => secret_values::put,
     ListSecretVersionIds => secret_values::list,
     UpdateSecretVersionStage => secret_values::move_stage,
+    GetSecretPolicy => policies::secret_policy,
+    SetSecretPolicy => policies::set_secret_policy,
     DescribeRegions => service::regions,
     DescribeAccountKmsStatus => service::status,
     OpenKmsService => service::open,

@@ -4,30 +4,35 @@
 //! and only then returns an [`Allowed`]. Nothing is written and no material is opened without one.
 
 mod allowed;
+mod conditions;
 mod denial;
+mod document;
 mod inquiry;
 mod listing;
 mod people;
 mod permission;
 mod query;
 mod resource;
+mod rights;
 #[cfg(test)]
 mod tests;
 mod view;
 
 pub(crate) use self::allowed::Allowed;
+pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::Inquiry;
 pub(crate) use self::listing::{Listing, Part};
 pub(crate) use self::permission::Permission;
 pub(crate) use self::query::{Facts, Query};
 pub(crate) use self::resource::{Container, Resource};
+use self::rights::Rights;
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 use crate::origin::Caller;
 
 /// Decides whether a caller may do something to a resource.
 pub(crate) enum Authorizer {
-    /// The account itself may do everything, and nobody else anything.
-    Owner,
+    /// The account itself may do everything, everyone else what the policies say.
+    Policies,
     #[cfg(test)]
     Test(Box<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
 }
@@ -37,9 +42,11 @@ impl Authorizer {
     /// be: an authorizer must neither block nor call the engine, whose next change would wait for this one for ever.
     pub(crate) fn allows(&self, query: &Query<'_>) -> bool {
         match self {
-            Self::Owner => match query.caller {
+            Self::Policies => match query.caller {
                 Caller::Root { .. } | Caller::Owner => true,
-                Caller::User { .. } | Caller::Session(_) | Caller::Unsigned => false,
+                Caller::User { .. } | Caller::Session(_) | Caller::Unsigned => {
+                    Rights::of(query).is_some_and(|rights| rights.allow(query))
+                }
             },
             #[cfg(test)]
             Self::Test(allows) => allows(query),

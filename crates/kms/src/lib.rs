@@ -186,7 +186,7 @@ impl Kms {
         let mut kms = Self {
             options: options.clone(),
             clock,
-            authorizer: Authorizer::Owner,
+            authorizer: Authorizer::Policies,
             keyring: Keyring::new(roots),
             home,
             state,

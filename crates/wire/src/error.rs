@@ -57,6 +57,7 @@ error_codes! {
     // After dispatch: the answers of the KMS.
     ForbiddenNoPermission 403 "Forbidden.NoPermission" "This operation{} is forbidden by permission system.";
     InvalidParameter 400 "InvalidParameter" "The specified parameter \"{}\" is not valid.";
+    InvalidPolicy 400 "InvalidParameter" "The specified parameter \"Policy\" is not valid: {}.";
     ForbiddenKeyNotFound 404 "Forbidden.KeyNotFound" "The specified Key is not found.";
     ForbiddenKeyVersionNotFound 404 "Forbidden.KeyVersionNotFound" "The specified Key version is not found.";
     ForbiddenAliasNotFound 404 "Forbidden.AliasNotFound" "The specified Alias is not found.";

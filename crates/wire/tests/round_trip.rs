@@ -67,6 +67,9 @@ fn every_action_parses_what_it_prints() {
             "EncryptedKeyMaterial=m&ImportToken=t&KeyId=k&KeyMaterialExpireUnix=1893456000",
         ),
         texts::<DeleteKeyMaterial>("KeyId=k"),
+        texts::<GetKeyPolicy>("KeyId=k&PolicyName=default"),
+        texts::<SetKeyPolicy>("KeyId=k&Policy=%7B%7D&PolicyName=default"),
+        round_trip(GetKeyDefaultPolicy {}, ""),
         round_trip(
             CreateAlias { key_id: key_id.clone(), alias_name: alias_name.clone() },
             "AliasName=alias%2FApollo%2FWorkKey&KeyId=alias%2Fa",
@@ -151,7 +154,7 @@ fn every_action_parses_what_it_prints() {
     assert_eq!([&names[..], &secrets()].concat(), table, "an action lacks its round trip");
 }
 
-fn secrets() -> [&'static str; 13] {
+fn secrets() -> [&'static str; 15] {
     let secret_name = || String::from("db/a+b@c");
     let name_text = "SecretName=db%2Fa%2Bb%40c";
     [
@@ -250,6 +253,8 @@ fn secrets() -> [&'static str; 13] {
             },
             &format!("MoveToVersion=v2&{name_text}&VersionStage=ACSCurrent"),
         ),
+        texts::<GetSecretPolicy>("PolicyName=default&SecretName=s"),
+        texts::<SetSecretPolicy>("Policy=%7B%7D&SecretName=s"),
     ]
 }
 

@@ -15,10 +15,11 @@ use bulla_wire::{Error, ErrorCode, Timestamp};
 use super::filters::Filters;
 use super::key_change::change_key;
 use super::paging::Page;
-use super::{rotation_policy, searches, tag_list};
+use super::{policies, rotation_policy, searches, tag_list};
 use crate::authorize::{Container, View};
 use crate::generator::PairFor;
 use crate::new_version::NewVersion;
+use crate::people::{KeyPolicy, OfKey};
 use crate::refusal::key_refused;
 use crate::session::Session;
 use crate::state::Write;
@@ -34,6 +35,8 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     key.tags.clone_from(&tags);
     key.rotation_interval = rotation;
     let key_metadata = metadata(session, &key);
+    let policy = session.request.policy.as_deref();
+    policy.map(|text| policies::document::<OfKey>(session, text)).transpose()?; // before a key pair is made for nothing
     let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {
         let new = NewVersion { key: id, id: primary, number: 0, spec, created };
@@ -42,7 +45,11 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     session
         .change(|state| {
             let keys = state.with_tags(&tags).container(Container::Keys)?;
-            Ok(keys.changes(writes.clone()).answering(()))
+            let Some(text) = policy else { return Ok(keys.changes(writes.clone()).answering(())) };
+            let (document, named) = policies::document(state, text)?;
+            let policy = Write::KeyPolicy(KeyPolicy { key: id, document });
+            let writes = writes.iter().cloned().chain([(policy, 0)]).chain(named);
+            Ok(keys.changes(writes).answering(()))
         })
         .await?;
     Ok(CreateKeyReply { key_metadata })
@@ -209,7 +216,7 @@ fn refuse_unbuilt(request: &CreateKey) -> Result<(), Error> {
         Some(Some(ProtectionLevel::Hsm)) => return Err(ErrorCode::UnsupportedProtectionLevel.into()),
         Some(None) => return Err(Error::invalid("ProtectionLevel")),
     }
-    if request.policy.is_some() || request.key_storage_mechanism.is_some() {
+    if request.key_storage_mechanism.is_some() {
         return Err(ErrorCode::UnsupportedOperation.into());
     }
     Ok(())

@@ -15,9 +15,10 @@ use super::new_secret_version::{NewSecretVersion, Sealed};
 use super::paging::Page;
 use super::secret_change::change_secret;
 use super::service_key::ensure_service_key;
-use super::{searches, tag_list};
+use super::{policies, searches, tag_list};
 use crate::authorize::{Allowed, Asked, Container, Permission, View};
 use crate::lifecycle::remove_secret;
+use crate::people::{OfSecret, SecretPolicy};
 use crate::refusal::secret_refused;
 use crate::session::Session;
 use crate::state::{Row, Write};
@@ -29,6 +30,8 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     let named_key = request.encryption_key_id.as_deref();
     named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the name is told to be taken
     check_free(session, &secrets, &name)?; // before a key is made for nothing
+    let policy = request.policy.as_deref();
+    policy.map(|text| policies::document::<OfSecret>(session, text)).transpose()?;
     if named_key.is_none() {
         ensure_service_key(session, &tags).await?;
     }
@@ -43,7 +46,11 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
             let Sealed { version, key, writes } = first.seal(state, &name, &key?)?;
             let mut secret = Secret::new(name.clone(), key, version);
             (secret.description, secret.tags) = (description.clone(), tags.clone());
-            Ok(secrets.changes([(Write::Secret(secret), 0)]).and(writes).answering(()))
+            let changes = secrets.changes([(Write::Secret(secret), 0)]).and(writes);
+            let Some(text) = policy else { return Ok(changes.answering(())) };
+            let (document, named) = policies::document(state, text)?;
+            let policy = Write::SecretPolicy(SecretPolicy { secret: name.clone(), document });
+            Ok(changes.and(secrets.changes(named.into_iter().chain([(policy, 0)]))).answering(()))
         })
         .await?;
     Ok(CreateSecretReply {
@@ -192,7 +199,7 @@ fn refuse_unbuilt(request: &CreateSecret) -> Result<(), Error> {
         _ => {}
     }
     let rotates = request.enable_automatic_rotation == Some(true);
-    if rotates || request.extended_config.is_some() || request.policy.is_some() {
+    if rotates || request.extended_config.is_some() {
         return Err(ErrorCode::UnsupportedOperation.into());
     }
     Ok(())

@@ -189,6 +189,11 @@ impl Allowed<&Row<Key>> {
 }
 
 impl Allowed<&Row<Secret>> {
+    /// Makes a change depend on the secret as it is.
+    pub(crate) fn unchanged(&self) -> Changes {
+        self.changes([(Write::SameSecret(self.record.name.clone()), self.revision)])
+    }
+
     /// Replaces the secret, if anything about it changed.
     pub(crate) fn replaced(&self, secret: Secret) -> Changes {
         self.changes((secret != *self.record).then_some((Write::Secret(secret), self.revision)))

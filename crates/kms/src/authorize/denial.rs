@@ -1,14 +1,16 @@
 //! What a denied caller is told. It depends on the request and on the caller alone, so that a resource that the caller has
 //! no permission for looks the same as one that does not exist.
 
-use bulla_wire::{Error, ErrorCode};
+use bulla_access::{Decision, Denial, Layer, PolicyKind};
+use bulla_wire::kms::{GetKeyPolicy, GetSecretPolicy};
+use bulla_wire::{AccessDenied, Error, ErrorCode};
 
 use super::resource::ARN;
+use super::rights::Rights;
 use super::{Container, Permission, Query, Resource};
+use crate::origin::Caller;
 
 /// How the request names a resource.
-#[derive(Clone)]
-#[allow(dead_code, reason = "the owner's rights depend on the caller alone")]
 pub(super) enum Written<'t> {
     /// As the resource is displayed.
     Exactly,
@@ -18,16 +20,38 @@ pub(super) enum Written<'t> {
     Key(&'t str),
     /// Not at all, such as the key of a blob.
     Unnamed,
-    /// By another resource, which the caller has this permission for, if it exists.
+    /// By another resource, which leads to this one and for which the caller has this permission.
     Behind { permission: Permission, resource: Resource, container: Container },
 }
 
 impl Query<'_> {
     /// The answer to the caller who lacks the permission.
     pub(super) fn denial(&self, written: &Written<'_>) -> Error {
-        match self.named(written) {
-            Some(arn) => Error::with(ErrorCode::ForbiddenNoPermission, format!(" for {arn}")),
+        let rights = Rights::of(self);
+        let permission = self.told_permission(written, rights.as_ref());
+        let named = self.named(written);
+        let error = match &named {
+            Some(_) if permission.is_to_assume() => ErrorCode::AssumeRoleNoPermission.into(),
+            Some(arn) => permission.product.denied(&permission.to_string(), arn),
             None => ErrorCode::ForbiddenNoPermission.into(),
+        };
+        let Some(rights) = rights else { return error };
+        let arn = named.unwrap_or_else(|| self.resource_of_unnamed().arn(self.home));
+        match self.principal() {
+            Some(principal) => error.with_access_denied(self.detail(&rights, permission, &arn, principal)),
+            None => error,
+        }
+    }
+
+    /// The permission that the answer names. That a resource behind the named one is denied tells that the named one exists.
+    fn told_permission(&self, written: &Written<'_>, rights: Option<&Rights<'_>>) -> Permission {
+        match written {
+            Written::Behind { permission, container, .. }
+                if !rights.is_some_and(|rights| rights.cover(self, *permission, *container)) =>
+            {
+                *permission
+            }
+            _ => self.permission,
         }
     }
 
@@ -43,4 +67,76 @@ impl Query<'_> {
             Written::Behind { resource, .. } => Some(resource.arn(self.home)),
         }
     }
+
+    /// What stands for a resource that the request does not name.
+    fn resource_of_unnamed(&self) -> Resource {
+        match self.resource {
+            Resource::Anything => Resource::Anything,
+            _ => Resource::Every(Container::Keys),
+        }
+    }
+
+    fn detail(
+        &self,
+        rights: &Rights<'_>,
+        permission: Permission,
+        arn: &str,
+        principal: Named,
+    ) -> AccessDenied {
+        let (no_permission_type, policy_type) = self.reason(rights, permission, arn);
+        AccessDenied {
+            auth_action: permission.to_string(),
+            auth_principal_type: principal.kind.into(),
+            auth_principal_owner_id: self.home.account.to_string(),
+            auth_principal_display_name: principal.display_name,
+            no_permission_type: no_permission_type.into(),
+            policy_type: policy_type.into(),
+            encoded_diagnostic_message: None,
+        }
+    }
+
+    /// Which kind of policy denies, and whether by a statement. What the policy of the resource says is told only to those who
+    /// may read it.
+    fn reason(&self, rights: &Rights<'_>, permission: Permission, arn: &str) -> (&'static str, &'static str) {
+        let told =
+            |denial: Denial, layer: Layer| (denial.no_permission_type(), layer.policy_type(PolicyKind::Key));
+        if self.missing_from.is_none()
+            && let Some(denial) = self.denial_by_resource(rights)
+        {
+            return told(denial, Layer::Resource);
+        }
+        let denial = rights.lack(self, permission, arn).unwrap_or(Denial::Implicit(Layer::Identity));
+        told(denial, denial.layer())
+    }
+
+    /// The statement of the resource's policy that denies, if the caller may read that policy.
+    fn denial_by_resource(&self, rights: &Rights<'_>) -> Option<Denial> {
+        let read = match self.resource {
+            Resource::Key(_) => Permission::of::<GetKeyPolicy>(),
+            Resource::Secret(_) => Permission::of::<GetSecretPolicy>(),
+            _ => return None,
+        };
+        let Decision::Deny(denial @ Denial::Explicit(_)) = rights.decide(self) else { return None };
+        let may_read = || rights.decide(&Query { permission: read, ..*self }).is_allowed();
+        (denial.layer() == Layer::Resource && may_read()).then_some(denial)
+    }
+
+    /// Who is denied; none for a caller whom no policy names.
+    fn principal(&self) -> Option<Named> {
+        match self.caller {
+            Caller::User { id, .. } => Some(Named { kind: "SubUser", display_name: id.to_string() }),
+            Caller::Session(session) => {
+                let role = session.role();
+                let name = &self.snapshot.role_by_id(role.id)?.record.name;
+                Some(Named { kind: "AssumedRoleUser", display_name: format!("{name}:{}", role.session_name) })
+            }
+            Caller::Root { .. } | Caller::Owner | Caller::Unsigned => None,
+        }
+    }
+}
+
+/// The caller, as an answer names it.
+struct Named {
+    kind: &'static str,
+    display_name: String,
 }

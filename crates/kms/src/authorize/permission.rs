@@ -1,5 +1,7 @@
 //! What policies allow and deny.
 
+use std::fmt;
+
 use bulla_wire::{Action, Product};
 
 /// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.
@@ -18,5 +20,39 @@ impl Permission {
     /// The permission to call an action.
     pub(crate) const fn of<A: Action>() -> Self {
         Self { product: A::PRODUCT, name: A::NAME }
+    }
+
+    /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
+    /// one.
+    pub(super) fn synonyms(self) -> &'static [&'static str] {
+        match (self.product, self.name) {
+            (Product::Kms, "TagResource" | "TagResources") => {
+                &["kms:TagResource", "kms:TagResources", "ecs:TagResources"]
+            }
+            (Product::Kms, "UntagResource" | "UntagResources") => {
+                &["kms:UntagResource", "kms:UntagResources", "ecs:UntagResources"]
+            }
+            (Product::Kms, "ListResourceTags" | "ListTagResources") => {
+                &["kms:ListResourceTags", "kms:ListTagResources", "ecs:ListTagResources"]
+            }
+            (Product::Sts, "AssumeRoleWithOIDC") => &["sts:AssumeRole", "sts:AssumeRoleWithOIDC"],
+            _ => &[],
+        }
+    }
+
+    /// Whether it is the one to assume a role, which the role has to give as well.
+    pub(super) fn is_to_assume(self) -> bool {
+        self.product == Product::Sts
+    }
+}
+
+impl fmt::Display for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let product = match self.product {
+            Product::Kms => "kms",
+            Product::Ram => "ram",
+            Product::Sts => "sts",
+        };
+        write!(f, "{product}:{}", self.name)
     }
 }

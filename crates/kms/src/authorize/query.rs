@@ -9,7 +9,6 @@ use crate::origin::{Caller, Connection};
 use crate::state::Snapshot;
 
 /// One question to the [`Authorizer`](super::Authorizer).
-#[allow(dead_code, reason = "the owner's rights depend on the caller alone")]
 pub(crate) struct Query<'q> {
     pub(crate) permission: Permission,
     pub(crate) resource: &'q Resource,
@@ -29,11 +28,35 @@ pub(crate) struct Query<'q> {
 
 /// What a request says that the conditions of policies are about.
 #[derive(Clone, Copy, Default)]
-#[allow(dead_code, reason = "the owner's rights depend on the caller alone")]
 pub(crate) struct Facts<'v> {
     pub(crate) encryption_context: Option<&'v ContextParameter>,
     /// The algorithm of a key pair, as the request names it.
     pub(crate) algorithm: Option<&'v str>,
     /// The tags that the request gives to the resource.
     pub(crate) tags: Option<&'v Tags>,
+    /// The ExternalId of AssumeRole.
+    pub(crate) external_id: Option<&'v str>,
+    /// The verified token of AssumeRoleWithOIDC.
+    pub(crate) token: Option<TokenFacts<'v>>,
+}
+
+/// What a verified OIDC token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TokenFacts<'v> {
+    /// The provider, by its name in the configuration.
+    pub(crate) provider: &'v str,
+    pub(crate) issuer: &'v str,
+    pub(crate) audiences: &'v [&'v str],
+    pub(crate) subject: &'v str,
+}
+
+impl Query<'_> {
+    /// What the caller has to have the permission for all of, if one resource is not enough: all of a kind are asked about,
+    /// or the one that is asked about is missing.
+    pub(super) fn required_whole(&self) -> Option<Container> {
+        match self.resource {
+            Resource::Every(container) => Some(*container),
+            _ => self.missing_from,
+        }
+    }
 }

@@ -63,6 +63,13 @@ impl Container {
         }
     }
 
+    /// What the ARNs of all that it holds begin with.
+    pub(super) fn prefix(self, home: &Home) -> String {
+        let mut arn = Resource::Every(self).arn(home);
+        arn.pop(); // the asterisk
+        arn
+    }
+
     /// Whether it is of RAM, whose ARNs have no region.
     fn is_of_ram(self) -> bool {
         match self {
@@ -111,6 +118,8 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anything => f.write_str("*"),
+            // To make or list users, policies allow `user/*`; to make or list keys, `key`.
+            Self::Container(container) if container.is_of_ram() => write!(f, "{}/*", container.name()),
             Self::Container(container) => f.write_str(container.name()),
             Self::Every(container) => write!(f, "{}/*", container.name()),
             Self::Key(id) => write!(f, "key/{id}"),
@@ -153,7 +162,7 @@ mod tests {
             (Resource::SystemPolicy("p".into()), "acs:ram:*:system:policy/p"),
             (Resource::Every(Container::Users), "acs:ram:*:42:user/*"),
             (Resource::Every(Container::SystemPolicies), "acs:ram:*:system:policy/*"),
-            (Resource::Container(Container::Roles), "acs:ram:*:42:role"),
+            (Resource::Container(Container::Roles), "acs:ram:*:42:role/*"),
             (Resource::Account, "acs:ram:*:42:*"),
             (Resource::Secret("s".into()), "acs:kms:cn-beijing:42:secret/s"),
         ] {

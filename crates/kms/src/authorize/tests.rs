@@ -13,10 +13,16 @@ use serde_json::Value;
 
 use super::inquiry::Question;
 use super::*;
+use crate::origin::Origin;
 use crate::stale_snapshot::StaleSnapshot;
 use crate::{Kms, Options, Role, SystemClock, actions};
 
+mod bindings;
+mod oracle;
 mod people;
+mod policies;
+mod races;
+mod ram_subjects;
 mod subjects;
 
 use self::subjects::{SUBJECTS, Subject};
@@ -24,7 +30,7 @@ use self::subjects::{SUBJECTS, Subject};
 /// An engine whose authorizer writes down what it is asked, and denies one of the answers.
 struct Bench {
     _data: tempfile::TempDir,
-    kms: Kms,
+    kms: Arc<Kms>,
     asked: Arc<Mutex<Asking>>,
 }
 
@@ -47,7 +53,14 @@ impl Bench {
             }
             !is_denied
         });
-        Self { _data: data, kms, asked }
+        Self { _data: data, kms: kms.into(), asked }
+    }
+
+    /// One that asks another authorizer, and writes nothing down.
+    fn with(authorizer: Authorizer) -> Self {
+        let (data, mut kms) = open(|_| true);
+        kms.authorizer = authorizer;
+        Self { _data: data, kms: kms.into(), asked: Arc::default() }
     }
 
     fn call(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Reply, Error> {
@@ -126,6 +139,7 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     case("ListAliases", &[], &[on("ListAliases", "alias")]);
     case("ListSecrets", &[], &[on("ListSecrets", "secret")]);
     case("GetRandomPassword", &[], &[on("GetRandomPassword", "*")]);
+    case("GetKeyDefaultPolicy", &[], &[on("GetKeyDefaultPolicy", "*")]);
     for action in FOR_EVERY_CALLER {
         case(action, &[], &[]);
     }
@@ -133,8 +147,11 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     let key = ("KeyId", &*s.name);
     let version = ("KeyVersionId", &*s.version);
     let digest = BASE64_STANDARD.encode([7; 32]);
-    let by_name: [(_, &[_]); 13] = [
+    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Principal":{"RAM":"acs:ram::111122223333:root"},"Action":"kms:*","Resource":"*"}]}"#;
+    let by_name: [(_, &[_]); 15] = [
         ("DescribeKey", &[key]),
+        ("GetKeyPolicy", &[key]),
+        ("SetKeyPolicy", &[key, ("Policy", policy)]),
         ("CreateKeyVersion", &[key]),
         ("DescribeKeyVersion", &[key, version]),
         ("ListKeyVersions", &[key]),
@@ -237,8 +254,10 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     case("DeleteAlias", &[alias], &both(on("DeleteAlias", named), also("DeleteAlias", &s.alias_key)));
 
     let secret = ("SecretName", &*s.secret);
-    let by_secret: [(_, &[_]); 8] = [
+    let by_secret: [(_, &[_]); 10] = [
         ("DescribeSecret", &[secret]),
+        ("GetSecretPolicy", &[secret]),
+        ("SetSecretPolicy", &[secret, ("Policy", policy)]),
         ("UpdateSecret", &[secret, ("Description", "other")]),
         ("DeleteSecret", &[secret]),
         ("DeleteSecret", &[secret, ("ForceDeleteWithoutRecovery", "true")]),

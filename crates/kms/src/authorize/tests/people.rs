@@ -1,146 +1,207 @@
-//! What cases of RAM are about: users, groups, roles and policies that exist in any spelling, and names of none.
+//! Users, groups and roles for tests, written without the actions that will make them.
 
-use bulla_wire::Error;
-use bulla_wire::ram::PolicyType;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Bench;
-use crate::authorize::{Inquiry, Permission, View};
-use crate::people::{Document, Group, ManagedPolicy, PrincipalId, Profile, Role, User};
-use crate::state::{AccessKeyOwner, Changes, Write, random_letters};
+use bulla_access::PrincipalId;
+use bulla_keys::record::Revision;
+use bulla_wire::{Error, Product, Reply};
+use serde_json::Value;
 
-/// Names for one case of each action of RAM, each with the resource that is asked about.
-pub(super) struct People {
-    pub(super) label: &'static str,
-    pub(super) user: String,
-    pub(super) user_resource: String,
-    /// An access key of the user, if there is one.
-    pub(super) access_key: String,
-    pub(super) group: String,
-    pub(super) group_resource: String,
-    pub(super) role: String,
-    pub(super) role_resource: String,
-    pub(super) policy: String,
-    pub(super) policy_resource: String,
-    pub(super) system_policy: String,
-    pub(super) system_policy_resource: String,
+use super::{Bench, request};
+use crate::origin::{AssumedRole, Caller, Connection, Origin, RoleSession, SessionSource};
+use crate::people::{
+    AttachmentLimits, Attachments, Document, Group, GroupId, ManagedPolicy, NameKey, PolicyRef, Profile,
+    Role, User,
+};
+use crate::state::{Changes, Write};
+use crate::{Kms, Options, Role as ProcessRole, SystemClock, new_request_id};
+
+/// An account with people.
+pub(super) struct Account {
+    _data: Option<tempfile::TempDir>,
+    pub(super) kms: Arc<Kms>,
+    policies: AtomicUsize,
 }
 
-/// Makes one of each, with names of their own, because a case may change them.
-pub(super) const PEOPLE: [fn(&Bench) -> People; 4] = [
-    existing,
-    |bench| spelled_otherwise(existing(bench)),
-    |bench| missing(existing(bench), "nobody", "names of none"),
-    |bench| missing(existing(bench), "no name?", "texts that are no names"),
-];
+pub(super) const ACCOUNT: &str = "111122223333";
 
-const ALLOW: &str =
-    r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "*"}]}"#;
+impl Account {
+    pub(super) fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), ProcessRole::Command), SystemClock).unwrap();
+        Self { _data: Some(data), kms: kms.into(), policies: AtomicUsize::new(0) }
+    }
 
-fn existing(bench: &Bench) -> People {
-    let suffix = &*random_letters::<8>();
-    let name = |kind: &str| format!("{kind}-{suffix}");
-    let user = name("User");
-    let group = name("Group");
-    let role = name("Role");
-    let policy = name("Policy");
-    let access_key = format!("BULLA{suffix}");
-    let mut owner = User::new(user.parse().unwrap(), Profile::default(), 1);
-    owner.add_access_key(&access_key, 2).unwrap();
-    let secret = String::from("secret").into();
-    let of_user = AccessKeyOwner::User(owner.id);
-    let writes = [
-        Write::AccessKey(bench.kms.keyring.access_key(access_key.as_str().into(), &secret, of_user, 1)),
-        Write::Role(Role::new(role.parse().unwrap(), trust(&user, owner.id), 1)),
-        Write::User(owner),
-        Write::Group(Group::new(group.parse().unwrap(), "".into(), 1)),
-        Write::Policy(ManagedPolicy::new(policy.parse().unwrap(), ALLOW, 1).unwrap()),
-    ];
-    let change = Changes::for_test(writes.map(|write| (write, 0))).answering(());
-    let (_, answered) = bench.kms.state.stage(1, |_| Ok::<_, Error>(change)).unwrap();
-    pollster::block_on(answered).unwrap().unwrap();
-    People {
-        label: "people that exist",
-        user_resource: format!("user/{user}"),
-        user,
-        access_key,
-        group_resource: format!("group/{group}"),
-        group,
-        role_resource: format!("role/{}", role.to_lowercase()),
-        role,
-        policy_resource: format!("policy/{policy}"),
+    /// The account of a bench.
+    pub(super) fn of(bench: &Bench) -> Self {
+        Self { _data: None, kms: Arc::clone(&bench.kms), policies: AtomicUsize::new(0) }
+    }
+
+    pub(super) fn write(&self, writes: impl IntoIterator<Item = (Write, Revision)>) {
+        let changes = Changes::for_test(writes).answering(());
+        let (_, answered) = self.kms.state.stage(self.kms.now(), |_| Ok::<_, Error>(changes)).unwrap();
+        pollster::block_on(answered).unwrap().unwrap();
+    }
+
+    /// A new user without rights.
+    pub(super) fn user(&self, name: &str) -> PrincipalId {
+        let user = User::new(name.parse().unwrap(), Profile::default(), 0);
+        let id = user.id;
+        self.write([(Write::User(user), 0)]);
+        id
+    }
+
+    /// Replaces a user.
+    pub(super) fn change_user(&self, name: &str, edit: impl FnOnce(&mut User)) {
+        let key = NameKey::of(name);
+        let row = self.kms.state.published().get::<User>(&key).unwrap().clone();
+        let mut user = User::clone(&row.record);
+        edit(&mut user);
+        let old = (user.name.key != key).then_some((Write::NoUser(key), row.revision));
+        let revision = if old.is_some() { 0 } else { row.revision };
+        self.write(old.into_iter().chain([(Write::User(user), revision)]));
+    }
+
+    pub(super) fn delete_user(&self, name: &str) {
+        let key = NameKey::of(name);
+        let revision = self.kms.state.published().get::<User>(&key).unwrap().revision;
+        self.write([(Write::NoUser(key), revision)]);
+    }
+
+    /// A new policy, attached to a user.
+    pub(super) fn allow(&self, user: &str, document: &str) -> PolicyRef {
+        let policy = self.policy(document);
+        self.change_user(user, |user| attach(&mut user.policies, &policy));
+        policy
+    }
+
+    /// A new group with a policy and a member.
+    pub(super) fn group(&self, name: &str, member: &str, document: &str) -> GroupId {
+        let policy = self.policy(document);
+        let mut group = Group::new(name.parse().unwrap(), "".into(), 0);
+        attach(&mut group.policies, &policy);
+        let id = group.id;
+        self.write([(Write::Group(group), 0)]);
+        self.change_user(member, |user| user.join(id, 0, 5).unwrap());
+        id
+    }
+
+    /// A new role with a policy.
+    pub(super) fn role(&self, name: &str, document: Option<&str>) -> PrincipalId {
+        let mut role =
+            Role::new(name.parse().unwrap(), Document::parse(ACCOUNT, TRUST, |_| None).unwrap(), 0);
+        if let Some(document) = document {
+            attach(&mut role.policies, &self.policy(document));
+        }
+        let id = role.id;
+        self.write([(Write::Role(role), 0)]);
+        id
+    }
+
+    pub(super) fn delete_role(&self, name: &str) {
+        let key = NameKey::of(name);
+        let revision = self.kms.state.published().get::<Role>(&key).unwrap().revision;
+        self.write([(Write::NoRole(key), revision)]);
+    }
+
+    pub(super) fn rename_group(&self, name: &str, new: &str) {
+        let key = NameKey::of(name);
+        let row = self.kms.state.published().get::<Group>(&key).unwrap().clone();
+        let group = Group { name: new.parse().unwrap(), ..Group::clone(&row.record) };
+        self.write([(Write::NoGroup(key), row.revision), (Write::Group(group), 0)]);
+    }
+
+    fn policy(&self, document: &str) -> PolicyRef {
+        let name = format!("p{}", self.policies.fetch_add(1, Ordering::Relaxed));
+        let policy = ManagedPolicy::new(name.parse().unwrap(), document, 0).unwrap();
+        self.write([(Write::Policy(policy), 0)]);
+        PolicyRef::Custom(NameKey::of(&name))
+    }
+
+    pub(super) fn call(
+        &self,
+        origin: &Origin,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Reply, Error> {
+        pollster::block_on(self.kms.call(request(action, parameters), origin))
+    }
+
+    /// The error of a request that fails.
+    pub(super) fn refusal(&self, origin: &Origin, action: &str, parameters: &[(&str, &str)]) -> Error {
+        self.call(origin, action, parameters).expect_err(action)
+    }
+
+    pub(super) fn is_allowed(&self, origin: &Origin, action: &str, parameters: &[(&str, &str)]) -> bool {
+        match self.call(origin, action, parameters) {
+            Ok(_) => true,
+            Err(error) => error.code_text() != "Forbidden.NoPermission",
+        }
+    }
+
+    /// The answer of a request of root.
+    pub(super) fn do_it(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        let answer = self.call(&self.kms.owner(), action, parameters);
+        serde_json::to_value(answer.unwrap_or_else(|error| panic!("{action}: {error}"))).unwrap()
+    }
+
+    pub(super) fn key(&self) -> String {
+        self.do_it("CreateKey", &[])["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+    }
+
+    /// The bytes of an answer, but for the name of the request.
+    pub(super) fn rendered(&self, error: &Error) -> String {
+        bulla_wire::render_error(bulla_wire::Format::Json, Product::Kms, error, "r", self.kms.region())
+            .to_string()
+    }
+}
+
+pub(super) fn attach(attachments: &mut Attachments, policy: &PolicyRef) {
+    attachments.attach(policy.clone(), 0, AttachmentLimits { system: 20, custom: 20 }).unwrap();
+}
+
+/// A request of a user.
+pub(super) fn by(user: PrincipalId) -> Origin {
+    Origin { caller: Caller::User { id: user, access_key_id: "BULLAtest".into() }, connection: connection() }
+}
+
+/// A request of a session of a role.
+pub(super) fn by_session(role: PrincipalId, policy: Option<&str>) -> Origin {
+    let policy = policy.map(|text| {
+        bulla_access::Policy::parse(bulla_access::PolicyKind::Session, ACCOUNT, text).unwrap().into()
+    });
+    let session = RoleSession {
+        access_key_id: "STS.test".into(),
+        source: SessionSource::Oidc { provider: "ci".into(), issuer: "i".into(), subject: "s".into() },
+        roles: vec![AssumedRole { id: role, session_name: "job".into(), not_before: 0 }],
         policy,
-        system_policy: "ReadOnlyAccess".into(),
-        system_policy_resource: "policy/ReadOnlyAccess".into(),
-    }
+        source_identity: None,
+        mfa: None,
+        expires: i64::MAX,
+    };
+    Origin { caller: Caller::Session(session.into()), connection: connection() }
 }
 
-fn trust(user: &str, id: PrincipalId) -> Document<crate::people::OfRole> {
-    let text = format!(
-        r#"{{"Version": "1", "Statement": [{{"Effect": "Allow", "Action": "sts:AssumeRole",
-            "Principal": {{"RAM": "acs:ram::111122223333:user/{user}"}}}}]}}"#
-    );
-    Document::parse("111122223333", &text, |_| Some(id)).unwrap()
+pub(super) fn connection() -> Connection {
+    Connection { source: None, tls: false, request_id: new_request_id() }
 }
 
-fn spelled_otherwise(people: People) -> People {
-    People {
-        label: "people in upper case",
-        user: people.user.to_uppercase(),
-        group: people.group.to_uppercase(),
-        role: people.role.to_uppercase(),
-        policy: people.policy.to_uppercase(),
-        system_policy: people.system_policy.to_uppercase(),
-        ..people
-    }
+/// A policy with one statement: its actions and resources, and more members of it.
+pub(super) fn allowing(actions: &str, resources: &str, more: &str) -> String {
+    format!(
+        r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":{resources}{more}}}]}}"#
+    )
 }
 
-fn missing(people: People, name: &str, label: &'static str) -> People {
-    People {
-        label,
-        user: name.into(),
-        user_resource: format!("user/{name}"),
-        group: name.into(),
-        group_resource: format!("group/{name}"),
-        role: name.into(),
-        role_resource: format!("role/{name}"),
-        policy: name.into(),
-        policy_resource: format!("policy/{name}"),
-        system_policy: name.into(),
-        system_policy_resource: format!("policy/{name}"),
-        ..people
-    }
+/// A policy of a key or secret with one statement.
+pub(super) fn of_resource(effect: &str, principal: &str, actions: &str) -> String {
+    format!(
+        r#"{{"Version":"1","Statement":[{{"Effect":"{effect}","Principal":{{"RAM":"acs:ram::{ACCOUNT}:{principal}"}},"Action":{actions},"Resource":"*"}}]}}"#
+    )
 }
 
-#[test]
-fn each_name_leads_to_its_resource() {
-    let bench = Bench::new();
-    let origin = bench.kms.owner();
-    for people in PEOPLE {
-        let people = people(&bench);
-        let inquiry = Inquiry::new(&bench.kms, &origin);
-        let snapshot = bench.kms.state.published();
-        let view = View::new(&snapshot, &inquiry, Permission::RE_ENCRYPT_TO);
-        let found = [
-            view.ask_user(&people.user).unwrap().is_ok(),
-            view.ask_group(&people.group).unwrap().is_ok(),
-            view.ask_role(&people.role).unwrap().is_ok(),
-            view.ask_policy(PolicyType::Custom, &people.policy).unwrap().is_ok(),
-            view.ask_policy(PolicyType::System, &people.system_policy).unwrap().is_ok(),
-        ];
-        let exists = people.label.starts_with("people");
-        assert_eq!(found, [exists; 5], "{}", people.label);
-        let asked: Vec<_> =
-            inquiry.questions().iter().map(|question| question.resource.to_string()).collect();
-        let expected = [
-            people.user_resource,
-            people.group_resource,
-            people.role_resource,
-            people.policy_resource,
-            people.system_policy_resource,
-        ];
-        assert_eq!(asked, expected, "{}", people.label);
-        let key = view.ask_user(&people.user).unwrap();
-        let has_key = key.is_ok_and(|user| view.access_key_of(&user, &people.access_key).is_some());
-        assert_eq!(has_key, exists, "{}", people.label);
-    }
-}
+pub(super) const EVERYTHING: &str =
+    r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+const TRUST: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"RAM":"acs:ram::111122223333:root"}}]}"#;

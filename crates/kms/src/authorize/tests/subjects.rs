@@ -98,7 +98,7 @@ fn key(bench: &Bench, parameters: &[(&str, &str)]) -> Key {
     Key { id, version: unquoted(version), blob: unquoted(blob.unwrap_or_default()) }
 }
 
-fn existing(bench: &Bench, label: &'static str, parameters: &[(&str, &str)]) -> Subject {
+pub(super) fn existing(bench: &Bench, label: &'static str, parameters: &[(&str, &str)]) -> Subject {
     let one = key(bench, parameters);
     let other = key(bench, &[]);
     let [alias, secret, other_secret] = ["alias/a", "s", "t"].map(|name| format!("{name}-{}", one.id));
@@ -137,17 +137,17 @@ fn existing(bench: &Bench, label: &'static str, parameters: &[(&str, &str)]) -> 
     }
 }
 
-fn after(bench: &Bench, label: &'static str, action: &str) -> Subject {
+pub(super) fn after(bench: &Bench, label: &'static str, action: &str) -> Subject {
     let subject = existing(bench, label, &[]);
     bench.call(action, &[("KeyId", &subject.id)]).unwrap();
     subject
 }
 
-fn by_alias(key: Subject) -> Subject {
+pub(super) fn by_alias(key: Subject) -> Subject {
     Subject { label: "a key by its alias", name: key.alias.clone(), ..key }
 }
 
-fn by_arn(key: Subject) -> Subject {
+pub(super) fn by_arn(key: Subject) -> Subject {
     let secret = format!("{ARN}secret/{}", key.secret);
     Subject { label: "a key and a secret by ARN", name: format!("{ARN}key/{}", key.id), secret, ..key }
 }
@@ -156,7 +156,7 @@ fn by_arn_of_alias(key: Subject) -> Subject {
     Subject { label: "a key by the ARN of its alias", name: format!("{ARN}{}", key.alias), ..key }
 }
 
-fn missing(key: Subject) -> Subject {
+pub(super) fn missing(key: Subject) -> Subject {
     let id = KeyId::random(&SystemRandom).to_string();
     let resource = format!("key/{id}");
     Subject {
@@ -214,19 +214,19 @@ fn foreign(key: Subject) -> Subject {
     }
 }
 
-fn no_alias(key: Subject) -> Subject {
+pub(super) fn no_alias(key: Subject) -> Subject {
     let name = "alias/nowhere".to_owned();
     let name_resource = "alias/nowhere".to_owned();
     Subject { label: "an alias that leads nowhere", name, name_resource, ..key }
 }
 
-fn damaged_blob(key: Subject) -> Subject {
+pub(super) fn damaged_blob(key: Subject) -> Subject {
     let mut blob = BASE64_STANDARD.decode(&key.blob).unwrap();
     *blob.last_mut().unwrap() ^= 1;
     Subject { label: "a damaged blob", blob: BASE64_STANDARD.encode(blob), ..key }
 }
 
-fn blob_of_unknown_version(key: Subject) -> Subject {
+pub(super) fn blob_of_unknown_version(key: Subject) -> Subject {
     let mut blob = BASE64_STANDARD.decode(&key.blob).unwrap();
     blob[..36].copy_from_slice(KeyVersionId::random(&SystemRandom).to_string().as_bytes());
     let label = "a blob of an unknown version";

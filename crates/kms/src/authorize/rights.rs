@@ -1,0 +1,135 @@
+//! What the policies of a caller say about a question: those of the user and its groups, or of the role and the session.
+
+use bulla_access::{self as access, Decision, Denial, Layers, Policy, Principal, Rule, covers_all, decide};
+
+use super::conditions::Conditions;
+use super::{Container, Permission, Query, Resource};
+use crate::origin::Caller;
+use crate::people::{Attachments, NameKey, Role};
+use crate::state::Snapshot;
+
+/// The policies that a caller has, and as whom the caller acts.
+pub(super) struct Rights<'q> {
+    principal: Principal<'q>,
+    session: Option<&'q Policy>,
+    identity: Vec<&'q Policy>,
+}
+
+impl<'q> Rights<'q> {
+    /// None for a caller whom no policy binds, or who no longer exists.
+    pub(super) fn of(query: &Query<'q>) -> Option<Self> {
+        let Query { caller, snapshot, .. } = query;
+        match caller {
+            Caller::User { id, .. } => {
+                let user = &snapshot.user_by_id(*id)?.record;
+                let mut identity = Vec::new();
+                add_attached(&mut identity, &user.policies, snapshot)?;
+                for membership in user.groups() {
+                    let group = snapshot.group_by_id(membership.group)?;
+                    add_attached(&mut identity, &group.record.policies, snapshot)?;
+                }
+                Some(Self { principal: Principal::User(*id), session: None, identity })
+            }
+            Caller::Session(session) => {
+                let id = session.role().id;
+                let mut identity = Vec::new();
+                add_attached(&mut identity, &snapshot.role_by_id(id)?.record.policies, snapshot)?;
+                Some(Self { principal: Principal::Role(id), session: session.policy.as_deref(), identity })
+            }
+            Caller::Unsigned => {
+                let provider = query.facts.token?.provider;
+                Some(Self { principal: Principal::Oidc(provider), session: None, identity: Vec::new() })
+            }
+            Caller::Root { .. } | Caller::Owner => None,
+        }
+    }
+
+    /// Whether the caller has the permission: for the resource, and if that is missing, for all that it could be. Whether a role
+    /// to be assumed exists is told to nobody.
+    pub(super) fn allow(&self, query: &Query<'q>) -> bool {
+        match query.required_whole() {
+            Some(_) if query.permission.is_to_assume() => false,
+            Some(container) => self.cover(query, query.permission, container),
+            None => self.decide(query).is_allowed(),
+        }
+    }
+
+    /// Whether the caller has a permission for everything in a container, whatever the policies of single resources say.
+    pub(super) fn cover(&self, query: &Query<'q>, permission: Permission, container: Container) -> bool {
+        let is_denied_one = match container {
+            Container::Keys => query.snapshot.denies_a_key(self.principal),
+            Container::Secrets => query.snapshot.denies_a_secret(self.principal),
+            _ => false,
+        };
+        let below = container.prefix(query.home);
+        let covers = |question: &access::Query<'_>| covers_all(self.session, &self.identity, question);
+        !is_denied_one && self.ask(query, permission, &below, true, covers)
+    }
+
+    /// What the caller's policies and that of the resource say together.
+    pub(super) fn decide(&self, query: &Query<'q>) -> Decision {
+        let arn = query.resource.arn(query.home);
+        let (resource, rule) = policy_of_resource(query);
+        let layers = Layers { session: self.session, identity: &self.identity, resource, rule };
+        self.ask(query, query.permission, &arn, true, |question| decide(&layers, question))
+    }
+
+    /// Why the caller's own policies do not allow something to a resource of this name, whether or not it exists; none if
+    /// they do.
+    pub(super) fn lack(&self, query: &Query<'q>, permission: Permission, arn: &str) -> Option<Denial> {
+        let layers =
+            Layers { session: self.session, identity: &self.identity, resource: None, rule: Rule::Either };
+        match self.ask(query, permission, arn, false, |question| decide(&layers, question)) {
+            Decision::Allow(_) => None,
+            Decision::Deny(denial) => Some(denial),
+        }
+    }
+
+    fn ask<T>(
+        &self,
+        query: &Query<'q>,
+        permission: Permission,
+        arn: &str,
+        sees_resource: bool,
+        answer: impl FnOnce(&access::Query<'_>) -> T,
+    ) -> T {
+        let name = permission.to_string();
+        let names = [&*name];
+        let actions = match permission.synonyms() {
+            [] => &names[..],
+            synonyms => synonyms,
+        };
+        let context = &Conditions { query, sees_resource };
+        answer(&access::Query { actions, resource: arn, principal: self.principal, context })
+    }
+}
+
+/// The policy that belongs to the resource, and what it is good for.
+fn policy_of_resource<'q>(query: &Query<'q>) -> (Option<&'q Policy>, Rule) {
+    let snapshot = query.snapshot;
+    match query.resource {
+        Resource::Key(id) => (snapshot.key_policy(*id), Rule::Either),
+        Resource::Secret(name) => {
+            let name = name.parse().ok();
+            (name.and_then(|name| snapshot.secret_policy(&name)), Rule::Either)
+        }
+        Resource::Role(name) if query.permission.is_to_assume() => {
+            let role = snapshot.get::<Role>(&NameKey::of(name));
+            let rule = if *query.caller == Caller::Unsigned { Rule::Resource } else { Rule::Both };
+            (role.map(|row| &**row.record.trust.policy()), rule)
+        }
+        _ => (None, Rule::Either),
+    }
+}
+
+/// None if a policy is missing, which might hold a Deny.
+fn add_attached<'s>(
+    policies: &mut Vec<&'s Policy>,
+    attached: &Attachments,
+    snapshot: &'s Snapshot,
+) -> Option<()> {
+    for attachment in attached.iter() {
+        policies.push(snapshot.policy(&attachment.policy)?);
+    }
+    Some(())
+}

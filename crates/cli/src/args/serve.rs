@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
+use bulla_kms::Quotas;
 use clap::Args as ClapArgs;
 
 #[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
@@ -48,6 +49,9 @@ pub(crate) struct Serve {
     /// The account that owns everything: digits; kept as the region is [default: 111122223333]
     #[arg(long)]
     pub(crate) account: Option<String>,
+    /// The table `[quotas]` of the configuration file.
+    #[arg(skip)]
+    pub(crate) quotas: Box<Quotas>,
     /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
     #[arg(long)]
     #[serde(skip)]

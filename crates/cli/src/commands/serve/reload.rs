@@ -76,6 +76,7 @@ fn need_restart(
         ("http", running.http != found.http),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
+        ("quotas", kms.quotas != new_kms.quotas),
         ("region", is_other(&running.region, &found.region)),
         ("account", is_other(&running.account, &found.account)),
     ];
@@ -85,6 +86,18 @@ fn need_restart(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn quotas_of_the_file_are_those_of_the_engine_after_a_restart() {
+        let settings = |text: &str| toml::from_str::<Serve>(text).unwrap();
+        let running = settings("[quotas]\nusers = 7\n");
+        let data = data_directory(&running).unwrap();
+        let quotas = kms_options(&running, &data).unwrap().quotas;
+        assert_eq!((quotas.users, quotas.groups), (7, 50));
+        let listen = resolve(typed_listen(&running)).unwrap();
+        let found = changes(&running, &listen, &settings("")).unwrap();
+        assert_eq!(found.need_restart, ["quotas"]);
+    }
 
     #[test]
     fn a_name_to_listen_on_is_looked_up_again_only_if_it_is_another_one() {

@@ -47,6 +47,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         trusted_proxies,
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
+        quotas: file.quotas,
         accept_clock: flags.accept_clock,
         config: flags.config,
     })
@@ -56,6 +57,7 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
     let mut options = Options::new(data, Role::Server);
     options.root_key.clone_from(&settings.root_key);
     options.accept_clock = settings.accept_clock;
+    options.quotas = *settings.quotas;
     if settings.group_readable_secrets {
         options.secret_readers = SecretReaders::OwnGroups;
     }

@@ -12,7 +12,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Key, Kms};
-pub(crate) use self::serve::Serve;
+pub(crate) use self::serve::{Oidc, Serve, SignatureVersion};
 
 /// Envelope encryption of files with a key management service, and that service.
 #[derive(Debug, Parser)]

@@ -3,6 +3,7 @@
 //! A nonce is recorded only after its signature verified, so nobody fills the memory of nonces without a key.
 //! An unknown access key costs the same work as a wrong secret.
 
+use bulla_wire::signature::Signature;
 use bulla_wire::{Call, Error, ErrorCode};
 
 use crate::Kms;
@@ -17,6 +18,9 @@ impl Kms {
     /// InvalidSecurityToken.MismatchWithAccessKey, InvalidTimeStamp.Expired, SignatureNonceUsed,
     /// Throttling.User when the memory of nonces is full.
     pub fn authenticate(&self, call: &Call, connection: Connection) -> Result<Origin, Error> {
+        if matches!(call.signature, Signature::V1(_)) && !self.options.accept_v1 {
+            return Err(ErrorCode::IncompleteSignature.into());
+        }
         let signer = call.signature.signer()?;
         let snapshot = self.state.snapshot()?;
         let access_key = snapshot.access_key(&signer.access_key_id);

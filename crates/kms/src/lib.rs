@@ -111,6 +111,8 @@ pub struct Options {
     pub account: Option<String>,
     /// How long the store will be held.
     pub role: Role,
+    /// Whether requests may be signed by version 1, which rests on HMAC-SHA1.
+    pub accept_v1: bool,
     /// Take the clock as it is, even if it is far behind the last use of the store.
     pub accept_clock: bool,
     /// How long to wait for a command that holds the store. A server is never waited for.
@@ -153,6 +155,7 @@ impl Options {
             region: None,
             account: None,
             role,
+            accept_v1: true,
             accept_clock: false,
             patience: lock::PATIENCE,
             quotas: Quotas::default(),

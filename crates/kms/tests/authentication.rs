@@ -96,6 +96,19 @@ fn both_schemes_are_verified() {
 }
 
 #[test]
+fn version_1_can_be_refused_for_the_whole_server() {
+    let mut bench = Bench::new();
+    bench.kms = None;
+    let options = Options { accept_v1: false, ..Options::new(bench.data.path(), Role::Server) };
+    bench.set_clock(NOW + 60);
+    let clock = Arc::clone(&bench.clock);
+    let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
+    bench.kms = Some(Kms::open(&options, clock).unwrap());
+    assert_eq!(bench.v1(ID, SECRET, NOW + 60, "1"), Err(ErrorCode::IncompleteSignature));
+    assert_eq!(bench.acs3(SECRET, NOW + 60, "1", None), Ok(()));
+}
+
+#[test]
 fn the_time_must_be_within_fifteen_minutes() {
     let bench = Bench::new();
     bench.set_clock(NOW + 10_000);

@@ -24,6 +24,7 @@ pub mod limits;
 mod log;
 mod maintenance;
 mod networks;
+mod oidc;
 mod reload;
 mod shutdown;
 mod store_watch;
@@ -50,6 +51,8 @@ use self::http::rpc::Rpc;
 pub use self::limits::Limits;
 pub use self::log::Log;
 pub use self::networks::{Network, NotANetwork};
+pub use self::oidc::{KeySource, OidcSource};
+use self::oidc::{OidcKeys, OidcThread};
 use self::reload::Reloader;
 pub use self::reload::{Reread, Settings};
 use self::shutdown::Order;
@@ -68,6 +71,8 @@ pub struct ServerOptions {
     pub limits: Limits,
     /// Networks of proxies and balancers, whose connections are not counted by address.
     pub trusted_proxies: Vec<Network>,
+    /// Whose tokens AssumeRoleWithOIDC takes.
+    pub oidc: Vec<OidcSource>,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
     /// What tells the server to stop.
@@ -85,6 +90,7 @@ impl ServerOptions {
             tls,
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
+            oidc: Vec::new(),
             log: Box::new(io::stderr()),
             shutdown: Shutdown::on_signals(),
             reread: None,
@@ -96,7 +102,8 @@ impl ServerOptions {
         let tls = Some(self.tls.clone());
         let limits = self.limits;
         let trusted_proxies = self.trusted_proxies.clone();
-        let settings = Settings { tls, limits, trusted_proxies, need_restart: Vec::new() };
+        let oidc = self.oidc.clone();
+        let settings = Settings { tls, limits, trusted_proxies, oidc, need_restart: Vec::new() };
         Box::new(move || Ok(settings.clone()))
     }
 }
@@ -127,6 +134,7 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     log: Arc<Log>,
+    oidc: Vec<OidcSource>,
     reread: Reread,
     runtime: Runtime,
     shutdown: Shutdown,
@@ -142,7 +150,7 @@ impl Server {
     /// [`ServeError`]; the address is free again.
     pub fn bind(kms: Arc<Kms>, mut options: ServerOptions) -> Result<Self, ServeError> {
         let reread = options.reread.take().unwrap_or_else(|| options.unchanged());
-        let ServerOptions { listen, tls, limits, trusted_proxies, log, mut shutdown, .. } = options;
+        let ServerOptions { listen, tls, limits, trusted_proxies, oidc, log, mut shutdown, .. } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
@@ -156,7 +164,19 @@ impl Server {
         let log = Log::start(log).map_err(ServeError::Start)?;
         let reminder = tls.as_ref().and_then(|tls| tls.reminder(kms.now()));
         reminder.into_iter().for_each(|reminder| log.event(reminder));
-        Ok(Self { kms, limits, listener, local_addr, log, reread, runtime, shutdown, tls, trusted_proxies })
+        Ok(Self {
+            kms,
+            limits,
+            listener,
+            local_addr,
+            log,
+            oidc,
+            reread,
+            runtime,
+            shutdown,
+            tls,
+            trusted_proxies,
+        })
     }
 
     /// The address, with the port that port 0 became.
@@ -189,12 +209,16 @@ impl Server {
         });
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
         let connections = Connections::new(limits, self.trusted_proxies, Arc::clone(&log));
+        let oidc = Arc::new(OidcKeys::new(&kms, self.oidc));
+        let oidc_thread = OidcThread::start(Arc::clone(&oidc), Arc::clone(&kms), Arc::clone(&log));
+        let oidc_thread = oidc_thread.map_err(ServeError::Start)?;
         let reloader = Reloader {
             reread,
             kms: Arc::clone(&kms),
             local_addr,
             tls,
             connections: Arc::clone(&connections),
+            oidc,
             log: Arc::clone(&log),
         };
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
@@ -217,7 +241,7 @@ impl Server {
             }
         });
         runtime.shutdown_timeout(LAST_STEPS);
-        drop((upkeep, store_watch));
+        drop((upkeep, store_watch, oidc_thread));
         log.flush(LAST_STEPS);
         Ok(())
     }

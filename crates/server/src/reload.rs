@@ -12,6 +12,7 @@ use crate::http::Connections;
 use crate::limits::Limits;
 use crate::log::{Log, chain};
 use crate::networks::Network;
+use crate::oidc::{OidcKeys, OidcSource};
 use crate::tls::{Tls, TlsOptions};
 
 /// The settings that can change while a server runs.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Networks whose connections are not counted by address.
     pub trusted_proxies: Vec<Network>,
+    /// Whose tokens AssumeRoleWithOIDC takes.
+    pub oidc: Vec<OidcSource>,
     /// The names of settings that have changed too, but take effect at the next start.
     pub need_restart: Vec<&'static str>,
 }
@@ -37,6 +40,7 @@ pub(crate) struct Reloader {
     pub(crate) local_addr: SocketAddr,
     pub(crate) tls: Option<Arc<Mutex<Tls>>>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) oidc: Arc<OidcKeys>,
     pub(crate) log: Arc<Log>,
 }
 
@@ -72,7 +76,7 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
-        let Settings { tls, mut limits, trusted_proxies, need_restart } = (self.reread)()?;
+        let Settings { tls, mut limits, trusted_proxies, oidc, need_restart } = (self.reread)()?;
         let mut replacement = None;
         if let (Some(current), Some(options)) = (&self.tls, tls) {
             let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
@@ -81,6 +85,7 @@ impl Reloader {
         // Nothing fails from here on.
         limits.fit_open_files(&self.log);
         self.connections.change(&limits, trusted_proxies);
+        self.oidc.replace(&self.kms, oidc);
         if let Some((current, fresh)) = replacement {
             current.lock().expect("nothing panics while it holds the lock").adopt(fresh);
         }

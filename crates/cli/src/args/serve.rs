@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use bulla_kms::Quotas;
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 
 #[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
@@ -52,6 +52,12 @@ pub(crate) struct Serve {
     /// The table `[quotas]` of the configuration file.
     #[arg(skip)]
     pub(crate) quotas: Box<Quotas>,
+    /// The signatures that requests may have: v3 alone refuses those of version 1, which rest on SHA-1 [default: v1,v3]
+    #[arg(long, value_name = "VERSION", value_delimiter = ',')]
+    pub(crate) signatures: Vec<SignatureVersion>,
+    /// The OIDC providers whose tokens AssumeRoleWithOIDC takes; in the configuration file only.
+    #[arg(skip)]
+    pub(crate) oidc: Vec<Oidc>,
     /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
     #[arg(long)]
     #[serde(skip)]
@@ -60,4 +66,30 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum SignatureVersion {
+    /// HMAC-SHA1 over the parameters.
+    V1,
+    /// ACS3-HMAC-SHA256 and ACS4-HMAC-SHA256, in the Authorization header.
+    V3,
+}
+
+/// An OIDC provider: a table `[[oidc]]` of the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct Oidc {
+    /// The name in its ARN.
+    pub(crate) name: String,
+    /// The `iss` of its tokens.
+    pub(crate) issuer: String,
+    /// The audiences whose tokens are taken.
+    pub(crate) client_ids: Vec<String>,
+    /// A file with its keys.
+    pub(crate) jwks: Option<PathBuf>,
+    /// The address of its keys.
+    pub(crate) jwks_url: Option<String>,
 }

@@ -3,6 +3,7 @@
 mod access_key;
 mod errors;
 mod listen;
+mod oidc;
 mod reload;
 mod settings;
 mod shell;

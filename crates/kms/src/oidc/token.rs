@@ -66,7 +66,8 @@ pub(super) fn verify(
     };
     let is_listed = |audience: &&String| provider.client_ids.contains(audience);
     let client_ids: Vec<_> = audiences.iter().filter(is_listed).cloned().collect();
-    if claims.iss != provider.issuer || client_ids.is_empty() || claims.sub.is_empty() {
+    let is_subject = (1..=MAX_SUBJECT).contains(&claims.sub.len());
+    if claims.iss != provider.issuer || client_ids.is_empty() || !is_subject {
         return Err(OidcRefusal::Invalid);
     }
     let [expires, issued] = [claims.exp, claims.iat].map(seconds);
@@ -111,6 +112,8 @@ fn seconds(time: f64) -> i64 {
 
 /// By how much the clocks of the provider and of this server may differ, in seconds.
 const LEEWAY: i64 = 60;
+/// Bytes of a subject (OpenID Connect Core 1.0, section 2), which the token of a session carries.
+const MAX_SUBJECT: usize = 255;
 
 #[cfg(test)]
 mod tests {
@@ -192,7 +195,9 @@ mod tests {
         for missing in ["iss", "sub", "aud", "exp", "iat"] {
             assert_eq!(with(&issuer, missing, Value::Null), Err(OidcRefusal::Invalid), "{missing}");
         }
-        assert_eq!(with(&issuer, "sub", json!("")), Err(OidcRefusal::Invalid));
+        for (length, is_taken) in [(0, false), (1, true), (255, true), (256, false)] {
+            assert_eq!(with(&issuer, "sub", json!("s".repeat(length))).is_ok(), is_taken, "{length}");
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         tls: (found.http == running.http).then_some(options.tls),
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
+        oidc: options.oidc,
         need_restart,
     })
 }
@@ -77,6 +78,7 @@ fn need_restart(
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
         ("quotas", kms.quotas != new_kms.quotas),
+        ("signatures", kms.accept_v1 != new_kms.accept_v1),
         ("region", is_other(&running.region, &found.region)),
         ("account", is_other(&running.account, &found.account)),
     ];

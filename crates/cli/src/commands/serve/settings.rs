@@ -9,7 +9,8 @@ use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsO
 
 use super::errors::serve_failure;
 use super::listen::Listen;
-use crate::args::Serve;
+use super::oidc::oidc_sources;
+use crate::args::{Serve, SignatureVersion};
 use crate::failure::{Exit, Failure};
 
 /// Where the data is: as an absolute path, so that what is printed holds in other directories too.
@@ -48,6 +49,8 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
         quotas: file.quotas,
+        signatures: if flags.signatures.is_empty() { file.signatures } else { flags.signatures },
+        oidc: file.oidc,
         accept_clock: flags.accept_clock,
         config: flags.config,
     })
@@ -61,6 +64,7 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
     if settings.group_readable_secrets {
         options.secret_readers = SecretReaders::OwnGroups;
     }
+    options.accept_v1 = accepts_v1(&settings.signatures)?;
     if let Some(region) = &settings.region {
         if region.is_empty()
             || !region.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
@@ -105,7 +109,16 @@ pub(super) fn server_options(
     let mut options = ServerOptions::new(listen.address, tls);
     options.limits = limits(settings);
     options.trusted_proxies = trusted_proxies(settings)?;
+    options.oidc = oidc_sources(&settings.oidc)?;
     Ok(options)
+}
+
+fn accepts_v1(signatures: &[SignatureVersion]) -> Result<bool, Failure> {
+    if !signatures.is_empty() && !signatures.contains(&SignatureVersion::V3) {
+        let what = "--signatures: without v3, bulla itself could not call this server";
+        return Err(Failure::new(Exit::Usage, what, "use v3, or v1,v3 for clients that know no other"));
+    }
+    Ok(signatures.is_empty() || signatures.contains(&SignatureVersion::V1))
 }
 
 fn limits(settings: &Serve) -> Limits {

@@ -1,0 +1,207 @@
+//! Reads the key sets of OIDC providers, from files or over HTTPS, and hands them to the engine.
+//!
+//! One thread does it, away from those that answer requests. A source is read at most once a minute, whatever key ids the
+//! arriving tokens name; a source that was read well is read again every five minutes, or as soon as that minute is over
+//! when a token names a key that its set does not have.
+
+mod fetch;
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use bulla_kms::{Kms, OidcProvider};
+
+use self::fetch::Fetcher;
+use crate::log::{Log, chain};
+
+/// An OIDC provider, and where its keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OidcSource {
+    /// The provider.
+    pub provider: OidcProvider,
+    /// Where its key set is.
+    pub keys: KeySource,
+}
+
+/// Where a JSON Web Key Set is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// In a file that only this user or root can write.
+    File(PathBuf),
+    /// At this `https://` address.
+    Url(String),
+}
+
+impl fmt::Display for KeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Url(url) => f.write_str(url),
+        }
+    }
+}
+
+/// The sources of a server, which a reload replaces.
+pub(crate) struct OidcKeys {
+    sources: Mutex<Vec<Arc<Source>>>,
+}
+
+/// One source, and when it was read.
+struct Source {
+    configured: OidcSource,
+    state: Mutex<ReadState>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct ReadState {
+    /// The last try, and whether it failed.
+    last: Option<(Instant, bool)>,
+}
+
+/// The thread that reads key sets; it ends when this is dropped.
+pub(crate) struct OidcThread {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl OidcKeys {
+    pub(crate) fn new(kms: &Kms, sources: Vec<OidcSource>) -> Self {
+        let keys = Self { sources: Mutex::default() };
+        keys.replace(kms, sources);
+        keys
+    }
+
+    /// Replaces the sources, all of which are read again at once. Sessions that began with a provider that is gone end.
+    pub(crate) fn replace(&self, kms: &Kms, sources: Vec<OidcSource>) {
+        let mut current = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        kms.set_oidc_providers(sources.iter().map(|source| source.provider.clone()).collect());
+        let fresh = |configured| Arc::new(Source { configured, state: Mutex::default() });
+        *current = sources.into_iter().map(fresh).collect();
+    }
+
+    fn sources(&self) -> Vec<Arc<Source>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Reads the sources that are due.
+    fn read_due(&self, kms: &Kms, fetcher: &Fetcher, log: &Log) {
+        for source in self.sources() {
+            let OidcSource { provider, keys } = &source.configured;
+            let state = source.state();
+            if !state.is_due(Instant::now(), || kms.wants_oidc_keys(&provider.name)) {
+                continue;
+            }
+            let read = read(kms, provider, keys, fetcher);
+            let has_failed = read.is_err();
+            match read {
+                Ok(count) if state.is_news(has_failed) => {
+                    log.event(format!("OIDC provider {}: {count} keys from {keys}", provider.name));
+                }
+                Err(error) if state.is_news(has_failed) => {
+                    log.event(format!("OIDC provider {}: no keys from {keys}: {error}", provider.name));
+                }
+                _ => {}
+            }
+            source.set(ReadState { last: Some((Instant::now(), has_failed)) });
+        }
+    }
+}
+
+impl Source {
+    fn state(&self) -> ReadState {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, state: ReadState) {
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+impl ReadState {
+    /// Whether the source is to be read. `is_key_missing` is asked only when it may be.
+    fn is_due(self, now: Instant, is_key_missing: impl FnOnce() -> bool) -> bool {
+        let Some((at, has_failed)) = self.last else { return true };
+        let age = now.saturating_duration_since(at);
+        age >= AT_MOST_ONCE_IN && (has_failed || age >= REFRESH || is_key_missing())
+    }
+
+    fn is_news(self, has_failed: bool) -> bool {
+        self.last.is_none_or(|(_, had_failed)| had_failed != has_failed)
+    }
+}
+
+/// Reads a key set, and hands it to the engine. An error is a text for the log.
+fn read(kms: &Kms, provider: &OidcProvider, keys: &KeySource, fetcher: &Fetcher) -> Result<usize, String> {
+    let text = |error: &(dyn Error + 'static)| chain(error);
+    let json = match keys {
+        KeySource::File(path) => fetch::file(path),
+        KeySource::Url(url) => fetcher.url(url),
+    };
+    let json = json.map_err(|error| text(&error))?;
+    kms.set_oidc_keys(&provider.name, &json).map_err(|error| text(&error))
+}
+
+impl OidcThread {
+    pub(crate) fn start(keys: Arc<OidcKeys>, kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
+        let (stop, stopped) = channel();
+        let work = move || {
+            let fetcher = Fetcher::default();
+            loop {
+                keys.read_due(&kms, &fetcher, &log);
+                if stopped.recv_timeout(PERIOD) != Err(RecvTimeoutError::Timeout) {
+                    return;
+                }
+            }
+        };
+        let thread = thread::Builder::new().name("bulla-oidc".into()).spawn(work)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for OidcThread {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // a panic was printed
+        }
+    }
+}
+
+const PERIOD: Duration = Duration::from_secs(1);
+const AT_MOST_ONCE_IN: Duration = Duration::from_secs(60);
+/// So often keys are read that no token asks for: a provider announces new ones before it uses them.
+const REFRESH: Duration = Duration::from_secs(300);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_read_at_most_once_a_minute() {
+        let start = Instant::now();
+        let due = |last: Option<bool>, after: u64, is_key_missing: bool| {
+            let state = ReadState { last: last.map(|has_failed| (start, has_failed)) };
+            state.is_due(start + Duration::from_secs(after), || is_key_missing)
+        };
+        assert!(due(None, 0, false), "never read");
+        for has_failed in [false, true] {
+            for is_key_missing in [false, true] {
+                assert!(!due(Some(has_failed), 59, is_key_missing));
+                assert_eq!(due(Some(has_failed), 60, is_key_missing), has_failed || is_key_missing);
+                assert!(due(Some(has_failed), 300, is_key_missing));
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_id_is_not_forgotten_within_the_minute() {
+        let state = ReadState { last: Some((Instant::now(), false)) };
+        assert!(!state.is_due(Instant::now(), || panic!("asked too early")));
+    }
+}

@@ -13,6 +13,7 @@ mod mac;
 mod new_secret_version;
 mod paging;
 mod policies;
+mod ram;
 mod recipient;
 mod rotation_policy;
 mod searches;
@@ -26,8 +27,7 @@ mod tag_list;
 mod tags;
 mod versions;
 
-use bulla_wire::kms::{Reply, Request};
-use bulla_wire::{self as wire, Error};
+use bulla_wire::{self as wire, Error, ErrorCode};
 
 use crate::Kms;
 use crate::authorize::Inquiry;
@@ -55,29 +55,41 @@ pub(crate) async fn answer(
 ) -> Result<wire::Reply, Error> {
     match request {
         wire::Request::Kms(request) => answer_kms(kms, request, inquiry).await.map(wire::Reply::Kms),
-        // Not answered yet, as if the products had no actions.
-        wire::Request::Ram(_) | wire::Request::Sts(_) => Err(wire::ErrorCode::InvalidActionNotFound.into()),
+        wire::Request::Ram(request) => answer_ram(kms, request, inquiry).await.map(wire::Reply::Ram),
+        // Not answered yet, as if the product had no actions.
+        wire::Request::Sts(_) => Err(ErrorCode::InvalidActionNotFound.into()),
     }
 }
 
+/// The table of one product: the function that answers each of its actions. Those of `not yet` are answered as if they
+/// were not in the table of the product.
 macro_rules! answers {
-    ($answer:ident: $($action:ident => $module:ident::$function:ident,)*) => {
+    (
+        $answer:ident of $product:ident $(but not yet [$($missing:ident,)*])?:
+        $($action:ident => $function:path,)*
+    ) => {
         /// Begins the session of a request, and calls the function of its action.
-        async fn $answer(kms: &Kms, request: &Request, inquiry: &Inquiry<'_>) -> Result<Reply, Error> {
+        async fn $answer(
+            kms: &Kms,
+            request: &wire::$product::Request,
+            inquiry: &Inquiry<'_>,
+        ) -> Result<wire::$product::Reply, Error> {
+            use wire::$product::{Reply, Request};
             let snapshot = kms.state.snapshot()?;
             match request {
                 $(Request::$action(request) => {
                     let session = Session::new(kms, inquiry, &snapshot, request);
-                    let outcome = $module::$function(&session).await;
+                    let outcome = $function(&session).await;
                     session.outcome(outcome).map(Reply::$action)
                 })*
+                $($(Request::$missing(_) => Err(ErrorCode::InvalidActionNotFound.into()),)*)?
             }
         }
     };
 }
 
 answers! {
-    answer_kms:
+    answer_kms of kms:
     CreateKey => keys::create,
     DescribeKey => keys::describe,
     ListKeys => keys::list,
@@ -141,4 +153,63 @@ answers! {
     DescribeAccountKmsStatus => service::status,
     OpenKmsService => service::open,
     GetRandomPassword => service::password,
+}
+
+answers! {
+    answer_ram of ram but not yet [
+        CreateUser,
+        GetUser,
+        UpdateUser,
+        DeleteUser,
+        ListUsers,
+        CreateLoginProfile,
+        GetLoginProfile,
+        UpdateLoginProfile,
+        DeleteLoginProfile,
+        CreateAccessKey,
+        UpdateAccessKey,
+        DeleteAccessKey,
+        ListAccessKeys,
+        GetAccessKeyLastUsed,
+        CreateGroup,
+        GetGroup,
+        UpdateGroup,
+        DeleteGroup,
+        ListGroups,
+        AddUserToGroup,
+        RemoveUserFromGroup,
+        ListGroupsForUser,
+        ListUsersForGroup,
+        CreatePolicy,
+        GetPolicy,
+        UpdatePolicyDescription,
+        DeletePolicy,
+        ListPolicies,
+        CreatePolicyVersion,
+        GetPolicyVersion,
+        DeletePolicyVersion,
+        ListPolicyVersions,
+        SetDefaultPolicyVersion,
+        AttachPolicyToUser,
+        DetachPolicyFromUser,
+        AttachPolicyToGroup,
+        DetachPolicyFromGroup,
+        AttachPolicyToRole,
+        DetachPolicyFromRole,
+        ListPoliciesForUser,
+        ListPoliciesForGroup,
+        ListPoliciesForRole,
+        ListEntitiesForPolicy,
+        CreateRole,
+        GetRole,
+        UpdateRole,
+        DeleteRole,
+        ListRoles,
+        TagResources,
+        UntagResources,
+        ListTagResources,
+    ]:
+    SetAccountAlias => ram::account::set_alias,
+    GetAccountAlias => ram::account::alias,
+    ClearAccountAlias => ram::account::clear_alias,
 }

@@ -87,9 +87,19 @@ impl Bench {
 
     /// Sends a request as it comes over the wire; the JSON of the answer, or the error's status and text.
     pub(crate) fn send(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, String> {
+        self.send_to(Product::Kms, action, parameters)
+    }
+
+    /// As [`Bench::send`], to any product.
+    pub(crate) fn send_to(
+        &self,
+        product: Product,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, String> {
         let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let parameters = Parameters::from_pairs(pairs).unwrap();
-        let reply = Request::parse(Product::Kms, action, &parameters)
+        let reply = Request::parse(product, action, &parameters)
             .and_then(|request| pollster::block_on(self.kms.call(request, &self.kms.owner())));
         match reply {
             Ok(reply) => {
@@ -108,6 +118,17 @@ impl Bench {
     pub(crate) fn code(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         let error = self.send(action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err();
         error.split(": ").next().unwrap().to_owned()
+    }
+
+    /// The answer of RAM.
+    pub(crate) fn ram(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
+        let answer = self.send_to(Product::Ram, action, parameters);
+        answer.unwrap_or_else(|error| panic!("{action}: {error}"))
+    }
+
+    /// Status, code and text of an expected error of RAM.
+    pub(crate) fn ram_error(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+        self.send_to(Product::Ram, action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err()
     }
 
     pub(crate) fn key(&self) -> String {

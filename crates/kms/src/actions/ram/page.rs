@@ -1,0 +1,104 @@
+//! Pages of lists of RAM: `Marker` and `MaxItems`. A page begins after the last entry of the page before it, which may be
+//! gone, so that what is deleted meanwhile lets no other entry be skipped.
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use bulla_wire::{Error, ErrorCode};
+
+/// The page that a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Page {
+    /// The key of the last entry of the page before.
+    pub(super) after: Option<String>,
+    size: usize,
+}
+
+/// The entries of one page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Paged<T> {
+    pub(super) entries: Vec<T>,
+    /// Where the next page begins; none after the last one.
+    pub(super) marker: Option<String>,
+}
+
+impl Page {
+    /// # Errors
+    /// InvalidParameter.Marker for a marker that no page ends with, InvalidParameter.MaxItems.
+    pub(super) fn new(marker: Option<&str>, max_items: Option<u32>) -> Result<Self, Error> {
+        let incorrect = |parameter| Error::with(ErrorCode::ParameterIncorrect, parameter);
+        let after = marker.map(|marker| parse(marker).ok_or_else(|| incorrect("Marker"))).transpose()?;
+        let max_items = max_items.unwrap_or(DEFAULT_ITEMS);
+        if !(1..=MAX_ITEMS).contains(&max_items) {
+            return Err(incorrect("MaxItems"));
+        }
+        Ok(Self { after, size: max_items as usize })
+    }
+
+    /// Takes the entries of this page from the list of all entries that come after [`Page::after`], in the order of their
+    /// keys.
+    pub(super) fn take<T>(
+        &self,
+        mut entries: impl Iterator<Item = T>,
+        key: impl FnOnce(&T) -> &str,
+    ) -> Paged<T> {
+        let page: Vec<_> = entries.by_ref().take(self.size).collect();
+        let last = page.last().filter(|_| entries.next().is_some());
+        let marker = last.map(|last| BASE64_URL_SAFE_NO_PAD.encode(key(last)));
+        Paged { entries: page, marker }
+    }
+}
+
+impl<T> Paged<T> {
+    pub(super) fn is_truncated(&self) -> bool {
+        self.marker.is_some()
+    }
+}
+
+fn parse(marker: &str) -> Option<String> {
+    String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(marker).ok()?).ok()
+}
+
+const DEFAULT_ITEMS: u32 = 100;
+const MAX_ITEMS: u32 = 1000;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn page(marker: Option<&str>, names: &BTreeSet<&'static str>) -> Paged<&'static str> {
+        let page = Page::new(marker, Some(2)).unwrap();
+        let after = page.after.clone().unwrap_or_default();
+        page.take(names.iter().copied().filter(|name| **name > *after), |name| name)
+    }
+
+    #[test]
+    fn a_page_begins_after_the_last_entry_of_the_one_before_also_if_that_is_gone() {
+        let mut names = BTreeSet::from(["a", "b", "c", "d", "e"]);
+        let first = page(None, &names);
+        assert_eq!((&*first.entries, first.is_truncated()), (&["a", "b"][..], true));
+        names.remove("b");
+        let second = page(first.marker.as_deref(), &names);
+        assert_eq!(second.entries, ["c", "d"]);
+        let last = page(second.marker.as_deref(), &names);
+        assert_eq!(last, Paged { entries: vec!["e"], marker: None });
+        names.remove("e");
+        let last = page(first.marker.as_deref(), &names);
+        assert_eq!(last, Paged { entries: vec!["c", "d"], marker: None }, "a full page may be the last");
+    }
+
+    #[test]
+    fn a_page_has_1_to_1000_entries_and_follows_a_marker() {
+        assert_eq!(Page::new(None, None).unwrap(), Page { after: None, size: 100 });
+        assert_eq!(Page::new(None, Some(1000)).unwrap().size, 1000);
+        for (marker, max_items, parameter) in [
+            (None, Some(0), "MaxItems"),
+            (None, Some(1001), "MaxItems"),
+            (Some("no marker?"), None, "Marker"),
+        ] {
+            let refused = Page::new(marker, max_items).unwrap_err();
+            assert_eq!(refused.code_text(), format!("InvalidParameter.{parameter}"));
+        }
+    }
+}

@@ -59,6 +59,22 @@
 //! | [`system`] | the system policies |
 //! | [`check()`], [`explain()`] | which statements amount to granting, and why a request is allowed or denied |
 //!
+//! # The language
+//!
+//! Version `"1"` of the cloud's: `Effect`, `Action` or `NotAction`, `Resource`, `Condition`, in policies of a resource
+//! `Principal` and in those of keys and secrets `Sid`. What the cloud documents differently or not at all is decided here:
+//!
+//! - Actions match without case; resources, names of condition keys and texts with case.
+//! - `*` is any run of characters, also of `/` and `:`; `?` is one character. `${` is text: there are no variables.
+//! - `Statement` is a list. Repeated names, unknown members, `NotResource` and an empty list, object or `Condition` are refused.
+//! - Values may be JSON numbers and booleans; they are compared as they are written.
+//! - A principal is an exact ARN of the own account. Principals of other accounts and SAML providers are refused. A service of
+//!   the cloud may stand in a trust policy and matches nothing.
+//! - The actions of a key or secret policy are `kms:` actions, those of a trust policy `sts:` actions, without `NotAction`.
+//! - A trust in an OIDC provider needs conditions on `oidc:aud` and `oidc:sub` that are not wildcards alone.
+//! - Operators compare the type that a key has. Keys without a type of their own (tags, encryption context, claims) take every
+//!   operator.
+//!
 //! # Guarantees
 //!
 //! - **No match is a deny, and a Deny wins.**

@@ -121,16 +121,16 @@ impl Condition {
     pub(crate) fn parse_all(node: &Node<'_>, kind: PolicyKind) -> Result<Vec<Self>, PolicyError> {
         let mut conditions = Vec::new();
         for operator in node.members()? {
-            let known = OPERATORS.iter().find(|known| known.name == operator.name);
+            let known = OPERATORS.iter().find(|known| known.name == &*operator.name);
             let Some(known) = known else {
-                return Err(operator.refused(Reason::Operator(operator.name.clone())));
+                return Err(operator.refused(Reason::Operator(operator.name.to_string())));
             };
             let keys = operator.value.members()?;
             if keys.is_empty() {
                 return Err(operator.value.refused(Reason::Empty));
             }
             for key in keys {
-                let unknown = || key.refused(Reason::ConditionKey(key.name.clone()));
+                let unknown = || key.refused(Reason::ConditionKey(key.name.to_string()));
                 let parsed = ConditionKey::parse(&key.name, kind).ok_or_else(unknown)?;
                 known.check(&parsed).map_err(|reason| key.refused(reason))?;
                 conditions.push(Self { key: parsed, operator: known, test: Test::parse(known, &key.value)? });

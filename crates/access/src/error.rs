@@ -18,8 +18,8 @@ pub struct PolicyError {
 }
 
 impl PolicyError {
-    pub(crate) fn at(document: &str, offset: usize, path: &str, reason: Reason) -> Self {
-        Self { line: line(document, offset), column: column(document, offset), path: path.to_owned(), reason }
+    pub(crate) fn at(document: &str, offset: usize, path: String, reason: Reason) -> Self {
+        Self { line: line(document, offset), column: column(document, offset), path, reason }
     }
 }
 
@@ -200,7 +200,7 @@ impl fmt::Display for Limit {
 
 /// The line of an offset, from 1.
 pub(crate) fn line(document: &str, offset: usize) -> u32 {
-    let line = document.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1;
+    let line = document[..document.floor_char_boundary(offset)].matches('\n').count() + 1;
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::rc::Rc;
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
@@ -17,13 +18,27 @@ use crate::error::{PolicyError, Reason};
 pub(crate) struct Node<'a> {
     document: &'a str,
     raw: &'a str,
-    path: String,
+    /// `None` for the whole document.
+    path: Option<Rc<Step>>,
+}
+
+/// The last step of a path. Paths become text in errors only.
+#[derive(Debug)]
+struct Step {
+    parent: Option<Rc<Self>>,
+    part: Part,
+}
+
+#[derive(Debug)]
+enum Part {
+    Name(Rc<str>),
+    Index(usize),
 }
 
 /// A member of an object. Errors about its name are at the name.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
-    pub(crate) name: String,
+    pub(crate) name: Rc<str>,
     pub(crate) value: Node<'a>,
     at: usize,
 }
@@ -32,10 +47,10 @@ impl<'a> Node<'a> {
     /// The only value of a document.
     pub(crate) fn parse(document: &'a str) -> Result<Self, PolicyError> {
         match serde_json::from_str::<&RawValue>(document) {
-            Ok(raw) => Ok(Self { document, raw: raw.get(), path: String::new() }),
+            Ok(raw) => Ok(Self { document, raw: raw.get(), path: None }),
             Err(error) => {
                 let at = offset(document, error.line(), error.column());
-                Err(PolicyError::at(document, at, "", syntax(&error)))
+                Err(PolicyError::at(document, at, String::new(), syntax(&error)))
             }
         }
     }
@@ -43,31 +58,25 @@ impl<'a> Node<'a> {
     /// The members of an object in their order. A repeated name is an error: readers disagree about which one counts.
     pub(crate) fn members(&self) -> Result<Vec<Member<'a>>, PolicyError> {
         let Entries(entries) = self.read('{', "an object")?;
-        let mut names = HashSet::new();
         let mut from = self.offset() + 1;
         let mut members = Vec::with_capacity(entries.len());
         for (name, raw) in entries {
             let at = from + self.document[from..].find('"').expect("a name stands between two values");
-            let value = Node { document: self.document, raw: raw.get(), path: self.below(&name) };
+            let name: Rc<str> = name.into();
+            let value = self.below(raw, Part::Name(Rc::clone(&name)));
             from = value.offset() + value.raw.len();
-            let member = Member { name, value, at };
-            if !names.insert(member.name.clone()) {
-                return Err(member.refused(Reason::RepeatedName));
-            }
-            members.push(member);
+            members.push(Member { name, value, at });
         }
-        Ok(members)
+        match repeated(&members) {
+            Some(member) => Err(member.refused(Reason::RepeatedName)),
+            None => Ok(members),
+        }
     }
 
     /// The values of a list.
     pub(crate) fn items(&self) -> Result<Vec<Self>, PolicyError> {
         let raw: Vec<&RawValue> = self.read('[', "a list")?;
-        let item = |(at, raw): (usize, &'a RawValue)| Self {
-            document: self.document,
-            raw: raw.get(),
-            path: format!("{}[{at}]", self.path),
-        };
-        Ok(raw.into_iter().enumerate().map(item).collect())
+        Ok(raw.into_iter().enumerate().map(|(at, raw)| self.below(raw, Part::Index(at))).collect())
     }
 
     /// The values of a list that is not empty, or the only value instead of a list.
@@ -95,7 +104,7 @@ impl<'a> Node<'a> {
 
     /// An error at this value.
     pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
-        PolicyError::at(self.document, self.offset(), &self.path, reason)
+        PolicyError::at(self.document, self.offset(), self.path(), reason)
     }
 
     /// The line of the value, from 1.
@@ -115,16 +124,45 @@ impl<'a> Node<'a> {
         self.raw.as_ptr().addr() - self.document.as_ptr().addr()
     }
 
-    fn below(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    fn below(&self, raw: &'a RawValue, part: Part) -> Self {
+        let step = Step { parent: self.path.clone(), part };
+        Self { document: self.document, raw: raw.get(), path: Some(Rc::new(step)) }
+    }
+
+    fn path(&self) -> String {
+        self.path.as_ref().map(|step| step.to_string()).unwrap_or_default()
     }
 }
 
 impl Member<'_> {
     /// An error at the name.
     pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
-        PolicyError::at(self.value.document, self.at, &self.value.path, reason)
+        PolicyError::at(self.value.document, self.at, self.value.path(), reason)
     }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(parent) = &self.parent {
+            write!(formatter, "{parent}")?;
+        }
+        match (&self.parent, &self.part) {
+            (_, Part::Index(at)) => write!(formatter, "[{at}]"),
+            (Some(_), Part::Name(name)) => write!(formatter, ".{name}"),
+            (None, Part::Name(name)) => formatter.write_str(name),
+        }
+    }
+}
+
+/// The first member whose name an earlier one has.
+fn repeated<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Member<'a>> {
+    // Nearly all objects are too small for a set to pay.
+    if members.len() <= 8 {
+        let earlier = |at: usize| members[..at].iter().any(|one| one.name == members[at].name);
+        return (0..members.len()).find(|at| earlier(*at)).map(|at| &members[at]);
+    }
+    let mut names = HashSet::new();
+    members.iter().find(|member| !names.insert(&*member.name))
 }
 
 /// Members as they are written, repeated names included.

@@ -91,13 +91,13 @@ impl Policy {
     /// The first thing that is wrong, with its place.
     pub fn parse(kind: PolicyKind, account: &str, text: &str) -> Result<Self, PolicyError> {
         if !kind.limit().allows(text) {
-            return Err(PolicyError::at(text, 0, "", Reason::Length(kind.limit())));
+            return Err(PolicyError::at(text, 0, String::new(), Reason::Length(kind.limit())));
         }
         let root = Node::parse(text)?;
         let mut statements = None;
         let mut version = None;
         for member in root.members()? {
-            match member.name.as_str() {
+            match &*member.name {
                 "Version" => version = Some(check_version(&member.value)?),
                 "Statement" => statements = Some(member.value),
                 _ => return Err(unknown(&member)),
@@ -204,7 +204,7 @@ impl<'a> Parts<'a> {
             sid: None,
         };
         for member in node.members()? {
-            let part = match member.name.as_str() {
+            let part = match &*member.name {
                 "Effect" => &mut parts.effect,
                 "Action" => &mut parts.action,
                 "NotAction" => &mut parts.not_action,
@@ -359,7 +359,7 @@ fn check_version(node: &Node<'_>) -> Result<(), PolicyError> {
 }
 
 fn unknown(member: &Member<'_>) -> PolicyError {
-    member.refused(Reason::UnknownMember(member.name.clone()))
+    member.refused(Reason::UnknownMember(member.name.to_string()))
 }
 
 /// `*`, or an ARN. A `*` may take the place of several of its parts, as in `acs:kms:*`.

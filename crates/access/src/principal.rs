@@ -157,11 +157,11 @@ pub(crate) fn parse(
 ) -> Result<Vec<Placed>, PolicyError> {
     let mut principals = Vec::new();
     for member in node.members()? {
-        let read: fn(&str, &str) -> Result<Trusted, Reason> = match member.name.as_str() {
+        let read: fn(&str, &str) -> Result<Trusted, Reason> = match &*member.name {
             "RAM" => identity,
             "Federated" if kind == PolicyKind::Trust => provider,
             "Service" if kind == PolicyKind::Trust => service,
-            _ => return Err(member.refused(Reason::UnknownMember(member.name.clone()))),
+            _ => return Err(member.refused(Reason::UnknownMember(member.name.to_string()))),
         };
         for value in member.value.one_or_more()? {
             let trusted = read(account, &value.string()?).map_err(|reason| value.refused(reason))?;

@@ -134,6 +134,11 @@ fn repeated_names_are_refused_everywhere_also_escaped() {
     ] {
         assert_eq!(refused(kind, &text).1, Reason::RepeatedName, "{text}");
     }
+    // Also in an object of many members, where the second of the two is named.
+    let tags: Vec<_> = (0..20).chain([7]).map(|tag| format!("\n\"kms:tag/{tag}\": \"\"")).collect();
+    let condition = format!("{{\"StringEquals\": {{{}}}}}", tags.join(","));
+    let error = parse(kind, &with(kind, "Condition", &condition)).expect_err("a repeated name");
+    assert_eq!((error.line, error.reason), (22, Reason::RepeatedName));
 }
 
 #[test]
@@ -498,6 +503,20 @@ fn principals_are_listed_and_bound_and_an_unknown_one_has_its_place() {
     assert_eq!((error.line, error.path.as_str()), (5, "Statement[1].Principal.RAM"));
     assert_eq!(error.reason, Reason::UnknownPrincipal(ci));
     assert!(error.to_string().ends_with("there is no role/ci"), "{error}");
+}
+
+#[test]
+fn the_denied_are_the_users_and_roles_of_denials() {
+    let text = r#"{"Version": "1", "Statement": [
+        {"Effect": "Allow", "Principal": {"RAM": "acs:ram::1234567890123456:user/eve"}, "Action": "kms:*", "Resource": "*"},
+        {"Effect": "Deny", "Principal": {"RAM": ["acs:ram::1234567890123456:user/bob", "acs:ram::1234567890123456:role/ci"]},
+         "Action": "kms:*", "Resource": "*"}]}"#;
+    let policy = parse(PolicyKind::Key, text).expect("a key policy");
+    assert!(policy.has_deny());
+    let ids = [PrincipalId::from_random(1), PrincipalId::from_random(2), PrincipalId::from_random(3)];
+    let mut next = ids.into_iter();
+    let bound = policy.bind(|_| next.next()).expect("bound");
+    assert_eq!(bound.denied().collect::<Vec<_>>(), ids[1..]);
 }
 
 #[test]

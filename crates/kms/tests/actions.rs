@@ -79,7 +79,7 @@ fn create_key_refuses_what_it_cannot_make() {
     assert_eq!(pair("Origin", "EXTERNAL"), "400 Unsupported.Origin");
     assert_eq!(pair("KeyUsage", "ENCRYPT/DECRYPT"), "400 InvalidParameter");
     assert_eq!(pair("EnableAutomaticRotation", "true"), "400 UnsupportedOperation");
-    assert_eq!(refused("Policy", "{}"), "400 UnsupportedOperation");
+    assert_eq!(refused("Policy", "{}"), "400 InvalidParameter");
     assert_eq!(refused("DKMSInstanceId", "kst-1"), "403 Forbidden.DKMSInstanceNotFound");
     assert_eq!(refused("KeyStorageMechanism", "HsmInternal"), "400 UnsupportedOperation");
     assert_eq!(refused("Description", &"密".repeat(8193)), "400 InvalidParameter");

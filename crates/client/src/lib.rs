@@ -22,7 +22,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Endpoint`], [`Credentials`], [`ClientOptions`] | where the KMS is; who calls; trust, proxy and timeouts |
+//! | [`Endpoint`], [`ClientOptions`] | where the KMS is; trust, proxy and timeouts |
+//! | [`CredentialProvider`], [`Credentials`] | who calls: found as the official clients do, or brought by the program |
 //! | [`Client`] | calls an action of [`bulla_wire`], or any other by its name |
 //! | [`ApiKeyService`] | the [`KeyService`](bulla_envelope::KeyService) that encryption uses, of a client or any other [`KmsApi`] |
 //! | [`CallError`], [`Refusal`] | why a call brought no reply |
@@ -31,9 +32,12 @@
 //!
 //! - **Signed for each try** with ACS3-HMAC-SHA256: no nonce is used twice.
 //! - **Tried again only if that is safe**: a request that changes something is sent again only if it was not acted on.
-//! - **TLS, or loopback.** Plain HTTP to another machine is refused, because answers hold plaintext data keys.
+//! - **TLS, or loopback.** Plain HTTP to another machine is refused, because answers hold plaintext data keys; only the
+//!   metadata service of a cloud instance is asked that way, and never through a proxy.
 //! - **No secret in an error.** Answers are not repeated, and an echo of the request is cut out.
-//! - **Nothing of the process is read** but the files that the options name: the caller passes the environment in.
+//! - **Nothing of the process is read** but the files that the options and the environment name: the caller passes the
+//!   environment in. A program is started only if a profile of mode External is used.
+//! - **No file is written**, and a configuration file that others may write is refused.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

@@ -506,12 +506,12 @@ fn a_credentials_uri_that_cannot_be_used_stops() {
         (302, String::new(), "answered 302"),
     ] {
         let server = Fake::start(move |_| (status, body.clone()));
-        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.clone());
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.as_str());
         assert_eq!(setup.error(), format!("ALIBABA_CLOUD_CREDENTIALS_URI: {} {message}", server.url));
     }
     let broken = coded("u", FAR).replace("secret-of-u", "two words");
     let server = Fake::start(move |_| (200, broken.clone()));
-    setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.clone());
+    setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.as_str());
     assert_eq!(setup.error(), "the access key in ALIBABA_CLOUD_CREDENTIALS_URI has impossible characters");
     setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", "http://127.0.0.1:1/");
     assert!(setup.error().starts_with("ALIBABA_CLOUD_CREDENTIALS_URI: http://127.0.0.1:1 cannot be reached"));
@@ -589,7 +589,7 @@ fn roles_are_assumed_at_the_kms_unless_an_sts_is_named() {
 
     let [of_variable, of_profile, of_flag] =
         ["v", "p", "f"].map(|id| Fake::start(move |_| (200, assumed(&format!("STS.{id}"), FAR))));
-    setup.set("ALIBABA_CLOUD_STS_ENDPOINT", of_variable.url.clone());
+    setup.set("ALIBABA_CLOUD_STS_ENDPOINT", of_variable.url.as_str());
     check(&setup.call().unwrap().0, "STS.v", true);
     profile["sts_endpoint"] = of_profile.url.clone().into();
     setup.profiles(&[profile]);
@@ -655,7 +655,7 @@ fn credentials_that_soon_expire_are_renewed_for_the_next_call() {
         (200, coded(&format!("u{}", count.fetch_add(1, Ordering::Relaxed)), "2020-01-01T00:00:00Z"))
     });
     let mut setup = Setup::new();
-    setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.clone());
+    setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", server.url.as_str());
     let client = setup.client(&setup.find().unwrap());
     for _ in 0..2 {
         client.call(&DescribeRegions::default()).unwrap();

@@ -104,7 +104,7 @@ fn instance_roles_of_files() {
             assert_eq!(fake.asked().len(), requests);
         }
         let sts = Fake::start(|_| (200, assumed("STS.role", FAR)));
-        setup.set("ALIBABA_CLOUD_STS_ENDPOINT", sts.url.clone());
+        setup.set("ALIBABA_CLOUD_STS_ENDPOINT", sts.url.as_str());
         setup.profiles(&[json!({ "name": "p", "mode": "RamRoleArnWithRoleName", "ram_role_name": "Other", "ram_role_arn": "r" })]);
         assert_eq!(setup.call().unwrap().0.signed_by("secret-of-STS.role"), "STS.role");
         assert_eq!(sts.asked()[0].signed_by("secret-of-STS.ecs"), "STS.ecs");
@@ -167,7 +167,7 @@ fn what_is_wrong_with_the_metadata_service_is_told() {
         });
         let uri = Fake::start(|_| (200, coded("STS.ecs", FAR)));
         let mut setup = setup();
-        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.clone());
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.as_str());
         let whole = coded("STS.ecs", FAR);
         for (names, role, message) in [
             ((200, "../x"), (200, whole.clone()), "answered without a usable name of a role"),
@@ -202,12 +202,12 @@ fn a_machine_that_is_no_instance() {
             setup.error(),
             "no credentials: not in the environment; not in ~/.aliyun/config.json; this machine has no instance role"
         );
-        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.clone());
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.as_str());
         assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
 
         // The source that gave credentials first is kept for their renewal.
         let expired = Fake::start(|_| (200, coded("STS.ecs", "2020-01-01T00:00:00Z")));
-        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", expired.url.clone());
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", expired.url.as_str());
         let client = setup.client(&setup.find().unwrap());
         let call = || client.call(&bulla_wire::kms::DescribeRegions::default()).unwrap();
         call();

@@ -99,7 +99,7 @@ pub enum CredentialsError {
         /// The source.
         place: String,
         /// Why they are missing.
-        source: Arc<CredentialsError>,
+        source: Arc<Self>,
     },
     /// The certificates or the proxy that lead to a server of credentials cannot be used.
     Setup {
@@ -145,7 +145,7 @@ pub enum ServerProblem {
     /// No usable answer came.
     Unreachable(TransportError),
     /// It answered an error.
-    Refused(Refusal),
+    Refused(Box<Refusal>),
     /// It answered with this HTTP status and no error code.
     Status(u16),
     /// It answered something malformed.

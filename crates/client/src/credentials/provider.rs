@@ -53,7 +53,7 @@ impl CredentialProvider {
         Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: Some(sts) }))
     }
 
-    /// Where the credentials are from, such as `/home/me/.aliyun/config.json: profile "work" (AK)`. What an instance's
+    /// Where the credentials are from, such as `/home/me/.aliyun/config.json: profile "work"`. What an instance's
     /// metadata service or a credentials URI gives is known after the first call.
     #[must_use]
     pub fn place(&self) -> &str {
@@ -67,6 +67,14 @@ impl CredentialProvider {
     #[must_use]
     pub fn sts(&self) -> Option<&Sts> {
         self.0.sts.as_ref()
+    }
+
+    /// The name of the access key that signs now; not secret. Calls servers and programs if the source needs them.
+    ///
+    /// # Errors
+    /// [`CredentialsError`], shared with other threads that waited for the same renewal.
+    pub fn access_key_id(&self) -> Result<String, Arc<CredentialsError>> {
+        self.current().map(|credentials| credentials.access_key_id.clone())
     }
 
     /// The credentials to sign with now. Calls servers and programs if the source needs them.

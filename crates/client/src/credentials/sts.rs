@@ -166,7 +166,7 @@ fn failure(asked: Asked<'_>, error: CallError) -> CredentialsError {
             return CredentialsError::Base { place: asked.place.to_owned(), source };
         }
         CallError::Unreachable { source, .. } => ServerProblem::Unreachable(source),
-        CallError::Refused(refusal) => ServerProblem::Refused(refusal),
+        CallError::Refused(refusal) => ServerProblem::Refused(Box::new(refusal)),
         CallError::Answer { status, problem: AnswerProblem::NoErrorCode, .. } => {
             ServerProblem::Status(status)
         }

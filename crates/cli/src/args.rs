@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Alias(Alias),
     /// Call any action of the API and print the JSON reply, as `aliyun kms` does
     Kms(Kms),
+    /// Show which identity calls the KMS, and which credentials prove it
+    Whoami(Whoami),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
     Serve(Serve),
     /// Print the completions for a shell
@@ -80,6 +82,14 @@ pub(crate) enum Command {
         command: Option<String>,
     },
 }
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Whoami {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;

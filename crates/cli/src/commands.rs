@@ -18,3 +18,4 @@ pub(crate) mod rewrap;
 pub(crate) mod serve;
 pub(crate) mod verify;
 mod walk;
+pub(crate) mod whoami;

@@ -138,16 +138,22 @@ impl KmsApi for Kms {
 }
 
 fn client(endpoint: Endpoint, flags: &KmsFlags) -> Result<Client, Failure> {
-    let mut options = ClientOptions::from_environment(environment);
-    if let Some(ca) = &flags.ca {
-        options = options.ca(ca);
-    }
+    let options = connection(flags);
     let credentials = credentials(endpoint.clone(), options.clone(), flags)?;
     Ok(Client::new(endpoint, credentials, options)?)
 }
 
+/// How servers are reached: as the environment and the flags say.
+pub(crate) fn connection(flags: &KmsFlags) -> ClientOptions {
+    let options = ClientOptions::from_environment(environment);
+    match &flags.ca {
+        Some(ca) => options.ca(ca),
+        None => options,
+    }
+}
+
 /// Credentials for the KMS at `endpoint`, from servers that are reached by the same `connection`.
-fn credentials(
+pub(crate) fn credentials(
     endpoint: Endpoint,
     connection: ClientOptions,
     flags: &KmsFlags,

@@ -74,6 +74,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Key(command) => commands::key::run(&kms, command),
         Command::Alias(command) => commands::alias::run(&kms, command),
         Command::Kms(call) => commands::kms::run(&kms, &call),
+        Command::Whoami(whoami) => commands::whoami::run(&kms, &whoami),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(command.as_deref()),

@@ -591,7 +591,7 @@ fn roles_are_assumed_at_the_kms_unless_an_sts_is_named() {
         ["v", "p", "f"].map(|id| Fake::start(move |_| (200, assumed(&format!("STS.{id}"), FAR))));
     setup.set("ALIBABA_CLOUD_STS_ENDPOINT", of_variable.url.as_str());
     check(&setup.call().unwrap().0, "STS.v", true);
-    profile["sts_endpoint"] = of_profile.url.clone().into();
+    profile["sts_endpoint"] = of_profile.url.as_str().into();
     setup.profiles(&[profile]);
     check(&setup.call().unwrap().0, "STS.p", true);
     setup.sts = Some(Endpoint::parse(&of_flag.url).unwrap());

@@ -23,9 +23,8 @@ impl From<&CredentialsError> for Failure {
 
 fn hint(error: &CredentialsError) -> &'static str {
     match error {
-        CredentialsError::NotFound { .. } => {
-            "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`"
-        }
+        CredentialsError::NotFound { .. } => ACCESS_KEY,
+        CredentialsError::HalfSet { set, .. } if set.contains("ACCESS_KEY_") => ACCESS_KEY,
         CredentialsError::HalfSet { .. } => "set the variables that belong together, or none of them",
         CredentialsError::Unprintable { .. } => "copy the access key again, without blanks or line ends",
         CredentialsError::Read { .. } => "check the name and the permissions of the file",
@@ -78,3 +77,6 @@ fn hint_of_server(problem: &ServerProblem) -> &'static str {
         _ => "check the server, its address and the network",
     }
 }
+
+const ACCESS_KEY: &str =
+    "set ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET, or run `aliyun configure`";

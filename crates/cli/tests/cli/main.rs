@@ -34,4 +34,5 @@ mod streams;
 mod tampering;
 mod together;
 mod tree_entries;
+mod whoami;
 mod wire;

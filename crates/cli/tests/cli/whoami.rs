@@ -1,0 +1,157 @@
+//! `bulla whoami`, and the credentials of the command line, against an STS that the tests start.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::{fs, thread};
+
+use crate::harness::World;
+
+/// An STS that knows one user, and gives sessions of one role.
+fn sts() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = answer(stream.unwrap()); // a client may break off
+        }
+    });
+    url
+}
+
+fn answer(stream: TcpStream) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let mut head = String::new();
+    while stream.read_line(&mut head)? > 2 {}
+    let head = head.to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+    let mut body = vec![0; length.unwrap_or("0").trim().parse().unwrap()];
+    stream.read_exact(&mut body)?;
+    let (status, body) = if head.contains("x-acs-action: assumerole\r\n") {
+        (
+            200,
+            r#"{"AssumedRoleUser":{"Arn":"a","AssumedRoleId":"b"},"RequestId":"r","Credentials":{"AccessKeyId":"STS.s",
+                "AccessKeySecret":"s","SecurityToken":"the-token","Expiration":"2999-01-01T00:00:00Z"}}"#,
+        )
+    } else if !head.contains("x-acs-action: getcalleridentity\r\n") {
+        (403, r#"{"Code":"NoPermission","Message":"m","RequestId":"r"}"#)
+    } else if head.contains("x-acs-security-token: the-token\r\n") {
+        (
+            200,
+            r#"{"IdentityType":"AssumedRoleUser","AccountId":"1111222233334444","PrincipalId":"34:bulla","RoleId":"34",
+                "Arn":"acs:ram::1111222233334444:assumed-role/backup/bulla","RequestId":"r"}"#,
+        )
+    } else {
+        (
+            200,
+            r#"{"IdentityType":"RAMUser","AccountId":"1111222233334444","PrincipalId":"22","UserId":"22",
+                "Arn":"acs:ram::1111222233334444:user/alice","RequestId":"r"}"#,
+        )
+    };
+    let length = body.len();
+    let answer =
+        format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
+    stream.get_mut().write_all(answer.as_bytes())
+}
+
+fn profile(world: &World, fields: &str) {
+    let folder = world.root().join("home/.aliyun");
+    fs::create_dir_all(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
+    let config = format!(r#"{{"current":"work","profiles":[{{"name":"work",{fields}}}]}}"#);
+    fs::write(folder.join("config.json"), config).unwrap();
+    fs::set_permissions(folder.join("config.json"), fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn the_embedded_kms_has_an_owner() {
+    let world = World::new();
+    let outcome = world.bulla(["whoami"]).ok();
+    assert!(
+        outcome.text().starts_with("the owner of the embedded KMS, without credentials\n"),
+        "{outcome:?}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_str(&world.bulla(["whoami", "--json"]).ok().text()).unwrap();
+    assert_eq!(json["IdentityType"], "Owner");
+    assert!(!world.store().exists(), "nothing is made");
+}
+
+#[test]
+fn identity_and_source_of_a_user() {
+    let world = World::new();
+    let url = sts();
+    profile(&world, r#""mode":"AK","access_key_id":"i","access_key_secret":"s""#);
+    let config = world.root().join("home/.aliyun/config.json");
+    let outcome = world.bulla(["whoami", "--kms", &url]).ok();
+    let expected = format!(
+        "acs:ram::1111222233334444:user/alice\ntype        RAMUser\naccount     1111222233334444\nprincipal   22\n\
+         access key  i\nsource      {}: profile \"work\"\ntold by     {url}\n",
+        config.display()
+    );
+    assert_eq!(outcome.text(), expected);
+}
+
+#[test]
+fn identity_and_source_of_a_session() {
+    let world = World::new();
+    let url = sts();
+    profile(&world, r#""mode":"RamRoleArn","access_key_id":"i","access_key_secret":"s","ram_role_arn":"r""#);
+    let args = ["--kms", "https://kms.example", "--sts-endpoint", &url, "whoami", "--json"];
+    let json: serde_json::Value = serde_json::from_str(&world.bulla(args).ok().text()).unwrap();
+    assert_eq!(json["Arn"], "acs:ram::1111222233334444:assumed-role/backup/bulla");
+    assert_eq!((&json["IdentityType"], &json["AccessKeyId"]), (&"AssumedRoleUser".into(), &"STS.s".into()));
+    assert_eq!(json["Sts"], url);
+    assert!(json["CredentialSource"].as_str().unwrap().ends_with("config.json: profile \"work\""));
+    assert!(json.get("UserId").is_none());
+}
+
+#[test]
+fn a_configuration_that_others_may_write_is_refused() {
+    let world = World::new();
+    profile(&world, r#""mode":"AK","access_key_id":"i","access_key_secret":"s""#);
+    let config = world.root().join("home/.aliyun/config.json");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o664)).unwrap();
+    let outcome = world.bulla(["whoami", "--kms", "http://127.0.0.1:1"]).run();
+    let expected = format!(
+        "bulla: {} may be written by its group\n       who writes it can choose your credentials: take the permission \
+         away with chmod go-w\n",
+        config.display()
+    );
+    assert_eq!((outcome.code(), outcome.stderr), (Some(2), expected));
+}
+
+#[test]
+fn a_role_that_is_not_given_is_told_in_two_lines() {
+    let world = World::new();
+    let url = sts();
+    let token = world.write("token", "jwt");
+    let fields = format!(
+        r#""mode":"OIDC","ram_role_arn":"r","oidc_provider_arn":"p","oidc_token_file":"{}""#,
+        token.display()
+    );
+    profile(&world, &fields);
+    world.write("a", "content");
+    for args in [&["whoami"][..], &["encrypt", "-k", "alias/work", "a"]] {
+        let outcome = world.bulla(args.iter().chain(&["--kms", &url])).run();
+        let stderr = &outcome.stderr;
+        assert!(
+            stderr.contains(&format!("{url} refused with 403 NoPermission: m (request r)\n       ask for")),
+            "{stderr}"
+        );
+        assert_eq!(outcome.code(), Some(3));
+    }
+}
+
+#[test]
+fn an_sts_endpoint_that_is_none() {
+    let world = World::new();
+    let args = ["whoami", "--kms", "https://kms.example", "--sts-endpoint", "http://hunter2@sts.example"];
+    let outcome = world.bulla(args).run();
+    assert_eq!(
+        outcome.stderr,
+        "bulla: --sts-endpoint does not name a server\n       \
+         --sts-endpoint is HOST, https://HOST:PORT or http://LOOPBACK:PORT\n"
+    );
+    assert_eq!(outcome.code(), Some(2));
+}

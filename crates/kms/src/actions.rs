@@ -23,6 +23,7 @@ mod secret_values;
 mod secrets;
 mod service;
 mod service_key;
+mod sts;
 mod tag_list;
 mod tags;
 mod versions;
@@ -56,8 +57,7 @@ pub(crate) async fn answer(
     match request {
         wire::Request::Kms(request) => answer_kms(kms, request, inquiry).await.map(wire::Reply::Kms),
         wire::Request::Ram(request) => answer_ram(kms, request, inquiry).await.map(wire::Reply::Ram),
-        // Not answered yet, as if the product had no actions.
-        wire::Request::Sts(_) => Err(ErrorCode::InvalidActionNotFound.into()),
+        wire::Request::Sts(request) => answer_sts(kms, request, inquiry).await.map(wire::Reply::Sts),
     }
 }
 
@@ -86,6 +86,13 @@ macro_rules! answers {
             }
         }
     };
+}
+
+answers! {
+    answer_sts of sts:
+    AssumeRole => sts::assume_role,
+    AssumeRoleWithOIDC => sts::assume_role_with_oidc,
+    GetCallerIdentity => sts::caller_identity,
 }
 
 answers! {

@@ -1,30 +1,61 @@
-//! Who sent a request: access key, signature, time, nonce, in this order.
+//! Who sent a request: access key, signature, time, nonce, in this order; with temporary credentials the token and its chain
+//! as well.
 //!
 //! A nonce is recorded only after its signature verified, so nobody fills the memory of nonces without a key.
-//! An unknown access key costs the same work as a wrong secret.
+//! An unknown access key costs the same work as a wrong secret. Of a token nothing is told but that it does not open, or is of
+//! another access key, until the signature verified with the secret that is in it.
 
-use bulla_wire::signature::Signature;
+use bulla_wire::signature::{Signature, Signer};
 use bulla_wire::{Call, Error, ErrorCode};
 
 use crate::Kms;
+use crate::clock::Times;
 use crate::origin::{Caller, Connection, Origin};
 use crate::replay::{Replay, WINDOW};
+use crate::sessions::{PREFIX, SealedToken};
+use crate::state::{AccessKeyOwner, Snapshot};
 
 impl Kms {
     /// Checks who sent `call`, and that it was not sent before.
     ///
     /// # Errors
-    /// IncompleteSignature, InvalidAccessKeyId.NotFound, SignatureDoesNotMatch, Forbidden.AccessKey,
-    /// InvalidSecurityToken.MismatchWithAccessKey, InvalidTimeStamp.Expired, SignatureNonceUsed,
-    /// Throttling.User when the memory of nonces is full.
+    /// IncompleteSignature, InvalidAccessKeyId.NotFound, SignatureDoesNotMatch, Forbidden.AccessKey, MissingSecurityToken,
+    /// InvalidSecurityToken.Malformed, InvalidSecurityToken.MismatchWithAccessKey, InvalidSecurityToken.Expired,
+    /// InvalidTimeStamp.Expired, SignatureNonceUsed, Throttling.User when the memory of nonces is full.
     pub fn authenticate(&self, call: &Call, connection: Connection) -> Result<Origin, Error> {
+        let is_own_proof = call.product.is_some_and(|product| product.may_be_unsigned(&call.action));
+        if is_own_proof && matches!(call.signature, Signature::Unsigned) {
+            return Ok(Origin { caller: Caller::Unsigned, connection });
+        }
         if matches!(call.signature, Signature::V1(_)) && !self.options.accept_v1 {
             return Err(ErrorCode::IncompleteSignature.into());
         }
         let signer = call.signature.signer()?;
+        let times = self.clock.look();
         let snapshot = self.state.snapshot()?;
+        let is_temporary = signer.access_key_id.starts_with(PREFIX);
+        let caller = if is_temporary && snapshot.access_key(&signer.access_key_id).is_none() {
+            self.session(&snapshot, &call.signature, signer, times)?
+        } else {
+            self.access_key_owner(&snapshot, &call.signature, signer)?
+        };
+        self.take_nonce(signer, times)?;
+        if !matches!(caller, Caller::Session(_)) {
+            self.note_use(&signer.access_key_id, times.believed);
+        }
+        // Who signed does not count where the request has a proof of its own.
+        Ok(Origin { caller: if is_own_proof { Caller::Unsigned } else { caller }, connection })
+    }
+
+    /// Whose access key signed.
+    fn access_key_owner(
+        &self,
+        snapshot: &Snapshot,
+        signature: &Signature,
+        signer: &Signer,
+    ) -> Result<Caller, Error> {
         let access_key = snapshot.access_key(&signer.access_key_id);
-        let verified = self.keyring.verify(access_key, &call.signature);
+        let verified = self.keyring.verify(access_key, signature);
         let Some(access_key) = access_key else {
             return Err(ErrorCode::InvalidAccessKeyIdNotFound.into());
         };
@@ -35,19 +66,56 @@ impl Kms {
         if signer.security_token.is_some() {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
-        let times = self.clock.look();
+        let access_key_id = signer.access_key_id.clone();
+        match access_key.owner {
+            AccessKeyOwner::Root => Ok(Caller::Root { access_key_id }),
+            AccessKeyOwner::User(id) if snapshot.has_access_key(id, &access_key_id) => {
+                Ok(Caller::User { id, access_key_id })
+            }
+            AccessKeyOwner::User(_) => Err(ErrorCode::InvalidAccessKeyIdNotFound.into()),
+        }
+    }
+
+    /// Whose session the temporary credentials are. A session that is over for another reason than its time gets the same
+    /// answer as one whose time is over: a client asks for new credentials then, and is told why it gets none.
+    fn session(
+        &self,
+        snapshot: &Snapshot,
+        signature: &Signature,
+        signer: &Signer,
+        times: Times,
+    ) -> Result<Caller, Error> {
+        let Some(token) = &signer.security_token else {
+            return Err(Error::with(ErrorCode::Missing, "SecurityToken"));
+        };
+        let opened = SealedToken::parse(token.expose())
+            .and_then(|token| self.keyring.open_token(snapshot, &token, self.account()));
+        let Some((session, secret)) = opened else {
+            return Err(ErrorCode::SecurityTokenMalformed.into());
+        };
+        if *session.access_key_id != *signer.access_key_id {
+            return Err(ErrorCode::SecurityTokenMismatch.into());
+        }
+        signature.verify(secret.expose())?;
+        if session.expires <= times.believed || !session.holds(snapshot, &self.oidc) {
+            return Err(ErrorCode::SecurityTokenExpired.into());
+        }
+        Ok(Caller::Session(session.into()))
+    }
+
+    /// Checks when the request was signed, and notes that it was sent.
+    fn take_nonce(&self, signer: &Signer, times: Times) -> Result<(), Error> {
         let signed = signer.timestamp.unix();
         if (times.wall - signed).abs() > WINDOW {
             return Err(ErrorCode::InvalidTimeStampExpired.into());
         }
-        self.nonces.record(&signer.access_key_id, &signer.nonce, signed, times).map_err(
-            |replay| match replay {
+        self.nonces.record(&signer.access_key_id, &signer.nonce, signed, times).map_err(|replay| {
+            let code = match replay {
                 Replay::Used => ErrorCode::SignatureNonceUsed,
                 Replay::Closed => ErrorCode::InvalidTimeStampExpired,
                 Replay::Full => ErrorCode::ThrottlingUser,
-            },
-        )?;
-        let caller = Caller::Root { access_key_id: signer.access_key_id.clone() };
-        Ok(Origin { caller, connection })
+            };
+            code.into()
+        })
     }
 }

@@ -16,6 +16,7 @@ mod resource;
 mod rights;
 #[cfg(test)]
 mod tests;
+mod trust;
 mod view;
 
 pub(crate) use self::allowed::Allowed;
@@ -23,9 +24,10 @@ pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::Inquiry;
 pub(crate) use self::listing::{Listing, Part};
 pub(crate) use self::permission::Permission;
-pub(crate) use self::query::{Facts, Query};
+pub(crate) use self::query::{Facts, Query, TokenFacts};
 pub(crate) use self::resource::{Container, Resource};
 use self::rights::Rights;
+pub(crate) use self::trust::{AssumableRole, CallerRecord};
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 use crate::origin::Caller;
 

@@ -19,8 +19,10 @@ use bulla_wire::{Error, ErrorCode, SecretText};
 use zeroize::Zeroizing;
 
 use crate::authorize::{Allowed, SealedBlob, View};
+use crate::origin::RoleSession;
 use crate::refusal::key_refused;
-use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row};
+use crate::sessions::{self, SealedToken, StsKey};
+use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row, Snapshot};
 
 /// The material of one key version, open for the purpose `P` and for the time of one request.
 pub(crate) struct OpenKey<'a, P> {
@@ -114,6 +116,38 @@ impl Keyring {
         let secret = access_key::open(&self.roots, id, sealed).map_err(Error::internal)?;
         signature.verify(&secret)?;
         key.map(|_| ()).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
+    }
+
+    /// A new key for session tokens, the first one of the store.
+    pub(crate) fn sts_key(&self, created: i64) -> StsKey {
+        StsKey::first(&self.roots, created)
+    }
+
+    /// Seals a session and the secret of its access key; `policy` is the text of its policy.
+    ///
+    /// # Errors
+    /// InternalFailure if the key does not open.
+    pub(crate) fn seal_token(
+        &self,
+        key: &StsKey,
+        session: &RoleSession,
+        policy: Option<&str>,
+        secret: &SecretText,
+    ) -> Result<SecretText, Error> {
+        let key = key.open(&self.roots).map_err(Error::internal)?;
+        Ok(sessions::seal(&key, session, policy, secret))
+    }
+
+    /// Opens a session token with the key of its epoch: the session, and the secret of its access key. None if there is no
+    /// such key, or it does not open the token.
+    pub(crate) fn open_token(
+        &self,
+        snapshot: &Snapshot,
+        token: &SealedToken,
+        account: &str,
+    ) -> Option<(RoleSession, SecretText)> {
+        let key = snapshot.get::<StsKey>(&token.epoch().into())?;
+        token.open(&key.record.open(&self.roots).ok()?, account)
     }
 
     /// Seals the material of a key version, or the private key of an import token.

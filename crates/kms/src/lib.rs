@@ -36,7 +36,6 @@ mod maintenance;
 mod mark;
 mod minutes;
 mod new_version;
-#[allow(dead_code, reason = "AssumeRoleWithOIDC, which verifies tokens, follows")]
 mod oidc;
 mod open_error;
 mod origin;
@@ -51,7 +50,6 @@ mod role;
 mod root_key;
 mod secret_file;
 mod session;
-#[allow(dead_code, reason = "AssumeRole, which makes sessions, follows")]
 mod sessions;
 mod stale_snapshot;
 mod state;

@@ -4,6 +4,7 @@
 mod access_key;
 mod due;
 mod private;
+mod sts_key;
 mod uses;
 
 use bulla_keys::record::Revision;

@@ -6,7 +6,7 @@
 
 mod keys;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod token;
 
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -4,15 +4,17 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion};
-use bulla_wire::Action;
-use bulla_wire::{Error, ErrorCode};
+use bulla_wire::sts::Credentials;
+use bulla_wire::{Action, Error, ErrorCode, Timestamp};
 
 use crate::Kms;
-use crate::authorize::{Allowed, Container, Inquiry, Listing, Permission, View};
+use crate::authorize::{Allowed, AssumableRole, Container, Inquiry, Listing, Permission, View};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
+use crate::oidc::{OidcIdentity, OidcRefusal};
+use crate::sessions::{Chain, NewSession, random_access_key_id};
 use crate::stale_snapshot::StaleSnapshot;
-use crate::state::{CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
+use crate::state::{AccessKey, CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
 
 /// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
 /// the [`View`] that this is of the published state.
@@ -101,6 +103,38 @@ impl<'s, A> Session<'s, A> {
     /// Throttling.User when many wait for theirs; InternalFailure.
     pub(crate) async fn key_pair(&self, purpose: PairFor, spec: AsymmetricSpec) -> Result<KeyPair, Error> {
         self.kms.generator.key_pair(purpose, spec).await
+    }
+
+    /// Makes temporary credentials of a role that the caller may assume. `policy` is the text of the session's policy.
+    ///
+    /// # Errors
+    /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
+    pub(crate) async fn credentials(
+        &self,
+        role: &Allowed<AssumableRole<'_>>,
+        chain: Chain,
+        new: NewSession<'_>,
+        policy: Option<&str>,
+    ) -> Result<Credentials, Error> {
+        let key = self.kms.sts_key().await?;
+        let session = chain.session(random_access_key_id(), role.role(), new);
+        let secret = AccessKey::random_secret();
+        let security_token = self.kms.keyring.seal_token(&key, &session, policy, &secret)?;
+        Ok(Credentials {
+            access_key_id: session.access_key_id.into(),
+            access_key_secret: secret,
+            security_token,
+            expiration: Timestamp::from_unix(session.expires),
+        })
+    }
+
+    /// Verifies a token of an OIDC provider; none if no such provider is configured.
+    pub(crate) fn verify_oidc_token(
+        &self,
+        provider: &str,
+        token: &str,
+    ) -> Option<Result<OidcIdentity, OidcRefusal>> {
+        Some(self.kms.oidc.get(provider)?.verify(token, self.now(), self.elapsed()))
     }
 
     /// Runs a search that may take long, so that other requests need not wait for it.

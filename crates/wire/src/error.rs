@@ -140,6 +140,7 @@ error_codes! {
     RootAssumesNoRole 403 "NoPermission" "Roles may not be assumed by root accounts.";
     AssumeRoleNoPermission 403 "NoPermission" "No permission perform sts:AssumeRole on this Role. Maybe you are not authorized to perform sts:AssumeRole or the specified role does not trust you";
     OidcTokenInvalid 400 "AuthenticationFail.OIDCToken.Invalid" "This JsonWebToken is invalid.";
+    OidcTokenKeyMismatch 400 "AuthenticationFail.OIDCToken.PublicKeyFingerprintMismatch" "The key that signed this JsonWebToken is none of the provider's.";
     OidcTokenExpired 400 "AuthenticationFail.OIDCToken.Expired" "This JsonWebToken is expired.";
     // Always an error, also when everything is in order: what a DryRun answers.
     DryRunOperation 400 "DryRunOperationError" "The request would have succeeded, but DryRun is set.";

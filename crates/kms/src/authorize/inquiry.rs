@@ -8,7 +8,7 @@ use super::denial::Written;
 use super::{Container, Facts, Permission, Query, Resource};
 use crate::Kms;
 use crate::clock::Times;
-use crate::origin::Origin;
+use crate::origin::{Caller, Origin};
 use crate::state::Snapshot;
 
 /// What all questions of one request have in common: the engine, the caller and the time. Notes each question
@@ -48,6 +48,11 @@ impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin) -> Self {
         Self { kms, origin, times: kms.clock.look(), questions: Mutex::default() }
+    }
+
+    /// Who sent the request.
+    pub(super) fn caller(&self) -> &'k Caller {
+        self.origin.caller()
     }
 
     /// The times of the request.

@@ -12,8 +12,9 @@ use bulla_wire::{ContextParameter, Error, ErrorCode};
 use super::denial::Written;
 use super::inquiry::Target;
 use super::resource::ARN;
-use super::{Allowed, Container, Facts, Inquiry, Part, Permission, Resource};
+use super::{Allowed, Container, Facts, Inquiry, Part, Permission, Resource, TokenFacts};
 use crate::keyring::Keyring;
+use crate::origin::Caller;
 use crate::state::{ImportToken, Row, Snapshot, TokenId};
 
 /// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all
@@ -76,6 +77,24 @@ impl<'v> View<'v> {
         Self { facts: Facts { tags: Some(tags), ..self.facts }, ..self }
     }
 
+    /// This view, asking with the external id of AssumeRole.
+    pub(crate) fn with_external_id(self, external_id: Option<&'v str>) -> Self {
+        Self { facts: Facts { external_id, ..self.facts }, ..self }
+    }
+
+    /// This view, asking with the verified token of AssumeRoleWithOIDC.
+    pub(crate) fn with_token<'w>(self, token: TokenFacts<'w>) -> View<'w>
+    where
+        'v: 'w,
+    {
+        View { facts: Facts { token: Some(token), ..self.facts }, ..self }
+    }
+
+    /// Who sent the request.
+    pub(crate) fn caller(&self) -> &'v Caller {
+        self.inquiry.caller()
+    }
+
     /// The believed time of the request, by which everything expires.
     pub(crate) fn now(&self) -> i64 {
         self.inquiry.times().believed
@@ -84,6 +103,11 @@ impl<'v> View<'v> {
     /// The later one of the believed time and the wall clock.
     pub(crate) fn latest_time(&self) -> i64 {
         self.inquiry.times().latest()
+    }
+
+    /// The time since boot at the request, which nobody sets.
+    pub(crate) fn elapsed(&self) -> i64 {
+        self.inquiry.times().elapsed
     }
 
     pub(crate) fn region(&self) -> &'v str {

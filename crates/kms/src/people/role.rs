@@ -85,9 +85,15 @@ impl Role {
         (Self::MIN_SESSION..=Self::MAX_SESSION).contains(&seconds)
     }
 
-    /// Ends all sessions that began before `now`.
+    /// Ends all sessions that began before `now`, and any that begin in a state from before this change: sessions name the
+    /// not-before of their role, so it changes each time, whatever the clock says.
     pub(crate) fn end_sessions(&mut self, now: i64) {
-        self.not_before = Some(self.not_before.map_or(now, |earlier| earlier.max(now)));
+        self.not_before = Some(self.not_before.map_or(now, |earlier| now.max(earlier + 1)));
+    }
+
+    /// What a session that begins now notes, to be over when it changes; 0 until sessions are ended.
+    pub(crate) fn not_before(&self) -> i64 {
+        self.not_before.unwrap_or_default()
     }
 
     /// Checks that the role can be deleted.
@@ -125,9 +131,10 @@ mod tests {
     #[test]
     fn ended_sessions_stay_ended() {
         let mut role = role();
-        role.end_sessions(9);
-        role.end_sessions(3);
-        assert_eq!(role.not_before, Some(9));
+        for (now, not_before) in [(9, 9), (3, 10), (10, 11), (20, 20)] {
+            role.end_sessions(now);
+            assert_eq!(role.not_before(), not_before);
+        }
     }
 
     #[test]

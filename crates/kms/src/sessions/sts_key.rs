@@ -4,7 +4,7 @@ use std::fmt;
 
 use bulla_keys::record::Record;
 use bulla_keys::root::RootKeys;
-use bulla_keys::{Damaged, StoreId, SystemRandom, TokenKey};
+use bulla_keys::{Damaged, SystemRandom, TokenKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
@@ -25,8 +25,8 @@ pub(crate) struct StsKey {
 
 impl StsKey {
     /// A new key, the first one of its store.
-    pub(crate) fn first(roots: &RootKeys, store: StoreId, created: i64) -> Self {
-        let key = TokenKey::random(store, FIRST, &SystemRandom);
+    pub(crate) fn first(roots: &RootKeys, created: i64) -> Self {
+        let key = TokenKey::random(roots.store(), FIRST, &SystemRandom);
         Self { epoch: epoch(FIRST), sealed: key.seal(roots, &SystemRandom).into(), created }
     }
 
@@ -61,6 +61,7 @@ const FIRST: u32 = 1;
 
 #[cfg(test)]
 mod tests {
+    use bulla_keys::StoreId;
     use bulla_keys::root::RootKey;
 
     use super::*;
@@ -69,7 +70,7 @@ mod tests {
     fn a_key_opens_from_its_record_and_in_its_epoch_only() {
         let store = StoreId::random(&SystemRandom);
         let roots = RootKey::random(&SystemRandom).keys(store, 1);
-        let record = StsKey::first(&roots, store, 7);
+        let record = StsKey::first(&roots, 7);
         let back: StsKey = minicbor::decode(&minicbor::to_vec(&record).unwrap()).unwrap();
         let token = record.open(&roots).unwrap().seal_token("STS.a", b"x", &SystemRandom);
         assert_eq!(*back.open(&roots).unwrap().open_token("STS.a", &token).unwrap(), b"x");

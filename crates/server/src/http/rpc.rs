@@ -98,10 +98,10 @@ impl Rpc {
         line.authenticated = result.is_ok();
         line.access_key_id = match &result {
             Ok(origin) => origin.caller().access_key_id().map(str::to_owned),
-            Err(error) if tells_of_a_known_key(error.code()) => {
-                call.signature.signer().ok().map(|signer| signer.access_key_id.clone())
+            Err(error) => {
+                let id = call.signature.signer().ok().map(|signer| signer.access_key_id.clone());
+                id.filter(|id| tells_of_a_known_key(error.code(), id))
             }
-            Err(_) => None,
         };
         result
     }
@@ -151,12 +151,15 @@ fn refusal(refused: Refused) -> ErrorCode {
 
 /// The answers that only a key gets which exists: its id is no invention of the caller, nor a secret that was
 /// put in its place.
-fn tells_of_a_known_key(code: ErrorCode) -> bool {
+fn tells_of_a_known_key(code: ErrorCode, access_key_id: &str) -> bool {
+    if code == ErrorCode::SecurityTokenMismatch {
+        return !access_key_id.starts_with("STS."); // of a temporary one nothing was verified yet
+    }
     matches!(
         code,
         ErrorCode::SignatureDoesNotMatch
             | ErrorCode::ForbiddenAccessKey
-            | ErrorCode::SecurityTokenMismatch
+            | ErrorCode::SecurityTokenExpired
             | ErrorCode::InvalidTimeStampExpired
             | ErrorCode::SignatureNonceUsed
             | ErrorCode::ThrottlingUser

@@ -15,6 +15,11 @@ pub(super) fn given_access_key(readers: SecretReaders) -> Result<Option<(String,
     match (set(ACCESS_KEY_ID), given_secret(readers)?) {
         (Some(id), Some(secret)) => {
             let printable = secret.expose().bytes().all(|byte| byte.is_ascii_graphic());
+            if id.starts_with(TEMPORARY) {
+                let what =
+                    format!("{ACCESS_KEY_ID} begins with {TEMPORARY}, as only temporary access keys do");
+                return Err(Failure::new(Exit::Usage, what, "choose another id"));
+            }
             let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-@".contains(&byte);
             if printable && id.bytes().all(is_id_byte) {
                 return Ok(Some((id, secret)));
@@ -75,5 +80,7 @@ fn secret_of_file(path: &Path, readers: SecretReaders) -> Result<SecretText, Fai
 pub(super) const ACCESS_KEY_ID: &str = "BULLA_ROOT_ACCESS_KEY_ID";
 const ACCESS_KEY_SECRET: &str = "BULLA_ROOT_ACCESS_KEY_SECRET";
 const ACCESS_KEY_SECRET_FILE: &str = "BULLA_ROOT_ACCESS_KEY_SECRET_FILE";
+/// How ids of temporary access keys begin.
+const TEMPORARY: &str = "STS.";
 /// The bytes of a secret that is taken from a file.
 const MAX_SECRET: usize = 256;

@@ -1,0 +1,34 @@
+//! Whether the chain of a session still holds: looked at for every request, in the snapshot of its authentication.
+
+use crate::oidc::Providers;
+use crate::origin::{AssumedRole, PrincipalId, RoleSession, SessionSource};
+use crate::people::User;
+use crate::state::{AccessKeyOwner, Row, Snapshot};
+
+impl RoleSession {
+    /// Whether whoever began the session still may, and every role is the one that was assumed, with its sessions not ended
+    /// since.
+    pub(crate) fn holds(&self, snapshot: &Snapshot, providers: &Providers) -> bool {
+        let has_source = match &self.source {
+            SessionSource::User { id, access_key_id } => {
+                snapshot.access_key(access_key_id).is_some_and(|key| key.active)
+                    && snapshot.has_access_key(*id, access_key_id)
+            }
+            SessionSource::Oidc { provider, issuer, .. } => providers.has(provider, issuer),
+        };
+        has_source && self.roles.iter().all(|link| is_current(snapshot, link))
+    }
+}
+
+fn is_current(snapshot: &Snapshot, link: &AssumedRole) -> bool {
+    snapshot.role_by_id(link.id).is_some_and(|row| row.record.not_before() == link.not_before)
+}
+
+impl Snapshot {
+    /// Whether a user exists and has this access key, active or not: both rows say so.
+    pub(crate) fn has_access_key(&self, user: PrincipalId, id: &str) -> bool {
+        let is_listed = |row: &Row<User>| row.record.access_keys().iter().any(|listed| **listed == *id);
+        self.access_key(id).is_some_and(|key| key.owner == AccessKeyOwner::User(user))
+            && self.user_by_id(user).is_some_and(is_listed)
+    }
+}

@@ -1,0 +1,293 @@
+//! An account behind an engine, and clients that sign.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bulla_keys::record::Revision;
+use bulla_wire::signature::acs3;
+use bulla_wire::{Call, Error, Format, HttpRequest, Parameters, Product, Timestamp, render_error};
+use serde_json::Value;
+
+use crate::origin::PrincipalId;
+use crate::people::{
+    AttachmentLimits, Attachments, Document, ManagedPolicy, NameKey, PolicyRef, Profile, Role, User,
+};
+use crate::state::{AccessKey, AccessKeyOwner, Changes, Write};
+use crate::{Clock, Connection, Kms, Options, Role as ProcessRole};
+
+pub(super) struct World {
+    data: tempfile::TempDir,
+    clock: Arc<AtomicI64>,
+    pub(super) kms: Option<Kms>,
+    names: AtomicUsize,
+}
+
+/// A clock that is right and moves only when time passes.
+struct TestClock(Arc<AtomicI64>);
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + self.elapsed()
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Credentials {
+    pub(super) id: String,
+    pub(super) secret: String,
+    pub(super) token: Option<String>,
+}
+
+const START: i64 = 1_800_000_000;
+pub(super) const ACCOUNT: &str = "111122223333";
+pub(super) const EVERYTHING: &str =
+    r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+/// A trust policy for one principal of the account, with more members of its statement.
+pub(super) fn trusting(principal: &str, more: &str) -> String {
+    format!(
+        r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"RAM":"acs:ram::{ACCOUNT}:{principal}"}}{more}}}]}}"#
+    )
+}
+
+impl Credentials {
+    pub(super) fn of(answer: &Value) -> Self {
+        let text = |name| answer["Credentials"][name].as_str().unwrap().to_owned();
+        Self { id: text("AccessKeyId"), secret: text("AccessKeySecret"), token: Some(text("SecurityToken")) }
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let clock = Arc::new(AtomicI64::new(START));
+        let mut world =
+            Self { data: tempfile::tempdir().unwrap(), clock, kms: None, names: AtomicUsize::new(0) };
+        world.restart();
+        let Credentials { id, secret, .. } = world.root();
+        pollster::block_on(world.kms_ref().ensure_access_key(Some((id, secret.into())))).unwrap();
+        world
+    }
+
+    /// The engine stops and another one starts.
+    pub(super) fn restart(&mut self) {
+        self.kms = None;
+        let options = Options::new(self.data.path(), ProcessRole::Server);
+        self.kms = Some(Kms::open(&options, TestClock(Arc::clone(&self.clock))).unwrap());
+        self.pass(1); // requests of the second in which it starts are refused
+    }
+
+    pub(super) fn kms_ref(&self) -> &Kms {
+        self.kms.as_ref().unwrap()
+    }
+
+    pub(super) fn pass(&self, seconds: i64) {
+        self.clock.fetch_add(seconds, Ordering::SeqCst);
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.clock.load(Ordering::SeqCst)
+    }
+
+    /// A time from now, as answers have it.
+    pub(super) fn time(&self, seconds: i64) -> String {
+        Timestamp::from_unix(self.now() + seconds).to_string()
+    }
+
+    pub(super) fn root(&self) -> Credentials {
+        Credentials { id: "rootkey".into(), secret: "rootsecret".into(), token: None }
+    }
+
+    pub(super) fn write(&self, writes: impl IntoIterator<Item = (Write, Revision)>) {
+        let changes = Changes::for_test(writes).answering(());
+        let (_, answered) = self.kms_ref().state.stage(self.now(), |_| Ok::<_, Error>(changes)).unwrap();
+        pollster::block_on(answered).unwrap().unwrap();
+    }
+
+    /// A new user with an access key and, unless it is empty, a policy.
+    pub(super) fn user(&self, name: &str, policy: &str) -> Credentials {
+        let mut user = User::new(name.parse().unwrap(), Profile::default(), 0);
+        attach(&mut user.policies, self.policy(policy));
+        let id = format!("BULLA{name}");
+        user.add_access_key(&id, 1).unwrap();
+        let secret = format!("secret of {name}").replace(' ', "-");
+        let owner = AccessKeyOwner::User(user.id);
+        let key = self.kms_ref().keyring.access_key((*id).into(), &secret.clone().into(), owner, 0);
+        self.write([(Write::User(user), 0), (Write::AccessKey(key), 0)]);
+        Credentials { id, secret, token: None }
+    }
+
+    pub(super) fn user_id(&self, name: &str) -> PrincipalId {
+        self.kms_ref().state.published().get::<User>(&NameKey::of(name)).unwrap().record.id
+    }
+
+    pub(super) fn allow_user(&self, name: &str, policy: &str) {
+        let row = self.kms_ref().state.published().get::<User>(&NameKey::of(name)).unwrap().clone();
+        let mut user = User::clone(&row.record);
+        attach(&mut user.policies, self.policy(policy));
+        self.write([(Write::User(user), row.revision)]);
+    }
+
+    /// Deletes a user, and leaves its access key behind.
+    pub(super) fn delete_user(&self, name: &str) {
+        let key = NameKey::of(name);
+        let revision = self.kms_ref().state.published().get::<User>(&key).unwrap().revision;
+        self.write([(Write::NoUser(key), revision)]);
+    }
+
+    pub(super) fn set_access_key(&self, of: &Credentials, active: bool) {
+        let row = self.kms_ref().state.published().get::<AccessKey>(&(*of.id).into()).unwrap().clone();
+        self.write([(Write::AccessKey(AccessKey { active, ..AccessKey::clone(&row.record) }), row.revision)]);
+    }
+
+    pub(super) fn delete_access_key(&self, of: &Credentials) {
+        let id: Box<str> = (*of.id).into();
+        let revision = self.kms_ref().state.published().get::<AccessKey>(&id).unwrap().revision;
+        self.write([(Write::NoAccessKey(id), revision)]);
+    }
+
+    /// A new role with, unless it is empty, a policy.
+    pub(super) fn role(&self, name: &str, trust: &str, policy: &str) -> PrincipalId {
+        let trust = Document::parse(ACCOUNT, trust, |name| {
+            let bulla_access::PrincipalName::User(name) = name else { return None };
+            Some(self.user_id(name))
+        });
+        let mut role = Role::new(name.parse().unwrap(), trust.unwrap(), 0);
+        attach(&mut role.policies, self.policy(policy));
+        let id = role.id;
+        self.write([(Write::Role(role), 0)]);
+        id
+    }
+
+    pub(super) fn change_role(&self, name: &str, edit: impl FnOnce(&mut Role)) {
+        let row = self.kms_ref().state.published().get::<Role>(&NameKey::of(name)).unwrap().clone();
+        let mut role = Role::clone(&row.record);
+        edit(&mut role);
+        self.write([(Write::Role(role), row.revision)]);
+    }
+
+    pub(super) fn end_sessions(&self, role: &str) {
+        self.change_role(role, |role| role.end_sessions(self.now()));
+    }
+
+    pub(super) fn delete_role(&self, name: &str) {
+        let key = NameKey::of(name);
+        let revision = self.kms_ref().state.published().get::<Role>(&key).unwrap().revision;
+        self.write([(Write::NoRole(key), revision)]);
+    }
+
+    fn policy(&self, document: &str) -> Option<PolicyRef> {
+        if document.is_empty() {
+            return None;
+        }
+        let name = format!("p{}", self.names.fetch_add(1, Ordering::SeqCst));
+        let policy = ManagedPolicy::new(name.parse().unwrap(), document, 0).unwrap();
+        self.write([(Write::Policy(policy), 0)]);
+        Some(PolicyRef::Custom(NameKey::of(&name)))
+    }
+
+    /// Credentials of a role, or the code of the error.
+    pub(super) fn assume(&self, by: &Credentials, role: &str) -> Result<Credentials, String> {
+        self.assume_where(by, role, &[])
+    }
+
+    pub(super) fn assume_where(
+        &self,
+        by: &Credentials,
+        role: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Credentials, String> {
+        let answer = self.assume_with(by, &format!("acs:ram::{ACCOUNT}:role/{role}"), parameters);
+        answer.map(|answer| Credentials::of(&answer)).map_err(|error| error.code_text())
+    }
+
+    pub(super) fn assume_with(
+        &self,
+        by: &Credentials,
+        arn: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        let required = [("RoleArn", arn), ("RoleSessionName", "job")];
+        self.sts(by, "AssumeRole", &[&required, parameters].concat())
+    }
+
+    pub(super) fn sts(
+        &self,
+        by: &Credentials,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        self.send(Product::Sts, by, action, parameters)
+    }
+
+    pub(super) fn kms(
+        &self,
+        by: &Credentials,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        self.send(Product::Kms, by, action, parameters)
+    }
+
+    /// The code of an expected error.
+    pub(super) fn kms_code(&self, by: &Credentials, action: &str, parameters: &[(&str, &str)]) -> String {
+        self.kms(by, action, parameters).unwrap_err().code_text()
+    }
+
+    fn send(
+        &self,
+        product: Product,
+        by: &Credentials,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let body = Parameters::from_pairs(pairs).unwrap().encode();
+        let nonce = self.names.fetch_add(1, Ordering::SeqCst).to_string();
+        let outgoing = acs3::Outgoing {
+            host: "localhost",
+            version: product.version(),
+            action,
+            body: &body,
+            date: &self.time(0),
+            nonce: &nonce,
+            security_token: by.token.as_deref(),
+        };
+        let headers = outgoing.headers(&by.id, &by.secret);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let body = body.as_bytes();
+        self.answer(&HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body })
+    }
+
+    /// Sends parameters without a signature.
+    pub(super) fn send_unsigned(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Error> {
+        let common = [("Action", action), ("Version", Product::Sts.version())];
+        let pairs = common.iter().chain(parameters);
+        let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let query = Parameters::from_pairs(pairs).unwrap().encode();
+        self.answer(&HttpRequest { method: "POST", path: "/", query: &query, headers: &[], body: b"" })
+    }
+
+    fn answer(&self, request: &HttpRequest<'_>) -> Result<Value, Error> {
+        let call = Call::parse(request).1?;
+        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        let origin = self.kms_ref().authenticate(&call, connection)?;
+        let reply = pollster::block_on(self.kms_ref().call(call.request()?, &origin))?;
+        Ok(serde_json::to_value(reply).unwrap())
+    }
+
+    /// The bytes of an error answer.
+    pub(super) fn rendered(&self, error: &Error) -> String {
+        render_error(Format::Json, Product::Sts, error, "r", self.kms_ref().region()).to_string()
+    }
+}
+
+fn attach(attachments: &mut Attachments, policy: Option<PolicyRef>) {
+    if let Some(policy) = policy {
+        attachments.attach(policy, 0, AttachmentLimits { system: 20, custom: 20 }).unwrap();
+    }
+}

@@ -164,11 +164,6 @@ answers! {
 
 answers! {
     answer_ram of ram but not yet [
-        CreateUser,
-        GetUser,
-        UpdateUser,
-        DeleteUser,
-        ListUsers,
         CreateLoginProfile,
         GetLoginProfile,
         UpdateLoginProfile,
@@ -216,6 +211,11 @@ answers! {
         UntagResources,
         ListTagResources,
     ]:
+    CreateUser => ram::users::create,
+    GetUser => ram::users::get,
+    UpdateUser => ram::users::update,
+    DeleteUser => ram::users::delete,
+    ListUsers => ram::users::list,
     SetAccountAlias => ram::account::set_alias,
     GetAccountAlias => ram::account::alias,
     ClearAccountAlias => ram::account::clear_alias,

@@ -16,7 +16,7 @@ mod policy;
 mod quotas;
 mod resource_policy;
 mod role;
-mod text;
+pub(crate) mod text;
 mod user;
 mod versions;
 

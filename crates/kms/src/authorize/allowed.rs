@@ -200,6 +200,20 @@ impl Allowed<&Row<Secret>> {
     }
 }
 
+impl Allowed<&Row<User>> {
+    /// Replaces the user, if anything about it changed, also under another name.
+    pub(crate) fn replaced(&self, user: User) -> Changes {
+        if user == *self.record {
+            return Changes::none();
+        }
+        if user.name.key == self.record.name.key {
+            return self.changes([(Write::User(user), self.revision)]);
+        }
+        let old = Write::NoUser(self.record.name.key.clone());
+        self.changes([(old, self.revision), (Write::User(user), 0)])
+    }
+}
+
 impl<R> Deref for Allowed<R> {
     type Target = R;
 

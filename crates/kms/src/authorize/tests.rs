@@ -22,6 +22,7 @@ mod oracle;
 mod people;
 mod policies;
 mod races;
+mod ram;
 mod ram_subjects;
 mod subjects;
 
@@ -81,7 +82,7 @@ impl Bench {
         *self.asked.lock().unwrap() = Asking { queries: vec![], denied: denied.map(str::to_owned) };
         let origin = self.kms.owner();
         let inquiry = Inquiry::new(&self.kms, &origin);
-        let request = request(case.action, &parameters);
+        let request = request_to(case.product, case.action, &parameters);
         let answer = pollster::block_on(actions::answer(&self.kms, &request, &inquiry));
         assert!(!StaleSnapshot::is_outcome(&answer), "nothing else changes the store");
         let Asking { queries, .. } = std::mem::take(&mut *self.asked.lock().unwrap());
@@ -108,13 +109,18 @@ fn describe(query: &Query<'_>) -> String {
 }
 
 fn request(action: &str, parameters: &[(&str, &str)]) -> Request {
+    request_to(Product::Kms, action, parameters)
+}
+
+fn request_to(product: Product, action: &str, parameters: &[(&str, &str)]) -> Request {
     let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let parameters = Parameters::from_pairs(pairs).unwrap();
-    Request::parse(Product::Kms, action, &parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
+    Request::parse(product, action, &parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
 }
 
 /// One request, and the questions that it leads to if all are answered with yes.
 struct Case {
+    product: Product,
     action: &'static str,
     parameters: Vec<(&'static str, String)>,
     queries: Vec<String>,
@@ -128,7 +134,7 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |action: &'static str, parameters: &[(&'static str, &str)], queries: &[String]| {
         let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        cases.push(Case { action, parameters, queries: queries.to_vec() });
+        cases.push(Case { product: Product::Kms, action, parameters, queries: queries.to_vec() });
     };
     let on = |action: &str, resource: &str| format!("{action} {resource}");
     let also = |action: &str, resource: &Option<String>| resource.as_ref().map(|it| on(action, it));
@@ -292,8 +298,12 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
 /// Whether a request was denied, with a text that names only what the request names.
 fn is_denied(case: &Case, answer: Result<Reply, Error>) -> bool {
     let is_denial = |code: &str, status, message: &str| {
-        let denied = Error::from(ErrorCode::ForbiddenNoPermission);
-        (code, status) == (&*denied.code_text(), denied.status()) && names_what_was_written(case, message)
+        let denied = case.product.denied("", "");
+        let names = match case.product {
+            Product::Ram => ram::names_what_was_written,
+            _ => names_what_was_written,
+        };
+        (code, status) == (&*denied.code_text(), denied.status()) && names(case, message)
     };
     match answer {
         Err(error) => is_denial(&error.code_text(), error.status(), &error.message()),
@@ -324,8 +334,8 @@ fn names_what_was_written(case: &Case, message: &str) -> bool {
 }
 
 /// With and, where there is one, without DryRun.
-fn modes(action: &str) -> &'static [bool] {
-    let has_dry_run = Product::Kms.parameters(action).unwrap().contains(&"DryRun");
+fn modes(case: &Case) -> &'static [bool] {
+    let has_dry_run = case.product.parameters(case.action).unwrap().contains(&"DryRun");
     if has_dry_run { &[false, true] } else { &[false] }
 }
 
@@ -343,7 +353,7 @@ fn assert_noted(noted: &[Question], queries: &[String], denied: Option<&String>,
 /// is written.
 fn check_denials(bench: &Bench, case: &Case, label: &str) {
     let before = bench.kms.state.published().clone();
-    for dry_run in modes(case.action) {
+    for dry_run in modes(case) {
         for (number, denied) in case.queries.iter().enumerate() {
             let (answer, queries, noted) = bench.ask(case, Some(denied), *dry_run);
             assert_eq!(queries, case.queries[..=number], "{label}");
@@ -358,7 +368,7 @@ fn check_denials(bench: &Bench, case: &Case, label: &str) {
 /// Allowed, all is asked about and nothing else. Returns whether it changed something.
 fn check_questions(bench: &Bench, case: &Case, label: &str) -> bool {
     let before = bench.kms.state.published().clone();
-    for dry_run in modes(case.action).iter().rev() {
+    for dry_run in modes(case).iter().rev() {
         let (answer, queries, noted) = bench.ask(case, None, *dry_run);
         assert_eq!(queries, case.queries, "{label}");
         assert_noted(&noted, &queries, None, label);
@@ -405,7 +415,8 @@ fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
     let too_long = ("NumberOfBytes", "191"); // which the wrapping refuses
     let parameters = [("PublicKeyBlob", &*public_key), algorithm, spec, ("KeyId", &*key_id), too_long];
     let parameters = parameters.map(|(name, value)| (name, value.to_owned())).into();
-    let case = Case { action: "GenerateAndExportDataKey", parameters, queries: vec![] };
+    let action = "GenerateAndExportDataKey";
+    let case = Case { product: Product::Kms, action, parameters, queries: vec![] };
     let (answer, queries, _) = bench.ask(&case, None, false);
     assert_eq!(answer.unwrap_err().code(), ErrorCode::InvalidParameter);
     assert_eq!(queries.len(), 1, "{queries:?}");

@@ -413,7 +413,7 @@ impl<'v> View<'v> {
         self.ask_of(resource, Written::Exactly, None)
     }
 
-    fn ask_of(
+    pub(super) fn ask_of(
         &self,
         resource: Resource,
         written: Written<'_>,

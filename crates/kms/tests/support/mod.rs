@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_kms::{Clock, Kms, MaintenanceReport, Options, Role};
+use bulla_kms::{Clock, Kms, MaintenanceReport, Options, Quotas, Role};
 use bulla_wire::{Format, Parameters, Product, Request, render_reply};
 use serde_json::Value;
 
@@ -65,6 +65,15 @@ impl Bench {
     pub(crate) fn with_role(role: Role) -> Self {
         let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
         let kms = Kms::open(&Options::new(data.path(), role), clock.clone()).unwrap();
+        Self { kms, clock, data }
+    }
+
+    /// An engine with other quotas.
+    pub(crate) fn with_quotas(quotas: Quotas) -> Self {
+        let (data, clock) = (Arc::new(tempfile::tempdir().unwrap()), TestClock::new());
+        let mut options = Options::new(data.path(), Role::Command);
+        options.quotas = quotas;
+        let kms = Kms::open(&options, clock.clone()).unwrap();
         Self { kms, clock, data }
     }
 
@@ -129,6 +138,11 @@ impl Bench {
     /// Status, code and text of an expected error of RAM.
     pub(crate) fn ram_error(&self, action: &str, parameters: &[(&str, &str)]) -> String {
         self.send_to(Product::Ram, action, parameters).map(|reply| panic!("{action}: {reply}")).unwrap_err()
+    }
+
+    /// Status and code of an expected error of RAM.
+    pub(crate) fn ram_code(&self, action: &str, parameters: &[(&str, &str)]) -> String {
+        self.ram_error(action, parameters).split(": ").next().unwrap().to_owned()
     }
 
     pub(crate) fn key(&self) -> String {

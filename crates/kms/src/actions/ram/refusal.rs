@@ -1,8 +1,24 @@
-//! What RAM answers to texts that it does not take.
+//! What RAM answers to names and texts that it does not take.
+
+use std::str::FromStr;
 
 use bulla_wire::{Error, ErrorCode};
 
-use crate::people::TextFault;
+use crate::people::{NameFault, TextFault};
+
+/// The name that a parameter gives to something new.
+///
+/// # Errors
+/// InvalidParameter.<Name>.InvalidChars, InvalidParameter.<Name>.Length.
+pub(super) fn parse_name<N: FromStr<Err = NameFault>>(parameter: &str, text: &str) -> Result<N, Error> {
+    text.parse().map_err(|fault| {
+        let code = match fault {
+            NameFault::Length => ErrorCode::ParameterLength,
+            NameFault::InvalidChars => ErrorCode::ParameterInvalidChars,
+        };
+        Error::with(code, parameter)
+    })
+}
 
 /// The answer to a text that is not good for its parameter.
 pub(super) fn text_refused(parameter: &str, fault: TextFault) -> Error {

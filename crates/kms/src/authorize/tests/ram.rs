@@ -1,0 +1,69 @@
+//! Every action of RAM asks about each of its resources before it tells anything about one.
+
+use super::ram_subjects::{PEOPLE, People};
+use super::*;
+
+/// A case for each action, about one set of people.
+fn cases(p: &People) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut case = |action: &'static str, parameters: &[(&'static str, &str)], resources: &[&str]| {
+        let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        let queries = resources.iter().map(|resource| format!("{action} {resource}")).collect();
+        cases.push(Case { product: Product::Ram, action, parameters, queries });
+    };
+
+    let user = ("UserName", &*p.user);
+    let of_user = &*p.user_resource;
+    case("CreateUser", &[("UserName", "taken")], &["user/*"]);
+    case("ListUsers", &[], &["user/*"]);
+    let about_user: [(_, &[_]); 3] =
+        [("GetUser", &[user]), ("UpdateUser", &[user, ("NewComments", "other")]), ("DeleteUser", &[user])];
+    for (action, parameters) in about_user {
+        case(action, parameters, &[of_user]);
+    }
+    let new = [user, ("NewUserName", "renamed")];
+    case("UpdateUser", &new, &[of_user, "user/renamed"]);
+
+    case("SetAccountAlias", &[("AccountAlias", "team")], &["*"]);
+    case("GetAccountAlias", &[], &["*"]);
+    case("ClearAccountAlias", &[], &["*"]);
+    cases
+}
+
+/// Whether the text of a denial names the account, all of a kind, or what the request has written.
+pub(super) fn names_what_was_written(case: &Case, message: &str) -> bool {
+    let named =
+        message.strip_prefix("You are not authorized to do this action. Resource: acs:ram:*:").unwrap();
+    let (arn, action) = named.split_once(" Action: ram:").unwrap();
+    let (_, resource) = arn.split_once(':').unwrap();
+    let name = resource.split_once('/').map_or(resource, |(_, name)| name);
+    action == case.action && (name == "*" || case.parameters.iter().any(|(_, value)| value == name))
+}
+
+/// Actions of the families that have no functions yet.
+fn is_answered(action: &str) -> bool {
+    !["Polic", "Role", "Resources", "Group", "AccessKey", "LoginProfile"]
+        .iter()
+        .any(|part| action.contains(part))
+}
+
+#[test]
+fn each_resource_of_ram_is_asked_about_before_anything_is_told() {
+    let bench = Bench::new();
+    let mut seen = BTreeSet::new();
+    for new in PEOPLE {
+        let mut people = new(&bench);
+        for number in 0..cases(&people).len() {
+            let case = cases(&people).swap_remove(number);
+            let label = format!("{} of {}: {:?}", case.action, people.label, case.parameters);
+            check_denials(&bench, &case, &label);
+            if check_questions(&bench, &case, &label) {
+                people = new(&bench);
+            }
+            seen.insert(case.action);
+        }
+    }
+    let table: BTreeSet<_> =
+        Product::Ram.actions().iter().copied().filter(|action| is_answered(action)).collect();
+    assert_eq!(seen, table, "each action of the table has its case");
+}

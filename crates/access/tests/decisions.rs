@@ -116,6 +116,27 @@ fn both_spellings_of_an_empty_region_match_in_both_directions() {
     assert!(!allows(&identity("Allow", "kms:*", "acs:kms::1234567890123456:key/a"), "kms:Encrypt", KEY));
 }
 
+/// Roles are asked about in lower case, as their ARNs are: else a Deny in the spelling of the role's name would deny nothing.
+#[test]
+fn roles_match_in_every_case() {
+    for pattern in [
+        "acs:ram:*:1:role/ECSAdmin",
+        "acs:ram::*:role/ecs*",
+        "acs:*:role/ECS?DMIN",
+        "acs:ra?:*:1:role/EcsAdmin",
+    ] {
+        let role = "acs:ram:*:1:role/ecsadmin";
+        assert!(allows(&identity("Allow", "sts:AssumeRole", pattern), "sts:AssumeRole", role), "{pattern}");
+    }
+    let secret = identity("Allow", "kms:*", "acs:kms:r:1:secret/a:role/B");
+    assert!(
+        allows(&secret, "kms:GetSecretValue", "acs:kms:r:1:secret/a:role/B"),
+        "only ARNs of roles change"
+    );
+    let user = identity("Allow", "ram:*", "acs:ram:*:1:user/Bob");
+    assert!(!allows(&user, "ram:GetUser", "acs:ram:*:1:user/bob"), "users have the case of their names");
+}
+
 #[test]
 fn an_action_without_a_resource_needs_a_statement_on_all() {
     assert!(allows(&identity("Allow", "kms:*", "*"), "kms:GetRandomPassword", "*"));

@@ -84,7 +84,16 @@ fn has_resource(statement: &Json, request: &Request) -> bool {
     let Some(list) = statement.get("Resource") else { return true };
     // Without a region both spellings are one.
     let resource = request.resource.replacen("acs:ram:*:", "acs:ram::", 1);
-    texts(list).iter().any(|pattern| like(pattern, &resource))
+    texts(list).iter().any(|pattern| like(&in_case_of_arns(pattern), &resource))
+}
+
+/// ARNs of roles are in lower case.
+fn in_case_of_arns(pattern: &str) -> String {
+    let is_of_others = pattern.starts_with("acs:kms:") || pattern.starts_with("acs:sts:");
+    match pattern.find(":role/") {
+        Some(at) if !is_of_others => pattern[..at].to_owned() + &pattern[at..].to_ascii_lowercase(),
+        _ => pattern.to_owned(),
+    }
 }
 
 fn conditions_met(statement: &Json, request: &Request) -> bool {

@@ -214,6 +214,20 @@ impl Allowed<&Row<User>> {
     }
 }
 
+impl Allowed<&Row<Group>> {
+    /// Replaces the group, if anything about it changed, also under another name.
+    pub(crate) fn replaced(&self, group: Group) -> Changes {
+        if group == *self.record {
+            return Changes::none();
+        }
+        if group.name.key == self.record.name.key {
+            return self.changes([(Write::Group(group), self.revision)]);
+        }
+        let old = Write::NoGroup(self.record.name.key.clone());
+        self.changes([(old, self.revision), (Write::Group(group), 0)])
+    }
+}
+
 impl<R> Deref for Allowed<R> {
     type Target = R;
 

@@ -75,6 +75,17 @@ impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {
         self.index.part(&self.part).len()
     }
 
+    /// The rows after a key, which may be gone; all of them without it.
+    pub(crate) fn after(&self, key: Option<&K>) -> impl Iterator<Item = &'v Row<R>> + use<'v, P, K, R> {
+        let part = &self.part;
+        let is_before = |of: &P, other: &K| of < part || of == part && key.is_some_and(|key| other <= key);
+        let start = self.index.partition_point(|(of, other)| is_before(of, other));
+        let snapshot = self.snapshot;
+        let row = self.row;
+        let keys = self.index.keys(start..self.index.part(part).end);
+        keys.filter_map(move |key| row(snapshot, key))
+    }
+
     /// The rows at these places, as far as there are so many.
     pub(crate) fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &'v Row<R>> {
         let ranks = self.index.part(&self.part);

@@ -13,8 +13,8 @@ use bulla_wire::{Error, ErrorCode};
 use super::denial::Written;
 use super::{Allowed, Asked, Container, Part, Resource, View};
 use crate::people::{
-    Account, AttachedTo, Group, GroupId, KeyPolicy, ManagedPolicy, Membership, NameKey, PolicyRef, Quotas,
-    Role, SecretPolicy, User, UserName,
+    Account, AttachedTo, Group, GroupId, GroupName, KeyPolicy, ManagedPolicy, Membership, NameKey, PolicyRef,
+    Quotas, Role, SecretPolicy, User, UserName,
 };
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, KeptKind, Row};
 
@@ -71,14 +71,6 @@ impl<'v> View<'v> {
         let spelled = found.map_or(name, |row| row.record.name.as_str());
         let found = found.ok_or(ErrorCode::EntityNotExistUser);
         self.allow_named(Resource::User, spelled, name, Container::Users, found)
-    }
-
-    /// Whether a name that a renaming gives to a user is taken, which is told for the permission for that name.
-    pub(crate) fn is_user_name_taken(&self, name: &UserName) -> Result<bool, Error> {
-        let found = self.snapshot.get::<User>(&name.key);
-        let spelled = found.map_or(name, |row| &row.record.name);
-        self.ask_new_name(Resource::User, spelled.as_str(), name.as_str())?;
-        Ok(found.is_some())
     }
 
     /// The group with this name.
@@ -156,13 +148,22 @@ impl<'v> View<'v> {
         Ok(Allowed::new(self.snapshot.get::<Account>(&Account::NAME.into())))
     }
 
-    fn ask_new_name(
-        &self,
-        resource: fn(Box<str>) -> Resource,
-        spelled: &str,
-        written: &str,
-    ) -> Result<(), Error> {
-        self.ask_of(resource(spelled.into()), Written::As(resource(written.into())), None)
+    /// Whether a name that a renaming gives to a user is taken, which is told for the permission for that name.
+    pub(crate) fn is_user_name_taken(&self, name: &UserName) -> Result<bool, Error> {
+        let found = self.snapshot.get::<User>(&name.key);
+        let spelled = found.map_or(name, |row| &row.record.name);
+        let written = Written::As(Resource::User(name.as_str().into()));
+        self.ask_of(Resource::User(spelled.as_str().into()), written, None)?;
+        Ok(found.is_some())
+    }
+
+    /// As [`View::is_user_name_taken`], of a group.
+    pub(crate) fn is_group_name_taken(&self, name: &GroupName) -> Result<bool, Error> {
+        let found = self.snapshot.get::<Group>(&name.key);
+        let spelled = found.map_or(name, |row| &row.record.name);
+        let written = Written::As(Resource::Group(name.as_str().into()));
+        self.ask_of(Resource::Group(spelled.as_str().into()), written, None)?;
+        Ok(found.is_some())
     }
 
     fn allow_named<R>(

@@ -7,7 +7,8 @@ use super::attachments::Attachments;
 use super::id::GroupId;
 use super::name::GroupName;
 
-/// A group. Its members are noted in the rows of the users, each of which rests on the group's row.
+/// A group. Its members are noted in the rows of the users. One that joins gives the row of the group another revision, so
+/// a deletion that does not know of the member is refused.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Group {

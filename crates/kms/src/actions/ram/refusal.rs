@@ -29,3 +29,17 @@ pub(super) fn text_refused(parameter: &str, fault: TextFault) -> Error {
     };
     Error::with(code, parameter)
 }
+
+/// The text that a parameter gives, if it is there.
+///
+/// # Errors
+/// As [`text_refused`].
+pub(super) fn good_text(
+    parameter: &str,
+    given: Option<&str>,
+    check: fn(&str) -> Result<(), TextFault>,
+) -> Result<Option<Box<str>>, Error> {
+    let Some(text) = given else { return Ok(None) };
+    check(text).map_err(|fault| text_refused(parameter, fault))?;
+    Ok(Some(text.into()))
+}

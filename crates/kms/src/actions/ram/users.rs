@@ -6,9 +6,9 @@ use bulla_wire::ram::{
 use bulla_wire::{Error, ErrorCode, MaybeEmpty, Timestamp};
 
 use super::page::Page;
-use super::refusal::{parse_name, text_refused};
+use super::refusal::{good_text, parse_name};
 use crate::authorize::Container;
-use crate::people::{NameKey, Profile, TextFault, User, UserConflict, UserName, text};
+use crate::people::{NameKey, Profile, User, UserConflict, UserName, text};
 use crate::session::Session;
 use crate::state::Write;
 
@@ -158,14 +158,4 @@ impl ProfileEdit {
         replace(&mut profile.email, &self.email);
         replace(&mut profile.comments, &self.comments);
     }
-}
-
-fn good_text(
-    parameter: &str,
-    given: Option<&str>,
-    check: fn(&str) -> Result<(), TextFault>,
-) -> Result<Option<Box<str>>, Error> {
-    let Some(text) = given else { return Ok(None) };
-    check(text).map_err(|fault| text_refused(parameter, fault))?;
-    Ok(Some(text.into()))
 }

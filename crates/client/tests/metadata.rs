@@ -5,42 +5,13 @@
 
 mod support;
 
-use std::env;
-use std::io::{self, Write};
-use std::process::{Command, Stdio};
-
 use serde_json::json;
 use support::fake::{Asked, Fake};
+use support::namespace::in_namespace;
 use support::sources::{FAR, Setup, assumed, coded};
 
 const ADDRESS: &str = "100.100.100.200:80";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
-/// Set in the namespace.
-const INSIDE: &str = "BULLA_TEST_IN_NAMESPACE";
-
-/// Runs `test`, which is the test called `name`, in a namespace of its own.
-fn in_namespace(name: &str, test: fn()) {
-    if env::var_os(INSIDE).is_some() {
-        return test();
-    }
-    let user = if rustix::process::geteuid().is_root() { "-n" } else { "-rn" };
-    let up = "ip link set lo up && ip addr add 100.100.100.200/32 dev lo";
-    let unshare = |script: String| {
-        let mut command = Command::new("unshare");
-        command.args([user, "sh", "-c", &script]).arg(env::current_exe().unwrap()).stdin(Stdio::null());
-        command.output()
-    };
-    if !unshare(up.to_owned()).is_ok_and(|output| output.status.success()) {
-        // Unlike `eprintln!`, this is not captured by the test runner.
-        let _ = writeln!(io::stderr(), "\n*** SKIPPED: {name}: no network namespace can be made here ***\n");
-        return;
-    }
-    let script = format!("{up} && {INSIDE}=1 exec \"$0\" --exact {name} --nocapture");
-    let output = unshare(script).unwrap();
-    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && text.contains("1 passed"), "{text}");
-}
-
 /// A metadata service as the cloud has it: each GET needs a token.
 fn service(asked: &Asked) -> (u16, String) {
     let role = asked.path.strip_prefix(ROLES);
@@ -190,6 +161,21 @@ fn what_is_wrong_with_the_metadata_service_is_told() {
         assert!(setup.error().ends_with("; this machine has no instance role"));
         setup.profiles(&[json!({ "name": "p", "mode": "EcsRamRole" })]);
         assert!(setup.error().ends_with("says that this instance has no role"));
+    });
+}
+
+#[test]
+fn a_metadata_service_that_does_not_answer() {
+    in_namespace("a_metadata_service_that_does_not_answer", || {
+        let listener = std::net::TcpListener::bind(ADDRESS).unwrap(); // connects, and nothing more
+        let mut setup = setup();
+        setup.set("ALIBABA_CLOUD_ECS_METADATA", "EcsRole");
+        let error = setup.error();
+        assert!(
+            error.ends_with("http://100.100.100.200 cannot be reached: there was no answer in time"),
+            "{error}"
+        );
+        drop(listener);
     });
 }
 

@@ -324,3 +324,53 @@ const METADATA: &str = "the metadata service";
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 const PROFILE_NAMES: [&str; 3] = ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"];
 const SWITCHES: [&str; 2] = ["ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_IGNORE_PROFILE"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The STS for a KMS with these variables, and whether the user's certificates are trusted there.
+    fn sts(kms: &str, variables: &[(&str, &str)]) -> (String, bool) {
+        let connection = ClientOptions::new().ca("/ca.pem");
+        let options = CredentialOptions::new(Endpoint::parse(kms).unwrap(), connection);
+        let environment = |name: &str| {
+            variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+        };
+        let around = Surroundings { environment: &environment, home: None, options: &options };
+        let sts = around.sts("here", "", "", false).unwrap();
+        (sts.endpoint.to_string(), sts.options.ca.is_some())
+    }
+
+    #[test]
+    fn the_sts_of_each_kind_of_kms() {
+        for (kms, host) in [
+            ("aliyun:cn-hangzhou", "https://sts.aliyuncs.com"),
+            ("aliyun-vpc:cn-hangzhou", "https://sts-vpc.cn-hangzhou.aliyuncs.com"),
+            ("https://kms-vpc.cn-beijing.aliyuncs.com", "https://sts-vpc.cn-beijing.aliyuncs.com"),
+            ("https://kst-hzz1.cryptoservice.kms.aliyuncs.com", "https://sts.aliyuncs.com"),
+        ] {
+            assert_eq!(sts(kms, &[]), (host.to_owned(), false), "{kms}");
+        }
+        for kms in ["https://kms.example:8443", "http://127.0.0.1:8080"] {
+            assert_eq!(sts(kms, &[]), (kms.to_owned(), true));
+        }
+    }
+
+    #[test]
+    fn variables_name_another_sts() {
+        let region = ("ALIBABA_CLOUD_STS_REGION", "cn-beijing");
+        let vpc = ("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", "true");
+        let named = ("ALIBABA_CLOUD_STS_ENDPOINT", "sts.example:8443");
+        for kms in ["aliyun:cn-hangzhou", "https://kms.example"] {
+            for (variables, expected) in [
+                (&[region][..], ("https://sts.cn-beijing.aliyuncs.com", false)),
+                (&[region, vpc], ("https://sts-vpc.cn-beijing.aliyuncs.com", false)),
+                (&[named], ("https://sts.example:8443", true)),
+                (&[region, vpc, named], ("https://sts.example:8443", true)),
+            ] {
+                assert_eq!(sts(kms, variables), (expected.0.to_owned(), expected.1));
+            }
+        }
+        assert_eq!(sts("aliyun:cn-a", &[vpc]).0, "https://sts.aliyuncs.com", "a VPC alone names no region");
+    }
+}

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use bulla_wire::{Call, HttpRequest, Parameters};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// One request as it came.
 #[derive(Clone, Debug)]
@@ -61,14 +62,36 @@ impl Fake {
         Self::listen("127.0.0.1:0", answer)
     }
 
+    /// Answers at this address.
     pub(crate) fn listen(address: &str, answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> Self {
+        Self::serve("http", address, |stream| stream, answer)
+    }
+
+    /// Answers over TLS.
+    pub(crate) fn listen_tls(
+        address: &str,
+        config: ServerConfig,
+        answer: impl Fn(&Asked) -> (u16, String) + Send + 'static,
+    ) -> Self {
+        let config = Arc::new(config);
+        let wrap =
+            move |stream| StreamOwned::new(ServerConnection::new(Arc::clone(&config)).unwrap(), stream);
+        Self::serve("https", address, wrap, answer)
+    }
+
+    fn serve<S: Read + Write>(
+        scheme: &str,
+        address: &str,
+        wrap: impl Fn(TcpStream) -> S + Send + 'static,
+        answer: impl Fn(&Asked) -> (u16, String) + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let in_thread = Arc::clone(&asked);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let _ = serve(stream.unwrap(), &answer, &in_thread); // a client may break off
+                let _ = serve(wrap(stream.unwrap()), &answer, &in_thread); // a client may break off
             }
         });
         Self { url, asked }
@@ -81,7 +104,7 @@ impl Fake {
 }
 
 fn serve(
-    stream: TcpStream,
+    stream: impl Read + Write,
     answer: &impl Fn(&Asked) -> (u16, String),
     seen: &Mutex<Vec<Asked>>,
 ) -> std::io::Result<()> {
@@ -109,5 +132,6 @@ fn serve(
     let length = body.len();
     let answer =
         format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");
-    stream.get_mut().write_all(answer.as_bytes())
+    stream.get_mut().write_all(answer.as_bytes())?;
+    stream.get_mut().flush()
 }

@@ -2,7 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub(crate) mod authority;
 pub(crate) mod fake;
+pub(crate) mod namespace;
 pub(crate) mod sources;
 
 use std::collections::VecDeque;

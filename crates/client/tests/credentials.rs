@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bulla_client::Endpoint;
 use bulla_wire::kms::DescribeRegions;
+use bulla_wire::{Request, sts};
 use serde_json::{Value, json};
 use support::fake::{Asked, Fake};
 use support::sources::{FAR, REGIONS, Setup, assumed, code, coded};
@@ -80,6 +81,8 @@ fn a_role_by_openid_connect_from_variables() {
         "the same as the official clients send"
     );
     assert!(asked.header("authorization").is_none(), "it is not signed");
+    let request = asked.call().request().unwrap();
+    assert!(matches!(request, Request::Sts(sts::Request::AssumeRoleWithOIDC(_))), "{request:?}");
     assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
 }
 
@@ -232,6 +235,8 @@ fn a_role_with_an_access_key() {
     check(&asked, "i", false);
     assert_eq!(asked.header("x-acs-action"), Some("AssumeRole"));
     assert_eq!(asked.header("x-acs-version"), Some("2015-04-01"));
+    let request = asked.call().request().unwrap();
+    assert!(matches!(request, Request::Sts(sts::Request::AssumeRole(_))), "{request:?}");
     let parameters = asked.parameters();
     let sent: Vec<_> = parameters.iter().collect();
     assert_eq!(sent, [("DurationSeconds", "3600"), ("RoleArn", ROLE), ("RoleSessionName", "bulla")]);

@@ -91,7 +91,7 @@ fn hint_of_key_service(error: &KeyServiceError) -> Option<&'static str> {
     }
 }
 
-pub(super) fn hint_of_transport(error: &TransportError) -> Option<&'static str> {
+fn hint_of_transport(error: &TransportError) -> Option<&'static str> {
     Some(match error {
         TransportError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             "check host and port, and whether the KMS is running there"

@@ -57,7 +57,7 @@ pub(super) struct CodedCredentials {
 }
 
 impl TemporaryCredentials {
-    /// All four fields are required: without an expiry, nobody would know when to ask again.
+    /// All four fields are required: without an expiry, the client could not renew them in time.
     pub(super) fn session(self, asked: Asked<'_>) -> Result<Session, CredentialsError> {
         let empty = [
             ("AccessKeyId", self.access_key_id.is_empty()),

@@ -1,5 +1,4 @@
-//! Credentials from a program that the configuration names. No shell is involved: what a shell would make of the text
-//! is for nobody to exploit.
+//! Credentials from a program that the configuration names. It runs without a shell, so nothing in the text is expanded.
 
 use std::io::{self, Read};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -57,8 +56,8 @@ impl ExternalProcess {
     }
 }
 
-/// Reads to the end, in a thread that is left behind if the end does not come in time: a process that the program started
-/// may hold the pipe open.
+/// Reads to the end, in a thread that is detached when the time is up: a process that the program started may hold the pipe
+/// open.
 fn read_until(stdout: ChildStdout, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, ProcessProblem> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {

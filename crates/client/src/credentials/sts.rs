@@ -110,7 +110,7 @@ impl AssumedRole {
 pub(super) struct OidcRole {
     client: Client,
     provider_arn: String,
-    /// Read at every renewal: whoever issues the tokens replaces them in time.
+    /// Read at every renewal: the issuer of the tokens replaces them in time.
     token_file: PathBuf,
     request: RoleRequest,
 }

@@ -1,8 +1,8 @@
 //! Configuration files, read only if no other user can have written them.
 //!
-//! Whoever writes such a file chooses which account encrypts, and which program runs. So the file, each directory on the
-//! way to it and each symbolic link must belong to the user of this process or to root, and nobody else may write the file
-//! or the directories. A directory with the sticky bit, such as /tmp, passes: what is in it belongs to its owner. The way
+//! The writer of such a file chooses which account encrypts, and which program runs. So the file, each directory on the
+//! way to it and each symbolic link must belong to the user of this process or to root, and no other user may write the
+//! file or the directories. A directory with the sticky bit, such as /tmp, passes: what is in it belongs to its owner. The way
 //! is walked one component at a time; since no other user can change any of it, it leads to the same file when that is
 //! opened.
 

@@ -37,14 +37,19 @@ impl Asked {
         self.parameters().get(name).unwrap_or_default().to_owned()
     }
 
-    /// The access key id that signed this request, after the signature was verified.
-    pub(crate) fn signed_by(&self, secret: &str) -> String {
+    /// The request as a server of bulla takes it apart.
+    pub(crate) fn call(&self) -> Call {
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         let body = self.body.as_bytes();
         let request = HttpRequest { method: &self.method, path, query, headers: &headers, body };
-        let call = Call::parse(&request).1.unwrap();
+        Call::parse(&request).1.unwrap()
+    }
+
+    /// The access key id that signed this request, after the signature was verified.
+    pub(crate) fn signed_by(&self, secret: &str) -> String {
+        let call = self.call();
         call.signature.verify(secret).unwrap();
         call.signature.signer().unwrap().access_key_id.clone()
     }

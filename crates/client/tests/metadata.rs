@@ -204,6 +204,9 @@ fn a_machine_that_is_no_instance() {
 
         // A role that was named is asked for, and nothing else.
         drop(service);
+        setup.set("ALIBABA_CLOUD_ECS_METADATA", "../x");
+        let expected = "the name of the role is not 1 to 64 letters, digits, dots, hyphens and underscores";
+        assert_eq!(setup.error(), format!("the metadata service: {expected}"));
         setup.set("ALIBABA_CLOUD_ECS_METADATA", "None");
         assert!(setup.error().ends_with("http://100.100.100.200 answered 404"));
     });

@@ -71,8 +71,7 @@ fn the_embedded_kms_has_an_owner() {
         outcome.text().starts_with("the owner of the embedded KMS, without credentials\n"),
         "{outcome:?}"
     );
-    let json: serde_json::Value =
-        serde_json::from_str(&world.bulla(["whoami", "--json"]).ok().text()).unwrap();
+    let json = world.bulla(["whoami", "--json"]).ok().json();
     assert_eq!(json["IdentityType"], "Owner");
     assert!(!world.store().exists(), "nothing is made");
 }
@@ -98,12 +97,32 @@ fn identity_and_source_of_a_session() {
     let url = sts();
     profile(&world, r#""mode":"RamRoleArn","access_key_id":"i","access_key_secret":"s","ram_role_arn":"r""#);
     let args = ["--kms", "https://kms.example", "--sts-endpoint", &url, "whoami", "--json"];
-    let json: serde_json::Value = serde_json::from_str(&world.bulla(args).ok().text()).unwrap();
+    let json = world.bulla(args).ok().json();
     assert_eq!(json["Arn"], "acs:ram::1111222233334444:assumed-role/backup/bulla");
     assert_eq!((&json["IdentityType"], &json["AccessKeyId"]), (&"AssumedRoleUser".into(), &"STS.s".into()));
     assert_eq!(json["Sts"], url);
     assert!(json["CredentialSource"].as_str().unwrap().ends_with("config.json: profile \"work\""));
     assert!(json.get("UserId").is_none());
+}
+
+/// The KMS is its own STS, over HTTPS with its own authority.
+#[test]
+fn root_at_a_server_of_bulla() {
+    let world = World::new();
+    let server = world.serve("kms", [""; 0]);
+    let json = world.bulla(["whoami", "--json"]).envs(&server.environment()).ok().json();
+    assert_eq!((&json["IdentityType"], &json["Sts"]), (&"Account".into(), &server.url.as_str().into()));
+    assert_eq!(json["Arn"], format!("acs:ram::{}:root", json["AccountId"].as_str().unwrap()));
+    assert_eq!(json["AccessKeyId"], server.access_key().0);
+    assert_eq!(json["CredentialSource"], "ALIBABA_CLOUD_ACCESS_KEY_ID");
+
+    let (id, secret) = server.access_key();
+    let arn = json["Arn"].as_str().unwrap().replace(":root", ":role/none");
+    let key = format!(r#""access_key_id":"{id}","access_key_secret":"{secret}""#);
+    profile(&world, &format!(r#""mode":"RamRoleArn",{key},"ram_role_arn":"{arn}""#));
+    let kms = ["--kms", &server.url, "--ca", "kms/tls/ca.pem"];
+    let outcome = world.bulla(["whoami"].iter().chain(&kms)).run();
+    outcome.fails_with(3, &["profile \"work\"", &server.url, "refused with 403 NoPermission"]);
 }
 
 #[test]

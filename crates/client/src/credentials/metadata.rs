@@ -33,15 +33,17 @@ impl Instance {
 
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
         let asked = self.server.asked(place);
+        if self.role.as_deref().is_some_and(|role| !is_role(role)) {
+            let field = "the name of the role";
+            let expected = "1 to 64 letters, digits, dots, hyphens and underscores";
+            return Err(CredentialsError::Invalid { place: place.to_owned(), field, expected });
+        }
         let token = self.token(asked)?;
         let headers: Vec<_> = token.map(|token| ("x-aliyun-ecs-metadata-token", token)).into_iter().collect();
         let role = match &self.role {
             Some(role) => role.clone(),
             None => self.only_role(asked, &headers)?,
         };
-        if !is_role(&role) {
-            return Err(asked.failed(ServerProblem::Field("name of a role")));
-        }
         let answer = asked.success(self.get(asked, &format!("{ROLES}{role}"), &headers)?)?;
         asked.parse::<CodedCredentials>(&answer.body)?.session(asked)
     }
@@ -71,8 +73,8 @@ impl Instance {
         let answer = asked.success(answer)?;
         match str::from_utf8(&answer.body).map(str::trim) {
             Ok("") => Err(asked.failed(ServerProblem::NoRole)),
-            Ok(role) => Ok(role.to_owned()),
-            Err(_) => Err(asked.failed(ServerProblem::Field("name of a role"))),
+            Ok(role) if is_role(role) => Ok(role.to_owned()),
+            _ => Err(asked.failed(ServerProblem::Field("name of a role"))),
         }
     }
 

@@ -3,6 +3,8 @@
 mod files;
 mod flags;
 mod keys;
+mod people;
+mod policies;
 mod serve;
 
 use std::path::PathBuf;
@@ -11,7 +13,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
-pub(crate) use self::keys::{Alias, Key, Kms};
+pub(crate) use self::keys::{Alias, Api, Key};
+pub(crate) use self::people::{AccessKey, Assume, Group, Role, User, UserFields};
+pub(crate) use self::policies::{Check, Policy};
 pub(crate) use self::serve::{Oidc, Serve, SignatureVersion};
 
 /// Envelope encryption of files with a key management service, and that service.
@@ -65,8 +69,30 @@ pub(crate) enum Command {
     /// Give keys names
     #[command(subcommand)]
     Alias(Alias),
-    /// Call any action of the API and print the JSON reply, as `aliyun kms` does
-    Kms(Kms),
+    /// Create, list and delete users of a server
+    #[command(subcommand)]
+    User(User),
+    /// Put users into groups, which give them their policies
+    #[command(subcommand)]
+    Group(Group),
+    /// Create, list and assume roles
+    #[command(subcommand)]
+    Role(Role),
+    /// Write, check and explain policies
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Create, list and delete access keys
+    #[command(subcommand)]
+    AccessKey(AccessKey),
+    /// Call any action of the KMS and print the JSON reply, as `aliyun kms` does
+    #[command(override_usage = "bulla kms [OPTIONS] <ACTION> [--PARAM VALUE]...")]
+    Kms(Api),
+    /// Call any action of RAM (users, groups, roles, policies) and print the JSON reply, as `aliyun ram` does
+    #[command(override_usage = "bulla ram [OPTIONS] <ACTION> [--PARAM VALUE]...")]
+    Ram(Api),
+    /// Call any action of STS (temporary credentials) and print the JSON reply, as `aliyun sts` does
+    #[command(override_usage = "bulla sts [OPTIONS] <ACTION> [--PARAM VALUE]...")]
+    Sts(Api),
     /// Show which identity calls the KMS, and which credentials prove it
     Whoami(Whoami),
     /// Run the KMS as a server for the Alibaba Cloud KMS API

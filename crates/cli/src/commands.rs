@@ -4,15 +4,17 @@
 //! decryption have in common.
 
 pub(crate) mod alias;
+pub(crate) mod api;
 pub(crate) mod cat;
 mod convert;
 pub(crate) mod decrypt;
 pub(crate) mod encrypt;
 pub(crate) mod inspect;
 pub(crate) mod key;
-pub(crate) mod kms;
 pub(crate) mod manual;
 mod pages;
+pub(crate) mod people;
+pub(crate) mod policy;
 mod reading;
 pub(crate) mod rewrap;
 pub(crate) mod serve;

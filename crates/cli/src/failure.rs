@@ -93,6 +93,12 @@ impl Failure {
         (&self.what, &self.hint)
     }
 
+    /// The same with other advice.
+    pub(crate) fn advising(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
     /// Says which file it was about.
     pub(crate) fn about(mut self, path: &Path) -> Self {
         self.what = format!("{}: {}", path.display(), self.what);

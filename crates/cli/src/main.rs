@@ -4,6 +4,7 @@
 //! each command has a file in [`commands`]; every error becomes a [`Failure`]: what happened, what to do, and
 //! the exit code.
 
+mod account;
 mod args;
 mod commands;
 mod embedded;
@@ -14,6 +15,7 @@ mod location;
 mod messages;
 mod names;
 mod paths;
+mod principals;
 mod process;
 mod progress;
 mod report;
@@ -24,6 +26,7 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use bulla_wire::Product;
 use clap::Parser;
 
 use crate::args::{Args, Command};
@@ -73,7 +76,14 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Rekey(rekey) => commands::rewrap::rekey(&kms, &rekey),
         Command::Key(command) => commands::key::run(&kms, command),
         Command::Alias(command) => commands::alias::run(&kms, command),
-        Command::Kms(call) => commands::kms::run(&kms, &call),
+        Command::User(command) => commands::people::user::run(&kms, command),
+        Command::Group(command) => commands::people::group::run(&kms, command),
+        Command::Role(command) => commands::people::role::run(&kms, command),
+        Command::Policy(command) => commands::policy::run(&kms, command),
+        Command::AccessKey(command) => commands::people::access_key::run(&kms, command),
+        Command::Kms(call) => commands::api::run(&kms, Product::Kms, &call),
+        Command::Ram(call) => commands::api::run(&kms, Product::Ram, &call),
+        Command::Sts(call) => commands::api::run(&kms, Product::Sts, &call),
         Command::Whoami(whoami) => commands::whoami::run(&kms, &whoami),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Completions { shell } => commands::manual::completions(shell),

@@ -95,7 +95,8 @@ impl Endpoint {
     }
 
     /// Whether the host is one of the real Alibaba Cloud; a dedicated KMS instance is one too.
-    pub(crate) fn is_cloud(&self) -> bool {
+    #[must_use]
+    pub fn is_cloud(&self) -> bool {
         self.host.ends_with(CLOUD)
     }
 

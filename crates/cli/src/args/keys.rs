@@ -1,4 +1,4 @@
-//! The commands on keys and aliases, and any action of the API.
+//! The commands on keys and aliases, and any action of an API.
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -90,8 +90,7 @@ pub(crate) enum Alias {
 }
 
 #[derive(Debug, ClapArgs)]
-#[command(override_usage = "bulla kms [OPTIONS] <ACTION> [--PARAM VALUE]...")]
-pub(crate) struct Kms {
+pub(crate) struct Api {
     /// Send parameters as typed, also those that the action does not take; goes before the action
     #[arg(long)]
     pub(crate) force: bool,

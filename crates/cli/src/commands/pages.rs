@@ -1,5 +1,7 @@
 //! Lists that come in pages.
 
+use bulla_client::CallError;
+
 use crate::failure::Failure;
 
 /// How many entries a page holds; the most that the API gives.
@@ -23,6 +25,27 @@ pub(super) fn for_each<T>(
     Ok(())
 }
 
+/// How many entries a page of RAM holds; the most that the API gives.
+pub(super) const MAX_ITEMS: u32 = 1000;
+
+/// All entries of a list of RAM. `ask` gets the marker of a page, none for the first one, and returns its entries and the
+/// marker of the next page.
+pub(super) fn all<T>(
+    ask: impl Fn(Option<String>) -> Result<(Vec<T>, Option<String>), CallError>,
+) -> Result<Vec<T>, CallError> {
+    let mut entries = Vec::new();
+    let mut marker = None;
+    loop {
+        let (page, next) = ask(marker.clone())?;
+        entries.extend(page);
+        // A marker that leads to itself would never end.
+        if next.is_none() || next == marker {
+            return Ok(entries);
+        }
+        marker = next;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -36,6 +59,20 @@ mod tests {
         })
         .unwrap();
         count
+    }
+
+    #[test]
+    fn markers_are_followed_to_the_end() {
+        let ask = |marker: Option<String>| {
+            Ok(match marker.as_deref() {
+                None => (vec![1, 2], Some("a".to_owned())),
+                Some("a") => (vec![], Some("b".to_owned())),
+                _ => (vec![3], None),
+            })
+        };
+        assert_eq!(all(ask).unwrap(), [1, 2, 3]);
+        let same = |_: Option<String>| Ok((vec![1], Some("a".to_owned())));
+        assert_eq!(all(same).unwrap(), [1, 1], "a server whose marker does not move");
     }
 
     #[test]

@@ -145,6 +145,26 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("InvalidParameter", _) => "correct the parameter that it names",
         (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
         (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
+        ("NoPermission", _) => "ask an administrator for a policy that allows this action on this resource",
+        (_, "EntityNotExist.User") => "check the name: `bulla user list` shows the users",
+        (_, "EntityNotExist.Group") => "check the name: `bulla group list` shows the groups",
+        (_, "EntityNotExist.Role") => "check the name: `bulla role list` shows the roles",
+        (_, "EntityNotExist.Policy") => {
+            "check the name: `bulla policy list` shows the policies; write custom/NAME or system/NAME"
+        }
+        (_, "EntityNotExist.User.AccessKey") => "check the id, and whose it is: --user names the user",
+        ("EntityNotExist", _) => {
+            "look at what there is with `bulla user show`, `group show` or `policy show`"
+        }
+        ("EntityAlreadyExists", code) if code.matches('.').count() > 1 => "nothing has to be done: it is so",
+        ("EntityAlreadyExists", _) => "choose another name",
+        ("DeleteConflict", _) => {
+            "remove or detach that first: `show` lists it; of a policy, `bulla policy show` and `versions`"
+        }
+        ("LimitExceeded", _) => "remove some first; on a server of your own, raise the limit in [quotas]",
+        ("MalformedPolicyDocument", _) => {
+            "correct the document there; `bulla policy check FILE` checks it without a server"
+        }
         (_, "Forbidden.KmsServiceNotEnabled") => "open the KMS service for this account in the console",
         (_, "Forbidden.InDebt" | "Forbidden.InDebtOverdue") => "settle the account's bills",
         (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {

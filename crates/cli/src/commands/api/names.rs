@@ -7,38 +7,46 @@ use crate::failure::{Exit, Failure};
 
 /// Refuses a parameter that the KMS would ignore, or that bulla sends itself. With `force` only those that would change
 /// what the reply looks like.
-pub(super) fn check(action: &str, name: &str, force: bool) -> Result<(), Failure> {
-    let (what, hint) = match (name, PRODUCT.parameters(action)) {
+pub(super) fn check(product: Product, action: &str, name: &str, force: bool) -> Result<(), Failure> {
+    let command = command(product);
+    let (what, hint) = match (name, product.parameters(action)) {
         ("Format", _) => (format!("--{name}: the reply is always JSON"), "leave it out".to_owned()),
         _ if force => return Ok(()),
         ("force", _) => (
             "--force is not a parameter of the API".to_owned(),
-            format!("it goes before the action: bulla kms --force {action}"),
+            format!("it goes before the action: bulla {command} --force {action}"),
         ),
         (_, Some(known)) if is_known(known, name) => return Ok(()),
         (name, _) if OWN.contains(&name) => {
             (format!("--{name}: bulla sends its own"), "leave it out".to_owned())
         }
-        ("kms" | "ca", _) => {
-            (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`".to_owned())
+        ("kms" | "ca", _) => (
+            format!("--{name} is not a parameter of the API"),
+            format!("flags of bulla go before `{command}`"),
+        ),
+        (_, Some(known)) => {
+            (format!("--{name} is not a parameter of {action}"), hint(product, action, known, name))
         }
-        (_, Some(known)) => (format!("--{name} is not a parameter of {action}"), hint(action, known, name)),
         // All parameters of the API begin with a capital; what has none was meant for bulla.
         (_, None) if name.starts_with(|first: char| first.is_ascii_uppercase()) => return Ok(()),
-        (_, None) => {
-            (format!("--{name} is not a parameter of the API"), "flags of bulla go before `kms`".to_owned())
-        }
+        (_, None) => (
+            format!("--{name} is not a parameter of the API"),
+            format!("flags of bulla go before `{command}`"),
+        ),
     };
     Err(Failure::new(Exit::Usage, what, hint))
 }
 
 /// What a KMS answered to an action. If it does not know it, the table may: as one that bulla has not, or as one that was
 /// misspelt.
-pub(super) fn of_unknown_action(action: &str, error: CallError) -> Failure {
+pub(super) fn of_unknown_action(product: Product, action: &str, error: CallError) -> Failure {
     let unknown = matches!(&error, CallError::Refused(refusal) if refusal.code.starts_with("InvalidAction"));
-    let hint = match PRODUCT.not_implemented().iter().find(|(name, _)| *name == action) {
-        Some((_, what)) => format!("bulla has no {what}; the KMS of the cloud may, with --kms aliyun:REGION"),
-        None => match nearest(PRODUCT.actions(), action).filter(|near| near != action) {
+    let hint = match product.not_implemented().iter().find(|(name, _)| *name == action) {
+        Some((_, what)) => {
+            let service = command(product).to_ascii_uppercase();
+            format!("bulla has no {what}; the {service} of the cloud may, with --kms aliyun:REGION")
+        }
+        None => match nearest(product.actions(), action).filter(|near| near != action) {
             Some(near) => format!("did you mean {near}?"),
             None => return error.into(),
         },
@@ -53,13 +61,13 @@ fn is_known(known: &[&str], name: &str) -> bool {
     known.contains(&field) || name == "RegionId"
 }
 
-fn hint(action: &str, known: &[&str], name: &str) -> String {
+fn hint(product: Product, action: &str, known: &[&str], name: &str) -> String {
     let near = match (nearest(known, name), known) {
         (Some(near), _) => format!("did you mean --{near}?"),
         (None, []) => "it takes none;".to_owned(),
         (None, _) => format!("it takes --{};", known.join(", --")),
     };
-    format!("{near} `bulla kms --force {action} ...` sends it as typed")
+    format!("{near} `bulla {} --force {action} ...` sends it as typed", command(product))
 }
 
 /// The parameter that was probably meant, with the rest of what was typed from the first dot on.
@@ -71,8 +79,14 @@ fn nearest(known: &[&str], name: &str) -> Option<String> {
     (nearness(&best) >= NEAR).then(|| format!("{best}{rest}"))
 }
 
-/// The product whose actions this command calls.
-pub(super) const PRODUCT: Product = Product::Kms;
+/// The command that calls actions of a product.
+pub(super) fn command(product: Product) -> &'static str {
+    match product {
+        Product::Kms => "kms",
+        Product::Ram => "ram",
+        Product::Sts => "sts",
+    }
+}
 
 /// What bulla puts into every request itself: the protocol's common parameters.
 const OWN: [&str; 10] = [
@@ -88,6 +102,15 @@ const OWN: [&str; 10] = [
     "Version",
 ];
 
+/// An action of a product.
+pub(super) fn example(product: Product) -> &'static str {
+    match product {
+        Product::Kms => "DescribeKey",
+        Product::Ram => "GetUser",
+        Product::Sts => "GetCallerIdentity",
+    }
+}
+
 /// From here on two names are taken for one that was mistyped (Jaro-Winkler, 1 for equal ones).
 const NEAR: f64 = 0.8;
 
@@ -96,7 +119,7 @@ mod tests {
     use super::*;
 
     fn refused(action: &str, name: &str) -> String {
-        check(action, name, false).unwrap_err().texts().1.to_owned()
+        check(Product::Kms, action, name, false).unwrap_err().texts().1.to_owned()
     }
 
     #[test]
@@ -125,14 +148,17 @@ mod tests {
 
     #[test]
     fn every_parameter_of_the_table_is_taken() {
-        for action in PRODUCT.actions() {
-            for name in PRODUCT.parameters(action).unwrap() {
-                assert!(check(action, name, false).is_ok(), "{action} {name}");
+        let actions = |product: &Product| {
+            product.actions().iter().map(|action| (*product, *action)).collect::<Vec<_>>()
+        };
+        for (product, action) in Product::ALL.iter().flat_map(actions) {
+            for name in product.parameters(action).unwrap() {
+                assert!(check(product, action, name, false).is_ok(), "{action} {name}");
             }
-            assert!(check(action, "RegionId", false).is_ok());
-            assert!(check(action, "Version", false).is_err());
-            assert!(check(action, "Nonsense", true).is_ok());
-            assert!(check(action, "Format", true).is_err());
+            assert!(check(product, action, "RegionId", false).is_ok());
+            assert!(check(product, action, "Version", false).is_err());
+            assert!(check(product, action, "Nonsense", true).is_ok());
+            assert!(check(product, action, "Format", true).is_err());
         }
     }
 }

@@ -1,33 +1,37 @@
-//! `bulla kms ACTION --Param VALUE`: any action of the API, the reply as JSON.
+//! `bulla kms ACTION --Param VALUE`, the same for `ram` and `sts`: any action of an API, the reply as JSON.
 
 mod names;
 mod values;
 
 use std::mem;
 
-use bulla_wire::Parameters;
+use bulla_wire::{Parameters, Product};
 use zeroize::Zeroizing;
 
-use self::names::PRODUCT;
 use self::values::Values;
-use crate::args::{self, KmsFlags};
+use crate::account::Account;
+use crate::args::{Api, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
 use crate::results::print_raw;
 
-pub(crate) fn run(kms: &KmsFlags, args: &args::Kms) -> Result<(), Failure> {
+pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Failure> {
     let (action, typed) = args.call.split_first().expect("clap requires an action");
     if action.starts_with('-') {
-        let what = format!("{action} is not a flag of `bulla kms`");
-        return Err(Failure::new(Exit::Usage, what, "parameters come after the action, such as DescribeKey"));
+        let what = format!("{action} is not a flag of `bulla {}`", names::command(product));
+        let hint = format!("parameters come after the action, such as {}", names::example(product));
+        return Err(Failure::new(Exit::Usage, what, hint));
     }
-    let parameters = parameters(action, typed, args.force)?;
-    let reply = Kms::connect(kms)?.call_raw(PRODUCT, action, &parameters);
-    let reply = reply.map_err(|error| names::of_unknown_action(action, error))?;
+    let parameters = parameters(product, action, typed, args.force)?;
+    let reply = match product {
+        Product::Kms => Kms::connect(kms)?.call_raw(product, action, &parameters),
+        Product::Ram | Product::Sts => Account::connect(kms)?.call_raw(product, action, &parameters),
+    };
+    let reply = reply.map_err(|error| names::of_unknown_action(product, action, error))?;
     print_raw(&*Zeroizing::new(indent(reply.expose())))
 }
 
-fn parameters(action: &str, typed: &[String], force: bool) -> Result<Parameters, Failure> {
+fn parameters(product: Product, action: &str, typed: &[String], force: bool) -> Result<Parameters, Failure> {
     let mut values = Values::default();
     let mut pairs = Vec::new();
     let mut words = typed.iter();
@@ -40,7 +44,7 @@ fn parameters(action: &str, typed: &[String], force: bool) -> Result<Parameters,
             )
         })?;
         let (name, joined) = name.split_once('=').map_or((name, None), |(name, value)| (name, Some(value)));
-        names::check(action, name, force)?;
+        names::check(product, action, name, force)?;
         let value = match (joined, words.as_slice().first()) {
             (Some(value), _) => values.joined(name, value)?,
             (None, Some(value)) => {
@@ -70,7 +74,7 @@ mod tests {
 
     fn typed(action: &str, words: &[&str]) -> Result<String, Failure> {
         let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
-        parameters(action, &words, false).map(|parameters| parameters.encode())
+        parameters(Product::Kms, action, &words, false).map(|parameters| parameters.encode())
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! `bulla user`, `group`, `role` and `access-key`: people and programs that share a server, by the RAM API.
+
+pub(crate) mod access_key;
+mod assume;
+mod attachments;
+pub(crate) mod group;
+pub(crate) mod role;
+mod shell;
+pub(crate) mod user;
+
+use std::io::Read;
+
+use bulla_client::CallError;
+use bulla_wire::MaybeEmpty;
+use bulla_wire::ram::PolicyType;
+
+use crate::failure::{Exit, Failure};
+use crate::paths::Source;
+use crate::principals::type_name;
+
+/// A list inside an answer that the caller is not permitted to see becomes a note, so that the rest is shown.
+pub(super) fn unless_denied<T>(reply: Result<T, CallError>) -> Result<Option<T>, Failure> {
+    match reply {
+        Ok(reply) => Ok(Some(reply)),
+        Err(CallError::Refused(refusal)) if is_denial(&refusal.code) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether a code means that the caller lacks a permission.
+pub(super) fn is_denial(code: &str) -> bool {
+    code == "NoPermission" || code == "Forbidden.NoPermission"
+}
+
+/// The text of a policy document, without blanks around it.
+pub(super) fn document(source: &Source) -> Result<String, Failure> {
+    Ok(document_as_written(source)?.trim().to_owned())
+}
+
+/// The text of a policy document.
+pub(super) fn document_as_written(source: &Source) -> Result<String, Failure> {
+    let failed = |error| Failure::io(source.name(), &error);
+    let mut text = String::new();
+    source.open()?.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
+    if text.len() as u64 > LONGEST {
+        let what = format!("{} is longer than a policy can be", source.name().display());
+        return Err(Failure::new(Exit::Usage, what, "name the file that holds the JSON document"));
+    }
+    Ok(text)
+}
+
+/// A field that stays as it is if no text is given, and is cleared by an empty one.
+fn changed(text: Option<String>) -> Option<MaybeEmpty> {
+    text.map(MaybeEmpty)
+}
+
+/// The names of policies, on one line.
+fn joined<'a>(policies: impl IntoIterator<Item = (PolicyType, &'a str)>) -> String {
+    let names = policies.into_iter().map(|(kind, name)| format!("{}/{name}", type_name(kind)));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// In the place of what the caller has no permission to read.
+pub(super) const NOT_YOURS_TO_SEE: &str = "(no permission to list them)";
+/// Twice the longest document that a server takes.
+const LONGEST: u64 = 65_536;

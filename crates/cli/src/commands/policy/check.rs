@@ -1,0 +1,137 @@
+//! `bulla policy check`: whether a document is well-formed, and which of its statements amount to granting rights.
+
+use bulla_access::{Finding, Policy, PolicyError, PolicyKind, Reason, check};
+use serde::Serialize;
+
+use crate::args::Check;
+use crate::commands::people::document_as_written;
+use crate::failure::{Exit, Failure};
+use crate::results::{print, print_json};
+
+pub(super) fn run(typed: &Check) -> Result<(), Failure> {
+    let name = typed.document.name().display();
+    let text = document_as_written(&typed.document)?;
+    let account = typed.account.as_deref().or_else(|| first_account(&text)).unwrap_or(NO_ACCOUNT);
+    let kind = typed.purpose.map(PolicyKind::from);
+    let policy = parse(kind, account, &text).map_err(|error| {
+        let hint = hint(&error.reason, kind);
+        Failure::new(Exit::Other, format!("{name}: {error}"), hint)
+    })?;
+    let findings = check(&policy);
+    if typed.output.json {
+        return print_json(&Report::new(&policy, &findings));
+    }
+    for finding in &findings {
+        print(format_args!("{name}:{}: {} {}", finding.statement.line, finding.action, finding.effect))?;
+    }
+    let count = match policy.statement_count() {
+        1 => "1 statement".to_owned(),
+        count => format!("{count} statements"),
+    };
+    let granting = if findings.is_empty() { ", none of which amounts to granting rights" } else { "" };
+    print(format_args!("{name}: {} policy of {count}{granting}", purpose(policy.kind())))
+}
+
+/// Parses as a policy of the named kind, or of the first kind that takes the document.
+fn parse(kind: Option<PolicyKind>, account: &str, text: &str) -> Result<Policy, PolicyError> {
+    if let Some(kind) = kind {
+        return Policy::parse(kind, account, text);
+    }
+    let refused = match Policy::parse(PolicyKind::Identity, account, text) {
+        Err(error) if error.reason == Reason::Misplaced("Principal") => error,
+        parsed => return parsed,
+    };
+    // A document with principals has resources if it is of a key.
+    match Policy::parse(PolicyKind::Key, account, text) {
+        Err(error) if matches!(error.reason, Reason::ForeignAction { .. } | Reason::Missing("Resource")) => {
+            Policy::parse(PolicyKind::Trust, account, text)
+        }
+        Err(error) if error.reason == refused.reason => Err(refused),
+        parsed => parsed,
+    }
+}
+
+/// The account of the first principal.
+fn first_account(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("acs:ram::")?;
+    let (account, _) = rest.split_once(':')?;
+    let is_account = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
+    is_account.then_some(account)
+}
+
+fn purpose(kind: PolicyKind) -> &'static str {
+    match kind {
+        PolicyKind::Identity | PolicyKind::System => "an identity",
+        PolicyKind::Session => "a session",
+        PolicyKind::Trust => "a trust",
+        PolicyKind::Key => "a key",
+        PolicyKind::Secret => "a secret",
+    }
+}
+
+fn hint(reason: &Reason, kind: Option<PolicyKind>) -> &'static str {
+    match reason {
+        Reason::Misplaced(_) => "--for says what the policy is for: identity, session, trust, key or secret",
+        Reason::ForeignAction { .. } | Reason::Missing("Resource") if kind.is_none() => {
+            "--for says what the policy is for: identity, session, trust, key or secret"
+        }
+        Reason::ForeignPrincipal(_) => "a policy names principals of one account; --account says which",
+        _ => "correct the document there; docs/access.md describes policies",
+    }
+}
+
+/// The findings for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report {
+    statements: usize,
+    findings: Vec<Entry>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Entry {
+    line: u32,
+    statement: usize,
+    action: &'static str,
+    effect: &'static str,
+}
+
+impl Report {
+    fn new(policy: &Policy, findings: &[Finding]) -> Self {
+        let entry = |finding: &Finding| Entry {
+            line: finding.statement.line,
+            statement: finding.statement.index,
+            action: finding.action,
+            effect: finding.effect,
+        };
+        Self { statements: policy.statement_count(), findings: findings.iter().map(entry).collect() }
+    }
+}
+
+/// For documents that name no principal.
+const NO_ACCOUNT: &str = "0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(statement: &str) -> Result<PolicyKind, Reason> {
+        let text = format!(r#"{{"Version":"1","Statement":[{{"Effect":"Allow",{statement}}}]}}"#);
+        let account = first_account(&text).unwrap_or(NO_ACCOUNT);
+        parse(None, account, &text).map(|policy| policy.kind()).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn what_a_document_is_for_follows_from_its_members() {
+        let principal = r#""Principal":{"RAM":"acs:ram::1234567890123456:user/bob"}"#;
+        assert_eq!(kind(r#""Action":"kms:Encrypt","Resource":"*""#), Ok(PolicyKind::Identity));
+        assert_eq!(
+            kind(&format!(r#"{principal},"Action":"kms:Encrypt","Resource":"*""#)),
+            Ok(PolicyKind::Key)
+        );
+        assert_eq!(kind(&format!(r#"{principal},"Action":"sts:AssumeRole""#)), Ok(PolicyKind::Trust));
+        let service = r#""Principal":{"Service":["ecs.aliyuncs.com"]},"Action":"sts:AssumeRole""#;
+        assert_eq!(kind(service), Ok(PolicyKind::Trust));
+    }
+}

@@ -34,6 +34,12 @@ impl<'a> Asked<'a> {
 }
 
 impl ActionList {
+    /// Whether the list has every action.
+    pub(crate) fn is_everything(&self) -> bool {
+        let is_any = |pattern: &ActionPattern| pattern.product.is_none() && pattern.name == Pattern::Any;
+        !self.negated && self.patterns.iter().any(is_any)
+    }
+
     /// Whether the list has one of the names.
     pub(crate) fn has_any(&self, names: &[Asked<'_>]) -> bool {
         let listed = |name| self.patterns.iter().any(|pattern| pattern.matches(name));

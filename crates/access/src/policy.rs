@@ -170,6 +170,16 @@ impl Policy {
         })
     }
 
+    /// Whether a statement allows every action on every resource, without a condition.
+    pub fn allows_everything(&self) -> bool {
+        self.statements.iter().any(|statement| {
+            statement.effect == Effect::Allow
+                && statement.actions.is_everything()
+                && statement.resources.contains(&Pattern::Any)
+                && statement.conditions.is_empty()
+        })
+    }
+
     /// Whether any statement is a Deny.
     pub fn has_deny(&self) -> bool {
         self.statements.iter().any(|statement| statement.effect == Effect::Deny)

@@ -611,3 +611,24 @@ fn an_explanation_says_what_each_statement_is_about_and_what_is_missing() {
     let explained = explain(&layers, &query(&["kms:Encrypt"], "acs:kms:r:1:key/b", &none()));
     assert!(explained.decision.is_allowed() && explained.missing.is_empty());
 }
+
+#[test]
+fn a_policy_allows_everything_by_one_statement_without_a_condition() {
+    let allows = |statements: &str| policy(PolicyKind::Identity, statements).allows_everything();
+    for statements in [
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Action": ["kms:Get*", "*:*"], "Resource": ["acs:kms:*:*:key/a", "*"]}"#,
+        r#"{"Effect": "Deny", "Action": "ram:*", "Resource": "*"}, {"Effect": "Allow", "Action": "*", "Resource": "*"}"#,
+    ] {
+        assert!(allows(statements), "{statements}");
+    }
+    for statements in [
+        r#"{"Effect": "Deny", "Action": "*", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Action": ["kms:*", "ram:*", "sts:*"], "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "NotAction": "kms:Decrypt", "Resource": "*"}"#,
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "acs:*"}"#,
+        r#"{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Bool": {"acs:SecureTransport": "true"}}}"#,
+    ] {
+        assert!(!allows(statements), "{statements}");
+    }
+}

@@ -14,6 +14,7 @@ mod permission;
 mod query;
 mod resource;
 mod rights;
+mod root;
 #[cfg(test)]
 mod tests;
 mod trust;
@@ -27,6 +28,7 @@ pub(crate) use self::permission::Permission;
 pub(crate) use self::query::{Facts, Query, TokenFacts};
 pub(crate) use self::resource::{Container, Resource};
 use self::rights::Rights;
+pub(crate) use self::root::RootAccessKeys;
 pub(crate) use self::trust::{AssumableRole, CallerRecord};
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 use crate::origin::Caller;

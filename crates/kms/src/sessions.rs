@@ -7,7 +7,7 @@ mod beginning;
 mod chain;
 mod sts_key;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod token;
 
 pub(crate) use self::beginning::{Chain, ChainRefusal, NewSession};

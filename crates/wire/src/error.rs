@@ -115,6 +115,7 @@ error_codes! {
     DeleteConflictUserAccessKey 409 "DeleteConflict.User.AccessKey" "The user CAN NOT has any access key while deleting the user.";
     DeleteConflictUserLoginProfile 409 "DeleteConflict.User.LoginProfile" "The user CAN NOT has any login profile while deleting the user.";
     DeleteConflictUserPolicy 409 "DeleteConflict.User.Policy" "The user CAN NOT has any attached policy while deleting the user.";
+    DeleteConflictRootAccessKey 409 "DeleteConflict.Root.AccessKey" "The last active access key of the root CAN NOT be deleted, and not be disabled unless another administrator has signed a request within 24 hours.";
     DeleteConflictGroupUser 409 "DeleteConflict.Group.User" "The group CAN NOT has any user member while deleting the group.";
     DeleteConflictGroupPolicy 409 "DeleteConflict.Group.Policy" "The entity CAN NOT has any attached policy while deleting the group.";
     DeleteConflictRolePolicy 409 "DeleteConflict.Role.Policy" "The role CAN NOT has any attached policy while deleting the role.";

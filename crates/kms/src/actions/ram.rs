@@ -5,4 +5,6 @@ pub(super) mod groups;
 pub(super) mod members;
 mod page;
 mod refusal;
+#[allow(dead_code, reason = "the actions on access keys, which call it for root, come next")]
+mod root_access_keys;
 pub(super) mod users;

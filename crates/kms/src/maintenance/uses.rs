@@ -15,7 +15,6 @@ pub(crate) struct LastWrite(AtomicI64);
 
 impl Kms {
     /// Notes that a request was signed with an access key that exists, at a believed time.
-    #[allow(dead_code, reason = "authentication calls it when users sign")]
     pub(crate) fn note_use(&self, access_key_id: &str, now: i64) {
         self.uses.note(access_key_id, now);
     }

@@ -4,7 +4,7 @@
 mod chains;
 mod oidc;
 mod races;
-mod world;
+pub(crate) mod world;
 
 use serde_json::Value;
 

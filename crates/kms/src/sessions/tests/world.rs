@@ -16,10 +16,10 @@ use crate::people::{
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Write};
 use crate::{Clock, Connection, Kms, Options, Role as ProcessRole};
 
-pub(super) struct World {
+pub(crate) struct World {
     data: tempfile::TempDir,
     clock: Arc<AtomicI64>,
-    pub(super) kms: Option<Kms>,
+    pub(crate) kms: Option<Kms>,
     names: AtomicUsize,
 }
 
@@ -37,33 +37,33 @@ impl Clock for TestClock {
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Credentials {
-    pub(super) id: String,
-    pub(super) secret: String,
-    pub(super) token: Option<String>,
+pub(crate) struct Credentials {
+    pub(crate) id: String,
+    pub(crate) secret: String,
+    pub(crate) token: Option<String>,
 }
 
 const START: i64 = 1_800_000_000;
-pub(super) const ACCOUNT: &str = "111122223333";
-pub(super) const EVERYTHING: &str =
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const EVERYTHING: &str =
     r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// A trust policy for one principal of the account, with more members of its statement.
-pub(super) fn trusting(principal: &str, more: &str) -> String {
+pub(crate) fn trusting(principal: &str, more: &str) -> String {
     format!(
         r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"RAM":"acs:ram::{ACCOUNT}:{principal}"}}{more}}}]}}"#
     )
 }
 
 impl Credentials {
-    pub(super) fn of(answer: &Value) -> Self {
+    pub(crate) fn of(answer: &Value) -> Self {
         let text = |name| answer["Credentials"][name].as_str().unwrap().to_owned();
         Self { id: text("AccessKeyId"), secret: text("AccessKeySecret"), token: Some(text("SecurityToken")) }
     }
 }
 
 impl World {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(AtomicI64::new(START));
         let mut world =
             Self { data: tempfile::tempdir().unwrap(), clock, kms: None, names: AtomicUsize::new(0) };
@@ -74,42 +74,42 @@ impl World {
     }
 
     /// The engine stops and another one starts.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kms = None;
         let options = Options::new(self.data.path(), ProcessRole::Server);
         self.kms = Some(Kms::open(&options, TestClock(Arc::clone(&self.clock))).unwrap());
         self.pass(1); // requests of the second in which it starts are refused
     }
 
-    pub(super) fn kms_ref(&self) -> &Kms {
+    pub(crate) fn kms_ref(&self) -> &Kms {
         self.kms.as_ref().unwrap()
     }
 
-    pub(super) fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         self.clock.fetch_add(seconds, Ordering::SeqCst);
     }
 
-    pub(super) fn now(&self) -> i64 {
+    pub(crate) fn now(&self) -> i64 {
         self.clock.load(Ordering::SeqCst)
     }
 
     /// A time from now, as answers have it.
-    pub(super) fn time(&self, seconds: i64) -> String {
+    pub(crate) fn time(&self, seconds: i64) -> String {
         Timestamp::from_unix(self.now() + seconds).to_string()
     }
 
-    pub(super) fn root(&self) -> Credentials {
+    pub(crate) fn root(&self) -> Credentials {
         Credentials { id: "rootkey".into(), secret: "rootsecret".into(), token: None }
     }
 
-    pub(super) fn write(&self, writes: impl IntoIterator<Item = (Write, Revision)>) {
+    pub(crate) fn write(&self, writes: impl IntoIterator<Item = (Write, Revision)>) {
         let changes = Changes::for_test(writes).answering(());
         let (_, answered) = self.kms_ref().state.stage(self.now(), |_| Ok::<_, Error>(changes)).unwrap();
         pollster::block_on(answered).unwrap().unwrap();
     }
 
     /// A new user with an access key and, unless it is empty, a policy.
-    pub(super) fn user(&self, name: &str, policy: &str) -> Credentials {
+    pub(crate) fn user(&self, name: &str, policy: &str) -> Credentials {
         let mut user = User::new(name.parse().unwrap(), Profile::default(), 0);
         attach(&mut user.policies, self.policy(policy));
         let id = format!("BULLA{name}");
@@ -121,11 +121,11 @@ impl World {
         Credentials { id, secret, token: None }
     }
 
-    pub(super) fn user_id(&self, name: &str) -> PrincipalId {
+    pub(crate) fn user_id(&self, name: &str) -> PrincipalId {
         self.kms_ref().state.published().get::<User>(&NameKey::of(name)).unwrap().record.id
     }
 
-    pub(super) fn allow_user(&self, name: &str, policy: &str) {
+    pub(crate) fn allow_user(&self, name: &str, policy: &str) {
         let row = self.kms_ref().state.published().get::<User>(&NameKey::of(name)).unwrap().clone();
         let mut user = User::clone(&row.record);
         attach(&mut user.policies, self.policy(policy));
@@ -133,25 +133,25 @@ impl World {
     }
 
     /// Deletes a user, and leaves its access key behind.
-    pub(super) fn delete_user(&self, name: &str) {
+    pub(crate) fn delete_user(&self, name: &str) {
         let key = NameKey::of(name);
         let revision = self.kms_ref().state.published().get::<User>(&key).unwrap().revision;
         self.write([(Write::NoUser(key), revision)]);
     }
 
-    pub(super) fn set_access_key(&self, of: &Credentials, active: bool) {
+    pub(crate) fn set_access_key(&self, of: &Credentials, active: bool) {
         let row = self.kms_ref().state.published().get::<AccessKey>(&(*of.id).into()).unwrap().clone();
         self.write([(Write::AccessKey(AccessKey { active, ..AccessKey::clone(&row.record) }), row.revision)]);
     }
 
-    pub(super) fn delete_access_key(&self, of: &Credentials) {
+    pub(crate) fn delete_access_key(&self, of: &Credentials) {
         let id: Box<str> = (*of.id).into();
         let revision = self.kms_ref().state.published().get::<AccessKey>(&id).unwrap().revision;
         self.write([(Write::NoAccessKey(id), revision)]);
     }
 
     /// A new role with, unless it is empty, a policy.
-    pub(super) fn role(&self, name: &str, trust: &str, policy: &str) -> PrincipalId {
+    pub(crate) fn role(&self, name: &str, trust: &str, policy: &str) -> PrincipalId {
         let trust = Document::parse(ACCOUNT, trust, |name| {
             let bulla_access::PrincipalName::User(name) = name else { return None };
             Some(self.user_id(name))
@@ -163,18 +163,18 @@ impl World {
         id
     }
 
-    pub(super) fn change_role(&self, name: &str, edit: impl FnOnce(&mut Role)) {
+    pub(crate) fn change_role(&self, name: &str, edit: impl FnOnce(&mut Role)) {
         let row = self.kms_ref().state.published().get::<Role>(&NameKey::of(name)).unwrap().clone();
         let mut role = Role::clone(&row.record);
         edit(&mut role);
         self.write([(Write::Role(role), row.revision)]);
     }
 
-    pub(super) fn end_sessions(&self, role: &str) {
+    pub(crate) fn end_sessions(&self, role: &str) {
         self.change_role(role, |role| role.end_sessions(self.now()));
     }
 
-    pub(super) fn delete_role(&self, name: &str) {
+    pub(crate) fn delete_role(&self, name: &str) {
         let key = NameKey::of(name);
         let revision = self.kms_ref().state.published().get::<Role>(&key).unwrap().revision;
         self.write([(Write::NoRole(key), revision)]);
@@ -191,11 +191,11 @@ impl World {
     }
 
     /// Credentials of a role, or the code of the error.
-    pub(super) fn assume(&self, by: &Credentials, role: &str) -> Result<Credentials, String> {
+    pub(crate) fn assume(&self, by: &Credentials, role: &str) -> Result<Credentials, String> {
         self.assume_where(by, role, &[])
     }
 
-    pub(super) fn assume_where(
+    pub(crate) fn assume_where(
         &self,
         by: &Credentials,
         role: &str,
@@ -205,7 +205,7 @@ impl World {
         answer.map(|answer| Credentials::of(&answer)).map_err(|error| error.code_text())
     }
 
-    pub(super) fn assume_with(
+    pub(crate) fn assume_with(
         &self,
         by: &Credentials,
         arn: &str,
@@ -215,7 +215,7 @@ impl World {
         self.sts(by, "AssumeRole", &[&required, parameters].concat())
     }
 
-    pub(super) fn sts(
+    pub(crate) fn sts(
         &self,
         by: &Credentials,
         action: &str,
@@ -224,7 +224,7 @@ impl World {
         self.send(Product::Sts, by, action, parameters)
     }
 
-    pub(super) fn kms(
+    pub(crate) fn kms(
         &self,
         by: &Credentials,
         action: &str,
@@ -234,7 +234,7 @@ impl World {
     }
 
     /// The code of an expected error.
-    pub(super) fn kms_code(&self, by: &Credentials, action: &str, parameters: &[(&str, &str)]) -> String {
+    pub(crate) fn kms_code(&self, by: &Credentials, action: &str, parameters: &[(&str, &str)]) -> String {
         self.kms(by, action, parameters).unwrap_err().code_text()
     }
 
@@ -264,7 +264,7 @@ impl World {
     }
 
     /// Sends parameters without a signature.
-    pub(super) fn send_unsigned(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Error> {
+    pub(crate) fn send_unsigned(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Value, Error> {
         let common = [("Action", action), ("Version", Product::Sts.version())];
         let pairs = common.iter().chain(parameters);
         let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -281,7 +281,7 @@ impl World {
     }
 
     /// The bytes of an error answer.
-    pub(super) fn rendered(&self, error: &Error) -> String {
+    pub(crate) fn rendered(&self, error: &Error) -> String {
         render_error(Format::Json, Product::Sts, error, "r", self.kms_ref().region()).to_string()
     }
 }

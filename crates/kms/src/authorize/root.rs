@@ -1,0 +1,96 @@
+//! The access keys of the account's root, which no policy gives to anyone else.
+
+use bulla_access::Policy;
+use bulla_keys::record::Revision;
+use bulla_wire::{Error, ErrorCode};
+
+use super::allowed::Writable;
+use super::{Allowed, Resource, View};
+use crate::origin::Caller;
+use crate::people::{Attachments, Group, ManagedPolicy, PolicyRef, User};
+use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Row, Snapshot, Write};
+
+/// The access keys of root, for root.
+#[derive(Clone, Copy)]
+pub(crate) struct RootAccessKeys<'v> {
+    snapshot: &'v Snapshot,
+}
+
+/// Rows that say that somebody is an administrator, for a change that rests on that.
+pub(crate) type Grounds = Vec<(Write, Revision)>;
+
+impl Writable for RootAccessKeys<'_> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::AccessKey(key) => key.owner == AccessKeyOwner::Root,
+            Write::NoAccessKey(id) | Write::NoAccessKeyUse(id) => self.get(id).is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl<'v> View<'v> {
+    /// The access keys of root, for root alone: rights to everything do not reach them.
+    ///
+    /// # Errors
+    /// NoPermission.
+    pub(crate) fn root_access_keys(&self) -> Result<Allowed<RootAccessKeys<'v>>, Error> {
+        if !matches!(self.caller(), Caller::Root { .. } | Caller::Owner) {
+            return Err(ErrorCode::NoPermission.into());
+        }
+        self.ask(Resource::Account)?;
+        Ok(Allowed::new(RootAccessKeys { snapshot: self.snapshot }))
+    }
+}
+
+impl<'v> RootAccessKeys<'v> {
+    /// Oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'v Row<AccessKey>> + use<'v> {
+        self.snapshot.access_keys_of(AccessKeyOwner::Root)
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&'v Row<AccessKey>> {
+        let row = self.snapshot.get::<AccessKey>(&id.into());
+        row.filter(|row| row.record.owner == AccessKeyOwner::Root)
+    }
+
+    /// The row that says when an access key was last used.
+    pub(crate) fn last_use(&self, id: &str) -> Option<&'v Row<AccessKeyUse>> {
+        self.snapshot.get(&id.into())
+    }
+
+    /// Why somebody else can manage the account if root cannot: a user with rights to everything, by a statement without
+    /// conditions and without a Deny beside it, who has an active access key that signed a request since `since`.
+    pub(crate) fn administrator(&self, since: i64) -> Option<Grounds> {
+        let mut uses = self.snapshot.rows_after::<AccessKeyUse>(None);
+        uses.find_map(|used| {
+            let key = self.snapshot.get::<AccessKey>(&used.record.id)?;
+            let AccessKeyOwner::User(user) = key.record.owner else { return None };
+            let is_current = key.record.active && used.record.last_used >= since;
+            let user = self.snapshot.user_by_id(user).filter(|_| is_current)?;
+            let mut grounds = self.rights_to_everything(user)?;
+            grounds.push((Write::SameAccessKey(key.record.id.clone()), key.revision));
+            Some(grounds)
+        })
+    }
+
+    fn rights_to_everything(&self, user: &Row<User>) -> Option<Grounds> {
+        let mut grounds = vec![(Write::SameUser(user.record.name.key.clone()), user.revision)];
+        let mut attached: Vec<&Attachments> = vec![&user.record.policies];
+        for membership in user.record.groups() {
+            let group: &Row<Group> = self.snapshot.group_by_id(membership.group)?;
+            grounds.push((Write::SameGroup(group.record.name.key.clone()), group.revision));
+            attached.push(&group.record.policies);
+        }
+        let mut policies: Vec<&Policy> = Vec::new();
+        for attachment in attached.into_iter().flat_map(Attachments::iter) {
+            policies.push(self.snapshot.policy(&attachment.policy)?);
+            if let PolicyRef::Custom(name) = &attachment.policy {
+                let row = self.snapshot.get::<ManagedPolicy>(name)?;
+                grounds.push((Write::SamePolicy(name.clone()), row.revision));
+            }
+        }
+        let has_all = policies.iter().any(|policy| policy.allows_everything());
+        (has_all && !policies.iter().any(|policy| policy.has_deny())).then_some(grounds)
+    }
+}

@@ -24,6 +24,7 @@ pub(crate) use self::allowed::Allowed;
 pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::Inquiry;
 pub(crate) use self::listing::{Listing, Part};
+pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;
 pub(crate) use self::query::{Facts, Query, TokenFacts};
 pub(crate) use self::resource::{Container, Resource};

@@ -4,7 +4,10 @@ pub(super) mod account;
 pub(super) mod groups;
 pub(super) mod members;
 mod page;
+pub(super) mod policies;
+pub(super) mod policy_versions;
 mod refusal;
 #[allow(dead_code, reason = "the actions on access keys, which call it for root, come next")]
 mod root_access_keys;
+mod tag_list;
 pub(super) mod users;

@@ -16,7 +16,7 @@ use crate::people::{
     Account, AttachedTo, Group, GroupId, GroupName, KeyPolicy, ManagedPolicy, Membership, NameKey, PolicyRef,
     Quotas, Role, SecretPolicy, User, UserName,
 };
-use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, KeptKind, Row};
+use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, Changes, KeptKind, Row, Write};
 
 /// Users in a group, by name.
 pub(crate) type Members<'v> = Part<'v, GroupId, NameKey, User>;
@@ -38,6 +38,31 @@ impl AnyPolicy<'_> {
             Self::System(policy) => PolicyRef::System(NameKey::of(policy.name)),
             Self::Custom(row) => PolicyRef::Custom(row.record.name.key.clone()),
         }
+    }
+}
+
+impl Allowed<AnyPolicy<'_>> {
+    /// Makes a change depend on the policy as it is; system policies do not change.
+    pub(crate) fn unchanged(&self) -> Changes {
+        let same = |row: &Row<ManagedPolicy>| (Write::SamePolicy(row.record.name.key.clone()), row.revision);
+        match **self {
+            AnyPolicy::System(_) => Changes::none(),
+            AnyPolicy::Custom(row) => Changes::allowed(self, [same(row)]),
+        }
+    }
+}
+
+impl Allowed<&Row<ManagedPolicy>> {
+    /// Replaces the policy, if anything about it changed.
+    pub(crate) fn replaced(&self, policy: ManagedPolicy) -> Changes {
+        self.changes((policy != *self.record).then_some((Write::Policy(policy), self.revision)))
+    }
+}
+
+impl Allowed<&Row<Role>> {
+    /// Replaces the role, if anything about it changed.
+    pub(crate) fn replaced(&self, role: Role) -> Changes {
+        self.changes((role != *self.record).then_some((Write::Role(role), self.revision)))
     }
 }
 
@@ -109,10 +134,15 @@ impl<'v> View<'v> {
     /// # Errors
     /// EntityNotExist.Policy.
     pub(crate) fn custom_policy(&self, name: &str) -> Result<Allowed<&'v Row<ManagedPolicy>>, Error> {
+        self.ask_custom_policy(name)?
+    }
+
+    /// As [`View::custom_policy`].
+    pub(crate) fn ask_custom_policy(&self, name: &str) -> Result<Asked<&'v Row<ManagedPolicy>>, Error> {
         let found = self.snapshot.get::<ManagedPolicy>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
         let found = found.ok_or(ErrorCode::EntityNotExistPolicy);
-        self.allow_named(Resource::Policy, spelled, name, Container::Policies, found)?
+        self.allow_named(Resource::Policy, spelled, name, Container::Policies, found)
     }
 
     /// The policy with this type and name.

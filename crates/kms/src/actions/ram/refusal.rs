@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use bulla_access::{PolicyError, Reason};
 use bulla_wire::{Error, ErrorCode};
 
 use crate::people::{NameFault, TextFault};
@@ -42,4 +43,17 @@ pub(super) fn good_text(
     let Some(text) = given else { return Ok(None) };
     check(text).map_err(|fault| text_refused(parameter, fault))?;
     Ok(Some(text.into()))
+}
+
+/// The answer to a policy that is not good, with the place in it.
+pub(super) fn document_refused(parameter: &str, error: &PolicyError) -> Error {
+    match error.reason {
+        Reason::Length(_) => Error::with(ErrorCode::ParameterLength, parameter),
+        _ => Error::with(ErrorCode::MalformedPolicyDocument, error.to_string()),
+    }
+}
+
+/// The answer to a value that is not good for its parameter.
+pub(super) fn incorrect(parameter: &str) -> Error {
+    Error::with(ErrorCode::ParameterIncorrect, parameter)
 }

@@ -7,6 +7,7 @@ mod page;
 pub(super) mod policies;
 pub(super) mod policy_versions;
 mod refusal;
+pub(super) mod roles;
 #[allow(dead_code, reason = "the actions on access keys, which call it for root, come next")]
 mod root_access_keys;
 mod tag_list;

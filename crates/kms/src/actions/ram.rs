@@ -1,6 +1,8 @@
 //! The actions of Resource Access Management, a file for each family.
 
 pub(super) mod account;
+pub(super) mod attachments;
+mod entity;
 pub(super) mod groups;
 pub(super) mod members;
 mod page;

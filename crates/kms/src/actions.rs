@@ -173,9 +173,6 @@ answers! {
         DeleteAccessKey,
         ListAccessKeys,
         GetAccessKeyLastUsed,
-        TagResources,
-        UntagResources,
-        ListTagResources,
     ]:
     CreateUser => ram::users::create,
     GetUser => ram::users::get,
@@ -219,4 +216,7 @@ answers! {
     UpdateRole => ram::roles::update,
     DeleteRole => ram::roles::delete,
     ListRoles => ram::roles::list,
+    TagResources => ram::tags::tag,
+    UntagResources => ram::tags::untag,
+    ListTagResources => ram::tags::list,
 }

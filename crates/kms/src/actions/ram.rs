@@ -13,4 +13,5 @@ pub(super) mod roles;
 #[allow(dead_code, reason = "the actions on access keys, which call it for root, come next")]
 mod root_access_keys;
 mod tag_list;
+pub(super) mod tags;
 pub(super) mod users;

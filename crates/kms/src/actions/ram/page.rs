@@ -3,7 +3,9 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use bulla_wire::{Error, ErrorCode};
+use bulla_wire::Error;
+
+use super::refusal::incorrect;
 
 /// The page that a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,17 +23,36 @@ pub(super) struct Paged<T> {
     pub(super) marker: Option<String>,
 }
 
+/// An optional parameter, with its name.
+struct Parameter<T> {
+    name: &'static str,
+    value: Option<T>,
+}
+
 impl Page {
     /// # Errors
     /// InvalidParameter.Marker for a marker that no page ends with, InvalidParameter.MaxItems.
     pub(super) fn new(marker: Option<&str>, max_items: Option<u32>) -> Result<Self, Error> {
-        let incorrect = |parameter| Error::with(ErrorCode::ParameterIncorrect, parameter);
-        let after = marker.map(|marker| parse(marker).ok_or_else(|| incorrect("Marker"))).transpose()?;
-        let max_items = max_items.unwrap_or(DEFAULT_ITEMS);
-        if !(1..=MAX_ITEMS).contains(&max_items) {
-            return Err(incorrect("MaxItems"));
+        let marker = Parameter { name: "Marker", value: marker };
+        Self::of(marker, Parameter { name: "MaxItems", value: max_items }, MAX_ITEMS)
+    }
+
+    /// The page of a list of tags.
+    ///
+    /// # Errors
+    /// InvalidParameter.NextToken, InvalidParameter.PageSize.
+    pub(super) fn of_tags(next_token: Option<&str>, page_size: Option<u32>) -> Result<Self, Error> {
+        let marker = Parameter { name: "NextToken", value: next_token };
+        Self::of(marker, Parameter { name: "PageSize", value: page_size }, MAX_TAGS)
+    }
+
+    fn of(marker: Parameter<&str>, size: Parameter<u32>, max: u32) -> Result<Self, Error> {
+        let after = marker.value.map(|text| parse(text).ok_or_else(|| incorrect(marker.name))).transpose()?;
+        let items = size.value.unwrap_or(DEFAULT_ITEMS);
+        if !(1..=max).contains(&items) {
+            return Err(incorrect(size.name));
         }
-        Ok(Self { after, size: max_items as usize })
+        Ok(Self { after, size: items as usize })
     }
 
     /// Takes the entries of this page from the list of all entries that come after [`Page::after`], in the order of their
@@ -60,6 +81,7 @@ fn parse(marker: &str) -> Option<String> {
 
 const DEFAULT_ITEMS: u32 = 100;
 const MAX_ITEMS: u32 = 1000;
+const MAX_TAGS: u32 = 100;
 
 #[cfg(test)]
 mod tests {

@@ -23,6 +23,7 @@ mod people;
 mod policies;
 mod races;
 mod ram;
+mod ram_policies;
 mod ram_subjects;
 mod subjects;
 
@@ -119,6 +120,7 @@ fn request_to(product: Product, action: &str, parameters: &[(&str, &str)]) -> Re
 }
 
 /// One request, and the questions that it leads to if all are answered with yes.
+#[derive(Clone)]
 struct Case {
     product: Product,
     action: &'static str,

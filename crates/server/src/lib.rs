@@ -25,6 +25,7 @@ mod log;
 mod maintenance;
 mod networks;
 mod oidc;
+mod proxies;
 mod reload;
 mod shutdown;
 mod store_watch;
@@ -69,7 +70,8 @@ pub struct ServerOptions {
     pub tls: TlsOptions,
     /// How many connections there may be, and what they may take.
     pub limits: Limits,
-    /// Networks of proxies and balancers, whose connections are not counted by address.
+    /// Networks of proxies and balancers: their connections are not counted by address, and their X-Forwarded-For says for whom
+    /// they ask.
     pub trusted_proxies: Vec<Network>,
     /// Whose tokens AssumeRoleWithOIDC takes.
     pub oidc: Vec<OidcSource>,
@@ -209,6 +211,7 @@ impl Server {
         });
         let upkeep = upkeep.transpose().map_err(ServeError::Start)?;
         let connections = Connections::new(limits, self.trusted_proxies, Arc::clone(&log));
+        let proxies = connections.proxies();
         let oidc = Arc::new(OidcKeys::new(&kms, self.oidc));
         let oidc_thread = OidcThread::start(Arc::clone(&oidc), Arc::clone(&kms), Arc::clone(&log));
         let oidc_thread = oidc_thread.map_err(ServeError::Start)?;
@@ -224,7 +227,7 @@ impl Server {
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
-        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log)));
+        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log), proxies));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());
             let background = [tokio::spawn(maintenance), tokio::spawn(reloader.run(Arc::clone(&reload)))];

@@ -4,6 +4,7 @@
 
 mod common;
 
+use bulla_server::Limits;
 use common::{ID, SECRET, Signed, TestServer};
 
 #[test]
@@ -48,4 +49,23 @@ fn nothing_of_a_request_or_an_answer_reaches_the_log() {
     );
     assert!(lines[5].contains(" key=testid action=- status=404 code=InvalidAction.NotFound "), "{text}");
     assert!(lines[6].contains(" key=- action=- status=404 "), "{text}");
+}
+
+/// Policies and the log see the address of the client; a client that is no proxy cannot name another one.
+#[test]
+fn only_a_trusted_proxy_says_for_whom_it_asks() {
+    for (trusted, source) in [(vec!["127.0.0.1".parse().unwrap()], "203.0.113.7"), (vec![], "127.0.0.1")] {
+        let server = TestServer::behind(Limits::default(), trusted);
+        let forwarded = "\r\nX-Forwarded-For: 198.51.100.1, 203.0.113.7\r\nx-acs-source-ip: 198.51.100.2\r\n";
+        let claims = Signed::new("POST", "Action=ListKeys&SourceIp=198.51.100.3&SecureTransport=true");
+        assert_eq!(server.send(claims.into_query().replacen("\r\n", forwarded, 1)).status, 200);
+        server.stopper.stop();
+        let (log, result) = server.join();
+        result.unwrap();
+        assert!(
+            log.text().contains(&format!(" from={source} key=testid action=ListKeys ")),
+            "{}",
+            log.text()
+        );
+    }
 }

@@ -39,8 +39,8 @@ pub(crate) struct Serve {
     /// Maximum number of open connections of one address, or of one IPv6 /64 [default: an eighth of all]
     #[arg(long, value_name = "N")]
     pub(crate) connections_per_address: Option<NonZeroU32>,
-    /// Network of proxies or load balancers, whose connections are not counted by address, such as 10.0.0.0/8; can be
-    /// repeated
+    /// Network of proxies or load balancers, such as 10.0.0.0/8: their connections are not counted by address, and their
+    /// X-Forwarded-For is believed; can be repeated
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<String>,
     /// The region that ARNs name; the store keeps the first one that is named [default: cn-hangzhou]

@@ -16,11 +16,14 @@ use super::places::{Admission, Id, PlaceLimits, Places};
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::networks::{Network, counted_as};
+use crate::proxies::Proxies;
 
 /// All connections of a server, and how many there may be.
 pub struct Connections {
     limits: Limits,
     log: Arc<Log>,
+    /// Whose connections are not counted by address.
+    proxies: Arc<Proxies>,
     state: Mutex<State>,
     /// Whenever one was closed. Only the accept loop waits for it, and after its end the stop.
     closed: Notify,
@@ -28,8 +31,6 @@ pub struct Connections {
 
 struct State {
     places: Places,
-    /// Networks whose connections are not counted by address.
-    trusted_proxies: Vec<Network>,
     episodes: Episodes,
 }
 
@@ -52,16 +53,21 @@ impl Connections {
     #[must_use]
     pub fn new(limits: Limits, trusted_proxies: Vec<Network>, log: Arc<Log>) -> Arc<Self> {
         let places = Places::new(place_limits(&limits));
-        let state = Mutex::new(State { places, trusted_proxies, episodes: Episodes::default() });
-        Arc::new(Self { limits, log, state, closed: Notify::new() })
+        let state = Mutex::new(State { places, episodes: Episodes::default() });
+        let proxies = Arc::new(Proxies::new(trusted_proxies));
+        Arc::new(Self { limits, log, proxies, state, closed: Notify::new() })
     }
 
     /// Changes how many connections there may be, and whose are not counted by address; from now on, so open
     /// ones stay counted as they are. The time limits stay.
     pub(crate) fn change(&self, limits: &Limits, trusted_proxies: Vec<Network>) {
-        let mut state = self.state();
-        state.places.set_limits(place_limits(limits));
-        state.trusted_proxies = trusted_proxies;
+        self.state().places.set_limits(place_limits(limits));
+        self.proxies.replace(trusted_proxies);
+    }
+
+    /// The proxies that are trusted, now and after a change.
+    pub(crate) fn proxies(&self) -> Arc<Proxies> {
+        Arc::clone(&self.proxies)
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -134,7 +140,7 @@ impl Connections {
     fn try_place(self: &Arc<Self>, address: IpAddr) -> Try {
         let mut state = self.state();
         let now = Instant::now();
-        let State { places, trusted_proxies, episodes } = &mut *state;
+        let State { places, episodes } = &mut *state;
         let limits = places.limits();
         if places.are_all_taken() {
             if places.is_one_closing() {
@@ -149,7 +155,7 @@ impl Connections {
             }
             return Try::Full;
         }
-        let is_counted = !trusted_proxies.iter().any(|network| network.contains(address));
+        let is_counted = !self.proxies.contains(address);
         let admission = places.admit(is_counted.then(|| counted_as(address)), now);
         // The address's new connection is closed, or another one of it.
         let closed = !matches!(admission, Admission::Admitted { in_place_of_another: false, .. });

@@ -1,5 +1,6 @@
 //! One request of the KMS API, one answer: the walk from bytes to the engine and back.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,22 +12,25 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
-use super::{Authenticated, Handler, Peer, Received, Refused};
+use super::{Authenticated, Handler, Received, Refused};
 use crate::limits::ECHO_BYTES;
 use crate::log::{Log, RequestLine};
+use crate::proxies::Proxies;
 
 /// The KMS as a handler of requests.
 pub(crate) struct Rpc {
     kms: Arc<Kms>,
     log: Arc<Log>,
+    proxies: Arc<Proxies>,
 }
 
 impl Handler for Rpc {
     async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
+        let client = self.client(&request);
         let mut line = RequestLine {
             started: Instant::now(),
             request_id: new_request_id(),
-            source: request.peer.address,
+            source: client.unwrap_or(request.peer.address),
             authenticated: false,
             access_key_id: None,
             action: None,
@@ -38,7 +42,7 @@ impl Handler for Rpc {
         } else if asks_for("/readyz", &request) {
             self.answer_readiness(&mut line)
         } else {
-            self.answer_call(request, &mut line).await
+            self.answer_call(request, client, &mut line).await
         };
         let mut answer = response(line.status, format, text, &line.request_id);
         if line.authenticated {
@@ -50,8 +54,15 @@ impl Handler for Rpc {
 }
 
 impl Rpc {
-    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>) -> Self {
-        Self { kms, log }
+    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>, proxies: Arc<Proxies>) -> Self {
+        Self { kms, log, proxies }
+    }
+
+    /// The address of the client, as far as it is known: that of the connection, or what trusted proxies say. Neither a
+    /// parameter nor another header is believed.
+    fn client(&self, request: &Received) -> Option<IpAddr> {
+        let forwarded = request.head.headers.get_all("x-forwarded-for").iter();
+        self.proxies.client(request.peer.address, forwarded.map(HeaderValue::as_bytes))
     }
 
     /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
@@ -66,13 +77,19 @@ impl Rpc {
     }
 
     /// Answers a call, and notes in `line` what the log may know of it.
-    async fn answer_call(&self, request: Received, line: &mut RequestLine) -> (Format, Zeroizing<String>) {
-        let peer = request.peer;
+    async fn answer_call(
+        &self,
+        request: Received,
+        source: Option<IpAddr>,
+        line: &mut RequestLine,
+    ) -> (Format, Zeroizing<String>) {
+        let tls = request.peer.tls;
+        let connection = Connection { source, tls, request_id: line.request_id.clone() };
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
         let outcome = match call {
-            Ok(call) => self.perform(call, peer, line).await,
+            Ok(call) => self.perform(call, connection, line).await,
             Err(error) => Err(error),
         };
         let text = match outcome {
@@ -83,17 +100,25 @@ impl Rpc {
     }
 
     /// Authenticates a call, and lets the engine answer it.
-    async fn perform(&self, call: Call, peer: Peer, line: &mut RequestLine) -> Result<Reply, Error> {
+    async fn perform(
+        &self,
+        call: Call,
+        connection: Connection,
+        line: &mut RequestLine,
+    ) -> Result<Reply, Error> {
         line.action = known_action(&call);
-        let origin = self.authenticate(&call, peer, line)?;
+        let origin = self.authenticate(&call, connection, line)?;
         let request = call.request()?;
         drop(call); // wiped, before anybody waits for a disk
         self.kms.call(request, &origin).await
     }
 
-    fn authenticate(&self, call: &Call, peer: Peer, line: &mut RequestLine) -> Result<Origin, Error> {
-        let Peer { address, tls } = peer;
-        let connection = Connection { source: Some(address), tls, request_id: line.request_id.clone() };
+    fn authenticate(
+        &self,
+        call: &Call,
+        connection: Connection,
+        line: &mut RequestLine,
+    ) -> Result<Origin, Error> {
         let result = self.kms.authenticate(call, connection);
         line.authenticated = result.is_ok();
         line.access_key_id = match &result {

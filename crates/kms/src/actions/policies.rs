@@ -1,6 +1,7 @@
 //! GetKeyPolicy, SetKeyPolicy, GetKeyDefaultPolicy, GetSecretPolicy, SetSecretPolicy, and the policies that CreateKey and
 //! CreateSecret take.
 
+use bulla_keys::Refusal;
 use bulla_wire::kms::{
     Done, GetKeyDefaultPolicy, GetKeyPolicy, GetSecretPolicy, PolicyReply, SetKeyPolicy, SetSecretPolicy,
 };
@@ -8,6 +9,7 @@ use bulla_wire::{Error, ErrorCode};
 
 use crate::authorize::{NamedRows, View};
 use crate::people::{Document, DocumentKind, KeyPolicy, SecretPolicy};
+use crate::refusal::key_refused;
 use crate::session::Session;
 use crate::state::Write;
 
@@ -23,6 +25,9 @@ pub(super) async fn set_key_policy(session: &Session<'_, SetKeyPolicy>) -> Resul
     session
         .change(|state| {
             let key = state.key(&session.request.key_id)?;
+            if key.record.is_service() {
+                return Err(key_refused(Refusal::Unsupported)); // the policies of its secrets count
+            }
             let (document, named) = document(state, &session.request.policy)?;
             let revision = state.policy_of_key(&key).map_or(0, |row| row.revision);
             let policy = Write::KeyPolicy(KeyPolicy { key: key.record.id, document });

@@ -9,6 +9,7 @@ use bulla_wire::kms::{
 
 use super::{Permission, Query, Resource};
 use crate::origin::Caller;
+use crate::people::{ManagedPolicy, NameKey, Role};
 
 /// A question, as conditions look at it.
 pub(super) struct Conditions<'q> {
@@ -55,6 +56,8 @@ impl Conditions<'_> {
         match resource {
             Resource::Key(id) => Some(&snapshot.key(*id)?.record.tags),
             Resource::Secret(name) => Some(&snapshot.secret(&name.parse().ok()?)?.record.tags),
+            Resource::Role(name) => Some(&snapshot.get::<Role>(&NameKey::of(name))?.record.tags),
+            Resource::Policy(name) => Some(&snapshot.get::<ManagedPolicy>(&NameKey::of(name))?.record.tags),
             _ => None,
         }
     }

@@ -310,6 +310,18 @@ fn a_bad_policy_is_refused_with_its_place() {
     assert!(Arc::ptr_eq(&before, &account.kms.state.published()));
 }
 
+/// It seals values of secrets, which have policies of their own.
+#[test]
+fn the_key_of_a_service_gets_no_policy() {
+    let account = Account::new();
+    account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);
+    let alias = bulla_keys::AliasName::of_service(bulla_keys::Key::SECRETS_SERVICE);
+    let policy = of_resource("Allow", "root", r#""kms:*""#);
+    let set = [("KeyId", alias.as_str()), ("Policy", &*policy)];
+    let refused = account.refusal(&account.kms.owner(), "SetKeyPolicy", &set);
+    assert_eq!(refused.code(), ErrorCode::RejectedUnsupportedOperation);
+}
+
 #[test]
 fn an_answer_names_who_was_denied_what() {
     let account = Account::new();

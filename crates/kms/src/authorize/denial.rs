@@ -96,11 +96,12 @@ impl Query<'_> {
     }
 
     /// Which kind of policy denies, and whether by a statement. What the policy of the resource says is told only to those who
-    /// may read it.
+    /// may read it, and who have named the resource itself: else it would tell where an alias leads, or what made a blob.
     fn reason(&self, rights: &Rights<'_>, permission: Permission, arn: &str) -> (&'static str, &'static str) {
         let told =
             |denial: Denial, layer: Layer| (denial.no_permission_type(), layer.policy_type(PolicyKind::Key));
         if self.missing_from.is_none()
+            && self.resource.arn(self.home) == arn
             && let Some(denial) = self.denial_by_resource(rights)
         {
             return told(denial, Layer::Resource);

@@ -352,6 +352,7 @@ fn an_answer_names_who_was_denied_what() {
         ("AssumedRoleUser", "job:job")
     );
     // The policy of a key is told to those who may read it.
+    account.do_it("CreateAlias", &[("AliasName", "alias/a"), ("KeyId", &key)]);
     account.allow("alice", EVERYTHING);
     for (actions, told) in [
         (r#""kms:DescribeKey""#, ("ExplicitDeny", "ResourceBasedPolicy")),
@@ -364,6 +365,11 @@ fn an_answer_names_who_was_denied_what() {
         let denied = account.refusal(&by(alice), "DescribeKey", &[("KeyId", &key)]);
         let detail = denied.access_denied().unwrap();
         assert_eq!((&*detail.no_permission_type, &*detail.policy_type), told);
+        // An alias that leads to the key looks like one that leads nowhere.
+        let answers =
+            ["alias/a", "alias/b"].map(|name| account.refusal(&by(alice), "DescribeKey", &[("KeyId", name)]));
+        let [to_key, nowhere] = answers.each_ref().map(|denied| denied.access_denied());
+        assert_eq!(to_key, nowhere);
     }
     let unsigned = Origin { caller: Caller::Unsigned, connection: connection() };
     assert!(account.refusal(&unsigned, "DescribeKey", &[("KeyId", &key)]).access_denied().is_none());

@@ -14,7 +14,7 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
-pub(crate) use self::people::{AccessKey, Assume, Group, Role, User, UserFields};
+pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy};
 pub(crate) use self::serve::{Oidc, Serve, SignatureVersion};
 

@@ -201,7 +201,7 @@ impl Place {
     }
 }
 
-const STORE: &str = "store.redb";
+pub(crate) const STORE: &str = "store.redb";
 const UNFINISHED: &str = "store.redb.new";
 pub(crate) const ROOT_KEY: &str = "root-key";
 

@@ -161,6 +161,12 @@ impl Options {
         }
     }
 
+    /// Whether the data directory holds a store, so that opening it makes none.
+    #[must_use]
+    pub fn has_store(&self) -> bool {
+        self.data.join(data::STORE).exists()
+    }
+
     /// Where the root key lies.
     #[must_use]
     pub fn root_key_path(&self) -> PathBuf {

@@ -19,12 +19,18 @@ struct Bench {
     kms: Option<Kms>,
     clock: Arc<AtomicU64>,
     data: tempfile::TempDir,
+    /// Whose access key signs.
+    expected: String,
 }
 
 impl Bench {
     fn new() -> Self {
-        let mut bench =
-            Self { kms: None, clock: Arc::new(AtomicU64::new(NOW)), data: tempfile::tempdir().unwrap() };
+        let mut bench = Self {
+            kms: None,
+            clock: Arc::new(AtomicU64::new(NOW)),
+            data: tempfile::tempdir().unwrap(),
+            expected: ID.into(),
+        };
         bench.start().unwrap();
         bench
     }
@@ -67,7 +73,7 @@ impl Bench {
         let connection = Connection { source: None, tls: true, request_id: "r".into() };
         let origin =
             self.kms.as_ref().unwrap().authenticate(&call, connection).map_err(|error| error.code())?;
-        assert_eq!(origin.caller(), &Caller::Root { access_key_id: ID.into() });
+        assert_eq!(origin.caller(), &Caller::Root { access_key_id: self.expected.clone() });
         Ok(())
     }
 }
@@ -104,8 +110,9 @@ fn version_1_can_be_refused_for_the_whole_server() {
     let clock = Arc::clone(&bench.clock);
     let clock = move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed));
     bench.kms = Some(Kms::open(&options, clock).unwrap());
-    assert_eq!(bench.v1(ID, SECRET, NOW + 60, "1"), Err(ErrorCode::IncompleteSignature));
-    assert_eq!(bench.acs3(SECRET, NOW + 60, "1", None), Ok(()));
+    bench.set_clock(NOW + 120);
+    assert_eq!(bench.v1(ID, SECRET, NOW + 120, "1"), Err(ErrorCode::IncompleteSignature));
+    assert_eq!(bench.acs3(SECRET, NOW + 120, "1", None), Ok(()));
 }
 
 #[test]
@@ -172,6 +179,35 @@ fn a_clock_that_is_set_back_revives_nothing() {
     drop(kms);
     bench.set_clock(NOW + 5);
     bench.start().unwrap();
+}
+
+#[test]
+fn a_reset_deactivates_the_access_keys_of_root_and_writes_a_new_one() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let mut bench = Bench::new();
+    let options = Options::new(bench.data.path(), Role::Command);
+    let clock = || {
+        let clock = Arc::clone(&bench.clock);
+        move || UNIX_EPOCH + Duration::from_secs(clock.load(Ordering::Relaxed))
+    };
+    let served = Kms::open(&options, clock()).err();
+    assert!(matches!(served, Some(OpenError::InUse { by: Role::Server, .. })), "{served:?}");
+    bench.kms = None;
+    assert!(options.has_store());
+    let kms = Kms::open(&options, clock()).unwrap();
+    let path = pollster::block_on(kms.reset_root_access_key()).unwrap();
+    drop(kms);
+    assert_eq!(path, bench.data.path().join("root-access-key.json"));
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let text = |name: &str| written[name].as_str().unwrap().to_owned();
+
+    bench.start().unwrap();
+    bench.set_clock(NOW + 60);
+    assert_eq!(bench.v1(ID, SECRET, NOW + 60, "1"), Err(ErrorCode::ForbiddenAccessKey));
+    bench.expected = text("AccessKeyId");
+    assert_eq!(bench.v1(&text("AccessKeyId"), &text("AccessKeySecret"), NOW + 60, "2"), Ok(()));
 }
 
 #[test]

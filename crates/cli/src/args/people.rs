@@ -295,6 +295,25 @@ pub(crate) enum AccessKey {
         #[command(flatten)]
         owner: Owner,
     },
+    /// Disable all access keys of root and write a new one to DATA/root-access-key.json; the server has to be stopped
+    Reset(Reset),
+}
+
+/// Whose root access key is lost.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Reset {
+    /// The data directory of the server [default: /var/lib/bulla]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Its root key file [default: DATA/root-key]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Accept a root key that a group of this user may read (mode 640 or 440)
+    #[arg(long)]
+    pub(crate) group_readable_secrets: bool,
+    /// The configuration file of the server, which names them too; flags win
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Whose access keys are meant.

@@ -5,6 +5,7 @@ mod errors;
 mod listen;
 mod oidc;
 mod reload;
+mod reset;
 mod settings;
 mod shell;
 
@@ -17,6 +18,7 @@ use bulla_server::Server;
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
 use self::errors::{open_failure, serve_failure};
 use self::listen::{resolve, typed_listen};
+pub(crate) use self::reset::reset_access_key;
 use self::settings::{data_directory, kms_options, server_options, with_config};
 use self::shell::quoted;
 use crate::args::Serve;

@@ -26,6 +26,7 @@ mod pressure;
 mod private;
 mod processes;
 mod reload;
+mod root_access_key;
 mod root_key;
 mod scripts;
 mod serve;

@@ -1,4 +1,4 @@
-//! The first access key of a server.
+//! The first access key of a server, and a new one when it is lost.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::MAINTENANCE;
-use crate::state::{AccessKey, AccessKeyOwner, Write};
+use crate::state::{AccessKey, AccessKeyOwner, Snapshot, Write};
 use crate::{Kms, files};
 
 /// How the owner of the account gets in.
@@ -56,6 +56,30 @@ impl Kms {
         let decide = || MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]).answering(());
         self.state.commit(created, |_| Ok(decide())).await?;
         Ok(outcome)
+    }
+
+    /// Makes a new access key of root, written durably to [`Kms::access_key_path`], and deactivates all others of root. A way
+    /// back in for whoever holds the data directory and the root key; the store must not be served meanwhile.
+    ///
+    /// # Errors
+    /// InternalFailure with its cause, if the file or the store cannot be written.
+    pub async fn reset_root_access_key(&self) -> Result<PathBuf, Error> {
+        let created = self.now();
+        let id = AccessKey::random_id();
+        let secret = AccessKey::random_secret();
+        self.write_access_key(&id, &secret)?; // first the file, as above
+        let key = self.keyring.access_key(id, &secret, AccessKeyOwner::Root, created);
+        let decide = |snapshot: &Snapshot| {
+            let active = snapshot.access_keys_of(AccessKeyOwner::Root).filter(|row| row.record.active);
+            let deactivated = active.map(|row| {
+                let deactivated = AccessKey { active: false, ..AccessKey::clone(&row.record) };
+                (Write::AccessKey(deactivated), row.revision)
+            });
+            let writes = deactivated.chain([(Write::AccessKey(key.clone()), 0)]);
+            MAINTENANCE.changes(writes).answering(())
+        };
+        self.state.commit(created, |snapshot| Ok(decide(snapshot))).await?;
+        Ok(self.access_key_path())
     }
 
     fn write_access_key(&self, id: &str, secret: &SecretText) -> Result<(), Error> {

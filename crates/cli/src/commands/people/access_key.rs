@@ -14,29 +14,33 @@ use serde::Serialize;
 use super::{shell, unless_denied};
 use crate::account::Account;
 use crate::args::{AccessKey, KmsFlags};
+use crate::commands::serve::reset_access_key;
 use crate::failure::{Exit, Failure};
 use crate::results::{Table, json, print, print_json, print_raw};
 
 pub(crate) fn run(kms: &KmsFlags, command: AccessKey) -> Result<(), Failure> {
-    let account = Account::connect(kms)?;
+    let account = || Account::connect(kms);
     match command {
-        AccessKey::Create { owner, output: Some(path), json: _ } => create_file(&account, owner.user, &path),
+        AccessKey::Create { owner, output: Some(path), json: _ } => {
+            create_file(&account()?, owner.user, &path)
+        }
         AccessKey::Create { owner, output: None, json } => {
-            let key = create(&account, owner.user)?;
+            let key = create(&account()?, owner.user)?;
             let shown = if json.json { print_json(&key) } else { show_once(&key) };
             shown.map_err(|failure| without_secret(failure, &key))
         }
-        AccessKey::List { owner, output } => list(&account, owner.user, output.json),
+        AccessKey::List { owner, output } => list(&account()?, owner.user, output.json),
         AccessKey::Enable { id, owner } => {
-            set_status(&account, owner.user, &id, AccessKeyStatus::Active)?;
+            set_status(&account()?, owner.user, &id, AccessKeyStatus::Active)?;
             print(format_args!("{id} is enabled"))
         }
         AccessKey::Disable { id, owner } => {
-            set_status(&account, owner.user, &id, AccessKeyStatus::Inactive)?;
+            set_status(&account()?, owner.user, &id, AccessKeyStatus::Inactive)?;
             print(format_args!("{id} is disabled"))
         }
+        AccessKey::Reset(reset) => reset_access_key(reset),
         AccessKey::Delete { id, owner } => {
-            account.call(&DeleteAccessKey { user_name: owner.user, user_access_key_id: id.clone() })?;
+            account()?.call(&DeleteAccessKey { user_name: owner.user, user_access_key_id: id.clone() })?;
             print(format_args!("{id} is deleted"))
         }
     }

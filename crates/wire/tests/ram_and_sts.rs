@@ -89,7 +89,7 @@ fn every_action_of_ram_parses_what_it_prints() {
         ),
         round_trip::<GetRole>("RoleName=r"),
         round_trip::<UpdateRole>(
-            "NewAllowConsoleLogin=false&NewAssumeRolePolicyDocument=%7B%7D&NewDescription=&NewMaxSessionDuration=1\
+            "EndSessions=true&NewAllowConsoleLogin=false&NewAssumeRolePolicyDocument=%7B%7D&NewDescription=&NewMaxSessionDuration=1\
              &RoleName=r",
         ),
         round_trip::<DeleteRole>("RoleName=r"),

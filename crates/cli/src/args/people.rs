@@ -211,6 +211,11 @@ pub(crate) enum Role {
         /// The name of the role
         role: String,
     },
+    /// End all sessions of a role, and those that were made by them: their next request is refused
+    EndSessions {
+        /// The name of the role
+        role: String,
+    },
     /// Give policies to a role
     Attach {
         /// The name of the role

@@ -37,12 +37,25 @@ pub(crate) fn run(kms: &KmsFlags, command: Role) -> Result<(), Failure> {
                 new_description: changed(description),
                 new_max_session_duration: max_session,
                 new_allow_console_login: None,
+                end_sessions: None,
             };
             print(format_args!("{} is updated", account.call(&request)?.role.role_name))
         }
         Role::Delete { role } => {
             account.call(&DeleteRole { role_name: role.clone() })?;
             print(format_args!("{role} is deleted"))
+        }
+        Role::EndSessions { role } => {
+            let request = UpdateRole {
+                role_name: role,
+                new_assume_role_policy_document: None,
+                new_description: None,
+                new_max_session_duration: None,
+                new_allow_console_login: None,
+                end_sessions: Some(true),
+            };
+            let role = account.call(&request)?.role.role_name;
+            print(format_args!("the sessions of {role} are ended"))
         }
         Role::Attach { role, policies } => attach(&account, Entity::Role(&role), &policies),
         Role::Detach { role, policies } => detach(&account, Entity::Role(&role), &policies),

@@ -70,6 +70,9 @@ pub(in crate::actions) async fn update(session: &Session<'_, UpdateRole>) -> Res
                 changed.description.clone_from(description);
             }
             changed.max_session = request.new_max_session_duration.unwrap_or(changed.max_session);
+            if request.end_sessions == Some(true) {
+                changed.end_sessions(state.now());
+            }
             if changed != *role.record {
                 changed.updated = state.now();
             }

@@ -171,7 +171,8 @@ impl World {
     }
 
     pub(crate) fn end_sessions(&self, role: &str) {
-        self.change_role(role, |role| role.end_sessions(self.now()));
+        let parameters = [("RoleName", role), ("EndSessions", "true")];
+        self.ram(&self.root(), "UpdateRole", &parameters).unwrap();
     }
 
     pub(crate) fn delete_role(&self, name: &str) {
@@ -222,6 +223,15 @@ impl World {
         parameters: &[(&str, &str)],
     ) -> Result<Value, Error> {
         self.send(Product::Sts, by, action, parameters)
+    }
+
+    pub(crate) fn ram(
+        &self,
+        by: &Credentials,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        self.send(Product::Ram, by, action, parameters)
     }
 
     pub(crate) fn kms(

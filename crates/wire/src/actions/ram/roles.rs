@@ -55,6 +55,9 @@ pub struct UpdateRole {
     /// As in [`CreateRole`].
     #[serde(default)]
     pub new_allow_console_login: Option<bool>,
+    /// Whether all sessions of the role end now. A parameter of bulla: the cloud ends sessions by a policy.
+    #[serde(default)]
+    pub end_sessions: Option<bool>,
 }
 
 /// Deletes a role that has no policy.

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use bulla_client::{Client, CredentialProvider, Endpoint, Sts};
-use bulla_wire::sts::{GetCallerIdentity, GetCallerIdentityReply};
+use bulla_client::{CredentialProvider, Endpoint, Sts};
+use bulla_wire::sts::GetCallerIdentityReply;
 use serde_json::{Value, json};
 
 use crate::args::{KmsFlags, Whoami};
@@ -32,8 +32,7 @@ fn embedded(data: &Path, as_json: bool) -> Result<(), Failure> {
 fn remote(endpoint: Endpoint, flags: &KmsFlags, as_json: bool) -> Result<(), Failure> {
     let credentials = credentials(endpoint, connection(flags), flags)?;
     let sts = credentials.sts().expect("credentials that were searched for have an STS");
-    let client = Client::new(sts.endpoint().clone(), credentials.clone(), sts.options().clone())?;
-    let identity = client.call(&GetCallerIdentity {})?;
+    let identity = sts.identity(&credentials).map_err(|error| Failure::from(&*error))?;
     let access_key = credentials.access_key_id().map_err(|error| Failure::from(&*error))?;
     if as_json {
         print_json(&as_value(&identity, &access_key, &credentials, sts))

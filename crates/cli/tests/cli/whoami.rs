@@ -116,6 +116,18 @@ fn root_at_a_server_of_bulla() {
     assert_eq!(json["AccessKeyId"], server.access_key().0);
     assert_eq!(json["CredentialSource"], "ALIBABA_CLOUD_ACCESS_KEY_ID");
 
+    let wrong =
+        world.bulla(["whoami"]).envs(&server.environment()).env("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "x");
+    let refused =
+        format!("ALIBABA_CLOUD_ACCESS_KEY_ID: {} refused with 400 SignatureDoesNotMatch", server.url);
+    wrong.run().fails_with(3, &[&refused, "the secret does not belong to this access key"]);
+    let nowhere = ["whoami", "--sts-endpoint", "http://127.0.0.1:1"];
+    let outcome = world.bulla(nowhere).envs(&server.environment()).run();
+    outcome.fails_with(
+        3,
+        &["ALIBABA_CLOUD_ACCESS_KEY_ID: http://127.0.0.1:1 cannot be reached: Connection refused"],
+    );
+
     let (id, secret) = server.access_key();
     let arn = json["Arn"].as_str().unwrap().replace(":root", ":role/none");
     let key = format!(r#""access_key_id":"{id}","access_key_secret":"{secret}""#);

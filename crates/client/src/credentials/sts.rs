@@ -2,8 +2,9 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use bulla_wire::sts::{AssumeRole, AssumeRoleWithOIDC};
+use bulla_wire::sts::{AssumeRole, AssumeRoleWithOIDC, GetCallerIdentity, GetCallerIdentityReply};
 use bulla_wire::{Action, SecretText};
 use rustix::fs::OFlags;
 use serde::Deserialize;
@@ -30,6 +31,22 @@ impl Sts {
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Asks which identity the credentials prove, by GetCallerIdentity.
+    ///
+    /// # Errors
+    /// There are no credentials, or the STS does not answer.
+    pub fn identity(
+        &self,
+        credentials: &CredentialProvider,
+    ) -> Result<GetCallerIdentityReply, Arc<CredentialsError>> {
+        credentials.current()?; // an error of the source is not one of this STS
+        let place = credentials.place();
+        let client = Client::new(self.endpoint.clone(), credentials.clone(), self.options.clone())
+            .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })?;
+        let asked = Asked { place, server: &self.endpoint };
+        Ok(client.call(&GetCallerIdentity {}).map_err(|error| failure(asked, error))?)
     }
 
     /// How it is reached. The user's certificates are trusted at an STS that the user named; the system's at the cloud's.

@@ -1,5 +1,6 @@
 //! The actions of Resource Access Management, a file for each family.
 
+pub(super) mod access_keys;
 pub(super) mod account;
 pub(super) mod attachments;
 mod entity;
@@ -10,7 +11,6 @@ pub(super) mod policies;
 pub(super) mod policy_versions;
 mod refusal;
 pub(super) mod roles;
-#[allow(dead_code, reason = "the actions on access keys, which call it for root, come next")]
 mod root_access_keys;
 mod tag_list;
 pub(super) mod tags;

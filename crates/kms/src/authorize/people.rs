@@ -12,6 +12,7 @@ use bulla_wire::{Error, ErrorCode};
 
 use super::denial::Written;
 use super::{Allowed, Asked, Container, Part, Resource, View};
+use crate::origin::Caller;
 use crate::people::{
     Account, AttachedTo, Group, GroupId, GroupName, KeyPolicy, ManagedPolicy, Membership, NameKey, PolicyRef,
     Quotas, Role, SecretPolicy, User, UserName,
@@ -88,6 +89,23 @@ impl<'v> View<'v> {
     /// NoPermission, as all functions below; EntityNotExist.User.
     pub(crate) fn user(&self, name: &str) -> Result<Allowed<&'v Row<User>>, Error> {
         self.ask_user(name)?
+    }
+
+    /// The user who sent the request.
+    ///
+    /// # Errors
+    /// EntityNotExist.User for another caller, and for a user who is deleted meanwhile.
+    pub(crate) fn calling_user(&self) -> Result<Allowed<&'v Row<User>>, Error> {
+        let row = match self.caller() {
+            Caller::User { id, .. } => self.snapshot.user_by_id(*id),
+            Caller::Root { .. } | Caller::Owner | Caller::Session(_) | Caller::Unsigned => None,
+        };
+        let Some(row) = row else {
+            self.every(Container::Users)?;
+            return Err(ErrorCode::EntityNotExistUser.into());
+        };
+        self.ask(Resource::User(row.record.name.as_str().into()))?;
+        Ok(Allowed::new(row))
     }
 
     /// As [`View::user`].

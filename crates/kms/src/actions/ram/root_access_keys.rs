@@ -12,7 +12,7 @@ use bulla_wire::{Error, ErrorCode, Timestamp};
 
 use crate::authorize::{Allowed, RootAccessKeys};
 use crate::session::Session;
-use crate::state::{AccessKey, AccessKeyOwner, Changes, Decision, Row, Write};
+use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Changes, Decision, Row, Write};
 
 /// # Errors
 /// LimitExceeded.User.AccessKey; NoPermission for anyone but root, as all functions below.
@@ -87,6 +87,19 @@ pub(super) async fn delete<A>(session: &Session<'_, A>, id: &str) -> Result<Done
         .await
 }
 
+/// When an access key was last used.
+///
+/// # Errors
+/// EntityNotExist.User.AccessKey.
+pub(super) fn last_use<'s, A>(
+    session: &Session<'s, A>,
+    id: &str,
+) -> Result<Option<&'s Row<AccessKeyUse>>, Error> {
+    let root = session.root_access_keys()?;
+    found(&root, id)?;
+    Ok(root.last_use(id))
+}
+
 fn found<'v>(root: &Allowed<RootAccessKeys<'v>>, id: &str) -> Result<&'v Row<AccessKey>, Error> {
     root.get(id).ok_or_else(|| ErrorCode::EntityNotExistUserAccessKey.into())
 }
@@ -123,7 +136,6 @@ mod tests {
     use crate::authorize::Inquiry;
     use crate::origin::{Caller, Connection, Origin, PrincipalId};
     use crate::sessions::tests::world::{Credentials, EVERYTHING, World};
-    use crate::state::AccessKeyUse;
 
     /// Calls a function of this file as `caller`.
     macro_rules! call {

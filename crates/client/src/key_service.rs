@@ -140,8 +140,8 @@ fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
             KeyServiceError::Damaged
         }
         _ if is_denial(code) => KeyServiceError::Denied {
+            message: refusal.message_with_denial(),
             code: refusal.code,
-            message: refusal.message,
             request_id: refusal.request_id,
         },
         _ => KeyServiceError::Refused {

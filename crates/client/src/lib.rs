@@ -65,5 +65,5 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use error::{AnswerProblem, CallError, SetupError};
 pub use key_service::ApiKeyService;
 pub use options::ClientOptions;
-pub use refusal::Refusal;
+pub use refusal::{Denial, Refusal};
 pub use transport::{CertificateProblem, RootsError, TransportError};

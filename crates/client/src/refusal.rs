@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use bulla_wire::ErrorReply;
+use bulla_wire::{AccessDenied, ErrorReply};
 
 use crate::retry::Again;
 
@@ -20,6 +20,20 @@ pub struct Refusal {
     pub message: String,
     /// The name of the request in the logs of the KMS; empty if it told none.
     pub request_id: String,
+    /// Which permission the caller lacks, if the KMS told.
+    pub denial: Option<Box<Denial>>,
+}
+
+/// A permission that the caller lacks, and which policies lack or deny it. Displayed as a part of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Denial {
+    /// The action, such as `kms:Decrypt`.
+    pub action: String,
+    /// `ExplicitDeny` if a statement denies, `ImplicitDeny` if none allows.
+    pub no_permission_type: String,
+    /// The kind of policy, such as `AccountLevelIdentityBasedPolicy`.
+    pub policy_type: String,
 }
 
 impl Refusal {
@@ -31,21 +45,31 @@ impl Refusal {
     pub fn new(status: u16, code: &str, message: &str, request_id: &str) -> Self {
         let end = message.to_ascii_lowercase().find(ECHO).unwrap_or(message.len());
         let [code, message, request_id] = [code, &message[..end], request_id].map(printable);
-        Self { status, code, message, request_id }
+        Self { status, code, message, request_id, denial: None }
     }
 
     /// The refusal in an error answer; None if it is none.
     pub(crate) fn parse(status: u16, body: &[u8]) -> Option<Self> {
         let reply: ErrorReply = serde_json::from_slice(body).ok()?;
-        (!reply.code.is_empty()).then(|| Self::new(status, &reply.code, &reply.message, &reply.request_id))
+        let denial = reply.access_denied.as_ref().map(|detail| Denial::new(detail).into());
+        let refusal = Self::new(status, &reply.code, &reply.message, &reply.request_id);
+        (!reply.code.is_empty()).then_some(Self { denial, ..refusal })
     }
 
     /// Status, code, message and request id on one line.
     pub(crate) fn what(&self) -> String {
-        let what = format!("{} {}: {}", self.status, self.code, self.message);
+        let what = format!("{} {}: {}", self.status, self.code, self.message_with_denial());
         match self.request_id.as_str() {
             "" => what,
             request_id => format!("{what} (request {request_id})"),
+        }
+    }
+
+    /// The message, with the permission that the caller lacks.
+    pub(crate) fn message_with_denial(&self) -> String {
+        match &self.denial {
+            Some(denial) => format!("{} ({denial})", self.message),
+            None => self.message.clone(),
         }
     }
 
@@ -70,6 +94,32 @@ impl Refusal {
     /// How long another try should wait, if the KMS does not say.
     pub(crate) fn pause(&self) -> Option<Duration> {
         (self.code == "InvalidTimeStamp.Expired").then_some(NEXT_SECOND)
+    }
+}
+
+impl Denial {
+    fn new(detail: &AccessDenied) -> Self {
+        let AccessDenied { auth_action, no_permission_type, policy_type, .. } = detail;
+        let [action, no_permission_type, policy_type] =
+            [auth_action, no_permission_type, policy_type].map(|text| printable(text));
+        Self { action, no_permission_type, policy_type }
+    }
+}
+
+impl fmt::Display for Denial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { action, no_permission_type, policy_type } = self;
+        let policy = match policy_type.as_str() {
+            "AccountLevelIdentityBasedPolicy" => "policy of the caller",
+            "SessionPolicy" => "policy of the session",
+            "ResourceBasedPolicy" => "policy of the resource",
+            "AssumeRolePolicy" => "trust policy of the role",
+            other => other,
+        };
+        match no_permission_type.as_str() {
+            "ExplicitDeny" => write!(f, "a {policy} denies {action}"),
+            _ => write!(f, "no {policy} allows {action}"),
+        }
     }
 }
 
@@ -130,6 +180,29 @@ mod tests {
         assert_eq!(Refusal::parse(500, br#"{"Code":"X"}"#), Some(Refusal::new(500, "X", "", "")));
         for other in ["<html>", "{}", r#"{"Code":""}"#, r#"{"Code":7}"#, "\u{fffd}", "[]"] {
             assert_eq!(Refusal::parse(500, other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_denial_is_told_in_words() {
+        let body = |kind: &str, policy: &str| {
+            format!(
+                r#"{{"Code":"NoPermission","Message":"You may not.","RequestId":"r","AccessDeniedDetail":
+                    {{"AuthAction":"kms:De\ncrypt","NoPermissionType":"{kind}","PolicyType":"{policy}"}}}}"#
+            )
+        };
+        for (kind, policy, text) in [
+            ("ImplicitDeny", "AccountLevelIdentityBasedPolicy", "no policy of the caller allows kms:Decrypt"),
+            ("ExplicitDeny", "SessionPolicy", "a policy of the session denies kms:Decrypt"),
+            ("ExplicitDeny", "ResourceBasedPolicy", "a policy of the resource denies kms:Decrypt"),
+            ("ImplicitDeny", "AssumeRolePolicy", "no trust policy of the role allows kms:Decrypt"),
+            ("ImplicitDeny", "ControlPolicy", "no ControlPolicy allows kms:Decrypt"),
+        ] {
+            let refusal = Refusal::parse(403, body(kind, policy).as_bytes()).unwrap();
+            assert_eq!(
+                refusal.to_string(),
+                format!("the KMS refused with 403 NoPermission: You may not. ({text}) (request r)")
+            );
         }
     }
 

@@ -102,6 +102,7 @@ mod key;
 mod pattern;
 mod policy;
 mod principal;
+mod synonyms;
 pub mod system;
 
 pub use check::{Finding, check};
@@ -113,3 +114,4 @@ pub use explain::{Application, Considered, Explanation, Missing, Unmet, explain}
 pub use key::ConditionKey;
 pub use policy::{Effect, Policy, PolicyKind};
 pub use principal::{InvalidPrincipalId, Principal, PrincipalId, PrincipalName};
+pub use synonyms::synonyms;

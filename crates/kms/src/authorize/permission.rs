@@ -25,18 +25,15 @@ impl Permission {
     /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
     /// one.
     pub(super) fn synonyms(self) -> &'static [&'static str] {
-        match (self.product, self.name) {
-            (Product::Kms, "TagResource" | "TagResources") => {
-                &["kms:TagResource", "kms:TagResources", "ecs:TagResources"]
-            }
-            (Product::Kms, "UntagResource" | "UntagResources") => {
-                &["kms:UntagResource", "kms:UntagResources", "ecs:UntagResources"]
-            }
-            (Product::Kms, "ListResourceTags" | "ListTagResources") => {
-                &["kms:ListResourceTags", "kms:ListTagResources", "ecs:ListTagResources"]
-            }
-            (Product::Sts, "AssumeRoleWithOIDC") => &["sts:AssumeRole", "sts:AssumeRoleWithOIDC"],
-            _ => &[],
+        bulla_access::synonyms(self.product_name(), self.name)
+    }
+
+    /// The product, as policies write it.
+    fn product_name(self) -> &'static str {
+        match self.product {
+            Product::Kms => "kms",
+            Product::Ram => "ram",
+            Product::Sts => "sts",
         }
     }
 
@@ -48,11 +45,6 @@ impl Permission {
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let product = match self.product {
-            Product::Kms => "kms",
-            Product::Ram => "ram",
-            Product::Sts => "sts",
-        };
-        write!(f, "{product}:{}", self.name)
+        write!(f, "{}:{}", self.product_name(), self.name)
     }
 }

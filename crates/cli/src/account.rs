@@ -54,6 +54,11 @@ impl Account {
         self.client(product).call_raw(product.version(), action, parameters)
     }
 
+    /// Where the KMS is.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        self.kms.endpoint()
+    }
+
     fn client(&self, product: Product) -> &Client {
         let client = match product {
             Product::Kms => None,

@@ -15,7 +15,7 @@ pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Veri
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
-pub(crate) use self::policies::{Check, Policy};
+pub(crate) use self::policies::{Check, Policy, Question};
 pub(crate) use self::serve::{Oidc, Serve, SignatureVersion};
 
 /// Envelope encryption of files with a key management service, and that service.
@@ -104,8 +104,8 @@ pub(crate) enum Command {
     },
     /// Print the manual page of bulla, or of a command
     Man {
-        /// The command, such as encrypt
-        command: Option<String>,
+        /// The command, such as encrypt or role assume
+        command: Vec<String>,
     },
 }
 

@@ -87,6 +87,6 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Whoami(whoami) => commands::whoami::run(&kms, &whoami),
         Command::Serve(serve) => commands::serve::run(serve),
         Command::Completions { shell } => commands::manual::completions(shell),
-        Command::Man { command } => commands::manual::page(command.as_deref()),
+        Command::Man { command } => commands::manual::page(&command),
     }
 }

@@ -1,4 +1,4 @@
-//! How policies are typed.
+//! How policies, users and roles are typed.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -12,6 +12,13 @@ use bulla_wire::ram::PolicyType;
 pub(crate) struct PolicyName {
     pub(crate) kind: PolicyType,
     pub(crate) name: String,
+}
+
+/// A user or a role: `user/NAME`, `role/NAME`, the ARN of one, or `NAME`, which is a user.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum PrincipalName {
+    User(String),
+    Role(String),
 }
 
 impl FromStr for PolicyName {
@@ -34,12 +41,53 @@ impl fmt::Display for PolicyName {
     }
 }
 
+impl FromStr for PrincipalName {
+    type Err = String;
+
+    fn from_str(typed: &str) -> Result<Self, String> {
+        // acs:ram::ACCOUNT:user/NAME
+        let local = match typed.strip_prefix("acs:ram:") {
+            Some(arn) => arn.splitn(3, ':').nth(2).unwrap_or_default(),
+            None => typed,
+        };
+        match local.split_once('/') {
+            None if !local.is_empty() && local == typed => Ok(Self::User(local.to_owned())),
+            Some(("user", name)) if is_name(name) => Ok(Self::User(name.to_owned())),
+            Some(("role", name)) if is_name(name) => Ok(Self::Role(name.to_owned())),
+            _ => Err("write it as USER, user/NAME or role/NAME".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for PrincipalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(name) => write!(f, "user/{name}"),
+            Self::Role(name) => write!(f, "role/{name}"),
+        }
+    }
+}
+
+impl PrincipalName {
+    /// Names differ in more than case.
+    pub(crate) fn to_lowercase(&self) -> Self {
+        match self {
+            Self::User(name) => Self::User(name.to_ascii_lowercase()),
+            Self::Role(name) => Self::Role(name.to_ascii_lowercase()),
+        }
+    }
+}
+
 /// A type of policies, as it is typed and printed.
 pub(crate) fn type_name(kind: PolicyType) -> &'static str {
     match kind {
         PolicyType::Custom => "custom",
         PolicyType::System => "system",
     }
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains('/')
 }
 
 #[cfg(test)]
@@ -57,6 +105,24 @@ mod tests {
             ("system/AliyunOSSFullAccess", "system/AliyunOSSFullAccess"),
         ] {
             assert_eq!(typed.parse::<PolicyName>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn users_and_roles_by_name_and_arn() {
+        for (typed, name) in [
+            ("bob", "user/bob"),
+            ("user/bob", "user/bob"),
+            ("role/ci", "role/ci"),
+            ("acs:ram::1:user/bob", "user/bob"),
+            ("acs:ram::1:role/ci", "role/ci"),
+        ] {
+            assert_eq!(typed.parse::<PrincipalName>().unwrap().to_string(), name);
+        }
+        for wrong in
+            ["", "user/", "group/a", "acs:ram::1:root", "acs:ram::1", "role/a/b", "acs:ram::1:group/a"]
+        {
+            assert!(wrong.parse::<PrincipalName>().is_err(), "{wrong}");
         }
     }
 }

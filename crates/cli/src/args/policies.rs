@@ -1,11 +1,14 @@
 //! The commands on policies.
 
+use std::net::IpAddr;
+
 use bulla_access::PolicyKind;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 
+use super::flags::Context;
 use super::people::Json;
 use crate::paths::Source;
-use crate::principals::PolicyName;
+use crate::principals::{PolicyName, PrincipalName};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Policy {
@@ -35,8 +38,8 @@ pub(crate) enum Policy {
         /// The policy; custom/NAME or system/NAME if both types have the name
         policy: PolicyName,
         /// Show the document of this version, such as v2 [default: the version in force]
-        #[arg(long, value_name = "VERSION")]
-        version: Option<String>,
+        #[arg(value_name = "VERSION")]
+        version_id: Option<String>,
         #[command(flatten)]
         output: Json,
     },
@@ -81,17 +84,32 @@ pub(crate) enum Policy {
         /// The name of the policy
         policy: String,
         /// The version, such as v1
-        version: String,
+        #[arg(value_name = "VERSION")]
+        version_id: String,
     },
     /// Delete a version of a custom policy that is not in force
     DeleteVersion {
         /// The name of the policy
         policy: String,
         /// The version, such as v1
-        version: String,
+        #[arg(value_name = "VERSION")]
+        version_id: String,
     },
     /// Check a document without a server, and name the statements that amount to granting rights
     Check(Check),
+    /// Tell which statement allows or denies an action, or what is missing
+    Explain {
+        /// For whom: USER, user/NAME or role/NAME [default: the caller]
+        #[arg(long = "as", value_name = "WHO")]
+        principal: Option<PrincipalName>,
+        #[command(flatten)]
+        question: Question,
+    },
+    /// List the users and roles that may do something
+    WhoCan {
+        #[command(flatten)]
+        question: Question,
+    },
 }
 
 /// A document to check.
@@ -106,6 +124,22 @@ pub(crate) struct Check {
     /// The account that principals must be of [default: that of the first one]
     #[arg(long, value_name = "ID")]
     pub(crate) account: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Json,
+}
+
+/// What is asked about.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Question {
+    /// The action, such as kms:Decrypt
+    pub(crate) action: String,
+    /// Key id, key/ID, alias/NAME, secret/NAME, user/NAME, group/NAME, role/NAME, policy/NAME, an ARN, or *
+    pub(crate) resource: String,
+    #[command(flatten)]
+    pub(crate) context: Context,
+    /// The address that the request comes from
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) source_ip: Option<IpAddr>,
     #[command(flatten)]
     pub(crate) output: Json,
 }

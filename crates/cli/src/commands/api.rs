@@ -3,6 +3,8 @@
 mod names;
 mod values;
 
+pub(super) use self::names::{command, nearest};
+
 use std::mem;
 
 use bulla_wire::{Parameters, Product};
@@ -18,7 +20,7 @@ use crate::results::print_raw;
 pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Failure> {
     let (action, typed) = args.call.split_first().expect("clap requires an action");
     if action.starts_with('-') {
-        let what = format!("{action} is not a flag of `bulla {}`", names::command(product));
+        let what = format!("{action} is not a flag of `bulla {}`", command(product));
         let hint = format!("parameters come after the action, such as {}", names::example(product));
         return Err(Failure::new(Exit::Usage, what, hint));
     }

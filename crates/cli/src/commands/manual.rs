@@ -13,20 +13,21 @@ pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     print_raw(String::from_utf8_lossy(&script).trim_end())
 }
 
-pub(crate) fn page(name: Option<&str>) -> Result<(), Failure> {
+/// The page of bulla, or of the command that the words name one below the other.
+pub(crate) fn page(words: &[String]) -> Result<(), Failure> {
     let mut bulla = Args::command();
     // Names each command after its parents: `bulla encrypt`.
     bulla.build();
-    let man = match name {
-        None => clap_mangen::Man::new(bulla),
-        Some(name) => {
-            let found = bulla.find_subcommand(name).cloned().ok_or_else(|| {
-                Failure::new(Exit::Usage, format!("there is no command {name}"), "bulla --help lists them")
-            })?;
-            clap_mangen::Man::new(found).title(format!("bulla-{name}"))
-        }
-    };
+    let mut found = &bulla;
+    for word in words {
+        found = found.find_subcommand(word).ok_or_else(|| {
+            let what = format!("there is no command {}", words.join(" "));
+            Failure::new(Exit::Usage, what, "bulla --help lists them")
+        })?;
+    }
+    let title = ["bulla"].into_iter().chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join("-");
     let mut page = Vec::new();
+    let man = clap_mangen::Man::new(found.clone()).title(title);
     man.render(&mut page).map_err(|error| Failure::output(&error))?;
     print_raw(String::from_utf8_lossy(&page).trim_end())
 }

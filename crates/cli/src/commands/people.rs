@@ -32,6 +32,11 @@ pub(super) fn is_denial(code: &str) -> bool {
     code == "NoPermission" || code == "Forbidden.NoPermission"
 }
 
+/// Whether a reply says that what was named does not exist.
+pub(super) fn is_missing(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(refusal) if refusal.code.starts_with("EntityNotExist."))
+}
+
 /// The text of a policy document, without blanks around it.
 pub(super) fn document(source: &Source) -> Result<String, Failure> {
     Ok(document_as_written(source)?.trim().to_owned())

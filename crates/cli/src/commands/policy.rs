@@ -1,7 +1,11 @@
 //! `bulla policy`: policies of an account, and what they amount to.
 
 mod check;
+mod explain;
+mod library;
+mod question;
 mod records;
+mod who_can;
 
 use crate::account::Account;
 use crate::args::{KmsFlags, Policy};
@@ -10,6 +14,10 @@ use crate::failure::Failure;
 pub(crate) fn run(kms: &KmsFlags, command: Policy) -> Result<(), Failure> {
     match command {
         Policy::Check(check) => check::run(&check),
+        Policy::Explain { principal, question } => {
+            explain::run(&Account::connect(kms)?, principal, &question)
+        }
+        Policy::WhoCan { question } => who_can::run(&Account::connect(kms)?, &question),
         command => records::run(&Account::connect(kms)?, command),
     }
 }

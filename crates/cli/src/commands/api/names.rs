@@ -71,7 +71,7 @@ fn hint(product: Product, action: &str, known: &[&str], name: &str) -> String {
 }
 
 /// The parameter that was probably meant, with the rest of what was typed from the first dot on.
-fn nearest(known: &[&str], name: &str) -> Option<String> {
+pub(in crate::commands) fn nearest(known: &[&str], name: &str) -> Option<String> {
     let (field, rest) = name.find('.').map_or((name, ""), |dot| name.split_at(dot));
     let typed = field.to_ascii_lowercase();
     let nearness = |known: &&str| strsim::jaro_winkler(&known.to_ascii_lowercase(), &typed);
@@ -80,7 +80,7 @@ fn nearest(known: &[&str], name: &str) -> Option<String> {
 }
 
 /// The command that calls actions of a product.
-pub(super) fn command(product: Product) -> &'static str {
+pub(in crate::commands) fn command(product: Product) -> &'static str {
     match product {
         Product::Kms => "kms",
         Product::Ram => "ram",

@@ -28,7 +28,7 @@ pub(super) fn run(account: &Account, command: Policy) -> Result<(), Failure> {
             }
         }
         Policy::List { only, output } => list(account, only.map(Into::into), output.json),
-        Policy::Show { policy, version, output } => show(account, policy, version, output.json),
+        Policy::Show { policy, version_id, output } => show(account, policy, version_id, output.json),
         Policy::Update { policy, document: source, keep_default, drop_oldest } => {
             let oldest = RotateStrategy::DeleteOldestNonDefaultVersionWhenLimitExceeded;
             let request = CreatePolicyVersion {
@@ -54,17 +54,20 @@ pub(super) fn run(account: &Account, command: Policy) -> Result<(), Failure> {
             print(format_args!("custom/{policy} is deleted"))
         }
         Policy::Versions { policy, output } => versions(account, policy, output.json),
-        Policy::SetDefault { policy, version } => {
-            let version_id = version.clone();
-            account.call(&SetDefaultPolicyVersion { policy_name: policy.clone(), version_id })?;
-            print(format_args!("{version} of custom/{policy} is in force"))
+        Policy::SetDefault { policy, version_id } => {
+            let request =
+                SetDefaultPolicyVersion { policy_name: policy.clone(), version_id: version_id.clone() };
+            account.call(&request)?;
+            print(format_args!("{version_id} of custom/{policy} is in force"))
         }
-        Policy::DeleteVersion { policy, version } => {
-            let version_id = version.clone();
-            account.call(&DeletePolicyVersion { policy_name: policy.clone(), version_id })?;
-            print(format_args!("{version} of custom/{policy} is deleted"))
+        Policy::DeleteVersion { policy, version_id } => {
+            let request = DeletePolicyVersion { policy_name: policy.clone(), version_id: version_id.clone() };
+            account.call(&request)?;
+            print(format_args!("{version_id} of custom/{policy} is deleted"))
         }
-        Policy::Check(_) => unreachable!("it has a module of its own"),
+        Policy::Check(_) | Policy::Explain { .. } | Policy::WhoCan { .. } => {
+            unreachable!("they have modules of their own")
+        }
     }
 }
 

@@ -1,0 +1,277 @@
+//! `bulla policy explain`: why a user or role may do something, or may not.
+
+use bulla_access::{
+    Application, Considered, Decision, Denial, Effect, Explanation, Layer, Layers, Missing, Policy,
+    Principal, Rule, Unmet, explain,
+};
+use bulla_wire::ram::{ListGroupsForUser, ListPoliciesForGroup, ListPoliciesForRole, ListPoliciesForUser};
+use bulla_wire::sts::{GetCallerIdentityReply, IdentityType};
+use serde::Serialize;
+
+use super::library::{Library, Loaded};
+use super::question::{Asked, Guarded};
+use crate::account::Account;
+use crate::args::Question;
+use crate::failure::Failure;
+use crate::principals::PrincipalName;
+use crate::results::{Table, print, print_json};
+
+pub(super) fn run(
+    account: &Account,
+    principal: Option<PrincipalName>,
+    question: &Question,
+) -> Result<(), Failure> {
+    let asked = Asked::new(account, question)?;
+    let mut library = Library::new(account, &asked.caller.account_id);
+    let subject = match principal {
+        Some(principal) => Subject { principal, has_session: false },
+        None => match Subject::of(&asked.caller) {
+            Some(subject) => subject,
+            None => return root(&asked, question.output.json),
+        },
+    };
+    let identity = identity_policies(&mut library, &subject.principal)?;
+    let resource = library.of_resource(&asked.guarded)?;
+    let explanation = subject.explain(&mut library, &asked, &identity, resource.as_ref());
+    let mut not_read = library.not_read().to_vec();
+    if subject.has_session {
+        not_read.push("session policy, if the session has one".to_owned());
+    }
+    let unknown = asked.values.take_unknown().iter().map(ToString::to_string).collect();
+    let policies = Policies { identity: &identity, resource: resource.as_ref() };
+    let report = Report::new(&subject.principal, &asked, &explanation, &policies, not_read, unknown);
+    if question.output.json { print_json(&report) } else { report.print() }
+}
+
+/// Whose rights are explained.
+struct Subject {
+    principal: PrincipalName,
+    /// Whether it is a session, which may have a policy that no action returns.
+    has_session: bool,
+}
+
+impl Subject {
+    /// The caller; `None` for root.
+    fn of(caller: &GetCallerIdentityReply) -> Option<Self> {
+        // acs:ram::ACCOUNT:user/NAME or acs:ram::ACCOUNT:assumed-role/NAME/SESSION
+        let mut names = caller.arn.rsplit(':').next().unwrap_or_default().split('/').skip(1);
+        let name = names.next().unwrap_or_default().to_owned();
+        match caller.identity_type {
+            IdentityType::Account => None,
+            IdentityType::RamUser => Some(Self { principal: PrincipalName::User(name), has_session: false }),
+            IdentityType::AssumedRoleUser => {
+                Some(Self { principal: PrincipalName::Role(name), has_session: true })
+            }
+        }
+    }
+
+    fn explain(
+        &self,
+        library: &mut Library<'_>,
+        asked: &Asked,
+        identity: &[Loaded],
+        resource: Option<&Loaded>,
+    ) -> Explanation {
+        let identity: Vec<_> = identity.iter().map(|loaded| &loaded.policy).collect();
+        let id = library.id(&self.principal);
+        let principal = match &self.principal {
+            PrincipalName::User(_) => Principal::User(id),
+            PrincipalName::Role(_) => Principal::Role(id),
+        };
+        explained(asked, principal, &identity, resource.map(|loaded| &loaded.policy))
+    }
+}
+
+/// The explanation for a principal whose id is that of the library.
+pub(super) fn explained(
+    asked: &Asked,
+    principal: Principal<'_>,
+    identity: &[&Policy],
+    resource: Option<&Policy>,
+) -> Explanation {
+    let rule = match asked.guarded {
+        Guarded::Role(_) => Rule::Both,
+        Guarded::Key(_) | Guarded::Secret(_) | Guarded::Nothing => Rule::Either,
+    };
+    let layers = Layers { session: None, identity, resource, rule };
+    asked.with(principal, |query| explain(&layers, query))
+}
+
+fn root(asked: &Asked, json: bool) -> Result<(), Failure> {
+    if json {
+        let none = Policies { identity: &[], resource: None };
+        let mut report = Report::of_nothing("root".to_owned(), asked, &none);
+        report.allowed = true;
+        return print_json(&report);
+    }
+    print(format_args!("root is allowed {} on {}: no policy binds root", asked.action(), asked.resource))
+}
+
+fn identity_policies(library: &mut Library<'_>, principal: &PrincipalName) -> Result<Vec<Loaded>, Failure> {
+    let account = library.account;
+    let policies_of = |who: &dyn std::fmt::Display| format!("policies of {who}");
+    match principal {
+        PrincipalName::Role(name) => {
+            let reply = account.call(&ListPoliciesForRole { role_name: name.clone() });
+            let reply = library.readable(|| policies_of(principal), reply)?;
+            reply.map_or(Ok(Vec::new()), |reply| library.attached(reply.policies.policy, ""))
+        }
+        PrincipalName::User(name) => {
+            let reply = account.call(&ListPoliciesForUser { user_name: name.clone() });
+            let reply = library.readable(|| policies_of(principal), reply)?;
+            let mut policies =
+                reply.map_or(Ok(Vec::new()), |reply| library.attached(reply.policies.policy, ""))?;
+            let reply = account.call(&ListGroupsForUser { user_name: name.clone() });
+            let groups = library.readable(|| format!("groups of {principal}"), reply)?;
+            for group in groups.map(|reply| reply.groups.group).unwrap_or_default() {
+                let group = group.group_name;
+                let reply = account.call(&ListPoliciesForGroup { group_name: group.clone() });
+                let reply = library.readable(|| policies_of(&format_args!("group/{group}")), reply)?;
+                if let Some(reply) = reply {
+                    policies.extend(library.attached(reply.policies.policy, &format!(" of group/{group}"))?);
+                }
+            }
+            Ok(policies)
+        }
+    }
+}
+
+/// The policies of an explanation.
+pub(super) struct Policies<'a> {
+    pub(super) identity: &'a [Loaded],
+    pub(super) resource: Option<&'a Loaded>,
+}
+
+impl Policies<'_> {
+    fn label(&self, layer: Layer, index: usize) -> String {
+        let loaded = match layer {
+            Layer::Identity => self.identity.get(index),
+            Layer::Resource => self.resource,
+            Layer::Session => None, // sessions have no policy here
+        };
+        loaded.map(|loaded| loaded.label.clone()).unwrap_or_default()
+    }
+}
+
+/// The answer, for people and programs.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report {
+    principal: String,
+    action: String,
+    resource: String,
+    allowed: bool,
+    /// Whether a statement denies.
+    explicit_deny: bool,
+    statements: Vec<Row>,
+    missing: Vec<String>,
+    not_read: Vec<String>,
+    unknown_conditions: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    policy: String,
+    line: u32,
+    effect: &'static str,
+    applies: bool,
+    reason: String,
+}
+
+impl Report {
+    fn of_nothing(principal: String, asked: &Asked, _: &Policies<'_>) -> Self {
+        Self {
+            principal,
+            action: asked.action().to_owned(),
+            resource: asked.resource.clone(),
+            allowed: false,
+            explicit_deny: false,
+            statements: Vec::new(),
+            missing: Vec::new(),
+            not_read: Vec::new(),
+            unknown_conditions: Vec::new(),
+        }
+    }
+
+    fn new(
+        principal: &PrincipalName,
+        asked: &Asked,
+        explanation: &Explanation,
+        policies: &Policies<'_>,
+        not_read: Vec<String>,
+        unknown_conditions: Vec<String>,
+    ) -> Self {
+        let row = |considered: &Considered| {
+            let source = considered.source;
+            Row {
+                policy: policies.label(source.layer, source.policy),
+                line: source.statement.line,
+                effect: effect(considered.effect),
+                applies: considered.application == Application::Applies,
+                reason: reason(&considered.application),
+            }
+        };
+        let missing = |missing: &Missing| match missing {
+            Missing::NoDeny(source) => {
+                let policy = policies.label(source.layer, source.policy);
+                format!("line {} of {policy} must not deny", source.statement.line)
+            }
+            other => other.to_string(),
+        };
+        Self {
+            allowed: explanation.decision.is_allowed(),
+            explicit_deny: matches!(explanation.decision, Decision::Deny(Denial::Explicit(_))),
+            statements: explanation.statements.iter().map(row).collect(),
+            missing: explanation.missing.iter().map(missing).collect(),
+            not_read,
+            unknown_conditions,
+            ..Self::of_nothing(principal.to_string(), asked, policies)
+        }
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let verdict = if self.allowed { "allowed" } else { "denied" };
+        let is_sure = self.unknown_conditions.is_empty() && (self.explicit_deny || self.not_read.is_empty());
+        let far = if is_sure { "" } else { ", as far as can be told" };
+        print(format_args!("{} is {verdict} {} on {}{far}", self.principal, self.action, self.resource))?;
+        if !self.statements.is_empty() {
+            let mut table = Table::new(["POLICY", "LINE", "EFFECT", "APPLIES"]);
+            for row in &self.statements {
+                let policy = row.policy.clone();
+                table.push([policy, row.line.to_string(), row.effect.to_owned(), row.reason.clone()]);
+            }
+            table.print()?;
+        }
+        for (title, lines) in [
+            ("missing", &self.missing),
+            ("not read", &self.not_read),
+            ("unknown here", &self.unknown_conditions),
+        ] {
+            lines.iter().try_for_each(|line| print(format_args!("{title}: {line}")))?;
+        }
+        Ok(())
+    }
+}
+
+fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Allow => "Allow",
+        Effect::Deny => "Deny",
+    }
+}
+
+fn reason(application: &Application) -> String {
+    match application {
+        Application::Applies => "yes".to_owned(),
+        Application::OtherPrincipal => "no: it names others".to_owned(),
+        Application::AccountOnly => {
+            "no: it names the account, which gives users and roles nothing".to_owned()
+        }
+        Application::OtherResource => "no: it is about other resources".to_owned(),
+        Application::Conditions(unmet) => {
+            let unmet = unmet.iter().map(Unmet::to_string).collect::<Vec<_>>();
+            format!("no: {} is not met", unmet.join(" and "))
+        }
+    }
+}

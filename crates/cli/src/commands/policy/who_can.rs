@@ -1,0 +1,209 @@
+//! `bulla policy who-can`: the users and roles that may do something.
+//!
+//! Policies are few and principals many, so it goes from the policies that are about the action to those who have them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bulla_access::{Application, ConditionKey, Effect, Explanation, Principal};
+use bulla_wire::ram::{GetRole, GetUser, ListEntitiesForPolicy};
+use serde::Serialize;
+
+use super::explain::explained;
+use super::library::{Library, Loaded};
+use super::question::Asked;
+use super::records::all_policies;
+use crate::account::Account;
+use crate::args::Question;
+use crate::commands::people::{group, is_missing};
+use crate::failure::Failure;
+use crate::principals::{PolicyName, PrincipalName};
+use crate::results::{Table, print, print_json};
+
+pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure> {
+    let asked = Asked::new(account, question)?;
+    let mut library = Library::new(account, &asked.caller.account_id);
+    let mut holders = Holders::default();
+    let resource = library.of_resource(&asked.guarded)?;
+    for name in library.named() {
+        if let Some(name) = present(&mut library, name)? {
+            holders.policies_of.entry(name).or_default();
+        }
+    }
+    for policy in all_policies(account, None)? {
+        if policy.attachment_count == Some(0) {
+            continue;
+        }
+        let name = PolicyName { kind: policy.policy_type, name: policy.policy_name };
+        if let Some(loaded) = library.policy(&name)?
+            && is_about(&asked, &loaded)
+        {
+            holders.add(&mut library, &name, loaded)?;
+        }
+    }
+    let rows = holders.rows(&mut library, &asked, resource.as_ref());
+    let report = Report {
+        action: asked.action().to_owned(),
+        resource: asked.resource.clone(),
+        principals: rows,
+        not_read: library.not_read().to_vec(),
+    };
+    if question.output.json { print_json(&report) } else { report.print() }
+}
+
+/// Whether a policy has a statement about the action, for whomever and on whatever.
+fn is_about(asked: &Asked, loaded: &Loaded) -> bool {
+    let anyone = Principal::Oidc("");
+    !explained(asked, anyone, &[&loaded.policy], None).statements.is_empty()
+}
+
+/// A principal that the policy of a resource names, in the spelling of its record; `None` if there is none.
+fn present(library: &mut Library<'_>, name: PrincipalName) -> Result<Option<PrincipalName>, Failure> {
+    let account = library.account;
+    let reply = match &name {
+        PrincipalName::User(name) => account
+            .call(&GetUser { user_name: name.clone() })
+            .map(|reply| PrincipalName::User(reply.user.user_name)),
+        PrincipalName::Role(name) => account
+            .call(&GetRole { role_name: name.clone() })
+            .map(|reply| PrincipalName::Role(reply.role.role_name)),
+    };
+    if reply.as_ref().is_err_and(is_missing) {
+        return Ok(None);
+    }
+    let found = library.readable(|| format!("whether {name} exists"), reply)?;
+    Ok(Some(found.unwrap_or(name)))
+}
+
+/// The policies about the action, and who has which.
+#[derive(Default)]
+struct Holders {
+    policies: Vec<Loaded>,
+    /// By the indexes of policies, and the group that a policy comes from.
+    policies_of: BTreeMap<PrincipalName, BTreeSet<(usize, Option<String>)>>,
+}
+
+impl Holders {
+    fn add(&mut self, library: &mut Library<'_>, name: &PolicyName, loaded: Loaded) -> Result<(), Failure> {
+        let account = library.account;
+        let policy_name = name.name.clone();
+        let reply = account.call(&ListEntitiesForPolicy { policy_type: name.kind, policy_name });
+        let Some(entities) = library.readable(|| format!("who has {name}"), reply)? else { return Ok(()) };
+        let index = self.policies.len();
+        self.policies.push(loaded);
+        let users = entities.users.user.into_iter().map(|user| PrincipalName::User(user.user_name));
+        let roles = entities.roles.role.into_iter().map(|role| PrincipalName::Role(role.role_name));
+        for principal in users.chain(roles) {
+            self.policies_of.entry(principal).or_default().insert((index, None));
+        }
+        for group in entities.groups.group {
+            let group = group.group_name;
+            let members = group::members(account, &group);
+            let members = library.readable(|| format!("users of group/{group}"), members)?;
+            for member in members.unwrap_or_default() {
+                let user = PrincipalName::User(member.user_name);
+                self.policies_of.entry(user).or_default().insert((index, Some(group.clone())));
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&self, library: &mut Library<'_>, asked: &Asked, resource: Option<&Loaded>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (name, policies) in &self.policies_of {
+            // A policy that a user has twice, by itself and by a group, counts once.
+            let indexes: BTreeSet<_> = policies.iter().map(|(index, _)| *index).collect();
+            let indexes: Vec<_> = indexes.into_iter().collect();
+            let identity: Vec<_> = indexes.iter().map(|index| &self.policies[*index].policy).collect();
+            let id = library.id(name);
+            let principal = match name {
+                PrincipalName::User(_) => Principal::User(id),
+                PrincipalName::Role(_) => Principal::Role(id),
+            };
+            asked.values.take_unknown();
+            let explanation = explained(asked, principal, &identity, resource.map(|loaded| &loaded.policy));
+            let unknown = asked.values.take_unknown();
+            if !explanation.decision.is_allowed() && !may_be_allowed(&explanation, &unknown) {
+                continue;
+            }
+            let by = grants(&explanation, &indexes, policies, &self.policies, resource);
+            let depends_on = unknown.iter().map(ToString::to_string).collect();
+            rows.push(Row { principal: name.to_string(), by, depends_on });
+        }
+        rows
+    }
+}
+
+/// Whether an Allow lacks nothing but what is unknown here, or what is unknown here made a Deny apply.
+fn may_be_allowed(explanation: &Explanation, unknown: &BTreeSet<ConditionKey>) -> bool {
+    !unknown.is_empty()
+        && explanation.statements.iter().any(|considered| {
+            considered.effect == Effect::Allow
+                && match &considered.application {
+                    Application::Applies => true,
+                    Application::Conditions(unmet) => unmet.iter().all(|one| unknown.contains(&one.key)),
+                    _ => false,
+                }
+        })
+}
+
+/// The statements that allow, or would.
+fn grants(
+    explanation: &Explanation,
+    indexes: &[usize],
+    policies_of: &BTreeSet<(usize, Option<String>)>,
+    policies: &[Loaded],
+    resource: Option<&Loaded>,
+) -> Vec<String> {
+    let mut labels = Vec::new();
+    for considered in &explanation.statements {
+        let applies = matches!(considered.application, Application::Applies | Application::Conditions(_));
+        if considered.effect == Effect::Deny || !applies {
+            continue;
+        }
+        let source = considered.source;
+        let line = source.statement.line;
+        match (source.layer, indexes.get(source.policy)) {
+            (bulla_access::Layer::Identity, Some(index)) => {
+                let label = &policies[*index].label;
+                let from = policies_of.iter().filter(|(of, _)| of == index);
+                labels.extend(from.map(|(_, group)| match group {
+                    Some(group) => format!("line {line} of {label} of group/{group}"),
+                    None => format!("line {line} of {label}"),
+                }));
+            }
+            _ => labels.extend(resource.map(|loaded| format!("line {line} of {}", loaded.label))),
+        }
+    }
+    labels
+}
+
+/// The answer, for people and programs.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Report {
+    action: String,
+    resource: String,
+    principals: Vec<Row>,
+    not_read: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Row {
+    principal: String,
+    by: Vec<String>,
+    /// Conditions whose values only the server knows; without any, the principal is allowed.
+    depends_on: Vec<String>,
+}
+
+impl Report {
+    fn print(&self) -> Result<(), Failure> {
+        print(format_args!("root and these may {} on {}:", self.action, self.resource))?;
+        let mut table = Table::new(["PRINCIPAL", "BY", "DEPENDS ON"]);
+        for row in &self.principals {
+            table.push([row.principal.clone(), row.by.join(", "), row.depends_on.join(", ")]);
+        }
+        table.print()?;
+        self.not_read.iter().try_for_each(|what| print(format_args!("not read: {what}")))
+    }
+}

@@ -28,6 +28,8 @@ pub struct Considered {
     pub effect: Effect,
     /// Whether it applies.
     pub application: Application,
+    /// The keys of its conditions.
+    pub keys: Vec<ConditionKey>,
 }
 
 /// Whether a statement about the action applies, or the first thing that keeps it from applying.
@@ -105,6 +107,7 @@ pub fn explain(layers: &Layers<'_>, query: &Query<'_>) -> Explanation {
                     source: Source { layer, policy, statement: place },
                     effect: statement.effect,
                     application: question.application(statement, parsed.kind),
+                    keys: statement.conditions.iter().map(|condition| condition.key.clone()).collect(),
                 });
             }
         }

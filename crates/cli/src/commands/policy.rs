@@ -1,5 +1,6 @@
 //! `bulla policy`: policies of an account, and what they amount to.
 
+mod certainty;
 mod check;
 mod explain;
 mod library;

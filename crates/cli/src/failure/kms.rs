@@ -158,8 +158,11 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         }
         ("EntityAlreadyExists", code) if code.matches('.').count() > 1 => "nothing has to be done: it is so",
         ("EntityAlreadyExists", _) => "choose another name",
+        (_, "DeleteConflict.Policy.Version.Default") => {
+            "put another version in force first: `bulla policy set-default`"
+        }
         ("DeleteConflict", _) => {
-            "remove or detach that first: `show` lists it; of a policy, `bulla policy show` and `versions`"
+            "remove or detach that first: `show` lists it, and `bulla policy versions` the versions of a policy"
         }
         ("LimitExceeded", _) => "remove some first; on a server of your own, raise the limit in [quotas]",
         ("MalformedPolicyDocument", _) => {

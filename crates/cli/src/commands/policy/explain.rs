@@ -1,13 +1,16 @@
 //! `bulla policy explain`: why a user or role may do something, or may not.
 
+use std::collections::BTreeSet;
+
 use bulla_access::{
-    Application, Considered, Decision, Denial, Effect, Explanation, Layer, Layers, Missing, Policy,
-    Principal, Rule, Unmet, explain,
+    Application, ConditionKey, Considered, Decision, Denial, Effect, Explanation, Layer, Layers, Missing,
+    Policy, Principal, Rule, StatementRef, explain,
 };
 use bulla_wire::ram::{ListGroupsForUser, ListPoliciesForGroup, ListPoliciesForRole, ListPoliciesForUser};
 use bulla_wire::sts::{GetCallerIdentityReply, IdentityType};
 use serde::Serialize;
 
+use super::certainty::depends_on;
 use super::library::{Library, Loaded};
 use super::question::{Asked, Guarded};
 use crate::account::Account;
@@ -37,9 +40,9 @@ pub(super) fn run(
     if subject.has_session {
         not_read.push("session policy, if the session has one".to_owned());
     }
-    let unknown = asked.values.take_unknown().iter().map(ToString::to_string).collect();
+    let unknown = asked.values.take_unknown();
     let policies = Policies { identity: &identity, resource: resource.as_ref() };
-    let report = Report::new(&subject.principal, &asked, &explanation, &policies, not_read, unknown);
+    let report = Report::new(&subject.principal, &asked, &explanation, &policies, not_read, &unknown);
     if question.output.json { print_json(&report) } else { report.print() }
 }
 
@@ -166,13 +169,15 @@ struct Report {
     statements: Vec<Row>,
     missing: Vec<String>,
     not_read: Vec<String>,
-    unknown_conditions: Vec<String>,
+    /// Condition keys whose values only the server knows, and which may turn the answer.
+    depends_on: Vec<String>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Row {
     policy: String,
+    statement: usize,
     line: u32,
     effect: &'static str,
     applies: bool,
@@ -190,7 +195,7 @@ impl Report {
             statements: Vec::new(),
             missing: Vec::new(),
             not_read: Vec::new(),
-            unknown_conditions: Vec::new(),
+            depends_on: Vec::new(),
         }
     }
 
@@ -200,22 +205,23 @@ impl Report {
         explanation: &Explanation,
         policies: &Policies<'_>,
         not_read: Vec<String>,
-        unknown_conditions: Vec<String>,
+        unknown: &BTreeSet<ConditionKey>,
     ) -> Self {
         let row = |considered: &Considered| {
             let source = considered.source;
             Row {
                 policy: policies.label(source.layer, source.policy),
+                statement: source.statement.index,
                 line: source.statement.line,
                 effect: effect(considered.effect),
                 applies: considered.application == Application::Applies,
-                reason: reason(&considered.application),
+                reason: reason(&considered.application, unknown),
             }
         };
         let missing = |missing: &Missing| match missing {
             Missing::NoDeny(source) => {
                 let policy = policies.label(source.layer, source.policy);
-                format!("line {} of {policy} must not deny", source.statement.line)
+                format!("{} of {policy} must not deny", place(source.statement))
             }
             other => other.to_string(),
         };
@@ -225,33 +231,37 @@ impl Report {
             statements: explanation.statements.iter().map(row).collect(),
             missing: explanation.missing.iter().map(missing).collect(),
             not_read,
-            unknown_conditions,
+            depends_on: depends_on(explanation, unknown).iter().map(ToString::to_string).collect(),
             ..Self::of_nothing(principal.to_string(), asked, policies)
         }
     }
 
     fn print(&self) -> Result<(), Failure> {
         let verdict = if self.allowed { "allowed" } else { "denied" };
-        let is_sure = self.unknown_conditions.is_empty() && (self.explicit_deny || self.not_read.is_empty());
+        let is_sure = self.depends_on.is_empty() && (self.explicit_deny || self.not_read.is_empty());
         let far = if is_sure { "" } else { ", as far as can be told" };
         print(format_args!("{} is {verdict} {} on {}{far}", self.principal, self.action, self.resource))?;
         if !self.statements.is_empty() {
-            let mut table = Table::new(["POLICY", "LINE", "EFFECT", "APPLIES"]);
+            let mut table = Table::new(["POLICY", "STATEMENT", "EFFECT", "APPLIES"]);
             for row in &self.statements {
                 let policy = row.policy.clone();
-                table.push([policy, row.line.to_string(), row.effect.to_owned(), row.reason.clone()]);
+                let place = place(StatementRef { index: row.statement, line: row.line });
+                table.push([policy, place, row.effect.to_owned(), row.reason.clone()]);
             }
             table.print()?;
         }
-        for (title, lines) in [
-            ("missing", &self.missing),
-            ("not read", &self.not_read),
-            ("unknown here", &self.unknown_conditions),
-        ] {
+        for (title, lines) in
+            [("missing", &self.missing), ("not read", &self.not_read), ("depends on", &self.depends_on)]
+        {
             lines.iter().try_for_each(|line| print(format_args!("{title}: {line}")))?;
         }
         Ok(())
     }
+}
+
+/// A statement of a document, as errors of documents name it.
+pub(super) fn place(statement: StatementRef) -> String {
+    format!("Statement[{}], line {}", statement.index, statement.line)
 }
 
 fn effect(effect: Effect) -> &'static str {
@@ -261,7 +271,7 @@ fn effect(effect: Effect) -> &'static str {
     }
 }
 
-fn reason(application: &Application) -> String {
+fn reason(application: &Application, unknown: &BTreeSet<ConditionKey>) -> String {
     match application {
         Application::Applies => "yes".to_owned(),
         Application::OtherPrincipal => "no: it names others".to_owned(),
@@ -270,8 +280,14 @@ fn reason(application: &Application) -> String {
         }
         Application::OtherResource => "no: it is about other resources".to_owned(),
         Application::Conditions(unmet) => {
-            let unmet = unmet.iter().map(Unmet::to_string).collect::<Vec<_>>();
-            format!("no: {} is not met", unmet.join(" and "))
+            let unmet = unmet.iter().map(|one| {
+                if unknown.contains(&one.key) {
+                    format!("{} of {}, which only the server knows", one.operator, one.key)
+                } else {
+                    one.to_string()
+                }
+            });
+            format!("no: not met: {}", unmet.collect::<Vec<_>>().join("; "))
         }
     }
 }

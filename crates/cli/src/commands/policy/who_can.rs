@@ -4,11 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bulla_access::{Application, ConditionKey, Effect, Explanation, Principal};
+use bulla_access::{Application, Effect, Explanation, Principal};
 use bulla_wire::ram::{GetRole, GetUser, ListEntitiesForPolicy};
 use serde::Serialize;
 
-use super::explain::explained;
+use super::certainty::depends_on;
+use super::explain::{explained, place};
 use super::library::{Library, Loaded};
 use super::question::Asked;
 use super::records::all_policies;
@@ -122,28 +123,16 @@ impl Holders {
             asked.values.take_unknown();
             let explanation = explained(asked, principal, &identity, resource.map(|loaded| &loaded.policy));
             let unknown = asked.values.take_unknown();
-            if !explanation.decision.is_allowed() && !may_be_allowed(&explanation, &unknown) {
+            let depends_on = depends_on(&explanation, &unknown);
+            if !explanation.decision.is_allowed() && depends_on.is_empty() {
                 continue;
             }
             let by = grants(&explanation, &indexes, policies, &self.policies, resource);
-            let depends_on = unknown.iter().map(ToString::to_string).collect();
+            let depends_on = depends_on.iter().map(ToString::to_string).collect();
             rows.push(Row { principal: name.to_string(), by, depends_on });
         }
         rows
     }
-}
-
-/// Whether an Allow lacks nothing but what is unknown here, or what is unknown here made a Deny apply.
-fn may_be_allowed(explanation: &Explanation, unknown: &BTreeSet<ConditionKey>) -> bool {
-    !unknown.is_empty()
-        && explanation.statements.iter().any(|considered| {
-            considered.effect == Effect::Allow
-                && match &considered.application {
-                    Application::Applies => true,
-                    Application::Conditions(unmet) => unmet.iter().all(|one| unknown.contains(&one.key)),
-                    _ => false,
-                }
-        })
 }
 
 /// The statements that allow, or would.
@@ -161,17 +150,17 @@ fn grants(
             continue;
         }
         let source = considered.source;
-        let line = source.statement.line;
+        let place = place(source.statement);
         match (source.layer, indexes.get(source.policy)) {
             (bulla_access::Layer::Identity, Some(index)) => {
                 let label = &policies[*index].label;
                 let from = policies_of.iter().filter(|(of, _)| of == index);
                 labels.extend(from.map(|(_, group)| match group {
-                    Some(group) => format!("line {line} of {label} of group/{group}"),
-                    None => format!("line {line} of {label}"),
+                    Some(group) => format!("{place} of {label} of group/{group}"),
+                    None => format!("{place} of {label}"),
                 }));
             }
-            _ => labels.extend(resource.map(|loaded| format!("line {line} of {}", loaded.label))),
+            _ => labels.extend(resource.map(|loaded| format!("{place} of {}", loaded.label))),
         }
     }
     labels
@@ -201,7 +190,7 @@ impl Report {
         print(format_args!("root and these may {} on {}:", self.action, self.resource))?;
         let mut table = Table::new(["PRINCIPAL", "BY", "DEPENDS ON"]);
         for row in &self.principals {
-            table.push([row.principal.clone(), row.by.join(", "), row.depends_on.join(", ")]);
+            table.push([row.principal.clone(), row.by.join("; "), row.depends_on.join(", ")]);
         }
         table.print()?;
         self.not_read.iter().try_for_each(|what| print(format_args!("not read: {what}")))

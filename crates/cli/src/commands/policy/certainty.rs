@@ -1,0 +1,103 @@
+//! What an explanation depends on, because this client does not know all that the server knows about a request.
+
+use std::collections::BTreeSet;
+
+use bulla_access::{Application, ConditionKey, Considered, Effect, Explanation};
+
+/// The keys whose values decide whether the decision is the opposite one. `unknown` are those that were looked at in vain.
+pub(super) fn depends_on(
+    explanation: &Explanation,
+    unknown: &BTreeSet<ConditionKey>,
+) -> BTreeSet<ConditionKey> {
+    let statements = &explanation.statements;
+    let standings: Vec<_> = statements.iter().map(|one| Standing::of(one, unknown)).collect();
+    let any = |effect, standing| {
+        statements.iter().zip(&standings).any(|(one, of_one)| one.effect == effect && *of_one == standing)
+    };
+    let may_be_allowed = any(Effect::Allow, Standing::Applies) || any(Effect::Allow, Standing::Open);
+    if any(Effect::Deny, Standing::Applies) || !may_be_allowed {
+        return BTreeSet::new();
+    }
+    let is_decisive = |one: &Considered| one.effect == Effect::Deny || !explanation.decision.is_allowed();
+    let open = statements.iter().zip(&standings).filter(|(_, standing)| **standing == Standing::Open);
+    let keys = open.filter(|(one, _)| is_decisive(one)).flat_map(|(one, _)| &one.keys);
+    keys.filter(|key| unknown.contains(*key)).cloned().collect()
+}
+
+/// Whether a statement applies to the request that the server will see.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Applies,
+    /// That depends on what is unknown.
+    Open,
+    Passed,
+}
+
+impl Standing {
+    fn of(considered: &Considered, unknown: &BTreeSet<ConditionKey>) -> Self {
+        match &considered.application {
+            Application::Applies if considered.keys.iter().any(|key| unknown.contains(key)) => Self::Open,
+            Application::Applies => Self::Applies,
+            Application::Conditions(unmet) if unmet.iter().all(|one| unknown.contains(&one.key)) => {
+                Self::Open
+            }
+            _ => Self::Passed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_access::{
+        Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value, explain,
+    };
+
+    use super::*;
+
+    /// A client that knows nothing.
+    struct Nothing;
+
+    impl Context for Nothing {
+        fn value(&self, _: &ConditionKey) -> Option<Value<'_>> {
+            None
+        }
+    }
+
+    fn depends(statements: &str) -> (bool, usize) {
+        let text = format!(r#"{{"Version":"1","Statement":[{statements}]}}"#);
+        let policy = Policy::parse(PolicyKind::Identity, "1", &text).unwrap();
+        let layers = Layers { session: None, identity: &[&policy], resource: None, rule: Rule::Either };
+        let explanation = explain(
+            &layers,
+            &Query {
+                actions: &["kms:Encrypt"],
+                resource: "acs:kms:r:1:key/k",
+                principal: Principal::User(PrincipalId::from_random(1)),
+                context: &Nothing,
+            },
+        );
+        let unknown = BTreeSet::from([ConditionKey::SourceIp]);
+        (explanation.decision.is_allowed(), depends_on(&explanation, &unknown).len())
+    }
+
+    #[test]
+    fn an_answer_depends_on_what_could_turn_it() {
+        let allow = r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#;
+        let deny = r#"{"Effect":"Deny","Action":"*","Resource":"*"}"#;
+        let inside = r#""Condition":{"IpAddress":{"acs:SourceIp":"10.0.0.0/8"}}}"#;
+        let outside = r#""Condition":{"NotIpAddress":{"acs:SourceIp":"10.0.0.0/8"}}}"#;
+        let by_day = r#""Condition":{"DateLessThan":{"acs:CurrentTime":"2020-01-01T00:00:00Z"}}}"#;
+        let with =
+            |statement: &str, condition: &str| format!("{},{condition}", statement.trim_end_matches('}'));
+        assert_eq!(depends(allow), (true, 0));
+        assert_eq!(depends(deny), (false, 0));
+        assert_eq!(depends(&with(allow, inside)), (false, 1));
+        assert_eq!(depends(&with(allow, by_day)), (false, 0));
+        assert_eq!(depends(&format!("{},{deny}", with(allow, inside))), (false, 0));
+        assert_eq!(depends(&format!("{allow},{}", with(deny, inside))), (true, 1));
+        // A negated condition on an absent key is met in a Deny; the address may lift it.
+        assert_eq!(depends(&format!("{allow},{}", with(deny, outside))), (false, 1));
+        assert_eq!(depends(&with(deny, outside)), (false, 0));
+        assert_eq!(depends(&format!("{allow},{}", with(allow, inside))), (true, 0));
+    }
+}

@@ -145,7 +145,9 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("InvalidParameter", _) => "correct the parameter that it names",
         (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
         (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
-        ("NoPermission", _) => "ask an administrator for a policy that allows this action on this resource",
+        ("NoPermission", _) => {
+            "ask an administrator for it; `bulla policy explain ACTION RESOURCE` tells what is missing"
+        }
         (_, "EntityNotExist.User") => "check the name: `bulla user list` shows the users",
         (_, "EntityNotExist.Group") => "check the name: `bulla group list` shows the groups",
         (_, "EntityNotExist.Role") => "check the name: `bulla role list` shows the roles",

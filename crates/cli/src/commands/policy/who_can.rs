@@ -30,7 +30,8 @@ pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure>
             holders.policies_of.entry(name).or_default();
         }
     }
-    for policy in all_policies(account, None)? {
+    let policies = library.readable(|| "policies of the account".to_owned(), all_policies(account, None))?;
+    for policy in policies.unwrap_or_default() {
         if policy.attachment_count == Some(0) {
             continue;
         }
@@ -187,7 +188,8 @@ struct Row {
 
 impl Report {
     fn print(&self) -> Result<(), Failure> {
-        print(format_args!("root and these may {} on {}:", self.action, self.resource))?;
+        let far = if self.not_read.is_empty() { "" } else { ", as far as can be told" };
+        print(format_args!("root and these may {} on {}{far}:", self.action, self.resource))?;
         let mut table = Table::new(["PRINCIPAL", "BY", "DEPENDS ON"]);
         for row in &self.principals {
             table.push([row.principal.clone(), row.by.join("; "), row.depends_on.join(", ")]);

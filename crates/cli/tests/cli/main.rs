@@ -22,6 +22,7 @@ mod native_header;
 mod native_keys;
 mod native_trees;
 mod outputs;
+mod people;
 mod pressure;
 mod private;
 mod processes;

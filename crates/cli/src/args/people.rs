@@ -1,10 +1,8 @@
 //! The commands on users, groups, roles and access keys.
 
-use std::path::PathBuf;
-
 use clap::{Args as ClapArgs, Subcommand};
 
-use crate::paths::Source;
+use crate::paths::{Output, Source};
 use crate::principals::PolicyName;
 
 /// How a result is printed.
@@ -266,9 +264,9 @@ pub(crate) enum AccessKey {
     Create {
         #[command(flatten)]
         owner: Owner,
-        /// Write it to this new file, which only you may read, instead of standard output
+        /// Write it to this new file, which only you may read; - for standard output
         #[arg(short = 'o', long, value_name = "FILE")]
-        output: Option<PathBuf>,
+        output: Option<Output>,
         #[command(flatten)]
         json: Json,
     },

@@ -25,8 +25,8 @@ pub(super) fn for_each<T>(
     Ok(())
 }
 
-/// How many entries a page of RAM holds; the most that the API gives.
-pub(super) const MAX_ITEMS: u32 = 1000;
+/// How many entries a page of RAM holds; the most that every list of the cloud gives.
+pub(super) const MAX_ITEMS: u32 = 100;
 
 /// All entries of a list of RAM. `ask` gets the marker of a page, none for the first one, and returns its entries and the
 /// marker of the next page.

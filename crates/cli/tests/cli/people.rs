@@ -80,6 +80,22 @@ fn an_access_key_is_not_created_for_a_file_that_cannot_be_written() {
 }
 
 #[test]
+fn lists_of_several_pages_are_whole() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let root = server.environment();
+    world.sh("seq 1 205 | xargs -P 4 -I N bulla user create user-N > /dev/null").envs(&root).ok();
+    let users = world.bulla(["user", "list", "--json"]).envs(&root).ok().json();
+    let mut names: Vec<_> =
+        users.as_array().unwrap().iter().map(|user| user["UserName"].to_string()).collect();
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 205);
+    assert_eq!(world.bulla(["user", "list"]).envs(&root).ok().text().lines().count(), 206);
+    server.stop();
+}
+
+#[test]
 fn a_role_is_assumed_in_a_shell() {
     let world = World::new();
     let server = world.serve("kms", ["--http"]);

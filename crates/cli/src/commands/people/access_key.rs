@@ -16,15 +16,16 @@ use crate::account::Account;
 use crate::args::{AccessKey, KmsFlags};
 use crate::commands::serve::reset_access_key;
 use crate::failure::{Exit, Failure};
+use crate::paths::Output;
 use crate::results::{Table, json, print, print_json, print_raw};
 
 pub(crate) fn run(kms: &KmsFlags, command: AccessKey) -> Result<(), Failure> {
     let account = || Account::connect(kms);
     match command {
-        AccessKey::Create { owner, output: Some(path), json: _ } => {
+        AccessKey::Create { owner, output: Some(Output::Path(path)), json: _ } => {
             create_file(&account()?, owner.user, &path)
         }
-        AccessKey::Create { owner, output: None, json } => {
+        AccessKey::Create { owner, output: _, json } => {
             let key = create(&account()?, owner.user)?;
             let shown = if json.json { print_json(&key) } else { show_once(&key) };
             shown.map_err(|failure| without_secret(failure, &key))

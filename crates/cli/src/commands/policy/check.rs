@@ -1,7 +1,8 @@
 //! `bulla policy check`: whether a document is well-formed, and which of its statements amount to granting rights.
 
-use bulla_access::{Finding, Policy, PolicyError, PolicyKind, Reason, check};
+use bulla_access::{Finding, Policy, PolicyKind, Reason, check};
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::args::Check;
 use crate::commands::people::document_as_written;
@@ -12,11 +13,9 @@ pub(super) fn run(typed: &Check) -> Result<(), Failure> {
     let name = typed.document.name().display();
     let text = document_as_written(&typed.document)?;
     let account = typed.account.as_deref().or_else(|| first_account(&text)).unwrap_or(NO_ACCOUNT);
-    let kind = typed.purpose.map(PolicyKind::from);
-    let policy = parse(kind, account, &text).map_err(|error| {
-        let hint = hint(&error.reason, kind);
-        Failure::new(Exit::Other, format!("{name}: {error}"), hint)
-    })?;
+    let kind = typed.purpose.map_or_else(|| likely_kind(&text), PolicyKind::from);
+    let policy = Policy::parse(kind, account, &text)
+        .map_err(|error| Failure::new(Exit::Other, format!("{name}: {error}"), hint(&error.reason)))?;
     let findings = check(&policy);
     if typed.output.json {
         return print_json(&Report::new(&policy, &findings));
@@ -32,22 +31,19 @@ pub(super) fn run(typed: &Check) -> Result<(), Failure> {
     print(format_args!("{name}: {} policy of {count}{granting}", purpose(policy.kind())))
 }
 
-/// Parses as a policy of the named kind, or of the first kind that takes the document.
-fn parse(kind: Option<PolicyKind>, account: &str, text: &str) -> Result<Policy, PolicyError> {
-    if let Some(kind) = kind {
-        return Policy::parse(kind, account, text);
-    }
-    let refused = match Policy::parse(PolicyKind::Identity, account, text) {
-        Err(error) if error.reason == Reason::Misplaced("Principal") => error,
-        parsed => return parsed,
-    };
-    // A document with principals has resources if it is of a key.
-    match Policy::parse(PolicyKind::Key, account, text) {
-        Err(error) if matches!(error.reason, Reason::ForeignAction { .. } | Reason::Missing("Resource")) => {
-            Policy::parse(PolicyKind::Trust, account, text)
-        }
-        Err(error) if error.reason == refused.reason => Err(refused),
-        parsed => parsed,
+/// What a document is for, by the members of its statements: those of an identity policy name no principals, and those of a
+/// trust policy no resources.
+fn likely_kind(text: &str) -> PolicyKind {
+    let document: Value = serde_json::from_str(text).unwrap_or_default();
+    let statements = document["Statement"].as_array();
+    let has =
+        |member: &str| statements.into_iter().flatten().any(|statement| statement.get(member).is_some());
+    if !has("Principal") {
+        PolicyKind::Identity
+    } else if has("Resource") {
+        PolicyKind::Key
+    } else {
+        PolicyKind::Trust
     }
 }
 
@@ -69,11 +65,10 @@ fn purpose(kind: PolicyKind) -> &'static str {
     }
 }
 
-fn hint(reason: &Reason, kind: Option<PolicyKind>) -> &'static str {
+fn hint(reason: &Reason) -> &'static str {
     match reason {
-        Reason::Misplaced(_) => "--for says what the policy is for: identity, session, trust, key or secret",
-        Reason::ForeignAction { .. } | Reason::Missing("Resource") if kind.is_none() => {
-            "--for says what the policy is for: identity, session, trust, key or secret"
+        Reason::Misplaced(_) | Reason::ForeignAction { .. } => {
+            "correct it, or say with --for what the policy is for: identity, session, trust, key or secret"
         }
         Reason::ForeignPrincipal(_) => "a policy names principals of one account; --account says which",
         _ => "correct the document there; docs/access.md describes policies",
@@ -119,7 +114,8 @@ mod tests {
     fn kind(statement: &str) -> Result<PolicyKind, Reason> {
         let text = format!(r#"{{"Version":"1","Statement":[{{"Effect":"Allow",{statement}}}]}}"#);
         let account = first_account(&text).unwrap_or(NO_ACCOUNT);
-        parse(None, account, &text).map(|policy| policy.kind()).map_err(|error| error.reason)
+        let kind = likely_kind(&text);
+        Policy::parse(kind, account, &text).map(|policy| policy.kind()).map_err(|error| error.reason)
     }
 
     #[test]
@@ -133,5 +129,10 @@ mod tests {
         assert_eq!(kind(&format!(r#"{principal},"Action":"sts:AssumeRole""#)), Ok(PolicyKind::Trust));
         let service = r#""Principal":{"Service":["ecs.aliyuncs.com"]},"Action":"sts:AssumeRole""#;
         assert_eq!(kind(service), Ok(PolicyKind::Trust));
+        let with_id = format!(r#""Sid":"a",{principal},"Action":"kms:Encrypt","Resource":"*""#);
+        assert_eq!(kind(&with_id), Ok(PolicyKind::Key));
+        for other in ["", "[]", "{", r#"{"Statement":7}"#] {
+            assert_eq!(likely_kind(other), PolicyKind::Identity);
+        }
     }
 }

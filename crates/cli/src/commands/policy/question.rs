@@ -83,6 +83,8 @@ impl Guarded {
         let rest = arn.splitn(5, ':').nth(4).unwrap_or_default();
         let assumes = action.eq_ignore_ascii_case("sts:AssumeRole");
         match rest.split_once('/') {
+            // A pattern is no key: what policies say about all keys is explained without the policy of one.
+            Some((_, name)) if name.contains(['*', '?']) => Self::Nothing,
             Some(("key", id)) => Self::Key(id.to_owned()),
             Some(("secret", name)) => Self::Secret(name.to_owned()),
             Some(("role", name)) if assumes => Self::Role(name.to_owned()),
@@ -263,7 +265,7 @@ mod tests {
         let role = "acs:ram:*:1:role/ci";
         assert_eq!(guarded(role, "sts:AssumeRole"), Guarded::Role("ci".into()));
         assert_eq!(guarded(role, "ram:GetRole"), Guarded::Nothing);
-        for other in ["*", "acs:kms:r:1:alias/a", "acs:ram:*:1:user/bob"] {
+        for other in ["*", "acs:kms:r:1:key/*", "acs:kms:r:1:alias/a", "acs:ram:*:1:user/bob"] {
             assert_eq!(guarded(other, "kms:Decrypt"), Guarded::Nothing, "{other}");
         }
     }

@@ -23,6 +23,8 @@ mod people;
 mod policies;
 mod races;
 mod ram;
+mod ram_in_force;
+mod ram_oracle;
 mod ram_policies;
 mod ram_subjects;
 mod subjects;

@@ -76,6 +76,12 @@ impl Account {
         policy
     }
 
+    /// As [`Account::allow`], with a name for the policy.
+    pub(super) fn allow_by(&self, name: &str, document: &str, user: &str) {
+        let policy = self.policy_named(name, document);
+        self.change_user(user, |user| attach(&mut user.policies, &policy));
+    }
+
     /// A new group with a policy and a member.
     pub(super) fn group(&self, name: &str, member: &str, document: &str) -> GroupId {
         let policy = self.policy(document);
@@ -113,10 +119,13 @@ impl Account {
     }
 
     fn policy(&self, document: &str) -> PolicyRef {
-        let name = format!("p{}", self.policies.fetch_add(1, Ordering::Relaxed));
+        self.policy_named(&format!("p{}", self.policies.fetch_add(1, Ordering::Relaxed)), document)
+    }
+
+    fn policy_named(&self, name: &str, document: &str) -> PolicyRef {
         let policy = ManagedPolicy::new(name.parse().unwrap(), document, 0).unwrap();
         self.write([(Write::Policy(policy), 0)]);
-        PolicyRef::Custom(NameKey::of(&name))
+        PolicyRef::Custom(NameKey::of(name))
     }
 
     pub(super) fn call(

@@ -8,7 +8,7 @@ use super::*;
 
 /// Lets threads decrypt while rights are given and taken: none that begins after the right was taken succeeds, and none that
 /// begins after it was given fails.
-fn race(account: &Account, origin: &Origin, key: &str, give: impl Fn(), take: impl Fn()) {
+pub(super) fn race(account: &Account, origin: &Origin, key: &str, give: impl Fn(), take: impl Fn()) {
     let sealed = account.do_it("Encrypt", &[("KeyId", key), ("Plaintext", "eA==")]);
     let blob = sealed["CiphertextBlob"].as_str().unwrap();
     let is_over = AtomicBool::new(false);

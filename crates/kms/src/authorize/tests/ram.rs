@@ -4,7 +4,7 @@ use super::ram_subjects::{PEOPLE, People};
 use super::*;
 
 /// A case for each action, about one set of people.
-fn cases(p: &People) -> Vec<Case> {
+pub(super) fn cases(p: &People) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |action: &'static str, parameters: &[(&'static str, &str)], resources: &[&str]| {
         let parameters = parameters.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();

@@ -1,0 +1,135 @@
+//! A denied caller of RAM cannot tell whether a user, group, role or policy exists.
+
+use super::people::{Account, EVERYTHING, allowing, by};
+use super::ram::cases;
+use super::ram_subjects::{PEOPLE, People};
+use super::*;
+use crate::people::PrincipalId;
+
+/// What the caller may do.
+struct Rule {
+    label: &'static str,
+    policy: fn(&People) -> Option<String>,
+}
+
+const RULES: [Rule; 4] = [
+    Rule { label: "no policy", policy: |_| None },
+    Rule {
+        label: "everything to others",
+        policy: |_| {
+            let others =
+                ["user", "group", "role", "policy"].map(|kind| format!(r#""acs:ram:*:*:{kind}/other*""#));
+            Some(allowing(r#""ram:*""#, &format!("[{}]", others.join(",")), ""))
+        },
+    },
+    Rule {
+        label: "a Deny for these",
+        policy: |people| {
+            let deny = format!(r#"{{"Effect":"Deny","Action":"ram:*","Resource":[{}]}}"#, resources(people));
+            Some(EVERYTHING.replace(r#""Statement":["#, &format!(r#""Statement":[{deny},"#)))
+        },
+    },
+    Rule {
+        label: "a Deny of everything",
+        policy: |_| {
+            let deny = r#"{"Effect":"Deny","Action":"ram:*","Resource":"*"}"#;
+            Some(EVERYTHING.replace(r#""Statement":["#, &format!(r#""Statement":[{deny},"#)))
+        },
+    },
+];
+
+fn resources(people: &People) -> String {
+    let resources = [
+        &people.user_resource,
+        &people.group_resource,
+        &people.role_resource,
+        &people.policy_resource,
+        &people.system_policy_resource,
+    ];
+    resources.map(|resource| format!(r#""acs:ram:*:*:{resource}""#)).join(",")
+}
+
+/// An account, and a user of it with a policy of its own.
+struct Asking {
+    account: Account,
+    user: PrincipalId,
+}
+
+impl Asking {
+    fn new(bench: &Bench, name: &str, policy: Option<&str>) -> Self {
+        let account = Account::of(bench);
+        let user = account.user(name);
+        if let Some(policy) = policy {
+            account.allow_by(name, policy, name);
+        }
+        Self { account, user }
+    }
+
+    /// The answer as it goes over the wire, but for the id of the user.
+    fn answer(&self, case: &Case) -> String {
+        let parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
+        let request = request_to(Product::Ram, case.action, &parameters);
+        let answer = match pollster::block_on(self.account.kms.call(request, &by(self.user))) {
+            Ok(reply) => serde_json::to_string(&reply).unwrap(),
+            Err(error) => {
+                let region = self.account.kms.region();
+                bulla_wire::render_error(bulla_wire::Format::Json, Product::Ram, &error, "r", region)
+                    .to_string()
+            }
+        };
+        answer.replace(&self.user.to_string(), "<user>")
+    }
+}
+
+/// The same requests to an account with the people and to one without them.
+#[test]
+fn a_denied_answer_of_ram_is_the_same_where_the_resource_does_not_exist() {
+    let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
+    let mut compared = BTreeSet::new();
+    for (number, rule) in RULES.iter().enumerate() {
+        let people = PEOPLE[0](&with);
+        let policy = (rule.policy)(&people);
+        let [one, other] =
+            [&with, &without].map(|bench| Asking::new(bench, &format!("asking{number}"), policy.as_deref()));
+        for case in cases(&people) {
+            let [first, second] = [&one, &other].map(|asking| asking.answer(&case));
+            if first.contains("NoPermission") {
+                assert_eq!(first, second, "{}: {} {:?}", rule.label, case.action, case.parameters);
+                compared.insert(case.action);
+            }
+        }
+    }
+    let all: BTreeSet<_> = cases(&PEOPLE[0](&with)).iter().map(|case| case.action).collect();
+    assert_eq!(compared, all);
+}
+
+/// The permission for one name tells nothing about that name.
+#[test]
+fn what_is_missing_is_told_only_to_a_caller_who_has_the_permission_for_all() {
+    let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
+    let people = PEOPLE[0](&with);
+    let named = allowing(r#""ram:*""#, &format!("[{}]", resources(&people)), "");
+    let asking = Asking::new(&without, "one", Some(&named));
+    let administrator = Asking::new(&without, "all", Some(EVERYTHING));
+    let mut told = BTreeSet::new();
+    for case in cases(&people) {
+        if administrator.answer(&case).contains("EntityNotExist.") && !is_about_system_policies(&case) {
+            let answer = asking.answer(&case);
+            assert!(
+                answer.contains(r#""Code":"NoPermission""#),
+                "{} {:?}: {answer}",
+                case.action,
+                case.parameters
+            );
+            told.insert(case.action);
+        }
+    }
+    for action in ["GetUser", "AttachPolicyToGroup", "UpdateRole", "DeletePolicyVersion", "TagResources"] {
+        assert!(told.contains(action), "{action}");
+    }
+}
+
+/// All accounts have the same ones.
+fn is_about_system_policies(case: &Case) -> bool {
+    case.parameters.contains(&("PolicyType", "System".into())) && !case.action.contains("tach")
+}

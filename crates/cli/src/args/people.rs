@@ -1,5 +1,7 @@
 //! The commands on users, groups, roles and access keys.
 
+use std::path::PathBuf;
+
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::paths::{Output, Source};

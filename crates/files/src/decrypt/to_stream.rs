@@ -21,12 +21,12 @@ impl<K: KeyService> Decryptor<K> {
     ///
     /// Everything that is written was verified, but a truncated or damaged stream is noticed only where it is truncated or
     /// damaged. **So `output` holds a whole plaintext only if this succeeds**; after an error it may hold a genuine beginning
-    /// of one. With [`whole`](DecryptOptions::whole), and always in the text format, whose tag comes last, the ciphertext is
+    /// of one. With [`whole`](crate::DecryptOptions::whole), and always in the text format, whose tag comes last, the ciphertext is
     /// first spooled to an unnamed temporary file. Then nothing is written of a truncated stream, and nothing of a text file
     /// that is damaged anywhere.
     ///
     /// Of the options, `format`, `allowed` and `whole` count. A stream has no name that says which format to expect:
-    /// [`format`](DecryptOptions::format) refuses the other one.
+    /// [`format`](crate::DecryptOptions::format) refuses the other one.
     ///
     /// # Errors
     /// [`FileError`]; what was written then is not a whole plaintext.

@@ -206,7 +206,8 @@ fn no_decoded_plaintext_is_left_in_memory() {
     client.send(Way::Form, "Decrypt", &[("CiphertextBlob", &blob(&encrypted))]);
 
     let memory = memory(server.id()).unwrap();
-    assert!(after(&memory, client.secret.as_bytes()).next().is_some(), "what is there is found");
+    assert!(after(&memory, client.id.as_bytes()).next().is_some(), "what is there is found");
+    assert!(after(&memory, client.secret.as_bytes()).next().is_none(), "secrets of access keys are sealed");
     assert_eq!(survivors(&memory), BTreeMap::new(), "of {TEXTS} texts each");
     server.stop();
 }

@@ -4,7 +4,7 @@
 //! action without a case fails.
 
 use super::people::ACCOUNT;
-use super::ram_subjects::PEOPLE;
+use super::ram_subjects::{PEOPLE, People};
 use super::subjects::Subject;
 use super::*;
 use crate::people::{Document, Role as PeopleRole};
@@ -211,7 +211,7 @@ fn every_action_of_ram_answers_every_caller_as_the_policies_say() {
     let mut matrix = Matrix::new();
     for new in PEOPLE {
         let mut people = new(&matrix.server.bench);
-        for number in 0..ram::cases(&people).len() {
+        for number in 0..named_cases(&people).len() {
             let label = people.label;
             let exist = label.starts_with("people");
             let mut is_first = true;
@@ -219,13 +219,21 @@ fn every_action_of_ram_answers_every_caller_as_the_policies_say() {
                 if !std::mem::take(&mut is_first) {
                     people = new(&matrix.server.bench);
                 }
-                ram::cases(&people).swap_remove(number)
+                named_cases(&people).swap_remove(number)
             };
             matrix.check(label, &mut make, &|_, case| questions_of_ram(case, exist));
         }
         matrix.is_sampling = true;
     }
     matrix.finish(Product::Ram);
+}
+
+/// The cases that name whom they are about. Without a name, access keys are those of the caller, so the question depends on who
+/// asks: the tests of these actions have a case for each kind of caller.
+fn named_cases(people: &People) -> Vec<Case> {
+    let mut cases = ram::cases(people);
+    cases.retain(|case| case.action != "ListAccessKeys" || !case.parameters.is_empty());
+    cases
 }
 
 /// What a request to RAM has to have the permission for.

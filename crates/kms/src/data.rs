@@ -40,6 +40,8 @@ pub(crate) struct Data {
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
     pub(crate) home: Home,
+    /// The home that the store had until now.
+    pub(crate) home_before: Home,
     /// Which rows the store holds.
     pub(crate) format: RowFormat,
     /// The header with that home, to be written when nothing else can refuse the start; none if the store holds it
@@ -75,9 +77,9 @@ impl Data {
             providers: Providers::configured(options),
         };
         let is_new = place.prepare(options)?;
-        let Opened { store, format, unlocked, header } = place.open(options)?;
+        let Opened { store, format, unlocked, home_before, header } = place.open(options)?;
         let (roots, home) = unlocked.into_parts();
-        Ok(Self { lock, locked, store, roots, home, format, header, is_new })
+        Ok(Self { lock, locked, store, roots, home, home_before, format, header, is_new })
     }
 }
 
@@ -86,6 +88,7 @@ struct Opened {
     store: Store,
     format: RowFormat,
     unlocked: Unlocked,
+    home_before: Home,
     header: Option<HeaderChange>,
 }
 
@@ -149,17 +152,18 @@ impl Place {
     /// opened the header and the options agree with it.
     fn open(&self, options: &Options) -> Result<Opened, OpenError> {
         let (store, stored) = self.read(&self.store)?;
-        let unlocked = self.unlock(&stored, options)?;
+        let (unlocked, home_before) = self.unlock(&stored, options)?;
         let store = store.into_writable().map_err(|error| self.store_error(error))?;
         if options.role == Role::Server && store.is_read_only() {
             return Err(self.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
         }
         let header = unlocked.replacing(&stored).filter(|_| !store.is_read_only());
-        Ok(Opened { store, format: row_format(&stored), unlocked, header })
+        Ok(Opened { store, format: row_format(&stored), unlocked, home_before, header })
     }
 
-    /// The header as it is from now on: raised to this version, with what the options settle of its home.
-    fn unlock(&self, stored: &[u8], options: &Options) -> Result<Unlocked, OpenError> {
+    /// The header as it is from now on: raised to this version, with what the options settle of its home. And the home until
+    /// now.
+    fn unlock(&self, stored: &[u8], options: &Options) -> Result<(Unlocked, Home), OpenError> {
         let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
         let unlocked = match stored {
             StoredHeader::Old(old) => Unlocked::raise(&old, &self.providers, &Home::new(options)),
@@ -168,11 +172,13 @@ impl Place {
             }
         };
         let unlocked = unlocked.map_err(|error| self.unlock_error(error))?;
-        let home = unlocked.home().clone().settled_by(options)?;
-        if home == *unlocked.home() {
-            return Ok(unlocked); // sealing is random: the header would differ
+        let before = unlocked.home().clone();
+        let home = before.clone().settled_by(options)?;
+        if home == before {
+            return Ok((unlocked, before)); // sealing is random: the header would differ
         }
-        unlocked.with_home(&home, &self.providers).map_err(|error| self.unlock_error(error))
+        let settled = unlocked.with_home(&home, &self.providers);
+        Ok((settled.map_err(|error| self.unlock_error(error))?, before))
     }
 
     fn read(&self, path: &Path) -> Result<(Store, Vec<u8>), OpenError> {
@@ -208,6 +214,8 @@ pub(crate) const ROOT_KEY: &str = "root-key";
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
+
+    use bulla_wire::ram::CreatePolicy;
 
     use super::*;
     use crate::provider_error::ProviderError;
@@ -374,6 +382,37 @@ mod tests {
         fs::remove_file(directory.path().join(ROOT_KEY)).unwrap();
         open_as(directory.path(), Role::Server, None, None).unwrap_err();
         assert!(fs::read(directory.path().join(STORE)).unwrap() == store);
+    }
+
+    /// A Deny on an ARN of the old account would match nothing.
+    #[test]
+    fn a_store_with_a_policy_keeps_the_account_and_region_that_it_was_used_with() {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path();
+        {
+            let kms = Kms::open(&Options::new(data, Role::Command), SystemClock).unwrap();
+            let document =
+                r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"kms:*","Resource":"*"}]}"#;
+            let create = CreatePolicy {
+                policy_name: "none".into(),
+                policy_document: document.into(),
+                description: None,
+                tag: None,
+            };
+            pollster::block_on(kms.call(create.into(), &kms.owner())).unwrap();
+        }
+        for (account, region, setting) in
+            [(Some("42"), None, "account"), (None, Some("cn-beijing"), "region")]
+        {
+            match open_as(data, Role::Server, account, region) {
+                Err(OpenError::OtherHome { setting: refused, .. }) => assert_eq!(refused, setting),
+                other => panic!("{other:?}"),
+            }
+        }
+        let used = open_as(data, Role::Command, None, None).unwrap();
+        assert!(used.is_account_presumed && used.is_region_presumed, "a refused start decides nothing");
+        let settled = open_as(data, Role::Server, Some(&used.account), Some(&used.region)).unwrap();
+        assert!(!settled.is_account_presumed && !settled.is_region_presumed);
     }
 
     /// Otherwise one start without flags would decide against a unit file that has named another region all along.

@@ -5,8 +5,8 @@
 //! another value. Once named it is **settled** for the life of the store. Otherwise a single start without flags would decide
 //! against the unit file that has named another region all along.
 //!
-//! So far no record holds an ARN: each is made of the home when it is asked for. The first kind of record that stores one,
-//! such as a policy, has to settle the home in the same commit, since those ARNs would otherwise stop matching.
+//! Policies hold ARNs as they were written. So a store with a policy takes no other account or region than the one that was
+//! used meanwhile, presumed or not: a Deny on an ARN of the old one would match nothing.
 //!
 //! They are not a record, because a row that is missing cannot be told from one that was never written, and because they
 //! are needed before rows are read. In the header they are sealed together with the slots.
@@ -51,6 +51,23 @@ impl Home {
         settle("account", &options.account, &mut self.account, &mut self.is_account_presumed)?;
         settle("region", &options.region, &mut self.region, &mut self.is_region_presumed)?;
         Ok(self)
+    }
+
+    /// # Errors
+    /// [`OpenError::OtherHome`] if this home has another account or region than `used`, the one until now.
+    pub(crate) fn check_unchanged(&self, used: &Self) -> Result<(), OpenError> {
+        for (setting, named, kept) in
+            [("account", &self.account, &used.account), ("region", &self.region, &used.region)]
+        {
+            if named != kept {
+                return Err(OpenError::OtherHome {
+                    setting,
+                    named: named.to_string(),
+                    kept: kept.to_string(),
+                });
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn encode(&self) -> Vec<u8> {

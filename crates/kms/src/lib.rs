@@ -184,12 +184,16 @@ impl Kms {
     /// after a failed write of the header only the store knows which one it holds.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
-        let Data { lock, locked, store, roots, home, format, header, is_new } = Data::open(options, &clock)?;
+        let Data { lock, locked, store, roots, home, home_before, format, header, is_new } =
+            Data::open(options, &clock)?;
         let roots = Arc::new(roots);
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
         let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots), format)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        if state.published().has_policies() {
+            home.check_unchanged(&home_before)?;
+        }
         let mut kms = Self {
             options: options.clone(),
             clock,

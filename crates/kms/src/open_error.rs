@@ -44,7 +44,7 @@ pub enum OpenError {
         setting: &'static str,
         /// What the options name.
         named: String,
-        /// What an earlier start named, and the store keeps.
+        /// What an earlier start named, or policies are written for, and the store keeps.
         kept: String,
     },
     /// There is a root key, but not the store it belongs to.
@@ -127,7 +127,7 @@ impl fmt::Display for OpenError {
             Self::OtherHome { setting, named, kept } => {
                 write!(
                     f,
-                    "{setting} {named}: the store keeps the {setting} {kept}, which an earlier start named"
+                    "{setting} {named}: the store keeps the {setting} {kept}, which an earlier start or a policy named"
                 )
             }
             Self::Store { path, source } => write!(f, "{}: {source}", path.display()),

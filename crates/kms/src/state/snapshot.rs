@@ -58,6 +58,18 @@ impl Snapshot {
         !self.tables.access_keys.rows.is_empty()
     }
 
+    /// Whether there is a policy of the account, of a role, a key or a secret: they hold ARNs.
+    pub(crate) fn has_policies(&self) -> bool {
+        let Tables { policies, roles, key_policies, secret_policies, .. } = &self.tables;
+        let is_empty = [
+            policies.rows.is_empty(),
+            roles.rows.is_empty(),
+            key_policies.rows.is_empty(),
+            secret_policies.rows.is_empty(),
+        ];
+        is_empty.contains(&false)
+    }
+
     pub(crate) fn private(&self, name: &str) -> Option<&Row<Private>> {
         self.tables.private.rows.get(name)
     }

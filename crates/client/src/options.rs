@@ -34,7 +34,7 @@ impl ClientOptions {
     /// The default, with what the environment says: `ALIBABA_CLOUD_CA_BUNDLE`, `HTTPS_PROXY` or else
     /// `ALL_PROXY`, and `NO_PROXY`; the last three also in lower case, which wins.
     ///
-    /// `environment` is as for [`Credentials::find`](crate::Credentials::find).
+    /// `environment` is as for [`CredentialProvider::find`](crate::CredentialProvider::find).
     #[must_use]
     pub fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Self {
         let first = |names: [&str; 2]| names.into_iter().find_map(&environment);

@@ -10,7 +10,7 @@ use crate::people::{NameFault, TextFault};
 /// The name that a parameter gives to something new.
 ///
 /// # Errors
-/// InvalidParameter.<Name>.InvalidChars, InvalidParameter.<Name>.Length.
+/// `InvalidParameter.<Name>.InvalidChars`, `InvalidParameter.<Name>.Length`.
 pub(super) fn parse_name<N: FromStr<Err = NameFault>>(parameter: &str, text: &str) -> Result<N, Error> {
     text.parse().map_err(|fault| {
         let code = match fault {

@@ -81,7 +81,6 @@ impl Container {
 }
 
 /// Finding what requests name.
-#[allow(dead_code, reason = "the actions on people come next")]
 impl<'v> View<'v> {
     /// The user with this name.
     ///
@@ -227,7 +226,6 @@ impl<'v> View<'v> {
 }
 
 /// What belongs to a user, group, role or policy that the request may use, and lists.
-#[allow(dead_code, reason = "the actions on people come next")]
 impl<'v> View<'v> {
     /// Whether there is a user, group, role or policy of this name, for the permission to make one: names that are taken
     /// are told.
@@ -367,14 +365,6 @@ impl<'v> View<'v> {
         let owner = AccessKeyOwner::User(user.record.id);
         let key = self.snapshot.get::<AccessKey>(&id.into());
         key.filter(|key| key.record.owner == owner).map(Allowed::new)
-    }
-
-    /// The access keys of the root of the account, oldest first, for the permission for the account.
-    pub(crate) fn access_keys_of_root(
-        &self,
-        _account: &Allowed<Option<&'v Row<Account>>>,
-    ) -> impl Iterator<Item = Allowed<&'v Row<AccessKey>>> + use<'v> {
-        self.snapshot.access_keys_of(AccessKeyOwner::Root).map(Allowed::new)
     }
 
     /// When an access key was last used, if it ever was. What was used in the last minute may not be here yet.
@@ -523,8 +513,8 @@ mod tests {
             assert_eq!(keys, ["k1"]);
             assert!(view.access_key_of(&alice, "k1").is_some());
             assert!(view.access_key_of(&alice, "k2").is_none() && view.access_key_of(&alice, "k3").is_none());
-            let account = view.account_row().unwrap();
-            let keys: Vec<_> = view.access_keys_of_root(&account).map(|key| &*key.record.id).collect();
+            let root = view.root_access_keys().unwrap();
+            let keys: Vec<_> = root.iter().map(|key| &*key.record.id).collect();
             assert_eq!(keys, ["k3"]);
             let (group, membership) = view.groups_of(&alice).next().unwrap();
             assert_eq!((group.record.name.as_str(), membership.joined), ("Ops", 2));

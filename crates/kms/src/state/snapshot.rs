@@ -34,7 +34,6 @@ impl Snapshot {
     }
 
     /// The rows of a kind after `after`, in the order of their ids; all of them without it.
-    #[allow(dead_code, reason = "the actions on people come next")]
     pub(crate) fn rows_after<R: KeptKind>(
         &self,
         after: Option<&R::Id>,
@@ -45,7 +44,6 @@ impl Snapshot {
     }
 
     /// How many rows of a kind there are.
-    #[allow(dead_code, reason = "the actions on people come next")]
     pub(crate) fn count<R: KeptKind>(&self) -> usize {
         R::table(&self.tables).rows.len()
     }

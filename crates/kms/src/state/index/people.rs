@@ -89,7 +89,6 @@ impl kind::Index<Role> for RoleIndex {
     }
 }
 
-#[allow(dead_code, reason = "the actions that use all of it come next")]
 impl Snapshot {
     pub(crate) fn user_by_id(&self, id: PrincipalId) -> Option<&Row<User>> {
         self.get(self.tables.users.index.entities.names.get(&id)?)

@@ -1,4 +1,4 @@
-//! docs/compatibility.md says of every operation of the official SDK of the KMS whether it is answered and what it
+//! docs/compatibility.md says of every operation of the official SDKs whether it is answered and what it
 //! takes. The table is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility`
 //! writes it.
 
@@ -24,7 +24,6 @@ const BEYOND_SDK: [&str; 1] = ["GetKeyDefaultPolicy"];
 const DOCUMENT: &str = "../../docs/compatibility.md";
 /// The secrets of the only type there is do not change by themselves.
 const REFUSED: [&str; 2] = ["RotateSecret", "UpdateSecretRotationPolicy"];
-const BEGIN: &str = "<!-- This table is generated: crates/wire/tests/compatibility.rs -->\n";
 const END: &str = "<!-- The end of the generated table -->\n";
 
 #[test]
@@ -43,14 +42,17 @@ fn the_table_names_every_operation_once() {
 #[test]
 fn the_document_is_as_the_table_of_actions() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCUMENT);
-    let document = fs::read_to_string(&path).unwrap();
-    let (before, rest) = document.split_once(BEGIN).expect("the document has the table");
-    let (found, after) = rest.split_once(END).expect("the table ends");
-    let made = table();
-    if env::var_os("UPDATE_DOCS").is_some() {
-        fs::write(&path, [before, BEGIN, &made, END, after].concat()).unwrap();
-    } else {
-        assert_eq!(found, made, "run this test with UPDATE_DOCS=1");
+    for (product, official, _) in PRODUCTS {
+        let document = fs::read_to_string(&path).unwrap();
+        let begin = begin(product);
+        let (before, rest) = document.split_once(&begin).expect("the document has the table");
+        let (found, after) = rest.split_once(END).expect("the table ends");
+        let made = table(product, official);
+        if env::var_os("UPDATE_DOCS").is_some() {
+            fs::write(&path, [before, &begin, &made, END, after].concat()).unwrap();
+        } else {
+            assert_eq!(found, made, "run this test with UPDATE_DOCS=1");
+        }
     }
 }
 
@@ -81,11 +83,16 @@ fn the_document_names_every_code() {
     }
 }
 
-fn table() -> String {
-    let here = here();
+fn begin(product: Product) -> String {
+    let name = product.name();
+    format!("<!-- This table of {name} is generated: crates/wire/tests/compatibility.rs -->\n")
+}
+
+fn table(product: Product, official: &str) -> String {
+    let here = here(product);
     let mut table =
         String::from("\n| operation | answered | parameters, **required** ones first |\n|---|---|---|\n");
-    let names: BTreeSet<_> = OFFICIAL.lines().chain(here.keys().copied()).collect();
+    let names: BTreeSet<_> = official.lines().chain(here.keys().copied()).collect();
     for name in names {
         let row = match here.get(name) {
             Some(parameters) if REFUSED.contains(&name) => {
@@ -93,8 +100,7 @@ fn table() -> String {
             }
             Some(parameters) => format!("| {name} | yes | {parameters} |\n"),
             None => {
-                let (_, what) =
-                    Product::Kms.not_implemented().iter().find(|(known, _)| *known == name).unwrap();
+                let (_, what) = product.not_implemented().iter().find(|(known, _)| *known == name).unwrap();
                 format!("| {name} | as an unknown action | {what} |\n")
             }
         };
@@ -103,12 +109,12 @@ fn table() -> String {
     table + "\n"
 }
 
-fn here() -> BTreeMap<&'static str, String> {
-    Product::Kms.actions().iter().map(|name| (*name, cell(name))).collect()
+fn here(product: Product) -> BTreeMap<&'static str, String> {
+    product.actions().iter().map(|name| (*name, cell(product, name))).collect()
 }
 
-fn cell(action: &str) -> String {
-    let (required, optional) = parameters(Product::Kms, action);
+fn cell(product: Product, action: &str) -> String {
+    let (required, optional) = parameters(product, action);
     let required = required.iter().map(|name| format!("**{name}**"));
     required.chain(optional).collect::<Vec<_>>().join(", ")
 }

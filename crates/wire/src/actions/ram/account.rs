@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetAccountAlias {
-    /// 3 to 63 lower-case letters, digits and `-`.
+    /// 3 to 32 lower-case letters, digits and single hyphens between them.
     pub account_alias: String,
 }
 

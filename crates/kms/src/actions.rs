@@ -28,7 +28,7 @@ mod tag_list;
 mod tags;
 mod versions;
 
-use bulla_wire::{self as wire, Error, ErrorCode};
+use bulla_wire::{self as wire, Error};
 
 use crate::Kms;
 use crate::authorize::Inquiry;
@@ -61,11 +61,10 @@ pub(crate) async fn answer(
     }
 }
 
-/// The table of one product: the function that answers each of its actions. Those of `not yet` are answered as if they
-/// were not in the table of the product.
+/// The table of one product: the function that answers each of its actions.
 macro_rules! answers {
     (
-        $answer:ident of $product:ident $(but not yet [$($missing:ident,)*])?:
+        $answer:ident of $product:ident:
         $($action:ident => $function:path,)*
     ) => {
         /// Begins the session of a request, and calls the function of its action.
@@ -82,7 +81,6 @@ macro_rules! answers {
                     let outcome = $function(&session).await;
                     session.outcome(outcome).map(Reply::$action)
                 })*
-                $($(Request::$missing(_) => Err(ErrorCode::InvalidActionNotFound.into()),)*)?
             }
         }
     };
@@ -163,17 +161,16 @@ answers! {
 }
 
 answers! {
-    answer_ram of ram but not yet [
-        CreateLoginProfile,
-        GetLoginProfile,
-        UpdateLoginProfile,
-        DeleteLoginProfile,
-    ]:
+    answer_ram of ram:
     CreateUser => ram::users::create,
     GetUser => ram::users::get,
     UpdateUser => ram::users::update,
     DeleteUser => ram::users::delete,
     ListUsers => ram::users::list,
+    CreateLoginProfile => ram::login_profiles::create,
+    GetLoginProfile => ram::login_profiles::get,
+    UpdateLoginProfile => ram::login_profiles::update,
+    DeleteLoginProfile => ram::login_profiles::delete,
     CreateAccessKey => ram::access_keys::create,
     UpdateAccessKey => ram::access_keys::update,
     DeleteAccessKey => ram::access_keys::delete,

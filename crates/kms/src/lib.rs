@@ -41,6 +41,7 @@ mod open_error;
 mod origin;
 mod pairs;
 #[allow(dead_code, unused_imports, reason = "the actions that use all of it come next")]
+mod password;
 mod people;
 mod provider;
 mod provider_error;
@@ -132,6 +133,7 @@ pub struct Kms {
     generator: Generator,
     /// For searches that take long.
     searcher: Worker<1>,
+    hasher: Worker<1>,
     nonces: Nonces,
     oidc: oidc::Providers,
     last_mark: LastMark,
@@ -203,6 +205,7 @@ impl Kms {
             state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
+            hasher: Worker::new("passwords"),
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),

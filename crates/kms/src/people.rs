@@ -26,13 +26,15 @@ pub(crate) use self::account::Account;
 pub(crate) use self::attachments::{AttachRefusal, Attachment, AttachmentLimits, Attachments, PolicyRef};
 pub(crate) use self::document::{Document, DocumentKind, OfKey, OfRole, OfSecret};
 pub(crate) use self::group::{Group, GroupConflict};
-pub(crate) use self::id::{GroupId, principal_id, random_principal_id};
-pub(crate) use self::login_profile::LoginProfile;
+#[cfg(test)]
+pub(crate) use self::id::random_principal_id;
+pub(crate) use self::id::{GroupId, principal_id};
+pub(crate) use self::login_profile::{LoginProfile, PasswordFault};
 pub(crate) use self::name::{GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
 pub(crate) use self::policy::{AttachedTo, ManagedPolicy, PolicyConflict};
 pub use self::quotas::Quotas;
 pub(crate) use self::resource_policy::{KeyPolicy, SecretPolicy};
 pub(crate) use self::role::{Role, RoleConflict};
 pub(crate) use self::text::TextFault;
-pub(crate) use self::user::{JoinRefusal, Membership, Profile, TooManyAccessKeys, User, UserConflict};
+pub(crate) use self::user::{JoinRefusal, Membership, Profile, User, UserConflict};
 pub(crate) use self::versions::{PolicyVersion, VersionRefusal, Versions};

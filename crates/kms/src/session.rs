@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion};
 use bulla_wire::sts::Credentials;
-use bulla_wire::{Action, Error, ErrorCode, Timestamp};
+use bulla_wire::{Action, Error, ErrorCode, SecretText, Timestamp};
 
 use crate::Kms;
 use crate::authorize::{Allowed, AssumableRole, Container, Inquiry, Listing, Permission, View};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
 use crate::oidc::{OidcIdentity, OidcRefusal};
+use crate::password::hash_password;
 use crate::sessions::{Chain, NewSession, random_access_key_id};
 use crate::stale_snapshot::StaleSnapshot;
 use crate::state::{AccessKey, CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
@@ -146,6 +147,16 @@ impl<'s, A> Session<'s, A> {
         search: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         self.kms.searcher.run(0, search).await
+    }
+
+    /// The hash of a password, as a PHC string.
+    ///
+    /// # Errors
+    /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary; InternalFailure.
+    pub(crate) async fn password_hash(&self, password: &SecretText) -> Result<SecretText, Error> {
+        let password = password.clone();
+        let hashed = self.kms.hasher.run(0, move || hash_password(&password)).await?;
+        hashed.map_err(Error::internal)
     }
 
     /// All keys, each in the lists of its state at the time of the request; for the permission for what holds them.

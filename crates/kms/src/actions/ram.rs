@@ -5,6 +5,7 @@ pub(super) mod account;
 pub(super) mod attachments;
 mod entity;
 pub(super) mod groups;
+pub(super) mod login_profiles;
 pub(super) mod members;
 mod page;
 pub(super) mod policies;

@@ -24,3 +24,65 @@ pub(crate) struct LoginProfile {
     #[n(4)]
     pub(crate) updated: i64,
 }
+
+/// Why a password is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PasswordFault {
+    /// It is too long.
+    Length,
+    /// It has characters that not every keyboard types, or spells, alike.
+    InvalidChars,
+    /// It is too easy to guess.
+    TooWeak,
+}
+
+impl LoginProfile {
+    /// Checks a password: 8 to 128 printable characters of ASCII of at least three kinds, of lower case, upper case, digits
+    /// and others, without the name of the user.
+    ///
+    /// # Errors
+    /// [`PasswordFault`].
+    pub(crate) fn check_password(password: &str, user_name: &str) -> Result<(), PasswordFault> {
+        if password.chars().count() > 128 {
+            return Err(PasswordFault::Length);
+        }
+        if !password.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+            return Err(PasswordFault::InvalidChars);
+        }
+        let kinds: [fn(&u8) -> bool; 4] =
+            [u8::is_ascii_lowercase, u8::is_ascii_uppercase, u8::is_ascii_digit, |byte| {
+                !byte.is_ascii_alphanumeric()
+            }];
+        let is_mixed = kinds.iter().filter(|is_of| password.as_bytes().iter().any(is_of)).count() >= 3;
+        let name = user_name.as_bytes();
+        let has_name =
+            password.as_bytes().windows(name.len().max(1)).any(|part| part.eq_ignore_ascii_case(name));
+        if password.len() >= 8 && is_mixed && !has_name { Ok(()) } else { Err(PasswordFault::TooWeak) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_has_eight_characters_of_three_kinds_and_no_name() {
+        let long = format!("aA1{}", "x".repeat(126));
+        for (password, expected) in [
+            ("abcDEF12", Ok(())),
+            ("abc def1", Ok(())),
+            ("ABC-DEF-1", Ok(())),
+            (&long[..128], Ok(())),
+            ("", Err(PasswordFault::TooWeak)),
+            ("abCD123", Err(PasswordFault::TooWeak)),
+            ("abcdefghijkl", Err(PasswordFault::TooWeak)),
+            ("abcdef123456", Err(PasswordFault::TooWeak)),
+            ("123-ALICE-abc", Err(PasswordFault::TooWeak)),
+            (&long, Err(PasswordFault::Length)),
+            ("abcDEF12\u{e4}", Err(PasswordFault::InvalidChars)),
+            ("abcDEF12\n", Err(PasswordFault::InvalidChars)),
+        ] {
+            assert_eq!(LoginProfile::check_password(password, "Alice"), expected, "{password:?}");
+        }
+    }
+}

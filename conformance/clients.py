@@ -3,10 +3,10 @@
 import importlib
 import json
 import re
+from dataclasses import dataclass
 
-from alibabacloud_kms20160120 import models
-from alibabacloud_kms20160120.client import Client
 from alibabacloud_tea_openapi.utils_models import Config
+from aliyunsdkcore.auth.credentials import StsTokenCredential
 from aliyunsdkcore.client import AcsClient
 from aliyunsdkcore.http import protocol_type
 from aliyunsdkcore.request import CommonRequest
@@ -15,23 +15,51 @@ REGION = "cn-hangzhou"
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 
-class OldSdk:
-    """aliyun-python-sdk-core and -kms: signature v1, parameters in the query of a POST."""
+@dataclass(frozen=True)
+class Product:
+    """A product of the cloud: the name and the version that its requests carry."""
 
-    def __init__(self, server, access_key_id=None, access_key_secret=None):
+    name: str
+    version: str
+
+    @property
+    def compact_version(self):
+        """The version as the packages of clients spell it."""
+        return self.version.replace("-", "")
+
+    @property
+    def tea(self):
+        """The end of the names of its Tea clients, such as alibabacloud_kms20160120."""
+        return f"{self.name.lower()}{self.compact_version}"
+
+
+KMS = Product("Kms", "2016-01-20")
+RAM = Product("Ram", "2015-05-01")
+STS = Product("Sts", "2015-04-01")
+
+
+class OldSdk:
+    """aliyun-python-sdk-core and -kms, -ram, -sts: signature v1, parameters in the query of a POST."""
+
+    def __init__(self, server, access_key_id=None, access_key_secret=None, product=KMS):
         self.server = server
-        self.client = AcsClient(
-            access_key_id or server.access_key_id,
-            access_key_secret or server.access_key_secret,
-            REGION,
-            verify=server.ca if server.scheme == "https" else None,
-        )
+        self.product = product
+        caller = (access_key_id or server.access_key_id, access_key_secret or server.access_key_secret)
+        # An access key beside a credential would win.
+        if server.security_token:
+            caller = {"credential": StsTokenCredential(*caller, server.security_token)}
+        else:
+            caller = {"ak": caller[0], "secret": caller[1]}
+        verify = server.ca if server.scheme == "https" else None
+        self.client = AcsClient(region_id=REGION, verify=verify, **caller)
         # The request classes ask for HTTPS; only a scheme in the endpoint overrides that.
-        self.client.add_endpoint(REGION, "Kms", server.address if server.scheme == "https" else server.url)
+        endpoint = server.address if server.scheme == "https" else server.url
+        self.client.add_endpoint(REGION, product.name, endpoint)
 
     def request(self, action, **parameters):
         """The SDK's own request class for an action, filled by its setters."""
-        module = importlib.import_module(f"aliyunsdkkms.request.v20160120.{action}Request")
+        package = f"aliyunsdk{self.product.name.lower()}.request.v{self.product.compact_version}"
+        module = importlib.import_module(f"{package}.{action}Request")
         request = getattr(module, f"{action}Request")()
         for name, value in parameters.items():
             getattr(request, f"set_{name}")(value)
@@ -39,7 +67,7 @@ class OldSdk:
 
     def common_request(self, action, method="POST"):
         """A request for any action, without a class of its own."""
-        request = CommonRequest(domain=self.server.address, version="2016-01-20", action_name=action)
+        request = CommonRequest(domain=self.server.address, version=self.product.version, action_name=action)
         # The SDK compares this with `is`: an equal string would not do.
         request.set_protocol_type(
             protocol_type.HTTPS if self.server.scheme == "https" else protocol_type.HTTP
@@ -66,25 +94,32 @@ class OldSdk:
 
 
 class TeaSdk:
-    """alibabacloud_kms20160120: signature v3."""
+    """alibabacloud_kms20160120, _ram20150501 and _sts20150401: signature v3."""
 
-    def __init__(self, server, **config):
+    def __init__(self, server, product=KMS, **config):
         self.server = server
+        package = f"alibabacloud_{product.tea}"
+        self.models = importlib.import_module(f"{package}.models")
         settings = {
             "access_key_id": server.access_key_id,
             "access_key_secret": server.access_key_secret,
+            "security_token": server.security_token,
             "region_id": REGION,
             "endpoint": server.address,
             "ca": server.ca,
         }
-        self.client = Client(Config(**settings | config))
+        client = importlib.import_module(f"{package}.client").Client
+        self.client = client(Config(**settings | config))
 
     def call(self, action, **fields):
         """Asks with the SDK's own request model and gives the body of its response model."""
-        request = getattr(models, f"{action}Request")(**fields)
-        method = re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
-        response = getattr(self.client, method)(request)
+        request = getattr(self.models, f"{action}Request")(**fields)
+        response = self.method(action)(request)
         assert response.status_code == 200
         if plaintext := getattr(response.body, "plaintext", None):
             self.server.remember(plaintext)
         return response.body
+
+    def method(self, action):
+        """The client's method for an action, if it has one."""
+        return getattr(self.client, re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", action).lower(), None)

@@ -9,9 +9,12 @@ import pytest
 
 import programs
 from clients import OldSdk, TeaSdk
-from every_client import CLIENTS
+from every_client import CLIENTS, FAMILIES
+from identity_provider import IdentityProvider
 from openssl import OpenSsl
+from person import Person
 from serve import BULLA, ROOT, Bulla, Server
+from staff import Staff
 
 
 def pytest_configure():
@@ -37,9 +40,15 @@ def start_server(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(start_server):
+def identity_provider(tmp_path_factory):
+    """An OIDC provider whose tokens the shared server takes."""
+    return IdentityProvider(tmp_path_factory.mktemp("identity-provider"))
+
+
+@pytest.fixture(scope="session")
+def server(start_server, identity_provider):
     """A server over HTTPS that the suites share."""
-    return start_server()
+    return start_server("--config", identity_provider.configuration)
 
 
 @pytest.fixture(scope="session")
@@ -68,6 +77,20 @@ def program(server, tmp_path_factory):
 def kms(request, server, program):
     """Every client: the body of a test is the same for all."""
     return CLIENTS[request.param](server, program)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def root(request, server, program):
+    """The account's root, through every family of clients that has Ram and Sts."""
+    return Person(FAMILIES[request.param], server, program)
+
+
+@pytest.fixture
+def staff(root):
+    """Users, groups, policies and roles that the test makes."""
+    staff = Staff(root)
+    yield staff
+    staff.dismiss()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 from functools import partial
 
-from alibabacloud_kms20160120 import models
 from alibabacloud_tea_openapi.exceptions import ClientException
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 from aliyunsdkcore.acs_exception.exceptions import ServerException
@@ -15,10 +14,9 @@ from darabonba.exceptions import UnretryableException
 from darabonba.runtime import RuntimeOptions
 from Tea.exceptions import TeaException
 
-from clients import REGION, UUID, OldSdk, TeaSdk
+from clients import KMS, RAM, REGION, UUID, OldSdk, TeaSdk
 from serve import environment
 
-VERSION = "2016-01-20"
 SECRETS = ("Plaintext", "SecretData", "RandomPassword")
 NO_MACS = {"GenerateMac", "VerifyMac"}
 
@@ -38,20 +36,26 @@ class Lacks(Exception):
 class Client:
     """An official client. Calling it sends the client's own typed request and gives its typed reply.
 
-    What it has no type for is written down in `lacks`, as `Action` or `Action.Parameter`, and is sent as a request
-    without types, which every client has too. `hides` are fields that the server sends and its typed replies leave
-    out; a call whose reply may have them is made once more without types, so these calls must change nothing.
+    What it has no type for is written down in `lacking`, as `Action` or `Action.Parameter` of a product, and is sent as
+    a request without types, which every client has too. `hides` are fields that the server sends and its typed replies
+    leave out; a call whose reply may have them is made once more without types, so these calls must change nothing.
     """
 
-    lacks = frozenset()
+    lacking = {}
     hides = {}
     # Whether its types hold an encryption context as a mapping, not as text.
     mappings = False
     # Whether it sends its own region as RegionId with every request.
     regional = False
 
-    def __init__(self, server):
+    def __init__(self, server, product=KMS):
         self.server = server
+        self.product = product
+
+    @property
+    def lacks(self):
+        """What the client lacks of its product."""
+        return self.lacking.get(self.product, frozenset())
 
     def __call__(self, action, **parameters):
         if self.regional:
@@ -84,14 +88,14 @@ class Client:
 
 
 class OldPython(Client):
-    """aliyun-python-sdk-kms."""
+    """aliyun-python-sdk-kms, -ram and -sts."""
 
-    lacks = NO_MACS
+    lacking = {KMS: NO_MACS}
     regional = True
 
-    def __init__(self, server, program=None):
-        super().__init__(server)
-        self.sdk = OldSdk(server)
+    def __init__(self, server, program=None, product=KMS):
+        super().__init__(server, product)
+        self.sdk = OldSdk(server, product=product)
 
     def typed(self, action, parameters):
         try:
@@ -120,19 +124,19 @@ class OldPython(Client):
 
 
 class TeaPython(Client):
-    """alibabacloud_kms20160120 for Python."""
+    """alibabacloud_kms20160120, _ram20150501 and _sts20150401 for Python."""
 
     mappings = True
 
-    def __init__(self, server, program=None, **config):
-        super().__init__(server)
-        self.client = TeaSdk(server, protocol=server.scheme, **config).client
+    def __init__(self, server, program=None, product=KMS, **config):
+        super().__init__(server, product)
+        self.sdk = TeaSdk(server, product, protocol=server.scheme, **config)
 
     def typed(self, action, parameters):
-        method = getattr(self.client, re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower(), None)
+        method = self.sdk.method(action)
         if method is None:
             raise Lacks(action)
-        model = getattr(models, f"{action}Request", None)
+        model = getattr(self.sdk.models, f"{action}Request", None)
         # Operations without parameters have no model.
         arguments = [model().from_map(parameters)] if model else []
         placed = arguments[0].to_map() if arguments else {}
@@ -144,7 +148,7 @@ class TeaPython(Client):
     def common(self, action, parameters):
         params = Params(
             action=action,
-            version=VERSION,
+            version=self.product.version,
             protocol="HTTPS",
             pathname="/",
             method="POST",
@@ -154,7 +158,7 @@ class TeaPython(Client):
             body_type="json",
         )
         request = OpenApiRequest(query=parameters)
-        return self._tell(lambda: self.client.call_api(params, request, RuntimeOptions())["body"])
+        return self._tell(lambda: self.sdk.client.call_api(params, request, RuntimeOptions())["body"])
 
     @staticmethod
     def _tell(call):
@@ -185,13 +189,16 @@ class Driven(Client):
 
     language: str
 
-    def __init__(self, server, program, **settings):
-        super().__init__(server)
+    def __init__(self, server, program, product=KMS, **settings):
+        super().__init__(server, product)
         self.program = program(self.language)
         self.settings = {
+            "product": product.name,
+            "version": product.version,
             "url": server.url,
             "accessKeyId": server.access_key_id,
             "accessKeySecret": server.access_key_secret,
+            "securityToken": server.security_token or "",
         } | settings
 
     def typed(self, action, parameters):
@@ -221,12 +228,15 @@ class Go(Driven):
     """alibaba-cloud-sdk-go."""
 
     language = "go"
-    lacks = NO_MACS
+    lacking = {
+        KMS: NO_MACS,
+        RAM: {"DeletePolicy.CascadingDelete", "ListTagResources", "TagResources", "UntagResources"},
+    }
     regional = True
 
-    def __init__(self, server, program, **settings):
+    def __init__(self, server, program, product=KMS, **settings):
         authority = server.ca if server.scheme == "https" else ""
-        super().__init__(server, program, **{"ca": authority} | settings)
+        super().__init__(server, program, product, **{"ca": authority} | settings)
 
     def refused(self, error):
         assert error["raised"] == "errors.ServerError", error
@@ -237,7 +247,7 @@ class Java(Driven):
     """aliyun-java-sdk-kms, with signature V1 unless told otherwise."""
 
     language = "java"
-    lacks = NO_MACS
+    lacking = {KMS: NO_MACS}
     regional = True
 
     def __init__(self, server, program, **settings):
@@ -253,18 +263,21 @@ class NodeKms(Driven):
 
     language = "node"
     mappings = True
-    lacks = NO_MACS | {
-        "CreateKey.Tags",
-        "DescribeAccountKmsStatus",
-        "Encrypt.DryRun",
-        "ExportDataKey",
-        "GenerateAndExportDataKey",
-        "ListKeys.Filters",
-        "ListTagResources",
-        "ReEncrypt",
-        "SetDeletionProtection",
-        "TagResources",
-        "UntagResources",
+    lacking = {
+        KMS: NO_MACS
+        | {
+            "CreateKey.Tags",
+            "DescribeAccountKmsStatus",
+            "Encrypt.DryRun",
+            "ExportDataKey",
+            "GenerateAndExportDataKey",
+            "ListKeys.Filters",
+            "ListTagResources",
+            "ReEncrypt",
+            "SetDeletionProtection",
+            "TagResources",
+            "UntagResources",
+        }
     }
     hides = {"DescribeKey": {"DeletionProtection", "DeletionProtectionDescription"}}
 
@@ -278,13 +291,36 @@ class NodeKms(Driven):
         return Refused(int(status[1]), error["data"]["Code"], error["message"], error["data"]["RequestId"])
 
 
-class PopCore(Driven):
-    """@alicloud/pop-core, which has no types at all."""
+class NodeTea(Driven):
+    """@alicloud/ram20150501 and @alicloud/sts20150401."""
 
     language = "node"
 
-    def __init__(self, server, program, method="POST", **settings):
-        super().__init__(server, program, client="popCore", method=method, **settings)
+    def __init__(self, server, program, product, **settings):
+        super().__init__(server, program, product, client="tea", **settings)
+
+    def refused(self, error):
+        assert error["raised"] in ("ClientError", "ServerError"), error
+        return Refused(error["status"], error["code"], error["message"], error["data"]["RequestId"])
+
+
+class PopCore(Driven):
+    """@alicloud/pop-core, which has no types at all, and @alicloud/ram, which has methods."""
+
+    language = "node"
+    lacking = {
+        RAM: {
+            "GetAccessKeyLastUsed",
+            "ListTagResources",
+            "TagResources",
+            "UntagResources",
+            "UpdatePolicyDescription",
+        }
+    }
+
+    def __init__(self, server, program, product=KMS, method="POST", **settings):
+        client = "popCoreRam" if product == RAM else "popCore"
+        super().__init__(server, program, product, client=client, method=method, **settings)
 
     def refused(self, error):
         assert error["raised"] == f"{error['code']}Error", error
@@ -314,7 +350,7 @@ class AliyunCli(Client):
         return self._run(action, flat(parameters))
 
     def common(self, action, parameters):
-        return self._run(action, parameters, "--force", "--version", VERSION)
+        return self._run(action, parameters, "--force", "--version", KMS.version)
 
     def _run(self, action, parameters, *flags):
         words = [word for name, value in parameters.items() for word in (f"--{name}", value)]
@@ -348,6 +384,25 @@ CLIENTS = {
     "alibaba-cloud-sdk-go": Go,
     "aliyun-java-sdk-kms": Java,
 } | ({"aliyun": AliyunCli} if shutil.which("aliyun") else {})
+
+
+def node_with_types(server, program, product=KMS, **settings):
+    """The typed Node.js client of a product."""
+    if product == KMS:
+        return NodeKms(server, program, **settings)
+    return NodeTea(server, program, product, **settings)
+
+
+# The clients of Kms, Ram and Sts, by their language or core.
+FAMILIES = {
+    "aliyun-python-sdk": OldPython,
+    "alibabacloud for Python": TeaPython,
+    "alibabacloud for Python v1": partial(TeaPython, signature_algorithm="v2"),
+    "@alicloud with types": node_with_types,
+    "@alicloud/pop-core": PopCore,
+    "@alicloud/pop-core GET": partial(PopCore, method="GET"),
+    "alibaba-cloud-sdk-go": Go,
+}
 
 
 def as_json(parameters):

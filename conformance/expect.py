@@ -1,6 +1,8 @@
-"""What the life of a key expects of every client."""
+"""What the lives of keys and of people expect of every client."""
 
+import json
 from contextlib import contextmanager
+from uuid import uuid4
 
 import pytest
 
@@ -28,4 +30,40 @@ def every(kms, action, field, **parameters):
     for number in range(2, page["TotalCount"] // 100 + 2):
         entries += kms(action, PageNumber=number, PageSize=100, **parameters)[field]
     assert len(entries) == page["TotalCount"]
+    return entries
+
+
+def new_name():
+    """A name for a user, group, role or policy that no other has."""
+    return f"t-{uuid4().hex}"
+
+
+def policy(*statements):
+    """A policy document. Without spaces: one of the official libraries signs those wrongly."""
+    return json.dumps({"Version": "1", "Statement": statements}, separators=(",", ":"))
+
+
+def allow(action, resource="*", **condition):
+    """A statement that allows something."""
+    return {"Effect": "Allow", "Action": action, "Resource": resource} | condition
+
+
+def deny(action, resource="*"):
+    """A statement that denies something."""
+    return {"Effect": "Deny", "Action": action, "Resource": resource}
+
+
+def trust(condition=None, **principals):
+    """A trust policy of a role, for principals such as RAM=[...]."""
+    statement = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": principals}
+    return policy(statement | ({"Condition": condition} if condition else {}))
+
+
+def every_marked(client, action, field, **parameters):
+    """The entries of all pages of a list that is paged by markers."""
+    entries, page = [], {"IsTruncated": True}
+    while page["IsTruncated"]:
+        marker = {"Marker": page["Marker"]} if entries else {}
+        page = client(action, **parameters, **marker)
+        entries += page[field]
     return entries

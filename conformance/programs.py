@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,7 +39,7 @@ class Program:
         # One answer for each question: nothing of it can wait in a buffer already.
         ready, _, _ = select.select([self._process.stdout], [], [], 60)
         line = self._process.stdout.readline() if ready else b""
-        assert line, f"no answer to {question['action']}: {self._stderr.read_text(errors='replace')}"
+        assert line, f"no answer to {question.get('action')}: {self._stderr.read_text(errors='replace')}"
         return json.loads(line)
 
     def stop(self):
@@ -51,15 +52,20 @@ class Program:
         assert status == 0, f"ended with {status}: {self._stderr.read_text(errors='replace')}"
 
 
-def node(home: Path, ca: str):
+def python(home: Path, ca: str, **variables: str):
+    """The credentials library for Python; its clients are called without another program."""
+    return Program([sys.executable, "-B", HERE / "find_credentials.py"], home, SSL_CERT_FILE=ca, **variables)
+
+
+def node(home: Path, ca: str, **variables: str):
     """Node.js clients; which authority they trust is read when the program starts."""
-    variables = {"NODE_PATH": str(BUILT / "node/node_modules"), "NODE_EXTRA_CA_CERTS": ca}
+    variables |= {"NODE_PATH": str(BUILT / "node/node_modules"), "NODE_EXTRA_CA_CERTS": ca}
     return Program(["node", HERE / "node/call.js"], home, **variables)
 
 
-def go(home: Path, ca: str):
-    """The Go client; the authority comes with each question."""
-    return Program([BUILT / "go/call"], home)
+def go(home: Path, ca: str, **variables: str):
+    """The Go clients; the authority of the SDK comes with each question, that of the credentials library does not."""
+    return Program([BUILT / "go/call"], home, SSL_CERT_FILE=ca, **variables)
 
 
 def java(home: Path, ca: str):
@@ -77,8 +83,9 @@ def trust_store(path: Path, ca: str):
     return f"-Djavax.net.ssl.trustStore={path}", f"-Djavax.net.ssl.trustStorePassword={password}"
 
 
-PROGRAMS = {"node": node, "go": go, "java": java}
+PROGRAMS = {"python": python, "node": node, "go": go, "java": java}
 NEEDS = {
+    "python": (sys.executable, HERE),
     "node": ("node", BUILT / "node/node_modules"),
     "go": (BUILT / "go/call", BUILT / "go/call"),
     "java": ("java", BUILT / "java/classes"),

@@ -1,5 +1,6 @@
 """A real `bulla serve` for the tests: on a port of its own, in a directory of its own, with its log kept."""
 
+import copy
 import json
 import os
 import re
@@ -17,15 +18,17 @@ BULLA = Path(os.environ.get("BULLA_BIN", ROOT / "target/debug/bulla")).resolve()
 class Server:
     """A running server, the first access key it made, and where its clients find it."""
 
-    def __init__(self, directory: Path, *options: str):
+    def __init__(self, directory: Path, *options: str, listen="127.0.0.1:0"):
         self.directory = directory
+        self.listen = listen
         self.data = directory / "data"
         self.options = options
         self.secrets = set()
+        self.security_token = None
         self._start()
 
     def _start(self):
-        command = [BULLA, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *self.options]
+        command = [BULLA, "serve", "--data", self.data, "--listen", self.listen, *self.options]
         with self._stdout.open("wb") as stdout, self._stderr.open("ab") as stderr:
             self._process = subprocess.Popen(
                 command,
@@ -82,6 +85,14 @@ class Server:
             forms.append(b64decode(secret, validate=True).hex())
         # A shorter one could stand there by chance.
         self.secrets.update(form for form in forms if len(form) >= 16)
+
+    def called_with(self, credentials):
+        """The same server, for clients that call with the credentials of a reply: an access key or a session."""
+        called = copy.copy(self)
+        called.access_key_id = credentials["AccessKeyId"]
+        called.access_key_secret = credentials["AccessKeySecret"]
+        called.security_token = credentials.get("SecurityToken")
+        return called
 
     @property
     def ca(self):

@@ -1,6 +1,8 @@
 // Makes calls with the official Go client and tells what came of each.
 //
-// A line of standard input is JSON: {url, ca, accessKeyId, accessKeySecret, action, parameters, common}.
+// A line of standard input is JSON: {product, version, url, ca, accessKeyId, accessKeySecret, securityToken, action,
+// parameters, common}. With `credentials`, which is what configures the credentials library, the question is what that
+// library finds; empty, it looks where it does by itself.
 // A line of standard output is JSON: {reply}, {error: {raised, code, message, status, requestId, recommend}}, or
 // {lacks} with the operation or parameter that the client has no place for; then nothing was sent.
 package main
@@ -21,20 +23,30 @@ import (
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/errors"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
 	"github.com/aliyun/alibaba-cloud-sdk-go/services/kms"
+	"github.com/aliyun/alibaba-cloud-sdk-go/services/ram"
+	"github.com/aliyun/alibaba-cloud-sdk-go/services/sts"
+	library "github.com/aliyun/credentials-go/credentials"
 )
 
 const region = "cn-hangzhou"
 
-// access is what makes a client: where it asks, whom it trusts, and as whom.
+// access is what makes a client: of which product it asks, where, whom it trusts, and as whom.
 type access struct {
-	Url, Ca, AccessKeyId, AccessKeySecret string
+	Product, Version, Url, Ca, AccessKeyId, AccessKeySecret, SecurityToken string
 }
 
 type question struct {
 	access
-	Action     string
-	Parameters map[string]any
-	Common     bool
+	Action      string
+	Parameters  map[string]any
+	Common      bool
+	Credentials *library.Config
+}
+
+// client is the client of a product, and the part of it that all have.
+type client struct {
+	typed reflect.Value
+	*sdk.Client
 }
 
 type answer map[string]any
@@ -50,16 +62,19 @@ func main() {
 }
 
 func ask(asked question) answer {
+	if asked.Credentials != nil {
+		return found(asked.Credentials)
+	}
 	client := clientFor(asked.access)
 	if asked.Common {
 		return askCommon(client, asked)
 	}
-	call := reflect.ValueOf(client).MethodByName(asked.Action)
+	call := client.typed.MethodByName(asked.Action)
 	if !call.IsValid() {
 		return answer{"lacks": asked.Action}
 	}
 	request := reflect.New(call.Type().In(0).Elem())
-	initialize(request, asked.Action)
+	initialize(request, asked)
 	for name, value := range asked.Parameters {
 		field, found := fieldNamed(request.Elem(), name)
 		if !found {
@@ -74,10 +89,30 @@ func ask(asked question) answer {
 	return answer{"reply": returned[0].Interface()}
 }
 
+// found is what the credentials library finds with a configuration of its own.
+func found(config *library.Config) answer {
+	if config.Type == nil {
+		config = nil // where it looks by itself
+	}
+	provider, err := library.NewCredential(config)
+	if err != nil {
+		return refusal(err)
+	}
+	credential, err := provider.GetCredential()
+	if err != nil {
+		return refusal(err)
+	}
+	return answer{"reply": map[string]any{
+		"AccessKeyId":     credential.AccessKeyId,
+		"AccessKeySecret": credential.AccessKeySecret,
+		"SecurityToken":   credential.SecurityToken,
+	}}
+}
+
 // askCommon asks without a request type of the action's own.
-func askCommon(client *kms.Client, asked question) answer {
+func askCommon(client client, asked question) answer {
 	request := requests.NewCommonRequest()
-	request.Product, request.Version, request.ApiName = "Kms", "2016-01-20", asked.Action
+	request.Product, request.Version, request.ApiName = asked.Product, asked.Version, asked.Action
 	request.Method = requests.POST
 	for name, value := range asked.Parameters {
 		request.QueryParams[name] = fmt.Sprint(value)
@@ -89,10 +124,10 @@ func askCommon(client *kms.Client, asked question) answer {
 	return answer{"reply": json.RawMessage(response.GetHttpContentBytes())}
 }
 
-var clients = map[access]*kms.Client{}
+var clients = map[access]client{}
 
 // clientFor keeps clients, and with them their connections.
-func clientFor(wanted access) *kms.Client {
+func clientFor(wanted access) client {
 	if client, known := clients[wanted]; known {
 		return client
 	}
@@ -102,12 +137,32 @@ func clientFor(wanted access) *kms.Client {
 	if wanted.Ca != "" {
 		config = config.WithHttpTransport(&http.Transport{TLSClientConfig: &tls.Config{RootCAs: authority(wanted.Ca)}})
 	}
-	credential := credentials.NewAccessKeyCredential(wanted.AccessKeyId, wanted.AccessKeySecret)
-	client, err := kms.NewClientWithOptions(region, config, credential)
-	must(err)
-	client.Domain = place.Host
-	clients[wanted] = client
-	return client
+	made := newClient(wanted, config)
+	made.Domain = place.Host
+	clients[wanted] = made
+	return made
+}
+
+func newClient(wanted access, config *sdk.Config) client {
+	var credential any = credentials.NewAccessKeyCredential(wanted.AccessKeyId, wanted.AccessKeySecret)
+	if wanted.SecurityToken != "" {
+		credential = credentials.NewStsTokenCredential(wanted.AccessKeyId, wanted.AccessKeySecret, wanted.SecurityToken)
+	}
+	switch wanted.Product {
+	case "Kms":
+		made, err := kms.NewClientWithOptions(region, config, credential)
+		must(err)
+		return client{reflect.ValueOf(made), &made.Client}
+	case "Ram":
+		made, err := ram.NewClientWithOptions(region, config, credential)
+		must(err)
+		return client{reflect.ValueOf(made), &made.Client}
+	case "Sts":
+		made, err := sts.NewClientWithOptions(region, config, credential)
+		must(err)
+		return client{reflect.ValueOf(made), &made.Client}
+	}
+	panic("no client of " + wanted.Product)
 }
 
 func authority(path string) *x509.CertPool {
@@ -121,9 +176,9 @@ func authority(path string) *x509.CertPool {
 }
 
 // initialize does what the SDK's CreateXyzRequest does: these functions cannot be found by name.
-func initialize(request reflect.Value, action string) {
+func initialize(request reflect.Value, asked question) {
 	rpc := &requests.RpcRequest{}
-	rpc.InitWithApiInfo("Kms", "2016-01-20", action, "kms", "openAPI")
+	rpc.InitWithApiInfo(asked.Product, asked.Version, asked.Action, strings.ToLower(asked.Product), "openAPI")
 	request.Elem().FieldByName("RpcRequest").Set(reflect.ValueOf(rpc))
 }
 

@@ -5,13 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bulla_access::PolicyKind;
 use bulla_keys::record::Revision;
 
 use super::*;
+use crate::origin::{AssumedRole, RoleSession, SessionSource};
 use crate::people::{
     Account, AttachmentLimits, Document, Group, KeyPolicy, LoginProfile, ManagedPolicy, NameKey, PolicyRef,
     Profile, Role, SecretPolicy, User,
 };
+use crate::sessions::{SealedToken, StsKey};
 use crate::{Kms, Options, Role as KmsRole};
 
 const ACCOUNT: &str = "4242";
@@ -127,6 +130,66 @@ fn put_people_into_the_golden_store() {
     pollster::block_on(answered).unwrap().expect("they are there; golden stores are never made again");
     drop(kms);
     fs::copy(data.path().join("store.redb"), golden().join("store.redb")).unwrap();
+}
+
+/// The session that the golden token carries, with each field.
+fn session(snapshot: &Snapshot) -> RoleSession {
+    let role = &snapshot.get::<Role>(&NameKey::of("job")).unwrap().record;
+    let user = &snapshot.get::<User>(&NameKey::of("alice")).unwrap().record;
+    RoleSession {
+        access_key_id: "STS.golden".into(),
+        source: SessionSource::User { id: user.id, access_key_id: "BULLAgolden".into() },
+        roles: vec![AssumedRole {
+            id: role.id,
+            session_name: "nightly".into(),
+            not_before: role.not_before(),
+        }],
+        policy: Some(bulla_access::Policy::parse(PolicyKind::Session, ACCOUNT, POLICY).unwrap().into()),
+        source_identity: Some("alice".into()),
+        mfa: Some(true),
+        expires: MADE + 3600,
+    }
+}
+
+const TOKEN_SECRET: &str = "golden session secret";
+
+fn golden_token() -> PathBuf {
+    golden().with_file_name("security-token-v1.txt")
+}
+
+#[test]
+#[ignore = "puts the STS key into testdata/golden/store-v4, and makes the golden token, once"]
+fn put_an_sts_key_into_the_golden_store() {
+    let (data, kms) = open();
+    let key = kms.keyring.sts_key(MADE);
+    let change = Changes::for_test([(Write::StsKey(key), 0)]).answering(());
+    let (_, answered) = kms.state.stage(MADE, |_| Ok::<_, Error>(change)).unwrap();
+    pollster::block_on(answered).unwrap().expect("it is there; golden stores are never made again");
+    let snapshot = kms.state.snapshot().unwrap();
+    let key = &snapshot.rows_after::<StsKey>(None).next().unwrap().record;
+    let secret = String::from(TOKEN_SECRET).into();
+    let token = kms.keyring.seal_token(key, &session(&snapshot), Some(POLICY), &secret).unwrap();
+    fs::write(golden_token(), token.expose()).unwrap();
+    drop(kms);
+    fs::copy(data.path().join("store.redb"), golden().join("store.redb")).unwrap();
+}
+
+#[test]
+fn the_golden_security_token_opens() {
+    let (_data, kms) = open();
+    let found = kms.state.snapshot().unwrap();
+    let text = fs::read_to_string(golden_token()).unwrap();
+    let token = SealedToken::parse(&text).unwrap();
+    let (opened, secret) = kms.keyring.open_token(&found, &token, ACCOUNT).unwrap();
+    let made = session(&found);
+    assert_eq!(secret.expose(), TOKEN_SECRET);
+    assert_eq!((&opened.access_key_id, &opened.source), (&made.access_key_id, &made.source));
+    assert_eq!(opened.roles, made.roles);
+    assert_eq!(
+        (&opened.source_identity, opened.mfa, opened.expires),
+        (&made.source_identity, Some(true), MADE + 3600)
+    );
+    assert!(opened.policy.unwrap().has_deny());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod chains;
 mod oidc;
 mod races;
+mod set_ups;
 pub(crate) mod world;
 
 use serde_json::Value;

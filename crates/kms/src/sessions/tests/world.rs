@@ -1,7 +1,8 @@
 //! An account behind an engine, and clients that sign.
 
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_keys::record::Revision;
@@ -21,6 +22,8 @@ pub(crate) struct World {
     clock: Arc<AtomicI64>,
     pub(crate) kms: Option<Kms>,
     names: AtomicUsize,
+    /// Where requests come from.
+    source: Mutex<Option<IpAddr>>,
 }
 
 /// A clock that is right and moves only when time passes.
@@ -65,8 +68,13 @@ impl Credentials {
 impl World {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(AtomicI64::new(START));
-        let mut world =
-            Self { data: tempfile::tempdir().unwrap(), clock, kms: None, names: AtomicUsize::new(0) };
+        let mut world = Self {
+            data: tempfile::tempdir().unwrap(),
+            clock,
+            kms: None,
+            names: AtomicUsize::new(0),
+            source: Mutex::default(),
+        };
         world.restart();
         let Credentials { id, secret, .. } = world.root();
         pollster::block_on(world.kms_ref().ensure_access_key(Some((id, secret.into())))).unwrap();
@@ -83,6 +91,10 @@ impl World {
 
     pub(crate) fn kms_ref(&self) -> &Kms {
         self.kms.as_ref().unwrap()
+    }
+
+    pub(crate) fn set_source(&self, address: IpAddr) {
+        *self.source.lock().unwrap() = Some(address);
     }
 
     pub(crate) fn pass(&self, seconds: i64) {
@@ -284,7 +296,8 @@ impl World {
 
     fn answer(&self, request: &HttpRequest<'_>) -> Result<Value, Error> {
         let call = Call::parse(request).1?;
-        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        let connection =
+            Connection { source: *self.source.lock().unwrap(), tls: true, request_id: "r".into() };
         let origin = self.kms_ref().authenticate(&call, connection)?;
         let reply = pollster::block_on(self.kms_ref().call(call.request()?, &origin))?;
         Ok(serde_json::to_value(reply).unwrap())

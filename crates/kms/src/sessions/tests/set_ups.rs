@@ -56,7 +56,8 @@ impl Account {
             let made = world.kms(&root, "CreateKey", &[]).unwrap();
             made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
         };
-        let (own, other) = (create(), create());
+        let own = create();
+        let other = create();
         let encrypt = |key: &str, text| {
             let parameters = [("KeyId", key), ("Plaintext", text), ("EncryptionContext", CONTEXT)];
             let made = world.kms(&root, "Encrypt", &parameters).unwrap();

@@ -14,6 +14,7 @@ mod kms;
 mod lists;
 mod load;
 mod memory;
+mod people;
 mod process;
 mod programs;
 mod report;
@@ -33,7 +34,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 11] = [
+const BENCHMARKS: [Benchmark; 12] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
@@ -41,6 +42,7 @@ const BENCHMARKS: [Benchmark; 11] = [
     ("header", header::run),
     ("text", text::run),
     ("kms", kms::run),
+    ("people", people::run),
     ("create", create::run),
     ("memory", memory::run),
     ("secrets", secrets::run),

@@ -15,21 +15,47 @@ pub(crate) const ACCESS_KEY_SECRET: &str = "testsecret";
 /// A request as bytes on the wire.
 pub(crate) type Request = Vec<u8>;
 
-/// As many requests for the same thing, all different.
-pub(crate) fn signed<A: Action>(action: &A, server: SocketAddr, count: usize) -> Vec<Request> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
-    let timestamp = Timestamp::from_unix(now.cast_signed()).to_string();
-    (0..count).map(|_| request(action, server, &timestamp)).collect()
+/// Who signs requests.
+pub(crate) struct Signer {
+    pub(crate) access_key_id: String,
+    pub(crate) secret: String,
+    pub(crate) security_token: Option<String>,
 }
 
-fn request<A: Action>(action: &A, server: SocketAddr, timestamp: &str) -> Request {
+impl Signer {
+    pub(crate) fn root() -> Self {
+        Self { access_key_id: ACCESS_KEY_ID.into(), secret: ACCESS_KEY_SECRET.into(), security_token: None }
+    }
+}
+
+/// As many requests for the same thing, all different, by the account's root.
+pub(crate) fn signed<A: Action>(action: &A, server: SocketAddr, count: usize) -> Vec<Request> {
+    signed_by(&Signer::root(), action, server, count)
+}
+
+/// As many requests for the same thing, all different.
+pub(crate) fn signed_by<A: Action>(
+    signer: &Signer,
+    action: &A,
+    server: SocketAddr,
+    count: usize,
+) -> Vec<Request> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is past 1970").as_secs();
+    let timestamp = Timestamp::from_unix(now.cast_signed()).to_string();
+    (0..count).map(|_| request(signer, action, server, &timestamp)).collect()
+}
+
+fn request<A: Action>(signer: &Signer, action: &A, server: SocketAddr, timestamp: &str) -> Request {
     let mut parameters = action.print();
     parameters.set("Action", A::NAME);
     parameters.set("Version", A::PRODUCT.version());
     parameters.set("Format", "JSON");
     parameters.set("RegionId", "cn-hangzhou");
     parameters.set("SignatureType", "");
-    v1::sign("POST", &mut parameters, ACCESS_KEY_ID, ACCESS_KEY_SECRET, timestamp, &nonce());
+    if let Some(token) = &signer.security_token {
+        parameters.set("SecurityToken", token);
+    }
+    v1::sign("POST", &mut parameters, &signer.access_key_id, &signer.secret, timestamp, &nonce());
     format!(
         "POST /?{} HTTP/1.1\r\n\
          Host: {server}\r\n\

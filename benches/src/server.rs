@@ -91,8 +91,7 @@ impl Server {
     pub(crate) fn create_key(&self, alias: &str) -> Result<String> {
         let mut connection = self.connect()?;
         let answer = connection.call(&signed(&CreateKey::default(), self.address, 1)[0])?;
-        let key_id = answer.split_once(r#""KeyId":""#).and_then(|(_, rest)| rest.get(..KEY_ID_LEN));
-        let key_id = key_id.ok_or("CreateKey answers no KeyId")?.to_owned();
+        let key_id = member(answer, "KeyId")?;
         let alias = CreateAlias { alias_name: alias.into(), key_id: key_id.clone() };
         connection.call(&signed(&alias, self.address, 1)[0])?;
         Ok(key_id)
@@ -117,6 +116,12 @@ impl Drop for Server {
     }
 }
 
+/// The text of the first member of that name in an answer, which escapes nothing in those that are asked for.
+pub(crate) fn member(answer: &str, name: &str) -> Result<String> {
+    let text = answer.split_once(&format!(r#""{name}":""#)).and_then(|(_, rest)| rest.split_once('"'));
+    Ok(text.ok_or_else(|| format!("the answer has no {name}"))?.0.to_owned())
+}
+
 /// Where the log of the server on this store goes.
 fn log(data: &Path) -> PathBuf {
     data.with_extension("log")
@@ -127,5 +132,3 @@ fn trusting(ca: &Path) -> Result<Arc<ClientConfig>> {
     roots.add(CertificateDer::from_pem_slice(&fs::read(ca)?)?)?;
     Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
-
-const KEY_ID_LEN: usize = 36;

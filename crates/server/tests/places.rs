@@ -53,6 +53,21 @@ fn requests_that_fail_to_authenticate_protect_nothing() {
     assert_eq!(denied.send(HEALTH).status, 200, "its caller was known");
 }
 
+/// AssumeRoleWithOIDC takes requests without a signature, so anyone can send one.
+#[test]
+fn a_request_without_a_signature_protects_nothing_before_its_token_is_taken() {
+    let server = TestServer::with_limits(Limits { connections: 2, ..Limits::default() });
+    let (mut unsigned, mut known) = (server.connect(), server.connect());
+    assert_eq!(known.send(Signed::new("POST", "Action=ListKeys").into_query()).status, 200);
+    let guess = "Version=2015-04-01&Action=AssumeRoleWithOIDC&RoleArn=acs:ram::1:role/a&RoleSessionName=ab\
+        &OIDCProviderArn=acs:ram::1:oidc-provider/a&OIDCToken=guess";
+    let guess = format!("POST /?{guess} HTTP/1.1\r\nHost: kms\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(unsigned.send(guess).status, 403);
+    assert_eq!(server.send(HEALTH).status, 200);
+    assert!(unsigned.is_closed());
+    assert_eq!(known.send(HEALTH).status, 200, "its caller was known");
+}
+
 #[test]
 fn silent_connections_are_closed_once_half_of_the_places_are_taken() {
     for tls in [false, true] {

@@ -61,7 +61,11 @@ impl<'a> Question<'a> {
     pub(crate) fn new(query: &Query<'a>, resource: &'a str) -> Self {
         Self {
             actions: query.actions.iter().map(|action| Asked::new(action)).collect(),
-            resource: Subject::new(resource),
+            resource: if is_role(resource) {
+                Subject::without_case(resource)
+            } else {
+                Subject::new(resource)
+            },
             principal: query.principal,
             values: Values::new(query.context),
         }
@@ -103,6 +107,13 @@ impl<'a> Question<'a> {
     pub(crate) fn unmet<'s>(&self, statement: &'s Statement) -> impl Iterator<Item = &'s Condition> {
         statement.conditions.iter().filter(|condition| !condition.is_met(statement.effect, &self.values))
     }
+}
+
+/// Names of roles are the same in every case, so a pattern is about a role in whatever case it has the name: else a Deny in the
+/// spelling of the role's name would deny nothing.
+fn is_role(resource: &str) -> bool {
+    let mut parts = resource.splitn(5, ':').skip(1);
+    parts.next() == Some("ram") && parts.nth(2).is_some_and(|name| name.starts_with("role/"))
 }
 
 /// A resource as patterns are compared with it: the region of a product without regions is empty, which patterns match as

@@ -64,7 +64,7 @@
 //! Version `"1"` of the cloud's: `Effect`, `Action` or `NotAction`, `Resource`, `Condition`, in policies of a resource
 //! `Principal` and in those of keys and secrets `Sid`. What the cloud documents differently or not at all is decided here:
 //!
-//! - Actions match without case; resources, names of condition keys and texts with case.
+//! - Actions and ARNs of roles match without case; other resources, names of condition keys and texts with case.
 //! - `*` is any run of characters, also of `/` and `:`; `?` is one character. `${` is text: there are no variables.
 //! - `Statement` is a list. Repeated names, unknown members, `NotResource` and an empty list, object or `Condition` are refused.
 //! - Values may be JSON numbers and booleans; they are compared as they are written.

@@ -125,7 +125,7 @@ const WILDCARDS: [char; 2] = ['*', '?'];
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
     text: &'a str,
-    /// Patterns are in lower case, and the text may be in any.
+    /// Whether ASCII letters of text and patterns match in either case.
     without_case: bool,
     positions: OnceCell<Box<Positions>>,
 }
@@ -135,7 +135,7 @@ impl<'a> Subject<'a> {
         Self { text, without_case: false, positions: OnceCell::new() }
     }
 
-    /// For patterns in lower case; ASCII letters of the text match in either case.
+    /// ASCII letters of the text and of patterns match in either case.
     pub(crate) const fn without_case(text: &'a str) -> Self {
         Self { text, without_case: true, positions: OnceCell::new() }
     }
@@ -202,6 +202,11 @@ impl Positions {
             positions.every[at / 64] |= bit;
             if byte & 0xC0 == 0x80 {
                 positions.inner[at / 64] |= bit;
+            }
+        }
+        if without_case {
+            for letter in b'a'..=b'z' {
+                positions.row[usize::from(letter.to_ascii_uppercase())] = positions.row[usize::from(letter)];
             }
         }
         positions
@@ -415,7 +420,7 @@ mod tests {
     #[test]
     fn letters_match_in_either_case_only_if_that_is_asked_for() {
         assert!(!matches("Key*", "key/1"));
-        for pattern in ["describe*", "*key", "describekey", "d?scr*y"] {
+        for pattern in ["describe*", "*key", "describekey", "d?scr*y", "D*", "*BEK?y", "DescribeKey"] {
             assert!(Pattern::new(pattern).matches(&Subject::without_case("DescribeKEY")), "{pattern}");
         }
     }

@@ -1,7 +1,5 @@
 //! A policy document, parsed: everything that can be decided when it is written is decided here.
 
-use std::borrow::Cow;
-
 use crate::action::{ActionList, ActionPattern};
 use crate::condition::Condition;
 use crate::error::{Limit, PolicyError, Reason};
@@ -380,22 +378,5 @@ fn resource(text: &str) -> Option<Pattern> {
         return Some(Pattern::Any);
     }
     let parts = text.strip_prefix("acs:")?.split(':').count();
-    (parts >= 4 || text.contains('*')).then(|| Pattern::new(&with_role_in_lower_case(text)))
+    (parts >= 4 || text.contains('*')).then(|| Pattern::new(text))
 }
-
-/// Names of roles are the same in every case, and ARNs of roles have them in lower case: a pattern in another case would match
-/// no role, also in a Deny.
-fn with_role_in_lower_case(text: &str) -> Cow<'_, str> {
-    match text.split_once(ROLE) {
-        Some((before, name))
-            if before.split(':').nth(1).is_some_and(|product| !PRODUCTS.contains(&product)) =>
-        {
-            Cow::Owned([before, ROLE, &name.to_ascii_lowercase()].concat())
-        }
-        _ => Cow::Borrowed(text),
-    }
-}
-
-const ROLE: &str = ":role/";
-/// Those without roles.
-const PRODUCTS: [&str; 2] = ["kms", "sts"];

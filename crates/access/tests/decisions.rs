@@ -116,7 +116,7 @@ fn both_spellings_of_an_empty_region_match_in_both_directions() {
     assert!(!allows(&identity("Allow", "kms:*", "acs:kms::1234567890123456:key/a"), "kms:Encrypt", KEY));
 }
 
-/// Roles are asked about in lower case, as their ARNs are: else a Deny in the spelling of the role's name would deny nothing.
+/// Names of roles are the same in every case: else a Deny in the spelling of the role's name would deny nothing.
 #[test]
 fn roles_match_in_every_case() {
     for pattern in [
@@ -124,9 +124,18 @@ fn roles_match_in_every_case() {
         "acs:ram::*:role/ecs*",
         "acs:*:role/ECS?DMIN",
         "acs:ra?:*:1:role/EcsAdmin",
+        // The name of a role is told from other text by the resource, not by the pattern.
+        "acs:ram:*:*:*/ECSAdmin",
+        "acs:ram:*:*:rol?/ECSAdmin",
+        "acs:ram:*:*:role*/ECSAdmin",
+        "acs:ram:*ECSAdmin",
+        "acs:ram:*ecsAdmi?",
+        "acs:*E*A*",
     ] {
-        let role = "acs:ram:*:1:role/ecsadmin";
-        assert!(allows(&identity("Allow", "sts:AssumeRole", pattern), "sts:AssumeRole", role), "{pattern}");
+        for role in ["acs:ram:*:1:role/ecsadmin", "acs:ram::1:role/ECSAdmin"] {
+            let policy = identity("Allow", "sts:AssumeRole", pattern);
+            assert!(allows(&policy, "sts:AssumeRole", role), "{pattern} {role}");
+        }
     }
     let secret = identity("Allow", "kms:*", "acs:kms:r:1:secret/a:role/B");
     assert!(
@@ -135,6 +144,8 @@ fn roles_match_in_every_case() {
     );
     let user = identity("Allow", "ram:*", "acs:ram:*:1:user/Bob");
     assert!(!allows(&user, "ram:GetUser", "acs:ram:*:1:user/bob"), "users have the case of their names");
+    let policy = identity("Allow", "ram:*", "acs:ram:*:*:*/Bob");
+    assert!(!allows(&policy, "ram:GetPolicy", "acs:ram:*:1:policy/bob"), "as have policies");
 }
 
 #[test]

@@ -84,16 +84,11 @@ fn has_resource(statement: &Json, request: &Request) -> bool {
     let Some(list) = statement.get("Resource") else { return true };
     // Without a region both spellings are one.
     let resource = request.resource.replacen("acs:ram:*:", "acs:ram::", 1);
-    texts(list).iter().any(|pattern| like(&in_case_of_arns(pattern), &resource))
-}
-
-/// ARNs of roles are in lower case.
-fn in_case_of_arns(pattern: &str) -> String {
-    let is_of_others = pattern.starts_with("acs:kms:") || pattern.starts_with("acs:sts:");
-    match pattern.find(":role/") {
-        Some(at) if !is_of_others => pattern[..at].to_owned() + &pattern[at..].to_ascii_lowercase(),
-        _ => pattern.to_owned(),
-    }
+    // Names of roles are the same in every case.
+    let parts: Vec<&str> = resource.split(':').collect();
+    let is_role = parts.len() > 4 && parts[1] == "ram" && parts[4].starts_with("role/");
+    let cased = |text: &str| if is_role { text.to_ascii_lowercase() } else { text.to_owned() };
+    texts(list).iter().any(|pattern| like(&cased(pattern), &cased(&resource)))
 }
 
 fn conditions_met(statement: &Json, request: &Request) -> bool {

@@ -245,7 +245,10 @@ impl Test {
                 texts.iter().any(|one| lower(value).eq(one.chars()))
             }
             Self::Patterns(patterns) => {
-                let subject = values.subject(text.filter(|text| text.len() <= MOST_MATCHED)?);
+                let subject = values.subject(text?);
+                if subject.is_too_long() {
+                    return None;
+                }
                 patterns.iter().any(|pattern| pattern.matches(&subject))
             }
             Self::Numbers(comparison, numbers) => {
@@ -295,10 +298,6 @@ fn each<T>(
         |item: Node<'_>| read(&item.scalar()?).ok_or_else(|| item.refused(Reason::ConditionValue(expected)));
     node.one_or_more()?.into_iter().map(value).collect()
 }
-
-/// Bytes of a text that patterns of conditions read. Callers choose an encryption context freely, up to 8 KiB, and their
-/// policies hold hundreds of KiB of patterns: without a limit, one request could cost tens of milliseconds.
-const MOST_MATCHED: usize = 512;
 
 /// A decimal number in units of 10^-18, so that comparisons are exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

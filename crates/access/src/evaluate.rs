@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::action::Asked;
 use crate::condition::{Condition, Context, Values};
-use crate::pattern::Subject;
+use crate::pattern::{Pattern, Subject};
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
 use crate::principal::Principal;
 
@@ -89,8 +89,17 @@ impl<'a> Question<'a> {
 
     fn applies(&self, statement: &Statement, kind: PolicyKind) -> bool {
         self.concerns(statement, kind)
-            && statement.resources.iter().any(|pattern| pattern.matches(&self.resource))
+            && self.is_about_resource(statement)
             && self.unmet(statement).next().is_none()
+    }
+
+    /// Whether the statement is about the resource. In doubt a Deny is and an Allow is not: patterns with wildcards inside
+    /// are not compared with a name that is too long for it.
+    pub(crate) fn is_about_resource(&self, statement: &Statement) -> bool {
+        statement.resources.iter().any(|pattern| match pattern {
+            Pattern::General(_) if self.resource.is_too_long() => statement.effect == Effect::Deny,
+            pattern => pattern.matches(&self.resource),
+        })
     }
 
     /// Whether the statement is about this principal and this action.

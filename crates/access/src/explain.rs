@@ -157,7 +157,7 @@ impl Question<'_> {
                 Application::OtherPrincipal
             };
         }
-        if !statement.resources.iter().any(|pattern| pattern.matches(&self.resource)) {
+        if !self.is_about_resource(statement) {
             return Application::OtherResource;
         }
         let unmet: Vec<_> = self

@@ -83,8 +83,8 @@
 //! - **Users and roles match by id.** A policy that is not bound gives those that it names nothing.
 //! - **No condition is ignored.** Operators and keys that are unknown, or that no request of this kind has, are refused.
 //! - **In doubt the answer is no.** A condition on a value that the request lacks, or that cannot be read, is not met in an
-//!   Allow; in a Deny an unreadable value meets every operator, and an absent one the negated ones. `StringLike` and
-//!   `StringNotLike` read texts of up to 512 bytes.
+//!   Allow; in a Deny an unreadable value meets every operator, and an absent one the negated ones. `StringLike`,
+//!   `StringNotLike` and resources with wildcards read texts of up to 512 bytes.
 //! - **Time is linear** in the length of the policies, for names of up to 255 bytes; beyond, a step takes longer by one
 //!   instruction for each 64 bytes. No pattern backtracks.
 

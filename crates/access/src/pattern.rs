@@ -119,6 +119,8 @@ impl General {
 }
 
 const WILDCARDS: [char; 2] = ['*', '?'];
+/// Bytes of a text that patterns with wildcards inside are compared with. No name is as long.
+const LONGEST: usize = 512;
 
 /// A text that patterns are compared with. What the automaton needs of it is computed once, for the first pattern that
 /// asks.
@@ -138,6 +140,12 @@ impl<'a> Subject<'a> {
     /// ASCII letters of the text and of patterns match in either case.
     pub(crate) const fn without_case(text: &'a str) -> Self {
         Self { text, without_case: true, positions: OnceCell::new() }
+    }
+
+    /// Whether the text is too long to be compared with patterns in time: callers choose texts freely, up to hundreds of KiB,
+    /// and their policies hold as many of patterns.
+    pub(crate) const fn is_too_long(&self) -> bool {
+        self.text.len() > LONGEST
     }
 
     /// Whether this is the subject of the very same text, by its place in memory.

@@ -148,6 +148,34 @@ fn roles_match_in_every_case() {
     assert!(!allows(&policy, "ram:GetPolicy", "acs:ram:*:1:policy/bob"), "as have policies");
 }
 
+/// No name is that long, but a request may have one, and must not cost as much as its policies and the name together.
+#[test]
+fn wildcards_are_not_compared_with_a_name_that_is_too_long() {
+    let long = format!("acs:kms:r:1:key/{}", "a".repeat(500));
+    for (pattern, is_fixed) in [
+        ("*", true),
+        ("acs:kms:r:1:key/a*", true),
+        (&*long, true),
+        ("acs:kms:*:*:key/*", false),
+        ("acs:*a", false),
+    ] {
+        let allow = identity("Allow", "kms:*", pattern);
+        assert_eq!(allows(&allow, "kms:Encrypt", &long), is_fixed, "{pattern}");
+        assert!(allows(&allow, "kms:Encrypt", &long[..512]) || pattern == long, "{pattern}");
+    }
+    let everything = identity("Allow", "kms:*", "*");
+    let context = none();
+    for pattern in ["acs:kms:*:*:key/b*", "acs:*b*"] {
+        let deny = identity("Deny", "kms:*", pattern);
+        let layers =
+            Layers { session: None, identity: &[&everything, &deny], resource: None, rule: Rule::Either };
+        for (name, denied) in [(&*long, true), (&long[..512], false)] {
+            let decision = decide(&layers, &query(&["kms:Encrypt"], name, &context));
+            assert_eq!(!decision.is_allowed(), denied, "{pattern}");
+        }
+    }
+}
+
 #[test]
 fn an_action_without_a_resource_needs_a_statement_on_all() {
     assert!(allows(&identity("Allow", "kms:*", "*"), "kms:GetRandomPassword", "*"));

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use bulla_keys::record::Revision;
 use bulla_keys::{Alias, AliasName, Key, Secret};
 
-use super::Container;
+use super::{AnyPolicy, Container};
 use crate::people::{Account, Group, ManagedPolicy, Role, User};
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Row, Write};
 
@@ -149,6 +149,16 @@ impl Writable for &Row<ManagedPolicy> {
         match write {
             Write::Policy(record) => record.name.key == self.record.name.key,
             Write::NoPolicy(name) => *name == self.record.name.key,
+            _ => false,
+        }
+    }
+}
+
+/// As it is: a policy of either type is asked about to read or to attach it.
+impl Writable for AnyPolicy<'_> {
+    fn covers(&self, write: &Write) -> bool {
+        match (self, write) {
+            (Self::Custom(row), Write::Policy(record)) => *record == *row.record,
             _ => false,
         }
     }

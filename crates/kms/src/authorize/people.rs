@@ -43,12 +43,14 @@ impl AnyPolicy<'_> {
 }
 
 impl Allowed<AnyPolicy<'_>> {
-    /// Makes a change depend on the policy as it is; system policies do not change.
-    pub(crate) fn unchanged(&self) -> Changes {
-        let same = |row: &Row<ManagedPolicy>| (Write::SamePolicy(row.record.name.key.clone()), row.revision);
+    /// Writes the row of the policy again, unchanged, for a change that attaches it: a deletion of the policy that another
+    /// node decided without the attachment then meets another revision. System policies are not deleted.
+    pub(crate) fn touched(&self) -> Changes {
         match **self {
             AnyPolicy::System(_) => Changes::none(),
-            AnyPolicy::Custom(row) => Changes::allowed(self, [same(row)]),
+            AnyPolicy::Custom(row) => {
+                self.changes([(Write::Policy(ManagedPolicy::clone(&row.record)), row.revision)])
+            }
         }
     }
 }

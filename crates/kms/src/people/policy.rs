@@ -8,7 +8,8 @@ use minicbor::{Decode, Encode};
 use super::name::PolicyName;
 use super::versions::{VersionRefusal, Versions};
 
-/// A policy that can be attached to users, groups and roles.
+/// A policy that can be attached to users, groups and roles. Their rows say so; an attachment gives the row of the policy
+/// another revision too, so a deletion that does not know of it is refused.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct ManagedPolicy {

@@ -1,5 +1,7 @@
 //! Tests of several nodes over one store, and of reads beside commits.
 
+mod engines;
+
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,10 +56,7 @@ impl Process {
     }
 
     fn node(&self) -> &Node {
-        match &*self.store {
-            Store::Memory(node) => node,
-            Store::Redb(_) => unreachable!(),
-        }
+        node(&self.store)
     }
 
     fn row(&self, name: &str) -> Option<Row<Sample>> {
@@ -102,6 +101,13 @@ impl Process {
             snapshot.get::<Sample>(&row.record.name).is_some_and(|newer| newer.revision == row.revision)
         };
         pollster::block_on(self.state.read(wanted, |snapshot, _| is_current(snapshot)))
+    }
+}
+
+fn node(store: &Store) -> &Node {
+    match store {
+        Store::Memory(node) => node,
+        Store::Redb(_) => unreachable!(),
     }
 }
 

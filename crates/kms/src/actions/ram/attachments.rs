@@ -95,7 +95,7 @@ async fn attach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Resu
             let limits = E::limits(state.quotas());
             let attached = changed.policies_mut().attach(policy.reference(), state.now(), limits);
             attached.map_err(not_attached::<E>)?;
-            Ok(E::replaced(&entity, changed).and(policy.unchanged()).answering(Done {}))
+            Ok(E::replaced(&entity, changed).and(policy.touched()).answering(Done {}))
         })
         .await
 }

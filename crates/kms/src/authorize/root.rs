@@ -7,7 +7,7 @@ use bulla_wire::{Error, ErrorCode};
 use super::allowed::Writable;
 use super::{Allowed, Resource, View};
 use crate::origin::Caller;
-use crate::people::{Attachments, Group, ManagedPolicy, PolicyRef, User};
+use crate::people::{Account, Attachments, Group, ManagedPolicy, PolicyRef, User};
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Row, Snapshot, Write};
 
 /// The access keys of root, for root.
@@ -24,6 +24,7 @@ impl Writable for RootAccessKeys<'_> {
         match write {
             Write::AccessKey(key) => key.owner == AccessKeyOwner::Root,
             Write::NoAccessKey(id) | Write::NoAccessKeyUse(id) => self.get(id).is_some(),
+            Write::Account(account) => *account == self.account().0,
             _ => false,
         }
     }
@@ -44,6 +45,13 @@ impl<'v> View<'v> {
 }
 
 impl<'v> RootAccessKeys<'v> {
+    /// The row of the account as it is, for a change that adds an access key: two nodes that each add one write it both, so
+    /// the later one counts the access keys again.
+    pub(crate) fn account(&self) -> (Account, Revision) {
+        let row = self.snapshot.get::<Account>(&Account::NAME.into());
+        row.map_or_else(|| (Account::default(), 0), |row| (Account::clone(&row.record), row.revision))
+    }
+
     /// Oldest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'v Row<AccessKey>> + use<'v> {
         self.snapshot.access_keys_of(AccessKeyOwner::Root)

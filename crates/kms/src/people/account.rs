@@ -5,7 +5,7 @@ use minicbor::{Decode, Encode};
 
 use super::text::TextFault;
 
-/// The account. A change of the root's access keys writes it too, so that their limit holds on every node.
+/// The account. A new access key of root writes it too, so that their quota holds on all nodes together.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Account {

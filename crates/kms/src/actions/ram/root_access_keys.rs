@@ -27,7 +27,9 @@ pub(super) async fn create<A>(session: &Session<'_, A>) -> Result<CreateAccessKe
                 return Err(ErrorCode::LimitExceededUserAccessKey.into());
             }
             let key = state.keyring().access_key(id.clone(), &secret, AccessKeyOwner::Root, created);
-            Ok(root.changes([(Write::AccessKey(key), 0)]).answering(()))
+            let (account, revision) = root.account();
+            let writes = [(Write::AccessKey(key), 0), (Write::Account(account), revision)];
+            Ok(root.changes(writes).answering(()))
         })
         .await?;
     let access_key = NewAccessKey {

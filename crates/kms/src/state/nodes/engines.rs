@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bulla_wire::Request;
 use bulla_wire::ram::{
-    AddUserToGroup, AttachPolicyToGroup, AttachPolicyToRole, AttachPolicyToUser, CreateGroup, CreatePolicy,
-    CreateRole, CreateUser, DeleteGroup, DeletePolicy, PolicyType,
+    AddUserToGroup, AttachPolicyToGroup, AttachPolicyToRole, AttachPolicyToUser, CreateAccessKey,
+    CreateGroup, CreatePolicy, CreateRole, CreateUser, DeleteGroup, DeletePolicy, PolicyType,
 };
 
 use super::{Process, Site, node};
@@ -73,6 +73,17 @@ fn what_another_node_attaches_or_adds_to_is_not_deleted() {
             assert_eq!(other.call_overtaken(late(), &one, overtaking()), Err(answer.into()));
         }
     }
+}
+
+#[test]
+fn root_has_no_more_access_keys_than_the_quota_on_all_nodes_together() {
+    let site = Site::new();
+    let quotas = Quotas { access_keys_per_user: 1, ..Quotas::default() };
+    let one = Arc::new(Engine::start(&site, quotas));
+    let other = Engine::start(&site, quotas);
+    let create = || Request::from(CreateAccessKey { user_name: None });
+    let refused = Err("LimitExceeded.User.AccessKey".to_owned());
+    assert_eq!(other.call_overtaken(create(), &one, create()), refused);
 }
 
 fn make_user() -> Request {

@@ -1,12 +1,15 @@
 //! Credentials from a program that the configuration names. It runs without a shell, so nothing in the text is expanded.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_wire::{SecretText, Timestamp};
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
@@ -42,18 +45,38 @@ impl ExternalProcess {
         let deadline = Instant::now() + self.patience;
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).stdin(Stdio::null()).stdout(Stdio::piped());
+        let has_group = !has_terminal();
+        if has_group {
+            command.process_group(0);
+        }
         let mut child = command.spawn().map_err(ProcessProblem::Io)?;
         let stdout = child.stdout.take().expect("its standard output is a pipe");
         let outcome = read_until(stdout, deadline).and_then(|output| {
             let status = wait_until(&mut child, deadline)?;
             if status.success() { Ok(output) } else { Err(ProcessProblem::Failed(status.code())) }
         });
-        if outcome.is_err() {
-            let _ = child.kill(); // fails if it has ended, which is what is wanted
-            let _ = child.wait();
+        if matches!(&outcome, Err(problem) if !matches!(problem, ProcessProblem::Failed(_))) {
+            kill(&mut child, has_group);
         }
         outcome
     }
+}
+
+/// Whether this process has a controlling terminal. Then the program stays in the foreground group, because it may ask its user
+/// there, and is ended by Ctrl-C as bulla is.
+fn has_terminal() -> bool {
+    File::open("/dev/tty").is_ok()
+}
+
+/// Kills the program, which was not waited for, with the processes that it started if they have a group of their own.
+fn kill(child: &mut Child, has_group: bool) {
+    // No other group can have this id: the child is in the group until it is waited for.
+    let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|_| has_group);
+    let _ = match group {
+        Some(group) => kill_process_group(group, Signal::KILL).map_err(io::Error::from),
+        None => child.kill(),
+    }; // fails if all have ended, which is what is wanted
+    let _ = child.wait();
 }
 
 /// Reads to the end, in a thread that is detached when the time is up: a process that the program started may hold the pipe
@@ -220,6 +243,24 @@ mod tests {
             process.patience = Duration::from_millis(100);
             let error = process.fetch("here").unwrap_err();
             assert_eq!(error.to_string(), "here: the external program did not end within 60 seconds");
+        }
+    }
+
+    #[test]
+    fn the_processes_that_a_killed_program_started_are_killed_too() {
+        if has_terminal() {
+            eprintln!("LEFT OUT: with a terminal the program has no group of its own");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("alive");
+        for command in ["(sleep 1; touch MARK) & sleep 9", "(sleep 1; touch MARK) & exit"] {
+            let command = format!("sh -c '{}'", command.replace("MARK", mark.to_str().unwrap()));
+            let mut process = ExternalProcess::new(&command, "here").unwrap();
+            process.patience = Duration::from_millis(200);
+            assert!(process.fetch("here").is_err());
+            thread::sleep(Duration::from_millis(1500));
+            assert!(!mark.exists(), "{command}");
         }
     }
 }

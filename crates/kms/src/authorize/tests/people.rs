@@ -1,4 +1,4 @@
-//! Users, groups and roles for tests, written without the actions that will make them.
+//! Users, groups and roles for tests, written without the actions that make them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

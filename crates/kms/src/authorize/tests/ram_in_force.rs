@@ -1,9 +1,11 @@
 //! What RAM changes is in force for the very next request.
 
-use super::people::{Account, EVERYTHING, allowing, by, by_session};
+use super::people::{Account, EVERYTHING, allowing, attach, by, by_session};
 use super::races::race;
 use super::*;
 use crate::origin::Origin;
+use crate::people::{Group, NameKey, PolicyRef, Role};
+use crate::state::Write;
 
 impl Account {
     fn ram(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
@@ -21,7 +23,28 @@ impl Account {
         pollster::block_on(self.kms.call(request_to(product, action, parameters), origin))
     }
 
-    /// Status and code of the error of a request to RAM.
+    /// Attaches a policy that need not exist.
+    fn attach_to(&self, kind: &str, name: &str, policy: &PolicyRef) {
+        let published = self.kms.state.published();
+        let key = NameKey::of(name);
+        match kind {
+            "User" => self.change_user(name, |user| attach(&mut user.policies, policy)),
+            "Group" => {
+                let row = published.get::<Group>(&key).unwrap();
+                let mut group = Group::clone(&row.record);
+                attach(&mut group.policies, policy);
+                self.write([(Write::Group(group), row.revision)]);
+            }
+            _ => {
+                let row = published.get::<Role>(&key).unwrap();
+                let mut role = Role::clone(&row.record);
+                attach(&mut role.policies, policy);
+                self.write([(Write::Role(role), row.revision)]);
+            }
+        }
+    }
+
+    /// The code of the error of a request to RAM.
     fn ram_code(&self, origin: &Origin, action: &str, parameters: &[(&str, &str)]) -> String {
         self.call_to(Product::Ram, origin, action, parameters).map(drop).unwrap_err().code_text()
     }
@@ -53,6 +76,39 @@ fn attaching_and_detaching_are_in_force_for_the_next_request() {
         let detach = || drop(account.ram(&format!("DetachPolicyFrom{kind}"), &parameters));
         race(&account, origin, &key, attach, detach);
         detach();
+    }
+}
+
+/// It may have held a Deny. Root lists and detaches it by its name.
+#[test]
+fn a_system_policy_that_is_no_longer_known_denies_everything_until_it_is_detached() {
+    let account = Account::new();
+    let alice = by(account.user("alice"));
+    let session = by_session(account.role("job", Some(EVERYTHING)), None);
+    account.allow("alice", EVERYTHING);
+    account.group("ops", "alice", EVERYTHING);
+    let gone = PolicyRef::System(NameKey::of("Gone"));
+    let parameters =
+        |entity: (&'static str, &'static str)| [("PolicyType", "System"), ("PolicyName", "GONE"), entity];
+    for (kind, entity, origin) in [
+        ("User", ("UserName", "alice"), &alice),
+        ("Group", ("GroupName", "ops"), &alice),
+        ("Role", ("RoleName", "job"), &session),
+    ] {
+        let may = || account.is_allowed(origin, "ListKeys", &[]);
+        assert!(may());
+        account.attach_to(kind, entity.1, &gone);
+        assert!(!may(), "{kind}");
+        let listed = account.ram(&format!("ListPoliciesFor{kind}"), &[entity]);
+        let listed = listed["Policies"]["Policy"].as_array().unwrap().last().unwrap();
+        assert_eq!((&listed["PolicyName"], &listed["PolicyType"]), (&"gone".into(), &"System".into()));
+        let owner = account.kms.owner();
+        let attach = format!("AttachPolicyTo{kind}");
+        assert_eq!(account.ram_code(&owner, &attach, &parameters(entity)), "EntityNotExist.Policy");
+        let detach = format!("DetachPolicyFrom{kind}");
+        account.ram(&detach, &parameters(entity));
+        assert!(may(), "{kind}");
+        assert_eq!(account.ram_code(&owner, &detach, &parameters(entity)), "EntityNotExist.Policy");
     }
 }
 

@@ -40,7 +40,6 @@ mod oidc;
 mod open_error;
 mod origin;
 mod pairs;
-#[allow(dead_code, unused_imports, reason = "the actions that use all of it come next")]
 mod password;
 mod people;
 mod provider;

@@ -70,7 +70,6 @@ pub struct RoleSession {
 
 /// Who assumed the first role of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(dead_code, reason = "authentication makes no sessions yet")]
 pub(crate) enum SessionSource {
     User {
         id: PrincipalId,
@@ -93,7 +92,6 @@ pub(crate) struct AssumedRole {
     pub(crate) not_before: i64,
 }
 
-#[allow(dead_code, reason = "authentication makes no sessions yet")]
 impl RoleSession {
     /// The longest chain of roles.
     pub(crate) const MAX_LINKS: usize = 4;

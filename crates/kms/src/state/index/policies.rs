@@ -40,7 +40,6 @@ impl kind::Index<SecretPolicy> for SecretPolicyIndex {
     }
 }
 
-#[allow(dead_code, reason = "the authorizer of policies comes next")]
 impl Snapshot {
     /// The version of a policy that counts.
     pub(crate) fn policy(&self, policy: &PolicyRef) -> Option<&Policy> {

@@ -10,7 +10,7 @@ use bulla_wire::{Call, Error, ErrorCode};
 
 use crate::Kms;
 use crate::clock::Times;
-use crate::origin::{Caller, Connection, Origin};
+use crate::origin::{Caller, Connection, Origin, Proof};
 use crate::replay::{Replay, WINDOW};
 use crate::sessions::{PREFIX, SealedToken};
 use crate::state::{AccessKeyOwner, Snapshot};
@@ -70,7 +70,7 @@ impl Kms {
         match access_key.owner {
             AccessKeyOwner::Root => Ok(Caller::Root { access_key_id }),
             AccessKeyOwner::User(id) if snapshot.has_access_key(id, &access_key_id) => {
-                Ok(Caller::User { id, access_key_id })
+                Ok(Caller::User { id, proof: Proof::AccessKey(access_key_id) })
             }
             AccessKeyOwner::User(_) => Err(ErrorCode::InvalidAccessKeyIdNotFound.into()),
         }

@@ -69,7 +69,7 @@ pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
-pub use origin::{Caller, Connection, Origin, PrincipalId, RoleSession};
+pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
 pub use people::Quotas;
 pub use provider_error::{KeyLocation, ProviderError};
 pub use role::Role;

@@ -33,12 +33,12 @@ pub enum Caller {
         /// The access key's id.
         access_key_id: String,
     },
-    /// A user, by one of its access keys.
+    /// A user.
     User {
         /// The user's id.
         id: PrincipalId,
-        /// The access key's id.
-        access_key_id: String,
+        /// What proved that the user acts.
+        proof: Proof,
     },
     /// A session of a role, by temporary credentials. Shared, because it is large and rare.
     Session(Arc<RoleSession>),
@@ -47,6 +47,15 @@ pub enum Caller {
     Unsigned,
     /// Whoever can read the root key of an embedded store.
     Owner,
+}
+
+/// What proves that a user acts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// An access key, by its id: it signed the request, or its secret was given at the console's sign-in.
+    AccessKey(String),
+    /// The user's password, given at the console's sign-in.
+    Password,
 }
 
 /// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
@@ -103,13 +112,23 @@ impl RoleSession {
 }
 
 impl Caller {
-    /// The access key that signed, for the log; a session is named by its temporary one.
+    /// The access key that the caller acts by, for the log; a session is named by its temporary one.
     #[must_use]
     pub fn access_key_id(&self) -> Option<&str> {
         match self {
-            Self::Root { access_key_id } | Self::User { access_key_id, .. } => Some(access_key_id),
+            Self::Root { access_key_id } => Some(access_key_id),
+            Self::User { proof: Proof::AccessKey(id), .. } => Some(id),
             Self::Session(session) => Some(&session.access_key_id),
-            Self::Unsigned | Self::Owner => None,
+            Self::User { proof: Proof::Password, .. } | Self::Unsigned | Self::Owner => None,
+        }
+    }
+
+    /// The user who acts, for the log; none if the caller is not a user.
+    #[must_use]
+    pub fn user_id(&self) -> Option<PrincipalId> {
+        match self {
+            Self::User { id, .. } => Some(*id),
+            Self::Root { .. } | Self::Session(_) | Self::Unsigned | Self::Owner => None,
         }
     }
 }
@@ -148,7 +167,10 @@ mod tests {
         };
         assert_eq!(session.role().id, PrincipalId::from_random(3));
         assert_eq!(Caller::Session(session.into()).access_key_id(), Some("STS.a"));
-        assert_eq!(Caller::User { id: user, access_key_id: "BULLAa".into() }.access_key_id(), Some("BULLAa"));
+        let by_key = Caller::User { id: user, proof: Proof::AccessKey("BULLAa".into()) };
+        assert_eq!((by_key.access_key_id(), by_key.user_id()), (Some("BULLAa"), Some(user)));
+        let by_password = Caller::User { id: user, proof: Proof::Password };
+        assert_eq!((by_password.access_key_id(), by_password.user_id()), (None, Some(user)));
         assert_eq!(
             [Caller::Unsigned, Caller::Owner].map(|caller| caller.access_key_id().map(str::to_owned)),
             [None, None]

@@ -8,7 +8,7 @@ use bulla_wire::kms::{
 };
 
 use super::{Permission, Query, Resource};
-use crate::origin::Caller;
+use crate::origin::{Caller, Proof};
 use crate::people::{ManagedPolicy, NameKey, Role};
 
 /// A question, as conditions look at it.
@@ -69,11 +69,14 @@ impl Conditions<'_> {
     }
 }
 
-/// Whether a second factor was proved. Access keys prove none, which is no answer rather than a no.
+/// Whether a second factor was proved. An access key has none to ask for, which is no answer rather than a no; a password
+/// without one is a no.
 fn mfa(caller: &Caller) -> Option<bool> {
     match caller {
         Caller::Session(session) => session.mfa,
-        Caller::Root { .. } | Caller::User { .. } | Caller::Unsigned | Caller::Owner => None,
+        Caller::User { proof: Proof::Password, .. } => Some(false),
+        Caller::User { proof: Proof::AccessKey(_), .. } => None,
+        Caller::Root { .. } | Caller::Unsigned | Caller::Owner => None,
     }
 }
 

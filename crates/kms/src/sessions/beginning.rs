@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bulla_access::Policy;
 
 use crate::oidc::OidcIdentity;
-use crate::origin::{AssumedRole, Caller, RoleSession, SessionSource};
+use crate::origin::{AssumedRole, Caller, Proof, RoleSession, SessionSource};
 use crate::people::Role;
 
 /// The chain before the new role. Its end is that of the session that assumes the role.
@@ -31,6 +31,8 @@ pub(crate) struct NewSession<'a> {
 pub(crate) enum ChainRefusal {
     /// The account's root is no user, and has all rights already.
     Root,
+    /// The user signed in by password. A chain names an access key, which ends it; what a password begins would outlive it.
+    NoAccessKey,
     /// The chain has as many roles as one may have.
     TooLong,
     /// The source identity is another one than that of the session which assumes the role.
@@ -41,13 +43,14 @@ impl Chain {
     /// The chain of whoever signed the request.
     ///
     /// # Errors
-    /// [`ChainRefusal::Root`], [`ChainRefusal::TooLong`].
+    /// [`ChainRefusal::Root`], [`ChainRefusal::NoAccessKey`], [`ChainRefusal::TooLong`].
     pub(crate) fn of(caller: &Caller) -> Result<Self, ChainRefusal> {
         match caller {
-            Caller::User { id, access_key_id } => {
+            Caller::User { id, proof: Proof::AccessKey(access_key_id) } => {
                 let access_key_id = access_key_id.as_str().into();
                 Ok(Self::new(SessionSource::User { id: *id, access_key_id }))
             }
+            Caller::User { proof: Proof::Password, .. } => Err(ChainRefusal::NoAccessKey),
             Caller::Session(session) if session.roles.len() >= RoleSession::MAX_LINKS => {
                 Err(ChainRefusal::TooLong)
             }
@@ -115,7 +118,7 @@ mod tests {
     }
 
     fn user() -> Caller {
-        Caller::User { id: PrincipalId::from_random(1), access_key_id: "BULLAa".into() }
+        Caller::User { id: PrincipalId::from_random(1), proof: Proof::AccessKey("BULLAa".into()) }
     }
 
     #[test]
@@ -157,5 +160,11 @@ mod tests {
         for caller in [Caller::Root { access_key_id: "a".into() }, Caller::Owner, Caller::Unsigned] {
             assert!(matches!(Chain::of(&caller), Err(ChainRefusal::Root)));
         }
+    }
+
+    #[test]
+    fn a_user_who_signed_in_by_password_begins_no_session() {
+        let caller = Caller::User { id: PrincipalId::from_random(1), proof: Proof::Password };
+        assert!(matches!(Chain::of(&caller), Err(ChainRefusal::NoAccessKey)));
     }
 }

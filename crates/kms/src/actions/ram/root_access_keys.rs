@@ -136,7 +136,7 @@ mod tests {
 
     use super::*;
     use crate::authorize::Inquiry;
-    use crate::origin::{Caller, Connection, Origin, PrincipalId};
+    use crate::origin::{Caller, Connection, Origin, PrincipalId, Proof};
     use crate::sessions::tests::world::{Credentials, EVERYTHING, World};
 
     /// Calls a function of this file as `caller`.
@@ -203,9 +203,11 @@ mod tests {
     fn rights_to_everything_do_not_reach_the_access_keys_of_root() {
         let world = World::new();
         world.user("admin", EVERYTHING);
-        let user = Caller::User { id: world.user_id("admin"), access_key_id: "BULLAadmin".into() };
-        let unknown = Caller::User { id: PrincipalId::from_random(1), access_key_id: "a".into() };
-        for caller in [user, unknown, Caller::Unsigned] {
+        let by = |id, proof| Caller::User { id, proof };
+        let user = by(world.user_id("admin"), Proof::AccessKey("BULLAadmin".into()));
+        let signed_in = by(world.user_id("admin"), Proof::Password);
+        let unknown = by(PrincipalId::from_random(1), Proof::AccessKey("a".into()));
+        for caller in [user, signed_in, unknown, Caller::Unsigned] {
             let denied = Err("NoPermission".to_owned());
             assert_eq!(call!(world, caller.clone(), create()).map(drop), denied);
             assert_eq!(call!(world, caller.clone(), list()).map(drop), denied);

@@ -9,7 +9,7 @@ use crate::sessions::{Chain, ChainRefusal, NewSession};
 
 /// # Errors
 /// Root assumes no role. A role that does not exist or does not trust the caller and a caller without the permission get the same
-/// NoPermission, and so does the fifth role of a chain.
+/// NoPermission, and so do the fifth role of a chain and a user who signed in to the console by password.
 pub(in super::super) async fn assume_role(
     session: &Session<'_, AssumeRole>,
 ) -> Result<AssumeRoleReply, Error> {
@@ -53,7 +53,7 @@ pub(in super::super) async fn assume_role(
 fn refused(refusal: ChainRefusal) -> Error {
     match refusal {
         ChainRefusal::Root => ErrorCode::RootAssumesNoRole.into(),
-        ChainRefusal::TooLong => ErrorCode::AssumeRoleNoPermission.into(),
+        ChainRefusal::NoAccessKey | ChainRefusal::TooLong => ErrorCode::AssumeRoleNoPermission.into(),
         ChainRefusal::SourceIdentity => wrongly_formed("SourceIdentity"),
     }
 }

@@ -9,7 +9,7 @@ use bulla_wire::{Error, Product, Reply};
 use serde_json::Value;
 
 use super::{Bench, request};
-use crate::origin::{AssumedRole, Caller, Connection, Origin, RoleSession, SessionSource};
+use crate::origin::{AssumedRole, Caller, Connection, Origin, Proof, RoleSession, SessionSource};
 use crate::people::{
     AttachmentLimits, Attachments, Document, Group, GroupId, ManagedPolicy, NameKey, PolicyRef, Profile,
     Role, User,
@@ -172,7 +172,13 @@ pub(super) fn attach(attachments: &mut Attachments, policy: &PolicyRef) {
 
 /// A request of a user.
 pub(super) fn by(user: PrincipalId) -> Origin {
-    Origin { caller: Caller::User { id: user, access_key_id: "BULLAtest".into() }, connection: connection() }
+    let proof = Proof::AccessKey("BULLAtest".into());
+    Origin { caller: Caller::User { id: user, proof }, connection: connection() }
+}
+
+/// A request of a user who signed in to the console by password.
+pub(super) fn by_password(user: PrincipalId) -> Origin {
+    Origin { caller: Caller::User { id: user, proof: Proof::Password }, connection: connection() }
 }
 
 /// A request of a session of a role.

@@ -1,6 +1,8 @@
 //! What policies allow, over the engine's own records.
 
-use super::people::{ACCOUNT, Account, EVERYTHING, allowing, by, by_session, connection, of_resource};
+use super::people::{
+    ACCOUNT, Account, EVERYTHING, allowing, by, by_password, by_session, connection, of_resource,
+};
 use super::*;
 use crate::origin::Caller;
 
@@ -170,6 +172,19 @@ fn conditions_see_the_facts_of_a_request() {
             let back = ("Tags", r#"[{"TagKey":"team","TagValue":"ops"}]"#);
             account.do_it("TagResource", &[("KeyId", &key), back]);
         }
+    }
+}
+
+#[test]
+fn a_password_without_a_second_factor_is_a_sign_in_without_mfa_and_an_access_key_is_no_sign_in() {
+    let account = Account::new();
+    for (value, expected) in [("true", [false, false]), ("false", [false, true])] {
+        let name = format!("user-{value}");
+        let user = account.user(&name);
+        let condition = format!(r#","Condition":{{"Bool":{{"acs:MFAPresent":"{value}"}}}}"#);
+        account.allow(&name, &allowing(r#""kms:*""#, r#""*""#, &condition));
+        let origins = [by(user), by_password(user)];
+        assert_eq!(origins.map(|origin| account.is_allowed(&origin, "ListKeys", &[])), expected, "{value}");
     }
 }
 

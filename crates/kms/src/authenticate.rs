@@ -13,7 +13,20 @@ use crate::clock::Times;
 use crate::origin::{Caller, Connection, Origin, Proof};
 use crate::replay::{Replay, WINDOW};
 use crate::sessions::{PREFIX, SealedToken};
-use crate::state::{AccessKeyOwner, Snapshot};
+use crate::state::{AccessKey, AccessKeyOwner, Snapshot};
+
+impl AccessKey {
+    /// Who acts by this access key, which is active; none if it is of a user who does not have it.
+    pub(crate) fn caller(&self, snapshot: &Snapshot) -> Option<Caller> {
+        let access_key_id = self.id.to_string();
+        match self.owner {
+            AccessKeyOwner::Root => Some(Caller::Root { access_key_id }),
+            AccessKeyOwner::User(id) => snapshot
+                .has_access_key(id, &self.id)
+                .then_some(Caller::User { id, proof: Proof::AccessKey(access_key_id) }),
+        }
+    }
+}
 
 impl Kms {
     /// Checks who sent `call`, and that it was not sent before.
@@ -66,14 +79,7 @@ impl Kms {
         if signer.security_token.is_some() {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
-        let access_key_id = signer.access_key_id.clone();
-        match access_key.owner {
-            AccessKeyOwner::Root => Ok(Caller::Root { access_key_id }),
-            AccessKeyOwner::User(id) if snapshot.has_access_key(id, &access_key_id) => {
-                Ok(Caller::User { id, proof: Proof::AccessKey(access_key_id) })
-            }
-            AccessKeyOwner::User(_) => Err(ErrorCode::InvalidAccessKeyIdNotFound.into()),
-        }
+        access_key.caller(snapshot).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
     }
 
     /// Whose session the temporary credentials are. A session that is over for another reason than its time gets the same

@@ -7,6 +7,8 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
 use bulla_keys::access_key;
 use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
@@ -111,11 +113,26 @@ impl Keyring {
     /// # Errors
     /// SignatureDoesNotMatch; InternalFailure if the secret does not open.
     pub(crate) fn verify(&self, key: Option<&AccessKey>, signature: &Signature) -> Result<(), Error> {
+        signature.verify(&self.secret_of(key)?)?;
+        key.map(|_| ()).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
+    }
+
+    /// Whether a text is the secret of an access key. Without an access key the work is the same, and the answer no. Digests
+    /// are compared, so the time does not tell the length of the secret either.
+    ///
+    /// # Errors
+    /// InternalFailure if the secret does not open.
+    pub(crate) fn is_secret_of(&self, key: Option<&AccessKey>, text: &SecretText) -> Result<bool, Error> {
+        let sha256 = |text: &str| digest(&SHA256, text.as_bytes());
+        let expected = sha256(&self.secret_of(key)?);
+        let is_equal = verify_slices_are_equal(expected.as_ref(), sha256(text.expose()).as_ref()).is_ok();
+        Ok(is_equal & key.is_some())
+    }
+
+    fn secret_of(&self, key: Option<&AccessKey>) -> Result<Zeroizing<String>, Error> {
         let id = key.map_or(NO_ID, |key| &key.id);
         let sealed = key.map_or(&*self.no_secret, |key| &key.sealed_secret);
-        let secret = access_key::open(&self.roots, id, sealed).map_err(Error::internal)?;
-        signature.verify(&secret)?;
-        key.map(|_| ()).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
+        access_key::open(&self.roots, id, sealed).map_err(Error::internal)
     }
 
     /// A new key for session tokens, the first one of the store.

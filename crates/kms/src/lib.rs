@@ -51,6 +51,7 @@ mod root_key;
 mod secret_file;
 mod session;
 mod sessions;
+mod sign_in;
 mod stale_snapshot;
 mod state;
 mod store;
@@ -70,11 +71,12 @@ pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
-pub use people::Quotas;
+pub use people::{PasswordFault, Quotas};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
+pub use sign_in::{PasswordRefusal, SignInEnded, SignInRefusal, SignedIn};
 pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Authorizer;
@@ -85,6 +87,7 @@ use crate::home::Home;
 use crate::keyring::Keyring;
 use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
+use crate::password::Hasher;
 use crate::replay::Nonces;
 use crate::state::State;
 use crate::store::Conflict;
@@ -132,7 +135,7 @@ pub struct Kms {
     generator: Generator,
     /// For searches that take long.
     searcher: Worker<1>,
-    hasher: Worker<1>,
+    hasher: Hasher,
     nonces: Nonces,
     oidc: oidc::Providers,
     last_mark: LastMark,
@@ -204,7 +207,7 @@ impl Kms {
             state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
-            hasher: Worker::new("passwords"),
+            hasher: Hasher::default(),
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),

@@ -1,9 +1,10 @@
 //! What the engine does without a request: scheduled work, the first access key, private state, the last use of
-//! access keys.
+//! access keys, and what users change by signing in to the console.
 
 mod access_key;
 mod due;
 mod private;
+mod sign_in;
 mod sts_key;
 mod uses;
 

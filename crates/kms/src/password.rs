@@ -1,28 +1,76 @@
 //! Hashes of passwords: Argon2id (RFC 9106) with the parameters that its section 4 recommends second, which needs 64 MiB
-//! and no more. The parameters stand in the hash, so that later ones can differ.
+//! and no more. The hash names its parameters, so that later ones can differ.
 
+mod hasher;
+mod turns;
+
+use argon2::password_hash::Error as PhcError;
+use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use bulla_keys::{Random, SystemRandom};
 use bulla_wire::SecretText;
 use zeroize::{Zeroize, Zeroizing};
 
+pub(crate) use self::hasher::{CheckError, Hasher};
+
+/// The longest password, in bytes: longer ones are never set, so none is right.
+pub(crate) const MAX_PASSWORD: usize = 128;
+
 /// The hash of a password under a new salt, as a PHC string. Takes a tenth of a second and 64 MiB, which are wiped.
 ///
 /// # Errors
 /// There is not enough memory.
-pub(crate) fn hash_password(password: &SecretText) -> Result<SecretText, argon2::Error> {
+fn hash_password(password: &SecretText) -> Result<SecretText, argon2::Error> {
     let mut salt = [0; SALT];
     SystemRandom.fill(&mut salt);
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(TAG))?;
+    let mut tag = Zeroizing::new([0; TAG]);
+    argon2id(password, &salt, params, &mut *tag)?;
+    Ok(phc_string(&salt, &*tag).into())
+}
+
+/// Whether a password is the one of a hash, by the parameters that it names.
+///
+/// # Errors
+/// It is not a hash that was made here; there is not enough memory.
+fn verify_password(password: &SecretText, hash: &SecretText) -> Result<bool, PhcError> {
+    let hash = PasswordHash::new(hash.expose())?;
+    let is_ours =
+        hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
+    let (Some(salt), Some(expected), true) = (hash.salt, hash.hash, is_ours) else {
+        return Err(PhcError::Algorithm);
+    };
+    let mut tag = Zeroizing::new(vec![0; expected.len()]);
+    argon2id(password, &salt, Params::try_from(&hash)?, &mut tag)?;
+    Ok(verify_slices_are_equal(&tag, expected.as_bytes()).is_ok())
+}
+
+/// The hash of no password: for the work of a check where there is none. It has the parameters of those that are made.
+fn no_password_hash() -> SecretText {
+    phc_string(&[0; SALT], &[0; TAG]).into()
+}
+
+/// A hash that takes no time, for tests of what is done with it.
+#[cfg(test)]
+pub(crate) fn cheap_hash(password: &str) -> SecretText {
+    use argon2::PasswordHasher;
+    let mut salt = [0; SALT];
+    SystemRandom.fill(&mut salt);
+    let params = Params::new(8, 1, 1, Some(TAG)).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let hash: PasswordHash = argon2.hash_password_with_salt(password.as_bytes(), &salt).unwrap();
+    hash.to_string().into()
+}
+
+fn argon2id(password: &SecretText, salt: &[u8], params: Params, tag: &mut [u8]) -> argon2::Result<()> {
     let mut blocks = Blocks(Vec::new());
     blocks.0.try_reserve_exact(params.block_count()).map_err(|_| argon2::Error::OutOfMemory)?;
     blocks.0.resize(params.block_count(), Block::default());
-    let mut tag = Zeroizing::new([0; TAG]);
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into_with_memory(password.expose().as_bytes(), &salt, &mut *tag, &mut blocks.0)?;
-    Ok(phc_string(&salt, &*tag).into())
+    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, tag, &mut blocks.0)
 }
 
 /// Of this length from the start, so that no part of it is left behind.
@@ -53,8 +101,7 @@ const MAX_LEN: usize = 128;
 
 #[cfg(test)]
 mod tests {
-    use argon2::password_hash::phc::PasswordHash;
-    use argon2::{Argon2, PasswordVerifier};
+    use argon2::PasswordVerifier;
 
     use super::*;
 
@@ -67,6 +114,8 @@ mod tests {
         let parsed = PasswordHash::new(hash.expose()).unwrap();
         let verify = |password: &str| Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
         assert!(verify("correct Horse 7") && !verify("correct Horse 8"));
-        assert_ne!(hash_password(&password()).unwrap(), hash);
+        let other = hash_password(&password()).unwrap();
+        assert_ne!(other, hash);
+        assert!(verify_password(&password(), &other).unwrap());
     }
 }

@@ -29,7 +29,8 @@ pub(crate) use self::group::{Group, GroupConflict};
 #[cfg(test)]
 pub(crate) use self::id::random_principal_id;
 pub(crate) use self::id::{GroupId, principal_id};
-pub(crate) use self::login_profile::{LoginProfile, PasswordFault};
+pub use self::login_profile::PasswordFault;
+pub(crate) use self::login_profile::{LoginProfile, PasswordMark};
 pub(crate) use self::name::{GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
 pub(crate) use self::policy::{AttachedTo, ManagedPolicy, PolicyConflict};
 pub use self::quotas::Quotas;

@@ -12,7 +12,6 @@ use crate::authorize::{Allowed, AssumableRole, Container, Inquiry, Listing, Perm
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
 use crate::oidc::{OidcIdentity, OidcRefusal};
-use crate::password::hash_password;
 use crate::sessions::{Chain, NewSession, random_access_key_id};
 use crate::stale_snapshot::StaleSnapshot;
 use crate::state::{AccessKey, CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
@@ -154,9 +153,7 @@ impl<'s, A> Session<'s, A> {
     /// # Errors
     /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary; InternalFailure.
     pub(crate) async fn password_hash(&self, password: &SecretText) -> Result<SecretText, Error> {
-        let password = password.clone();
-        let hashed = self.kms.hasher.run(0, move || hash_password(&password)).await?;
-        hashed.map_err(Error::internal)
+        self.kms.hasher.hash(password).await
     }
 
     /// All keys, each in the lists of its state at the time of the request; for the permission for what holds them.

@@ -12,6 +12,8 @@ use futures_channel::oneshot;
 /// and ends when this is dropped.
 pub(crate) struct Worker<const LANES: usize> {
     name: &'static str,
+    /// By how much its thread is nicer than the others.
+    nice: i32,
     shared: Arc<Shared<LANES>>,
     started: Once,
 }
@@ -34,7 +36,15 @@ impl<const LANES: usize> Worker<LANES> {
     pub(crate) fn new(name: &'static str) -> Self {
         let lanes = std::array::from_fn(|_| VecDeque::new());
         let queue = Mutex::new(Queue { lanes, turn: 0, is_closed: false });
-        Self { name, shared: Arc::new(Shared { queue, changed: Condvar::new() }), started: Once::new() }
+        let shared = Arc::new(Shared { queue, changed: Condvar::new() });
+        Self { name, nice: 0, shared, started: Once::new() }
+    }
+
+    /// A worker that leaves the cores to other threads when they need them.
+    pub(crate) fn with_low_priority(name: &'static str) -> Self {
+        let mut worker = Self::new(name);
+        worker.nice = LOW_PRIORITY;
+        worker
     }
 
     /// Does one job on the thread; not at all if the caller goes away before its turn.
@@ -46,7 +56,7 @@ impl<const LANES: usize> Worker<LANES> {
         lane: usize,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.started.call_once(|| start(self.name, Arc::clone(&self.shared)));
+        self.started.call_once(|| start(self.name, self.nice, Arc::clone(&self.shared)));
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
             if !answer.is_canceled() {
@@ -112,7 +122,7 @@ impl<const LANES: usize> Drop for Worker<LANES> {
     }
 }
 
-fn start<const LANES: usize>(name: &str, shared: Arc<Shared<LANES>>) {
+fn start<const LANES: usize>(name: &str, nice: i32, shared: Arc<Shared<LANES>>) {
     struct CloseAtEnd<const LANES: usize>(Arc<Shared<LANES>>);
     impl<const LANES: usize> Drop for CloseAtEnd<LANES> {
         fn drop(&mut self) {
@@ -121,12 +131,20 @@ fn start<const LANES: usize>(name: &str, shared: Arc<Shared<LANES>>) {
     }
     let shared = CloseAtEnd(shared);
     let work = move || {
+        if nice > 0 {
+            // On Linux of this thread alone. A sandbox may refuse it; the work is the same then.
+            let _ = rustix::process::nice(nice);
+        }
         while let Some(job) = shared.0.next() {
             job();
         }
     };
     let _ = thread::Builder::new().name(name.into()).spawn(work); // without a thread, `work` is dropped
 }
+
+/// The nice value of a worker of low priority: a tenth of a core is left to it beside threads that need all of them, so that
+/// its work ends. 19 would leave a seventieth.
+const LOW_PRIORITY: i32 = 10;
 
 /// Jobs that may wait in one lane: about ten seconds of work for RSA keys.
 pub(crate) const LANE: usize = 64;
@@ -177,6 +195,19 @@ mod tests {
         // Whether the first job had begun when the others came decides where the turn is.
         let others: Vec<_> = order.iter().filter(|(lane, _)| *lane != 0).copied().collect();
         assert_eq!(others, [(1, 0), (2, 0), (1, 1), (2, 1), (2, 2)], "{order:?}");
+    }
+
+    #[test]
+    fn the_thread_of_a_worker_of_low_priority_is_nicer_than_the_others() {
+        let nice = || {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            let fields: Vec<_> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+            fields[16].parse::<i32>().unwrap()
+        };
+        let own = nice();
+        let of = |worker: Worker<1>| pollster::block_on(worker.run(0, nice)).unwrap();
+        assert_eq!(of(Worker::with_low_priority("low")), (own + LOW_PRIORITY).min(19));
+        assert_eq!((of(Worker::new("usual")), nice()), (own, own));
     }
 
     #[test]

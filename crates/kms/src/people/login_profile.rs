@@ -1,8 +1,10 @@
 //! How a user signs in to the console.
 
+use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use bulla_wire::SecretText;
 use minicbor::{Decode, Encode};
 
+use crate::password::MAX_PASSWORD;
 use crate::state::secret_text;
 
 /// A password, as its hash, and what signing in with it requires.
@@ -25,9 +27,13 @@ pub(crate) struct LoginProfile {
     pub(crate) updated: i64,
 }
 
+/// What a password that is set is known by, without being it: each has another mark, because its hash has a salt of its own.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct PasswordMark([u8; SHA256_OUTPUT_LEN]);
+
 /// Why a password is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PasswordFault {
+pub enum PasswordFault {
     /// It is too long.
     Length,
     /// It has characters that not every keyboard types, or spells, alike.
@@ -37,13 +43,19 @@ pub(crate) enum PasswordFault {
 }
 
 impl LoginProfile {
+    /// SHA-256 of the hash of the password.
+    pub(crate) fn mark(&self) -> PasswordMark {
+        let digest = digest(&SHA256, self.password_hash.expose().as_bytes());
+        PasswordMark(digest.as_ref().try_into().expect("the length of SHA-256"))
+    }
+
     /// Checks a password: 8 to 128 printable characters of ASCII of at least three kinds, of lower case, upper case, digits
     /// and others, without the name of the user.
     ///
     /// # Errors
     /// [`PasswordFault`].
     pub(crate) fn check_password(password: &str, user_name: &str) -> Result<(), PasswordFault> {
-        if password.chars().count() > 128 {
+        if password.chars().count() > MAX_PASSWORD {
             return Err(PasswordFault::Length);
         }
         if !password.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {

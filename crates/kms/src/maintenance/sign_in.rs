@@ -1,0 +1,57 @@
+//! What users change by signing in, without a permission: when they did last, and the password that they choose for themselves.
+
+use bulla_wire::{Error, SecretText};
+
+use super::MAINTENANCE;
+use crate::Kms;
+use crate::people::{LoginProfile, PrincipalId, User};
+use crate::sign_in::SignedIn;
+use crate::state::{Changes, Decision, Row, Snapshot, Write};
+
+impl Kms {
+    /// Notes that a user signed in. If it cannot be written, only the date is lost: a full disk keeps no user out.
+    pub(crate) async fn note_login(&self, user: PrincipalId) {
+        let now = self.now();
+        let _ = self.state.commit(now, |snapshot| Ok(login_noted(snapshot, user, now))).await;
+    }
+
+    /// Replaces the password of a user who signed in by the one before. Answers the sign-in by the new one, or none if that by the
+    /// old one ended meanwhile.
+    ///
+    /// # Errors
+    /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
+    pub(crate) async fn replace_password(
+        &self,
+        signed_in: &SignedIn,
+        password_hash: &SecretText,
+    ) -> Result<Option<SignedIn>, Error> {
+        let now = self.now();
+        let decide = |snapshot: &Snapshot| {
+            let Some((row, profile)) = signed_in.user_by_password(snapshot) else {
+                return Changes::none().answering(None);
+            };
+            let profile = LoginProfile {
+                password_hash: password_hash.clone(),
+                reset_required: false,
+                updated: now,
+                ..profile.clone()
+            };
+            let answer = SignedIn::by_password(row.record.id, &profile);
+            changed(row, |user| user.login_profile = Some(profile)).answering(Some(answer))
+        };
+        self.state.commit(now, |snapshot| Ok(decide(snapshot))).await
+    }
+}
+
+/// Nothing for a user who was deleted meanwhile, or signed in later.
+fn login_noted(snapshot: &Snapshot, user: PrincipalId, now: i64) -> Decision<()> {
+    let row = snapshot.user_by_id(user).filter(|row| row.record.last_login < Some(now));
+    let changes = row.map(|row| changed(row, |user| user.last_login = Some(now)));
+    changes.unwrap_or_else(Changes::none).answering(())
+}
+
+fn changed(row: &Row<User>, edit: impl FnOnce(&mut User)) -> Changes {
+    let mut user = User::clone(&row.record);
+    edit(&mut user);
+    MAINTENANCE.changes([(Write::User(user), row.revision)])
+}

@@ -1,0 +1,163 @@
+//! Signing in to the console, by access key or by password.
+//!
+//! A sign-in ([`SignedIn`]) names an access key or a password by ids. Every request compares it with the snapshot, so it ends for
+//! the first request after the answer to the one that disables, deletes or changes what it names; no clock takes part. The
+//! console limits how long a sign-in lasts, keeps the cookies and delays failures.
+//!
+//! An outsider gets one refusal for everything that is wrong, after the same work: one secret of an access key opened and
+//! compared, or one password hashed.
+
+mod login_name;
+mod password;
+mod signed_in;
+#[cfg(test)]
+mod tests;
+
+use std::net::IpAddr;
+
+use bulla_wire::{Error, SecretText};
+
+use self::login_name::LoginName;
+pub use self::password::PasswordRefusal;
+pub use self::signed_in::SignedIn;
+use crate::Kms;
+use crate::origin::{Connection, Origin};
+use crate::password::CheckError;
+use crate::people::{Account, User};
+use crate::state::{AccessKey, Snapshot};
+
+/// Why a sign-in is refused.
+#[derive(Debug)]
+pub enum SignInRefusal {
+    /// There is no such access key or user, it is inactive or has no password, or the secret is wrong.
+    Wrong,
+    /// The server takes signatures of version 3 only, so that it never sees the secret of an access key.
+    NoSecretsHere,
+    /// Too many passwords wait for their check: in all, or from this address.
+    Busy,
+    /// The password is right, but the user has to prove a second factor, which cannot be done yet.
+    SecondFactor,
+    /// The engine could not check.
+    Store(Error),
+}
+
+/// Why a sign-in is good for no request.
+#[derive(Debug)]
+pub enum SignInEnded {
+    /// What signed in was disabled, deleted, made again or changed since.
+    Ended,
+    /// The user has to choose another password first ([`Kms::choose_password`]).
+    PasswordDue,
+    /// The engine could not tell; the sign-in may still hold.
+    Store(Error),
+}
+
+impl Kms {
+    /// Signs in the account's root or a user by an access key that is not temporary.
+    ///
+    /// # Errors
+    /// [`SignInRefusal::Wrong`], [`SignInRefusal::NoSecretsHere`], [`SignInRefusal::Store`].
+    pub fn sign_in_by_access_key(&self, id: &str, secret: &SecretText) -> Result<SignedIn, SignInRefusal> {
+        if !self.options.accept_v1 {
+            return Err(SignInRefusal::NoSecretsHere);
+        }
+        let snapshot = self.state.snapshot()?;
+        let row = snapshot.get::<AccessKey>(&id.into());
+        let is_right = self.keyring.is_secret_of(row.map(|row| &*row.record), secret)?;
+        let signed_in = row.filter(|_| is_right).map(SignedIn::by_access_key);
+        let signed_in = signed_in.filter(|signed_in| signed_in.caller(&snapshot).is_some());
+        let signed_in = signed_in.ok_or(SignInRefusal::Wrong)?;
+        self.note_use(id, self.now());
+        Ok(signed_in)
+    }
+
+    /// Signs in a user by password. The name is found without case, and may be followed by `@` and the id or the alias of the
+    /// account, with or without `.onaliyun.com`. `from` is the address of the client: passwords are checked one at a time, and
+    /// addresses take turns.
+    ///
+    /// A user who has to choose another password signs in for nothing but [`Kms::choose_password`].
+    ///
+    /// # Errors
+    /// [`SignInRefusal::Wrong`], [`SignInRefusal::Busy`], [`SignInRefusal::SecondFactor`], [`SignInRefusal::Store`].
+    pub async fn sign_in_by_password(
+        &self,
+        name: &str,
+        password: &SecretText,
+        from: Option<IpAddr>,
+    ) -> Result<SignedIn, SignInRefusal> {
+        let found = {
+            let snapshot = self.state.snapshot()?;
+            let user = self.user_to_sign_in(&snapshot, name);
+            user.and_then(|user| Some((user.id, user.login_profile.clone()?)))
+        };
+        let hash = found.as_ref().map(|(_, profile)| profile.password_hash.clone());
+        let is_right = self.hasher.is_right(password, hash, from).await?;
+        let (user, profile) = found.filter(|_| is_right).ok_or(SignInRefusal::Wrong)?;
+        if profile.mfa_required {
+            return Err(SignInRefusal::SecondFactor);
+        }
+        let signed_in = SignedIn::by_password(user, &profile);
+        // The profile may have changed while the password was hashed.
+        if signed_in.caller(&*self.state.snapshot()?).is_none() {
+            return Err(SignInRefusal::Wrong);
+        }
+        self.note_login(user).await;
+        Ok(signed_in)
+    }
+
+    /// The origin of a request of a signed-in caller. The console asks for it at every request.
+    ///
+    /// # Errors
+    /// [`SignInEnded`].
+    pub fn origin_of(&self, signed_in: &SignedIn, connection: Connection) -> Result<Origin, SignInEnded> {
+        let caller = signed_in.caller(&*self.state.snapshot()?).ok_or(SignInEnded::Ended)?;
+        if signed_in.must_choose_password() {
+            return Err(SignInEnded::PasswordDue);
+        }
+        if let Some(access_key) = signed_in.access_key_id() {
+            self.note_use(access_key, self.now());
+        }
+        Ok(Origin { caller, connection })
+    }
+
+    /// The name of a signed-in caller, for the head of a page: the current name of the user, or `root`. A user may have the name
+    /// `root` too ([`SignedIn::is_root`] tells them apart).
+    #[must_use]
+    pub fn name_of(&self, signed_in: &SignedIn) -> String {
+        let Some(id) = signed_in.user_id() else { return ROOT.into() };
+        let snapshot = self.state.published();
+        snapshot.user_by_id(id).map_or_else(|| id.to_string(), |row| row.record.name.to_string())
+    }
+
+    /// The user whom a name leads to; none also if it names another account.
+    fn user_to_sign_in<'s>(&self, snapshot: &'s Snapshot, name: &str) -> Option<&'s User> {
+        let account = snapshot.get::<Account>(&Account::NAME.into());
+        let alias = account.and_then(|row| row.record.alias.as_deref());
+        let name = LoginName::parse(name);
+        let user = snapshot.get::<User>(&name.user)?;
+        name.is_of(self.account(), alias).then_some(&*user.record)
+    }
+}
+
+impl From<Error> for SignInRefusal {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<CheckError> for SignInRefusal {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Busy => Self::Busy,
+            CheckError::Failed(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<Error> for SignInEnded {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
+}
+
+const ROOT: &str = "root";

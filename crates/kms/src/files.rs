@@ -51,7 +51,11 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
 
 /// As [`create_private`], but takes the place of an existing file.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    fs::rename(write_beside(path, content)?, path)?;
+    let temporary = write_beside(path, content)?;
+    if let Err(error) = fs::rename(&temporary, path) {
+        let _ = fs::remove_file(&temporary); // the first error is the one to tell
+        return Err(error);
+    }
     sync_dir(parent(path))
 }
 
@@ -109,6 +113,9 @@ mod tests {
         replace_private(&path, b"three").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"three");
         assert_eq!(fs::read(path.with_extension("new")).unwrap(), b"precious");
-        assert_eq!(fs::read_dir(parent(&path)).unwrap().count(), 2, "no leftovers");
+        let directory_in_the_way = parent(&path).join("key");
+        fs::create_dir(&directory_in_the_way).unwrap();
+        replace_private(&directory_in_the_way, b"four").unwrap_err();
+        assert_eq!(fs::read_dir(parent(&path)).unwrap().count(), 3, "no leftovers");
     }
 }

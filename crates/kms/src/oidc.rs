@@ -69,6 +69,11 @@ impl Kms {
         Ok(count)
     }
 
+    /// Forgets the keys of a provider: its tokens are not verified until it has others.
+    pub fn forget_oidc_keys(&self, provider: &str) {
+        self.oidc.forget(provider);
+    }
+
     /// Whether a token named a key that the provider's set does not have, since the last call. Whoever downloads key sets
     /// limits how often.
     #[must_use]
@@ -102,6 +107,13 @@ impl Providers {
         let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.get(name) {
             known.keys.store(Arc::new(Some(Refreshed { set, at: now })));
+        }
+    }
+
+    fn forget(&self, name: &str) {
+        let _change = self.change.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.get(name) {
+            known.keys.store(Arc::default());
         }
     }
 }

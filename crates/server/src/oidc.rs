@@ -6,12 +6,11 @@
 
 mod fetch;
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -77,16 +76,26 @@ impl OidcKeys {
         keys
     }
 
-    /// Replaces the sources, all of which are read again at once. Sessions that began with a provider that is gone end.
+    /// Replaces the sources, all of which are read again at once. Sessions that began with a provider that is gone end. Keys
+    /// from a place that the configuration no longer names verify nothing any more, also if the new one cannot be read.
     pub(crate) fn replace(&self, kms: &Kms, sources: Vec<OidcSource>) {
-        let mut current = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.lock();
+        for OidcSource { provider, .. } in current.iter().map(|old| &old.configured).filter(|old| {
+            !sources.iter().any(|new| old.keys == new.keys && old.provider.name == new.provider.name)
+        }) {
+            kms.forget_oidc_keys(&provider.name);
+        }
         kms.set_oidc_providers(sources.iter().map(|source| source.provider.clone()).collect());
         let fresh = |configured| Arc::new(Source { configured, state: Mutex::default() });
         *current = sources.into_iter().map(fresh).collect();
     }
 
     fn sources(&self) -> Vec<Arc<Source>> {
-        self.sources.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Source>>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the sources that are due.
@@ -97,7 +106,14 @@ impl OidcKeys {
             if !state.is_due(Instant::now(), || kms.wants_oidc_keys(&provider.name)) {
                 continue;
             }
-            let read = read(kms, provider, keys, fetcher);
+            let read = read(keys, fetcher);
+            let current = self.lock();
+            if !current.iter().any(|other| Arc::ptr_eq(other, &source)) {
+                continue; // replaced while it was read: the provider of this name may be another one
+            }
+            let read =
+                read.and_then(|json| kms.set_oidc_keys(&provider.name, &json).map_err(|error| chain(&error)));
+            drop(current);
             let has_failed = read.is_err();
             match read {
                 Ok(count) if state.is_news(has_failed) => {
@@ -136,15 +152,13 @@ impl ReadState {
     }
 }
 
-/// Reads a key set, and hands it to the engine. An error is a text for the log.
-fn read(kms: &Kms, provider: &OidcProvider, keys: &KeySource, fetcher: &Fetcher) -> Result<usize, String> {
-    let text = |error: &(dyn Error + 'static)| chain(error);
+/// Reads a key set. An error is a text for the log.
+fn read(keys: &KeySource, fetcher: &Fetcher) -> Result<Vec<u8>, String> {
     let json = match keys {
         KeySource::File(path) => fetch::file(path),
         KeySource::Url(url) => fetcher.url(url),
     };
-    let json = json.map_err(|error| text(&error))?;
-    kms.set_oidc_keys(&provider.name, &json).map_err(|error| text(&error))
+    json.map_err(|error| chain(&error))
 }
 
 impl OidcThread {
@@ -180,6 +194,12 @@ const REFRESH: Duration = Duration::from_secs(300);
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use bulla_kms::{Options, Role, SystemClock};
+    use bulla_wire::ErrorCode;
+    use bulla_wire::sts::AssumeRoleWithOIDC;
+
     use super::*;
 
     #[test]
@@ -203,5 +223,49 @@ mod tests {
     fn an_unknown_key_id_is_not_forgotten_within_the_minute() {
         let state = ReadState { last: Some((Instant::now(), false)) };
         assert!(!state.is_due(Instant::now(), || panic!("asked too early")));
+    }
+
+    const KEYS: &str = r#"{"keys":[{"kty":"EC","crv":"P-256","kid":"1",
+        "x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#;
+
+    fn source(keys: &Path) -> OidcSource {
+        let client_ids = vec!["bulla".into()];
+        let provider = OidcProvider { name: "ci".into(), issuer: "https://ci".into(), client_ids };
+        OidcSource { provider, keys: KeySource::File(keys.to_owned()) }
+    }
+
+    /// Whether the engine has keys of the provider: without them it cannot say that a token is none.
+    fn has_keys(kms: &Kms) -> bool {
+        let [role_arn, oidc_provider_arn] =
+            ["role/a", "oidc-provider/ci"].map(|name| format!("acs:ram::{}:{name}", kms.account()));
+        let request = AssumeRoleWithOIDC {
+            role_arn,
+            oidc_provider_arn,
+            oidc_token: String::from("no token").into(),
+            role_session_name: "ab".into(),
+            duration_seconds: None,
+            policy: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let refused = runtime.block_on(kms.call(request.into(), &kms.owner())).unwrap_err();
+        refused.code() != ErrorCode::ServiceUnavailableTemporary
+    }
+
+    #[test]
+    fn keys_from_a_place_that_is_no_longer_named_are_forgotten() {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let log = Log::start(io::sink()).unwrap();
+        let (good, gone) = (data.path().join("keys.json"), data.path().join("gone.json"));
+        std::fs::write(&good, KEYS).unwrap();
+        let keys = OidcKeys::new(&kms, vec![source(&good)]);
+        keys.read_due(&kms, &Fetcher::default(), &log);
+        assert!(has_keys(&kms));
+        keys.replace(&kms, vec![source(&good)]);
+        assert!(has_keys(&kms), "a reload alone is no outage");
+        keys.replace(&kms, vec![source(&gone)]);
+        assert!(!has_keys(&kms));
+        keys.read_due(&kms, &Fetcher::default(), &log);
+        assert!(!has_keys(&kms), "the new place has none");
     }
 }

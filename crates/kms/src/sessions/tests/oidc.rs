@@ -177,3 +177,14 @@ fn sessions_end_with_their_provider() {
         "its keys are not known"
     );
 }
+
+#[test]
+fn forgotten_keys_verify_nothing() {
+    let setup = Setup::new();
+    let token = setup.token(json!({}));
+    setup.assume(&token, &[]).unwrap();
+    setup.world.kms_ref().forget_oidc_keys("another");
+    setup.assume(&token, &[]).unwrap();
+    setup.world.kms_ref().forget_oidc_keys("ci");
+    assert_eq!(setup.assume(&token, &[]), Err("ServiceUnavailableTemporary".into()));
+}

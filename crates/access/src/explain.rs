@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::decide::{Decision, Layer, Layers, Rule, Source};
+use crate::decide::{Decision, Denial, Layer, Layers, Rule, Source};
 use crate::evaluate::{Query, Question, StatementRef, resource};
 use crate::key::ConditionKey;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
@@ -67,6 +67,9 @@ pub enum Missing {
     Allow(Layer),
     /// A statement of the identity's policies or of the resource's policy has to allow the action.
     AllowOfEither,
+    /// A statement has to allow the action on all resources of a kind, and none may deny it on one of them, as
+    /// [`covers_all`](crate::covers_all) asks.
+    AllowOnAll,
 }
 
 impl fmt::Display for Missing {
@@ -79,6 +82,7 @@ impl fmt::Display for Missing {
             Self::AllowOfEither => {
                 write!(formatter, "no Allow applies ({} or {})", Layer::Identity, Layer::Resource)
             }
+            Self::AllowOnAll => formatter.write_str("an Allow on all of them, without a Deny on one of them"),
         }
     }
 }
@@ -87,6 +91,18 @@ impl fmt::Display for Unmet {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} of {}", self.operator, self.key)?;
         if self.is_absent { formatter.write_str(", which the request does not have") } else { Ok(()) }
+    }
+}
+
+impl Explanation {
+    /// The explanation of a request that is about all resources of a kind, of which [`covers_all`](crate::covers_all) said no.
+    #[must_use]
+    pub fn not_on_all(mut self) -> Self {
+        if self.decision.is_allowed() {
+            self.decision = Decision::Deny(Denial::Implicit(Layer::Identity));
+            self.missing.push(Missing::AllowOnAll);
+        }
+        self
     }
 }
 

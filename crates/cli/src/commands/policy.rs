@@ -1,11 +1,13 @@
 //! `bulla policy`: policies of an account, and what they amount to.
 
+mod action;
 mod certainty;
 mod check;
 mod explain;
 mod library;
 mod question;
 mod records;
+mod resource;
 mod who_can;
 
 use crate::account::Account;

@@ -97,17 +97,18 @@ pub(super) fn explained(
         Guarded::Key(_) | Guarded::Secret(_) | Guarded::Nothing => Rule::Either,
     };
     let layers = Layers { session: None, identity, resource, rule };
-    asked.with(principal, |query| explain(&layers, query))
+    let explanation = asked.with(principal, |query| explain(&layers, query));
+    if asked.is_on_all(principal, identity) { explanation } else { explanation.not_on_all() }
 }
 
 fn root(asked: &Asked, json: bool) -> Result<(), Failure> {
     if json {
-        let none = Policies { identity: &[], resource: None };
-        let mut report = Report::of_nothing("root".to_owned(), asked, &none);
-        report.allowed = true;
+        let report = Report { allowed: !asked.assumes, ..Report::of_nothing("root".to_owned(), asked) };
         return print_json(&report);
     }
-    print(format_args!("root is allowed {} on {}: no policy binds root", asked.action(), asked.resource))
+    let (verdict, reason) =
+        if asked.assumes { ("denied", "root assumes no roles") } else { ("allowed", "no policy binds root") };
+    print(format_args!("root is {verdict} {} on {}: {reason}", asked.action(), asked.resource))
 }
 
 fn identity_policies(library: &mut Library<'_>, principal: &PrincipalName) -> Result<Vec<Loaded>, Failure> {
@@ -171,6 +172,8 @@ struct Report {
     not_read: Vec<String>,
     /// Condition keys whose values only the server knows, and which may turn the answer.
     depends_on: Vec<String>,
+    /// What a request needs besides.
+    also_needed: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -185,7 +188,7 @@ struct Row {
 }
 
 impl Report {
-    fn of_nothing(principal: String, asked: &Asked, _: &Policies<'_>) -> Self {
+    fn of_nothing(principal: String, asked: &Asked) -> Self {
         Self {
             principal,
             action: asked.action().to_owned(),
@@ -196,6 +199,7 @@ impl Report {
             missing: Vec::new(),
             not_read: Vec::new(),
             depends_on: Vec::new(),
+            also_needed: asked.also_needed,
         }
     }
 
@@ -232,15 +236,12 @@ impl Report {
             missing: explanation.missing.iter().map(missing).collect(),
             not_read,
             depends_on: depends_on(explanation, unknown).iter().map(ToString::to_string).collect(),
-            ..Self::of_nothing(principal.to_string(), asked, policies)
+            ..Self::of_nothing(principal.to_string(), asked)
         }
     }
 
     fn print(&self) -> Result<(), Failure> {
-        let verdict = if self.allowed { "allowed" } else { "denied" };
-        let is_sure = self.depends_on.is_empty() && (self.explicit_deny || self.not_read.is_empty());
-        let far = if is_sure { "" } else { ", as far as can be told" };
-        print(format_args!("{} is {verdict} {} on {}{far}", self.principal, self.action, self.resource))?;
+        self.print_verdict()?;
         if !self.statements.is_empty() {
             let mut table = Table::new(["POLICY", "STATEMENT", "EFFECT", "APPLIES"]);
             for row in &self.statements {
@@ -255,7 +256,21 @@ impl Report {
         {
             lines.iter().try_for_each(|line| print(format_args!("{title}: {line}")))?;
         }
-        Ok(())
+        self.also_needed.map_or(Ok(()), |what| print(format_args!("also needed: {what}")))
+    }
+
+    fn print_verdict(&self) -> Result<(), Failure> {
+        let Self { principal, action, resource, .. } = self;
+        let is_incomplete = !self.not_read.is_empty() && !self.explicit_deny;
+        if is_incomplete && !self.allowed {
+            return print(format_args!(
+                "whether {principal} is allowed {action} on {resource} cannot be told: not all policies could be read"
+            ));
+        }
+        let verdict = if self.allowed { "allowed" } else { "denied" };
+        let is_sure = self.depends_on.is_empty() && !is_incomplete;
+        let far = if is_sure { "" } else { ", as far as can be told" };
+        print(format_args!("{principal} is {verdict} {action} on {resource}{far}"))
     }
 }
 

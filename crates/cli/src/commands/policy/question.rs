@@ -5,18 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bulla_access::{ConditionKey, Context, Principal, Query, Value, synonyms};
-use bulla_client::CallError;
-use bulla_wire::Product;
-use bulla_wire::kms::{DescribeKey, DescribeRegions, DescribeSecret, ListResourceTags};
+use bulla_access::{ConditionKey, Context, Policy, Principal, Query, Value, covers_all, synonyms};
+use bulla_wire::JsonList;
+use bulla_wire::kms::{DescribeSecret, ListResourceTags};
+use bulla_wire::ram::{ListTagResources, ResourceType};
 use bulla_wire::sts::{GetCallerIdentity, GetCallerIdentityReply};
 
+use super::action::PolicyAction;
+use super::resource::Resolver;
 use crate::account::Account;
 use crate::args::Question;
-use crate::commands::api::{command, nearest};
-use crate::commands::people::unless_denied;
-use crate::failure::{Exit, Failure};
-use crate::names::KeyName;
+use crate::commands::api::command;
+use crate::commands::people::{is_missing, unless_denied};
+use crate::failure::Failure;
 
 /// An action on a resource.
 pub(super) struct Asked {
@@ -24,8 +25,14 @@ pub(super) struct Asked {
     actions: Vec<String>,
     /// The ARN of the resource.
     pub(super) resource: String,
+    /// What the ARNs of all resources of the kind begin with, if the question is about all of them.
+    whole: Option<String>,
     /// What has a policy of its own.
     pub(super) guarded: Guarded,
+    /// Whether it is to assume a role, which root cannot.
+    pub(super) assumes: bool,
+    /// What a request needs besides.
+    pub(super) also_needed: Option<&'static str>,
     /// Who asks.
     pub(super) caller: GetCallerIdentityReply,
     pub(super) values: Values,
@@ -46,24 +53,28 @@ pub(super) enum Guarded {
 
 impl Asked {
     pub(super) fn new(account: &Account, typed: &Question) -> Result<Self, Failure> {
-        let (product, action) = check_action(&typed.action)?;
+        let action = PolicyAction::parse(&typed.action)?;
         let caller = account.call(&GetCallerIdentity {})?;
-        let resource = arn(account, &caller.account_id, product, action, &typed.resource)?;
-        let guarded = Guarded::of(&resource, &typed.action);
+        let resource = Resolver { account, id: &caller.account_id }.arn(action, &typed.resource)?;
+        let guarded = Guarded::of(&resource, action);
         let pairs = &typed.context.pairs;
         let values = Values {
             now: now(),
             is_secure: account.endpoint().is_https(),
             source_ip: typed.source_ip,
             context: (!pairs.is_empty()).then(|| pairs.iter().cloned().collect()),
-            tags: tags(account, &guarded)?,
+            tags: tags(account, &guarded, &resource)?,
             is_key: matches!(guarded, Guarded::Key(_)),
             unknown: RefCell::default(),
         };
-        let same = synonyms(command(product), action);
+        let same = synonyms(command(action.product), action.name);
         let names = same.iter().map(|name| (*name).to_owned());
         let actions = if same.is_empty() { vec![typed.action.clone()] } else { names.collect() };
-        Ok(Self { actions, resource, guarded, caller, values })
+        let assumes = action.assumes();
+        let of_many_roles = assumes && guarded == Guarded::Nothing;
+        let also_needed = if of_many_roles { Some(TRUST) } else { action.also_needed() };
+        let whole = whole(&resource).map(str::to_owned);
+        Ok(Self { actions, resource, whole, guarded, assumes, also_needed, caller, values })
     }
 
     /// The name that was typed, or the first of several.
@@ -76,18 +87,31 @@ impl Asked {
         let actions: Vec<_> = self.actions.iter().map(String::as_str).collect();
         decide(&Query { actions: &actions, resource: &self.resource, principal, context: &self.values })
     }
+
+    /// Whether the policies allow it on all resources of the kind, if it is asked about all of them.
+    pub(super) fn is_on_all(&self, principal: Principal<'_>, identity: &[&Policy]) -> bool {
+        self.whole.as_deref().is_none_or(|resource| {
+            self.with(principal, |query| covers_all(None, identity, &Query { resource, ..*query }))
+        })
+    }
+}
+
+/// The part of an ARN before the wildcard that stands for all resources of a kind.
+fn whole(arn: &str) -> Option<&str> {
+    let local = arn.splitn(5, ':').nth(4)?;
+    let kind = local.strip_suffix("/*")?;
+    (!kind.contains(['*', '?', '/'])).then(|| arn.trim_end_matches('*'))
 }
 
 impl Guarded {
-    fn of(arn: &str, action: &str) -> Self {
+    fn of(arn: &str, action: PolicyAction<'_>) -> Self {
         let rest = arn.splitn(5, ':').nth(4).unwrap_or_default();
-        let assumes = action.eq_ignore_ascii_case("sts:AssumeRole");
         match rest.split_once('/') {
             // A pattern is no key: what policies say about all keys is explained without the policy of one.
             Some((_, name)) if name.contains(['*', '?']) => Self::Nothing,
             Some(("key", id)) => Self::Key(id.to_owned()),
             Some(("secret", name)) => Self::Secret(name.to_owned()),
-            Some(("role", name)) if assumes => Self::Role(name.to_owned()),
+            Some(("role", name)) if action.assumes() => Self::Role(name.to_owned()),
             _ => Self::Nothing,
         }
     }
@@ -100,7 +124,7 @@ pub(super) struct Values {
     source_ip: Option<IpAddr>,
     /// The encryption context, if one was given.
     context: Option<BTreeMap<String, String>>,
-    /// The tags of the key; `None` if they could not be read.
+    /// The tags of the resource; `None` if they could not be read.
     tags: Option<BTreeMap<String, String>>,
     is_key: bool,
     /// The keys that were looked at in vain.
@@ -143,76 +167,12 @@ fn text_of<'t>(texts: &'t BTreeMap<String, String>, name: &str) -> Option<Value<
     texts.get(name).map(|text| Value::Text(text))
 }
 
-/// The product and the name of an action, if there is one of this name.
-fn check_action(typed: &str) -> Result<(Product, &str), Failure> {
-    let refused = |what: String, hint: String| Err(Failure::new(Exit::Usage, what, hint));
-    let Some((product, name)) = typed.split_once(':') else {
-        let what = format!("{typed} does not name a product");
-        return refused(what, "write the action as policies do, such as kms:Decrypt".to_owned());
-    };
-    let Some(product) = Product::ALL.iter().copied().find(|known| command(*known) == product) else {
-        let what = format!("{product} is not a product of a KMS");
-        return refused(what, "actions begin with kms:, ram: or sts:".to_owned());
-    };
-    let mut known = product.actions().to_vec();
-    if product == Product::Kms {
-        known.extend(RE_ENCRYPT);
-    }
-    if known.contains(&name) {
-        return Ok((product, name));
-    }
-    let hint = match nearest(&known, name) {
-        Some(near) => format!("did you mean {}:{near}?", command(product)),
-        None => "docs/compatibility.md lists the actions".to_owned(),
-    };
-    refused(format!("there is no action {typed}"), hint)
-}
-
-/// The ARN of a resource, however it was typed.
-fn arn(account: &Account, id: &str, product: Product, action: &str, typed: &str) -> Result<String, Failure> {
-    if typed == "*" || typed.starts_with("acs:") {
-        return Ok(typed.to_owned());
-    }
-    let (kind, name) = typed.split_once('/').unwrap_or(("", typed));
-    match (product, kind) {
-        (_, "user" | "group" | "role" | "policy") => Ok(format!("acs:ram:*:{id}:{typed}")),
-        (_, "custom") => Ok(format!("acs:ram:*:{id}:policy/{name}")),
-        (_, "system") => Ok(format!("acs:ram:*:system:policy/{name}")),
-        (Product::Kms, "key" | "secret") => Ok(format!("acs:kms:{}:{id}:{typed}", region(account)?)),
-        (Product::Kms, _) if CONTAINERS.contains(&typed) => {
-            Ok(format!("acs:kms:{}:{id}:{typed}", region(account)?))
-        }
-        (Product::Kms, "alias") if action.ends_with("Alias") => {
-            Ok(format!("acs:kms:{}:{id}:{typed}", region(account)?))
-        }
-        (Product::Kms, _) => key_arn(account, id, typed),
-        (Product::Ram | Product::Sts, _) => {
-            let what = format!("{typed} does not say what it is");
-            Err(Failure::new(Exit::Usage, what, "write user/NAME, group/NAME, role/NAME or policy/NAME"))
-        }
-    }
-}
-
-fn key_arn(account: &Account, id: &str, typed: &str) -> Result<String, Failure> {
-    let name = typed.parse::<KeyName>().unwrap_or_else(|never| match never {});
-    match name {
-        KeyName::Id(key) => Ok(format!("acs:kms:{}:{id}:key/{key}", region(account)?)),
-        KeyName::Arn(arn) => Ok(arn),
-        KeyName::Alias(key_id) => Ok(account.call(&DescribeKey { key_id })?.key_metadata.arn),
-    }
-}
-
-/// The region of the KMS.
-fn region(account: &Account) -> Result<String, CallError> {
-    if let Some(region) = account.endpoint().region() {
-        return Ok(region.to_owned());
-    }
-    let regions = account.call(&DescribeRegions {})?.regions.region;
-    Ok(regions.into_iter().next().map(|region| region.region_id).unwrap_or_default())
-}
-
 /// The tags of what is asked about, if the caller may know them.
-fn tags(account: &Account, guarded: &Guarded) -> Result<Option<BTreeMap<String, String>>, Failure> {
+fn tags(
+    account: &Account,
+    guarded: &Guarded,
+    arn: &str,
+) -> Result<Option<BTreeMap<String, String>>, Failure> {
     match guarded {
         Guarded::Key(key_id) => {
             let tags = unless_denied(account.call(&ListResourceTags { key_id: key_id.clone() }))?;
@@ -223,8 +183,35 @@ fn tags(account: &Account, guarded: &Guarded) -> Result<Option<BTreeMap<String, 
             let tags = unless_denied(account.call(&request))?.map(|reply| reply.tags.unwrap_or_default());
             Ok(tags.map(|tags| tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect()))
         }
-        Guarded::Role(_) | Guarded::Nothing => Ok(Some(BTreeMap::new())),
+        Guarded::Role(_) | Guarded::Nothing => tags_of_ram(account, arn),
     }
+}
+
+/// The tags of a role or custom policy; nothing else of RAM has any.
+fn tags_of_ram(account: &Account, arn: &str) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    let local = arn.strip_prefix("acs:ram:*:").and_then(|rest| rest.split_once(':'));
+    let found = match local.filter(|(_, local)| !local.contains(['*', '?'])) {
+        Some((account, local)) if account != "system" => local.split_once('/'),
+        _ => None,
+    };
+    let (resource_type, name) = match found {
+        Some(("role", name)) => (ResourceType::Role, name),
+        Some(("policy", name)) => (ResourceType::Policy, name),
+        _ => return Ok(Some(BTreeMap::new())),
+    };
+    let request = ListTagResources {
+        resource_type,
+        resource_names: Some(JsonList(vec![name.to_owned()])),
+        tag: None,
+        next_token: None,
+        page_size: Some(100), // a resource has 20 at most
+    };
+    let reply = account.call(&request);
+    if reply.as_ref().is_err_and(is_missing) {
+        return Ok(Some(BTreeMap::new()));
+    }
+    let tags = unless_denied(reply)?.map(|reply| reply.tag_resources);
+    Ok(tags.map(|tags| tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect()))
 }
 
 fn now() -> i64 {
@@ -232,33 +219,15 @@ fn now() -> i64 {
     i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The permissions that ReEncrypt needs; no action has their names.
-const RE_ENCRYPT: [&str; 2] = ["ReEncryptFrom", "ReEncryptTo"];
-/// What actions that create or list keys, aliases and secrets are about.
-const CONTAINERS: [&str; 3] = ["key", "alias", "secret"];
+const TRUST: &str = "the trust policy of each role";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn actions_are_known_by_their_names() {
-        assert_eq!(check_action("kms:Decrypt").unwrap(), (Product::Kms, "Decrypt"));
-        assert_eq!(check_action("kms:ReEncryptTo").unwrap(), (Product::Kms, "ReEncryptTo"));
-        for (typed, hint) in [
-            ("Decrypt", "write the action as policies do, such as kms:Decrypt"),
-            ("oss:GetObject", "actions begin with kms:, ram: or sts:"),
-            ("kms:Decript", "did you mean kms:Decrypt?"),
-            ("ram:decrypt", "docs/compatibility.md lists the actions"),
-        ] {
-            let failure = check_action(typed).unwrap_err();
-            assert_eq!((failure.exit, failure.texts().1), (Exit::Usage, hint), "{typed}");
-        }
-    }
-
-    #[test]
     fn what_has_a_policy_of_its_own() {
-        let guarded = |arn, action| Guarded::of(arn, action);
+        let guarded = |arn, action| Guarded::of(arn, PolicyAction::parse(action).unwrap());
         let key = guarded("acs:kms:r:1:key/k", "kms:Decrypt");
         assert_eq!(key, Guarded::Key("k".into()));
         assert_eq!(guarded("acs:kms:r:1:secret/a/b", "kms:GetSecretValue"), Guarded::Secret("a/b".into()));

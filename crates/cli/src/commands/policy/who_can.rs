@@ -46,7 +46,9 @@ pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure>
     let report = Report {
         action: asked.action().to_owned(),
         resource: asked.resource.clone(),
+        root: !asked.assumes,
         principals: rows,
+        also_needed: asked.also_needed,
         not_read: library.not_read().to_vec(),
     };
     if question.output.json { print_json(&report) } else { report.print() }
@@ -173,7 +175,11 @@ fn grants(
 struct Report {
     action: String,
     resource: String,
+    /// Whether root may; it may do everything but assume roles.
+    root: bool,
     principals: Vec<Row>,
+    /// What a request needs besides.
+    also_needed: Option<&'static str>,
     not_read: Vec<String>,
 }
 
@@ -189,12 +195,14 @@ struct Row {
 impl Report {
     fn print(&self) -> Result<(), Failure> {
         let far = if self.not_read.is_empty() { "" } else { ", as far as can be told" };
-        print(format_args!("root and these may {} on {}{far}:", self.action, self.resource))?;
+        let who = if self.root { "root and these" } else { "these" };
+        print(format_args!("{who} may {} on {}{far}:", self.action, self.resource))?;
         let mut table = Table::new(["PRINCIPAL", "BY", "DEPENDS ON"]);
         for row in &self.principals {
             table.push([row.principal.clone(), row.by.join("; "), row.depends_on.join(", ")]);
         }
         table.print()?;
-        self.not_read.iter().try_for_each(|what| print(format_args!("not read: {what}")))
+        self.not_read.iter().try_for_each(|what| print(format_args!("not read: {what}")))?;
+        self.also_needed.map_or(Ok(()), |what| print(format_args!("also needed: {what}")))
     }
 }

@@ -1,5 +1,7 @@
 //! Actions: `kms:Decrypt` in a request, `kms:*` or `*:Get*` in a policy. Matched without case.
 
+use std::fmt;
+
 use crate::error::Reason;
 use crate::pattern::{Pattern, Subject};
 
@@ -17,6 +19,12 @@ pub(crate) struct ActionPattern {
     /// `None` for every product.
     product: Option<Box<str>>,
     name: Pattern,
+}
+
+impl fmt::Display for ActionPattern {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.product.as_deref().unwrap_or("*"), self.name)
+    }
 }
 
 /// One name of the action of a request.
@@ -48,6 +56,14 @@ impl ActionList {
 }
 
 impl ActionPattern {
+    /// Whether it is about a product of `known` actions, and about none of them.
+    pub(crate) fn misses(&self, known: &[Asked<'_>]) -> bool {
+        let of_product =
+            |asked: &&Asked<'_>| self.product.as_deref().is_some_and(|name| name == asked.product);
+        let mut of_product = known.iter().filter(of_product).peekable();
+        of_product.peek().is_some() && !of_product.any(|asked| self.matches(asked))
+    }
+
     pub(crate) fn parse(text: &str, only: Option<&'static str>) -> Result<Self, Reason> {
         let lower = text.to_ascii_lowercase();
         let (product, name) = match lower.split_once(':') {
@@ -90,6 +106,22 @@ mod tests {
         }
         for pattern in ["kms:Decryp", "kms:Decrypt?", "ram:*", "*:Encrypt", "kms:*Key"] {
             assert!(!matches(pattern, "kms:Decrypt"), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_that_misses_all_actions_of_its_product() {
+        let known = ["kms:Decrypt", "kms:Encrypt", "ram:GetUser"].map(Asked::new);
+        let misses = |text| {
+            let pattern = ActionPattern::parse(text, None).expect("a pattern");
+            assert_eq!(pattern.to_string(), text.to_lowercase());
+            pattern.misses(&known)
+        };
+        for wrong in ["kms:Decrpt", "kms:Get*", "KMS:?crypt", "ram:decrypt", "ram:Get?User*"] {
+            assert!(misses(wrong), "{wrong}");
+        }
+        for right in ["kms:decrypt", "kms:*", "kms:*ncrypt", "*:Foo", "ecs:TagResources", "ram:Get*"] {
+            assert!(!misses(right), "{right}");
         }
     }
 

@@ -1,5 +1,5 @@
 //! Which statements of a policy amount to granting: their holder can give itself, or others, rights that the policy does not
-//! name.
+//! name. And which leave out less than they seem to.
 
 use std::fmt;
 
@@ -8,16 +8,19 @@ use crate::evaluate::StatementRef;
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
 use crate::principal::Trusted;
+use crate::synonyms;
 
-/// A right that amounts to granting.
+/// A right that amounts to granting, or an action that a statement is about against its appearance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The statement that allows it.
+    /// The statement that has it.
     pub statement: StatementRef,
     /// The action; `*` if the statement allows all of them.
     pub action: &'static str,
-    /// What its holder can do.
+    /// What its holder can do, or what is wrong with it.
     pub effect: &'static str,
+    /// Whether it amounts to granting.
+    pub grants: bool,
 }
 
 impl fmt::Display for Finding {
@@ -33,21 +36,51 @@ impl fmt::Display for Finding {
 pub fn check(policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, statement) in policy.statements.iter().enumerate() {
+        let place = StatementRef { index, line: statement.line };
+        let left_in = names_left_in(statement);
+        findings.extend(left_in.map(|action| Finding {
+            statement: place,
+            action,
+            effect: LEFT_IN,
+            grants: false,
+        }));
         if policy.kind == PolicyKind::Trust || !grants(statement, policy.kind) {
             continue;
         }
-        let place = StatementRef { index, line: statement.line };
-        let finding =
-            |grant: &Grant| Finding { statement: place, action: grant.action, effect: grant.effect };
-        let found: Vec<_> =
-            GRANTS.iter().filter(|grant| grant.is_in(statement, policy)).map(finding).collect();
+        let finding = |action, effect| Finding { statement: place, action, effect, grants: true };
+        let found: Vec<_> = GRANTS.iter().filter(|grant| grant.is_in(statement, policy)).collect();
         if found.len() == GRANTS.len() {
-            findings.push(Finding { statement: place, action: "*", effect: EVERYTHING });
+            findings.push(finding("*", EVERYTHING));
         } else {
-            findings.extend(found);
+            findings.extend(found.iter().map(|grant| finding(grant.action, grant.effect)));
         }
     }
     findings
+}
+
+impl Policy {
+    /// The actions, in lower case, that are about no action of their product among `known` ones, such as `kms:Decrypt`: they are
+    /// misspelt, or of a product's later version. Other products are passed over.
+    pub fn unknown_actions(&self, known: &[&str]) -> Vec<(StatementRef, String)> {
+        let known: Vec<_> = known.iter().map(|name| Asked::new(name)).collect();
+        let mut unknown = Vec::new();
+        for (index, statement) in self.statements.iter().enumerate() {
+            let place = StatementRef { index, line: statement.line };
+            let missing = statement.actions.patterns.iter().filter(|pattern| pattern.misses(&known));
+            unknown.extend(missing.map(|pattern| (place, pattern.to_string())));
+        }
+        unknown
+    }
+}
+
+/// Names that `NotAction` does not list of actions that it lists by another name. An action is allowed, or denied, if it is by
+/// one of its names, so these are not left out.
+fn names_left_in(statement: &Statement) -> impl Iterator<Item = &'static str> {
+    let is_left_in = |name: &'static str| statement.actions.has_any(&[Asked::new(name)]);
+    let groups = synonyms::GROUPS
+        .iter()
+        .filter(move |names| statement.actions.negated && names.iter().any(|name| !is_left_in(name)));
+    groups.flat_map(move |names| names.iter().copied().filter(move |name| is_left_in(name)))
 }
 
 /// Whether the statement gives any principal anything.
@@ -61,16 +94,24 @@ struct Grant {
     effect: &'static str,
     /// A right on single resources is what the action is for; only patterns are findings.
     only_patterns: bool,
+    /// The action is about no resource that is there already, so the policy of one does not decide about it.
+    only_identity: bool,
 }
 
 impl Grant {
     fn is_in(&self, statement: &Statement, policy: &Policy) -> bool {
         let names = [Asked::new(self.action)];
-        let is_exact = |pattern: &Pattern| matches!(pattern, Pattern::Exact(_));
-        statement.actions.has_any(&names)
-            && !(self.only_patterns && statement.resources.iter().all(is_exact))
-            && !policy.statements.iter().any(|other| refuses(other, &names))
+        let is_elsewhere = self.only_identity && policy.kind.has_principals();
+        let is_meant = self.only_patterns && statement.resources.iter().all(is_single);
+        let is_refused = || policy.statements.iter().any(|other| refuses(other, &names));
+        statement.actions.has_any(&names) && !is_elsewhere && !is_meant && !is_refused()
     }
+}
+
+/// Whether the pattern is of one resource: in every region and account it is the same one here.
+fn is_single(pattern: &Pattern) -> bool {
+    let text = pattern.to_string();
+    text.splitn(5, ':').nth(4).is_some_and(|local| !local.contains(['*', '?']))
 }
 
 /// Whether the statement denies an action on every resource, to every principal.
@@ -83,14 +124,22 @@ fn refuses(statement: &Statement, names: &[Asked<'_>]) -> bool {
 }
 
 const fn grant(action: &'static str, effect: &'static str) -> Grant {
-    Grant { action, effect, only_patterns: false }
+    Grant { action, effect, only_patterns: false, only_identity: false }
+}
+
+const fn creation(action: &'static str, effect: &'static str) -> Grant {
+    Grant { only_identity: true, ..grant(action, effect) }
 }
 
 const EVERYTHING: &str = "allows every action, and so giving any right to anyone";
+const LEFT_IN: &str =
+    "is another name of an action that NotAction lists: without it, the action is not left out";
 
 const GRANTS: &[Grant] = &[
     grant("kms:SetKeyPolicy", "decides who may use a key"),
     grant("kms:SetSecretPolicy", "decides who may read a secret"),
+    creation("kms:CreateKey", "gives anyone any right on the new key, by its Policy"),
+    creation("kms:CreateSecret", "gives anyone any right on the new secret, by its Policy"),
     grant("kms:ExportDataKey", "takes data keys out, encrypted for a key pair of the caller"),
     grant("kms:ReEncryptFrom", "moves data to another key, which the caller may be able to use"),
     grant("kms:UpdateAlias", "points an alias at another key, for everyone who uses the alias"),
@@ -117,9 +166,8 @@ const GRANTS: &[Grant] = &[
     grant("ram:CreateLoginProfile", "makes the caller sign in as the user, if it is another one"),
     grant("ram:UpdateLoginProfile", "makes the caller sign in as the user, if it is another one"),
     Grant {
-        action: "sts:AssumeRole",
-        effect: "gives the rights of every role that trusts the caller",
         only_patterns: true,
+        ..grant("sts:AssumeRole", "gives the rights of every role that trusts the caller")
     },
 ];
 
@@ -171,6 +219,29 @@ mod tests {
     }
 
     #[test]
+    fn an_action_that_not_action_lists_by_one_of_its_names_is_not_left_out() {
+        let names = |effect: &str, list: &str| {
+            let text = statements(&format!(r#"{{"Effect":"{effect}","NotAction":[{list}],"Resource":"*"}}"#));
+            let policy = Policy::parse(PolicyKind::Identity, "1", &text).expect("a policy");
+            let found = check(&policy).into_iter().filter(|finding| !finding.grants);
+            found.map(|finding| finding.action).collect::<Vec<_>>()
+        };
+        for effect in ["Allow", "Deny"] {
+            let two = names(effect, r#""kms:TagResource""#);
+            assert_eq!(two, ["kms:TagResources", "ecs:TagResources"]);
+            let lists = names(effect, r#""kms:List*","ecs:UNTAG*","kms:Untag*""#);
+            assert_eq!(lists, ["ecs:ListTagResources"]);
+            let product = names(effect, r#""kms:*""#);
+            assert_eq!(product, ["ecs:TagResources", "ecs:UntagResources", "ecs:ListTagResources"]);
+            for whole in [r#""*:*Tag*""#, r#""kms:Encrypt""#, r#""kms:TagResource*","ecs:Tag*""#] {
+                assert_eq!(names(effect, whole), <[&str; 0]>::default(), "{whole}");
+            }
+        }
+        let listed = statements(r#"{"Effect":"Allow","Action":"kms:ListResourceTags","Resource":"*"}"#);
+        assert_eq!(findings(PolicyKind::Identity, &listed), []);
+    }
+
+    #[test]
     fn what_gives_no_user_anything_is_no_finding() {
         let key = |principal: &str| {
             let text = statements(&format!(
@@ -180,9 +251,20 @@ mod tests {
         };
         assert_eq!(key("acs:ram::1:*"), 0);
         assert_eq!(key("acs:ram::1:root"), 0);
-        assert!(key("acs:ram::1:user/bob") > 0);
+        let user = statements(
+            r#"{"Effect":"Allow","Principal":{"RAM":"acs:ram::1:user/bob"},"Action":"kms:*","Resource":"*"}"#,
+        );
+        let found = findings(PolicyKind::Key, &user);
+        assert!(
+            found.contains(&(2, "kms:SetKeyPolicy")) && !found.contains(&(2, "kms:CreateKey")),
+            "{found:?}"
+        );
         let harmless = r#"{"Effect":"Allow","Action":["kms:Decrypt","ram:Get*","ram:List*"],"Resource":"*"},
-            {"Effect":"Allow","Action":"sts:AssumeRole","Resource":"acs:ram::1:role/ci"}"#;
+            {"Effect":"Allow","Action":"sts:AssumeRole","Resource":["acs:ram::1:role/ci","acs:ram:*:*:role/ci"]}"#;
         assert_eq!(findings(PolicyKind::Identity, &statements(harmless)), []);
+        for all in ["acs:ram:*:*:*", "acs:ram:*:*:role/ci-*", "acs:ram:*:role/ci"] {
+            let text = format!(r#"{{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"{all}"}}"#);
+            assert_eq!(findings(PolicyKind::Identity, &statements(&text)), [(2, "sts:AssumeRole")], "{all}");
+        }
     }
 }

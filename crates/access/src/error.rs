@@ -145,7 +145,7 @@ impl fmt::Display for Reason {
             }
             Self::Principal(text) => write!(
                 formatter,
-                "{} is no principal: write the exact ARN of a user or role, without wildcards and without a region",
+                "{} is no principal: write the exact ARN of a user, role or OIDC provider, with the account in digits, without wildcards and without a region",
                 Quoted(text)
             ),
             Self::ForeignPrincipal(text) => write!(formatter, "{} belongs to another account", Quoted(text)),

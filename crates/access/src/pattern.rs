@@ -5,6 +5,7 @@
 //! word, whatever the pattern looks like, so no pattern backtracks.
 
 use std::cell::OnceCell;
+use std::fmt;
 use std::ops::Range;
 
 /// A pattern, classified when it is written.
@@ -28,6 +29,18 @@ pub(crate) struct General {
     core: Range<usize>,
     /// The least number of characters that fit.
     least: usize,
+}
+
+impl fmt::Display for Pattern {
+    /// The pattern as policies write it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Any => formatter.write_str("*"),
+            Self::Exact(text) => formatter.write_str(text),
+            Self::Prefix(text) => write!(formatter, "{text}*"),
+            Self::General(general) => formatter.write_str(&general.text),
+        }
+    }
 }
 
 impl Pattern {

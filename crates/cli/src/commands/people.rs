@@ -44,7 +44,13 @@ pub(super) fn document(source: &Source) -> Result<String, Failure> {
 
 /// The text of a policy document.
 pub(super) fn document_as_written(source: &Source) -> Result<String, Failure> {
-    let failed = |error| Failure::io(source.name(), &error);
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            let what = format!("{} is not text in UTF-8", source.name().display());
+            Failure::new(Exit::Other, what, "name the file that holds the JSON document")
+        }
+        _ => Failure::io(source.name(), &error),
+    };
     let mut text = String::new();
     source.open()?.take(LONGEST + 1).read_to_string(&mut text).map_err(failed)?;
     if text.len() as u64 > LONGEST {

@@ -86,6 +86,18 @@ impl<'a> PolicyAction<'a> {
     }
 }
 
+/// All actions that policies may name: also those of the cloud that bulla does not have.
+pub(super) fn known_actions() -> Vec<String> {
+    let of_product = |product: &Product| {
+        let others = product.not_implemented().iter().map(|(name, _)| *name);
+        let permissions = RE_ENCRYPT.iter().copied().filter(|_| *product == Product::Kms);
+        let names = product.actions().iter().copied().chain(others).chain(permissions);
+        let command = command(*product);
+        names.map(|name| format!("{command}:{name}")).collect::<Vec<_>>()
+    };
+    Product::ALL.iter().flat_map(of_product).collect()
+}
+
 /// Stands for the account itself among resources.
 pub(super) const ACCOUNT: &str = "the account";
 /// The permissions that ReEncrypt needs; no action has their names.

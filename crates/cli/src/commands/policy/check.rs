@@ -1,10 +1,12 @@
 //! `bulla policy check`: whether a document is well-formed, and which of its statements amount to granting rights.
 
-use bulla_access::{Finding, Policy, PolicyKind, Reason, check};
+use bulla_access::{Finding, Policy, PolicyKind, Reason, StatementRef, check};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::action::known_actions;
 use crate::args::Check;
+use crate::commands::api::nearest;
 use crate::commands::people::document_as_written;
 use crate::failure::{Exit, Failure};
 use crate::results::{print, print_json};
@@ -16,18 +18,19 @@ pub(super) fn run(typed: &Check) -> Result<(), Failure> {
     let kind = typed.purpose.map_or_else(|| likely_kind(&text), PolicyKind::from);
     let policy = Policy::parse(kind, account, &text)
         .map_err(|error| Failure::new(Exit::Other, format!("{name}: {error}"), hint(&error.reason)))?;
-    let findings = check(&policy);
+    let report = Report::new(&policy);
     if typed.output.json {
-        return print_json(&Report::new(&policy, &findings));
+        return print_json(&report);
     }
-    for finding in &findings {
-        print(format_args!("{name}:{}: {} {}", finding.statement.line, finding.action, finding.effect))?;
+    for finding in &report.findings {
+        print(format_args!("{name}:{}: {} {}", finding.line, finding.action, finding.effect))?;
     }
     let count = match policy.statement_count() {
         1 => "1 statement".to_owned(),
         count => format!("{count} statements"),
     };
-    let granting = if findings.is_empty() { ", none of which amounts to granting rights" } else { "" };
+    let grants = report.findings.iter().any(|finding| finding.grants);
+    let granting = if grants { "" } else { ", none of which amounts to granting rights" };
     print(format_args!("{name}: {} policy of {count}{granting}", purpose(policy.kind())))
 }
 
@@ -88,19 +91,35 @@ struct Report {
 struct Entry {
     line: u32,
     statement: usize,
-    action: &'static str,
-    effect: &'static str,
+    action: String,
+    effect: String,
+    grants: bool,
 }
 
 impl Report {
-    fn new(policy: &Policy, findings: &[Finding]) -> Self {
-        let entry = |finding: &Finding| Entry {
-            line: finding.statement.line,
-            statement: finding.statement.index,
-            action: finding.action,
-            effect: finding.effect,
+    fn new(policy: &Policy) -> Self {
+        let of_check = |finding: Finding| {
+            let Finding { statement, action, effect, grants } = finding;
+            Entry::new(statement, action.to_owned(), effect.to_owned(), grants)
         };
-        Self { statements: policy.statement_count(), findings: findings.iter().map(entry).collect() }
+        let mut findings: Vec<_> = check(policy).into_iter().map(of_check).collect();
+        let known = known_actions();
+        let known: Vec<_> = known.iter().map(String::as_str).collect();
+        for (statement, action) in policy.unknown_actions(&known) {
+            let effect = match nearest(&known, &action) {
+                Some(near) if !action.contains(['*', '?']) => format!("is no action: did you mean {near}?"),
+                _ => "is no action".to_owned(),
+            };
+            findings.push(Entry::new(statement, action, effect, false));
+        }
+        findings.sort_by_key(|entry| entry.statement);
+        Self { statements: policy.statement_count(), findings }
+    }
+}
+
+impl Entry {
+    fn new(place: StatementRef, action: String, effect: String, grants: bool) -> Self {
+        Self { line: place.line, statement: place.index, action, effect, grants }
     }
 }
 

@@ -165,6 +165,28 @@ fn what_is_wrong_with_the_metadata_service_is_told() {
 }
 
 #[test]
+fn a_web_server_that_is_no_metadata_service() {
+    in_namespace("a_web_server_that_is_no_metadata_service", || {
+        let _fake = Fake::listen(ADDRESS, |_| (404, "not found".to_owned()));
+        let mut setup = setup();
+        let error = setup.error();
+        assert!(error.starts_with("no credentials: not in the environment; "), "{error}");
+        let token = "; the metadata service answered 404 to the request for a token (IMDSv2)";
+        assert!(error.ends_with(token), "{error}");
+        let uri = Fake::start(|_| (200, coded("STS.ecs", FAR)));
+        setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.as_str());
+        assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
+        // A service that is named has to answer.
+        setup.set("ALIBABA_CLOUD_ECS_METADATA", "EcsRole");
+        assert!(
+            setup
+                .error()
+                .ends_with("http://100.100.100.200 answered 404 to the request for a token (IMDSv2)")
+        );
+    });
+}
+
+#[test]
 fn a_metadata_service_that_does_not_answer() {
     in_namespace("a_metadata_service_that_does_not_answer", || {
         let listener = std::net::TcpListener::bind(ADDRESS).unwrap(); // connects, and nothing more

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::environment;
-use super::error::CredentialsError;
+use super::error::{CredentialsError, ServerProblem};
 use super::ini::IniFile;
 use super::metadata::{Instance, is_no_instance};
 use super::profile::{self, ProfileFile};
@@ -108,7 +108,7 @@ impl Surroundings<'_> {
         if let Some(found) = self.in_sections(named.as_deref(), &mut looked)? {
             return Ok(found);
         }
-        if let Some(profile) = named.filter(|_| !looked.paths.is_empty()) {
+        if let Some(profile) = named {
             return Err(CredentialsError::NoProfile { profile, paths: looked.paths });
         }
         self.elsewhere(looked)
@@ -131,10 +131,9 @@ impl Surroundings<'_> {
             return Ok(None);
         };
         looked.at(&path);
-        let file = match ProfileFile::read(&path)? {
-            Some(file) => file,
-            None if is_named => ProfileFile::reread(&path)?,
-            None => return Ok(None),
+        let file = if is_named { Some(ProfileFile::read_named(&path)?) } else { ProfileFile::read(&path)? };
+        let Some(file) = file else {
+            return Ok(None);
         };
         let name = match named {
             Some(name) => Some(name).filter(|name| file.has(name)),
@@ -152,10 +151,7 @@ impl Surroundings<'_> {
         let section = named.unwrap_or("default");
         if let Some(path) = (self.environment)("ALIBABA_CLOUD_CREDENTIALS_FILE").map(PathBuf::from) {
             looked.at(&path);
-            let gone =
-                || CredentialsError::Read { path: path.clone(), source: std::io::ErrorKind::NotFound.into() };
-            let file = IniFile::read(&path)?.ok_or_else(gone)?;
-            return file.provider(section, self);
+            return IniFile::read_named(&path)?.provider(section, self);
         }
         let Some(home) = self.home else {
             return Ok(None);
@@ -217,11 +213,15 @@ impl Surroundings<'_> {
         let or = |value: &str, name| if value.is_empty() { variable(name) } else { value.to_owned() };
         let named = |endpoint| Sts { endpoint, options: connection.clone() };
         let of_cloud = |endpoint| Sts { endpoint, options: connection.clone().trusting_the_system() };
-        let invalid =
-            |field, expected| CredentialsError::Invalid { place: place.to_owned(), field, expected };
+        // A value of a variable is corrected there, and not at the source of the credentials.
+        let place_of =
+            |value: &str, name: &str| if value.is_empty() { name.to_owned() } else { place.to_owned() };
+        let invalid = |place, field, expected| CredentialsError::Invalid { place, field, expected };
 
-        let endpoint = or(endpoint, "ALIBABA_CLOUD_STS_ENDPOINT");
-        let region = or(region, "ALIBABA_CLOUD_STS_REGION");
+        let endpoint_place = place_of(endpoint, STS_ENDPOINT);
+        let region_place = place_of(region, STS_REGION);
+        let endpoint = or(endpoint, STS_ENDPOINT);
+        let region = or(region, STS_REGION);
         if let Some(endpoint) = sts {
             return Ok(named(endpoint.clone()));
         }
@@ -229,14 +229,14 @@ impl Surroundings<'_> {
             let expected = "HOST, https://HOST:PORT or http://LOOPBACK:PORT";
             return Endpoint::parse_sts(&endpoint)
                 .map(named)
-                .map_err(|_| invalid("the STS endpoint", expected));
+                .map_err(|_| invalid(endpoint_place, "the STS endpoint", expected));
         }
         if !region.is_empty() {
             let vpc = vpc || self.is_set("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED", &["true"]);
             let service = if vpc { "sts-vpc" } else { "sts" };
             return Endpoint::of_region(service, &region)
                 .map(of_cloud)
-                .map_err(|_| invalid("the region of the STS", "a region such as cn-hangzhou"));
+                .map_err(|_| invalid(region_place, "the region of the STS", "a region such as cn-hangzhou"));
         }
         Ok(match kms.region().filter(|_| kms.is_vpc()) {
             Some(region) => {
@@ -310,7 +310,12 @@ impl Search {
             (Err(error), Some(uri)) if is_no_instance(&error) => (uri.fetch(URI)?, Found::Uri),
             (Err(error), None) if is_no_instance(&error) => {
                 let mut texts = self.looked.texts.clone();
-                texts.push("this machine has no instance role".to_owned());
+                texts.push(match error {
+                    CredentialsError::Server { problem: ServerProblem::NoToken(status), .. } => {
+                        format!("the metadata service answered {status} to the request for a token (IMDSv2)")
+                    }
+                    _ => "this machine has no instance role".to_owned(),
+                });
                 return Err(CredentialsError::NotFound { looked: texts });
             }
             (Err(error), _) => return Err(error),
@@ -321,6 +326,8 @@ impl Search {
 }
 
 const METADATA: &str = "the metadata service";
+const STS_ENDPOINT: &str = "ALIBABA_CLOUD_STS_ENDPOINT";
+const STS_REGION: &str = "ALIBABA_CLOUD_STS_REGION";
 const URI: &str = "ALIBABA_CLOUD_CREDENTIALS_URI";
 const PROFILE_NAMES: [&str; 3] = ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"];
 const SWITCHES: [&str; 2] = ["ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOUD_IGNORE_PROFILE"];
@@ -353,6 +360,34 @@ mod tests {
         }
         for kms in ["https://kms.example:8443", "http://127.0.0.1:8080"] {
             assert_eq!(sts(kms, &[]), (kms.to_owned(), true));
+        }
+    }
+
+    #[test]
+    fn a_profile_that_is_named_is_not_passed_over() {
+        let options = CredentialOptions::new(Endpoint::parse("https://kms").unwrap(), ClientOptions::new());
+        for variables in [
+            &[("ALIBABA_CLOUD_PROFILE", "work")][..],
+            &[("ALICLOUD_PROFILE", "work"), ("ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "true")],
+        ] {
+            let environment = |name: &str| {
+                variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
+            };
+            let error = CredentialProvider::find(environment, None, &options).unwrap_err();
+            assert_eq!(error.to_string(), "no configuration file has a profile \"work\"");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_the_sts_is_told_where_it_is_written() {
+        let options = CredentialOptions::new(Endpoint::parse("https://kms").unwrap(), ClientOptions::new());
+        for (name, field) in [(STS_ENDPOINT, "the STS endpoint"), (STS_REGION, "the region of the STS")] {
+            let environment = |asked: &str| (asked == name).then(|| "http://sts.example/".to_owned());
+            let around = Surroundings { environment: &environment, home: None, options: &options };
+            let error = around.sts("here", "", "", false).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("{name}: {field} is not ")), "{error}");
+            let error = around.sts("here", "a b", "a b", false).unwrap_err().to_string();
+            assert!(error.starts_with("here: the STS endpoint is not "), "{error}");
         }
     }
 

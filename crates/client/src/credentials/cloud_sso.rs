@@ -43,7 +43,7 @@ impl CloudSso {
     }
 
     pub(super) fn fetch(&self, place: &str, now: Timestamp) -> Result<Session, CredentialsError> {
-        let file = ProfileFile::reread(&self.path)?;
+        let file = ProfileFile::read_named(&self.path)?;
         let profile = file.profile(&self.profile)?;
         if profile.cloud_sso_access_token_expire <= now.unix() {
             return Err(CredentialsError::LoginExpired { place: place.to_owned() });

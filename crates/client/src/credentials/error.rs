@@ -58,7 +58,7 @@ pub enum CredentialsError {
     NoProfile {
         /// The name.
         profile: String,
-        /// The files that were read.
+        /// The files that were looked for; none if there is no home directory, or if they are switched off.
         paths: Vec<PathBuf>,
     },
     /// The profile is of a kind that bulla does not support.
@@ -188,6 +188,9 @@ impl fmt::Display for CredentialsError {
             Self::NotPrivate { path, writer } => write!(f, "{} {writer}", path.display()),
             Self::Malformed { path, line } => {
                 write!(f, "{}: line {line} cannot be understood", path.display())
+            }
+            Self::NoProfile { profile, paths } if paths.is_empty() => {
+                write!(f, "no configuration file has a profile {profile:?}")
             }
             Self::NoProfile { profile, paths } => {
                 let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();

@@ -29,6 +29,11 @@ impl IniFile {
         trusted_file::read(path)?.map(|text| Self::parse(&text, path)).transpose()
     }
 
+    /// Reads a file that is named.
+    pub(super) fn read_named(path: &Path) -> Result<Self, CredentialsError> {
+        Self::parse(&trusted_file::read_named(path)?, path)
+    }
+
     fn parse(text: &str, path: &Path) -> Result<Self, CredentialsError> {
         let mut sections: Vec<Section> = Vec::new();
         for (number, line) in text.lines().enumerate() {

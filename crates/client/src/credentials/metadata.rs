@@ -88,11 +88,15 @@ impl Instance {
     }
 }
 
-/// Whether an error says that this machine is no instance with a role, rather than that something failed.
+/// Whether an error says that this machine is no instance with a role, rather than that something failed. A web server that
+/// happens to be at the address of the metadata service answers 404 to the request for a token.
 pub(super) fn is_no_instance(error: &CredentialsError) -> bool {
     matches!(
         error,
-        CredentialsError::Server { problem: ServerProblem::Unreachable(_) | ServerProblem::NoRole, .. }
+        CredentialsError::Server {
+            problem: ServerProblem::Unreachable(_) | ServerProblem::NoRole | ServerProblem::NoToken(404),
+            ..
+        }
     )
 }
 

@@ -64,11 +64,9 @@ impl ProfileFile {
         trusted_file::read(path)?.map(|text| Self::parse(&text, path)).transpose()
     }
 
-    /// Reads a file that was there before.
-    pub(super) fn reread(path: &Path) -> Result<Self, CredentialsError> {
-        let gone =
-            || CredentialsError::Read { path: path.to_owned(), source: std::io::ErrorKind::NotFound.into() };
-        Self::read(path)?.ok_or_else(gone)
+    /// Reads a file that is named, or that was there before.
+    pub(super) fn read_named(path: &Path) -> Result<Self, CredentialsError> {
+        Self::parse(&trusted_file::read_named(path)?, path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, CredentialsError> {
@@ -132,7 +130,7 @@ pub(super) struct CachedLogin {
 
 impl CachedLogin {
     pub(super) fn fetch(&self, place: &str, now: Timestamp) -> Result<Session, CredentialsError> {
-        let file = ProfileFile::reread(&self.path)?;
+        let file = ProfileFile::read_named(&self.path)?;
         let profile = file.profile(&self.profile)?;
         if profile.sts_token.expose().is_empty() || profile.sts_expiration <= now.unix() {
             return Err(CredentialsError::LoginExpired { place: place.to_owned() });

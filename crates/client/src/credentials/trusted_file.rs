@@ -30,6 +30,15 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Credentials
     read_text(&file).map(Some).map_err(unreadable)
 }
 
+/// The content of a file that must be there.
+pub(super) fn read_named(path: &Path) -> Result<Zeroizing<String>, CredentialsError> {
+    let missing = || {
+        let source = io::Error::from(rustix::io::Errno::NOENT);
+        CredentialsError::Read { path: path.to_owned(), source }
+    };
+    read(path)?.ok_or_else(missing)
+}
+
 /// Opens a file that is no directory, pipe or device, which could block or never end.
 pub(super) fn open_regular(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();

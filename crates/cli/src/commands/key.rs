@@ -9,9 +9,11 @@ use bulla_wire::kms::{
 };
 
 use super::pages::{self, PAGE_SIZE};
+use super::people::{NOT_YOURS_TO_SEE, unless_denied};
 use crate::args::{Key, KmsFlags};
 use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
+use crate::messages::note;
 use crate::names::{AliasName, KeyName};
 use crate::results::print;
 
@@ -102,7 +104,9 @@ fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
 }
 
 fn list(kms: &Kms) -> Result<(), Failure> {
-    let aliases = all_aliases(kms)?;
+    let found = unless_denied(all_aliases(kms))?;
+    let are_shown = found.is_some();
+    let aliases = found.unwrap_or_default();
     print(format_args!("{:36}  {:15}  {:20}  ALIASES, DESCRIPTION", "KEY", "STATE", "CREATED"))?;
     let ask = |number| {
         let request = ListKeys { page_number: Some(number), page_size: Some(PAGE_SIZE), filters: None };
@@ -116,16 +120,21 @@ fn list(kms: &Kms) -> Result<(), Failure> {
         let names = names.join(", ");
         let created = key.creation_date.to_string();
         print(format_args!("{:36}  {:15}  {created:20}  {names}", key.key_id, key.key_state))
-    })
+    })?;
+    if !are_shown {
+        note("bulla: aliases are not shown: no permission to list them");
+    }
+    Ok(())
 }
 
 fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
     let key = describe(kms, key)?;
-    let names = aliases_of(kms, &key.key_id)?;
+    let names = unless_denied(aliases_of(kms, &key.key_id))?;
+    let names = names.map_or_else(|| NOT_YOURS_TO_SEE.to_owned(), |names| names.join(", "));
     for (name, value) in [
         ("Key", key.key_id.as_str()),
         ("ARN", &key.arn),
-        ("Aliases", &names.join(", ")),
+        ("Aliases", &names),
         ("Description", &key.description),
         ("State", &key.key_state),
         ("Spec", &key.key_spec),
@@ -165,7 +174,7 @@ fn describe(kms: &Kms, key: &str) -> Result<KeyMetadata, Failure> {
 }
 
 /// Every alias, by the ids of their keys.
-fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, Failure> {
+fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, CallError> {
     let mut aliases = HashMap::<_, Vec<_>>::new();
     let ask = |number| {
         let page = kms.call(&ListAliases { page_number: Some(number), page_size: Some(PAGE_SIZE) })?;
@@ -178,7 +187,7 @@ fn all_aliases(kms: &Kms) -> Result<HashMap<String, Vec<String>>, Failure> {
     Ok(aliases)
 }
 
-fn aliases_of(kms: &Kms, key_id: &str) -> Result<Vec<String>, Failure> {
+fn aliases_of(kms: &Kms, key_id: &str) -> Result<Vec<String>, CallError> {
     let mut aliases = Vec::new();
     let ask = |number| {
         let page = kms.call(&ListAliasesByKeyId {

@@ -2,16 +2,14 @@
 
 use bulla_client::CallError;
 
-use crate::failure::Failure;
-
 /// How many entries a page holds; the most that the API gives.
 pub(super) const PAGE_SIZE: u32 = 100;
 
 /// Asks for page after page, each with the total of entries, and hands over every entry.
-pub(super) fn for_each<T>(
-    ask: impl Fn(u32) -> Result<(Vec<T>, u64), Failure>,
-    mut each: impl FnMut(T) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+pub(super) fn for_each<T, E>(
+    ask: impl Fn(u32) -> Result<(Vec<T>, u64), E>,
+    mut each: impl FnMut(T) -> Result<(), E>,
+) -> Result<(), E> {
     let mut seen = 0;
     for number in 1.. {
         let (entries, total) = ask(number)?;
@@ -55,7 +53,7 @@ mod tests {
         let ask = |number: u32| Ok((vec![(); pages.get(number as usize - 1).copied().unwrap_or(100)], total));
         for_each(ask, |()| {
             count += 1;
-            Ok(())
+            Ok::<_, CallError>(())
         })
         .unwrap();
         count

@@ -119,7 +119,7 @@ fn a_role_is_assumed_in_a_shell() {
         r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#,
     );
     let script = "eval \"$(bulla role assume ci --policy nothing.json)\"; bulla key list";
-    world.sh(script).envs(&bob).run().fails_with(3, &["a policy of the session denies kms:ListAliases"]);
+    world.sh(script).envs(&bob).run().fails_with(3, &["a policy of the session denies kms:ListKeys"]);
     world.bulla(["role", "assume", "other"]).envs(&bob).run().fails_with(3, &["NoPermission"]);
     world.bulla(["role", "assume", "ci"]).envs(&root).run().fails_with(3, &["NoPermission"]);
     server.stop();
@@ -173,5 +173,62 @@ fn explanations_agree_with_the_server() {
         }
     }
     assert!(seen[0] > 10 && seen[1] > 10, "both answers are compared: {seen:?}");
+    server.stop();
+}
+
+/// The tags of a role, and root, to which policies do not matter.
+#[test]
+fn explanations_know_the_tags_of_roles_and_that_root_assumes_none() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let root = server.environment();
+    world.write(
+        "trust.json",
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Principal":{"RAM":"acs:ram::111122223333:root"},"Action":"sts:AssumeRole"}]}"#,
+    );
+    world.write(
+        "blue.json",
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"ram:GetRole","Resource":"*","Condition":{"StringEquals":{"acs:ResourceTag/team":"blue"}}}]}"#,
+    );
+    world.bulla(["policy", "create", "blue", "blue.json"]).envs(&root).ok();
+    let bob = user(&world, &server, "bob", &["blue"]);
+    for (role, team) in [("first", "blue"), ("second", "red")] {
+        world.bulla(["role", "create", role, "--trust", "trust.json"]).envs(&root).ok();
+        let names = format!(r#"["{role}"]"#);
+        let tags = format!(r#"[{{"Key":"team","Value":"{team}"}}]"#);
+        let tag =
+            ["ram", "TagResources", "--ResourceType", "role", "--ResourceNames", &names, "--Tag", &tags];
+        world.bulla(tag).envs(&root).ok();
+        let is_allowed =
+            world.bulla(["ram", "GetRole", "--RoleName", role]).envs(&bob).run().code() == Some(0);
+        let resource = format!("role/{role}");
+        let explain = ["policy", "explain", "--as", "bob", "ram:GetRole", &resource, "--json"];
+        let told = world.bulla(explain).envs(&root).ok().json();
+        assert_eq!((&told["Allowed"], is_allowed), (&(team == "blue").into(), team == "blue"), "{told}");
+    }
+    let explain = world.bulla(["policy", "explain", "sts:AssumeRole", "role/first"]).envs(&root).ok();
+    assert!(explain.text().starts_with("root is denied sts:AssumeRole"), "{}", explain.text());
+    let who = world.bulla(["policy", "who-can", "sts:AssumeRole", "role/first"]).envs(&root).ok();
+    assert!(who.text().starts_with("these may sts:AssumeRole"), "{}", who.text());
+    server.stop();
+}
+
+#[test]
+fn a_key_is_shown_to_a_user_who_may_not_list_its_aliases() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let root = server.environment();
+    world.bulla(["key", "create", "--alias", "work"]).envs(&root).ok();
+    world.write(
+        "look.json",
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["kms:DescribeKey","kms:ListKeys"],"Resource":"*"}]}"#,
+    );
+    world.bulla(["policy", "create", "look", "look.json"]).envs(&root).ok();
+    let bob = user(&world, &server, "bob", &["look"]);
+    let shown = world.bulla(["key", "show", "work"]).envs(&bob).ok().text();
+    assert!(shown.contains("Aliases          (no permission to list them)\n"), "{shown}");
+    let listed = world.bulla(["key", "list"]).envs(&bob).ok();
+    assert_eq!(listed.text().lines().count(), 2);
+    assert!(listed.stderr.contains("no permission to list them"), "{}", listed.stderr);
     server.stop();
 }

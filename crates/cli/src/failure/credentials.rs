@@ -4,7 +4,7 @@ use bulla_client::{
     CertificateProblem, CredentialsError, ProcessProblem, ServerProblem, TransportError, Writer,
 };
 
-use super::kms::hint_of_code;
+use super::kms::{hint_of_code, hint_of_setup};
 use super::{Exit, Failure, with_causes};
 
 impl From<&CredentialsError> for Failure {
@@ -35,9 +35,11 @@ fn hint(error: &CredentialsError) -> &'static str {
             "who writes it can choose your credentials: take the permission away with chmod go-w"
         }
         CredentialsError::Malformed { .. } => {
-            "repair the file; of config.json, ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true turns the reading off"
+            "repair the file; with ALIBABA_CLOUD_CLI_PROFILE_DISABLED=true bulla does not read config.json"
         }
-        CredentialsError::NoProfile { .. } => "name another profile in ALIBABA_CLOUD_PROFILE",
+        CredentialsError::NoProfile { .. } => {
+            "name another one where it is named: ALIBABA_CLOUD_PROFILE, `current`, or a source_profile"
+        }
         CredentialsError::Mode { .. } => {
             "use a profile of another mode, or set ALIBABA_CLOUD_ACCESS_KEY_ID and _SECRET"
         }
@@ -46,9 +48,7 @@ fn hint(error: &CredentialsError) -> &'static str {
             "let its source_profile end at a profile with credentials of its own"
         }
         CredentialsError::LoginExpired { .. } => "log in again with `aliyun configure` or `aliyun sso login`",
-        CredentialsError::Setup { .. } => {
-            "check the certificates of this system, ALIBABA_CLOUD_CA_BUNDLE and HTTPS_PROXY"
-        }
+        CredentialsError::Setup { source, .. } => hint_of_setup(source),
         CredentialsError::Server { problem, .. } => hint_of_server(problem),
         CredentialsError::Process { problem: ProcessProblem::Disabled, .. } => {
             "unset the variable, or use another profile"
@@ -63,7 +63,9 @@ fn hint(error: &CredentialsError) -> &'static str {
 fn hint_of_server(problem: &ServerProblem) -> &'static str {
     match problem {
         ServerProblem::Refused(refusal) => match refusal.code.as_str() {
-            "NoPermission" => "ask for the permission sts:AssumeRole, and for the trust of the role",
+            "NoPermission" => {
+                "ask for the permission sts:AssumeRole, and for the trust of the role; root can assume none"
+            }
             code => hint_of_code(code).unwrap_or("check the role, its trust policy and the credentials"),
         },
         ServerProblem::Unreachable(TransportError::Certificate {

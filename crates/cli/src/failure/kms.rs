@@ -43,17 +43,20 @@ impl From<&KeyServiceError> for Failure {
 
 impl From<SetupError> for Failure {
     fn from(error: SetupError) -> Self {
-        let hint = match &error {
-            SetupError::Roots(RootsError::NoSystemRoots) => {
-                "install the package ca-certificates, or name a PEM file in ALIBABA_CLOUD_CA_BUNDLE"
-            }
-            SetupError::Roots(_) => {
-                "name a PEM file with the certificate of the authority that signed the server's"
-            }
-            SetupError::Proxy => "write HTTPS_PROXY as http://HOST:PORT",
-            _ => "",
-        };
-        Self::new(Exit::Usage, with_causes(&error), hint)
+        Self::new(Exit::Usage, with_causes(&error), hint_of_setup(&error))
+    }
+}
+
+pub(super) fn hint_of_setup(error: &SetupError) -> &'static str {
+    match error {
+        SetupError::Roots(RootsError::NoSystemRoots) => {
+            "install the package ca-certificates, or name a PEM file in ALIBABA_CLOUD_CA_BUNDLE"
+        }
+        SetupError::Roots(_) => {
+            "name a PEM file with the certificate of the authority that signed the server's"
+        }
+        SetupError::Proxy => "write HTTPS_PROXY as http://HOST:PORT",
+        _ => "",
     }
 }
 
@@ -144,9 +147,11 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("AliasAlreadyExists", _) => "choose another alias, or point this one at another key",
         ("InvalidParameter", _) => "correct the parameter that it names",
         (missing, _) if missing.starts_with("Missing") => "give the parameter that it names",
-        (_, "Forbidden.NoPermission") => "have this action on this key allowed by its policy or yours",
-        ("NoPermission", _) => {
-            "ask an administrator for it; `bulla policy explain ACTION RESOURCE` tells what is missing"
+        ("NoPermission", _) | (_, "Forbidden.NoPermission") => {
+            "ask an administrator, to whom `bulla policy explain --as USER ACTION RESOURCE` tells what is missing"
+        }
+        ("AuthenticationFail", _) => {
+            "get a new token of the provider; its issuer, audience and keys must be those of [[oidc]] on the server"
         }
         (_, "EntityNotExist.User") => "check the name: `bulla user list` shows the users",
         (_, "EntityNotExist.Group") => "check the name: `bulla group list` shows the groups",

@@ -2,7 +2,7 @@
 
 use bulla_access::Policy;
 use bulla_keys::record::Revision;
-use bulla_wire::{Error, ErrorCode};
+use bulla_wire::Error;
 
 use super::allowed::Writable;
 use super::{Allowed, Resource, View};
@@ -34,10 +34,11 @@ impl<'v> View<'v> {
     /// The access keys of root, for root alone: rights to everything do not reach them.
     ///
     /// # Errors
-    /// NoPermission.
+    /// NoPermission, which names the account: no policy is looked at.
     pub(crate) fn root_access_keys(&self) -> Result<Allowed<RootAccessKeys<'v>>, Error> {
         if !matches!(self.caller(), Caller::Root { .. } | Caller::Owner) {
-            return Err(ErrorCode::NoPermission.into());
+            let account = Resource::Account.arn(&self.inquiry.kms.home);
+            return Err(self.permission.product.denied(&self.permission.to_string(), &account));
         }
         self.ask(Resource::Account)?;
         Ok(Allowed::new(RootAccessKeys { snapshot: self.snapshot }))

@@ -23,7 +23,7 @@ use crate::state::{ImportToken, Row, Snapshot, TokenId};
 pub(crate) struct View<'v> {
     pub(super) snapshot: &'v Snapshot,
     pub(super) inquiry: &'v Inquiry<'v>,
-    permission: Permission,
+    pub(super) permission: Permission,
     facts: Facts<'v>,
 }
 

@@ -142,7 +142,7 @@ fn access_key<'v>(
 mod tests {
     use serde_json::json;
 
-    use crate::sessions::tests::world::{Credentials, EVERYTHING, World};
+    use crate::sessions::tests::world::{ACCOUNT, Credentials, EVERYTHING, World};
     use crate::state::AccessKeyUse;
 
     const OWN: &str = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["ram:*AccessKey*","kms:ListKeys"],"Resource":["acs:ram:*:*:user/alice","acs:kms:*:*:key"]}]}"#;
@@ -200,7 +200,11 @@ mod tests {
             ("UpdateAccessKey", &[id, ("Status", "Inactive")]),
             ("DeleteAccessKey", &[id]),
         ] {
-            assert_eq!(code(&world, &session, action, parameters), "NoPermission", "{action}");
+            let error = world.ram(&session, action, parameters).unwrap_err();
+            let expected = format!(
+                "NoPermission: You are not authorized to do this action. Resource: acs:ram:*:{ACCOUNT}:* Action: ram:{action}"
+            );
+            assert_eq!(error.to_string(), expected);
         }
         let listed = world.ram(&world.root(), "ListAccessKeys", &[]).unwrap();
         assert_eq!(listed["AccessKeys"]["AccessKey"][0]["AccessKeyId"], json!("rootkey"));

@@ -44,6 +44,7 @@ mod password;
 mod people;
 mod provider;
 mod provider_error;
+mod rate;
 mod refusal;
 mod replay;
 mod role;
@@ -88,6 +89,7 @@ use crate::keyring::Keyring;
 use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
 use crate::password::Hasher;
+use crate::rate::Rate;
 use crate::replay::Nonces;
 use crate::state::State;
 use crate::store::Conflict;
@@ -136,6 +138,8 @@ pub struct Kms {
     /// For searches that take long.
     searcher: Worker<1>,
     hasher: Hasher,
+    /// Of AssumeRole.
+    assumed_roles: Rate,
     nonces: Nonces,
     oidc: oidc::Providers,
     last_mark: LastMark,
@@ -208,6 +212,7 @@ impl Kms {
             generator: Generator::default(),
             searcher: Worker::new("searches"),
             hasher: Hasher::default(),
+            assumed_roles: Rate::default(),
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),

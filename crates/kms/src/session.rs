@@ -105,6 +105,16 @@ impl<'s, A> Session<'s, A> {
         self.kms.generator.key_pair(purpose, spec).await
     }
 
+    /// Counts a session that begins by AssumeRole, for the permission, so that a denied caller uses up nothing of the quota.
+    ///
+    /// # Errors
+    /// Throttling.User for more than the quota in a second.
+    pub(crate) fn take_assumed_role(&self, _role: &Allowed<AssumableRole<'_>>) -> Result<(), Error> {
+        let limit = self.quotas().assume_roles_per_second;
+        let is_within = self.kms.assumed_roles.take(self.elapsed(), limit);
+        if is_within { Ok(()) } else { Err(ErrorCode::ThrottlingUserFlow.into()) }
+    }
+
     /// Makes temporary credentials of a role that the caller may assume. `policy` is the text of the session's policy.
     ///
     /// # Errors

@@ -135,6 +135,7 @@ error_codes! {
     LimitExceededPolicy 409 "LimitExceeded.Policy" "The count of policy beyond the current limits.";
     LimitExceededPolicyVersion 409 "LimitExceeded.Policy.Version" "The count of policy version beyond the current limits.";
     ParameterWronglyFormed 400 "InvalidParameter.{}" "The parameter {} is wrongly formed.";
+    ThrottlingUserFlow 400 "Throttling.User" "Request was denied due to user flow control.";
     DurationOutOfRange 400 "InvalidParameter.DurationSeconds" "The Min/Max value of DurationSeconds is 15min/{}.";
     PolicyGrammar 400 "InvalidParameter.PolicyGrammar" "The parameter Policy has not passed grammar check.";
     PolicySize 400 "InvalidParameter.PolicySize" "The size of Policy must be smaller than 2048 bytes.";

@@ -31,6 +31,8 @@ pub struct Quotas {
     pub policies_per_group: usize,
     /// Policies of the account that are attached to a role.
     pub policies_per_role: usize,
+    /// AssumeRole in a second, of all callers together.
+    pub assume_roles_per_second: usize,
 }
 
 impl Default for Quotas {
@@ -47,6 +49,7 @@ impl Default for Quotas {
             policies_per_user: 10,
             policies_per_group: 5,
             policies_per_role: 5,
+            assume_roles_per_second: 100,
         }
     }
 }

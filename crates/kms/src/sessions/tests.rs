@@ -92,6 +92,24 @@ fn root_assumes_no_role() {
 }
 
 #[test]
+fn in_a_second_roles_are_assumed_a_hundred_times_and_denied_callers_do_not_count() {
+    let world = World::new();
+    let alice = world.user("alice", EVERYTHING);
+    let bob = world.user("bob", "");
+    world.role("ops", &trusting("root", ""), "");
+    for second in 0..2 {
+        world.pass(second);
+        for _ in 0..100 {
+            assert_eq!(world.assume(&bob, "ops").unwrap_err(), "NoPermission");
+            world.assume(&alice, "ops").unwrap();
+        }
+        let error = world.assume_with(&alice, "acs:ram::111122223333:role/ops", &[]).unwrap_err();
+        assert_eq!(error.to_string(), "Throttling.User: Request was denied due to user flow control.");
+        assert_eq!(world.assume(&bob, "ops").unwrap_err(), "NoPermission", "as before");
+    }
+}
+
+#[test]
 fn a_session_does_not_exceed_its_policy() {
     let world = World::new();
     let alice = world.user("alice", EVERYTHING);

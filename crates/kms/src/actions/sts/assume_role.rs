@@ -10,6 +10,7 @@ use crate::sessions::{Chain, ChainRefusal, NewSession};
 /// # Errors
 /// Root assumes no role. A role that does not exist or does not trust the caller and a caller without the permission get the same
 /// NoPermission, and so do the fifth role of a chain and a user who signed in to the console by password.
+/// Throttling.User beyond the quota of a second.
 pub(in super::super) async fn assume_role(
     session: &Session<'_, AssumeRole>,
 ) -> Result<AssumeRoleReply, Error> {
@@ -34,6 +35,7 @@ pub(in super::super) async fn assume_role(
     let role = asking.role_to_assume(parameters.role_name)?;
     parameters.check_duration(role.role())?;
     chain.check_source_identity(source_identity).map_err(refused)?;
+    session.take_assumed_role(&role)?;
 
     let new = NewSession {
         session_name: parameters.session_name,

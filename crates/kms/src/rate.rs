@@ -1,0 +1,40 @@
+//! How often something may be done in a second.
+
+use std::sync::{Mutex, PoisonError};
+
+/// Counts what was done in the current second of elapsed time.
+#[derive(Debug, Default)]
+pub(crate) struct Rate(Mutex<Count>);
+
+#[derive(Debug, Default)]
+struct Count {
+    second: i64,
+    done: usize,
+}
+
+impl Rate {
+    /// Counts one more in this second, unless there were `limit` already; whether it may be done.
+    pub(crate) fn take(&self, second: i64, limit: usize) -> bool {
+        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if count.second != second {
+            *count = Count { second, done: 0 };
+        }
+        let is_within = count.done < limit;
+        count.done += usize::from(is_within);
+        is_within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_second_has_the_limit_anew() {
+        let rate = Rate::default();
+        for second in [5, 6, 9] {
+            assert_eq!([(); 4].map(|()| rate.take(second, 3)), [true, true, true, false]);
+        }
+        assert!(!rate.take(10, 0));
+    }
+}

@@ -168,6 +168,9 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         (_, "DeleteConflict.Policy.Version.Default") => {
             "put another version in force first: `bulla policy set-default`"
         }
+        (_, "DeleteConflict.Root.AccessKey") => {
+            "create another access key of root first: `bulla access-key create -o FILE`"
+        }
         ("DeleteConflict", _) => {
             "remove or detach that first: `show` lists it, and `bulla policy versions` the versions of a policy"
         }

@@ -30,6 +30,13 @@ mod versions;
 
 use bulla_wire::{self as wire, Error};
 
+pub(crate) use self::keys::described as described_key;
+pub(crate) use self::paging::{Joined, Page};
+pub(crate) use self::ram::groups::with_update as listed_group;
+pub(crate) use self::ram::policies::{all as all_policies, listed_policy};
+pub(crate) use self::ram::roles::listed as listed_role;
+pub(crate) use self::ram::users::with_update as listed_user;
+pub(crate) use self::secrets::listed as listed_secret;
 use crate::Kms;
 use crate::authorize::Inquiry;
 use crate::origin::Origin;

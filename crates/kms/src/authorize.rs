@@ -4,6 +4,7 @@
 //! and only then returns an [`Allowed`]. Nothing is written and no material is opened without one.
 
 mod allowed;
+mod catalogue;
 mod conditions;
 mod denial;
 mod document;
@@ -15,12 +16,14 @@ mod query;
 mod resource;
 mod rights;
 mod root;
+mod series;
 #[cfg(test)]
 mod tests;
 mod trust;
 mod view;
 
 pub(crate) use self::allowed::Allowed;
+pub(crate) use self::catalogue::{KeyCatalogue, SecretCatalogue, SeenKey};
 pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::Inquiry;
 pub(crate) use self::listing::{Listing, Part};
@@ -28,33 +31,24 @@ pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;
 pub(crate) use self::query::{Facts, Query, TokenFacts};
 pub(crate) use self::resource::{Container, Resource};
-use self::rights::Rights;
 pub(crate) use self::root::RootAccessKeys;
+use self::series::Series;
 pub(crate) use self::trust::{AssumableRole, CallerRecord};
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
-use crate::origin::Caller;
 
 /// Decides whether a caller may do something to a resource.
+#[derive(Clone)]
 pub(crate) enum Authorizer {
     /// The account itself may do everything, everyone else what the policies say.
     Policies,
     #[cfg(test)]
-    Test(Box<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
+    Test(std::sync::Arc<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
 }
 
 impl Authorizer {
     /// Returns whether the caller has the permission. A change asks while it is decided, and meanwhile no other change can
     /// be: an authorizer must neither block nor call the engine, whose next change would wait for this one for ever.
     pub(crate) fn allows(&self, query: &Query<'_>) -> bool {
-        match self {
-            Self::Policies => match query.caller {
-                Caller::Root { .. } | Caller::Owner => true,
-                Caller::User { .. } | Caller::Session(_) | Caller::Unsigned => {
-                    Rights::of(query).is_some_and(|rights| rights.allow(query))
-                }
-            },
-            #[cfg(test)]
-            Self::Test(allows) => allows(query),
-        }
+        Series::new(self, *query).allows(query.resource)
     }
 }

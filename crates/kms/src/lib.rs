@@ -44,6 +44,7 @@ mod password;
 mod people;
 mod provider;
 mod provider_error;
+mod queries;
 mod rate;
 mod refusal;
 mod replay;
@@ -66,6 +67,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
+pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
@@ -74,6 +76,11 @@ pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
 pub use people::{PasswordFault, Quotas};
 pub use provider_error::{KeyLocation, ProviderError};
+pub use queries::{
+    Ahead, Answer, Ask, FindGroups, FindKeys, FindPolicies, FindRoles, FindSecrets, FindUsers, Found,
+    FoundKeys, KeyCounts, KeyEntry, KeyOrder, On, Overview, Query, Scheduled, ScheduledEvent, ScheduledOf,
+    WantedTag,
+};
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
@@ -135,8 +142,8 @@ pub struct Kms {
     home: Home,
     state: State,
     generator: Generator,
-    /// For searches that take long.
-    searcher: Worker<1>,
+    /// For searches that take long: a lane for those of actions, and one for queries.
+    searcher: Worker<2>,
     hasher: Hasher,
     /// Of AssumeRole.
     assumed_roles: Rate,

@@ -8,7 +8,9 @@ use bulla_wire::sts::Credentials;
 use bulla_wire::{Action, Error, ErrorCode, SecretText, Timestamp};
 
 use crate::Kms;
-use crate::authorize::{Allowed, AssumableRole, Container, Inquiry, Listing, Permission, View};
+use crate::authorize::{
+    Allowed, AssumableRole, Container, Inquiry, KeyCatalogue, Listing, Permission, SecretCatalogue, View,
+};
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
 use crate::oidc::{OidcIdentity, OidcRefusal};
@@ -23,6 +25,8 @@ pub(crate) struct Session<'s, A> {
     view: View<'s>,
     kms: &'s Kms,
     published: &'s Arc<Snapshot>,
+    /// Where its searches wait.
+    lane: usize,
 }
 
 impl<'s, A> Session<'s, A> {
@@ -36,7 +40,20 @@ impl<'s, A> Session<'s, A> {
         A: Action,
     {
         let view = View::new(published, inquiry, Permission::of::<A>());
-        Self { request, view: view.with_context(request.encryption_context()), kms, published }
+        let view = view.with_context(request.encryption_context());
+        Self { request, view, kms, published, lane: ACTIONS }
+    }
+
+    /// The session of a query, which begins with this permission.
+    pub(crate) fn of_query(
+        kms: &'s Kms,
+        inquiry: &'s Inquiry<'s>,
+        published: &'s Arc<Snapshot>,
+        query: &'s A,
+        permission: Permission,
+    ) -> Self {
+        let view = View::new(published, inquiry, permission);
+        Self { request: query, view, kms, published, lane: QUERIES }
     }
 
     /// Decides on a change from the state that all changes accepted before it leave, and writes it; decides again if the
@@ -155,7 +172,7 @@ impl<'s, A> Session<'s, A> {
         &self,
         search: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        self.kms.searcher.run(0, search).await
+        self.kms.searcher.run(self.lane, search).await
     }
 
     /// The hash of a password, as a PHC string.
@@ -174,6 +191,17 @@ impl<'s, A> Session<'s, A> {
         let keys = self.container(Container::Keys)?;
         let settled = self.kms.state.settled(self.published, self.now());
         Ok(Listing::keys(&keys, settled).expect("keys were asked about"))
+    }
+
+    /// All keys as the caller may see them, each in the lists of its state at the time of the request; for the permission
+    /// to list them.
+    pub(crate) fn key_catalogue(&self) -> Result<KeyCatalogue, Error> {
+        self.view.key_catalogue(|| self.kms.state.settled(self.published, self.now()))
+    }
+
+    /// All secrets as the caller may see them, for the permission to list them.
+    pub(crate) fn secret_catalogue(&self) -> Result<SecretCatalogue, Error> {
+        self.view.secret_catalogue(self.published)
     }
 
     /// All secrets, for the permission for what holds them.
@@ -213,3 +241,7 @@ impl<'s, A> Deref for Session<'s, A> {
         &self.view
     }
 }
+
+/// The lanes of searches.
+const ACTIONS: usize = 0;
+const QUERIES: usize = 1;

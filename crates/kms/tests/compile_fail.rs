@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Each module below `src/actions/breaches`, with the error of the compiler.
-const BREACHES: [(&str, &str); 12] = [
+const BREACHES: [(&str, &str); 13] = [
     // An `Allowed` is made by the authorizer alone.
     ("allowed_built", "E0451"),
     ("allowed_made", "E0624"),
@@ -17,6 +17,7 @@ const BREACHES: [(&str, &str); 12] = [
     ("maintenance_borrowed", "E0603"),
     // A record is read by the proof that it may be used; there is no way to the snapshot.
     ("record_read", "E0616"),
+    ("key_of_a_list_read", "E0616"),
     ("access_key_read", "E0616"),
     ("value_read", "E0308"),
     // The committer, the root keys and the engine are reached by their doors alone.

@@ -13,6 +13,8 @@ mod changes_built;
 mod committer_reached;
 #[cfg(breach = "engine_reached")]
 mod engine_reached;
+#[cfg(breach = "key_of_a_list_read")]
+mod key_of_a_list_read;
 #[cfg(breach = "maintenance_borrowed")]
 mod maintenance_borrowed;
 #[cfg(breach = "maintenance_built")]

@@ -16,13 +16,13 @@ use super::filters::Filters;
 use super::key_change::change_key;
 use super::paging::Page;
 use super::{policies, rotation_policy, searches, tag_list};
-use crate::authorize::{Container, View};
+use crate::authorize::{Allowed, Container, View};
 use crate::generator::PairFor;
 use crate::new_version::NewVersion;
 use crate::people::{KeyPolicy, OfKey};
 use crate::refusal::key_refused;
 use crate::session::Session;
-use crate::state::Write;
+use crate::state::{Row, Write};
 
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
@@ -57,13 +57,17 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
 
 pub(super) async fn describe(session: &Session<'_, DescribeKey>) -> Result<DescribeKeyReply, Error> {
     let key = session.key(&session.request.key_id)?;
+    Ok(DescribeKeyReply { key_metadata: described(session, &key) })
+}
+
+/// What is told of a key to those who may describe it.
+pub(crate) fn described(view: &View<'_>, key: &Allowed<&Row<Key>>) -> KeyMetadata {
     let protection = key.record.deletion_protection.as_ref();
-    let key_metadata = KeyMetadata {
+    KeyMetadata {
         deletion_protection: Some(if protection.is_some() { "Enabled" } else { "Disabled" }.into()),
         deletion_protection_description: Some(protection.map_or("", Description::as_str).into()),
-        ..metadata(session, &key.record)
-    };
-    Ok(DescribeKeyReply { key_metadata })
+        ..metadata(view, &key.record)
+    }
 }
 
 pub(super) async fn list(session: &Session<'_, ListKeys>) -> Result<ListKeysReply, Error> {

@@ -9,16 +9,16 @@ use crate::state::Index;
 
 /// The page somebody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Page {
+pub(crate) struct Page {
     /// From 1.
-    pub(super) number: u32,
-    pub(super) size: u32,
+    pub(crate) number: u32,
+    pub(crate) size: u32,
 }
 
 impl Page {
     /// # Errors
     /// InvalidParameter naming the one that is out of range.
-    pub(super) fn new(
+    pub(crate) fn new(
         number: Option<u32>,
         size: Option<u32>,
         sizes: RangeInclusive<u32>,
@@ -37,18 +37,12 @@ impl Page {
         P: Ord + Clone,
         K: Ord + Clone,
     {
-        let mut lists: Vec<_> = parts.iter().map(|part| List { part, ranks: index.part(part) }).collect();
-        lists.retain(|list| !list.ranks.is_empty());
-        let total = lists.iter().map(|list| list.ranks.len()).sum::<usize>() as u64;
-        if self.skipped() >= total {
-            return (vec![], total);
-        }
-        skip(index, &mut lists, self.skipped() as usize); // less than the total, which is a usize
-        (merge(index, lists).take(self.size as usize).collect(), total)
+        let joined = Joined::new(index, parts);
+        (joined.slice(self.places()), joined.len() as u64)
     }
 
     /// The entries on this page of a short list, and how many there are on all pages.
-    pub(super) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
+    pub(crate) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
         let here = self.skipped()..self.skipped() + u64::from(self.size);
         let mut page = Vec::new();
         let mut total = 0;
@@ -62,7 +56,7 @@ impl Page {
     }
 
     /// The places of the entries on this page, in a list that may be shorter.
-    pub(super) fn places(self) -> Range<usize> {
+    pub(crate) fn places(self) -> Range<usize> {
         let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
         place(self.skipped())..place(self.skipped() + u64::from(self.size))
     }
@@ -73,10 +67,44 @@ impl Page {
     }
 }
 
+/// The list that some parts of an index make together, in their common order. No entry may be in two of the parts.
+pub(crate) struct Joined<'i, 'p, P, K> {
+    index: &'i Index<P, K>,
+    lists: Vec<List<'p, P>>,
+}
+
+impl<'i, 'p, P: Ord + Clone, K: Ord + Clone> Joined<'i, 'p, P, K> {
+    pub(crate) fn new(index: &'i Index<P, K>, parts: &'p [P]) -> Self {
+        let mut lists: Vec<_> = parts.iter().map(|part| List { part, ranks: index.part(part) }).collect();
+        lists.retain(|list| !list.ranks.is_empty());
+        Self { index, lists }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.lists.iter().map(|list| list.ranks.len()).sum()
+    }
+
+    /// The entries at these places, as far as there are so many.
+    pub(crate) fn slice(&self, places: Range<usize>) -> Vec<&'i K> {
+        if places.start >= self.len() {
+            return vec![];
+        }
+        let mut lists = self.lists.clone();
+        skip(self.index, &mut lists, places.start);
+        merge(self.index, lists).take(places.len()).collect()
+    }
+}
+
 /// What is left of one part of an index.
 struct List<'p, P> {
     part: &'p P,
     ranks: Range<usize>,
+}
+
+impl<P> Clone for List<'_, P> {
+    fn clone(&self) -> Self {
+        Self { part: self.part, ranks: self.ranks.clone() }
+    }
 }
 
 /// Takes the first `count` entries off the list that `lists` make together, which must have as many.

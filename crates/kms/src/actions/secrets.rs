@@ -1,6 +1,8 @@
 //! CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret, UpdateSecretRotationPolicy,
 //! RotateSecret.
 
+use std::sync::Arc;
+
 use bulla_keys::{Description, Key, Secret, SecretKind, SecretName, Tags};
 use bulla_wire::kms::{
     CreateSecret, CreateSecretReply, DeleteSecret, DeleteSecretReply, DescribeSecret, DescribeSecretReply,
@@ -88,20 +90,25 @@ pub(super) async fn list(session: &Session<'_, ListSecrets>) -> Result<ListSecre
     let page = Page::new(request.page_number, request.page_size, 1..=100)?;
     let filters = Filters::parse(request.filters.as_deref())?;
     let (secrets, total_count) = searches::secrets(session, page, filters).await?;
-    let entry = |secret: &Secret| SecretEntry {
+    let entry = |secret: &Arc<Secret>| listed(secret, request.fetch_tags);
+    Ok(ListSecretsReply {
+        secret_list: SecretList { secret: secrets.iter().map(entry).collect() },
+        total_count,
+        page_number: page.number,
+        page_size: page.size,
+    })
+}
+
+/// What is told of a secret to those who may list secrets.
+pub(crate) fn listed(secret: &Secret, fetch_tags: Option<bool>) -> SecretEntry {
+    SecretEntry {
         secret_name: secret.name.to_string(),
         secret_type: secret.kind.name().into(),
         create_time: Timestamp::from_unix(secret.created),
         update_time: Timestamp::from_unix(secret.updated()),
         planned_delete_time: secret.delete_at().map(Timestamp::from_unix),
-        tags: tag_entries(secret, request.fetch_tags),
-    };
-    Ok(ListSecretsReply {
-        secret_list: SecretList { secret: secrets.iter().map(|secret| entry(secret)).collect() },
-        total_count,
-        page_number: page.number,
-        page_size: page.size,
-    })
+        tags: tag_entries(secret, fetch_tags),
+    }
 }
 
 pub(super) async fn update(session: &Session<'_, UpdateSecret>) -> Result<SecretReply, Error> {

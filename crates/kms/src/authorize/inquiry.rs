@@ -5,9 +5,10 @@ use std::sync::{Mutex, PoisonError};
 use bulla_wire::Error;
 
 use super::denial::Written;
-use super::{Container, Facts, Permission, Query, Resource};
+use super::{Authorizer, Container, Facts, Permission, Query, Resource, Series};
 use crate::Kms;
 use crate::clock::Times;
+use crate::home::Home;
 use crate::origin::{Caller, Origin};
 use crate::state::Snapshot;
 
@@ -18,6 +19,33 @@ pub(crate) struct Inquiry<'k> {
     origin: &'k Origin,
     times: Times,
     questions: Mutex<Questions>,
+}
+
+/// Who asks, and what is the same in all questions, for a thread that outlives the request.
+pub(super) struct Asker {
+    authorizer: Authorizer,
+    origin: Origin,
+    /// The believed time of the request.
+    pub(super) time: i64,
+    home: Home,
+}
+
+impl Asker {
+    /// Begins questions for one permission.
+    pub(super) fn series<'q>(&'q self, permission: Permission, snapshot: &'q Snapshot) -> Series<'q> {
+        let query = Query {
+            permission,
+            resource: &Resource::Anything,
+            missing_from: None,
+            caller: self.origin.caller(),
+            connection: self.origin.connection(),
+            time: self.time,
+            facts: Facts::default(),
+            snapshot,
+            home: &self.home,
+        };
+        Series::new(&self.authorizer, query)
+    }
 }
 
 /// What a request asks about.
@@ -88,6 +116,17 @@ impl<'k> Inquiry<'k> {
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         questions.insert(Question { permission, resource, is_allowed });
         answer
+    }
+
+    /// Who asks, to ask about what a list tells of each of its entries. Such questions are not noted: the entry that is not
+    /// told of was not asked for.
+    pub(super) fn asker(&self) -> Asker {
+        Asker {
+            authorizer: self.kms.authorizer.clone(),
+            origin: self.origin.clone(),
+            time: self.times.believed,
+            home: self.kms.home.clone(),
+        }
     }
 
     /// What was asked so far, in order.

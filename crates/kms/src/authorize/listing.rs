@@ -67,6 +67,11 @@ impl Listing<Secret> {
     pub(crate) fn secret(&self, name: &SecretName) -> Option<&Row<Secret>> {
         self.snapshot.secret(name)
     }
+
+    /// All of them, by name.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<Secret>> {
+        self.snapshot.rows_after::<Secret>(None)
+    }
 }
 
 impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {

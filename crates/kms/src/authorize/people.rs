@@ -401,7 +401,7 @@ mod tests {
             let mut kms = Kms::open(&Options::new(data.path(), KmsRole::Command), SystemClock).unwrap();
             let asked = Arc::new(Mutex::new(Vec::new()));
             let noted = Arc::clone(&asked);
-            kms.authorizer = Authorizer::Test(Box::new(move |query: &Query<'_>| {
+            kms.authorizer = Authorizer::Test(Arc::new(move |query: &Query<'_>| {
                 noted.lock().unwrap().push(query.resource.arn(query.home));
                 allows
             }));

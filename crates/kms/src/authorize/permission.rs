@@ -22,6 +22,12 @@ impl Permission {
         Self { product: A::PRODUCT, name: A::NAME }
     }
 
+    /// The permission to call the action of this name; none if the product has no such action.
+    pub(crate) fn named(product: Product, action: &str) -> Option<Self> {
+        let name = product.actions().iter().find(|name| **name == action)?;
+        Some(Self { product, name })
+    }
+
     /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
     /// one.
     pub(super) fn synonyms(self) -> &'static [&'static str] {

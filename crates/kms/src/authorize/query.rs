@@ -9,6 +9,7 @@ use crate::origin::{Caller, Connection};
 use crate::state::Snapshot;
 
 /// One question to the [`Authorizer`](super::Authorizer).
+#[derive(Clone, Copy)]
 pub(crate) struct Query<'q> {
     pub(crate) permission: Permission,
     pub(crate) resource: &'q Resource,

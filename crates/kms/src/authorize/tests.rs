@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::inquiry::Question;
 use super::*;
-use crate::origin::Origin;
+use crate::origin::{Caller, Origin};
 use crate::stale_snapshot::StaleSnapshot;
 use crate::{Kms, Options, Role, SystemClock, actions};
 
@@ -22,6 +22,7 @@ mod matrix;
 mod oracle;
 mod people;
 mod policies;
+mod queries;
 mod races;
 mod ram;
 mod ram_in_force;
@@ -104,7 +105,7 @@ impl Bench {
 fn open(allows: impl Fn(&Query<'_>) -> bool + Send + Sync + 'static) -> (tempfile::TempDir, Kms) {
     let data = tempfile::tempdir().unwrap();
     let mut kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
-    kms.authorizer = Authorizer::Test(Box::new(allows));
+    kms.authorizer = Authorizer::Test(Arc::new(allows));
     (data, kms)
 }
 

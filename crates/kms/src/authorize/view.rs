@@ -258,30 +258,27 @@ impl<'v> View<'v> {
     /// # Errors
     /// Forbidden.ResourceNotFound.
     pub(crate) fn secret(&self, name: &str) -> Result<Allowed<&'v Row<Secret>>, Error> {
+        self.ask_secret(name)?
+    }
+
+    /// As [`View::secret`].
+    pub(crate) fn ask_secret(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
         let local = match name.strip_prefix(ARN) {
             Some(arn) => self.local_resource(arn).and_then(|resource| resource.strip_prefix("secret/")),
             None => Some(name),
         };
         match local {
-            Some(local) => self.secret_by_name(local),
+            Some(local) => self.ask_secret_by_name(local),
             None => self.allow(
                 Resource::Arn(name.into()),
                 Written::Exactly,
                 Container::Secrets,
                 Err(ErrorCode::ForbiddenResourceNotFound),
-            )?,
+            ),
         }
     }
 
     /// The secret with this name; for actions that take no ARN.
-    ///
-    /// # Errors
-    /// Forbidden.ResourceNotFound.
-    pub(crate) fn secret_by_name(&self, name: &str) -> Result<Allowed<&'v Row<Secret>>, Error> {
-        self.ask_secret_by_name(name)?
-    }
-
-    /// As [`View::secret_by_name`].
     pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
         let found = name.parse().ok().and_then(|name: SecretName| self.snapshot.secret(&name));
         let resource = unknown(name, Resource::Secret(name.into()));

@@ -55,6 +55,37 @@ impl<T: Ord + Clone> Ranked<T> {
         }
     }
 
+    /// The entries from a rank on. Costs less than to find each by its rank.
+    pub(crate) fn from(&self, mut rank: usize) -> impl Iterator<Item = &T> {
+        let mut leaf = [].iter();
+        std::iter::from_fn(move || {
+            if leaf.len() == 0 {
+                leaf = self.leaf(rank).iter();
+                rank += leaf.len();
+            }
+            leaf.next()
+        })
+    }
+
+    /// The entries from a rank to the end of its leaf; none behind the last one.
+    fn leaf(&self, mut rank: usize) -> &[T] {
+        let mut node = &*self.0;
+        loop {
+            match node {
+                Node::Leaf(entries) => return entries.get(rank..).unwrap_or_default(),
+                Node::Inner(branches) => {
+                    let found = branches.iter().find(|branch| {
+                        let is_here = rank < branch.len;
+                        rank -= if is_here { 0 } else { branch.len };
+                        is_here
+                    });
+                    let Some(branch) = found else { return &[] };
+                    node = &branch.node;
+                }
+            }
+        }
+    }
+
     /// How many entries come first, for which `is_before` holds: it must hold for none that follows another one for which
     /// it does not.
     pub(crate) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> usize {

@@ -106,6 +106,7 @@ fn described(group: &Group) -> ram::Group {
     }
 }
 
-fn with_update(group: &Group) -> ram::Group {
+/// The group as all other answers have it.
+pub(crate) fn with_update(group: &Group) -> ram::Group {
     ram::Group { update_date: Some(Timestamp::from_unix(group.updated)), ..described(group) }
 }

@@ -92,12 +92,22 @@ pub(in crate::actions) async fn list(
         .filter(|(_, policy)| has_tags(*policy, &filter));
     let page = page.take(listed, |(position, _)| position);
     let is_truncated = page.is_truncated();
-    let entry = |(_, policy): (String, AnyPolicy<'_>)| Policy {
-        tags: Some(tags_of(policy)),
-        ..counted(session, &policies, policy)
-    };
+    let entry = |(_, policy): (String, AnyPolicy<'_>)| listed_policy(session, &policies, policy);
     let policy = page.entries.into_iter().map(entry).collect();
     Ok(ListPoliciesReply { policies: PolicyList { policy }, is_truncated, marker: page.marker })
+}
+
+/// All policies: first those of the account, then the system policies, by name.
+pub(crate) fn all<'v>(
+    view: &View<'v>,
+    policies: &Allowed<Container>,
+) -> impl Iterator<Item = AnyPolicy<'v>> + use<'v> {
+    rows(view, policies, None).map(|(_, policy)| policy)
+}
+
+/// What a list says of a policy.
+pub(crate) fn listed_policy(view: &View<'_>, policies: &Allowed<Container>, policy: AnyPolicy<'_>) -> Policy {
+    Policy { tags: Some(tags_of(policy)), ..counted(view, policies, policy) }
 }
 
 /// What answers say of a policy.

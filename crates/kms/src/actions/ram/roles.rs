@@ -104,13 +104,17 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListRoles>) -> Result
     let page =
         page.take(rows.filter(|row| filter.matches(&row.record.tags)), |row| row.record.name.key.as_str());
     let is_truncated = page.is_truncated();
-    let listed = |role: &Role| wire::Role {
+    let role = page.entries.iter().map(|row| listed(&row.record, session.account())).collect();
+    Ok(ListRolesReply { roles: RoleList { role }, is_truncated, marker: page.marker })
+}
+
+/// What a list says of a role.
+pub(crate) fn listed(role: &Role, account: &str) -> wire::Role {
+    wire::Role {
         assume_role_policy_document: None,
         tags: Some(tag_list::entries(&role.tags)),
-        ..entry(role, session.account())
-    };
-    let role = page.entries.iter().map(|row| listed(&row.record)).collect();
-    Ok(ListRolesReply { roles: RoleList { role }, is_truncated, marker: page.marker })
+        ..entry(role, account)
+    }
 }
 
 /// What answers say of a role.

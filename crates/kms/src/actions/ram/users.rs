@@ -108,7 +108,8 @@ fn described(user: &User) -> ram::User {
     }
 }
 
-fn with_update(user: &User) -> ram::User {
+/// The user as all other answers have it.
+pub(crate) fn with_update(user: &User) -> ram::User {
     ram::User { update_date: Some(Timestamp::from_unix(user.updated)), ..described(user) }
 }
 

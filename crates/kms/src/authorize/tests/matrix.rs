@@ -13,6 +13,7 @@ use crate::state::Write;
 mod callers;
 mod client;
 mod naive;
+mod queries;
 
 use self::callers::{Caller, OF_KEY, OF_SECRET, callers, trusting_only};
 use self::client::Server;
@@ -122,6 +123,7 @@ impl Matrix {
         for (number, caller) in self.callers.iter().enumerate() {
             let label = format!("{} about {label} by {}: {:?}", case.action, caller.label, case.parameters);
             let may = asked.iter().all(|question| self.policies.allow(caller.rights, question));
+            self.check_may(caller, &case, may, &label);
             match caller.rights {
                 Rights::Refused(code) => {
                     let refusal = self.answer(caller, &case).expect_err(&label);

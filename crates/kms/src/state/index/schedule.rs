@@ -80,6 +80,16 @@ impl Snapshot {
         })
     }
 
+    /// Keys with scheduled work, earliest first.
+    pub(crate) fn scheduled_keys(&self) -> impl Iterator<Item = &Row<Key>> {
+        self.tables.keys.index.schedule.due(i64::MAX).filter_map(|(_, id)| self.get(id))
+    }
+
+    /// Secrets that will be deleted, earliest first.
+    pub(crate) fn scheduled_secrets(&self) -> impl Iterator<Item = &Row<Secret>> {
+        self.tables.secrets.index.schedule.due(i64::MAX).filter_map(|(_, name)| self.get(name))
+    }
+
     /// Whether any key, material, secret or import token has an end.
     pub(crate) fn has_endings(&self) -> bool {
         let Tables { keys, secrets, import_tokens, .. } = &self.tables;

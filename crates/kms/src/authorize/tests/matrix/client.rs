@@ -11,7 +11,7 @@ use super::super::Bench;
 use super::super::people::{ACCOUNT, Account};
 use crate::people::{NameKey, PrincipalId, User};
 use crate::state::{AccessKeyOwner, Write};
-use crate::{Clock, Connection, Kms, Options, Role};
+use crate::{Clock, Connection, Kms, Options, Origin, Role};
 
 /// An account behind an engine.
 pub(in super::super) struct Server {
@@ -138,6 +138,25 @@ impl Server {
         let common = [("Action", action), ("Version", product.version())];
         let query = encoded(&[&common, parameters].concat());
         self.answer(&HttpRequest { method: "POST", path: "/", query: &query, headers: &[], body: b"" })
+    }
+
+    /// The origin of signed requests.
+    pub(in super::super) fn origin(&self, by: &Credentials) -> Result<Origin, Error> {
+        let nonce = self.nonces.fetch_add(1, Ordering::SeqCst).to_string();
+        let outgoing = acs3::Outgoing {
+            host: "localhost",
+            version: Product::Kms.version(),
+            action: "ListKeys",
+            body: "",
+            date: &Timestamp::from_unix(self.clock.load(Ordering::SeqCst)).to_string(),
+            nonce: &nonce,
+            security_token: by.token.as_deref(),
+        };
+        let headers = outgoing.headers(&by.id, &by.secret);
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let request = HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
+        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        self.bench.kms.authenticate(&Call::parse(&request).1?, connection)
     }
 
     fn answer(&self, request: &HttpRequest<'_>) -> Result<Reply, Error> {

@@ -1,0 +1,49 @@
+//! Many questions of one caller that differ in their resource only.
+
+use super::rights::Rights;
+use super::{Authorizer, Query, Resource};
+use crate::origin::Caller;
+
+/// The questions. What they have in common, such as the policies of the caller, is found once.
+pub(super) struct Series<'q> {
+    query: Query<'q>,
+    rule: Rule<'q>,
+}
+
+/// What answers them.
+enum Rule<'q> {
+    /// The account itself may do everything.
+    Everything,
+    /// None for a caller whom no policy binds.
+    Policies(Option<Rights<'q>>),
+    #[cfg(test)]
+    Test(&'q (dyn Fn(&Query<'_>) -> bool + Send + Sync)),
+}
+
+impl<'q> Series<'q> {
+    /// Begins a series of questions like this one.
+    pub(super) fn new(authorizer: &'q Authorizer, query: Query<'q>) -> Self {
+        let rule = match authorizer {
+            Authorizer::Policies => match query.caller {
+                Caller::Root { .. } | Caller::Owner => Rule::Everything,
+                Caller::User { .. } | Caller::Session(_) | Caller::Unsigned => {
+                    Rule::Policies(Rights::of(&query))
+                }
+            },
+            #[cfg(test)]
+            Authorizer::Test(allows) => Rule::Test(&**allows),
+        };
+        Self { query, rule }
+    }
+
+    /// Whether the caller has the permission for a resource.
+    pub(super) fn allows(&self, resource: &Resource) -> bool {
+        let query = Query { resource, ..self.query };
+        match &self.rule {
+            Rule::Everything => true,
+            Rule::Policies(rights) => rights.as_ref().is_some_and(|rights| rights.allow(&query)),
+            #[cfg(test)]
+            Rule::Test(allows) => allows(&query),
+        }
+    }
+}

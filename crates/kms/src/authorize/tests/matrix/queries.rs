@@ -1,0 +1,132 @@
+//! Queries by callers of every kind, and what [`Kms::may`] says before each request of the matrix.
+
+use super::super::queries::all_queries;
+use super::*;
+use crate::On;
+use crate::queries::{self, Answer, Query as Question};
+
+/// The permission to list that each query has to have, in the order of the table.
+const LISTS: [(&str, &str); 7] = [
+    ("kms:ListKeys", "key"),
+    ("kms:ListKeys", "key"),
+    ("kms:ListSecrets", "secret"),
+    ("ram:ListUsers", "user/*"),
+    ("ram:ListGroups", "group/*"),
+    ("ram:ListRoles", "role/*"),
+    ("ram:ListPolicies", "policy/*"),
+];
+
+fn asked(action: &str, resource: &str) -> Asked {
+    let arn = match action.strip_prefix("ram:") {
+        Some(_) => format!("acs:ram:*:{ACCOUNT}:{resource}"),
+        None => format!("{}{resource}", subjects::ARN),
+    };
+    Asked { action: action.into(), arn, whole: None }
+}
+
+#[test]
+fn every_query_answers_every_caller_as_the_policies_say() {
+    let mut matrix = Matrix::new();
+    matrix.subject(SUBJECTS[0]);
+    let kms = Arc::clone(&matrix.server.bench.kms);
+    let mut cells = 0;
+    for caller in &matrix.callers {
+        let Some(credentials) = &caller.credentials else { continue };
+        let origin = match (matrix.server.origin(credentials), caller.rights) {
+            (Ok(origin), Rights::All | Rights::Policies { .. }) => origin,
+            (Err(error), Rights::Refused(code)) => {
+                assert_eq!(error.code_text(), code, "{}", caller.label);
+                continue;
+            }
+            (outcome, _) => panic!("{}: {outcome:?}", caller.label),
+        };
+        let may = |action, resource: &str| matrix.policies.allow(caller.rights, &asked(action, resource));
+        for (query, (action, list)) in all_queries().into_iter().zip(LISTS) {
+            let label = format!("{} by {}", query.name(), caller.label);
+            let is_overview = matches!(query, Question::Overview(_));
+            let inquiry = Inquiry::new(&kms, &origin);
+            match pollster::block_on(queries::answer(&kms, &query, &inquiry)) {
+                Err(error) => {
+                    assert!(error.code_text().contains("NoPermission"), "{label}: {error}");
+                    assert!(!may(action, list) && !is_overview, "{label}");
+                }
+                Ok(Answer::Overview(overview)) => {
+                    assert_eq!(overview.keys.is_some(), may("kms:ListKeys", "key"), "{label}");
+                    assert_eq!(overview.secrets.is_some(), may("kms:ListSecrets", "secret"), "{label}");
+                }
+                Ok(answer) => {
+                    assert!(may(action, list), "{label}: {answer:?}");
+                    let Answer::FindKeys(found) = answer else { continue };
+                    assert!(!found.keys.is_empty());
+                    for key in &found.keys {
+                        let on_key = |action| may(action, &format!("key/{}", key.key_id));
+                        let lists_aliases =
+                            may("kms:ListAliases", "alias") || on_key("kms:ListAliasesByKeyId");
+                        assert_eq!(key.metadata.is_some(), on_key("kms:DescribeKey"), "{label}: {key:?}");
+                        assert_eq!(key.aliases.is_some(), lists_aliases, "{label}: {key:?}");
+                        assert_eq!(key.tags.is_some(), on_key("kms:ListResourceTags"), "{label}: {key:?}");
+                    }
+                }
+            }
+            cells += 1;
+        }
+    }
+    println!("{cells} cells of queries");
+}
+
+impl Matrix {
+    /// Checks that a page says of a request what the request will be answered.
+    pub(super) fn check_may(&self, caller: &Caller, case: &Case, may: bool, label: &str) {
+        let kms = &self.server.bench.kms;
+        let Some(credentials) = &caller.credentials else { return };
+        if let (Some(all), Ok(origin)) = (on(case), self.server.origin(credentials)) {
+            let told = all.iter().all(|on| kms.may(case.product, case.action, *on, &origin));
+            assert_eq!(told, may, "{label}: {all:?}");
+        }
+    }
+}
+
+/// What a case is about, if it names it.
+fn on(case: &Case) -> Option<Vec<On<'_>>> {
+    let parameter =
+        |name: &str| case.parameters.iter().find(|(of, _)| *of == name).map(|(_, value)| &**value);
+    let key = parameter("KeyId").map(On::Key);
+    let alias = parameter("AliasName").map(On::Alias);
+    match (case.product, case.action) {
+        (Product::Ram, _) => on_people(case),
+        (_, "CreateKey" | "ListKeys") => Some(vec![On::Keys]),
+        (_, "ListAliases") => Some(vec![On::Aliases]),
+        (_, "ListSecrets") => Some(vec![On::Secrets]),
+        (_, "CreateSecret") if parameter("EncryptionKeyId").is_none() => Some(vec![On::Secrets]),
+        (_, "GetRandomPassword" | "GetKeyDefaultPolicy") => Some(vec![On::Anything]),
+        (_, "CreateAlias") => Some(vec![alias?, key?]),
+        (_, "DeleteAlias") => Some(vec![alias?]),
+        (_, "UpdateAlias") => Some(vec![key?, alias?]),
+        (_, "CreateSecret" | "ReEncrypt" | "BatchGetSecretValue") => None,
+        _ => {
+            let arn = parameter("ProtectedResourceArn").map(On::Key);
+            Some(vec![key.or(arn).or(parameter("SecretName").map(On::Secret))?])
+        }
+    }
+}
+
+fn on_people(case: &Case) -> Option<Vec<On<'_>>> {
+    let is_of_system = case.parameters.iter().any(|(name, value)| *name == "PolicyType" && value == "System");
+    case.queries.iter().map(|query| on_resource(query.split_once(' ')?.1, is_of_system)).collect()
+}
+
+fn on_resource(resource: &str, is_of_system: bool) -> Option<On<'_>> {
+    Some(match resource.split_once('/') {
+        None => On::Account,
+        Some(("policy", "*")) if is_of_system => return None, // which the question names, and not the permission
+        Some(("user", "*")) => On::Users,
+        Some(("user", name)) => On::User(name),
+        Some(("group", "*")) => On::Groups,
+        Some(("group", name)) => On::Group(name),
+        Some(("role", "*")) => On::Roles,
+        Some(("role", name)) => On::Role(name),
+        Some((_, "*")) => On::Policies,
+        Some((_, name)) if is_of_system => On::SystemPolicy(name),
+        Some((_, name)) => On::Policy(name),
+    })
+}

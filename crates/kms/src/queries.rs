@@ -1,0 +1,128 @@
+//! What the console reads beyond the actions of the API: searches with an order, and what is ahead.
+//!
+//! A query is answered as an action is: in a session of its own, of one snapshot, behind the same authorizer. It has no
+//! permission of its own: it tells what actions tell, to callers who have the permissions for these actions, and it
+//! finds and orders nothing by what it would not tell.
+
+mod keys;
+mod may;
+mod named;
+mod overview;
+mod text;
+
+use bulla_wire::Error;
+use bulla_wire::kms::{ListKeys, ListSecrets, SecretEntry};
+use bulla_wire::ram::{Group, ListGroups, ListPolicies, ListRoles, ListUsers, Policy, Role, User};
+
+pub use self::keys::{FindKeys, FoundKeys, KeyEntry, KeyOrder, WantedTag};
+pub use self::may::On;
+pub use self::named::{FindGroups, FindPolicies, FindRoles, FindSecrets, FindUsers, Found};
+pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, ScheduledOf};
+use crate::Kms;
+use crate::authorize::{Inquiry, Permission};
+use crate::origin::Origin;
+use crate::session::Session;
+
+/// One query: the type of its request, which knows its answer.
+pub trait Ask: Into<Query> {
+    /// What is answered.
+    type Answer;
+
+    /// The answer to this query, out of any answer; none for the answer to another.
+    fn answer(answer: Answer) -> Option<Self::Answer>;
+}
+
+/// The table of queries: request, answer, the action whose permission it begins with, and the function that answers it.
+macro_rules! queries {
+    ($($(#[$doc:meta])* $name:ident => $answer:ty, $first:ident, $function:path;)*) => {
+        /// A query.
+        #[derive(Clone, Debug)]
+        pub enum Query {
+            $($(#[$doc])* $name($name),)*
+        }
+
+        /// The answer to a query.
+        #[derive(Clone, Debug)]
+        pub enum Answer {
+            $($(#[$doc])* $name($answer),)*
+        }
+
+        impl Query {
+            /// The names of all queries.
+            pub const NAMES: &[&str] = &[$(stringify!($name),)*];
+
+            /// The name of the query.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                }
+            }
+        }
+
+        $(
+        impl From<$name> for Query {
+            fn from(query: $name) -> Self {
+                Self::$name(query)
+            }
+        }
+
+        impl Ask for $name {
+            type Answer = $answer;
+
+            fn answer(answer: Answer) -> Option<$answer> {
+                match answer {
+                    Answer::$name(answer) => Some(answer),
+                    _ => None,
+                }
+            }
+        }
+        )*
+
+        /// Begins the session of a query, and calls its function.
+        pub(crate) async fn answer(
+            kms: &Kms,
+            query: &Query,
+            inquiry: &Inquiry<'_>,
+        ) -> Result<Answer, Error> {
+            let snapshot = kms.state.snapshot()?;
+            match query {
+                $(Query::$name(query) => {
+                    let permission = Permission::of::<$first>();
+                    let session = Session::of_query(kms, inquiry, &snapshot, query, permission);
+                    $function(&session).await.map(Answer::$name)
+                })*
+            }
+        }
+    };
+}
+
+queries! {
+    /// Keys by what they are, in an order.
+    FindKeys => FoundKeys, ListKeys, keys::find;
+    /// What there is and what is going to happen.
+    Overview => Ahead, ListKeys, overview::ahead;
+    /// Secrets by a part of their name.
+    FindSecrets => Found<SecretEntry>, ListSecrets, named::secrets;
+    /// Users by a part of their name or display name.
+    FindUsers => Found<User>, ListUsers, named::users;
+    /// Groups by a part of their name.
+    FindGroups => Found<Group>, ListGroups, named::groups;
+    /// Roles by a part of their name.
+    FindRoles => Found<Role>, ListRoles, named::roles;
+    /// Policies by a part of their name.
+    FindPolicies => Found<Policy>, ListPolicies, named::policies;
+}
+
+impl Kms {
+    /// Answers a query of the console.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission or NoPermission, as the action that tells the same; InvalidParameter; Throttling.User if many
+    /// searches wait; ServiceUnavailableTemporary.
+    pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
+        let inquiry = Inquiry::new(self, origin);
+        let answer = answer(self, &query.into(), &inquiry).await?;
+        Q::answer(answer).ok_or_else(|| Error::internal("the answer to another query"))
+    }
+}

@@ -1,0 +1,191 @@
+//! FindKeys: keys by text, state and so on, in an order, page by page.
+//!
+//! A key is found and placed by nothing that its entry would not show. What the caller may not see of a key is taken as
+//! absent: no filter matches it, and an order by it puts the key behind all others. Only the order by creation is that of
+//! ListKeys, which shows it to all who may list keys.
+
+mod scan;
+
+use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyState, KeyUsage};
+use bulla_wire::Error;
+use bulla_wire::kms::KeyMetadata;
+
+use self::scan::scan;
+use crate::actions::{Joined, Page, described_key};
+use crate::authorize::{KeyCatalogue, View};
+use crate::session::Session;
+use crate::state::{Age, Group, KeyClass, Label};
+
+/// Finds keys that match all that is given, without which all keys are found.
+#[derive(Clone, Debug, Default)]
+pub struct FindKeys {
+    /// The beginning of an id, or a part of an alias or of the description, in any case.
+    pub text: Option<String>,
+    /// The state.
+    pub state: Option<KeyState>,
+    /// The spec.
+    pub spec: Option<KeySpec>,
+    /// The usage.
+    pub usage: Option<KeyUsage>,
+    /// Where the material comes from.
+    pub origin: Option<KeyOrigin>,
+    /// The beginning of an alias, as it is written, with or without `alias/`.
+    pub alias_prefix: Option<String>,
+    /// A tag.
+    pub tag: Option<WantedTag>,
+    /// What the keys are ordered by.
+    pub order: KeyOrder,
+    /// Whether the order is reversed. Keys without what they are ordered by stay at the end.
+    pub descending: bool,
+    /// From 1, which is the default.
+    pub page_number: Option<u32>,
+    /// 1 to 100, by default 10.
+    pub page_size: Option<u32>,
+}
+
+/// A tag that keys are found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedTag {
+    /// The key of the tag.
+    pub key: String,
+    /// Its value; any, if none is given.
+    pub value: Option<String>,
+}
+
+/// What keys are ordered by. Keys that are alike in it follow by their creation, then by their ids.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// The time of creation, oldest first.
+    #[default]
+    Created,
+    /// The first alias.
+    Alias,
+    /// The state: Enabled, Disabled, PendingDeletion, PendingImport.
+    State,
+    /// The id.
+    Id,
+}
+
+/// A page of keys.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundKeys {
+    /// How many match, on all pages.
+    pub total: u64,
+    /// The keys of the page.
+    pub keys: Vec<KeyEntry>,
+}
+
+/// What the caller may see of a key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyEntry {
+    /// The id.
+    pub key_id: String,
+    /// The ARN.
+    pub arn: String,
+    /// What DescribeKey answers; none without `kms:DescribeKey` for the key.
+    pub metadata: Option<KeyMetadata>,
+    /// The aliases in order; none without `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key.
+    pub aliases: Option<Vec<String>>,
+    /// The tags in order; none without `kms:ListResourceTags` for the key.
+    pub tags: Option<Vec<(String, String)>>,
+}
+
+pub(super) async fn find(session: &Session<'_, FindKeys>) -> Result<FoundKeys, Error> {
+    let query = session.request;
+    let page = Page::new(query.page_number, query.page_size, 1..=100)?;
+    let catalogue = session.key_catalogue()?;
+    let listed =
+        query.segments(&catalogue).map(|segments| listed(&catalogue, &segments, page, query.descending));
+    let (catalogue, (ids, total)) = match listed {
+        Some(page) => (catalogue, page),
+        // May be as long as the store is large: other requests must not wait for it.
+        None => {
+            let query = query.clone();
+            let search = move || {
+                let page = scan(&catalogue, &query, page);
+                (catalogue, page)
+            };
+            session.search(search).await?
+        }
+    };
+    let sight = catalogue.look();
+    let keys = ids.into_iter().filter_map(|id| Some(entry(session, &sight.key(id)?))).collect();
+    Ok(FoundKeys { total, keys })
+}
+
+pub(super) fn entry(view: &View<'_>, key: &crate::authorize::SeenKey<'_, '_>) -> KeyEntry {
+    let tags = |tags: &bulla_keys::Tags| tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
+    KeyEntry {
+        key_id: key.id().to_string(),
+        arn: view.arn(&format_args!("key/{}", key.id())),
+        metadata: key.details().map(|key| described_key(view, &key)),
+        aliases: key.aliases().map(|names| names.iter().map(ToString::to_string).collect()),
+        tags: key.tags().map(tags),
+    }
+}
+
+impl FindKeys {
+    /// The lists that make the answer, one after another; none if the keys have to be looked at.
+    fn segments(&self, catalogue: &KeyCatalogue) -> Option<Vec<Vec<Group>>> {
+        let Self { text, state, spec, usage, origin, alias_prefix, tag, order, .. } = self;
+        let is_unlisted = text.is_some() || origin.is_some() || alias_prefix.is_some() || tag.is_some();
+        let is_whole = state.is_none() && spec.is_none() && usage.is_none();
+        match order {
+            _ if is_unlisted => None,
+            KeyOrder::Created if is_whole => Some(vec![vec![(Label::ALL, None)]]),
+            KeyOrder::Alias | KeyOrder::Id => None,
+            // Lists of classes tell of all keys what their details tell.
+            KeyOrder::Created | KeyOrder::State if !catalogue.look().has_all_details() => None,
+            KeyOrder::Created => Some(vec![self.classes(catalogue, |_| true)]),
+            KeyOrder::State => {
+                let mut states = STATES;
+                if self.descending {
+                    states.reverse();
+                }
+                Some(states.map(|state| self.classes(catalogue, |class| class.state == state)).into())
+            }
+        }
+    }
+
+    fn classes(&self, catalogue: &KeyCatalogue, is_in: impl Fn(&KeyClass) -> bool) -> Vec<Group> {
+        let classes = catalogue.lists().classes().filter(|(_, class)| {
+            is_in(class)
+                && self.state.is_none_or(|state| state == class.state)
+                && self.spec.is_none_or(|spec| spec == class.spec)
+                && self.usage.is_none_or(|usage| usage == class.usage)
+        });
+        classes.map(|(id, _)| (Label::ALL, Some(id))).collect()
+    }
+}
+
+/// The keys on a page of lists that follow each other, and how many there are.
+fn listed(
+    catalogue: &KeyCatalogue,
+    segments: &[Vec<Group>],
+    page: Page,
+    descending: bool,
+) -> (Vec<KeyId>, u64) {
+    let index = catalogue.lists().by_group();
+    let mut wanted = page.places();
+    let mut total = 0;
+    let mut found: Vec<&Age> = Vec::new();
+    for parts in segments {
+        let list = Joined::new(index, parts);
+        let len = list.len();
+        let start = wanted.start.min(len);
+        let end = wanted.end.min(len);
+        if descending {
+            let mut slice = list.slice(len - end..len - start);
+            slice.reverse();
+            found.extend(slice);
+        } else {
+            found.extend(list.slice(start..end));
+        }
+        wanted = wanted.start - start..wanted.end - end;
+        total += len;
+    }
+    (found.into_iter().map(|(_, id)| *id).collect(), total as u64)
+}
+
+const STATES: [KeyState; 4] =
+    [KeyState::Enabled, KeyState::Disabled, KeyState::PendingDeletion, KeyState::PendingImport];

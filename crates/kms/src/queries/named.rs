@@ -1,0 +1,109 @@
+//! FindSecrets, FindUsers, FindGroups, FindRoles, FindPolicies: what the list of the API tells, by a part of the name and
+//! page by page. Lists of RAM are otherwise read from the start.
+
+use bulla_wire::Error;
+use bulla_wire::kms::SecretEntry;
+use bulla_wire::ram;
+
+use super::text::Needle;
+use crate::actions::{
+    Page, all_policies, listed_group, listed_policy, listed_role, listed_secret, listed_user,
+};
+use crate::authorize::{AnyPolicy, Container};
+use crate::people::{Group, NameKey, Role, User};
+use crate::session::Session;
+
+/// A page of what was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found<T> {
+    /// How many match, on all pages.
+    pub total: u64,
+    /// Those of the page, as the list of the API tells of them.
+    pub entries: Vec<T>,
+}
+
+macro_rules! searches_by_name {
+    ($($(#[$doc:meta])* $name:ident)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default)]
+        pub struct $name {
+            /// A part of the name, in any case; all, if none is given.
+            pub text: Option<String>,
+            /// From 1, which is the default.
+            pub page_number: Option<u32>,
+            /// 1 to 100, by default 10.
+            pub page_size: Option<u32>,
+        }
+
+        impl $name {
+            fn parse(&self) -> Result<(Page, Needle), Error> {
+                let page = Page::new(self.page_number, self.page_size, 1..=100)?;
+                Ok((page, Needle::new(self.text.as_deref().unwrap_or_default())))
+            }
+        }
+    )*};
+}
+
+searches_by_name! {
+    /// Finds secrets in the order of their names; for `kms:ListSecrets`.
+    FindSecrets
+    /// Finds users in the order of their names; for `ram:ListUsers`. The display name counts as well.
+    FindUsers
+    /// Finds groups in the order of their names; for `ram:ListGroups`.
+    FindGroups
+    /// Finds roles in the order of their names; for `ram:ListRoles`.
+    FindRoles
+    /// Finds policies, first those of the account, then the system policies, each in the order of their names; for
+    /// `ram:ListPolicies`.
+    FindPolicies
+}
+
+pub(super) async fn secrets(session: &Session<'_, FindSecrets>) -> Result<Found<SecretEntry>, Error> {
+    let (page, text) = session.request.parse()?;
+    let secrets = session.listed_secrets()?;
+    let search = move || {
+        let rows = secrets.rows().filter(|row| text.is_in(row.record.name.as_str()));
+        let (rows, total) = page.counted(rows);
+        let entries = rows.into_iter().map(|row| listed_secret(&row.record, Some(true))).collect();
+        Found { total, entries }
+    };
+    session.search(search).await
+}
+
+pub(super) async fn users(session: &Session<'_, FindUsers>) -> Result<Found<ram::User>, Error> {
+    let (page, text) = session.request.parse()?;
+    let users = session.every(Container::Users)?;
+    let is_named = |user: &User| text.is_in(user.name.as_str()) || text.is_in(&user.profile.display_name);
+    let rows = session.rows_after::<User>(&users, None::<&NameKey>).filter(|row| is_named(&row.record));
+    let (rows, total) = page.counted(rows);
+    Ok(Found { total, entries: rows.into_iter().map(|row| listed_user(&row.record)).collect() })
+}
+
+pub(super) async fn groups(session: &Session<'_, FindGroups>) -> Result<Found<ram::Group>, Error> {
+    let (page, text) = session.request.parse()?;
+    let groups = session.every(Container::Groups)?;
+    let rows = session.rows_after::<Group>(&groups, None).filter(|row| text.is_in(row.record.name.as_str()));
+    let (rows, total) = page.counted(rows);
+    Ok(Found { total, entries: rows.into_iter().map(|row| listed_group(&row.record)).collect() })
+}
+
+pub(super) async fn roles(session: &Session<'_, FindRoles>) -> Result<Found<ram::Role>, Error> {
+    let (page, text) = session.request.parse()?;
+    let roles = session.every(Container::Roles)?;
+    let rows = session.rows_after::<Role>(&roles, None).filter(|row| text.is_in(row.record.name.as_str()));
+    let (rows, total) = page.counted(rows);
+    let entries = rows.into_iter().map(|row| listed_role(&row.record, session.account())).collect();
+    Ok(Found { total, entries })
+}
+
+pub(super) async fn policies(session: &Session<'_, FindPolicies>) -> Result<Found<ram::Policy>, Error> {
+    let (page, text) = session.request.parse()?;
+    let policies = session.every(Container::Policies)?;
+    let is_named = |policy: &AnyPolicy<'_>| match policy {
+        AnyPolicy::System(policy) => text.is_in(policy.name),
+        AnyPolicy::Custom(row) => text.is_in(row.record.name.as_str()),
+    };
+    let (found, total) = page.counted(all_policies(session, &policies).filter(is_named));
+    let entries = found.into_iter().map(|policy| listed_policy(session, &policies, policy)).collect();
+    Ok(Found { total, entries })
+}

@@ -5,6 +5,8 @@
 //! finds and orders nothing by what it would not tell.
 
 mod keys;
+#[cfg(test)]
+mod load;
 mod may;
 mod named;
 mod overview;

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::table::{Table, products};
 use crate::context::ContextParameter;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 use crate::flat;
 use crate::parameters::Parameters;
 
@@ -92,6 +92,11 @@ impl Product {
     /// The refusal of a value that is none of the type of its parameter.
     pub(crate) fn invalid(self, parameter: &str) -> Error {
         Error::with(self.table().rules.invalid, parameter)
+    }
+
+    /// The code for a fault of the server.
+    pub(crate) fn internal(self) -> ErrorCode {
+        self.table().rules.internal
     }
 
     /// The answer to a caller who lacks the permission for `action`, such as `ram:CreateRole`, on `resource`, an ARN.
@@ -252,16 +257,22 @@ mod tests {
     #[test]
     fn an_error_names_the_product_that_answers() {
         let error = Error::new(ErrorCode::InternalFailure);
-        for (product, host, name) in [
-            (Product::Kms, "kms.r.aliyuncs.com", "Kms"),
-            (Product::Ram, "ram.aliyuncs.com", "Ram"),
-            (Product::Sts, "sts.aliyuncs.com", "Sts"),
-            (Product::Toy, "toy.r.aliyuncs.com", "Toy"),
+        let failure = ("InternalFailure", "Internal Failure.");
+        for (product, host, name, (code, message)) in [
+            (Product::Kms, "kms.r.aliyuncs.com", "Kms", failure),
+            (Product::Ram, "ram.aliyuncs.com", "Ram", ("InternalError", "An internal error occurred.")),
+            (
+                Product::Sts,
+                "sts.aliyuncs.com",
+                "Sts",
+                ("InternalError", "STS Server Internal Error happened."),
+            ),
+            (Product::Toy, "toy.r.aliyuncs.com", "Toy", failure),
         ] {
             assert_eq!(
                 *render_error(Format::Json, product, &error, "r-1", "r"),
                 format!(
-                    r#"{{"RequestId":"r-1","HostId":"{host}","Code":"InternalFailure","Message":"Internal Failure.","Recommend":"https://api.aliyun.com/troubleshoot?q=InternalFailure&product={name}&requestId=r-1"}}"#
+                    r#"{{"RequestId":"r-1","HostId":"{host}","Code":"{code}","Message":"{message}","Recommend":"https://api.aliyun.com/troubleshoot?q={code}&product={name}&requestId=r-1"}}"#
                 )
             );
         }

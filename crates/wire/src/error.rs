@@ -149,6 +149,9 @@ error_codes! {
     DryRunValidation 400 "ValidationError" "The request would have failed: {}";
     // The server's own fault.
     InternalFailure 500 "InternalFailure" "Internal Failure.";
+    // What RAM and STS call it.
+    InternalErrorOfRam 500 "InternalError" "An internal error occurred.";
+    InternalErrorOfSts 500 "InternalError" "STS Server Internal Error happened.";
     ServiceUnavailableTemporary 503 "ServiceUnavailableTemporary" "Service Unavailable Temporary.";
 }
 

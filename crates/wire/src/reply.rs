@@ -77,6 +77,8 @@ pub fn render_error(
         access_denied_detail: Option<&'a AccessDenied>,
     }
 
+    let renamed = (error.code() == ErrorCode::InternalFailure).then(|| Error::new(product.internal()));
+    let error = renamed.as_ref().unwrap_or(error);
     let code = error.code_text();
     let message = Zeroizing::new(error.message());
     let recommend = format!(

@@ -101,6 +101,7 @@ const RULES: Rules = Rules {
     missing: ErrorCode::Missing,
     invalid: ErrorCode::InvalidParameter,
     denied: |_, resource| Error::with(ErrorCode::ForbiddenNoPermission, format!(" for {resource}")),
+    internal: ErrorCode::InternalFailure,
     unsigned: &[],
     is_global: false,
 };

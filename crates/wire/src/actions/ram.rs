@@ -88,6 +88,7 @@ const RULES: Rules = Rules {
     denied: |action, resource| {
         Error::with(ErrorCode::NoPermission, format!(" Resource: {resource} Action: {action}"))
     },
+    internal: ErrorCode::InternalErrorOfRam,
     unsigned: &[],
     is_global: true,
 };

@@ -18,6 +18,7 @@ const RULES: Rules = Rules {
     missing: ErrorCode::Missing,
     invalid: ErrorCode::ParameterWronglyFormed,
     denied: |_, _| Error::with(ErrorCode::NoPermission, " You should be authorized by RAM."),
+    internal: ErrorCode::InternalErrorOfSts,
     unsigned: &["AssumeRoleWithOIDC"], // its token proves who asks
     is_global: true,
 };

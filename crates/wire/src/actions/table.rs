@@ -10,6 +10,8 @@ pub(super) struct Rules {
     pub(super) invalid: ErrorCode,
     /// The answer to a caller without permission, made of the action and the resource.
     pub(super) denied: fn(&str, &str) -> Error,
+    /// The code for a fault of the server.
+    pub(super) internal: ErrorCode,
     /// The actions whose requests may come without a signature.
     pub(super) unsigned: &'static [&'static str],
     /// Whether one host serves the product in all regions.

@@ -17,6 +17,7 @@ const RULES: Rules = Rules {
     missing: ErrorCode::Missing,
     invalid: ErrorCode::InvalidParameter,
     denied: |action, _| Error::with(ErrorCode::NoPermission, format!(" {action}")),
+    internal: ErrorCode::InternalFailure,
     unsigned: &[],
     is_global: false,
 };

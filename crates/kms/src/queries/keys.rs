@@ -6,20 +6,20 @@
 
 mod scan;
 
-use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyState, KeyUsage};
+use bulla_keys::{KeyId, KeyOrigin, KeySpec, KeyState, KeyUsage, Tags};
 use bulla_wire::Error;
 use bulla_wire::kms::KeyMetadata;
 
 use self::scan::scan;
 use crate::actions::{Joined, Page, described_key};
-use crate::authorize::{KeyCatalogue, View};
+use crate::authorize::{KeyCatalogue, SeenKey, View};
 use crate::session::Session;
 use crate::state::{Age, Group, KeyClass, Label};
 
 /// Finds keys that match all that is given, without which all keys are found.
 #[derive(Clone, Debug, Default)]
 pub struct FindKeys {
-    /// The beginning of an id, or a part of an alias or of the description, in any case.
+    /// The beginning of an id, or a part of an alias or of the description, in any case. An empty text is in all keys.
     pub text: Option<String>,
     /// The state.
     pub state: Option<KeyState>,
@@ -113,8 +113,8 @@ pub(super) async fn find(session: &Session<'_, FindKeys>) -> Result<FoundKeys, E
     Ok(FoundKeys { total, keys })
 }
 
-pub(super) fn entry(view: &View<'_>, key: &crate::authorize::SeenKey<'_, '_>) -> KeyEntry {
-    let tags = |tags: &bulla_keys::Tags| tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
+fn entry(view: &View<'_>, key: &SeenKey<'_, '_>) -> KeyEntry {
+    let tags = |tags: &Tags| tags.iter().map(|(key, value)| (key.into(), value.into())).collect();
     KeyEntry {
         key_id: key.id().to_string(),
         arn: view.arn(&format_args!("key/{}", key.id())),
@@ -128,7 +128,8 @@ impl FindKeys {
     /// The lists that make the answer, one after another; none if the keys have to be looked at.
     fn segments(&self, catalogue: &KeyCatalogue) -> Option<Vec<Vec<Group>>> {
         let Self { text, state, spec, usage, origin, alias_prefix, tag, order, .. } = self;
-        let is_unlisted = text.is_some() || origin.is_some() || alias_prefix.is_some() || tag.is_some();
+        let has_text = text.as_ref().is_some_and(|text| !text.is_empty());
+        let is_unlisted = has_text || origin.is_some() || alias_prefix.is_some() || tag.is_some();
         let is_whole = state.is_none() && spec.is_none() && usage.is_none();
         match order {
             _ if is_unlisted => None,

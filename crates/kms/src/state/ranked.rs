@@ -352,6 +352,8 @@ mod tests {
                 let border = random(range);
                 assert_eq!(ranked.partition_point(|entry| *entry < border), model.range(..border).count());
                 if step % 1_000 == 0 {
+                    let rank = model.range(..border).count();
+                    assert!(ranked.from(rank).eq(model.range(border..)));
                     earlier.push((ranked.clone(), model.clone()));
                 }
             }

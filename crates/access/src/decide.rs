@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::condition::Condition;
 use crate::evaluate::{Outcome, Query, Question, StatementRef, resource};
+use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, PolicyKind};
 
 /// The policies that have a say in a request.
@@ -144,6 +145,28 @@ pub fn covers_all(session: Option<&Policy>, identity: &[&Policy], query: &Query<
     granted && session.is_none_or(|policy| question.reach(policy) == Reach::All)
 }
 
+/// What makes policies answer differently about two resources below one prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Distinction {
+    /// Nothing: the answer is the same for all.
+    Nothing,
+    /// Only what conditions see of a resource, such as its tags.
+    Conditions,
+    /// Also the names.
+    Names,
+}
+
+/// What makes the answer to the query differ between resources whose ARNs begin with the query's resource, policies of
+/// single resources aside; so that a caller who asks about many need not ask about those that are alike.
+///
+/// Answers [`Distinction::Names`] in doubt.
+pub fn distinction(session: Option<&Policy>, identity: &[&Policy], query: &Query<'_>) -> Distinction {
+    let prefix = resource(query.resource);
+    let question = Question::new(query, &prefix);
+    let policies = session.into_iter().chain(identity.iter().copied());
+    policies.map(|policy| question.distinction(policy)).max().unwrap_or(Distinction::Nothing)
+}
+
 impl Layers<'_> {
     pub(crate) fn decide(&self, question: &Question<'_>) -> Decision {
         if let Some(policy) = self.session
@@ -219,6 +242,22 @@ enum Reach {
 }
 
 impl Question<'_> {
+    /// The resource of the question is the prefix.
+    fn distinction(&self, policy: &Policy) -> Distinction {
+        let mut distinction = Distinction::Nothing;
+        for statement in policy.statements.iter().filter(|statement| self.concerns(statement, policy.kind)) {
+            let is_partial =
+                |pattern: &Pattern| pattern.touches(&self.resource) && !pattern.covers(&self.resource);
+            if statement.resources.iter().any(is_partial) {
+                return Distinction::Names;
+            }
+            if statement.conditions.iter().any(|condition| condition.key.is_of_resource()) {
+                distinction = Distinction::Conditions;
+            }
+        }
+        distinction
+    }
+
     /// The resource of the question is the prefix.
     fn reach(&self, policy: &Policy) -> Reach {
         let mut reach = Reach::Some;

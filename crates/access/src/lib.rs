@@ -107,7 +107,9 @@ pub mod system;
 
 pub use check::{Finding, check};
 pub use condition::{Context, Value};
-pub use decide::{Decision, Denial, Layer, Layers, Rule, Source, covers_all, decide};
+pub use decide::{
+    Decision, Denial, Distinction, Layer, Layers, Rule, Source, covers_all, decide, distinction,
+};
 pub use error::{Limit, PolicyError, Reason};
 pub use evaluate::{Outcome, Query, StatementRef, evaluate};
 pub use explain::{Application, Considered, Explanation, Missing, Unmet, explain};

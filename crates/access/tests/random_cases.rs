@@ -5,8 +5,8 @@
 mod support;
 
 use bulla_access::{
-    ConditionKey, Context, Decision, Denial, Layer, Layers, Policy, PolicyKind, Principal, PrincipalId,
-    PrincipalName, Query, Rule, Value, covers_all, decide, explain,
+    ConditionKey, Context, Decision, Denial, Distinction, Layer, Layers, Policy, PolicyKind, Principal,
+    PrincipalId, PrincipalName, Query, Rule, Value, covers_all, decide, distinction, explain,
 };
 use serde_json::Value as Json;
 use support::case::{Case, Given, Request};
@@ -64,6 +64,39 @@ fn what_is_covered_is_allowed_on_every_resource() {
         }
     }
     assert!(covered > cases() / 100, "{covered} cases cover all keys");
+}
+
+#[test]
+fn resources_that_are_not_told_apart_get_the_same_answer() {
+    let mut counts = [0; 3];
+    for seed in 0..cases() {
+        let mut case = Case::random(seed);
+        case.resource = None;
+        case.request.actions = ACTIONS[seed as usize % ACTIONS.len()];
+        let parsed = Parsed::of(&case);
+        let identity: Vec<&Policy> = parsed.identity.iter().collect();
+        let prefix = "acs:kms:r:1234567890123456:key/";
+        let by = distinction(
+            parsed.session.as_ref(),
+            &identity,
+            &Query { resource: prefix, ..query(&case.request) },
+        );
+        counts[by as usize] += 1;
+        let mut answers = vec![];
+        for tag in [None, Some("a"), Some("ab"), Some("7"), Some("")] {
+            for id in ["a", "aB-a", "a-", "b", "", "b/?*"] {
+                case.request.resource = format!("{prefix}{id}");
+                case.request.values.remove("kms:tag/a");
+                case.request.values.extend(tag.map(|tag| ("kms:tag/a", Given::Texts(vec![tag]))));
+                answers.push((tag, naive::decide(&case, "either")));
+            }
+        }
+        for (tag, answer) in &answers {
+            let first = answers.iter().find(|(of, _)| by == Distinction::Nothing || of == tag).unwrap();
+            assert!(by == Distinction::Names || first.1.is_ok() == answer.is_ok(), "case {seed}: {case:#?}");
+        }
+    }
+    assert!(counts.iter().all(|count| *count > cases() / 100), "{counts:?}");
 }
 
 fn cases() -> u64 {

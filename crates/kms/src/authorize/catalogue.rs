@@ -5,10 +5,14 @@
 //! the key is, `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key, for its aliases, `kms:ListResourceTags` for its
 //! tags. So a search or an order by what the caller may not see has nothing to look at.
 
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::iter::Peekable;
 use std::sync::Arc;
 
-use bulla_keys::{AliasName, Key, KeyId, Secret, Tags};
+use bulla_access::Distinction;
+use bulla_keys::{Alias, AliasName, Key, KeyId, Secret, Tags};
 use bulla_wire::Error;
 use bulla_wire::kms::{
     DescribeKey, DescribeSecret, ListAliases, ListAliasesByKeyId, ListKeys, ListResourceTags, ListSecrets,
@@ -48,14 +52,28 @@ pub(crate) struct SecretSight<'c> {
 pub(crate) struct SeenKey<'c, 's> {
     sight: &'s KeySight<'c>,
     row: &'c Row<Key>,
-    /// In order.
-    aliases: Vec<&'c AliasName>,
+    /// In order, if they were looked up with the key.
+    aliases: Option<Vec<&'c AliasName>>,
+    /// The place of the first alias among all aliases, if it was looked up with the key.
+    alias_rank: Option<u32>,
+}
+
+/// What is looked up with each key of a list, which costs less than to look it up for each.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct With {
+    pub(crate) aliases: bool,
+    pub(crate) alias_ranks: bool,
 }
 
 /// For which resources the caller has a permission.
 struct Extent<'c> {
     is_whole: bool,
     series: Series<'c>,
+    /// By what keys are told apart that have no policy of their own.
+    distinction: Distinction,
+    /// What was answered about keys by what tells them apart: nothing, and tags.
+    of_untagged: Cell<Option<bool>>,
+    by_tags: RefCell<HashMap<&'c Tags, bool>>,
 }
 
 impl<'v> View<'v> {
@@ -129,11 +147,35 @@ impl<'c> Extent<'c> {
     /// `whole` is what the caller has to have the permission for to have it for each resource.
     fn new(asker: &'c Asker, permission: Permission, snapshot: &'c Snapshot, whole: &Resource) -> Self {
         let series = asker.series(permission, snapshot);
-        Self { is_whole: series.allows(whole), series }
+        Self {
+            is_whole: series.allows(whole),
+            distinction: series.distinction(Container::Keys),
+            series,
+            of_untagged: Cell::default(),
+            by_tags: RefCell::default(),
+        }
     }
 
     fn has(&self, resource: impl FnOnce() -> Resource) -> bool {
         self.is_whole || self.series.allows(&resource())
+    }
+
+    /// Keys that policies do not tell apart are asked about once.
+    fn has_key(&self, row: &'c Row<Key>, snapshot: &Snapshot) -> bool {
+        let ask = || self.has(|| Resource::Key(row.record.id));
+        if self.is_whole || self.distinction == Distinction::Names {
+            return ask();
+        }
+        if snapshot.key_policy(row.record.id).is_some() {
+            return ask();
+        }
+        let tags = &row.record.tags;
+        if tags.is_empty() || self.distinction == Distinction::Nothing {
+            let answer = self.of_untagged.get().unwrap_or_else(ask);
+            self.of_untagged.set(Some(answer));
+            return answer;
+        }
+        *self.by_tags.borrow_mut().entry(tags).or_insert_with(ask)
     }
 }
 
@@ -144,22 +186,29 @@ impl<'c> KeySight<'c> {
     }
 
     /// All keys, in the order of their ids.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = SeenKey<'c, '_>> {
-        let mut aliases = self.aliases_by_key().peekable();
-        self.snapshot.rows_after::<Key>(None).map(move |row| self.seen(row, &mut aliases))
+    pub(crate) fn keys(&self, with: With) -> impl Iterator<Item = SeenKey<'c, '_>> {
+        let mut aliases = with.aliases.then(|| self.aliases_by_key().peekable());
+        let mut ranks = with.alias_ranks.then(|| self.first_aliases().into_iter().peekable());
+        self.snapshot.rows_after::<Key>(None).map(move |row| {
+            let id = row.record.id;
+            let aliases = aliases.as_mut().map(|aliases| take_all(aliases, id));
+            let alias_rank = ranks.as_mut().and_then(|ranks| take_all(ranks, id).pop());
+            SeenKey { sight: self, row, aliases, alias_rank }
+        })
     }
 
     /// One key.
     pub(crate) fn key(&self, id: KeyId) -> Option<SeenKey<'c, '_>> {
-        let row = self.snapshot.key(id)?;
-        let aliases = self.snapshot.aliases_of(id).map(|alias| &alias.record.name).collect();
-        Some(SeenKey { sight: self, row, aliases })
+        Some(self.seen(self.snapshot.key(id)?))
     }
 
     /// Keys with scheduled work that the caller may describe, earliest first.
     pub(crate) fn scheduled(&self) -> impl Iterator<Item = SeenKey<'c, '_>> {
-        let keys = self.snapshot.scheduled_keys().filter_map(|row| self.key(row.record.id));
-        keys.filter(|key| key.details().is_some())
+        self.snapshot.scheduled_keys().map(|row| self.seen(row)).filter(|key| key.details().is_some())
+    }
+
+    fn seen(&self, row: &'c Row<Key>) -> SeenKey<'c, '_> {
+        SeenKey { sight: self, row, aliases: None, alias_rank: None }
     }
 
     /// Aliases in the order of the ids of their keys.
@@ -169,19 +218,24 @@ impl<'c> KeySight<'c> {
         all.filter_map(|(key, name)| Some(((*key)?, name)))
     }
 
-    fn seen(
-        &self,
-        row: &'c Row<Key>,
-        aliases: &mut Peekable<impl Iterator<Item = (KeyId, &'c AliasName)>>,
-    ) -> SeenKey<'c, '_> {
-        let id = row.record.id;
-        while aliases.next_if(|(key, _)| *key < id).is_some() {} // of keys that are gone
-        let mut of_key = Vec::new();
-        while let Some((_, name)) = aliases.next_if(|(key, _)| *key == id) {
-            of_key.push(name);
-        }
-        SeenKey { sight: self, row, aliases: of_key }
+    /// The place of the first alias of each key among all aliases, in the order of the ids of the keys.
+    fn first_aliases(&self) -> Vec<(KeyId, u32)> {
+        let rows = self.snapshot.rows_after::<Alias>(None).zip(0..);
+        let mut ranks: Vec<_> = rows.map(|(row, rank)| (row.record.key, rank)).collect();
+        ranks.sort_unstable();
+        ranks.dedup_by_key(|(key, _)| *key);
+        ranks
     }
+}
+
+/// Takes what belongs to a key off a list in the order of keys. What belongs to keys before it is passed over.
+fn take_all<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) -> Vec<T> {
+    while list.next_if(|(key, _)| *key < id).is_some() {}
+    let mut taken = Vec::new();
+    while let Some((_, value)) = list.next_if(|(key, _)| *key == id) {
+        taken.push(value);
+    }
+    taken
 }
 
 impl<'c> SeenKey<'c, '_> {
@@ -196,21 +250,32 @@ impl<'c> SeenKey<'c, '_> {
 
     /// The key, if the caller may describe it.
     pub(crate) fn details(&self) -> Option<Allowed<&'c Row<Key>>> {
-        self.sight.details.has(|| self.resource()).then(|| Allowed::new(self.row))
+        self.is_in(&self.sight.details).then(|| Allowed::new(self.row))
     }
 
     /// Its aliases in order, if the caller may list them.
-    pub(crate) fn aliases(&self) -> Option<&[&'c AliasName]> {
-        self.sight.aliases.has(|| self.resource()).then_some(&self.aliases)
+    pub(crate) fn aliases(&self) -> Option<Cow<'_, [&'c AliasName]>> {
+        self.is_in(&self.sight.aliases).then(|| match &self.aliases {
+            Some(aliases) => Cow::from(aliases),
+            None => {
+                let aliases = self.sight.snapshot.aliases_of(self.id());
+                aliases.map(|alias| &alias.record.name).collect()
+            }
+        })
+    }
+
+    /// The place of its first alias among all aliases, if it has one, the caller may list them, and it was looked up.
+    pub(crate) fn alias_rank(&self) -> Option<u32> {
+        self.alias_rank.filter(|_| self.is_in(&self.sight.aliases))
     }
 
     /// Its tags, if the caller may list them.
     pub(crate) fn tags(&self) -> Option<&'c Tags> {
-        self.sight.tags.has(|| self.resource()).then_some(&self.row.record.tags)
+        self.is_in(&self.sight.tags).then_some(&self.row.record.tags)
     }
 
-    fn resource(&self) -> Resource {
-        Resource::Key(self.id())
+    fn is_in(&self, extent: &Extent<'c>) -> bool {
+        extent.has_key(self.row, self.sight.snapshot)
     }
 }
 

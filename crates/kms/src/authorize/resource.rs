@@ -99,6 +99,12 @@ impl Resource {
     pub(super) fn arn(&self, home: &Home) -> String {
         match self {
             Self::Anything | Self::Arn(_) => self.to_string(),
+            // Without a formatter, because a list may ask about each of its keys.
+            Self::Key(id) => {
+                let id = id.to_ascii();
+                let id = str::from_utf8(&id).expect("ids are ASCII");
+                [ARN, &home.region, ":", &home.account, ":key/", id].concat()
+            }
             Self::SystemPolicy(_)
             | Self::Container(Container::SystemPolicies)
             | Self::Every(Container::SystemPolicies) => format!("{RAM_ARN}system:{self}"),

@@ -1,6 +1,9 @@
 //! What the policies of a caller say about a question: those of the user and its groups, or of the role and the session.
 
-use bulla_access::{self as access, Decision, Denial, Layers, Policy, Principal, Rule, covers_all, decide};
+use bulla_access::{
+    self as access, Decision, Denial, Distinction, Layers, Policy, Principal, Rule, covers_all, decide,
+    distinction,
+};
 
 use super::conditions::Conditions;
 use super::{Container, Permission, Query, Resource};
@@ -64,6 +67,13 @@ impl<'q> Rights<'q> {
         let below = container.prefix(query.home);
         let covers = |question: &access::Query<'_>| covers_all(self.session, &self.identity, question);
         !is_denied_one && self.ask(query, permission, &below, true, covers)
+    }
+
+    /// What makes the caller's policies answer differently about two resources in a container.
+    pub(super) fn distinction(&self, query: &Query<'q>, container: Container) -> Distinction {
+        let below = container.prefix(query.home);
+        let tell_apart = |question: &access::Query<'_>| distinction(self.session, &self.identity, question);
+        self.ask(query, query.permission, &below, true, tell_apart)
     }
 
     /// What the caller's policies and that of the resource say together.

@@ -1,7 +1,9 @@
 //! Many questions of one caller that differ in their resource only.
 
+use bulla_access::Distinction;
+
 use super::rights::Rights;
-use super::{Authorizer, Query, Resource};
+use super::{Authorizer, Container, Query, Resource};
 use crate::origin::Caller;
 
 /// The questions. What they have in common, such as the policies of the caller, is found once.
@@ -34,6 +36,16 @@ impl<'q> Series<'q> {
             Authorizer::Test(allows) => Rule::Test(&**allows),
         };
         Self { query, rule }
+    }
+
+    /// What makes the answer differ between two resources in a container, their own policies aside.
+    pub(super) fn distinction(&self, container: Container) -> Distinction {
+        match &self.rule {
+            Rule::Everything | Rule::Policies(None) => Distinction::Nothing,
+            Rule::Policies(Some(rights)) => rights.distinction(&self.query, container),
+            #[cfg(test)]
+            Rule::Test(_) => Distinction::Names,
+        }
     }
 
     /// Whether the caller has the permission for a resource.

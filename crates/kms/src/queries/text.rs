@@ -1,34 +1,34 @@
 //! Texts that are looked for in any case.
 
 /// What is looked for.
-pub(super) struct Needle {
-    lower: String,
-    /// Of a text in ASCII, the first byte in both cases.
-    first: Option<[u8; 2]>,
-}
+pub(super) struct Needle(String);
 
 impl Needle {
     pub(super) fn new(text: &str) -> Self {
-        let first = text.as_bytes().first().filter(|_| text.is_ascii());
-        let first = first.map(|byte| [byte.to_ascii_lowercase(), byte.to_ascii_uppercase()]);
-        Self { lower: text.to_lowercase(), first }
+        Self(text.to_lowercase())
     }
 
     /// The text in lower case.
     pub(super) fn as_str(&self) -> &str {
-        &self.lower
+        &self.0
     }
 
-    /// Whether it is a part of `text`, in any case. Of other letters than those of ASCII, the lower case is compared.
+    /// Whether it is a part of `text`, in any case.
     pub(super) fn is_in(&self, text: &str) -> bool {
-        let Some(first) = self.first.filter(|_| text.is_ascii()) else {
-            return text.to_lowercase().contains(&self.lower);
-        };
-        let wanted = self.lower.as_bytes();
-        let mut places = text.as_bytes().windows(wanted.len());
-        places.any(|part| first.contains(&part[0]) && part.eq_ignore_ascii_case(wanted))
+        let mut buffer = [0; SHORT];
+        match buffer.get_mut(..text.len()).filter(|_| text.is_ascii()) {
+            Some(lower) => {
+                lower.copy_from_slice(text.as_bytes());
+                lower.make_ascii_lowercase();
+                str::from_utf8(lower).is_ok_and(|lower| lower.contains(&self.0))
+            }
+            None => text.to_lowercase().contains(&self.0),
+        }
     }
 }
+
+/// A text that is not longer is looked at without memory of its own.
+const SHORT: usize = 128;
 
 #[cfg(test)]
 mod tests {

@@ -2,25 +2,24 @@
 
 use std::cmp::Ordering;
 
-use bulla_keys::{AliasName, KeyId};
+use bulla_keys::{AliasName, Key, KeyId};
 
 use super::{FindKeys, KeyOrder, STATES};
 use crate::actions::Page;
-use crate::authorize::{KeyCatalogue, SeenKey};
+use crate::authorize::{KeyCatalogue, SeenKey, With};
 use crate::queries::text::Needle;
-use crate::state::Age;
 
 /// The keys on a page, and how many there are.
 pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (Vec<KeyId>, u64) {
     let sight = catalogue.look();
-    let wanted = Wanted { query, text: query.text.as_deref().map(Needle::new), now: catalogue.now() };
+    let wanted = Wanted::new(query, catalogue.now());
     let places = page.places();
     let mut first = First::new(places.end, query.descending);
-    for key in sight.keys().filter(|key| wanted.matches(key)) {
-        first.push(Found { field: wanted.field(&key), age: key.age() });
+    for key in sight.keys(wanted.with()).filter(|key| wanted.matches(key)) {
+        first.push(wanted.place(&key));
     }
     let (found, total) = first.sorted();
-    let ids = found.iter().skip(places.start).map(|found| found.age.1).collect();
+    let ids = found.iter().skip(places.start).map(|place| place.id).collect();
     (ids, total)
 }
 
@@ -28,10 +27,26 @@ pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (V
 struct Wanted<'q> {
     query: &'q FindKeys,
     text: Option<Needle>,
+    /// Whether an id may begin with the text.
+    is_id: bool,
     now: i64,
 }
 
-impl Wanted<'_> {
+impl<'q> Wanted<'q> {
+    fn new(query: &'q FindKeys, now: i64) -> Self {
+        let text = query.text.as_deref().map(Needle::new);
+        let is_of_id = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
+        let is_id = text.as_ref().is_some_and(|text| text.as_str().bytes().all(is_of_id));
+        Self { query, text, is_id, now }
+    }
+
+    fn with(&self) -> With {
+        With {
+            aliases: self.text.is_some() || self.query.alias_prefix.is_some(),
+            alias_ranks: self.query.order == KeyOrder::Alias,
+        }
+    }
+
     fn matches(&self, key: &SeenKey<'_, '_>) -> bool {
         self.has_details(key) && self.has_alias(key) && self.has_tag(key) && self.has_text(key)
     }
@@ -66,22 +81,25 @@ impl Wanted<'_> {
         let Some(text) = &self.text else { return true };
         let is_whole = text.as_str().starts_with(AliasName::PREFIX);
         let is_named = |name: &&AliasName| text.is_in(if is_whole { name.as_str() } else { short(name) });
-        key.id().to_ascii().starts_with(text.as_str().as_bytes())
+        self.is_id && key.id().to_ascii().starts_with(text.as_str().as_bytes())
             || key.aliases().is_some_and(|names| names.iter().any(is_named))
             || key.details().is_some_and(|key| text.is_in(key.record.description.as_str()))
     }
 
-    /// What the key is ordered by; none if the caller may not see it.
-    fn field<'c>(&self, key: &SeenKey<'c, '_>) -> Option<Field<'c>> {
-        match self.query.order {
-            KeyOrder::Created => Some(Field::Age),
-            KeyOrder::Id => Some(Field::Id(key.id())),
-            KeyOrder::Alias => key.aliases()?.first().map(|name| Field::Alias(name)),
+    /// Where the key stands.
+    fn place(&self, key: &SeenKey<'_, '_>) -> Place {
+        let (created, id) = key.age();
+        let state = |key: &Key| STATES.iter().zip(0..).find(|(known, _)| **known == key.state(self.now));
+        let (field, created) = match self.query.order {
+            KeyOrder::Created => (Some(0), created),
+            KeyOrder::Id => (Some(0), 0),
+            KeyOrder::Alias => (key.alias_rank(), created),
             KeyOrder::State => {
-                let state = key.details()?.record.state(self.now);
-                STATES.iter().position(|known| *known == state).map(Field::State)
+                let state = key.details().and_then(|key| state(&key.record));
+                (state.map(|(_, number)| number), created)
             }
-        }
+        };
+        Place { field, created, id }
     }
 }
 
@@ -90,60 +108,50 @@ fn short(name: &AliasName) -> &str {
     name.as_str().strip_prefix(AliasName::PREFIX).unwrap_or_default()
 }
 
-/// A key that matches.
-struct Found<'c> {
-    field: Option<Field<'c>>,
-    age: Age,
+/// Where a key stands among others, in ascending order.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// What it is ordered by, as a number; none if the caller may not see it.
+    field: Option<u32>,
+    created: i64,
+    id: KeyId,
 }
 
-/// What a key is ordered by. All keys of a search have the same kind.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Field<'c> {
-    Age,
-    Id(KeyId),
-    Alias(&'c AliasName),
-    State(usize),
-}
-
-impl Found<'_> {
-    fn cmp(&self, other: &Self, descending: bool) -> Ordering {
-        match (self.field, other.field) {
-            (None, None) => self.age.cmp(&other.age),
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-            (Some(field), Some(of_other)) => {
-                let order = field.cmp(&of_other).then_with(|| self.age.cmp(&other.age));
-                if descending { order.reverse() } else { order }
-            }
+impl Place {
+    /// Keys without what they are ordered by are at the end in both directions.
+    fn cmp_in(&self, other: &Self, descending: bool) -> Ordering {
+        match (self.field.is_some(), other.field.is_some()) {
+            (true, true) if descending => other.cmp(self),
+            (has, has_other) => has_other.cmp(&has).then_with(|| self.cmp(other)),
         }
     }
 }
 
 /// The first keys in order, of any number of keys, in memory for about twice as many.
-struct First<'c> {
+struct First {
     limit: usize,
     descending: bool,
-    found: Vec<Found<'c>>,
+    found: Vec<Place>,
     total: u64,
 }
 
-impl<'c> First<'c> {
+impl First {
     fn new(limit: usize, descending: bool) -> Self {
         Self { limit, descending, found: Vec::new(), total: 0 }
     }
 
-    fn push(&mut self, found: Found<'c>) {
+    fn push(&mut self, place: Place) {
         self.total += 1;
-        self.found.push(found);
+        self.found.push(place);
         if self.found.len() > self.limit.saturating_mul(2).max(MIN_FOUND) {
             let descending = self.descending;
-            self.found.select_nth_unstable_by(self.limit, |one, other| one.cmp(other, descending));
+            self.found.select_nth_unstable_by(self.limit, |one, other| one.cmp_in(other, descending));
             self.found.truncate(self.limit);
         }
     }
 
-    fn sorted(mut self) -> (Vec<Found<'c>>, u64) {
-        self.found.sort_unstable_by(|one, other| one.cmp(other, self.descending));
+    fn sorted(mut self) -> (Vec<Place>, u64) {
+        self.found.sort_unstable_by(|one, other| one.cmp_in(other, self.descending));
         self.found.truncate(self.limit);
         (self.found, self.total)
     }

@@ -73,6 +73,11 @@ impl EngineClock {
         Self { clock: Box::new(clock), trust: Mutex::default(), last_offset: Mutex::default() }
     }
 
+    /// How much time has passed since some moment, whatever is done to the clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// What the wall clock says.
     pub(crate) fn raw(&self) -> SystemTime {
         self.clock.now()

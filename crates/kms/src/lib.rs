@@ -315,6 +315,12 @@ impl Kms {
         self.clock.now()
     }
 
+    /// How much time has passed since some moment, also while the machine slept, and whatever is done to the clock.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.clock.elapsed()
+    }
+
     /// Checks that the store and its lock are still where they were opened, with what the last commit left; a server
     /// calls it every second. Blocks for a few system calls.
     ///

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod console;
 pub mod http;
 pub mod limits;
 mod log;
@@ -47,6 +48,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use self::console::Pages;
 use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
@@ -75,6 +77,8 @@ pub struct ServerOptions {
     pub trusted_proxies: Vec<Network>,
     /// Whose tokens AssumeRoleWithOIDC takes.
     pub oidc: Vec<OidcSource>,
+    /// The host names by which browsers reach the console; without them there is no console.
+    pub console: Option<Vec<String>>,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
     /// What tells the server to stop.
@@ -93,6 +97,7 @@ impl ServerOptions {
             limits: Limits::default(),
             trusted_proxies: Vec::new(),
             oidc: Vec::new(),
+            console: None,
             log: Box::new(io::stderr()),
             shutdown: Shutdown::on_signals(),
             reread: None,
@@ -135,6 +140,7 @@ pub struct Server {
     limits: Limits,
     listener: TcpListener,
     local_addr: SocketAddr,
+    console: Option<Vec<String>>,
     log: Arc<Log>,
     oidc: Vec<OidcSource>,
     reread: Reread,
@@ -152,7 +158,8 @@ impl Server {
     /// [`ServeError`]; the address is free again.
     pub fn bind(kms: Arc<Kms>, mut options: ServerOptions) -> Result<Self, ServeError> {
         let reread = options.reread.take().unwrap_or_else(|| options.unchanged());
-        let ServerOptions { listen, tls, limits, trusted_proxies, oidc, log, mut shutdown, .. } = options;
+        let ServerOptions { listen, tls, limits, trusted_proxies, oidc, console, log, mut shutdown, .. } =
+            options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
@@ -171,6 +178,7 @@ impl Server {
             limits,
             listener,
             local_addr,
+            console,
             log,
             oidc,
             reread,
@@ -227,7 +235,7 @@ impl Server {
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
-        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log), proxies));
+        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log), proxies, self.console.map(Pages::new)));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());
             let background = [tokio::spawn(maintenance), tokio::spawn(reloader.run(Arc::clone(&reload)))];

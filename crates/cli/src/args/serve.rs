@@ -58,6 +58,13 @@ pub(crate) struct Serve {
     /// The OIDC providers whose tokens AssumeRoleWithOIDC takes; in the configuration file only.
     #[arg(skip)]
     pub(crate) oidc: Vec<Oidc>,
+    /// Serve no web pages under /console/
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) no_console: bool,
+    /// `console = false` in the configuration file is `--no-console`.
+    #[arg(skip)]
+    pub(crate) console: Option<bool>,
     /// Take the clock as it is, even if it is far behind the last use of the store, or moved on unseen by more than an hour
     #[arg(long)]
     #[serde(skip)]

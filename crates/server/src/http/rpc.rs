@@ -8,11 +8,12 @@ use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
 use bulla_wire::{Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, render_error, render_reply};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
 use super::{Authenticated, Handler, Received, Refused};
+use crate::console::Pages;
 use crate::limits::ECHO_BYTES;
 use crate::log::{Log, RequestLine};
 use crate::proxies::Proxies;
@@ -22,6 +23,7 @@ pub(crate) struct Rpc {
     kms: Arc<Kms>,
     log: Arc<Log>,
     proxies: Arc<Proxies>,
+    console: Option<Pages>,
 }
 
 impl Handler for Rpc {
@@ -37,6 +39,16 @@ impl Handler for Rpc {
             status: 200,
             code: None,
         };
+        if let Some(console) = &self.console
+            && console.are_asked_for(&request)
+        {
+            let connection = connection(&request, client, &line);
+            let answer = console.answer(&self.kms, &request, &connection).await;
+            line.status = answer.status().as_u16();
+            line.authenticated = answer.extensions().get::<Authenticated>().is_some();
+            self.log.request(line);
+            return answer;
+        }
         let (format, text) = if asks_for("/healthz", &request) {
             (Format::Json, Zeroizing::new(HEALTHY.to_owned()))
         } else if asks_for("/readyz", &request) {
@@ -54,8 +66,8 @@ impl Handler for Rpc {
 }
 
 impl Rpc {
-    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>, proxies: Arc<Proxies>) -> Self {
-        Self { kms, log, proxies }
+    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>, proxies: Arc<Proxies>, console: Option<Pages>) -> Self {
+        Self { kms, log, proxies, console }
     }
 
     /// The address of the client, as far as it is known: that of the connection, or what trusted proxies say. Neither a
@@ -83,8 +95,7 @@ impl Rpc {
         source: Option<IpAddr>,
         line: &mut RequestLine,
     ) -> (Format, Zeroizing<String>) {
-        let tls = request.peer.tls;
-        let connection = Connection { source, tls, request_id: line.request_id.clone() };
+        let connection = connection(&request, source, line);
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
@@ -147,6 +158,10 @@ impl Rpc {
         let text = render(error);
         if text.len() > ECHO_BYTES { render(&Error::new(error.code())) } else { text }
     }
+}
+
+fn connection(request: &Received, source: Option<IpAddr>, line: &RequestLine) -> Connection {
+    Connection { source, tls: request.peer.tls, request_id: line.request_id.clone() }
 }
 
 /// Takes the request apart; the format of the answer is known also when that fails.
@@ -214,6 +229,7 @@ fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &s
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REQUEST_ID, request_id);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
 

@@ -51,6 +51,8 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         quotas: file.quotas,
         signatures: if flags.signatures.is_empty() { file.signatures } else { flags.signatures },
         oidc: file.oidc,
+        console: file.console,
+        no_console: flags.no_console,
         accept_clock: flags.accept_clock,
         config: flags.config,
     })
@@ -110,6 +112,10 @@ pub(super) fn server_options(
     options.limits = limits(settings);
     options.trusted_proxies = trusted_proxies(settings)?;
     options.oidc = oidc_sources(&settings.oidc)?;
+    if settings.console != Some(false) && !settings.no_console {
+        let names = settings.tls_name.iter().chain(&listen.host).cloned();
+        options.console = Some(names.chain([LOOPBACK.to_owned()]).collect());
+    }
     Ok(options)
 }
 
@@ -143,4 +149,6 @@ fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
     settings.trusted_proxies.iter().map(parse).collect()
 }
 
+/// A name that every machine has.
+const LOOPBACK: &str = "localhost";
 const DATA: &str = "/var/lib/bulla";

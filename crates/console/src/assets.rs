@@ -1,0 +1,41 @@
+//! The style sheet and the script. Their paths hold a hash of their content, so that browsers keep them until they change.
+
+use std::fmt::Write;
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use crate::PREFIX;
+use crate::http::Answer;
+
+/// A file of the program.
+pub(crate) struct Asset {
+    pub(crate) path: String,
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("style.css", "text/css; charset=utf-8", include_bytes!("../assets/style.css"))
+});
+pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    Asset::new("script.js", "text/javascript; charset=utf-8", include_bytes!("../assets/script.js"))
+});
+
+/// The asset at a path.
+pub(crate) fn find(path: &str) -> Option<Answer> {
+    let asset = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.path == path)?;
+    Some(Answer::asset(asset.content_type, asset.bytes))
+}
+
+impl Asset {
+    fn new(name: &str, content_type: &'static str, bytes: &'static [u8]) -> Self {
+        let mut path = format!("{PREFIX}assets/");
+        for byte in &digest(&SHA256, bytes).as_ref()[..8] {
+            write!(path, "{byte:02x}").expect("a string takes everything");
+        }
+        path.push('/');
+        path.push_str(name);
+        Self { path, content_type, bytes }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a page is made with: who asks, in which language, and the engine.
+
+use std::sync::{Mutex, PoisonError};
+
+use bulla_kms::{Kms, Origin};
+use bulla_wire::{Action, Error, Product, Reply, Request as Call};
+use maud::{Markup, html};
+use zeroize::Zeroizing;
+
+use crate::http::Request;
+use crate::sessions::Sessions;
+use crate::texts::{Language, Text};
+
+/// One request of a caller who has signed in.
+pub(crate) struct Context<'a> {
+    pub(crate) kms: &'a Kms,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) origin: Origin,
+    pub(crate) view: View,
+}
+
+/// What every page needs, also that of somebody who has not signed in.
+pub(crate) struct View {
+    pub(crate) language: Language,
+    /// The path and query of the page, for the links that lead back to it.
+    pub(crate) here: String,
+    /// The token that forms carry.
+    pub(crate) form_token: String,
+    /// Who has signed in.
+    pub(crate) name: Option<String>,
+    /// The secrets that the page shows, and what stands in their place until it is finished.
+    secrets: Mutex<Vec<(String, Zeroizing<String>)>>,
+}
+
+impl View {
+    pub(crate) fn new(
+        language: Language,
+        request: &Request<'_>,
+        form_token: String,
+        name: Option<String>,
+    ) -> Self {
+        let query = if request.query.is_empty() { String::new() } else { format!("?{}", request.query) };
+        let here = format!("{}{query}", request.path);
+        Self { language, here, form_token, name, secrets: Mutex::default() }
+    }
+
+    pub(crate) fn say(&self, text: Text) -> &'static str {
+        self.language.say(text)
+    }
+
+    /// A place in the page for a secret. A page grows while it is made, and leaves copies behind; the secret is put into it
+    /// when its length is known.
+    pub(crate) fn secret(&self, secret: &str) -> Markup {
+        let mark = Sessions::<()>::draw(); // which nobody can guess and write into a page
+        let place = html! { (mark) };
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push((mark, escaped(secret)));
+        place
+    }
+
+    /// The page with its secrets, in memory that is wiped.
+    pub(crate) fn finish(&self, page: Markup) -> Zeroizing<String> {
+        let page = page.into_string();
+        let secrets = std::mem::take(&mut *self.secrets.lock().unwrap_or_else(PoisonError::into_inner));
+        let length = page.len() + secrets.iter().map(|(_, secret)| secret.len()).sum::<usize>();
+        let mut whole = Zeroizing::new(String::with_capacity(length));
+        let mut rest = &*page;
+        for (mark, secret) in &secrets {
+            let Some((before, after)) = rest.split_once(&**mark) else { continue };
+            whole.push_str(before);
+            whole.push_str(secret);
+            rest = after;
+        }
+        whole.push_str(rest);
+        whole
+    }
+}
+
+impl Context<'_> {
+    pub(crate) fn say(&self, text: Text) -> &'static str {
+        self.view.say(text)
+    }
+
+    /// What an action answers.
+    pub(crate) async fn ask<A: Action>(&self, action: A) -> Result<A::Reply, Error> {
+        let reply = self.kms.call(action.into(), &self.origin).await?;
+        Ok(A::reply(reply).expect("the engine answers the action that it was asked for"))
+    }
+
+    /// What an action of the table answers.
+    pub(crate) async fn call(
+        &self,
+        product: Product,
+        action: &str,
+        parameters: &bulla_wire::Parameters,
+    ) -> Result<Reply, Error> {
+        let call = Call::parse(product, action, parameters)?;
+        self.kms.call(call, &self.origin).await
+    }
+
+    pub(crate) fn request_id(&self) -> &str {
+        &self.origin.connection().request_id
+    }
+}
+
+/// A secret as HTML, in memory of this length from the start.
+fn escaped(secret: &str) -> Zeroizing<String> {
+    let length = |letter: char| entity(letter).map_or(letter.len_utf8(), str::len);
+    let mut text = Zeroizing::new(String::with_capacity(secret.chars().map(length).sum()));
+    for letter in secret.chars() {
+        match entity(letter) {
+            Some(entity) => text.push_str(entity),
+            None => text.push(letter),
+        }
+    }
+    text
+}
+
+fn entity(letter: char) -> Option<&'static str> {
+    match letter {
+        '&' => Some("&amp;"),
+        '<' => Some("&lt;"),
+        '>' => Some("&gt;"),
+        '"' => Some("&quot;"),
+        _ => None,
+    }
+}

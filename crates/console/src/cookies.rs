@@ -1,0 +1,59 @@
+//! The two cookies: of the session, and of the language.
+
+use http::header::{COOKIE, HOST};
+
+use crate::guard::without_port;
+use crate::http::Request;
+
+/// The cookie of the session, as its name and attributes depend on how the page was reached.
+pub(crate) struct SessionCookie {
+    name: String,
+    attributes: &'static str,
+}
+
+impl SessionCookie {
+    /// Over TLS its name has the prefix that makes browsers bind it to this host. Without TLS the server is on loopback, where
+    /// cookies are shared by all ports, so the port is a part of the name.
+    pub(crate) fn of(request: &Request<'_>) -> Self {
+        if request.connection.tls {
+            return Self {
+                name: format!("__Host-{NAME}"),
+                attributes: "; Path=/; HttpOnly; Secure; SameSite=Strict",
+            };
+        }
+        let host = request.header(&HOST).unwrap_or_default();
+        let port = host.strip_prefix(without_port(host)).unwrap_or_default().trim_start_matches(':');
+        let port = if port.is_empty() { "80" } else { port };
+        Self { name: format!("{NAME}-{port}"), attributes: "; Path=/; HttpOnly; SameSite=Strict" }
+    }
+
+    /// The value in the request. A name that occurs twice is none: another program on this host has planted one.
+    pub(crate) fn read<'a>(&self, request: &Request<'a>) -> Option<&'a str> {
+        read(request, &self.name)
+    }
+
+    /// The header that sets it.
+    pub(crate) fn set(&self, value: &str) -> String {
+        format!("{}={value}{}", self.name, self.attributes)
+    }
+
+    /// The header that removes it.
+    pub(crate) fn clear(&self) -> String {
+        format!("{}=; Max-Age=0{}", self.name, self.attributes)
+    }
+}
+
+/// The value of a cookie that is there once.
+pub(crate) fn read<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
+    let lines = request.headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut values = lines.flat_map(|line| line.split(';')).filter_map(|pair| {
+        let (key, value) = pair.trim_matches(' ').split_once('=')?;
+        (key == name).then_some(value)
+    });
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+const NAME: &str = "bulla-session";

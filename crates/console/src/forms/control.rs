@@ -1,0 +1,168 @@
+//! Controls: how a parameter is entered, and how what was entered becomes its value.
+
+use bulla_wire::{Error, Parameters};
+use maud::{Markup, html};
+use serde_json::{Map, Value, json};
+
+use super::Field;
+use crate::context::Context;
+use crate::texts::{self, Text};
+
+/// How a parameter is entered.
+#[derive(Clone, Copy)]
+pub(crate) enum Control {
+    /// It is known, and shown nowhere.
+    Hidden,
+    /// One line.
+    Line,
+    /// Several lines.
+    Area,
+    /// A password: nothing that was typed is ever sent back.
+    Secret,
+    /// Several lines that are not sent back.
+    SecretArea,
+    /// Text of several lines, which is sent as Base64. Not sent back.
+    Base64,
+    /// A number.
+    Number,
+    /// Yes or nothing.
+    Check,
+    /// One of these values; without a value of its own, the API's default.
+    Choice(&'static [(&'static str, Text)]),
+    /// Names and values, as the members of a JSON object.
+    Members,
+    /// Names and values, as a JSON list of tags.
+    Tags,
+}
+
+/// How many rows of names and values a form offers.
+const ROWS: usize = 4;
+
+impl Control {
+    /// The value of a parameter; none if nothing was entered.
+    ///
+    /// # Errors
+    /// InvalidParameter for values without a name.
+    pub(crate) fn value(self, parameter: &str, fields: &Parameters) -> Result<Option<String>, Error> {
+        let given = || fields.non_empty(parameter);
+        Ok(match self {
+            Self::Hidden | Self::Line | Self::Secret | Self::Number | Self::Check | Self::Choice(_) => {
+                given().map(str::to_owned)
+            }
+            Self::Area | Self::SecretArea => given().map(|text| text.replace("\r\n", "\n")),
+            Self::Base64 => given().map(|text| {
+                use base64::Engine;
+                base64::prelude::BASE64_STANDARD.encode(text.replace("\r\n", "\n"))
+            }),
+            Self::Members => {
+                let pairs = pairs(parameter, fields)?;
+                let members: Map<_, _> =
+                    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+                (!members.is_empty()).then(|| Value::Object(members).to_string())
+            }
+            Self::Tags => {
+                let tag = |(name, value): (&str, &str)| json!({"TagKey": name, "TagValue": value});
+                let tags: Vec<_> = pairs(parameter, fields)?.into_iter().map(tag).collect();
+                (!tags.is_empty()).then(|| Value::Array(tags).to_string())
+            }
+        })
+    }
+
+    /// The field in a form, with what `fields` say.
+    pub(crate) fn show(self, context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
+        let value = fields.get(field.parameter).unwrap_or_default();
+        let input = match self {
+            Self::Hidden => return html! { input type="hidden" name=(field.parameter) value=(value); },
+            Self::Members | Self::Tags => return rows(context, field, fields),
+            Self::Check => return check(context, field, value),
+            Self::Line => html! {
+                input id=(field.parameter) name=(field.parameter) value=(value) required[field.needed] spellcheck="false";
+            },
+            Self::Number => html! {
+                input id=(field.parameter) name=(field.parameter) value=(value) required[field.needed] inputmode="numeric" pattern="[0-9]*";
+            },
+            Self::Secret => html! {
+                input id=(field.parameter) name=(field.parameter) type="password" required[field.needed] autocomplete="new-password";
+            },
+            Self::Area => html! {
+                textarea id=(field.parameter) name=(field.parameter) required[field.needed] rows="6" spellcheck="false" { "\n" (value) }
+            },
+            Self::SecretArea | Self::Base64 => html! {
+                textarea id=(field.parameter) name=(field.parameter) required[field.needed] rows="6" spellcheck="false" {}
+            },
+            Self::Choice(options) => html! {
+                select id=(field.parameter) name=(field.parameter) required[field.needed] {
+                    @if !field.needed { option value="" { (context.say(texts::CHOOSE)) } }
+                    @for (option, label) in options {
+                        option value=(option) selected[*option == value] { (context.say(*label)) }
+                    }
+                }
+            },
+        };
+        html! {
+            div.field {
+                label for=(field.parameter) { (context.say(field.label)) (optional(context, field)) }
+                (input)
+            }
+        }
+    }
+}
+
+fn check(context: &Context<'_>, field: &Field, value: &str) -> Markup {
+    html! {
+        div.field.check {
+            input id=(field.parameter) name=(field.parameter) type="checkbox" value="true" checked[value == "true"];
+            label for=(field.parameter) { (context.say(field.label)) }
+        }
+    }
+}
+
+fn rows(context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
+    let typed = |part, row| {
+        let name = part_name(field.parameter, part, row);
+        let value = fields.get(&name).unwrap_or_default().to_owned();
+        (name, value)
+    };
+    html! {
+        fieldset.field.rows {
+            legend { (context.say(field.label)) (optional(context, field)) }
+            @for row in 0..ROWS {
+                div.row {
+                    @for (part, label) in [(NAME, texts::NAME), (VALUE, texts::VALUE)] {
+                        @let (name, value) = typed(part, row);
+                        input name=(name) value=(value) aria-label=(format!("{} {}", context.say(label), row + 1))
+                            placeholder=(context.say(label)) spellcheck="false";
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn optional(context: &Context<'_>, field: &Field) -> Markup {
+    html! { @if !field.needed { span.fine { " (" (context.say(texts::OPTIONAL)) ")" } } }
+}
+
+/// What the rows of a field hold. A row without a name must hold nothing.
+fn pairs<'a>(parameter: &str, fields: &'a Parameters) -> Result<Vec<(&'a str, &'a str)>, Error> {
+    let mut pairs = Vec::new();
+    for row in 0..ROWS {
+        let part = |part| fields.get(&part_name(parameter, part, row)).unwrap_or_default();
+        match (part(NAME), part(VALUE)) {
+            ("", "") => {}
+            ("", _) => return Err(Error::invalid(parameter)),
+            (name, _) if pairs.iter().any(|(known, _)| *known == name) => {
+                return Err(Error::invalid(parameter));
+            }
+            pair => pairs.push(pair),
+        }
+    }
+    Ok(pairs)
+}
+
+fn part_name(parameter: &str, part: &str, row: usize) -> String {
+    format!("{parameter}:{part}:{row}")
+}
+
+const NAME: &str = "name";
+const VALUE: &str = "value";

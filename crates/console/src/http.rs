@@ -1,0 +1,129 @@
+//! What a request and an answer are made of.
+
+use std::time::Duration;
+
+use bulla_kms::Connection;
+use bulla_wire::Parameters;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use zeroize::Zeroizing;
+
+/// One request, as the HTTP server has read it.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// GET, HEAD and POST are answered.
+    pub method: &'a Method,
+    /// The path, as it came.
+    pub path: &'a str,
+    /// The query, without the question mark.
+    pub query: &'a str,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// The body.
+    pub body: &'a [u8],
+    /// What the network says.
+    pub connection: &'a Connection,
+}
+
+/// One answer.
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// Its headers, also those of security.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Body,
+    /// How long the HTTP server waits before it sends the answer: guessing passwords takes time.
+    pub delay: Duration,
+    /// Whether the request came from a caller who has signed in.
+    pub authenticated: bool,
+    /// The access key or user that has signed in, for the log.
+    pub event: Option<String>,
+}
+
+/// The bytes of an answer.
+pub enum Body {
+    /// A page, which is wiped when it was sent: it may show a secret.
+    Page(Zeroizing<String>),
+    /// A file of the program.
+    Asset(&'static [u8]),
+}
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Page(text) => text.as_bytes(),
+            Self::Asset(bytes) => bytes,
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// The value of a header that may be given once only, if it is text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&'a str> {
+        let mut values = self.headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            _ => None,
+        }
+    }
+
+    /// The fields of the query.
+    pub(crate) fn queried(&self) -> Parameters {
+        Parameters::from_query(self.query).unwrap_or_default()
+    }
+
+    /// The fields of a posted form; none if it is not one.
+    pub(crate) fn posted(&self) -> Option<Parameters> {
+        let body = str::from_utf8(self.body).ok()?;
+        let is_form = self.header(&CONTENT_TYPE).is_some_and(|kind| kind.starts_with(FORM));
+        if is_form { Parameters::from_query(body).ok() } else { None }
+    }
+}
+
+impl Answer {
+    pub(crate) fn page(status: StatusCode, html: Zeroizing<String>) -> Self {
+        Self::new(status, "text/html; charset=utf-8", Body::Page(html))
+    }
+
+    pub(crate) fn asset(content_type: &'static str, bytes: &'static [u8]) -> Self {
+        let mut answer = Self::new(StatusCode::OK, content_type, Body::Asset(bytes));
+        // The name of an asset changes with its content.
+        answer.headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=31536000, immutable"));
+        answer
+    }
+
+    /// Sends the browser to another page, with GET.
+    pub(crate) fn redirect(to: &str) -> Self {
+        let mut answer = Self::new(StatusCode::SEE_OTHER, "text/plain", Body::Asset(b""));
+        let to = HeaderValue::from_str(to).unwrap_or(HeaderValue::from_static(crate::PREFIX));
+        answer.headers.insert(LOCATION, to);
+        answer
+    }
+
+    fn new(status: StatusCode, content_type: &'static str, body: Body) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in SECURITY {
+            headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        Self { status, headers, body, delay: Duration::ZERO, authenticated: false, event: None }
+    }
+}
+
+/// Headers of every answer. `no-store` keeps pages out of caches, also that of the back button.
+const SECURITY: [(&str, &str); 8] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; form-action 'self'; \
+         base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+    ("cache-control", "no-store"),
+];
+const FORM: &str = "application/x-www-form-urlencoded";

@@ -1,0 +1,172 @@
+//! What all pages have around their content, and the small pieces that many of them use.
+
+use bulla_wire::Error;
+use maud::{DOCTYPE, Markup, html};
+
+use crate::assets::{SCRIPT, STYLE};
+use crate::context::View;
+use crate::paths::{path, with_query};
+use crate::texts::{self, Language, Text};
+
+/// The pages of the navigation, by the path below the prefix.
+const NAVIGATION: [(&str, Text); 10] = [
+    ("", texts::OVERVIEW),
+    ("keys", texts::KEYS),
+    ("aliases", texts::ALIASES),
+    ("secrets", texts::SECRETS),
+    ("users", texts::USERS),
+    ("groups", texts::GROUPS),
+    ("roles", texts::ROLES),
+    ("policies", texts::POLICIES),
+    ("try", texts::TRY_IT),
+    ("files", texts::FILES),
+];
+
+/// A whole page.
+pub(crate) fn page(view: &View, title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang=(view.language.tag()) {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " – " (view.say(texts::CONSOLE)) }
+                link rel="stylesheet" href=(STYLE.path);
+                script src=(SCRIPT.path) defer {}
+            }
+            body {
+                a.skip href="#content" { (view.say(texts::SKIP)) }
+                (header(view))
+                main #content tabindex="-1" {
+                    h1 { (title) }
+                    (content)
+                }
+            }
+        }
+    }
+}
+
+fn header(view: &View) -> Markup {
+    let other = match view.language {
+        Language::English => Language::Chinese,
+        Language::Chinese => Language::English,
+    };
+    let switch = with_query(&path("language", &[]), &[("to", &other.tag()[..2]), ("then", &view.here)]);
+    html! {
+        header {
+            a.brand href=(crate::PREFIX) { (view.say(texts::CONSOLE)) }
+            @if view.name.is_some() { (navigation(view)) }
+            div.caller {
+                a href=(switch) lang=(other.tag()) hreflang=(other.tag()) { (view.say(texts::OTHER_LANGUAGE)) }
+                @if let Some(name) = &view.name {
+                    span { (foreign(name)) }
+                    form method="post" action=(path("sign-out", &[])) {
+                        (token(view))
+                        button.quiet { (view.say(texts::SIGN_OUT)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn navigation(view: &View) -> Markup {
+    let below =
+        view.here.split('?').next().unwrap_or_default().strip_prefix(crate::PREFIX).unwrap_or_default();
+    let here = below.split('/').next().unwrap_or_default();
+    html! {
+        nav aria-label=(view.say(texts::NAVIGATION)) {
+            ul {
+                @for (name, title) in NAVIGATION {
+                    li { a href=(path(name, &[])) aria-current=[(here == name).then_some("page")] { (view.say(title)) } }
+                }
+            }
+        }
+    }
+}
+
+/// The hidden field that proves that a form is of this session.
+pub(crate) fn token(view: &View) -> Markup {
+    html! { input type="hidden" name=(TOKEN) value=(view.form_token); }
+}
+
+/// The name of the field with the token. No parameter of the API begins with a lower-case letter.
+pub(crate) const TOKEN: &str = "token";
+
+/// Text that somebody else chose: it keeps its own direction, and characters that cannot be seen are shown by their code.
+pub(crate) fn foreign(text: &str) -> Markup {
+    html! {
+        bdi {
+            @for part in parts(text) {
+                @match part {
+                    Part::Seen(text) => { (text) }
+                    Part::Hidden(letter) => { span.code-point { (format!("U+{:04X}", u32::from(letter))) } }
+                }
+            }
+        }
+    }
+}
+
+enum Part<'a> {
+    Seen(&'a str),
+    Hidden(char),
+}
+
+fn parts(text: &str) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for (at, letter) in text.char_indices().filter(|(_, letter)| is_hidden(*letter)) {
+        if from < at {
+            parts.push(Part::Seen(&text[from..at]));
+        }
+        parts.push(Part::Hidden(letter));
+        from = at + letter.len_utf8();
+    }
+    if from < text.len() {
+        parts.push(Part::Seen(&text[from..]));
+    }
+    parts
+}
+
+/// Controls, and characters that change the direction of others, join them, or have no width.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// An error in words, with what its request is called in the logs.
+pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
+    html! {
+        div.problem role="alert" {
+            p { strong { (view.say(texts::PROBLEM)) ": " } (foreign(&error.message())) }
+            p.fine { code { (error.code_text()) } " · " (view.say(texts::REQUEST_ID)) " " code { (request_id) } }
+        }
+    }
+}
+
+/// Names and values, one pair a line.
+pub(crate) fn facts(view: &View, facts: &[(Text, Markup)]) -> Markup {
+    html! {
+        dl.facts {
+            @for (name, value) in facts {
+                dt { (view.say(*name)) }
+                dd { (value) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_escaped_and_what_is_hidden_is_shown() {
+        let shown = |text| foreign(text).into_string();
+        assert_eq!(shown("a<b>&\"'"), "<bdi>a&lt;b&gt;&amp;&quot;'</bdi>");
+        assert_eq!(shown("a\u{202e}b"), "<bdi>a<span class=\"code-point\">U+202E</span>b</bdi>");
+        assert_eq!(shown("\n"), "<bdi><span class=\"code-point\">U+000A</span></bdi>");
+        assert_eq!(shown("密钥"), "<bdi>密钥</bdi>");
+    }
+}

@@ -1,0 +1,24 @@
+//! The web pages of the KMS: keys, secrets and people, rendered on the server.
+//!
+//! [`Console::answer`] turns one HTTP request into one answer. It has no socket, no runtime and no clock: the HTTP server
+//! hands it requests, and the [`Kms`](bulla_kms::Kms) comes with each. A page reads and changes through the API's own actions and the
+//! queries of the engine, as the caller who signed in: the console has no rights of its own.
+
+#![forbid(unsafe_code)]
+
+mod assets;
+mod context;
+mod cookies;
+mod forms;
+mod guard;
+mod http;
+mod layout;
+mod pages;
+mod paths;
+mod routes;
+mod sessions;
+mod texts;
+mod times;
+
+pub use self::http::{Answer, Body, Request};
+pub use self::routes::{Console, Entry, PREFIX};

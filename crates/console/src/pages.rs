@@ -1,0 +1,47 @@
+//! Pages: lists of things, and a page for each of them.
+
+mod aliases;
+mod keys;
+mod overview;
+
+use bulla_wire::Error;
+use http::StatusCode;
+use maud::{Markup, html};
+
+use crate::context::Context;
+use crate::http::Answer;
+use crate::layout::{self, problem};
+use crate::texts;
+
+/// The page at a path; none if there is no such page.
+pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Answer> {
+    let page = match segments {
+        [] => overview::show(context).await,
+        ["keys"] => keys::list(context).await,
+        ["keys", key] => keys::one(context, key).await,
+        ["aliases"] => aliases::list(context).await,
+        _ => return None,
+    };
+    Some(match page {
+        Ok(Page { title, content }) => {
+            let page = layout::page(&context.view, &title, &content);
+            Answer::page(StatusCode::OK, context.view.finish(page))
+        }
+        Err(error) => refused(context, &error),
+    })
+}
+
+/// A page that was made.
+struct Page {
+    title: String,
+    content: Markup,
+}
+
+/// A page that the API refused to the caller.
+fn refused(context: &Context<'_>, error: &Error) -> Answer {
+    let content = problem(&context.view, error, context.request_id());
+    let content = html! { (content) p { a href=(crate::PREFIX) { (context.say(texts::OVERVIEW)) } } };
+    let page = layout::page(&context.view, context.say(texts::PROBLEM), &content);
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    Answer::page(status, context.view.finish(page))
+}

@@ -1,0 +1,176 @@
+//! Who is signed in: sessions, in memory alone, so that a restart ends all of them.
+//!
+//! A browser holds 256 random bits; the table knows their SHA-256 only, so nothing in it signs anybody in. The token that each
+//! form carries is an HMAC of the cookie: it needs no memory, and a page of another site can read neither.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::hmac::{self, HMAC_SHA256};
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use bulla_keys::{Random, SystemRandom};
+
+/// The sessions of a console, each of a `W`: whoever signed in.
+pub(crate) struct Sessions<W> {
+    key: hmac::Key,
+    table: Mutex<HashMap<Hash, Session<W>>>,
+}
+
+type Hash = [u8; 32];
+
+struct Session<W> {
+    who: W,
+    begun: Duration,
+    used: Duration,
+}
+
+impl<W: Clone> Sessions<W> {
+    pub(crate) fn new() -> Self {
+        let mut key = [0; 32];
+        SystemRandom.fill(&mut key);
+        Self { key: hmac::Key::new(HMAC_SHA256, &key), table: Mutex::default() }
+    }
+
+    /// A new value for the cookie, of no session.
+    pub(crate) fn draw() -> String {
+        let mut bits = [0; 32];
+        SystemRandom.fill(&mut bits);
+        BASE64.encode(bits)
+    }
+
+    /// The token of the forms that a browser with this cookie gets.
+    pub(crate) fn form_token(&self, cookie: &str) -> String {
+        BASE64.encode(hmac::sign(&self.key, cookie.as_bytes()))
+    }
+
+    /// Whether a form carries the token of this cookie.
+    pub(crate) fn is_form_token(&self, cookie: &str, token: &str) -> bool {
+        BASE64.decode(token).is_ok_and(|token| hmac::verify(&self.key, cookie.as_bytes(), &token).is_ok())
+    }
+
+    /// Begins a session at `now`, and gives the value of its cookie. The session of `before`, if there is one, ends.
+    pub(crate) fn begin(&self, before: Option<&str>, who: W, now: Duration) -> String {
+        let cookie = Self::draw();
+        let mut table = self.lock();
+        if let Some(before) = before {
+            table.remove(&hash(before));
+        }
+        table.retain(|_, session| session.is_alive(now));
+        if table.len() >= MAX {
+            let oldest = table.iter().min_by_key(|(_, session)| session.used).map(|(hash, _)| *hash);
+            oldest.map(|oldest| table.remove(&oldest));
+        }
+        table.insert(hash(&cookie), Session { who, begun: now, used: now });
+        cookie
+    }
+
+    /// Who has the session of this cookie, which is in use from now on.
+    pub(crate) fn resume(&self, cookie: &str, now: Duration) -> Option<W> {
+        let mut table = self.lock();
+        let session = table.get_mut(&hash(cookie)).filter(|session| session.is_alive(now))?;
+        session.used = now;
+        Some(session.who.clone())
+    }
+
+    pub(crate) fn end(&self, cookie: &str) {
+        self.lock().remove(&hash(cookie));
+    }
+
+    /// Ends all sessions; tells whether there was one.
+    pub(crate) fn end_all(&self) -> bool {
+        let mut table = self.lock();
+        let had_one = !table.is_empty();
+        table.clear();
+        had_one
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Hash, Session<W>>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W> Session<W> {
+    fn is_alive(&self, now: Duration) -> bool {
+        now.saturating_sub(self.used) < IDLE && now.saturating_sub(self.begun) < LONGEST
+    }
+}
+
+fn hash(cookie: &str) -> Hash {
+    digest(&SHA256, cookie.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+}
+
+/// A session ends when it was not used for this long.
+const IDLE: Duration = Duration::from_secs(15 * 60);
+/// A session ends after this long in any case.
+const LONGEST: Duration = Duration::from_secs(8 * 3600);
+/// More sessions than this push out the one that was not used for longest.
+const MAX: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn minutes(count: u64) -> Duration {
+        Duration::from_secs(60 * count)
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_and_after_eight_hours_in_any_case() {
+        let sessions = Sessions::new();
+        let cookie = sessions.begin(None, "ann", minutes(0));
+        assert_eq!(sessions.resume(&cookie, minutes(14)), Some("ann"));
+        assert_eq!(sessions.resume(&cookie, minutes(29)), None);
+        let cookie = sessions.begin(None, "ann", minutes(0));
+        for quarter in 1..48 {
+            assert_eq!(sessions.resume(&cookie, minutes(10 * quarter)), Some("ann"));
+        }
+        assert_eq!(sessions.resume(&cookie, minutes(480)), None);
+    }
+
+    #[test]
+    fn signing_in_changes_the_cookie_and_ends_the_session_before() {
+        let sessions = Sessions::new();
+        let first = sessions.begin(None, "ann", minutes(0));
+        let second = sessions.begin(Some(&first), "bob", minutes(0));
+        assert_ne!(first, second);
+        assert_eq!(
+            (sessions.resume(&first, minutes(1)), sessions.resume(&second, minutes(1))),
+            (None, Some("bob"))
+        );
+        sessions.end(&second);
+        assert_eq!(sessions.resume(&second, minutes(1)), None);
+        assert!(!sessions.end_all());
+    }
+
+    #[test]
+    fn a_form_token_belongs_to_one_cookie_of_one_console() {
+        let one = Sessions::<()>::new();
+        let other = Sessions::<()>::new();
+        let cookie = Sessions::<()>::draw();
+        let token = one.form_token(&cookie);
+        assert!(one.is_form_token(&cookie, &token));
+        assert!(!one.is_form_token(&Sessions::<()>::draw(), &token));
+        assert!(!other.is_form_token(&cookie, &token));
+        for damaged in ["", "!", &token[1..], &cookie] {
+            assert!(!one.is_form_token(&cookie, damaged));
+        }
+    }
+
+    #[test]
+    fn the_session_that_was_not_used_for_longest_makes_room() {
+        let sessions = Sessions::new();
+        let first = sessions.begin(None, 0, minutes(0));
+        let second = sessions.begin(None, 1, minutes(0));
+        assert!(sessions.resume(&first, minutes(1)).is_some());
+        for number in 2..=MAX {
+            sessions.begin(None, number, minutes(2));
+        }
+        assert_eq!(
+            (sessions.resume(&first, minutes(2)), sessions.resume(&second, minutes(2))),
+            (Some(0), None)
+        );
+    }
+}

@@ -16,7 +16,7 @@ pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags,
 pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy, Question};
-pub(crate) use self::serve::{Oidc, Serve, SignatureVersion};
+pub(crate) use self::serve::{Console, Oidc, Serve, SignatureVersion};
 
 /// Envelope encryption of files with a key management service, and that service.
 #[derive(Debug, Parser)]
@@ -95,6 +95,8 @@ pub(crate) enum Command {
     Sts(Api),
     /// Show which identity calls the KMS, and which credentials prove it
     Whoami(Whoami),
+    /// Open web pages for the keys and secrets of the embedded KMS, on this machine only
+    Console(Console),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
     Serve(Serve),
     /// Print the completions for a shell

@@ -80,7 +80,8 @@ impl EmbeddedKms {
         })
     }
 
-    fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
+    /// Opens the store if it is not open, and asks it for something.
+    pub(crate) fn with<T>(&self, run: impl FnOnce(&Kms) -> Result<T, Error>) -> Result<T, CallError> {
         let shared_failure = || {
             let failure = lock(&self.failure);
             Arc::clone(&failure.as_ref().expect("the try that failed has left its error").error)

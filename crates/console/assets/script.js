@@ -12,3 +12,6 @@ for (const time of document.querySelectorAll("time[datetime]")) {
   time.textContent = local;
   time.after(utc);
 }
+
+// The form of a page that only asks to be sent on.
+document.querySelector("form[data-send]")?.requestSubmit();

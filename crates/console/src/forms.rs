@@ -143,7 +143,9 @@ pub(crate) async fn perform(
         _ => return None,
     };
     fields.set(TOKEN, ""); // no part of the request
-    Some(form.perform(context, &fields).await)
+    let mut answer = form.perform(context, &fields).await;
+    answer.action = Some(form.action);
+    Some(answer)
 }
 
 fn named(product: &str, action: &str) -> Option<&'static Form> {
@@ -169,7 +171,9 @@ impl Form {
             Ok((parameters, reply)) => self.answer(context, &parameters, reply),
             Err(error) => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                again(status, problem(&context.view, &error, context.request_id()))
+                let mut answer = again(status, problem(&context.view, &error, context.request_id()));
+                answer.code = Some(error.code_text());
+                answer
             }
         }
     }

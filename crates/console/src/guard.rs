@@ -10,19 +10,28 @@ use http::header::{HOST, HeaderName, ORIGIN};
 
 use crate::http::Request;
 
-/// The host names of the server, in lower case. Any IP address is accepted too: DNS has no part in it.
-pub(crate) struct Hosts(BTreeSet<String>);
+/// The host names of the server, in lower case.
+pub(crate) struct Hosts {
+    names: BTreeSet<String>,
+    /// Whether any IP address is accepted too: DNS has no part in it.
+    addresses: bool,
+}
 
 impl Hosts {
     pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
-        Self(names.into_iter().map(|name| name.to_ascii_lowercase()).collect())
+        Self { names: names.into_iter().map(|name| name.to_ascii_lowercase()).collect(), addresses: true }
+    }
+
+    /// One name and no address.
+    pub(crate) fn only(name: &str) -> Self {
+        Self { names: [name.to_ascii_lowercase()].into(), addresses: false }
     }
 
     /// Whether the request is for this server.
     pub(crate) fn admit(&self, request: &Request<'_>) -> bool {
         request.header(&HOST).is_some_and(|host| {
             let name = without_port(host).to_ascii_lowercase();
-            self.0.contains(&name) || is_address(&name)
+            self.names.contains(&name) || self.addresses && is_address(&name)
         })
     }
 }
@@ -65,3 +74,38 @@ fn is_address(name: &str) -> bool {
 }
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_is_no_part_of_the_name() {
+        for (host, name) in [
+            ("a", "a"),
+            ("a:1", "a"),
+            ("[::1]:8443", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("10.0.0.1:80", "10.0.0.1"),
+            ("a:", "a"),
+        ] {
+            assert_eq!(without_port(host), name);
+        }
+    }
+
+    #[test]
+    fn an_origin_is_the_host_by_its_scheme() {
+        for (origin, host, tls, expected) in [
+            ("https://a:8443", "a:8443", true, true),
+            ("https://A:8443", "a:8443", true, true),
+            ("http://a:8443", "a:8443", true, false),
+            ("http://a:8443", "a:8443", false, true),
+            ("https://a", "a", false, true),
+            ("https://a.evil", "a", true, false),
+            ("https://a:8443", "a:8444", true, false),
+            ("a", "a", true, false),
+        ] {
+            assert_eq!(is_of(origin, host, tls), expected, "{origin} {host} {tls}");
+        }
+    }
+}

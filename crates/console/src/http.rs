@@ -37,8 +37,28 @@ pub struct Answer {
     pub delay: Duration,
     /// Whether the request came from a caller who has signed in.
     pub authenticated: bool,
-    /// The access key or user that has signed in, for the log.
-    pub event: Option<String>,
+    /// The access key that has signed in, for the log.
+    pub access_key_id: Option<String>,
+    /// The action that a form has asked for, for the log.
+    pub action: Option<&'static str>,
+    /// The code of the error that the engine has answered, for the log.
+    pub code: Option<String>,
+    /// What the log should tell.
+    pub event: Option<Event>,
+}
+
+/// Something about people that the log tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// This user, or the account's root, has signed in.
+    SignedIn(String),
+    /// Somebody was not let in. What was typed as a name is not told: it may be a password.
+    Refused,
+    /// Somebody has signed out.
+    SignedOut,
+    /// The link of an embedded store was used twice, and all sessions have ended.
+    LinkUsedAgain,
 }
 
 /// The bytes of an answer.
@@ -107,7 +127,23 @@ impl Answer {
             headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        Self { status, headers, body, delay: Duration::ZERO, authenticated: false, event: None }
+        Self {
+            status,
+            headers,
+            body,
+            delay: Duration::ZERO,
+            authenticated: false,
+            access_key_id: None,
+            action: None,
+            code: None,
+            event: None,
+        }
+    }
+
+    /// Adds a header.
+    pub(crate) fn add(&mut self, name: &'static str, value: &str) {
+        let value = HeaderValue::from_str(value).expect("what the console sets is ASCII");
+        self.headers.append(HeaderName::from_static(name), value);
     }
 }
 

@@ -7,18 +7,22 @@
 #![forbid(unsafe_code)]
 
 mod assets;
+mod attempts;
 mod context;
 mod cookies;
+mod entry;
 mod forms;
 mod guard;
 mod http;
 mod layout;
+mod owner_link;
 mod pages;
 mod paths;
 mod routes;
 mod sessions;
+mod sign_in;
 mod texts;
 mod times;
 
-pub use self::http::{Answer, Body, Request};
-pub use self::routes::{Console, Entry, PREFIX};
+pub use self::http::{Answer, Body, Event, Request};
+pub use self::routes::{Console, PREFIX};

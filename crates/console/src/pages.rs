@@ -43,5 +43,7 @@ fn refused(context: &Context<'_>, error: &Error) -> Answer {
     let content = html! { (content) p { a href=(crate::PREFIX) { (context.say(texts::OVERVIEW)) } } };
     let page = layout::page(&context.view, context.say(texts::PROBLEM), &content);
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    Answer::page(status, context.view.finish(page))
+    let mut answer = Answer::page(status, context.view.finish(page));
+    answer.code = Some(error.code_text());
+    answer
 }

@@ -1,15 +1,18 @@
 //! The walk of one request: is it for this server, is it from one of its pages, who asks, and which page answers.
 
-use bulla_kms::{Kms, Origin};
+use bulla_kms::{Kms, Origin, SignInEnded};
 use bulla_wire::Parameters;
-use http::{HeaderName, HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 use maud::html;
 
+use crate::attempts::Attempts;
 use crate::context::{Context, View};
 use crate::cookies::SessionCookie;
+use crate::entry::{Entry, Who};
 use crate::guard::{Hosts, is_same_origin};
 use crate::http::{Answer, Request};
 use crate::layout::{self, TOKEN};
+use crate::owner_link::OwnerLink;
 use crate::sessions::Sessions;
 use crate::texts::{self, Language, Text};
 use crate::{assets, forms, pages, paths};
@@ -20,22 +23,19 @@ pub const PREFIX: &str = "/console/";
 /// The console of one server.
 pub struct Console {
     hosts: Hosts,
-    entry: Entry,
-    sessions: Sessions<Who>,
+    pub(crate) entry: Entry,
+    pub(crate) sessions: Sessions<Who>,
+    pub(crate) attempts: Attempts,
 }
 
-/// How callers get in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Entry {
-    /// The owner of an embedded store, whom the way to here has proved already.
-    Owner,
-}
-
-/// Who has signed in.
-#[derive(Clone)]
-enum Who {
-    Owner,
+/// One request that is for this console.
+pub(crate) struct Visit<'a> {
+    pub(crate) kms: &'a Kms,
+    pub(crate) request: &'a Request<'a>,
+    pub(crate) cookie: SessionCookie,
+    /// The value of the cookie: of a session, or drawn for the form that signs in.
+    pub(crate) value: Option<&'a str>,
+    pub(crate) language: Language,
 }
 
 /// Why a request gets no page.
@@ -44,20 +44,32 @@ enum Refusal {
     Method,
     OldForm,
     NotFound,
+    Engine,
 }
 
 impl Console {
-    /// A console that is reached by these host names, and by any IP address.
+    /// A console that users sign in to, by access key or password. It is reached by these host names, and by any IP address.
     #[must_use]
-    pub fn new(names: impl IntoIterator<Item = String>, entry: Entry) -> Self {
-        Self { hosts: Hosts::new(names), entry, sessions: Sessions::new() }
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        Self::with(Hosts::new(names), Entry::SignIn)
+    }
+
+    /// A console for the owner of an embedded store, who enters by a link ([`Console::make_link`]). It is reached by this host
+    /// name alone, which nobody else on the machine should guess: browsers send cookies to all ports of a host.
+    #[must_use]
+    pub fn for_owner(name: &str) -> Self {
+        Self::with(Hosts::only(name), Entry::Link(OwnerLink::default()))
+    }
+
+    fn with(hosts: Hosts, entry: Entry) -> Self {
+        Self { hosts, entry, sessions: Sessions::new(), attempts: Attempts::default() }
     }
 
     /// Answers one request for a path below [`PREFIX`].
     pub async fn answer(&self, kms: &Kms, request: Request<'_>) -> Answer {
         match self.attend(kms, &request).await {
             Ok(answer) => answer,
-            Err(refusal) => self.refuse(&request, &refusal),
+            Err(refusal) => refuse(&request, &refusal),
         }
     }
 
@@ -72,88 +84,58 @@ impl Console {
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
         let cookie = SessionCookie::of(request);
         let value = cookie.read(request);
+        let visit = Visit { kms, request, cookie, value, language: Language::of(request) };
         let posted = match *request.method {
             Method::GET | Method::HEAD => None,
-            Method::POST => Some(self.form(request, value).ok_or(Refusal::OldForm)?),
+            Method::POST => Some(self.form(&visit).ok_or(Refusal::OldForm)?),
             _ => return Err(Refusal::Method),
         };
         if segments == ["language"] {
             return Ok(choose_language(request));
         }
-        let Some((value, who)) =
-            value.and_then(|value| Some((value, self.sessions.resume(value, kms.elapsed())?)))
-        else {
-            return Ok(self.enter(kms, request, &cookie));
+        if let Some(answer) = self.enter(&visit, &segments, posted.as_ref()).await {
+            return Ok(answer);
+        }
+        let Some(who) = value.and_then(|value| self.sessions.resume(value, kms.elapsed())) else {
+            return Ok(self.ask_who(&visit));
         };
-        if segments == ["sign-out"] && posted.is_some() {
-            return Ok(self.sign_out(&cookie, value));
-        }
-        let (origin, name) = origin(kms, request, &who);
-        let view = View::new(Language::of(request), request, self.sessions.form_token(value), Some(name));
-        let context = Context { kms, request, origin, view };
-        let mut answer = match posted {
-            None => show(&context, &segments).await,
-            Some(fields) => forms::perform(&context, &segments, fields).await,
-        }
-        .ok_or(Refusal::NotFound)?;
-        answer.authenticated = true;
-        Ok(answer)
+        let (origin, name) = match who.origin(&visit) {
+            Ok(found) => found,
+            Err(SignInEnded::Ended) => return Ok(self.leave(&visit)),
+            Err(SignInEnded::PasswordDue) => return Ok(Answer::redirect(&paths::path("password", &[]))),
+            Err(SignInEnded::Store(_)) => return Err(Refusal::Engine),
+        };
+        let view = self.view(&visit, Some(name));
+        serve(Context { kms, request, origin, view }, &segments, posted).await.ok_or(Refusal::NotFound)
     }
 
     /// The fields of a form that a page of this session has sent.
-    fn form(&self, request: &Request<'_>, cookie: Option<&str>) -> Option<Parameters> {
-        if !is_same_origin(request) {
+    fn form(&self, visit: &Visit<'_>) -> Option<Parameters> {
+        if !is_same_origin(visit.request) {
             return None;
         }
-        let fields = request.posted()?;
-        let is_ours = self.sessions.is_form_token(cookie?, fields.get(TOKEN)?);
+        let fields = visit.request.posted()?;
+        let is_ours = self.sessions.is_form_token(visit.value?, fields.get(TOKEN)?);
         is_ours.then_some(fields)
     }
 
-    fn enter(&self, kms: &Kms, request: &Request<'_>, cookie: &SessionCookie) -> Answer {
-        match self.entry {
-            Entry::Owner => {
-                let value = self.sessions.begin(cookie.read(request), Who::Owner, kms.elapsed());
-                let mut answer =
-                    Answer::redirect(&View::new(Language::English, request, String::new(), None).here);
-                add(&mut answer, "set-cookie", &cookie.set(&value));
-                answer
-            }
-        }
-    }
-
-    fn sign_out(&self, cookie: &SessionCookie, value: &str) -> Answer {
-        self.sessions.end(value);
-        let mut answer = Answer::redirect(PREFIX);
-        add(&mut answer, "set-cookie", &cookie.clear());
-        add(&mut answer, "clear-site-data", "\"cache\", \"storage\"");
-        answer
-    }
-
-    fn refuse(&self, request: &Request<'_>, refusal: &Refusal) -> Answer {
-        let view = View::new(Language::of(request), request, String::new(), None);
-        let (status, words) = refusal.words();
-        let content = html! { p { (view.say(words)) } p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } } };
-        let page = layout::page(&view, view.say(texts::PROBLEM), &content);
-        Answer::page(status, view.finish(page))
+    /// What the page of a visit is made with.
+    pub(crate) fn view(&self, visit: &Visit<'_>, name: Option<String>) -> View {
+        let token = visit.value.map(|value| self.sessions.form_token(value)).unwrap_or_default();
+        View::new(visit.language, visit.request, token, name)
     }
 }
 
-/// The page at a path.
-async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Answer> {
-    match segments {
-        ["do", product, action] => forms::show(context, product, action),
-        _ => pages::show(context, segments).await,
-    }
-}
-
-fn origin(kms: &Kms, request: &Request<'_>, who: &Who) -> (Origin, String) {
-    match who {
-        Who::Owner => {
-            let language = Language::of(request);
-            (kms.owner(), language.say(texts::OWNER).to_owned())
-        }
-    }
+/// The page at a path, or what its form does.
+async fn serve(context: Context<'_>, segments: &[&str], posted: Option<Parameters>) -> Option<Answer> {
+    let mut answer = match (posted, segments) {
+        (Some(fields), _) => forms::perform(&context, segments, fields).await,
+        (None, ["do", product, action]) => forms::show(&context, product, action),
+        (None, _) => pages::show(&context, segments).await,
+    }?;
+    answer.authenticated = true;
+    answer.access_key_id = context.origin.caller().access_key_id().map(str::to_owned);
+    Some(answer)
 }
 
 fn choose_language(request: &Request<'_>) -> Answer {
@@ -161,14 +143,34 @@ fn choose_language(request: &Request<'_>) -> Answer {
     let then = fields.get("then").and_then(paths::local).unwrap_or(PREFIX);
     let mut answer = Answer::redirect(then);
     if let Some(language) = fields.get("to").and_then(Language::from_code) {
-        add(&mut answer, "set-cookie", &language.cookie(request.connection.tls));
+        answer.add("set-cookie", &language.cookie(request.connection.tls));
     }
     answer
 }
 
-fn add(answer: &mut Answer, name: &'static str, value: &str) {
-    let value = HeaderValue::from_str(value).expect("what the console sets is ASCII");
-    answer.headers.append(HeaderName::from_static(name), value);
+fn refuse(request: &Request<'_>, refusal: &Refusal) -> Answer {
+    let view = View::new(Language::of(request), request, String::new(), None);
+    let (status, words) = refusal.words();
+    let content = html! {
+        p { (view.say(words)) }
+        p.fine { (view.say(texts::REQUEST_ID)) " " code { (request.connection.request_id) } }
+        p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } }
+    };
+    let page = layout::page(&view, view.say(texts::PROBLEM), &content);
+    Answer::page(status, view.finish(page))
+}
+
+impl Who {
+    /// What requests of this session come from, and what its caller is called.
+    fn origin(&self, visit: &Visit<'_>) -> Result<(Origin, String), SignInEnded> {
+        match self {
+            Self::Owner => Ok((visit.kms.owner(), visit.language.say(texts::OWNER).to_owned())),
+            Self::SignedIn(signed_in) => {
+                let origin = visit.kms.origin_of(signed_in, visit.request.connection.clone())?;
+                Ok((origin, visit.kms.name_of(signed_in)))
+            }
+        }
+    }
 }
 
 impl Refusal {
@@ -178,6 +180,7 @@ impl Refusal {
             Self::Method => (StatusCode::METHOD_NOT_ALLOWED, texts::METHOD),
             Self::OldForm => (StatusCode::FORBIDDEN, texts::FORM_IS_OLD),
             Self::NotFound => (StatusCode::NOT_FOUND, texts::NOTHING_HERE),
+            Self::Engine => (StatusCode::SERVICE_UNAVAILABLE, texts::SIGN_IN_FAILED),
         }
     }
 }

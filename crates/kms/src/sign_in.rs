@@ -53,6 +53,12 @@ pub enum SignInEnded {
 }
 
 impl Kms {
+    /// Whether somebody can sign in by an access key here.
+    #[must_use]
+    pub fn takes_secrets(&self) -> bool {
+        self.options.accept_v1
+    }
+
     /// Signs in the account's root or a user by an access key that is not temporary.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! The console behind HTTP: which requests are for it, and its answers as those of the server.
 
-use bulla_console::{Answer, Body, Console, Entry, PREFIX, Request};
+use std::net::IpAddr;
+
+use bulla_console::{Answer, Body, Console, Event, PREFIX, Request};
 use bulla_kms::{Connection, Kms};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -9,6 +11,7 @@ use hyper::{Method, Response, StatusCode};
 use tokio::time::sleep;
 
 use crate::http::{Authenticated, Received};
+use crate::log::{Log, RequestLine};
 
 /// The console of this server.
 pub(crate) struct Pages {
@@ -18,7 +21,7 @@ pub(crate) struct Pages {
 impl Pages {
     /// Pages that are reached by these names.
     pub(crate) fn new(names: Vec<String>) -> Self {
-        Self { console: Console::new(names, Entry::Owner) }
+        Self { console: Console::new(names) }
     }
 
     /// Whether a request is for the console.
@@ -28,14 +31,17 @@ impl Pages {
             && (path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/') || is_visit(request))
     }
 
-    /// Answers a request for the console.
+    /// Answers a request for the console, and notes in `line` what the log may know of it.
     pub(crate) async fn answer(
         &self,
         kms: &Kms,
         request: &Received,
         connection: &Connection,
+        log: &Log,
+        line: &mut RequestLine,
     ) -> Response<Full<Bytes>> {
         if is_visit(request) {
+            line.status = StatusCode::SEE_OTHER.as_u16();
             return to_the_console();
         }
         let answer = self.console.answer(
@@ -49,9 +55,27 @@ impl Pages {
                 connection,
             },
         );
-        let answer = answer.await;
+        let mut answer = answer.await;
+        if let Some(event) = &answer.event {
+            log.event(words(event, line.source));
+        }
+        line.status = answer.status.as_u16();
+        line.authenticated = answer.authenticated;
+        line.access_key_id = answer.access_key_id.take();
+        line.action = answer.action;
+        line.code = answer.code.take();
         sleep(answer.delay).await;
         response(answer)
+    }
+}
+
+/// An event in the words of the log.
+fn words(event: &Event, source: IpAddr) -> String {
+    match event {
+        Event::SignedIn(name) => format!("console: {name} signed in from {source}"),
+        Event::Refused => format!("console: a sign-in from {source} was refused"),
+        Event::SignedOut => format!("console: a sign-out from {source}"),
+        _ => format!("console: {event:?}"),
     }
 }
 
@@ -71,7 +95,7 @@ fn to_the_console() -> Response<Full<Bytes>> {
     response
 }
 
-fn response(answer: Answer) -> Response<Full<Bytes>> {
+pub(crate) fn response(answer: Answer) -> Response<Full<Bytes>> {
     let body = match answer.body {
         Body::Asset(bytes) => Bytes::from_static(bytes),
         body @ Body::Page(_) => Bytes::from_owner(body),

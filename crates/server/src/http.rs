@@ -16,7 +16,7 @@ mod places;
 pub(crate) mod rpc;
 
 use std::future::Future;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use http_body_util::Full;
@@ -74,6 +74,8 @@ pub enum Refused {
 pub struct Peer {
     /// Its address; an IPv4 address is always written as one.
     pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
     /// Whether the connection is encrypted.
     pub tls: bool,
 }
@@ -103,7 +105,7 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
     let accepting = async {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
-            let Some(place) = connections.place(address).await else { continue };
+            let Some(place) = connections.place(address.ip()).await else { continue };
             let handler = Arc::clone(&handler);
             let tls = tls.clone();
             let stop = stop_of_connections.clone();
@@ -129,7 +131,7 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
 /// Serves one connection, after the handshake if it is encrypted.
 async fn attend<H: Handler>(
     stream: TcpStream,
-    address: IpAddr,
+    address: SocketAddr,
     tls: Option<TlsAcceptor>,
     handler: &Arc<H>,
     limits: Limits,
@@ -138,7 +140,7 @@ async fn attend<H: Handler>(
 ) {
     let activity = &place.activity;
     let Some(acceptor) = tls else {
-        let peer = Peer { address, tls: false };
+        let peer = Peer { address: address.ip(), port: address.port(), tls: false };
         return converse(stream, peer, handler, limits, activity, stopped(&mut stop)).await;
     };
     let handshake = timeout(limits.handshake, acceptor.accept(stream));
@@ -147,7 +149,7 @@ async fn attend<H: Handler>(
         () = stopped(&mut stop) => return,
     };
     if let Ok(Ok(stream)) = encrypted {
-        let peer = Peer { address, tls: true };
+        let peer = Peer { address: address.ip(), port: address.port(), tls: true };
         converse(stream, peer, handler, limits, activity, stopped(&mut stop)).await;
     }
 }

@@ -26,6 +26,7 @@ mod log;
 mod maintenance;
 mod networks;
 mod oidc;
+mod owner_console;
 mod proxies;
 mod reload;
 mod shutdown;
@@ -56,6 +57,7 @@ pub use self::log::Log;
 pub use self::networks::{Network, NotANetwork};
 pub use self::oidc::{KeySource, OidcSource};
 use self::oidc::{OidcKeys, OidcThread};
+pub use self::owner_console::{Engine, OwnerConsole};
 use self::reload::Reloader;
 pub use self::reload::{Reread, Settings};
 use self::shutdown::Order;
@@ -63,6 +65,7 @@ pub use self::shutdown::{Shutdown, Stopper};
 use self::store_watch::StoreWatch;
 use self::tls::{Tls, Upkeep};
 pub use self::tls::{TlsError, TlsOptions};
+pub use bulla_console::Event as ConsoleEvent;
 
 /// How to serve.
 pub struct ServerOptions {

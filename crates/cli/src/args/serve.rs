@@ -1,5 +1,6 @@
 //! The server.
 
+use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -73,6 +74,19 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Console {
+    /// The directory of the embedded KMS [default: as for encrypt]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The loopback address to listen on, with its port [default: 127.0.0.1:0, a free port]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Print the link, and do not open it in a browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
 }
 
 /// How requests are signed.

@@ -16,7 +16,8 @@ use bulla_kms::{FirstAccessKey, Kms, SystemClock};
 use bulla_server::Server;
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
-use self::errors::{open_failure, serve_failure};
+use self::errors::open_failure;
+pub(super) use self::errors::serve_failure;
 use self::listen::{resolve, typed_listen};
 pub(crate) use self::reset::reset_access_key;
 use self::settings::{data_directory, kms_options, server_options, with_config};

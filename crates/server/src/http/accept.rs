@@ -1,7 +1,7 @@
 //! Accepting connections, also when the system has no descriptors for them.
 
 use std::io;
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,14 +12,14 @@ use tokio::time::sleep;
 use super::connections::Connections;
 
 /// The next connection. When the system has no descriptor for it, another connection is closed.
-pub(super) async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, IpAddr) {
+pub(super) async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     let mut released = false;
     loop {
         let error = match listener.accept().await {
             Ok((stream, address)) => {
                 // Small answers must not wait for acknowledgements; without it they are only slower.
                 let _ = stream.set_nodelay(true);
-                return (stream, address.ip().to_canonical());
+                return (stream, SocketAddr::new(address.ip().to_canonical(), address.port()));
             }
             Err(error) => error,
         };

@@ -43,9 +43,7 @@ impl Handler for Rpc {
             && console.are_asked_for(&request)
         {
             let connection = connection(&request, client, &line);
-            let answer = console.answer(&self.kms, &request, &connection).await;
-            line.status = answer.status().as_u16();
-            line.authenticated = answer.extensions().get::<Authenticated>().is_some();
+            let answer = console.answer(&self.kms, &request, &connection, &self.log, &mut line).await;
             self.log.request(line);
             return answer;
         }

@@ -17,7 +17,7 @@ pub(super) fn open_failure(error: &OpenError) -> Failure {
     Failure::new(Exit::Kms, error.to_string(), hint)
 }
 
-pub(super) fn serve_failure(error: ServeError) -> Failure {
+pub(in crate::commands) fn serve_failure(error: ServeError) -> Failure {
     let (exit, hint) = match &error {
         ServeError::Tls(TlsError::Key(key)) => {
             return Failure::new(Exit::Other, with_causes(&error), key.hint());

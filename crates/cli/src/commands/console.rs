@@ -1,0 +1,102 @@
+//! `bulla console`: the web pages for the embedded KMS, on loopback, for whoever runs the command.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::{env, thread};
+
+use bulla_keys::{KeyId, SystemRandom};
+use bulla_kms::Kms;
+use bulla_server::{ConsoleEvent, Engine, OwnerConsole, Shutdown};
+
+use super::serve::serve_failure;
+use crate::args::{Console, KmsFlags};
+use crate::embedded::EmbeddedKms;
+use crate::failure::{Exit, Failure, with_causes};
+use crate::location::KmsLocation;
+use crate::messages::note;
+
+pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
+    let data = match (console.data, KmsLocation::of(flags)?) {
+        (Some(data), _) | (None, KmsLocation::Embedded(data)) => data,
+        (None, KmsLocation::Remote(server)) => {
+            let what =
+                format!("bulla console is for the embedded KMS, and --kms or BULLA_KMS names {server}");
+            return Err(Failure::new(Exit::Usage, what, "open /console/ of that server in a browser"));
+        }
+    };
+    let engine = Arc::new(Store(EmbeddedKms::new(data)));
+    engine.0.with(|_| Ok(()))?; // else the user would learn in the browser that it does not open
+    let name = format!("{}.localhost", KeyId::random(&SystemRandom).to_string().replace('-', ""));
+    let listen = console.listen.unwrap_or(LISTEN);
+    let pages =
+        OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), tell).map_err(serve_failure)?;
+    let link = format!("http://{name}:{}{}", pages.local_addr().port(), pages.make_link());
+    note("The console is at");
+    note(format!("  {link}"));
+    note("The link works once, within a minute. Ctrl-C ends the console.");
+    let forwarder = if console.no_open { None } else { open(&link) };
+    let served = pages.run().map_err(serve_failure);
+    drop(forwarder);
+    served
+}
+
+/// The store of the embedded KMS, which other commands can use between two requests.
+struct Store(EmbeddedKms);
+
+impl Engine for Store {
+    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), String> {
+        let opened = self.0.with(|kms| {
+            run(kms);
+            Ok(())
+        });
+        opened.map_err(|error| with_causes(&error))
+    }
+}
+
+fn tell(event: &ConsoleEvent) {
+    if *event == ConsoleEvent::LinkUsedAgain {
+        note("bulla: the link was used a second time, so somebody else has seen it; all sessions have ended");
+        note("       run bulla console again");
+    }
+}
+
+/// A page that forwards to the console, for a desktop: no argument of a process names the link, which others could read.
+struct Forwarder(PathBuf);
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0); // its link is dead anyway
+    }
+}
+
+/// Opens the link in the browser of the desktop, if there is one. The user can open the printed one if this fails.
+fn open(link: &str) -> Option<Forwarder> {
+    if ["DISPLAY", "WAYLAND_DISPLAY"].iter().all(|name| env::var_os(name).is_none()) {
+        return None;
+    }
+    let forwarder = write_forwarder(link).ok()?;
+    let mut opener = Command::new("xdg-open");
+    opener.arg(&forwarder.0).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = opener.spawn().ok()?;
+    thread::spawn(move || child.wait());
+    Some(forwarder)
+}
+
+fn write_forwarder(link: &str) -> io::Result<Forwarder> {
+    let directory = env::var_os("XDG_RUNTIME_DIR").map_or_else(env::temp_dir, PathBuf::from);
+    let path = directory.join(format!("bulla-console-{}.html", KeyId::random(&SystemRandom)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    let forwarder = Forwarder(path);
+    let link = link.replace('&', "&amp;");
+    write!(file, "<!DOCTYPE html><meta charset=\"utf-8\"><meta name=\"referrer\" content=\"no-referrer\">")?;
+    write!(file, "<meta http-equiv=\"refresh\" content=\"0; url={link}\">")?;
+    Ok(forwarder)
+}
+
+/// A free port of loopback.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

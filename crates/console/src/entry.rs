@@ -1,0 +1,199 @@
+//! Getting in and out: what happens at the sign-in, by the link of an embedded store, at a change of password, and at the end.
+
+use std::time::Duration;
+
+use bulla_kms::{SignInRefusal, SignedIn};
+use bulla_wire::Parameters;
+
+use crate::context::View;
+use crate::http::{Answer, Event};
+use crate::owner_link::{OwnerLink, Try};
+use crate::paths::{local, path, with_query};
+use crate::routes::{Console, PREFIX, Visit};
+use crate::sessions::Sessions;
+use crate::sign_in;
+use crate::texts::{self, Text};
+
+/// How callers get in.
+pub(crate) enum Entry {
+    /// By access key or password.
+    SignIn,
+    /// By a link, as the owner of an embedded store.
+    Link(OwnerLink),
+}
+
+/// Who has a session.
+#[derive(Clone)]
+pub(crate) enum Who {
+    Owner,
+    SignedIn(SignedIn),
+}
+
+impl Console {
+    /// A link for the owner, as the path and query of its page. It works once, within a minute of `now`, which is the time that
+    /// [`Clock::elapsed`](bulla_kms::Clock::elapsed) gives.
+    ///
+    /// # Panics
+    /// The console is one that users sign in to.
+    #[must_use]
+    pub fn make_link(&self, now: Duration) -> String {
+        let Entry::Link(link) = &self.entry else { panic!("only an owner enters by a link") };
+        with_query(&path("enter", &[]), &[("link", &link.make(now))])
+    }
+
+    /// The answer to a request for one of the doors; none if it is for another page.
+    pub(crate) async fn enter(
+        &self,
+        visit: &Visit<'_>,
+        segments: &[&str],
+        posted: Option<&Parameters>,
+    ) -> Option<Answer> {
+        match (segments, posted, &self.entry) {
+            (["sign-in"], None, Entry::SignIn) => {
+                let fields = visit.request.queried();
+                Some(self.sign_in_page(visit, fields.get("then").unwrap_or_default(), None))
+            }
+            (["sign-in"], Some(fields), Entry::SignIn) => Some(self.sign_in(visit, fields).await),
+            (["enter"], None, Entry::Link(_)) => {
+                let fields = visit.request.queried();
+                let link = fields.get("link").unwrap_or_default().to_owned();
+                Some(self.before_session(visit, |view| sign_in::link_page(view, &link)))
+            }
+            (["enter"], Some(fields), Entry::Link(link)) => Some(self.enter_by(link, visit, fields)),
+            (["password"], _, Entry::SignIn) => self.password(visit, posted).await,
+            (["sign-out"], Some(_), _) => Some(self.sign_out(visit)),
+            _ => None,
+        }
+    }
+
+    /// The answer to somebody without a session.
+    pub(crate) fn ask_who(&self, visit: &Visit<'_>) -> Answer {
+        match &self.entry {
+            Entry::SignIn => {
+                let here = View::new(visit.language, visit.request, String::new(), None).here;
+                let is_page = visit.request.method == http::Method::GET && here != PREFIX;
+                let then = if is_page { here } else { String::new() };
+                Answer::redirect(&with_query(&path("sign-in", &[]), &[("then", &then)]))
+            }
+            Entry::Link(_) => {
+                self.before_session(visit, |view| sign_in::no_link_page(view, texts::USE_THE_LINK))
+            }
+        }
+    }
+
+    /// The answer to somebody whose sign-in does not hold any more.
+    pub(crate) fn leave(&self, visit: &Visit<'_>) -> Answer {
+        visit.value.inspect(|value| self.sessions.end(value));
+        self.ask_who(visit)
+    }
+
+    fn sign_in_page(&self, visit: &Visit<'_>, then: &str, problem: Option<Text>) -> Answer {
+        self.before_session(visit, |view| sign_in::page(view, visit.kms, then, problem))
+    }
+
+    /// A page with a form of somebody who may have no session: its token is that of a cookie of its own.
+    fn before_session(&self, visit: &Visit<'_>, page: impl FnOnce(&View) -> Answer) -> Answer {
+        if visit.value.is_some() {
+            return page(&self.view(visit, None));
+        }
+        let value = Sessions::<()>::draw();
+        let view = View::new(visit.language, visit.request, self.sessions.form_token(&value), None);
+        let mut answer = page(&view);
+        answer.add("set-cookie", &visit.cookie.set(&value));
+        answer
+    }
+
+    async fn sign_in(&self, visit: &Visit<'_>, fields: &Parameters) -> Answer {
+        let name = sign_in::tried_name(fields);
+        let then = fields.get("then").unwrap_or_default();
+        let source = visit.request.connection.source;
+        match sign_in::check(visit.kms, fields, visit.request.connection).await {
+            Ok(signed_in) => {
+                self.attempts.succeed(name, source);
+                let event = Event::SignedIn(visit.kms.name_of(&signed_in));
+                let mut answer = Answer::redirect(local(then).unwrap_or(PREFIX));
+                self.begin(visit, &mut answer, Who::SignedIn(signed_in));
+                answer.event = Some(event);
+                answer
+            }
+            Err(refusal) => {
+                let mut answer = self.sign_in_page(visit, then, Some(sign_in::words(&refusal)));
+                match refusal {
+                    SignInRefusal::Busy => answer.status = http::StatusCode::TOO_MANY_REQUESTS,
+                    SignInRefusal::Store(_) => answer.status = http::StatusCode::SERVICE_UNAVAILABLE,
+                    _ => {
+                        answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
+                        answer.event = Some(Event::Refused);
+                    }
+                }
+                answer
+            }
+        }
+    }
+
+    /// The page and the form of another password; none for somebody who did not sign in by one.
+    async fn password(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Option<Answer> {
+        let who = self.sessions.resume(visit.value?, visit.kms.elapsed());
+        let Some(Who::SignedIn(signed_in)) = who else { return None };
+        if signed_in.access_key_id().is_some() {
+            return None;
+        }
+        let is_due = signed_in.must_choose_password();
+        let name = (!is_due).then(|| visit.kms.name_of(&signed_in));
+        let Some(fields) = posted else {
+            return Some(sign_in::password_page(&self.view(visit, name), is_due, None));
+        };
+        let chosen = sign_in::choose_password(visit.kms, &signed_in, fields, visit.request.connection);
+        Some(match chosen.await {
+            Ok(signed_in) => {
+                let mut answer = Answer::redirect(PREFIX);
+                self.begin(visit, &mut answer, Who::SignedIn(signed_in));
+                answer
+            }
+            Err(problem) => {
+                let mut answer = sign_in::password_page(&self.view(visit, name), is_due, Some(problem));
+                if problem == texts::PASSWORD_WRONG {
+                    let user = visit.kms.name_of(&signed_in);
+                    let source = visit.request.connection.source;
+                    answer.delay = self.attempts.fail(&user, source, visit.kms.elapsed());
+                }
+                answer
+            }
+        })
+    }
+
+    fn enter_by(&self, link: &OwnerLink, visit: &Visit<'_>, fields: &Parameters) -> Answer {
+        match link.try_out(fields.get("link").unwrap_or_default(), visit.kms.elapsed()) {
+            Try::Right => {
+                let mut answer = Answer::redirect(PREFIX);
+                self.begin(visit, &mut answer, Who::Owner);
+                answer
+            }
+            Try::Again => {
+                self.sessions.end_all();
+                let page = |view: &View| sign_in::no_link_page(view, texts::LINK_USED_AGAIN);
+                let mut answer = self.before_session(visit, page);
+                answer.event = Some(Event::LinkUsedAgain);
+                answer
+            }
+            Try::Wrong => self.before_session(visit, |view| sign_in::no_link_page(view, texts::USE_THE_LINK)),
+        }
+    }
+
+    /// Begins a session, whose cookie is a new one.
+    fn begin(&self, visit: &Visit<'_>, answer: &mut Answer, who: Who) {
+        let value = self.sessions.begin(visit.value, who, visit.kms.elapsed());
+        answer.add("set-cookie", &visit.cookie.set(&value));
+    }
+
+    fn sign_out(&self, visit: &Visit<'_>) -> Answer {
+        let mut answer = Answer::redirect(PREFIX);
+        if let Some(value) = visit.value {
+            self.sessions.end(value);
+        }
+        answer.add("set-cookie", &visit.cookie.clear());
+        answer.add("clear-site-data", r#""cache", "storage""#);
+        answer.event = Some(Event::SignedOut);
+        answer
+    }
+}

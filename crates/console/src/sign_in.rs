@@ -1,0 +1,153 @@
+//! Signing in: by access key, by password, or by the link of an embedded store; and choosing another password.
+
+use bulla_kms::{Connection, Kms, PasswordRefusal, SignInRefusal, SignedIn};
+use bulla_wire::{Parameters, SecretText};
+use http::StatusCode;
+use maud::{Markup, html};
+
+use crate::context::View;
+use crate::http::Answer;
+use crate::layout::{self, token};
+use crate::paths::path;
+use crate::texts::{self, Text};
+
+/// The page that asks who it is.
+pub(crate) fn page(view: &View, kms: &Kms, then: &str, problem: Option<Text>) -> Answer {
+    let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    let content = html! {
+        @if let Some(problem) = problem { (notice(view, problem)) }
+        (form(view, "sign-in", texts::BY_USER, &[
+            ("UserName", texts::USER_NAME, "text", "username"),
+            ("Password", texts::PASSWORD, "password", "current-password"),
+        ], then))
+        @if kms.takes_secrets() {
+            (form(view, "sign-in", texts::BY_ACCESS_KEY, &[
+                ("AccessKeyId", texts::ACCESS_KEY_ID, "text", "off"),
+                ("AccessKeySecret", texts::ACCESS_KEY_SECRET, "password", "off"),
+            ], then))
+        }
+    };
+    answer(view, status, texts::SIGN_IN, &content)
+}
+
+/// The page that lets a user choose another password.
+pub(crate) fn password_page(view: &View, is_due: bool, problem: Option<Text>) -> Answer {
+    let status = if problem.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
+    let old = ("OldPassword", texts::OLD_PASSWORD, "password", "current-password");
+    let new = [
+        ("NewPassword", texts::NEW_PASSWORD, "password", "new-password"),
+        ("NewPasswordAgain", texts::NEW_PASSWORD_AGAIN, "password", "new-password"),
+    ];
+    let fields: Vec<_> = (!is_due).then_some(old).into_iter().chain(new).collect();
+    let content = html! {
+        @if let Some(problem) = problem { (notice(view, problem)) }
+        @if is_due { p { (view.say(texts::PASSWORD_DUE)) } }
+        p { (view.say(texts::PASSWORD_RULE)) }
+        (form(view, "password", texts::CHOOSE_PASSWORD, &fields, ""))
+    };
+    answer(view, status, texts::CHOOSE_PASSWORD, &content)
+}
+
+/// The page that sends the token of a link: a browser that only looks ahead at the link does not use it up.
+pub(crate) fn link_page(view: &View, link: &str) -> Answer {
+    let content = html! {
+        form method="post" action=(path("enter", &[])) data-send {
+            (token(view))
+            input type="hidden" name="link" value=(link);
+            button { (view.say(texts::OPEN_CONSOLE)) }
+        }
+    };
+    answer(view, StatusCode::OK, texts::OPEN_CONSOLE, &content)
+}
+
+/// The page of somebody who has no link, or none that works.
+pub(crate) fn no_link_page(view: &View, why: Text) -> Answer {
+    answer(view, StatusCode::FORBIDDEN, texts::SIGN_IN, &html! { p { (view.say(why)) } })
+}
+
+fn answer(view: &View, status: StatusCode, title: Text, content: &Markup) -> Answer {
+    Answer::page(status, view.finish(layout::page(view, view.say(title), content)))
+}
+
+fn notice(view: &View, problem: Text) -> Markup {
+    html! { div.problem role="alert" { p { (view.say(problem)) } } }
+}
+
+/// A form of lines to type: name, label, type and what browsers may fill in.
+fn form(view: &View, to: &str, title: Text, fields: &[(&str, Text, &str, &str)], then: &str) -> Markup {
+    html! {
+        form.fields method="post" action=(path(to, &[])) {
+            (token(view))
+            input type="hidden" name="then" value=(then);
+            h2 { (view.say(title)) }
+            @for (name, label, kind, filled) in fields {
+                div.field {
+                    label for=(name) { (view.say(*label)) }
+                    input id=(name) name=(name) type=(kind) autocomplete=(filled) required spellcheck="false" autocapitalize="none";
+                }
+            }
+            div.buttons { button { (view.say(title)) } }
+        }
+    }
+}
+
+/// The name that a form tries to sign in as.
+pub(crate) fn tried_name(fields: &Parameters) -> &str {
+    fields.non_empty("AccessKeyId").or(fields.get("UserName")).unwrap_or_default()
+}
+
+/// Checks what a form says.
+///
+/// # Errors
+/// As the engine's.
+pub(crate) async fn check(
+    kms: &Kms,
+    fields: &Parameters,
+    from: &Connection,
+) -> Result<SignedIn, SignInRefusal> {
+    let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
+    match fields.non_empty("AccessKeyId") {
+        Some(id) => kms.sign_in_by_access_key(id, &secret("AccessKeySecret")),
+        None => {
+            let name = fields.get("UserName").unwrap_or_default();
+            kms.sign_in_by_password(name, &secret("Password"), from.source).await
+        }
+    }
+}
+
+/// Replaces a password as a form says.
+///
+/// # Errors
+/// What to tell the user.
+pub(crate) async fn choose_password(
+    kms: &Kms,
+    signed_in: &SignedIn,
+    fields: &Parameters,
+    from: &Connection,
+) -> Result<SignedIn, Text> {
+    let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
+    let new = secret("NewPassword");
+    if new != secret("NewPasswordAgain") {
+        return Err(texts::PASSWORDS_DIFFER);
+    }
+    let old = fields.non_empty("OldPassword").map(|_| secret("OldPassword"));
+    kms.choose_password(signed_in, old.as_ref(), &new, from.source).await.map_err(|refusal| match refusal {
+        PasswordRefusal::Ended => texts::FORM_IS_OLD,
+        PasswordRefusal::WrongOld => texts::PASSWORD_WRONG,
+        PasswordRefusal::Same => texts::PASSWORD_SAME,
+        PasswordRefusal::Unfit(_) => texts::PASSWORD_UNFIT,
+        PasswordRefusal::Busy => texts::SIGN_IN_BUSY,
+        PasswordRefusal::Store(_) => texts::SIGN_IN_FAILED,
+    })
+}
+
+/// What somebody who is not let in is told.
+pub(crate) fn words(refusal: &SignInRefusal) -> Text {
+    match refusal {
+        SignInRefusal::Wrong => texts::SIGN_IN_WRONG,
+        SignInRefusal::NoSecretsHere => texts::SIGN_IN_NO_SECRETS,
+        SignInRefusal::Busy => texts::SIGN_IN_BUSY,
+        SignInRefusal::SecondFactor => texts::SIGN_IN_SECOND_FACTOR,
+        SignInRefusal::Store(_) => texts::SIGN_IN_FAILED,
+    }
+}

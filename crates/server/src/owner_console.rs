@@ -1,0 +1,189 @@
+//! The console of an embedded store: over loopback, for the user who runs the command, until the command ends.
+
+use std::fs;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bulla_console::{Answer, Console, Event, Request};
+use bulla_kms::{Clock, Connection, Kms, SystemClock, new_request_id};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Response, StatusCode};
+use rustix::process::geteuid;
+use tokio::net::TcpListener;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::watch;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+
+use crate::console::response;
+use crate::http::{Connections, Handler, Peer, Received, Setup, serve};
+use crate::limits::Limits;
+use crate::log::Log;
+use crate::shutdown::Order;
+use crate::{ServeError, Shutdown, listener, runtime};
+
+/// An engine that is open only while something is asked of it.
+pub trait Engine: Send + Sync + 'static {
+    /// Opens the store, if it is not open, and hands it over. Blocks.
+    ///
+    /// # Errors
+    /// Why the store cannot be opened, for the user.
+    fn with(&self, run: &mut dyn FnMut(&Kms)) -> Result<(), String>;
+}
+
+/// The console of an embedded store, which has its address.
+pub struct OwnerConsole<E> {
+    pages: Arc<Pages<E>>,
+    listener: TcpListener,
+    runtime: Runtime,
+    shutdown: Shutdown,
+}
+
+struct Pages<E> {
+    console: Arc<Console>,
+    engine: Arc<E>,
+    address: SocketAddr,
+    /// Called with what the user at the terminal should hear.
+    tell: fn(&Event),
+}
+
+impl<E: Engine> OwnerConsole<E> {
+    /// Takes a loopback address. `name` is the host name that browsers use, which should be one that nobody guesses.
+    ///
+    /// # Errors
+    /// [`ServeError`]; the address is free again.
+    pub fn bind(
+        listen: SocketAddr,
+        name: &str,
+        engine: Arc<E>,
+        mut shutdown: Shutdown,
+        tell: fn(&Event),
+    ) -> Result<Self, ServeError> {
+        if !listen.ip().to_canonical().is_loopback() {
+            return Err(ServeError::PlainHttp(listen));
+        }
+        let runtime = runtime().map_err(ServeError::Start)?;
+        let (listener, address) = {
+            let _context = runtime.enter();
+            shutdown.listen().map_err(ServeError::Start)?;
+            listener(listen).map_err(|source| ServeError::Bind { listen, source })?
+        };
+        let pages = Arc::new(Pages { console: Arc::new(Console::for_owner(name)), engine, address, tell });
+        Ok(Self { pages, listener, runtime, shutdown })
+    }
+
+    /// The address, with the port that port 0 became.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.pages.address
+    }
+
+    /// The path and query of a link that works once, within a minute.
+    #[must_use]
+    pub fn make_link(&self) -> String {
+        self.pages.console.make_link(SystemClock.elapsed())
+    }
+
+    /// Serves until it is told to stop. Blocks.
+    ///
+    /// # Errors
+    /// [`ServeError::Start`]; nothing was served.
+    pub fn run(self) -> Result<(), ServeError> {
+        let Self { pages, listener, runtime, mut shutdown } = self;
+        let (stop, stopped) = watch::channel(false);
+        let log = Log::start(Box::new(io::sink())).map_err(ServeError::Start)?;
+        let limits = Limits::default();
+        let connections = Connections::new(limits, Vec::new(), log);
+        let setup = Setup { listener, tls: None, connections, stop: stopped };
+        runtime.block_on(async {
+            let serving = tokio::spawn(serve(setup, pages));
+            while shutdown.next().await == Order::Reload {}
+            stop.send_replace(true);
+            tokio::select! {
+                _ = serving => {}
+                () = sleep(limits.drain) => {}
+                () = shutdown.stop() => {}
+            }
+        });
+        Ok(())
+    }
+}
+
+impl<E: Engine> Handler for Pages<E> {
+    async fn answer(&self, request: Received) -> Response<Full<Bytes>> {
+        let path = request.head.uri.path();
+        if request.body.is_err() || !(path == "/console" || path.starts_with(bulla_console::PREFIX)) {
+            return plain(StatusCode::NOT_FOUND, String::new());
+        }
+        if uid_of(request.peer, self.address.port()).is_some_and(|uid| uid != geteuid().as_raw()) {
+            return plain(StatusCode::FORBIDDEN, String::new());
+        }
+        let answer = self.ask(request).await;
+        if let Some(event) = answer.as_ref().ok().and_then(|answer| answer.event.as_ref()) {
+            (self.tell)(event);
+        }
+        answer.map_or_else(|why| plain(StatusCode::SERVICE_UNAVAILABLE, why), response)
+    }
+}
+
+impl<E: Engine> Pages<E> {
+    /// Asks the console, on a thread that may wait for the store.
+    async fn ask(&self, request: Received) -> Result<Answer, String> {
+        let console = Arc::clone(&self.console);
+        let engine = Arc::clone(&self.engine);
+        let asked = spawn_blocking(move || {
+            let source = Some(request.peer.address);
+            let connection = Connection { source, tls: false, request_id: new_request_id() };
+            let request = Request {
+                method: &request.head.method,
+                path: request.head.uri.path(),
+                query: &request.query,
+                headers: &request.head.headers,
+                body: request.body.as_deref().map_or(&[], Vec::as_slice),
+                connection: &connection,
+            };
+            let mut answer = None;
+            let mut run = |kms: &Kms| answer = Some(Handle::current().block_on(console.answer(kms, request)));
+            engine.with(&mut run)?;
+            answer.ok_or_else(String::new)
+        });
+        asked.await.unwrap_or_else(|panicked| Err(panicked.to_string()))
+    }
+}
+
+fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(text.into()));
+    *response.status_mut() = status;
+    response
+}
+
+/// The user whose process has the other end of a connection from this machine, as far as the system tells.
+fn uid_of(peer: Peer, port: u16) -> Option<u32> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
+    tables.iter().flat_map(|table| table.lines()).find_map(|line| owner(line, peer.port, port))
+}
+
+/// The user of a line in the kernel's table of connections, if it goes from this port to that one.
+fn owner(line: &str, from: u16, to: u16) -> Option<u32> {
+    let mut columns = line.split_ascii_whitespace().skip(1);
+    let mut port = || u16::from_str_radix(columns.next()?.rsplit_once(':')?.1, 16).ok();
+    let is_it = port()? == from && port()? == to;
+    let uid = columns.nth(4)?.parse().ok()?;
+    is_it.then_some(uid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_of_a_connection_stands_in_the_table_of_the_kernel() {
+        let line = "   1: 0100007F:A3F2 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 31337 1";
+        assert_eq!(owner(line, 0xA3F2, 0x1F90), Some(1000));
+        assert_eq!(owner(line, 0x1F90, 0xA3F2), None);
+        let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+        assert_eq!(owner(head, 1, 2), None);
+    }
+}

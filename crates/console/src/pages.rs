@@ -3,6 +3,7 @@
 mod aliases;
 mod keys;
 mod overview;
+mod recovery;
 
 use bulla_wire::Error;
 use http::StatusCode;
@@ -20,6 +21,7 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["keys"] => keys::list(context).await,
         ["keys", key] => keys::one(context, key).await,
         ["aliases"] => aliases::list(context).await,
+        ["recovery"] => recovery::show(context),
         _ => return None,
     };
     Some(match page {

@@ -141,6 +141,8 @@ texts! {
     TYPE_TO_CONFIRM: "Type it once more to confirm", "再输入一次以确认";
     ACTIONS: "Actions", "操作";
     STATE: "State", "状态";
+    RECOVERY: "Recovery sheet", "恢复说明";
+    CREATED_ON: "Printed", "打印时间";
     CREATED: "Created", "创建时间";
     DESCRIPTION: "Description", "描述";
     NO_KEYS: "There are no keys yet. Create the first one: it wraps the data keys of your files and applications.", "还没有密钥。请创建第一个密钥，用来保护文件和应用的数据密钥。";

@@ -62,7 +62,7 @@ mod uses;
 mod watch;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
@@ -276,6 +276,12 @@ impl Kms {
     #[must_use]
     pub fn root_key_path(&self) -> PathBuf {
         self.options.root_key_path()
+    }
+
+    /// Where the store lies.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.options.data
     }
 
     /// Who may be able to read files that hold a secret.

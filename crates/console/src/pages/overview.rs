@@ -15,6 +15,9 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         (facts(&context.view, &[
             (texts::KEYS, html! { (keys.total_count) }),
         ]))
+        @if super::recovery::is_shown_to(context) {
+            p { a href=(crate::paths::path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
+        }
         p.fine { "bulla " (env!("CARGO_PKG_VERSION")) }
     };
     Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })

@@ -1,0 +1,84 @@
+//! The recovery sheet: what to keep so that the keys are never lost. To print, and to put where the server is not.
+
+use bulla_kms::Caller;
+use bulla_wire::{Error, Timestamp};
+use maud::{Markup, html};
+
+use super::Page;
+use crate::context::Context;
+use crate::layout::facts;
+use crate::texts::{self, Text, text};
+use crate::times::time;
+
+/// Whether the caller may see where the root key lies: whoever is above all policies.
+pub(super) fn is_shown_to(context: &Context<'_>) -> bool {
+    matches!(context.origin.caller(), Caller::Root { .. } | Caller::Owner)
+}
+
+pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
+    if !is_shown_to(context) {
+        let resource = format!("acs:kms:*:{}:*", context.kms.account());
+        return Err(bulla_wire::Product::Kms.denied("kms:*", &resource));
+    }
+    let kms = context.kms;
+    let file = |path: &std::path::Path| -> Markup {
+        html! { code { (path.display().to_string()) } }
+    };
+    let content = html! {
+        p { (context.say(ABOUT)) }
+        (facts(&context.view, &[
+            (ROOT_KEY, file(&kms.root_key_path())),
+            (STORE, file(kms.data())),
+            (ACCOUNT, html! { code { (kms.account()) } }),
+            (REGION, html! { code { (kms.region()) } }),
+            (texts::CREATED_ON, time(Timestamp::from_unix(kms.now()))),
+        ]))
+        h2 { (context.say(KEEP)) }
+        ol { @for step in STEPS { li { (context.say(step)) } } }
+        h2 { (context.say(LOST)) }
+        ul { @for line in LOSSES { li { (context.say(line)) } } }
+        p.sheet-line { (context.say(WHERE)) }
+        p.sheet-line { (context.say(WHO)) }
+    };
+    Ok(Page { title: context.say(texts::RECOVERY).to_owned(), content })
+}
+
+const ABOUT: Text = text(
+    "Print this page, fill in the last two lines, and keep it where neither the server nor its backups are.",
+    "请打印本页，填写最后两行，并与服务器及其备份分开保管。",
+);
+const ROOT_KEY: Text = text("Root key", "根密钥文件");
+const STORE: Text = text("Store", "数据目录");
+const ACCOUNT: Text = text("Account", "账号 ID");
+const REGION: Text = text("Region", "地域");
+const KEEP: Text = text("What to keep", "需要保存的内容");
+const LOST: Text = text("What is lost", "丢失的后果");
+const WHERE: Text = text("The copy of the root key is kept at:", "根密钥副本的存放位置：");
+const WHO: Text = text("Who can open that place:", "可以打开该位置的人员：");
+
+const STEPS: [Text; 3] = [
+    text(
+        "A copy of the root key file, away from the data and from the backups of the data: a password manager, or paper in a safe.",
+        "根密钥文件的副本：与数据及数据备份分开存放，例如密码管理器或保险柜中的纸质副本。",
+    ),
+    text(
+        "Backups of the data directory, taken while the server is stopped, or of a snapshot of its file system.",
+        "数据目录的备份：在服务器停止时复制，或使用文件系统快照。",
+    ),
+    text(
+        "Once a quarter, start a server on a restored backup with the copy of the root key, and decrypt a file with it.",
+        "每季度用备份和根密钥副本在另一台机器上启动服务器，并解密一个文件作为演练。",
+    ),
+];
+
+const LOSSES: [Text; 3] = [
+    text(
+        "Without the root key nothing in the store opens, and everything that was encrypted with its keys is lost.",
+        "没有根密钥，数据目录中的任何密钥都无法打开，用这些密钥加密的数据将全部丢失。",
+    ),
+    text("Without the store the root key opens nothing.", "没有数据目录，单有根密钥也无法恢复任何数据。"),
+    text(
+        "Whoever has both has all keys, whatever the policies say.",
+        "同时拥有两者的人拥有全部密钥，任何权限策略都不能阻止。",
+    ),
+];

@@ -21,6 +21,8 @@ mod paths;
 mod routes;
 mod sessions;
 mod sign_in;
+#[cfg(test)]
+mod testing;
 mod texts;
 mod times;
 

@@ -1,0 +1,222 @@
+//! A small browser for the tests: it keeps a cookie, fills in the forms of pages as they are, and follows redirects.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bulla_kms::{Connection, Kms, Options, Role, SystemClock};
+use bulla_wire::{Error, Format, Parameters, Product, Request as Call, render_reply};
+use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, ORIGIN, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use pollster::block_on;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{Answer, Console, Request};
+
+/// A store with its consoles.
+pub(crate) struct Site {
+    pub(crate) kms: Kms,
+    owners: Console,
+    users: Console,
+    _data: TempDir,
+}
+
+/// A browser in which somebody has signed in.
+#[derive(Clone)]
+pub(crate) struct Browser {
+    pub(crate) site: Rc<Site>,
+    is_owner: bool,
+    language: &'static str,
+    cookie: RefCell<String>,
+}
+
+/// A page that came.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: StatusCode,
+    /// The path and query where it came from, after redirects.
+    pub(crate) at: String,
+    pub(crate) html: String,
+}
+
+impl Browser {
+    /// The owner of a new store.
+    pub(crate) fn owner() -> Self {
+        let data = TempDir::new().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let owners = Console::for_owner(["localhost".to_owned()]);
+        let link = owners.make_link(&kms);
+        let users = Console::new(["localhost".to_owned()]);
+        let site = Rc::new(Site { kms, owners, users, _data: data });
+        let browser = Self { site, is_owner: true, language: "en", cookie: RefCell::default() };
+        let page = browser.post(&link, &[]);
+        assert_eq!(page.status, StatusCode::OK, "{page:?}");
+        browser
+    }
+
+    /// A new user of the same store with this policy, who signs in by an access key.
+    pub(crate) fn user(&self, name: &str, policy: &str) -> Self {
+        let policy_name = format!("of-{name}");
+        let user = ("UserName", name);
+        let custom = [("PolicyType", "Custom"), ("PolicyName", &policy_name)];
+        self.call(Product::Ram, "CreateUser", &[user]).unwrap();
+        let document = ("PolicyDocument", policy);
+        self.call(Product::Ram, "CreatePolicy", &[custom[1], document]).unwrap();
+        self.call(Product::Ram, "AttachPolicyToUser", &[user, custom[0], custom[1]]).unwrap();
+        let made = self.call(Product::Ram, "CreateAccessKey", &[user]).unwrap();
+        let [id, secret] =
+            ["AccessKeyId", "AccessKeySecret"].map(|field| made["AccessKey"][field].as_str().unwrap());
+        let browser =
+            Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookie: RefCell::default() };
+        let page = browser.post("/console/sign-in", &[("AccessKeyId", id), ("AccessKeySecret", secret)]);
+        assert_ne!(page.at, "/console/sign-in", "{page:?}");
+        browser
+    }
+
+    /// The same browser, which asks for pages in Chinese.
+    pub(crate) fn in_chinese(&self) -> Self {
+        Self { language: "zh-CN", ..self.clone() }
+    }
+
+    /// What an action answers the owner, as JSON.
+    pub(crate) fn call(
+        &self,
+        product: Product,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<Value, Error> {
+        let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let call = Call::parse(product, action, &Parameters::from_pairs(pairs)?)?;
+        let kms = &self.site.kms;
+        let reply = block_on(kms.call(call, &kms.owner()))?;
+        Ok(serde_json::from_str(&render_reply(Format::Json, &reply, "id")).unwrap())
+    }
+
+    /// A key of the KMS with these parameters, by its id.
+    pub(crate) fn make_key(&self, parameters: &[(&str, &str)]) -> String {
+        let made = self.call(Product::Kms, "CreateKey", parameters).unwrap();
+        made["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
+    }
+
+    /// The page at a path with its query.
+    pub(crate) fn get(&self, to: &str) -> Page {
+        self.page(to, self.send(&Method::GET, to, ""))
+    }
+
+    /// Opens the page at a path with its query, fills in these fields of its form, and sends it.
+    pub(crate) fn post(&self, to: &str, fields: &[(&str, &str)]) -> Page {
+        let page = self.get(to);
+        let path = to.split('?').next().unwrap();
+        let mut filled = page.form(path);
+        for (name, value) in fields {
+            filled.set(name, *value);
+        }
+        self.page(path, self.send(&Method::POST, path, &filled.encode()))
+    }
+
+    /// One request, without what browsers do with its answer.
+    pub(crate) fn send(&self, method: &Method, to: &str, body: &str) -> Answer {
+        let (path, query) = to.split_once('?').unwrap_or((to, ""));
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, value: &str| {
+            headers.insert(name, HeaderValue::from_str(value).unwrap());
+        };
+        set(HOST, "localhost:7443");
+        set(ORIGIN, "http://localhost:7443");
+        set(ACCEPT_LANGUAGE, self.language);
+        set(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        set(COOKIE, &self.cookie.borrow());
+        let connection = Connection { source: None, tls: false, request_id: "the-request-id".to_owned() };
+        let request = Request {
+            method,
+            path,
+            query,
+            headers: &headers,
+            body: body.as_bytes(),
+            connection: &connection,
+        };
+        let console = if self.is_owner { &self.site.owners } else { &self.site.users };
+        let answer = block_on(console.answer(&self.site.kms, request));
+        if let Some(cookie) = answer.headers.get(SET_COOKIE) {
+            *self.cookie.borrow_mut() = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
+        }
+        answer
+    }
+
+    fn page(&self, at: &str, answer: Answer) -> Page {
+        match answer.headers.get(LOCATION) {
+            Some(to) => self.get(to.to_str().unwrap()),
+            None => {
+                let html = str::from_utf8(answer.body.as_ref()).unwrap().to_owned();
+                Page { status: answer.status, at: at.to_owned(), html }
+            }
+        }
+    }
+}
+
+impl Page {
+    pub(crate) fn has(&self, text: &str) -> bool {
+        self.html.contains(text)
+    }
+
+    /// The fields of the form that is sent to a path, as they are filled in.
+    pub(crate) fn form(&self, path: &str) -> Parameters {
+        let forms = self.html.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
+        let is_it = |form: &&str| attribute(form, "action").as_deref() == Some(path);
+        let form = forms.filter(is_it).next().unwrap_or_else(|| panic!("no form for {path}: {}", self.html));
+        let mut fields = Parameters::default();
+        for tag in ["<input ", "<textarea ", "<select "] {
+            for control in form.split(tag).skip(1) {
+                let (opening, rest) = control.split_once('>').unwrap();
+                let is_box =
+                    attribute(opening, "type").is_some_and(|kind| kind == "checkbox" || kind == "radio");
+                let is_on = !is_box || opening.contains(" checked");
+                let Some(name) = attribute(opening, "name").filter(|_| is_on) else { continue };
+                let value = match tag {
+                    "<textarea " => {
+                        Some(unescaped(rest.split("</").next().unwrap().trim_start_matches('\n')))
+                    }
+                    "<select " => selected(rest.split("</select>").next().unwrap()),
+                    _ => attribute(opening, "value"),
+                };
+                fields.set(&name, value.unwrap_or_default());
+            }
+        }
+        fields
+    }
+}
+
+/// The value of the option that is selected, or of the first.
+fn selected(options: &str) -> Option<String> {
+    let options = || options.split("<option ").skip(1).map(|option| option.split('>').next().unwrap());
+    let option = options().find(|option| option.contains(" selected")).or(options().next())?;
+    attribute(option, "value")
+}
+
+fn attribute(tag: &str, name: &str) -> Option<String> {
+    let opening = tag.split('>').next()?;
+    let start = format!("{name}=\"");
+    let value = opening.strip_prefix(&start).or_else(|| Some(opening.split_once(&format!(" {start}"))?.1))?;
+    Some(unescaped(value.split('"').next()?))
+}
+
+fn unescaped(text: &str) -> String {
+    [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&amp;", "&")]
+        .iter()
+        .fold(text.to_owned(), |text, (entity, letter)| text.replace(entity, letter))
+}
+
+#[test]
+fn a_form_is_filled_in_sent_and_followed() {
+    let owner = Browser::owner();
+    let page = owner.post("/console/do/kms/CreateKey", &[("Description", "<first> & \"key\"")]);
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.at.starts_with("/console/keys/"), "{}", page.at);
+    assert!(page.has("&lt;first&gt; &amp; &quot;key&quot;"), "{}", page.html);
+    assert!(owner.in_chinese().get(&page.at).has("lang=\"zh-CN\""));
+    let nobody = owner.user(
+        "ann",
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:ListKeys","Resource":"*"}]}"#,
+    );
+    assert_eq!(nobody.get(&page.at).status, StatusCode::FORBIDDEN);
+}

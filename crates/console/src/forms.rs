@@ -5,16 +5,26 @@
 
 mod command;
 mod control;
+mod document;
 mod keys;
+mod now;
+mod people;
+mod policies;
 mod result;
+mod second;
+mod secrets;
+mod suggest;
+mod tags;
+mod then;
 
-use bulla_wire::{Error, Format, Parameters, Product, render_reply};
+use bulla_wire::{Error, Format, Parameters, Product, Reply, render_reply};
 use http::StatusCode;
 use maud::{Markup, html};
-use serde_json::Value;
-use zeroize::Zeroizing;
 
 use self::control::Control;
+use self::now::Now;
+use self::second::Second;
+pub(crate) use self::then::Then;
 use crate::context::Context;
 use crate::http::Answer;
 use crate::layout::{self, TOKEN, foreign, problem, token};
@@ -31,6 +41,9 @@ pub(crate) struct Form {
     pub(crate) fields: &'static [Field],
     /// The parameter that has to be typed once more before the form does anything.
     pub(crate) confirmed: Option<&'static str>,
+    /// Where the fields get what they hold now.
+    now: Option<Now>,
+    second: Option<Second>,
     pub(crate) then: Then,
 }
 
@@ -54,7 +67,18 @@ impl Form {
     }
 
     const fn new(product: Product, action: &'static str, title: Text) -> Self {
-        Self { product, action, title, about: text("", ""), fields: &[], confirmed: None, then: Then::Reply }
+        let about = text("", "");
+        Self {
+            product,
+            action,
+            title,
+            about,
+            fields: &[],
+            confirmed: None,
+            now: None,
+            second: None,
+            then: Then::Reply,
+        }
     }
 
     const fn about(self, english: &'static str, chinese: &'static str) -> Self {
@@ -67,6 +91,15 @@ impl Form {
 
     const fn confirmed(self, parameter: &'static str) -> Self {
         Self { confirmed: Some(parameter), ..self }
+    }
+
+    /// The fields hold what this action tells, each at its place in the reply.
+    const fn now(self, action: &'static str, places: &'static [(&'static str, &'static str)]) -> Self {
+        Self { now: Some(Now { action, places }), ..self }
+    }
+
+    const fn second(self, second: Second) -> Self {
+        Self { second: Some(second), ..self }
     }
 
     const fn then(self, then: Then) -> Self {
@@ -83,31 +116,31 @@ impl Field {
         Self { parameter, label, control, needed: false }
     }
 
+    /// What the page that leads here may know already.
+    const fn hidden_optional(parameter: &'static str) -> Self {
+        Self { needed: false, ..Self::hidden(parameter) }
+    }
+
     /// What the page that leads here knows already.
     const fn hidden(parameter: &'static str) -> Self {
         Self { parameter, label: text("", ""), control: Control::Hidden, needed: true }
     }
 }
 
-/// What is shown after the action.
-#[derive(Clone, Copy)]
-pub(crate) enum Then {
-    /// The reply.
-    Reply,
-    /// The page of what a parameter names: a collection, and the parameter.
-    Of(&'static str, &'static str),
-    /// The page of what the reply names: a collection, and the place in the reply.
-    Made(&'static str, &'static str),
-    /// The page of a collection.
-    List(&'static str),
-}
-
 /// All forms.
-static FORMS: [&[Form]; 1] = [keys::FORMS];
+static FORMS: [&[Form]; 5] = [keys::FORMS, people::FORMS, policies::FORMS, secrets::FORMS, tags::FORMS];
 
 /// The collections, with the action that a POST to each is.
-const COLLECTIONS: [(&str, Product, &str); 2] =
-    [("keys", Product::Kms, "CreateKey"), ("aliases", Product::Kms, "CreateAlias")];
+const COLLECTIONS: [(&str, Product, &str); 8] = [
+    ("keys", Product::Kms, "CreateKey"),
+    ("aliases", Product::Kms, "CreateAlias"),
+    ("secrets", Product::Kms, "CreateSecret"),
+    ("users", Product::Ram, "CreateUser"),
+    ("groups", Product::Ram, "CreateGroup"),
+    ("roles", Product::Ram, "CreateRole"),
+    ("policies", Product::Ram, "CreatePolicy"),
+    ("access-keys", Product::Ram, "CreateAccessKey"),
+];
 
 /// The form of an action.
 pub(crate) fn find(product: Product, action: &str) -> Option<&'static Form> {
@@ -117,14 +150,48 @@ pub(crate) fn find(product: Product, action: &str) -> Option<&'static Form> {
 /// A link to the form of an action, filled with what is known already.
 pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
+    link_as(context, product, action, form.title, known)
+}
+
+/// As [`link`], with words of its own.
+pub(crate) fn link_as(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Text,
+    known: &[(&str, &str)],
+) -> Markup {
+    let form = find(product, action).expect("a page links to forms of the table");
     let to = with_query(&form.path(), known);
-    html! { a.action href=(to) { (context.say(form.title)) } }
+    html! { a.action href=(to) { (context.say(label)) } }
+}
+
+/// A button that does an action at once, with what is known already.
+pub(crate) fn button(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Text,
+    known: &[(&str, &str)],
+) -> Markup {
+    let form = find(product, action).expect("a page has buttons for forms of the table");
+    html! {
+        form.inline method="post" action=(form.path()) {
+            (token(&context.view))
+            @for (name, value) in known { input type="hidden" name=(name) value=(value); }
+            button.quiet { (context.say(label)) }
+        }
+    }
 }
 
 /// The page of a form that was not sent yet.
-pub(crate) fn show(context: &Context<'_>, product: &str, action: &str) -> Option<Answer> {
+pub(crate) async fn show(context: &Context<'_>, product: &str, action: &str) -> Option<Answer> {
     let form = named(product, action)?;
-    let page = form.page(context, &context.request.queried(), None);
+    let mut fields = context.request.queried();
+    if let Some(now) = form.now {
+        now.fill(form, context, &mut fields).await;
+    }
+    let page = form.page(context, &fields, None).await;
     Some(Answer::page(StatusCode::OK, context.view.finish(page)))
 }
 
@@ -159,23 +226,37 @@ impl Form {
     }
 
     async fn perform(&self, context: &Context<'_>, fields: &Parameters) -> Answer {
-        let again = |status, problem: Markup| {
-            let page = self.page(context, fields, Some(&problem));
-            Answer::page(status, context.view.finish(page))
-        };
         if !self.is_confirmed(fields) {
             let words = html! { div.problem role="alert" { (context.say(texts::TYPE_TO_CONFIRM)) } };
-            return again(StatusCode::BAD_REQUEST, words);
+            return self.again(context, fields, StatusCode::BAD_REQUEST, &words).await;
         }
-        match self.call(context, fields).await {
-            Ok((parameters, reply)) => self.answer(context, &parameters, reply),
+        let second = self.second.filter(|_| Second::is_pressed(fields));
+        match self.call(context, fields, second).await {
+            Ok((parameters, reply)) => self.answer(context, fields, second, &parameters, &reply),
             Err(error) => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                let mut answer = again(status, problem(&context.view, &error, context.request_id()));
+                let message = error.message();
+                let words = html! {
+                    (problem(&context.view, &error, context.request_id()))
+                    @for field in self.fields { (document::excerpt(context, field, fields, &message)) }
+                };
+                let mut answer = self.again(context, fields, status, &words).await;
                 answer.code = Some(error.code_text());
                 answer
             }
         }
+    }
+
+    /// The form once more, with what was typed and what was wrong.
+    async fn again(
+        &self,
+        context: &Context<'_>,
+        fields: &Parameters,
+        status: StatusCode,
+        problem: &Markup,
+    ) -> Answer {
+        let page = self.page(context, fields, Some(problem)).await;
+        Answer::page(status, context.view.finish(page))
     }
 
     fn is_confirmed(&self, fields: &Parameters) -> bool {
@@ -188,10 +269,14 @@ impl Form {
         &self,
         context: &Context<'_>,
         fields: &Parameters,
-    ) -> Result<(Parameters, Zeroizing<String>), Error> {
-        let parameters = self.parameters(fields)?;
+        second: Option<Second>,
+    ) -> Result<(Parameters, Reply), Error> {
+        let mut parameters = self.parameters(fields)?;
+        if let Some(second) = second {
+            second.prepare(context, &mut parameters).await?;
+        }
         let reply = context.call(self.product, self.action, &parameters).await?;
-        Ok((parameters, render_reply(Format::Json, &reply, context.request_id())))
+        Ok((parameters, reply))
     }
 
     /// The parameters of the request. Only those of the form's fields are taken: what else a form carries is no part of it.
@@ -205,48 +290,50 @@ impl Form {
         Ok(parameters)
     }
 
-    fn answer(&self, context: &Context<'_>, parameters: &Parameters, reply: Zeroizing<String>) -> Answer {
-        let done = [("done", self.action), ("of", self.product.name())];
-        let to = match self.then {
-            Then::Reply => None,
-            Then::Of(collection, parameter) => {
-                parameters.get(parameter).map(|name| path(collection, &[name]))
+    fn answer(
+        &self,
+        context: &Context<'_>,
+        fields: &Parameters,
+        second: Option<Second>,
+        parameters: &Parameters,
+        reply: &Reply,
+    ) -> Answer {
+        if let Some(answer) = second.and_then(|second| second.answer(reply)) {
+            return answer;
+        }
+        let json = || render_reply(Format::Json, reply, context.request_id());
+        match self.then.page(fields, || serde_json::from_str(&json()).ok()) {
+            Some(to) => {
+                let done = [("done", self.action), ("of", self.product.name())];
+                Answer::redirect(&with_query(&to, &done))
             }
-            Then::Made(collection, place) => {
-                let reply: Option<Value> = serde_json::from_str(&reply).ok();
-                let name = reply.as_ref().and_then(|reply| reply.pointer(place)?.as_str());
-                name.map(|name| path(collection, &[name]))
-            }
-            Then::List(collection) => Some(path(collection, &[])),
-        };
-        match to {
-            Some(to) => Answer::redirect(&with_query(&to, &done)),
             None => {
-                let page = result::page(self, context, parameters, &reply);
+                let shown = if let Then::Shown(show) = self.then { show(context, reply) } else { None };
+                let page = result::page(self, context, shown.as_ref(), parameters, &json());
                 Answer::page(StatusCode::OK, context.view.finish(page))
             }
         }
     }
 
-    fn page(&self, context: &Context<'_>, fields: &Parameters, problem: Option<&Markup>) -> Markup {
+    async fn page(&self, context: &Context<'_>, fields: &Parameters, problem: Option<&Markup>) -> Markup {
         let title = context.say(self.title);
+        let mut shown = Vec::new();
+        for field in self.fields {
+            shown.push(field.control.show(context, field, fields));
+            if let Control::Known(names) = field.control {
+                shown.push(names.show(context, field).await);
+            }
+        }
         let content = html! {
             @if let Some(problem) = problem { (problem) }
-            p { (context.say(self.about)) }
+            @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
             form.fields method="post" action=(self.path()) autocomplete="off" {
                 (token(&context.view))
-                @for field in self.fields { (field.control.show(context, field, fields)) }
-                @if let Some(parameter) = self.confirmed {
-                    div.field {
-                        label for=(CONFIRMATION) {
-                            (context.say(texts::TYPE_TO_CONFIRM)) ": "
-                            code { (foreign(fields.get(parameter).unwrap_or_default())) }
-                        }
-                        input id=(CONFIRMATION) name=(CONFIRMATION) required spellcheck="false";
-                    }
-                }
+                @for field in &shown { (field) }
+                @if let Some(parameter) = self.confirmed { (confirmation(context, fields, parameter)) }
                 div.buttons {
                     button.danger[self.confirmed.is_some()] { (title) }
+                    @if let Some(second) = self.second { (second.button(context)) }
                     a href=(self.way_back(fields)) { (context.say(texts::CANCEL)) }
                 }
             }
@@ -254,14 +341,29 @@ impl Form {
         layout::page(&context.view, title, &content)
     }
 
+    /// The page of what the form is about, else that of its collection.
     fn way_back(&self, fields: &Parameters) -> String {
-        match self.then {
-            Then::Of(collection, parameter) => match fields.non_empty(parameter) {
-                Some(name) => path(collection, &[name]),
-                None => path(collection, &[]),
-            },
-            Then::Made(collection, _) | Then::List(collection) => path(collection, &[]),
-            Then::Reply => path("", &[]),
+        let made = |collection: &'static str| {
+            let subject = self.fields.iter().find(|field| matches!(field.control, Control::Hidden))?;
+            Then::Of(collection, subject.parameter).thing(fields)
+        };
+        let thing = match self.then {
+            Then::Made(collection, _) => made(collection),
+            then => then.thing(fields),
+        };
+        thing.unwrap_or_else(|| path(self.then.collection(), &[]))
+    }
+}
+
+/// The field that has to hold the same as the parameter.
+fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> Markup {
+    html! {
+        div.field {
+            label for=(CONFIRMATION) {
+                (context.say(texts::TYPE_TO_CONFIRM)) ": "
+                code { (foreign(fields.get(parameter).unwrap_or_default())) }
+            }
+            input id=(CONFIRMATION) name=(CONFIRMATION) required spellcheck="false";
         }
     }
 }
@@ -282,6 +384,8 @@ pub(crate) fn done(context: &Context<'_>) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -293,10 +397,21 @@ mod tests {
             }
             let has = |name: &str| form.fields.iter().any(|field| field.parameter == name);
             assert!(form.confirmed.is_none_or(has), "{}", form.action);
-            if let Then::Of(_, parameter) = form.then {
+            let named = match form.then {
+                Then::Of(_, parameter) => vec![parameter],
+                Then::OneOf(places) => places.iter().map(|(_, parameter)| *parameter).collect(),
+                Then::Typed { name, kind, .. } => vec![name, kind],
+                _ => Vec::new(),
+            };
+            assert!(named.iter().all(|name| name.is_empty() || has(name)), "{}", form.action);
+            let now = form.now.iter().flat_map(|now| now.places);
+            assert!(now.into_iter().all(|(parameter, _)| has(parameter)), "{}", form.action);
+            if let Some(Second::Generate(parameter)) = form.second {
                 assert!(has(parameter), "{}", form.action);
             }
         }
+        let names = FORMS.iter().copied().flatten().map(|form| (form.product.name(), form.action));
+        assert_eq!(names.clone().collect::<BTreeSet<_>>().len(), names.count(), "a form is there twice");
         for (collection, product, action) in COLLECTIONS {
             assert!(find(product, action).is_some(), "{collection}");
         }

@@ -113,6 +113,18 @@ impl Answer {
         answer
     }
 
+    /// A file that the browser saves. Its name is of ASCII letters, digits, `.`, `_` and `-`; what else it holds is left out.
+    pub(crate) fn download(name: &str, content: Zeroizing<String>) -> Self {
+        let is_safe = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
+        let name: String = name.chars().filter(is_safe).collect();
+        let mut answer = Self::new(StatusCode::OK, "application/octet-stream", Body::Page(content));
+        answer.add(
+            "content-disposition",
+            &format!("attachment; filename=\"{}\"", name.trim_start_matches('.')),
+        );
+        answer
+    }
+
     /// Sends the browser to another page, with GET.
     pub(crate) fn redirect(to: &str) -> Self {
         let mut answer = Self::new(StatusCode::SEE_OTHER, "text/plain", Body::Asset(b""));

@@ -9,7 +9,7 @@ use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
 
 /// The pages of the navigation, by the path below the prefix.
-const NAVIGATION: [(&str, Text); 10] = [
+const NAVIGATION: [(&str, Text); 11] = [
     ("", texts::OVERVIEW),
     ("keys", texts::KEYS),
     ("aliases", texts::ALIASES),
@@ -18,6 +18,7 @@ const NAVIGATION: [(&str, Text); 10] = [
     ("groups", texts::GROUPS),
     ("roles", texts::ROLES),
     ("policies", texts::POLICIES),
+    ("account", texts::ACCOUNT),
     ("try", texts::TRY_IT),
     ("files", texts::FILES),
 ];

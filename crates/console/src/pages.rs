@@ -1,9 +1,18 @@
 //! Pages: lists of things, and a page for each of them.
 
+mod access_keys;
+mod account;
 mod aliases;
+mod attached;
+mod groups;
 mod keys;
 mod overview;
+mod parts;
+mod policies;
 mod recovery;
+mod roles;
+mod tags;
+mod users;
 
 use bulla_wire::Error;
 use http::StatusCode;
@@ -22,6 +31,15 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["keys", key] => keys::one(context, key).await,
         ["aliases"] => aliases::list(context).await,
         ["recovery"] => recovery::show(context),
+        ["users"] => users::list(context).await,
+        ["users", user] => users::one(context, user).await,
+        ["groups"] => groups::list(context).await,
+        ["groups", group] => groups::one(context, group).await,
+        ["roles"] => roles::list(context).await,
+        ["roles", role] => roles::one(context, role).await,
+        ["policies"] => policies::list(context).await,
+        ["policies", policy_type, policy] => policies::one(context, policy_type, policy).await,
+        ["account"] => account::show(context).await,
         _ => return None,
     };
     Some(match page {

@@ -130,7 +130,7 @@ impl Console {
 async fn serve(context: Context<'_>, segments: &[&str], posted: Option<Parameters>) -> Option<Answer> {
     let mut answer = match (posted, segments) {
         (Some(fields), _) => forms::perform(&context, segments, fields).await,
-        (None, ["do", product, action]) => forms::show(&context, product, action),
+        (None, ["do", product, action]) => forms::show(&context, product, action).await,
         (None, _) => pages::show(&context, segments).await,
     }?;
     answer.authenticated = true;

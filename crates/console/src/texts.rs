@@ -91,6 +91,7 @@ texts! {
     ROLES: "Roles", "角色";
     POLICIES: "Policies", "权限策略";
     ACCESS_KEYS: "Access keys", "访问密钥";
+    ACCOUNT: "Account", "账号";
     TRY_IT: "Try it", "试一试";
     FILES: "Files", "文件";
     SIGN_IN: "Sign in", "登录";
@@ -143,6 +144,15 @@ texts! {
     STATE: "State", "状态";
     RECOVERY: "Recovery sheet", "恢复说明";
     CREATED_ON: "Printed", "打印时间";
+    ALIAS: "Alias", "别名";
+    TYPE: "Type", "类型";
+    VERSION: "Version", "版本";
+    SECRET: "Secret", "凭据";
+    TAGS: "Tags", "标签";
+    COMMENTS: "Comments", "备注";
+    MORE: "Next page", "下一页";
+    FIRST_PAGE: "First page", "第一页";
+    NONE: "none", "无";
     CREATED: "Created", "创建时间";
     DESCRIPTION: "Description", "描述";
     NO_KEYS: "There are no keys yet. Create the first one: it wraps the data keys of your files and applications.", "还没有密钥。请创建第一个密钥，用来保护文件和应用的数据密钥。";

@@ -4,7 +4,8 @@ use bulla_wire::{Error, Parameters};
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::Field;
+use super::suggest::{Names, list_id};
+use super::{Field, document};
 use crate::context::Context;
 use crate::texts::{self, Text};
 
@@ -29,10 +30,20 @@ pub(crate) enum Control {
     Check,
     /// One of these values; without a value of its own, the API's default.
     Choice(&'static [(&'static str, Text)]),
+    /// One line, which may be left empty to clear what is there.
+    Clearable,
+    /// One line, for which the names of things are suggested.
+    Known(Names),
+    /// A policy. A form that holds none yet shows this one; `{account}` is the id of the account.
+    Document(&'static str),
     /// Names and values, as the members of a JSON object.
     Members,
     /// Names and values, as a JSON list of tags.
     Tags,
+    /// Names and values, as a JSON list of tags as RAM has them.
+    RamTags,
+    /// One name, which is known, as a JSON list.
+    HiddenList,
 }
 
 /// How many rows of names and values a form offers.
@@ -46,10 +57,18 @@ impl Control {
     pub(crate) fn value(self, parameter: &str, fields: &Parameters) -> Result<Option<String>, Error> {
         let given = || fields.non_empty(parameter);
         Ok(match self {
-            Self::Hidden | Self::Line | Self::Secret | Self::Number | Self::Check | Self::Choice(_) => {
-                given().map(str::to_owned)
+            Self::Hidden
+            | Self::Line
+            | Self::Known(_)
+            | Self::Secret
+            | Self::Number
+            | Self::Check
+            | Self::Choice(_) => given().map(str::to_owned),
+            Self::Clearable => fields.get(parameter).map(str::to_owned),
+            Self::HiddenList => given().map(|name| json!([name]).to_string()),
+            Self::Area | Self::SecretArea | Self::Document(_) => {
+                given().map(|text| text.replace("\r\n", "\n"))
             }
-            Self::Area | Self::SecretArea => given().map(|text| text.replace("\r\n", "\n")),
             Self::Base64 => given().map(|text| {
                 use base64::Engine;
                 base64::prelude::BASE64_STANDARD.encode(text.replace("\r\n", "\n"))
@@ -62,8 +81,11 @@ impl Control {
             }
             Self::Tags => {
                 let tag = |(name, value): (&str, &str)| json!({"TagKey": name, "TagValue": value});
-                let tags: Vec<_> = pairs(parameter, fields)?.into_iter().map(tag).collect();
-                (!tags.is_empty()).then(|| Value::Array(tags).to_string())
+                list(pairs(parameter, fields)?.into_iter().map(tag))
+            }
+            Self::RamTags => {
+                let tag = |(name, value): (&str, &str)| json!({"Key": name, "Value": value});
+                list(pairs(parameter, fields)?.into_iter().map(tag))
             }
         })
     }
@@ -72,10 +94,15 @@ impl Control {
     pub(crate) fn show(self, context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
         let value = fields.get(field.parameter).unwrap_or_default();
         let input = match self {
-            Self::Hidden => return html! { input type="hidden" name=(field.parameter) value=(value); },
-            Self::Members | Self::Tags => return rows(context, field, fields),
+            Self::Hidden | Self::HiddenList => return hidden(field, value),
+            Self::Members | Self::Tags | Self::RamTags => return rows(context, field, fields),
             Self::Check => return check(context, field, value),
-            Self::Line => html! {
+            Self::Known(_) => html! {
+                input id=(field.parameter) name=(field.parameter) value=(value) required[field.needed] spellcheck="false"
+                    list=(list_id(field));
+            },
+            Self::Document(template) => document::editor(context, field, fields, template),
+            Self::Line | Self::Clearable => html! {
                 input id=(field.parameter) name=(field.parameter) value=(value) required[field.needed] spellcheck="false";
             },
             Self::Number => html! {
@@ -106,6 +133,15 @@ impl Control {
             }
         }
     }
+}
+
+fn hidden(field: &Field, value: &str) -> Markup {
+    html! { @if field.needed || !value.is_empty() { input type="hidden" name=(field.parameter) value=(value); } }
+}
+
+fn list(values: impl Iterator<Item = Value>) -> Option<String> {
+    let values: Vec<_> = values.collect();
+    (!values.is_empty()).then(|| Value::Array(values).to_string())
 }
 
 fn check(context: &Context<'_>, field: &Field, value: &str) -> Markup {

@@ -11,8 +11,15 @@ use crate::context::Context;
 use crate::layout::{self, foreign};
 use crate::texts;
 
-pub(super) fn page(form: &Form, context: &Context<'_>, parameters: &Parameters, reply: &str) -> Markup {
+pub(super) fn page(
+    form: &Form,
+    context: &Context<'_>,
+    shown: Option<&Markup>,
+    parameters: &Parameters,
+    reply: &str,
+) -> Markup {
     let content = html! {
+        @if let Some(shown) = shown { (shown) }
         h2 { (context.say(texts::REPLY)) }
         pre tabindex="0" { code { (context.view.secret(&indented(reply))) } }
         h2 { (context.say(texts::SAME_BY_COMMAND)) }

@@ -1,0 +1,58 @@
+//! Names that a field suggests while a person types: those of the things that there are.
+
+use bulla_wire::{Format, Parameters, Product, render_reply};
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::Field;
+use crate::context::Context;
+
+/// Where the names come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Names {
+    pub(crate) product: Product,
+    /// The action that lists the things, its first page.
+    pub(crate) action: &'static str,
+    pub(crate) parameters: &'static [(&'static str, &'static str)],
+    /// Where the reply has the list.
+    pub(crate) list: &'static str,
+    /// The member of each entry that is the name.
+    pub(crate) name: &'static str,
+    /// The member that says more about it.
+    pub(crate) note: &'static str,
+}
+
+impl Names {
+    /// The names for a field; none if the caller may not list them.
+    pub(super) async fn show(self, context: &Context<'_>, field: &Field) -> Markup {
+        let pairs = self.parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let parameters = Parameters::from_pairs(pairs).unwrap_or_default();
+        let Ok(reply) = context.call(self.product, self.action, &parameters).await else { return html! {} };
+        let reply = render_reply(Format::Json, &reply, context.request_id());
+        let reply: Value = serde_json::from_str(&reply).unwrap_or_default();
+        let entries = reply.pointer(self.list).and_then(Value::as_array);
+        html! {
+            datalist id=(list_id(field)) {
+                @for entry in entries.into_iter().flatten() {
+                    @if let Some(name) = entry[self.name].as_str() {
+                        option value=(name) label=[entry[self.note].as_str().filter(|note| !note.is_empty())] {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What the list of a field is called in the page.
+pub(super) fn list_id(field: &Field) -> String {
+    format!("{}-names", field.parameter)
+}
+
+pub(super) const USERS: Names = ram("ListUsers", "/Users/User", "UserName", "DisplayName");
+pub(super) const GROUPS: Names = ram("ListGroups", "/Groups/Group", "GroupName", "Comments");
+pub(super) const ROLES: Names = ram("ListRoles", "/Roles/Role", "RoleName", "Description");
+pub(super) const POLICIES: Names = ram("ListPolicies", "/Policies/Policy", "PolicyName", "PolicyType");
+
+const fn ram(action: &'static str, list: &'static str, name: &'static str, note: &'static str) -> Names {
+    Names { product: Product::Ram, action, parameters: &[("MaxItems", "1000")], list, name, note }
+}

@@ -1,0 +1,68 @@
+//! The access keys of a user, or the caller's own.
+
+use bulla_wire::ram::{AccessKeyEntry, AccessKeyStatus, GetAccessKeyLastUsed, ListAccessKeys};
+use bulla_wire::{Product, Timestamp};
+use maud::{Markup, html};
+
+use super::parts::{section, table_or, untold};
+use crate::context::Context;
+use crate::forms::{button, link};
+use crate::texts::{self, text};
+use crate::times::time;
+
+/// The access keys of a user; the caller's own without a name.
+pub(super) async fn of(context: &Context<'_>, user: Option<&str>) -> Markup {
+    let told = context.ask(ListAccessKeys { user_name: user.map(str::to_owned) }).await;
+    let mut rows = Vec::new();
+    for key in told.iter().flat_map(|told| &told.access_keys.access_key) {
+        rows.push(row(context, user, key).await);
+    }
+    let known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
+    let heads =
+        [texts::ACCESS_KEY_ID, texts::STATE, texts::CREATED, text("Last used", "最近使用"), texts::ACTIONS];
+    let empty = text(
+        "No access keys. Programs need one to use the API.",
+        "没有访问密钥。程序需要访问密钥才能调用 API。",
+    );
+    html! {
+        (section(context, texts::ACCESS_KEYS, &told, |_| table_or(context, &heads, &rows, empty)))
+        div.buttons { (link(context, Product::Ram, "CreateAccessKey", &known)) }
+    }
+}
+
+async fn row(context: &Context<'_>, user: Option<&str>, key: &AccessKeyEntry) -> Vec<Markup> {
+    let asked = GetAccessKeyLastUsed {
+        user_name: user.map(str::to_owned),
+        user_access_key_id: key.access_key_id.clone(),
+    };
+    let used = context.ask(asked).await;
+    let mut known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
+    known.push(("UserAccessKeyId", &key.access_key_id));
+    let (state, next, change) = match key.status {
+        AccessKeyStatus::Active => (text("Active", "启用"), "Inactive", text("Disable", "禁用")),
+        AccessKeyStatus::Inactive => (text("Inactive", "禁用"), "Active", text("Enable", "启用")),
+    };
+    let changed: Vec<_> = known.iter().copied().chain([("Status", next)]).collect();
+    vec![
+        html! { code { (key.access_key_id) } },
+        html! { (context.say(state)) },
+        time(key.create_date),
+        match &used {
+            Ok(used) => last_use(context, &used.access_key_last_used.last_used_date),
+            Err(error) => untold(context, error),
+        },
+        html! {
+            div.buttons {
+                (button(context, Product::Ram, "UpdateAccessKey", change, &changed))
+                (link(context, Product::Ram, "DeleteAccessKey", &known))
+            }
+        },
+    ]
+}
+
+fn last_use(context: &Context<'_>, date: &str) -> Markup {
+    match Timestamp::parse(date) {
+        Some(date) => time(date),
+        None => html! { (context.say(text("never", "从未"))) },
+    }
+}

@@ -1,0 +1,45 @@
+//! The account: its id and alias, and the access keys of the caller.
+
+use bulla_wire::ram::GetAccountAlias;
+use bulla_wire::sts::{GetCallerIdentity, IdentityType};
+use bulla_wire::{Error, Product};
+use maud::html;
+
+use super::parts::untold;
+use super::{Page, access_keys};
+use crate::context::Context;
+use crate::forms::{self, link};
+use crate::layout::{facts, foreign};
+use crate::texts::{self, text};
+
+pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
+    let caller = context.ask(GetCallerIdentity {}).await?;
+    let alias = context.ask(GetAccountAlias {}).await;
+    let shown = match &alias {
+        Ok(told) if told.account_alias.is_empty() => html! { (context.say(texts::NONE)) },
+        Ok(told) => foreign(&told.account_alias),
+        Err(error) => untold(context, error),
+    };
+    let has_alias = alias.is_ok_and(|told| !told.account_alias.is_empty());
+    let is_root = caller.identity_type == IdentityType::Account;
+    let advice = text(
+        "You are the account itself, which no policy binds. Create a user for each person and program, and keep the \
+         account's access key for emergencies.",
+        "您正以账号（主账号）身份操作，不受任何策略限制。请为每个人和程序创建用户，账号的访问密钥只在紧急情况下使用。",
+    );
+    let content = html! {
+        (forms::done(context))
+        @if is_root { p { (context.say(advice)) } }
+        (facts(&context.view, &[
+            (text("Account id", "账号 ID"), html! { code { (caller.account_id) } }),
+            (texts::ALIAS, shown),
+            (text("You are", "当前身份"), html! { code { (foreign(&caller.arn)) } }),
+        ]))
+        div.buttons {
+            (link(context, Product::Ram, "SetAccountAlias", &[]))
+            @if has_alias { (link(context, Product::Ram, "ClearAccountAlias", &[])) }
+        }
+        (access_keys::of(context, None).await)
+    };
+    Ok(Page { title: context.say(texts::ACCOUNT).to_owned(), content })
+}

@@ -1,0 +1,70 @@
+//! The policies of a user, group or role.
+
+use bulla_wire::ram::{AttachedPoliciesReply, PolicyType};
+use bulla_wire::{Error, Product};
+use maud::{Markup, html};
+
+use super::parts::{section, table_or};
+use crate::context::Context;
+use crate::forms::link;
+use crate::layout::foreign;
+use crate::paths::path;
+use crate::texts::{self, text};
+use crate::times::time;
+
+/// Who has the policies: the last word of the actions that attach and detach, and its name as a parameter of them.
+#[derive(Clone, Copy)]
+pub(super) struct Holder<'a> {
+    pub(super) attach: &'static str,
+    pub(super) detach: &'static str,
+    pub(super) parameter: &'static str,
+    pub(super) name: &'a str,
+}
+
+pub(super) fn policies(
+    context: &Context<'_>,
+    holder: Holder<'_>,
+    told: &Result<AttachedPoliciesReply, Error>,
+) -> Markup {
+    let heads = [texts::NAME, texts::TYPE, texts::DESCRIPTION, text("Attached", "授权时间"), texts::ACTIONS];
+    let known = (holder.parameter, holder.name);
+    html! {
+        (section(context, texts::POLICIES, told, |told| {
+            let rows: Vec<_> = told.policies.policy.iter().map(|policy| {
+                let kind = kind(policy.policy_type);
+                let detached = [known, ("PolicyType", kind), ("PolicyName", &policy.policy_name)];
+                vec![
+                    policy_link(policy.policy_type, &policy.policy_name),
+                    html! { (context.say(kind_words(policy.policy_type))) },
+                    foreign(&policy.description),
+                    time(policy.attach_date),
+                    link(context, Product::Ram, holder.detach, &detached),
+                ]
+            }).collect();
+            let empty = text("No policies: nothing is allowed by them.", "没有权限策略，未授予任何权限。");
+            table_or(context, &heads, &rows, empty)
+        }))
+        div.buttons { (link(context, Product::Ram, holder.attach, &[known])) }
+    }
+}
+
+/// A link to the page of a policy.
+pub(super) fn policy_link(policy_type: PolicyType, name: &str) -> Markup {
+    html! { a href=(path("policies", &[kind(policy_type), name])) { (foreign(name)) } }
+}
+
+/// The type of a policy as the API has it.
+pub(super) fn kind(policy_type: PolicyType) -> &'static str {
+    match policy_type {
+        PolicyType::System => "System",
+        PolicyType::Custom => "Custom",
+    }
+}
+
+/// The type of a policy for people.
+pub(super) fn kind_words(policy_type: PolicyType) -> texts::Text {
+    match policy_type {
+        PolicyType::System => text("System", "系统策略"),
+        PolicyType::Custom => text("Custom", "自定义策略"),
+    }
+}

@@ -1,0 +1,95 @@
+//! Parts of pages: tables, what may be hidden from the caller, and the way to the next page of a list.
+
+use bulla_wire::Error;
+use maud::{Markup, html};
+
+use crate::context::Context;
+use crate::layout::foreign;
+use crate::paths::{path, with_query};
+use crate::texts::{self, Text};
+
+/// A table. The first cell of each row names it.
+pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>]) -> Markup {
+    html! {
+        div.table {
+            table {
+                thead { tr { @for head in heads { th scope="col" { (context.say(*head)) } } } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            @for (at, cell) in row.iter().enumerate() {
+                                @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A table, or what to do while it is empty.
+pub(super) fn table_or(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>], empty: Text) -> Markup {
+    html! {
+        @if rows.is_empty() { p { (context.say(empty)) } } @else { (table(context, heads, rows)) }
+    }
+}
+
+/// A part of a page with what the API told, or that the caller may not see it.
+pub(super) fn section<T>(
+    context: &Context<'_>,
+    title: Text,
+    told: &Result<T, Error>,
+    show: impl FnOnce(&T) -> Markup,
+) -> Markup {
+    html! {
+        h2 { (context.say(title)) }
+        @match told {
+            Ok(told) => (show(told)),
+            Err(error) => p { (untold(context, error)) },
+        }
+    }
+}
+
+/// Why something cannot be shown.
+pub(super) fn untold(context: &Context<'_>, error: &Error) -> Markup {
+    html! {
+        @if error.status() == FORBIDDEN {
+            span.fine { (context.say(texts::NOT_ALLOWED)) }
+        } @else {
+            (foreign(&error.message()))
+        }
+    }
+}
+
+/// Links to the next page of a list, whose address says where this one ended, and back to the first.
+pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
+    let queried = context.request.queried();
+    let others: Vec<_> =
+        queried.iter().filter(|(name, _)| !["marker", "done", "of"].contains(name)).collect();
+    let to = |marker: Option<&str>| {
+        let fields: Vec<_> = others.iter().copied().chain(marker.map(|marker| ("marker", marker))).collect();
+        with_query(context.request.path, &fields)
+    };
+    let is_first = queried.non_empty("marker").is_none();
+    html! {
+        @if marker.is_some() || !is_first {
+            div.buttons {
+                @if !is_first { a href=(to(None)) { (context.say(texts::FIRST_PAGE)) } }
+                @if let Some(marker) = marker { a href=(to(Some(marker))) rel="next" { (context.say(texts::MORE)) } }
+            }
+        }
+    }
+}
+
+/// Where the page of a list begins.
+pub(super) fn marker(context: &Context<'_>) -> Option<String> {
+    context.request.queried().non_empty("marker").map(str::to_owned)
+}
+
+/// A link to the page of something by its name.
+pub(super) fn named(collection: &str, name: &str) -> Markup {
+    html! { a href=(path(collection, &[name])) { (foreign(name)) } }
+}
+
+const FORBIDDEN: u16 = 403;

@@ -1,0 +1,56 @@
+//! The tags of a thing, with the ways to add and to remove them.
+
+use bulla_wire::ram::{ListTagResources, ResourceType};
+use bulla_wire::{Error, JsonList, Product};
+use maud::{Markup, html};
+
+use super::parts::{section, table_or};
+use crate::context::Context;
+use crate::forms::{button, link};
+use crate::layout::foreign;
+use crate::texts::{self, text};
+
+/// Names and values.
+type Tags = Vec<(String, String)>;
+
+/// The tags of a role or a policy.
+pub(super) async fn of_ram(context: &Context<'_>, resource_type: ResourceType, name: &str) -> Markup {
+    let asked = ListTagResources {
+        resource_type,
+        resource_names: Some(JsonList(vec![name.to_owned()])),
+        tag: None,
+        next_token: None,
+        page_size: Some(100),
+    };
+    let told = context.ask(asked).await;
+    let told =
+        told.map(|told| told.tag_resources.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+    let kind = match resource_type {
+        ResourceType::Role => "role",
+        ResourceType::Policy => "policy",
+    };
+    let known = [("ResourceType", kind), ("ResourceNames", name)];
+    show(context, &told, Product::Ram, ["TagResources", "UntagResources"], &known)
+}
+
+/// The tags of something, with the forms of the two actions that add and remove them.
+pub(super) fn show(
+    context: &Context<'_>,
+    told: &Result<Tags, Error>,
+    product: Product,
+    [add, remove]: [&str; 2],
+    known: &[(&str, &str)],
+) -> Markup {
+    html! {
+        (section(context, texts::TAGS, told, |tags| {
+            let rows: Vec<_> = tags.iter().map(|(name, value)| {
+                let removed: Vec<_> = known.iter().copied().chain([("TagKeys", &**name)]).collect();
+                let label = text("Remove", "移除");
+                vec![foreign(name), foreign(value), button(context, product, remove, label, &removed)]
+            }).collect();
+            let empty = text("No tags.", "没有标签。");
+            table_or(context, &[texts::NAME, texts::VALUE, texts::ACTIONS], &rows, empty)
+        }))
+        div.buttons { (link(context, product, add, known)) }
+    }
+}

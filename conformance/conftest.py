@@ -13,7 +13,7 @@ from every_client import CLIENTS, FAMILIES
 from identity_provider import IdentityProvider
 from openssl import OpenSsl
 from person import Person
-from serve import BULLA, ROOT, Bulla, Server
+from serve import BULLA, ROOT, Server, remote_bulla
 from staff import Staff
 
 
@@ -149,16 +149,3 @@ def documented(name):
     names = {}
     exec(source, names)
     return names[name]
-
-
-def remote_bulla(server, home):
-    """`bulla` in `home` with `server` as its KMS."""
-    bulla = Bulla(
-        home,
-        BULLA_KMS=server.url,
-        ALIBABA_CLOUD_ACCESS_KEY_ID=server.access_key_id,
-        ALIBABA_CLOUD_ACCESS_KEY_SECRET=server.access_key_secret,
-    )
-    if server.scheme == "https":
-        bulla.variables["ALIBABA_CLOUD_CA_BUNDLE"] = server.ca
-    return bulla

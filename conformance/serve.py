@@ -147,6 +147,19 @@ class Bulla:
         return json.loads(self("kms", action, *flags))
 
 
+def remote_bulla(server, home):
+    """`bulla` in `home` with `server` as its KMS."""
+    bulla = Bulla(
+        home,
+        BULLA_KMS=server.url,
+        ALIBABA_CLOUD_ACCESS_KEY_ID=server.access_key_id,
+        ALIBABA_CLOUD_ACCESS_KEY_SECRET=server.access_key_secret,
+    )
+    if server.scheme == "https":
+        bulla.variables["ALIBABA_CLOUD_CA_BUNDLE"] = server.ca
+    return bulla
+
+
 def environment(home: Path):
     """An environment without the credentials, proxies and settings of whoever runs the tests."""
     return {"PATH": os.environ["PATH"], "HOME": str(home), "LANG": "C.UTF-8"}

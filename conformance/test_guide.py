@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from clients import REGION, OldSdk
-from conftest import remote_bulla
+from serve import remote_bulla
 
 ALIAS = "alias/Apollo/WorkKey"
 TEXTS = {

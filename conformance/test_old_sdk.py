@@ -16,7 +16,7 @@ import pytest
 from aliyunsdkcore.acs_exception.exceptions import ClientException, ServerException
 
 from clients import REGION, UUID, OldSdk
-from conftest import remote_bulla
+from serve import remote_bulla
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 NO_KEY = "00000000-0000-0000-0000-000000000000"

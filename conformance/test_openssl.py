@@ -20,9 +20,8 @@ import pytest
 from alibabacloud_tea_openapi.exceptions import ClientException
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
-from conftest import remote_bulla
 from openssl import SIGNATURES, sm2_der, sm2_plain
-from serve import BULLA, ROOT, environment
+from serve import BULLA, ROOT, environment, remote_bulla
 
 SIGN, ENCRYPT = "SIGN/VERIFY", "ENCRYPT/DECRYPT"
 # What `openssl pkey -text` says of a public key.

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from conftest import remote_bulla
+from serve import remote_bulla
 
 CONTENT = b"sales of the year\n" * 10_000
 

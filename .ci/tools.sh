@@ -6,12 +6,15 @@ tools() { # NAME, the oldest VERSION that will do (- for any), and the Debian PA
 cargo        $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)  -
 cargo-deny   0.18  -
 cc           -     build-essential
+chromedriver 123   chromium-driver
+chromium     123   chromium
 git          -     git
 go           1.19  golang-go
 javac        11    default-jdk-headless
 jq           1.6   jq
 mvn          3.6   maven
 node         16    nodejs
+noto-cjk     -     fonts-noto-cjk
 npm          8     npm
 openssl      3.0   openssl
 python3      3.11  python3
@@ -45,6 +48,7 @@ version_of() { # NAME: its version, or "present" if it tells none; nothing if it
   case $1 in
     go | openssl) text=$("$1" version) ;;
     cargo-deny) text=$(cargo deny --version) ;;
+    noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # the Chinese pages in pictures
     python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;
     *) text=$("$1" --version) ;;
   esac 2>/dev/null || return 0

@@ -1,0 +1,29 @@
+"""axe-core in the page: violations of WCAG 2.2, levels A and AA."""
+
+from functools import cached_property
+from pathlib import Path
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RUN = """
+const done = arguments[arguments.length - 1];
+axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"] }).then(
+  found => done(found.violations.map(rule => [rule.id, rule.help, rule.nodes.map(node => node.html)])));
+"""
+
+
+class Axe:
+    """The script of axe-core."""
+
+    def __init__(self, built):
+        self._file = Path(built) / "node/node_modules/axe-core/axe.min.js"
+
+    @cached_property
+    def _script(self):
+        return self._file.read_text()
+
+    def violations(self, browser):
+        """What a page violates, each in a line."""
+        if not browser.driver.execute("return typeof axe === 'object'"):
+            browser.driver.execute(self._script)
+        found = browser.driver.ask("POST", "/execute/async", script=RUN, args=[RULES])
+        return [f"{rule} ({help}): {'; '.join(nodes)}" for rule, help, nodes in found]

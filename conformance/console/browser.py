@@ -1,0 +1,181 @@
+"""The console as a person uses it: links, buttons and fields by their names, not by their place in the page."""
+
+import base64
+import time
+from urllib.parse import urlsplit
+
+from webdriver import WebDriver
+
+PREFIX = "/console/"
+
+
+class Browser:
+    """One window on the console of a server."""
+
+    def __init__(self, driver: WebDriver, server):
+        self.driver = driver
+        self.server = server
+
+    def reset(self, script=True):
+        """A window as after the start of a browser, with or without script."""
+        self.driver.cdp("Network.clearBrowserCookies")
+        self.driver.cdp("Emulation.clearDeviceMetricsOverride")
+        self.driver.cdp("Emulation.setEmulatedMedia", media="", features=[])
+        self.driver.cdp("Emulation.setScriptExecutionDisabled", value=not script)
+        self.driver.ask("POST", "/url", url="about:blank")
+        self.driver.ask("POST", "/se/log", type="browser")
+
+    # Where it is, and what it shows.
+
+    def open(self, path=PREFIX):
+        """Opens a page of the console."""
+        self.driver.ask("POST", "/url", url=f"{self.server.url}{path}")
+
+    @property
+    def path(self):
+        """The path of the page, without the query."""
+        return urlsplit(self.url).path
+
+    @property
+    def url(self):
+        """The whole address."""
+        return self.driver.ask("GET", "/url")
+
+    @property
+    def heading(self):
+        """The title of the page."""
+        (heading,) = self.driver.find("//h1")
+        return heading.text
+
+    @property
+    def text(self):
+        """What a reader sees of the page."""
+        (body,) = self.driver.find("//body")
+        return body.text
+
+    @property
+    def main(self):
+        """What a reader sees of the page's own content."""
+        (main,) = self.driver.find("//main")
+        return main.text
+
+    @property
+    def problem(self):
+        """What the page says went wrong; nothing if nothing did."""
+        return "\n".join(element.text for element in self.driver.find("//*[@role='alert']"))
+
+    def fact(self, name):
+        """The value beside a name."""
+        (value,) = self.driver.find(f"//dt[normalize-space()={quoted(name)}]/following-sibling::dd[1]")
+        return value.text
+
+    def links(self):
+        """The addresses of all links of the page."""
+        return self.driver.execute("return Array.from(document.links, link => link.getAttribute('href'))")
+
+    def complaints(self):
+        """What the browser's console has noted since the last look: violations of the policy, errors of script."""
+        return [entry["message"] for entry in self.driver.ask("POST", "/se/log", type="browser")]
+
+    # What a person does.
+
+    def follow(self, name):
+        """Follows the link of this name."""
+        self._leave_by(self._one("link", f"//a[normalize-space()={quoted(name)}]"))
+
+    def press(self, name):
+        """Presses the button of this name, and waits for the page that follows."""
+        self._leave_by(self._one("button", f"//button[normalize-space()={quoted(name)}]"))
+
+    def press_after(self, name):
+        """Follows the link of this name to a form that asks nothing more, and sends it."""
+        self.follow(name)
+        self.press(name)
+        assert not self.problem, self.problem
+
+    def fill(self, label, text):
+        """Types into the field of this label."""
+        self.field(label).type(text)
+
+    def choose(self, label, option):
+        """Chooses an option of the field of this label."""
+        select = self.field(label).attribute("id")
+        self._one("option", f"//*[@id='{select}']/option[normalize-space()={quoted(option)}]").click()
+
+    def field(self, label):
+        """The field of a label. What is optional says so behind its name."""
+        name = quoted(label)
+        labels = f"//label[normalize-space()={name} or starts-with(normalize-space(), concat({name}, ' ('))]"
+        return self._one(f"field {label}", f"//*[@id=({labels})/@for]")
+
+    def _one(self, what, xpath):
+        found = self.driver.find(xpath)
+        assert len(found) == 1, f"{len(found)} of {what} on {self.url}: {xpath}\n{self.text}"
+        return found[0]
+
+    def _leave_by(self, element):
+        """Clicks, and waits for another document: the driver does not know yet that one will come."""
+        before = self._document()
+        element.click()
+        deadline = time.monotonic() + 20
+        while self._document() in (None, before):
+            assert time.monotonic() < deadline, f"no page followed {before}: {self.url}\n{self.text}"
+            time.sleep(0.01)
+
+    def _document(self):
+        """The document that is shown; nothing while it is loaded."""
+        roots = self.driver.find("/html[body]")
+        is_there = roots and self.driver.execute("return document.readyState") == "complete"
+        return roots[0].path if is_there else None
+
+    # Signing in and out.
+
+    def sign_in(self, access_key=None):
+        """Signs in by an access key: that of the account's root, unless another is given."""
+        key = access_key or {
+            "AccessKeyId": self.server.access_key_id,
+            "AccessKeySecret": self.server.access_key_secret,
+        }
+        self.open()
+        self.fill("Access key id", key["AccessKeyId"])
+        self.fill("Access key secret", key["AccessKeySecret"])
+        self.press("By access key")
+
+    def sign_in_as_user(self, name, password):
+        """Signs in as a RAM user."""
+        self.open()
+        self.fill("User name", name)
+        self.fill("Password", password)
+        self.press("As a user")
+
+    @property
+    def is_signed_in(self):
+        """Whether the page is one of somebody who has signed in."""
+        return bool(self.driver.find("//button[normalize-space()='Sign out']"))
+
+    # How it looks.
+
+    def paint(self, theme):
+        """Turns to the light or the dark theme."""
+        self.driver.cdp(
+            "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}]
+        )
+
+    def measure(self, width, height):
+        """Gives the window this size, in CSS pixels."""
+        self.driver.cdp(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+        )
+
+    def photograph(self, file):
+        """Writes the page, all of it, as a PNG file."""
+        shot = self.driver.cdp("Page.captureScreenshot", captureBeyondViewport=True)
+        file.write_bytes(base64.b64decode(shot["data"]))
+
+
+def quoted(text):
+    """A text as a literal of XPath, which knows no escapes."""
+    if "'" not in text:
+        return f"'{text}'"
+    parts = [f"'{part}'" for part in text.split("'")]
+    return "concat(" + ", \"'\", ".join(parts) + ")"

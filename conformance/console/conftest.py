@@ -1,0 +1,62 @@
+"""What the tests of the console share: Chromium, and a server whose console it opens."""
+
+import os
+import shutil
+
+import pytest
+
+from axe import Axe
+from browser import Browser
+from serve import ROOT
+from webdriver import WebDriver
+
+TOOLS = ("chromium", "chromedriver")
+
+
+def pytest_collection_modifyitems(items):
+    """Without a browser these tests are left out; ./test names the tool that is missing."""
+    if all(map(shutil.which, TOOLS)):
+        return
+    left_out = pytest.mark.skip(reason="chromium or chromedriver is missing")
+    for item in items:
+        if "driver" in getattr(item, "fixturenames", ()):
+            item.add_marker(left_out)
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory):
+    """One browser for all tests."""
+    driver = WebDriver(tmp_path_factory.mktemp("browser"))
+    yield driver
+    driver.stop()
+
+
+@pytest.fixture(params=[True, False], ids=["with script", "without script"])
+def script(request):
+    """Whether the pages' script runs: what people do works in either case."""
+    return request.param
+
+
+@pytest.fixture
+def browser(driver, server):
+    """A window on the shared server, nobody signed in."""
+    return window(driver, server)
+
+
+@pytest.fixture
+def own_browser(driver, start_server, script):
+    """A window on a server of its own, with and without script."""
+    return window(driver, start_server(), script)
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """axe-core, which finds what keeps people from reading or using a page."""
+    return Axe(os.environ.get("BULLA_CONFORMANCE", ROOT / "target/conformance"))
+
+
+def window(driver, server, script=True):
+    """The browser's window, turned to a server."""
+    browser = Browser(driver, server)
+    browser.reset(script)
+    return browser

@@ -44,8 +44,8 @@ impl Browser {
     pub(crate) fn owner() -> Self {
         let data = TempDir::new().unwrap();
         let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
-        let owners = Console::for_owner(["localhost".to_owned()]);
-        let link = owners.make_link(&kms);
+        let owners = Console::for_owner("localhost");
+        let link = owners.make_link(kms.elapsed());
         let users = Console::new(["localhost".to_owned()]);
         let site = Rc::new(Site { kms, owners, users, _data: data });
         let browser = Self { site, is_owner: true, language: "en", cookie: RefCell::default() };
@@ -161,9 +161,9 @@ impl Page {
 
     /// The fields of the form that is sent to a path, as they are filled in.
     pub(crate) fn form(&self, path: &str) -> Parameters {
-        let forms = self.html.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
+        let mut forms = self.html.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
         let is_it = |form: &&str| attribute(form, "action").as_deref() == Some(path);
-        let form = forms.filter(is_it).next().unwrap_or_else(|| panic!("no form for {path}: {}", self.html));
+        let form = forms.find(is_it).unwrap_or_else(|| panic!("no form for {path}: {}", self.html));
         let mut fields = Parameters::default();
         for tag in ["<input ", "<textarea ", "<select "] {
             for control in form.split(tag).skip(1) {

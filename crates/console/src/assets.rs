@@ -1,4 +1,4 @@
-//! The style sheet and the script. Their paths hold a hash of their content, so that browsers keep them until they change.
+//! The style sheet, the script and the icon. Their paths hold a hash of their content, so that browsers keep them until they change.
 
 use std::fmt::Write;
 use std::sync::LazyLock;
@@ -21,10 +21,12 @@ pub(crate) static STYLE: LazyLock<Asset> = LazyLock::new(|| {
 pub(crate) static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
     Asset::new("script.js", "text/javascript; charset=utf-8", include_bytes!("../assets/script.js"))
 });
+pub(crate) static ICON: LazyLock<Asset> =
+    LazyLock::new(|| Asset::new("icon.svg", "image/svg+xml", include_bytes!("../assets/icon.svg")));
 
 /// The asset at a path.
 pub(crate) fn find(path: &str) -> Option<Answer> {
-    let asset = [&*STYLE, &*SCRIPT].into_iter().find(|asset| asset.path == path)?;
+    let asset = [&*STYLE, &*SCRIPT, &*ICON].into_iter().find(|asset| asset.path == path)?;
     Some(Answer::asset(asset.content_type, asset.bytes))
 }
 

@@ -3,7 +3,7 @@
 use bulla_wire::Error;
 use maud::{DOCTYPE, Markup, html};
 
-use crate::assets::{SCRIPT, STYLE};
+use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::context::View;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
@@ -33,6 +33,7 @@ pub(crate) fn page(view: &View, title: &str, content: &Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " – " (view.say(texts::CONSOLE)) }
+                link rel="icon" href=(ICON.path);
                 link rel="stylesheet" href=(STYLE.path);
                 script src=(SCRIPT.path) defer {}
             }

@@ -3,7 +3,11 @@
 from functools import cached_property
 from pathlib import Path
 
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+RULES = {
+    "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    # Only the colours are others.
+    "dark": ["color-contrast", "link-in-text-block"],
+}
 RUN = """
 const done = arguments[arguments.length - 1];
 axe.run(document, { runOnly: arguments[0], resultTypes: ["violations"] }).then(
@@ -21,9 +25,9 @@ class Axe:
     def _script(self):
         return self._file.read_text()
 
-    def violations(self, browser):
-        """What a page violates, each in a line."""
+    def violations(self, browser, theme):
+        """What a page violates, each in a line. The dark theme is looked at after the light one."""
         if not browser.driver.execute("return typeof axe === 'object'"):
             browser.driver.execute(self._script)
-        found = browser.driver.ask("POST", "/execute/async", script=RUN, args=[RULES])
+        found = browser.driver.ask("POST", "/execute/async", script=RUN, args=[RULES[theme]])
         return [f"{rule} ({help}): {'; '.join(nodes)}" for rule, help, nodes in found]

@@ -42,6 +42,11 @@ class Browser:
         return self.driver.ask("GET", "/url")
 
     @property
+    def status(self):
+        """The status with which the server has answered."""
+        return self.driver.execute("return performance.getEntriesByType('navigation')[0].responseStatus")
+
+    @property
     def heading(self):
         """The title of the page."""
         (heading,) = self.driver.find("//h1")

@@ -1,0 +1,84 @@
+"""Every page, in both languages and both themes: what assistive technology, small screens and the browser say of it.
+
+Pictures are written to target/console, for people to look at: each is called after the page, the language and the theme.
+"""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import crawl
+from browser import Browser
+from people_and_keys import furnish
+from serve import ROOT
+
+PICTURES = Path(os.environ.get("BULLA_PICTURES", ROOT / "target/console"))
+LANGUAGES = {"en": "en", "zh": "zh-CN"}
+# For those who have not signed in.
+DOORS = {"sign-in": "/console/sign-in"}
+# What no link leads to.
+ODD = {"no-such-page": "/console/nothing/here", "no-such-key": "/console/keys/none"}
+RESOURCES = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+TOO_WIDE = """
+const wide = document.scrollingElement.scrollWidth > innerWidth;
+const outside = element => element.getBoundingClientRect().right > innerWidth + 1;
+return wide ? Array.from(document.querySelectorAll('main *, header *')).filter(outside).map(e => e.outerHTML.slice(0, 80)) : [];
+"""
+NAMELESS = "return Array.from(document.querySelectorAll('[id]'), e => e.id).filter((id, i, all) => all.indexOf(id) !== i)"
+
+
+@pytest.fixture(scope="module")
+def furnished(start_server):
+    """A server that holds something of each kind."""
+    server = start_server()
+    server.pages = furnish(server)  # those to look at first
+    return server
+
+
+@pytest.fixture
+def browser(driver, furnished):
+    """A window on it, nobody signed in."""
+    browser = Browser(driver, furnished)
+    browser.reset()
+    return browser
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_can_be_read_by_everybody(browser, axe, language):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    for old in PICTURES.glob(f"*-{language}-*.png"):
+        old.unlink()
+    browser.open(f"/console/language?to={language}")
+    found = {name: faults(browser, axe, name, address, language) for name, address in DOORS.items()}
+    browser.open("/console/language?to=en")
+    browser.sign_in()
+    pages, _ = crawl.pages(browser, browser.server.pages)
+    assert {"overview", "keys", "keys-one", "aliases", "do-kms-CreateKey"} <= pages.keys()
+    browser.open(f"/console/language?to={language}")
+    found |= {name: faults(browser, axe, name, address, language) for name, address in (pages | ODD).items()}
+    found = {name: complaints for name, complaints in found.items() if complaints}
+    assert not found, "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
+
+
+def faults(browser, axe, name, address, language):
+    """Opens and photographs a page; what is wrong with it, each in a line."""
+    browser.complaints()
+    browser.measure(1280, 900)
+    browser.open(address)
+    script = browser.driver.execute
+    lines = []
+    if script("return document.documentElement.lang") != LANGUAGES[language]:
+        lines.append("is in another language")
+    lines += [f"loads {url}" for url in script(RESOURCES) if not url.startswith(browser.server.url)]
+    lines += [f"has the id {id} twice" for id in script(NAMELESS)]
+    for theme in ("light", "dark"):
+        browser.paint(theme)
+        browser.photograph(PICTURES / f"{name}-{language}-{theme}.png")
+        lines += [f"violates {violation} in {theme}" for violation in axe.violations(browser, theme)]
+    browser.measure(320, 640)
+    lines += [f"is too wide for a phone: {element}" for element in script(TOO_WIDE)]
+    browser.photograph(PICTURES / f"{name}-{language}-phone.png")
+    # Of the page itself, if it is one about an error.
+    refused = f"{browser.url} - Failed to load resource"
+    return lines + [line for line in browser.complaints() if not line.startswith(refused)]

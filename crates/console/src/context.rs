@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use bulla_kms::{Kms, Origin};
+use bulla_kms::{Ask, Kms, Origin};
 use bulla_wire::{Action, Error, Product, Reply, Request as Call};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
@@ -95,6 +95,11 @@ impl Context<'_> {
     ) -> Result<Reply, Error> {
         let call = Call::parse(product, action, parameters)?;
         self.kms.call(call, &self.origin).await
+    }
+
+    /// What a query of the engine answers.
+    pub(crate) async fn find<Q: Ask>(&self, query: Q) -> Result<Q::Answer, Error> {
+        self.kms.query(query, &self.origin).await
     }
 
     pub(crate) fn request_id(&self) -> &str {

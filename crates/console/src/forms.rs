@@ -21,6 +21,7 @@ use bulla_wire::{Error, Format, Parameters, Product, Reply, render_reply};
 use http::StatusCode;
 use maud::{Markup, html};
 
+pub(crate) use self::command::quoted;
 use self::control::Control;
 use self::now::Now;
 use self::second::Second;
@@ -326,6 +327,7 @@ impl Form {
         }
         let content = html! {
             @if let Some(problem) = problem { (problem) }
+            (self.subject(fields))
             @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
             form.fields method="post" action=(self.path()) autocomplete="off" {
                 (token(&context.view))
@@ -339,6 +341,13 @@ impl Form {
             }
         };
         layout::page(&context.view, title, &content)
+    }
+
+    /// What the form is about: what the page that led here has named.
+    fn subject(&self, fields: &Parameters) -> Markup {
+        let hidden = self.fields.iter().filter(|field| matches!(field.control, Control::Hidden));
+        let names = hidden.filter_map(|field| fields.non_empty(field.parameter));
+        html! { p.subject { @for name in names { code { (foreign(name)) } " " } } }
     }
 
     /// The page of what the form is about, else that of its collection.

@@ -15,6 +15,7 @@ mod forms;
 mod guard;
 mod http;
 mod layout;
+mod offers;
 mod owner_link;
 mod pages;
 mod paths;

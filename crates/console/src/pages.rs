@@ -6,11 +6,13 @@ mod aliases;
 mod attached;
 mod groups;
 mod keys;
+mod numbered;
 mod overview;
 mod parts;
 mod policies;
 mod recovery;
 mod roles;
+mod secrets;
 mod tags;
 mod users;
 
@@ -39,6 +41,8 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["roles", role] => roles::one(context, role).await,
         ["policies"] => policies::list(context).await,
         ["policies", policy_type, policy] => policies::one(context, policy_type, policy).await,
+        ["secrets"] => secrets::list(context).await,
+        ["secrets", secret] => secrets::one(context, secret).await,
         ["account"] => account::show(context).await,
         _ => return None,
     };

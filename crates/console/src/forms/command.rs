@@ -22,7 +22,7 @@ pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> Strin
 }
 
 /// A word of a POSIX shell.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:=,+".contains(&byte);
     if !word.is_empty() && !word.starts_with('-') && word.bytes().all(is_plain) {
         word.to_owned()

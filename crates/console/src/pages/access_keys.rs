@@ -1,21 +1,22 @@
 //! The access keys of a user, or the caller's own.
 
+use bulla_kms::On;
 use bulla_wire::ram::{AccessKeyEntry, AccessKeyStatus, GetAccessKeyLastUsed, ListAccessKeys};
 use bulla_wire::{Product, Timestamp};
 use maud::{Markup, html};
 
 use super::parts::{section, table_or, untold};
 use crate::context::Context;
-use crate::forms::{button, link};
+use crate::offers::{offer, offer_button};
 use crate::texts::{self, text};
 use crate::times::time;
 
-/// The access keys of a user; the caller's own without a name.
-pub(super) async fn of(context: &Context<'_>, user: Option<&str>) -> Markup {
+/// The access keys of a user; the caller's own without a name. `on` is who has them.
+pub(super) async fn of(context: &Context<'_>, user: Option<&str>, on: On<'_>) -> Markup {
     let told = context.ask(ListAccessKeys { user_name: user.map(str::to_owned) }).await;
     let mut rows = Vec::new();
     for key in told.iter().flat_map(|told| &told.access_keys.access_key) {
-        rows.push(row(context, user, key).await);
+        rows.push(row(context, user, on, key).await);
     }
     let known: Vec<_> = user.map(|user| ("UserName", user)).into_iter().collect();
     let heads =
@@ -26,11 +27,11 @@ pub(super) async fn of(context: &Context<'_>, user: Option<&str>) -> Markup {
     );
     html! {
         (section(context, texts::ACCESS_KEYS, &told, |_| table_or(context, &heads, &rows, empty)))
-        div.buttons { (link(context, Product::Ram, "CreateAccessKey", &known)) }
+        div.buttons { (offer(context, Product::Ram, "CreateAccessKey", on, &known)) }
     }
 }
 
-async fn row(context: &Context<'_>, user: Option<&str>, key: &AccessKeyEntry) -> Vec<Markup> {
+async fn row(context: &Context<'_>, user: Option<&str>, on: On<'_>, key: &AccessKeyEntry) -> Vec<Markup> {
     let asked = GetAccessKeyLastUsed {
         user_name: user.map(str::to_owned),
         user_access_key_id: key.access_key_id.clone(),
@@ -53,8 +54,8 @@ async fn row(context: &Context<'_>, user: Option<&str>, key: &AccessKeyEntry) ->
         },
         html! {
             div.buttons {
-                (button(context, Product::Ram, "UpdateAccessKey", change, &changed))
-                (link(context, Product::Ram, "DeleteAccessKey", &known))
+                (offer_button(context, Product::Ram, "UpdateAccessKey", change, on, &changed))
+                (offer(context, Product::Ram, "DeleteAccessKey", on, &known))
             }
         },
     ]

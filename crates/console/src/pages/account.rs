@@ -1,5 +1,6 @@
 //! The account: its id and alias, and the access keys of the caller.
 
+use bulla_kms::On;
 use bulla_wire::ram::GetAccountAlias;
 use bulla_wire::sts::{GetCallerIdentity, IdentityType};
 use bulla_wire::{Error, Product};
@@ -8,8 +9,9 @@ use maud::html;
 use super::parts::untold;
 use super::{Page, access_keys};
 use crate::context::Context;
-use crate::forms::{self, link};
+use crate::forms;
 use crate::layout::{facts, foreign};
+use crate::offers::offer;
 use crate::texts::{self, text};
 
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
@@ -21,6 +23,11 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         Err(error) => untold(context, error),
     };
     let has_alias = alias.is_ok_and(|told| !told.account_alias.is_empty());
+    // acs:ram::ACCOUNT:user/NAME
+    let own = match caller.arn.split_once(":user/") {
+        Some((_, name)) => On::User(name),
+        None => On::Account,
+    };
     let is_root = caller.identity_type == IdentityType::Account;
     let advice = text(
         "You are the account itself, which no policy binds. Create a user for each person and program, and keep the \
@@ -36,10 +43,32 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
             (text("You are", "当前身份"), html! { code { (foreign(&caller.arn)) } }),
         ]))
         div.buttons {
-            (link(context, Product::Ram, "SetAccountAlias", &[]))
-            @if has_alias { (link(context, Product::Ram, "ClearAccountAlias", &[])) }
+            (offer(context, Product::Ram, "SetAccountAlias", On::Account, &[]))
+            @if has_alias { (offer(context, Product::Ram, "ClearAccountAlias", On::Account, &[])) }
         }
-        (access_keys::of(context, None).await)
+        (access_keys::of(context, None, own).await)
     };
     Ok(Page { title: context.say(texts::ACCOUNT).to_owned(), content })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Browser;
+
+    #[test]
+    fn the_account_has_an_alias_and_the_caller_has_access_keys() {
+        let owner = Browser::owner();
+        let page = owner.post("/console/do/ram/SetAccountAlias", &[("AccountAlias", "apollo")]);
+        assert!(page.at.starts_with("/console/account?") && page.has("<bdi>apollo</bdi>"), "{page:?}");
+        assert!(owner.in_chinese().get("/console/account").has("主账号"));
+        assert!(!owner.post("/console/do/ram/ClearAccountAlias", &[]).has("<bdi>apollo</bdi>"));
+        let page = owner.post("/console/do/ram/CreateAccessKey", &[]);
+        assert!(page.has("shown this once"), "{page:?}");
+        assert!(owner.get("/console/account").has("UserAccessKeyId="));
+
+        let policy = r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+        let page = owner.user("ann", policy).get("/console/account");
+        assert!(page.has("user/ann") && !page.has("no policy binds"), "{page:?}");
+        assert!(page.has("Create an access key (not allowed)"), "{page:?}");
+    }
 }

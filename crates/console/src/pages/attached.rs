@@ -1,13 +1,14 @@
 //! The policies of a user, group or role.
 
+use bulla_kms::On;
 use bulla_wire::ram::{AttachedPoliciesReply, PolicyType};
 use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::parts::{section, table_or};
 use crate::context::Context;
-use crate::forms::link;
 use crate::layout::foreign;
+use crate::offers::{offer, offer_all};
 use crate::paths::path;
 use crate::texts::{self, text};
 use crate::times::time;
@@ -19,6 +20,7 @@ pub(super) struct Holder<'a> {
     pub(super) detach: &'static str,
     pub(super) parameter: &'static str,
     pub(super) name: &'a str,
+    pub(super) on: On<'a>,
 }
 
 pub(super) fn policies(
@@ -38,19 +40,27 @@ pub(super) fn policies(
                     html! { (context.say(kind_words(policy.policy_type))) },
                     foreign(&policy.description),
                     time(policy.attach_date),
-                    link(context, Product::Ram, holder.detach, &detached),
+                    offer_all(context, Product::Ram, holder.detach, None, &[holder.on, on(policy.policy_type, &policy.policy_name)], &detached),
                 ]
             }).collect();
             let empty = text("No policies: nothing is allowed by them.", "没有权限策略，未授予任何权限。");
             table_or(context, &heads, &rows, empty)
         }))
-        div.buttons { (link(context, Product::Ram, holder.attach, &[known])) }
+        div.buttons { (offer(context, Product::Ram, holder.attach, holder.on, &[known])) }
     }
 }
 
 /// A link to the page of a policy.
 pub(super) fn policy_link(policy_type: PolicyType, name: &str) -> Markup {
     html! { a href=(path("policies", &[kind(policy_type), name])) { (foreign(name)) } }
+}
+
+/// A policy as what an action is about.
+pub(super) fn on(policy_type: PolicyType, name: &str) -> On<'_> {
+    match policy_type {
+        PolicyType::System => On::SystemPolicy(name),
+        PolicyType::Custom => On::Policy(name),
+    }
 }
 
 /// The type of a policy as the API has it.

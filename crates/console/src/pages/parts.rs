@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::context::Context;
 use crate::layout::foreign;
 use crate::paths::{path, with_query};
-use crate::texts::{self, Text};
+use crate::texts::{self, Text, text};
 
 /// A table. The first cell of each row names it.
 pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>]) -> Markup {
@@ -79,6 +79,33 @@ pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
                 @if let Some(marker) = marker { a href=(to(Some(marker))) rel="next" { (context.say(texts::MORE)) } }
             }
         }
+    }
+}
+
+/// The form that looks for things by a part of their name, and the ways to make one.
+pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
+    let text_of = context.request.queried();
+    html! {
+        div.buttons { (offers) }
+        form.search method="get" action=(context.request.path) role="search" {
+            label for="text" { (context.say(text("Part of the name", "名称包含"))) }
+            input id="text" name="text" type="search" value=(text_of.get("text").unwrap_or_default()) spellcheck="false";
+            button.quiet { (context.say(text("Search", "搜索"))) }
+        }
+    }
+}
+
+/// What is looked for; none if everything is.
+pub(super) fn searched(context: &Context<'_>) -> Option<String> {
+    context.request.queried().non_empty("text").map(str::to_owned)
+}
+
+/// What to do about a list that is empty: nothing was found, or there is nothing yet.
+pub(super) fn nothing(context: &Context<'_>, yet: Text) -> Text {
+    if searched(context).is_some() {
+        text("Nothing has such a name.", "没有名称匹配的结果。")
+    } else {
+        yet
     }
 }
 

@@ -2,28 +2,33 @@
 
 mod amount;
 
+use bulla_kms::{FindPolicies, On};
 use bulla_wire::ram::{
-    GetPolicy, GetPolicyVersion, ListEntitiesForPolicy, ListEntitiesForPolicyReply, ListPolicies,
-    ListPolicyVersions, ListPolicyVersionsReply, Policy, PolicyType, PolicyVersion, ResourceType,
+    GetPolicy, GetPolicyVersion, ListEntitiesForPolicy, ListEntitiesForPolicyReply, ListPolicyVersions,
+    ListPolicyVersionsReply, Policy, PolicyType, PolicyVersion, ResourceType,
 };
 use bulla_wire::{Error, ErrorCode, Product};
 use maud::{Markup, html};
 
-use super::attached::{kind, kind_words, policy_link};
-use super::parts::{marker, named, section, table, table_or, turning};
+use super::attached::{kind, kind_words, on, policy_link};
+use super::numbered::{self, PAGE_SIZE, page_number};
+use super::parts::{named, nothing, search, searched, section, table, table_or};
 use super::{Page, tags};
 use crate::context::Context;
-use crate::forms::{self, button, link, link_as};
+use crate::forms;
 use crate::layout::{facts, foreign};
+use crate::offers::{offer, offer_all, offer_button};
 use crate::paths::{path, with_query};
 use crate::texts::{self, text};
 use crate::times::time;
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
-    let queried = context.request.queried();
-    let policy_type = queried.non_empty("type").and_then(policy_type);
-    let asked = ListPolicies { policy_type, marker: marker(context), max_items: Some(50), tag: None };
-    let listed = context.ask(asked).await?;
+    let asked = FindPolicies {
+        text: searched(context),
+        page_number: Some(page_number(context)),
+        page_size: Some(PAGE_SIZE),
+    };
+    let found = context.find(asked).await?;
     let row = |policy: &Policy| {
         vec![
             policy_link(policy.policy_type, &policy.policy_name),
@@ -32,40 +37,19 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
             html! { @if let Some(count) = policy.attachment_count { (count) } },
         ]
     };
-    let rows: Vec<_> = listed.policies.policy.iter().map(row).collect();
+    let rows: Vec<_> = found.entries.iter().map(row).collect();
     let heads = [texts::NAME, texts::TYPE, texts::DESCRIPTION, text("Attached to", "被引用次数")];
     let empty = text(
-        "There are no policies of this type. Create one that allows what your programs need, and no more.",
-        "没有此类型的权限策略。请创建只包含所需权限的策略。",
+        "There are no policies yet. Create one that allows what your programs need, and no more.",
+        "还没有权限策略。请创建只包含所需权限的策略。",
     );
     let content = html! {
         (forms::done(context))
-        div.buttons { (link(context, Product::Ram, "CreatePolicy", &[])) }
-        (types(context, policy_type))
-        (table_or(context, &heads, &rows, empty))
-        (turning(context, listed.marker.as_deref()))
+        (search(context, &offer(context, Product::Ram, "CreatePolicy", On::Policies, &[])))
+        (table_or(context, &heads, &rows, nothing(context, empty)))
+        (numbered::turning(context, found.total))
     };
     Ok(Page { title: context.say(texts::POLICIES).to_owned(), content })
-}
-
-/// Links to the policies of one type.
-fn types(context: &Context<'_>, shown: Option<PolicyType>) -> Markup {
-    let here = path("policies", &[]);
-    let of = |policy_type| with_query(&here, &[("type", kind(policy_type))]);
-    let links = [
-        (None, text("All", "全部"), here.clone()),
-        (Some(PolicyType::Custom), kind_words(PolicyType::Custom), of(PolicyType::Custom)),
-        (Some(PolicyType::System), kind_words(PolicyType::System), of(PolicyType::System)),
-    ];
-    html! {
-        nav aria-label=(context.say(texts::TYPE)) {
-            ul {
-                @for (policy_type, label, to) in &links {
-                    li { a href=(to) aria-current=[(*policy_type == shown).then_some("true")] { (context.say(*label)) } }
-                }
-            }
-        }
-    }
 }
 
 pub(super) async fn one(context: &Context<'_>, typed: &str, name: &str) -> Result<Page, Error> {
@@ -87,7 +71,7 @@ pub(super) async fn one(context: &Context<'_>, typed: &str, name: &str) -> Resul
         (section(context, text("Versions", "版本"), &versions, |told| versions_of(context, &found.policy, told)))
         (section(context, text("Who has it", "授权对象"), &holders, |told| holders_of(context, &found.policy, told)))
         (attach(context, &found.policy))
-        @if is_custom { (tags::of_ram(context, ResourceType::Policy, &found.policy.policy_name).await) }
+        @if is_custom { (tags::of_ram(context, ResourceType::Policy, &found.policy.policy_name, On::Policy(&found.policy.policy_name)).await) }
     };
     Ok(Page { title: found.policy.policy_name.clone(), content })
 }
@@ -128,7 +112,7 @@ fn actions(context: &Context<'_>, name: &str) -> Markup {
     html! {
         div.buttons {
             @for action in ["CreatePolicyVersion", "UpdatePolicyDescription", "DeletePolicy"] {
-                (link(context, Product::Ram, action, &known))
+                (offer(context, Product::Ram, action, On::Policy(name), &known))
             }
         }
     }
@@ -149,6 +133,7 @@ fn document(context: &Context<'_>, version: &PolicyVersion) -> Markup {
 fn versions_of(context: &Context<'_>, policy: &Policy, told: &ListPolicyVersionsReply) -> Markup {
     let here = path("policies", &[kind(policy.policy_type), &policy.policy_name]);
     let is_custom = policy.policy_type == PolicyType::Custom;
+    let this = on(policy.policy_type, &policy.policy_name);
     let row = |version: &PolicyVersion| {
         let known = [("PolicyName", &*policy.policy_name), ("VersionId", &*version.version_id)];
         let to = with_query(&here, &[("version", &version.version_id)]);
@@ -161,8 +146,8 @@ fn versions_of(context: &Context<'_>, policy: &Policy, told: &ListPolicyVersions
                     (context.say(in_force))
                 } @else if is_custom {
                     div.buttons {
-                        (button(context, Product::Ram, "SetDefaultPolicyVersion", text("Put in force", "设为默认"), &known))
-                        (link(context, Product::Ram, "DeletePolicyVersion", &known))
+                        (offer_button(context, Product::Ram, "SetDefaultPolicyVersion", text("Put in force", "设为默认"), this, &known))
+                        (offer(context, Product::Ram, "DeletePolicyVersion", this, &known))
                     }
                 }
             },
@@ -173,24 +158,52 @@ fn versions_of(context: &Context<'_>, policy: &Policy, told: &ListPolicyVersions
 }
 
 fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPolicyReply) -> Markup {
-    let row = |collection, name: &str, parameter, action, since| {
+    let this = on(policy.policy_type, &policy.policy_name);
+    let row = |collection, holder, name: &str, parameter, action, since| {
         let known = [
             (parameter, name),
             ("PolicyType", kind(policy.policy_type)),
             ("PolicyName", &policy.policy_name),
         ];
-        vec![named(collection, name), time(since), link(context, Product::Ram, action, &known)]
+        vec![
+            named(collection, name),
+            time(since),
+            offer_all(context, Product::Ram, action, None, &[this, holder], &known),
+        ]
     };
     let users = told.users.user.iter();
-    let users =
-        users.map(|user| row("users", &user.user_name, "UserName", "DetachPolicyFromUser", user.attach_date));
+    let users = users.map(|user| {
+        row(
+            "users",
+            On::User(&user.user_name),
+            &user.user_name,
+            "UserName",
+            "DetachPolicyFromUser",
+            user.attach_date,
+        )
+    });
     let groups = told.groups.group.iter();
     let groups = groups.map(|group| {
-        row("groups", &group.group_name, "GroupName", "DetachPolicyFromGroup", group.attach_date)
+        row(
+            "groups",
+            On::Group(&group.group_name),
+            &group.group_name,
+            "GroupName",
+            "DetachPolicyFromGroup",
+            group.attach_date,
+        )
     });
     let roles = told.roles.role.iter();
-    let roles =
-        roles.map(|role| row("roles", &role.role_name, "RoleName", "DetachPolicyFromRole", role.attach_date));
+    let roles = roles.map(|role| {
+        row(
+            "roles",
+            On::Role(&role.role_name),
+            &role.role_name,
+            "RoleName",
+            "DetachPolicyFromRole",
+            role.attach_date,
+        )
+    });
     let lists: [(_, Vec<_>); 3] =
         [(texts::USERS, users.collect()), (texts::GROUPS, groups.collect()), (texts::ROLES, roles.collect())];
     html! {
@@ -205,17 +218,96 @@ fn holders_of(context: &Context<'_>, policy: &Policy, told: &ListEntitiesForPoli
 
 fn attach(context: &Context<'_>, policy: &Policy) -> Markup {
     let known = [("PolicyType", kind(policy.policy_type)), ("PolicyName", &*policy.policy_name)];
+    let this = on(policy.policy_type, &policy.policy_name);
     html! {
         div.buttons {
             @for (action, label) in [
                 ("AttachPolicyToUser", text("Attach to a user", "授权给用户")),
                 ("AttachPolicyToGroup", text("Attach to a group", "授权给用户组")),
                 ("AttachPolicyToRole", text("Attach to a role", "授权给角色")),
-            ] { (link_as(context, Product::Ram, action, label, &known)) }
+            ] { (offer_all(context, Product::Ram, action, Some(label), &[this], &known)) }
         }
     }
 }
 
 fn policy_type(typed: &str) -> Option<PolicyType> {
     [PolicyType::System, PolicyType::Custom].into_iter().find(|known| kind(*known) == typed)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{Method, StatusCode};
+
+    use crate::testing::Browser;
+
+    const BROKEN: &str =
+        "{\n \"Version\": \"1\",\n \"Statement\": [{\"Effect\": \"Allow\", \"Acton\": \"<i>\"}]\n}";
+    const GRANTING: &str =
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"ram:CreateAccessKey","Resource":"*"}]}"#;
+    const PLAIN: &str =
+        r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:ListKeys","Resource":"*"}]}"#;
+
+    #[test]
+    fn the_editor_says_what_is_wrong_where() {
+        let owner = Browser::owner();
+        let to = "/console/do/ram/CreatePolicy";
+        let template = owner.get(to).form(to);
+        let account = owner.site.kms.account().to_owned();
+        assert!(template.get("PolicyDocument").unwrap().contains(&format!("acs:kms:*:{account}:key/*")));
+        let page = owner.post(to, &[("PolicyName", "p"), ("PolicyDocument", BROKEN)]);
+        assert_eq!(page.status, StatusCode::BAD_REQUEST);
+        assert!(page.has("line 3, column 36, Statement[0].Acton"), "{page:?}");
+        assert!(page.has("<mark>&quot;Acton&quot;: &quot;&lt;i&gt;"), "{page:?}");
+        assert_eq!(page.form(to).get("PolicyDocument"), Some(BROKEN));
+        assert!(
+            owner.in_chinese().post(to, &[("PolicyDocument", BROKEN), ("PolicyName", "p")]).has("第 3 行")
+        );
+        // The template is a policy.
+        assert!(owner.post(to, &[("PolicyName", "p")]).at.starts_with("/console/policies/Custom/p?"));
+    }
+
+    #[test]
+    fn a_policy_has_versions_holders_and_what_it_amounts_to() {
+        let owner = Browser::owner();
+        owner.post("/console/do/ram/CreatePolicy", &[("PolicyName", "p"), ("PolicyDocument", GRANTING)]);
+        let page = owner.get("/console/policies/Custom/p");
+        assert!(
+            page.has("line 1: <code>ram:CreateAccessKey</code>") && page.has("Nobody has this policy"),
+            "{page:?}"
+        );
+        assert!(owner.in_chinese().get("/console/policies/Custom/p").has("实际影响"));
+
+        let to = "/console/do/ram/CreatePolicyVersion?PolicyName=p&PolicyType=Custom";
+        assert_eq!(
+            owner.get(to).form("/console/do/ram/CreatePolicyVersion").get("PolicyDocument"),
+            Some(GRANTING)
+        );
+        let page = owner.post(to, &[("PolicyDocument", PLAIN)]);
+        assert!(page.has("version=v2"), "{page:?}");
+        assert!(owner.get("/console/policies/Custom/p?version=v2").has("No statement amounts to granting"));
+        let set = "/console/do/ram/SetDefaultPolicyVersion";
+        owner.send(&Method::POST, set, &page.form(set).encode());
+        assert!(owner.get("/console/policies/Custom/p").has("Version <bdi>v2</bdi> (in force)"));
+
+        owner.post("/console/do/ram/CreateUser", &[("UserName", "ann")]);
+        let known = "PolicyType=Custom&PolicyName=p&UserName=ann";
+        owner.post(&format!("/console/do/ram/AttachPolicyToUser?{known}"), &[]);
+        assert!(owner.get("/console/policies/Custom/p").has(r#"href="/console/users/ann""#));
+        owner.post(&format!("/console/do/ram/DetachPolicyFromUser?{known}"), &[]);
+        let to = "/console/do/ram/DeletePolicy?PolicyName=p";
+        owner.post(to, &[("confirmation", "p"), ("CascadingDelete", "true")]);
+        assert_eq!(owner.get("/console/policies/Custom/p").status, StatusCode::NOT_FOUND);
+    }
+
+    #[test]
+    fn system_policies_are_listed_and_no_one_edits_them() {
+        let owner = Browser::owner();
+        assert!(owner.get("/console/policies").has("AliyunKMSFullAccess"));
+        assert!(!owner.get("/console/policies?text=ReadOnly").has("AliyunKMSFullAccess"));
+        let page = owner.get("/console/policies/System/AliyunKMSFullAccess");
+        assert!(page.has("What it amounts to") && !page.has("CreatePolicyVersion"), "{page:?}");
+        for path in ["/console/policies/Custom/no", "/console/policies/Other/p"] {
+            assert_eq!(owner.get(path).status, StatusCode::NOT_FOUND);
+        }
+    }
 }

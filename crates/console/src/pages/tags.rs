@@ -1,20 +1,26 @@
 //! The tags of a thing, with the ways to add and to remove them.
 
+use bulla_kms::On;
 use bulla_wire::ram::{ListTagResources, ResourceType};
 use bulla_wire::{Error, JsonList, Product};
 use maud::{Markup, html};
 
 use super::parts::{section, table_or};
 use crate::context::Context;
-use crate::forms::{button, link};
 use crate::layout::foreign;
+use crate::offers::{offer, offer_button};
 use crate::texts::{self, text};
 
 /// Names and values.
 type Tags = Vec<(String, String)>;
 
 /// The tags of a role or a policy.
-pub(super) async fn of_ram(context: &Context<'_>, resource_type: ResourceType, name: &str) -> Markup {
+pub(super) async fn of_ram(
+    context: &Context<'_>,
+    resource_type: ResourceType,
+    name: &str,
+    on: On<'_>,
+) -> Markup {
     let asked = ListTagResources {
         resource_type,
         resource_names: Some(JsonList(vec![name.to_owned()])),
@@ -30,7 +36,7 @@ pub(super) async fn of_ram(context: &Context<'_>, resource_type: ResourceType, n
         ResourceType::Policy => "policy",
     };
     let known = [("ResourceType", kind), ("ResourceNames", name)];
-    show(context, &told, Product::Ram, ["TagResources", "UntagResources"], &known)
+    show(context, &told, Product::Ram, ["TagResources", "UntagResources"], on, &known)
 }
 
 /// The tags of something, with the forms of the two actions that add and remove them.
@@ -39,6 +45,7 @@ pub(super) fn show(
     told: &Result<Tags, Error>,
     product: Product,
     [add, remove]: [&str; 2],
+    on: On<'_>,
     known: &[(&str, &str)],
 ) -> Markup {
     html! {
@@ -46,11 +53,11 @@ pub(super) fn show(
             let rows: Vec<_> = tags.iter().map(|(name, value)| {
                 let removed: Vec<_> = known.iter().copied().chain([("TagKeys", &**name)]).collect();
                 let label = text("Remove", "移除");
-                vec![foreign(name), foreign(value), button(context, product, remove, label, &removed)]
+                vec![foreign(name), foreign(value), offer_button(context, product, remove, label, on, &removed)]
             }).collect();
             let empty = text("No tags.", "没有标签。");
             table_or(context, &[texts::NAME, texts::VALUE, texts::ACTIONS], &rows, empty)
         }))
-        div.buttons { (link(context, product, add, known)) }
+        div.buttons { (offer(context, product, add, on, known)) }
     }
 }

@@ -1,0 +1,60 @@
+//! Links to forms, as far as the caller may do what they ask for.
+
+use bulla_kms::On;
+use bulla_wire::Product;
+use maud::{Markup, html};
+
+use crate::context::Context;
+use crate::forms::{button, find, link_as};
+use crate::texts::{self, Text};
+
+/// A link to the form of an action, or that the caller may not do it.
+pub(crate) fn offer(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    on: On<'_>,
+    known: &[(&str, &str)],
+) -> Markup {
+    offer_all(context, product, action, None, &[on], known)
+}
+
+/// As [`offer`], for an action about several things, with words of its own if there are any.
+pub(crate) fn offer_all(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Option<Text>,
+    on: &[On<'_>],
+    known: &[(&str, &str)],
+) -> Markup {
+    let form = find(product, action).expect("a page links to forms of the table");
+    let label = label.unwrap_or(form.title);
+    if may_all(context, product, action, on) {
+        return link_as(context, product, action, label, known);
+    }
+    denied(context, label)
+}
+
+/// A button that does an action at once, or that the caller may not do it.
+pub(crate) fn offer_button(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Text,
+    on: On<'_>,
+    known: &[(&str, &str)],
+) -> Markup {
+    if may_all(context, product, action, &[on]) {
+        return button(context, product, action, label, known);
+    }
+    denied(context, label)
+}
+
+fn may_all(context: &Context<'_>, product: Product, action: &str, on: &[On<'_>]) -> bool {
+    on.iter().all(|on| context.kms.may(product, action, *on, &context.origin))
+}
+
+fn denied(context: &Context<'_>, label: Text) -> Markup {
+    html! { span.action.denied { (context.say(label)) " (" (context.say(texts::NOT_ALLOWED)) ")" } }
+}

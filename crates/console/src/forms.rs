@@ -3,10 +3,14 @@
 //! The table says how people see a parameter; what it means and whether it is right, the API says. So a form is posted as a
 //! request of the API is, and an error is the API's.
 
+mod aliases;
+mod also;
 mod command;
 mod control;
+mod cryptography;
 mod document;
-mod keys;
+mod import;
+pub(crate) mod keys;
 mod now;
 mod people;
 mod policies;
@@ -21,6 +25,7 @@ use bulla_wire::{Error, Format, Parameters, Product, Reply, render_reply};
 use http::StatusCode;
 use maud::{Markup, html};
 
+use self::also::Also;
 pub(crate) use self::command::quoted;
 use self::control::Control;
 use self::now::Now;
@@ -45,10 +50,12 @@ pub(crate) struct Form {
     /// Where the fields get what they hold now.
     now: Option<Now>,
     second: Option<Second>,
+    also: Option<Also>,
     pub(crate) then: Then,
 }
 
 /// One parameter as a field.
+#[derive(Clone, Copy)]
 pub(crate) struct Field {
     pub(crate) parameter: &'static str,
     pub(crate) label: Text,
@@ -78,6 +85,7 @@ impl Form {
             confirmed: None,
             now: None,
             second: None,
+            also: None,
             then: Then::Reply,
         }
     }
@@ -101,6 +109,10 @@ impl Form {
 
     const fn second(self, second: Second) -> Self {
         Self { second: Some(second), ..self }
+    }
+
+    const fn also(self, also: Also) -> Self {
+        Self { also: Some(also), ..self }
     }
 
     const fn then(self, then: Then) -> Self {
@@ -129,7 +141,16 @@ impl Field {
 }
 
 /// All forms.
-static FORMS: [&[Form]; 5] = [keys::FORMS, people::FORMS, policies::FORMS, secrets::FORMS, tags::FORMS];
+static FORMS: [&[Form]; 8] = [
+    keys::FORMS,
+    aliases::FORMS,
+    import::FORMS,
+    cryptography::FORMS,
+    people::FORMS,
+    policies::FORMS,
+    secrets::FORMS,
+    tags::FORMS,
+];
 
 /// The collections, with the action that a POST to each is.
 const COLLECTIONS: [(&str, Product, &str); 8] = [
@@ -233,7 +254,10 @@ impl Form {
         }
         let second = self.second.filter(|_| Second::is_pressed(fields));
         match self.call(context, fields, second).await {
-            Ok((parameters, reply)) => self.answer(context, fields, second, &parameters, &reply),
+            Ok((parameters, reply)) => match self.also.and_then(|also| also.fields(fields, &reply)) {
+                Some((form, fields)) => Box::pin(form.perform(context, &fields)).await,
+                None => self.answer(context, fields, second, &parameters, &reply),
+            },
             Err(error) => {
                 let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
                 let message = error.message();
@@ -309,7 +333,10 @@ impl Form {
                 Answer::redirect(&with_query(&to, &done))
             }
             None => {
-                let shown = if let Then::Shown(show) = self.then { show(context, reply) } else { None };
+                let shown = match self.then {
+                    Then::Shown(show) => show(context, reply),
+                    _ => cryptography::plaintext(context, reply),
+                };
                 let page = result::page(self, context, shown.as_ref(), parameters, &json());
                 Answer::page(StatusCode::OK, context.view.finish(page))
             }
@@ -319,7 +346,7 @@ impl Form {
     async fn page(&self, context: &Context<'_>, fields: &Parameters, problem: Option<&Markup>) -> Markup {
         let title = context.say(self.title);
         let mut shown = Vec::new();
-        for field in self.fields {
+        for field in self.fields.iter().chain(self.also.iter().map(|also| &also.field)) {
             shown.push(field.control.show(context, field, fields));
             if let Control::Known(names) = field.control {
                 shown.push(names.show(context, field).await);
@@ -415,6 +442,11 @@ mod tests {
             assert!(named.iter().all(|name| name.is_empty() || has(name)), "{}", form.action);
             let now = form.now.iter().flat_map(|now| now.places);
             assert!(now.into_iter().all(|(parameter, _)| has(parameter)), "{}", form.action);
+            if let Some(also) = form.also {
+                let second = find(form.product, also.action).expect(also.action);
+                let has = |name: &str| second.fields.iter().any(|field| field.parameter == name);
+                assert!(has(also.field.parameter) && has(also.subject.0), "{}", form.action);
+            }
             if let Some(Second::Generate(parameter)) = form.second {
                 assert!(has(parameter), "{}", form.action);
             }

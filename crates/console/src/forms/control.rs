@@ -1,6 +1,9 @@
 //! Controls: how a parameter is entered, and how what was entered becomes its value.
 
-use bulla_wire::{Error, Parameters};
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bulla_wire::{Error, Parameters, Timestamp};
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
@@ -24,8 +27,12 @@ pub(crate) enum Control {
     SecretArea,
     /// Text of several lines, which is sent as Base64. Not sent back.
     Base64,
+    /// Text of several lines, of which the SHA-256 digest is sent, as Base64. Not sent back.
+    Digest,
     /// A number.
     Number,
+    /// A point in time in UTC, which is sent as seconds since 1970.
+    Time,
     /// Yes or nothing.
     Check,
     /// One of these values; without a value of its own, the API's default.
@@ -69,10 +76,13 @@ impl Control {
             Self::Area | Self::SecretArea | Self::Document(_) => {
                 given().map(|text| text.replace("\r\n", "\n"))
             }
-            Self::Base64 => given().map(|text| {
-                use base64::Engine;
-                base64::prelude::BASE64_STANDARD.encode(text.replace("\r\n", "\n"))
-            }),
+            Self::Base64 => given().map(|text| BASE64_STANDARD.encode(text.replace("\r\n", "\n"))),
+            Self::Digest => given()
+                .map(|text| BASE64_STANDARD.encode(digest(&SHA256, text.replace("\r\n", "\n").as_bytes()))),
+            Self::Time => match given() {
+                Some(text) => Some(unix(text).ok_or_else(|| Error::invalid(parameter))?.to_string()),
+                None => None,
+            },
             Self::Members => {
                 let pairs = pairs(parameter, fields)?;
                 let members: Map<_, _> =
@@ -114,7 +124,10 @@ impl Control {
             Self::Area => html! {
                 textarea id=(field.parameter) name=(field.parameter) required[field.needed] rows="6" spellcheck="false" { "\n" (value) }
             },
-            Self::SecretArea | Self::Base64 => html! {
+            Self::Time => html! {
+                input id=(field.parameter) name=(field.parameter) value=(value) required[field.needed] type="datetime-local";
+            },
+            Self::SecretArea | Self::Base64 | Self::Digest => html! {
                 textarea id=(field.parameter) name=(field.parameter) required[field.needed] rows="6" spellcheck="false" {}
             },
             Self::Choice(options) => html! {
@@ -175,6 +188,12 @@ fn rows(context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
     }
 }
 
+/// The seconds since 1970 of a time as browsers write it: `2026-01-31T12:30`, with or without seconds.
+fn unix(text: &str) -> Option<i64> {
+    let seconds = if text.len() == "2026-01-31T12:30".len() { ":00" } else { "" };
+    Timestamp::parse(&format!("{text}{seconds}Z")).map(Timestamp::unix)
+}
+
 fn optional(context: &Context<'_>, field: &Field) -> Markup {
     html! { @if !field.needed { span.fine { " (" (context.say(texts::OPTIONAL)) ")" } } }
 }
@@ -202,3 +221,20 @@ fn part_name(parameter: &str, part: &str, row: usize) -> String {
 
 const NAME: &str = "name";
 const VALUE: &str = "value";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_texts_become_what_the_api_takes() {
+        let fields = Parameters::from_query("Time=2001-09-09T01%3A46&Text=a%0D%0Ab&Odd=soon").unwrap();
+        let value = |control: Control, parameter| control.value(parameter, &fields);
+        assert_eq!(value(Control::Time, "Time").unwrap().as_deref(), Some("999999960"));
+        assert_eq!(value(Control::Time, "Absent").unwrap(), None);
+        assert!(value(Control::Time, "Odd").is_err());
+        assert_eq!(value(Control::Base64, "Text").unwrap().as_deref(), Some("YQpi"));
+        let sha256 = "cAxATKdGnXcwW2ewe4Fvi3o67Z7Jrr9rYHnCfMFYkyU=";
+        assert_eq!(value(Control::Digest, "Text").unwrap().unwrap().len(), sha256.len());
+    }
+}

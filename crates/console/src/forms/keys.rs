@@ -1,8 +1,8 @@
-//! Forms of keys and aliases.
+//! Forms of keys.
 
-use super::control::Control::{Check, Choice, Line, Number, Tags};
-use super::{Field, Form, Then};
-use crate::texts::{Text, text};
+use super::control::Control::{Check, Choice, Clearable, Document, Line, Number, Tags};
+use super::{Also, Field, Form, Then};
+use crate::texts::{self, Text, text};
 
 pub(super) const FORMS: &[Form] = &[
     Form::kms("CreateKey", text("Create a key", "创建密钥"))
@@ -11,66 +11,98 @@ pub(super) const FORMS: &[Form] = &[
             "密钥不会离开本服务器。应用把数据密钥交给它加密和解密。",
         )
         .fields(&[
-            Field::optional("KeySpec", text("Type", "密钥规格"), Choice(SPECS)),
-            Field::optional("KeyUsage", text("Usage", "密钥用途"), Choice(USAGES)),
-            Field::optional("Origin", text("Material", "密钥材料来源"), Choice(ORIGINS)),
-            Field::optional("Description", DESCRIPTION, Line),
+            Field::optional("KeySpec", SPEC, Choice(SPECS)),
+            Field::optional("KeyUsage", USAGE, Choice(USAGES)),
+            Field::optional("Description", texts::DESCRIPTION, Line),
             Field::optional("EnableAutomaticRotation", text("Rotate automatically", "自动轮转"), Check),
             Field::optional("RotationInterval", INTERVAL, Line),
-            Field::optional("Tags", text("Tags", "标签"), Tags),
+            Field::optional("Origin", ORIGIN, Choice(ORIGINS)),
+            Field::optional("ProtectionLevel", text("Protection level", "保护级别"), Choice(LEVELS)),
+            Field::optional("Tags", texts::TAGS, Tags),
+            Field::optional(
+                "Policy",
+                text("Key policy; empty: the policies of the account decide", "密钥策略；留空则由账号的权限策略决定"),
+                Document(""),
+            ),
         ])
+        .also(Also {
+            field: Field::optional("AliasName", text("Alias, such as alias/Apollo/WorkKey", "别名，例如 alias/Apollo/WorkKey"), Line),
+            action: "CreateAlias",
+            subject: ("KeyId", "/KeyMetadata/KeyId"),
+        })
         .then(Then::Made("keys", "/KeyMetadata/KeyId")),
     of_key("EnableKey", text("Enable the key", "启用密钥")),
     of_key("DisableKey", text("Disable the key", "禁用密钥")).about(
         "Until it is enabled again, nothing is encrypted or decrypted with it.",
         "在重新启用之前，不能用它加密或解密任何数据。",
     ),
+    of_key("UpdateKeyDescription", text("Change the description", "修改描述"))
+        .fields(&[KEY_ID, Field::optional("Description", texts::DESCRIPTION, Clearable)])
+        .now("DescribeKey", &[("Description", "/KeyMetadata/Description")]),
     of_key("CreateKeyVersion", text("Rotate now", "立即轮转")).about(
         "Makes a new version, which encrypts from now on. Earlier versions still decrypt.",
         "创建一个新版本，今后用它加密；旧版本仍然可以解密。",
     ),
+    of_key("UpdateRotationPolicy", text("Change the rotation", "修改轮转策略"))
+        .about(
+            "A new version is made each time the interval has passed. Earlier versions still decrypt.",
+            "每隔一个轮转周期创建一个新版本；旧版本仍然可以解密。",
+        )
+        .fields(&[
+            KEY_ID,
+            Field::needed("EnableAutomaticRotation", text("Automatic rotation", "自动轮转"), Choice(ON_OR_OFF)),
+            Field::optional("RotationInterval", INTERVAL, Line),
+        ])
+        .now("DescribeKey", &[("RotationInterval", "/KeyMetadata/RotationInterval")]),
+    of_key("SetKeyPolicy", text("Edit the policy", "编辑密钥策略"))
+        .about(
+            "The policy of the key allows and denies beside the policies of users and roles. A policy that locks you out can be changed by the account's root only.",
+            "密钥策略与用户、角色的权限策略共同生效。如果策略把您自己也拒之门外，只有主账号能再修改。",
+        )
+        .fields(&[KEY_ID, Field::needed("Policy", text("Key policy", "密钥策略"), Document(""))])
+        .now("GetKeyPolicy", &[("Policy", "/Policy")]),
+    of_key("SetDeletionProtection", text("Change the deletion protection", "修改删除保护"))
+        .about(
+            "A protected key cannot be scheduled for deletion.",
+            "开启删除保护的密钥不能计划删除。",
+        )
+        .fields(&[
+            KEY_ID,
+            Field::needed("EnableDeletionProtection", text("Deletion protection", "删除保护"), Choice(ON_OR_OFF)),
+            Field::optional("DeletionProtectionDescription", text("Why", "说明"), Line),
+        ])
+        .now("DescribeKey", &[("DeletionProtectionDescription", "/KeyMetadata/DeletionProtectionDescription")]),
     of_key("ScheduleKeyDeletion", text("Schedule the deletion", "计划删除密钥"))
         .about(
-            "After the days of waiting the key is deleted for good, and so is everything that only it decrypts.",
-            "等待期过后密钥将被永久删除，只有它能解密的数据也随之丢失。",
+            "The key cannot be used from now on. After the days of waiting it is deleted for good, and so is everything that only it decrypts.",
+            "密钥将立即不可使用；等待期过后被永久删除，只有它能解密的数据也随之丢失。",
         )
         .fields(&[
-            Field::hidden("KeyId"),
-            Field::needed(
-                "PendingWindowInDays",
-                text("Days of waiting (7 to 366)", "等待天数（7 至 366）"),
-                Number,
-            ),
+            KEY_ID,
+            Field::needed("PendingWindowInDays", text("Days of waiting (7 to 366)", "等待天数（7 至 366）"), Number),
         ])
         .confirmed("KeyId"),
-    of_key("CancelKeyDeletion", text("Cancel the deletion", "取消删除计划")),
-    of_key("UpdateKeyDescription", text("Change the description", "修改描述"))
-        .fields(&[Field::hidden("KeyId"), Field::needed("Description", DESCRIPTION, Line)]),
-    of_key("CreateAlias", text("Give an alias", "绑定别名"))
-        .about(
-            "An alias is a name for the key, such as alias/Apollo/WorkKey.",
-            "别名是密钥的名字，例如 alias/Apollo/WorkKey。",
-        )
-        .fields(&[
-            Field::needed("KeyId", text("Key id", "密钥 ID"), Line),
-            Field::needed(
-                "AliasName",
-                text("Alias, beginning with alias/", "别名（以 alias/ 开头）"),
-                Line,
-            ),
-        ]),
+    of_key("CancelKeyDeletion", text("Cancel the deletion", "取消删除计划")).about(
+        "The key stays, and can be used again at once.",
+        "密钥会保留，并立即可以使用。",
+    ),
 ];
 
 /// An action that takes a key and nothing else.
-const fn of_key(action: &'static str, title: Text) -> Form {
-    Form::kms(action, title).fields(KEY_ID).then(Then::Of("keys", "KeyId"))
+pub(super) const fn of_key(action: &'static str, title: Text) -> Form {
+    Form::kms(action, title).fields(&[KEY_ID]).then(Then::Of("keys", "KeyId"))
 }
 
-const KEY_ID: &[Field] = &[Field::hidden("KeyId")];
-const DESCRIPTION: Text = text("Description", "描述");
-const INTERVAL: Text = text("Time between rotations, such as 90d", "轮转周期，例如 90d");
+pub(super) const KEY_ID: Field = Field::hidden("KeyId");
+const SPEC: Text = text("Type", "密钥规格");
+const USAGE: Text = text("Usage", "密钥用途");
+const ORIGIN: Text = text("Material", "密钥材料来源");
+const INTERVAL: Text = text("Time between rotations, 7d to 730d", "轮转周期（7d 至 730d）");
 
-const SPECS: &[(&str, Text)] = &[
+const ON_OR_OFF: &[(&str, Text)] = &[("true", text("On", "开启")), ("false", text("Off", "关闭"))];
+
+/// The specs, beginning with the one that is meant where none is chosen.
+pub(crate) const SPECS: &[(&str, Text)] = &[
     ("Aliyun_AES_256", text("AES-256: data keys (Aliyun_AES_256)", "AES-256：数据密钥（Aliyun_AES_256）")),
     ("Aliyun_SM4", text("SM4: data keys (Aliyun_SM4)", "SM4：数据密钥（Aliyun_SM4）")),
     ("RSA_2048", text("RSA 2048", "RSA 2048")),
@@ -84,12 +116,14 @@ const SPECS: &[(&str, Text)] = &[
     ("HMAC_SM3", text("HMAC with SM3", "HMAC-SM3")),
 ];
 
-const USAGES: &[(&str, Text)] = &[
+pub(crate) const USAGES: &[(&str, Text)] = &[
     ("ENCRYPT/DECRYPT", text("Encrypt and decrypt", "加密和解密")),
     ("SIGN/VERIFY", text("Sign and verify, or authenticate messages", "签名和验签，或消息认证")),
 ];
 
-const ORIGINS: &[(&str, Text)] = &[
+pub(crate) const ORIGINS: &[(&str, Text)] = &[
     ("Aliyun_KMS", text("Made by this server", "由本服务器生成")),
     ("EXTERNAL", text("Imported by you", "由您导入")),
 ];
+
+const LEVELS: &[(&str, Text)] = &[("SOFTWARE", text("Software", "软件"))];

@@ -48,6 +48,10 @@ pub(super) fn list_id(field: &Field) -> String {
     format!("{}-names", field.parameter)
 }
 
+/// Ids of keys, with their aliases.
+pub(super) const KEYS: Names = aliases("KeyId", "AliasName");
+/// Aliases, with the ids of their keys.
+pub(super) const ALIASES: Names = aliases("AliasName", "KeyId");
 pub(super) const USERS: Names = ram("ListUsers", "/Users/User", "UserName", "DisplayName");
 pub(super) const GROUPS: Names = ram("ListGroups", "/Groups/Group", "GroupName", "Comments");
 pub(super) const ROLES: Names = ram("ListRoles", "/Roles/Role", "RoleName", "Description");
@@ -55,4 +59,9 @@ pub(super) const POLICIES: Names = ram("ListPolicies", "/Policies/Policy", "Poli
 
 const fn ram(action: &'static str, list: &'static str, name: &'static str, note: &'static str) -> Names {
     Names { product: Product::Ram, action, parameters: &[("MaxItems", "1000")], list, name, note }
+}
+
+const fn aliases(name: &'static str, note: &'static str) -> Names {
+    let parameters = &[("PageSize", "100")];
+    Names { product: Product::Kms, action: "ListAliases", parameters, list: "/Aliases/Alias", name, note }
 }

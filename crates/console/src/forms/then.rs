@@ -62,7 +62,8 @@ impl Then {
     /// The collection, for the way back from a form that is about nothing yet.
     pub(super) fn collection(self) -> &'static str {
         match self {
-            Self::Reply | Self::Shown(_) | Self::Typed { .. } => "",
+            Self::Reply => "try",
+            Self::Shown(_) | Self::Typed { .. } => "",
             Self::Of(collection, _) | Self::Made(collection, _) | Self::List(collection) => collection,
             Self::OneOf(places) => places.last().map_or("", |(collection, _)| *collection),
         }

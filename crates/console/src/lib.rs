@@ -24,6 +24,8 @@ mod sessions;
 mod sign_in;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 mod texts;
 mod times;
 

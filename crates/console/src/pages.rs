@@ -14,6 +14,7 @@ mod recovery;
 mod roles;
 mod secrets;
 mod tags;
+mod try_it;
 mod users;
 
 use bulla_wire::Error;
@@ -31,6 +32,11 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         [] => overview::show(context).await,
         ["keys"] => keys::list(context).await,
         ["keys", key] => keys::one(context, key).await,
+        ["keys", key, "versions", version, keys::FILE] => {
+            let file = keys::download(context, key, version).await;
+            return Some(file.unwrap_or_else(|error| refused(context, &error)));
+        }
+        ["try"] => try_it::show(context).await,
         ["aliases"] => aliases::list(context).await,
         ["recovery"] => recovery::show(context),
         ["users"] => users::list(context).await,

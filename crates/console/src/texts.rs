@@ -150,6 +150,8 @@ texts! {
     SECRET: "Secret", "凭据";
     TAGS: "Tags", "标签";
     COMMENTS: "Comments", "备注";
+    SEARCH: "Search", "搜索";
+    CLEAR: "Clear the search", "清除搜索条件";
     MORE: "Next page", "下一页";
     FIRST_PAGE: "First page", "第一页";
     NONE: "none", "无";

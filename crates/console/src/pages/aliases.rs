@@ -1,39 +1,91 @@
-//! Aliases.
+//! Aliases: the list, by key or by a part of the name.
 
-use bulla_wire::Error;
-use bulla_wire::Product;
+use bulla_kms::{FindKeys, KeyEntry, KeyOrder, On};
 use bulla_wire::kms::ListAliases;
-use maud::html;
+use bulla_wire::{Error, Product};
+use maud::{Markup, html};
 
 use super::Page;
+use super::numbered::{PAGE_SIZE, page_number, turning};
+use super::parts::table_or;
 use crate::context::Context;
-use crate::forms::{self, link};
+use crate::forms;
 use crate::layout::foreign;
+use crate::offers::offer;
 use crate::paths::path;
-use crate::texts;
+use crate::texts::{self, text};
+
+/// An alias and the id of its key.
+type Named = (String, String);
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
-    let listed = context.ask(ListAliases { page_number: None, page_size: Some(100) }).await?;
+    let queried = context.request.queried();
+    let prefix = queried.non_empty("prefix");
+    let (aliases, total) = match prefix {
+        Some(prefix) => found(context, prefix).await?,
+        None => listed(context).await?,
+    };
+    let rows: Vec<_> = aliases.iter().map(|named| row(context, named)).collect();
+    let none_found = text("No alias begins like this.", "没有以此开头的别名。");
+    let empty = if prefix.is_some() { none_found } else { texts::NO_ALIASES };
     let content = html! {
         (forms::done(context))
-        p { (link(context, Product::Kms, "CreateAlias", &[])) }
-        @if listed.aliases.alias.is_empty() {
-            p { (context.say(texts::NO_ALIASES)) }
-        } @else {
-            div.table {
-                table {
-                    thead { tr { th scope="col" { (context.say(texts::ALIASES)) } th scope="col" { (context.say(texts::KEYS)) } } }
-                    tbody {
-                        @for alias in &listed.aliases.alias {
-                            tr {
-                                th scope="row" { (foreign(&alias.alias_name)) }
-                                td { a href=(path("keys", &[&alias.key_id])) { code { (alias.key_id) } } }
-                            }
-                        }
-                    }
-                }
-            }
-        }
+        div.buttons { (offer(context, Product::Kms, "CreateAlias", On::Anything, &[])) }
+        (search(context, prefix.unwrap_or_default()))
+        (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
+        @if total > 0 { (turning(context, total)) }
     };
     Ok(Page { title: context.say(texts::ALIASES).to_owned(), content })
+}
+
+async fn listed(context: &Context<'_>) -> Result<(Vec<Named>, u64), Error> {
+    let asked = ListAliases { page_number: Some(page_number(context)), page_size: Some(PAGE_SIZE) };
+    let listed = context.ask(asked).await?;
+    let aliases = listed.aliases.alias.into_iter().map(|alias| (alias.alias_name, alias.key_id));
+    Ok((aliases.collect(), listed.total_count))
+}
+
+/// The aliases that begin so, of a page of keys that have one.
+async fn found(context: &Context<'_>, prefix: &str) -> Result<(Vec<Named>, u64), Error> {
+    let found = context
+        .find(FindKeys {
+            alias_prefix: Some(prefix.to_owned()),
+            order: KeyOrder::Alias,
+            page_number: Some(page_number(context)),
+            page_size: Some(PAGE_SIZE),
+            ..FindKeys::default()
+        })
+        .await?;
+    let begins = |alias: &String| {
+        alias.starts_with(prefix) || alias.strip_prefix("alias/").is_some_and(|name| name.starts_with(prefix))
+    };
+    let of_key = |key: KeyEntry| {
+        let aliases = key.aliases.unwrap_or_default().into_iter().filter(|alias| begins(alias));
+        aliases.map(move |alias| (alias, key.key_id.clone())).collect::<Vec<_>>()
+    };
+    Ok((found.keys.into_iter().flat_map(of_key).collect(), found.total))
+}
+
+fn row(context: &Context<'_>, (alias, key): &Named) -> Vec<Markup> {
+    let act = |action| offer(context, Product::Kms, action, On::Alias(alias), &[("AliasName", alias)]);
+    vec![
+        foreign(alias),
+        html! { a href=(path("keys", &[key])) { code { (key) } } },
+        html! { div.buttons { (act("UpdateAlias")) (act("DeleteAlias")) } },
+    ]
+}
+
+fn search(context: &Context<'_>, prefix: &str) -> Markup {
+    html! {
+        form.search method="get" action=(path("aliases", &[])) role="search" {
+            div.field {
+                label for="prefix" { (context.say(text("Begins with", "别名开头"))) }
+                input id="prefix" name="prefix" value=(prefix) type="search" spellcheck="false";
+            }
+            div.buttons {
+                button { (context.say(texts::SEARCH)) }
+                @if !prefix.is_empty() { a href=(path("aliases", &[])) { (context.say(texts::CLEAR)) } }
+            }
+        }
+    }
 }

@@ -1,88 +1,120 @@
-//! Keys: the list, and the page of one.
+//! Keys: the list, which is searched, filtered and ordered, and the page of one.
 
-use bulla_wire::kms::{DescribeKey, KeyMetadata, ListAliasesByKeyId, ListKeys};
+mod actions;
+mod filters;
+mod one;
+mod policy;
+mod public_key;
+mod use_it;
+
+use bulla_kms::{KeyEntry, KeyOrder};
 use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
+use self::filters::Filters;
+pub(super) use self::one::{is_pair, one};
+pub(super) use self::public_key::{FILE, download};
 use super::Page;
+use super::numbered::{here_with, turning};
 use crate::context::Context;
-use crate::forms::{self, link};
-use crate::layout::{facts, foreign};
+use crate::forms;
+use crate::layout::foreign;
+use crate::offers::offer;
 use crate::paths::path;
-use crate::texts;
+use crate::texts::{self, Text, text};
 use crate::times::time;
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
-    let fields = context.request.queried();
-    let page_number = fields.get("page").and_then(|page| page.parse().ok()).unwrap_or(1);
-    let listed =
-        context.ask(ListKeys { page_number: Some(page_number), page_size: Some(20), filters: None }).await?;
-    let mut keys = Vec::new();
-    for key in listed.keys.key {
-        let described = context.ask(DescribeKey { key_id: key.key_id.clone() }).await;
-        keys.push((key.key_id, described.ok().map(|described| described.key_metadata)));
-    }
+    let filters = Filters::of(context);
+    let found = context.find(filters.query(context)).await?;
     let content = html! {
         (forms::done(context))
-        p { (link(context, Product::Kms, "CreateKey", &[])) }
-        @if keys.is_empty() {
-            p { (context.say(texts::NO_KEYS)) }
+        div.buttons { (offer(context, Product::Kms, "CreateKey", bulla_kms::On::Keys, &[])) }
+        (filters.form(context))
+        @if found.keys.is_empty() {
+            p { (context.say(if filters.are_none() { texts::NO_KEYS } else { NONE_FOUND })) }
         } @else {
-            div.table {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { (context.say(texts::KEYS)) }
-                            th scope="col" { (context.say(texts::STATE)) }
-                            th scope="col" { (context.say(texts::CREATED)) }
-                            th scope="col" { (context.say(texts::DESCRIPTION)) }
-                        }
-                    }
-                    tbody { @for (id, key) in &keys { (row(context, id, key.as_ref())) } }
-                }
-            }
+            (table(context, &filters, &found.keys))
         }
+        @if found.total > 0 { (turning(context, found.total)) }
     };
     Ok(Page { title: context.say(texts::KEYS).to_owned(), content })
 }
 
-fn row(context: &Context<'_>, id: &str, key: Option<&KeyMetadata>) -> Markup {
+fn table(context: &Context<'_>, filters: &Filters, keys: &[KeyEntry]) -> Markup {
+    let plain = |label: Text| html! { th scope="col" { (context.say(label)) } };
     html! {
-        tr {
-            th scope="row" { a href=(path("keys", &[id])) { code { (id) } } }
-            @if let Some(key) = key {
-                td { span.state.(key.key_state) { (key.key_state) } }
-                td { (time(key.creation_date)) }
-                td { (foreign(&key.description)) }
-            } @else {
-                td colspan="3" { (context.say(texts::NOT_ALLOWED)) }
+        div.table {
+            table {
+                thead {
+                    tr {
+                        (plain(texts::KEYS))
+                        (head(context, filters, texts::ALIAS, KeyOrder::Alias, "alias"))
+                        (head(context, filters, texts::STATE, KeyOrder::State, "state"))
+                        (plain(texts::TYPE))
+                        (head(context, filters, texts::CREATED, KeyOrder::Created, "created"))
+                        (plain(texts::DESCRIPTION))
+                    }
+                }
+                tbody { @for key in keys { (row(context, key)) } }
             }
         }
     }
 }
 
-pub(super) async fn one(context: &Context<'_>, id: &str) -> Result<Page, Error> {
-    let key = context.ask(DescribeKey { key_id: id.to_owned() }).await?.key_metadata;
-    let aliases = context
-        .ask(ListAliasesByKeyId { key_id: key.key_id.clone(), page_number: None, page_size: None })
-        .await;
-    let act = |action| link(context, Product::Kms, action, &[("KeyId", &key.key_id)]);
-    let content = html! {
-        (forms::done(context))
-        (facts(&context.view, &[
-            (texts::STATE, html! { (key.key_state) }),
-            (texts::CREATED, time(key.creation_date)),
-            (texts::DESCRIPTION, foreign(&key.description)),
-        ]))
-        h2 { (context.say(texts::ALIASES)) }
-        @match &aliases {
-            Ok(aliases) => ul { @for alias in &aliases.aliases.alias { li { (foreign(&alias.alias_name)) } } },
-            Err(_) => p { (context.say(texts::NOT_ALLOWED)) },
+/// The head of a column by which the list can be ordered.
+fn head(context: &Context<'_>, filters: &Filters, label: Text, order: KeyOrder, name: &str) -> Markup {
+    let is_it = filters.order == order;
+    let descending = is_it && !filters.descending;
+    let to = here_with(
+        context,
+        &[("order", name), ("direction", if descending { "descending" } else { "ascending" })],
+    );
+    let direction = if filters.descending { "descending" } else { "ascending" };
+    html! {
+        th scope="col" aria-sort=[is_it.then_some(direction)] {
+            a href=(to) { (context.say(label)) }
+            @if is_it { span aria-hidden="true" { (if filters.descending { " ↓" } else { " ↑" }) } }
         }
-        h2 { (context.say(texts::ACTIONS)) }
-        div.buttons {
-            @for action in ["CreateAlias", "UpdateKeyDescription", "CreateKeyVersion", "DisableKey", "EnableKey", "ScheduleKeyDeletion", "CancelKeyDeletion"] { (act(action)) }
-        }
-    };
-    Ok(Page { title: key.key_id.clone(), content })
+    }
 }
+
+fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
+    let not_allowed = || html! { span.fine { (context.say(texts::NOT_ALLOWED)) } };
+    html! {
+        tr {
+            th scope="row" { a href=(path("keys", &[&key.key_id])) { code { (key.key_id) } } }
+            td {
+                @match &key.aliases {
+                    Some(aliases) => @for alias in aliases { div { (foreign(alias)) } },
+                    None => (not_allowed()),
+                }
+            }
+            @if let Some(key) = &key.metadata {
+                td { (state(context, &key.key_state)) }
+                td { (key.key_spec) }
+                td { (time(key.creation_date)) }
+                td { (foreign(&key.description)) }
+            } @else {
+                td colspan="4" { (not_allowed()) }
+            }
+        }
+    }
+}
+
+/// The state of a key, in words.
+pub(super) fn state(context: &Context<'_>, state: &str) -> Markup {
+    let words = STATES.iter().find(|(name, _)| *name == state).map_or(text("", ""), |(_, words)| *words);
+    html! { span.state.(state) { (context.say(words)) } }
+}
+
+/// The states of keys.
+pub(super) const STATES: &[(&str, Text)] = &[
+    ("Enabled", text("Enabled", "启用")),
+    ("Disabled", text("Disabled", "禁用")),
+    ("PendingDeletion", text("Pending deletion", "待删除")),
+    ("PendingImport", text("Pending import", "待导入")),
+];
+
+const NONE_FOUND: Text =
+    text("No key matches. Change the search, or clear it.", "没有符合条件的密钥，请修改或清除搜索条件。");

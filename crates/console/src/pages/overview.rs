@@ -1,24 +1,116 @@
-//! The first page.
+//! The first page: how many keys there are, and what is going to happen to keys and secrets.
 
-use bulla_wire::Error;
-use bulla_wire::kms::ListKeys;
-use maud::html;
+use bulla_kms::{Ahead, KeyCounts, On, Overview, Scheduled, ScheduledEvent, ScheduledOf};
+use bulla_wire::{Error, Product};
+use maud::{Markup, html};
 
 use super::Page;
+use super::keys::state;
+use super::parts::{named, table, table_or};
 use crate::context::Context;
-use crate::layout::facts;
-use crate::texts;
+use crate::layout::{facts, foreign};
+use crate::offers::offer;
+use crate::paths::{path, with_query};
+use crate::texts::{self, Text, text};
+use crate::times::time;
 
 pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
-    let keys = context.ask(ListKeys::default()).await?;
+    let ahead = context.find(Overview {}).await?;
     let content = html! {
+        (totals(context, &ahead))
+        @if let Some(counts) = &ahead.keys { (counted(context, counts)) }
+        h2 { (context.say(text("What is going to happen", "即将发生"))) }
+        (upcoming(context, &ahead.scheduled))
+        h2 { (context.say(text("About this server", "关于本服务器"))) }
         (facts(&context.view, &[
-            (texts::KEYS, html! { (keys.total_count) }),
+            (texts::VERSION, html! { "bulla " (env!("CARGO_PKG_VERSION")) }),
+            (text("Account", "账号"), html! { code { (context.kms.account()) } }),
+            (text("Region", "地域"), html! { code { (context.kms.region()) } }),
         ]))
         @if super::recovery::is_shown_to(context) {
-            p { a href=(crate::paths::path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
+            p { a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
         }
-        p.fine { "bulla " (env!("CARGO_PKG_VERSION")) }
     };
     Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })
 }
+
+fn totals(context: &Context<'_>, ahead: &Ahead) -> Markup {
+    let count = |to: &str, count: Option<u64>| match count {
+        Some(count) => html! { a href=(path(to, &[])) { (count) } },
+        None => html! { span.fine { (context.say(texts::NOT_ALLOWED)) } },
+    };
+    let keys = ahead.keys.as_ref().map(|counts| counts.total);
+    html! {
+        (facts(&context.view, &[
+            (texts::KEYS, count("keys", keys)),
+            (texts::SECRETS, count("secrets", ahead.secrets)),
+        ]))
+        @if keys == Some(0) {
+            p { (context.say(texts::NO_KEYS)) }
+            div.buttons { (offer(context, Product::Kms, "CreateKey", On::Keys, &[])) }
+        }
+    }
+}
+
+/// Keys by state and by type, each a link to the list of them.
+fn counted(context: &Context<'_>, counts: &KeyCounts) -> Markup {
+    let link = |name: &str, value: &str, count: u64| {
+        html! { a href=(with_query(&path("keys", &[]), &[(name, value)])) { (count) } }
+    };
+    let by_state = counts
+        .by_state
+        .iter()
+        .map(|(of, count)| vec![state(context, of.name()), link("state", of.name(), *count)]);
+    let by_spec = counts
+        .by_spec
+        .iter()
+        .map(|(spec, count)| vec![html! { (spec.name()) }, link("spec", spec.name(), *count)]);
+    html! {
+        @if counts.total > 0 {
+            div.columns {
+                section {
+                    h2 { (context.say(text("Keys by state", "按状态统计密钥"))) }
+                    (table(context, &[texts::STATE, NUMBER], &by_state.collect::<Vec<_>>()))
+                }
+                section {
+                    h2 { (context.say(text("Keys by type", "按规格统计密钥"))) }
+                    (table(context, &[texts::TYPE, NUMBER], &by_spec.collect::<Vec<_>>()))
+                }
+            }
+        }
+    }
+}
+
+fn upcoming(context: &Context<'_>, scheduled: &[Scheduled]) -> Markup {
+    let row = |event: &Scheduled| {
+        let of = match &event.of {
+            ScheduledOf::Key { key_id, aliases } => {
+                let alias = aliases.as_ref().and_then(|aliases| aliases.first());
+                html! { a href=(path("keys", &[key_id])) { (alias.map_or_else(|| foreign(key_id), |alias| foreign(alias))) } }
+            }
+            ScheduledOf::Secret { name } => named("secrets", name),
+        };
+        let kind = match event.of {
+            ScheduledOf::Key { .. } => text("Key", "密钥"),
+            ScheduledOf::Secret { .. } => texts::SECRET,
+        };
+        vec![of, html! { (context.say(kind)) }, html! { (context.say(words(event.event))) }, time(event.at)]
+    };
+    let rows: Vec<_> = scheduled.iter().map(row).collect();
+    let heads = [texts::NAME, texts::TYPE, text("Event", "事件"), text("When", "时间")];
+    let empty = text(
+        "Nothing is scheduled: no rotation, no deletion, and no material that expires.",
+        "没有计划中的轮转、删除或密钥材料过期。",
+    );
+    table_or(context, &heads, &rows, empty)
+}
+
+fn words(event: ScheduledEvent) -> Text {
+    match event {
+        ScheduledEvent::Deletion => text("is deleted", "删除"),
+        ScheduledEvent::MaterialExpiry => text("material expires", "密钥材料过期"),
+        ScheduledEvent::Rotation => text("is rotated", "轮转"),
+    }
+}
+
+const NUMBER: Text = text("Number", "数量");

@@ -1,0 +1,159 @@
+//! The page of one key.
+
+use bulla_kms::On;
+use bulla_wire::kms::{
+    AliasEntry, DescribeKey, KeyMetadata, ListAliasesByKeyId, ListKeyVersions, ListKeyVersionsReply,
+    ListResourceTags,
+};
+use bulla_wire::{Error, Product, Timestamp};
+use maud::{Markup, html};
+
+use super::{actions, policy, public_key, state, use_it};
+use crate::context::Context;
+use crate::forms;
+use crate::forms::keys::{ORIGINS, USAGES};
+use crate::layout::{facts, foreign};
+use crate::offers::offer;
+use crate::pages::parts::{section, table, table_or};
+use crate::pages::{Page, tags};
+use crate::texts::{self, Text, text};
+use crate::times::time;
+
+pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Page, Error> {
+    let key = context.ask(DescribeKey { key_id: id.to_owned() }).await?.key_metadata;
+    let key_id = || key.key_id.clone();
+    let aliases = ListAliasesByKeyId { key_id: key_id(), page_number: None, page_size: Some(100) };
+    let aliases = context.ask(aliases).await.map(|told| told.aliases.alias);
+    let versions = ListKeyVersions { key_id: key_id(), page_number: None, page_size: Some(100) };
+    let versions = context.ask(versions).await;
+    let tags = context
+        .ask(ListResourceTags { key_id: key_id() })
+        .await
+        .map(|told| told.tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+    let name = aliases.as_ref().ok().and_then(|aliases| Some(&aliases.first()?.alias_name));
+    let content = html! {
+        (forms::done(context))
+        (details(context, &key))
+        (actions::show(context, &key))
+        (aliases_of(context, &key, &aliases))
+        (versions_of(context, &key, &versions))
+        @if is_pair(&key) { (public_key::show(context, &key).await) }
+        (actions::material(context, &key))
+        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], &[("KeyId", &key.key_id)]))
+        (policy::show(context, &key).await)
+        (use_it::show(context, &key, name.unwrap_or(&key.key_id)))
+    };
+    Ok(Page { title: key.key_id.clone(), content })
+}
+
+/// Whether it is a key pair.
+pub(in crate::pages) fn is_pair(key: &KeyMetadata) -> bool {
+    key.key_spec.starts_with("RSA") || key.key_spec.starts_with("EC")
+}
+
+fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
+    let named = |table: &[(&str, Text)], value: &str| match table.iter().find(|(name, _)| *name == value) {
+        Some((_, words)) => html! { (context.say(*words)) },
+        None => foreign(value),
+    };
+    let mut shown = vec![
+        (texts::STATE, state(context, &key.key_state)),
+        (texts::DESCRIPTION, foreign(&key.description)),
+        (texts::TYPE, html! { (key.key_spec) }),
+        (text("Usage", "密钥用途"), named(USAGES, &key.key_usage)),
+        (text("Material", "密钥材料来源"), named(ORIGINS, &key.origin)),
+        (text("Protection level", "保护级别"), foreign(&key.protection_level)),
+        (texts::CREATED, time(key.creation_date)),
+        (text("Rotation", "轮转"), rotation(context, key)),
+        (text("Deletion protection", "删除保护"), protection(context, key)),
+        (text("ARN", "资源名称（ARN）"), html! { code { (key.arn) } }),
+    ];
+    if let Some(at) = Timestamp::parse(&key.delete_date) {
+        shown.insert(1, (text("Deleted at", "删除时间"), time(at)));
+    }
+    if let Some(at) = Timestamp::parse(&key.material_expire_time) {
+        shown.insert(1, (text("Material expires", "密钥材料过期时间"), time(at)));
+    }
+    facts(&context.view, &shown)
+}
+
+fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {
+    let words = match &*key.automatic_rotation {
+        "Enabled" => text("automatic", "自动轮转"),
+        "Suspended" => text("suspended while the key is not enabled", "密钥未启用，已暂停"),
+        _ => text("not automatic", "未开启自动轮转"),
+    };
+    html! {
+        (context.say(words))
+        @if let Some(interval) = &key.rotation_interval { " (" (days(interval)) ")" }
+        @if let Some(next) = key.next_rotation_date {
+            "; " (context.say(text("next", "下次"))) " " (time(next))
+        }
+    }
+}
+
+/// An interval, which the API tells in seconds, in days if it is made of days.
+pub(super) fn days(interval: &str) -> String {
+    let seconds = interval.strip_suffix('s').and_then(|seconds| seconds.parse::<u64>().ok());
+    match seconds {
+        Some(seconds) if seconds % 86_400 == 0 => format!("{}d", seconds / 86_400),
+        _ => interval.to_owned(),
+    }
+}
+
+fn protection(context: &Context<'_>, key: &KeyMetadata) -> Markup {
+    let is_on = key.deletion_protection.as_deref() == Some("Enabled");
+    html! {
+        (context.say(if is_on { text("on", "已开启") } else { text("off", "未开启") }))
+        @if let Some(why) = key.deletion_protection_description.as_deref().filter(|why| !why.is_empty()) {
+            ": " (foreign(why))
+        }
+    }
+}
+
+fn aliases_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<Vec<AliasEntry>, Error>) -> Markup {
+    let create = offer(context, Product::Kms, "CreateAlias", On::Key(&key.key_id), &[("KeyId", &key.key_id)]);
+    html! {
+        (section(context, texts::ALIASES, told, |aliases| {
+            let rows: Vec<_> = aliases.iter().map(|alias| alias_row(context, &alias.alias_name)).collect();
+            let empty = text("No alias. Programs can name the key by an alias, which can be moved to another key.", "没有别名。程序可以用别名引用密钥，别名可以改为指向另一个密钥。");
+            table_or(context, &[texts::ALIAS, texts::ACTIONS], &rows, empty)
+        }))
+        @if key.key_state != "PendingDeletion" { div.buttons { (create) } }
+    }
+}
+
+fn alias_row(context: &Context<'_>, alias: &str) -> Vec<Markup> {
+    let act = |action| offer(context, Product::Kms, action, On::Alias(alias), &[("AliasName", alias)]);
+    vec![foreign(alias), html! { div.buttons { (act("UpdateAlias")) (act("DeleteAlias")) } }]
+}
+
+fn versions_of(
+    context: &Context<'_>,
+    key: &KeyMetadata,
+    told: &Result<ListKeyVersionsReply, Error>,
+) -> Markup {
+    let heads = [texts::VERSION, texts::CREATED, text("Use", "用途")];
+    section(context, text("Versions", "密钥版本"), told, |told| {
+        let rows: Vec<_> = told
+            .key_versions
+            .key_version
+            .iter()
+            .map(|version| {
+                let is_primary = key.primary_key_version.as_deref() == Some(&*version.key_version_id);
+                let use_of = if is_primary {
+                    text("primary: encrypts and decrypts", "主版本：加密和解密")
+                } else {
+                    text("decrypts only", "仅解密")
+                };
+                let use_of = (key.primary_key_version.is_some()).then(|| context.say(use_of));
+                vec![
+                    html! { code { (version.key_version_id) } },
+                    time(version.creation_date),
+                    html! { (use_of.unwrap_or_default()) },
+                ]
+            })
+            .collect();
+        table(context, &heads, &rows)
+    })
+}

@@ -1,0 +1,94 @@
+//! Try it: what applications ask of a key, each as a form whose result shows the reply and the commands that ask the same.
+
+use bulla_kms::On;
+use bulla_wire::kms::{DescribeKey, KeyMetadata, ListAliases, ListKeyVersions};
+use bulla_wire::{Error, Product};
+use maud::{Markup, html};
+
+use super::Page;
+use super::keys::is_pair;
+use super::parts::untold;
+use crate::context::Context;
+use crate::layout::foreign;
+use crate::offers::offer;
+use crate::paths::path;
+use crate::texts::{self, Text, text};
+
+pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
+    let queried = context.request.queried();
+    let name = queried.non_empty("key");
+    let content = html! {
+        p { (context.say(ABOUT)) }
+        (choose(context, name.unwrap_or_default()).await)
+        @if let Some(name) = name { (with_key(context, name).await) }
+        h2 { (context.say(text("Without choosing a key", "无需选择密钥"))) }
+        div.buttons {
+            (offer(context, Product::Kms, "Decrypt", On::Anything, &[]))
+            (offer(context, Product::Kms, "GetRandomPassword", On::Anything, &[]))
+        }
+    };
+    Ok(Page { title: context.say(texts::TRY_IT).to_owned(), content })
+}
+
+/// The form that chooses the key, with the aliases that there are as suggestions.
+async fn choose(context: &Context<'_>, name: &str) -> Markup {
+    let aliases = context.ask(ListAliases { page_number: None, page_size: Some(100) }).await;
+    let aliases = aliases.map(|listed| listed.aliases.alias).unwrap_or_default();
+    html! {
+        form.search method="get" action=(path("try", &[])) {
+            div.field {
+                label for="key" { (context.say(text("Key: an alias or id", "密钥（别名或 ID）"))) }
+                input id="key" name="key" value=(name) list="key-names" required spellcheck="false";
+                datalist id="key-names" { @for alias in &aliases { option value=(alias.alias_name) {} } }
+            }
+            div.buttons { button { (context.say(text("Show what it can do", "查看可用操作"))) } }
+        }
+    }
+}
+
+/// What the key can be asked for.
+async fn with_key(context: &Context<'_>, name: &str) -> Markup {
+    let key = match context.ask(DescribeKey { key_id: name.to_owned() }).await {
+        Ok(described) => described.key_metadata,
+        Err(error) => return html! { p role="alert" { (untold(context, &error)) } },
+    };
+    let version = if is_pair(&key) { newest_version(context, &key).await } else { None };
+    let versioned = version.iter().map(|version| ("KeyVersionId", &**version));
+    let known: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).collect();
+    html! {
+        h2 { (context.say(text("With the key", "使用密钥"))) " " (foreign(name)) }
+        @if key.key_state == "Enabled" {
+            div.buttons {
+                @for action in actions(&key) {
+                    (offer(context, Product::Kms, action, On::Key(&key.key_id), &known))
+                }
+            }
+        } @else {
+            p {
+                (context.say(text("The key is not enabled:", "密钥未启用："))) " "
+                a href=(path("keys", &[&key.key_id])) { (super::keys::state(context, &key.key_state)) }
+            }
+        }
+    }
+}
+
+async fn newest_version(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
+    let asked = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(100) };
+    let versions = context.ask(asked).await.ok()?.key_versions.key_version;
+    Some(versions.into_iter().max_by_key(|version| version.creation_date)?.key_version_id)
+}
+
+/// The actions that fit the kind and usage of a key.
+fn actions(key: &KeyMetadata) -> &'static [&'static str] {
+    match (is_pair(key), &*key.key_usage) {
+        (true, "SIGN/VERIFY") => &["AsymmetricSign", "AsymmetricVerify"],
+        (true, _) => &["AsymmetricEncrypt", "AsymmetricDecrypt"],
+        (false, "SIGN/VERIFY") => &["GenerateMac", "VerifyMac"],
+        (false, _) => &["Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"],
+    }
+}
+
+const ABOUT: Text = text(
+    "Each form calls one action of the API. Its result shows the reply, and the command lines that ask the same.",
+    "每个表单调用一个 API 操作。结果页面显示返回内容，以及等效的命令行。",
+);

@@ -1,0 +1,4 @@
+//! Pages as people use them.
+
+mod keys;
+mod try_it;

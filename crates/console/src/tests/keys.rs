@@ -1,0 +1,189 @@
+//! Keys and aliases, as an owner and a user see them.
+
+use bulla_wire::Product;
+use http::StatusCode;
+
+use crate::testing::Browser;
+
+#[test]
+fn a_key_is_created_with_an_alias_and_tags_and_found_again() {
+    let owner = Browser::owner();
+    assert!(owner.get("/console/keys").has("There are no keys yet"));
+    let fields = [
+        ("Description", "wraps <b>files</b>"),
+        ("AliasName", "alias/Apollo/WorkKey"),
+        ("Tags:name:0", "team"),
+        ("Tags:value:0", "blue"),
+    ];
+    let page = owner.post("/console/do/kms/CreateKey", &fields);
+    for text in ["alias/Apollo/WorkKey", "wraps &lt;b&gt;files", "team", "blue", "Enabled", "Done:"] {
+        assert!(page.has(text), "{text}: {}", page.html);
+    }
+    let id = page.at.strip_prefix("/console/keys/").unwrap().split('?').next().unwrap().to_owned();
+    for query in [
+        "text=apollo",
+        "tag=team%3Dblue",
+        "state=Enabled&order=alias",
+        "spec=Aliyun_AES_256",
+        "usage=ENCRYPT%2FDECRYPT",
+        "origin=Aliyun_KMS",
+    ] {
+        assert!(owner.get(&format!("/console/keys?{query}")).has(&id), "{query}");
+    }
+    assert!(owner.get("/console/keys?state=Disabled").has("No key matches"));
+    assert!(owner.in_chinese().get("/console/keys?text=apollo").has("启用"));
+    let english = owner.get(&page.at);
+    let chinese = owner.in_chinese().get(&page.at);
+    assert!(english.has("Use this key") && chinese.has("使用此密钥"));
+}
+
+#[test]
+fn an_alias_that_is_taken_shows_its_form_and_the_key_is_there() {
+    let owner = Browser::owner();
+    owner.post("/console/do/kms/CreateKey", &[("AliasName", "alias/a")]);
+    let page = owner.post("/console/do/kms/CreateKey", &[("AliasName", "alias/a")]);
+    assert_eq!(page.status, StatusCode::BAD_REQUEST, "{}", page.html);
+    assert!(page.has("Give an alias") && page.has("alias/a"), "{}", page.html);
+    assert!(owner.get("/console/keys").has("1–2 / 2"));
+}
+
+#[test]
+fn actions_fit_the_state_of_the_key() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[]);
+    let key = format!("/console/keys/{id}");
+    let act = |action: &str| format!("/console/do/kms/{action}?KeyId={id}");
+    let offers = |action: &str| owner.get(&key).has(&format!("/console/do/kms/{action}?KeyId={id}"));
+    assert!(offers("DisableKey") && !offers("EnableKey") && !offers("CancelKeyDeletion"));
+    assert!(offers("CreateKeyVersion") && !offers("GetParametersForImport"));
+    owner.post(&act("CreateKeyVersion"), &[]);
+    assert!(owner.get(&key).has("decrypts only"));
+    owner.post(&act("DisableKey"), &[]);
+    assert!(offers("EnableKey") && !offers("DisableKey") && !offers("CreateKeyVersion"));
+    let page = owner.post(&act("ScheduleKeyDeletion"), &[("PendingWindowInDays", "7")]);
+    assert_eq!(page.status, StatusCode::BAD_REQUEST, "not confirmed");
+    let fields = [("PendingWindowInDays", "7"), ("confirmation", &*id)];
+    let page = owner.post(&act("ScheduleKeyDeletion"), &fields);
+    assert!(page.has("Pending deletion"), "{}", page.html);
+    assert!(offers("CancelKeyDeletion") && !offers("ScheduleKeyDeletion") && !offers("UpdateKeyDescription"));
+    assert!(owner.get("/console/").has("is deleted"));
+    owner.post(&act("CancelKeyDeletion"), &[]);
+    let page = owner.post(&format!("{}&EnableDeletionProtection=true", act("SetDeletionProtection")), &[]);
+    assert!(page.has("on"), "{}", page.html);
+    assert!(!offers("ScheduleKeyDeletion"));
+    let page = owner.post(
+        &act("UpdateRotationPolicy"),
+        &[("EnableAutomaticRotation", "true"), ("RotationInterval", "30d")],
+    );
+    assert!(page.has("automatic") && page.has("30d"), "{}", page.html);
+    assert!(owner.get("/console/").has("is rotated"));
+    owner.post(&act("UpdateKeyDescription"), &[("Description", "once")]);
+    assert!(owner.get(&act("UpdateKeyDescription")).has("value=\"once\""));
+    owner.post(&act("UpdateKeyDescription"), &[("Description", "")]);
+    assert!(!owner.get(&key).has("once"));
+}
+
+#[test]
+fn an_alias_is_moved_searched_and_deleted() {
+    let owner = Browser::owner();
+    assert!(owner.get("/console/aliases").has("There are no aliases"));
+    let [first, second] = [owner.make_key(&[]), owner.make_key(&[])];
+    owner.post("/console/do/kms/CreateAlias", &[("KeyId", &first), ("AliasName", "alias/a/b")]);
+    let page = owner.post("/console/do/kms/UpdateAlias?AliasName=alias%2Fa%2Fb", &[("KeyId", &second)]);
+    assert!(page.at.contains(&second) && page.has("alias/a/b"));
+    assert!(owner.get("/console/aliases?prefix=a%2F").has(&second));
+    assert!(owner.get("/console/aliases?prefix=b").has("No alias begins"));
+    let to = "/console/do/kms/DeleteAlias?AliasName=alias%2Fa%2Fb";
+    let page = owner.post(to, &[("confirmation", "alias/a/b")]);
+    assert!(page.at.starts_with("/console/aliases") && page.has("There are no aliases"), "{}", page.html);
+}
+
+#[test]
+fn a_policy_is_edited_and_an_error_says_where() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[]);
+    let to = format!("/console/do/kms/SetKeyPolicy?KeyId={id}");
+    assert!(owner.get(&to).has("Statement"), "the form holds the policy");
+    let page = owner.post(&to, &[("Policy", "{\n \"Version\": \"1\",\n \"Odd\": 2\n}")]);
+    assert_eq!(page.status, StatusCode::BAD_REQUEST, "{}", page.html);
+    assert!(page.has("&quot;Odd&quot;: 2"), "{}", page.html);
+    let policy = owner.get(&to).form("/console/do/kms/SetKeyPolicy").get("Policy").unwrap().to_owned();
+    let page = owner.post(&to, &[("Policy", &policy)]);
+    assert!(page.has("Done:"), "{}", page.html);
+}
+
+#[test]
+fn a_public_key_is_shown_and_downloaded() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("KeySpec", "EC_P256"), ("KeyUsage", "SIGN/VERIFY")]);
+    let page = owner.get(&format!("/console/keys/{id}"));
+    assert!(page.has("-----BEGIN PUBLIC KEY-----") && !page.has("UpdateRotationPolicy"), "{}", page.html);
+    let (_, rest) = page.html.split_once("/versions/").unwrap();
+    let file = format!("/console/keys/{id}/versions/{}", rest.split('"').next().unwrap());
+    let answer = owner.send(&http::Method::GET, &file, "");
+    let disposition = answer.headers["content-disposition"].to_str().unwrap();
+    assert_eq!(disposition, format!("attachment; filename=\"{id}-public-key.pem\""));
+    assert!(answer.body.as_ref().starts_with(b"-----BEGIN PUBLIC KEY-----"));
+}
+
+#[test]
+fn who_may_not_see_is_told_so_and_gets_no_form_to_try() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("Description", "unseen")]);
+    owner.call(Product::Kms, "CreateAlias", &[("KeyId", &id), ("AliasName", "alias/unseen")]).unwrap();
+    let lister = owner.user("ann", &allow(&["kms:ListKeys"]));
+    let page = lister.get("/console/keys");
+    assert!(page.has(&id) && page.has("not allowed") && !page.has("unseen"), "{}", page.html);
+    let page = lister.get("/console/aliases");
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(lister.get("/console/").has("not allowed"));
+    let reader = owner.user("bob", &allow(&["kms:Describe*", "kms:List*"]));
+    let page = reader.get(&format!("/console/keys/{id}"));
+    assert!(page.has("Disable the key (not allowed)") && page.has("alias/unseen"), "{}", page.html);
+    assert!(!page.has("/do/kms/DisableKey"), "{}", page.html);
+    let page = reader.post(&format!("/console/do/kms/DisableKey?KeyId={id}"), &[]);
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.has("the-request-id"));
+}
+
+fn allow(actions: &[&str]) -> String {
+    let actions = serde_json::to_string(actions).unwrap();
+    format!(r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":"*"}}]}}"#)
+}
+
+#[test]
+fn material_is_imported_by_the_lines_of_the_page_and_deleted() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("Origin", "EXTERNAL")]);
+    let act = |action: &str| format!("/console/do/kms/{action}?KeyId={id}");
+    let page = owner.get(&format!("/console/keys/{id}"));
+    assert!(page.has("Pending import") && page.has(&act("GetParametersForImport")), "{}", page.html);
+    let page = owner.post(&act("GetParametersForImport"), &[("WrappingAlgorithm", "RSAES_OAEP_SHA_256")]);
+    let token = page.form("/console/do/kms/ImportKeyMaterial").get("ImportToken").unwrap().to_owned();
+    assert!(page.has("rsa_oaep_md:sha256"), "{}", page.html);
+    let (_, public) = page.html.split_once("echo '").unwrap();
+    let wrapped = wrap(public.split('\'').next().unwrap());
+    let fields = [
+        ("ImportToken", &*token),
+        ("EncryptedKeyMaterial", &wrapped),
+        ("KeyMaterialExpireUnix", "2099-01-31T12:00"),
+    ];
+    let page = owner.post(&act("ImportKeyMaterial"), &fields);
+    assert!(page.has("Enabled") && page.has("2099-01-31 12:00:00 UTC"), "{}", page.html);
+    assert!(!page.has("CreateKeyVersion"), "imported keys have one version");
+    let page = owner.post(&act("DeleteKeyMaterial"), &[("confirmation", &id)]);
+    assert!(page.has("Pending import"), "{}", page.html);
+}
+
+/// 32 bytes of material, wrapped as the page says.
+fn wrap(public_key: &str) -> String {
+    use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
+    let public = PublicEncryptingKey::from_der(&BASE64_STANDARD.decode(public_key).unwrap()).unwrap();
+    let public = OaepPublicEncryptingKey::new(public).unwrap();
+    let mut wrapped = vec![0; public.ciphertext_size()];
+    public.encrypt(&OAEP_SHA256_MGF1SHA256, &[7; 32], &mut wrapped, None).unwrap();
+    BASE64_STANDARD.encode(wrapped)
+}

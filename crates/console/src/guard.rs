@@ -39,13 +39,15 @@ impl Hosts {
 /// Whether a POST was sent by a page of this host.
 pub(crate) fn is_same_origin(request: &Request<'_>) -> bool {
     let site = request.header(&SEC_FETCH_SITE);
+    // Also a header that is there twice.
+    if site != Some("same-origin") && request.headers.contains_key(&SEC_FETCH_SITE) {
+        return false;
+    }
     let Some(host) = request.header(&HOST) else { return false };
     match request.header(&ORIGIN) {
         // A page that sends no referrer names no origin either; the other header decides.
-        Some("null") => site == Some("same-origin"),
-        Some(origin) => {
-            site.is_none_or(|site| site == "same-origin") && is_of(origin, host, request.connection.tls)
-        }
+        Some("null") => site.is_some(),
+        Some(origin) => is_of(origin, host, request.connection.tls),
         None => false,
     }
 }

@@ -157,7 +157,11 @@ fn refuse(request: &Request<'_>, refusal: &Refusal) -> Answer {
         p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } }
     };
     let page = layout::page(&view, view.say(texts::PROBLEM), &content);
-    Answer::page(status, view.finish(page))
+    let mut answer = Answer::page(status, view.finish(page));
+    if status == StatusCode::METHOD_NOT_ALLOWED {
+        answer.add("allow", "GET, HEAD, POST");
+    }
+    answer
 }
 
 impl Who {

@@ -55,6 +55,12 @@ impl TestServer {
         Self::with_options(tls, clock, |options| options.limits = limits)
     }
 
+    /// With a console, also under the name kms.example.com.
+    pub(crate) fn with_console(clock: impl Clock) -> Self {
+        let names = ["kms.example.com", "localhost"].map(str::to_owned);
+        Self::with_options(|_| TlsOptions::Off, clock, |options| options.console = Some(names.to_vec()))
+    }
+
     fn with_options(
         tls: impl Fn(&TempDir) -> TlsOptions,
         clock: impl Clock,

@@ -1,0 +1,12 @@
+//! The console of a whole server, as an attacker sees it: what is refused, and that nothing has changed then.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod forged;
+mod forms;
+mod sessions;
+mod visitor;

@@ -10,14 +10,11 @@ PREFIX = "/console/"
 
 
 class Browser:
-    """One window on the console of a server."""
+    """One window on the console of a server: as after the start of the browser, with or without script."""
 
-    def __init__(self, driver: WebDriver, server):
+    def __init__(self, driver: WebDriver, server, script=True):
         self.driver = driver
         self.server = server
-
-    def reset(self, script=True):
-        """A window as after the start of a browser, with or without script."""
         self.driver.cdp("Network.clearBrowserCookies")
         self.driver.cdp("Emulation.clearDeviceMetricsOverride")
         self.driver.cdp("Emulation.setEmulatedMedia", media="", features=[])
@@ -81,6 +78,13 @@ class Browser:
     def complaints(self):
         """What the browser's console has noted since the last look: violations of the policy, errors of script."""
         return [entry["message"] for entry in self.driver.ask("POST", "/se/log", type="browser")]
+
+    def wait_for(self, prefix):
+        """Waits until the window shows a page whose path begins so."""
+        deadline = time.monotonic() + 20
+        while not (self.path.startswith(prefix) and self._document()):
+            assert time.monotonic() < deadline, f"no page {prefix}: {self.url}"
+            time.sleep(0.01)
 
     # What a person does.
 

@@ -40,23 +40,16 @@ def script(request):
 @pytest.fixture
 def browser(driver, server):
     """A window on the shared server, nobody signed in."""
-    return window(driver, server)
+    return Browser(driver, server)
 
 
 @pytest.fixture
 def own_browser(driver, start_server, script):
     """A window on a server of its own, with and without script."""
-    return window(driver, start_server(), script)
+    return Browser(driver, start_server(), script)
 
 
 @pytest.fixture(scope="session")
 def axe():
     """axe-core, which finds what keeps people from reading or using a page."""
     return Axe(os.environ.get("BULLA_CONFORMANCE", ROOT / "target/conformance"))
-
-
-def window(driver, server, script=True):
-    """The browser's window, turned to a server."""
-    browser = Browser(driver, server)
-    browser.reset(script)
-    return browser

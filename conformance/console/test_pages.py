@@ -39,9 +39,7 @@ def furnished(start_server):
 @pytest.fixture
 def browser(driver, furnished):
     """A window on it, nobody signed in."""
-    browser = Browser(driver, furnished)
-    browser.reset()
-    return browser
+    return Browser(driver, furnished)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -85,7 +85,7 @@ impl Visitor<'_> {
         let token = self.token(path);
         let mut form = Parameters::default();
         for (name, value) in [("token", &*token)].iter().chain(fields) {
-            form.set(*name, *value);
+            form.set(name, *value);
         }
         self.post(path, &form.encode())
     }

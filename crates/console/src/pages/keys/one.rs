@@ -39,7 +39,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         (versions_of(context, &key, &versions))
         @if is_pair(&key) { (public_key::show(context, &key).await) }
         (actions::material(context, &key))
-        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], &[("KeyId", &key.key_id)]))
+        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], On::Key(&key.key_id), &[("KeyId", &key.key_id)]))
         (policy::show(context, &key).await)
         (use_it::show(context, &key, name.unwrap_or(&key.key_id)))
     };

@@ -4,6 +4,7 @@ mod access_keys;
 mod account;
 mod aliases;
 mod attached;
+mod files;
 mod groups;
 mod keys;
 mod numbered;
@@ -49,6 +50,7 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["policies", policy_type, policy] => policies::one(context, policy_type, policy).await,
         ["secrets"] => secrets::list(context).await,
         ["secrets", secret] => secrets::one(context, secret).await,
+        ["files"] => Ok(files::show(context)),
         ["account"] => account::show(context).await,
         _ => return None,
     };

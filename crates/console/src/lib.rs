@@ -14,6 +14,7 @@ mod entry;
 mod forms;
 mod guard;
 mod http;
+mod indented;
 mod layout;
 mod offers;
 mod owner_link;

@@ -5,12 +5,13 @@ use maud::{Markup, html};
 
 use super::{Control, Field};
 use crate::context::Context;
+use crate::indented::indented;
 use crate::texts::text;
 
 /// The field with the policy: what was typed or is there now, else the template.
 pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, template: &str) -> Markup {
     let value = match fields.get(field.parameter) {
-        Some(value) => value.to_owned(),
+        Some(value) => indented(value),
         None => template.replace("{account}", context.kms.account()),
     };
     let rows = value.lines().count().clamp(14, 40);

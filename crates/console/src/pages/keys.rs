@@ -48,7 +48,7 @@ fn table(context: &Context<'_>, filters: &Filters, keys: &[KeyEntry]) -> Markup 
             table {
                 thead {
                     tr {
-                        (plain(texts::KEYS))
+                        (plain(text("Key id", "密钥 ID")))
                         (head(context, filters, texts::ALIAS, KeyOrder::Alias, "alias"))
                         (head(context, filters, texts::STATE, KeyOrder::State, "state"))
                         (plain(texts::TYPE))
@@ -92,7 +92,7 @@ fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
             }
             @if let Some(key) = &key.metadata {
                 td { (state(context, &key.key_state)) }
-                td { (key.key_spec) }
+                td.short { (key.key_spec) }
                 td { (time(key.creation_date)) }
                 td { (foreign(&key.description)) }
             } @else {

@@ -6,6 +6,7 @@ use bulla_wire::kms::{GetKeyPolicy, KeyMetadata};
 use maud::{Markup, html};
 
 use crate::context::Context;
+use crate::indented::indented;
 use crate::layout::foreign;
 use crate::offers::offer;
 use crate::pages::parts::section;
@@ -16,7 +17,7 @@ pub(super) async fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     let known = [("KeyId", &*key.key_id)];
     html! {
         (section(context, text("Key policy", "密钥策略"), &told, |told| html! {
-            pre tabindex="0" { code { @for line in told.policy.lines() { (foreign(line)) "\n" } } }
+            pre tabindex="0" { code { @for line in indented(&told.policy).lines() { (foreign(line)) "\n" } } }
         }))
         @if key.key_state != "PendingDeletion" {
             div.buttons { (offer(context, Product::Kms, "SetKeyPolicy", On::Key(&key.key_id), &known)) }

@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 use crate::http::Request;
 use crate::sessions::Sessions;
 use crate::texts::{Language, Text};
+use crate::traffic::Traffic;
 
 /// One request of a caller who has signed in.
 pub(crate) struct Context<'a> {
@@ -17,6 +18,8 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) origin: Origin,
     pub(crate) view: View,
+    /// What the API has answered; none if it answers nobody, as that of an embedded store.
+    pub(crate) traffic: Option<&'a Traffic>,
 }
 
 /// What every page needs, also that of somebody who has not signed in.

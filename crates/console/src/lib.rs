@@ -29,6 +29,8 @@ mod testing;
 mod tests;
 mod texts;
 mod times;
+mod traffic;
 
 pub use self::http::{Answer, Body, Event, Request};
 pub use self::routes::{Console, PREFIX};
+pub use self::traffic::Traffic;

@@ -15,6 +15,7 @@ use crate::layout::{self, TOKEN};
 use crate::owner_link::OwnerLink;
 use crate::sessions::Sessions;
 use crate::texts::{self, Language, Text};
+use crate::traffic::Traffic;
 use crate::{assets, forms, pages, paths};
 
 /// Where all pages are.
@@ -26,6 +27,7 @@ pub struct Console {
     pub(crate) entry: Entry,
     pub(crate) sessions: Sessions<Who>,
     pub(crate) attempts: Attempts,
+    traffic: Traffic,
 }
 
 /// One request that is for this console.
@@ -62,7 +64,19 @@ impl Console {
     }
 
     fn with(hosts: Hosts, entry: Entry) -> Self {
-        Self { hosts, entry, sessions: Sessions::new(), attempts: Attempts::default() }
+        Self {
+            hosts,
+            entry,
+            sessions: Sessions::new(),
+            attempts: Attempts::default(),
+            traffic: Traffic::new(),
+        }
+    }
+
+    /// Where the HTTP server counts the requests of the API.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
     }
 
     /// Answers one request for a path below [`PREFIX`].
@@ -106,7 +120,10 @@ impl Console {
             Err(SignInEnded::Store(_)) => return Err(Refusal::Engine),
         };
         let view = self.view(&visit, Some(name));
-        serve(Context { kms, request, origin, view }, &segments, posted).await.ok_or(Refusal::NotFound)
+        let traffic = matches!(self.entry, Entry::SignIn).then_some(&self.traffic);
+        serve(Context { kms, request, origin, view, traffic }, &segments, posted)
+            .await
+            .ok_or(Refusal::NotFound)
     }
 
     /// The fields of a form that a page of this session has sent.

@@ -17,7 +17,7 @@ use crate::{Answer, Console, Request};
 pub(crate) struct Site {
     pub(crate) kms: Kms,
     owners: Console,
-    users: Console,
+    pub(crate) users: Console,
     _data: TempDir,
 }
 

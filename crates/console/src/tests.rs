@@ -1,4 +1,5 @@
 //! Pages as people use them.
 
 mod keys;
+mod overview;
 mod try_it;

@@ -31,6 +31,11 @@ impl Pages {
             && (path.starts_with(PREFIX) || path == PREFIX.trim_end_matches('/') || is_visit(request))
     }
 
+    /// Counts a request that the API has answered with this status.
+    pub(crate) fn count(&self, kms: &Kms, status: u16) {
+        self.console.traffic().count(kms.elapsed(), status >= 400);
+    }
+
     /// Answers a request for the console, and notes in `line` what the log may know of it.
     pub(crate) async fn answer(
         &self,

@@ -1,5 +1,7 @@
 //! The first page: how many keys there are, and what is going to happen to keys and secrets.
 
+mod chart;
+
 use bulla_kms::{Ahead, KeyCounts, On, Overview, Scheduled, ScheduledEvent, ScheduledOf};
 use bulla_wire::{Error, Product};
 use maud::{Markup, html};
@@ -21,6 +23,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         @if let Some(counts) = &ahead.keys { (counted(context, counts)) }
         h2 { (context.say(text("What is going to happen", "即将发生"))) }
         (upcoming(context, &ahead.scheduled))
+        (chart::show(context))
         h2 { (context.say(text("About this server", "关于本服务器"))) }
         (facts(&context.view, &[
             (texts::VERSION, html! { "bulla " (env!("CARGO_PKG_VERSION")) }),

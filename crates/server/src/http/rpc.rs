@@ -52,7 +52,11 @@ impl Handler for Rpc {
         } else if asks_for("/readyz", &request) {
             self.answer_readiness(&mut line)
         } else {
-            self.answer_call(request, client, &mut line).await
+            let answer = self.answer_call(request, client, &mut line).await;
+            if let Some(console) = &self.console {
+                console.count(&self.kms, line.status);
+            }
+            answer
         };
         let mut answer = response(line.status, format, text, &line.request_id);
         if line.authenticated {

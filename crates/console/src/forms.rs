@@ -340,7 +340,7 @@ impl Form {
     async fn page(&self, context: &Context<'_>, fields: &Parameters, problem: Option<&Markup>) -> Markup {
         let title = context.say(self.title);
         let mut shown = Vec::new();
-        for field in self.fields.iter().chain(self.also.iter().map(|also| &also.field)) {
+        for field in self.also.iter().map(|also| &also.field).chain(self.fields) {
             shown.push(field.control.show(context, field, fields));
             if let Control::Known(names) = field.control {
                 shown.push(names.show(context, field).await);

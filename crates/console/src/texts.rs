@@ -135,7 +135,7 @@ texts! {
     PROBLEM: "That did not work", "操作没有成功";
     REPLY: "Reply", "返回结果";
     SAME_BY_COMMAND: "The same by command", "等效的命令";
-    CHOOSE: "Choose", "请选择";
+    DEFAULT: "Default", "默认";
     OPTIONAL: "optional", "选填";
     NAME: "Name", "名称";
     VALUE: "Value", "值";

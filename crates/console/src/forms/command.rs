@@ -4,7 +4,8 @@ use bulla_wire::{Parameters, Product};
 
 use super::{Control, Form};
 
-/// A line for a POSIX shell: `bulla kms CreateKey --KeySpec …`. Secrets are asked for by `-`, standard input.
+/// A line for a POSIX shell: `bulla kms CreateKey --KeySpec …`. Secrets are asked for by `-`, standard input; a
+/// text, which may be one, is that of a file.
 pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> String {
     let product = match form.product {
         Product::Kms => "kms",
@@ -14,9 +15,15 @@ pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> Strin
     let mut line = format!("{program} {product} {}", form.action);
     for (name, value) in parameters.iter() {
         let control = form.fields.iter().find(|field| field.parameter == name).map(|field| field.control);
-        let is_secret = matches!(control, Some(Control::Secret | Control::SecretArea));
         line.push_str(&format!(" --{name} "));
-        line.push_str(&if is_secret { "-".to_owned() } else { quoted(value) });
+        line.push_str(&match control {
+            Some(Control::Secret | Control::SecretArea) => "-".to_owned(),
+            Some(Control::Base64) => r#""$(openssl base64 -A < FILE)""#.to_owned(),
+            Some(Control::Digest) => {
+                r#""$(openssl dgst -sha256 -binary FILE | openssl base64 -A)""#.to_owned()
+            }
+            _ => quoted(value),
+        });
     }
     line
 }

@@ -132,7 +132,7 @@ impl Control {
             },
             Self::Choice(options) => html! {
                 select id=(field.parameter) name=(field.parameter) required[field.needed] {
-                    @if !field.needed { option value="" { (context.say(texts::CHOOSE)) } }
+                    @if !field.needed { option value="" { (context.say(texts::DEFAULT)) } }
                     @for (option, label) in options {
                         option value=(option) selected[*option == value] { (context.say(*label)) }
                     }

@@ -14,7 +14,8 @@ pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, 
         Some(value) => indented(value),
         None => template.replace("{account}", context.kms.account()),
     };
-    let rows = value.lines().count().clamp(14, 40);
+    let least = if field.needed { 14 } else { 4 };
+    let rows = value.lines().count().clamp(least, 40);
     html! {
         textarea.document id=(field.parameter) name=(field.parameter) required[field.needed] rows=(rows) spellcheck="false"
             autocapitalize="off" { "\n" (value) }

@@ -11,12 +11,12 @@ pub(super) const FORMS: &[Form] = &[
             "密钥不会离开本服务器。应用把数据密钥交给它加密和解密。",
         )
         .fields(&[
-            Field::optional("KeySpec", SPEC, Choice(SPECS)),
+            Field::needed("KeySpec", SPEC, Choice(SPECS)),
             Field::optional("KeyUsage", USAGE, Choice(USAGES)),
             Field::optional("Description", texts::DESCRIPTION, Line),
             Field::optional("EnableAutomaticRotation", text("Rotate automatically", "自动轮转"), Check),
             Field::optional("RotationInterval", INTERVAL, Line),
-            Field::optional("Origin", ORIGIN, Choice(ORIGINS)),
+            Field::needed("Origin", ORIGIN, Choice(ORIGINS)),
             Field::optional("ProtectionLevel", text("Protection level", "保护级别"), Choice(LEVELS)),
             Field::optional("Tags", texts::TAGS, Tags),
             Field::optional(

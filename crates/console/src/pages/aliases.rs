@@ -9,7 +9,7 @@ use super::Page;
 use super::numbered::{PAGE_SIZE, page_number, turning};
 use super::parts::table_or;
 use crate::context::Context;
-use crate::forms;
+use crate::forms::{self, link};
 use crate::layout::foreign;
 use crate::offers::offer;
 use crate::paths::path;
@@ -30,7 +30,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let empty = if prefix.is_some() { none_found } else { texts::NO_ALIASES };
     let content = html! {
         (forms::done(context))
-        div.buttons { (offer(context, Product::Kms, "CreateAlias", On::Anything, &[])) }
+        div.buttons { (link(context, Product::Kms, "CreateAlias", &[])) }
         (search(context, prefix.unwrap_or_default()))
         (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
         @if total > 0 { (turning(context, total)) }

@@ -12,7 +12,7 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use self::filters::Filters;
-pub(super) use self::one::{is_pair, one};
+pub(super) use self::one::{is_pair, newest_version, one};
 pub(super) use self::public_key::{FILE, download};
 use super::Page;
 use super::numbered::{here_with, turning};

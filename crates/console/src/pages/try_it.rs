@@ -6,9 +6,10 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::Page;
-use super::keys::is_pair;
+use super::keys::{is_pair, newest_version};
 use super::parts::untold;
 use crate::context::Context;
+use crate::forms::link;
 use crate::layout::foreign;
 use crate::offers::offer;
 use crate::paths::path;
@@ -23,7 +24,7 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         @if let Some(name) = name { (with_key(context, name).await) }
         h2 { (context.say(text("Without choosing a key", "无需选择密钥"))) }
         div.buttons {
-            (offer(context, Product::Kms, "Decrypt", On::Anything, &[]))
+            (link(context, Product::Kms, "Decrypt", &[]))
             (offer(context, Product::Kms, "GetRandomPassword", On::Anything, &[]))
         }
     };
@@ -52,7 +53,7 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
         Ok(described) => described.key_metadata,
         Err(error) => return html! { p role="alert" { (untold(context, &error)) } },
     };
-    let version = if is_pair(&key) { newest_version(context, &key).await } else { None };
+    let version = if is_pair(&key) { newest(context, &key).await } else { None };
     let versioned = version.iter().map(|version| ("KeyVersionId", &**version));
     let known: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).collect();
     html! {
@@ -72,10 +73,9 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
     }
 }
 
-async fn newest_version(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
+async fn newest(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
     let asked = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(100) };
-    let versions = context.ask(asked).await.ok()?.key_versions.key_version;
-    Some(versions.into_iter().max_by_key(|version| version.creation_date)?.key_version_id)
+    newest_version(&context.ask(asked).await.ok()?).map(str::to_owned)
 }
 
 /// The actions that fit the kind and usage of a key.

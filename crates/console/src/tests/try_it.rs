@@ -24,6 +24,7 @@ fn a_text_is_encrypted_with_a_context_and_decrypted() {
     let page = owner.post(&format!("/console/do/kms/Encrypt?KeyId={id}"), &[text, context[0], context[1]]);
     assert!(page.has("bulla kms Encrypt") && page.has("aliyun kms Encrypt"), "{}", page.html);
     assert!(!page.has("密&gt;"), "what was typed is not sent back: {}", page.html);
+    assert!(!page.has("POWvhj4gJiDpkqU="), "nor is it as Base64: {}", page.html);
     let blob = member(&page, "CiphertextBlob");
     let wrong = owner.post("/console/do/kms/Decrypt", &[("CiphertextBlob", &blob)]);
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);

@@ -58,6 +58,11 @@ impl Filters {
         FIELDS.iter().all(|name| self.queried.non_empty(name).is_none())
     }
 
+    /// Whether more than a text is searched for.
+    fn are_narrowed(&self) -> bool {
+        FIELDS[1..].iter().any(|name| self.queried.non_empty(name).is_some())
+    }
+
     pub(super) fn form(&self, context: &Context<'_>) -> Markup {
         let line = |name: &str, label: Text| {
             html! {
@@ -70,11 +75,16 @@ impl Filters {
         html! {
             form.search method="get" action=(path("keys", &[])) role="search" {
                 (line("text", text("Key id, alias or description", "密钥 ID、别名或描述")))
+                details open[self.are_narrowed()] {
+                    summary { (context.say(text("Filters", "筛选条件"))) }
+                    div.search {
                 (self.choice(context, "state", texts::STATE, STATES))
                 (self.choice(context, "spec", texts::TYPE, SPECS))
                 (self.choice(context, "usage", text("Usage", "密钥用途"), USAGES))
                 (self.choice(context, "origin", text("Material", "密钥材料来源"), ORIGINS))
                 (line("tag", text("Tag, as name or name=value", "标签（名称 或 名称=值）")))
+                    }
+                }
                 @for name in ["order", "direction"] {
                     @if let Some(value) = self.queried.non_empty(name) { input type="hidden" name=(name) value=(value); }
                 }

@@ -2,8 +2,8 @@
 
 use bulla_kms::On;
 use bulla_wire::kms::{
-    AliasEntry, DescribeKey, KeyMetadata, ListAliasesByKeyId, ListKeyVersions, ListKeyVersionsReply,
-    ListResourceTags,
+    AliasEntry, DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListKeyVersions,
+    ListKeyVersionsReply, ListResourceTags,
 };
 use bulla_wire::{Error, Product, Timestamp};
 use maud::{Markup, html};
@@ -30,6 +30,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         .ask(ListResourceTags { key_id: key_id() })
         .await
         .map(|told| told.tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
+    let newest = versions.as_ref().ok().and_then(newest_version);
     let name = aliases.as_ref().ok().and_then(|aliases| Some(&aliases.first()?.alias_name));
     let content = html! {
         (forms::done(context))
@@ -37,11 +38,11 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         (actions::show(context, &key))
         (aliases_of(context, &key, &aliases))
         (versions_of(context, &key, &versions))
-        @if is_pair(&key) { (public_key::show(context, &key).await) }
+        @if is_pair(&key) && let Some(version) = newest { (public_key::show(context, &key.key_id, version).await) }
         (actions::material(context, &key))
-        (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], On::Key(&key.key_id), &[("KeyId", &key.key_id)]))
+        (tags_of(context, &key, &tags))
         (policy::show(context, &key).await)
-        (use_it::show(context, &key, name.unwrap_or(&key.key_id)))
+        (use_it::show(context, &key, name.unwrap_or(&key.key_id), newest))
     };
     Ok(Page { title: key.key_id.clone(), content })
 }
@@ -128,32 +129,57 @@ fn alias_row(context: &Context<'_>, alias: &str) -> Vec<Markup> {
     vec![foreign(alias), html! { div.buttons { (act("UpdateAlias")) (act("DeleteAlias")) } }]
 }
 
+/// The tags, which stay as they are while the key waits for its deletion.
+fn tags_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<Vec<(String, String)>, Error>) -> Markup {
+    if key.key_state != "PendingDeletion" {
+        let known = [("KeyId", &*key.key_id)];
+        return tags::show(
+            context,
+            told,
+            Product::Kms,
+            ["TagResource", "UntagResource"],
+            On::Key(&key.key_id),
+            &known,
+        );
+    }
+    section(context, texts::TAGS, told, |tags| {
+        let rows: Vec<_> = tags.iter().map(|(name, value)| vec![foreign(name), foreign(value)]).collect();
+        table_or(context, &[texts::NAME, texts::VALUE], &rows, texts::NONE)
+    })
+}
+
 fn versions_of(
     context: &Context<'_>,
     key: &KeyMetadata,
     told: &Result<ListKeyVersionsReply, Error>,
 ) -> Markup {
-    let heads = [texts::VERSION, texts::CREATED, text("Use", "用途")];
+    let last = if is_pair(key) { public_key::TITLE } else { text("Use", "用途") };
     section(context, text("Versions", "密钥版本"), told, |told| {
-        let rows: Vec<_> = told
-            .key_versions
-            .key_version
-            .iter()
-            .map(|version| {
-                let is_primary = key.primary_key_version.as_deref() == Some(&*version.key_version_id);
-                let use_of = if is_primary {
-                    text("primary: encrypts and decrypts", "主版本：加密和解密")
-                } else {
-                    text("decrypts only", "仅解密")
-                };
-                let use_of = (key.primary_key_version.is_some()).then(|| context.say(use_of));
-                vec![
-                    html! { code { (version.key_version_id) } },
-                    time(version.creation_date),
-                    html! { (use_of.unwrap_or_default()) },
-                ]
-            })
-            .collect();
-        table(context, &heads, &rows)
+        let row = |version: &KeyVersionEntry| {
+            let last = if is_pair(key) {
+                public_key::link(context, &key.key_id, &version.key_version_id)
+            } else {
+                use_of(context, key, version)
+            };
+            vec![html! { code { (version.key_version_id) } }, time(version.creation_date), last]
+        };
+        let rows: Vec<_> = told.key_versions.key_version.iter().map(row).collect();
+        table(context, &[texts::VERSION, texts::CREATED, last], &rows)
     })
+}
+
+fn use_of(context: &Context<'_>, key: &KeyMetadata, version: &KeyVersionEntry) -> Markup {
+    let is_primary = key.primary_key_version.as_deref() == Some(&*version.key_version_id);
+    let words = if is_primary {
+        text("primary: encrypts and decrypts", "主版本：加密和解密")
+    } else {
+        text("decrypts only", "仅解密")
+    };
+    html! { @if key.primary_key_version.is_some() { (context.say(words)) } }
+}
+
+/// The id of the version that was made last.
+pub(in crate::pages) fn newest_version(told: &ListKeyVersionsReply) -> Option<&str> {
+    let newest = told.key_versions.key_version.iter().max_by_key(|version| version.creation_date)?;
+    Some(&newest.key_version_id)
 }

@@ -17,11 +17,12 @@ struct Use<'a> {
     region: &'a str,
 }
 
-pub(super) fn show(context: &Context<'_>, key: &KeyMetadata, name: &str) -> Markup {
+pub(super) fn show(context: &Context<'_>, key: &KeyMetadata, name: &str, version: Option<&str>) -> Markup {
     let host = context.request.header(&HOST).unwrap_or("localhost");
     let tls = context.request.connection.tls;
     let use_of = Use { key: name, host, tls, region: context.kms.region() };
     let is_embedded = matches!(context.origin.caller(), Caller::Owner);
+    let arguments = arguments(key, name, version.unwrap_or("VERSION"));
     let is_symmetric = ["Aliyun_AES_256", "Aliyun_SM4"].contains(&&*key.key_spec);
     html! {
         h2 { (context.say(text("Use this key", "使用此密钥"))) }
@@ -30,11 +31,11 @@ pub(super) fn show(context: &Context<'_>, key: &KeyMetadata, name: &str) -> Mark
             " " (context.say(text("in this console, or from a program:", "（在控制台中），或在程序中使用：")))
         }
         @if is_embedded {
-            (lines(context, text("Command line", "命令行"), &commands(name, is_symmetric)))
+            (lines(context, text("Command line", "命令行"), &commands(name, is_symmetric, &arguments)))
             p.fine { (context.say(SERVE)) }
         } @else {
             p.fine { (context.say(CREDENTIALS)) }
-            (lines(context, text("Command line", "命令行"), &use_of.commands(is_symmetric)))
+            (lines(context, text("Command line", "命令行"), &use_of.commands(is_symmetric, &arguments)))
             @if is_symmetric {
                 @for (language, code) in [("Python", use_of.python()), ("Java", use_of.java()), ("Go", use_of.go()), ("Node.js", use_of.node())] {
                     (lines(context, text(language, language), &code))
@@ -53,15 +54,34 @@ fn lines(context: &Context<'_>, title: Text, code: &str) -> Markup {
     }
 }
 
-fn commands(key: &str, is_symmetric: bool) -> String {
-    if is_symmetric {
-        format!(
-            "bulla encrypt --key {key} report.pdf\n\
-             bulla decrypt report.pdf.bulla\n\
-             bulla kms GenerateDataKey --KeyId {key}\n"
-        )
-    } else {
-        format!("bulla kms DescribeKey --KeyId {key}\n")
+fn commands(key: &str, is_symmetric: bool, arguments: &str) -> String {
+    let files = format!("bulla encrypt --key {key} FILE\nbulla decrypt FILE.bulla\n");
+    format!("{}bulla kms {arguments}\n", if is_symmetric { &*files } else { "" })
+}
+
+/// What a key of this kind is asked for, as `bulla kms` and `aliyun kms` take it.
+fn arguments(key: &KeyMetadata, name: &str, version: &str) -> String {
+    let text = r#""$(openssl base64 -A < FILE)""#;
+    let digest = r#""$(openssl dgst -sha256 -binary FILE | openssl base64 -A)""#;
+    let pair = format!("--KeyId {name} --KeyVersionId {version}");
+    let signs = key.key_usage == "SIGN/VERIFY";
+    match &*key.key_spec {
+        "Aliyun_AES_256" | "Aliyun_SM4" => format!("GenerateDataKey --KeyId {name}"),
+        "RSA_2048" | "RSA_3072" if signs => {
+            format!("AsymmetricSign {pair} --Algorithm RSA_PSS_SHA_256 --Digest {digest}")
+        }
+        "RSA_2048" | "RSA_3072" => {
+            format!("AsymmetricEncrypt {pair} --Algorithm RSAES_OAEP_SHA_256 --Plaintext {text}")
+        }
+        "EC_P256" | "EC_P256K" => {
+            format!("AsymmetricSign {pair} --Algorithm ECDSA_SHA_256 --Digest {digest}")
+        }
+        "EC_SM2" if !signs => format!("AsymmetricEncrypt {pair} --Algorithm SM2PKE --Plaintext {text}"),
+        "EC_SM2" => format!("GetPublicKey {pair}"),
+        spec => {
+            let algorithm = spec.replace("HMAC_SHA", "HMAC_SHA_");
+            format!("GenerateMac --KeyId {name} --Algorithm {algorithm} --Message {text}")
+        }
     }
 }
 
@@ -70,15 +90,14 @@ impl Use<'_> {
         if self.tls { "https" } else { "http" }
     }
 
-    fn commands(&self, is_symmetric: bool) -> String {
-        let action = if is_symmetric { "GenerateDataKey" } else { "DescribeKey" };
+    fn commands(&self, is_symmetric: bool, arguments: &str) -> String {
         let Self { key, host, region, .. } = self;
         let scheme = self.scheme();
+        let insecure = if self.tls { "" } else { " --insecure" };
         format!(
             "export BULLA_KMS={scheme}://{host}\n{}\n\
-             aliyun kms {action} --KeyId {key} --endpoint {host} --region {region}{}\n",
-            commands(key, is_symmetric),
-            if self.tls { "" } else { " --insecure" },
+             aliyun kms {arguments} --endpoint {host} --region {region}{insecure}\n",
+            commands(key, is_symmetric, arguments),
         )
     }
 

@@ -169,6 +169,12 @@ pub(crate) fn find(product: Product, action: &str) -> Option<&'static Form> {
     FORMS.iter().copied().flatten().find(|form| form.product == product && form.action == action)
 }
 
+/// A link to the form of an action, filled with what is known already.
+pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
+    let form = find(product, action).expect("a page links to forms of the table");
+    link_as(context, product, action, form.title, known)
+}
+
 /// As [`link`], with words of its own.
 pub(crate) fn link_as(
     context: &Context<'_>,

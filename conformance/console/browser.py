@@ -76,8 +76,9 @@ class Browser:
         return self.driver.execute("return Array.from(document.links, link => link.getAttribute('href'))")
 
     def complaints(self):
-        """What the browser's console has noted since the last look: violations of the policy, errors of script."""
-        return [entry["message"] for entry in self.driver.ask("POST", "/se/log", type="browser")]
+        """What the browser has warned of since the last look: violations of the policy, errors of script."""
+        entries = self.driver.ask("POST", "/se/log", type="browser")
+        return [entry["message"] for entry in entries if entry["level"] in ("SEVERE", "WARNING")]
 
     def wait_for(self, prefix):
         """Waits until the window shows a page whose path begins so."""
@@ -96,6 +97,10 @@ class Browser:
         """Presses the button of this name, and waits for the page that follows."""
         self._leave_by(self._one("button", f"//button[normalize-space()={quoted(name)}]"))
 
+    def press_first(self, name):
+        """Presses the first of several buttons of this name."""
+        self._leave_by(self.driver.find(f"//button[normalize-space()={quoted(name)}]")[0])
+
     def press_after(self, name):
         """Follows the link of this name to a form that asks nothing more, and sends it."""
         self.follow(name)
@@ -108,14 +113,11 @@ class Browser:
 
     def choose(self, label, option):
         """Chooses an option of the field of this label."""
-        select = self.field(label).attribute("id")
-        self._one("option", f"//*[@id='{select}']/option[normalize-space()={quoted(option)}]").click()
+        self._one("option", f"{labelled(label)}/option[normalize-space()={quoted(option)}]").click()
 
     def field(self, label):
         """The field of a label. What is optional says so behind its name."""
-        name = quoted(label)
-        labels = f"//label[normalize-space()={name} or starts-with(normalize-space(), concat({name}, ' ('))]"
-        return self._one(f"field {label}", f"//*[@id=({labels})/@for]")
+        return self._one("field", labelled(label))
 
     def _one(self, what, xpath):
         found = self.driver.find(xpath)
@@ -180,6 +182,12 @@ class Browser:
         """Writes the page, all of it, as a PNG file."""
         shot = self.driver.cdp("Page.captureScreenshot", captureBeyondViewport=True)
         file.write_bytes(base64.b64decode(shot["data"]))
+
+
+def labelled(label):
+    """The field of a label, as an XPath."""
+    name = quoted(label)
+    return f"//*[@id=(//label[normalize-space()={name} or starts-with(normalize-space(), concat({name}, ' ('))])/@for]"
 
 
 def quoted(text):

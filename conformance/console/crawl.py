@@ -14,18 +14,21 @@ WORD = re.compile(r"[a-z-]+")
 def pages(browser, first=()):
     """Kinds of pages with an address for each, and the addresses of links that lead nowhere.
 
-    The window has signed in. What `first` names is preferred to others of its kind.
+    The window has signed in. The links of all pages in `first` are followed, and the first of them is shown of its kind.
     """
     found, nowhere, waiting = {}, {}, [*first, PREFIX]
+    in_any_case = set(first)
     while waiting:
         address = waiting.pop(0)
-        if kind(address) in found or kind(address) in nowhere:
+        is_known = kind(address) in found or kind(address) in nowhere
+        if is_known and address not in in_any_case:
             continue
+        in_any_case.discard(address)
         browser.open(address)
         if browser.status != 200:
             nowhere[kind(address)] = address
             continue
-        found[kind(address)] = address
+        found.setdefault(kind(address), address)
         links = filter(None, browser.links())
         waiting += [link for link in links if link.startswith(PREFIX) and not link.startswith(ELSEWHERE)]
     return found, list(nowhere.values())

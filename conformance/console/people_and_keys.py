@@ -13,25 +13,31 @@ def furnish(server):
     Names have a capital or a digit, unlike the pages'.
     """
     root = Person(FAMILIES["aliyun-python-sdk"], server, None)
-    work_key = keys(root.kms)
+    made = keys(root.kms)
     secrets(root.kms)
     people(root)
-    shown = {"keys": work_key, "secrets": "Db-password", "users": "Alice-1", "groups": "Auditors-1", "roles": "Deployer-1"}
-    return [f"/console/{collection}/{name}" for collection, name in shown.items()]
+    others = ["secrets/Db-password", "users/Alice-1", "users/Guest-1", "groups/Auditors-1", "roles/Deployer-1"]
+    return [f"/console/{page}" for page in [*(f"keys/{key}" for key in made), *others]]
 
 
 def keys(kms):
-    """Keys of several kinds and states; the id of the one that is in use."""
-    work = kms("CreateKey", Description="信封加密的主密钥, the key of the guide")["KeyMetadata"]["KeyId"]
+    """Keys of several kinds and states; their ids, the one that is in use first."""
+
+    def made(**parameters):
+        return kms("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
+
+    work = made(Description="信封加密的主密钥, the key of the guide")
     kms("CreateAlias", AliasName="alias/Apollo/WorkKey", KeyId=work)
     kms("TagResource", KeyId=work, Tags='[{"TagKey":"Team","TagValue":"Apollo"}]')
-    kms("CreateKey", KeySpec="RSA_2048", KeyUsage="SIGN/VERIFY", Description="Signs releases")
-    kms("CreateKey", Origin="EXTERNAL", Description="Waits for its material")
-    disabled = kms("CreateKey", Description="Not used any more")["KeyMetadata"]["KeyId"]
+    signs = made(KeySpec="EC_P256", KeyUsage="SIGN/VERIFY", Description="Signs releases")
+    unwraps = made(KeySpec="RSA_2048", KeyUsage="ENCRYPT/DECRYPT", Description="Takes what others encrypt")
+    authenticates = made(KeySpec="HMAC_SHA256", KeyUsage="SIGN/VERIFY", Description="Authenticates messages")
+    external = made(Origin="EXTERNAL", Description="Waits for its material")
+    disabled = made(Description="Not used any more")
     kms("DisableKey", KeyId=disabled)
-    ending = kms("CreateKey", Description="On its way out")["KeyMetadata"]["KeyId"]
+    ending = made(Description="On its way out")
     kms("ScheduleKeyDeletion", KeyId=ending, PendingWindowInDays=7)
-    return work
+    return [work, signs, unwraps, authenticates, external, disabled, ending]
 
 
 def secrets(kms):
@@ -48,6 +54,7 @@ def people(root):
     root.server.remember(PASSWORD)
     key = ram("CreateAccessKey", UserName="Alice-1")["AccessKey"]
     root.server.remember(key["AccessKeySecret"])
+    ram("CreateUser", UserName="Guest-1", Comments="Without anything")
     ram("CreateGroup", GroupName="Auditors-1", Comments="They see and do not change")
     ram("AddUserToGroup", UserName="Alice-1", GroupName="Auditors-1")
     see = policy(allow(["kms:List*", "kms:Describe*"]))

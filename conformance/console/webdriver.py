@@ -116,26 +116,12 @@ class Element:
         self._driver.ask("POST", f"{self.path}/clear")
         self._driver.ask("POST", f"{self.path}/value", text=text)
 
-    def attribute(self, name):
-        """The value of an attribute, or of a property of that name."""
-        return self._driver.ask("GET", f"{self.path}/attribute/{name}")
-
     @property
-    def tag(self):
-        """The name of the element."""
-        return self._driver.ask("GET", f"{self.path}/name")
+    def value(self):
+        """What a field holds now."""
+        return self._driver.ask("GET", f"{self.path}/property/value")
 
     @property
     def text(self):
         """What a reader sees of it."""
         return self._driver.ask("GET", f"{self.path}/text")
-
-    @property
-    def role(self):
-        """What it is to assistive technology."""
-        return self._driver.ask("GET", f"{self.path}/computedrole")
-
-    @property
-    def name(self):
-        """What it is called to assistive technology."""
-        return self._driver.ask("GET", f"{self.path}/computedlabel")

@@ -80,3 +80,9 @@ def faults(browser, axe, name, address, language):
     # Of the page itself, if it is one about an error.
     refused = f"{browser.url} - Failed to load resource"
     return lines + [line for line in browser.complaints() if not line.startswith(refused)]
+
+
+def test_no_link_leads_nowhere(browser):
+    browser.sign_in()
+    _, nowhere = crawl.pages(browser, browser.server.pages)
+    assert not nowhere

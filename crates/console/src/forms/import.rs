@@ -64,8 +64,8 @@ fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
         }
         h2 { (context.say(text("Wrap the material", "加密密钥材料"))) }
         p { (context.say(text(
-            "Where the material is: 32 bytes for AES-256, 16 for SM4, in the file material.bin. The first line makes some, if you have none.",
-            "在保存密钥材料的机器上执行。material.bin 为密钥材料：AES-256 为 32 字节，SM4 为 16 字节；如果还没有，可用第一行生成。",
+            "Run this where the material is, 32 bytes for AES-256 or 16 for SM4, in the file material.bin. If you have none, make it first with: openssl rand -out material.bin 32",
+            "在保存密钥材料的机器上执行。material.bin 为密钥材料：AES-256 为 32 字节，SM4 为 16 字节；如果还没有，请先用 openssl rand -out material.bin 32 生成。",
         ))) }
         pre tabindex="0" { code { (commands(&reply.public_key, hash)) } }
         h2 { (context.say(text("Import it", "导入"))) }
@@ -75,8 +75,7 @@ fn next_step(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
 
 fn commands(public_key: &str, hash: &str) -> String {
     format!(
-        "openssl rand -out material.bin 32\n\
-         echo '{public_key}' | openssl base64 -d -A -out wrapping.der\n\
+        "echo '{public_key}' | openssl base64 -d -A -out wrapping.der\n\
          openssl pkeyutl -encrypt -pubin -keyform DER -inkey wrapping.der -in material.bin \\\n  \
          -pkeyopt rsa_padding_mode:oaep -pkeyopt rsa_oaep_md:{hash} -pkeyopt rsa_mgf1_md:{hash} | openssl base64 -A"
     )

@@ -358,6 +358,9 @@ impl Form {
             @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
             form.fields method="post" action=(self.path()) autocomplete="off" {
                 (token(&context.view))
+                @if let Some(user) = self.user_of_password(fields) {
+                    input type="text" value=(user) autocomplete="username" readonly hidden;
+                }
                 @for field in &shown { (field) }
                 @if let Some(parameter) = self.confirmed { (confirmation(context, fields, parameter)) }
                 div.buttons {
@@ -375,6 +378,12 @@ impl Form {
         let hidden = self.fields.iter().filter(|field| matches!(field.control, Control::Hidden));
         let names = hidden.filter_map(|field| fields.non_empty(field.parameter));
         html! { p.subject { @for name in names { code { (foreign(name)) } " " } } }
+    }
+
+    /// For managers of passwords: whose password the form is about. It is not posted.
+    fn user_of_password<'f>(&self, fields: &'f Parameters) -> Option<&'f str> {
+        let is_about_one = self.fields.iter().any(|field| matches!(field.control, Control::Secret));
+        if is_about_one { fields.non_empty("UserName") } else { None }
     }
 
     /// The page of what the form is about, else that of its collection.

@@ -150,14 +150,14 @@ class Browser:
         self.open()
         self.fill("Access key id", key["AccessKeyId"])
         self.fill("Access key secret", key["AccessKeySecret"])
-        self.press("By access key")
+        self.press("Sign in by access key")
 
     def sign_in_as_user(self, name, password):
         """Signs in as a RAM user."""
         self.open()
         self.fill("User name", name)
         self.fill("Password", password)
-        self.press("As a user")
+        self.press("Sign in as a user")
 
     @property
     def is_signed_in(self):

@@ -95,8 +95,8 @@ texts! {
     TRY_IT: "Try it", "试一试";
     FILES: "Files", "文件";
     SIGN_IN: "Sign in", "登录";
-    BY_USER: "As a user", "以用户身份登录";
-    BY_ACCESS_KEY: "By access key", "使用访问密钥登录";
+    BY_USER: "Sign in as a user", "以用户身份登录";
+    BY_ACCESS_KEY: "Sign in by access key", "使用访问密钥登录";
     USER_NAME: "User name", "用户名";
     PASSWORD: "Password", "密码";
     ACCESS_KEY_ID: "Access key id", "访问密钥 ID（AccessKey ID）";

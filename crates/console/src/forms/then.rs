@@ -64,7 +64,9 @@ impl Then {
         match self {
             Self::Reply => "try",
             Self::Shown(_) | Self::Typed { .. } => "",
-            Self::Of(collection, _) | Self::Made(collection, _) | Self::List(collection) => collection,
+            Self::Of(below, _) | Self::Made(below, _) | Self::List(below) => {
+                below.split_once('/').map_or(below, |(collection, _)| collection) // policies/Custom
+            }
             Self::OneOf(places) => places.last().map_or("", |(collection, _)| *collection),
         }
     }

@@ -121,9 +121,9 @@ impl Console {
         };
         let view = self.view(&visit, Some(name));
         let traffic = matches!(self.entry, Entry::SignIn).then_some(&self.traffic);
-        serve(Context { kms, request, origin, view, traffic }, &segments, posted)
-            .await
-            .ok_or(Refusal::NotFound)
+        let context = Context { kms, request, origin, view, traffic };
+        let served = serve(&context, &segments, posted).await;
+        Ok(served.unwrap_or_else(|| told(&context.view, request, &Refusal::NotFound)))
     }
 
     /// The fields of a form that a page of this session has sent.
@@ -144,11 +144,11 @@ impl Console {
 }
 
 /// The page at a path, or what its form does.
-async fn serve(context: Context<'_>, segments: &[&str], posted: Option<Parameters>) -> Option<Answer> {
+async fn serve(context: &Context<'_>, segments: &[&str], posted: Option<Parameters>) -> Option<Answer> {
     let mut answer = match (posted, segments) {
-        (Some(fields), _) => forms::perform(&context, segments, fields).await,
-        (None, ["do", product, action]) => forms::show(&context, product, action).await,
-        (None, _) => pages::show(&context, segments).await,
+        (Some(fields), _) => forms::perform(context, segments, fields).await,
+        (None, ["do", product, action]) => forms::show(context, product, action).await,
+        (None, _) => pages::show(context, segments).await,
     }?;
     answer.authenticated = true;
     answer.access_key_id = context.origin.caller().access_key_id().map(str::to_owned);
@@ -166,14 +166,18 @@ fn choose_language(request: &Request<'_>) -> Answer {
 }
 
 fn refuse(request: &Request<'_>, refusal: &Refusal) -> Answer {
-    let view = View::new(Language::of(request), request, String::new(), None);
+    told(&View::new(Language::of(request), request, String::new(), None), request, refusal)
+}
+
+/// The page that tells why there is no other.
+fn told(view: &View, request: &Request<'_>, refusal: &Refusal) -> Answer {
     let (status, words) = refusal.words();
     let content = html! {
         p { (view.say(words)) }
         p.fine { (view.say(texts::REQUEST_ID)) " " code { (request.connection.request_id) } }
         p { a href=(PREFIX) { (view.say(texts::OVERVIEW)) } }
     };
-    let page = layout::page(&view, view.say(texts::PROBLEM), &content);
+    let page = layout::page(view, view.say(texts::PROBLEM), &content);
     let mut answer = Answer::page(status, view.finish(page));
     if status == StatusCode::METHOD_NOT_ALLOWED {
         answer.add("allow", "GET, HEAD, POST");

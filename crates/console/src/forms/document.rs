@@ -12,13 +12,13 @@ use crate::texts::text;
 pub(super) fn editor(context: &Context<'_>, field: &Field, fields: &Parameters, template: &str) -> Markup {
     let value = match fields.get(field.parameter) {
         Some(value) => indented(value),
-        None => template.replace("{account}", context.kms.account()),
+        None => template.replace("{account}", context.kms.account()).into(),
     };
     let least = if field.needed { 14 } else { 4 };
     let rows = value.lines().count().clamp(least, 40);
     html! {
         textarea.document id=(field.parameter) name=(field.parameter) required[field.needed] rows=(rows) spellcheck="false"
-            autocapitalize="off" { "\n" (value) }
+            autocapitalize="off" { "\n" (*value) }
     }
 }
 

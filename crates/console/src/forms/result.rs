@@ -2,12 +2,11 @@
 
 use bulla_wire::Parameters;
 use maud::{Markup, html};
-use serde_json::Value;
-use zeroize::Zeroizing;
 
 use super::Form;
 use super::command::line;
 use crate::context::Context;
+use crate::indented::indented;
 use crate::layout::{self, foreign};
 use crate::texts;
 
@@ -29,11 +28,4 @@ pub(super) fn page(
         p { a href=(form.way_back(parameters)) { (context.say(texts::BACK)) } }
     };
     layout::page(&context.view, context.say(form.title), &content)
-}
-
-/// The reply with a member on each line. It may hold a secret, which is in no other member than a text.
-fn indented(reply: &str) -> Zeroizing<String> {
-    let value: Value = serde_json::from_str(reply).unwrap_or(Value::Null);
-    let text = serde_json::to_string_pretty(&value).unwrap_or_default();
-    Zeroizing::new(text)
 }

@@ -3,6 +3,7 @@
 //! A [`View`] finds keys, aliases and secrets by the names that requests use. It asks the [`Authorizer`] about each one,
 //! and only then returns an [`Allowed`]. Nothing is written and no material is opened without one.
 
+mod ahead;
 mod allowed;
 mod catalogue;
 mod conditions;

@@ -8,7 +8,8 @@
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::iter::Peekable;
+use std::hint::black_box;
+use std::iter::{self, Peekable};
 use std::sync::Arc;
 
 use bulla_access::Distinction;
@@ -18,6 +19,7 @@ use bulla_wire::kms::{
     DescribeKey, DescribeSecret, ListAliases, ListAliasesByKeyId, ListKeys, ListResourceTags, ListSecrets,
 };
 
+use super::ahead::{ahead, touch};
 use super::inquiry::Asker;
 use super::{Allowed, Container, Permission, Resource, Series, View};
 use crate::state::{Age, KeyLists, Row, Snapshot};
@@ -63,6 +65,8 @@ pub(crate) struct SeenKey<'c, 's> {
 pub(crate) struct With {
     pub(crate) aliases: bool,
     pub(crate) alias_ranks: bool,
+    pub(crate) descriptions: bool,
+    pub(crate) tags: bool,
 }
 
 /// For which resources the caller has a permission.
@@ -185,16 +189,40 @@ impl<'c> KeySight<'c> {
         self.details.is_whole
     }
 
-    /// All keys, in the order of their ids.
+    /// All keys, in the order of their ids. `with` decides on the cost alone, but for the ranks of aliases.
     pub(crate) fn keys(&self, with: With) -> impl Iterator<Item = SeenKey<'c, '_>> {
         let mut aliases = with.aliases.then(|| self.aliases_by_key().peekable());
         let mut ranks = with.alias_ranks.then(|| self.first_aliases().into_iter().peekable());
-        self.snapshot.rows_after::<Key>(None).map(move |row| {
+        let has_tags = with.tags || self.is_by_tags();
+        let rows = ahead(self.snapshot.rows_after::<Key>(None), |row| {
+            black_box(row.record.created);
+        });
+        let rows = ahead(rows, move |row| {
+            if with.descriptions {
+                touch(row.record.description.as_str());
+            }
+            if has_tags {
+                row.record.tags.iter().take(1).for_each(|(name, _)| touch(name));
+            }
+        });
+        rows.map(move |row| {
             let id = row.record.id;
-            let aliases = aliases.as_mut().map(|aliases| take_all(aliases, id));
-            let alias_rank = ranks.as_mut().and_then(|ranks| take_all(ranks, id).pop());
+            let aliases = aliases.as_mut().map(|aliases| {
+                pass_over(aliases, id);
+                iter::from_fn(|| Some(aliases.next_if(|(key, _)| *key == id)?.1)).collect()
+            });
+            let alias_rank = ranks.as_mut().and_then(|ranks| {
+                pass_over(ranks, id);
+                Some(ranks.next_if(|(key, _)| *key == id)?.1)
+            });
             SeenKey { sight: self, row, aliases, alias_rank }
         })
+    }
+
+    /// Whether permissions for keys depend on their tags.
+    fn is_by_tags(&self) -> bool {
+        let extents = [&self.details, &self.aliases, &self.tags];
+        extents.iter().any(|extent| !extent.is_whole && extent.distinction == Distinction::Conditions)
     }
 
     /// One key.
@@ -215,27 +243,26 @@ impl<'c> KeySight<'c> {
     fn aliases_by_key(&self) -> impl Iterator<Item = (KeyId, &'c AliasName)> + use<'c> {
         let lists = self.snapshot.alias_lists();
         let all = lists.from(lists.part(&None).end);
-        all.filter_map(|(key, name)| Some(((*key)?, name)))
+        let of_keys = all.filter_map(|(key, name)| Some(((*key)?, name)));
+        ahead(of_keys, |(_, name)| touch(name.as_str()))
     }
 
     /// The place of the first alias of each key among all aliases, in the order of the ids of the keys.
     fn first_aliases(&self) -> Vec<(KeyId, u32)> {
-        let rows = self.snapshot.rows_after::<Alias>(None).zip(0..);
-        let mut ranks: Vec<_> = rows.map(|(row, rank)| (row.record.key, rank)).collect();
+        let rows = self.snapshot.rows_after::<Alias>(None);
+        let rows = ahead(rows, |row| {
+            black_box(row.record.key);
+        });
+        let mut ranks: Vec<_> = rows.zip(0..).map(|(row, rank)| (row.record.key, rank)).collect();
         ranks.sort_unstable();
         ranks.dedup_by_key(|(key, _)| *key);
         ranks
     }
 }
 
-/// Takes what belongs to a key off a list in the order of keys. What belongs to keys before it is passed over.
-fn take_all<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) -> Vec<T> {
+/// Passes over what belongs to keys before this one.
+fn pass_over<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) {
     while list.next_if(|(key, _)| *key < id).is_some() {}
-    let mut taken = Vec::new();
-    while let Some((_, value)) = list.next_if(|(key, _)| *key == id) {
-        taken.push(value);
-    }
-    taken
 }
 
 impl<'c> SeenKey<'c, '_> {

@@ -44,6 +44,8 @@ impl<'q> Wanted<'q> {
         With {
             aliases: self.text.is_some() || self.query.alias_prefix.is_some(),
             alias_ranks: self.query.order == KeyOrder::Alias,
+            descriptions: self.text.is_some(),
+            tags: self.query.tag.is_some(),
         }
     }
 

@@ -450,6 +450,19 @@ pub(super) fn all_queries() -> Vec<queries::Query> {
     all
 }
 
+/// A server answers on whatever thread is free.
+#[test]
+fn a_query_may_move_between_threads_while_it_is_answered() {
+    fn is_send(future: impl Future + Send) {
+        drop(future);
+    }
+    let account = Account::new();
+    let owner = account.kms.owner();
+    is_send(account.kms.query(FindKeys::default(), &owner));
+    is_send(account.kms.query(Overview {}, &owner));
+    is_send(account.kms.query(queries::FindPolicies::default(), &owner));
+}
+
 /// What each query asks about first. Without the permission, it asks about nothing else of the kind.
 const FIRST: [&str; 7] = [
     "ListKeys key",

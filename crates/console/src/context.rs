@@ -18,11 +18,11 @@ pub(crate) struct Context<'a> {
     pub(crate) request: &'a Request<'a>,
     pub(crate) origin: Origin,
     pub(crate) view: View,
-    /// What the API has answered; none if it answers nobody, as that of an embedded store.
+    /// What the API has answered; none where the API has no clients, as that of an embedded store.
     pub(crate) traffic: Option<&'a Traffic>,
 }
 
-/// What every page needs, also that of somebody who has not signed in.
+/// What every page needs, also before the sign-in.
 pub(crate) struct View {
     pub(crate) language: Language,
     /// The path and query of the page, for the links that lead back to it.
@@ -54,7 +54,7 @@ impl View {
     /// A place in the page for a secret. A page grows while it is made, and leaves copies behind; the secret is put into it
     /// when its length is known.
     pub(crate) fn secret(&self, secret: &str) -> Markup {
-        let mark = Sessions::<()>::draw(); // which nobody can guess and write into a page
+        let mark = Sessions::<()>::draw(); // random, so that no text of a page repeats it
         let place = html! { (mark) };
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner).push((mark, escaped(secret)));
         place
@@ -63,7 +63,8 @@ impl View {
     /// The page with its secrets, in memory that is wiped.
     pub(crate) fn finish(&self, page: Markup) -> Zeroizing<String> {
         let page = page.into_string();
-        let secrets = std::mem::take(&mut *self.secrets.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut secrets = std::mem::take(&mut *self.secrets.lock().unwrap_or_else(PoisonError::into_inner));
+        secrets.sort_by_key(|(mark, _)| page.find(&**mark)); // pieces of a page are not made in their order
         let length = page.len() + secrets.iter().map(|(_, secret)| secret.len()).sum::<usize>();
         let mut whole = Zeroizing::new(String::with_capacity(length));
         let mut rest = &*page;
@@ -130,5 +131,32 @@ fn entity(letter: char) -> Option<&'static str> {
         '>' => Some("&gt;"),
         '"' => Some("&quot;"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bulla_kms::Connection;
+    use http::{HeaderMap, Method};
+
+    use super::*;
+
+    #[test]
+    fn secrets_stand_in_their_places_whatever_order_they_were_made_in() {
+        let connection = Connection { source: None, tls: false, request_id: String::new() };
+        let headers = HeaderMap::new();
+        let request = Request {
+            method: &Method::GET,
+            path: "/console/",
+            query: "",
+            headers: &headers,
+            body: b"",
+            connection: &connection,
+        };
+        let view = View::new(Language::English, &request, String::new(), None);
+        let [last, first] = ["<b>", "a&\"b"].map(|secret| view.secret(secret));
+        view.secret("of no page");
+        let page = view.finish(html! { p { (first) } p { (last) } });
+        assert_eq!(*page, "<p>a&amp;&quot;b</p><p>&lt;b&gt;</p>");
     }
 }

@@ -161,7 +161,7 @@ class Browser:
 
     @property
     def is_signed_in(self):
-        """Whether the page is one of somebody who has signed in."""
+        """Whether a user has signed in on this page."""
         return bool(self.driver.find("//button[normalize-space()='Sign out']"))
 
     # How it looks.

@@ -39,7 +39,7 @@ def script(request):
 
 @pytest.fixture
 def browser(driver, server):
-    """A window on the shared server, nobody signed in."""
+    """A window on the shared server, without a session."""
     return Browser(driver, server)
 
 

@@ -27,7 +27,7 @@ def browser(browser):
 
 
 class Attacker:
-    """A web server of somebody else, with one page."""
+    """A web server of another site, with one page."""
 
     def __init__(self, host):
         attacker = self
@@ -59,7 +59,7 @@ class Attacker:
 
 @pytest.fixture(params=OTHERS.values(), ids=OTHERS)
 def attacker(request):
-    """A web server of somebody else."""
+    """A web server of another site."""
     attacker = Attacker(request.param)
     yield attacker
     attacker.stop()

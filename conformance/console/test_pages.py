@@ -38,7 +38,7 @@ def furnished(start_server):
 
 @pytest.fixture
 def browser(driver, furnished):
-    """A window on it, nobody signed in."""
+    """A window on it, without a session."""
     return Browser(driver, furnished)
 
 

@@ -66,7 +66,7 @@ impl Console {
         }
     }
 
-    /// The answer to somebody without a session.
+    /// The answer to a request without a session.
     pub(crate) fn ask_who(&self, visit: &Visit<'_>) -> Answer {
         match &self.entry {
             Entry::SignIn => {
@@ -81,7 +81,7 @@ impl Console {
         }
     }
 
-    /// The answer to somebody whose sign-in does not hold any more.
+    /// The answer to a request whose sign-in does not hold any more.
     pub(crate) fn leave(&self, visit: &Visit<'_>) -> Answer {
         visit.value.inspect(|value| self.sessions.end(value));
         self.ask_who(visit)
@@ -91,7 +91,7 @@ impl Console {
         self.before_session(visit, |view| sign_in::page(view, visit.kms, then, problem))
     }
 
-    /// A page with a form of somebody who may have no session: its token is that of a cookie of its own.
+    /// A page with a form for requests that may have no session: its token is that of a cookie of its own.
     fn before_session(&self, visit: &Visit<'_>, page: impl FnOnce(&View) -> Answer) -> Answer {
         if visit.value.is_some() {
             return page(&self.view(visit, None));
@@ -131,7 +131,7 @@ impl Console {
         }
     }
 
-    /// The page and the form of another password; none for somebody who did not sign in by one.
+    /// The page and the form of another password; none for a user who did not sign in by one.
     async fn password(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Option<Answer> {
         let who = self.sessions.resume(visit.value?, visit.kms.elapsed());
         let Some(Who::SignedIn(signed_in)) = who else { return None };

@@ -1,4 +1,4 @@
-//! `bulla console`: the web pages for the embedded KMS, on loopback, for whoever runs the command.
+//! `bulla console`: the web pages for the embedded KMS, on loopback, for the user who runs the command.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
@@ -60,7 +60,9 @@ impl Engine for Store {
 
 fn tell(event: &ConsoleEvent) {
     if *event == ConsoleEvent::LinkUsedAgain {
-        note("bulla: the link was used a second time, so somebody else has seen it; all sessions have ended");
+        note(
+            "bulla: the link was used a second time, so another program or person has it; all sessions have ended",
+        );
         note("       run bulla console again");
     }
 }

@@ -5,6 +5,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{ICON, SCRIPT, STYLE};
 use crate::context::View;
+use crate::errors::sentence;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
 
@@ -141,7 +142,7 @@ fn is_hidden(letter: char) -> bool {
 pub(crate) fn problem(view: &View, error: &Error, request_id: &str) -> Markup {
     html! {
         div.problem role="alert" {
-            p { strong { (view.say(texts::PROBLEM)) ": " } (foreign(&error.message())) }
+            p { strong { (view.say(texts::PROBLEM)) ": " } (sentence(view.language, error)) }
             p.fine { code { (error.code_text()) } " · " (view.say(texts::REQUEST_ID)) " " code { (request_id) } }
         }
     }

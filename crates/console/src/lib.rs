@@ -11,6 +11,7 @@ mod attempts;
 mod context;
 mod cookies;
 mod entry;
+mod errors;
 mod forms;
 mod guard;
 mod http;

@@ -256,6 +256,12 @@ impl Error {
         filled(self.code.row().2, &self.argument)
     }
 
+    /// What code or text name; empty if they name nothing. May be the caller's own string to sign: never log it.
+    #[must_use]
+    pub fn argument(&self) -> &str {
+        &self.argument
+    }
+
     /// What went wrong inside, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {

@@ -4,6 +4,7 @@ use bulla_wire::Error;
 use maud::{Markup, html};
 
 use crate::context::Context;
+use crate::errors::sentence;
 use crate::layout::foreign;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Text, text};
@@ -57,7 +58,7 @@ pub(super) fn untold(context: &Context<'_>, error: &Error) -> Markup {
         @if error.status() == FORBIDDEN {
             span.fine { (context.say(texts::NOT_ALLOWED)) }
         } @else {
-            (foreign(&error.message()))
+            (sentence(context.view.language, error))
         }
     }
 }

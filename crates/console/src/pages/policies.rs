@@ -259,9 +259,9 @@ mod tests {
         assert!(page.has("line 3, column 36, Statement[0].Acton"), "{page:?}");
         assert!(page.has("<mark>&quot;Acton&quot;: &quot;&lt;i&gt;"), "{page:?}");
         assert_eq!(page.form(to).get("PolicyDocument"), Some(BROKEN));
-        assert!(
-            owner.in_chinese().post(to, &[("PolicyDocument", BROKEN), ("PolicyName", "p")]).has("第 3 行")
-        );
+        let page = owner.in_chinese().post(to, &[("PolicyDocument", BROKEN), ("PolicyName", "p")]);
+        let problem = "策略文档有误： <span lang=\"en\"><bdi>line 3, column 36";
+        assert!(page.has("第 3 行") && page.has(problem), "{page:?}");
         // The template is a policy.
         assert!(owner.post(to, &[("PolicyName", "p")]).at.starts_with("/console/policies/Custom/p?"));
     }
@@ -275,7 +275,8 @@ mod tests {
             page.has("line 1: <code>ram:CreateAccessKey</code>") && page.has("Nobody has this policy"),
             "{page:?}"
         );
-        assert!(owner.in_chinese().get("/console/policies/Custom/p").has("实际影响"));
+        let page = owner.in_chinese().get("/console/policies/Custom/p");
+        assert!(page.has("实际影响") && page.has("可以让调用者以该用户的身份操作"), "{page:?}");
 
         let to = "/console/do/ram/CreatePolicyVersion?PolicyName=p&PolicyType=Custom";
         let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();

@@ -48,6 +48,21 @@ fn an_alias_that_is_taken_shows_its_form_and_the_key_is_there() {
 }
 
 #[test]
+fn an_error_is_told_in_the_language_of_the_page_with_its_code_and_request_id() {
+    let owner = Browser::owner();
+    let page = owner.in_chinese().get("/console/keys/none");
+    for text in ["密钥不存在。", "<code>Forbidden.KeyNotFound</code>", "请求 ID"] {
+        assert!(page.has(text), "{text}: {}", page.html);
+    }
+    assert!(owner.get("/console/keys/none").has("The specified Key is not found."));
+    let id = owner.make_key(&[]);
+    owner.call(Product::Kms, "DisableKey", &[("KeyId", &id)]).unwrap();
+    let to = format!("/console/do/kms/Encrypt?KeyId={id}");
+    let page = owner.in_chinese().post(&to, &[("Plaintext", "a")]);
+    assert!(page.has("密钥处于禁用状态") && page.has("<code>Rejected.Disabled</code>"), "{}", page.html);
+}
+
+#[test]
 fn actions_fit_the_state_of_the_key() {
     let owner = Browser::owner();
     let id = owner.make_key(&[]);

@@ -5,7 +5,7 @@ use bulla_wire::ram::PolicyType;
 use maud::{Markup, html};
 
 use crate::context::Context;
-use crate::texts::text;
+use crate::texts::{Language, text};
 
 pub(super) fn show(context: &Context<'_>, policy_type: PolicyType, document: &str) -> Markup {
     let kind = match policy_type {
@@ -41,10 +41,112 @@ fn findings(context: &Context<'_>, findings: &[Finding]) -> Markup {
                 @for finding in findings {
                     li {
                         (context.say(text("line ", "第 "))) (finding.statement.line) (context.say(text("", " 行"))) ": "
-                        code { (finding.action) } " " span lang="en" { (finding.effect) }
+                        code { (finding.action) } " " (effect(context.view.language, finding.effect))
                     }
                 }
             }
+        }
+    }
+}
+
+/// The effect of a finding, in the language of the page.
+fn effect(language: Language, english: &str) -> Markup {
+    match language {
+        Language::English => html! { (english) },
+        Language::Chinese => match chinese(english) {
+            Some(chinese) => html! { (chinese) },
+            None => html! { span lang="en" { (english) } },
+        },
+    }
+}
+
+/// The effects of findings in Chinese.
+fn chinese(effect: &str) -> Option<&'static str> {
+    EFFECTS.iter().find(|(english, _)| *english == effect).map(|(_, chinese)| *chinese)
+}
+
+const EFFECTS: &[(&str, &str)] = &[
+    (
+        "allows every action, and so giving any right to anyone",
+        "允许所有操作，因而可以向任何身份授予任何权限",
+    ),
+    (
+        "is another name of an action that NotAction lists: without it, the action is not left out",
+        "是 NotAction 所列操作的另一个名称：不同时列出它，该操作就没有被排除",
+    ),
+    ("decides who may use a key", "可以决定谁能使用密钥"),
+    ("decides who may read a secret", "可以决定谁能读取凭据"),
+    (
+        "gives anyone any right on the new key, by its Policy",
+        "可以用新密钥的 Policy 参数向任何身份授予对该密钥的任何权限",
+    ),
+    (
+        "gives anyone any right on the new secret, by its Policy",
+        "可以用新凭据的 Policy 参数向任何身份授予对该凭据的任何权限",
+    ),
+    (
+        "takes data keys out, encrypted for a key pair of the caller",
+        "可以导出数据密钥，并以调用者自己的密钥对加密",
+    ),
+    (
+        "moves data to another key, which the caller may be able to use",
+        "可以把数据转为由另一个密钥加密，而调用者可能有权使用那个密钥",
+    ),
+    (
+        "points an alias at another key, for everyone who uses the alias",
+        "可以让别名指向另一个密钥，影响所有使用该别名的调用者",
+    ),
+    (
+        "sets tags, which conditions of other policies may look at",
+        "可以设置标签，而其他策略的条件可能依据标签判断",
+    ),
+    (
+        "removes tags, which conditions of other policies may look at",
+        "可以移除标签，而其他策略的条件可能依据标签判断",
+    ),
+    ("gives a user any policy", "可以向用户授予任何策略"),
+    ("gives a group any policy", "可以向用户组授予任何策略"),
+    ("gives a role any policy", "可以向角色授予任何策略"),
+    ("takes a policy from a user, also one that denies", "可以移除用户的策略，包括含有拒绝语句的策略"),
+    ("takes a policy from a group, also one that denies", "可以移除用户组的策略，包括含有拒绝语句的策略"),
+    ("takes a policy from a role, also one that denies", "可以移除角色的策略，包括含有拒绝语句的策略"),
+    ("gives a user the rights of a group", "可以让用户获得用户组的权限"),
+    (
+        "takes the policies of a group from a user, also those that deny",
+        "可以让用户失去用户组的策略，包括含有拒绝语句的策略",
+    ),
+    ("changes what a policy allows", "可以改变策略允许的内容"),
+    ("changes what a policy allows, to an earlier version", "可以让策略恢复为先前版本的内容"),
+    ("decides who may assume a role", "可以决定谁能扮演角色"),
+    (
+        "makes the caller act as the user, if it is another one",
+        "可以让调用者以该用户的身份操作（如果是另一个用户）",
+    ),
+    (
+        "makes the caller sign in as the user, if it is another one",
+        "可以让调用者以该用户的身份登录（如果是另一个用户）",
+    ),
+    ("gives the rights of every role that trusts the caller", "可以获得所有信任调用者的角色的权限"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_effect_of_a_finding_is_in_chinese() {
+        let effects = |statement: &str| {
+            let document =
+                format!(r#"{{"Version":"1","Statement":[{{"Effect":"Allow",{statement},"Resource":"*"}}]}}"#);
+            let policy = Policy::parse(PolicyKind::Identity, "1", &document).unwrap();
+            check(&policy).into_iter().map(|finding| finding.effect).collect::<Vec<_>>()
+        };
+        // All grants are one finding, so they are asked for in two parts.
+        let [one, all] = [r#""Action":"kms:SetKeyPolicy""#, r#""Action":"*""#].map(effects);
+        let others = effects(r#""NotAction":["kms:SetKeyPolicy","kms:TagResource"]"#);
+        assert!(one.len() == 1 && all.len() == 1 && others.len() > 20, "{others:?}");
+        for effect in one.into_iter().chain(all).chain(others) {
+            assert!(chinese(effect).is_some(), "{effect}");
         }
     }
 }

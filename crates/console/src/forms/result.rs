@@ -17,10 +17,18 @@ pub(super) fn page(
     parameters: &Parameters,
     reply: &str,
 ) -> Markup {
+    let json = html! { pre tabindex="0" { code { (context.view.secret(&indented(reply))) } } };
     let content = html! {
-        @if let Some(shown) = shown { (shown) }
-        h2 { (context.say(texts::REPLY)) }
-        pre tabindex="0" { code { (context.view.secret(&indented(reply))) } }
+        @if let Some(shown) = shown {
+            (shown)
+            details { // closed, because what it holds is shown already, and may be a secret
+                summary { (context.say(texts::REPLY)) " (JSON)" }
+                (json)
+            }
+        } @else {
+            h2 { (context.say(texts::REPLY)) }
+            (json)
+        }
         h2 { (context.say(texts::SAME_BY_COMMAND)) }
         @for program in ["bulla", "aliyun"] {
             pre tabindex="0" { code { (foreign(&line(program, form, parameters))) } }

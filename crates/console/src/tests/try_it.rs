@@ -30,6 +30,9 @@ fn a_text_is_encrypted_with_a_context_and_decrypted() {
     assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
     let page = owner.post("/console/do/kms/Decrypt", &[("CiphertextBlob", &blob), context[0], context[1]]);
     assert!(page.has("<bdi>&lt;密&gt; &amp; 钥</bdi>"), "{}", page.html);
+    let (_, folded) = page.html.split_once("<details>").unwrap();
+    let (folded, _) = folded.split_once("</details>").unwrap();
+    assert!(folded.contains("&quot;Plaintext&quot;"), "what the page shows already is folded: {}", page.html);
     assert!(page.has("href=\"/console/try\""), "{}", page.html);
 }
 

@@ -364,7 +364,7 @@ impl Form {
                 @for field in &shown { (field) }
                 @if let Some(parameter) = self.confirmed { (confirmation(context, fields, parameter)) }
                 div.buttons {
-                    button.danger[self.confirmed.is_some()] { (title) }
+                    button class=[self.confirmed.map(|_| "danger")] { (title) }
                     @if let Some(second) = self.second { (second.button(context)) }
                     a href=(self.way_back(fields)) { (context.say(texts::CANCEL)) }
                 }

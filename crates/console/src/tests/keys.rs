@@ -99,6 +99,16 @@ fn actions_fit_the_state_of_the_key() {
 }
 
 #[test]
+fn tags_are_not_offered_to_a_caller_who_may_not_change_them() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("Tags", r#"[{"TagKey":"team","TagValue":"blue"}]"#)]);
+    let look = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":["kms:Describe*","kms:List*"],"Resource":"*"}]}"#;
+    let page = owner.user("ann", look).get(&format!("/console/keys/{id}"));
+    assert!(page.has("Remove (not allowed)") && page.has("Add tags (not allowed)"), "{}", page.html);
+    assert!(!page.has("UntagResource") && !page.has("/TagResource"), "{}", page.html);
+}
+
+#[test]
 fn an_alias_is_moved_searched_and_deleted() {
     let owner = Browser::owner();
     assert!(owner.get("/console/aliases").has("There are no aliases"));

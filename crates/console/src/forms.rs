@@ -11,8 +11,11 @@ mod cryptography;
 mod document;
 mod import;
 pub(crate) mod keys;
+mod links;
 mod now;
+mod page;
 mod people;
+mod perform;
 mod policies;
 mod result;
 mod second;
@@ -21,20 +24,20 @@ mod suggest;
 mod tags;
 mod then;
 
-use bulla_wire::{Error, Format, Parameters, Product, Reply, render_reply};
+use bulla_wire::{Parameters, Product};
 use http::StatusCode;
 use maud::{Markup, html};
 
 use self::also::Also;
 pub(crate) use self::command::quoted;
 use self::control::Control;
+pub(crate) use self::links::{button, link, link_as};
 use self::now::Now;
 use self::second::Second;
 pub(crate) use self::then::Then;
 use crate::context::Context;
 use crate::http::Answer;
-use crate::layout::{self, TOKEN, foreign, problem, token};
-use crate::paths::{path, with_query};
+use crate::layout::TOKEN;
 use crate::texts::{self, Text, text};
 
 /// One action as a form.
@@ -169,43 +172,6 @@ pub(crate) fn find(product: Product, action: &str) -> Option<&'static Form> {
     FORMS.iter().copied().flatten().find(|form| form.product == product && form.action == action)
 }
 
-/// A link to the form of an action, filled with what is known already.
-pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
-    let form = find(product, action).expect("a page links to forms of the table");
-    link_as(context, product, action, form.title, known)
-}
-
-/// As [`link`], with words of its own.
-pub(crate) fn link_as(
-    context: &Context<'_>,
-    product: Product,
-    action: &str,
-    label: Text,
-    known: &[(&str, &str)],
-) -> Markup {
-    let form = find(product, action).expect("a page links to forms of the table");
-    let to = with_query(&form.path(), known);
-    html! { a.action href=(to) { (context.say(label)) } }
-}
-
-/// A button that does an action at once, with what is known already.
-pub(crate) fn button(
-    context: &Context<'_>,
-    product: Product,
-    action: &str,
-    label: Text,
-    known: &[(&str, &str)],
-) -> Markup {
-    let form = find(product, action).expect("a page has buttons for forms of the table");
-    html! {
-        form.inline method="post" action=(form.path()) {
-            (token(&context.view))
-            @for (name, value) in known { input type="hidden" name=(name) value=(value); }
-            button.quiet { (context.say(label)) }
-        }
-    }
-}
-
 /// The page of a form that was not sent yet.
 pub(crate) async fn show(context: &Context<'_>, product: &str, action: &str) -> Option<Answer> {
     let form = named(product, action)?;
@@ -241,180 +207,6 @@ fn named(product: &str, action: &str) -> Option<&'static Form> {
     let product = Product::ALL.iter().find(|known| known.name().eq_ignore_ascii_case(product))?;
     find(*product, action)
 }
-
-impl Form {
-    pub(crate) fn path(&self) -> String {
-        path("do", &[&self.product.name().to_ascii_lowercase(), self.action])
-    }
-
-    async fn perform(&self, context: &Context<'_>, fields: &Parameters) -> Answer {
-        if !self.is_confirmed(fields) {
-            let words = html! { div.problem role="alert" { (context.say(texts::TYPE_TO_CONFIRM)) } };
-            return self.again(context, fields, StatusCode::BAD_REQUEST, &words).await;
-        }
-        let second = self.second.filter(|_| Second::is_pressed(fields));
-        match self.call(context, fields, second).await {
-            Ok((parameters, reply)) => match self.also.and_then(|also| also.fields(fields, &reply)) {
-                Some((form, fields)) => Box::pin(form.perform(context, &fields)).await,
-                None => self.answer(context, fields, second, &parameters, &reply),
-            },
-            Err(error) => {
-                let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-                let message = error.message();
-                let words = html! {
-                    (problem(&context.view, &error, context.request_id()))
-                    @for field in self.fields { (document::excerpt(context, field, fields, &message)) }
-                };
-                let mut answer = self.again(context, fields, status, &words).await;
-                answer.code = Some(error.code_text());
-                answer
-            }
-        }
-    }
-
-    /// The form once more, with what was typed and what was wrong.
-    async fn again(
-        &self,
-        context: &Context<'_>,
-        fields: &Parameters,
-        status: StatusCode,
-        problem: &Markup,
-    ) -> Answer {
-        let page = self.page(context, fields, Some(problem)).await;
-        Answer::page(status, context.view.finish(page))
-    }
-
-    fn is_confirmed(&self, fields: &Parameters) -> bool {
-        self.confirmed.is_none_or(|parameter| {
-            fields.non_empty(parameter).is_some_and(|value| fields.get(CONFIRMATION) == Some(value))
-        })
-    }
-
-    async fn call(
-        &self,
-        context: &Context<'_>,
-        fields: &Parameters,
-        second: Option<Second>,
-    ) -> Result<(Parameters, Reply), Error> {
-        let mut parameters = self.parameters(fields)?;
-        if let Some(second) = second {
-            second.prepare(context, &mut parameters).await?;
-        }
-        let reply = context.call(self.product, self.action, &parameters).await?;
-        Ok((parameters, reply))
-    }
-
-    /// The parameters of the request. Only those of the form's fields are taken: what else a form carries is no part of it.
-    fn parameters(&self, fields: &Parameters) -> Result<Parameters, Error> {
-        let mut parameters = Parameters::default();
-        for field in self.fields {
-            if let Some(value) = field.control.value(field.parameter, fields)? {
-                parameters.set(field.parameter, value);
-            }
-        }
-        Ok(parameters)
-    }
-
-    fn answer(
-        &self,
-        context: &Context<'_>,
-        fields: &Parameters,
-        second: Option<Second>,
-        parameters: &Parameters,
-        reply: &Reply,
-    ) -> Answer {
-        if let Some(answer) = second.and_then(|second| second.answer(reply)) {
-            return answer;
-        }
-        let json = || render_reply(Format::Json, reply, context.request_id());
-        match self.then.page(fields, || serde_json::from_str(&json()).ok()) {
-            Some(to) => {
-                let done = [("done", self.action), ("of", self.product.name())];
-                Answer::redirect(&with_query(&to, &done))
-            }
-            None => {
-                let shown = match self.then {
-                    Then::Shown(show) => show(context, reply),
-                    _ => cryptography::plaintext(context, reply),
-                };
-                let page = result::page(self, context, shown.as_ref(), parameters, &json());
-                Answer::page(StatusCode::OK, context.view.finish(page))
-            }
-        }
-    }
-
-    async fn page(&self, context: &Context<'_>, fields: &Parameters, problem: Option<&Markup>) -> Markup {
-        let title = context.say(self.title);
-        let mut shown = Vec::new();
-        for field in self.also.iter().map(|also| &also.field).chain(self.fields) {
-            shown.push(field.control.show(context, field, fields));
-            if let Control::Known(names) = field.control {
-                shown.push(names.show(context, field).await);
-            }
-        }
-        let content = html! {
-            @if let Some(problem) = problem { (problem) }
-            (self.subject(fields))
-            @if !self.about.english.is_empty() { p { (context.say(self.about)) } }
-            form.fields method="post" action=(self.path()) autocomplete="off" {
-                (token(&context.view))
-                @if let Some(user) = self.user_of_password(fields) {
-                    input type="text" value=(user) autocomplete="username" readonly hidden;
-                }
-                @for field in &shown { (field) }
-                @if let Some(parameter) = self.confirmed { (confirmation(context, fields, parameter)) }
-                div.buttons {
-                    button class=[self.confirmed.map(|_| "danger")] { (title) }
-                    @if let Some(second) = self.second { (second.button(context)) }
-                    a href=(self.way_back(fields)) { (context.say(texts::CANCEL)) }
-                }
-            }
-        };
-        layout::page(&context.view, title, &content)
-    }
-
-    /// What the form is about: what the page that led here has named.
-    fn subject(&self, fields: &Parameters) -> Markup {
-        let hidden = self.fields.iter().filter(|field| matches!(field.control, Control::Hidden));
-        let names = hidden.filter_map(|field| fields.non_empty(field.parameter));
-        html! { p.subject { @for name in names { code { (foreign(name)) } " " } } }
-    }
-
-    /// For managers of passwords: whose password the form is about. It is not posted.
-    fn user_of_password<'f>(&self, fields: &'f Parameters) -> Option<&'f str> {
-        let is_about_one = self.fields.iter().any(|field| matches!(field.control, Control::Secret));
-        if is_about_one { fields.non_empty("UserName") } else { None }
-    }
-
-    /// The page of what the form is about, else that of its collection.
-    fn way_back(&self, fields: &Parameters) -> String {
-        let made = |collection: &'static str| {
-            let subject = self.fields.iter().find(|field| matches!(field.control, Control::Hidden))?;
-            Then::Of(collection, subject.parameter).thing(fields)
-        };
-        let thing = match self.then {
-            Then::Made(collection, _) => made(collection),
-            then => then.thing(fields),
-        };
-        thing.unwrap_or_else(|| path(self.then.collection(), &[]))
-    }
-}
-
-/// The field that has to hold the same as the parameter.
-fn confirmation(context: &Context<'_>, fields: &Parameters, parameter: &str) -> Markup {
-    html! {
-        div.field {
-            label for=(CONFIRMATION) {
-                (context.say(texts::TYPE_TO_CONFIRM)) ": "
-                code { (foreign(fields.get(parameter).unwrap_or_default())) }
-            }
-            input id=(CONFIRMATION) name=(CONFIRMATION) required spellcheck="false";
-        }
-    }
-}
-
-/// The name of the field that confirms.
-const CONFIRMATION: &str = "confirmation";
 
 /// What a redirect after an action says that was done.
 pub(crate) fn done(context: &Context<'_>) -> Markup {

@@ -1,0 +1,53 @@
+//! Links to forms, and buttons that send one at once.
+
+use bulla_wire::Product;
+use maud::{Markup, html};
+
+use super::{Form, find};
+use crate::context::Context;
+use crate::layout::token;
+use crate::paths::{path, with_query};
+use crate::texts::Text;
+
+/// A link to the form of an action, filled with what is known already.
+pub(crate) fn link(context: &Context<'_>, product: Product, action: &str, known: &[(&str, &str)]) -> Markup {
+    let form = find(product, action).expect("a page links to forms of the table");
+    link_as(context, product, action, form.title, known)
+}
+
+/// As [`link`], with words of its own.
+pub(crate) fn link_as(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Text,
+    known: &[(&str, &str)],
+) -> Markup {
+    let form = find(product, action).expect("a page links to forms of the table");
+    let to = with_query(&form.path(), known);
+    html! { a.action href=(to) { (context.say(label)) } }
+}
+
+/// A button that does an action at once, with what is known already.
+pub(crate) fn button(
+    context: &Context<'_>,
+    product: Product,
+    action: &str,
+    label: Text,
+    known: &[(&str, &str)],
+) -> Markup {
+    let form = find(product, action).expect("a page has buttons for forms of the table");
+    html! {
+        form.inline method="post" action=(form.path()) {
+            (token(&context.view))
+            @for (name, value) in known { input type="hidden" name=(name) value=(value); }
+            button.quiet { (context.say(label)) }
+        }
+    }
+}
+
+impl Form {
+    pub(crate) fn path(&self) -> String {
+        path("do", &[&self.product.name().to_ascii_lowercase(), self.action])
+    }
+}

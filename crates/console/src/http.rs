@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bulla_kms::Connection;
+use bulla_kms::{Connection, PrincipalId};
 use bulla_wire::Parameters;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -39,6 +39,8 @@ pub struct Answer {
     pub authenticated: bool,
     /// The access key that has signed in, for the log.
     pub access_key_id: Option<String>,
+    /// The id of the user who has signed in, for the log.
+    pub user_id: Option<PrincipalId>,
     /// The action that a form has asked for, for the log.
     pub action: Option<&'static str>,
     /// The code of the error that the engine has answered, for the log.
@@ -146,6 +148,7 @@ impl Answer {
             delay: Duration::ZERO,
             authenticated: false,
             access_key_id: None,
+            user_id: None,
             action: None,
             code: None,
             event: None,

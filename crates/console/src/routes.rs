@@ -152,6 +152,7 @@ async fn serve(context: &Context<'_>, segments: &[&str], posted: Option<Paramete
     }?;
     answer.authenticated = true;
     answer.access_key_id = context.origin.caller().access_key_id().map(str::to_owned);
+    answer.user_id = context.origin.caller().user_id();
     Some(answer)
 }
 

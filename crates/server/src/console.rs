@@ -67,6 +67,7 @@ impl Pages {
         line.status = answer.status.as_u16();
         line.authenticated = answer.authenticated;
         line.access_key_id = answer.access_key_id.take();
+        line.user_id = answer.user_id;
         line.action = answer.action;
         line.code = answer.code.take();
         sleep(answer.delay).await;

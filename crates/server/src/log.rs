@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bulla_kms::PrincipalId;
 use bulla_wire::{Error, Timestamp};
 
 /// The sending end of the log; shared, and never waited for.
@@ -35,6 +36,8 @@ pub(crate) struct RequestLine {
     pub(crate) authenticated: bool,
     /// Only of an access key that exists.
     pub(crate) access_key_id: Option<String>,
+    /// Only in the console.
+    pub(crate) user_id: Option<PrincipalId>,
     /// Only one of ours.
     pub(crate) action: Option<&'static str>,
     pub(crate) status: u16,
@@ -164,11 +167,12 @@ impl fmt::Display for Entry {
         match self {
             Self::Request { line, time, took } => write!(
                 f,
-                "time={} request={} from={} key={} action={} status={} code={} us={}",
+                "time={} request={} from={} key={}{} action={} status={} code={} us={}",
                 Time(*time),
                 line.request_id,
                 line.source,
                 Word(line.access_key_id.as_deref()),
+                User(line.user_id),
                 Word(line.action),
                 line.status,
                 Word(line.code.as_deref()),
@@ -191,6 +195,15 @@ impl fmt::Display for Time {
         let since = self.0.duration_since(UNIX_EPOCH).unwrap_or_default();
         let seconds = Timestamp::from_unix(i64::try_from(since.as_secs()).unwrap_or(i64::MAX)).to_string();
         write!(f, "{}.{:03}Z", seconds.trim_end_matches('Z'), since.subsec_millis())
+    }
+}
+
+/// The field of the user, where there is one.
+struct User(Option<PrincipalId>);
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |id| write!(f, " user={id}"))
     }
 }
 
@@ -262,6 +275,7 @@ mod tests {
             source: [127, 0, 0, 1].into(),
             authenticated: true,
             access_key_id: Some(access_key_id.into()),
+            user_id: None,
             action: None,
             status: 404,
             code: Some("Forbidden.KeyNotFound".into()),

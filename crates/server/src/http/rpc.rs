@@ -35,6 +35,7 @@ impl Handler for Rpc {
             source: client.unwrap_or(request.peer.address),
             authenticated: false,
             access_key_id: None,
+            user_id: None,
             action: None,
             status: 200,
             code: None,

@@ -168,3 +168,23 @@ fn a_refused_sign_in_repeats_nothing_that_was_typed() {
     }
     assert!(log.contains("refused"), "{log}");
 }
+
+#[test]
+fn the_log_names_the_user_of_each_request() {
+    let site = Site::new();
+    let made = site.ram("Action=CreateUser&UserName=ann");
+    let id = made.field("UserId");
+    site.ram("Action=CreateLoginProfile&UserName=ann&Password=Correct-horse-7");
+    let mut ann = site.visitor();
+    let answer = ann.send("/console/sign-in", &[("UserName", "ann"), ("Password", "Correct-horse-7")]);
+    assert_eq!(answer.status, 303, "{}", answer.body);
+    ann.get("/console/keys");
+    site.root().get("/console/keys");
+    site.server.stopper.stop();
+    let (log, ended) = site.server.join();
+    assert!(ended.is_ok());
+    let log = log.text();
+    let is_of = |line: &&str| line.contains(&format!(" key=- user={id} action=- status=403 "));
+    assert_eq!(log.lines().filter(is_of).count(), 1, "{log}");
+    assert!(log.lines().any(|line| line.contains(&format!(" key={ID} action=- status=200 "))), "{log}");
+}

@@ -8,6 +8,7 @@ mod also;
 mod command;
 mod control;
 mod cryptography;
+mod digest;
 mod document;
 mod import;
 pub(crate) mod keys;

@@ -24,6 +24,7 @@ mod paths;
 mod routes;
 mod sessions;
 mod sign_in;
+mod sm2;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -2,10 +2,10 @@
 
 use bulla_wire::{Parameters, Product};
 
-use super::{Control, Form};
+use super::{Control, Form, digest};
 
 /// A line for a POSIX shell: `bulla kms CreateKey --KeySpec …`. Secrets are asked for by `-`, standard input; a
-/// text, which may be one, is that of a file.
+/// text, which may be one, is that of a file. What SM2 signs is no digest of a file alone, so it is given as it is.
 pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> String {
     let product = match form.product {
         Product::Kms => "kms",
@@ -19,7 +19,7 @@ pub(super) fn line(program: &str, form: &Form, parameters: &Parameters) -> Strin
         line.push_str(&match control {
             Some(Control::Secret | Control::SecretArea) => "-".to_owned(),
             Some(Control::Base64) => r#""$(openssl base64 -A < FILE)""#.to_owned(),
-            Some(Control::Digest) => {
+            Some(Control::Digest) if !digest::is_of_sm2(parameters) => {
                 r#""$(openssl dgst -sha256 -binary FILE | openssl base64 -A)""#.to_owned()
             }
             _ => quoted(value),

@@ -27,7 +27,7 @@ pub(crate) enum Control {
     SecretArea,
     /// Text of several lines, which is sent as Base64. Not sent back.
     Base64,
-    /// Text of several lines, of which the SHA-256 digest is sent, as Base64. Not sent back.
+    /// Text of several lines, of which the SHA-256 digest is sent, as Base64, or that of SM2. Not sent back.
     Digest,
     /// A number.
     Number,

@@ -42,8 +42,8 @@ pub(super) const FORMS: &[Form] = &[
     .fields(&[KEY, DATA_KEY_SPEC, BYTES, CONTEXT]),
     Form::kms("AsymmetricSign", text("Sign a text", "对文本签名"))
         .about(
-            "The server that shows this page makes the SHA-256 digest of the text; a program makes it itself and sends the digest alone.",
-            "本页面会计算文本的 SHA-256 摘要；程序应自行计算，只发送摘要。",
+            "The server that shows this page makes the digest of the text: SHA-256, or for SM2 the SM3 digest of the signer's identity, the public key and the text. A program makes it itself and sends the digest alone.",
+            "本页面会计算文本的摘要：SHA-256，或 SM2 所要求的 SM3 摘要（包含签名者标识、公钥和文本）。程序应自行计算，只发送摘要。",
         )
         .fields(&[KEY, KEY_VERSION, SIGNATURE, Field::needed("Digest", text("Text", "文本"), Digest)]),
     Form::kms("AsymmetricVerify", text("Verify a signature", "验证签名")).fields(&[
@@ -111,6 +111,7 @@ const SIGNATURE: Field = algorithm(&[
     ("RSA_PSS_SHA_256", same("RSA_PSS_SHA_256")),
     ("RSA_PKCS1_SHA_256", same("RSA_PKCS1_SHA_256")),
     ("ECDSA_SHA_256", same("ECDSA_SHA_256")),
+    ("SM2DSA", same("SM2DSA")),
 ]);
 const ENCRYPTION: Field = algorithm(&[
     ("RSAES_OAEP_SHA_256", same("RSAES_OAEP_SHA_256")),

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::page::CONFIRMATION;
 use super::second::Second;
 use super::then::Then;
-use super::{Form, cryptography, document, result};
+use super::{Form, cryptography, digest, document, result};
 use crate::context::Context;
 use crate::http::Answer;
 use crate::layout::problem;
@@ -65,6 +65,7 @@ impl Form {
         second: Option<Second>,
     ) -> Result<(Parameters, Reply), Error> {
         let mut parameters = self.parameters(fields)?;
+        digest::prepare(self, context, fields, &mut parameters).await?;
         if let Some(second) = second {
             second.prepare(context, &mut parameters).await?;
         }

@@ -5,6 +5,7 @@ mod filters;
 mod one;
 mod policy;
 mod public_key;
+mod purpose;
 mod use_it;
 
 use bulla_kms::{KeyEntry, KeyOrder};
@@ -14,6 +15,7 @@ use maud::{Markup, html};
 use self::filters::Filters;
 pub(super) use self::one::{is_pair, newest_version, one};
 pub(super) use self::public_key::{FILE, download};
+pub(super) use self::purpose::Purpose;
 use super::Page;
 use super::numbered::{here_with, turning};
 use crate::context::Context;

@@ -6,7 +6,7 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::Page;
-use super::keys::{is_pair, newest_version};
+use super::keys::{Purpose, is_pair, newest_version};
 use super::parts::untold;
 use crate::context::Context;
 use crate::forms::link;
@@ -55,12 +55,14 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
     };
     let version = if is_pair(&key) { newest(context, &key).await } else { None };
     let versioned = version.iter().map(|version| ("KeyVersionId", &**version));
-    let known: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).collect();
+    let purpose = Purpose::of(&key);
+    let algorithm = purpose.algorithm(&key).map(|algorithm| ("Algorithm", algorithm));
+    let known: Vec<_> = [("KeyId", name)].into_iter().chain(versioned).chain(algorithm).collect();
     html! {
         h2 { (context.say(text("With the key", "使用密钥"))) " " (foreign(name)) }
         @if key.key_state == "Enabled" {
             div.buttons {
-                @for action in actions(&key) {
+                @for action in purpose.actions() {
                     (offer(context, Product::Kms, action, On::Key(&key.key_id), &known))
                 }
             }
@@ -76,16 +78,6 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
 async fn newest(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
     let asked = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(100) };
     newest_version(&context.ask(asked).await.ok()?).map(str::to_owned)
-}
-
-/// The actions that fit the kind and usage of a key.
-fn actions(key: &KeyMetadata) -> &'static [&'static str] {
-    match (is_pair(key), &*key.key_usage) {
-        (true, "SIGN/VERIFY") => &["AsymmetricSign", "AsymmetricVerify"],
-        (true, _) => &["AsymmetricEncrypt", "AsymmetricDecrypt"],
-        (false, "SIGN/VERIFY") => &["GenerateMac", "VerifyMac"],
-        (false, _) => &["Encrypt", "GenerateDataKey", "GenerateDataKeyWithoutPlaintext"],
-    }
 }
 
 const ABOUT: Text = text(

@@ -1,5 +1,10 @@
 //! What the forms for learning answer.
 
+use std::process::Command;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bulla_wire::{Parameters, Product};
 use http::StatusCode;
 
 use crate::testing::{Browser, Page};
@@ -54,20 +59,61 @@ fn data_keys_signatures_codes_and_passwords_are_made() {
     assert!(page.has("&quot;Value&quot;: true"), "{}", page.html);
 }
 
+/// The query of the link to an action's form, as the page of a key has it.
+fn query_of(page: &Page, action: &str) -> String {
+    let (_, rest) = page.html.split_once(&format!("/console/do/kms/{action}?")).unwrap();
+    rest.split('"').next().unwrap().replace("&amp;", "&")
+}
+
 #[test]
-fn a_text_is_signed_by_the_version_that_the_page_fills_in() {
+fn a_text_is_signed_as_the_links_of_the_page_fill_in() {
     let owner = Browser::owner();
-    let id = owner.make_key(&[("KeySpec", "EC_P256"), ("KeyUsage", "SIGN/VERIFY")]);
-    let page = owner.get(&format!("/console/try?key={id}"));
-    let (_, rest) = page.html.split_once("/console/do/kms/AsymmetricSign?").unwrap();
-    let query = rest.split('"').next().unwrap().replace("&amp;", "&");
-    let fields = [("Algorithm", "ECDSA_SHA_256"), ("Digest", "text")];
-    let page = owner.post(&format!("/console/do/kms/AsymmetricSign?{query}"), &fields);
-    let signature = member(&page, "Value");
-    let verify = |text| {
-        let fields = [("Algorithm", "ECDSA_SHA_256"), ("Digest", text), ("Value", &*signature)];
-        owner.post(&format!("/console/do/kms/AsymmetricVerify?{query}"), &fields)
-    };
-    assert!(verify("text").has("&quot;Value&quot;: true"));
-    assert!(verify("test").has("&quot;Value&quot;: false"));
+    for spec in ["RSA_2048", "EC_P256", "EC_P256K", "EC_SM2"] {
+        let id = owner.make_key(&[("KeySpec", spec), ("KeyUsage", "SIGN/VERIFY")]);
+        let query = query_of(&owner.get(&format!("/console/try?key={id}")), "AsymmetricSign");
+        let page = owner.post(&format!("/console/do/kms/AsymmetricSign?{query}"), &[("Digest", "text")]);
+        let signature = member(&page, "Value");
+        let verify = |text| {
+            let to = format!("/console/do/kms/AsymmetricVerify?{query}");
+            owner.post(&to, &[("Digest", text), ("Value", &*signature)])
+        };
+        assert!(verify("text").has("&quot;Value&quot;: true"), "{spec}");
+        assert!(verify("test").has("&quot;Value&quot;: false"), "{spec}");
+    }
+}
+
+#[test]
+fn a_text_is_encrypted_by_a_public_key_and_decrypted() {
+    let owner = Browser::owner();
+    for spec in ["RSA_2048", "EC_SM2"] {
+        let id = owner.make_key(&[("KeySpec", spec), ("KeyUsage", "ENCRYPT/DECRYPT")]);
+        let query = query_of(&owner.get(&format!("/console/try?key={id}")), "AsymmetricEncrypt");
+        let to = format!("/console/do/kms/AsymmetricEncrypt?{query}");
+        let blob = member(&owner.post(&to, &[("Plaintext", "密钥")]), "CiphertextBlob");
+        let to = format!("/console/do/kms/AsymmetricDecrypt?{query}");
+        let page = owner.post(&to, &[("CiphertextBlob", &blob)]);
+        assert!(page.has("<bdi>密钥</bdi>"), "{spec}: {}", page.html);
+    }
+}
+
+/// What is signed is the digest of the standard: openssl finds the signature right, which knows the message alone.
+#[test]
+fn openssl_verifies_a_signature_of_sm2() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("KeySpec", "EC_SM2"), ("KeyUsage", "SIGN/VERIFY")]);
+    let query = query_of(&owner.get(&format!("/console/try?key={id}")), "AsymmetricSign");
+    let page = owner.post(&format!("/console/do/kms/AsymmetricSign?{query}"), &[("Digest", "签名\r\n")]);
+    let signature = BASE64_STANDARD.decode(member(&page, "Value")).unwrap();
+    let version = Parameters::from_query(&query).unwrap().get("KeyVersionId").unwrap().to_owned();
+    let public = owner.call(Product::Kms, "GetPublicKey", &[("KeyId", &id), ("KeyVersionId", &version)]);
+    let directory = tempfile::tempdir().unwrap();
+    let file = |name: &str, content: &[u8]| std::fs::write(directory.path().join(name), content).unwrap();
+    file("public.pem", public.unwrap()["PublicKey"].as_str().unwrap().as_bytes());
+    file("message", "签名\n".as_bytes());
+    file("signature", &signature);
+    let arguments = "pkeyutl -verify -pubin -inkey public.pem -in message -sigfile signature -rawin -digest sm3 \
+                     -pkeyopt distid:1234567812345678";
+    let openssl = Command::new("openssl").current_dir(&directory).args(arguments.split_whitespace()).output();
+    let openssl = openssl.unwrap();
+    assert!(openssl.status.success(), "{openssl:?}");
 }

@@ -1,0 +1,37 @@
+//! The digest of a text that is signed by SM2, which has the public key in it. All others are of the text alone.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use bulla_wire::kms::GetPublicKey;
+use bulla_wire::{Error, Parameters};
+
+use super::{Control, Form};
+use crate::context::Context;
+use crate::sm2;
+
+/// Whether the digest of a request is one of SM2.
+pub(super) fn is_of_sm2(parameters: &Parameters) -> bool {
+    parameters.get("Algorithm") == Some("SM2DSA")
+}
+
+/// Puts the digest of SM2 in the place of the other one.
+///
+/// # Errors
+/// What GetPublicKey answers: the caller may not read the public key, or there is none.
+pub(super) async fn prepare(
+    form: &Form,
+    context: &Context<'_>,
+    fields: &Parameters,
+    parameters: &mut Parameters,
+) -> Result<(), Error> {
+    let digest = form.fields.iter().find(|field| matches!(field.control, Control::Digest));
+    let Some(field) = digest.filter(|_| is_of_sm2(parameters)) else { return Ok(()) };
+    let Some(text) = fields.non_empty(field.parameter) else { return Ok(()) };
+    let named = |name: &str| parameters.get(name).unwrap_or_default().to_owned();
+    let asked = GetPublicKey { key_id: named("KeyId"), key_version_id: named("KeyVersionId"), dry_run: None };
+    let public_key = context.ask(asked).await?.public_key;
+    let signer = sm2::signer(&public_key).ok_or_else(|| Error::invalid("Algorithm"))?;
+    let digest = sm2::digest(&signer, text.replace("\r\n", "\n").as_bytes());
+    parameters.set(field.parameter, BASE64_STANDARD.encode(digest));
+    Ok(())
+}

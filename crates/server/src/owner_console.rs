@@ -1,6 +1,7 @@
 //! The console of an embedded store: over loopback, for the user who runs the command, until the command ends.
 
-use std::fs;
+mod peer;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,7 +11,6 @@ use bulla_kms::{Clock, Connection, Kms, SystemClock, new_request_id};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Response, StatusCode};
-use rustix::process::geteuid;
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::watch;
@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use crate::console::response;
-use crate::http::{Connections, Handler, Peer, Received, Setup, serve};
+use crate::http::{Connections, Handler, Received, Setup, serve};
 use crate::limits::Limits;
 use crate::log::Log;
 use crate::shutdown::Order;
@@ -117,7 +117,8 @@ impl<E: Engine> Handler for Pages<E> {
         if request.body.is_err() || !(path == "/console" || path.starts_with(bulla_console::PREFIX)) {
             return plain(StatusCode::NOT_FOUND, String::new());
         }
-        if uid_of(request.peer, self.address.port()).is_some_and(|uid| uid != geteuid().as_raw()) {
+        let peer = SocketAddr::new(request.peer.address, request.peer.port);
+        if !peer::is_own(peer, self.address) {
             return plain(StatusCode::FORBIDDEN, String::new());
         }
         let answer = self.ask(request).await;
@@ -157,33 +158,4 @@ fn plain(status: StatusCode, text: String) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(text.into()));
     *response.status_mut() = status;
     response
-}
-
-/// The user whose process has the other end of a connection from this machine, as far as the system tells.
-fn uid_of(peer: Peer, port: u16) -> Option<u32> {
-    let tables = ["/proc/net/tcp", "/proc/net/tcp6"].map(|path| fs::read_to_string(path).unwrap_or_default());
-    tables.iter().flat_map(|table| table.lines()).find_map(|line| owner(line, peer.port, port))
-}
-
-/// The user of a line in the kernel's table of connections, if it goes from this port to that one.
-fn owner(line: &str, from: u16, to: u16) -> Option<u32> {
-    let mut columns = line.split_ascii_whitespace().skip(1);
-    let mut port = || u16::from_str_radix(columns.next()?.rsplit_once(':')?.1, 16).ok();
-    let is_it = port()? == from && port()? == to;
-    let uid = columns.nth(4)?.parse().ok()?;
-    is_it.then_some(uid)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_user_of_a_connection_stands_in_the_table_of_the_kernel() {
-        let line = "   1: 0100007F:A3F2 0100007F:1F90 01 00000000:00000000 00:00000000 00000000  1000        0 31337 1";
-        assert_eq!(owner(line, 0xA3F2, 0x1F90), Some(1000));
-        assert_eq!(owner(line, 0x1F90, 0xA3F2), None);
-        let head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
-        assert_eq!(owner(head, 1, 2), None);
-    }
 }

@@ -241,6 +241,10 @@ impl Running<'_> {
         self.child.stdin.take().unwrap()
     }
 
+    pub(crate) fn stderr(&mut self) -> impl Read + use<> {
+        self.child.stderr.take().unwrap()
+    }
+
     pub(crate) fn is_running(&self) -> bool {
         let status = fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap_or_default();
         status.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with('Z'))

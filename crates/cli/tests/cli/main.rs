@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod coarse_times;
+mod console;
 mod damage;
 mod disk_full;
 mod durability;

@@ -24,6 +24,8 @@ mod secrets;
 mod suggest;
 mod tags;
 mod then;
+#[cfg(test)]
+mod walk;
 
 use bulla_wire::{Parameters, Product};
 use http::StatusCode;

@@ -1,8 +1,11 @@
 //! A small browser for the tests: it keeps a cookie, fills in the forms of pages as they are, and follows redirects.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bulla_kms::{Connection, Kms, Options, Role, SystemClock};
 use bulla_wire::{Error, Format, Parameters, Product, Request as Call, render_reply};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, ORIGIN, SET_COOKIE};
@@ -18,6 +21,7 @@ pub(crate) struct Site {
     pub(crate) kms: Kms,
     owners: Console,
     pub(crate) users: Console,
+    count: Cell<u32>,
     _data: TempDir,
 }
 
@@ -47,11 +51,16 @@ impl Browser {
         let owners = Console::for_owner("localhost");
         let link = owners.make_link(kms.elapsed());
         let users = Console::new(["localhost".to_owned()]);
-        let site = Rc::new(Site { kms, owners, users, _data: data });
+        let site = Rc::new(Site { kms, owners, users, count: Cell::new(0), _data: data });
         let browser = Self { site, is_owner: true, language: "en", cookie: RefCell::default() };
         let page = browser.post(&link, &[]);
         assert_eq!(page.status, StatusCode::OK, "{page:?}");
         browser
+    }
+
+    /// Another browser, in which nobody has signed in.
+    pub(crate) fn visitor(&self) -> Self {
+        Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookie: RefCell::default() }
     }
 
     /// A new user of the same store with this policy, who signs in by an access key.
@@ -66,8 +75,7 @@ impl Browser {
         let made = self.call(Product::Ram, "CreateAccessKey", &[user]).unwrap();
         let [id, secret] =
             ["AccessKeyId", "AccessKeySecret"].map(|field| made["AccessKey"][field].as_str().unwrap());
-        let browser =
-            Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookie: RefCell::default() };
+        let browser = self.visitor();
         let page = browser.post("/console/sign-in", &[("AccessKeyId", id), ("AccessKeySecret", secret)]);
         assert_ne!(page.at, "/console/sign-in", "{page:?}");
         browser
@@ -90,6 +98,12 @@ impl Browser {
         let kms = &self.site.kms;
         let reply = block_on(kms.call(call, &kms.owner()))?;
         Ok(serde_json::from_str(&render_reply(Format::Json, &reply, "id")).unwrap())
+    }
+
+    /// How often this was asked: for names that were not given before.
+    pub(crate) fn count(&self) -> u32 {
+        self.site.count.set(self.site.count.get() + 1);
+        self.site.count.get()
     }
 
     /// A key of the KMS with these parameters, by its id.
@@ -159,11 +173,44 @@ impl Page {
         self.html.contains(text)
     }
 
-    /// The fields of the form that is sent to a path, as they are filled in.
-    pub(crate) fn form(&self, path: &str) -> Parameters {
+    /// What a screen reader calls each control of the form that is sent to a path: the name of the control, and its label. A
+    /// hidden control has none.
+    pub(crate) fn labels(&self, path: &str) -> Vec<(String, Option<String>)> {
+        let form = self.form_to(path);
+        let labels: Vec<_> = form
+            .split("<label ")
+            .skip(1)
+            .filter_map(|label| {
+                let (opening, rest) = label.split_once('>')?;
+                Some((attribute(opening, "for")?, text_of(rest.split("</label>").next()?)))
+            })
+            .collect();
+        let label_of = |opening: &str| {
+            let id = attribute(opening, "id");
+            let found = labels.iter().find(|(of, _)| Some(of) == id.as_ref()).map(|(_, text)| text.clone());
+            found.or_else(|| attribute(opening, "aria-label")).filter(|text| !text.is_empty())
+        };
+        ["<input ", "<textarea ", "<select "]
+            .iter()
+            .flat_map(|tag| form.split(tag).skip(1))
+            .filter_map(|control| {
+                let opening = control.split('>').next()?;
+                let is_hidden = attribute(opening, "type").as_deref() == Some("hidden");
+                let is_hidden = is_hidden || opening.ends_with(" hidden");
+                (!is_hidden).then(|| (attribute(opening, "name").unwrap_or_default(), label_of(opening)))
+            })
+            .collect()
+    }
+
+    fn form_to(&self, path: &str) -> &str {
         let mut forms = self.html.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
         let is_it = |form: &&str| attribute(form, "action").as_deref() == Some(path);
-        let form = forms.find(is_it).unwrap_or_else(|| panic!("no form for {path}: {}", self.html));
+        forms.find(is_it).unwrap_or_else(|| panic!("no form for {path}: {}", self.html))
+    }
+
+    /// The fields of the form that is sent to a path, as they are filled in.
+    pub(crate) fn form(&self, path: &str) -> Parameters {
+        let form = self.form_to(path);
         let mut fields = Parameters::default();
         for tag in ["<input ", "<textarea ", "<select "] {
             for control in form.split(tag).skip(1) {
@@ -184,6 +231,23 @@ impl Page {
         }
         fields
     }
+}
+
+/// 32 bytes of key material, wrapped for the public key of an import.
+pub(crate) fn wrap(public_key: &str) -> String {
+    let public = PublicEncryptingKey::from_der(&BASE64_STANDARD.decode(public_key).unwrap()).unwrap();
+    let public = OaepPublicEncryptingKey::new(public).unwrap();
+    let mut wrapped = vec![0; public.ciphertext_size()];
+    public.encrypt(&OAEP_SHA256_MGF1SHA256, &[7; 32], &mut wrapped, None).unwrap();
+    BASE64_STANDARD.encode(wrapped)
+}
+
+/// The text of an element's content, without the tags in it.
+fn text_of(content: &str) -> String {
+    let mut parts = content.split('<');
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest = parts.filter_map(|part| Some(part.split_once('>')?.1));
+    unescaped(&rest.fold(first, |text, part| text + part)).trim().to_owned()
 }
 
 /// The value of the option that is selected, or of the first.

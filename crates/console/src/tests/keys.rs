@@ -3,7 +3,7 @@
 use bulla_wire::Product;
 use http::StatusCode;
 
-use crate::testing::Browser;
+use crate::testing::{Browser, wrap};
 
 #[test]
 fn a_key_is_created_with_an_alias_and_tags_and_found_again() {
@@ -198,17 +198,4 @@ fn material_is_imported_by_the_lines_of_the_page_and_deleted() {
     assert!(!page.has("CreateKeyVersion"), "imported keys have one version");
     let page = owner.post(&act("DeleteKeyMaterial"), &[("confirmation", &id)]);
     assert!(page.has("Pending import"), "{}", page.html);
-}
-
-/// 32 bytes of material, wrapped as the page says.
-fn wrap(public_key: &str) -> String {
-    use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
-    use base64::Engine;
-    use base64::prelude::BASE64_STANDARD;
-
-    let public = PublicEncryptingKey::from_der(&BASE64_STANDARD.decode(public_key).unwrap()).unwrap();
-    let public = OaepPublicEncryptingKey::new(public).unwrap();
-    let mut wrapped = vec![0; public.ciphertext_size()];
-    public.encrypt(&OAEP_SHA256_MGF1SHA256, &[7; 32], &mut wrapped, None).unwrap();
-    BASE64_STANDARD.encode(wrapped)
 }

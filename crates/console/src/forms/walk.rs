@@ -1,0 +1,199 @@
+//! A walk through the table of forms: each is shown in both languages, and posted with and without what makes it right.
+//!
+//! A form that [`right()`] does not know fails the walk, so a new form gets its line there.
+
+use bulla_wire::Parameters;
+use http::{Method, StatusCode};
+
+mod right;
+
+use self::right::{Fields, borrowed, right};
+use super::control::Control;
+use super::page::CONFIRMATION;
+use super::{COLLECTIONS, FORMS, Field, Form, find};
+use crate::Answer;
+use crate::layout::TOKEN;
+use crate::paths::with_query;
+use crate::testing::{Browser, Page};
+
+fn forms() -> impl Iterator<Item = &'static Form> {
+    FORMS.iter().copied().flatten()
+}
+
+#[test]
+fn every_form_is_shown_in_both_languages_with_a_label_for_each_control() {
+    let owner = Browser::owner();
+    let chinese = owner.in_chinese();
+    for form in forms() {
+        let fields = right(&owner, form);
+        for to in [form.path(), form.address(&fields)] {
+            check_labels(&owner.get(&to), form, "en", |text| text.english);
+            check_labels(&chinese.get(&to), form, "zh-CN", |text| text.chinese);
+        }
+    }
+}
+
+/// The page of a form says in its language what the form does and what each control is.
+fn check_labels(page: &Page, form: &Form, tag: &str, say: fn(crate::texts::Text) -> &'static str) {
+    let action = form.action;
+    assert_eq!(page.status, StatusCode::OK, "{action}");
+    assert!(page.has(&format!("lang=\"{tag}\"")) && page.has(&format!("<h1>{}</h1>", say(form.title))));
+    let labels = page.labels(&form.path());
+    for (name, label) in &labels {
+        assert!(label.is_some(), "{action}: {name} has no label: {}", page.html);
+    }
+    for field in form.fields.iter().filter(|field| !is_hidden(field)) {
+        let is_rows = matches!(field.control, Control::Members | Control::Tags | Control::RamTags);
+        let is_its = |name: &str| name == field.parameter || is_rows && name.starts_with(field.parameter);
+        let own: Vec<_> = labels.iter().filter(|(name, _)| is_its(name)).collect();
+        assert!(!own.is_empty(), "{action}: {} is not there", field.parameter);
+        let label = say(field.label);
+        assert!(!label.is_empty(), "{action}: {} has no label in {tag}", field.parameter);
+        if is_rows {
+            assert!(page.has(&format!("<legend>{label}")), "{action}: {}", page.html);
+        } else {
+            assert!(own[0].1.as_ref().unwrap().starts_with(label), "{action}: {own:?}");
+        }
+    }
+}
+
+fn is_hidden(field: &Field) -> bool {
+    matches!(field.control, Control::Hidden | Control::HiddenList)
+}
+
+#[test]
+fn every_form_does_what_it_says_and_nothing_without_its_token() {
+    let owner = Browser::owner();
+    for form in forms() {
+        let fields = right(&owner, form);
+        let refused = owner.send(&Method::POST, &form.path(), &encode(&fields, None));
+        assert_eq!(refused.status, StatusCode::FORBIDDEN, "{}", form.action);
+        assert!(html(&refused).contains("This form is of another session"), "{}", html(&refused));
+        let page = owner.post(&form.address(&fields), &borrowed(&fields));
+        assert_eq!(page.status, StatusCode::OK, "{}: {}", form.action, page.html);
+        assert!(!page.has("role=\"alert\""), "{}: {}", form.action, page.html);
+        let is_done = page.has("role=\"status\"") || page.has("<h2>Reply</h2>");
+        assert!(is_done, "{}: {}", form.action, page.html);
+    }
+}
+
+#[test]
+fn the_second_button_of_a_form_does_what_it_says() {
+    let owner = Browser::owner();
+    let mut count = 0;
+    for form in forms().filter(|form| form.second.is_some()) {
+        let mut fields = right(&owner, form);
+        fields.retain(|(name, _)| *name != "SecretData");
+        fields.push(("second", "yes".into()));
+        let page = owner.get(&form.address(&fields));
+        assert!(page.has("<button class=\"quiet\" name=\"second\" value=\"yes\""), "{}", page.html);
+        let answer = owner.send(&Method::POST, &form.path(), &encode(&fields, Some(&token(&page, form))));
+        assert!(matches!(answer.status.as_u16(), 200 | 303), "{}: {}", form.action, html(&answer));
+        count += 1;
+    }
+    assert!(count > 0);
+}
+
+#[test]
+fn a_post_to_a_collection_makes_a_thing_of_it() {
+    let owner = Browser::owner();
+    for (collection, product, action) in COLLECTIONS {
+        let form = find(product, action).unwrap();
+        let fields = right(&owner, form);
+        let token = token(&owner.get(&form.path()), form);
+        let to = format!("/console/{collection}");
+        let answer = owner.send(&Method::POST, &to, &encode(&fields, Some(&token)));
+        assert!(matches!(answer.status.as_u16(), 200 | 303), "{collection}: {}", html(&answer));
+        assert_eq!(answer.action, Some(action));
+    }
+}
+
+/// What a form cannot mean is refused in words, in whichever field it is typed; secrets are not sent back.
+#[test]
+fn no_form_fails_whatever_is_typed() {
+    let owner = Browser::owner();
+    let long = "x".repeat(70_000);
+    let odd = ["", "\0", "-1", "99999999999999999999", "{", "\u{202e}<b id=made>", "[\"a\"]", &long];
+    for form in forms() {
+        let fields = right(&owner, form);
+        let token = token(&owner.get(&form.path()), form);
+        let post = |fields: &Fields| {
+            let answer = owner.send(&Method::POST, &form.path(), &encode(fields, Some(&token)));
+            check_answer(form, &answer);
+            answer
+        };
+        post(&Vec::new());
+        for name in names(form) {
+            for value in odd {
+                let mut wrong: Fields = fields.iter().filter(|(known, _)| *known != name).cloned().collect();
+                wrong.push((name, value.to_owned()));
+                post(&wrong);
+            }
+        }
+        let secrets = form.fields.iter().filter(|field| is_secret(field.control));
+        let typed: Fields = secrets.map(|field| (field.parameter, "Typed-and-secret-7".to_owned())).collect();
+        if !typed.is_empty() {
+            let answer = post(&typed);
+            assert!(!html(&answer).contains("Typed-and-secret-7"), "{}: {}", form.action, html(&answer));
+        }
+    }
+}
+
+fn is_secret(control: Control) -> bool {
+    matches!(control, Control::Secret | Control::SecretArea | Control::Base64 | Control::Digest)
+}
+
+/// An answer leads on, or says in words what was wrong.
+fn check_answer(form: &Form, answer: &Answer) {
+    let action = form.action;
+    let page = html(answer);
+    assert!(answer.status.as_u16() < 500, "{action}: {page}");
+    let is_problem = page.contains("role=\"alert\"");
+    assert_eq!(is_problem, answer.status.as_u16() >= 400, "{action}: {} {page}", answer.status);
+    assert!(!page.contains("<b id=made>"), "{action}: {page}");
+}
+
+/// The names of all fields that a form sends, but for its token.
+fn names(form: &'static Form) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for field in form.also.iter().map(|also| &also.field).chain(form.fields) {
+        match field.control {
+            Control::Members => names.extend(["EncryptionContext:name:0", "EncryptionContext:value:0"]),
+            Control::Tags => names.extend(["Tags:name:0", "Tags:value:0"]),
+            Control::RamTags => names.extend(["Tag:name:0", "Tag:value:0"]),
+            _ => names.push(field.parameter),
+        }
+    }
+    names.extend(form.confirmed.map(|_| CONFIRMATION));
+    names.extend(form.second.map(|_| "second"));
+    names
+}
+
+impl Form {
+    /// The address to which the page about a thing links: what is known already is in the query.
+    fn address(&self, fields: &Fields) -> String {
+        let is_known =
+            |name: &str| self.fields.iter().any(|field| is_hidden(field) && field.parameter == name);
+        let known: Vec<_> = borrowed(fields).into_iter().filter(|(name, _)| is_known(name)).collect();
+        with_query(&self.path(), &known)
+    }
+}
+
+fn encode(fields: &Fields, token: Option<&str>) -> String {
+    let mut form = Parameters::default();
+    for (name, value) in fields {
+        form.set(name, value);
+    }
+    if let Some(token) = token {
+        form.set(TOKEN, token);
+    }
+    form.encode()
+}
+
+fn token(page: &Page, form: &Form) -> String {
+    page.form(&form.path()).get(TOKEN).unwrap().to_owned()
+}
+
+fn html(answer: &Answer) -> &str {
+    str::from_utf8(answer.body.as_ref()).unwrap()
+}

@@ -1,5 +1,6 @@
 //! Pages as people use them.
 
+mod guessing;
 mod keys;
 mod markup;
 mod overview;

@@ -24,7 +24,7 @@ pub(crate) const VERSION: &str = "2016-01-20";
 /// A server that stops when it is dropped.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
-    pub(crate) data: TempDir,
+    pub(crate) data: Arc<TempDir>,
     pub(crate) log: Captured,
     pub(crate) stopper: Stopper,
     running: Option<JoinHandle<Result<(), ServeError>>>,
@@ -57,8 +57,14 @@ impl TestServer {
 
     /// With a console, also under the name kms.example.com.
     pub(crate) fn with_console(clock: impl Clock) -> Self {
-        let names = ["kms.example.com", "localhost"].map(str::to_owned);
-        Self::with_options(|_| TlsOptions::Off, clock, |options| options.console = Some(names.to_vec()))
+        Self::on(Arc::new(tempfile::tempdir().unwrap()), |_| TlsOptions::Off, clock, with_console)
+    }
+
+    /// Stops a server with a console and starts it again on the same data, on another port.
+    pub(crate) fn restart_with_console(self, clock: impl Clock) -> Self {
+        let data = Arc::clone(&self.data);
+        drop(self);
+        Self::on(data, |_| TlsOptions::Off, clock, with_console)
     }
 
     fn with_options(
@@ -66,7 +72,15 @@ impl TestServer {
         clock: impl Clock,
         set: impl FnOnce(&mut ServerOptions),
     ) -> Self {
-        let data = tempfile::tempdir().unwrap();
+        Self::on(Arc::new(tempfile::tempdir().unwrap()), tls, clock, set)
+    }
+
+    fn on(
+        data: Arc<TempDir>,
+        tls: impl Fn(&TempDir) -> TlsOptions,
+        clock: impl Clock,
+        set: impl FnOnce(&mut ServerOptions),
+    ) -> Self {
         let kms = Arc::new(Kms::open(&Options::new(data.path(), Role::Server), clock).unwrap());
         let access_key = Some((ID.to_owned(), SECRET.to_owned().into()));
         runtime().unwrap().block_on(kms.ensure_access_key(access_key)).unwrap();
@@ -116,6 +130,10 @@ impl TestServer {
         let result = self.running.take().unwrap().join().unwrap();
         (self.log.clone(), result)
     }
+}
+
+fn with_console(options: &mut ServerOptions) {
+    options.console = Some(["kms.example.com", "localhost"].map(str::to_owned).to_vec());
 }
 
 impl Drop for TestServer {

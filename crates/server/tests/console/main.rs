@@ -6,6 +6,8 @@
 mod common;
 
 mod answers;
+mod bounds;
+mod endings;
 mod forged;
 mod forms;
 mod sessions;

@@ -37,6 +37,12 @@ impl Site {
         Self { server, clock }
     }
 
+    /// The same site after its server was stopped and started again, on another port.
+    pub(crate) fn restart(self) -> Self {
+        let clock = self.clock.clone();
+        Self { server: self.server.restart_with_console(self.clock), clock }
+    }
+
     /// The names that the server listens to, with its port.
     pub(crate) fn host(&self) -> String {
         self.server.address.to_string()

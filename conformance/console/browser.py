@@ -125,9 +125,12 @@ class Browser:
         return found[0]
 
     def _leave_by(self, element):
-        """Clicks, and waits for another document: the driver does not know yet that one will come."""
+        self.leave(element.click)
+
+    def leave(self, act):
+        """Does what leads to another document, and waits for that: the driver does not know yet that one will come."""
         before = self._document()
-        element.click()
+        act()
         deadline = time.monotonic() + 20
         while self._document() in (None, before):
             assert time.monotonic() < deadline, f"no page followed {before}: {self.url}\n{self.text}"

@@ -85,6 +85,17 @@ class WebDriver:
         found = self.ask("POST", "/elements", using="xpath", value=xpath)
         return [Element(self, element[ELEMENT]) for element in found]
 
+    @property
+    def focused(self):
+        """The element that has the focus."""
+        return Element(self, self.ask("GET", "/element/active")[ELEMENT])
+
+    def press(self, *keys):
+        """Presses keys, all of them down before the first one comes up."""
+        down = [{"type": "keyDown", "value": key} for key in keys]
+        up = [{"type": "keyUp", "value": key} for key in reversed(keys)]
+        self.ask("POST", "/actions", actions=[{"type": "key", "id": "keyboard", "actions": down + up}])
+
     def execute(self, script, *arguments):
         """What a function with this body returns. The policy of the page does not bind it."""
         return self.ask("POST", "/execute/sync", script=script, args=list(arguments))
@@ -115,6 +126,11 @@ class Element:
         """Replaces what it holds by what a keyboard writes."""
         self._driver.ask("POST", f"{self.path}/clear")
         self._driver.ask("POST", f"{self.path}/value", text=text)
+
+    @property
+    def label(self):
+        """What assistive technology calls it."""
+        return self._driver.ask("GET", f"{self.path}/computedlabel")
 
     @property
     def value(self):

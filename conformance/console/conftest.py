@@ -7,6 +7,7 @@ import pytest
 
 from axe import Axe
 from browser import Browser
+from owner import OwnerConsole
 from serve import ROOT
 from webdriver import WebDriver
 
@@ -14,7 +15,8 @@ TOOLS = ("chromium", "chromedriver")
 
 
 def pytest_collection_modifyitems(items):
-    """Without a browser these tests are left out; ./test names the tool that is missing."""
+    """Without a browser these tests are left out; ./test names the tool that is missing. What waits for time to pass is last."""
+    items.sort(key=waits)
     if all(map(shutil.which, TOOLS)):
         return
     left_out = pytest.mark.skip(reason="chromium or chromedriver is missing")
@@ -29,6 +31,22 @@ def driver(tmp_path_factory):
     driver = WebDriver(tmp_path_factory.mktemp("browser"))
     yield driver
     driver.stop()
+
+
+def waits(item):
+    """Whether a test waits for time to pass, which other tests may use meanwhile."""
+    return "old_console" in getattr(item, "fixturenames", ())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def old_console(request, tmp_path_factory):
+    """A `bulla console` whose link nobody has used, started before the first test; none if no test asks for it."""
+    if not any(map(waits, request.session.items)):
+        yield None
+        return
+    console = OwnerConsole(tmp_path_factory.mktemp("old-console"))
+    yield console
+    console.stop()
 
 
 @pytest.fixture(params=[True, False], ids=["with script", "without script"])

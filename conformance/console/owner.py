@@ -1,0 +1,44 @@
+"""A running `bulla console`: the pages of an embedded KMS, with the link that it prints."""
+
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from serve import BULLA, environment
+
+
+class OwnerConsole:
+    """The command in a home of its own, until it is stopped as by Ctrl-C."""
+
+    def __init__(self, home: Path):
+        self._stderr = home / "stderr"
+        with self._stderr.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [BULLA, "console", "--no-open"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                env=environment(home),
+            )
+        self.started = time.monotonic()
+        deadline = self.started + 30
+        while "Ctrl-C" not in self.told:
+            assert time.monotonic() < deadline and self._process.poll() is None, self.told
+            time.sleep(0.02)
+        self.link = re.search(r"http://\S+", self.told)[0]
+        parts = urlsplit(self.link)
+        self.name, self.port = parts.hostname, parts.port
+        self.url = f"http://{parts.netloc}"
+
+    @property
+    def told(self):
+        """What it has said on the terminal."""
+        return self._stderr.read_text()
+
+    def stop(self):
+        """Ends it as Ctrl-C does, which has to end it well."""
+        self._process.send_signal(signal.SIGINT)
+        assert self._process.wait(timeout=20) == 0, self.told

@@ -25,6 +25,7 @@ const wide = document.scrollingElement.scrollWidth > innerWidth;
 const outside = element => element.getBoundingClientRect().right > innerWidth + 1;
 return wide ? Array.from(document.querySelectorAll('main *, header *')).filter(outside).map(e => e.outerHTML.slice(0, 80)) : [];
 """
+TYPED = "return Array.from(document.querySelectorAll('main input, main textarea'), field => field.value).join(' ')"
 NAMELESS = "return Array.from(document.querySelectorAll('[id]'), e => e.id).filter((id, i, all) => all.indexOf(id) !== i)"
 
 
@@ -64,6 +65,12 @@ def faults(browser, axe, name, address, language):
     browser.complaints()
     browser.measure(1280, 900)
     browser.open(address)
+    return faults_here(browser, axe, name, language)
+
+
+def faults_here(browser, axe, name, language):
+    """Photographs the page that the window shows; what is wrong with it, each in a line."""
+    browser.measure(1280, 900)
     script = browser.driver.execute
     lines = []
     if script("return document.documentElement.lang") != LANGUAGES[language]:
@@ -80,6 +87,49 @@ def faults(browser, axe, name, address, language):
     # Of the page itself, if it is one about an error.
     refused = f"{browser.url} - Failed to load resource"
     return lines + [line for line in browser.complaints() if not line.startswith(refused)]
+
+
+# What is answered to a form: the page's name, the form, what is typed into its fields, and a part of what is answered.
+ANSWERS = [
+    ("encrypted", "kms/Encrypt?KeyId=alias/Apollo/WorkKey", {"Plaintext": "a text 文本"}, "CiphertextBlob"),
+    ("data-key", "kms/GenerateDataKey?KeyId=alias/Apollo/WorkKey", {}, "CiphertextBlob"),
+    ("password-made", "kms/GetRandomPassword", {}, "RandomPassword"),
+    ("secret-value", "kms/GetSecretValue?SecretName=Db-password", {}, "second-value-of-it"),
+    ("access-key-once", "ram/CreateAccessKey?UserName=Guest-1", {}, "AccessKeySecret"),
+    ("import", "kms/GetParametersForImport?KeyId={external}", {}, "rsa_oaep_md"),
+    ("refused", "kms/CreateAlias?KeyId={external}", {"AliasName": "no alias"}, "InvalidParameter"),
+    ("policy-refused", "kms/SetKeyPolicy?KeyId={external}", {"Policy": '{\n "Version": "1",\n "Odd": 2\n}'}, '"Odd"'),
+    ("not-confirmed", "kms/ScheduleKeyDeletion?KeyId={external}", {"PendingWindowInDays": "7", "confirmation": "x"}, "7"),
+]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_answer_to_a_form_can_be_read_by_everybody(browser, axe, language):
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    browser.open("/console/language?to=en")
+    browser.sign_in()
+    browser.open(f"/console/language?to={language}")
+    external = browser.server.pages[4].removeprefix("/console/keys/")
+    found = {}
+    for name, form, fields, part in ANSWERS:
+        send(browser, f"/console/do/{form.format(external=external)}", fields)
+        assert part in browser.main + browser.driver.execute(TYPED), (name, browser.main)
+        found[name] = faults_here(browser, axe, f"answer-{name}", language)
+    found = {name: complaints for name, complaints in found.items() if complaints}
+    assert not found, "\n".join(f"{name}: {line}" for name, lines in found.items() for line in lines)
+
+
+def send(browser, form, fields):
+    """Fills in a form by the names of its parameters, which are the same in each language, and sends it."""
+    browser.complaints()
+    browser.paint("light")
+    browser.measure(1280, 900)
+    browser.open(form)
+    for name, text in fields.items():
+        (field,) = browser.driver.find(f"//main//*[@id='{name}']")
+        field.type(text)
+    button = browser.driver.find("//main//form//button")[0]
+    browser.leave(button.click)
 
 
 def test_no_link_leads_nowhere(browser):

@@ -58,6 +58,7 @@
 //! | [`covers_all`] | whether a caller may learn that a resource does not exist |
 //! | [`system`] | the system policies |
 //! | [`check()`], [`explain()`] | which statements amount to granting, and why a request is allowed or denied |
+//! | [`depends_on`] | which values that are not known may turn an explanation |
 //!
 //! # The language
 //!
@@ -91,6 +92,7 @@
 #![forbid(unsafe_code)]
 
 mod action;
+mod certainty;
 mod check;
 mod condition;
 mod decide;
@@ -105,6 +107,7 @@ mod principal;
 mod synonyms;
 pub mod system;
 
+pub use certainty::depends_on;
 pub use check::{Finding, check};
 pub use condition::{Context, Value};
 pub use decide::{

@@ -1,7 +1,6 @@
 //! `bulla policy`: policies of an account, and what they amount to.
 
 mod action;
-mod certainty;
 mod check;
 mod explain;
 mod library;

@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use bulla_access::{
     Application, ConditionKey, Considered, Decision, Denial, Effect, Explanation, Layer, Layers, Missing,
-    Policy, Principal, Rule, StatementRef, explain,
+    Policy, Principal, Rule, StatementRef, depends_on, explain,
 };
 use bulla_wire::ram::{ListGroupsForUser, ListPoliciesForGroup, ListPoliciesForRole, ListPoliciesForUser};
 use bulla_wire::sts::{GetCallerIdentityReply, IdentityType};
 use serde::Serialize;
 
-use super::certainty::depends_on;
 use super::library::{Library, Loaded};
 use super::question::{Asked, Guarded};
 use crate::account::Account;

@@ -4,11 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bulla_access::{Application, Effect, Explanation, Principal};
+use bulla_access::{Application, Effect, Explanation, Principal, depends_on};
 use bulla_wire::ram::{GetRole, GetUser, ListEntitiesForPolicy};
 use serde::Serialize;
 
-use super::certainty::depends_on;
 use super::explain::{explained, place};
 use super::library::{Library, Loaded};
 use super::question::Asked;

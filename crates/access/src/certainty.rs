@@ -1,14 +1,13 @@
-//! What an explanation depends on, because this client does not know all that the server knows about a request.
+//! What an explanation depends on, if it was made without all values that a request has.
 
 use std::collections::BTreeSet;
 
-use bulla_access::{Application, ConditionKey, Considered, Effect, Explanation};
+use crate::explain::{Application, Considered, Explanation};
+use crate::key::ConditionKey;
+use crate::policy::Effect;
 
-/// The keys whose values decide whether the decision is the opposite one. `unknown` are those that were looked at in vain.
-pub(super) fn depends_on(
-    explanation: &Explanation,
-    unknown: &BTreeSet<ConditionKey>,
-) -> BTreeSet<ConditionKey> {
+/// The keys whose values may turn the decision into the opposite one. `unknown` are those whose values were not known.
+pub fn depends_on(explanation: &Explanation, unknown: &BTreeSet<ConditionKey>) -> BTreeSet<ConditionKey> {
     let statements = &explanation.statements;
     let standings: Vec<_> = statements.iter().map(|one| Standing::of(one, unknown)).collect();
     let any = |effect, standing| {
@@ -48,11 +47,8 @@ impl Standing {
 
 #[cfg(test)]
 mod tests {
-    use bulla_access::{
-        Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value, explain,
-    };
-
     use super::*;
+    use crate::{Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value, explain};
 
     /// A client that knows nothing.
     struct Nothing;

@@ -42,6 +42,7 @@ mod origin;
 mod pairs;
 mod password;
 mod people;
+mod policy_action;
 mod provider;
 mod provider_error;
 mod queries;
@@ -67,6 +68,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
+pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
@@ -75,11 +77,12 @@ pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
 pub use people::{PasswordFault, Quotas};
+pub use policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use queries::{
-    Ahead, Answer, Ask, FindGroups, FindKeys, FindPolicies, FindRoles, FindSecrets, FindUsers, Found,
-    FoundKeys, KeyCounts, KeyEntry, KeyOrder, On, Overview, Query, Scheduled, ScheduledEvent, ScheduledOf,
-    WantedTag,
+    Ahead, Answer, Ask, Explain, Explained, FindGroups, FindKeys, FindPolicies, FindRoles, FindSecrets,
+    FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder, NoQuestion, NoResource, On, Overview, Query,
+    Scheduled, ScheduledEvent, ScheduledOf, WantedTag,
 };
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};

@@ -56,6 +56,8 @@ pub enum Proof {
     AccessKey(String),
     /// The user's password, given at the console's sign-in.
     Password,
+    /// A password and a second factor. No sign-in proves one yet; a question about policies may suppose it.
+    SecondFactor,
 }
 
 /// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
@@ -119,7 +121,9 @@ impl Caller {
             Self::Root { access_key_id } => Some(access_key_id),
             Self::User { proof: Proof::AccessKey(id), .. } => Some(id),
             Self::Session(session) => Some(&session.access_key_id),
-            Self::User { proof: Proof::Password, .. } | Self::Unsigned | Self::Owner => None,
+            Self::User { proof: Proof::Password | Proof::SecondFactor, .. }
+            | Self::Unsigned
+            | Self::Owner => None,
         }
     }
 

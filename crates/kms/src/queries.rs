@@ -4,22 +4,28 @@
 //! permission of its own: it tells what actions tell, to callers who have the permissions for these actions, and it
 //! finds and orders nothing by what it would not tell.
 
+mod explain;
 mod keys;
 #[cfg(test)]
 mod load;
 mod may;
 mod named;
 mod overview;
+mod subject;
 mod text;
 
 use bulla_wire::Error;
 use bulla_wire::kms::{ListKeys, ListSecrets, SecretEntry};
-use bulla_wire::ram::{Group, ListGroups, ListPolicies, ListRoles, ListUsers, Policy, Role, User};
+use bulla_wire::ram::{
+    Group, ListGroups, ListPolicies, ListPoliciesForUser, ListRoles, ListUsers, Policy, Role, User,
+};
 
+pub use self::explain::{Explain, Explained, NoQuestion};
 pub use self::keys::{FindKeys, FoundKeys, KeyEntry, KeyOrder, WantedTag};
 pub use self::may::On;
 pub use self::named::{FindGroups, FindPolicies, FindRoles, FindSecrets, FindUsers, Found};
 pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, ScheduledOf};
+pub use self::subject::NoResource;
 use crate::Kms;
 use crate::authorize::{Inquiry, Permission};
 use crate::origin::Origin;
@@ -114,6 +120,8 @@ queries! {
     FindRoles => Found<Role>, ListRoles, named::roles;
     /// Policies by a part of their name.
     FindPolicies => Found<Policy>, ListPolicies, named::policies;
+    /// What a request of a user or role would be answered, and why.
+    Explain => Result<Explained, NoQuestion>, ListPoliciesForUser, explain::explain;
 }
 
 impl Kms {

@@ -75,6 +75,7 @@ fn mfa(caller: &Caller) -> Option<bool> {
     match caller {
         Caller::Session(session) => session.mfa,
         Caller::User { proof: Proof::Password, .. } => Some(false),
+        Caller::User { proof: Proof::SecondFactor, .. } => Some(true),
         Caller::User { proof: Proof::AccessKey(_), .. } => None,
         Caller::Root { .. } | Caller::Unsigned | Caller::Owner => None,
     }

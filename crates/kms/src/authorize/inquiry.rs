@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use bulla_wire::Error;
 
 use super::denial::Written;
-use super::{Authorizer, Container, Facts, Permission, Query, Resource, Series};
+use super::{Authorizer, Container, ExplainedQuestion, Facts, Permission, Query, Resource, Series};
 use crate::Kms;
 use crate::clock::Times;
 use crate::home::Home;
@@ -19,6 +19,8 @@ pub(crate) struct Inquiry<'k> {
     origin: &'k Origin,
     times: Times,
     questions: Mutex<Questions>,
+    /// For a request that is only supposed: each question with why it is allowed or denied.
+    explained: Option<Mutex<Vec<ExplainedQuestion>>>,
 }
 
 /// Who asks, and what is the same in all questions, for a thread that outlives the request.
@@ -75,7 +77,18 @@ struct Questions {
 impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin) -> Self {
-        Self { kms, origin, times: kms.clock.look(), questions: Mutex::default() }
+        Self { kms, origin, times: kms.clock.look(), questions: Mutex::default(), explained: None }
+    }
+
+    /// Begins a request that is only supposed, which policies decide about, and explains each answer.
+    pub(super) fn of_supposition(kms: &'k Kms, origin: &'k Origin, times: Times) -> Self {
+        Self { kms, origin, times, questions: Mutex::default(), explained: Some(Mutex::default()) }
+    }
+
+    /// The questions of a supposed request, in order.
+    pub(super) fn into_explained(self) -> Vec<ExplainedQuestion> {
+        let explained = self.explained.unwrap_or_default();
+        explained.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who sent the request.
@@ -111,7 +124,15 @@ impl<'k> Inquiry<'k> {
             snapshot,
             home: &self.kms.home,
         };
-        let is_allowed = self.kms.authorizer.allows(&query);
+        let is_allowed = match &self.explained {
+            None => self.kms.authorizer.allows(&query),
+            Some(explained) => {
+                let is_allowed = Authorizer::Policies.allows(&query);
+                let question = ExplainedQuestion::new(&query, is_allowed);
+                explained.lock().unwrap_or_else(PoisonError::into_inner).push(question);
+                is_allowed
+            }
+        };
         let answer = if is_allowed { Ok(()) } else { Err(query.denial(&written)) };
         let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
         questions.insert(Question { permission, resource, is_allowed });

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bulla_wire::{Action, Product};
 
+use crate::policy_action::{PolicyAction, prefix};
+
 /// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Permission {
@@ -22,6 +24,11 @@ impl Permission {
         Self { product: A::PRODUCT, name: A::NAME }
     }
 
+    /// The permission that policies name so.
+    pub(crate) fn of_policy(action: PolicyAction) -> Self {
+        Self { product: action.product, name: action.name }
+    }
+
     /// The permission to call the action of this name; none if the product has no such action.
     pub(crate) fn named(product: Product, action: &str) -> Option<Self> {
         let name = product.actions().iter().find(|name| **name == action)?;
@@ -31,16 +38,12 @@ impl Permission {
     /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
     /// one.
     pub(super) fn synonyms(self) -> &'static [&'static str] {
-        bulla_access::synonyms(self.product_name(), self.name)
+        bulla_access::synonyms(prefix(self.product), self.name)
     }
 
-    /// The product, as policies write it.
-    fn product_name(self) -> &'static str {
-        match self.product {
-            Product::Kms => "kms",
-            Product::Ram => "ram",
-            Product::Sts => "sts",
-        }
+    /// Whether ReEncrypt needs it.
+    pub(super) fn is_to_re_encrypt(self) -> bool {
+        [Self::RE_ENCRYPT_FROM, Self::RE_ENCRYPT_TO].contains(&self)
     }
 
     /// Whether it is the one to assume a role, which the role has to give as well.
@@ -51,6 +54,6 @@ impl Permission {
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.product_name(), self.name)
+        write!(f, "{}:{}", prefix(self.product), self.name)
     }
 }

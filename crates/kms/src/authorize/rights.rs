@@ -1,8 +1,8 @@
 //! What the policies of a caller say about a question: those of the user and its groups, or of the role and the session.
 
 use bulla_access::{
-    self as access, Decision, Denial, Distinction, Layers, Policy, Principal, Rule, covers_all, decide,
-    distinction,
+    self as access, Decision, Denial, Distinction, Explanation, Layers, Policy, Principal, Rule, covers_all,
+    decide, distinction, explain,
 };
 
 use super::conditions::Conditions;
@@ -82,6 +82,19 @@ impl<'q> Rights<'q> {
         let (resource, rule) = policy_of_resource(query);
         let layers = Layers { session: self.session, identity: &self.identity, resource, rule };
         self.ask(query, query.permission, &arn, true, |question| decide(&layers, question))
+    }
+
+    /// Why the caller has the permission or lacks it: the answer is that of [`Rights::allow`]. About a resource that is none of
+    /// those for all of which the caller needs the permission, such as an alias of no key, it is the explanation for these.
+    pub(super) fn explain(&self, query: &Query<'q>) -> Explanation {
+        let arn = query.resource.arn(query.home);
+        let whole = query.required_whole().filter(|whole| !arn.starts_with(&whole.prefix(query.home)));
+        let arn = whole.map_or(arn, |whole| Resource::Every(whole).arn(query.home));
+        let (resource, rule) = policy_of_resource(query);
+        let layers = Layers { session: self.session, identity: &self.identity, resource, rule };
+        let explanation =
+            self.ask(query, query.permission, &arn, true, |question| explain(&layers, question));
+        if self.allow(query) { explanation } else { explanation.not_on_all() }
     }
 
     /// Why the caller's own policies do not allow something to a resource of this name, whether or not it exists; none if

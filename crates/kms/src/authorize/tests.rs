@@ -30,6 +30,7 @@ mod ram_oracle;
 mod ram_policies;
 mod ram_subjects;
 mod subjects;
+mod suppose;
 
 use self::subjects::{SUBJECTS, Subject};
 

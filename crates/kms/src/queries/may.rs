@@ -1,12 +1,9 @@
 //! What the caller may do, so that pages show it before it is tried.
 
-use bulla_keys::AliasName;
-use bulla_wire::kms::{CreateAlias, Decrypt, GenerateDataKey, GetSecretValue, PutSecretValue};
-use bulla_wire::ram::PolicyType;
-use bulla_wire::{Error, Product};
+use bulla_wire::Product;
 
 use crate::Kms;
-use crate::authorize::{Container, Inquiry, Permission, View};
+use crate::authorize::{Inquiry, Permission, View};
 use crate::origin::Origin;
 
 /// What an action is about. An action about two of them needs the permission for both.
@@ -16,6 +13,8 @@ pub enum On<'a> {
     Anything,
     /// To make a key or list keys.
     Keys,
+    /// All keys, such as to list the tags of every one.
+    AllKeys,
     /// A key, by its id, alias or ARN.
     Key(&'a str),
     /// To list aliases.
@@ -24,6 +23,8 @@ pub enum On<'a> {
     Alias(&'a str),
     /// To make a secret or list secrets.
     Secrets,
+    /// All secrets.
+    AllSecrets,
     /// A secret, by its name or ARN. To read or write its value, its key is asked about with it.
     Secret(&'a str),
     /// To make a user or list users.
@@ -59,53 +60,6 @@ impl Kms {
         let Some(permission) = Permission::named(product, action) else { return false };
         let Ok(snapshot) = self.state.snapshot() else { return false };
         let inquiry = Inquiry::new(self, origin);
-        ask(&View::new(&snapshot, &inquiry, permission), permission, on).is_ok()
+        View::new(&snapshot, &inquiry, permission).ask_on(on).is_ok()
     }
-}
-
-/// # Errors
-/// The denial.
-fn ask(view: &View<'_>, permission: Permission, on: On<'_>) -> Result<(), Error> {
-    match on {
-        On::Anything => view.anything(),
-        On::Keys => view.container(Container::Keys).map(drop),
-        On::Aliases => view.container(Container::Aliases).map(drop),
-        On::Secrets => view.container(Container::Secrets).map(drop),
-        On::Users => view.every(Container::Users).map(drop),
-        On::Groups => view.every(Container::Groups).map(drop),
-        On::Roles => view.every(Container::Roles).map(drop),
-        On::Policies => view.every(Container::Policies).map(drop),
-        On::Key(name) => view.ask_key(name).map(drop),
-        On::Alias(name) => ask_alias(view, permission, name),
-        On::Secret(name) => ask_secret(view, permission, name),
-        On::User(name) => view.ask_user(name).map(drop),
-        On::Group(name) => view.ask_group(name).map(drop),
-        On::Role(name) => view.ask_role(name).map(drop),
-        On::Policy(name) => view.ask_policy(PolicyType::Custom, name).map(drop),
-        On::SystemPolicy(name) => view.ask_policy(PolicyType::System, name).map(drop),
-        On::Account => view.account_row().map(drop),
-    }
-}
-
-fn ask_alias(view: &View<'_>, permission: Permission, name: &str) -> Result<(), Error> {
-    let name: AliasName = name.parse().map_err(|_| Error::invalid("AliasName"))?;
-    if permission == Permission::of::<CreateAlias>() {
-        return view.new_alias(&name).map(drop);
-    }
-    match view.ask_alias(&name)? {
-        Ok(alias) => view.key_of_alias(&alias),
-        Err(_) => Ok(()),
-    }
-}
-
-fn ask_secret(view: &View<'_>, permission: Permission, name: &str) -> Result<(), Error> {
-    let Ok(secret) = view.ask_secret(name)? else { return Ok(()) };
-    let of_key = if permission == Permission::of::<GetSecretValue>() {
-        Permission::of::<Decrypt>()
-    } else if permission == Permission::of::<PutSecretValue>() {
-        Permission::of::<GenerateDataKey>()
-    } else {
-        return Ok(());
-    };
-    view.key_of(&secret, of_key).map(drop)
 }

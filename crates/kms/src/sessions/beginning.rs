@@ -50,7 +50,9 @@ impl Chain {
                 let access_key_id = access_key_id.as_str().into();
                 Ok(Self::new(SessionSource::User { id: *id, access_key_id }))
             }
-            Caller::User { proof: Proof::Password, .. } => Err(ChainRefusal::NoAccessKey),
+            Caller::User { proof: Proof::Password | Proof::SecondFactor, .. } => {
+                Err(ChainRefusal::NoAccessKey)
+            }
             Caller::Session(session) if session.roles.len() >= RoleSession::MAX_LINKS => {
                 Err(ChainRefusal::TooLong)
             }

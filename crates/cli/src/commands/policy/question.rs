@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bulla_access::{ConditionKey, Context, Policy, Principal, Query, Value, covers_all, synonyms};
+use bulla_kms::PolicyAction;
 use bulla_wire::JsonList;
 use bulla_wire::kms::{DescribeSecret, ListResourceTags};
 use bulla_wire::ram::{ListTagResources, ResourceType};
 use bulla_wire::sts::{GetCallerIdentity, GetCallerIdentityReply};
 
-use super::action::PolicyAction;
+use super::action;
 use super::resource::Resolver;
 use crate::account::Account;
 use crate::args::Question;
@@ -53,7 +54,7 @@ pub(super) enum Guarded {
 
 impl Asked {
     pub(super) fn new(account: &Account, typed: &Question) -> Result<Self, Failure> {
-        let action = PolicyAction::parse(&typed.action)?;
+        let action = action::parse(&typed.action)?;
         let caller = account.call(&GetCallerIdentity {})?;
         let resource = Resolver { account, id: &caller.account_id }.arn(action, &typed.resource)?;
         let guarded = Guarded::of(&resource, action);
@@ -70,9 +71,9 @@ impl Asked {
         let same = synonyms(command(action.product), action.name);
         let names = same.iter().map(|name| (*name).to_owned());
         let actions = if same.is_empty() { vec![typed.action.clone()] } else { names.collect() };
-        let assumes = action.assumes();
+        let assumes = action.is_to_assume();
         let of_many_roles = assumes && guarded == Guarded::Nothing;
-        let also_needed = if of_many_roles { Some(TRUST) } else { action.also_needed() };
+        let also_needed = if of_many_roles { Some(TRUST) } else { action::also_needed(action) };
         let whole = whole(&resource).map(str::to_owned);
         Ok(Self { actions, resource, whole, guarded, assumes, also_needed, caller, values })
     }
@@ -104,14 +105,14 @@ fn whole(arn: &str) -> Option<&str> {
 }
 
 impl Guarded {
-    fn of(arn: &str, action: PolicyAction<'_>) -> Self {
+    fn of(arn: &str, action: PolicyAction) -> Self {
         let rest = arn.splitn(5, ':').nth(4).unwrap_or_default();
         match rest.split_once('/') {
             // A pattern is no key: what policies say about all keys is explained without the policy of one.
             Some((_, name)) if name.contains(['*', '?']) => Self::Nothing,
             Some(("key", id)) => Self::Key(id.to_owned()),
             Some(("secret", name)) => Self::Secret(name.to_owned()),
-            Some(("role", name)) if action.assumes() => Self::Role(name.to_owned()),
+            Some(("role", name)) if action.is_to_assume() => Self::Role(name.to_owned()),
             _ => Self::Nothing,
         }
     }
@@ -227,7 +228,7 @@ mod tests {
 
     #[test]
     fn what_has_a_policy_of_its_own() {
-        let guarded = |arn, action| Guarded::of(arn, PolicyAction::parse(action).unwrap());
+        let guarded = |arn, action| Guarded::of(arn, action::parse(action).unwrap());
         let key = guarded("acs:kms:r:1:key/k", "kms:Decrypt");
         assert_eq!(key, Guarded::Key("k".into()));
         assert_eq!(guarded("acs:kms:r:1:secret/a/b", "kms:GetSecretValue"), Guarded::Secret("a/b".into()));

@@ -1,11 +1,11 @@
 //! The ARN of what is asked about, as the server has it: policies match it with the spelling of the records.
 
 use bulla_client::CallError;
+use bulla_kms::PolicyAction;
 use bulla_wire::Product;
 use bulla_wire::kms::{DescribeKey, DescribeRegions};
 use bulla_wire::ram::{GetGroup, GetPolicy, GetUser, PolicyType};
 
-use super::action::{ACCOUNT, PolicyAction};
 use crate::account::Account;
 use crate::commands::people::{is_missing, unless_denied};
 use crate::failure::{Exit, Failure};
@@ -19,7 +19,7 @@ pub(super) struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// The ARN of what was typed for `action`.
-    pub(super) fn arn(&self, action: PolicyAction<'_>, typed: &str) -> Result<String, Failure> {
+    pub(super) fn arn(&self, action: PolicyAction, typed: &str) -> Result<String, Failure> {
         let arn = if typed == "*" { typed.to_owned() } else { self.found(action, typed)? };
         let Some(only) = action.only_resource() else { return Ok(arn) };
         let expected = if only == "*" { only.to_owned() } else { self.found(action, only)? };
@@ -30,14 +30,14 @@ impl Resolver<'_> {
         Ok(expected)
     }
 
-    fn found(&self, action: PolicyAction<'_>, typed: &str) -> Result<String, Failure> {
+    fn found(&self, action: PolicyAction, typed: &str) -> Result<String, Failure> {
         if let Some(rest) = typed.strip_prefix("acs:") {
             return self.whole(rest, typed);
         }
         let PolicyAction { product, name: action } = action;
         let (kind, name) = typed.split_once('/').unwrap_or(("", typed));
         match (product, kind) {
-            _ if typed == ACCOUNT => self.of_ram("*"),
+            _ if typed == PolicyAction::ACCOUNT => self.of_ram("*"),
             (_, "user" | "group" | "role" | "policy") => self.of_ram(typed),
             (_, "custom") => self.of_ram(&format!("policy/{name}")),
             (_, "system") => Ok(system_policy(name)),

@@ -434,6 +434,12 @@ fn an_overview_tells_of_each_kind_by_the_permission_to_list_it_and_of_events_by_
     }
 }
 
+/// The question whether a user may list keys.
+pub(super) fn explain_reader() -> queries::Explain {
+    let [who, action] = ["user/reader", "kms:ListKeys"].map(str::to_owned);
+    queries::Explain { who, action, ..queries::Explain::default() }
+}
+
 /// One query of each kind.
 pub(super) fn all_queries() -> Vec<queries::Query> {
     let all = vec![
@@ -444,6 +450,7 @@ pub(super) fn all_queries() -> Vec<queries::Query> {
         queries::FindGroups::default().into(),
         queries::FindRoles::default().into(),
         queries::FindPolicies::default().into(),
+        explain_reader().into(),
     ];
     let names: Vec<_> = all.iter().map(queries::Query::name).collect();
     assert_eq!(names, queries::Query::NAMES, "each query of the table is here");
@@ -464,7 +471,7 @@ fn a_query_may_move_between_threads_while_it_is_answered() {
 }
 
 /// What each query asks about first. Without the permission, it asks about nothing else of the kind.
-const FIRST: [&str; 7] = [
+const FIRST: [&str; 8] = [
     "ListKeys key",
     "ListKeys key",
     "ListSecrets secret",
@@ -472,12 +479,14 @@ const FIRST: [&str; 7] = [
     "ListGroups group/*",
     "ListRoles role/*",
     "ListPolicies policy/*",
+    "ListPoliciesForUser user/reader",
 ];
 
 #[test]
 fn each_query_asks_about_its_list_before_anything_is_told() {
     let bench = Bench::new();
     subjects::existing(&bench, "", &[]);
+    Account::of(&bench).user("reader");
     for (query, first) in all_queries().iter().zip(FIRST) {
         for denied in [None, Some(first.to_owned())] {
             let is_denied = denied.is_some();

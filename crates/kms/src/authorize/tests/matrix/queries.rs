@@ -1,12 +1,13 @@
 //! Queries by callers of every kind, and what [`Kms::may`] says before each request of the matrix.
 
 use super::super::queries::all_queries;
+use super::naive::document;
 use super::*;
-use crate::On;
-use crate::queries::{self, Answer, Query as Question};
+use crate::queries::{self, Answer, Explain, NoQuestion, NoResource, Query as Question};
+use crate::{ExplainedQuestion, On};
 
-/// The permission to list that each query has to have, in the order of the table.
-const LISTS: [(&str, &str); 7] = [
+/// The permission that each query has to have first, in the order of the table.
+const LISTS: [(&str, &str); 8] = [
     ("kms:ListKeys", "key"),
     ("kms:ListKeys", "key"),
     ("kms:ListSecrets", "secret"),
@@ -14,6 +15,7 @@ const LISTS: [(&str, &str); 7] = [
     ("ram:ListGroups", "group/*"),
     ("ram:ListRoles", "role/*"),
     ("ram:ListPolicies", "policy/*"),
+    ("ram:ListPoliciesForUser", "user/reader"),
 ];
 
 fn asked(action: &str, resource: &str) -> Asked {
@@ -82,7 +84,64 @@ impl Matrix {
         if let (Some(all), Ok(origin)) = (on(case), self.server.origin(credentials)) {
             let told = all.iter().all(|on| kms.may(case.product, case.action, *on, &origin));
             assert_eq!(told, may, "{label}: {all:?}");
+            self.check_explained(caller, case, &all, may, label);
         }
+    }
+
+    /// Checks that root is told of a user or role what its request will be answered.
+    fn check_explained(&self, caller: &Caller, case: &Case, all: &[On<'_>], may: bool, label: &str) {
+        let Rights::Policies { principal, session, .. } = caller.rights else { return };
+        if case.queries.is_empty() {
+            return; // every caller may
+        }
+        let kms = &self.server.bench.kms;
+        let mut is_allowed = true;
+        for on in all {
+            let query = Explain {
+                who: principal.into(),
+                action: format!("{}:{}", case.product.name().to_lowercase(), case.action),
+                resource: written(on),
+                tls: true,
+                session_policy: session.map(document),
+                ..Explain::default()
+            };
+            match pollster::block_on(kms.query(query, &kms.owner())).unwrap() {
+                Ok(explained) => {
+                    let decided = |question: &ExplainedQuestion| question.explanation.decision.is_allowed();
+                    let are_alike = explained.questions.iter().all(|it| decided(it) == it.is_allowed);
+                    assert!(are_alike, "{label}: {explained:?}");
+                    is_allowed &= explained.is_allowed;
+                }
+                Err(NoQuestion::Resource(NoResource::Pattern | NoResource::Elsewhere)) => return,
+                Err(problem) => panic!("{label}: {on:?}: {problem:?}"),
+            }
+        }
+        assert_eq!(is_allowed, may, "{label}: {all:?}");
+    }
+}
+
+/// What a question is about, as it is written.
+fn written(on: &On<'_>) -> String {
+    match on {
+        On::Anything | On::Keys | On::Aliases | On::Secrets | On::Account => String::new(),
+        On::Users => "user/*".into(),
+        On::Groups => "group/*".into(),
+        On::Roles => "role/*".into(),
+        On::Policies => "policy/*".into(),
+        On::AllKeys => "key/*".into(),
+        On::AllSecrets => "secret/*".into(),
+        On::Key(name) | On::Alias(name) if name.starts_with("alias/") || name.starts_with("acs:") => {
+            (*name).into()
+        }
+        On::Key(name) => format!("key/{name}"),
+        On::Alias(name) => (*name).into(),
+        On::Secret(name) if name.starts_with("acs:") => (*name).into(),
+        On::Secret(name) => format!("secret/{name}"),
+        On::User(name) => format!("user/{name}"),
+        On::Group(name) => format!("group/{name}"),
+        On::Role(name) => format!("role/{name}"),
+        On::Policy(name) => format!("policy/{name}"),
+        On::SystemPolicy(name) => format!("system/{name}"),
     }
 }
 

@@ -1,0 +1,227 @@
+//! What a request of another user or role would be answered, and why.
+//!
+//! Nothing is decided here: the supposed request goes through the view and the authorizer as a real one does, and each question
+//! is written down with its explanation. A caller may suppose requests of users and roles whose policies the caller may read,
+//! about resources whose policies and tags the caller may read: so the answer tells nothing that these actions do not tell.
+
+use std::collections::BTreeSet;
+
+use bulla_access::{
+    ConditionKey, Context, Decision, Denial, Explanation, Layer, Missing, Source, depends_on,
+};
+use bulla_wire::kms::{DescribeKey, DescribeSecret, GetKeyPolicy, GetSecretPolicy, ListResourceTags};
+use bulla_wire::ram::{
+    GetGroup, GetPolicy, GetRole, GetUser, ListGroupsForUser, ListPoliciesForGroup, ListPoliciesForRole,
+    ListPoliciesForUser, ListTagResources,
+};
+use bulla_wire::{ContextParameter, Error};
+
+use super::conditions::Conditions;
+use super::rights::Rights;
+use super::{Allowed, Container, Inquiry, Permission, PolicySource, Query, View};
+use crate::clock::Times;
+use crate::origin::Origin;
+use crate::people::{Attachments, PolicyRef, Role, User};
+use crate::queries::On;
+use crate::state::Row;
+
+/// A user or role whose requests are supposed.
+#[derive(Clone, Copy)]
+pub(crate) enum Supposed<'v> {
+    User(&'v User),
+    Role(&'v Role),
+}
+
+/// A request that is supposed: who sends it, what it asks about and what it says.
+pub(crate) struct Supposition<'s> {
+    pub(crate) origin: Origin,
+    /// When it arrives, in seconds since 1970; none for now.
+    pub(crate) time: Option<i64>,
+    pub(crate) permission: Permission,
+    pub(crate) on: On<'s>,
+    pub(crate) encryption_context: Option<&'s ContextParameter>,
+    pub(crate) external_id: Option<&'s str>,
+}
+
+/// A question that a supposed request asks, and why it is allowed or denied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExplainedQuestion {
+    /// The permission, such as `kms:Decrypt`.
+    pub permission: String,
+    /// The ARN of the resource, as policies match it.
+    pub resource: String,
+    /// Whether there is no such resource: then the permission for all of the kind is needed.
+    pub is_missing: bool,
+    /// The answer of the authorizer.
+    pub is_allowed: bool,
+    /// What each statement about the action says; the decision is [`ExplainedQuestion::is_allowed`].
+    pub explanation: Explanation,
+    /// The policies of the user or role, in the order in which the explanation counts them.
+    pub identity: Vec<PolicySource>,
+    /// The policy of the resource, if it has one that decides.
+    pub of_resource: Option<PolicySource>,
+    /// The condition keys whose values the supposition leaves open, and which may turn the answer.
+    pub depends_on: BTreeSet<ConditionKey>,
+}
+
+impl<'v> View<'v> {
+    /// The user with this name, if the caller may read all of the user's policies.
+    ///
+    /// # Errors
+    /// NoPermission, as all functions below; EntityNotExist.User.
+    pub(crate) fn supposed_user(&self, name: &str) -> Result<Allowed<Supposed<'v>>, Error> {
+        let user = self.asking(Permission::of::<ListPoliciesForUser>()).user(name)?;
+        self.asking(Permission::of::<ListGroupsForUser>()).user(name)?;
+        self.read_attached(&user.record.policies)?;
+        for (group, _) in self.groups_of(&user) {
+            self.asking(Permission::of::<ListPoliciesForGroup>()).group(group.record.name.as_str())?;
+            self.read_attached(&group.record.policies)?;
+        }
+        let row: &'v Row<User> = *user;
+        Ok(Allowed::new(Supposed::User(&row.record)))
+    }
+
+    /// The role with this name, if the caller may read all of its policies.
+    ///
+    /// # Errors
+    /// EntityNotExist.Role.
+    pub(crate) fn supposed_role(&self, name: &str) -> Result<Allowed<Supposed<'v>>, Error> {
+        let role = self.asking(Permission::of::<ListPoliciesForRole>()).role(name)?;
+        self.read_attached(&role.record.policies)?;
+        let row: &'v Row<Role> = *role;
+        Ok(Allowed::new(Supposed::Role(&row.record)))
+    }
+
+    /// What a supposed request asks about, in order: as a real one, it ends with the first question that is denied.
+    ///
+    /// # Errors
+    /// The denial of a caller who may not read the policies and tags of the resource.
+    pub(crate) fn suppose(
+        &self,
+        _who: &Allowed<Supposed<'v>>,
+        supposition: &Supposition<'_>,
+    ) -> Result<Vec<ExplainedQuestion>, Error> {
+        self.read_resource(supposition.permission, supposition.on)?;
+        let times = self.inquiry.times();
+        let times = Times { believed: supposition.time.unwrap_or(times.believed), ..times };
+        let inquiry = Inquiry::of_supposition(self.inquiry.kms, &supposition.origin, times);
+        let view = View::new(self.snapshot, &inquiry, supposition.permission)
+            .with_context(supposition.encryption_context)
+            .with_external_id(supposition.external_id);
+        // The answer is in the last question; what else may be wrong is no matter of policies.
+        drop(view.ask_on(supposition.on));
+        Ok(inquiry.into_explained())
+    }
+
+    /// Asks whether the caller may read policies. What a system policy says is known without permission.
+    fn read_attached(&self, attached: &Attachments) -> Result<(), Error> {
+        let view = self.asking(Permission::of::<GetPolicy>());
+        for attachment in attached.iter() {
+            if let PolicyRef::Custom(name) = &attachment.policy {
+                view.custom_policy(name.as_str())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks whether the caller may read what an answer about a resource depends on, and so shows: whether it exists, which key
+    /// an alias or secret leads to, its tags and its policy.
+    fn read_resource(&self, permission: Permission, on: On<'_>) -> Result<(), Error> {
+        match on {
+            On::Anything | On::Keys | On::Aliases | On::Secrets | On::Account => Ok(()),
+            On::Users | On::Groups | On::Roles | On::Policies | On::SystemPolicy(_) => Ok(()),
+            On::AllKeys => self.asking(Permission::of::<GetKeyPolicy>()).every(Container::Keys).map(drop),
+            On::AllSecrets => {
+                self.asking(Permission::of::<GetSecretPolicy>()).every(Container::Secrets).map(drop)
+            }
+            On::Key(name) | On::Alias(name) => {
+                READ_KEY.iter().try_for_each(|read| self.asking(*read).ask_key(name).map(drop))
+            }
+            On::Secret(name) => self.read_secret(permission, name),
+            On::User(name) => self.asking(Permission::of::<GetUser>()).ask_user(name).map(drop),
+            On::Group(name) => self.asking(Permission::of::<GetGroup>()).ask_group(name).map(drop),
+            On::Role(name) => [Permission::of::<GetRole>(), Permission::of::<ListTagResources>()]
+                .iter()
+                .try_for_each(|read| self.asking(*read).ask_role(name).map(drop)),
+            On::Policy(name) => [Permission::of::<GetPolicy>(), Permission::of::<ListTagResources>()]
+                .iter()
+                .try_for_each(|read| self.asking(*read).ask_custom_policy(name).map(drop)),
+        }
+    }
+
+    fn read_secret(&self, permission: Permission, name: &str) -> Result<(), Error> {
+        drop(self.asking(Permission::of::<GetSecretPolicy>()).ask_secret(name)?);
+        let view = self.asking(Permission::of::<DescribeSecret>());
+        let Ok(secret) = view.ask_secret(name)? else { return Ok(()) };
+        if permission.on_key_of_secret().is_none() {
+            return Ok(());
+        }
+        READ_KEY.iter().try_for_each(|read| view.key_of(&secret, *read).map(drop))
+    }
+}
+
+/// What tells all about a key that a decision depends on.
+const READ_KEY: [Permission; 3] =
+    [Permission::of::<DescribeKey>(), Permission::of::<GetKeyPolicy>(), Permission::of::<ListResourceTags>()];
+
+impl ExplainedQuestion {
+    pub(super) fn new(query: &Query<'_>, is_allowed: bool) -> Self {
+        let explanation = match Rights::of(query) {
+            Some(rights) => rights.explain(query),
+            None => without_rights(),
+        };
+        let unknown = unknown(query, &explanation);
+        Self {
+            permission: query.permission.to_string(),
+            resource: query.resource.arn(query.home),
+            is_missing: query.missing_from.is_some(),
+            is_allowed,
+            depends_on: depends_on(&explanation, &unknown),
+            explanation,
+            identity: PolicySource::of_identity(query),
+            of_resource: PolicySource::of_resource(query),
+        }
+    }
+
+    /// The policy that has a statement of the explanation.
+    #[must_use]
+    pub fn policy(&self, source: Source) -> Option<&PolicySource> {
+        match source.layer {
+            Layer::Session => Some(&PolicySource::Session),
+            Layer::Identity => self.identity.get(source.policy),
+            Layer::Resource => self.of_resource.as_ref(),
+        }
+    }
+}
+
+/// The denial of a user or role to whom a policy is attached that is no longer there, because it might hold a Deny.
+fn without_rights() -> Explanation {
+    let lacking = Layer::Identity;
+    Explanation {
+        decision: Decision::Deny(Denial::Implicit(lacking)),
+        statements: Vec::new(),
+        missing: vec![Missing::Allow(lacking)],
+    }
+}
+
+/// The keys of conditions whose values a request would bring, and the supposition leaves open.
+fn unknown(query: &Query<'_>, explanation: &Explanation) -> BTreeSet<ConditionKey> {
+    let parameters = query.permission.product.parameters(query.permission.name).unwrap_or_default();
+    let brings = |names: &[&str]| names.iter().any(|name| parameters.contains(name));
+    let conditions = Conditions { query, sees_resource: true };
+    let is_open = |key: &ConditionKey| match key {
+        ConditionKey::SourceIp => query.connection.source.is_none(),
+        ConditionKey::EncryptionContext(_) => {
+            query.facts.encryption_context.is_none()
+                && (brings(&["EncryptionContext"]) || query.permission.is_to_re_encrypt())
+        }
+        ConditionKey::EncryptionAlgorithm => {
+            (brings(&["Algorithm"]) || query.permission.is_to_re_encrypt()) && conditions.value(key).is_none()
+        }
+        ConditionKey::RequestTag(_) => brings(&["Tags", "Tag"]),
+        ConditionKey::ExternalId => query.permission.is_to_assume() && query.facts.external_id.is_none(),
+        _ => false,
+    };
+    let keys = explanation.statements.iter().flat_map(|statement| &statement.keys);
+    keys.filter(|key| is_open(key)).cloned().collect()
+}

@@ -99,6 +99,28 @@ fn actions_fit_the_state_of_the_key() {
 }
 
 #[test]
+fn the_lines_to_use_a_key_fit_its_kind() {
+    let owner = Browser::owner();
+    let all = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*"}]}"#;
+    let ann = owner.user("ann", all);
+    let kinds = [
+        ("Aliyun_SM4", "ENCRYPT/DECRYPT", "", ["generate_data_key", "GenerateDataKeyRequest"]),
+        ("RSA_3072", "ENCRYPT/DECRYPT", "RSAES_OAEP_SHA_256", ["asymmetric_decrypt", "asymmetricDecrypt"]),
+        ("EC_P256K", "SIGN/VERIFY", "ECDSA_SHA_256", ["asymmetric_verify", "asymmetricVerify"]),
+        ("HMAC_SHA512", "SIGN/VERIFY", "HMAC_SHA_512", ["verify_mac", "VerifyMac"]),
+    ];
+    for (spec, usage, algorithm, calls) in kinds {
+        let id = owner.make_key(&[("KeySpec", spec), ("KeyUsage", usage)]);
+        let page = ann.get(&format!("/console/keys/{id}"));
+        for text in
+            ["Python", "Java", "Go", "Node.js", algorithm, "http://localhost:7443"].iter().chain(&calls)
+        {
+            assert!(page.has(text), "{spec}: {text}: {}", page.html);
+        }
+    }
+}
+
+#[test]
 fn tags_are_not_offered_to_a_caller_who_may_not_change_them() {
     let owner = Browser::owner();
     let id = owner.make_key(&[("Tags", r#"[{"TagKey":"team","TagValue":"blue"}]"#)]);

@@ -42,7 +42,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         (actions::material(context, &key))
         (tags_of(context, &key, &tags))
         (policy::show(context, &key).await)
-        (use_it::show(context, &key, name.unwrap_or(&key.key_id), newest))
+        (use_it::show(context, &key, name.unwrap_or(&key.key_id), newest).await)
     };
     Ok(Page { title: key.key_id.clone(), content })
 }

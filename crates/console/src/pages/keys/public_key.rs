@@ -46,7 +46,7 @@ pub(in crate::pages) async fn download(
 
 pub(in crate::pages) const FILE: &str = "public-key.pem";
 
-async fn get(context: &Context<'_>, key: &str, version: &str) -> Result<String, Error> {
+pub(super) async fn get(context: &Context<'_>, key: &str, version: &str) -> Result<String, Error> {
     let asked = GetPublicKey { key_id: key.to_owned(), key_version_id: version.to_owned(), dry_run: None };
     Ok(context.ask(asked).await?.public_key)
 }

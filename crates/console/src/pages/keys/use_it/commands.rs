@@ -1,0 +1,65 @@
+//! The commands: `bulla`, and `aliyun` of the cloud.
+
+use super::Use;
+use crate::pages::keys::Purpose;
+
+impl Use<'_> {
+    /// For an embedded store.
+    pub(super) fn own_commands(&self) -> String {
+        let files = match self.purpose {
+            Purpose::DataKeys => {
+                format!("bulla encrypt --key {} FILE\nbulla decrypt FILE.bulla -o FILE.decrypted\n", self.key)
+            }
+            _ => String::new(),
+        };
+        files + &self.calls("bulla kms", "")
+    }
+
+    /// For this server.
+    pub(super) fn commands(&self) -> String {
+        let Self { host, region, .. } = self;
+        let insecure = if self.tls { "" } else { " --insecure" };
+        let at = format!(" --endpoint {host} --region {region}{insecure}");
+        format!(
+            "export BULLA_KMS={}://{host}\n{}\n# or with the command line of the cloud\n{}",
+            self.scheme(),
+            self.own_commands(),
+            self.calls("aliyun kms", &at),
+        )
+    }
+
+    /// Calls of the API, by a program and with what stands at the end of each line.
+    fn calls(&self, program: &str, at: &str) -> String {
+        let Self { key, version, algorithm, .. } = self;
+        let pair = format!("--KeyId {key} --KeyVersionId {version} --Algorithm {algorithm}");
+        let mac = format!("--KeyId {key} --Algorithm {algorithm}");
+        match self.purpose {
+            Purpose::DataKeys => format!("{program} GenerateDataKey --KeyId {key}{at}\n"),
+            Purpose::Encryption => format!(
+                "ciphertext=$({program} AsymmetricEncrypt {pair} --Plaintext \"$(openssl base64 -A < FILE)\"{at} | jq -r .CiphertextBlob)\n\
+                 {program} AsymmetricDecrypt {pair} --CiphertextBlob \"$ciphertext\"{at}\n",
+            ),
+            Purpose::Signatures => format!(
+                "digest=$({})\n\
+                 signature=$({program} AsymmetricSign {pair} --Digest \"$digest\"{at} | jq -r .Value)\n\
+                 {program} AsymmetricVerify {pair} --Digest \"$digest\" --Value \"$signature\"{at}\n",
+                self.digest(),
+            ),
+            Purpose::Macs => format!(
+                "message=$(openssl base64 -A < FILE)\n\
+                 mac=$({program} GenerateMac {mac} --Message \"$message\"{at} | jq -r .Mac)\n\
+                 {program} VerifyMac {mac} --Message \"$message\" --Mac \"$mac\"{at}\n",
+            ),
+        }
+    }
+
+    /// Prints the digest of FILE, as Base64.
+    pub(super) fn digest(&self) -> String {
+        match &self.signer {
+            None => "openssl dgst -sha256 -binary FILE | openssl base64 -A".to_owned(),
+            Some(signer) => format!(
+                "(echo {signer} | openssl base64 -d -A; cat FILE) | openssl dgst -sm3 -binary | openssl base64 -A"
+            ),
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! What can be typed: every command and flag, in one table.
 
+mod disks;
 mod files;
 mod flags;
 mod keys;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     Rewrap(Rewrap),
     /// Encrypt files anew under new data keys, in their places
     Rekey(Rekey),
+    /// Let keys of a KMS open encrypted disks (LUKS2 volumes)
+    #[command(subcommand)]
+    Disk(Disk),
     /// Create, list and switch keys
     #[command(subcommand)]
     Key(Key),

@@ -9,6 +9,7 @@ pub(crate) mod cat;
 pub(crate) mod console;
 mod convert;
 pub(crate) mod decrypt;
+pub(crate) mod disk;
 pub(crate) mod encrypt;
 pub(crate) mod inspect;
 pub(crate) mod key;

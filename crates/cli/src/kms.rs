@@ -96,6 +96,14 @@ impl Kms {
         Ok(())
     }
 
+    /// Where the KMS is, for people.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::Embedded(_) => "embedded".into(),
+            Self::Remote(client) => client.endpoint().to_string(),
+        }
+    }
+
     /// The region that a file notes with its wrapped keys; empty if the KMS has none that means anything elsewhere.
     pub(crate) fn region(&self) -> String {
         match self {

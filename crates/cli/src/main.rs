@@ -7,6 +7,7 @@
 mod account;
 mod args;
 mod commands;
+mod disk;
 mod embedded;
 mod failure;
 mod formats;
@@ -74,6 +75,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Inspect(inspect) => commands::inspect::run(&inspect),
         Command::Rewrap(rewrap) => commands::rewrap::run(&kms, &rewrap),
         Command::Rekey(rekey) => commands::rewrap::rekey(&kms, &rekey),
+        Command::Disk(command) => commands::disk::run(&kms, &command),
         Command::Key(command) => commands::key::run(&kms, command),
         Command::Alias(command) => commands::alias::run(&kms, command),
         Command::User(command) => commands::people::user::run(&kms, command),

@@ -8,11 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fs, io, process, thread};
 
 use bulla_files::output::remove_partials;
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{
+    DumpableBehavior, Resource, Rlimit, geteuid, getrlimit, set_dumpable_behavior, setrlimit,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::failure::{Exit, Failure};
+use crate::messages::note;
 
 /// Sees to it that neither a core dump nor a debugger of the same user gets at the keys in memory.
 ///
@@ -20,6 +24,22 @@ use crate::failure::{Exit, Failure};
 pub(crate) fn keep_secrets_in() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
+/// Keeps all memory of this process, and so every copy of a passphrase, from being written to swap space.
+///
+/// A user's limit of locked memory is far below what a program maps, and mapping more would fail later. So a process without the
+/// right to lock as much as it wants only tells the user, who may have no swap space or an encrypted one.
+pub(crate) fn keep_memory_from_swap() {
+    let is_unlimited = getrlimit(Resource::Memlock).current.is_none() || geteuid().is_root();
+    let locked = is_unlimited && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).is_ok();
+    if !locked && has_swap() {
+        note("passphrases may be written to swap space: run this as root, or after `ulimit -l unlimited`");
+    }
+}
+
+fn has_swap() -> bool {
+    fs::read_to_string("/proc/swaps").is_ok_and(|swaps| swaps.lines().count() > 1)
 }
 
 /// Makes a write beyond the limit of a file's size (`ulimit -f`) fail like one to a full disk, instead of

@@ -1,0 +1,86 @@
+//! `bulla disk format`: a new LUKS2 volume.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::args::{DiskFormat, KmsFlags};
+use crate::disk::{self, Enrolment, Passphrase, RecoveryPassphrase, Volume, VolumeKms, VolumeUuid};
+use crate::failure::{Exit, Failure};
+use crate::messages::note;
+use crate::results::print;
+
+pub(super) fn run(flags: &KmsFlags, args: &DiskFormat) -> Result<(), Failure> {
+    let device = &args.enroll.device;
+    let (kms, wrapping) = super::wrapping(flags, &args.enroll)?;
+    disk::check_unused(device, args.force)?;
+    if !args.yes {
+        confirm(device)?;
+    }
+    let passphrase = Recovery::of(args)?;
+    let (bytes, is_random) = passphrase.parts();
+    let uuid = VolumeUuid::random();
+    // Before the device is overwritten, the KMS has shown that it wraps and unwraps.
+    let new = VolumeKms { kms: &kms, volume: &uuid }.prepare(&wrapping)?;
+    let volume = Volume::format(device, &uuid, bytes, is_random)?;
+    let slot = Enrolment::new(&volume, &kms).enroll(bytes, new)?;
+    print(format_args!("{volume}: key slot {slot} is opened by {}", super::names(&wrapping.keys)))?;
+    note("keep the recovery passphrase where this machine is not: it opens the volume when the KMS is away");
+    Ok(())
+}
+
+/// The passphrase that opens the volume without a KMS.
+enum Recovery {
+    /// Shown, and partly typed back, or written to a file, before anything on the device is overwritten.
+    Random(RecoveryPassphrase),
+    Chosen(Passphrase),
+}
+
+impl Recovery {
+    fn of(args: &DiskFormat) -> Result<Self, Failure> {
+        let key_file = args.enroll.key_file.path.as_deref();
+        if args.choose_passphrase || key_file.is_some() {
+            let what = "Recovery passphrase";
+            let chosen = match key_file {
+                Some(path) => Passphrase::ask(Some(path), what)?,
+                None => Passphrase::ask_twice(what)?,
+            };
+            return Ok(Self::Chosen(chosen));
+        }
+        let random = RecoveryPassphrase::random();
+        match &args.recovery_file {
+            Some(path) => write(path, &random)?,
+            None => random.show_and_check()?,
+        }
+        Ok(Self::Random(random))
+    }
+
+    /// The bytes, and whether they need no slow derivation.
+    fn parts(&self) -> (&[u8], bool) {
+        match self {
+            Self::Random(passphrase) => (passphrase.text().as_bytes(), true),
+            Self::Chosen(passphrase) => (passphrase.bytes(), false),
+        }
+    }
+}
+
+fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
+    let io = |error| Failure::io(path, &error);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
+    file.write_all(passphrase.text().as_bytes()).and_then(|()| file.sync_all()).map_err(io)
+}
+
+/// Asks for the name of the device, which nobody types by accident.
+fn confirm(device: &Path) -> Result<(), Failure> {
+    let question =
+        format!("Everything on {0} will be lost. Type its name ({0}) to go on: ", device.display());
+    if disk::ask_line(&question)? == device.to_string_lossy() {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Exit::Usage,
+        "that is not the name: nothing was changed",
+        "type the name as it was given",
+    ))
+}

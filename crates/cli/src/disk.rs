@@ -1,0 +1,28 @@
+//! Whole disks: LUKS2 volumes with key slots that a KMS opens.
+//!
+//! A key slot of a volume is opened by a random key of 64 bytes. A token in the header of the volume ([`Token`]) has that key
+//! wrapped by a key of a KMS, bound to the UUID of the volume by the encryption context. cryptsetup reads and writes volumes
+//! ([`Volume`]); bulla wraps, unwraps, and keeps the tokens ([`Enrolment`]). An attacker may have written whatever a header says.
+
+mod cryptsetup;
+mod enrolment;
+mod header;
+mod mapping;
+mod passphrase;
+mod recovery;
+mod slot_key;
+mod token;
+mod unlock;
+mod uuid;
+mod volume;
+
+pub(crate) use self::enrolment::{Enrolment, faulty_tokens};
+pub(crate) use self::header::Header;
+pub(crate) use self::mapping::{check_mapping, check_unused, close};
+pub(crate) use self::passphrase::{Passphrase, ask_line};
+pub(crate) use self::recovery::RecoveryPassphrase;
+pub(crate) use self::slot_key::{VolumeKms, Wrapping};
+pub(crate) use self::token::{Token, TokenSlot, is_reserved};
+pub(crate) use self::unlock::{DiskConfig, UnlockRequest};
+pub(crate) use self::uuid::VolumeUuid;
+pub(crate) use self::volume::Volume;

@@ -1,0 +1,268 @@
+//! Which key slots a KMS opens, and how that changes without losing a way in.
+//!
+//! Each change is a sequence of writes of the header, each of which is whole or not there. A command that is killed between two
+//! of them leaves a volume that opens as before, and the next command ends what was begun ([`Enrolment::tidy`]):
+//!
+//! 1. a token names the key slot that is to be (pending);
+//! 2. the key slot is made;
+//! 3. the tokens of all keys but the first are written; then the first one stops being pending. A new key slot that replaces one
+//!    is named so by its tokens;
+//! 4. the key slot that is replaced is destroyed, then its tokens are removed, then the new ones no longer name it.
+//!
+//! **A key slot is destroyed only if a token of bulla names it, the key unwrapped from that token opens it, and another key slot
+//! stays.** A header can say anything; the KMS and cryptsetup have to agree with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::header::{Header, Slot, TokenId};
+use super::slot_key::{NewKey, SlotKey, VolumeKms, Wrapping};
+use super::token::{Token, TokenFault, TokenSlot};
+use super::volume::Volume;
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+
+/// A volume, and the KMS whose keys open it.
+pub(crate) struct Enrolment<'e> {
+    volume: &'e Volume,
+    kms: VolumeKms<'e>,
+}
+
+/// A key slot that was opened by a KMS.
+pub(crate) struct Unlocked {
+    pub(crate) slot: Slot,
+    pub(crate) key_id: String,
+    pub(crate) key: SlotKey,
+}
+
+type Tokens = Vec<(TokenId, Token)>;
+
+impl<'e> Enrolment<'e> {
+    pub(crate) fn new(volume: &'e Volume, kms: &'e Kms) -> Self {
+        Self { volume, kms: VolumeKms { kms, volume: &volume.uuid } }
+    }
+
+    /// Ends what a command began that was killed. Without such, the KMS is not called.
+    pub(crate) fn tidy(&self) -> Result<Header, Failure> {
+        let header = self.volume.checked_header()?;
+        for (id, token) in header.good_tokens() {
+            if let TokenSlot::Pending(slot) = token.slot {
+                if header.has_slot(slot) && self.is_ours(slot, &token)? {
+                    self.destroy(slot)?;
+                }
+                self.volume.remove_token(id)?;
+            }
+        }
+        let replaced: BTreeSet<_> =
+            self.volume.header()?.good_tokens().iter().filter_map(|(_, token)| token.replaces).collect();
+        replaced.into_iter().try_for_each(|slot| self.retire(slot))?;
+        let header = self.volume.header()?;
+        let is_gone = |(_, token): &&(TokenId, Token)| token.slot == TokenSlot::Gone;
+        header.good_tokens().iter().filter(is_gone).try_for_each(|(id, _)| self.volume.remove_token(*id))?;
+        self.volume.checked_header()
+    }
+
+    /// A key for a new key slot.
+    pub(crate) fn prepare(&self, wrapping: &Wrapping) -> Result<NewKey, Failure> {
+        self.kms.prepare(wrapping)
+    }
+
+    /// Makes a key slot that keys of the KMS open. `opens` is a key that opens the volume now.
+    pub(crate) fn enroll(&self, opens: &[u8], new: NewKey) -> Result<Slot, Failure> {
+        let header = self.volume.checked_header()?;
+        let enrolled = header.good_tokens();
+        let is_new = |token: &Token| {
+            enrolled.iter().all(|(_, other)| {
+                other.ready_slot().is_none() || other.wrapped.key_id != token.wrapped.key_id
+            })
+        };
+        if let Some(token) = new.tokens.iter().find(|token| !is_new(token)) {
+            let what = format!("{} opens {} already", token.wrapped.key_id, self.volume);
+            let hint = "`bulla disk rewrap` wraps its key again, `bulla disk rekey` replaces it";
+            return Err(Failure::new(Exit::Usage, what, hint));
+        }
+        self.make_slot(opens, new, None)
+    }
+
+    /// Gives each key slot of bulla another key, wrapped by the same keys of the KMS or by these.
+    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Vec<Slot>, Failure> {
+        let header = self.volume.checked_header()?;
+        let mut made = Vec::new();
+        for (slot, tokens) in by_slot(&header) {
+            let key = self.key_of(slot, &tokens)?;
+            let own = || tokens.iter().map(|(_, token)| token.wrapped.key_id.clone()).collect();
+            let (_, first) = &tokens[0];
+            let wrapping = Wrapping {
+                keys: if keys.is_empty() { own() } else { keys.to_vec() },
+                context: first.context.clone(),
+                kms: first.kms.clone(),
+            };
+            made.push(self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?);
+            self.retire(slot)?;
+        }
+        Ok(made)
+    }
+
+    /// Wraps the keys of all tokens by the current versions of their keys, or by these keys. Key slots stay as they are.
+    pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<usize, Failure> {
+        let header = self.volume.checked_header()?;
+        let mut written = 0;
+        for tokens in by_slot(&header).into_values() {
+            if keys.is_empty() {
+                for (id, token) in &tokens {
+                    let wrapped = self.kms.rewrap(token, &token.wrapped.key_id)?;
+                    self.volume.write_token(*id, &token.clone().with_wrapped(wrapped))?;
+                    written += 1;
+                }
+            } else {
+                written += self.rewrap_by(&tokens, keys, kms)?;
+            }
+        }
+        Ok(written)
+    }
+
+    /// Lets these keys of the KMS open the volume no longer; all of them if none is named. A key slot that no key of the KMS
+    /// opens any longer is destroyed.
+    pub(crate) fn unenroll(&self, keys: &[String]) -> Result<usize, Failure> {
+        let header = self.volume.checked_header()?;
+        let is_meant = |token: &Token| keys.is_empty() || keys.contains(&token.wrapped.key_id);
+        let mut removed = 0;
+        for (slot, tokens) in by_slot(&header) {
+            let meant: Tokens = tokens.iter().filter(|(_, token)| is_meant(token)).cloned().collect();
+            if !meant.is_empty() && meant.len() == tokens.len() {
+                self.key_of(slot, &tokens)?;
+                self.destroy(slot)?;
+            }
+            meant.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
+            removed += meant.len();
+        }
+        if removed == 0 { Err(self.not_enrolled()) } else { Ok(removed) }
+    }
+
+    /// The key of the first key slot that the KMS opens.
+    pub(crate) fn unlock(&self, header: &Header) -> Result<Unlocked, Failure> {
+        let mut failed = None;
+        for (_, token) in header.good_tokens() {
+            let Some(slot) = token.ready_slot() else { continue };
+            match self.kms.unwrap(&token) {
+                Ok(key) if self.volume.opens(Some(slot), key.bytes())? => {
+                    return Ok(Unlocked { slot, key_id: token.wrapped.key_id, key });
+                }
+                Ok(_) => failed = Some(self.wrong_key(slot)),
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        Err(failed.unwrap_or_else(|| self.not_enrolled()))
+    }
+
+    fn make_slot(&self, opens: &[u8], new: NewKey, replaces: Option<Slot>) -> Result<Slot, Failure> {
+        let header = self.volume.checked_header()?;
+        let slot = header.free_slot().ok_or_else(|| self.full("key slot"))?;
+        let ids = self.free_tokens(&header, new.tokens.len())?;
+        let ready = |token: Token| token.with_slot(TokenSlot::Ready(slot)).replacing(replaces);
+        let tokens: Tokens = ids.into_iter().zip(new.tokens.into_iter().map(ready)).collect();
+        let (first, others) = tokens.split_first().expect("there is at least one key");
+        self.volume.write_token(first.0, &first.1.clone().with_slot(TokenSlot::Pending(slot)))?;
+        if let Err(failure) = self.volume.add_slot(slot, opens, new.key.bytes()) {
+            // What it could not make needs no tidying later.
+            let _ = self.volume.remove_token(first.0);
+            return Err(failure);
+        }
+        others.iter().chain([first]).try_for_each(|(id, token)| self.volume.write_token(*id, token))?;
+        Ok(slot)
+    }
+
+    /// Writes tokens for other keys of a key slot beside its tokens, then removes those.
+    fn rewrap_by(&self, tokens: &Tokens, keys: &[String], kms: &str) -> Result<usize, Failure> {
+        let (_, from) = tokens.first().ok_or_else(|| self.not_enrolled())?;
+        let ids = self.free_tokens(&self.volume.header()?, keys.len())?;
+        let wrapped = keys.iter().map(|key| self.kms.rewrap(from, key)).collect::<Result<Vec<_>, _>>()?;
+        for (id, wrapped) in ids.into_iter().zip(wrapped) {
+            self.volume.write_token(id, &from.clone().with_wrapped(wrapped).with_kms(kms.to_owned()))?;
+        }
+        tokens.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
+        Ok(keys.len())
+    }
+
+    /// Destroys a key slot that another one replaced, and forgets it.
+    fn retire(&self, slot: Slot) -> Result<(), Failure> {
+        let header = self.volume.header()?;
+        if header.has_slot(slot) {
+            let tokens = by_slot(&header).remove(&slot).unwrap_or_default();
+            self.key_of(slot, &tokens)?;
+            self.destroy(slot)?;
+        }
+        for (id, token) in self.volume.header()?.good_tokens() {
+            if token.any_slot().is_none_or(|named| named == slot) {
+                self.volume.remove_token(id)?;
+            } else if token.replaces == Some(slot) {
+                self.volume.write_token(id, &token.replacing(None))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Destroys a key slot whose key was shown to open it, unless it is the last one.
+    fn destroy(&self, slot: Slot) -> Result<(), Failure> {
+        if self.volume.header()?.slots().all(|other| other == slot) {
+            let what = format!("key slot {slot} is the last one of {}", self.volume);
+            let hint = "add a passphrase with `cryptsetup luksAddKey` first, or the data is lost";
+            return Err(Failure::new(Exit::Usage, what, hint));
+        }
+        self.volume.destroy_slot(slot)
+    }
+
+    /// The key of a key slot, which was tried, from the first of its tokens that the KMS opens.
+    fn key_of(&self, slot: Slot, tokens: &Tokens) -> Result<SlotKey, Failure> {
+        let mut failed = self.wrong_key(slot);
+        for (_, token) in tokens {
+            match self.kms.unwrap(token) {
+                Ok(key) if self.volume.opens(Some(slot), key.bytes())? => return Ok(key),
+                Ok(_) => {}
+                Err(failure) => failed = failure,
+            }
+        }
+        Err(failed)
+    }
+
+    fn is_ours(&self, slot: Slot, token: &Token) -> Result<bool, Failure> {
+        self.volume.opens(Some(slot), self.kms.unwrap(token)?.bytes())
+    }
+
+    fn free_tokens(&self, header: &Header, count: usize) -> Result<Vec<TokenId>, Failure> {
+        let ids: Vec<_> = header.free_tokens().take(count).collect();
+        if ids.len() == count { Ok(ids) } else { Err(self.full("token")) }
+    }
+
+    fn full(&self, what: &str) -> Failure {
+        let hint = "remove what is not needed with `bulla disk unenroll` or `cryptsetup luksKillSlot`";
+        Failure::new(Exit::Usage, format!("{} has no free {what}", self.volume), hint)
+    }
+
+    fn wrong_key(&self, slot: Slot) -> Failure {
+        let what = format!("the key of the token does not open key slot {slot} of {}", self.volume);
+        let hint =
+            "somebody changed the header: open the volume by its recovery passphrase and enroll it again";
+        Failure::new(Exit::Damaged, what, hint)
+    }
+
+    fn not_enrolled(&self) -> Failure {
+        let what = format!("no such key of a KMS opens {}", self.volume);
+        Failure::new(Exit::Usage, what, "see `bulla disk status`, and enroll a key with `bulla disk enroll`")
+    }
+}
+
+/// The tokens of each key slot that is there.
+fn by_slot(header: &Header) -> BTreeMap<Slot, Tokens> {
+    let mut slots = BTreeMap::<Slot, Tokens>::new();
+    for (id, token) in header.good_tokens() {
+        if let Some(slot) = token.ready_slot().filter(|slot| header.has_slot(*slot)) {
+            slots.entry(slot).or_default().push((id, token));
+        }
+    }
+    slots
+}
+
+/// What is wrong with tokens of bulla that cannot be used.
+pub(crate) fn faulty_tokens(header: &Header) -> Vec<(TokenId, TokenFault)> {
+    header.tokens().filter_map(|(id, token)| Some((id, token.err()?))).collect()
+}

@@ -1,0 +1,295 @@
+//! The header of a LUKS2 volume: its JSON metadata, as `cryptsetup luksDump --dump-json-metadata` prints it and as
+//! libcryptsetup gives it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
+//!
+//! A stolen disk can come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data. What can be
+//! checked is checked before a KMS is asked for a key ([`Header::check`]): the ciphers.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::token::{Token, TokenFault};
+
+/// The number of a key slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Slot(pub(crate) u32);
+
+/// The number of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct TokenId(pub(crate) u32);
+
+/// The parts of the metadata that decide something here.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Header {
+    keyslots: BTreeMap<Slot, Keyslot>,
+    tokens: BTreeMap<TokenId, Map<String, Value>>,
+    segments: BTreeMap<u32, Segment>,
+    config: Config,
+}
+
+#[derive(Debug, Deserialize)]
+struct Keyslot {
+    #[serde(rename = "type")]
+    kind: String,
+    key_size: u32,
+    area: Area,
+}
+
+#[derive(Debug, Deserialize)]
+struct Area {
+    #[serde(default)]
+    encryption: String,
+    #[serde(default)]
+    key_size: u32,
+}
+
+#[derive(Debug, Deserialize)]
+struct Segment {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    encryption: String,
+    #[serde(default)]
+    flags: Vec<String>,
+    integrity: Option<Value>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Config {
+    #[serde(default)]
+    requirements: Requirements,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Requirements {
+    #[serde(default)]
+    mandatory: Vec<String>,
+}
+
+/// Why a header is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum HeaderFault {
+    /// It is not the JSON metadata of LUKS2.
+    Unreadable,
+    /// A reencryption has begun and not ended.
+    Reencrypting,
+    /// The volume asks for something that is not known here.
+    Requirement(String),
+    /// The data is not encrypted by AES-XTS with a key of 512 bits; a cipher of none can be among these.
+    DataCipher(String),
+    /// A key slot is not encrypted like that.
+    SlotCipher(Slot, String),
+}
+
+impl Header {
+    /// The most bytes that the metadata of a volume can have (4 MiB less the binary header).
+    pub(crate) const MAX_BYTES: usize = 4 << 20;
+    const MAX_SLOTS: u32 = 32;
+    const MAX_TOKENS: u32 = 32;
+
+    /// Reads the metadata.
+    ///
+    /// # Errors
+    /// [`HeaderFault::Unreadable`].
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, HeaderFault> {
+        if json.len() > Self::MAX_BYTES {
+            return Err(HeaderFault::Unreadable);
+        }
+        serde_json::from_slice(json).map_err(|_| HeaderFault::Unreadable)
+    }
+
+    /// Refuses a volume that gives no secrecy, although the right key opens it, or that is being changed.
+    ///
+    /// # Errors
+    /// All of [`HeaderFault`] but `Unreadable`.
+    pub(crate) fn check(&self) -> Result<(), HeaderFault> {
+        self.check_quiet()?;
+        for segment in self.segments.values() {
+            if segment.kind != "crypt" || segment.encryption != CIPHER || segment.integrity.is_some() {
+                return Err(HeaderFault::DataCipher(format!("{} {}", segment.kind, segment.encryption)));
+            }
+        }
+        if self.segments.is_empty() {
+            return Err(HeaderFault::DataCipher("none".into()));
+        }
+        for (slot, keyslot) in &self.keyslots {
+            let Keyslot { kind, key_size, area } = keyslot;
+            if kind != "luks2"
+                || *key_size != KEY_BYTES
+                || area.encryption != CIPHER
+                || area.key_size != KEY_BYTES
+            {
+                let cipher = format!("{} {} bits", area.encryption, u64::from(*key_size) * 8);
+                return Err(HeaderFault::SlotCipher(*slot, cipher));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a volume in the middle of a reencryption, and one with a feature that is not known here.
+    fn check_quiet(&self) -> Result<(), HeaderFault> {
+        let mut mandatory = self.config.requirements.mandatory.iter();
+        if mandatory.clone().any(|requirement| requirement.contains("reencrypt"))
+            || self.keyslots.values().any(|keyslot| keyslot.kind == "reencrypt")
+            || self.segments.values().any(|segment| !segment.flags.is_empty())
+        {
+            return Err(HeaderFault::Reencrypting);
+        }
+        mandatory.next().map_or(Ok(()), |requirement| Err(HeaderFault::Requirement(requirement.clone())))
+    }
+
+    /// The tokens of bulla, with what is wrong with those that cannot be used.
+    pub(crate) fn tokens(&self) -> impl Iterator<Item = (TokenId, Result<Token, TokenFault>)> {
+        self.tokens.iter().filter_map(|(id, json)| Some((*id, Token::parse(json)?)))
+    }
+
+    /// The tokens of bulla that can be read.
+    pub(crate) fn good_tokens(&self) -> Vec<(TokenId, Token)> {
+        self.tokens().filter_map(|(id, token)| Some((id, token.ok()?))).collect()
+    }
+
+    /// The key slots in use.
+    pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
+        self.keyslots.keys().copied()
+    }
+
+    pub(crate) fn has_slot(&self, slot: Slot) -> bool {
+        self.keyslots.contains_key(&slot)
+    }
+
+    /// The key slots that no token of bulla names: what opens them is in nobody's KMS.
+    pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
+        let named: Vec<_> = self.good_tokens().iter().filter_map(|(_, token)| token.any_slot()).collect();
+        self.slots().filter(|slot| !named.contains(slot)).collect()
+    }
+
+    /// The lowest key slot that is neither in use nor named by a token of bulla.
+    pub(crate) fn free_slot(&self) -> Option<Slot> {
+        let tokens = self.good_tokens();
+        let is_named = |slot| tokens.iter().any(|(_, token)| token.any_slot() == Some(slot));
+        (0..Self::MAX_SLOTS).map(Slot).find(|slot| !self.has_slot(*slot) && !is_named(*slot))
+    }
+
+    /// The numbers that no token has.
+    pub(crate) fn free_tokens(&self) -> impl Iterator<Item = TokenId> {
+        (0..Self::MAX_TOKENS).map(TokenId).filter(|id| !self.tokens.contains_key(id))
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for TokenId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for HeaderFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable => f.write_str("the header is not the metadata of a LUKS2 volume"),
+            Self::Reencrypting => f.write_str("a reencryption of the volume has begun and not ended"),
+            Self::Requirement(name) => write!(f, "the volume requires {name:?}, which is not known here"),
+            Self::DataCipher(cipher) => {
+                write!(f, "the data is encrypted by {cipher:?}, not by {CIPHER} with 512 bits")
+            }
+            Self::SlotCipher(slot, cipher) => {
+                write!(f, "key slot {slot} is encrypted by {cipher:?}, not by {CIPHER} with 512 bits")
+            }
+        }
+    }
+}
+
+impl Error for HeaderFault {}
+
+const CIPHER: &str = "aes-xts-plain64";
+const KEY_BYTES: u32 = 64;
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Metadata of a new volume of cryptsetup 2.6.1, with one token of each kind.
+    pub(crate) const METADATA: &str = include_str!("../../../../testdata/luks/metadata.json");
+
+    fn edited(pointer: &str, value: Value) -> Header {
+        let mut json: Value = serde_json::from_str(METADATA).unwrap();
+        *json.pointer_mut(pointer).unwrap() = value;
+        Header::parse(json.to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_volume_as_cryptsetup_makes_it_is_good() {
+        let header = Header::parse(METADATA.as_bytes()).unwrap();
+        assert_eq!(header.check(), Ok(()));
+        assert_eq!(header.slots().collect::<Vec<_>>(), [Slot(0), Slot(1)]);
+        assert_eq!(header.slots_without_kms(), [Slot(0)]);
+        assert_eq!((header.free_slot(), header.free_tokens().next()), (Some(Slot(2)), Some(TokenId(2))));
+        assert_eq!(header.good_tokens().len(), 1);
+    }
+
+    #[test]
+    fn volumes_of_other_ciphers_are_refused() {
+        for (pointer, value) in [
+            ("/segments/0/encryption", "cipher_null-ecb"),
+            ("/segments/0/encryption", "aes-cbc-essiv:sha256"),
+            ("/segments/0/type", "linear"),
+            ("/keyslots/0/area/encryption", "cipher_null-ecb"),
+            ("/keyslots/1/type", "other"),
+        ] {
+            let fault = edited(pointer, value.into()).check().unwrap_err();
+            assert!(
+                matches!(fault, HeaderFault::DataCipher(_) | HeaderFault::SlotCipher(..)),
+                "{pointer} {value}: {fault}"
+            );
+        }
+        for pointer in ["/keyslots/1/key_size", "/keyslots/1/area/key_size"] {
+            let fault = edited(pointer, 32.into()).check();
+            assert!(matches!(fault, Err(HeaderFault::SlotCipher(Slot(1), _))), "{pointer}");
+        }
+        let integrity = serde_json::json!({"type": "hmac(sha256)"});
+        let mut json: Value = serde_json::from_str(METADATA).unwrap();
+        json["segments"]["0"]["integrity"] = integrity;
+        let fault = Header::parse(json.to_string().as_bytes()).unwrap().check();
+        assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
+        let fault = edited("/segments", Value::Object(Map::new())).check();
+        assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
+    }
+
+    #[test]
+    fn a_volume_in_the_middle_of_a_reencryption_is_refused() {
+        let requirement = |name: &str| {
+            let mut json: Value = serde_json::from_str(METADATA).unwrap();
+            json["config"]["requirements"] = serde_json::json!({"mandatory": [name]});
+            Header::parse(json.to_string().as_bytes()).unwrap().check()
+        };
+        assert_eq!(requirement("online-reencrypt-v2"), Err(HeaderFault::Reencrypting));
+        assert_eq!(requirement("offline-reencrypt"), Err(HeaderFault::Reencrypting));
+        assert_eq!(requirement("new"), Err(HeaderFault::Requirement("new".into())));
+        assert_eq!(edited("/keyslots/1/type", "reencrypt".into()).check(), Err(HeaderFault::Reencrypting));
+        let mut json: Value = serde_json::from_str(METADATA).unwrap();
+        json["segments"]["0"]["flags"] = serde_json::json!(["in-reencryption"]);
+        assert_eq!(
+            Header::parse(json.to_string().as_bytes()).unwrap().check(),
+            Err(HeaderFault::Reencrypting)
+        );
+    }
+
+    #[test]
+    fn what_is_no_metadata_is_unreadable() {
+        for json in
+            [&b""[..], b"[]", b"{}", b"{\"keyslots\":{\"x\":1}}", &[0xff; 10], &vec![b' '; (4 << 20) + 1]]
+        {
+            assert_eq!(Header::parse(json).unwrap_err(), HeaderFault::Unreadable);
+        }
+    }
+}

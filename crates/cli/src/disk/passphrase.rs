@@ -1,0 +1,137 @@
+//! Passphrases that people type or keep in key files, as cryptsetup takes them.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use zeroize::Zeroizing;
+
+use crate::failure::{Exit, Failure};
+
+/// The bytes that open a key slot.
+pub(crate) struct Passphrase(Zeroizing<Vec<u8>>);
+
+impl Passphrase {
+    /// As cryptsetup limits what people type, in bytes.
+    const MAX_TYPED: usize = 512;
+    /// As cryptsetup limits key files.
+    const MAX_FILE: usize = 8 << 20;
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The content of a key file, with all its bytes (`-` is standard input), or what somebody types.
+    pub(crate) fn ask(key_file: Option<&Path>, what: &str) -> Result<Self, Failure> {
+        let bytes = match key_file {
+            Some(path) if path == Path::new("-") => read_all(path, io::stdin().lock())?,
+            Some(path) => read_all(path, File::open(path).map_err(|error| Failure::io(path, &error))?)?,
+            None => typed(what)?,
+        };
+        if bytes.is_empty() {
+            let hint = "type it, or name a file that has it with --key-file";
+            return Err(Failure::new(Exit::Usage, "the passphrase is empty", hint));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// A new passphrase, typed twice.
+    pub(crate) fn ask_twice(what: &str) -> Result<Self, Failure> {
+        let first = Self::ask(None, what)?;
+        let again = Self::ask(None, &format!("{what}, again"))?;
+        if first.bytes() == again.bytes() {
+            return Ok(first);
+        }
+        Err(Failure::new(Exit::Usage, "the two passphrases differ", "type the same one twice"))
+    }
+}
+
+/// A line that somebody types at the terminal, shown while it is typed.
+pub(crate) fn ask_line(question: &str) -> Result<String, Failure> {
+    let terminal = Terminal::open()?;
+    Ok(String::from_utf8_lossy(&terminal.line(question)?).into_owned())
+}
+
+/// Shows a text at the terminal, which no redirection catches.
+pub(crate) fn show(text: &str) -> Result<(), Failure> {
+    let terminal = Terminal::open()?;
+    (&terminal.0).write_all(text.as_bytes()).map_err(|error| Failure::io(Path::new(TTY), &error))
+}
+
+fn read_all(path: &Path, file: impl Read) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    // Never moved to a larger buffer, so no copy is left behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(Passphrase::MAX_FILE + 1));
+    let limit = u64::try_from(Passphrase::MAX_FILE).unwrap_or(u64::MAX) + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| Failure::io(path, &error))?;
+    if bytes.len() > Passphrase::MAX_FILE {
+        let what = format!("{} has more than 8 MiB, the most that cryptsetup reads", path.display());
+        return Err(Failure::new(Exit::Usage, what, "name the key file of the volume"));
+    }
+    Ok(bytes)
+}
+
+fn typed(what: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let terminal = Terminal::open()?;
+    let silent = terminal.silence();
+    let line = terminal.line(&format!("{what}: "));
+    drop(silent);
+    let _ = (&terminal.0).write_all(b"\n");
+    line
+}
+
+/// The terminal of the session, also if standard input is something else.
+struct Terminal(File);
+
+impl Terminal {
+    fn open() -> Result<Self, Failure> {
+        let opened = OpenOptions::new().read(true).write(true).open(TTY);
+        opened.map(Self).map_err(|_| {
+            let hint = "name a file that has it with --key-file (- is standard input)";
+            Failure::new(Exit::Usage, "there is no terminal to ask at", hint)
+        })
+    }
+
+    /// Shows nothing that is typed until the answer is dropped.
+    fn silence(&self) -> Option<Silent<'_>> {
+        let before = tcgetattr(&self.0).ok()?;
+        let mut silent = before.clone();
+        silent.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&self.0, OptionalActions::Flush, &silent).ok()?;
+        Some(Silent { terminal: &self.0, before })
+    }
+
+    fn line(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let io = |error: io::Error| Failure::io(Path::new(TTY), &error);
+        (&self.0).write_all(question.as_bytes()).map_err(io)?;
+        let mut line = Zeroizing::new(Vec::with_capacity(Passphrase::MAX_TYPED + 2));
+        let limit = u64::try_from(Passphrase::MAX_TYPED).unwrap_or(u64::MAX) + 2;
+        BufReader::with_capacity(1, &self.0).take(limit).read_until(b'\n', &mut line).map_err(io)?;
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        }
+        if line.len() > Passphrase::MAX_TYPED {
+            let what = format!("more than {} bytes were typed", Passphrase::MAX_TYPED);
+            return Err(Failure::new(
+                Exit::Usage,
+                what,
+                "put a longer passphrase into a file for --key-file",
+            ));
+        }
+        Ok(line)
+    }
+}
+
+/// Shows what is typed again when it is dropped.
+struct Silent<'t> {
+    terminal: &'t File,
+    before: Termios,
+}
+
+impl Drop for Silent<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+    }
+}
+
+const TTY: &str = "/dev/tty";

@@ -1,0 +1,174 @@
+//! The key of a key slot: 64 random bytes that a KMS makes, wraps and unwraps.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_wire::SecretText;
+use bulla_wire::kms::{Decrypt, Encrypt, GenerateDataKey, ReEncrypt};
+use zeroize::Zeroizing;
+
+use super::token::{Token, TokenSlot, WrappedSlotKey, volume_context};
+use super::uuid::VolumeUuid;
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+
+/// The key of a key slot.
+pub(crate) struct SlotKey(Zeroizing<Vec<u8>>);
+
+/// A KMS, for the keys of one volume.
+pub(crate) struct VolumeKms<'k> {
+    pub(crate) kms: &'k Kms,
+    pub(crate) volume: &'k VolumeUuid,
+}
+
+/// What wraps the key of a new key slot.
+pub(crate) struct Wrapping {
+    /// Key ids, aliases or ARNs; at least one.
+    pub(crate) keys: Vec<String>,
+    pub(crate) context: BTreeMap<String, String>,
+    /// What people are told about the KMS.
+    pub(crate) kms: String,
+}
+
+/// A key for a key slot that is to be made, and a token without key slot for each key that wraps it.
+pub(crate) struct NewKey {
+    pub(super) key: SlotKey,
+    pub(super) tokens: Vec<Token>,
+}
+
+impl SlotKey {
+    const BYTES: usize = 64;
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn from_base64(text: &SecretText) -> Result<Self, Failure> {
+        // One byte more than it can have, because decoding asks for room for whole groups.
+        let mut bytes = Zeroizing::new(vec![0; Self::BYTES + 3]);
+        match STANDARD.decode_slice(text.expose(), &mut bytes) {
+            Ok(Self::BYTES) => {
+                bytes.truncate(Self::BYTES);
+                Ok(Self(bytes))
+            }
+            _ => {
+                let what = format!("the KMS answered a key that has not {} bytes", Self::BYTES);
+                Err(Failure::new(Exit::Damaged, what, "somebody changed the token: enroll the volume again"))
+            }
+        }
+    }
+
+    fn to_base64(&self) -> SecretText {
+        let mut text = Zeroizing::new(String::with_capacity(Self::BYTES.div_ceil(3) * 4));
+        STANDARD.encode_string(self.bytes(), &mut text);
+        text.into()
+    }
+}
+
+impl VolumeKms<'_> {
+    /// A new key, wrapped by each of these keys. Each unwrapped it once, so nothing is changed for a key that cannot.
+    pub(crate) fn prepare(&self, wrapping: &Wrapping) -> Result<NewKey, Failure> {
+        let Wrapping { keys, context, kms } = wrapping;
+        let (first, others) = keys.split_first().expect("there is at least one key");
+        let (key, wrapped) = self.generate(first, context)?;
+        let mut tokens = Vec::<Token>::new();
+        let others = others.iter().map(|name| self.wrap(name, &key, context));
+        for wrapped in [Ok(wrapped)].into_iter().chain(others) {
+            let token = Token::new(TokenSlot::Gone, wrapped?, context.clone(), kms.clone());
+            let key_id = &token.wrapped.key_id;
+            if tokens.iter().any(|other| other.wrapped.key_id == *key_id) {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    format!("{key_id} was named twice"),
+                    "name each key once",
+                ));
+            }
+            if self.unwrap(&token)?.bytes() != key.bytes() {
+                let what = format!("{key_id} does not decrypt what it encrypted");
+                return Err(Failure::new(Exit::Kms, what, "nothing was changed; use another key"));
+            }
+            tokens.push(token);
+        }
+        Ok(NewKey { key, tokens })
+    }
+
+    fn generate(
+        &self,
+        key: &str,
+        context: &BTreeMap<String, String>,
+    ) -> Result<(SlotKey, WrappedSlotKey), Failure> {
+        let reply = self.kms.call(&GenerateDataKey {
+            key_id: key.to_owned(),
+            number_of_bytes: Some(64),
+            encryption_context: Some(volume_context(self.volume, context)),
+            ..GenerateDataKey::default()
+        })?;
+        let slot_key = SlotKey::from_base64(&reply.plaintext)?;
+        let wrapped = WrappedSlotKey {
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+            blob: reply.ciphertext_blob,
+        };
+        Ok((slot_key, wrapped))
+    }
+
+    fn wrap(
+        &self,
+        key: &str,
+        slot_key: &SlotKey,
+        context: &BTreeMap<String, String>,
+    ) -> Result<WrappedSlotKey, Failure> {
+        let reply = self.kms.call(&Encrypt {
+            key_id: key.to_owned(),
+            plaintext: slot_key.to_base64(),
+            encryption_context: Some(volume_context(self.volume, context)),
+            dry_run: None,
+        })?;
+        Ok(WrappedSlotKey {
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+            blob: reply.ciphertext_blob,
+        })
+    }
+
+    /// The key of a token. The KMS refuses the token of another volume.
+    pub(crate) fn unwrap(&self, token: &Token) -> Result<SlotKey, Failure> {
+        let reply = self.kms.call(&Decrypt {
+            ciphertext_blob: token.wrapped.blob.clone(),
+            encryption_context: Some(token.encryption_context(self.volume)),
+            recipient: None,
+            dry_run: None,
+        })?;
+        if reply.key_id != token.wrapped.key_id {
+            let what =
+                format!("the token names {}, and {} wrapped its key", token.wrapped.key_id, reply.key_id);
+            return Err(Failure::new(
+                Exit::Damaged,
+                what,
+                "somebody changed the token: enroll the volume again",
+            ));
+        }
+        SlotKey::from_base64(&reply.plaintext)
+    }
+
+    /// The wrapped key of a token under another key, or the current version of the same one. The key stays in the KMS.
+    pub(crate) fn rewrap(&self, token: &Token, key: &str) -> Result<WrappedSlotKey, Failure> {
+        let context = token.encryption_context(self.volume);
+        let reply = self.kms.call(&ReEncrypt {
+            ciphertext_blob: token.wrapped.blob.clone(),
+            source_key_id: None,
+            source_key_version_id: None,
+            source_encryption_algorithm: None,
+            source_encryption_context: Some(context.clone()),
+            destination_key_id: key.to_owned(),
+            destination_encryption_context: Some(context),
+            dry_run: None,
+        })?;
+        Ok(WrappedSlotKey {
+            key_id: reply.key_id,
+            key_version_id: reply.key_version_id,
+            blob: reply.ciphertext_blob,
+        })
+    }
+}

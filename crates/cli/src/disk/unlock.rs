@@ -1,0 +1,243 @@
+//! What a machine opens by itself: the configuration, and the request of the token plugin.
+//!
+//! A program that runs as root asks for the key of every volume that somebody plugs in. So the address of the KMS, its
+//! certificates and the credentials come from the configuration alone, which also lists each volume with the keys that may open
+//! it; for any other volume or key no connection is made.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bulla_client::{Client, ClientOptions, Credentials, Endpoint};
+use bulla_kms::{SecretReaders, read_secret_file};
+use rustix::process::geteuid;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::header::{Header, HeaderFault, TokenId};
+use super::slot_key::{SlotKey, VolumeKms};
+use super::token::Token;
+use super::uuid::VolumeUuid;
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+
+/// `/etc/bulla/disk.toml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DiskConfig {
+    /// `https://HOST:PORT`.
+    kms: String,
+    /// Certificates in PEM that are trusted instead of the system's.
+    ca: Option<PathBuf>,
+    access_key_id: String,
+    /// A file that root alone reads, with the secret of the access key.
+    access_key_secret_file: PathBuf,
+    /// How long to try, in seconds.
+    #[serde(default = "thirty")]
+    timeout: u16,
+    #[serde(default, rename = "volume")]
+    volumes: Vec<VolumeConfig>,
+}
+
+/// A volume that this machine opens by itself.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VolumeConfig {
+    uuid: String,
+    /// The ids of the keys that may open it.
+    keys: Vec<String>,
+}
+
+/// What the plugin asks for: one token of a volume that is being opened.
+#[derive(Debug, Deserialize)]
+pub(crate) struct UnlockRequest {
+    version: u64,
+    uuid: String,
+    token: TokenId,
+    metadata: Value,
+}
+
+/// A token that the configuration allows to use, not yet unwrapped.
+#[derive(Debug)]
+struct Allowed {
+    volume: VolumeUuid,
+    token: Token,
+}
+
+impl DiskConfig {
+    pub(crate) const PATH: &str = "/etc/bulla/disk.toml";
+    const MAX_BYTES: u64 = 1 << 20;
+    const MAX_SECRET: usize = 512;
+
+    /// Reads the configuration, which nobody but root and this user may be able to change.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let io = |error| Failure::io(path, &error);
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        let is_ours = metadata.uid() == 0 || metadata.uid() == geteuid().as_raw();
+        if !is_ours || metadata.mode() & 0o022 != 0 {
+            let what = format!("{}: other users can change it", path.display());
+            return Err(Failure::new(Exit::Usage, what, "chown root and chmod 644"));
+        }
+        let mut text = String::new();
+        file.take(Self::MAX_BYTES).read_to_string(&mut text).map_err(io)?;
+        toml::from_str(&text).map_err(|error| {
+            let what = format!("{}: {}", path.display(), error.message());
+            Failure::new(Exit::Usage, what, "docs/disks.md has an example")
+        })
+    }
+
+    /// The token of the request, if this machine opens its volume by its key.
+    fn allow(&self, request: &UnlockRequest) -> Result<Allowed, Failure> {
+        let UnlockRequest { version, uuid, token: id, metadata } = request;
+        if *version != UnlockRequest::VERSION {
+            let what = format!("the token plugin speaks version {version}");
+            return Err(Failure::new(Exit::Usage, what, "install the plugin of this bulla"));
+        }
+        let listed = self.volumes.iter().find(|volume| volume.uuid == *uuid);
+        let (Some(listed), Some(volume)) = (listed, VolumeUuid::parse(uuid)) else {
+            let what = format!("the volume {uuid} is not listed in {}", Self::PATH);
+            return Err(Failure::new(
+                Exit::Usage,
+                what,
+                "list it there if this machine is to open it by itself",
+            ));
+        };
+        let refused =
+            |what: String| Failure::new(Exit::Damaged, what, "somebody may have changed the header");
+        let fault = |fault: HeaderFault| refused(format!("volume {uuid}: {fault}"));
+        let header = Header::parse(metadata.to_string().as_bytes()).map_err(fault)?;
+        header.check().map_err(fault)?;
+        let found = header.tokens().find(|(found, _)| found == id);
+        let token = match found {
+            Some((_, Ok(token))) if token.ready_slot().is_some() => token,
+            Some((_, Err(fault))) => return Err(refused(format!("token {id} of volume {uuid}: {fault}"))),
+            _ => return Err(refused(format!("token {id} of volume {uuid} opens no key slot by a KMS"))),
+        };
+        if !listed.keys.contains(&token.wrapped.key_id) {
+            let what = format!(
+                "key {} may not open volume {uuid}: {} does not list it",
+                token.wrapped.key_id,
+                Self::PATH
+            );
+            return Err(Failure::new(Exit::Usage, what, "list it there if you enrolled it"));
+        }
+        Ok(Allowed { volume, token })
+    }
+
+    /// The KMS of the configuration; nothing of the environment counts.
+    fn connect(&self) -> Result<Kms, Failure> {
+        let usage = |what: String| {
+            Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
+        };
+        let endpoint = Endpoint::parse(&self.kms).map_err(|error| usage(format!("kms: {error}")))?;
+        let path = &self.access_key_secret_file;
+        let secret = read_secret_file(path, Self::MAX_SECRET, SecretReaders::Nobody)
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))?;
+        let secret = std::str::from_utf8(&secret).map_err(|_| usage("the secret is not text".into()))?;
+        let secret = zeroize::Zeroizing::new(secret.trim_end_matches(['\r', '\n']).to_owned());
+        let credentials =
+            Credentials::new(&self.access_key_id, secret).map_err(|error| usage(error.to_string()))?;
+        let options = ClientOptions::new().timeout(Duration::from_secs(self.timeout.into()));
+        let options = match &self.ca {
+            Some(ca) => options.ca(ca),
+            None => options,
+        };
+        let client = Client::new(endpoint, credentials, options)?;
+        Ok(Kms::Remote(Box::new(client)))
+    }
+}
+
+impl UnlockRequest {
+    const VERSION: u64 = 1;
+
+    /// Reads a request to its end.
+    pub(crate) fn read(from: impl Read) -> Result<Self, Failure> {
+        let mut text = Vec::new();
+        let limit = u64::try_from(Header::MAX_BYTES).unwrap_or(u64::MAX) + 4096;
+        from.take(limit)
+            .read_to_end(&mut text)
+            .map_err(|error| Failure::io(Path::new("standard input"), &error))?;
+        serde_json::from_slice(&text).map_err(|_| {
+            let hint = "the LUKS2 token plugin calls this; people use `bulla disk open`";
+            Failure::new(Exit::Usage, "standard input is not a request of the token plugin", hint)
+        })
+    }
+
+    /// The key that opens the volume.
+    pub(crate) fn answer(&self, config: &DiskConfig) -> Result<SlotKey, Failure> {
+        let Allowed { volume, token } = config.allow(self)?;
+        let kms = config.connect()?;
+        VolumeKms { kms: &kms, volume: &volume }.unwrap(&token)
+    }
+}
+
+fn thirty() -> u16 {
+    30
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::header::tests::METADATA;
+    use super::*;
+
+    const UUID: &str = "088d56d8-1ff1-491c-9259-131a816cd2a6";
+    const CONFIG: &str = r#"
+        kms = "https://kms.example:7443"
+        access_key_id = "disk-1"
+        access_key_secret_file = "/etc/bulla/disk-secret"
+        [[volume]]
+        uuid = "088d56d8-1ff1-491c-9259-131a816cd2a6"
+        keys = ["key-hzz65f3a68554o6ms5k7j"]
+    "#;
+
+    fn request(edit: impl FnOnce(&mut Value)) -> UnlockRequest {
+        let metadata: Value = serde_json::from_str(METADATA).unwrap();
+        let mut request = serde_json::json!({"version": 1, "uuid": UUID, "token": 0, "metadata": metadata});
+        edit(&mut request);
+        UnlockRequest::read(request.to_string().as_bytes()).unwrap()
+    }
+
+    fn refused(edit: impl FnOnce(&mut Value)) -> String {
+        let config: DiskConfig = toml::from_str(CONFIG).unwrap();
+        config.allow(&request(edit)).unwrap_err().into_what()
+    }
+
+    #[test]
+    fn a_listed_key_opens_a_listed_volume() {
+        let config: DiskConfig = toml::from_str(CONFIG).unwrap();
+        let allowed = config.allow(&request(|_| {})).unwrap();
+        assert_eq!(allowed.volume.to_string(), UUID);
+        assert_eq!(allowed.token.wrapped.key_id, "key-hzz65f3a68554o6ms5k7j");
+        assert_eq!(config.timeout, 30);
+    }
+
+    #[test]
+    fn everything_else_is_refused_without_a_connection() {
+        let other = "00000000-1ff1-491c-9259-131a816cd2a6";
+        assert!(refused(|json| json["uuid"] = other.into()).contains("is not listed"));
+        assert!(refused(|json| json["uuid"] = UUID.to_uppercase().into()).contains("is not listed"));
+        assert!(refused(|json| json["version"] = 2.into()).contains("version 2"));
+        let token = |name: &str, value: Value| refused(|json| json["metadata"]["tokens"]["0"][name] = value);
+        assert!(token("key_id", "key-other".into()).contains("does not list it"));
+        assert!(token("type", "clevis".into()).contains("opens no key slot"));
+        assert!(token("version", 2.into()).contains("version 2"));
+        assert!(token("keyslots", serde_json::json!([])).contains("opens no key slot"));
+        assert!(refused(|json| json["token"] = 5.into()).contains("opens no key slot"));
+        let null =
+            |json: &mut Value| json["metadata"]["segments"]["0"]["encryption"] = "cipher_null-ecb".into();
+        assert!(refused(null).contains("cipher_null-ecb"));
+        let reencrypting = |json: &mut Value| json["metadata"]["keyslots"]["1"]["type"] = "reencrypt".into();
+        assert!(refused(reencrypting).contains("reencryption"));
+        assert!(refused(|json| json["metadata"] = 1.into()).contains("not the metadata"));
+    }
+
+    #[test]
+    fn what_is_no_request_is_refused() {
+        for text in ["", "{}", "[]", r#"{"version":1,"uuid":"x","token":"0"}"#] {
+            assert!(UnlockRequest::read(text.as_bytes()).is_err(), "{text}");
+        }
+    }
+}

@@ -7,12 +7,13 @@
 //! 2. the key slot is made;
 //! 3. the tokens of all keys but the first are written; then the first one stops being pending. A new key slot that replaces one
 //!    is named so by its tokens;
-//! 4. the key slot that is replaced is destroyed, then its tokens are removed, then the new ones no longer name it.
+//! 4. after the KMS has opened the new key slot, the one that it replaces is destroyed, then the tokens of that are removed, then
+//!    the new tokens no longer name it.
 //!
 //! **A key slot is destroyed only if a token of bulla names it, the key unwrapped from that token opens it, and another key slot
 //! stays.** A header can say anything; the KMS and cryptsetup have to agree with it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::header::{Header, Slot, TokenId};
 use super::slot_key::{NewKey, SlotKey, VolumeKms, Wrapping};
@@ -42,7 +43,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// Ends what a command began that was killed. Without such, the KMS is not called.
-    pub(crate) fn tidy(&self) -> Result<Header, Failure> {
+    pub(crate) fn tidy(&self) -> Result<(), Failure> {
         let header = self.volume.checked_header()?;
         for (id, token) in header.good_tokens() {
             if let TokenSlot::Pending(slot) = token.slot {
@@ -52,13 +53,12 @@ impl<'e> Enrolment<'e> {
                 self.volume.remove_token(id)?;
             }
         }
-        let replaced: BTreeSet<_> =
-            self.volume.header()?.good_tokens().iter().filter_map(|(_, token)| token.replaces).collect();
-        replaced.into_iter().try_for_each(|slot| self.retire(slot))?;
-        let header = self.volume.header()?;
-        let is_gone = |(_, token): &&(TokenId, Token)| token.slot == TokenSlot::Gone;
-        header.good_tokens().iter().filter(is_gone).try_for_each(|(id, _)| self.volume.remove_token(*id))?;
-        self.volume.checked_header()
+        // Tokens of key slots that are gone say nothing any more about others.
+        self.forget_gone()?;
+        for (slot, tokens) in by_slot(&self.volume.header()?) {
+            self.finish_replacing(slot, &tokens)?;
+        }
+        Ok(())
     }
 
     /// A key for a new key slot.
@@ -87,7 +87,7 @@ impl<'e> Enrolment<'e> {
     pub(crate) fn rekey(&self, keys: &[String]) -> Result<Vec<Slot>, Failure> {
         let header = self.volume.checked_header()?;
         let mut made = Vec::new();
-        for (slot, tokens) in by_slot(&header) {
+        for (slot, tokens) in self.enrolled_slots(&header)? {
             let key = self.key_of(slot, &tokens)?;
             let own = || tokens.iter().map(|(_, token)| token.wrapped.key_id.clone()).collect();
             let (_, first) = &tokens[0];
@@ -96,8 +96,10 @@ impl<'e> Enrolment<'e> {
                 context: first.context.clone(),
                 kms: first.kms.clone(),
             };
-            made.push(self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?);
-            self.retire(slot)?;
+            let new = self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?;
+            let tokens = by_slot(&self.volume.header()?).remove(&new).unwrap_or_default();
+            self.finish_replacing(new, &tokens)?;
+            made.push(new);
         }
         Ok(made)
     }
@@ -106,7 +108,7 @@ impl<'e> Enrolment<'e> {
     pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<usize, Failure> {
         let header = self.volume.checked_header()?;
         let mut written = 0;
-        for tokens in by_slot(&header).into_values() {
+        for tokens in self.enrolled_slots(&header)?.into_values() {
             if keys.is_empty() {
                 for (id, token) in &tokens {
                     let wrapped = self.kms.rewrap(token, &token.wrapped.key_id)?;
@@ -135,7 +137,7 @@ impl<'e> Enrolment<'e> {
             meant.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
             removed += meant.len();
         }
-        if removed == 0 { Err(self.not_enrolled()) } else { Ok(removed) }
+        if removed == 0 { Err(self.not_enrolled(&header)) } else { Ok(removed) }
     }
 
     /// The key of the first key slot that the KMS opens.
@@ -151,7 +153,7 @@ impl<'e> Enrolment<'e> {
                 Err(failure) => failed = Some(failure),
             }
         }
-        Err(failed.unwrap_or_else(|| self.not_enrolled()))
+        Err(failed.unwrap_or_else(|| self.not_enrolled(header)))
     }
 
     fn make_slot(&self, opens: &[u8], new: NewKey, replaces: Option<Slot>) -> Result<Slot, Failure> {
@@ -173,7 +175,7 @@ impl<'e> Enrolment<'e> {
 
     /// Writes tokens for other keys of a key slot beside its tokens, then removes those.
     fn rewrap_by(&self, tokens: &Tokens, keys: &[String], kms: &str) -> Result<usize, Failure> {
-        let (_, from) = tokens.first().ok_or_else(|| self.not_enrolled())?;
+        let (_, from) = &tokens[0];
         let ids = self.free_tokens(&self.volume.header()?, keys.len())?;
         let wrapped = keys.iter().map(|key| self.kms.rewrap(from, key)).collect::<Result<Vec<_>, _>>()?;
         for (id, wrapped) in ids.into_iter().zip(wrapped) {
@@ -183,22 +185,24 @@ impl<'e> Enrolment<'e> {
         Ok(keys.len())
     }
 
-    /// Destroys a key slot that another one replaced, and forgets it.
-    fn retire(&self, slot: Slot) -> Result<(), Failure> {
-        let header = self.volume.header()?;
-        if header.has_slot(slot) {
-            let tokens = by_slot(&header).remove(&slot).unwrap_or_default();
-            self.key_of(slot, &tokens)?;
-            self.destroy(slot)?;
+    /// Destroys the key slot that this one replaces, after the KMS has opened this one.
+    fn finish_replacing(&self, slot: Slot, tokens: &Tokens) -> Result<(), Failure> {
+        let Some(replaced) = tokens.iter().find_map(|(_, token)| token.replaces) else { return Ok(()) };
+        self.key_of(slot, tokens)?;
+        // A key slot of this number that no token names is somebody else's by now.
+        if let Some(of_replaced) = by_slot(&self.volume.header()?).remove(&replaced) {
+            self.key_of(replaced, &of_replaced)?;
+            self.destroy(replaced)?;
         }
-        for (id, token) in self.volume.header()?.good_tokens() {
-            if token.any_slot().is_none_or(|named| named == slot) {
-                self.volume.remove_token(id)?;
-            } else if token.replaces == Some(slot) {
-                self.volume.write_token(id, &token.replacing(None))?;
-            }
-        }
-        Ok(())
+        self.forget_gone()?;
+        tokens.iter().try_for_each(|(id, token)| self.volume.write_token(*id, &token.clone().replacing(None)))
+    }
+
+    /// Removes the tokens of key slots that are gone.
+    fn forget_gone(&self) -> Result<(), Failure> {
+        let tokens = self.volume.header()?.good_tokens();
+        let gone = tokens.iter().filter(|(_, token)| token.slot == TokenSlot::Gone);
+        gone.map(|(id, _)| *id).try_for_each(|id| self.volume.remove_token(id))
     }
 
     /// Destroys a key slot whose key was shown to open it, unless it is the last one.
@@ -245,7 +249,18 @@ impl<'e> Enrolment<'e> {
         Failure::new(Exit::Damaged, what, hint)
     }
 
-    fn not_enrolled(&self) -> Failure {
+    /// The tokens of each key slot; there is at least one.
+    fn enrolled_slots(&self, header: &Header) -> Result<BTreeMap<Slot, Tokens>, Failure> {
+        let slots = by_slot(header);
+        if slots.is_empty() { Err(self.not_enrolled(header)) } else { Ok(slots) }
+    }
+
+    fn not_enrolled(&self, header: &Header) -> Failure {
+        if let Some((id, fault)) = faulty_tokens(header).into_iter().next() {
+            let what = format!("token {id} of {} cannot be used: {fault}", self.volume);
+            let hint = "if no newer bulla wrote it, somebody changed it: restore the header from a backup";
+            return Failure::new(Exit::Damaged, what, hint);
+        }
         let what = format!("no such key of a KMS opens {}", self.volume);
         Failure::new(Exit::Usage, what, "see `bulla disk status`, and enroll a key with `bulla disk enroll`")
     }

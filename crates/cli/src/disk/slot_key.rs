@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bulla_client::CallError;
 use bulla_wire::SecretText;
 use bulla_wire::kms::{Decrypt, Encrypt, GenerateDataKey, ReEncrypt};
 use zeroize::Zeroizing;
@@ -139,7 +140,8 @@ impl VolumeKms<'_> {
             encryption_context: Some(token.encryption_context(self.volume)),
             recipient: None,
             dry_run: None,
-        })?;
+        });
+        let reply = reply.map_err(|error| self.refused(error))?;
         if reply.key_id != token.wrapped.key_id {
             let what =
                 format!("the token names {}, and {} wrapped its key", token.wrapped.key_id, reply.key_id);
@@ -164,11 +166,27 @@ impl VolumeKms<'_> {
             destination_key_id: key.to_owned(),
             destination_encryption_context: Some(context),
             dry_run: None,
-        })?;
+        });
+        let reply = reply.map_err(|error| self.refused(error))?;
         Ok(WrappedSlotKey {
             key_id: reply.key_id,
             key_version_id: reply.key_version_id,
             blob: reply.ciphertext_blob,
         })
+    }
+
+    /// What a refusal means: a KMS does not tell a damaged blob from another context, so from another volume.
+    fn refused(&self, error: CallError) -> Failure {
+        match &error {
+            CallError::Refused(refusal)
+                if ["InvalidParameter", "MissingCiphertextBlob"].contains(&refusal.code.as_str()) =>
+            {
+                let what = format!("the token has no wrapped key for the volume {}", self.volume);
+                let hint = "it belongs to another volume, or somebody changed it: open the volume by its recovery \
+                            passphrase and enroll it again";
+                Failure::new(Exit::Context, what, hint)
+            }
+            _ => error.into(),
+        }
     }
 }

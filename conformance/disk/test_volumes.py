@@ -1,0 +1,318 @@
+"""`bulla disk` on image files, with the real cryptsetup and a real server."""
+
+import json
+import os
+import socket
+import subprocess
+from base64 import b64decode
+
+import pytest
+
+from serve import BULLA, environment, remote_bulla
+from volume import CRYPTSETUP, RECOVERY, Volume
+
+pytestmark = pytest.mark.skipif(CRYPTSETUP is None, reason="cryptsetup is missing")
+
+
+@pytest.fixture(scope="module")
+def key(bulla_of):
+    """A key that no test disables."""
+    return bulla_of("key", "create", "--alias", "alias/disks").decode().strip()
+
+
+@pytest.fixture(scope="module")
+def bulla_of(http_server, tmp_path_factory):
+    return remote_bulla(http_server, tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture
+def recovery(tmp_path):
+    path = tmp_path / "recovery"
+    path.write_bytes(RECOVERY)
+    return path
+
+
+@pytest.fixture
+def volume(tmp_path):
+    return Volume.make(tmp_path / "volume.img")
+
+
+@pytest.fixture
+def enrolled(volume, key, bulla_of, recovery):
+    """A volume that a key of the KMS opens."""
+    bulla_of("disk", "enroll", volume.path, "-k", key, "-c", "machine=web-1", "--key-file", recovery)
+    return volume
+
+
+def refusal(bulla, *arguments, status):
+    """What a command that must fail says."""
+    done = subprocess.run(
+        [BULLA, *arguments],
+        env=environment(bulla.home) | bulla.variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == status, f"{arguments}: {done.returncode} {done.stderr.decode()}"
+    return done.stderr.decode()
+
+
+def only_token(volume):
+    (token,) = volume.tokens.values()
+    return token
+
+
+def test_the_life_of_a_volume(tmp_path, key, bulla_of):
+    volume, notes = Volume(tmp_path / "new.img"), tmp_path / "notes"
+    volume.path.write_bytes(bytes(32 << 20))
+    bulla_of("disk", "format", volume.path, "-k", "alias/disks", "--yes", "--recovery-file", notes)
+    assert (notes.stat().st_mode & 0o777, len(notes.read_bytes())) == (0o600, 39)
+    assert volume.opens(notes.read_bytes())
+    assert key in bulla_of("disk", "test", volume.path).decode()
+    token = only_token(volume)
+    assert (token["key_id"], token["keyslots"], token["version"]) == (key, ["1"], 1)
+
+    other = bulla_of("key", "create").decode().strip()
+    bulla_of("disk", "enroll", volume.path, "-k", other, "--key-file", notes)
+    assert [token["key_id"] for token in volume.tokens.values()] == [key, other]
+    bulla_of("disk", "unenroll", volume.path, "-k", key)
+    assert only_token(volume)["key_id"] == other
+    assert volume.slots == ["0", "2"]
+
+    before = only_token(volume)
+    bulla_of("key", "rotate", other)
+    bulla_of("disk", "rewrap", volume.path)
+    after = only_token(volume)
+    assert after["key_version_id"] != before["key_version_id"] and after["wrapped_key"] != before["wrapped_key"]
+    assert volume.slots == ["0", "2"]
+    bulla_of("disk", "rewrap", volume.path, "-k", key, "-k", other)
+    assert sorted(token["key_id"] for token in volume.tokens.values()) == sorted([key, other])
+    assert {slot for token in volume.tokens.values() for slot in token["keyslots"]} == {"2"}
+    bulla_of("disk", "test", volume.path)
+
+    bulla_of("disk", "rekey", volume.path)
+    assert {slot for token in volume.tokens.values() for slot in token["keyslots"]} == {"1"}
+    assert not any("replaces" in token or "pending" in token for token in volume.tokens.values())
+    assert volume.slots == ["0", "1"]
+    bulla_of("disk", "test", volume.path)
+    bulla_of("disk", "unenroll", volume.path)
+    assert (volume.slots, volume.tokens) == (["0"], {})
+    assert "no such key" in refusal(bulla_of, "disk", "test", volume.path, status=2)
+    assert volume.opens(notes.read_bytes())
+
+
+def test_status_says_what_the_header_has(enrolled, key, bulla_of, http_server):
+    status = json.loads(bulla_of("disk", "status", enrolled.path, "--json"))
+    assert status["uuid"] == enrolled.uuid and status["other_key_slots"] == [0] and status["refused"] is None
+    (token,) = status["tokens"]
+    assert (token["key_id"], token["state"], token["key_slot"]) == (key, "ready", 1)
+    assert token["context"] == {"machine": "web-1"} and token["kms"] == http_server.url
+    # It asks no KMS.
+    lines = bulla_of("disk", "status", enrolled.path, BULLA_KMS="http://127.0.0.1:1").decode()
+    assert "machine=web-1" in lines and "a passphrase" in lines
+
+
+def test_members_that_are_not_known_are_kept(enrolled, bulla_of):
+    enrolled.write_token("0", only_token(enrolled) | {"later": {"a": [1]}})
+    for command in ["rewrap", "rekey"]:
+        bulla_of("disk", command, enrolled.path)
+        if command == "rewrap":
+            assert only_token(enrolled)["later"] == {"a": [1]}
+
+
+def test_a_token_of_another_volume_opens_nothing(enrolled, tmp_path, bulla_of):
+    """The whole header is copied, slot and token, but the volume has a UUID of its own."""
+    moved = enrolled.copy(tmp_path / "moved.img")
+    moved.cryptsetup("luksUUID", "--uuid", "11111111-2222-3333-4444-555555555555")
+    refusal(bulla_of, "disk", "test", moved.path, status=5)
+
+
+def test_a_header_can_name_no_cipher_that_keeps_no_secret(enrolled, bulla_of, http_server):
+    """cryptsetup 2.6 opens such a volume with the right passphrase, and writes its data in the clear."""
+
+    def null(metadata):
+        metadata["segments"]["0"]["encryption"] = "cipher_null-ecb"
+        return metadata
+
+    enrolled.change_metadata(null)
+    assert enrolled.metadata["segments"]["0"]["encryption"] == "cipher_null-ecb"
+    calls = http_server.log.count("Decrypt")
+    for command in ["test", "rewrap", "rekey", "unenroll"]:
+        assert "cipher_null-ecb" in refusal(bulla_of, "disk", command, enrolled.path, status=4)
+    assert "cipher_null-ecb" in refusal(bulla_of, "disk", "open", enrolled.path, "x", status=4)
+    assert http_server.log.count("Decrypt") == calls
+    assert "cipher_null-ecb" in json.loads(bulla_of("disk", "status", enrolled.path, "--json"))["refused"]
+
+
+def test_a_volume_in_the_middle_of_a_reencryption_is_left_alone(enrolled, bulla_of):
+    enrolled.cryptsetup("reencrypt", "--init-only", "--key-slot", "0", "--key-file", "-", stdin=RECOVERY)
+    assert "reencryption" in refusal(bulla_of, "disk", "test", enrolled.path, status=4)
+    assert "reencryption" in refusal(bulla_of, "disk", "rekey", enrolled.path, status=4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"version": "1"},
+        {"wrapped_key": ""},
+        {"wrapped_key": "AAAA"},
+        {"wrapped_key": 5},
+        {"context": {"machine": "web-2"}},
+        {"context": {"bulla:volume": "x"}},
+        {"context": []},
+        {"key_id": "key-other"},
+        {"kms": "x" * 8192},
+        {"keyslots": ["0"]},
+        {"keyslots": ["0", "1"]},
+    ],
+    ids=str,
+)
+def test_a_token_that_somebody_changed_opens_nothing_and_destroys_nothing(enrolled, bulla_of, change):
+    enrolled.write_token("0", only_token(enrolled) | change)
+    for command in ["test", "rekey", "unenroll"]:
+        done = subprocess.run(
+            [BULLA, "disk", command, enrolled.path],
+            env=environment(bulla_of.home) | bulla_of.variables,
+            capture_output=True,
+        )
+        assert done.returncode in (2, 4, 5), f"{command}: {done}"
+    assert enrolled.slots == ["0", "1"] and enrolled.opens(RECOVERY, "0")
+
+
+def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of, recovery):
+    """The token names slot 1, but somebody put another key there."""
+    bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)
+    token = only_token(volume)
+    done = subprocess.run([CRYPTSETUP, "--batch-mode", "luksKillSlot", volume.path, "1"], capture_output=True)
+    assert done.returncode == 0
+    words = ["luksAddKey", "--key-slot", "1", "--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
+    words += ["--key-file", "-", "--keyfile-size", str(len(RECOVERY)), "--new-keyfile-size", "5", volume.path, "-"]
+    subprocess.run([CRYPTSETUP, "--batch-mode", *words], input=RECOVERY + b"other", check=True)
+    volume.write_token("0", token)
+    for command in ["rekey", "unenroll"]:
+        refusal(bulla_of, "disk", command, volume.path, status=4)
+    assert volume.opens(b"other", "1") and volume.opens(RECOVERY, "0")
+
+
+def test_an_old_header_opens_until_the_key_is_disabled(volume, bulla_of, recovery, tmp_path):
+    key = bulla_of("key", "create").decode().strip()
+    bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)
+    backup = tmp_path / "header"
+    volume.cryptsetup("luksHeaderBackup", "--header-backup-file", backup)
+    bulla_of("disk", "rekey", volume.path)
+    volume.cryptsetup("luksHeaderRestore", "--header-backup-file", backup)
+    bulla_of("disk", "test", volume.path)
+    bulla_of("key", "disable", key)
+    refusal(bulla_of, "disk", "test", volume.path, status=3)
+    assert volume.opens(RECOVERY)
+    bulla_of("key", "enable", key)
+    bulla_of("disk", "test", volume.path)
+
+
+def test_without_the_kms_nothing_changes(enrolled, bulla_of, recovery, http_server):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        down = f"http://127.0.0.1:{free.getsockname()[1]}"
+        before = enrolled.metadata
+        for command in ["test", "rewrap", "rekey", "unenroll"]:
+            bulla_of("disk", command, enrolled.path, BULLA_KMS=down, status=3)
+        bulla_of("disk", "enroll", enrolled.path, "-k", "other", "--key-file", recovery, BULLA_KMS=down, status=3)
+    wrong = {"ALIBABA_CLOUD_ACCESS_KEY_SECRET": "wrong"}
+    bulla_of("disk", "test", enrolled.path, status=3, **wrong)
+    assert enrolled.metadata == before
+
+
+def test_a_server_with_another_certificate_gets_no_request(enrolled, bulla_of, server, http_server):
+    """A real one over HTTPS, whose CA is not the one that is trusted."""
+    other = {"BULLA_KMS": server.url, "ALIBABA_CLOUD_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt"}
+    bulla_of("disk", "test", enrolled.path, status=3, **other)
+
+
+def test_what_is_refused_before_anything_is_asked(volume, key, bulla_of, recovery, tmp_path):
+    enroll = ("disk", "enroll", volume.path, "--key-file", recovery)
+    assert "embedded" in refusal(bulla_of, "--kms", "embedded", *enroll, "-k", key, status=2)
+    assert "begin with bulla:" in refusal(bulla_of, *enroll, "-k", key, "-c", "bulla:volume=x", status=2)
+    assert "was named twice" in refusal(bulla_of, *enroll, "-k", key, "-k", "alias/disks", status=2)
+    assert "terminal" in refusal(bulla_of, "disk", "enroll", volume.path, "-k", key, status=2)
+    wrong = tmp_path / "wrong"
+    wrong.write_bytes(RECOVERY + b"\n")
+    assert "no key slot" in refusal(bulla_of, "disk", "enroll", volume.path, "-k", key, "--key-file", wrong, status=1)
+    assert "/dev/mapper" in refusal(bulla_of, "disk", "open", volume.path, "a/b", status=2)
+    assert volume.slots == ["0"] and volume.tokens == {}
+    plain = tmp_path / "plain"
+    plain.write_bytes(bytes(1 << 20))
+    assert "not a LUKS2 volume" in refusal(bulla_of, "disk", "test", plain, status=2)
+    luks1 = Volume.make(tmp_path / "luks1.img", "--type", "luks1")
+    assert "not a LUKS2 volume" in refusal(bulla_of, "disk", "test", luks1.path, status=2)
+    refusal(bulla_of, "disk", "test", tmp_path / "missing", status=1)
+
+
+def test_a_key_is_enrolled_once(enrolled, key, bulla_of, recovery):
+    told = refusal(bulla_of, "disk", "enroll", enrolled.path, "-k", key, "--key-file", recovery, status=2)
+    assert "already" in told and enrolled.slots == ["0", "1"]
+
+
+def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
+    def format(path, *options, status=0, notes=[0]):
+        notes[0] += 1
+        recovery = tmp_path / f"notes-{notes[0]}"
+        words = ("disk", "format", path, "-k", key, "--recovery-file", recovery, *options)
+        return refusal(bulla_of, *words, status=status)
+
+    before = volume.path.read_bytes()
+    assert "crypto_LUKS" in format(volume.path, "--yes", status=6)
+    disk = tmp_path / "partitioned.img"
+    disk.write_bytes(bytes(510) + b"\x55\xaa" + bytes((32 << 20) - 512))
+    table = bytearray(disk.read_bytes())
+    table[446:462] = bytes([0, 0, 2, 0, 0x83, 0, 2, 0]) + (2048).to_bytes(4, "little") + (4096).to_bytes(4, "little")
+    disk.write_bytes(table)
+    assert "dos" in format(disk, "--yes", status=6)
+    assert "terminal" in format(volume.path, "--force", status=2)  # nobody confirmed it
+    assert volume.path.read_bytes() == before
+    # The KMS is asked first.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        down = f"http://127.0.0.1:{free.getsockname()[1]}"
+        words = ("disk", "format", volume.path, "-k", key, "--yes", "--force", "--recovery-file", tmp_path / "n")
+        bulla_of(*words, BULLA_KMS=down, status=3)
+    assert volume.path.read_bytes() == before
+    format(volume.path, "--yes", "--force")
+    assert not volume.opens(RECOVERY) and only_token(volume)["key_id"] == key
+
+
+def test_keys_reach_cryptsetup_through_pipes_alone(enrolled, bulla_of):
+    """Everything that other processes could see while commands run is kept and looked through."""
+    seen = []
+    for words in [("test",), ("rewrap",), ("rekey",)]:
+        process = subprocess.Popen(
+            [BULLA, "disk", *words, enrolled.path],
+            env=environment(bulla_of.home) | bulla_of.variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        while process.poll() is None:
+            seen.extend(processes())
+        seen.append(process.stdout.read())
+        assert process.returncode == 0
+    told = b"\n".join(seen)
+    assert b"cryptsetup" in told
+    token = only_token(enrolled)
+    context = json.dumps(token["context"] | {"bulla:volume": enrolled.uuid})
+    reply = bulla_of.kms("Decrypt", CiphertextBlob=token["wrapped_key"], EncryptionContext=context)
+    slot_key = b64decode(reply["Plaintext"])
+    assert enrolled.opens(slot_key, "2") or enrolled.opens(slot_key, "1")
+    for form in [slot_key, reply["Plaintext"].encode(), slot_key.hex().encode(), RECOVERY]:
+        assert form not in told
+
+
+def processes():
+    """Arguments and environments of all processes that can be seen."""
+    for process in os.listdir("/proc"):
+        if process.isdigit():
+            for name in ("cmdline", "environ"):
+                try:
+                    with open(f"/proc/{process}/{name}", "rb") as file:
+                        yield file.read()
+                except OSError:
+                    pass

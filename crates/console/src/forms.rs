@@ -34,6 +34,7 @@ use maud::{Markup, html};
 use self::also::Also;
 pub(crate) use self::command::quoted;
 use self::control::Control;
+pub(crate) use self::control::unix;
 pub(crate) use self::links::{button, link, link_as};
 use self::now::Now;
 use self::second::Second;

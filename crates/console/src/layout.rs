@@ -10,7 +10,7 @@ use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
 
 /// The pages of the navigation, by the path below the prefix.
-const NAVIGATION: [(&str, Text); 11] = [
+const NAVIGATION: [(&str, Text); 12] = [
     ("", texts::OVERVIEW),
     ("keys", texts::KEYS),
     ("aliases", texts::ALIASES),
@@ -19,6 +19,7 @@ const NAVIGATION: [(&str, Text); 11] = [
     ("groups", texts::GROUPS),
     ("roles", texts::ROLES),
     ("policies", texts::POLICIES),
+    ("may", texts::CHECK_ACCESS),
     ("account", texts::ACCOUNT),
     ("try", texts::TRY_IT),
     ("files", texts::FILES),

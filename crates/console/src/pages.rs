@@ -7,6 +7,7 @@ mod attached;
 mod files;
 mod groups;
 mod keys;
+mod may;
 mod numbered;
 mod overview;
 mod parts;
@@ -51,6 +52,7 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["secrets"] => secrets::list(context).await,
         ["secrets", secret] => secrets::one(context, secret).await,
         ["files"] => Ok(files::show(context)),
+        ["may"] => may::show(context).await,
         ["account"] => account::show(context).await,
         _ => return None,
     };

@@ -90,6 +90,8 @@ texts! {
     GROUPS: "Groups", "用户组";
     ROLES: "Roles", "角色";
     POLICIES: "Policies", "权限策略";
+    POLICY: "Policy", "权限策略";
+    CHECK_ACCESS: "Check access", "检查权限";
     ACCESS_KEYS: "Access keys", "访问密钥";
     ACCOUNT: "Account", "账号";
     TRY_IT: "Try it", "试一试";

@@ -189,7 +189,7 @@ fn rows(context: &Context<'_>, field: &Field, fields: &Parameters) -> Markup {
 }
 
 /// The seconds since 1970 of a time as browsers write it: `2026-01-31T12:30`, with or without seconds.
-fn unix(text: &str) -> Option<i64> {
+pub(crate) fn unix(text: &str) -> Option<i64> {
     let seconds = if text.len() == "2026-01-31T12:30".len() { ":00" } else { "" };
     Timestamp::parse(&format!("{text}{seconds}Z")).map(Timestamp::unix)
 }

@@ -8,7 +8,7 @@ use maud::{Markup, html};
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
 use super::parts::{named, nothing, search, searched, table_or};
-use super::{Page, tags};
+use super::{Page, may, tags};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
@@ -58,6 +58,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (details(context, &role))
         div.buttons {
             (offer(context, Product::Ram, "UpdateRole", On::Role(name), &known))
+            (may::link(context, &[("who", &format!("role/{name}"))]))
             (offer(context, Product::Ram, "DeleteRole", On::Role(name), &known))
         }
         h2 { (context.say(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
 use super::parts::{named, nothing, search, searched, section, table_or};
-use super::{Page, access_keys};
+use super::{Page, access_keys, may};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
@@ -66,6 +66,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (details(context, &user))
         div.buttons {
             (offer(context, Product::Ram, "UpdateUser", On::User(&user.user_name), &known))
+            (may::link(context, &[("who", &format!("user/{}", user.user_name))]))
             (offer(context, Product::Ram, "DeleteUser", On::User(&user.user_name), &known))
         }
         (groups_of(context, &user.user_name, &groups))

@@ -9,6 +9,7 @@ use crate::context::Context;
 use crate::indented::indented;
 use crate::layout::foreign;
 use crate::offers::offer;
+use crate::pages::may;
 use crate::pages::parts::section;
 use crate::texts::text;
 
@@ -19,8 +20,11 @@ pub(super) async fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         (section(context, text("Key policy", "密钥策略"), &told, |told| html! {
             pre tabindex="0" { code { @for line in indented(&told.policy).lines() { (foreign(line)) "\n" } } }
         }))
-        @if key.key_state != "PendingDeletion" {
-            div.buttons { (offer(context, Product::Kms, "SetKeyPolicy", On::Key(&key.key_id), &known)) }
+        div.buttons {
+            @if key.key_state != "PendingDeletion" {
+                (offer(context, Product::Kms, "SetKeyPolicy", On::Key(&key.key_id), &known))
+            }
+            (may::link(context, &[("resource", &format!("key/{}", key.key_id))]))
         }
     }
 }

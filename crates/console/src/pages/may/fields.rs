@@ -1,0 +1,86 @@
+//! What was entered into the form, and the query that it makes.
+
+use std::collections::BTreeMap;
+
+use bulla_kms::Explain;
+use bulla_wire::{ContextParameter, Parameters};
+
+use crate::context::Context;
+use crate::forms::unix;
+
+/// The fields of the form.
+pub(super) struct Fields {
+    entered: Parameters,
+    /// Whether the page itself came over TLS.
+    is_page_secure: bool,
+}
+
+/// A field with a value that cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FieldFault {
+    Address,
+    Time,
+    EncryptionContext,
+}
+
+impl Fields {
+    pub(super) fn of(context: &Context<'_>) -> Self {
+        Self { entered: context.request.queried(), is_page_secure: context.origin.connection().tls }
+    }
+
+    /// What was entered, without blanks around it.
+    pub(super) fn get(&self, name: &str) -> &str {
+        self.entered.get(name).unwrap_or_default().trim()
+    }
+
+    /// Whether there is a question: a link may fill in a part of it.
+    pub(super) fn is_asking(&self) -> bool {
+        ["who", "action"].iter().all(|name| !self.get(name).is_empty())
+    }
+
+    /// Whether something was said of the request that is not said of every one.
+    pub(super) fn has_more(&self) -> bool {
+        let is_said = ["ip", "mfa", "time", "context", "external", "session"];
+        is_said.iter().any(|name| !self.get(name).is_empty()) || self.tls() != self.is_page_secure
+    }
+
+    /// Whether the request comes over TLS; as the page, if that was not said.
+    pub(super) fn tls(&self) -> bool {
+        match self.get("tls") {
+            "yes" => true,
+            "no" => false,
+            _ => self.is_page_secure,
+        }
+    }
+
+    pub(super) fn query(&self) -> Result<Explain, FieldFault> {
+        let given = |name| Some(self.get(name)).filter(|text| !text.is_empty());
+        let [who, action, resource] = ["who", "action", "resource"].map(|name| self.get(name).to_owned());
+        let source_ip = given("ip").map(str::parse).transpose().map_err(|_| FieldFault::Address)?;
+        let time = given("time").map(|text| unix(text).ok_or(FieldFault::Time)).transpose()?;
+        let encryption_context = given("context").map(encryption_context).transpose()?;
+        let mfa = match self.get("mfa") {
+            "yes" => Some(true),
+            "no" => Some(false),
+            _ => None,
+        };
+        Ok(Explain {
+            who,
+            action,
+            resource,
+            source_ip,
+            tls: self.tls(),
+            mfa,
+            time,
+            encryption_context,
+            external_id: given("external").map(str::to_owned),
+            session_policy: given("session").map(|text| text.replace("\r\n", "\n")),
+        })
+    }
+}
+
+fn encryption_context(text: &str) -> Result<ContextParameter, FieldFault> {
+    let members: BTreeMap<String, String> =
+        serde_json::from_str(text).map_err(|_| FieldFault::EncryptionContext)?;
+    Ok(ContextParameter(members))
+}

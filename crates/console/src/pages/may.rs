@@ -39,9 +39,9 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
 }
 
 /// A link to the page with some fields filled in.
-pub(super) fn link(context: &Context<'_>, known: &[(&str, &str)]) -> Markup {
+pub(super) fn link(context: &Context<'_>, label: Text, known: &[(&str, &str)]) -> Markup {
     let to = with_query(&path("may", &[]), known);
-    html! { a.action href=(to) { (context.say(texts::CHECK_ACCESS)) } }
+    html! { a.action href=(to) { (context.say(label)) } }
 }
 
 async fn answer(context: &Context<'_>, fields: &Fields) -> Result<Markup, Error> {
@@ -142,6 +142,10 @@ async fn aliases(context: &Context<'_>) -> Vec<String> {
     aliases.into_iter().map(|alias| alias.alias_name).collect()
 }
 
+/// What a link is called that leads here from the page of a user or role.
+pub(super) const WHAT_IT_MAY: Text = text("Check what it may do", "检查其权限");
+/// What a link is called that leads here from the page of a key.
+pub(super) const WHO_MAY: Text = text("Check who may use it", "检查谁可以使用");
 /// The fields with suggestions.
 const SUGGESTED: [&str; 3] = ["who", "action", "resource"];
 const TITLE: Text = text("May this caller do that?", "此调用者可以执行该操作吗？");

@@ -58,7 +58,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (details(context, &role))
         div.buttons {
             (offer(context, Product::Ram, "UpdateRole", On::Role(name), &known))
-            (may::link(context, &[("who", &format!("role/{name}"))]))
+            (may::link(context, may::WHAT_IT_MAY, &[("who", &format!("role/{name}"))]))
             (offer(context, Product::Ram, "DeleteRole", On::Role(name), &known))
         }
         h2 { (context.say(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }

@@ -66,7 +66,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (details(context, &user))
         div.buttons {
             (offer(context, Product::Ram, "UpdateUser", On::User(&user.user_name), &known))
-            (may::link(context, &[("who", &format!("user/{}", user.user_name))]))
+            (may::link(context, may::WHAT_IT_MAY, &[("who", &format!("user/{}", user.user_name))]))
             (offer(context, Product::Ram, "DeleteUser", On::User(&user.user_name), &known))
         }
         (groups_of(context, &user.user_name, &groups))

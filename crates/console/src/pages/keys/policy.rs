@@ -24,7 +24,7 @@ pub(super) async fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
             @if key.key_state != "PendingDeletion" {
                 (offer(context, Product::Kms, "SetKeyPolicy", On::Key(&key.key_id), &known))
             }
-            (may::link(context, &[("resource", &format!("key/{}", key.key_id))]))
+            (may::link(context, may::WHO_MAY, &[("resource", &format!("key/{}", key.key_id))]))
         }
     }
 }

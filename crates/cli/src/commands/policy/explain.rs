@@ -39,6 +39,9 @@ pub(super) fn run(
     if subject.has_session {
         not_read.push("session policy, if the session has one".to_owned());
     }
+    if explanation.decision.is_allowed() {
+        not_read.extend(asked.unread().map(str::to_owned)); // they can only deny
+    }
     let unknown = asked.values.take_unknown();
     let policies = Policies { identity: &identity, resource: resource.as_ref() };
     let report = Report::new(&subject.principal, &asked, &explanation, &policies, not_read, &unknown);

@@ -83,6 +83,11 @@ impl Asked {
         &self.actions[0]
     }
 
+    /// The policies that may deny it on one of all resources of the kind, and that are not read: there may be thousands.
+    pub(super) fn unread(&self) -> Option<&'static str> {
+        unread(self.whole.as_deref()?)
+    }
+
     /// Runs `decide` with the question of a principal.
     pub(super) fn with<T>(&self, principal: Principal<'_>, decide: impl FnOnce(&Query<'_>) -> T) -> T {
         let actions: Vec<_> = self.actions.iter().map(String::as_str).collect();
@@ -102,6 +107,15 @@ fn whole(arn: &str) -> Option<&str> {
     let local = arn.splitn(5, ':').nth(4)?;
     let kind = local.strip_suffix("/*")?;
     (!kind.contains(['*', '?', '/'])).then(|| arn.trim_end_matches('*'))
+}
+
+/// What resources below a prefix have that may deny.
+fn unread(whole: &str) -> Option<&'static str> {
+    match whole.rsplit(':').next()? {
+        "key/" => Some("policies of single keys, of which one may deny"),
+        "secret/" => Some("policies of single secrets, of which one may deny"),
+        _ => None,
+    }
 }
 
 impl Guarded {
@@ -225,6 +239,16 @@ const TRUST: &str = "the trust policy of each role";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_all_keys_and_secrets_the_policies_of_single_ones_are_not_read() {
+        let unread = |arn| whole(arn).and_then(unread);
+        assert!(unread("acs:kms:r:1:key/*").is_some_and(|what| what.contains("keys")));
+        assert!(unread("acs:kms:r:1:secret/*").is_some_and(|what| what.contains("secrets")));
+        for other in ["acs:ram:*:1:user/*", "acs:kms:r:1:key/k", "acs:kms:r:1:alias/*", "*"] {
+            assert_eq!(unread(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn what_has_a_policy_of_its_own() {

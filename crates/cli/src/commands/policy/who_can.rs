@@ -48,7 +48,7 @@ pub(super) fn run(account: &Account, question: &Question) -> Result<(), Failure>
         root: !asked.assumes,
         principals: rows,
         also_needed: asked.also_needed,
-        not_read: library.not_read().to_vec(),
+        not_read: library.not_read().iter().cloned().chain(asked.unread().map(str::to_owned)).collect(),
     };
     if question.output.json { print_json(&report) } else { report.print() }
 }

@@ -130,21 +130,35 @@ impl Connection {
         Ok(str::from_utf8(&self.answer[body..])?)
     }
 
-    /// Reads one answer and tells where its body begins.
+    /// Sends a request and gives its answer, whatever the status.
+    pub(crate) fn exchange(&mut self, request: &Request) -> Result<Answer<'_>> {
+        self.stream.write_all(request)?;
+        let body = self.any_answer()?;
+        let (head, body) = str::from_utf8(&self.answer)?.split_at(body);
+        Ok(Answer { head, body })
+    }
+
+    /// Reads one answer, which has to be a success, and tells where its body begins.
     fn answer(&mut self) -> Result<usize> {
+        let body = self.any_answer()?;
+        if self.answer.starts_with(b"HTTP/1.1 200 ") {
+            Ok(body)
+        } else {
+            Err(String::from_utf8_lossy(&self.answer).into())
+        }
+    }
+
+    /// Reads one answer and tells where its body begins.
+    fn any_answer(&mut self) -> Result<usize> {
         self.answer.clear();
         loop {
             self.read_some()?;
             let Some(head) = self.answer.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
             let body = head + 4;
             let length = content_length(&self.answer[..body]).ok_or("an answer without Content-Length")?;
-            if self.answer.len() < body + length {
-                continue;
+            if self.answer.len() >= body + length {
+                return Ok(body);
             }
-            if !self.answer.starts_with(b"HTTP/1.1 200 ") {
-                return Err(String::from_utf8_lossy(&self.answer).into());
-            }
-            return Ok(body);
         }
     }
 
@@ -154,6 +168,23 @@ impl Connection {
         let more = self.stream.read(&mut self.answer[length..])?;
         self.answer.truncate(length + more);
         if more > 0 { Ok(()) } else { Err("the server closed a connection".into()) }
+    }
+}
+
+/// What a server answered.
+pub(crate) struct Answer<'a> {
+    head: &'a str,
+    pub(crate) body: &'a str,
+}
+
+impl<'a> Answer<'a> {
+    pub(crate) fn status(&self) -> u16 {
+        self.head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
+    }
+
+    /// The values of a header, whose name is in lower case, as our servers send it.
+    pub(crate) fn headers(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.head.lines().filter_map(move |line| line.strip_prefix(name)?.strip_prefix(": "))
     }
 }
 

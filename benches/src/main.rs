@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod console;
 mod create;
 mod data_keys;
 mod files;
@@ -34,7 +35,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 12] = [
+const BENCHMARKS: [Benchmark; 13] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
@@ -47,6 +48,7 @@ const BENCHMARKS: [Benchmark; 12] = [
     ("memory", memory::run),
     ("secrets", secrets::run),
     ("lists", lists::run),
+    ("console", console::run),
 ];
 
 fn main() -> ExitCode {

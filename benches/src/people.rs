@@ -87,7 +87,7 @@ fn session(server: &Server, user: &Signer) -> Result<Signer> {
     signer(&call_by(server, user, &assume)?)
 }
 
-fn create_policy(server: &Server, name: &str, statement: &str) -> Result<String> {
+pub(crate) fn create_policy(server: &Server, name: &str, statement: &str) -> Result<String> {
     let policy_document = document(statement);
     call(
         server,
@@ -95,11 +95,11 @@ fn create_policy(server: &Server, name: &str, statement: &str) -> Result<String>
     )
 }
 
-fn document(statement: &str) -> String {
+pub(crate) fn document(statement: &str) -> String {
     format!(r#"{{"Version":"1","Statement":[{statement}]}}"#)
 }
 
-fn signer(answer: &str) -> Result<Signer> {
+pub(crate) fn signer(answer: &str) -> Result<Signer> {
     Ok(Signer {
         access_key_id: member(answer, "AccessKeyId")?,
         secret: member(answer, "AccessKeySecret")?,
@@ -107,11 +107,11 @@ fn signer(answer: &str) -> Result<Signer> {
     })
 }
 
-fn call<A: Action>(server: &Server, action: &A) -> Result<String> {
+pub(crate) fn call<A: Action>(server: &Server, action: &A) -> Result<String> {
     call_by(server, &Signer::root(), action)
 }
 
-fn call_by<A: Action>(server: &Server, signer: &Signer, action: &A) -> Result<String> {
+pub(crate) fn call_by<A: Action>(server: &Server, signer: &Signer, action: &A) -> Result<String> {
     let request = signed_by(signer, action, server.address, 1).remove(0);
     Ok(server.connect()?.call(&request)?.to_owned())
 }

@@ -33,6 +33,23 @@ impl Memory {
     }
 }
 
+/// MiB that a process has in memory, of which what it shares with others counts in part: its PSS.
+pub(crate) fn proportional(process: u32) -> Result<f64> {
+    let rollup = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let kib = rollup.lines().find_map(|line| line.strip_prefix("Pss:")?.trim().strip_suffix(" kB"));
+    Ok(kib.ok_or("the kernel does not tell what processes share")?.parse::<f64>()? / 1024.0)
+}
+
+/// Milliseconds of the processor that the threads of a process have had so far.
+pub(crate) fn processor_time(process: u32) -> Result<f64> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+        let schedule = fs::read_to_string(thread?.path().join("schedstat"))?;
+        nanoseconds += schedule.split(' ').next().unwrap_or_default().parse::<u64>()?;
+    }
+    Ok(nanoseconds as f64 / 1e6)
+}
+
 /// Runs a command to its end.
 pub(crate) fn succeed(command: &mut Command) -> Result<()> {
     let status = command.status().map_err(|error| format!("{command:?}: {error}"))?;

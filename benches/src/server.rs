@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bulla_wire::kms::{CreateAlias, CreateKey};
+use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::ServerName;
@@ -17,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::Result;
 use crate::load::{Connection, Stream};
-use crate::process::Memory;
+use crate::process::{self, Memory};
 use crate::programs;
 use crate::requests::{ACCESS_KEY_ID, ACCESS_KEY_SECRET, signed};
 
@@ -39,9 +40,15 @@ pub(crate) enum Scheme {
 impl Server {
     /// `bulla serve` on a store, its log in a file beside.
     pub(crate) fn bulla(data: &Path, scheme: Scheme) -> Result<Self> {
+        Self::bulla_with(data, scheme, &[])
+    }
+
+    /// The same with more flags.
+    pub(crate) fn bulla_with(data: &Path, scheme: Scheme, flags: &[&str]) -> Result<Self> {
         let mut command = Command::new(programs::bulla());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.args(["--connections-per-address", "4096"]); // all clients of a benchmark have one
+        command.args(flags);
         command.env("BULLA_ROOT_ACCESS_KEY_ID", ACCESS_KEY_ID);
         command.env("BULLA_ROOT_ACCESS_KEY_SECRET", ACCESS_KEY_SECRET);
         if scheme == Scheme::Http {
@@ -87,6 +94,16 @@ impl Server {
         }))
     }
 
+    /// A connection over HTTP whose client has this address of the loopback network.
+    pub(crate) fn connect_from(&self, source: Ipv4Addr) -> Result<Connection> {
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None)?;
+        bind(&socket, &SocketAddrV4::new(source, 0))?;
+        connect(&socket, &self.address)?;
+        let socket = TcpStream::from(socket);
+        socket.set_nodelay(true)?;
+        Ok(Connection::new(Stream::Plain(socket)))
+    }
+
     /// Makes a key and gives it a name; gives its id.
     pub(crate) fn create_key(&self, alias: &str) -> Result<String> {
         let mut connection = self.connect()?;
@@ -99,6 +116,16 @@ impl Server {
 
     pub(crate) fn memory(&self) -> Result<Memory> {
         Memory::of(self.child.id())
+    }
+
+    /// MiB in memory, of which what is shared with other processes counts in part.
+    pub(crate) fn proportional(&self) -> Result<f64> {
+        process::proportional(self.child.id())
+    }
+
+    /// Milliseconds of the processor so far.
+    pub(crate) fn processor_time(&self) -> Result<f64> {
+        process::processor_time(self.child.id())
     }
 
     /// Asks the server to end, and waits until it has.

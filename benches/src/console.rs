@@ -1,0 +1,23 @@
+//! The console of `bulla serve`: how long its pages take with many keys, what it costs while no browser is open, and what a
+//! flood of sign-ins does to people and programs.
+
+mod fill;
+mod flood;
+mod idle;
+mod pages;
+mod visitor;
+
+use crate::Result;
+use crate::programs::{self, Folder};
+
+pub(crate) fn run() -> Result<()> {
+    let folder = Folder::new(&programs::scratch()?, "console")?;
+    let folder = folder.path();
+    pages::run(&folder.join("pages"))?;
+    idle::memory(&folder.join("memory"))?;
+    idle::data_keys(folder)?;
+    flood::run(&folder.join("flood"))
+}
+
+/// The flag that turns the console off.
+const OFF: &str = "--no-console";

@@ -95,7 +95,7 @@ ANSWERS = [
     ("data-key", "kms/GenerateDataKey?KeyId=alias/Apollo/WorkKey", {}, "CiphertextBlob"),
     ("password-made", "kms/GetRandomPassword", {}, "RandomPassword"),
     ("secret-value", "kms/GetSecretValue?SecretName=Db-password", {}, "second-value-of-it"),
-    ("access-key-once", "ram/CreateAccessKey?UserName=Guest-1", {}, "AccessKeySecret"),
+    ("access-key-once", "ram/CreateAccessKey?UserName=Guest-1", {}, "BULLA"),
     ("import", "kms/GetParametersForImport?KeyId={external}", {}, "rsa_oaep_md"),
     ("refused", "kms/CreateAlias?KeyId={external}", {"AliasName": "no alias"}, "InvalidParameter"),
     ("policy-refused", "kms/SetKeyPolicy?KeyId={external}", {"Policy": '{\n "Version": "1",\n "Odd": 2\n}'}, '"Odd"'),

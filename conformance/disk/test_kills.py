@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from serve import BULLA, environment, remote_bulla
-from volume import CRYPTSETUP, PATH, RECOVERY, Volume, is_root
+from luks import CRYPTSETUP, PATH, RECOVERY, Volume, is_root
 
 pytestmark = pytest.mark.skipif(
     CRYPTSETUP is None or not is_root(), reason="cryptsetup or the right to make a mount namespace is missing"

@@ -9,7 +9,7 @@ from base64 import b64decode
 import pytest
 
 from serve import BULLA, environment, remote_bulla
-from volume import CRYPTSETUP, RECOVERY, Volume
+from luks import CRYPTSETUP, RECOVERY, Volume
 
 pytestmark = pytest.mark.skipif(CRYPTSETUP is None, reason="cryptsetup is missing")
 

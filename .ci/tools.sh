@@ -8,6 +8,7 @@ cargo-deny   0.18  -
 cc           -     build-essential
 chromedriver 123   chromium-driver
 chromium     123   chromium
+cryptsetup   2.4   cryptsetup-bin
 git          -     git
 go           1.19  golang-go
 javac        11    default-jdk-headless
@@ -47,6 +48,7 @@ version_of() { # NAME: its version, or "present" if it tells none; nothing if it
   local text
   case $1 in
     go | openssl) text=$("$1" version) ;;
+    cryptsetup) text=$(PATH=$PATH:/usr/sbin:/sbin cryptsetup --version) ;; # users have neither on their PATH
     cargo-deny) text=$(cargo deny --version) ;;
     noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # the Chinese pages in pictures
     python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;

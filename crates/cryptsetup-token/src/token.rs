@@ -84,10 +84,11 @@ const MEMBERS: &[Member] = &[
     Member { name: "keyslots", is_required: true, is_good: is_list_of_key_slots },
     Member { name: "key_id", is_required: true, is_good: is_name },
     Member { name: "key_version_id", is_required: true, is_good: is_name },
-    Member { name: "wrapped_key", is_required: true, is_good: is_wrapped_key },
+    Member { name: "wrapped_key", is_required: true, is_good: is_blob },
     Member { name: "context", is_required: true, is_good: is_context },
     Member { name: "kms", is_required: false, is_good: is_address },
     Member { name: "pending", is_required: false, is_good: is_number },
+    Member { name: "replaces", is_required: false, is_good: is_number },
 ];
 
 /// A token is empty of key slots while its slot is being enrolled.
@@ -106,8 +107,8 @@ fn is_name(value: &Value) -> bool {
     value.text().is_some_and(|text| (1..=MAX_NAME).contains(&text.len()))
 }
 
-fn is_wrapped_key(value: &Value) -> bool {
-    value.text().is_some_and(|text| (1..=MAX_WRAPPED_KEY).contains(&text.len()))
+fn is_blob(value: &Value) -> bool {
+    value.text().is_some_and(|text| !text.is_empty())
 }
 
 fn is_address(value: &Value) -> bool {
@@ -118,12 +119,10 @@ fn is_context(value: &Value) -> bool {
     matches!(value, Value::Object(pairs) if pairs.iter().all(|(_, value)| value.text().is_some()))
 }
 
-/// More than the default header of a volume has room for: 16 KiB.
-const MAX_TOKEN: usize = 64 << 10;
+/// Twice as long as any that bulla writes.
+const MAX_TOKEN: usize = 16 << 10;
 /// ARNs and addresses are shorter.
 const MAX_NAME: usize = 2 << 10;
-/// What a KMS makes of 64 bytes is below 1 KiB in Base64.
-const MAX_WRAPPED_KEY: usize = 32 << 10;
 /// LUKS2 has no more.
 const MAX_KEY_SLOTS: usize = 32;
 /// Characters of one text in a dump.
@@ -134,7 +133,7 @@ mod tests {
     use super::*;
 
     const TOKEN: &str = r#"{"type":"bulla","keyslots":["1"],"version":1,"key_id":"key-1","key_version_id":"v-1",
-        "wrapped_key":"YWJj","context":{"bulla:volume":"2c6a…","team":"a b"},"kms":"https://kms.example","later":[{}]}"#;
+        "wrapped_key":"YWJj","context":{"machine":"web-1…","team":"a b"},"kms":"https://kms.example","later":[{}]}"#;
 
     fn with(from: &str, to: &str) -> String {
         assert!(TOKEN.contains(from), "{from}");
@@ -144,9 +143,11 @@ mod tests {
     #[test]
     fn tokens_of_every_stage_are_good() {
         assert_eq!(check(TOKEN), Ok(()));
-        assert_eq!(check(&with(r#"["1"]"#, r#"[],"pending":"31""#)), Ok(()));
+        assert_eq!(check(include_str!("../../../testdata/luks/token.json")), Ok(()));
+        assert_eq!(check(&with(r#"["1"]"#, r#"[],"pending":"31","replaces":"0""#)), Ok(()));
+        assert_eq!(check(&with(r#"["1"]"#, "[]")), Ok(()));
         assert_eq!(check(&with(r#""kms":"https://kms.example","#, "")), Ok(()));
-        assert_eq!(check(&with(r#"{"bulla:volume":"2c6a…","team":"a b"}"#, "{}")), Ok(()));
+        assert_eq!(check(&with(r#"{"machine":"web-1…","team":"a b"}"#, "{}")), Ok(()));
         assert_eq!(check(&with("YWJj", &"A".repeat(9000))), Ok(()));
     }
 
@@ -183,8 +184,10 @@ mod tests {
                 assert_eq!(check(&with(good, value)), Err(Malformed::Member(name)), "{name}: {value}");
             }
         }
-        let pending = with(r#""later":[{}]"#, r#""pending":1"#);
-        assert_eq!(check(&pending), Err(Malformed::Member("pending")));
+        for name in ["pending", "replaces"] {
+            let token = with(r#""later":[{}]"#, &format!(r#""{name}":1"#));
+            assert_eq!(check(&token), Err(Malformed::Member(name)));
+        }
         for required in ["keyslots", "key_id", "key_version_id", "wrapped_key", "context"] {
             assert_eq!(check(&with(required, "other")), Err(Malformed::Member(required)));
         }
@@ -193,7 +196,7 @@ mod tests {
     #[test]
     fn a_dump_shows_what_people_look_for() {
         let shown = "\tKey id:     key-1\n\tVersion:    v-1\n\tKMS:        https://kms.example\n\
-             \tContext:    bulla:volume=2c6a…\n\t            team=a b\n";
+             \tContext:    machine=web-1…\n\t            team=a b\n";
         assert_eq!(describe(TOKEN).concat(), shown);
         let pending = describe(&with(r#"["1"]"#, r#"[],"pending":"1""#)).concat();
         assert!(pending.contains("\tPending:    1\n"), "{pending}");

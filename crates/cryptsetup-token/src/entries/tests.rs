@@ -93,8 +93,8 @@ fn tokens_are_validated_and_dumped() {
         (0, "\tKey id:     key-1\n"),
         (0, "\tVersion:    v-1\n"),
         (1, "bulla: a token is not used: a later version of bulla wrote it; update bulla on this machine\n"),
-        (1, "bulla: a token is not used: it is no JSON object of at most 64 KiB\n"),
-        (1, "bulla: a token is not used: it is no JSON object of at most 64 KiB\n"),
+        (1, "bulla: a token is not used: it is no JSON object of at most 16 KiB\n"),
+        (1, "bulla: a token is not used: it is no JSON object of at most 16 KiB\n"),
     ];
     assert_eq!(volume.log, log.map(|(level, message)| (level, message.to_owned())));
 }

@@ -18,8 +18,11 @@ pub(super) fn run() -> Result<(), Failure> {
     }
     let request = UnlockRequest::read(io::stdin().lock())?;
     let key = request.answer(&DiskConfig::read(Path::new(DiskConfig::PATH))?)?;
+    // The length in front lets the plugin know a whole answer when its host program has taken the exit status.
+    let begin = format!("bulla 1 {}\n", key.bytes().len());
     // Unbuffered: standard output's own buffer would keep a copy of the key.
     let mut pipe =
         std::fs::File::from(rustix::io::dup(&stdout).map_err(|error| Failure::output(&error.into()))?);
-    pipe.write_all(key.bytes()).map_err(|error| Failure::output(&error))
+    let written = pipe.write_all(begin.as_bytes()).and_then(|()| pipe.write_all(key.bytes()));
+    written.map_err(|error| Failure::output(&error))
 }

@@ -1,6 +1,6 @@
-"""A machine with the token plugin and a program /usr/bin/bulla: this one, with a private view of /usr.
+"""A machine with the token plugin and a program /usr/bin/bulla: this one, with a private view of /usr and /etc.
 
-The files are laid over /usr in a mount namespace that ends with the command, so nothing is installed, and no root is
+The files are laid over both in a mount namespace that ends with the command, so nothing is installed, and no root is
 needed where users may make namespaces of their own.
 """
 
@@ -15,24 +15,34 @@ from pathlib import Path
 PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-LAY_OVER = 'mount -t overlay overlay -o "lowerdir=$1:/usr" /usr && shift && exec "$@"'
+LAY_OVER = """
+    for folder in usr etc; do
+        mount -t overlay overlay -o "lowerdir=$1/$folder:/$folder" "/$folder" || exit
+    done
+    shift
+    exec "$@"
+"""
 
 
 class Machine:
-    """Runs commands that see the plugin, and a script in the place of bulla."""
+    """Runs commands that see the plugin, and bulla or a script in its place."""
 
     def __init__(self, directory: Path, plugin: Path):
-        self._usr = directory / "usr"
+        self._files = directory / "files"
         self._requests = directory / "requests"
-        self._requests.mkdir(parents=True)
-        folder = self._usr / Path(plugin_folder()).resolve().relative_to("/usr")
+        for folder in [self._requests, self._files / "usr/bin", self._files / "etc/bulla"]:
+            folder.mkdir(parents=True)
+        folder = self._files / Path(plugin_folder()).resolve().relative_to("/")
         folder.mkdir(parents=True)
         shutil.copy(plugin, folder)
-        (self._usr / "bin").mkdir()
 
-    def install_bulla(self, script: str):
+    def install_bulla(self, program: Path):
+        """Makes `program` /usr/bin/bulla."""
+        (self._files / "usr/bin/bulla").symlink_to(program)
+
+    def install_script(self, script: str):
         """Makes a shell script /usr/bin/bulla. It has its request in the file $request, and the token's number in $token."""
-        program = self._usr / "bin/bulla"
+        program = self._files / "usr/bin/bulla"
         program.write_text(f"""#!/bin/sh
             [ "$*" = 'disk unlock' ] || {{ echo "called with: $*" >&2; exit 2; }}
             request=$(mktemp -p {self._requests})
@@ -42,14 +52,20 @@ class Machine:
         """)
         program.chmod(0o755)
 
+    def configure(self, name: str, text: str):
+        """Writes the file /etc/bulla/NAME, which root alone can read."""
+        file = self._files / "etc/bulla" / name
+        file.write_text(text)
+        file.chmod(0o600)
+
     @property
     def requests(self):
-        """Every request that bulla got on this machine, as text."""
+        """Every request that the script got on this machine, as text."""
         return [file.read_text() for file in self._requests.iterdir()]
 
     def start(self, *command, **options):
         """Starts a command, with the options of subprocess.Popen."""
-        inside = ["sh", "-c", LAY_OVER, "sh", self._usr, *command]
+        inside = ["sh", "-c", LAY_OVER, "sh", self._files, *command]
         return subprocess.Popen([*NAMESPACE, *inside], env={"PATH": PATH, "LC_ALL": "C"}, **options)
 
     def run(self, *command, stdin=b"", status=0):

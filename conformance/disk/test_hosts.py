@@ -15,7 +15,7 @@ KEY_SLOT = 1
 @pytest.mark.parametrize("manner", MANNERS)
 def test_a_host_opens_a_volume_and_stays_as_it_was(machine, volume, manner):
     volume.import_token()
-    machine.install_bulla(volume.answer)
+    machine.install_script(volume.answer)
     with host(machine, volume, manner) as (_, report):
         assert report["opened"] == [KEY_SLOT] * 10
         assert report["logged"] == []
@@ -26,7 +26,7 @@ def test_a_host_opens_a_volume_and_stays_as_it_was(machine, volume, manner):
 @pytest.mark.parametrize("manner", MANNERS)
 def test_a_host_stays_as_it_was_after_failures(machine, volume, manner):
     volume.import_token()
-    machine.install_bulla("sleep 1000 & exit 3")
+    machine.install_script("sleep 1000 & exit 3")
     with host(machine, volume, manner) as (_, report):
         assert report["opened"] == [-11] * 10  # EAGAIN
         assert len(report["logged"]) == 10
@@ -36,7 +36,7 @@ def test_a_host_stays_as_it_was_after_failures(machine, volume, manner):
 
 def test_no_passphrase_is_left_in_the_memory_of_a_host(machine, volume):
     volume.import_token()
-    machine.install_bulla(volume.answer)
+    machine.install_script(volume.answer)
     with host(machine, volume, "plain") as (process, report):
         assert report["opened"] == [KEY_SLOT] * 10
         assert any(volume.uuid.encode() in content for content in memory(process.pid)), "this finds nothing"

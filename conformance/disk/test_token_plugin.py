@@ -33,7 +33,7 @@ def script_of(text, volume):
 
 def test_a_volume_opens_by_its_token(machine, volume):
     volume.import_token()
-    machine.install_bulla(volume.answer)
+    machine.install_script(volume.answer)
     machine.cryptsetup(*OPEN, "--token-only", volume.image)
     (request,) = map(json.loads, machine.requests)
     assert request == {"version": 1, "uuid": volume.uuid, "token": 0, "metadata": volume.metadata}
@@ -41,13 +41,13 @@ def test_a_volume_opens_by_its_token(machine, volume):
 
 def test_a_process_that_bulla_leaves_behind_delays_nothing(machine, volume):
     volume.import_token()
-    machine.install_bulla(f"sleep 1000 & {volume.answer}")
+    machine.install_script(f"sleep 1000 & {volume.answer}")
     machine.cryptsetup(*OPEN, "--token-only", volume.image)
 
 
 def test_messages_reach_the_user(machine, volume):
     volume.import_token()
-    machine.install_bulla(f"echo 'waiting for the network' >&2; {volume.answer}")
+    machine.install_script(f"echo 'waiting for the network' >&2; {volume.answer}")
     assert machine.cryptsetup(*OPEN, "--token-only", volume.image) == "waiting for the network\n"
 
 
@@ -55,7 +55,7 @@ def test_messages_reach_the_user(machine, volume):
 def test_a_failure_leaves_the_passphrase(machine, volume, failure):
     volume.import_token()
     script, told = FAILURES[failure]
-    machine.install_bulla(script_of(script, volume))
+    machine.install_script(script_of(script, volume))
     passphrase_still_opens(machine, volume, told)
     assert len(machine.requests) == 3
 
@@ -63,7 +63,7 @@ def test_a_failure_leaves_the_passphrase(machine, volume, failure):
 @pytest.mark.parametrize("failure", LATE)
 def test_a_program_that_is_late_leaves_the_passphrase(brief_machine, volume, failure):
     volume.import_token()
-    brief_machine.install_bulla(script_of(LATE[failure], volume))
+    brief_machine.install_script(script_of(LATE[failure], volume))
     passphrase_still_opens(brief_machine, volume, "it was killed after 1 s without an answer")
 
 
@@ -84,7 +84,7 @@ def passphrase_still_opens(machine, volume, told):
 def test_a_token_that_fails_leaves_the_next_one(machine, volume):
     volume.import_token(0)
     volume.import_token(1)
-    machine.install_bulla(f"[ $token = 1 ] || exit 3; {volume.answer}")
+    machine.install_script(f"[ $token = 1 ] || exit 3; {volume.answer}")
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image)
     assert output == "bulla: token 0 is not used: /usr/bin/bulla: it failed with exit code 3\n"
     assert sorted(json.loads(request)["token"] for request in machine.requests) == [0, 1]
@@ -92,7 +92,7 @@ def test_a_token_that_fails_leaves_the_next_one(machine, volume):
 
 def test_a_pin_of_another_token_runs_no_program(machine, volume):
     volume.import_token()
-    machine.install_bulla("exit 3")
+    machine.install_script("exit 3")
     machine.run("python3", "-c", OPEN_WITH_PIN, volume.image, status=0)
     assert machine.requests == []
 
@@ -113,7 +113,7 @@ def test_a_malformed_token_is_neither_imported_nor_used(machine, volume, members
     output = machine.cryptsetup(*importing, stdin=token, status=None)
     assert "bulla: a token is not used: " in output
     volume.import_token(**members)  # where there is no plugin, nothing is checked
-    machine.install_bulla(volume.answer)
+    machine.install_script(volume.answer)
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
     assert "bulla: a token is not used: " in output
     assert machine.requests == []
@@ -128,7 +128,7 @@ def test_a_token_of_any_stage_is_imported(machine, volume, members):
 
 def test_a_token_without_a_key_slot_runs_no_program(machine, volume):
     volume.import_token(keyslots=[], pending="1")
-    machine.install_bulla(volume.answer)
+    machine.install_script(volume.answer)
     machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
     assert machine.requests == []
 
@@ -142,7 +142,7 @@ def test_a_dump_shows_the_token(machine, volume):
         "\tKey id:     key-1\ufffd[2J\ufffd\n"
         "\tVersion:    2ab1a983-7072-4bbc-a582-584b5bd8c1a2\n"
         "\tKMS:        https://kms.example:8443\n"
-        "\tContext:    bulla:volume=7280dc8c-79d7-4d00-a533-3e18dfdfb65f\n"
+        "\tContext:    machine=web-1\n"
         "\t            team=a b\n"
         "\tKeyslot:    1\n"
     )

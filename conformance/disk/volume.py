@@ -19,7 +19,7 @@ TOKEN = {
     "key_id": "key-hzz62f1cb66fa42qo4vlg",
     "key_version_id": "2ab1a983-7072-4bbc-a582-584b5bd8c1a2",
     "wrapped_key": "YmxvYg==",
-    "context": {"bulla:volume": "7280dc8c-79d7-4d00-a533-3e18dfdfb65f", "team": "a b"},
+    "context": {"machine": "web-1", "team": "a b"},
     "kms": "https://kms.example:8443",
 }
 

@@ -1,0 +1,90 @@
+"""cryptsetup, the token plugin, `bulla disk unlock` and a KMS: a volume opens without knowing one another."""
+
+import pytest
+from serve import BULLA
+
+OPEN = ["open", "--test-passphrase"]
+TOKEN_ONLY = [*OPEN, "--token-only"]
+
+
+@pytest.fixture
+def own_key(old_sdk):
+    """A key that the test may disable."""
+    return old_sdk.call("CreateKey")["KeyMetadata"]["KeyId"]
+
+
+@pytest.fixture
+def enrolled(volume, bulla, own_key):
+    """A volume that `own_key` opens."""
+    file = volume.image.with_name("passphrase")
+    file.write_bytes(volume.recovery)
+    bulla("disk", "enroll", volume.image, "-k", own_key, "--key-file", file)
+    return volume
+
+
+@pytest.fixture
+def configured(machine, server, enrolled, own_key):
+    """A machine that opens the volume by itself."""
+    return configure(machine, server, enrolled.uuid, own_key)
+
+
+def configure(machine, server, uuid, key, kms=None):
+    machine.install_bulla(BULLA)
+    machine.configure("disk-secret", server.access_key_secret)
+    machine.configure(
+        "disk.toml",
+        f"""
+            kms = "{kms or server.url}"
+            ca = "{server.ca}"
+            access_key_id = "{server.access_key_id}"
+            access_key_secret_file = "/etc/bulla/disk-secret"
+            timeout = 1
+            [[volume]]
+            uuid = "{uuid}"
+            keys = ["{key}"]
+        """,
+    )
+    return machine
+
+
+def test_the_kms_opens_an_enrolled_volume(configured, enrolled, own_key):
+    configured.cryptsetup(*TOKEN_ONLY, enrolled.image)
+    output = configured.cryptsetup("luksDump", enrolled.image)
+    assert f"  0: bulla\n\tKey id:     {own_key}\n" in output
+
+
+def test_a_disabled_key_leaves_the_passphrase(configured, enrolled, own_key, old_sdk):
+    old_sdk.call("DisableKey", KeyId=own_key)
+    output = configured.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    assert "409 Rejected.Disabled" in output
+    configured.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+    old_sdk.call("EnableKey", KeyId=own_key)
+    configured.cryptsetup(*TOKEN_ONLY, enrolled.image)
+
+
+@pytest.mark.parametrize("listed", ["volume", "key", "nothing"])
+def test_what_a_machine_does_not_list_makes_no_connection(machine, server, enrolled, own_key, key_id, listed):
+    other = "00000000-0000-4000-8000-000000000000"
+    configure(
+        machine,
+        server,
+        uuid=enrolled.uuid if listed == "volume" else other,
+        key=own_key if listed == "key" else key_id,
+    )
+    before = server.log
+    output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    assert "/etc/bulla/disk.toml" in output
+    assert server.log == before
+    machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+
+
+def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own_key):
+    configure(machine, server, enrolled.uuid, own_key, kms="https://127.0.0.1:1")
+    machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+
+
+def test_a_machine_without_configuration_leaves_the_passphrase(machine, enrolled):
+    machine.install_bulla(BULLA)
+    output = machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+    assert "/etc/bulla/disk.toml" in output

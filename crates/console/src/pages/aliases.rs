@@ -20,18 +20,18 @@ type Named = (String, String);
 
 pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let queried = context.request.queried();
-    let prefix = queried.non_empty("prefix");
-    let (aliases, total) = match prefix {
-        Some(prefix) => found(context, prefix).await?,
+    let part = queried.non_empty("text");
+    let (aliases, total) = match part {
+        Some(part) => found(context, part).await?,
         None => listed(context).await?,
     };
     let rows: Vec<_> = aliases.iter().map(|named| row(context, named)).collect();
-    let none_found = text("No alias begins like this.", "没有以此开头的别名。");
-    let empty = if prefix.is_some() { none_found } else { texts::NO_ALIASES };
+    let none_found = text("No alias contains this.", "没有包含此内容的别名。");
+    let empty = if part.is_some() { none_found } else { texts::NO_ALIASES };
     let content = html! {
         (forms::done(context))
         div.buttons { (link(context, Product::Kms, "CreateAlias", &[])) }
-        (search(context, prefix.unwrap_or_default()))
+        (search(context, part.unwrap_or_default()))
         (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
         @if total > 0 { (turning(context, total)) }
     };
@@ -45,22 +45,24 @@ async fn listed(context: &Context<'_>) -> Result<(Vec<Named>, u64), Error> {
     Ok((aliases.collect(), listed.total_count))
 }
 
-/// The aliases that begin so, of a page of keys that have one.
-async fn found(context: &Context<'_>, prefix: &str) -> Result<(Vec<Named>, u64), Error> {
+/// The aliases that contain a text, of a page of keys that have one.
+async fn found(context: &Context<'_>, part: &str) -> Result<(Vec<Named>, u64), Error> {
     let found = context
         .find(FindKeys {
-            alias_prefix: Some(prefix.to_owned()),
+            alias_part: Some(part.to_owned()),
             order: KeyOrder::Alias,
             page_number: Some(page_number(context)),
             page_size: Some(PAGE_SIZE),
             ..FindKeys::default()
         })
         .await?;
-    let begins = |alias: &String| {
-        alias.starts_with(prefix) || alias.strip_prefix("alias/").is_some_and(|name| name.starts_with(prefix))
+    let part = part.to_lowercase();
+    let contains = |alias: &String| {
+        let name = if part.starts_with(PREFIX) { alias } else { alias.strip_prefix(PREFIX).unwrap_or(alias) };
+        name.to_lowercase().contains(&part)
     };
     let of_key = |key: KeyEntry| {
-        let aliases = key.aliases.unwrap_or_default().into_iter().filter(|alias| begins(alias));
+        let aliases = key.aliases.unwrap_or_default().into_iter().filter(|alias| contains(alias));
         aliases.map(move |alias| (alias, key.key_id.clone())).collect::<Vec<_>>()
     };
     Ok((found.keys.into_iter().flat_map(of_key).collect(), found.total))
@@ -75,17 +77,20 @@ fn row(context: &Context<'_>, (alias, key): &Named) -> Vec<Markup> {
     ]
 }
 
-fn search(context: &Context<'_>, prefix: &str) -> Markup {
+fn search(context: &Context<'_>, part: &str) -> Markup {
     html! {
         form.search method="get" action=(path("aliases", &[])) role="search" {
             div.field {
-                label for="prefix" { (context.say(text("Begins with", "别名开头"))) }
-                input id="prefix" name="prefix" value=(prefix) type="search" spellcheck="false";
+                label for="text" { (context.say(text("Part of the alias", "别名包含"))) }
+                input id="text" name="text" value=(part) type="search" spellcheck="false";
             }
             div.buttons {
                 button { (context.say(texts::SEARCH)) }
-                @if !prefix.is_empty() { a href=(path("aliases", &[])) { (context.say(texts::CLEAR)) } }
+                @if !part.is_empty() { a href=(path("aliases", &[])) { (context.say(texts::CLEAR)) } }
             }
         }
     }
 }
+
+/// What each alias begins with.
+const PREFIX: &str = "alias/";

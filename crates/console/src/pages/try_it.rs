@@ -1,12 +1,12 @@
 //! Try it: what applications ask of a key, each as a form whose result shows the reply and the commands that ask the same.
 
 use bulla_kms::On;
-use bulla_wire::kms::{DescribeKey, KeyMetadata, ListAliases, ListKeyVersions};
+use bulla_wire::kms::{DescribeKey, ListAliases};
 use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::Page;
-use super::keys::{Purpose, is_pair, newest_version};
+use super::keys::{Purpose, newest_version};
 use super::parts::untold;
 use crate::context::Context;
 use crate::forms::link;
@@ -53,7 +53,7 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
         Ok(described) => described.key_metadata,
         Err(error) => return html! { p role="alert" { (untold(context, &error)) } },
     };
-    let version = if is_pair(&key) { newest(context, &key).await } else { None };
+    let version = newest_version(context, &key).await;
     let versioned = version.iter().map(|version| ("KeyVersionId", &**version));
     let purpose = Purpose::of(&key);
     let algorithm = purpose.algorithm(&key).map(|algorithm| ("Algorithm", algorithm));
@@ -73,11 +73,6 @@ async fn with_key(context: &Context<'_>, name: &str) -> Markup {
             }
         }
     }
-}
-
-async fn newest(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
-    let asked = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(100) };
-    newest_version(&context.ask(asked).await.ok()?).map(str::to_owned)
 }
 
 const ABOUT: Text = text(

@@ -121,6 +121,35 @@ fn the_lines_to_use_a_key_fit_its_kind() {
 }
 
 #[test]
+fn many_aliases_and_versions_of_a_key_are_on_pages() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[]);
+    for number in 0..101 {
+        let alias = format!("alias/number-{number:03}");
+        owner.call(Product::Kms, "CreateAlias", &[("KeyId", &id), ("AliasName", &alias)]).unwrap();
+        owner.call(Product::Kms, "CreateKeyVersion", &[("KeyId", &id)]).unwrap();
+    }
+    let page = owner.get(&format!("/console/keys/{id}"));
+    assert!(page.has("1–100 / 101") && page.has("1–100 / 102") && !page.has("number-100"), "{}", page.html);
+    let page = owner.get(&format!("/console/keys/{id}?aliases=2"));
+    assert!(page.has("101–101 / 101") && page.has("1–100 / 102") && page.has("number-100"), "{}", page.html);
+    let page = owner.get(&format!("/console/keys/{id}?aliases=2&versions=2"));
+    assert!(page.has("101–102 / 102") && page.has("aliases=2&amp;versions=1"), "{}", page.html);
+}
+
+#[test]
+fn the_newest_version_of_a_pair_is_the_one_that_is_shown_and_used() {
+    let owner = Browser::owner();
+    let id = owner.make_key(&[("KeySpec", "EC_P256"), ("KeyUsage", "SIGN/VERIFY")]);
+    owner.call(Product::Kms, "CreateKeyVersion", &[("KeyId", &id)]).unwrap();
+    let made = owner.call(Product::Kms, "CreateKeyVersion", &[("KeyId", &id)]).unwrap();
+    let version = made["KeyVersion"]["KeyVersionId"].as_str().unwrap();
+    let page = owner.get(&format!("/console/keys/{id}"));
+    assert!(page.has(&format!("<code>{version}</code></p>")), "{}", page.html);
+    assert!(page.has(&format!("--KeyVersionId {version}")), "{}", page.html);
+}
+
+#[test]
 fn tags_are_not_offered_to_a_caller_who_may_not_change_them() {
     let owner = Browser::owner();
     let id = owner.make_key(&[("Tags", r#"[{"TagKey":"team","TagValue":"blue"}]"#)]);
@@ -138,8 +167,13 @@ fn an_alias_is_moved_searched_and_deleted() {
     owner.post("/console/do/kms/CreateAlias", &[("KeyId", &first), ("AliasName", "alias/a/b")]);
     let page = owner.post("/console/do/kms/UpdateAlias?AliasName=alias%2Fa%2Fb", &[("KeyId", &second)]);
     assert!(page.at.contains(&second) && page.has("alias/a/b"));
-    assert!(owner.get("/console/aliases?prefix=a%2F").has(&second));
-    assert!(owner.get("/console/aliases?prefix=b").has("No alias begins"));
+    for part in ["a%2F", "B", "alias%2Fa"] {
+        let page = owner.get(&format!("/console/aliases?text={part}"));
+        assert!(page.has(&second) && page.has("alias/a/b"), "{part}: {}", page.html);
+    }
+    for part in ["c", "alias%2Fb", "as%2Fa"] {
+        assert!(owner.get(&format!("/console/aliases?text={part}")).has("No alias contains"), "{part}");
+    }
     let to = "/console/do/kms/DeleteAlias?AliasName=alias%2Fa%2Fb";
     let page = owner.post(to, &[("confirmation", "alias/a/b")]);
     assert!(page.at.starts_with("/console/aliases") && page.has("There are no aliases"), "{}", page.html);

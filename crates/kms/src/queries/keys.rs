@@ -29,8 +29,8 @@ pub struct FindKeys {
     pub usage: Option<KeyUsage>,
     /// Where the material comes from.
     pub origin: Option<KeyOrigin>,
-    /// The beginning of an alias, as it is written, with or without `alias/`.
-    pub alias_prefix: Option<String>,
+    /// A part of an alias, in any case; of the alias without its prefix, unless it begins with `alias/`.
+    pub alias_part: Option<String>,
     /// A tag.
     pub tag: Option<WantedTag>,
     /// What the keys are ordered by.
@@ -127,9 +127,9 @@ fn entry(view: &View<'_>, key: &SeenKey<'_, '_>) -> KeyEntry {
 impl FindKeys {
     /// The lists that make the answer, one after another; none if the keys have to be looked at.
     fn segments(&self, catalogue: &KeyCatalogue) -> Option<Vec<Vec<Group>>> {
-        let Self { text, state, spec, usage, origin, alias_prefix, tag, order, .. } = self;
+        let Self { text, state, spec, usage, origin, alias_part, tag, order, .. } = self;
         let has_text = text.as_ref().is_some_and(|text| !text.is_empty());
-        let is_unlisted = has_text || origin.is_some() || alias_prefix.is_some() || tag.is_some();
+        let is_unlisted = has_text || origin.is_some() || alias_part.is_some() || tag.is_some();
         let is_whole = state.is_none() && spec.is_none() && usage.is_none();
         match order {
             _ if is_unlisted => None,

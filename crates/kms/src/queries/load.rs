@@ -110,7 +110,7 @@ fn queries() -> Vec<(&'static str, FindKeys)> {
         ("common text", find(1, &|query| query.text = Some("NORTH".into()))),
         ("common text, last page", find(1000, &|query| query.text = Some("NORTH".into()))),
         ("no such text", find(1, &|query| query.text = Some("zebra".into()))),
-        ("alias prefix", find(1, &|query| query.alias_prefix = Some("team-7/".into()))),
+        ("part of an alias", find(1, &|query| query.alias_part = Some("TEAM-7/".into()))),
         (
             "tag",
             find(1, &|query| {

@@ -44,7 +44,7 @@ impl Filters {
             spec: wanted("spec").and_then(KeySpec::from_name),
             usage: wanted("usage").and_then(KeyUsage::from_name),
             origin: wanted("origin").and_then(KeyOrigin::from_name),
-            alias_prefix: None,
+            alias_part: None,
             tag,
             order: self.order,
             descending: self.descending,

@@ -2,7 +2,7 @@
 
 use bulla_kms::On;
 use bulla_wire::kms::{
-    AliasEntry, DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListKeyVersions,
+    DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListAliasesReply, ListKeyVersions,
     ListKeyVersionsReply, ListResourceTags,
 };
 use bulla_wire::{Error, Product, Timestamp};
@@ -14,6 +14,7 @@ use crate::forms;
 use crate::forms::keys::{ORIGINS, USAGES};
 use crate::layout::{facts, foreign};
 use crate::offers::offer;
+use crate::pages::numbered::Numbered;
 use crate::pages::parts::{section, table, table_or};
 use crate::pages::{Page, tags};
 use crate::texts::{self, Text, text};
@@ -22,27 +23,36 @@ use crate::times::time;
 pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Page, Error> {
     let key = context.ask(DescribeKey { key_id: id.to_owned() }).await?.key_metadata;
     let key_id = || key.key_id.clone();
-    let aliases = ListAliasesByKeyId { key_id: key_id(), page_number: None, page_size: Some(100) };
-    let aliases = context.ask(aliases).await.map(|told| told.aliases.alias);
-    let versions = ListKeyVersions { key_id: key_id(), page_number: None, page_size: Some(100) };
+    let aliases = ListAliasesByKeyId {
+        key_id: key_id(),
+        page_number: Some(ALIASES.page_number(context)),
+        page_size: Some(ALIASES.size()),
+    };
+    let aliases = context.ask(aliases).await;
+    let versions = ListKeyVersions {
+        key_id: key_id(),
+        page_number: Some(VERSIONS.page_number(context)),
+        page_size: Some(VERSIONS.size()),
+    };
     let versions = context.ask(versions).await;
     let tags = context
         .ask(ListResourceTags { key_id: key_id() })
         .await
         .map(|told| told.tags.tag.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect());
-    let newest = versions.as_ref().ok().and_then(newest_version);
-    let name = aliases.as_ref().ok().and_then(|aliases| Some(&aliases.first()?.alias_name));
+    let newest = newest_version(context, &key).await;
+    let name = aliases.as_ref().ok().and_then(|told| Some(&told.aliases.alias.first()?.alias_name));
     let content = html! {
+        @if let Some(name) = name { p.subject { (foreign(name)) } }
         (forms::done(context))
         (details(context, &key))
         (actions::show(context, &key))
         (aliases_of(context, &key, &aliases))
         (versions_of(context, &key, &versions))
-        @if is_pair(&key) && let Some(version) = newest { (public_key::show(context, &key.key_id, version).await) }
+        @if let Some(version) = &newest { (public_key::show(context, &key.key_id, version).await) }
         (actions::material(context, &key))
         (tags_of(context, &key, &tags))
         (policy::show(context, &key).await)
-        (use_it::show(context, &key, name.unwrap_or(&key.key_id), newest).await)
+        (use_it::show(context, &key, name.unwrap_or(&key.key_id), newest.as_deref()).await)
     };
     Ok(Page { title: key.key_id.clone(), content })
 }
@@ -112,13 +122,16 @@ fn protection(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     }
 }
 
-fn aliases_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<Vec<AliasEntry>, Error>) -> Markup {
+fn aliases_of(context: &Context<'_>, key: &KeyMetadata, told: &Result<ListAliasesReply, Error>) -> Markup {
     let create = offer(context, Product::Kms, "CreateAlias", On::Key(&key.key_id), &[("KeyId", &key.key_id)]);
     html! {
-        (section(context, texts::ALIASES, told, |aliases| {
-            let rows: Vec<_> = aliases.iter().map(|alias| alias_row(context, &alias.alias_name)).collect();
+        (section(context, texts::ALIASES, told, |told| {
+            let rows: Vec<_> = told.aliases.alias.iter().map(|alias| alias_row(context, &alias.alias_name)).collect();
             let empty = text("No alias. Programs can name the key by an alias, which can be moved to another key.", "没有别名。程序可以用别名引用密钥，别名可以改为指向另一个密钥。");
-            table_or(context, &[texts::ALIAS, texts::ACTIONS], &rows, empty)
+            html! {
+                (table_or(context, &[texts::ALIAS, texts::ACTIONS], &rows, empty))
+                (ALIASES.turning_if_long(context, told.total_count))
+            }
         }))
         @if key.key_state != "PendingDeletion" { div.buttons { (create) } }
     }
@@ -164,7 +177,10 @@ fn versions_of(
             vec![html! { code { (version.key_version_id) } }, time(version.creation_date), last]
         };
         let rows: Vec<_> = told.key_versions.key_version.iter().map(row).collect();
-        table(context, &[texts::VERSION, texts::CREATED, last], &rows)
+        html! {
+            (table(context, &[texts::VERSION, texts::CREATED, last], &rows))
+            (VERSIONS.turning_if_long(context, told.total_count))
+        }
     })
 }
 
@@ -178,8 +194,15 @@ fn use_of(context: &Context<'_>, key: &KeyMetadata, version: &KeyVersionEntry) -
     html! { @if key.primary_key_version.is_some() { (context.say(words)) } }
 }
 
-/// The id of the version that was made last.
-pub(in crate::pages) fn newest_version(told: &ListKeyVersionsReply) -> Option<&str> {
-    let newest = told.key_versions.key_version.iter().max_by_key(|version| version.creation_date)?;
-    Some(&newest.key_version_id)
+/// The id of the version that was made last, of a key pair: versions are listed with the newest one first.
+pub(in crate::pages) async fn newest_version(context: &Context<'_>, key: &KeyMetadata) -> Option<String> {
+    if !is_pair(key) {
+        return None;
+    }
+    let first = ListKeyVersions { key_id: key.key_id.clone(), page_number: None, page_size: Some(1) };
+    let told = context.ask(first).await.ok()?;
+    Some(told.key_versions.key_version.into_iter().next()?.key_version_id)
 }
+
+const ALIASES: Numbered = Numbered::within("aliases", 100, text("Pages of the aliases", "别名分页"));
+const VERSIONS: Numbered = Numbered::within("versions", 100, text("Pages of the versions", "密钥版本分页"));

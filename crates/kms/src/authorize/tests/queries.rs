@@ -168,7 +168,7 @@ fn random_query() -> FindKeys {
         spec: maybe(|| pick(&[KeySpec::Aes256, KeySpec::Sm4, KeySpec::EcP256])),
         usage: maybe(|| pick(&[KeyUsage::EncryptDecrypt, KeyUsage::SignVerify])),
         origin: maybe(|| pick(&[KeyOrigin::Kms, KeyOrigin::External])),
-        alias_prefix: maybe(|| pick(&["apollo/", "alias/Apollo", "z", ""]).into()),
+        alias_part: maybe(|| pick(&["apollo/", "POLLO", "alias/apollo", "as/a", "z", ""]).into()),
         tag: maybe(|| WantedTag { key: "team".into(), value: maybe(|| pick(&["x", ""]).into()) }),
         order: pick(&[KeyOrder::Created, KeyOrder::Alias, KeyOrder::State, KeyOrder::Id]),
         descending: random(2) == 0,
@@ -187,7 +187,7 @@ fn random_single_query() -> FindKeys {
         2 => single.spec = query.spec,
         3 => single.usage = query.usage,
         4 => single.origin = query.origin,
-        5 => single.alias_prefix = query.alias_prefix,
+        5 => single.alias_part = query.alias_part,
         6 => single.tag = query.tag,
         _ => {}
     }
@@ -234,24 +234,23 @@ fn matches(key: &KeyEntry, query: &FindKeys) -> bool {
         };
         key.tags.as_ref().is_some_and(|tags| tags.iter().any(is))
     };
+    let is_in_alias = |text: &str| {
+        is_alias(&|name| {
+            let name = if text.starts_with("alias/") { name.to_owned() } else { short(name) };
+            name.to_lowercase().contains(text)
+        })
+    };
     let is_text = |text: &String| {
         let text = text.to_lowercase();
-        let in_alias = |name: &str| {
-            let name = if text.starts_with("alias/") { name.to_owned() } else { short(name) };
-            name.to_lowercase().contains(&text)
-        };
         key.key_id.starts_with(&text)
-            || is_alias(&in_alias)
+            || is_in_alias(&text)
             || has(&|key| key.description.to_lowercase().contains(&text))
     };
     query.state.is_none_or(|state| has(&|key| key.key_state == state.name()))
         && query.spec.is_none_or(|spec| has(&|key| key.key_spec == spec.name()))
         && query.usage.is_none_or(|usage| has(&|key| key.key_usage == usage.name()))
         && query.origin.is_none_or(|origin| has(&|key| key.origin == origin.name()))
-        && query
-            .alias_prefix
-            .as_ref()
-            .is_none_or(|prefix| is_alias(&|name| short(name).starts_with(&short(prefix))))
+        && query.alias_part.as_ref().is_none_or(|part| is_in_alias(&part.to_lowercase()))
         && query.tag.as_ref().is_none_or(is_tag)
         && query.text.as_ref().is_none_or(is_text)
 }

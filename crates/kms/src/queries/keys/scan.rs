@@ -27,6 +27,7 @@ pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (V
 struct Wanted<'q> {
     query: &'q FindKeys,
     text: Option<Needle>,
+    alias_part: Option<Needle>,
     /// Whether an id may begin with the text.
     is_id: bool,
     now: i64,
@@ -35,14 +36,15 @@ struct Wanted<'q> {
 impl<'q> Wanted<'q> {
     fn new(query: &'q FindKeys, now: i64) -> Self {
         let text = query.text.as_deref().map(Needle::new);
+        let alias_part = query.alias_part.as_deref().map(Needle::new);
         let is_of_id = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
         let is_id = text.as_ref().is_some_and(|text| text.as_str().bytes().all(is_of_id));
-        Self { query, text, is_id, now }
+        Self { query, text, alias_part, is_id, now }
     }
 
     fn with(&self) -> With {
         With {
-            aliases: self.text.is_some() || self.query.alias_prefix.is_some(),
+            aliases: self.text.is_some() || self.alias_part.is_some(),
             alias_ranks: self.query.order == KeyOrder::Alias,
             descriptions: self.text.is_some(),
             tags: self.query.tag.is_some(),
@@ -68,9 +70,7 @@ impl<'q> Wanted<'q> {
     }
 
     fn has_alias(&self, key: &SeenKey<'_, '_>) -> bool {
-        let Some(prefix) = &self.query.alias_prefix else { return true };
-        let prefix = prefix.strip_prefix(AliasName::PREFIX).unwrap_or(prefix);
-        key.aliases().is_some_and(|names| names.iter().any(|name| short(name).starts_with(prefix)))
+        self.alias_part.as_ref().is_none_or(|part| is_named(part, key))
     }
 
     fn has_tag(&self, key: &SeenKey<'_, '_>) -> bool {
@@ -81,10 +81,8 @@ impl<'q> Wanted<'q> {
 
     fn has_text(&self, key: &SeenKey<'_, '_>) -> bool {
         let Some(text) = &self.text else { return true };
-        let is_whole = text.as_str().starts_with(AliasName::PREFIX);
-        let is_named = |name: &&AliasName| text.is_in(if is_whole { name.as_str() } else { short(name) });
         self.is_id && key.id().to_ascii().starts_with(text.as_str().as_bytes())
-            || key.aliases().is_some_and(|names| names.iter().any(is_named))
+            || is_named(text, key)
             || key.details().is_some_and(|key| text.is_in(key.record.description.as_str()))
     }
 
@@ -103,6 +101,13 @@ impl<'q> Wanted<'q> {
         };
         Place { field, created, id }
     }
+}
+
+/// Whether a text is a part of an alias of the key. The prefix counts only for a text that begins with it.
+fn is_named(text: &Needle, key: &SeenKey<'_, '_>) -> bool {
+    let is_whole = text.as_str().starts_with(AliasName::PREFIX);
+    let is_in = |name: &&AliasName| text.is_in(if is_whole { name.as_str() } else { short(name) });
+    key.aliases().is_some_and(|names| names.iter().any(is_in))
 }
 
 /// An alias without its prefix.

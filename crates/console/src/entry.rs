@@ -120,12 +120,14 @@ impl Console {
                 let mut answer = self.sign_in_page(visit, then, Some(sign_in::words(&refusal)));
                 match refusal {
                     SignInRefusal::Busy => answer.status = http::StatusCode::TOO_MANY_REQUESTS,
-                    SignInRefusal::Store(_) => answer.status = http::StatusCode::SERVICE_UNAVAILABLE,
-                    _ => {
-                        answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
-                        answer.event = Some(Event::Refused);
+                    SignInRefusal::Store(_) => {
+                        answer.status = http::StatusCode::SERVICE_UNAVAILABLE;
+                        return answer;
                     }
+                    _ => answer.event = Some(Event::Refused),
                 }
+                // Also of a password that was not checked: a flood would else take the cores with answers.
+                answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
                 answer
             }
         }
@@ -152,7 +154,7 @@ impl Console {
             }
             Err(problem) => {
                 let mut answer = sign_in::password_page(&self.view(visit, name), is_due, Some(problem));
-                if problem == texts::PASSWORD_WRONG {
+                if problem == texts::PASSWORD_WRONG || problem == texts::SIGN_IN_BUSY {
                     let user = visit.kms.name_of(&signed_in);
                     let source = visit.request.connection.source;
                     answer.delay = self.attempts.fail(&user, source, visit.kms.elapsed());
@@ -195,5 +197,49 @@ impl Console {
         answer.add("clear-site-data", r#""cache", "storage""#);
         answer.event = Some(Event::SignedOut);
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+
+    use bulla_kms::SignInRefusal;
+    use http::{Method, StatusCode};
+    use pollster::block_on;
+
+    use crate::testing::Browser;
+
+    /// As many sign-ins from one address as there is room for, none of which is polled after the first has ended: its turn is then
+    /// with one that does not take it, so the console finds no room.
+    #[test]
+    fn the_answer_about_a_password_that_was_not_checked_waits_as_that_about_a_wrong_one() {
+        let browser = Browser::owner().signed_out();
+        let kms = &browser.site.kms;
+        let password = String::from("Wrong-Horse-7").into();
+        let mut waiting = VecDeque::new();
+        let fill = |waiting: &mut VecDeque<_>| loop {
+            let mut sign_in = Box::pin(kms.sign_in_by_password("ann", &password, None));
+            match sign_in.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => waiting.push_back(sign_in),
+                Poll::Ready(refused) => return assert!(matches!(refused, Err(SignInRefusal::Busy))),
+            }
+        };
+        fill(&mut waiting);
+        let first = waiting.pop_front().unwrap();
+        assert!(matches!(block_on(first), Err(SignInRefusal::Wrong)));
+        fill(&mut waiting);
+        let path = "/console/sign-in";
+        let mut form = browser.get(path).form(path);
+        form.set("UserName", "ann");
+        form.set("Password", "Wrong-Horse-7");
+        let delays = [(); 3].map(|()| {
+            let answer = browser.send(&Method::POST, path, &form.encode());
+            assert_eq!((answer.status, answer.event), (StatusCode::TOO_MANY_REQUESTS, None));
+            answer.delay.as_millis()
+        });
+        assert_eq!(delays, [100, 200, 400]);
     }
 }

@@ -81,6 +81,11 @@ impl Browser {
         browser
     }
 
+    /// Another browser at the same store, in which nobody has signed in.
+    pub(crate) fn signed_out(&self) -> Self {
+        Self { is_owner: false, cookie: RefCell::default(), ..self.clone() }
+    }
+
     /// The same browser, which asks for pages in Chinese.
     pub(crate) fn in_chinese(&self) -> Self {
         Self { language: "zh-CN", ..self.clone() }

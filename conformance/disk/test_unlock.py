@@ -88,3 +88,13 @@ def test_a_machine_without_configuration_leaves_the_passphrase(machine, enrolled
     machine.install_bulla(BULLA)
     output = machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
     assert "/etc/bulla/disk.toml" in output
+
+
+def test_a_token_of_the_keyring_is_not_taken_for_the_kms(enrolled, bulla):
+    """cryptsetup opens the volume by a key in the kernel's keyring, whatever other key it is given."""
+    bulla("disk", "test", enrolled.image)
+    enrolled.replace_key_slot_of_token(0)
+    bulla("disk", "test", enrolled.image, status=4)
+    enrolled.add_keyring_token()
+    enrolled.cryptsetup("open", "--test-passphrase", "--token-only", enrolled.image)
+    bulla("disk", "test", enrolled.image, status=4)

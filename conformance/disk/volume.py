@@ -1,12 +1,15 @@
 """LUKS2 volumes in image files, as cryptsetup makes them: without a plugin, without root, without device-mapper."""
 
 import copy
+import ctypes
 import json
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
 from machine import PATH
 
 # Both keys of a volume are strong or public, so slow derivation would only make the tests slow.
@@ -22,6 +25,11 @@ TOKEN = {
     "context": {"machine": "web-1", "team": "a b"},
     "kms": "https://kms.example:8443",
 }
+
+# System calls and numbers of keyctl(2), which the C library has no functions for.
+ADD_KEY, KEYCTL = {"x86_64": (248, 250), "aarch64": (217, 219)}[platform.machine()]
+KEYCTL_SET_TIMEOUT = 15
+USER_KEYRING = -4
 
 
 class Volume:
@@ -63,6 +71,28 @@ class Volume:
         """Puts a token of bulla into the header, with other members than TOKEN has."""
         token = json.dumps(TOKEN | members).encode()
         self.cryptsetup("token", "import", "--token-id", str(number), "--json-file", "-", self.image, stdin=token)
+
+    def replace_key_slot_of_token(self, number):
+        """Gives another key to the key slot of a token, which still names it."""
+        token = self.metadata["tokens"][str(number)]
+        (slot,) = token["keyslots"]
+        other = self.image.with_name("other-key")
+        other.write_bytes(os.urandom(64))
+        from_stdin = ["--batch-mode", "--key-file", "-"]
+        self.cryptsetup("luksKillSlot", *from_stdin, self.image, slot, stdin=self.recovery)
+        self.cryptsetup("luksAddKey", *from_stdin, *FAST, "--key-slot", slot, self.image, other, stdin=self.recovery)
+        replaced = ["token", "import", "--token-replace", "--token-id", str(number), "--json-file", "-", self.image]
+        self.cryptsetup(*replaced, stdin=json.dumps(token).encode())
+
+    def add_keyring_token(self):
+        """Lets the kernel's keyring of this user open the volume by the recovery passphrase."""
+        name = f"bulla-test:{self.uuid}"
+        library = ctypes.CDLL(None, use_errno=True)
+        key = library.syscall(ADD_KEY, b"user", name.encode(), self.recovery, len(self.recovery), USER_KEYRING)
+        if key < 0:
+            pytest.skip(f"the kernel keeps no keys here: {os.strerror(ctypes.get_errno())}")
+        library.syscall(KEYCTL, KEYCTL_SET_TIMEOUT, key, 60)
+        self.cryptsetup("token", "add", "--key-slot", "0", "--key-description", name, self.image)
 
     @property
     def uuid(self):

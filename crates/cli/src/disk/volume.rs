@@ -82,7 +82,8 @@ impl Volume {
     pub(crate) fn opens(&self, slot: Option<Slot>, key: &[u8]) -> Result<bool, Failure> {
         let at = slot.map(|slot| slot.to_string());
         let size = key.len().to_string();
-        let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2", "--disable-external-tokens"];
+        let mut arguments = vec!["open", "--test-passphrase", "--type", "luks2"];
+        arguments.extend(NO_TOKENS);
         arguments.extend(FROM_STDIN.into_iter().chain([&*size]));
         arguments.extend(at.iter().flat_map(|slot| ["--key-slot", slot]));
         match self.run(&arguments, &[], &[key]) {
@@ -98,8 +99,8 @@ impl Volume {
     pub(crate) fn open(&self, name: &str, slot: Slot, key: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = key.len().to_string();
-        let arguments = ["open", "--type", "luks2", "--disable-external-tokens", "--key-slot", &slot];
-        let arguments = [&arguments[..], &FROM_STDIN, &[&size]].concat();
+        let arguments = ["open", "--type", "luks2", "--key-slot", &slot];
+        let arguments = [&arguments[..], &NO_TOKENS, &FROM_STDIN, &[&size]].concat();
         self.run(&arguments, &[name], &[key])?;
         Ok(())
     }
@@ -169,6 +170,10 @@ impl fmt::Display for Volume {
     }
 }
 
+/// cryptsetup tries tokens before the key that it is given, and succeeds by any of them. Tokens of this type, which need a
+/// plugin, are the only ones that it may try, and no plugin is loaded; `--disable-external-tokens` alone leaves those of the
+/// kernel's keyring.
+const NO_TOKENS: [&str; 3] = ["--disable-external-tokens", "--token-type", "bulla"];
 /// The key comes first on standard input, with as many bytes as the next argument says.
 const FROM_STDIN: [&str; 3] = ["--key-file", "-", "--keyfile-size"];
 /// A key of 512 random bits cannot be guessed, however fast a guess is.

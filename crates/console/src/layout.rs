@@ -155,10 +155,14 @@ pub(crate) fn facts(view: &View, facts: &[(Text, Markup)]) -> Markup {
         dl.facts {
             @for (name, value) in facts {
                 dt { (view.say(*name)) }
-                dd { (value) }
+                dd { @if is_empty(value) { "–" } @else { (value) } }
             }
         }
     }
+}
+
+fn is_empty(value: &Markup) -> bool {
+    ["", "<bdi></bdi>"].contains(&&*value.0)
 }
 
 #[cfg(test)]
@@ -172,5 +176,11 @@ mod tests {
         assert_eq!(shown("a\u{202e}b"), "<bdi>a<span class=\"code-point\">U+202E</span>b</bdi>");
         assert_eq!(shown("\n"), "<bdi><span class=\"code-point\">U+000A</span></bdi>");
         assert_eq!(shown("密钥"), "<bdi>密钥</bdi>");
+    }
+
+    #[test]
+    fn what_has_no_value_is_a_dash() {
+        let [none, empty, some] = [html! {}, foreign(""), foreign("a")].map(|value| is_empty(&value));
+        assert_eq!((none, empty, some), (true, true, false));
     }
 }

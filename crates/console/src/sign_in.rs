@@ -16,15 +16,17 @@ pub(crate) fn page(view: &View, kms: &Kms, then: &str, problem: Option<Text>) ->
     let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let content = html! {
         @if let Some(problem) = problem { (notice(view, problem)) }
-        (form(view, "sign-in", texts::BY_USER, &[
-            ("UserName", texts::USER_NAME, "text", "username"),
-            ("Password", texts::PASSWORD, "password", "current-password"),
-        ], then))
-        @if kms.takes_secrets() {
-            (form(view, "sign-in", texts::BY_ACCESS_KEY, &[
-                ("AccessKeyId", texts::ACCESS_KEY_ID, "text", "off"),
-                ("AccessKeySecret", texts::ACCESS_KEY_SECRET, "password", "off"),
+        div.columns {
+            (form(view, "sign-in", texts::BY_USER, &[
+                ("UserName", texts::USER_NAME, "text", "username"),
+                ("Password", texts::PASSWORD, "password", "current-password"),
             ], then))
+            @if kms.takes_secrets() {
+                (form(view, "sign-in", texts::BY_ACCESS_KEY, &[
+                    ("AccessKeyId", texts::ACCESS_KEY_ID, "text", "off"),
+                    ("AccessKeySecret", texts::ACCESS_KEY_SECRET, "password", "off"),
+                ], then))
+            }
         }
     };
     answer(view, status, texts::SIGN_IN, &content)

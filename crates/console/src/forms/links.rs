@@ -25,7 +25,8 @@ pub(crate) fn link_as(
 ) -> Markup {
     let form = find(product, action).expect("a page links to forms of the table");
     let to = with_query(&form.path(), known);
-    html! { a.action href=(to) { (context.say(label)) } }
+    let class = if form.confirmed.is_some() { "action danger" } else { "action" };
+    html! { a class=(class) href=(to) { (context.say(label)) } }
 }
 
 /// A button that does an action at once, with what is known already.

@@ -30,7 +30,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let empty = if part.is_some() { none_found } else { texts::NO_ALIASES };
     let content = html! {
         (forms::done(context))
-        div.buttons { (link(context, Product::Kms, "CreateAlias", &[])) }
+        div.buttons.create { (link(context, Product::Kms, "CreateAlias", &[])) }
         (search(context, part.unwrap_or_default()))
         (table_or(context, &[texts::ALIAS, texts::KEYS, texts::ACTIONS], &rows, empty))
         @if total > 0 { (turning(context, total)) }
@@ -85,7 +85,7 @@ fn search(context: &Context<'_>, part: &str) -> Markup {
                 input id="text" name="text" value=(part) type="search" spellcheck="false";
             }
             div.buttons {
-                button { (context.say(texts::SEARCH)) }
+                button.quiet { (context.say(texts::SEARCH)) }
                 @if !part.is_empty() { a href=(path("aliases", &[])) { (context.say(texts::CLEAR)) } }
             }
         }

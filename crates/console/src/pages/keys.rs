@@ -31,7 +31,7 @@ pub(super) async fn list(context: &Context<'_>) -> Result<Page, Error> {
     let found = context.find(filters.query(context)).await?;
     let content = html! {
         (forms::done(context))
-        div.buttons { (offer(context, Product::Kms, "CreateKey", bulla_kms::On::Keys, &[])) }
+        div.buttons.create { (offer(context, Product::Kms, "CreateKey", bulla_kms::On::Keys, &[])) }
         (filters.form(context))
         @if found.keys.is_empty() {
             p { (context.say(if filters.are_none() { texts::NO_KEYS } else { NONE_FOUND })) }
@@ -82,21 +82,22 @@ fn head(context: &Context<'_>, filters: &Filters, label: Text, order: KeyOrder, 
 }
 
 fn row(context: &Context<'_>, key: &KeyEntry) -> Markup {
+    let label = |head| context.say(head);
     let not_allowed = || html! { span.fine { (context.say(texts::NOT_ALLOWED)) } };
     html! {
         tr {
             th scope="row" { a href=(path("keys", &[&key.key_id])) { code { (key.key_id) } } }
-            td {
+            td data-label=(label(texts::ALIAS)) {
                 @match &key.aliases {
                     Some(aliases) => @for alias in aliases { div { (foreign(alias)) } },
                     None => (not_allowed()),
                 }
             }
             @if let Some(key) = &key.metadata {
-                td { (state(context, &key.key_state)) }
-                td.short { (key.key_spec) }
-                td { (time(key.creation_date)) }
-                td { (foreign(&key.description)) }
+                td data-label=(label(texts::STATE)) { (state(context, &key.key_state)) }
+                td.short data-label=(label(texts::TYPE)) { (key.key_spec) }
+                td data-label=(label(texts::CREATED)) { (time(key.creation_date)) }
+                td data-label=(label(texts::DESCRIPTION)) { (foreign(&key.description)) }
             } @else {
                 td colspan="4" { (not_allowed()) }
             }

@@ -44,13 +44,17 @@ fn totals(context: &Context<'_>, ahead: &Ahead) -> Markup {
     };
     let keys = ahead.keys.as_ref().map(|counts| counts.total);
     html! {
-        (facts(&context.view, &[
-            (texts::KEYS, count("keys", keys)),
-            (texts::SECRETS, count("secrets", ahead.secrets)),
-        ]))
+        dl.totals {
+            @for (name, count) in [(texts::KEYS, count("keys", keys)), (texts::SECRETS, count("secrets", ahead.secrets))] {
+                div {
+                    dt { (context.say(name)) }
+                    dd { (count) }
+                }
+            }
+        }
         @if keys == Some(0) {
             p { (context.say(texts::NO_KEYS)) }
-            div.buttons { (offer(context, Product::Kms, "CreateKey", On::Keys, &[])) }
+            div.buttons.create { (offer(context, Product::Kms, "CreateKey", On::Keys, &[])) }
         }
     }
 }

@@ -5,11 +5,12 @@ use maud::{Markup, html};
 
 use crate::context::Context;
 use crate::errors::sentence;
+use crate::indented::indented;
 use crate::layout::foreign;
 use crate::paths::{path, with_query};
 use crate::texts::{self, Text, text};
 
-/// A table. The first cell of each row names it.
+/// A table. The first cell of each row names it; the others have the name of their column, for small screens.
 pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>]) -> Markup {
     html! {
         div.table {
@@ -18,8 +19,12 @@ pub(super) fn table(context: &Context<'_>, heads: &[Text], rows: &[Vec<Markup>])
                 tbody {
                     @for row in rows {
                         tr {
-                            @for (at, cell) in row.iter().enumerate() {
-                                @if at == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                            @for (at, (head, cell)) in heads.iter().zip(row).enumerate() {
+                                @if at == 0 {
+                                    th scope="row" { (cell) }
+                                } @else {
+                                    td data-label=(context.say(*head)) { (cell) }
+                                }
                             }
                         }
                     }
@@ -63,6 +68,11 @@ pub(super) fn untold(context: &Context<'_>, error: &Error) -> Markup {
     }
 }
 
+/// A policy, with a member on each line.
+pub(super) fn document(policy: &str) -> Markup {
+    html! { pre tabindex="0" { code { @for line in indented(policy).lines() { (foreign(line)) "\n" } } } }
+}
+
 /// Links to the next page of a list, whose address says where this one ended, and back to the first.
 pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
     let queried = context.request.queried();
@@ -87,11 +97,16 @@ pub(super) fn turning(context: &Context<'_>, marker: Option<&str>) -> Markup {
 pub(super) fn search(context: &Context<'_>, offers: &Markup) -> Markup {
     let text_of = context.request.queried();
     html! {
-        div.buttons { (offers) }
+        div.buttons.create { (offers) }
         form.search method="get" action=(context.request.path) role="search" {
-            label for="text" { (context.say(text("Part of the name", "名称包含"))) }
-            input id="text" name="text" type="search" value=(text_of.get("text").unwrap_or_default()) spellcheck="false";
-            button.quiet { (context.say(text("Search", "搜索"))) }
+            div.field {
+                label for="text" { (context.say(text("Part of the name", "名称包含"))) }
+                input id="text" name="text" type="search" value=(text_of.get("text").unwrap_or_default()) spellcheck="false";
+            }
+            div.buttons {
+                button.quiet { (context.say(texts::SEARCH)) }
+                @if searched(context).is_some() { a href=(context.request.path) { (context.say(texts::CLEAR)) } }
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{named, nothing, search, searched, table_or};
+use super::parts::{document, named, nothing, search, searched, table_or};
 use super::{Page, may, tags};
 use crate::context::Context;
 use crate::forms;
@@ -62,7 +62,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
             (offer(context, Product::Ram, "DeleteRole", On::Role(name), &known))
         }
         h2 { (context.say(text("Trust policy: who may assume the role", "信任策略：谁可以扮演此角色"))) }
-        pre tabindex="0" { code { (role.assume_role_policy_document.as_deref().unwrap_or_default()) } }
+        (document(role.assume_role_policy_document.as_deref().unwrap_or_default()))
         (policies(context, holder, &attached))
         (tags::of_ram(context, ResourceType::Role, name, On::Role(name)).await)
     };

@@ -9,7 +9,7 @@ use bulla_wire::{Error, Product};
 use maud::{Markup, html};
 
 use super::numbered::{self, PAGE_SIZE, page_number};
-use super::parts::{named, nothing, search, searched, section, table, table_or};
+use super::parts::{document, named, nothing, search, searched, section, table, table_or};
 use super::{Page, tags};
 use crate::context::Context;
 use crate::forms;
@@ -82,9 +82,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (details(context, &secret))
         (actions(context, &secret, &next))
         (section(context, text("Versions", "版本"), &versions, |told| versions_of(context, &secret, told)))
-        (section(context, text("Policy of the secret", "凭据策略"), &policy, |told| html! {
-            pre tabindex="0" { code { (told.policy) } }
-        }))
+        (section(context, text("Policy of the secret", "凭据策略"), &policy, |told| document(&told.policy)))
         div.buttons { (offer(context, Product::Kms, "SetSecretPolicy", on, &known)) }
         (tags::show(context, &tags, Product::Kms, ["TagResource", "UntagResource"], on, &known))
         (use_it(context, &secret.secret_name))

@@ -77,19 +77,19 @@ impl Filters {
                 (line("text", text("Key id, alias or description", "密钥 ID、别名或描述")))
                 details open[self.are_narrowed()] {
                     summary { (context.say(text("Filters", "筛选条件"))) }
-                    div.search {
-                (self.choice(context, "state", texts::STATE, STATES))
-                (self.choice(context, "spec", texts::TYPE, SPECS))
-                (self.choice(context, "usage", text("Usage", "密钥用途"), USAGES))
-                (self.choice(context, "origin", text("Material", "密钥材料来源"), ORIGINS))
-                (line("tag", text("Tag, as name or name=value", "标签（名称 或 名称=值）")))
+                    div.filters {
+                        (self.choice(context, "state", texts::STATE, STATES))
+                        (self.choice(context, "spec", texts::TYPE, SPECS))
+                        (self.choice(context, "usage", text("Usage", "密钥用途"), USAGES))
+                        (self.choice(context, "origin", text("Material", "密钥材料来源"), ORIGINS))
+                        (line("tag", text("Tag, as name or name=value", "标签（名称 或 名称=值）")))
                     }
                 }
                 @for name in ["order", "direction"] {
                     @if let Some(value) = self.queried.non_empty(name) { input type="hidden" name=(name) value=(value); }
                 }
                 div.buttons {
-                    button { (context.say(texts::SEARCH)) }
+                    button.quiet { (context.say(texts::SEARCH)) }
                     @if !self.are_none() { a href=(path("keys", &[])) { (context.say(texts::CLEAR)) } }
                 }
             }

@@ -6,20 +6,16 @@ use bulla_wire::kms::{GetKeyPolicy, KeyMetadata};
 use maud::{Markup, html};
 
 use crate::context::Context;
-use crate::indented::indented;
-use crate::layout::foreign;
 use crate::offers::offer;
 use crate::pages::may;
-use crate::pages::parts::section;
+use crate::pages::parts::{document, section};
 use crate::texts::text;
 
 pub(super) async fn show(context: &Context<'_>, key: &KeyMetadata) -> Markup {
     let told = context.ask(GetKeyPolicy { key_id: key.key_id.clone(), policy_name: None }).await;
     let known = [("KeyId", &*key.key_id)];
     html! {
-        (section(context, text("Key policy", "密钥策略"), &told, |told| html! {
-            pre tabindex="0" { code { @for line in indented(&told.policy).lines() { (foreign(line)) "\n" } } }
-        }))
+        (section(context, text("Key policy", "密钥策略"), &told, |told| document(&told.policy)))
         div.buttons {
             @if key.key_state != "PendingDeletion" {
                 (offer(context, Product::Kms, "SetKeyPolicy", On::Key(&key.key_id), &known))

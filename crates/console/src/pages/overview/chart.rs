@@ -22,35 +22,48 @@ pub(super) fn show(context: &Context<'_>) -> Markup {
     }
 }
 
-/// Bars upwards for all requests of a minute, and downwards for those that failed.
+/// Bars upwards for all requests of a minute, and downwards for those that failed, to the same scale.
 fn chart(context: &Context<'_>, hour: &[Minute; MINUTES]) -> Markup {
     let requests: u64 = hour.iter().map(|minute| minute.requests).sum();
     let errors: u64 = hour.iter().map(|minute| minute.errors).sum();
     let most = hour.iter().map(|minute| minute.requests).max().unwrap_or(0);
-    let height = |count: u64| if count == 0 { 0 } else { (count * HEIGHT).div_ceil(most) };
-    let x = |index: usize| index as u64 * STEP;
     html! {
-        figure.chart {
-            svg viewBox=(format!("0 0 {} {}", MINUTES as u64 * STEP, 2 * HEIGHT)) preserveAspectRatio="none" aria-hidden="true" {
-                @for (index, minute) in hour.iter().enumerate() {
-                    @let up = height(minute.requests);
-                    rect.requests x=(x(index)) y=(HEIGHT - up) width=(STEP - 2) height=(up) {}
-                    rect.errors x=(x(index)) y=(HEIGHT) width=(STEP - 2) height=(height(minute.errors)) {}
+        @if requests == 0 {
+            p { (context.say(text("No requests.", "没有请求。"))) }
+        } @else {
+            figure.chart {
+                div.ends { span { (context.say(text("most in a minute:", "每分钟最多："))) " " (most) } }
+                (bars(hour, most))
+                div.ends {
+                    span { (context.say(text("an hour ago", "一小时前"))) }
+                    span { (context.say(text("now", "现在"))) }
                 }
-                line x1="0" y1=(HEIGHT) x2=(MINUTES as u64 * STEP) y2=(HEIGHT) {}
-            }
-            div.ends {
-                span { (context.say(text("an hour ago", "一小时前"))) }
-                span { (context.say(text("now", "现在"))) }
-            }
-            figcaption {
-                (context.say(text("Requests (upwards):", "请求（向上）："))) " " strong { (requests) } "; "
-                (context.say(text("with an error (downwards):", "出错（向下）："))) " " strong { (errors) } "; "
-                (context.say(text("most in a minute:", "每分钟最多："))) " " strong { (most) }
+                figcaption {
+                    span.swatch { (context.say(text("Requests (upwards):", "请求（向上）："))) " " strong { (requests) } } " "
+                    span.swatch.errors { (context.say(text("with an error (downwards):", "出错（向下）："))) " " strong { (errors) } }
+                }
             }
         }
     }
 }
 
+fn bars(hour: &[Minute; MINUTES], most: u64) -> Markup {
+    let most_errors = hour.iter().map(|minute| minute.errors).max().unwrap_or(0);
+    // What is there is seen, however little it is.
+    let height = |count: u64| (count * HEIGHT).div_ceil(most + most_errors);
+    let ground = height(most).min(HEIGHT);
+    let width = MINUTES as u64 * STEP;
+    html! {
+        svg viewBox=(format!("0 0 {width} {HEIGHT}")) preserveAspectRatio="none" aria-hidden="true" {
+            @for (minute, x) in hour.iter().zip((0..).step_by(STEP as usize)) {
+                @let up = height(minute.requests).min(ground);
+                rect.requests x=(x) y=(ground - up) width=(STEP - 2) height=(up) {}
+                rect.errors x=(x) y=(ground) width=(STEP - 2) height=(height(minute.errors)) {}
+            }
+            line x1="0" y1=(ground) x2=(width) y2=(ground) vector-effect="non-scaling-stroke" {}
+        }
+    }
+}
+
 const STEP: u64 = 10;
-const HEIGHT: u64 = 60;
+const HEIGHT: u64 = 120;

@@ -195,6 +195,32 @@ def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of,
     assert volume.opens(b"other", "1") and volume.opens(RECOVERY, "0")
 
 
+@pytest.mark.parametrize("command", ["rewrap", "rekey"])
+def test_a_header_cannot_choose_who_gets_a_key(enrolled, bulla_of, command):
+    """Whoever had the disk, and may decrypt by another key of the same KMS, named that one in the header."""
+    stranger = bulla_of("key", "create").decode().strip()
+    good = only_token(enrolled)
+    for tokens in [{"0": good | {"key_id": stranger}}, {"0": good, "1": good | {"key_id": stranger}}]:
+        for number, token in tokens.items():
+            enrolled.write_token(number, token)
+        before = enrolled.metadata
+        refusal(bulla_of, "disk", command, enrolled.path, status=4)
+        assert enrolled.metadata == before
+
+
+def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of):
+    """The token of another key comes first, with a context of its own."""
+    good = only_token(enrolled)
+    enrolled.write_token("0", good | {"key_id": "key-other", "context": {"machine": "web-2"}})
+    enrolled.write_token("1", good)
+    for command in ["rewrap", "rekey"]:
+        bulla_of("disk", command, enrolled.path, "-k", key)
+        assert (only_token(enrolled)["key_id"], only_token(enrolled)["context"]) == (key, {"machine": "web-1"})
+        bulla_of("disk", "test", enrolled.path)
+    told = refusal(bulla_of, "disk", "rewrap", enrolled.path, "-k", key, "-k", "alias/disks", status=2)
+    assert "was named twice" in told
+
+
 def test_an_old_header_opens_until_the_key_is_disabled(volume, bulla_of, recovery, tmp_path):
     key = bulla_of("key", "create").decode().strip()
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)

@@ -88,13 +88,11 @@ impl<'e> Enrolment<'e> {
         let header = self.volume.checked_header()?;
         let mut made = Vec::new();
         for (slot, tokens) in self.enrolled_slots(&header)? {
-            let key = self.key_of(slot, &tokens)?;
-            let own = || tokens.iter().map(|(_, token)| token.wrapped.key_id.clone()).collect();
-            let (_, first) = &tokens[0];
+            let (key, token) = self.key_of(slot, &tokens)?;
             let wrapping = Wrapping {
-                keys: if keys.is_empty() { own() } else { keys.to_vec() },
-                context: first.context.clone(),
-                kms: first.kms.clone(),
+                keys: if keys.is_empty() { self.wrapping_keys(slot, &key, &tokens)? } else { keys.to_vec() },
+                context: token.context.clone(),
+                kms: token.kms.clone(),
             };
             let new = self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?;
             let tokens = by_slot(&self.volume.header()?).remove(&new).unwrap_or_default();
@@ -108,15 +106,14 @@ impl<'e> Enrolment<'e> {
     pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<usize, Failure> {
         let header = self.volume.checked_header()?;
         let mut written = 0;
-        for tokens in self.enrolled_slots(&header)?.into_values() {
+        for (slot, tokens) in self.enrolled_slots(&header)? {
+            let (key, token) = self.key_of(slot, &tokens)?;
             if keys.is_empty() {
-                for (id, token) in &tokens {
-                    let wrapped = self.kms.rewrap(token, &token.wrapped.key_id)?;
-                    self.volume.write_token(*id, &token.clone().with_wrapped(wrapped))?;
-                    written += 1;
-                }
+                written += self.rewrap_each(slot, &key, &tokens)?;
             } else {
-                written += self.rewrap_by(&tokens, keys, kms)?;
+                let wrapping =
+                    Wrapping { keys: keys.to_vec(), context: token.context.clone(), kms: kms.to_owned() };
+                written += self.rewrap_by(&key, token, &tokens, &wrapping)?;
             }
         }
         Ok(written)
@@ -173,16 +170,48 @@ impl<'e> Enrolment<'e> {
         Ok(slot)
     }
 
+    /// Replaces each token by one of the current version of its key.
+    fn rewrap_each(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<usize, Failure> {
+        self.wrapping_keys(slot, key, tokens)?;
+        for (id, token) in tokens {
+            let keys = vec![token.wrapped.key_id.clone()];
+            let wrapping = Wrapping { keys, context: token.context.clone(), kms: token.kms.clone() };
+            for new in self.kms.wrap_by_all(key, &wrapping)? {
+                self.volume.write_token(*id, &token.clone().with_wrapped(new.wrapped))?;
+            }
+        }
+        Ok(tokens.len())
+    }
+
     /// Writes tokens for other keys of a key slot beside its tokens, then removes those.
-    fn rewrap_by(&self, tokens: &Tokens, keys: &[String], kms: &str) -> Result<usize, Failure> {
-        let (_, from) = &tokens[0];
-        let ids = self.free_tokens(&self.volume.header()?, keys.len())?;
-        let wrapped = keys.iter().map(|key| self.kms.rewrap(from, key)).collect::<Result<Vec<_>, _>>()?;
-        for (id, wrapped) in ids.into_iter().zip(wrapped) {
-            self.volume.write_token(id, &from.clone().with_wrapped(wrapped).with_kms(kms.to_owned()))?;
+    fn rewrap_by(
+        &self,
+        key: &SlotKey,
+        from: &Token,
+        tokens: &Tokens,
+        wrapping: &Wrapping,
+    ) -> Result<usize, Failure> {
+        let new = self.kms.wrap_by_all(key, wrapping)?;
+        let ids = self.free_tokens(&self.volume.header()?, new.len())?;
+        for (id, new) in ids.iter().zip(&new) {
+            let token = from.clone().with_wrapped(new.wrapped.clone()).with_kms(new.kms.clone());
+            self.volume.write_token(*id, &token)?;
         }
         tokens.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
-        Ok(keys.len())
+        Ok(new.len())
+    }
+
+    /// The keys of the KMS by which the tokens of a key slot open it. A header can name any key, so that its tokens alone would
+    /// let whoever wrote it choose who gets the next key: each key has to unwrap the present one.
+    fn wrapping_keys(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
+        let mut keys = Vec::new();
+        for (_, token) in tokens {
+            if !self.kms.unwraps(token, key)? {
+                return Err(self.wrong_key(slot));
+            }
+            keys.push(token.wrapped.key_id.clone());
+        }
+        Ok(keys)
     }
 
     /// Destroys the key slot that this one replaces, after the KMS has opened this one.
@@ -215,12 +244,12 @@ impl<'e> Enrolment<'e> {
         self.volume.destroy_slot(slot)
     }
 
-    /// The key of a key slot, which was tried, from the first of its tokens that the KMS opens.
-    fn key_of(&self, slot: Slot, tokens: &Tokens) -> Result<SlotKey, Failure> {
+    /// The key of a key slot, which was tried, and the token that it is from: the first one that the KMS opens.
+    fn key_of<'t>(&self, slot: Slot, tokens: &'t Tokens) -> Result<(SlotKey, &'t Token), Failure> {
         let mut failed = self.wrong_key(slot);
         for (_, token) in tokens {
             match self.kms.unwrap(token) {
-                Ok(key) if self.volume.opens(Some(slot), key.bytes())? => return Ok(key),
+                Ok(key) if self.volume.opens(Some(slot), key.bytes())? => return Ok((key, token)),
                 Ok(_) => {}
                 Err(failure) => failed = failure,
             }

@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bulla_client::CallError;
 use bulla_wire::SecretText;
-use bulla_wire::kms::{Decrypt, Encrypt, GenerateDataKey, ReEncrypt};
+use bulla_wire::kms::{Decrypt, Encrypt, GenerateDataKey};
 use zeroize::Zeroizing;
 
 use super::token::{Token, TokenSlot, WrappedSlotKey, volume_context};
@@ -73,25 +73,41 @@ impl VolumeKms<'_> {
         let Wrapping { keys, context, kms } = wrapping;
         let (first, others) = keys.split_first().expect("there is at least one key");
         let (key, wrapped) = self.generate(first, context)?;
-        let mut tokens = Vec::<Token>::new();
         let others = others.iter().map(|name| self.wrap(name, &key, context));
-        for wrapped in [Ok(wrapped)].into_iter().chain(others) {
-            let token = Token::new(TokenSlot::Gone, wrapped?, context.clone(), kms.clone());
+        let tokens = self.checked_tokens(&key, [Ok(wrapped)].into_iter().chain(others), context, kms)?;
+        Ok(NewKey { key, tokens })
+    }
+
+    /// Wraps a key by the current versions of these keys. Each unwrapped it once.
+    pub(super) fn wrap_by_all(&self, key: &SlotKey, wrapping: &Wrapping) -> Result<Vec<Token>, Failure> {
+        let Wrapping { keys, context, kms } = wrapping;
+        let wrapped = keys.iter().map(|name| self.wrap(name, key, context));
+        self.checked_tokens(key, wrapped, context, kms)
+    }
+
+    /// A token without key slot for each wrapped key, after the KMS has unwrapped it by the key that it is said to be of.
+    fn checked_tokens(
+        &self,
+        key: &SlotKey,
+        wrapped: impl Iterator<Item = Result<WrappedSlotKey, Failure>>,
+        context: &BTreeMap<String, String>,
+        kms: &str,
+    ) -> Result<Vec<Token>, Failure> {
+        let mut tokens = Vec::<Token>::new();
+        for wrapped in wrapped {
+            let token = Token::new(TokenSlot::Gone, wrapped?, context.clone(), kms.to_owned());
             let key_id = &token.wrapped.key_id;
             if tokens.iter().any(|other| other.wrapped.key_id == *key_id) {
-                return Err(Failure::new(
-                    Exit::Usage,
-                    format!("{key_id} was named twice"),
-                    "name each key once",
-                ));
+                let what = format!("{key_id} was named twice");
+                return Err(Failure::new(Exit::Usage, what, "name each key once"));
             }
-            if self.unwrap(&token)?.bytes() != key.bytes() {
+            if !self.unwraps(&token, key)? {
                 let what = format!("{key_id} does not decrypt what it encrypted");
                 return Err(Failure::new(Exit::Kms, what, "nothing was changed; use another key"));
             }
             tokens.push(token);
         }
-        Ok(NewKey { key, tokens })
+        Ok(tokens)
     }
 
     fn generate(
@@ -154,25 +170,9 @@ impl VolumeKms<'_> {
         SlotKey::from_base64(&reply.plaintext)
     }
 
-    /// The wrapped key of a token under another key, or the current version of the same one. The key stays in the KMS.
-    pub(crate) fn rewrap(&self, token: &Token, key: &str) -> Result<WrappedSlotKey, Failure> {
-        let context = token.encryption_context(self.volume);
-        let reply = self.kms.call(&ReEncrypt {
-            ciphertext_blob: token.wrapped.blob.clone(),
-            source_key_id: None,
-            source_key_version_id: None,
-            source_encryption_algorithm: None,
-            source_encryption_context: Some(context.clone()),
-            destination_key_id: key.to_owned(),
-            destination_encryption_context: Some(context),
-            dry_run: None,
-        });
-        let reply = reply.map_err(|error| self.refused(error))?;
-        Ok(WrappedSlotKey {
-            key_id: reply.key_id,
-            key_version_id: reply.key_version_id,
-            blob: reply.ciphertext_blob,
-        })
+    /// Whether the key of a token is this one.
+    pub(super) fn unwraps(&self, token: &Token, key: &SlotKey) -> Result<bool, Failure> {
+        Ok(self.unwrap(token)?.bytes() == key.bytes())
     }
 
     /// What a refusal means: a KMS does not tell a damaged blob from another context, so from another volume.

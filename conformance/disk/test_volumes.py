@@ -221,6 +221,36 @@ def test_keys_that_are_named_replace_what_a_header_says(enrolled, key, bulla_of)
     assert "was named twice" in told
 
 
+def test_the_last_way_in_stays(enrolled, key, bulla_of, tmp_path):
+    """A key slot of another volume key (--unbound) is none."""
+    other = tmp_path / "other"
+    other.write_bytes(b"other")
+    unbound = ["luksAddKey", "--unbound", "--key-size", "512", "--key-slot", "5", "--pbkdf", "pbkdf2"]
+    words = [*unbound, "--pbkdf-force-iterations", "1000", "--key-file", other, enrolled.path, other]
+    subprocess.run([CRYPTSETUP, "--batch-mode", *words], check=True)
+    enrolled.cryptsetup("luksRemoveKey", "--key-file", "-", stdin=RECOVERY)
+    assert enrolled.slots == ["1", "5"]
+    assert json.loads(bulla_of("disk", "status", enrolled.path, "--json"))["other_key_slots"] == []
+    before = enrolled.metadata
+    assert "nothing else opens" in refusal(bulla_of, "disk", "unenroll", enrolled.path, status=2)
+    # The token of a key that cannot open it is no way in, either.
+    enrolled.write_token("1", only_token(enrolled) | {"key_id": "key-other", "wrapped_key": "AAAA"})
+    assert "nothing else opens" in refusal(bulla_of, "disk", "unenroll", enrolled.path, "-k", key, status=2)
+    enrolled.cryptsetup("token remove", "--token-id", "1")
+    assert enrolled.metadata == before
+    bulla_of("disk", "rekey", enrolled.path)
+    bulla_of("disk", "test", enrolled.path)
+
+
+def test_one_of_two_keys_can_go_without_a_passphrase(enrolled, key, bulla_of, recovery):
+    other = bulla_of("key", "create").decode().strip()
+    bulla_of("disk", "enroll", enrolled.path, "-k", other, "--key-file", recovery)
+    enrolled.cryptsetup("luksRemoveKey", "--key-file", "-", stdin=RECOVERY)
+    bulla_of("disk", "unenroll", enrolled.path, "-k", key)
+    assert only_token(enrolled)["key_id"] == other
+    bulla_of("disk", "test", enrolled.path)
+
+
 def test_an_old_header_opens_until_the_key_is_disabled(volume, bulla_of, recovery, tmp_path):
     key = bulla_of("key", "create").decode().strip()
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)

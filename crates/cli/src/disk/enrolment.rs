@@ -124,6 +124,7 @@ impl<'e> Enrolment<'e> {
     pub(crate) fn unenroll(&self, keys: &[String]) -> Result<usize, Failure> {
         let header = self.volume.checked_header()?;
         let is_meant = |token: &Token| keys.is_empty() || keys.contains(&token.wrapped.key_id);
+        self.check_way_in(&header, is_meant)?;
         let mut removed = 0;
         for (slot, tokens) in by_slot(&header) {
             let meant: Tokens = tokens.iter().filter(|(_, token)| is_meant(token)).cloned().collect();
@@ -135,6 +136,22 @@ impl<'e> Enrolment<'e> {
             removed += meant.len();
         }
         if removed == 0 { Err(self.not_enrolled(&header)) } else { Ok(removed) }
+    }
+
+    /// Refuses to remove tokens, and with them key slots, if neither a key slot stays that no KMS opens, nor one that this KMS
+    /// opens now by another token.
+    fn check_way_in(&self, header: &Header, is_meant: impl Fn(&Token) -> bool) -> Result<(), Failure> {
+        if !header.slots_without_kms().is_empty() {
+            return Ok(());
+        }
+        let stays = by_slot(header).into_iter().any(|(slot, mut tokens)| {
+            tokens.retain(|(_, token)| !is_meant(token));
+            self.key_of(slot, &tokens).is_ok()
+        });
+        if stays || !header.good_tokens().iter().any(|(_, token)| is_meant(token)) {
+            return Ok(());
+        }
+        Err(self.last_way_in())
     }
 
     /// The key of the first key slot that the KMS opens.
@@ -237,9 +254,7 @@ impl<'e> Enrolment<'e> {
     /// Destroys a key slot whose key was shown to open it, unless it is the last one.
     fn destroy(&self, slot: Slot) -> Result<(), Failure> {
         if self.volume.header()?.slots().all(|other| other == slot) {
-            let what = format!("key slot {slot} is the last one of {}", self.volume);
-            let hint = "add a passphrase with `cryptsetup luksAddKey` first, or the data is lost";
-            return Err(Failure::new(Exit::Usage, what, hint));
+            return Err(self.last_way_in());
         }
         self.volume.destroy_slot(slot)
     }
@@ -269,6 +284,12 @@ impl<'e> Enrolment<'e> {
     fn full(&self, what: &str) -> Failure {
         let hint = "remove what is not needed with `bulla disk unenroll` or `cryptsetup luksKillSlot`";
         Failure::new(Exit::Usage, format!("{} has no free {what}", self.volume), hint)
+    }
+
+    fn last_way_in(&self) -> Failure {
+        let what = format!("nothing else opens {}: nothing was removed", self.volume);
+        let hint = "add a passphrase with `cryptsetup luksAddKey` first, or the data is lost";
+        Failure::new(Exit::Usage, what, hint)
     }
 
     fn wrong_key(&self, slot: Slot) -> Failure {

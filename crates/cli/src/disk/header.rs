@@ -29,6 +29,7 @@ pub(crate) struct Header {
     keyslots: BTreeMap<Slot, Keyslot>,
     tokens: BTreeMap<TokenId, Map<String, Value>>,
     segments: BTreeMap<u32, Segment>,
+    digests: BTreeMap<u32, Digest>,
     config: Config,
 }
 
@@ -57,6 +58,13 @@ struct Segment {
     #[serde(default)]
     flags: Vec<String>,
     integrity: Option<Value>,
+}
+
+/// Which key slots hold the key of which segments.
+#[derive(Debug, Deserialize)]
+struct Digest {
+    keyslots: Vec<String>,
+    segments: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,9 +161,11 @@ impl Header {
         self.tokens().filter_map(|(id, token)| Some((id, token.ok()?))).collect()
     }
 
-    /// The key slots in use.
+    /// The key slots that hold the key of the data. Others, which `cryptsetup luksAddKey --unbound` makes, open nothing.
     pub(crate) fn slots(&self) -> impl Iterator<Item = Slot> {
-        self.keyslots.keys().copied()
+        let of_data = self.digests.values().filter(|digest| !digest.segments.is_empty());
+        let bound: Vec<&str> = of_data.flat_map(|digest| &digest.keyslots).map(String::as_str).collect();
+        self.keyslots.keys().copied().filter(move |slot| bound.contains(&&*slot.to_string()))
     }
 
     pub(crate) fn has_slot(&self, slot: Slot) -> bool {
@@ -235,6 +245,18 @@ pub(super) mod tests {
         assert_eq!(header.slots_without_kms(), [Slot(0)]);
         assert_eq!((header.free_slot(), header.free_tokens().next()), (Some(Slot(2)), Some(TokenId(2))));
         assert_eq!(header.good_tokens().len(), 1);
+    }
+
+    #[test]
+    fn a_key_slot_of_no_data_is_no_way_in() {
+        for unbound in [serde_json::json!([]), serde_json::json!(["1"])] {
+            let header = edited("/digests/0/keyslots", unbound.clone());
+            let bound = header.slots().map(|slot| slot.to_string()).collect::<Vec<_>>();
+            assert_eq!(Value::from(bound), unbound);
+            assert!(header.slots_without_kms().is_empty());
+            assert_eq!(header.free_slot(), Some(Slot(2)));
+        }
+        assert_eq!(edited("/digests/0/segments", serde_json::json!([])).slots().count(), 0);
     }
 
     #[test]

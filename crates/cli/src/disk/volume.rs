@@ -25,7 +25,7 @@ impl Volume {
         let is_luks2 = [OsStr::new("isLuks"), OsStr::new("--type"), OsStr::new("luks2"), OsStr::new("--")];
         match cryptsetup(is_luks2.into_iter().chain([device.as_os_str()]), &[]) {
             Ok(_) => {}
-            Err(CryptsetupError::Failed { .. } | CryptsetupError::WrongKey) => {
+            Err(CryptsetupError::Failed { code: Some(1), .. }) => {
                 let what = format!("{} is not a LUKS2 volume", device.display());
                 let hint = "make one with `bulla disk format`, or convert LUKS1 with `cryptsetup convert --type luks2`";
                 return Err(Failure::new(Exit::Usage, what, hint));

@@ -251,6 +251,30 @@ def test_one_of_two_keys_can_go_without_a_passphrase(enrolled, key, bulla_of, re
     bulla_of("disk", "test", enrolled.path)
 
 
+def test_commands_at_once_lose_no_way_in(enrolled, bulla_of, recovery):
+    other = bulla_of("key", "create").decode().strip()
+    enroll = ["enroll", enrolled.path, "-k", other, "--key-file", recovery]
+    rekey, unenroll = ["rekey", enrolled.path], ["unenroll", enrolled.path, "-k", other]
+    for commands in [[rekey] * 4, [enroll, rekey, rekey], [unenroll, rekey, rekey], [enroll] * 4]:
+        running = [
+            subprocess.Popen(
+                [BULLA, "disk", *command],
+                env=environment(bulla_of.home) | bulla_of.variables,
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+            for command in commands
+        ]
+        results = [(process.communicate()[1].decode(), process.returncode) for process in running]
+        # Who was too late to enroll or unenroll the key in one round finds it so in the next one.
+        late = ["another command of bulla", "already", "no such key"]
+        assert all(status == 0 or any(text in told for text in late) for told, status in results), results
+        bulla_of("disk", "test", enrolled.path)
+        named = {slot for token in enrolled.tokens.values() for slot in token["keyslots"]}
+        assert named == set(enrolled.slots) - {"0"}, "a key slot without token is left"
+        assert not any("pending" in token or "replaces" in token for token in enrolled.tokens.values())
+
+
 def test_an_old_header_opens_until_the_key_is_disabled(volume, bulla_of, recovery, tmp_path):
     key = bulla_of("key", "create").decode().strip()
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)

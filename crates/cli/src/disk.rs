@@ -7,6 +7,7 @@
 mod cryptsetup;
 mod enrolment;
 mod header;
+mod lock;
 mod mapping;
 mod passphrase;
 mod recovery;

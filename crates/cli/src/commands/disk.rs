@@ -37,6 +37,7 @@ pub(crate) fn run(kms: &KmsFlags, command: &Disk) -> Result<(), Failure> {
 fn enroll(flags: &KmsFlags, args: &Enroll) -> Result<(), Failure> {
     let (kms, wrapping) = wrapping(flags, args)?;
     let volume = Volume::find(&args.device)?;
+    let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let passphrase = Passphrase::ask(args.key_file.path.as_deref(), &format!("Passphrase of {volume}"))?;
@@ -80,6 +81,7 @@ fn test(flags: &KmsFlags, device: &Path) -> Result<(), Failure> {
 fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
     let kms = Kms::connect(flags)?;
+    let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let written = enrolment.rewrap(&texts(&args.keys), &kms.place())?;
@@ -91,6 +93,7 @@ fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
     let kms = Kms::connect(flags)?;
+    let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let slots = enrolment.rekey(&texts(&args.keys))?;
@@ -102,6 +105,7 @@ fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
 fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let volume = Volume::find(&args.device)?;
     let kms = Kms::connect(flags)?;
+    let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let keys = args.keys.iter().map(|key| id(&kms, key)).collect::<Result<Vec<_>, _>>()?;

@@ -177,13 +177,14 @@ impl<'e> Enrolment<'e> {
         let ready = |token: Token| token.with_slot(TokenSlot::Ready(slot)).replacing(replaces);
         let tokens: Tokens = ids.into_iter().zip(new.tokens.into_iter().map(ready)).collect();
         let (first, others) = tokens.split_first().expect("there is at least one key");
-        self.volume.write_token(first.0, &first.1.clone().with_slot(TokenSlot::Pending(slot)))?;
+        self.volume.add_token(first.0, &first.1.clone().with_slot(TokenSlot::Pending(slot)))?;
         if let Err(failure) = self.volume.add_slot(slot, opens, new.key.bytes()) {
             // What it could not make needs no tidying later.
             let _ = self.volume.remove_token(first.0);
             return Err(failure);
         }
-        others.iter().chain([first]).try_for_each(|(id, token)| self.volume.write_token(*id, token))?;
+        others.iter().try_for_each(|(id, token)| self.volume.add_token(*id, token))?;
+        self.volume.write_token(first.0, &first.1)?;
         Ok(slot)
     }
 
@@ -212,7 +213,7 @@ impl<'e> Enrolment<'e> {
         let ids = self.free_tokens(&self.volume.header()?, new.len())?;
         for (id, new) in ids.iter().zip(&new) {
             let token = from.clone().with_wrapped(new.wrapped.clone()).with_kms(new.kms.clone());
-            self.volume.write_token(*id, &token)?;
+            self.volume.add_token(*id, &token)?;
         }
         tokens.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
         Ok(new.len())

@@ -6,6 +6,7 @@ use std::{fmt, fs};
 
 use super::cryptsetup::{CryptsetupError, cryptsetup};
 use super::header::{Header, HeaderFault, Slot, TokenId};
+use super::lock::VolumeLock;
 use super::token::Token;
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
@@ -63,6 +64,11 @@ impl Volume {
         let arguments = arguments.into_iter().map(OsStr::new).chain([OsStr::new("--"), device.as_os_str()]);
         cryptsetup(arguments, &[passphrase])?;
         Self::find(device)
+    }
+
+    /// Keeps other commands of bulla from changing the volume until the answer is dropped.
+    pub(crate) fn lock(&self) -> Result<VolumeLock, Failure> {
+        VolumeLock::take(&self.device)
     }
 
     /// The header as it is now.
@@ -126,15 +132,24 @@ impl Volume {
         Ok(())
     }
 
+    /// Writes a token of a new number. A token that another program has written meanwhile is not replaced.
+    pub(crate) fn add_token(&self, id: TokenId, token: &Token) -> Result<(), Failure> {
+        self.import_token(id, token, &[])
+    }
+
     /// Writes a token; a token of this number is replaced in the same write.
     pub(crate) fn write_token(&self, id: TokenId, token: &Token) -> Result<(), Failure> {
+        self.import_token(id, token, &["--token-replace"])
+    }
+
+    fn import_token(&self, id: TokenId, token: &Token, options: &[&str]) -> Result<(), Failure> {
         let json = token.to_json().map_err(|fault| {
             let hint = "use a shorter encryption context";
             Failure::new(Exit::Usage, format!("the token is not written: {fault}"), hint)
         })?;
         let id = id.to_string();
-        let arguments = ["token", "import", "--token-id", &id, "--token-replace", "--json-file", "-"];
-        self.run(&arguments, &[], &[json.as_bytes()])?;
+        let arguments = ["token", "import", "--token-id", &id, "--json-file", "-"];
+        self.run(&[&arguments[..], options].concat(), &[], &[json.as_bytes()])?;
         Ok(())
     }
 

@@ -20,7 +20,7 @@ mod volume;
 pub(crate) use self::enrolment::{Enrolment, faulty_tokens};
 pub(crate) use self::header::Header;
 pub(crate) use self::mapping::{check_mapping, check_unused, close};
-pub(crate) use self::passphrase::{Passphrase, ask_line};
+pub(crate) use self::passphrase::{Passphrase, ask_line, restore_terminal};
 pub(crate) use self::recovery::RecoveryPassphrase;
 pub(crate) use self::slot_key::{VolumeKms, Wrapping};
 pub(crate) use self::token::{Token, TokenSlot, is_reserved};

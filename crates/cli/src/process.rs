@@ -15,6 +15,7 @@ use rustix::process::{
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+use crate::disk::restore_terminal;
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 
@@ -56,7 +57,7 @@ pub(crate) fn outlive_signals_to_servers() {
     }
 }
 
-/// Removes what is half written and exits when the process is told to stop. Signals that whoever
+/// Removes what is half written, shows again what is typed, and exits when the process is told to stop. Signals that whoever
 /// started it has it ignore, as `nohup` does, stay ignored.
 ///
 /// # Errors
@@ -68,6 +69,7 @@ pub(crate) fn clean_up_on_signals() -> Result<(), Failure> {
     let wait = move || {
         if signals.forever().next().is_some() {
             remove_partials();
+            restore_terminal();
             process::exit(Exit::Interrupted as i32);
         }
     };

@@ -20,6 +20,7 @@ use crate::results::print;
 
 pub(crate) fn run(kms: &KmsFlags, command: &Disk) -> Result<(), Failure> {
     process::keep_memory_from_swap();
+    process::clean_up_on_signals()?;
     match command {
         Disk::Format(args) => format::run(kms, args),
         Disk::Enroll(args) => enroll(kms, args),

@@ -2,9 +2,11 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::fd::AsFd;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::failure::{Exit, Failure};
@@ -25,7 +27,8 @@ impl Passphrase {
     /// The content of a key file, with all its bytes (`-` is standard input), or what somebody types.
     pub(crate) fn ask(key_file: Option<&Path>, what: &str) -> Result<Self, Failure> {
         let bytes = match key_file {
-            Some(path) if path == Path::new("-") => read_all(path, io::stdin().lock())?,
+            // Standard input has a buffer that would keep a copy.
+            Some(path) if path == Path::new("-") => read_all(path, unbuffered_stdin(path)?)?,
             Some(path) => read_all(path, File::open(path).map_err(|error| Failure::io(path, &error))?)?,
             None => typed(what)?,
         };
@@ -57,6 +60,11 @@ pub(crate) fn ask_line(question: &str) -> Result<String, Failure> {
 pub(crate) fn show(text: &str) -> Result<(), Failure> {
     let terminal = Terminal::open()?;
     (&terminal.0).write_all(text.as_bytes()).map_err(|error| Failure::io(Path::new(TTY), &error))
+}
+
+fn unbuffered_stdin(path: &Path) -> Result<File, Failure> {
+    let stdin = io::stdin().as_fd().try_clone_to_owned();
+    stdin.map(File::from).map_err(|error| Failure::io(path, &error))
 }
 
 fn read_all(path: &Path, file: impl Read) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -92,13 +100,19 @@ impl Terminal {
         })
     }
 
-    /// Shows nothing that is typed until the answer is dropped.
-    fn silence(&self) -> Option<Silent<'_>> {
+    /// Shows nothing that is typed until the answer is dropped. Keys that stop or abort a program are letters meanwhile: it would
+    /// leave a terminal that shows nothing, or one that shows the rest of a passphrase.
+    fn silence(&self) -> Option<Silent> {
         let before = tcgetattr(&self.0).ok()?;
         let mut silent = before.clone();
         silent.local_modes.remove(LocalModes::ECHO);
+        for key in [SpecialCodeIndex::VQUIT, SpecialCodeIndex::VSUSP] {
+            silent.special_codes[key] = 0; // no key
+        }
+        let terminal = self.0.try_clone().ok()?;
+        *silenced() = Some((terminal, before));
         tcsetattr(&self.0, OptionalActions::Flush, &silent).ok()?;
-        Some(Silent { terminal: &self.0, before })
+        Some(Silent)
     }
 
     fn line(&self, question: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -123,15 +137,25 @@ impl Terminal {
 }
 
 /// Shows what is typed again when it is dropped.
-struct Silent<'t> {
-    terminal: &'t File,
-    before: Termios,
+struct Silent;
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        restore_terminal();
+    }
 }
 
-impl Drop for Silent<'_> {
-    fn drop(&mut self) {
-        let _ = tcsetattr(self.terminal, OptionalActions::Flush, &self.before);
+/// Shows what is typed again, also when a signal ends the program while it asks for a passphrase.
+pub(crate) fn restore_terminal() {
+    if let Some((terminal, before)) = silenced().take() {
+        let _ = tcsetattr(terminal, OptionalActions::Flush, &before);
     }
+}
+
+/// The terminal that shows nothing now, and how it was before.
+fn silenced() -> MutexGuard<'static, Option<(File, Termios)>> {
+    static SILENCED: Mutex<Option<(File, Termios)>> = Mutex::new(None);
+    SILENCED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 const TTY: &str = "/dev/tty";

@@ -109,3 +109,19 @@ def test_commands_on_an_enrolled_volume(killer, bulla_of, keys, tmp_path, comman
             assert len(volume.slots) == 2 and len(tokens) == 2, (moment, volume.slots, tokens)
             assert not any("pending" in token or "replaces" in token for token in tokens), moment
             bulla_of("disk", "test", volume.path)
+
+
+@pytest.mark.parametrize("next_command", ["rewrap", "rekey"])
+def test_a_rewrap_by_other_keys(killer, bulla_of, keys, tmp_path, next_command):
+    volume, recovery = Volume.make(tmp_path / "volume.img"), tmp_path / "recovery"
+    recovery.write_bytes(RECOVERY)
+    bulla_of("disk", "enroll", volume.path, "-k", keys[0], "-k", keys[1], "--key-file", recovery)
+    original = volume.path.read_bytes()
+    arguments = ("disk", "rewrap", volume.path, "-k", keys[1], "-k", keys[0])
+    for moment in moments(killer, arguments, volume, original):
+        bulla_of("disk", "test", volume.path)
+        bulla_of("disk", next_command, volume.path)
+        assert {token["key_id"] for token in volume.tokens.values()} == set(keys), moment
+        bulla_of("disk", "test", volume.path)
+        bulla_of(*arguments)
+        assert (len(volume.tokens), len(volume.slots)) == (2, 2), moment

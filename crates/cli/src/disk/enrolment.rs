@@ -227,7 +227,10 @@ impl<'e> Enrolment<'e> {
             if !self.kms.unwraps(token, key)? {
                 return Err(self.wrong_key(slot));
             }
-            keys.push(token.wrapped.key_id.clone());
+            // A rewrap that was killed leaves the tokens of both keys, which may be one key.
+            if !keys.contains(&token.wrapped.key_id) {
+                keys.push(token.wrapped.key_id.clone());
+            }
         }
         Ok(keys)
     }

@@ -102,7 +102,9 @@ impl From<CryptsetupError> for Failure {
                 "check the name of the device, and that this user may read and write it"
             }
             CryptsetupError::Failed { code: Some(BUSY), .. } => "close the volume, or wait until it is free",
-            CryptsetupError::Failed { .. } | CryptsetupError::Io(_) => "",
+            CryptsetupError::Failed { .. } | CryptsetupError::Io(_) => {
+                "check the device, its free space, and what `cryptsetup luksDump` says about it"
+            }
         };
         Self::new(Exit::Other, error.to_string(), hint)
     }

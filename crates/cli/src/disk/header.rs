@@ -122,8 +122,9 @@ impl Header {
                 return Err(HeaderFault::DataCipher(format!("{} {}", segment.kind, segment.encryption)));
             }
         }
-        if self.segments.is_empty() {
-            return Err(HeaderFault::DataCipher("none".into()));
+        // Only a reencryption needs several; under one key, they could encrypt different data alike.
+        if self.segments.len() != 1 {
+            return Err(HeaderFault::DataCipher(format!("{} segments", self.segments.len())));
         }
         for (slot, keyslot) in &self.keyslots {
             let Keyslot { kind, key_size, area } = keyslot;
@@ -174,15 +175,19 @@ impl Header {
 
     /// The key slots that no token of bulla names: what opens them is in nobody's KMS.
     pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
-        let named: Vec<_> = self.good_tokens().iter().filter_map(|(_, token)| token.any_slot()).collect();
+        let named = self.named_slots();
         self.slots().filter(|slot| !named.contains(slot)).collect()
     }
 
     /// The lowest key slot that is neither in use nor named by a token of bulla.
     pub(crate) fn free_slot(&self) -> Option<Slot> {
-        let tokens = self.good_tokens();
-        let is_named = |slot| tokens.iter().any(|(_, token)| token.any_slot() == Some(slot));
-        (0..Self::MAX_SLOTS).map(Slot).find(|slot| !self.has_slot(*slot) && !is_named(*slot))
+        let named = self.named_slots();
+        (0..Self::MAX_SLOTS).map(Slot).find(|slot| !self.has_slot(*slot) && !named.contains(slot))
+    }
+
+    /// The key slots that tokens of bulla name, also those that a later version wrote.
+    fn named_slots(&self) -> Vec<Slot> {
+        self.tokens.values().flat_map(Token::named_slots).collect()
     }
 
     /// The numbers that no token has.
@@ -248,6 +253,14 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_token_of_a_later_version_names_its_key_slots() {
+        let named = serde_json::json!({"type": "bulla", "version": 2, "keyslots": ["0", 7], "pending": "2"});
+        let header = edited("/tokens/1", named);
+        assert!(header.slots_without_kms().is_empty());
+        assert_eq!(header.free_slot(), Some(Slot(3)));
+    }
+
+    #[test]
     fn a_key_slot_of_no_data_is_no_way_in() {
         for unbound in [serde_json::json!([]), serde_json::json!(["1"])] {
             let header = edited("/digests/0/keyslots", unbound.clone());
@@ -283,8 +296,11 @@ pub(super) mod tests {
         json["segments"]["0"]["integrity"] = integrity;
         let fault = Header::parse(json.to_string().as_bytes()).unwrap().check();
         assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
-        let fault = edited("/segments", Value::Object(Map::new())).check();
-        assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
+        let segment = serde_json::from_str::<Value>(METADATA).unwrap()["segments"]["0"].clone();
+        for segments in [serde_json::json!({}), serde_json::json!({"0": segment, "1": segment})] {
+            let fault = edited("/segments", segments).check();
+            assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
+        }
     }
 
     #[test]

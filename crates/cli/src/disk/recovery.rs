@@ -38,7 +38,9 @@ impl RecoveryPassphrase {
 
     /// Shows it at the terminal and has a part of it typed, to see that it was written down.
     pub(crate) fn show_and_check(&self) -> Result<(), Failure> {
-        show(&format!("\nRecovery passphrase: {}\n\nWrite it down: it is shown only now.\n", self.text()))?;
+        let shown =
+            format!("\nRecovery passphrase: {}\n\nWrite it down: it is shown only now.\n", self.text());
+        show(&Zeroizing::new(shown))?;
         let mut random = [0];
         rand::fill(&mut random).expect("the system's generator never fails after the start");
         let groups: Vec<_> = self.0.split('-').collect();

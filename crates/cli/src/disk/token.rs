@@ -100,7 +100,17 @@ impl Token {
 
     /// Reads a token of the header; none for the tokens of others.
     pub(crate) fn parse(json: &Map<String, Value>) -> Option<Result<Self, TokenFault>> {
-        (json.get("type").and_then(Value::as_str) == Some(TYPE)).then(|| Self::of_ours(json))
+        is_ours(json).then(|| Self::of_ours(json))
+    }
+
+    /// The key slots that a token of bulla names, even one that cannot be used.
+    pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<Slot> {
+        if !is_ours(json) {
+            return Vec::new();
+        }
+        let slots = json.get("keyslots").and_then(Value::as_array).into_iter().flatten();
+        let texts = slots.chain(json.get("pending")).filter_map(Value::as_str);
+        texts.filter_map(|text| number(text).ok()).collect()
     }
 
     fn of_ours(json: &Map<String, Value>) -> Result<Self, TokenFault> {
@@ -205,6 +215,10 @@ pub(crate) fn volume_context(volume: &VolumeUuid, pairs: &BTreeMap<String, Strin
 /// Whether bulla keeps names like this one for itself.
 pub(crate) fn is_reserved(name: &str) -> bool {
     name.starts_with("bulla:")
+}
+
+fn is_ours(json: &Map<String, Value>) -> bool {
+    json.get("type").and_then(Value::as_str) == Some(TYPE)
 }
 
 fn number(text: &str) -> Result<Slot, TokenFault> {

@@ -13,11 +13,12 @@ pytestmark = pytest.mark.skipif(
 
 # Counts the writes, and kills bulla before or after one of them.
 WRAPPER = """#!/bin/sh
-case "$*" in *luksAddKey* | *luksKillSlot* | *token*) ;; *) exec {real} "$@" ;; esac
+case "$*" in *luksAddKey* | *luksKillSlot* | *"token import"* | *"token remove"*) ;; *) exec {real} "$@" ;; esac
 n=$(($(cat {state}) + 1)); echo $n > {state}
 [ $n = "$(cat {kill}-before)" ] && kill -9 $PPID && exit 1
 {real} "$@"; status=$?
 [ $n = "$(cat {kill}-after)" ] && kill -9 $PPID
+[ $n = "$(cat {kill}-failing)" ] && exit 1
 exit $status
 """
 
@@ -35,9 +36,9 @@ class Killer:
         self.wrapper.chmod(0o755)
 
     def run(self, *arguments, at=0, when="before"):
-        """Runs a command that is killed at a write. Gives the exit code."""
+        """Runs a command that is killed at a write, or is told that it failed. Gives the exit code."""
         self.state.write_text("0")
-        for moment in ("before", "after"):
+        for moment in ("before", "after", "failing"):
             (self.directory / f"kill-{moment}").write_text(str(at if moment == when else 0))
         script = 'mount --bind "$0" "$1" && shift && exec "$@"'
         words = ["unshare", "-m", "sh", "-c", script, self.wrapper, CRYPTSETUP, BULLA, *arguments]
@@ -125,3 +126,14 @@ def test_a_rewrap_by_other_keys(killer, bulla_of, keys, tmp_path, next_command):
         bulla_of("disk", "test", volume.path)
         bulla_of(*arguments)
         assert (len(volume.tokens), len(volume.slots)) == (2, 2), moment
+
+
+def test_a_key_slot_that_was_made_although_cryptsetup_failed(killer, bulla_of, keys, tmp_path):
+    volume, recovery = Volume.make(tmp_path / "volume.img"), tmp_path / "recovery"
+    recovery.write_bytes(RECOVERY)
+    enroll = ("disk", "enroll", volume.path, "-k", keys[0], "--key-file", recovery)
+    assert killer.run(*enroll, at=2, when="failing") == 1
+    assert volume.slots == ["0", "1"]
+    bulla_of(*enroll)
+    bulla_of("disk", "test", volume.path)
+    assert volume.slots == ["0", "1"] and len(volume.tokens) == 1

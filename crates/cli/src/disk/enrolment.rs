@@ -179,8 +179,10 @@ impl<'e> Enrolment<'e> {
         let (first, others) = tokens.split_first().expect("there is at least one key");
         self.volume.add_token(first.0, &first.1.clone().with_slot(TokenSlot::Pending(slot)))?;
         if let Err(failure) = self.volume.add_slot(slot, opens, new.key.bytes()) {
-            // What it could not make needs no tidying later.
-            let _ = self.volume.remove_token(first.0);
+            // What it did not make needs no tidying later.
+            if self.volume.header().is_ok_and(|header| !header.has_slot(slot)) {
+                let _ = self.volume.remove_token(first.0);
+            }
             return Err(failure);
         }
         others.iter().try_for_each(|(id, token)| self.volume.add_token(*id, token))?;
@@ -298,8 +300,7 @@ impl<'e> Enrolment<'e> {
 
     fn wrong_key(&self, slot: Slot) -> Failure {
         let what = format!("the key of the token does not open key slot {slot} of {}", self.volume);
-        let hint =
-            "somebody changed the header: open the volume by its recovery passphrase and enroll it again";
+        let hint = "the header was changed: open the volume by its recovery passphrase and enroll it again";
         Failure::new(Exit::Damaged, what, hint)
     }
 
@@ -312,7 +313,7 @@ impl<'e> Enrolment<'e> {
     fn not_enrolled(&self, header: &Header) -> Failure {
         if let Some((id, fault)) = faulty_tokens(header).into_iter().next() {
             let what = format!("token {id} of {} cannot be used: {fault}", self.volume);
-            let hint = "if no newer bulla wrote it, somebody changed it: restore the header from a backup";
+            let hint = "if no newer bulla wrote it, it was changed: restore the header from a backup";
             return Failure::new(Exit::Damaged, what, hint);
         }
         let what = format!("no such key of a KMS opens {}", self.volume);

@@ -348,7 +348,9 @@ def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
     table[446:462] = bytes([0, 0, 2, 0, 0x83, 0, 2, 0]) + (2048).to_bytes(4, "little") + (4096).to_bytes(4, "little")
     disk.write_bytes(table)
     assert "dos" in format(disk, "--yes", status=6)
-    assert "terminal" in format(volume.path, "--force", status=2)  # nobody confirmed it
+    assert "--yes" in format(volume.path, "--force", status=2)  # nobody confirmed it
+    words = ("disk", "format", volume.path, "-k", key, "--force", "--yes")
+    assert "--recovery-file" in refusal(bulla_of, *words, status=2)  # nobody would see the passphrase
     assert volume.path.read_bytes() == before
     # The KMS is asked first.
     with socket.socket() as free:

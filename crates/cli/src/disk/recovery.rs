@@ -40,7 +40,8 @@ impl RecoveryPassphrase {
     pub(crate) fn show_and_check(&self) -> Result<(), Failure> {
         let shown =
             format!("\nRecovery passphrase: {}\n\nWrite it down: it is shown only now.\n", self.text());
-        show(&Zeroizing::new(shown))?;
+        let hint = "have it written to a new file with --recovery-file";
+        show(&Zeroizing::new(shown)).map_err(|failure| failure.advising(hint))?;
         let mut random = [0];
         rand::fill(&mut random).expect("the system's generator never fails after the start");
         let groups: Vec<_> = self.0.split('-').collect();

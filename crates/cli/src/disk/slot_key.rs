@@ -55,7 +55,7 @@ impl SlotKey {
             }
             _ => {
                 let what = format!("the KMS answered a key that has not {} bytes", Self::BYTES);
-                Err(Failure::new(Exit::Damaged, what, "somebody changed the token: enroll the volume again"))
+                Err(Failure::new(Exit::Damaged, what, "the token was changed: enroll the volume again"))
             }
         }
     }
@@ -161,11 +161,7 @@ impl VolumeKms<'_> {
         if reply.key_id != token.wrapped.key_id {
             let what =
                 format!("the token names {}, and {} wrapped its key", token.wrapped.key_id, reply.key_id);
-            return Err(Failure::new(
-                Exit::Damaged,
-                what,
-                "somebody changed the token: enroll the volume again",
-            ));
+            return Err(Failure::new(Exit::Damaged, what, "the token was changed: enroll the volume again"));
         }
         SlotKey::from_base64(&reply.plaintext)
     }
@@ -182,7 +178,7 @@ impl VolumeKms<'_> {
                 if ["InvalidParameter", "MissingCiphertextBlob"].contains(&refusal.code.as_str()) =>
             {
                 let what = format!("the token has no wrapped key for the volume {}", self.volume);
-                let hint = "it belongs to another volume, or somebody changed it: open the volume by its recovery \
+                let hint = "it belongs to another volume, or was changed: open the volume by its recovery \
                             passphrase and enroll it again";
                 Failure::new(Exit::Context, what, hint)
             }

@@ -105,8 +105,7 @@ impl DiskConfig {
                 "list it there if this machine is to open it by itself",
             ));
         };
-        let refused =
-            |what: String| Failure::new(Exit::Damaged, what, "somebody may have changed the header");
+        let refused = |what: String| Failure::new(Exit::Damaged, what, "the header may have been changed");
         let fault = |fault: HeaderFault| refused(format!("volume {uuid}: {fault}"));
         let header = Header::parse(metadata.to_string().as_bytes()).map_err(fault)?;
         header.check().map_err(fault)?;

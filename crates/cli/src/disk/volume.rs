@@ -172,7 +172,7 @@ impl Volume {
             HeaderFault::Reencrypting => "let `cryptsetup reencrypt --resume-only` end first",
             HeaderFault::Requirement(_) => "use a newer bulla",
             HeaderFault::DataCipher(_) | HeaderFault::SlotCipher(..) => {
-                "if you did not format it so, somebody changed the header: restore it from a backup"
+                "if you did not format it so, the header was changed: restore it from a backup"
             }
         };
         Failure::new(Exit::Damaged, what, hint)

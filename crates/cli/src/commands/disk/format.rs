@@ -75,7 +75,9 @@ fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
 fn confirm(device: &Path) -> Result<(), Failure> {
     let question =
         format!("Everything on {0} will be lost. Type its name ({0}) to go on: ", device.display());
-    if disk::ask_line(&question)? == device.to_string_lossy() {
+    let typed =
+        disk::ask_line(&question).map_err(|failure| failure.advising("say --yes to format without it"));
+    if typed? == device.to_string_lossy() {
         return Ok(());
     }
     Err(Failure::new(

@@ -165,6 +165,8 @@ const GRANTS: &[Grant] = &[
     grant("ram:CreateAccessKey", "makes the caller act as the user, if it is another one"),
     grant("ram:CreateLoginProfile", "makes the caller sign in as the user, if it is another one"),
     grant("ram:UpdateLoginProfile", "makes the caller sign in as the user, if it is another one"),
+    grant("ram:BindMFADevice", "decides which device proves the second factor of a user"),
+    grant("ram:UnbindMFADevice", "takes the second factor from a user"),
     Grant {
         only_patterns: true,
         ..grant("sts:AssumeRole", "gives the rights of every role that trusts the caller")

@@ -1,9 +1,11 @@
-//! Getting in and out: what happens at the sign-in, by the link of an embedded store, at a change of password, and at the end.
+//! Getting in and out: what happens at the sign-in and its second step, by the link of an embedded store, at a change of
+//! password, and at the end.
 
 use std::time::Duration;
 
-use bulla_kms::{SignInRefusal, SignedIn};
-use bulla_wire::Parameters;
+use bulla_kms::{CodeRefusal, FirstFactor, HalfSignedIn, OfferedDevice, SignInRefusal, SignedIn};
+use bulla_wire::{Parameters, SecretText};
+use http::StatusCode;
 
 use crate::context::View;
 use crate::http::{Answer, Event};
@@ -26,7 +28,17 @@ pub(crate) enum Entry {
 #[derive(Clone)]
 pub(crate) enum Who {
     Owner,
-    SignedIn(SignedIn),
+    /// With the MFA device that is being bound, while it is.
+    SignedIn(SignedIn, Option<OfferedDevice>),
+}
+
+/// Who has given a password and is asked for a code: it is no session, and opens no page.
+#[derive(Clone)]
+pub(crate) struct Half {
+    half: HalfSignedIn,
+    /// As it was typed: failures are counted by it.
+    name: String,
+    then: String,
 }
 
 impl Console {
@@ -60,7 +72,9 @@ impl Console {
                 Some(self.before_session(visit, |view| sign_in::link_page(view, &link)))
             }
             (["enter"], Some(fields), Entry::Link(link)) => Some(self.enter_by(link, visit, fields)),
+            (["code"], _, Entry::SignIn) => Some(self.code(visit, posted).await),
             (["password"], _, Entry::SignIn) => self.password(visit, posted).await,
+            (["device", step @ ..], _, Entry::SignIn) => self.device(visit, step, posted).await,
             (["sign-out"], Some(_), _) => Some(self.sign_out(visit)),
             _ => None,
         }
@@ -108,20 +122,21 @@ impl Console {
         let then = fields.get("then").unwrap_or_default();
         let source = visit.request.connection.source;
         match sign_in::check(visit.kms, fields, visit.request.connection).await {
-            Ok(signed_in) => {
-                self.attempts.succeed(name, source);
-                let event = Event::SignedIn(visit.kms.name_of(&signed_in));
-                let mut answer = Answer::redirect(local(then).unwrap_or(PREFIX));
-                self.begin(visit, &mut answer, Who::SignedIn(signed_in));
-                answer.event = Some(event);
+            Ok(FirstFactor::Enough(signed_in)) => self.signed_in(visit, name, then, signed_in),
+            Ok(FirstFactor::CodeNeeded(half)) => {
+                let mut answer = Answer::redirect(&path("code", &[]));
+                visit.value.inspect(|value| self.sessions.end(value));
+                let half = Half { half, name: name.to_owned(), then: then.to_owned() };
+                let value = self.halves.begin(visit.value, half, visit.kms.elapsed());
+                answer.add("set-cookie", &visit.cookie.set(&value));
                 answer
             }
             Err(refusal) => {
                 let mut answer = self.sign_in_page(visit, then, Some(sign_in::words(&refusal)));
                 match refusal {
-                    SignInRefusal::Busy => answer.status = http::StatusCode::TOO_MANY_REQUESTS,
+                    SignInRefusal::Busy => answer.status = StatusCode::TOO_MANY_REQUESTS,
                     SignInRefusal::Store(_) => {
-                        answer.status = http::StatusCode::SERVICE_UNAVAILABLE;
+                        answer.status = StatusCode::SERVICE_UNAVAILABLE;
                         return answer;
                     }
                     _ => answer.event = Some(Event::Refused),
@@ -133,15 +148,61 @@ impl Console {
         }
     }
 
+    /// The answer to a caller who is let in.
+    fn signed_in(&self, visit: &Visit<'_>, name: &str, then: &str, signed_in: SignedIn) -> Answer {
+        self.attempts.succeed(name, visit.request.connection.source);
+        let event = Event::SignedIn(visit.kms.name_of(&signed_in));
+        let mut answer = Answer::redirect(local(then).unwrap_or(PREFIX));
+        self.begin(visit, &mut answer, Who::SignedIn(signed_in, None));
+        answer.event = Some(event);
+        answer
+    }
+
+    /// The page and the form of a code, which a user with an MFA device is asked for after the password.
+    async fn code(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Answer {
+        let half = visit.value.and_then(|value| self.halves.resume(value, visit.kms.elapsed()));
+        let (half, fields) = match (half, posted) {
+            (Some(half), Some(fields)) => (half, fields),
+            (Some(_), None) => return sign_in::code_page(&self.view(visit, None), None),
+            (None, Some(_)) => return self.sign_in_page(visit, "", Some(texts::CODE_TOO_LATE)),
+            (None, None) => return Answer::redirect(&path("sign-in", &[])),
+        };
+        let code = SecretText::from(fields.get("Code").unwrap_or_default().to_owned());
+        match visit.kms.second_factor(&half.half, &code).await {
+            Ok(signed_in) => self.signed_in(visit, &half.name, &half.then, signed_in),
+            Err(CodeRefusal::Ended) => {
+                visit.value.inspect(|value| self.halves.end(value));
+                self.sign_in_page(visit, &half.then, Some(texts::CODE_TOO_LATE))
+            }
+            Err(refusal) => self.code_refused(visit, &half, &refusal),
+        }
+    }
+
+    fn code_refused(&self, visit: &Visit<'_>, half: &Half, refusal: &CodeRefusal) -> Answer {
+        let view = self.view(visit, None);
+        let mut answer = sign_in::code_page(&view, Some(sign_in::code_words(refusal)));
+        match refusal {
+            CodeRefusal::Store(_) => answer.status = StatusCode::SERVICE_UNAVAILABLE,
+            CodeRefusal::TooMany => answer.status = StatusCode::TOO_MANY_REQUESTS,
+            CodeRefusal::Wrong | CodeRefusal::Ended => {}
+        }
+        if !matches!(refusal, CodeRefusal::Store(_)) {
+            let source = visit.request.connection.source;
+            answer.delay = self.attempts.fail(&half.name, source, visit.kms.elapsed());
+            answer.event = Some(Event::CodeRefused(visit.kms.name_of_user(half.half.user_id())));
+        }
+        answer
+    }
+
     /// The page and the form of another password; none for a user who did not sign in by one.
     async fn password(&self, visit: &Visit<'_>, posted: Option<&Parameters>) -> Option<Answer> {
         let who = self.sessions.resume(visit.value?, visit.kms.elapsed());
-        let Some(Who::SignedIn(signed_in)) = who else { return None };
+        let Some(Who::SignedIn(signed_in, _)) = who else { return None };
         if signed_in.access_key_id().is_some() {
             return None;
         }
         let is_due = signed_in.must_choose_password();
-        let name = (!is_due).then(|| visit.kms.name_of(&signed_in));
+        let name = (!is_due && !signed_in.must_bind_device()).then(|| visit.kms.name_of(&signed_in));
         let Some(fields) = posted else {
             return Some(sign_in::password_page(&self.view(visit, name), is_due, None));
         };
@@ -149,7 +210,7 @@ impl Console {
         Some(match chosen.await {
             Ok(signed_in) => {
                 let mut answer = Answer::redirect(PREFIX);
-                self.begin(visit, &mut answer, Who::SignedIn(signed_in));
+                self.begin(visit, &mut answer, Who::SignedIn(signed_in, None));
                 answer
             }
             Err(problem) => {
@@ -183,7 +244,8 @@ impl Console {
     }
 
     /// Begins a session, whose cookie is a new one.
-    fn begin(&self, visit: &Visit<'_>, answer: &mut Answer, who: Who) {
+    pub(crate) fn begin(&self, visit: &Visit<'_>, answer: &mut Answer, who: Who) {
+        visit.value.inspect(|value| self.halves.end(value));
         let value = self.sessions.begin(visit.value, who, visit.kms.elapsed());
         answer.add("set-cookie", &visit.cookie.set(&value));
     }
@@ -192,6 +254,7 @@ impl Console {
         let mut answer = Answer::redirect(PREFIX);
         if let Some(value) = visit.value {
             self.sessions.end(value);
+            self.halves.end(value);
         }
         answer.add("set-cookie", &visit.cookie.clear());
         answer.add("clear-site-data", r#""cache", "storage""#);

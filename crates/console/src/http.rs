@@ -57,6 +57,8 @@ pub enum Event {
     SignedIn(String),
     /// Somebody was not let in. What was typed as a name is not told: it may be a password.
     Refused,
+    /// This user's password was given, and then a wrong code. Unless it was the user, the password is known to somebody else.
+    CodeRefused(String),
     /// Somebody has signed out.
     SignedOut,
     /// The link of an embedded store was used twice, and all sessions have ended.

@@ -10,6 +10,7 @@ mod assets;
 mod attempts;
 mod context;
 mod cookies;
+mod device;
 mod entry;
 mod errors;
 mod forms;
@@ -21,6 +22,7 @@ mod offers;
 mod owner_link;
 mod pages;
 mod paths;
+mod qr;
 mod routes;
 mod sessions;
 mod sign_in;
@@ -31,6 +33,9 @@ mod testing;
 mod tests;
 mod texts;
 mod times;
+#[cfg(test)]
+#[path = "../../kms/tests/support/totp.rs"]
+mod totp;
 mod traffic;
 
 pub use self::http::{Answer, Body, Event, Request};

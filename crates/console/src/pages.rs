@@ -8,6 +8,7 @@ mod files;
 mod groups;
 mod keys;
 mod may;
+mod mfa_devices;
 mod numbered;
 mod overview;
 mod parts;

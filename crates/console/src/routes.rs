@@ -8,12 +8,12 @@ use maud::html;
 use crate::attempts::Attempts;
 use crate::context::{Context, View};
 use crate::cookies::SessionCookie;
-use crate::entry::{Entry, Who};
+use crate::entry::{Entry, Half, Who};
 use crate::guard::{Hosts, is_same_origin};
 use crate::http::{Answer, Request};
 use crate::layout::{self, TOKEN};
 use crate::owner_link::OwnerLink;
-use crate::sessions::Sessions;
+use crate::sessions::{Lifetime, Sessions};
 use crate::texts::{self, Language, Text};
 use crate::traffic::Traffic;
 use crate::{assets, forms, pages, paths};
@@ -26,6 +26,9 @@ pub struct Console {
     hosts: Hosts,
     pub(crate) entry: Entry,
     pub(crate) sessions: Sessions<Who>,
+    /// Users who have given their password and are asked for a code, apart from the sessions: no page but that of the code
+    /// looks here.
+    pub(crate) halves: Sessions<Half>,
     pub(crate) attempts: Attempts,
     traffic: Traffic,
 }
@@ -67,7 +70,8 @@ impl Console {
         Self {
             hosts,
             entry,
-            sessions: Sessions::new(),
+            sessions: Sessions::new(Lifetime::SIGNED_IN),
+            halves: Sessions::new(Lifetime::HALF),
             attempts: Attempts::default(),
             traffic: Traffic::new(),
         }
@@ -117,6 +121,7 @@ impl Console {
             Ok(found) => found,
             Err(SignInEnded::Ended) => return Ok(self.leave(&visit)),
             Err(SignInEnded::PasswordDue) => return Ok(Answer::redirect(&paths::path("password", &[]))),
+            Err(SignInEnded::DeviceDue) => return Ok(Answer::redirect(&paths::path("device", &[]))),
             Err(SignInEnded::Store(_)) => return Err(Refusal::Engine),
         };
         let view = self.view(&visit, Some(name));
@@ -191,7 +196,7 @@ impl Who {
     fn origin(&self, visit: &Visit<'_>) -> Result<(Origin, String), SignInEnded> {
         match self {
             Self::Owner => Ok((visit.kms.owner(), visit.language.say(texts::OWNER).to_owned())),
-            Self::SignedIn(signed_in) => {
+            Self::SignedIn(signed_in, _) => {
                 let origin = visit.kms.origin_of(signed_in, visit.request.connection.clone())?;
                 Ok((origin, visit.kms.name_of(signed_in)))
             }

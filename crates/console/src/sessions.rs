@@ -16,7 +16,25 @@ use bulla_keys::{Random, SystemRandom};
 /// The sessions of a console, each of a `W`: whoever signed in.
 pub(crate) struct Sessions<W> {
     key: hmac::Key,
+    lifetime: Lifetime,
     table: Mutex<HashMap<Hash, Session<W>>>,
+}
+
+/// When a session ends by itself.
+#[derive(Clone, Copy)]
+pub(crate) struct Lifetime {
+    /// After this long without use.
+    idle: Duration,
+    /// After this long in any case.
+    longest: Duration,
+}
+
+impl Lifetime {
+    /// Of somebody who has signed in.
+    pub(crate) const SIGNED_IN: Self =
+        Self { idle: Duration::from_secs(15 * 60), longest: Duration::from_secs(8 * 3600) };
+    /// Of somebody who has given a password and is asked for a code.
+    pub(crate) const HALF: Self = Self { idle: Duration::from_secs(300), longest: Duration::from_secs(300) };
 }
 
 type Hash = [u8; 32];
@@ -28,10 +46,10 @@ struct Session<W> {
 }
 
 impl<W: Clone> Sessions<W> {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(lifetime: Lifetime) -> Self {
         let mut key = [0; 32];
         SystemRandom.fill(&mut key);
-        Self { key: hmac::Key::new(HMAC_SHA256, &key), table: Mutex::default() }
+        Self { key: hmac::Key::new(HMAC_SHA256, &key), lifetime, table: Mutex::default() }
     }
 
     /// A new value for the cookie, of no session.
@@ -58,7 +76,7 @@ impl<W: Clone> Sessions<W> {
         if let Some(before) = before {
             table.remove(&hash(before));
         }
-        table.retain(|_, session| session.is_alive(now));
+        table.retain(|_, session| session.is_alive(self.lifetime, now));
         if table.len() >= MAX {
             let oldest = table.iter().min_by_key(|(_, session)| session.used).map(|(hash, _)| *hash);
             oldest.map(|oldest| table.remove(&oldest));
@@ -70,9 +88,16 @@ impl<W: Clone> Sessions<W> {
     /// Who has the session of this cookie, which is in use from now on.
     pub(crate) fn resume(&self, cookie: &str, now: Duration) -> Option<W> {
         let mut table = self.lock();
-        let session = table.get_mut(&hash(cookie)).filter(|session| session.is_alive(now))?;
+        let session = table.get_mut(&hash(cookie)).filter(|session| session.is_alive(self.lifetime, now))?;
         session.used = now;
         Some(session.who.clone())
+    }
+
+    /// Changes what is known of who has the session of this cookie, if there is one.
+    pub(crate) fn note(&self, cookie: &str, who: W) {
+        if let Some(session) = self.lock().get_mut(&hash(cookie)) {
+            session.who = who;
+        }
     }
 
     pub(crate) fn end(&self, cookie: &str) {
@@ -93,8 +118,8 @@ impl<W: Clone> Sessions<W> {
 }
 
 impl<W> Session<W> {
-    fn is_alive(&self, now: Duration) -> bool {
-        now.saturating_sub(self.used) < IDLE && now.saturating_sub(self.begun) < LONGEST
+    fn is_alive(&self, lifetime: Lifetime, now: Duration) -> bool {
+        now.saturating_sub(self.used) < lifetime.idle && now.saturating_sub(self.begun) < lifetime.longest
     }
 }
 
@@ -102,10 +127,6 @@ fn hash(cookie: &str) -> Hash {
     digest(&SHA256, cookie.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-/// A session ends when it was not used for this long.
-const IDLE: Duration = Duration::from_secs(15 * 60);
-/// A session ends after this long in any case.
-const LONGEST: Duration = Duration::from_secs(8 * 3600);
 /// More sessions than this push out the one that was not used for longest.
 const MAX: usize = 4096;
 
@@ -119,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_idle_and_after_eight_hours_in_any_case() {
-        let sessions = Sessions::new();
+        let sessions = Sessions::new(Lifetime::SIGNED_IN);
         let cookie = sessions.begin(None, "ann", minutes(0));
         assert_eq!(sessions.resume(&cookie, minutes(14)), Some("ann"));
         assert_eq!(sessions.resume(&cookie, minutes(29)), None);
@@ -132,7 +153,7 @@ mod tests {
 
     #[test]
     fn signing_in_changes_the_cookie_and_ends_the_session_before() {
-        let sessions = Sessions::new();
+        let sessions = Sessions::new(Lifetime::SIGNED_IN);
         let first = sessions.begin(None, "ann", minutes(0));
         let second = sessions.begin(Some(&first), "bob", minutes(0));
         assert_ne!(first, second);
@@ -146,9 +167,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_noted_of_a_session_lasts_as_long_as_it() {
+        let halves = Sessions::new(Lifetime::HALF);
+        let cookie = halves.begin(None, 0, minutes(0));
+        halves.note(&cookie, 1);
+        assert_eq!((halves.resume(&cookie, minutes(4)), halves.resume(&cookie, minutes(5))), (Some(1), None));
+        halves.end(&cookie);
+        halves.note(&cookie, 2);
+        assert_eq!(halves.resume(&cookie, minutes(4)), None);
+    }
+
+    #[test]
     fn a_form_token_belongs_to_one_cookie_of_one_console() {
-        let one = Sessions::<()>::new();
-        let other = Sessions::<()>::new();
+        let one = Sessions::<()>::new(Lifetime::SIGNED_IN);
+        let other = Sessions::<()>::new(Lifetime::SIGNED_IN);
         let cookie = Sessions::<()>::draw();
         let token = one.form_token(&cookie);
         assert!(one.is_form_token(&cookie, &token));
@@ -161,7 +193,7 @@ mod tests {
 
     #[test]
     fn the_session_that_was_not_used_for_longest_makes_room() {
-        let sessions = Sessions::new();
+        let sessions = Sessions::new(Lifetime::SIGNED_IN);
         let first = sessions.begin(None, 0, minutes(0));
         let second = sessions.begin(None, 1, minutes(0));
         assert!(sessions.resume(&first, minutes(1)).is_some());

@@ -1,6 +1,6 @@
 //! Signing in: by access key, by password, or by the link of an embedded store; and choosing another password.
 
-use bulla_kms::{Connection, Kms, PasswordRefusal, SignInRefusal, SignedIn};
+use bulla_kms::{CodeRefusal, Connection, FirstFactor, Kms, PasswordRefusal, SignInRefusal, SignedIn};
 use bulla_wire::{Parameters, SecretText};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -30,6 +30,34 @@ pub(crate) fn page(view: &View, kms: &Kms, then: &str, problem: Option<Text>) ->
         }
     };
     answer(view, status, texts::SIGN_IN, &content)
+}
+
+/// The page that asks for a code of the user's MFA device.
+pub(crate) fn code_page(view: &View, problem: Option<Text>) -> Answer {
+    let status = if problem.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK };
+    let content = html! {
+        @if let Some(problem) = problem { (notice(view, problem)) }
+        form.fields method="post" action=(path("code", &[])) {
+            (token(view))
+            (code_field(view, "Code", texts::CODE))
+            div.buttons {
+                button { (view.say(texts::SIGN_IN)) }
+                a href=(path("sign-in", &[])) { (view.say(texts::CANCEL)) }
+            }
+        }
+    };
+    answer(view, status, texts::SECOND_STEP, &content)
+}
+
+/// A field for six digits. Browsers offer the code of an authenticator for it, and phones show digits.
+pub(crate) fn code_field(view: &View, name: &str, label: Text) -> Markup {
+    html! {
+        div.field {
+            label for=(name) { (view.say(label)) }
+            input id=(name) name=(name) type="text" inputmode="numeric" autocomplete="one-time-code" required
+                pattern="[0-9 ]*" maxlength="9" spellcheck="false";
+        }
+    }
 }
 
 /// The page that lets a user choose another password.
@@ -67,11 +95,11 @@ pub(crate) fn no_link_page(view: &View, why: Text) -> Answer {
     answer(view, StatusCode::FORBIDDEN, texts::SIGN_IN, &html! { p { (view.say(why)) } })
 }
 
-fn answer(view: &View, status: StatusCode, title: Text, content: &Markup) -> Answer {
+pub(crate) fn answer(view: &View, status: StatusCode, title: Text, content: &Markup) -> Answer {
     Answer::page(status, view.finish(layout::page(view, view.say(title), content)))
 }
 
-fn notice(view: &View, problem: Text) -> Markup {
+pub(crate) fn notice(view: &View, problem: Text) -> Markup {
     html! { div.problem role="alert" { p { (view.say(problem)) } } }
 }
 
@@ -106,10 +134,10 @@ pub(crate) async fn check(
     kms: &Kms,
     fields: &Parameters,
     from: &Connection,
-) -> Result<SignedIn, SignInRefusal> {
+) -> Result<FirstFactor, SignInRefusal> {
     let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
     match fields.non_empty("AccessKeyId") {
-        Some(id) => kms.sign_in_by_access_key(id, &secret("AccessKeySecret")),
+        Some(id) => kms.sign_in_by_access_key(id, &secret("AccessKeySecret")).map(FirstFactor::Enough),
         None => {
             let name = fields.get("UserName").unwrap_or_default();
             kms.sign_in_by_password(name, &secret("Password"), from.source).await
@@ -149,7 +177,16 @@ pub(crate) fn words(refusal: &SignInRefusal) -> Text {
         SignInRefusal::Wrong => texts::SIGN_IN_WRONG,
         SignInRefusal::NoSecretsHere => texts::SIGN_IN_NO_SECRETS,
         SignInRefusal::Busy => texts::SIGN_IN_BUSY,
-        SignInRefusal::SecondFactor => texts::SIGN_IN_SECOND_FACTOR,
         SignInRefusal::Store(_) => texts::SIGN_IN_FAILED,
+    }
+}
+
+/// What a user whose code is not taken is told.
+pub(crate) fn code_words(refusal: &CodeRefusal) -> Text {
+    match refusal {
+        CodeRefusal::Ended => texts::CODE_TOO_LATE,
+        CodeRefusal::Wrong => texts::CODE_WRONG,
+        CodeRefusal::TooMany => texts::CODES_TOO_MANY,
+        CodeRefusal::Store(_) => texts::SIGN_IN_FAILED,
     }
 }

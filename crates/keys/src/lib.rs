@@ -30,6 +30,7 @@
 //! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
 //! | [`TokenKey`] | what seals the tokens of temporary credentials |
 //! | [`access_key`] | the sealed secret of an access key |
+//! | [`mfa_seed`] | the sealed seed of a device for multi-factor authentication |
 //! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
 //!
 //! # Guarantees
@@ -50,6 +51,7 @@ mod context;
 mod id;
 mod key;
 mod material;
+pub mod mfa_seed;
 mod random;
 pub mod record;
 pub mod root;

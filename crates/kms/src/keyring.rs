@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{SHA256, digest};
-use bulla_keys::access_key;
 use bulla_keys::blob::BlobKey;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{
     Damaged, EncryptionContext, Key, KeyId, KeyKind, KeySpec, KeyUsage, KeyVersion, KeyVersionId, Material,
-    Operation, SystemRandom,
+    Operation, SystemRandom, access_key, mfa_seed,
 };
 use bulla_wire::signature::Signature;
 use bulla_wire::{Error, ErrorCode, SecretText};
 use zeroize::Zeroizing;
 
 use crate::authorize::{Allowed, SealedBlob, View};
+use crate::mfa::Seed;
 use crate::origin::RoleSession;
+use crate::people::{DeviceName, MfaDevice};
 use crate::refusal::key_refused;
 use crate::sessions::{self, SealedToken, StsKey};
 use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row, Snapshot};
@@ -133,6 +134,21 @@ impl Keyring {
         let id = key.map_or(NO_ID, |key| &key.id);
         let sealed = key.map_or(&*self.no_secret, |key| &key.sealed_secret);
         access_key::open(&self.roots, id, sealed).map_err(Error::internal)
+    }
+
+    /// A new MFA device with its seed sealed.
+    pub(crate) fn mfa_device(&self, name: DeviceName, seed: &Seed, created: i64) -> MfaDevice {
+        let sealed_seed = mfa_seed::seal(&self.roots, name.key.as_str(), seed.expose(), &SystemRandom).into();
+        MfaDevice { name, sealed_seed, created, user: None, spent: 0 }
+    }
+
+    /// Opens the seed of an MFA device, for the check of one code.
+    ///
+    /// # Errors
+    /// InternalFailure if the seed does not open.
+    pub(crate) fn seed_of(&self, device: &MfaDevice) -> Result<Seed, Error> {
+        let seed = mfa_seed::open(&self.roots, device.name.key.as_str(), &device.sealed_seed);
+        seed.map(Seed::from_bytes).map_err(Error::internal)
     }
 
     /// A new key for session tokens, the first one of the store.

@@ -34,6 +34,7 @@ mod lifecycle;
 mod lock;
 mod maintenance;
 mod mark;
+mod mfa;
 mod minutes;
 mod new_version;
 mod oidc;
@@ -73,6 +74,7 @@ pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
+pub use mfa::{Enrolment, QrCode};
 pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
@@ -87,7 +89,10 @@ pub use queries::{
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
-pub use sign_in::{PasswordRefusal, SignInEnded, SignInRefusal, SignedIn};
+pub use sign_in::{
+    CodeRefusal, DeviceRefusal, FirstFactor, HalfSignedIn, OfferedDevice, PasswordRefusal, SignInEnded,
+    SignInRefusal, SignedIn,
+};
 pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Authorizer;
@@ -98,6 +103,7 @@ use crate::home::Home;
 use crate::keyring::Keyring;
 use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
+use crate::mfa::WrongCodes;
 use crate::password::Hasher;
 use crate::rate::Rate;
 use crate::replay::Nonces;
@@ -148,6 +154,7 @@ pub struct Kms {
     /// For searches that take long: a lane for those of actions, and one for queries.
     searcher: Worker<2>,
     hasher: Hasher,
+    wrong_codes: WrongCodes,
     /// Of AssumeRole.
     assumed_roles: Rate,
     nonces: Nonces,
@@ -222,6 +229,7 @@ impl Kms {
             generator: Generator::default(),
             searcher: Worker::new("searches"),
             hasher: Hasher::default(),
+            wrong_codes: WrongCodes::default(),
             assumed_roles: Rate::default(),
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),

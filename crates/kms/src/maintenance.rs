@@ -3,6 +3,7 @@
 
 mod access_key;
 mod due;
+mod mfa;
 mod private;
 mod sign_in;
 mod sts_key;

@@ -55,9 +55,10 @@ pub enum Proof {
     /// An access key, by its id: it signed the request, or its secret was given at the console's sign-in.
     AccessKey(String),
     /// The user's password, given at the console's sign-in.
-    Password,
-    /// A password and a second factor. No sign-in proves one yet; a question about policies may suppose it.
-    SecondFactor,
+    Password {
+        /// Whether a code of the user's MFA device was given with it.
+        mfa: bool,
+    },
 }
 
 /// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
@@ -121,9 +122,7 @@ impl Caller {
             Self::Root { access_key_id } => Some(access_key_id),
             Self::User { proof: Proof::AccessKey(id), .. } => Some(id),
             Self::Session(session) => Some(&session.access_key_id),
-            Self::User { proof: Proof::Password | Proof::SecondFactor, .. }
-            | Self::Unsigned
-            | Self::Owner => None,
+            Self::User { proof: Proof::Password { .. }, .. } | Self::Unsigned | Self::Owner => None,
         }
     }
 
@@ -173,7 +172,7 @@ mod tests {
         assert_eq!(Caller::Session(session.into()).access_key_id(), Some("STS.a"));
         let by_key = Caller::User { id: user, proof: Proof::AccessKey("BULLAa".into()) };
         assert_eq!((by_key.access_key_id(), by_key.user_id()), (Some("BULLAa"), Some(user)));
-        let by_password = Caller::User { id: user, proof: Proof::Password };
+        let by_password = Caller::User { id: user, proof: Proof::Password { mfa: false } };
         assert_eq!((by_password.access_key_id(), by_password.user_id()), (None, Some(user)));
         assert_eq!(
             [Caller::Unsigned, Caller::Owner].map(|caller| caller.access_key_id().map(str::to_owned)),

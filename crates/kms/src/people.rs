@@ -1,5 +1,5 @@
-//! People and programs that share the account: users, groups, roles, their policies and access keys, as records with
-//! their pure rules. A rule takes the time and the limits, and gives the changed record or the reason of the refusal.
+//! People and programs that share the account: users, groups, roles, their policies, access keys and MFA
+//! devices, as records with their pure rules. A rule takes the time and the limits, and gives the changed record or the reason of the refusal.
 //!
 //! Rows lie under their names in lower case, so names are unique without case wherever the store is shared. Everything
 //! that refers to a user, group or role does so by its id, which a renaming keeps and a new record of the same name
@@ -11,6 +11,7 @@ mod document;
 mod group;
 mod id;
 mod login_profile;
+mod mfa_device;
 mod name;
 mod policy;
 mod quotas;
@@ -31,7 +32,8 @@ pub(crate) use self::id::random_principal_id;
 pub(crate) use self::id::{GroupId, principal_id};
 pub use self::login_profile::PasswordFault;
 pub(crate) use self::login_profile::{LoginProfile, PasswordMark};
-pub(crate) use self::name::{GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
+pub(crate) use self::mfa_device::{BindingMark, MfaDevice};
+pub(crate) use self::name::{DeviceName, GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
 pub(crate) use self::policy::{AttachedTo, ManagedPolicy, PolicyConflict};
 pub use self::quotas::Quotas;
 pub(crate) use self::resource_policy::{KeyPolicy, SecretPolicy};

@@ -1,14 +1,16 @@
 //! Signing in to the console, by access key or by password.
 //!
-//! A sign-in ([`SignedIn`]) names an access key or a password by ids. Every request compares it with the snapshot, so it ends for
+//! A sign-in ([`SignedIn`]) names an access key, or a password and an MFA device, by ids. Every request compares it with the snapshot, so it ends for
 //! the first request after the answer to the one that disables, deletes or changes what it names; no clock takes part. The
 //! console limits how long a sign-in lasts, keeps the cookies and delays failures.
 //!
 //! An outsider gets one refusal for everything that is wrong, after the same work: one secret of an access key opened and
-//! compared, or one password hashed.
+//! compared, or one password hashed. Whether a user has an MFA device is told after the right password only.
 
+mod device;
 mod login_name;
 mod password;
+mod second_factor;
 mod signed_in;
 #[cfg(test)]
 mod tests;
@@ -17,13 +19,16 @@ use std::net::IpAddr;
 
 use bulla_wire::{Error, SecretText};
 
+pub use self::device::{DeviceRefusal, OfferedDevice};
 use self::login_name::LoginName;
 pub use self::password::PasswordRefusal;
-pub use self::signed_in::SignedIn;
+pub use self::second_factor::CodeRefusal;
+pub(crate) use self::signed_in::SecondFactor;
+pub use self::signed_in::{FirstFactor, HalfSignedIn, SignedIn};
 use crate::Kms;
 use crate::origin::{Connection, Origin};
 use crate::password::CheckError;
-use crate::people::{Account, User};
+use crate::people::{Account, PrincipalId, User};
 use crate::state::{AccessKey, Snapshot};
 
 /// Why a sign-in is refused.
@@ -35,8 +40,6 @@ pub enum SignInRefusal {
     NoSecretsHere,
     /// Too many passwords wait for their check: in all, or from this address.
     Busy,
-    /// The password is right, but the user has to prove a second factor, which cannot be done yet.
-    SecondFactor,
     /// The engine could not check.
     Store(Error),
 }
@@ -48,6 +51,8 @@ pub enum SignInEnded {
     Ended,
     /// The user has to choose another password first ([`Kms::choose_password`]).
     PasswordDue,
+    /// The user has to bind an MFA device first ([`Kms::bind_own_device`]).
+    DeviceDue,
     /// The engine could not tell; the sign-in may still hold.
     Store(Error),
 }
@@ -81,34 +86,38 @@ impl Kms {
     /// account, with or without `.onaliyun.com`. `from` is the address of the client: passwords are checked one at a time, and
     /// addresses take turns.
     ///
-    /// A user who has to choose another password signs in for nothing but [`Kms::choose_password`].
+    /// The password of a user with an MFA device is enough for nothing but [`Kms::second_factor`]. A user who has to choose
+    /// another password, or to bind a device, signs in for nothing but [`Kms::choose_password`] and [`Kms::bind_own_device`].
     ///
     /// # Errors
-    /// [`SignInRefusal::Wrong`], [`SignInRefusal::Busy`], [`SignInRefusal::SecondFactor`], [`SignInRefusal::Store`].
+    /// [`SignInRefusal::Wrong`], [`SignInRefusal::Busy`], [`SignInRefusal::Store`].
     pub async fn sign_in_by_password(
         &self,
         name: &str,
         password: &SecretText,
         from: Option<IpAddr>,
-    ) -> Result<SignedIn, SignInRefusal> {
+    ) -> Result<FirstFactor, SignInRefusal> {
         let found = {
             let snapshot = self.state.snapshot()?;
             let user = self.user_to_sign_in(&snapshot, name);
-            user.and_then(|user| Some((user.id, user.login_profile.clone()?)))
+            user.and_then(|user| Some((user.id, user.login_profile.as_ref()?.password_hash.clone())))
         };
-        let hash = found.as_ref().map(|(_, profile)| profile.password_hash.clone());
+        let hash = found.as_ref().map(|(_, hash)| hash.clone());
         let is_right = self.hasher.is_right(password, hash, from).await?;
-        let (user, profile) = found.filter(|_| is_right).ok_or(SignInRefusal::Wrong)?;
-        if profile.mfa_required {
-            return Err(SignInRefusal::SecondFactor);
+        let (user, hash) = found.filter(|_| is_right).ok_or(SignInRefusal::Wrong)?;
+        let first = {
+            // The user may have changed while the password was hashed.
+            let snapshot = self.state.snapshot()?;
+            let user = snapshot.user_by_id(user).map(|row| &*row.record);
+            let has_it = |user: &&User| {
+                user.login_profile.as_ref().is_some_and(|profile| profile.password_hash == hash)
+            };
+            user.filter(has_it).and_then(FirstFactor::of).ok_or(SignInRefusal::Wrong)?
+        };
+        if let FirstFactor::Enough(_) = first {
+            self.note_login(user).await;
         }
-        let signed_in = SignedIn::by_password(user, &profile);
-        // The profile may have changed while the password was hashed.
-        if signed_in.caller(&*self.state.snapshot()?).is_none() {
-            return Err(SignInRefusal::Wrong);
-        }
-        self.note_login(user).await;
-        Ok(signed_in)
+        Ok(first)
     }
 
     /// The origin of a request of a signed-in caller. The console asks for it at every request.
@@ -120,6 +129,9 @@ impl Kms {
         if signed_in.must_choose_password() {
             return Err(SignInEnded::PasswordDue);
         }
+        if signed_in.must_bind_device() {
+            return Err(SignInEnded::DeviceDue);
+        }
         if let Some(access_key) = signed_in.access_key_id() {
             self.note_use(access_key, self.now());
         }
@@ -130,9 +142,14 @@ impl Kms {
     /// `root` too ([`SignedIn::is_root`] tells them apart).
     #[must_use]
     pub fn name_of(&self, signed_in: &SignedIn) -> String {
-        let Some(id) = signed_in.user_id() else { return ROOT.into() };
+        signed_in.user_id().map_or_else(|| ROOT.into(), |user| self.name_of_user(user))
+    }
+
+    /// The current name of a user, for pages and the log; the id of one who was deleted.
+    #[must_use]
+    pub fn name_of_user(&self, user: PrincipalId) -> String {
         let snapshot = self.state.published();
-        snapshot.user_by_id(id).map_or_else(|| id.to_string(), |row| row.record.name.to_string())
+        snapshot.user_by_id(user).map_or_else(|| user.to_string(), |row| row.record.name.to_string())
     }
 
     /// The user whom a name leads to; none also if it names another account.

@@ -80,6 +80,11 @@ fn words(event: &Event, source: IpAddr) -> String {
     match event {
         Event::SignedIn(name) => format!("console: {name} signed in from {source}"),
         Event::Refused => format!("console: a sign-in from {source} was refused"),
+        Event::CodeRefused(name) => {
+            format!(
+                "console: a sign-in as {name} from {source} was refused after the right password, by its code"
+            )
+        }
         Event::SignedOut => format!("console: a sign-out from {source}"),
         _ => format!("console: {event:?}"),
     }

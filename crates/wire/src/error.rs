@@ -88,11 +88,14 @@ error_codes! {
     ParameterLength 400 "InvalidParameter.{}.Length" "The parameter - \"{}\" beyond the length limit.";
     ParameterFormat 400 "InvalidParameter.{}.Format" "The format of the parameter - \"{}\" is incorrect.";
     PasswordTooWeak 400 "InvalidParameter.Password.TooWeak" "The parameter - \"Password\" is not compliant with the password policy.";
+    AuthenticationCodeFormat 400 "InvalidParameter.AuthenticationCode.Format" "The parameter - \"AuthenticationCode\" MUST be 6 numbers.";
     MalformedPolicyDocument 400 "MalformedPolicyDocument" "{}";
     NoPermission 403 "NoPermission" "You are not authorized to do this action.{}";
+    CheckAuthenticationCodeFail 403 "CheckAuthenticationCodeFail" "The authentication code is incorrect.";
     EntityNotExistUser 404 "EntityNotExist.User" "The user does not exist.";
     EntityNotExistUserAccessKey 404 "EntityNotExist.User.AccessKey" "The user access key does not exist.";
     EntityNotExistUserLoginProfile 404 "EntityNotExist.User.LoginProfile" "The user login profile does not exist.";
+    EntityNotExistUserMfaDevice 404 "EntityNotExist.User.MFADevice" "The user has not bound any MFA device.";
     EntityNotExistUserGroup 404 "EntityNotExist.User.Group" "The user has not joined the group.";
     EntityNotExistUserPolicy 404 "EntityNotExist.User.Policy" "The indicate policy of the user does not exist.";
     EntityNotExistGroup 404 "EntityNotExist.Group" "The group does not exist.";
@@ -101,8 +104,10 @@ error_codes! {
     EntityNotExistRolePolicy 404 "EntityNotExist.Role.Policy" "The indicate policy attached to the role does not exist.";
     EntityNotExistPolicy 404 "EntityNotExist.Policy" "The policy does not exist.";
     EntityNotExistPolicyVersion 404 "EntityNotExist.Policy.Version" "The policy version does not exist.";
+    EntityNotExistVirtualMfaDevice 404 "EntityNotExist.VirtualMFADevice" "The virtual mfa device does not exist.";
     EntityAlreadyExistsUser 409 "EntityAlreadyExists.User" "The user does already EXIST.";
     EntityAlreadyExistsUserLoginProfile 409 "EntityAlreadyExists.User.LoginProfile" "The user login profile does already EXIST.";
+    EntityAlreadyExistsUserMfaDevice 409 "EntityAlreadyExists.User.MFADevice" "The user has already bound a MFA device.";
     EntityAlreadyExistsUserGroup 409 "EntityAlreadyExists.User.Group" "The user has already joined the group.";
     EntityAlreadyExistsUserPolicy 409 "EntityAlreadyExists.User.Policy" "The user has already been attached this policy.";
     EntityAlreadyExistsGroup 409 "EntityAlreadyExists.Group" "The group does already EXIST.";
@@ -111,9 +116,12 @@ error_codes! {
     EntityAlreadyExistsRolePolicy 409 "EntityAlreadyExists.Role.Policy" "The role has already been attached this policy.";
     EntityAlreadyExistsPolicy 409 "EntityAlreadyExists.Policy" "The policy does already EXIST.";
     EntityAlreadyExistsAccountAlias 409 "EntityAlreadyExists.AccountAlias" "The account alias does already exist.";
+    EntityAlreadyExistsVirtualMfaDevice 409 "EntityAlreadyExists.VirtualMFADevice" "The virtual mfa device does already EXIST.";
+    EntityAlreadyExistsVirtualMfaDeviceUser 409 "EntityAlreadyExists.VirtualMFADevice.User" "The virtual mfa device does already been bound to a user.";
     DeleteConflictUserGroup 409 "DeleteConflict.User.Group" "The user CAN NOT be in any group while deleting the user.";
     DeleteConflictUserAccessKey 409 "DeleteConflict.User.AccessKey" "The user CAN NOT has any access key while deleting the user.";
     DeleteConflictUserLoginProfile 409 "DeleteConflict.User.LoginProfile" "The user CAN NOT has any login profile while deleting the user.";
+    DeleteConflictUserMfaDevice 409 "DeleteConflict.User.MFADevice" "The user CAN NOT has any mfa device while deleting the user.";
     DeleteConflictUserPolicy 409 "DeleteConflict.User.Policy" "The user CAN NOT has any attached policy while deleting the user.";
     DeleteConflictRootAccessKey 409 "DeleteConflict.Root.AccessKey" "The last active access key of the root CAN NOT be deleted, and not be disabled unless another administrator has signed a request within 24 hours.";
     DeleteConflictGroupUser 409 "DeleteConflict.Group.User" "The group CAN NOT has any user member while deleting the group.";
@@ -124,6 +132,7 @@ error_codes! {
     DeleteConflictPolicyRole 409 "DeleteConflict.Policy.Role" "The policy CAN NOT been attached to any role while deleting the policy.";
     DeleteConflictPolicyVersion 409 "DeleteConflict.Policy.Version" "The policy CAN NOT has any version except the default version.";
     DeleteConflictPolicyVersionDefault 409 "DeleteConflict.Policy.Version.Default" "The default policy version CAN NOT been deleted directly.";
+    DeleteConflictVirtualMfaDeviceUser 409 "DeleteConflict.VirtualMFADevice.User" "The virtual mfa device CAN NOT been bound to any user while deleting it.";
     LimitExceededUser 409 "LimitExceeded.User" "The count of users beyond the current limits.";
     LimitExceededUserAccessKey 409 "LimitExceeded.User.AccessKey" "The access key count of the user access keys beyond the current limits.";
     LimitExceededUserGroup 409 "LimitExceeded.User.Group" "The count of groups the target user joined beyond the current limits.";
@@ -134,6 +143,7 @@ error_codes! {
     LimitExceededRolePolicy 409 "LimitExceeded.Role.Policy" "The count of policies attached to the role beyond the current limits.";
     LimitExceededPolicy 409 "LimitExceeded.Policy" "The count of policy beyond the current limits.";
     LimitExceededPolicyVersion 409 "LimitExceeded.Policy.Version" "The count of policy version beyond the current limits.";
+    LimitExceededVirtualMfaDevice 409 "LimitExceeded.VirtualMFADevice" "The count of virtual mfa devices beyond the current limits.";
     ParameterWronglyFormed 400 "InvalidParameter.{}" "The parameter {} is wrongly formed.";
     ThrottlingUserFlow 400 "Throttling.User" "Request was denied due to user flow control.";
     DurationOutOfRange 400 "InvalidParameter.DurationSeconds" "The Min/Max value of DurationSeconds is 15min/{}.";

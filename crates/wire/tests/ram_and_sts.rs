@@ -42,6 +42,14 @@ fn every_action_of_ram_parses_what_it_prints() {
         round_trip::<GetLoginProfile>("UserName=u"),
         round_trip::<UpdateLoginProfile>("MFABindRequired=true&Password=p&UserName=u"),
         round_trip::<DeleteLoginProfile>("UserName=u"),
+        round_trip::<CreateVirtualMFADevice>("VirtualMFADeviceName=d"),
+        round_trip::<DeleteVirtualMFADevice>("SerialNumber=acs%3Aram%3A%3A42%3Amfa%2Fd"),
+        round_trip::<ListVirtualMFADevices>(""),
+        round_trip::<BindMFADevice>(
+            "AuthenticationCode1=123456&AuthenticationCode2=654321&SerialNumber=s&UserName=u",
+        ),
+        round_trip::<UnbindMFADevice>("UserName=u"),
+        round_trip::<GetUserMFAInfo>("UserName=u"),
         round_trip::<CreateAccessKey>("UserName=u"),
         round_trip::<UpdateAccessKey>("Status=Inactive&UserAccessKeyId=a&UserName=u"),
         round_trip::<DeleteAccessKey>("UserAccessKeyId=a&UserName=u"),
@@ -220,6 +228,28 @@ fn user() -> Value {
     json!({
         "UserId": "1", "UserName": "u", "DisplayName": "", "MobilePhone": "", "Email": "", "Comments": "", "CreateDate": DATE
     })
+}
+
+#[test]
+fn replies_about_mfa_devices() {
+    use ram::Reply as R;
+    let made = json!({ "SerialNumber": "s", "Base32StringSeed": "seed", "QRCodePNG": "png" });
+    same::<CreateVirtualMFADevice>(json!({ "VirtualMFADevice": made }), |reply| {
+        assert!(!format!("{reply:?}").contains("seed\"") && !format!("{reply:?}").contains("png\""));
+        Reply::Ram(R::CreateVirtualMFADevice(reply))
+    });
+    let user = json!({ "UserId": "1", "UserName": "u", "DisplayName": "" });
+    let bound = json!({ "SerialNumber": "s", "ActivateDate": DATE, "User": user });
+    let list = json!([bound, { "SerialNumber": "t" }]);
+    same::<ListVirtualMFADevices>(json!({ "VirtualMFADevices": { "VirtualMFADevice": list } }), |reply| {
+        Reply::Ram(R::ListVirtualMFADevices(reply))
+    });
+    same::<UnbindMFADevice>(json!({ "MFADevice": { "SerialNumber": "s" } }), |reply| {
+        Reply::Ram(R::UnbindMFADevice(reply))
+    });
+    same::<GetUserMFAInfo>(json!({ "MFADevice": { "SerialNumber": "s", "Type": "VMFA" } }), |reply| {
+        Reply::Ram(R::GetUserMFAInfo(reply))
+    });
 }
 
 #[test]

@@ -1,16 +1,19 @@
 //! Forms of users, groups, their access keys and their ways in, and of the account.
 
-use bulla_wire::Reply;
+use bulla_kms::Enrolment;
 use bulla_wire::ram;
+use bulla_wire::{Product, Reply};
 use maud::{Markup, html};
 use zeroize::Zeroizing;
 
 use super::control::Control::{Choice, Clearable, Known, Line, Secret};
 use super::second::{File, Second};
 use super::suggest::{GROUPS, USERS};
-use super::{Field, Form, Then};
+use super::{Field, Form, Then, find};
 use crate::context::Context;
-use crate::layout::facts;
+use crate::layout::{facts, token};
+use crate::qr;
+use crate::sign_in::code_field;
 use crate::texts::{self, Text, text};
 
 pub(super) const FORMS: &[Form] = &[
@@ -66,6 +69,7 @@ pub(super) const FORMS: &[Form] = &[
             Field::hidden("UserName"),
             Field::needed("Password", texts::PASSWORD, Secret),
             Field::optional("PasswordResetRequired", RESET, Choice(YES_OR_NO)),
+            Field::optional("MFABindRequired", MFA, Choice(YES_OR_NO)),
         ])
         .then(OF_USER),
     Form::ram("UpdateLoginProfile", text("Change the password", "修改登录密码"))
@@ -77,8 +81,15 @@ pub(super) const FORMS: &[Form] = &[
             Field::hidden("UserName"),
             Field::optional("Password", texts::NEW_PASSWORD, Secret),
             Field::optional("PasswordResetRequired", RESET, Choice(YES_OR_NO)),
+            Field::optional("MFABindRequired", MFA, Choice(YES_OR_NO)),
         ])
-        .now("GetLoginProfile", &[("PasswordResetRequired", "/LoginProfile/PasswordResetRequired")])
+        .now(
+            "GetLoginProfile",
+            &[
+                ("PasswordResetRequired", "/LoginProfile/PasswordResetRequired"),
+                ("MFABindRequired", "/LoginProfile/MFABindRequired"),
+            ],
+        )
         .then(OF_USER),
     Form::ram("DeleteLoginProfile", text("Remove the password", "移除登录密码"))
         .about(
@@ -88,6 +99,39 @@ pub(super) const FORMS: &[Form] = &[
         .fields(USER)
         .confirmed("UserName")
         .then(OF_USER),
+    Form::ram("CreateVirtualMFADevice", text("Create an MFA device", "创建 MFA 设备"))
+        .about(
+            "The next page shows its key once, for the authenticator app of the user, and binds it by two codes. A user can \
+             also set up a device alone, under “Account”.",
+            "下一页将显示一次设备密钥，供用户的身份验证器使用，并通过两个验证码完成绑定。用户也可以在“账号”页面自行设置设备。",
+        )
+        .fields(&[Field::needed("VirtualMFADeviceName", texts::NAME, Line)])
+        .then(Then::Shown(mfa_device)),
+    Form::ram("BindMFADevice", texts::MFA_DEVICE_BIND)
+        .about(
+            "Two codes of the device that follow each other. From then on, the sign-in of the user asks for a code.",
+            "请依次输入设备显示的两个连续的验证码。绑定后，该用户登录时须输入验证码。",
+        )
+        .fields(&[
+            Field::hidden("SerialNumber"),
+            Field::needed("UserName", texts::USER_NAME, Known(USERS)),
+            Field::needed("AuthenticationCode1", texts::CODE_FIRST, Line),
+            Field::needed("AuthenticationCode2", texts::CODE_SECOND, Line),
+        ])
+        .then(OF_USER),
+    Form::ram("UnbindMFADevice", text("Unbind the MFA device", "解绑 MFA 设备"))
+        .about(
+            "The sign-in of the user asks for no code any more, and the sessions by codes of this device end.",
+            "解绑后，该用户登录时不再需要验证码，已通过此设备验证的会话立即结束。",
+        )
+        .fields(USER)
+        .confirmed("UserName")
+        .then(OF_USER),
+    Form::ram("DeleteVirtualMFADevice", text("Delete the MFA device", "删除 MFA 设备"))
+        .about("Its key is lost. A bound device is unbound first.", "设备密钥将丢失。已绑定的设备须先解绑。")
+        .fields(&[Field::hidden("SerialNumber")])
+        .confirmed("SerialNumber")
+        .then(Then::List("account")),
     Form::ram("CreateAccessKey", text("Create an access key", "创建访问密钥"))
         .about(
             "Its secret is shown once, here or in the file. Nobody can look it up later.",
@@ -167,6 +211,7 @@ const EMAIL: Text = text("E-mail address", "邮箱");
 const PHONE: Text = text("Phone, such as 86-13800000000", "手机号，例如 86-13800000000");
 const COMMENTS: Text = text("Comments", "备注");
 const RESET: Text = text("The user has to choose another one at the next sign-in", "下次登录时必须重置密码");
+const MFA: Text = text("The user has to bind an MFA device", "必须绑定 MFA 设备");
 const YES_OR_NO: &[(&str, Text)] = &[("true", text("Yes", "是")), ("false", text("No", "否"))];
 const STATUSES: &[(&str, Text)] =
     &[("Active", text("Active", "启用")), ("Inactive", text("Inactive", "禁用"))];
@@ -185,6 +230,35 @@ fn access_key(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
             (texts::ACCESS_KEY_ID, html! { code { (key.access_key_id) } }),
             (texts::ACCESS_KEY_SECRET, html! { code { (context.view.secret(key.access_key_secret.expose())) } }),
         ]))
+    })
+}
+
+/// The new MFA device, the only time that its seed is shown, and the form that binds it.
+fn mfa_device(context: &Context<'_>, reply: &Reply) -> Option<Markup> {
+    let Reply::Ram(ram::Reply::CreateVirtualMFADevice(reply)) = reply else { return None };
+    let device = &reply.virtual_mfa_device;
+    let name = device.serial_number.rsplit('/').next().unwrap_or_default();
+    let label = format!("{name}@{}", context.kms.account());
+    let Enrolment { seed, qr_code } = Enrolment::new(device.base32_string_seed.clone(), &label);
+    let bind = find(Product::Ram, "BindMFADevice")?;
+    Some(html! {
+        p.problem role="status" { (context.say(texts::MFA_DEVICE_SCAN)) }
+        (qr::picture(&context.view, &qr_code, texts::MFA_DEVICE_QR))
+        (facts(&context.view, &[
+            (texts::NAME, html! { code { (device.serial_number) } }),
+            (texts::MFA_DEVICE_SEED, html! { code { (context.view.secret(seed.expose())) } }),
+        ]))
+        form.fields method="post" action=(bind.path()) autocomplete="off" {
+            (token(&context.view))
+            input type="hidden" name="SerialNumber" value=(device.serial_number);
+            div.field {
+                label for="UserName" { (context.say(texts::USER_NAME)) }
+                input id="UserName" name="UserName" value=(name) required spellcheck="false" autocapitalize="none";
+            }
+            (code_field(&context.view, "AuthenticationCode1", texts::CODE_FIRST))
+            (code_field(&context.view, "AuthenticationCode2", texts::CODE_SECOND))
+            div.buttons { button { (context.say(bind.title)) } }
+        }
     })
 }
 

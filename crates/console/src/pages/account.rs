@@ -1,4 +1,4 @@
-//! The account: its id and alias, and the access keys of the caller.
+//! The account: its id and alias, the access keys and the MFA device of the caller, and all MFA devices.
 
 use bulla_kms::On;
 use bulla_wire::ram::GetAccountAlias;
@@ -7,7 +7,7 @@ use bulla_wire::{Error, Product};
 use maud::html;
 
 use super::parts::untold;
-use super::{Page, access_keys};
+use super::{Page, access_keys, mfa_devices};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
@@ -47,6 +47,8 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
             @if has_alias { (offer(context, Product::Ram, "ClearAccountAlias", On::Account, &[])) }
         }
         (access_keys::of(context, None, own).await)
+        (mfa_devices::own(context))
+        (mfa_devices::all(context).await)
     };
     Ok(Page { title: context.say(texts::ACCOUNT).to_owned(), content })
 }

@@ -11,7 +11,7 @@ use maud::{Markup, html};
 use super::attached::{Holder, policies};
 use super::numbered::{self, PAGE_SIZE, page_number};
 use super::parts::{named, nothing, search, searched, section, table_or};
-use super::{Page, access_keys, may};
+use super::{Page, access_keys, may, mfa_devices};
 use crate::context::Context;
 use crate::forms;
 use crate::layout::{facts, foreign};
@@ -73,6 +73,7 @@ pub(super) async fn one(context: &Context<'_>, name: &str) -> Result<Page, Error
         (policies(context, holder, &attached))
         (access_keys::of(context, Some(&user.user_name), On::User(&user.user_name)).await)
         (sign_in(context, &user.user_name, profile))
+        (mfa_devices::of_user(context, &user.user_name).await)
     };
     Ok(Page { title: user.user_name.clone(), content })
 }
@@ -138,7 +139,7 @@ fn sign_in(context: &Context<'_>, user: &str, told: Result<LoginProfileReply, Er
             };
             html! {
                 p { (context.say(reset)) " " (context.say(texts::CREATED)) ": " (time(profile.create_date)) }
-                @if profile.mfa_bind_required { p { (context.say(texts::SIGN_IN_SECOND_FACTOR)) } }
+                @if profile.mfa_bind_required { p { (context.say(text("Has to bind an MFA device.", "必须绑定 MFA 设备。"))) } }
                 div.buttons { (act("UpdateLoginProfile")) (act("DeleteLoginProfile")) }
             }
         }

@@ -7,6 +7,7 @@ mod entity;
 pub(super) mod groups;
 pub(super) mod login_profiles;
 pub(super) mod members;
+pub(super) mod mfa_devices;
 mod page;
 pub(super) mod policies;
 pub(super) mod policy_versions;

@@ -6,7 +6,7 @@ use bulla_keys::record::Revision;
 use bulla_keys::{Alias, AliasName, Key, Secret};
 
 use super::{AnyPolicy, Container};
-use crate::people::{Account, Group, ManagedPolicy, Role, User};
+use crate::people::{Account, Group, ManagedPolicy, MfaDevice, Role, User};
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Row, Write};
 
 /// A resource that the request was allowed to use. Only [`View`](super::View) makes one, after it asked.
@@ -104,6 +104,7 @@ impl Writable for Container {
             Self::Users => matches!(write, Write::User(_)),
             Self::Groups => matches!(write, Write::Group(_)),
             Self::Roles => matches!(write, Write::Role(_)),
+            Self::MfaDevices => matches!(write, Write::MfaDevice(_)),
             Self::Policies => matches!(write, Write::Policy(_)),
             Self::SystemPolicies => false,
         }
@@ -119,6 +120,17 @@ impl Writable for &Row<User> {
             Write::NoUser(name) => *name == user.name.key,
             Write::AccessKey(key) => key.owner == AccessKeyOwner::User(user.id),
             Write::NoAccessKey(_) | Write::NoAccessKeyUse(_) => true,
+            Write::MfaDevice(device) => device.user.is_none_or(|bound| bound.0 == user.id),
+            _ => false,
+        }
+    }
+}
+
+impl Writable for &Row<MfaDevice> {
+    fn covers(&self, write: &Write) -> bool {
+        match write {
+            Write::MfaDevice(record) => record.name.key == self.record.name.key,
+            Write::NoMfaDevice(name) => *name == self.record.name.key,
             _ => false,
         }
     }

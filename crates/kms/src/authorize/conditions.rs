@@ -69,13 +69,12 @@ impl Conditions<'_> {
     }
 }
 
-/// Whether a second factor was proved. An access key has none to ask for, which is no answer rather than a no; a password
-/// without one is a no.
+/// Whether a second factor was proved. An access key has none to ask for, which is no answer rather than a no; a sign-in by
+/// password says yes or no for itself.
 fn mfa(caller: &Caller) -> Option<bool> {
     match caller {
         Caller::Session(session) => session.mfa,
-        Caller::User { proof: Proof::Password, .. } => Some(false),
-        Caller::User { proof: Proof::SecondFactor, .. } => Some(true),
+        Caller::User { proof: Proof::Password { mfa }, .. } => Some(*mfa),
         Caller::User { proof: Proof::AccessKey(_), .. } => None,
         Caller::Root { .. } | Caller::Unsigned | Caller::Owner => None,
     }

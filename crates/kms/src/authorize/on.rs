@@ -6,6 +6,7 @@ use bulla_wire::kms::{CreateAlias, Decrypt, GenerateDataKey, GetSecretValue, Put
 use bulla_wire::ram::PolicyType;
 
 use super::{Container, Permission, View};
+use crate::people::MfaDevice;
 use crate::queries::On;
 
 impl View<'_> {
@@ -25,6 +26,7 @@ impl View<'_> {
             On::Users => self.every(Container::Users).map(drop),
             On::Groups => self.every(Container::Groups).map(drop),
             On::Roles => self.every(Container::Roles).map(drop),
+            On::MfaDevices => self.every(Container::MfaDevices).map(drop),
             On::Policies => self.every(Container::Policies).map(drop),
             On::Key(name) => self.ask_key(name).map(drop),
             On::Alias(name) => self.ask_on_alias(name),
@@ -33,6 +35,10 @@ impl View<'_> {
             On::Group(name) => self.ask_group(name).map(drop),
             On::Role(name) if self.permission.is_to_assume() => self.role_to_assume(name).map(drop),
             On::Role(name) => self.ask_role(name).map(drop),
+            On::MfaDevice(name) if name.starts_with("acs:") => self.ask_mfa_device(name).map(drop),
+            On::MfaDevice(name) => {
+                self.ask_mfa_device(&MfaDevice::serial_number(self.account(), name)).map(drop)
+            }
             On::Policy(name) => self.ask_policy(PolicyType::Custom, name).map(drop),
             On::SystemPolicy(name) => self.ask_policy(PolicyType::System, name).map(drop),
             On::Account => self.account_row().map(drop),

@@ -1,4 +1,4 @@
-//! Users, groups, roles, policies and access keys as one request may see them.
+//! Users, groups, roles, policies, access keys and MFA devices as one request may see them.
 //!
 //! Names are found without case, and the permission is asked for the name as the record has it: a Deny for `user/Admin`
 //! holds for whoever is named `admin` in a request. Roles have their names in lower case, as in their ARNs. A denial has
@@ -14,8 +14,8 @@ use super::denial::Written;
 use super::{Allowed, Asked, Container, Part, Resource, View};
 use crate::origin::Caller;
 use crate::people::{
-    Account, AttachedTo, Group, GroupId, GroupName, KeyPolicy, ManagedPolicy, Membership, NameKey, PolicyRef,
-    Quotas, Role, SecretPolicy, User, UserName,
+    Account, AttachedTo, Group, GroupId, GroupName, KeyPolicy, ManagedPolicy, Membership, MfaDevice, NameKey,
+    PolicyRef, Quotas, Role, SecretPolicy, User, UserName,
 };
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, Changes, KeptKind, Row, Write};
 
@@ -76,6 +76,7 @@ impl Container {
             Self::Users => Some(User::TABLE),
             Self::Groups => Some(Group::TABLE),
             Self::Roles => Some(Role::TABLE),
+            Self::MfaDevices => Some(MfaDevice::TABLE),
             Self::Policies => Some(ManagedPolicy::TABLE),
             Self::Keys | Self::Aliases | Self::Secrets | Self::SystemPolicies => None,
         }
@@ -146,6 +147,24 @@ impl<'v> View<'v> {
         let key = NameKey::of(name);
         let found = self.snapshot.get::<Role>(&key).ok_or(ErrorCode::EntityNotExistRole);
         self.allow_named(Resource::Role, key.as_str(), name, Container::Roles, found)
+    }
+
+    /// The virtual MFA device with this serial number.
+    ///
+    /// # Errors
+    /// EntityNotExist.VirtualMFADevice.
+    pub(crate) fn mfa_device(&self, serial_number: &str) -> Result<Allowed<&'v Row<MfaDevice>>, Error> {
+        self.ask_mfa_device(serial_number)?
+    }
+
+    /// As [`View::mfa_device`].
+    pub(crate) fn ask_mfa_device(&self, serial_number: &str) -> Result<Asked<&'v Row<MfaDevice>>, Error> {
+        let name = MfaDevice::name_in(self.account(), serial_number);
+        let found = name.and_then(|name| self.snapshot.get::<MfaDevice>(&NameKey::of(name)));
+        let name = name.unwrap_or(serial_number);
+        let spelled = found.map_or(name, |row| row.record.name.as_str());
+        let found = found.ok_or(ErrorCode::EntityNotExistVirtualMfaDevice);
+        self.allow_named(Resource::MfaDevice, spelled, name, Container::MfaDevices, found)
     }
 
     /// The policy of the account with this name; system policies are not changed.
@@ -350,6 +369,27 @@ impl<'v> View<'v> {
         self.snapshot.get::<SecretPolicy>(&secret.record.name)
     }
 
+    /// The MFA device that is bound to a user, if one is.
+    ///
+    /// # Errors
+    /// InternalFailure if the row of the device does not say so too.
+    pub(crate) fn mfa_device_of(
+        &self,
+        user: &Allowed<&'v Row<User>>,
+    ) -> Result<Option<&'v Row<MfaDevice>>, Error> {
+        user.record.mfa.is_some().then(|| self.snapshot.mfa_device_of(&user.record)).transpose()
+    }
+
+    /// The user whom an MFA device is bound to; for the permission to list devices, which tells.
+    pub(crate) fn user_of_device(
+        &self,
+        devices: &Allowed<Container>,
+        device: &MfaDevice,
+    ) -> Option<&'v Row<User>> {
+        debug_assert_eq!(**devices, Container::MfaDevices, "the permission is for another kind");
+        self.snapshot.user_by_id(device.user?.0)
+    }
+
     /// The access keys of a user, oldest first.
     pub(crate) fn access_keys_of(
         &self,
@@ -384,6 +424,7 @@ mod tests {
 
     use super::*;
     use crate::authorize::{Authorizer, Inquiry, Permission, Query};
+    use crate::mfa::Seed;
     use crate::people::{AttachmentLimits, Document, Profile, random_principal_id};
     use crate::state::{Changes, Write};
     use crate::{Kms, Options, Role as KmsRole, SystemClock};
@@ -442,6 +483,14 @@ mod tests {
                 (Write::Group(group), 0),
                 (Write::Role(role), 0),
                 (Write::Policy(policy), 0),
+                (
+                    Write::MfaDevice(self.kms.keyring.mfa_device(
+                        "Phone".parse().unwrap(),
+                        &Seed::random(),
+                        1,
+                    )),
+                    0,
+                ),
             ]);
             let change = Changes::for_test(writes).answering(());
             let (_, answered) = self.kms.state.stage(1, |_| Ok::<_, Error>(change)).unwrap();
@@ -463,7 +512,12 @@ mod tests {
 
     type Find = fn(&View<'_>, &str) -> Result<(), Error>;
 
-    const FINDERS: [(Find, &str, &str); 6] = [
+    const FINDERS: [(Find, &str, &str); 7] = [
+        (
+            |view, name| view.mfa_device(&MfaDevice::serial_number("111122223333", name)).map(drop),
+            "Phone",
+            "acs:ram:*:111122223333:mfa/",
+        ),
         (|view, name| view.user(name).map(drop), "Alice", "acs:ram:*:111122223333:user/"),
         (|view, name| view.group(name).map(drop), "Ops", "acs:ram:*:111122223333:group/"),
         (|view, name| view.role(name).map(drop), "job", "acs:ram:*:111122223333:role/"),

@@ -27,6 +27,8 @@ pub(crate) enum Resource {
     User(Box<str>),
     Group(Box<str>),
     Role(Box<str>),
+    /// A virtual MFA device, by its name, or by a text that is no serial number of the account.
+    MfaDevice(Box<str>),
     /// A policy of the account.
     Policy(Box<str>),
     SystemPolicy(Box<str>),
@@ -45,6 +47,7 @@ pub(crate) enum Container {
     Users,
     Groups,
     Roles,
+    MfaDevices,
     /// Of the account.
     Policies,
     SystemPolicies,
@@ -59,6 +62,7 @@ impl Container {
             Self::Users => "user",
             Self::Groups => "group",
             Self::Roles => "role",
+            Self::MfaDevices => "mfa",
             Self::Policies | Self::SystemPolicies => "policy",
         }
     }
@@ -74,7 +78,8 @@ impl Container {
     fn is_of_ram(self) -> bool {
         match self {
             Self::Keys | Self::Aliases | Self::Secrets => false,
-            Self::Users | Self::Groups | Self::Roles | Self::Policies | Self::SystemPolicies => true,
+            Self::Users | Self::Groups | Self::Roles | Self::MfaDevices => true,
+            Self::Policies | Self::SystemPolicies => true,
         }
     }
 }
@@ -89,8 +94,8 @@ impl Resource {
         match self {
             Self::Container(container) | Self::Every(container) => container.is_of_ram(),
             Self::Key(_) | Self::NoKey(_) | Self::Alias(_) | Self::Secret(_) => false,
-            Self::User(_) | Self::Group(_) | Self::Role(_) | Self::Policy(_) | Self::SystemPolicy(_) => true,
-            Self::Account => true,
+            Self::User(_) | Self::Group(_) | Self::Role(_) | Self::MfaDevice(_) => true,
+            Self::Policy(_) | Self::SystemPolicy(_) | Self::Account => true,
             Self::Anything | Self::Arn(_) => false,
         }
     }
@@ -135,6 +140,7 @@ impl fmt::Display for Resource {
             Self::User(name) => write!(f, "user/{name}"),
             Self::Group(name) => write!(f, "group/{name}"),
             Self::Role(name) => write!(f, "role/{name}"),
+            Self::MfaDevice(name) => write!(f, "mfa/{name}"),
             Self::Policy(name) | Self::SystemPolicy(name) => write!(f, "policy/{name}"),
             Self::Account => f.write_str("*"),
             Self::Arn(arn) => f.write_str(arn),
@@ -164,6 +170,8 @@ mod tests {
             (Resource::User("Alice".into()), "acs:ram:*:42:user/Alice"),
             (Resource::Group("ops".into()), "acs:ram:*:42:group/ops"),
             (Resource::Role("job".into()), "acs:ram:*:42:role/job"),
+            (Resource::MfaDevice("m".into()), "acs:ram:*:42:mfa/m"),
+            (Resource::Every(Container::MfaDevices), "acs:ram:*:42:mfa/*"),
             (Resource::Policy("p".into()), "acs:ram:*:42:policy/p"),
             (Resource::SystemPolicy("p".into()), "acs:ram:*:system:policy/p"),
             (Resource::Every(Container::Users), "acs:ram:*:42:user/*"),

@@ -12,7 +12,7 @@ use bulla_access::{
 use bulla_wire::kms::{DescribeKey, DescribeSecret, GetKeyPolicy, GetSecretPolicy, ListResourceTags};
 use bulla_wire::ram::{
     GetGroup, GetPolicy, GetRole, GetUser, ListGroupsForUser, ListPoliciesForGroup, ListPoliciesForRole,
-    ListPoliciesForUser, ListTagResources,
+    ListPoliciesForUser, ListTagResources, ListVirtualMFADevices,
 };
 use bulla_wire::{ContextParameter, Error};
 
@@ -138,6 +138,11 @@ impl<'v> View<'v> {
                 READ_KEY.iter().try_for_each(|read| self.asking(*read).ask_key(name).map(drop))
             }
             On::Secret(name) => self.read_secret(permission, name),
+            On::MfaDevices => Ok(()),
+            On::MfaDevice(_) => {
+                let view = self.asking(Permission::of::<ListVirtualMFADevices>());
+                view.every(Container::MfaDevices).map(drop)
+            }
             On::User(name) => self.asking(Permission::of::<GetUser>()).ask_user(name).map(drop),
             On::Group(name) => self.asking(Permission::of::<GetGroup>()).ask_group(name).map(drop),
             On::Role(name) => [Permission::of::<GetRole>(), Permission::of::<ListTagResources>()]

@@ -36,8 +36,8 @@ impl Kms {
                 updated: now,
                 ..profile.clone()
             };
-            let answer = SignedIn::by_password(row.record.id, &profile);
-            changed(row, |user| user.login_profile = Some(profile)).answering(Some(answer))
+            let answer = signed_in.renewed(&profile, None);
+            changed(row, |user| user.login_profile = Some(profile)).answering(answer)
         };
         self.state.commit(now, |snapshot| Ok(decide(snapshot))).await
     }
@@ -50,7 +50,8 @@ fn login_noted(snapshot: &Snapshot, user: PrincipalId, now: i64) -> Decision<()>
     changes.unwrap_or_else(Changes::none).answering(())
 }
 
-fn changed(row: &Row<User>, edit: impl FnOnce(&mut User)) -> Changes {
+/// Replaces the row of a user.
+pub(super) fn changed(row: &Row<User>, edit: impl FnOnce(&mut User)) -> Changes {
     let mut user = User::clone(&row.record);
     edit(&mut user);
     MAINTENANCE.changes([(Write::User(user), row.revision)])

@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
+use crate::state::random_letters;
+
 /// A name in lower case: what its row is found by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NameKey(Arc<str>);
@@ -138,8 +140,20 @@ names! {
     GroupName = letters digits b"._-" up to 64;
     /// The name of a role.
     RoleName = letters digits b".-" up to 64;
+    /// The name of a virtual MFA device.
+    DeviceName = letters digits b".-" up to 64;
     /// The name of a policy of the account.
     PolicyName = letters digits b"-" up to 128;
+}
+
+impl UserName {
+    /// A name for an MFA device of this user, which is new by its random end.
+    pub(crate) fn device_name(&self) -> DeviceName {
+        let random = random_letters::<8>();
+        let begin: String = self.spelled.chars().take(55).collect(); // letters of ASCII
+        let name = format!("{}-{}", begin.replace('_', "-"), &*random);
+        name.parse().expect("at most 64 characters of names of devices")
+    }
 }
 
 #[cfg(test)]
@@ -154,6 +168,15 @@ mod tests {
         assert_ne!(name, "alice.b".parse().unwrap(), "a change of the case is a change");
         let back: UserName = minicbor::decode(&minicbor::to_vec(&name).unwrap()).unwrap();
         assert_eq!(back, name);
+    }
+
+    #[test]
+    fn every_user_has_a_name_for_a_device() {
+        for name in ["a", "Ann_B.c", &"_".repeat(64)] {
+            let name: UserName = name.parse().unwrap();
+            let [one, other] = [(); 2].map(|()| name.device_name());
+            assert!(one.as_str().len() <= 64 && one != other, "{one}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Quotas {
     pub groups: usize,
     /// Roles of the account.
     pub roles: usize,
+    /// Virtual MFA devices of the account.
+    pub mfa_devices: usize,
     /// Policies of the account, without the system policies.
     pub policies: usize,
     /// Versions of a policy.
@@ -41,6 +43,7 @@ impl Default for Quotas {
             users: 10_000,
             groups: 50,
             roles: 1000,
+            mfa_devices: 10_000,
             policies: 1500,
             policy_versions: 5,
             groups_per_user: 5,

@@ -7,6 +7,7 @@ use minicbor::{Decode, Encode};
 use super::attachments::Attachments;
 use super::id::{GroupId, principal_id, random_principal_id};
 use super::login_profile::LoginProfile;
+use super::mfa_device::MfaBinding;
 use super::name::UserName;
 
 /// A user. The row lists what belongs to the user, so limits hold and a deletion meets its conflicts on every node.
@@ -36,6 +37,9 @@ pub(crate) struct User {
     /// Ids, oldest first.
     #[n(9)]
     access_keys: Vec<Box<str>>,
+    /// The MFA device that is asked for at a sign-in by password.
+    #[n(10)]
+    pub(crate) mfa: Option<MfaBinding>,
 }
 
 /// What a user is known by to people; each may be empty.
@@ -79,6 +83,7 @@ pub(crate) enum UserConflict {
     Group,
     AccessKey,
     LoginProfile,
+    MfaDevice,
     Policy,
 }
 
@@ -103,6 +108,7 @@ impl User {
             groups: Vec::new(),
             policies: Attachments::default(),
             access_keys: Vec::new(),
+            mfa: None,
         }
     }
 
@@ -171,6 +177,7 @@ impl User {
             (!self.groups.is_empty(), UserConflict::Group),
             (!self.access_keys.is_empty(), UserConflict::AccessKey),
             (self.login_profile.is_some(), UserConflict::LoginProfile),
+            (self.mfa.is_some(), UserConflict::MfaDevice),
             (!self.policies.is_empty(), UserConflict::Policy),
         ];
         let first = conflicts.into_iter().find_map(|(exists, conflict)| exists.then_some(conflict));
@@ -180,7 +187,7 @@ impl User {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AttachmentLimits, NameKey, PolicyRef};
+    use super::super::{AttachmentLimits, MfaDevice, NameKey, PolicyRef};
     use super::*;
 
     fn user() -> User {
@@ -247,6 +254,12 @@ mod tests {
         user.leave(group);
         assert_eq!(user.check_deletable(), Err(UserConflict::AccessKey));
         user.remove_access_key("a");
+        let sealed_seed = vec![].into();
+        let name = "phone".parse().unwrap();
+        let device = MfaDevice { name, sealed_seed, created: 1, user: None, spent: 0 };
+        user.mfa = Some(device.bound_to(user.id, 1, 1).1);
+        assert_eq!(user.check_deletable(), Err(UserConflict::MfaDevice));
+        user.mfa = None;
         assert_eq!(user.check_deletable(), Err(UserConflict::Policy));
         user.policies.detach(&policy);
         assert_eq!(user.check_deletable(), Ok(()));

@@ -155,8 +155,7 @@ impl<'q> Asked<'q> {
             Supposed::User(user) => {
                 let proof = match mfa {
                     None => Proof::AccessKey(String::new()),
-                    Some(false) => Proof::Password,
-                    Some(true) => Proof::SecondFactor,
+                    Some(mfa) => Proof::Password { mfa },
                 };
                 Caller::User { id: user.id, proof }
             }

@@ -39,6 +39,10 @@ pub enum On<'a> {
     Roles,
     /// A role.
     Role(&'a str),
+    /// To make a virtual MFA device or list them.
+    MfaDevices,
+    /// A virtual MFA device, by its name or serial number.
+    MfaDevice(&'a str),
     /// To make a policy or list policies.
     Policies,
     /// A policy of the account.

@@ -40,6 +40,7 @@ enum Kind {
     Role,
     Policy,
     SystemPolicy,
+    MfaDevice,
 }
 
 impl<'a> On<'a> {
@@ -70,6 +71,7 @@ impl<'a> On<'a> {
             (Kind::Group, "*") => Ok(Self::Groups),
             (Kind::Role, "*") if !action.is_to_assume() => Ok(Self::Roles),
             (Kind::Policy, "*") => Ok(Self::Policies),
+            (Kind::MfaDevice, "*") => Ok(Self::MfaDevices),
             (_, "") => Err(NoResource::Missing),
             (_, name) if name.contains(['*', '?']) => Err(NoResource::Pattern),
             (Kind::Key, name) => Ok(Self::Key(name)),
@@ -81,6 +83,7 @@ impl<'a> On<'a> {
             (Kind::Role, name) => Ok(Self::Role(name)),
             (Kind::Policy, name) => Ok(Self::Policy(name)),
             (Kind::SystemPolicy, name) => Ok(Self::SystemPolicy(name)),
+            (Kind::MfaDevice, name) => Ok(Self::MfaDevice(name)),
         }
     }
 
@@ -93,6 +96,7 @@ impl<'a> On<'a> {
             "group/*" => Self::Groups,
             "role/*" => Self::Roles,
             "policy/*" => Self::Policies,
+            "mfa/*" => Self::MfaDevices,
             PolicyAction::ACCOUNT => Self::Account,
             _ => Self::Anything,
         }
@@ -136,6 +140,7 @@ impl<'t> Written<'t> {
             "policy" if self.is_of_system => Kind::SystemPolicy,
             "policy" | "custom" => Kind::Policy,
             "system" => Kind::SystemPolicy,
+            "mfa" => Kind::MfaDevice,
             _ if action.product != Product::Kms => return Err(NoResource::Unclear),
             _ if is_of_secrets(action) => return Ok((Kind::Secret, self.local)),
             _ => return Ok((Kind::Key, self.local)),
@@ -160,6 +165,7 @@ impl Kind {
             Self::Group => is_of_ram && takes(&["GroupName"]),
             Self::Role => action.is_to_assume() || is_of_ram && takes(&["RoleName", "ResourceNames"]),
             Self::Policy => is_of_ram && takes(&["PolicyName", "ResourceNames"]),
+            Self::MfaDevice => is_of_ram && takes(&["SerialNumber", "VirtualMFADeviceName"]),
             Self::SystemPolicy => is_of_ram && takes(&["PolicyType"]),
         }
     }

@@ -50,9 +50,7 @@ impl Chain {
                 let access_key_id = access_key_id.as_str().into();
                 Ok(Self::new(SessionSource::User { id: *id, access_key_id }))
             }
-            Caller::User { proof: Proof::Password | Proof::SecondFactor, .. } => {
-                Err(ChainRefusal::NoAccessKey)
-            }
+            Caller::User { proof: Proof::Password { .. }, .. } => Err(ChainRefusal::NoAccessKey),
             Caller::Session(session) if session.roles.len() >= RoleSession::MAX_LINKS => {
                 Err(ChainRefusal::TooLong)
             }
@@ -166,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_user_who_signed_in_by_password_begins_no_session() {
-        let caller = Caller::User { id: PrincipalId::from_random(1), proof: Proof::Password };
+        let caller = Caller::User { id: PrincipalId::from_random(1), proof: Proof::Password { mfa: true } };
         assert!(matches!(Chain::of(&caller), Err(ChainRefusal::NoAccessKey)));
     }
 }

@@ -1,4 +1,5 @@
-//! The records of people in the golden store of version 4: made once, beside what `tests/make_golden.rs` makes.
+//! The records of people in the golden stores of versions 4 and 5: made once, beside what `tests/make_golden.rs` makes.
+//! Version 5 has the MFA device as well.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -9,12 +10,13 @@ use bulla_access::PolicyKind;
 use bulla_keys::record::Revision;
 
 use super::*;
+use crate::mfa::Seed;
 use crate::origin::{AssumedRole, RoleSession, SessionSource};
 use crate::people::{
-    Account, AttachmentLimits, Document, Group, KeyPolicy, LoginProfile, ManagedPolicy, NameKey, PolicyRef,
-    Profile, Role, SecretPolicy, User,
+    Account, AttachmentLimits, Document, Group, KeyPolicy, LoginProfile, ManagedPolicy, MfaDevice, NameKey,
+    PolicyRef, Profile, Role, SecretPolicy, User,
 };
-use crate::sessions::{SealedToken, StsKey};
+use crate::sessions::SealedToken;
 use crate::{Kms, Options, Role as KmsRole};
 
 const ACCOUNT: &str = "4242";
@@ -22,16 +24,19 @@ const POLICY: &str =
     r#"{"Version": "1", "Statement": [{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}]}"#;
 const MADE: i64 = 1_767_225_600;
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden/store-v4")
+const VERSIONS: [u32; 2] = [4, NEWEST];
+const NEWEST: u32 = 5;
+
+fn golden(version: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../testdata/golden/store-v{version}"))
 }
 
-/// The golden store, copied.
-fn open() -> (tempfile::TempDir, Kms) {
+/// A golden store, copied.
+fn open(version: u32) -> (tempfile::TempDir, Kms) {
     let data = tempfile::tempdir().unwrap();
     for file in ["store.redb", "root-key"] {
         let copy = data.path().join(file);
-        fs::copy(golden().join(file), &copy).unwrap();
+        fs::copy(golden(version).join(file), &copy).unwrap();
         fs::set_permissions(&copy, Permissions::from_mode(0o600)).unwrap();
     }
     let clock = || -> SystemTime { UNIX_EPOCH + Duration::from_secs(MADE.unsigned_abs()) };
@@ -115,22 +120,32 @@ fn people(snapshot: &Snapshot) -> Vec<(Write, Revision)> {
 }
 
 #[test]
-#[ignore = "puts people into testdata/golden/store-v4, once"]
+#[ignore = "puts people into the newest golden store, once"]
 fn put_people_into_the_golden_store() {
-    let (data, kms) = open();
+    let (data, kms) = open(NEWEST);
     let mut writes = people(&kms.state.snapshot().unwrap());
-    let Write::User(user) = &writes[2].0 else { panic!() };
+    let Write::User(user) = &mut writes[2].0 else { panic!() };
+    let device = kms.keyring.mfa_device("Phone".parse().unwrap(), &seed(), MADE + 8);
+    let (device, binding) = device.bound_to(user.id, SPENT, MADE + 9);
+    user.mfa = Some(binding);
     let owner = AccessKeyOwner::User(user.id);
     let secret = String::from("golden secret").into();
     let mut key = kms.keyring.access_key("BULLAgolden".into(), &secret, owner, MADE);
     key.active = false;
-    writes.push((Write::AccessKey(key), 0));
+    writes.extend([(Write::AccessKey(key), 0), (Write::MfaDevice(device), 0)]);
     let change = Changes::for_test(writes).answering(());
     let (_, answered) = kms.state.stage(MADE, |_| Ok::<_, Error>(change)).unwrap();
     pollster::block_on(answered).unwrap().expect("they are there; golden stores are never made again");
     drop(kms);
-    fs::copy(data.path().join("store.redb"), golden().join("store.redb")).unwrap();
+    fs::copy(data.path().join("store.redb"), golden(NEWEST).join("store.redb")).unwrap();
 }
+
+/// The seed of the MFA device: that of RFC 6238.
+fn seed() -> Seed {
+    Seed::from_bytes(zeroize::Zeroizing::new(b"12345678901234567890".to_vec()))
+}
+
+const SPENT: u64 = 58_907_520;
 
 /// The session that the golden token carries, with each field.
 fn session(snapshot: &Snapshot) -> RoleSession {
@@ -154,29 +169,24 @@ fn session(snapshot: &Snapshot) -> RoleSession {
 const TOKEN_SECRET: &str = "golden session secret";
 
 fn golden_token() -> PathBuf {
-    golden().with_file_name("security-token-v1.txt")
+    golden(4).with_file_name("security-token-v1.txt")
 }
 
 #[test]
-#[ignore = "puts the STS key into testdata/golden/store-v4, and makes the golden token, once"]
+#[ignore = "puts an STS key into the newest golden store, once"]
 fn put_an_sts_key_into_the_golden_store() {
-    let (data, kms) = open();
+    let (data, kms) = open(NEWEST);
     let key = kms.keyring.sts_key(MADE);
     let change = Changes::for_test([(Write::StsKey(key), 0)]).answering(());
     let (_, answered) = kms.state.stage(MADE, |_| Ok::<_, Error>(change)).unwrap();
     pollster::block_on(answered).unwrap().expect("it is there; golden stores are never made again");
-    let snapshot = kms.state.snapshot().unwrap();
-    let key = &snapshot.rows_after::<StsKey>(None).next().unwrap().record;
-    let secret = String::from(TOKEN_SECRET).into();
-    let token = kms.keyring.seal_token(key, &session(&snapshot), Some(POLICY), &secret).unwrap();
-    fs::write(golden_token(), token.expose()).unwrap();
     drop(kms);
-    fs::copy(data.path().join("store.redb"), golden().join("store.redb")).unwrap();
+    fs::copy(data.path().join("store.redb"), golden(NEWEST).join("store.redb")).unwrap();
 }
 
 #[test]
 fn the_golden_security_token_opens() {
-    let (_data, kms) = open();
+    let (_data, kms) = open(4);
     let found = kms.state.snapshot().unwrap();
     let text = fs::read_to_string(golden_token()).unwrap();
     let token = SealedToken::parse(&text).unwrap();
@@ -193,8 +203,30 @@ fn the_golden_security_token_opens() {
 }
 
 #[test]
-fn people_of_the_golden_store_come_back() {
-    let (_data, kms) = open();
+fn people_of_the_golden_stores_come_back() {
+    VERSIONS.into_iter().for_each(people_come_back);
+}
+
+/// A user of an earlier version has no device.
+#[test]
+fn the_mfa_device_of_the_golden_store_comes_back() {
+    let (_data, kms) = open(4);
+    let before = kms.state.snapshot().unwrap();
+    assert!(before.get::<User>(&NameKey::of("alice")).unwrap().record.mfa.is_none());
+
+    let (_data, kms) = open(NEWEST);
+    let found = kms.state.snapshot().unwrap();
+    let user = &found.get::<User>(&NameKey::of("alice")).unwrap().record;
+    let binding = user.mfa.as_ref().unwrap();
+    assert_eq!((binding.device.as_str(), binding.bound), ("phone", MADE + 9));
+    let device = &found.get::<MfaDevice>(&binding.device).unwrap().record;
+    assert_eq!((device.name.as_str(), device.created, device.spent), ("Phone", MADE + 8, SPENT));
+    assert_eq!(device.user.map(|user| user.0), Some(user.id));
+    assert_eq!(kms.keyring.seed_of(device).unwrap().expose(), seed().expose());
+}
+
+fn people_come_back(version: u32) {
+    let (_data, kms) = open(version);
     let found = kms.state.snapshot().unwrap();
     let user = &found.get::<User>(&NameKey::of("alice")).unwrap().record;
     let group = &found.get::<Group>(&NameKey::of("ops")).unwrap().record;

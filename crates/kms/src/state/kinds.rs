@@ -18,7 +18,7 @@ use super::kind::{Id, KeptKind, Kind, Table};
 use super::records::{AccessKey, AccessKeyUse, ImportToken, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
-use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, NameKey, Role, SecretPolicy, User};
+use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, MfaDevice, NameKey, Role, SecretPolicy, User};
 use crate::sessions::{Epoch, StsKey};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
 
@@ -188,6 +188,8 @@ records! {
         users: User by name.key NameKey, User NoUser SameUser, Arc<User>, UserIndex;
         groups: Group by name.key NameKey, Group NoGroup SameGroup, Arc<Group>, GroupIndex;
         roles: Role by name.key NameKey, Role NoRole SameRole, Arc<Role>, RoleIndex;
+        mfa_devices: MfaDevice by name.key NameKey,
+            MfaDevice NoMfaDevice SameMfaDevice, Arc<MfaDevice>, ();
         policies: ManagedPolicy by name.key NameKey, Policy NoPolicy SamePolicy, Arc<ManagedPolicy>, ();
         key_policies: KeyPolicy by key KeyId, KeyPolicy NoKeyPolicy SameKeyPolicy, Arc<KeyPolicy>, KeyPolicyIndex;
         secret_policies: SecretPolicy by secret SecretName,

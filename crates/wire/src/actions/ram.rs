@@ -5,6 +5,7 @@ mod account;
 mod attachments;
 mod groups;
 mod login_profiles;
+mod mfa_devices;
 mod policies;
 mod roles;
 mod tags;
@@ -15,6 +16,7 @@ pub use account::*;
 pub use attachments::*;
 pub use groups::*;
 pub use login_profiles::*;
+pub use mfa_devices::*;
 pub use policies::*;
 pub use roles::*;
 pub use tags::*;
@@ -35,6 +37,12 @@ actions! {
     GetLoginProfile => LoginProfileReply,
     UpdateLoginProfile => Done,
     DeleteLoginProfile => Done,
+    CreateVirtualMFADevice => CreateVirtualMFADeviceReply,
+    DeleteVirtualMFADevice => Done,
+    ListVirtualMFADevices => ListVirtualMFADevicesReply,
+    BindMFADevice => Done,
+    UnbindMFADevice => UnbindMFADeviceReply,
+    GetUserMFAInfo => GetUserMFAInfoReply,
     CreateAccessKey => CreateAccessKeyReply,
     UpdateAccessKey => Done,
     DeleteAccessKey => Done,
@@ -95,24 +103,17 @@ const RULES: Rules = Rules {
 
 /// Operations of the official SDK that bulla does not implement, with the feature that each is for.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[
-    ("BindMFADevice", MFA),
     ("ChangePassword", PASSWORDS),
     ("CreateServiceLinkedRole", SERVICE_ROLES),
-    ("CreateVirtualMFADevice", MFA),
     ("DecodeDiagnosticMessage", "encoded diagnostic messages"),
     ("DeleteServiceLinkedRole", SERVICE_ROLES),
-    ("DeleteVirtualMFADevice", MFA),
     ("GetPasswordPolicy", PASSWORDS),
     ("GetSecurityPreference", PREFERENCES),
     ("GetServiceLinkedRoleTemplate", SERVICE_ROLES),
-    ("GetUserMFAInfo", MFA),
-    ("ListVirtualMFADevices", MFA),
     ("SetPasswordPolicy", PASSWORDS),
     ("SetSecurityPreference", PREFERENCES),
-    ("UnbindMFADevice", MFA),
 ];
 
-const MFA: &str = "devices for multi-factor authentication";
 const PASSWORDS: &str = "rules for passwords, and users who change their own";
 const PREFERENCES: &str = "what all users may do for themselves";
 const SERVICE_ROLES: &str = "roles of the cloud's services";

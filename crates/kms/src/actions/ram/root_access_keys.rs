@@ -205,7 +205,7 @@ mod tests {
         world.user("admin", EVERYTHING);
         let by = |id, proof| Caller::User { id, proof };
         let user = by(world.user_id("admin"), Proof::AccessKey("BULLAadmin".into()));
-        let signed_in = by(world.user_id("admin"), Proof::Password);
+        let signed_in = by(world.user_id("admin"), Proof::Password { mfa: false });
         let unknown = by(PrincipalId::from_random(1), Proof::AccessKey("a".into()));
         for caller in [user, signed_in, unknown, Caller::Unsigned] {
             let denied = Err("NoPermission".to_owned());

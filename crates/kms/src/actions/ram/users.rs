@@ -72,6 +72,7 @@ pub(in crate::actions) async fn delete(session: &Session<'_, DeleteUser>) -> Res
                 UserConflict::Group => ErrorCode::DeleteConflictUserGroup,
                 UserConflict::AccessKey => ErrorCode::DeleteConflictUserAccessKey,
                 UserConflict::LoginProfile => ErrorCode::DeleteConflictUserLoginProfile,
+                UserConflict::MfaDevice => ErrorCode::DeleteConflictUserMfaDevice,
                 UserConflict::Policy => ErrorCode::DeleteConflictUserPolicy,
             })?;
             let gone = Write::NoUser(user.record.name.key.clone());

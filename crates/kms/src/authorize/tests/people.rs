@@ -176,9 +176,9 @@ pub(super) fn by(user: PrincipalId) -> Origin {
     Origin { caller: Caller::User { id: user, proof }, connection: connection() }
 }
 
-/// A request of a user who signed in to the console by password.
-pub(super) fn by_password(user: PrincipalId) -> Origin {
-    Origin { caller: Caller::User { id: user, proof: Proof::Password }, connection: connection() }
+/// A request of a user who signed in to the console by password, and perhaps by a code too.
+pub(super) fn by_password(user: PrincipalId, mfa: bool) -> Origin {
+    Origin { caller: Caller::User { id: user, proof: Proof::Password { mfa } }, connection: connection() }
 }
 
 /// A request of a session of a role.

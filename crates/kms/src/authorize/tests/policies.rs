@@ -178,12 +178,12 @@ fn conditions_see_the_facts_of_a_request() {
 #[test]
 fn a_password_without_a_second_factor_is_a_sign_in_without_mfa_and_an_access_key_is_no_sign_in() {
     let account = Account::new();
-    for (value, expected) in [("true", [false, false]), ("false", [false, true])] {
+    for (value, expected) in [("true", [false, false, true]), ("false", [false, true, false])] {
         let name = format!("user-{value}");
         let user = account.user(&name);
         let condition = format!(r#","Condition":{{"Bool":{{"acs:MFAPresent":"{value}"}}}}"#);
         account.allow(&name, &allowing(r#""kms:*""#, r#""*""#, &condition));
-        let origins = [by(user), by_password(user)];
+        let origins = [by(user), by_password(user, false), by_password(user, true)];
         assert_eq!(origins.map(|origin| account.is_allowed(&origin, "ListKeys", &[])), expected, "{value}");
     }
 }

@@ -2,6 +2,7 @@
 
 use super::ram_subjects::{PEOPLE, People};
 use super::*;
+use crate::people::MfaDevice;
 
 /// A case for each action, about one set of people.
 pub(super) fn cases(p: &People) -> Vec<Case> {
@@ -36,6 +37,15 @@ pub(super) fn cases(p: &People) -> Vec<Case> {
     for (action, parameters) in about_login {
         case(action, parameters, &[of_user]);
     }
+
+    let device = ("SerialNumber", &*p.device);
+    case("CreateVirtualMFADevice", &[("VirtualMFADeviceName", "taken")], &["mfa/*"]);
+    case("ListVirtualMFADevices", &[], &["mfa/*"]);
+    let codes = [("AuthenticationCode1", "123456"), ("AuthenticationCode2", "123456")];
+    case("BindMFADevice", &[user, device, codes[0], codes[1]], &[of_user, &p.device_resource]);
+    case("GetUserMFAInfo", &[user], &[of_user]);
+    case("UnbindMFADevice", &[user], &[of_user]);
+    case("DeleteVirtualMFADevice", &[device], &[&p.device_resource]);
 
     let key = ("UserAccessKeyId", &*p.access_key);
     let about_keys: [(_, &[_]); 5] = [
@@ -87,10 +97,13 @@ pub(super) fn names_what_was_written(case: &Case, message: &str) -> bool {
     action == case.action && (name == "*" || has_written(case, name))
 }
 
-/// As a parameter, or in a list of names.
+/// As a parameter, in a list of names, or in a serial number.
 fn has_written(case: &Case, name: &str) -> bool {
     let listed = format!("{name:?}");
-    case.parameters.iter().any(|(_, value)| value == name || value.contains(&listed))
+    let serial_number = MfaDevice::serial_number("111122223333", name);
+    case.parameters
+        .iter()
+        .any(|(_, value)| value == name || value.contains(&listed) || *value == serial_number)
 }
 
 #[test]

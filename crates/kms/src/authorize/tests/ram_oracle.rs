@@ -17,8 +17,8 @@ const RULES: [Rule; 4] = [
     Rule {
         label: "everything to others",
         policy: |_| {
-            let others =
-                ["user", "group", "role", "policy"].map(|kind| format!(r#""acs:ram:*:*:{kind}/other*""#));
+            let others = ["user", "group", "role", "policy", "mfa"]
+                .map(|kind| format!(r#""acs:ram:*:*:{kind}/other*""#));
             Some(allowing(r#""ram:*""#, &format!("[{}]", others.join(",")), ""))
         },
     },
@@ -45,6 +45,7 @@ fn resources(people: &People) -> String {
         &people.role_resource,
         &people.policy_resource,
         &people.system_policy_resource,
+        &people.device_resource,
     ];
     resources.map(|resource| format!(r#""acs:ram:*:*:{resource}""#)).join(",")
 }

@@ -1,11 +1,12 @@
-//! What cases of RAM are about: users, groups, roles and policies that exist in any spelling, and names of none.
+//! What cases of RAM are about: users, groups, roles, policies and MFA devices that exist in any spelling, and names of none.
 
 use bulla_wire::Error;
 use bulla_wire::ram::PolicyType;
 
 use super::Bench;
 use crate::authorize::{Inquiry, Permission, View};
-use crate::people::{Document, Group, ManagedPolicy, PrincipalId, Profile, Role, User};
+use crate::mfa::Seed;
+use crate::people::{Document, Group, ManagedPolicy, MfaDevice, PrincipalId, Profile, Role, User};
 use crate::state::{AccessKeyOwner, Changes, Write, random_letters};
 
 /// Names for one case of each action of RAM, each with the resource that is asked about.
@@ -19,6 +20,9 @@ pub(super) struct People {
     pub(super) group_resource: String,
     pub(super) role: String,
     pub(super) role_resource: String,
+    /// An MFA device, by its serial number.
+    pub(super) device: String,
+    pub(super) device_resource: String,
     pub(super) policy: String,
     pub(super) policy_resource: String,
     pub(super) system_policy: String,
@@ -43,6 +47,7 @@ fn existing(bench: &Bench) -> People {
     let group = name("Group");
     let role = name("Role");
     let policy = name("Policy");
+    let device = name("Device");
     let access_key = format!("BULLA{suffix}");
     let mut owner = User::new(user.parse().unwrap(), Profile::default(), 1);
     owner.add_access_key(&access_key, 2).unwrap();
@@ -52,6 +57,7 @@ fn existing(bench: &Bench) -> People {
         Write::AccessKey(bench.kms.keyring.access_key(access_key.as_str().into(), &secret, of_user, 1)),
         Write::Role(Role::new(role.parse().unwrap(), trust(&user, owner.id), 1)),
         Write::User(owner),
+        Write::MfaDevice(bench.kms.keyring.mfa_device(device.parse().unwrap(), &Seed::random(), 1)),
         Write::Group(Group::new(group.parse().unwrap(), "".into(), 1)),
         Write::Policy(ManagedPolicy::new(policy.parse().unwrap(), ALLOW, 1).unwrap()),
     ];
@@ -67,6 +73,8 @@ fn existing(bench: &Bench) -> People {
         group,
         role_resource: format!("role/{}", role.to_lowercase()),
         role,
+        device: MfaDevice::serial_number("111122223333", &device),
+        device_resource: format!("mfa/{device}"),
         policy_resource: format!("policy/{policy}"),
         policy,
         system_policy: "ReadOnlyAccess".into(),
@@ -88,6 +96,7 @@ fn spelled_otherwise(people: People) -> People {
         user: people.user.to_uppercase(),
         group: people.group.to_uppercase(),
         role: people.role.to_uppercase(),
+        device: people.device.replace("Device", "DEVICE"),
         policy: people.policy.to_uppercase(),
         system_policy: people.system_policy.to_uppercase(),
         ..people
@@ -103,6 +112,8 @@ fn missing(people: People, name: &str, label: &'static str) -> People {
         group_resource: format!("group/{name}"),
         role: name.into(),
         role_resource: format!("role/{name}"),
+        device: name.into(),
+        device_resource: format!("mfa/{name}"),
         policy: name.into(),
         policy_resource: format!("policy/{name}"),
         system_policy: name.into(),
@@ -126,9 +137,10 @@ fn each_name_leads_to_its_resource() {
             view.ask_role(&people.role).unwrap().is_ok(),
             view.ask_policy(PolicyType::Custom, &people.policy).unwrap().is_ok(),
             view.ask_policy(PolicyType::System, &people.system_policy).unwrap().is_ok(),
+            view.ask_mfa_device(&people.device).unwrap().is_ok(),
         ];
         let exists = people.label.starts_with("people");
-        assert_eq!(found, [exists; 5], "{}", people.label);
+        assert_eq!(found, [exists; 6], "{}", people.label);
         let asked: Vec<_> =
             inquiry.questions().iter().map(|question| question.resource.to_string()).collect();
         let expected = [
@@ -137,6 +149,7 @@ fn each_name_leads_to_its_resource() {
             people.role_resource,
             people.policy_resource,
             people.system_policy_resource,
+            people.device_resource,
         ];
         assert_eq!(asked, expected, "{}", people.label);
         let key = view.ask_user(&people.user).unwrap();

@@ -1,16 +1,18 @@
 //! No sign-in outlives what it rests on: random changes of two users and of root, against a model in which every ending and
-//! every beginning of an access key or a password has a number of its own.
+//! every beginning of an access key, a password or the binding of an MFA device has a number of its own.
 
+use super::mfa::{Phone, enter};
 use super::*;
 use crate::people::Profile;
 use crate::sessions::tests::world::Credentials;
 use crate::state::AccessKeyOwner;
 
-/// What a user can sign in by, as the model has it: the number of the active access key and of the password.
+/// What a user can sign in by, as the model has it: the number of the active access key, of the password and of the binding.
 #[derive(Clone, Copy, Default)]
 struct Subject {
     key: Option<u64>,
     password: Option<u64>,
+    device: Option<u64>,
     is_due: bool,
     needs_mfa: bool,
 }
@@ -20,11 +22,13 @@ struct Entry {
     user: usize,
     is_by_key: bool,
     number: u64,
+    device: Option<u64>,
 }
 
 struct Model {
     world: World,
     users: [Subject; 2],
+    phones: [Option<Phone>; 2],
     entries: Vec<Entry>,
     seed: u64,
     numbers: u64,
@@ -36,7 +40,9 @@ impl Model {
     fn new(seed: u64) -> Self {
         let world = World::new();
         NAMES.iter().for_each(|name| drop(world.user(name, "")));
-        let mut model = Self { world, users: [Subject::default(); 2], entries: Vec::new(), seed, numbers: 0 };
+        let users = [Subject::default(); 2];
+        let phones = [const { None }; 2];
+        let mut model = Self { world, users, phones, entries: Vec::new(), seed, numbers: 0 };
         for user in 0..NAMES.len() {
             model.users[user].key = Some(model.number());
             model.set_profile(user, Some(profile(PASSWORD)));
@@ -131,8 +137,20 @@ impl Model {
         self.world.allow_user(NAMES[user], EVERYTHING);
     }
 
+    /// Binds another device, or leaves the user without one.
+    fn change_device(&mut self, user: usize) {
+        if self.users[user].device.is_some() {
+            change_user(&self.world, NAMES[user], |user| user.mfa = None);
+            self.users[user].device = None;
+        } else {
+            let number = self.number();
+            self.phones[user] = Some(Phone::bind(&self.world, NAMES[user], &format!("device-{number}")));
+            self.users[user].device = Some(number);
+        }
+    }
+
     fn sign_in(&mut self, user: usize, is_by_key: bool) {
-        let Subject { key, password, needs_mfa, .. } = self.users[user];
+        let Subject { key, password, device, .. } = self.users[user];
         let kms = self.world.kms_ref();
         if is_by_key {
             let Credentials { id, secret, .. } = Self::credentials(user);
@@ -144,16 +162,26 @@ impl Model {
                 user,
                 is_by_key,
                 number,
+                device: None,
             }));
-        } else if let Some(number) = password.filter(|_| !needs_mfa) {
-            let signed_in = by_password(&self.world, NAMES[user], PASSWORD).unwrap();
-            self.entries.push(Entry { signed_in, user, is_by_key, number });
+        } else if let Some(number) = password {
+            let signed_in = match first_factor(&self.world, NAMES[user], PASSWORD).unwrap() {
+                FirstFactor::Enough(signed_in) => signed_in,
+                FirstFactor::CodeNeeded(half) => {
+                    self.world.pass(30); // each code works once
+                    let code = self.phones[user].as_ref().unwrap().code(&self.world, 1);
+                    enter(&self.world, &half, &code).unwrap()
+                }
+            };
+            assert_eq!(signed_in.has_given_code(), device.is_some());
+            self.entries.push(Entry { signed_in, user, is_by_key, number, device });
         }
     }
 
     fn step(&mut self) {
         let user = self.random(2);
-        match self.random(13) {
+        match self.random(14) {
+            13 => self.change_device(user),
             0..=2 => self.sign_in(user, true),
             3..=5 => self.sign_in(user, false),
             6 => self.toggle_key(user),
@@ -171,18 +199,21 @@ impl Model {
 
     fn check(&self) {
         for entry in &self.entries {
-            let Subject { key, password, is_due: asks, needs_mfa } = self.users[entry.user];
+            let Subject { key, password, device, is_due: asks, needs_mfa } = self.users[entry.user];
             let is_due = entry.signed_in.must_choose_password();
+            let needs_device = entry.signed_in.must_bind_device();
             let number = Some(entry.number);
             let holds = if entry.is_by_key {
                 number == key
             } else {
-                number == password && asks == is_due && !needs_mfa
+                let is_same = number == password && device == entry.device && asks == is_due;
+                is_same && needs_device == (needs_mfa && device.is_none())
             };
             let origin = self.world.kms_ref().origin_of(&entry.signed_in, connection());
             let is_expected = match &origin {
-                Ok(_) => holds && !is_due,
+                Ok(_) => holds && !is_due && !needs_device,
                 Err(SignInEnded::PasswordDue) => holds && is_due,
+                Err(SignInEnded::DeviceDue) => holds && !is_due && needs_device,
                 Err(SignInEnded::Ended) => !holds,
                 Err(SignInEnded::Store(_)) => false,
             };
@@ -192,10 +223,10 @@ impl Model {
 }
 
 #[test]
-fn no_sign_in_outlives_the_access_key_the_password_or_the_user() {
+fn no_sign_in_outlives_the_access_key_the_password_the_device_or_the_user() {
     for seed in 1..=4 {
         let mut model = Model::new(seed);
-        for step in 0..150 {
+        for step in 0..250 {
             let before = model.entries.len();
             model.step();
             model.check();

@@ -1,8 +1,9 @@
 //! Users, groups and roles by id, by the policies that are attached to them, and users by group.
 
+use bulla_wire::Error;
 use imbl::OrdMap;
 
-use crate::people::{Attachments, Group, GroupId, NameKey, PolicyRef, PrincipalId, Role, User};
+use crate::people::{Attachments, Group, GroupId, MfaDevice, NameKey, PolicyRef, PrincipalId, Role, User};
 use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
@@ -94,6 +95,16 @@ impl Snapshot {
         self.get(self.tables.users.index.entities.names.get(&id)?)
     }
 
+    /// The MFA device that is bound to a user.
+    ///
+    /// # Errors
+    /// InternalFailure if there is none, or the row of the device does not say so too.
+    pub(crate) fn mfa_device_of(&self, user: &User) -> Result<&Row<MfaDevice>, Error> {
+        let device = user.mfa.as_ref().and_then(|mfa| self.get::<MfaDevice>(&mfa.device));
+        let device = device.filter(|row| row.record.user.is_some_and(|bound| bound.0 == user.id));
+        device.ok_or_else(|| Error::internal("the MFA device of a user is missing"))
+    }
+
     pub(crate) fn group_by_id(&self, id: GroupId) -> Option<&Row<Group>> {
         self.get(self.tables.groups.index.0.names.get(&id)?)
     }
@@ -135,7 +146,6 @@ mod tests {
     use std::sync::Arc;
 
     use bulla_keys::record::Revision;
-    use bulla_wire::Error;
 
     use super::*;
     use crate::people::{AttachmentLimits, Document, Profile, random_principal_id};

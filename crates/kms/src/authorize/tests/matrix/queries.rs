@@ -128,6 +128,7 @@ fn written(on: &On<'_>) -> String {
         On::Groups => "group/*".into(),
         On::Roles => "role/*".into(),
         On::Policies => "policy/*".into(),
+        On::MfaDevices => "mfa/*".into(),
         On::AllKeys => "key/*".into(),
         On::AllSecrets => "secret/*".into(),
         On::Key(name) | On::Alias(name) if name.starts_with("alias/") || name.starts_with("acs:") => {
@@ -142,6 +143,7 @@ fn written(on: &On<'_>) -> String {
         On::Role(name) => format!("role/{name}"),
         On::Policy(name) => format!("policy/{name}"),
         On::SystemPolicy(name) => format!("system/{name}"),
+        On::MfaDevice(name) => format!("mfa/{name}"),
     }
 }
 
@@ -184,6 +186,8 @@ fn on_resource(resource: &str, is_of_system: bool) -> Option<On<'_>> {
         Some(("group", name)) => On::Group(name),
         Some(("role", "*")) => On::Roles,
         Some(("role", name)) => On::Role(name),
+        Some(("mfa", "*")) => On::MfaDevices,
+        Some(("mfa", name)) => On::MfaDevice(name),
         Some((_, "*")) => On::Policies,
         Some((_, name)) if is_of_system => On::SystemPolicy(name),
         Some((_, name)) => On::Policy(name),

@@ -10,5 +10,8 @@ mod bounds;
 mod endings;
 mod forged;
 mod forms;
+mod mfa;
 mod sessions;
+#[path = "../../../kms/tests/support/totp.rs"]
+mod totp;
 mod visitor;

@@ -44,6 +44,8 @@ pub enum AlsoNeeded {
     GenerateBySecretKey,
     /// The permission for the user and for the group.
     UserAndGroup,
+    /// The permission for the user and for the MFA device.
+    UserAndDevice,
     /// The permission for the next name, if the user or group is renamed.
     NextName,
     /// The permission for the policy and for the user, group or role.
@@ -97,6 +99,7 @@ impl PolicyAction {
             (Product::Ram, "CreateUser" | "ListUsers") => "user/*",
             (Product::Ram, "CreateGroup" | "ListGroups") => "group/*",
             (Product::Ram, "CreateRole" | "ListRoles") => "role/*",
+            (Product::Ram, "CreateVirtualMFADevice" | "ListVirtualMFADevices") => "mfa/*",
             (Product::Ram, "CreatePolicy" | "ListPolicies") => "policy/*",
             (Product::Ram, "SetAccountAlias" | "GetAccountAlias" | "ClearAccountAlias") => Self::ACCOUNT,
             _ => return None,
@@ -112,6 +115,7 @@ impl PolicyAction {
             (Product::Kms, "GetSecretValue") => AlsoNeeded::DecryptBySecretKey,
             (Product::Kms, "PutSecretValue" | "CreateSecret") => AlsoNeeded::GenerateBySecretKey,
             (Product::Ram, "AddUserToGroup" | "RemoveUserFromGroup") => AlsoNeeded::UserAndGroup,
+            (Product::Ram, "BindMFADevice") => AlsoNeeded::UserAndDevice,
             (Product::Ram, "UpdateUser" | "UpdateGroup") => AlsoNeeded::NextName,
             (Product::Ram, name) if name.contains("PolicyTo") || name.contains("PolicyFrom") => {
                 AlsoNeeded::PolicyAndHolder

@@ -56,6 +56,7 @@ pub(super) fn also_needed(action: PolicyAction) -> Option<&'static str> {
         AlsoNeeded::DecryptBySecretKey => "kms:Decrypt on the key of the secret, if it was given one",
         AlsoNeeded::GenerateBySecretKey => "kms:GenerateDataKey on the key of the secret, if it is given one",
         AlsoNeeded::UserAndGroup => "the same for the user and for the group",
+        AlsoNeeded::UserAndDevice => "the same for the user and for the device",
         AlsoNeeded::NextName => "the same for the next name, if it is renamed",
         AlsoNeeded::PolicyAndHolder => "the same for the policy and for the user, group or role",
     })

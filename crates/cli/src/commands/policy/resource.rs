@@ -38,7 +38,7 @@ impl Resolver<'_> {
         let (kind, name) = typed.split_once('/').unwrap_or(("", typed));
         match (product, kind) {
             _ if typed == PolicyAction::ACCOUNT => self.of_ram("*"),
-            (_, "user" | "group" | "role" | "policy") => self.of_ram(typed),
+            (_, "user" | "group" | "role" | "policy" | "mfa") => self.of_ram(typed),
             (_, "custom") => self.of_ram(&format!("policy/{name}")),
             (_, "system") => Ok(system_policy(name)),
             (Product::Kms, "key" | "secret") => self.of_kms(typed),
@@ -47,7 +47,11 @@ impl Resolver<'_> {
             (Product::Kms, _) => self.key(typed),
             (Product::Ram | Product::Sts, _) => {
                 let what = format!("{typed} does not say what it is");
-                Err(Failure::new(Exit::Usage, what, "write user/NAME, group/NAME, role/NAME or policy/NAME"))
+                Err(Failure::new(
+                    Exit::Usage,
+                    what,
+                    "write user/NAME, group/NAME, role/NAME, policy/NAME or mfa/NAME",
+                ))
             }
         }
     }

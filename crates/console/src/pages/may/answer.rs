@@ -186,6 +186,9 @@ fn also_words(also: AlsoNeeded) -> Text {
         AlsoNeeded::UserAndGroup => {
             text("the same for the user and for the group.", "对用户和用户组的相同权限。")
         }
+        AlsoNeeded::UserAndDevice => {
+            text("the same for the user and for the device.", "对用户和 MFA 设备的相同权限。")
+        }
         AlsoNeeded::NextName => {
             text("the same for the next name, if it is renamed.", "改名时，对新名称的相同权限。")
         }

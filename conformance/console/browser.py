@@ -15,6 +15,7 @@ class Browser:
     def __init__(self, driver: WebDriver, server, script=True):
         self.driver = driver
         self.server = server
+        self.has_script = script
         self.driver.cdp("Network.clearBrowserCookies")
         self.driver.cdp("Emulation.clearDeviceMetricsOverride")
         self.driver.cdp("Emulation.setEmulatedMedia", media="", features=[])

@@ -98,9 +98,13 @@ chinese! {
     PasswordTooWeak "密码不符合密码规则。";
     MalformedPolicyDocument "策略文档有误：";
     NoPermission "没有权限执行此操作。";
+    AuthenticationCodeFormat "验证码必须是 6 位数字。";
+    CheckAuthenticationCodeFail "验证码不正确或已被使用。";
     EntityNotExistUser "用户不存在。";
     EntityNotExistUserAccessKey "用户的访问密钥不存在。";
     EntityNotExistUserLoginProfile "用户没有登录配置，尚未设置登录密码。";
+    EntityNotExistUserMfaDevice "用户没有绑定 MFA 设备。";
+    EntityNotExistVirtualMfaDevice "MFA 设备不存在。";
     EntityNotExistUserGroup "用户不在该用户组中。";
     EntityNotExistUserPolicy "用户没有被授予此策略。";
     EntityNotExistGroup "用户组不存在。";
@@ -111,6 +115,9 @@ chinese! {
     EntityNotExistPolicyVersion "权限策略的版本不存在。";
     EntityAlreadyExistsUser "同名用户已存在。";
     EntityAlreadyExistsUserLoginProfile "用户已有登录配置。";
+    EntityAlreadyExistsUserMfaDevice "用户已绑定 MFA 设备。";
+    EntityAlreadyExistsVirtualMfaDevice "同名 MFA 设备已存在。";
+    EntityAlreadyExistsVirtualMfaDeviceUser "此 MFA 设备已绑定到用户。";
     EntityAlreadyExistsUserGroup "用户已在该用户组中。";
     EntityAlreadyExistsUserPolicy "用户已被授予此策略。";
     EntityAlreadyExistsGroup "同名用户组已存在。";
@@ -122,6 +129,8 @@ chinese! {
     DeleteConflictUserGroup "用户仍在用户组中，请先将其移出用户组，再删除用户。";
     DeleteConflictUserAccessKey "用户仍有访问密钥，请先删除访问密钥，再删除用户。";
     DeleteConflictUserLoginProfile "用户仍有登录配置，请先删除登录配置，再删除用户。";
+    DeleteConflictUserMfaDevice "用户仍绑定了 MFA 设备，请先解绑，再删除用户。";
+    DeleteConflictVirtualMfaDeviceUser "MFA 设备仍绑定到用户，请先解绑，再删除设备。";
     DeleteConflictUserPolicy "用户仍有权限策略，请先移除策略，再删除用户。";
     DeleteConflictRootAccessKey "主账号的最后一个已启用的访问密钥不能删除；如果 24 小时内没有其他管理员签名过请求，也不能禁用。";
     DeleteConflictGroupUser "用户组中仍有用户，请先移出用户，再删除用户组。";
@@ -133,6 +142,7 @@ chinese! {
     DeleteConflictPolicyVersion "权限策略还有默认版本之外的版本，请先删除其他版本，再删除策略。";
     DeleteConflictPolicyVersionDefault "默认版本不能直接删除，请先将其他版本设为默认版本。";
     LimitExceededUser "用户数量已达上限。";
+    LimitExceededVirtualMfaDevice "MFA 设备数量已达上限。";
     LimitExceededUserAccessKey "该用户的访问密钥数量已达上限。";
     LimitExceededUserGroup "该用户加入的用户组数量已达上限。";
     LimitExceededUserPolicy "该用户的权限策略数量已达上限。";

@@ -193,8 +193,8 @@ mod tests {
             assert!(product.actions().contains(&name), "{text}");
         }
         let all: Vec<_> = PolicyAction::all().collect();
-        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 18);
-        assert_eq!(all.iter().filter(|action| action.also_needed().is_some()).count(), 16);
+        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 20);
+        assert_eq!(all.iter().filter(|action| action.also_needed().is_some()).count(), 17);
         let count: usize = Product::ALL.iter().map(|product| product.actions().len()).sum();
         assert_eq!(all.len(), count + RE_ENCRYPT.len() - NO_PERMISSIONS.len());
         assert!(all.iter().all(|action| PolicyAction::parse(&action.to_string()) == Ok(*action)));

@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn every_action_is_about_something() {
         for action in PolicyAction::all() {
-            let some = ["", "key/a", "alias/a", "secret/a", "user/a", "group/a", "role/a", "policy/a"];
+            let some =
+                ["", "key/a", "alias/a", "secret/a", "user/a", "group/a", "role/a", "policy/a", "mfa/a"];
             let on = some.iter().find(|text| On::parse(action, text, "42", "cn-hangzhou").is_ok());
             assert!(on.is_some(), "{action}");
         }

@@ -1,10 +1,13 @@
 //! What makes each form right. A new form gets its line here.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bulla_wire::Product;
 
 use crate::forms::Form;
 use crate::forms::page::CONFIRMATION;
 use crate::testing::{Browser, wrap};
+use crate::totp;
 
 /// One field with its value.
 type Filled = (&'static str, String);
@@ -179,6 +182,14 @@ impl Things<'_> {
                 let id = key.1.clone();
                 vec![user, key, (CONFIRMATION, id)]
             }
+            "CreateVirtualMFADevice" => vec![("VirtualMFADeviceName", name)],
+            "DeleteVirtualMFADevice" => confirmed(vec![self.mfa_device().0]),
+            "BindMFADevice" => self.binding(),
+            "UnbindMFADevice" => {
+                let binding = self.binding();
+                self.call(Product::Ram, "BindMFADevice", &borrowed(&binding));
+                confirmed(vec![binding[1].clone()])
+            }
             "CreateGroup" => vec![("GroupName", name)],
             "UpdateGroup" => vec![self.group(), ("NewGroupName", format!("{name}-renamed"))],
             "DeleteGroup" => confirmed(vec![self.group()]),
@@ -295,6 +306,23 @@ impl Things<'_> {
         let made = self.call(Product::Ram, "CreateAccessKey", &[("UserName", &user.1)]);
         let id = made["AccessKey"]["AccessKeyId"].as_str().unwrap().to_owned();
         [user, ("UserAccessKeyId", id)]
+    }
+
+    /// The serial number of an MFA device, and its seed.
+    fn mfa_device(&self) -> (Filled, String) {
+        let fields = [("VirtualMFADeviceName", &*self.name)];
+        let made = self.call(Product::Ram, "CreateVirtualMFADevice", &fields);
+        let [serial, seed] = ["SerialNumber", "Base32StringSeed"]
+            .map(|member| made["VirtualMFADevice"][member].as_str().unwrap().to_owned());
+        (("SerialNumber", serial), seed)
+    }
+
+    /// A device, a user, and two codes of the device.
+    fn binding(&self) -> Fields {
+        let (device, seed) = self.mfa_device();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let [first, second] = [now - 30, now].map(|time| totp::code(&seed, time));
+        vec![device, self.user(), ("AuthenticationCode1", first), ("AuthenticationCode2", second)]
     }
 
     fn group(&self) -> Filled {

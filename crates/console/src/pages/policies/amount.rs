@@ -126,6 +126,8 @@ const EFFECTS: &[(&str, &str)] = &[
         "makes the caller sign in as the user, if it is another one",
         "可以让调用者以该用户的身份登录（如果是另一个用户）",
     ),
+    ("decides which device proves the second factor of a user", "可以决定由哪个设备验证用户的第二因素"),
+    ("takes the second factor from a user", "可以移除用户的第二因素"),
     ("gives the rights of every role that trusts the caller", "可以获得所有信任调用者的角色的权限"),
 ];
 

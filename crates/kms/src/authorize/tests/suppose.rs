@@ -218,7 +218,8 @@ fn what_is_told_is_what_a_request_is_answered() {
         let [user, role] = [format!("user/{user}"), format!("role/{role}")];
         for (origin, who, mfa, session_policy) in [
             (by(user_id), &user, None, None),
-            (by_password(user_id), &user, Some(false), None),
+            (by_password(user_id, false), &user, Some(false), None),
+            (by_password(user_id, true), &user, Some(true), None),
             (by_session(role_id, None), &role, None, None),
             (by_session(role_id, Some(&session)), &role, None, Some(session.clone())),
         ] {

@@ -1,0 +1,93 @@
+"""A user whose sign-in needs a second factor: sets up a device, gives codes, and removes the device; by hand."""
+
+import base64
+import hashlib
+import hmac
+import re
+import time
+
+import pytest
+
+from every_client import FAMILIES
+from person import Person
+from test_pages import faults_here
+
+PASSWORD = "Correct-horse-7"
+
+
+class Authenticator:
+    """An authenticator app, by RFC 6238. The server takes the code before, of and after the present step, each once."""
+
+    def __init__(self, seed):
+        self.key = base64.b32decode(seed)
+
+    def code(self, away=0):
+        """The code of a step that is so many away from the present one."""
+        step = int(time.time()) // 30 + away
+        digest = hmac.digest(self.key, step.to_bytes(8, "big"), hashlib.sha1)
+        place = digest[-1] & 15
+        return f"{(int.from_bytes(digest[place : place + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
+
+
+@pytest.fixture
+def browser(own_browser):
+    """A window on a server with a user who may do everything and has to have a device."""
+    root = Person(FAMILIES["aliyun-python-sdk"], own_browser.server, None)
+    own_browser.server.remember(PASSWORD)
+    root.ram("CreateUser", UserName="Carol-1")
+    root.ram("CreateLoginProfile", UserName="Carol-1", Password=PASSWORD, MFABindRequired="true")
+    root.ram("AttachPolicyToUser", PolicyType="System", PolicyName="AdministratorAccess", UserName="Carol-1")
+    own_browser.root = root
+    return own_browser
+
+
+def test_a_device_is_set_up_asked_for_and_removed(browser, axe):
+    browser.sign_in_as_user("Carol-1", PASSWORD)
+    browser.open("/console/keys")
+    assert browser.path == "/console/device", "no other page is shown before"
+    browser.press("Set up a device")
+    look(browser, axe, "device")
+    app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
+    browser.fill("First code", app.code(-1))
+    browser.fill("The code after it", "000000")
+    browser.press("Bind the device")
+    assert browser.problem and not browser.is_signed_in
+    app = Authenticator(re.search(r"\b[A-Z2-7]{32}\b", browser.main)[0])
+    steady()
+    browser.fill("First code", app.code(-1))
+    browser.fill("The code after it", app.code())
+    browser.press("Bind the device")
+    assert browser.is_signed_in, browser.problem
+    browser.press("Sign out")
+
+    browser.sign_in_as_user("Carol-1", PASSWORD)
+    assert not browser.is_signed_in
+    look(browser, axe, "code")
+    browser.fill("Code of your authenticator app", app.code())
+    browser.press("Sign in")
+    assert browser.problem and not browser.is_signed_in, "that code was used to bind the device"
+    browser.fill("Code of your authenticator app", app.code(1))
+    browser.press("Sign in")
+    assert browser.is_signed_in, browser.problem
+    info = browser.root.ram("GetUserMFAInfo", UserName="Carol-1")
+    assert info["MFADevice"]["SerialNumber"].startswith("acs:ram::")
+    browser.open("/console/users/Carol-1")
+    assert "Carol-1" in browser.main and "MFA" in browser.main
+
+    # The root takes the device away: the session ends with it.
+    browser.root.ram("UnbindMFADevice", UserName="Carol-1")
+    browser.open("/console/keys")
+    assert not browser.is_signed_in
+
+
+def steady():
+    """Waits for the next step if this one is about to end."""
+    left = 30 - time.time() % 30
+    if left < 12:
+        time.sleep(left + 0.5)
+
+
+def look(browser, axe, name):
+    """The page in both themes, by eye and by axe-core; with script, which axe-core is."""
+    if browser.has_script:
+        assert not faults_here(browser, axe, f"{name}-by-hand", "en")

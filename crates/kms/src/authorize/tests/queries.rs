@@ -1,6 +1,7 @@
 //! Queries tell each caller what actions tell, and find and order nothing by what these would not tell.
 
 use std::fmt::Debug;
+use std::iter;
 
 use bulla_keys::{
     Alias, Description, Key, KeyOrigin, KeySpec, KeyState, KeyUsage, KeyVersionId, NewKey, Random,
@@ -321,13 +322,22 @@ fn a_page_that_no_query_has_is_refused() {
     }
 }
 
-/// Two accounts whose keys have the same ids and ages, and are alike in everything else only if they are shown.
+/// Two accounts whose keys have the same ids and ages, and are alike in everything else only if they are shown. Of those that are
+/// not shown, one is on its way out in the second account alone.
 fn accounts_alike_in(is_shown: fn(usize) -> bool) -> [World; 2] {
     let ids: Vec<_> = (0..40).map(|_| KeyId::random(&SystemRandom)).collect();
     let new = |number: usize| random_key(ids[number], number as i64);
     let shown: Vec<_> = (0..ids.len()).map(new).collect();
-    [(); 2].map(|()| {
-        let key = |number| if is_shown(number) { shown[number].clone() } else { new(number) };
+    let is_ending = |key: &Key| key.state(0) == KeyState::PendingDeletion;
+    let hidden = (0..ids.len()).find(|number| !is_shown(*number)).unwrap();
+    [false, true].map(|is_second| {
+        let key = |number| match number {
+            _ if is_shown(number) => shown[number].clone(),
+            _ if number == hidden => {
+                iter::repeat_with(|| new(number)).find(|key| is_ending(key) == is_second).unwrap()
+            }
+            _ => new(number),
+        };
         let world = World::new(ids.clone(), key);
         ALIASES.iter().enumerate().for_each(|(number, alias)| world.name(number, alias));
         world

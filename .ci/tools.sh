@@ -3,16 +3,20 @@
 
 tools() { # NAME, the oldest VERSION that will do (- for any), and the Debian PACKAGE that brings it (- for none)
   cat <<END
+busybox      -     busybox
 cargo        $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)  -
 cargo-deny   0.18  -
 cc           -     build-essential
 chromedriver 123   chromium-driver
 chromium     123   chromium
+cpio         -     cpio
 cryptsetup   2.4   cryptsetup-bin
 git          -     git
 go           1.19  golang-go
 javac        11    default-jdk-headless
 jq           1.6   jq
+mke2fs       -     e2fsprogs
+mkinitramfs  -     initramfs-tools-core
 mvn          3.6   maven
 node         16    nodejs
 noto-cjk     -     fonts-noto-cjk
@@ -20,6 +24,8 @@ npm          8     npm
 openssl      3.0   openssl
 python3      3.11  python3
 python3-venv -     python3-venv
+qemu-system-x86_64 - qemu-system-x86
+strip        -     binutils
 END
 }
 
@@ -52,6 +58,7 @@ version_of() { # NAME: its version, or "present" if it tells none; nothing if it
     cargo-deny) text=$(cargo deny --version) ;;
     noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # the Chinese pages in pictures
     python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;
+    busybox | mke2fs | mkinitramfs) text=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null && echo present) ;;
     *) text=$("$1" --version) ;;
   esac 2>/dev/null || return 0
   grep -oE '[0-9]+(\.[0-9]+)+' <<<"$text" | head -n 1 | grep . || echo present

@@ -1,6 +1,6 @@
-"""A machine with the token plugin and a program /usr/bin/bulla: this one, with a private view of /usr and /etc.
+"""A machine with the token plugin and a program /usr/bin/bulla: this one, with a private view of /usr, /etc and /boot.
 
-The files are laid over both in a mount namespace that ends with the command, so nothing is installed, and no root is
+The files are laid over them in a mount namespace that ends with the command, so nothing is installed, and no root is
 needed where users may make namespaces of their own.
 """
 
@@ -16,8 +16,12 @@ PATH = os.environ["PATH"] + ":/usr/sbin:/sbin"
 
 NAMESPACE = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "--mount", "--map-root-user"]
 LAY_OVER = """
-    for folder in usr etc; do
-        mount -t overlay overlay -o "lowerdir=$1/$folder:/$folder" "/$folder" || exit
+    for folder in usr etc boot; do
+        layers=
+        for layer in $1; do
+            [ ! -d "$layer/$folder" ] || layers=$layers$layer/$folder:
+        done
+        [ -z "$layers" ] || mount -t overlay overlay -o "lowerdir=$layers/$folder" "/$folder" || exit
     done
     shift
     exec "$@"
@@ -25,10 +29,11 @@ LAY_OVER = """
 
 
 class Machine:
-    """Runs commands that see the plugin, and bulla or a script in its place."""
+    """Runs commands that see the plugin, bulla or a script in its place, and the files of other folders, if there are."""
 
-    def __init__(self, directory: Path, plugin: Path):
+    def __init__(self, directory: Path, plugin: Path, *others: Path):
         self._files = directory / "files"
+        self._others = others
         self._requests = directory / "requests"
         for folder in [self._requests, self._files / "usr/bin", self._files / "etc/bulla"]:
             folder.mkdir(parents=True)
@@ -39,6 +44,11 @@ class Machine:
     def install_bulla(self, program: Path):
         """Makes `program` /usr/bin/bulla."""
         (self._files / "usr/bin/bulla").symlink_to(program)
+
+    @property
+    def files(self):
+        """What is laid over the folders of this machine."""
+        return self._files
 
     def install_script(self, script: str):
         """Makes a shell script /usr/bin/bulla. It has its request in the file $request, and the token's number in $token."""
@@ -65,7 +75,8 @@ class Machine:
 
     def start(self, *command, **options):
         """Starts a command, with the options of subprocess.Popen."""
-        inside = ["sh", "-c", LAY_OVER, "sh", self._files, *command]
+        layers = " ".join(map(str, [self._files, *self._others]))
+        inside = ["sh", "-c", LAY_OVER, "sh", layers, *command]
         return subprocess.Popen([*NAMESPACE, *inside], env={"PATH": PATH, "LC_ALL": "C"}, **options)
 
     def run(self, *command, stdin=b"", status=0):

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
-pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat};
+pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat, InstallPlugin, InstallRoot};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};

@@ -4,12 +4,15 @@
 //! wrapped by a key of a KMS, bound to the UUID of the volume by the encryption context. cryptsetup reads and writes volumes
 //! ([`Volume`]); bulla wraps, unwraps, and keeps the tokens ([`Enrolment`]). An attacker may have written whatever a header says.
 
+mod boot;
 mod cryptsetup;
 mod enrolment;
 mod header;
+mod install;
 mod lock;
 mod mapping;
 mod passphrase;
+mod plugin;
 mod recovery;
 mod slot_key;
 mod token;
@@ -17,10 +20,12 @@ mod unlock;
 mod uuid;
 mod volume;
 
+pub(crate) use self::boot::BootScripts;
 pub(crate) use self::enrolment::{Enrolment, faulty_tokens};
 pub(crate) use self::header::Header;
 pub(crate) use self::mapping::{check_mapping, check_unused, close};
 pub(crate) use self::passphrase::{Passphrase, ask_line, restore_terminal};
+pub(crate) use self::plugin::Plugin;
 pub(crate) use self::recovery::RecoveryPassphrase;
 pub(crate) use self::slot_key::{VolumeKms, Wrapping};
 pub(crate) use self::token::{Token, TokenSlot, is_reserved};

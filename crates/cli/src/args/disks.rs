@@ -47,6 +47,17 @@ pub(crate) enum Disk {
     Rekey(DiskKeys),
     /// Let keys of the KMS open a volume no longer; all of them, or those named with -k
     Unenroll(DiskKeys),
+    /// Install the LUKS2 token plugin, by which cryptsetup, systemd and udisks open volumes
+    InstallPlugin(InstallPlugin),
+    /// Remove the LUKS2 token plugin
+    UninstallPlugin(InstallRoot),
+    /// Install the scripts of initramfs-tools or dracut that open volumes at boot, as /etc/bulla/disk.toml lists them
+    InstallBoot(InstallRoot),
+    /// Remove those scripts
+    UninstallBoot(InstallRoot),
+    /// Check /etc/bulla/disk.toml for use at boot and print the files that a boot image needs, one a line
+    #[command(hide = true)]
+    BootFiles,
     /// Give the key of a volume to the LUKS2 token plugin: reads a request on standard input, and /etc/bulla/disk.toml alone
     #[command(hide = true)]
     Unlock,
@@ -109,4 +120,20 @@ pub(crate) struct DiskKeys {
     /// Key of the KMS: key id, alias or ARN; can be repeated. Without it: the keys that the volume has
     #[arg(short = 'k', long = "key", value_name = "KEY")]
     pub(crate) keys: Vec<KeyName>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InstallPlugin {
+    #[command(flatten)]
+    pub(crate) root: InstallRoot,
+    /// The library that ./build-token-plugin makes. Without it: libcryptsetup-token-bulla.so beside this program
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) plugin: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InstallRoot {
+    /// The directory of the system, for packages and images
+    #[arg(long = "root", id = "root", value_name = "DIR", default_value = "/", value_hint = ValueHint::DirPath)]
+    pub(crate) path: PathBuf,
 }

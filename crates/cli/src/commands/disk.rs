@@ -1,6 +1,7 @@
 //! `bulla disk`: LUKS2 volumes that keys of a KMS open.
 
 mod format;
+mod install;
 mod status;
 mod unlock;
 
@@ -31,6 +32,11 @@ pub(crate) fn run(kms: &KmsFlags, command: &Disk) -> Result<(), Failure> {
         Disk::Rewrap(args) => rewrap(kms, args),
         Disk::Rekey(args) => rekey(kms, args),
         Disk::Unenroll(args) => unenroll(kms, args),
+        Disk::InstallPlugin(args) => install::plugin(args),
+        Disk::UninstallPlugin(args) => install::remove_plugin(args),
+        Disk::InstallBoot(args) => install::boot(args),
+        Disk::UninstallBoot(args) => install::remove_boot(args),
+        Disk::BootFiles => install::boot_files(),
         Disk::Unlock => unlock::run(),
     }
 }

@@ -89,6 +89,38 @@ impl DiskConfig {
         })
     }
 
+    /// The address of the KMS.
+    pub(super) fn endpoint(&self) -> Result<Endpoint, Failure> {
+        Endpoint::parse(&self.kms).map_err(|error| Self::usage(&format!("kms: {error}")))
+    }
+
+    /// The certificates that are trusted, unless they are the system's.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
+    /// The file with the secret of the access key.
+    pub(super) fn secret_file(&self) -> &Path {
+        &self.access_key_secret_file
+    }
+
+    /// Whether this machine opens no volume by itself.
+    pub(super) fn is_empty(&self) -> bool {
+        self.volumes.is_empty()
+    }
+
+    fn usage(what: &str) -> Failure {
+        Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
+    }
+
+    /// Reads the secret of an access key from a file that nobody else can read.
+    pub(super) fn read_secret(path: &Path) -> Result<zeroize::Zeroizing<String>, Failure> {
+        let secret = read_secret_file(path, Self::MAX_SECRET, SecretReaders::Nobody)
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))?;
+        let secret = std::str::from_utf8(&secret).map_err(|_| Self::usage("the secret is not text"))?;
+        Ok(zeroize::Zeroizing::new(secret.trim_end_matches(['\r', '\n']).to_owned()))
+    }
+
     /// The token of the request, if this machine opens its volume by its key.
     fn allow(&self, request: &UnlockRequest) -> Result<Allowed, Failure> {
         let UnlockRequest { version, uuid, token: id, metadata } = request;
@@ -128,17 +160,10 @@ impl DiskConfig {
 
     /// The KMS of the configuration; nothing of the environment counts.
     fn connect(&self) -> Result<Kms, Failure> {
-        let usage = |what: String| {
-            Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
-        };
-        let endpoint = Endpoint::parse(&self.kms).map_err(|error| usage(format!("kms: {error}")))?;
-        let path = &self.access_key_secret_file;
-        let secret = read_secret_file(path, Self::MAX_SECRET, SecretReaders::Nobody)
-            .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))?;
-        let secret = std::str::from_utf8(&secret).map_err(|_| usage("the secret is not text".into()))?;
-        let secret = zeroize::Zeroizing::new(secret.trim_end_matches(['\r', '\n']).to_owned());
+        let endpoint = self.endpoint()?;
+        let secret = Self::read_secret(&self.access_key_secret_file)?;
         let credentials =
-            Credentials::new(&self.access_key_id, secret).map_err(|error| usage(error.to_string()))?;
+            Credentials::new(&self.access_key_id, secret).map_err(|error| Self::usage(&error.to_string()))?;
         let options = ClientOptions::new().timeout(Duration::from_secs(self.timeout.into()));
         let options = match &self.ca {
             Some(ca) => options.ca(ca),

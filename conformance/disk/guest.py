@@ -1,0 +1,240 @@
+"""A virtual machine that boots Debian's kernel from an encrypted disk, with the initramfs that initramfs-tools makes.
+
+Nothing is installed: `./test` unpacks the kernel and the scripts of cryptsetup-initramfs into the folder that BULLA_BOOT
+names, and mkinitramfs sees them in a private view of /usr, /etc and /boot. QEMU emulates the processor, so no /dev/kvm
+is needed. The guest reaches one server: the KMS on the host, at an address that is not the guest's own.
+"""
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from machine import PATH, Machine
+from serve import BULLA
+
+KMS_ADDRESS = "10.0.2.100"
+PASSPHRASE = b"the recovery passphrase"
+FOLDER = Path(os.environ.get("BULLA_BOOT", "/nonexistent"))
+HEADER = 16 << 20
+FILE_SYSTEM = 24 << 20
+SECTOR = 512
+FAST = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
+# A boot takes some ten seconds; the machine may be busy.
+PATIENCE = 120
+
+
+def kernel_version():
+    """The version of the unpacked kernel; None without one."""
+    kernels = sorted(FOLDER.glob("boot/vmlinuz-*"))
+    return kernels[-1].name.removeprefix("vmlinuz-") if kernels else None
+
+
+class Disk:
+    """An image file: a LUKS2 volume with a root file system, which the guest boots from."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def make(cls, directory: Path):
+        """A disk that the passphrase opens. No device-mapper is needed: the test encrypts the file system itself."""
+        disk = cls(directory / "disk.img")
+        file_system = make_file_system(directory)
+        with disk.path.open("wb") as image:
+            image.truncate(HEADER + FILE_SYSTEM)
+        formatted = ["luksFormat", "--type", "luks2", "--sector-size", str(SECTOR), *FAST, "--key-file", "-"]
+        disk.cryptsetup(*formatted, disk.path)
+        plain = file_system.read_bytes()
+        with disk.path.open("r+b") as image:
+            image.seek(HEADER)
+            image.write(disk._crypt(plain, Cipher.encryptor))
+        return disk
+
+    def copied(self, directory: Path):
+        """The same disk in another file."""
+        return Disk(Path(shutil.copy(self.path, directory / "disk.img")))
+
+    def decrypted(self):
+        """The file system, as anyone with the volume key reads it."""
+        return self._crypt(self.path.read_bytes()[HEADER:], Cipher.decryptor)
+
+    @property
+    def uuid(self):
+        return self.cryptsetup("luksUUID", self.path).decode().strip()
+
+    def cryptsetup(self, *arguments):
+        """Runs cryptsetup with the passphrase on its standard input; gives its stdout."""
+        command = ["cryptsetup", "--batch-mode", *arguments]
+        return subprocess.run(
+            command, env={"PATH": PATH, "LC_ALL": "C"}, input=PASSPHRASE, capture_output=True, check=True
+        ).stdout
+
+    def _crypt(self, content, direction):
+        """aes-xts-plain64, sector by sector."""
+        file = self.path.with_suffix(".volume-key")
+        file.unlink(missing_ok=True)
+        self.cryptsetup("luksDump", "--dump-volume-key", "--volume-key-file", file, "--key-file", "-", self.path)
+        key = algorithms.AES(file.read_bytes())
+        sectors = []
+        for number in range(len(content) // SECTOR):
+            tweak = modes.XTS(number.to_bytes(16, "little"))
+            sectors.append(direction(Cipher(key, tweak)).update(content[number * SECTOR : (number + 1) * SECTOR]))
+        return b"".join(sectors)
+
+
+def make_file_system(directory: Path):
+    """A root file system with a shell, whose /sbin/init keeps and shows a note."""
+    tree = directory / "root"
+    for folder in ["bin", "dev", "proc", "run", "sbin", "sys"]:
+        (tree / folder).mkdir(parents=True)
+    busybox = shutil.which("busybox", path=PATH)
+    libraries = subprocess.run(["ldd", busybox], capture_output=True, text=True).stdout  # a static one has none
+    for file in [busybox, *re.findall(r"(/\S+)", libraries)]:
+        place = tree / "bin/busybox" if file == busybox else tree / file.removeprefix("/")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, place)
+    init = tree / "sbin/init"
+    init.write_text(INIT)
+    init.chmod(0o755)
+    file_system = directory / "root.img"
+    command = ["mke2fs", "-q", "-t", "ext4", "-d", tree, file_system, f"{FILE_SYSTEM >> 10}k"]
+    subprocess.run(command, env={"PATH": PATH}, check=True, capture_output=True)
+    return file_system
+
+
+INIT = """#!/bin/busybox sh
+export PATH=/bin
+busybox mount -o remount,rw /
+for word in $(busybox cat /proc/cmdline); do
+    case $word in
+        note=*) echo "${word#note=}" >/note && busybox sync ;;
+    esac
+done
+echo "guest: the note is: $(busybox cat /note)"
+echo "guest: addresses: $(busybox ip -4 -o addr show scope global | busybox wc -l)"
+busybox mount -o remount,ro / && echo "guest: the end"
+busybox poweroff -f
+"""
+
+
+class BootImage:
+    """Kernel and initramfs of a machine that `bulla disk install-boot` has prepared."""
+
+    def __init__(self, directory: Path, plugin: Path, server, disk: Disk, key: str):
+        self.kernel = FOLDER / f"boot/vmlinuz-{kernel_version()}"
+        self.initramfs = directory / "initrd.img"
+        self.machine = Machine(directory / "machine", plugin, FOLDER)
+        files = self.machine.files
+        program = files / "usr/bin/bulla"
+        # Without the names of functions, a debug build is small enough to be loaded.
+        subprocess.run(["strip", "-o", program, BULLA], check=True)
+        for folder in ["conf.d", "hooks", "scripts"]:
+            (files / "etc/initramfs-tools" / folder).mkdir(parents=True)
+        self._etc("initramfs-tools/initramfs.conf", "MODULES=list\nBUSYBOX=y\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n")
+        self._etc("initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\n")
+        self._etc("crypttab", f"vault UUID={disk.uuid} none luks,initramfs\n")
+        self._etc("bulla/ca.pem", Path(server.ca).read_text())
+        self.machine.configure("secret", server.access_key_secret)
+        self.machine.configure("disk.toml", configuration(server, disk.uuid, key))
+        self.machine.run(BULLA, "disk", "install-boot", "--root", files)
+        log = self.machine.run("mkinitramfs", "-o", self.initramfs, kernel_version())
+        assert "bulla:" not in log, log
+
+    def _etc(self, name, text):
+        (self.machine.files / "etc" / name).write_text(text)
+
+
+def configuration(server, uuid, key):
+    return f"""
+        kms = "https://{KMS_ADDRESS}:7443"
+        ca = "/etc/bulla/ca.pem"
+        access_key_id = "{server.access_key_id}"
+        access_key_secret_file = "/etc/bulla/secret"
+        [[volume]]
+        uuid = "{uuid}"
+        keys = ["{key}"]
+    """
+
+
+class Guest:
+    """A boot, from its start to its end; with what its console shows."""
+
+    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None):
+        self._port = directory / "port"
+        self.connect(server)
+        forward = directory / "forward"
+        forward.write_text(f'#!/bin/sh\nexec busybox nc 127.0.0.1 "$(cat {self._port})"\n')
+        forward.chmod(0o755)
+        words = "console=ttyS0 root=/dev/mapper/vault rootfstype=ext4 ro panic=-1 loglevel=3"
+        command = [
+            *["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "768"],
+            *["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
+            *["-kernel", image.kernel, "-initrd", image.initramfs],
+            *["-append", f"{words} note={note}" if note else words],
+            *["-drive", f"file={disk.path},format=raw,if=virtio", "-device", "virtio-rng-pci"],
+            *["-netdev", f"user,id=n,restrict=on,guestfwd=tcp:{KMS_ADDRESS}:7443-cmd:{forward}"],
+            *["-device", "virtio-net-pci,netdev=n,romfile="],
+            *(["-rtc", f"base={clock}"] if clock else []),
+        ]
+        self._text = bytearray()
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={"PATH": PATH}
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+
+    def connect(self, server):
+        """From now on, the guest reaches this server; with None, nothing answers."""
+        port = server.host_port[1] if server else 1
+        new = self._port.with_suffix(".new")
+        new.write_text(str(port))
+        new.rename(self._port)
+
+    def _read(self):
+        while part := os.read(self._process.stdout.fileno(), 4096):
+            self._text += part
+
+    @property
+    def console(self):
+        """All that the console has shown."""
+        return self._text.decode(errors="replace").replace("\r", "")
+
+    def wait_for(self, text):
+        """Waits until the console shows the text."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.console:
+            has_ended = self._process.poll() is not None and not self._reader.is_alive()
+            assert not has_ended and time.monotonic() < deadline, f"no {text!r} on the console:\n{self.console}"
+            time.sleep(0.05)
+
+    def type(self, line: bytes):
+        """Types a line at the console."""
+        self._process.stdin.write(line + b"\n")
+        self._process.stdin.flush()
+
+    def end(self):
+        """Waits until the guest has switched itself off; gives what the console showed."""
+        self.wait_for("guest: the end")
+        self._process.wait(timeout=PATIENCE)
+        self._reader.join()
+        return self.console
+
+
+def new_note():
+    """A text that is nowhere by chance."""
+    return secrets.token_hex(16)

@@ -1,0 +1,98 @@
+"""A virtual machine boots from an encrypted disk that a KMS on the host opens: real kernel, initramfs-tools and cryptroot."""
+
+import pytest
+from serve import Bulla, remote_bulla
+
+from guest import PASSPHRASE, BootImage, Disk, Guest, kernel_version, new_note
+
+pytestmark = pytest.mark.skipif(not kernel_version(), reason="BULLA_BOOT names no folder with a kernel")
+
+KMS_OPENS = "bulla: vault: the KMS has opened this volume"
+PROMPT = "Please unlock disk vault:"
+
+
+@pytest.fixture(scope="module")
+def kms(start_server):
+    """A KMS with a certificate for the address by which guests reach it."""
+    return start_server("--tls-name", "10.0.2.100")
+
+
+@pytest.fixture(scope="module")
+def admin(kms, tmp_path_factory) -> Bulla:
+    """The command line of the KMS's administrator."""
+    return remote_bulla(kms, tmp_path_factory.mktemp("admin"))
+
+
+@pytest.fixture(scope="module")
+def key(admin):
+    """The key of the disk."""
+    return admin.kms("CreateKey")["KeyMetadata"]["KeyId"]
+
+
+@pytest.fixture(scope="module")
+def enrolled(admin, key, tmp_path_factory):
+    """A disk that the key opens."""
+    disk = Disk.make(tmp_path_factory.mktemp("disk"))
+    passphrase = disk.path.with_name("passphrase")
+    passphrase.write_bytes(PASSPHRASE)
+    admin("disk", "enroll", disk.path, "-k", key, "--key-file", passphrase)
+    return disk
+
+
+@pytest.fixture(scope="module")
+def image(plugin, kms, enrolled, key, tmp_path_factory):
+    """Kernel and initramfs."""
+    return BootImage(tmp_path_factory.mktemp("image"), plugin, kms, enrolled, key)
+
+
+@pytest.fixture
+def boot(image, enrolled, kms, tmp_path):
+    """Boots a copy of the disk, again and again."""
+    disk = enrolled.copied(tmp_path)
+
+    def start(server=kms, **options):
+        return Guest(tmp_path, image, disk, server, **options)
+
+    start.disk = disk
+    return start
+
+
+def test_the_kms_opens_the_root_volume_at_boot(boot):
+    note = new_note()
+    with boot(note=note, clock="1970-01-01T00:05:00") as guest:  # as without a battery
+        console = guest.end()
+    assert "bulla: the clock was slow; it begins when this boot image was built" in console
+    assert KMS_OPENS in console and PROMPT not in console
+    assert f"guest: the note is: {note}" in console
+    assert "guest: addresses: 0" in console  # the system finds the network as if it was never up
+    assert note.encode() in boot.disk.decrypted()
+    assert note.encode() not in boot.disk.path.read_bytes()
+
+    with boot() as guest:
+        console = guest.end()
+    assert "the clock was slow" not in console
+    assert KMS_OPENS in console and PROMPT not in console
+    assert f"guest: the note is: {note}" in console
+
+
+def test_a_kms_that_comes_back_opens_the_volume(boot, kms):
+    with boot(server=None, note=new_note()) as guest:
+        guest.wait_for("bulla: vault: waiting for the KMS (2/10): the KMS at https://10.0.2.100:7443 cannot be reached")
+        guest.connect(kms)
+        console = guest.end()
+    assert KMS_OPENS in console and PROMPT not in console
+
+
+def test_with_the_key_disabled_the_passphrase_opens_the_volume(boot, admin, key):
+    admin.kms("DisableKey", KeyId=key)
+    try:
+        with boot(note=new_note()) as guest:
+            guest.wait_for(PROMPT)
+            assert "bulla: vault: the KMS does not open this volume: the KMS refused with 409 Rejected.Disabled" in guest.console
+            assert "waiting for the KMS" not in guest.console
+            guest.type(PASSPHRASE)
+            console = guest.end()
+    finally:
+        admin.kms("EnableKey", KeyId=key)
+    assert "cryptsetup: vault: set up successfully" in console
+    assert KMS_OPENS not in console

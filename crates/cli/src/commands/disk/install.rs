@@ -1,0 +1,67 @@
+//! `bulla disk install-plugin` and `install-boot`: what opens volumes without anybody calling bulla.
+
+use std::path::Path;
+
+use crate::args::{InstallPlugin, InstallRoot};
+use crate::disk::{BootScripts, Plugin};
+use crate::failure::{Exit, Failure};
+use crate::messages::note;
+use crate::results::{print, print_raw};
+
+pub(super) fn plugin(args: &InstallPlugin) -> Result<(), Failure> {
+    let library = match &args.plugin {
+        Some(library) => library.clone(),
+        None => Plugin::beside_program()?,
+    };
+    let plugin = Plugin::of(&args.root.path)?;
+    let place = plugin.install(&library)?;
+    print(format_args!("{} is installed", place.display()))?;
+    if !args.root.path.join("usr/bin/bulla").is_file() {
+        note("the token plugin runs /usr/bin/bulla, which is missing: install the program there");
+    }
+    Ok(())
+}
+
+pub(super) fn remove_plugin(args: &InstallRoot) -> Result<(), Failure> {
+    let plugin = Plugin::of(&args.path)?;
+    match plugin.remove()? {
+        Some(place) => print(format_args!("{} is removed", place.display())),
+        None => print("the token plugin was not installed"),
+    }
+}
+
+pub(super) fn boot(args: &InstallRoot) -> Result<(), Failure> {
+    for place in BootScripts::of(&args.path).install()? {
+        print(format_args!("{} is installed", place.display()))?;
+    }
+    note("run `update-initramfs -u -k all` (dracut: `dracut --force`) to make the boot images again");
+    note(
+        "a boot image holds the secret of the access key: an attacker who has this disk and reaches the KMS can open the \
+         volumes; docs/disks.md says how to limit the access key",
+    );
+    Ok(())
+}
+
+pub(super) fn remove_boot(args: &InstallRoot) -> Result<(), Failure> {
+    let places = BootScripts::of(&args.path).remove()?;
+    if places.is_empty() {
+        return print("the boot scripts were not installed");
+    }
+    for place in places {
+        print(format_args!("{} is removed", place.display()))?;
+    }
+    note(
+        "run `update-initramfs -u -k all` (dracut: `dracut --force`): the boot images still hold the secret",
+    );
+    Ok(())
+}
+
+pub(super) fn boot_files() -> Result<(), Failure> {
+    for file in BootScripts::of(Path::new("/")).boot_files()? {
+        let name = file.to_str().ok_or_else(|| {
+            Failure::new(Exit::Usage, format!("{} is not UTF-8", file.display()), "rename the file")
+        })?;
+        print_raw(name)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! Opening volumes at boot: the scripts that initramfs-tools and dracut put into boot images, and when they may not.
+//!
+//! A boot image holds the secret of the access key, so no other user may read it. The scripts run `cryptsetup open
+//! --token-only`; what is opened, and by which KMS, is for `disk unlock` and [`DiskConfig`] to decide, as on the running system.
+
+use std::fs;
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use bulla_client::Endpoint;
+
+use super::install::{below, remove, write};
+use super::unlock::DiskConfig;
+use crate::failure::{Exit, Failure};
+
+/// The boot scripts of the system below a directory.
+pub(crate) struct BootScripts<'r> {
+    root: &'r Path,
+}
+
+/// A file that is installed.
+struct Script {
+    tool: Tool,
+    place: &'static str,
+    mode: u32,
+    content: &'static str,
+}
+
+/// What makes boot images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tool {
+    Both,
+    InitramfsTools,
+    Dracut,
+}
+
+/// Everything that is installed.
+const SCRIPTS: [Script; 9] = [
+    Script {
+        tool: Tool::Both,
+        place: "/usr/lib/bulla/boot-functions",
+        mode: 0o644,
+        content: include_str!("boot/boot-functions"),
+    },
+    Script {
+        tool: Tool::InitramfsTools,
+        place: "/etc/initramfs-tools/conf.d/bulla",
+        mode: 0o644,
+        content: include_str!("boot/initramfs-tools/umask"),
+    },
+    Script {
+        tool: Tool::InitramfsTools,
+        place: "/etc/initramfs-tools/hooks/bulla",
+        mode: 0o755,
+        content: include_str!("boot/initramfs-tools/hook"),
+    },
+    Script {
+        tool: Tool::InitramfsTools,
+        place: "/etc/initramfs-tools/scripts/local-top/bulla",
+        mode: 0o755,
+        content: include_str!("boot/initramfs-tools/local-top"),
+    },
+    Script {
+        tool: Tool::InitramfsTools,
+        place: "/etc/initramfs-tools/scripts/local-block/bulla",
+        mode: 0o755,
+        content: include_str!("boot/initramfs-tools/local-block"),
+    },
+    Script {
+        tool: Tool::InitramfsTools,
+        place: "/etc/initramfs-tools/scripts/local-bottom/bulla",
+        mode: 0o755,
+        content: include_str!("boot/initramfs-tools/local-bottom"),
+    },
+    Script {
+        tool: Tool::Dracut,
+        place: "/usr/lib/dracut/modules.d/95bulla/module-setup.sh",
+        mode: 0o755,
+        content: include_str!("boot/dracut/module-setup.sh"),
+    },
+    Script {
+        tool: Tool::Dracut,
+        place: "/usr/lib/dracut/modules.d/95bulla/wait-for-kms.sh",
+        mode: 0o755,
+        content: include_str!("boot/dracut/wait-for-kms.sh"),
+    },
+    Script {
+        tool: Tool::Dracut,
+        place: "/usr/lib/dracut/modules.d/95bulla/wait-for-kms.conf",
+        mode: 0o644,
+        content: include_str!("boot/dracut/wait-for-kms.conf"),
+    },
+];
+
+impl Tool {
+    /// The folders that tell that the tool is installed.
+    fn is_in(self, root: &Path) -> bool {
+        let folders: &[&str] = match self {
+            Self::InitramfsTools => &["/etc/initramfs-tools", "/usr/share/initramfs-tools"],
+            Self::Dracut => &["/usr/lib/dracut"],
+            Self::Both => return Self::InitramfsTools.is_in(root) || Self::Dracut.is_in(root),
+        };
+        folders.iter().any(|folder| below(root, Path::new(folder)).is_dir())
+    }
+}
+
+impl<'r> BootScripts<'r> {
+    pub(crate) fn of(root: &'r Path) -> Self {
+        Self { root }
+    }
+
+    /// Installs the scripts for the tools that the system has; returns their places.
+    ///
+    /// # Errors
+    /// The system has no such tool, other users can read a boot image, or the configuration cannot be used at boot. A package
+    /// that is built below another directory has no configuration yet; [`boot_files`](Self::boot_files) checks it again for each
+    /// boot image.
+    pub(crate) fn install(&self) -> Result<Vec<PathBuf>, Failure> {
+        if !Tool::Both.is_in(self.root) {
+            let what = format!("{} has neither initramfs-tools nor dracut", self.root.display());
+            let hint = "install one; a system without an initramfs needs no boot scripts, but lines in /etc/crypttab";
+            return Err(Failure::new(Exit::Other, what, hint));
+        }
+        let is_package = self.root != Path::new("/") && !self.below(DiskConfig::PATH).exists();
+        if !is_package {
+            self.boot_files()?;
+        }
+        self.check_images()?;
+        let wanted = SCRIPTS.iter().filter(|script| script.tool.is_in(self.root));
+        let mut places = Vec::new();
+        for script in wanted {
+            let place = self.below(script.place);
+            write(&place, script.content.as_bytes(), script.mode)?;
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// Removes the scripts; returns the places of those that were there. The images keep theirs until they are made again.
+    pub(crate) fn remove(&self) -> Result<Vec<PathBuf>, Failure> {
+        let mut places = Vec::new();
+        for script in &SCRIPTS {
+            let place = self.below(script.place);
+            if remove(&place)? {
+                // The folders that only these files make necessary.
+                let own = ["bulla", "95bulla"];
+                let folder = place.parent().unwrap_or(self.root);
+                if folder.file_name().is_some_and(|name| own.iter().any(|own| name == *own)) {
+                    let _ = fs::remove_dir(folder); // fails while it has other files
+                }
+                places.push(place);
+            }
+        }
+        Ok(places)
+    }
+
+    /// The files of the configuration, which a boot image needs, after a check that they can be used at boot.
+    pub(crate) fn boot_files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let config = DiskConfig::read(&self.below(DiskConfig::PATH))?;
+        if config.is_empty() {
+            let what = format!("{} lists no volume", DiskConfig::PATH);
+            return Err(Failure::new(
+                Exit::Usage,
+                what,
+                "list the volumes to open; docs/disks.md has an example",
+            ));
+        }
+        check_is_elsewhere(&config.endpoint()?, self.root == Path::new("/"))?;
+        let secret = config.secret_file();
+        DiskConfig::read_secret(&self.below(secret))?;
+        let files: Vec<_> = [Some(Path::new(DiskConfig::PATH)), config.ca(), Some(secret)]
+            .into_iter()
+            .flatten()
+            .map(Path::to_owned)
+            .collect();
+        files.iter().try_for_each(|path| self.check_file(path))?;
+        Ok(files)
+    }
+
+    /// Refuses a path that the scripts could not copy.
+    fn check_file(&self, path: &Path) -> Result<(), Failure> {
+        let shown = path.to_string_lossy();
+        if !path.is_absolute()
+            || shown.contains(char::is_control)
+            || shown.contains(char::REPLACEMENT_CHARACTER)
+        {
+            let what = format!("{}: {shown:?} is not an absolute path of printable text", DiskConfig::PATH);
+            return Err(Failure::new(Exit::Usage, what, "rename the file, such as /etc/bulla/kms-ca.pem"));
+        }
+        let file = self.below(path);
+        fs::File::open(&file).map_err(|error| Failure::io(&file, &error))?;
+        Ok(())
+    }
+
+    /// Refuses while other users can read a boot image, because the next one may replace it with the same permissions.
+    fn check_images(&self) -> Result<(), Failure> {
+        let boot = self.below("/boot");
+        let Ok(entries) = fs::read_dir(&boot) else {
+            return Ok(()); // no images yet
+        };
+        for entry in entries {
+            let entry = entry.map_err(|error| Failure::io(&boot, &error))?;
+            let name = entry.file_name();
+            let is_image =
+                ["initrd", "initramfs"].iter().any(|begin| name.to_string_lossy().starts_with(begin));
+            let path = entry.path();
+            let metadata = path.metadata().ok().filter(fs::Metadata::is_file);
+            let is_readable = metadata.is_some_and(|metadata| metadata.permissions().mode() & 0o044 != 0);
+            if is_image && is_readable {
+                let what = format!("{}: other users can read this boot image", path.display());
+                let hint = format!("chmod 600 {}; then repeat this command", path.display());
+                return Err(Failure::new(Exit::Usage, what, hint));
+            }
+        }
+        Ok(())
+    }
+
+    fn below(&self, path: impl AsRef<Path>) -> PathBuf {
+        below(self.root, path.as_ref())
+    }
+}
+
+/// Refuses a KMS on this machine: it would need the disk to be open before it can open the disk.
+fn check_is_elsewhere(kms: &Endpoint, is_this_system: bool) -> Result<(), Failure> {
+    let host = kms.host().trim_start_matches('[').trim_end_matches(']');
+    // A name that is not known now may be known at boot.
+    let addresses = || (host, 1).to_socket_addrs().into_iter().flatten();
+    let is_here = kms.is_loopback()
+        || host.ends_with(".localhost")
+        || (is_this_system && addresses().any(is_own_address));
+    if !is_here {
+        return Ok(());
+    }
+    let what = format!(
+        "{}: the KMS {host} is this machine, and cannot open a disk before it runs",
+        DiskConfig::PATH
+    );
+    Err(Failure::new(Exit::Usage, what, "name a KMS on another machine"))
+}
+
+/// Whether this machine has the address: packets to it then come from it. None is sent.
+fn is_own_address(address: SocketAddr) -> bool {
+    let any = if address.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
+    let ip = address.ip();
+    let source = UdpSocket::bind(any).and_then(|socket| {
+        socket.connect(address)?;
+        socket.local_addr()
+    });
+    ip.is_loopback() || ip.is_unspecified() || source.is_ok_and(|source| source.ip() == ip)
+}
+
+#[cfg(test)]
+mod tests;

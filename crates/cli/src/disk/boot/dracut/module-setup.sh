@@ -1,0 +1,35 @@
+#!/bin/bash
+# Puts what opens volumes by the KMS into the initramfs: the program, the token plugin, /etc/bulla/disk.toml and its files.
+# `bulla disk install-boot` installed it; `bulla disk uninstall-boot` removes it.
+
+check() {
+    require_binaries /usr/bin/bulla cryptsetup sed grep date flock sleep || return 1
+    /usr/bin/bulla disk boot-files >/dev/null || return 1
+    [ -f "$(plugin)" ] || return 1
+    return 0
+}
+
+depends() {
+    echo crypt network
+}
+
+plugin() {
+    echo "$(PATH=$PATH:/usr/sbin:/sbin cryptsetup --help |
+        sed -n 's/^LUKS2 external token plugin path: \(.*\)\.$/\1/p')/libcryptsetup-token-bulla.so"
+}
+
+install() {
+    local file
+    inst_multiple /usr/bin/bulla cryptsetup sed grep head date flock sleep mkdir
+    inst_library "$(plugin)"
+    inst_simple /usr/lib/bulla/boot-functions
+    while IFS= read -r file; do
+        inst_simple "$file"
+    done < <(/usr/bin/bulla disk boot-files)
+    date +%s >"$initdir/etc/bulla/boot-image-time"
+    mkdir -p "$initdir/etc/cmdline.d"
+    echo rd.neednet=1 >"$initdir/etc/cmdline.d/65bulla.conf"
+    # systemd-cryptsetup tries tokens by itself, but only once: this waits for the KMS before.
+    inst_script "$moddir/wait-for-kms.sh" /usr/lib/bulla/wait-for-kms
+    inst_simple "$moddir/wait-for-kms.conf" "$systemdsystemunitdir/systemd-cryptsetup@.service.d/bulla.conf"
+}

@@ -135,8 +135,8 @@ class BootImage:
         program = files / "usr/bin/bulla"
         # Without the names of functions, a debug build is small enough to be loaded.
         subprocess.run(["strip", "-o", program, BULLA], check=True)
-        for folder in ["conf.d", "hooks", "scripts"]:
-            (files / "etc/initramfs-tools" / folder).mkdir(parents=True)
+        for folder in ["etc/initramfs-tools", "usr/share/initramfs-tools"]:
+            (files / folder).mkdir(parents=True)
         self._etc("initramfs-tools/initramfs.conf", "MODULES=list\nBUSYBOX=y\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n")
         self._etc("initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\n")
         self._etc("crypttab", f"vault UUID={disk.uuid} none luks,initramfs\n")

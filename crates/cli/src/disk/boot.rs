@@ -35,7 +35,8 @@ enum Tool {
     Dracut,
 }
 
-/// Everything that is installed.
+/// Everything that is installed. Scripts below /etc/initramfs-tools would run after cryptroot, which lists the scripts that run
+/// before it by the folder that it is in itself.
 const SCRIPTS: [Script; 9] = [
     Script {
         tool: Tool::Both,
@@ -45,31 +46,31 @@ const SCRIPTS: [Script; 9] = [
     },
     Script {
         tool: Tool::InitramfsTools,
-        place: "/etc/initramfs-tools/conf.d/bulla",
+        place: "/usr/share/initramfs-tools/conf.d/bulla",
         mode: 0o644,
         content: include_str!("boot/initramfs-tools/umask"),
     },
     Script {
         tool: Tool::InitramfsTools,
-        place: "/etc/initramfs-tools/hooks/bulla",
+        place: "/usr/share/initramfs-tools/hooks/bulla",
         mode: 0o755,
         content: include_str!("boot/initramfs-tools/hook"),
     },
     Script {
         tool: Tool::InitramfsTools,
-        place: "/etc/initramfs-tools/scripts/local-top/bulla",
+        place: "/usr/share/initramfs-tools/scripts/local-top/bulla",
         mode: 0o755,
         content: include_str!("boot/initramfs-tools/local-top"),
     },
     Script {
         tool: Tool::InitramfsTools,
-        place: "/etc/initramfs-tools/scripts/local-block/bulla",
+        place: "/usr/share/initramfs-tools/scripts/local-block/bulla",
         mode: 0o755,
         content: include_str!("boot/initramfs-tools/local-block"),
     },
     Script {
         tool: Tool::InitramfsTools,
-        place: "/etc/initramfs-tools/scripts/local-bottom/bulla",
+        place: "/usr/share/initramfs-tools/scripts/local-bottom/bulla",
         mode: 0o755,
         content: include_str!("boot/initramfs-tools/local-bottom"),
     },
@@ -94,14 +95,14 @@ const SCRIPTS: [Script; 9] = [
 ];
 
 impl Tool {
-    /// The folders that tell that the tool is installed.
+    /// Whether the system has the tool.
     fn is_in(self, root: &Path) -> bool {
-        let folders: &[&str] = match self {
-            Self::InitramfsTools => &["/etc/initramfs-tools", "/usr/share/initramfs-tools"],
-            Self::Dracut => &["/usr/lib/dracut"],
-            Self::Both => return Self::InitramfsTools.is_in(root) || Self::Dracut.is_in(root),
-        };
-        folders.iter().any(|folder| below(root, Path::new(folder)).is_dir())
+        let has = |folder: &str| below(root, Path::new(folder)).is_dir();
+        match self {
+            Self::InitramfsTools => has("/usr/share/initramfs-tools"),
+            Self::Dracut => has("/usr/lib/dracut"),
+            Self::Both => Self::InitramfsTools.is_in(root) || Self::Dracut.is_in(root),
+        }
     }
 }
 

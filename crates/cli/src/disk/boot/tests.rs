@@ -50,10 +50,9 @@ fn files(root: &TempDir) -> Vec<PathBuf> {
 #[test]
 fn what_is_installed_is_removed() {
     for (folders, count) in [
-        (&["etc/initramfs-tools"][..], 6),
-        (&["usr/share/initramfs-tools"], 6),
+        (&["usr/share/initramfs-tools"][..], 6),
         (&["usr/lib/dracut"], 4),
-        (&["etc/initramfs-tools", "usr/lib/dracut"], 9),
+        (&["usr/share/initramfs-tools", "usr/lib/dracut"], 9),
     ] {
         let root = system(folders);
         let before = files(&root);
@@ -89,13 +88,13 @@ fn boot_images_that_others_can_read_are_refused() {
         ("initrd.img-6.1", 0o600, false),
         ("vmlinuz-6.1", 0o644, false),
     ] {
-        let root = system(&["etc/initramfs-tools"]);
+        let root = system(&["usr/share/initramfs-tools"]);
         put(&root, &format!("boot/{name}"), "", mode);
         let outcome = install(&root);
         assert_eq!(outcome.is_err(), is_refused, "{name} {mode:o} {outcome:?}");
         if is_refused {
             assert!(outcome.unwrap_err().contains(name));
-            assert!(!root.path().join("etc/initramfs-tools/hooks").exists(), "nothing is installed");
+            assert!(!root.path().join("usr/share/initramfs-tools/hooks").exists(), "nothing is installed");
         }
     }
 }
@@ -103,7 +102,7 @@ fn boot_images_that_others_can_read_are_refused() {
 #[test]
 fn a_configuration_that_is_unfit_for_boot_is_refused() {
     let refused = |from: &str, to: &str| {
-        let root = system(&["etc/initramfs-tools"]);
+        let root = system(&["usr/share/initramfs-tools"]);
         put(&root, "etc/bulla/disk.toml", &CONFIG.replace(from, to), 0o644);
         install(&root).unwrap_err()
     };
@@ -116,7 +115,7 @@ fn a_configuration_that_is_unfit_for_boot_is_refused() {
     assert!(refused("/etc/bulla/ca.pem", "etc/bulla/ca.pem").contains("absolute"));
     assert!(refused("/etc/bulla/ca.pem", "/etc/bulla/ca\\n.pem").contains("printable"));
 
-    let root = system(&["etc/initramfs-tools"]);
+    let root = system(&["usr/share/initramfs-tools"]);
     put(&root, "etc/bulla/disk-secret", "secret\n", 0o644);
     assert!(install(&root).unwrap_err().contains("disk-secret"));
     fs::remove_file(root.path().join("etc/bulla/disk-secret")).unwrap();

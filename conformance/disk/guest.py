@@ -166,18 +166,22 @@ def configuration(server, uuid, key):
 class Guest:
     """A boot, from its start to its end; with what its console shows."""
 
-    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None):
+    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None, dhcp=False):
         self._port = directory / "port"
         self.connect(server)
         forward = directory / "forward"
-        forward.write_text(f'#!/bin/sh\nexec busybox nc 127.0.0.1 "$(cat {self._port})"\n')
+        forward.write_text(f'#!/bin/sh\nexec busybox nc 127.0.0.1 "$(cat {self._port})" 2>/dev/null\n')
         forward.chmod(0o755)
-        words = "console=ttyS0 root=/dev/mapper/vault rootfstype=ext4 ro panic=-1 loglevel=3"
+        words = ["console=ttyS0", "root=/dev/mapper/vault", "rootfstype=ext4", "ro", "panic=-1", "loglevel=3"]
+        if not dhcp:  # which takes ten seconds in an initramfs
+            words.append("ip=10.0.2.15::10.0.2.2:255.255.255.0:::off")
+        if note:
+            words.append(f"note={note}")
         command = [
             *["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "768"],
             *["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
             *["-kernel", image.kernel, "-initrd", image.initramfs],
-            *["-append", f"{words} note={note}" if note else words],
+            *["-append", " ".join(words)],
             *["-drive", f"file={disk.path},format=raw,if=virtio", "-device", "virtio-rng-pci"],
             *["-netdev", f"user,id=n,restrict=on,guestfwd=tcp:{KMS_ADDRESS}:7443-cmd:{forward}"],
             *["-device", "virtio-net-pci,netdev=n,romfile="],

@@ -59,7 +59,7 @@ def boot(image, enrolled, kms, tmp_path):
 
 def test_the_kms_opens_the_root_volume_at_boot(boot):
     note = new_note()
-    with boot(note=note, clock="1970-01-01T00:05:00") as guest:  # as without a battery
+    with boot(note=note, clock="1970-01-01T00:05:00", dhcp=True) as guest:  # as without a battery
         console = guest.end()
     assert "bulla: the clock was slow; it begins when this boot image was built" in console
     assert KMS_OPENS in console and PROMPT not in console

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use bulla_wire::signature::acs3::Outgoing;
-use bulla_wire::{Action, Parameters, SecretText, Timestamp};
+use bulla_wire::{Action, Parameters, SecretText};
 use serde::de::IgnoredAny;
 use zeroize::Zeroizing;
 
+use crate::clock::Clock;
 use crate::credentials::{CredentialProvider, Credentials};
 use crate::endpoint::Endpoint;
 use crate::error::{AnswerProblem, CallError, SetupError};
@@ -25,6 +26,7 @@ pub struct Client {
     credentials: Option<CredentialProvider>,
     options: ClientOptions,
     transport: Transport,
+    clock: Clock,
 }
 
 impl Client {
@@ -53,7 +55,9 @@ impl Client {
         options: ClientOptions,
     ) -> Result<Self, SetupError> {
         let transport = Transport::new(&endpoint, &options)?;
-        Ok(Self { endpoint, credentials, options, transport })
+        // Over plain HTTP, anyone may have written the date of an answer.
+        let clock = Clock::new(options.follows_server_clock && endpoint.is_https());
+        Ok(Self { endpoint, credentials, options, transport, clock })
     }
 
     /// The KMS that is called.
@@ -135,7 +139,7 @@ impl Client {
             version,
             action,
             body,
-            date: &now().to_string(),
+            date: &self.clock.now().to_string(),
             nonce: &nonce(),
             security_token: credentials.security_token.as_ref().map(SecretText::expose),
         };
@@ -147,7 +151,7 @@ impl Client {
         let mut query = Parameters::default();
         query.set("Action", action);
         query.set("Format", "JSON");
-        query.set("Timestamp", now().to_string());
+        query.set("Timestamp", self.clock.now().to_string());
         query.set("Version", version);
         let headers = vec![
             ("content-type", "application/x-www-form-urlencoded".to_owned()),
@@ -171,6 +175,9 @@ impl Client {
                 (again, CallError::Refused(refusal))
             }
             Some(refusal) => {
+                if refusal.is_about_time() {
+                    self.clock.correct(answer.date);
+                }
                 wait = wait.or(refusal.pause());
                 (refusal.again(), CallError::Refused(refusal))
             }
@@ -217,12 +224,6 @@ impl fmt::Debug for Client {
 /// Whether a name can stand in a header.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// The time by this machine's clock. One set before 1970 gives 1970, which the KMS refuses with the right hint.
-pub(crate) fn now() -> Timestamp {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_unix(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))
 }
 
 /// 128 random bits in hex.

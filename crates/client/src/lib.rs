@@ -44,6 +44,7 @@
 
 mod api;
 mod client;
+mod clock;
 mod credentials;
 mod endpoint;
 mod error;

@@ -21,6 +21,7 @@ pub struct ClientOptions {
     pub(crate) connect_timeout: Duration,
     no_proxy: String,
     proxy: Option<SecretText>,
+    pub(crate) follows_server_clock: bool,
     pub(crate) timeout: Duration,
 }
 
@@ -69,6 +70,15 @@ impl ClientOptions {
         self
     }
 
+    /// Whether to sign with the time of the server after it refused a request for its time. For machines whose clock may be
+    /// wrong, such as at boot. Over HTTPS only. The server can then get requests signed for a later time than this machine's,
+    /// so it must be one that is trusted. Default: no.
+    #[must_use]
+    pub fn follow_server_clock(mut self, follow: bool) -> Self {
+        self.follows_server_clock = follow;
+        self
+    }
+
     /// The URL of a proxy for `https://`; secret because it may hold a password. Default: none.
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<SecretText>) -> Self {
@@ -103,6 +113,7 @@ impl Default for ClientOptions {
         Self {
             ca: None,
             connect_timeout: Duration::from_secs(5),
+            follows_server_clock: false,
             no_proxy: String::new(),
             proxy: None,
             timeout: Duration::from_secs(10),

@@ -84,7 +84,7 @@ impl Refusal {
             _ if self.is_throttled() => Again::Slower,
             (500 | 502..=504, _) => Again::IfNothingChanges,
             // Signed before the KMS was started; each try has a signature of its own.
-            (_, "InvalidTimeStamp.Expired") => Again::Always,
+            _ if self.is_about_time() => Again::Always,
             // A proxy sent the request twice. Each try has a nonce of its own.
             (_, "SignatureNonceUsed") => Again::IfNothingChanges,
             _ => Again::Never,
@@ -93,7 +93,12 @@ impl Refusal {
 
     /// How long another try should wait, if the KMS does not say.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        (self.code == "InvalidTimeStamp.Expired").then_some(NEXT_SECOND)
+        self.is_about_time().then_some(NEXT_SECOND)
+    }
+
+    /// Whether the request was signed at a time that is too far from the server's.
+    pub(crate) fn is_about_time(&self) -> bool {
+        self.code == "InvalidTimeStamp.Expired"
     }
 }
 

@@ -8,7 +8,7 @@ mod roots;
 
 use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use rustls::crypto::aws_lc_rs;
 use ureq::Agent;
@@ -52,6 +52,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     /// How long the server asks to wait before the next try.
     pub(crate) retry_after: Option<Duration>,
+    /// The time by the server's clock, in seconds since 1970.
+    pub(crate) date: Option<i64>,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
@@ -103,6 +105,7 @@ impl Transport {
         Ok(Answer {
             status: answer.status().as_u16(),
             retry_after: retry_after(&answer),
+            date: date(&answer),
             body: read_capped(answer.body_mut()).map_err(TransportError::new)?,
         })
     }
@@ -137,6 +140,12 @@ fn retry_after(answer: &http::Response<ureq::Body>) -> Option<Duration> {
     let text = answer.headers().get("x-acs-retry-after")?.to_str().ok()?;
     let milliseconds = text.trim().parse().ok().filter(|&milliseconds| milliseconds > 0)?;
     Some(Duration::from_millis(milliseconds))
+}
+
+fn date(answer: &http::Response<ureq::Body>) -> Option<i64> {
+    let text = answer.headers().get(http::header::DATE)?.to_str().ok()?;
+    let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since_1970.as_secs()).ok()
 }
 
 /// The largest answer that is read, in bytes. A page of a hundred keys has some 20 KiB.

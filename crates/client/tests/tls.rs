@@ -115,3 +115,37 @@ fn a_missing_authority_is_told_before_any_call() {
     assert!(error.source().is_some());
     assert!(matches!(error, SetupError::Roots(RootsError::Read { .. })));
 }
+
+const TOO_LATE: &str = r#"{"Code":"InvalidTimeStamp.Expired","Message":"m","RequestId":"r"}"#;
+
+/// The times that two requests were signed with: before and after the server refused the first and named its own time.
+fn signed_at(kms: &TestKms, options: ClientOptions) -> [String; 2] {
+    kms.client_with(options).call(&DescribeRegions::default()).unwrap();
+    let dates =
+        kms.seen().iter().map(|seen| seen.header("x-acs-date").unwrap().to_owned()).collect::<Vec<_>>();
+    dates.try_into().unwrap()
+}
+
+fn refused_then_answered() -> Vec<Reply> {
+    let date = "Date: Sun, 09 Sep 2001 01:46:40 GMT".to_owned();
+    vec![Reply::JsonWith(400, date, TOO_LATE), Reply::Json(200, REGIONS)]
+}
+
+#[test]
+fn a_client_that_follows_the_clock_of_its_server_signs_with_its_time() {
+    let authority = Authority::new();
+    let start = || TestKms::start_tls(authority.server(&["127.0.0.1"], |_| ()), refused_then_answered());
+    let [first, second] = signed_at(&start(), authority.options().follow_server_clock(true));
+    assert!(!first.starts_with("2001"), "{first}");
+    assert!(second.starts_with("2001-09-09T01:46:4"), "{second}");
+
+    let [_, second] = signed_at(&start(), authority.options());
+    assert!(!second.starts_with("2001"), "{second}");
+}
+
+#[test]
+fn an_answer_over_plain_http_does_not_set_the_clock_of_a_client() {
+    let kms = TestKms::start(refused_then_answered());
+    let [_, second] = signed_at(&kms, ClientOptions::new().follow_server_clock(true));
+    assert!(!second.starts_with("2001"), "{second}");
+}

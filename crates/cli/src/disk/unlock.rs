@@ -165,6 +165,8 @@ impl DiskConfig {
         let credentials =
             Credentials::new(&self.access_key_id, secret).map_err(|error| Self::usage(&error.to_string()))?;
         let options = ClientOptions::new().timeout(Duration::from_secs(self.timeout.into()));
+        // At boot, the clock may be wrong.
+        let options = options.follow_server_clock(true);
         let options = match &self.ca {
             Some(ca) => options.ca(ca),
             None => options,

@@ -13,7 +13,7 @@ use super::profile::CachedLogin;
 use super::refresh::{Renewed, Session};
 use super::sts::{AssumedRole, OidcRole, Sts};
 use super::uri::CredentialsUri;
-use crate::client::now;
+use crate::clock::now;
 
 /// Credentials on demand, of one source. Sessions are renewed before they expire, by one thread while the others go on.
 ///

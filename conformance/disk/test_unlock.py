@@ -1,7 +1,12 @@
 """cryptsetup, the token plugin, `bulla disk unlock` and a KMS: a volume opens without knowing one another."""
 
+import json
+from contextlib import contextmanager
+
 import pytest
 from serve import BULLA
+
+from volume import Volume
 
 OPEN = ["open", "--test-passphrase"]
 TOKEN_ONLY = [*OPEN, "--token-only"]
@@ -29,7 +34,8 @@ def configured(machine, server, enrolled, own_key):
 
 
 def configure(machine, server, uuid, key, kms=None):
-    machine.install_bulla(BULLA)
+    if not (machine.files / "usr/bin/bulla").exists():
+        machine.install_bulla(BULLA)
     machine.configure("disk-secret", server.access_key_secret)
     machine.configure(
         "disk.toml",
@@ -98,3 +104,48 @@ def test_a_token_of_the_keyring_is_not_taken_for_the_kms(enrolled, bulla):
     enrolled.add_keyring_token()
     enrolled.cryptsetup("open", "--test-passphrase", "--token-only", enrolled.image)
     bulla("disk", "test", enrolled.image, status=4)
+
+
+@contextmanager
+def machine_user(bulla, server, directory, document):
+    """The server as a machine calls it, whose user has the policy, as docs/access.md makes both."""
+    policy = directory / "policy.json"
+    policy.write_text(json.dumps(document))
+    assert json.loads(bulla("policy", "check", "--json", policy)) == {"Statements": 1, "Findings": []}
+    bulla("user", "create", "disk-web1")
+    bulla("policy", "create", "disk-web1", policy)
+    bulla("user", "attach", "disk-web1", "disk-web1")
+    key = json.loads(bulla("access-key", "create", "--user", "disk-web1", "-o", "-", "--json"))
+    server.remember(key["AccessKeySecret"])
+    yield server.called_with(key)
+    bulla("access-key", "delete", key["AccessKeyId"], "--user", "disk-web1")
+    bulla("user", "detach", "disk-web1", "disk-web1")
+    bulla("policy", "delete", "disk-web1")
+    bulla("user", "delete", "disk-web1")
+
+
+def disk_policy(uuid, key, network="127.0.0.0/8"):
+    condition = {"StringEquals": {"kms:EncryptionContext:bulla:volume": uuid}, "IpAddress": {"acs:SourceIp": network}}
+    resource = f"acs:kms:*:*:key/{key}"
+    statement = {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": resource, "Condition": condition}
+    return {"Version": "1", "Statement": [statement]}
+
+
+def test_the_access_key_of_a_machine_opens_its_own_volume_only(machine, server, enrolled, own_key, bulla, tmp_path):
+    (tmp_path / "other").mkdir()
+    other = Volume.formatted(tmp_path / "other")
+    bulla("disk", "enroll", other.image, "-k", own_key, "--key-file", enrolled.image.with_name("passphrase"))
+    with machine_user(bulla, server, tmp_path, disk_policy(enrolled.uuid, own_key)) as user:
+        configure(machine, user, enrolled.uuid, own_key)
+        machine.cryptsetup(*TOKEN_ONLY, enrolled.image)
+        configure(machine, user, other.uuid, own_key)  # a thief writes what he likes into it
+        output = machine.cryptsetup(*TOKEN_ONLY, other.image, status=None)
+        assert "no policy of the caller allows kms:Decrypt" in output
+
+
+def test_the_access_key_of_a_machine_opens_nothing_from_another_network(machine, server, enrolled, own_key, bulla, tmp_path):
+    document = disk_policy(enrolled.uuid, own_key, network="10.1.0.0/16")
+    with machine_user(bulla, server, tmp_path, document) as user:
+        configure(machine, user, enrolled.uuid, own_key)
+        output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+        assert "no policy of the caller allows kms:Decrypt" in output

@@ -90,4 +90,5 @@ def steady():
 def look(browser, axe, name):
     """The page in both themes, by eye and by axe-core; with script, which axe-core is."""
     if browser.has_script:
+        browser.complaints()
         assert not faults_here(browser, axe, f"{name}-by-hand", "en")

@@ -92,7 +92,7 @@ class Disk:
 def make_file_system(directory: Path):
     """A root file system with a shell, whose /sbin/init keeps and shows a note."""
     tree = directory / "root"
-    for folder in ["bin", "dev", "proc", "run", "sbin", "sys"]:
+    for folder in ["bin", "dev", "etc", "proc", "run", "sbin", "sys"]:
         (tree / folder).mkdir(parents=True)
     busybox = shutil.which("busybox", path=PATH)
     libraries = subprocess.run(["ldd", busybox], capture_output=True, text=True).stdout  # a static one has none
@@ -100,6 +100,7 @@ def make_file_system(directory: Path):
         place = tree / "bin/busybox" if file == busybox else tree / file.removeprefix("/")
         place.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, place)
+    (tree / "etc/os-release").write_text("ID=guest\n")  # systemd starts no other tree
     init = tree / "sbin/init"
     init.write_text(INIT)
     init.chmod(0o755)

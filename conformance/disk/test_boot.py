@@ -100,3 +100,17 @@ def test_with_the_key_disabled_the_passphrase_opens_the_volume(boot, admin, key)
         admin.kms("EnableKey", KeyId=key)
     assert "cryptsetup: vault: set up successfully" in console
     assert KMS_OPENS not in console
+
+
+def test_an_image_that_others_can_read_holds_no_secret(image, tmp_path):
+    umask = image.machine.files / "etc/initramfs-tools/conf.d/umask"
+    umask.parent.mkdir()
+    umask.write_text("UMASK=0022\n")  # of another package, or the administrator
+    try:
+        log = image.machine.run("mkinitramfs", "-o", tmp_path / "initrd.img", kernel_version())
+    finally:
+        umask.unlink()
+    assert "W: bulla: other users could read the image" in log
+    names = image.machine.run("lsinitramfs", tmp_path / "initrd.img").splitlines()
+    assert "scripts/local-top/cryptroot" in names
+    assert not [name for name in names if name.startswith(("etc/bulla", "usr/bin/bulla"))]

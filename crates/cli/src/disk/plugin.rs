@@ -17,7 +17,7 @@ pub(crate) struct Plugin {
 
 impl Plugin {
     const NAME: &str = "libcryptsetup-token-bulla.so";
-    const MAX_BYTES: u64 = 64 << 20;
+    const MAX_BYTES: u64 = 16 << 20;
 
     /// The plugin of the system below `root`, in the folder that cryptsetup of this machine looks in.
     pub(crate) fn of(root: &Path) -> Result<Self, Failure> {
@@ -37,13 +37,14 @@ impl Plugin {
 
     pub(crate) fn install(&self, library: &Path) -> Result<&Path, Failure> {
         let mut content = Vec::new();
-        File::open(library).and_then(|file| file.take(Self::MAX_BYTES).read_to_end(&mut content)).map_err(
-            |error| {
+        File::open(library)
+            .and_then(|file| file.take(Self::MAX_BYTES + 1).read_to_end(&mut content))
+            .map_err(|error| {
                 let hint = "./build-token-plugin makes it; name it with --plugin FILE";
                 Failure::io(library, &error).advising(hint)
-            },
-        )?;
-        if !is_plugin(&content) {
+            })?;
+        let is_whole = content.len() as u64 <= Self::MAX_BYTES;
+        if !is_whole || !is_plugin(&content) {
             let what = format!("{} is not the token plugin", library.display());
             let hint = "name the library that ./build-token-plugin made; cargo cannot link it";
             return Err(Failure::new(Exit::Usage, what, hint));
@@ -78,8 +79,12 @@ fn resolved(folder: &Path) -> PathBuf {
 
 /// Whether libcryptsetup finds its functions in this library, under the version that it asks for.
 fn is_plugin(library: &[u8]) -> bool {
-    let has = |text: &[u8]| library.windows(text.len()).any(|part| part == text);
-    library.starts_with(b"\x7fELF") && has(b"\0cryptsetup_token_open\0") && has(b"\0CRYPTSETUP_TOKEN_1.0\0")
+    // With the zeros around them, which are not in this program, the texts are names in a table of symbols.
+    let has_name = |name: &str| {
+        let name = [b"\0", name.as_bytes(), b"\0"].concat();
+        library.windows(name.len()).any(|part| part == name)
+    };
+    library.starts_with(b"\x7fELF") && has_name("cryptsetup_token_open") && has_name("CRYPTSETUP_TOKEN_1.0")
 }
 
 #[cfg(test)]
@@ -109,5 +114,6 @@ mod tests {
         assert!(!is_plugin(b"\x7fELF..\0cryptsetup_token_open\0"));
         assert!(!is_plugin(b"\0cryptsetup_token_open\0\0CRYPTSETUP_TOKEN_1.0\0"));
         assert!(!is_plugin(b""));
+        assert!(!is_plugin(&fs::read("/proc/self/exe").unwrap()), "a program that looks for the names");
     }
 }

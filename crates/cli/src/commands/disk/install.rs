@@ -36,8 +36,8 @@ pub(super) fn boot(args: &InstallRoot) -> Result<(), Failure> {
     }
     note("run `update-initramfs -u -k all` (dracut: `dracut --force`) to make the boot images again");
     note(
-        "a boot image holds the secret of the access key: an attacker who has this disk and reaches the KMS can open the \
-         volumes; docs/disks.md says how to limit the access key",
+        "a boot image holds the secret of the access key, which no TPM seals: an attacker who has this disk and reaches the \
+         KMS can open the volumes; docs/disks.md says how to limit the access key",
     );
     Ok(())
 }

@@ -110,9 +110,12 @@ mod tests {
 
     #[test]
     fn a_library_without_versions_is_no_plugin() {
-        assert!(is_plugin(b"\x7fELF..\0cryptsetup_token_open\0..\0CRYPTSETUP_TOKEN_1.0\0"));
-        assert!(!is_plugin(b"\x7fELF..\0cryptsetup_token_open\0"));
-        assert!(!is_plugin(b"\0cryptsetup_token_open\0\0CRYPTSETUP_TOKEN_1.0\0"));
+        let names = ["cryptsetup_token_open", "CRYPTSETUP_TOKEN_1.0"];
+        let file = |begin: &str, names: &[&str]| format!("{begin}..\0{}\0..", names.join("\0..\0"));
+        assert!(is_plugin(file("\x7fELF", &names).as_bytes()));
+        assert!(!is_plugin(file("\x7fELF", &names[..1]).as_bytes()));
+        assert!(!is_plugin(file("\x7fELF", &names[1..]).as_bytes()));
+        assert!(!is_plugin(file("!<arch>", &names).as_bytes()));
         assert!(!is_plugin(b""));
         assert!(!is_plugin(&fs::read("/proc/self/exe").unwrap()), "a program that looks for the names");
     }

@@ -27,7 +27,7 @@ mod trust;
 mod view;
 
 pub(crate) use self::allowed::Allowed;
-pub(crate) use self::catalogue::{KeyCatalogue, SecretCatalogue, SeenKey, With};
+pub(crate) use self::catalogue::{AliasRanks, KeyCatalogue, KeyPart, SecretCatalogue, SeenKey, With};
 pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::Inquiry;
 pub(crate) use self::listing::{Listing, Part};

@@ -36,6 +36,18 @@ pub(crate) struct SecretCatalogue {
     asker: Asker,
 }
 
+/// A part of all keys, by their ids.
+#[derive(Clone, Copy)]
+pub(crate) struct KeyPart {
+    /// The last one before the part.
+    after: Option<KeyId>,
+    /// The last one of the part.
+    through: Option<KeyId>,
+}
+
+/// The place of the first alias of each key among all aliases, in the order of the ids of the keys.
+pub(crate) struct AliasRanks(Vec<(KeyId, u32)>);
+
 /// What the caller may see of keys.
 pub(crate) struct KeySight<'c> {
     snapshot: &'c Snapshot,
@@ -64,7 +76,6 @@ pub(crate) struct SeenKey<'c, 's> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct With {
     pub(crate) aliases: bool,
-    pub(crate) alias_ranks: bool,
     pub(crate) descriptions: bool,
     pub(crate) tags: bool,
 }
@@ -104,6 +115,11 @@ impl<'v> View<'v> {
 }
 
 impl KeyCatalogue {
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.snapshot.count::<Key>()
+    }
+
     /// The lists of keys, by which also ListKeys filters.
     pub(crate) fn lists(&self) -> &KeyLists {
         self.snapshot.key_lists()
@@ -189,12 +205,19 @@ impl<'c> KeySight<'c> {
         self.details.is_whole
     }
 
-    /// All keys, in the order of their ids. `with` decides on the cost alone, but for the ranks of aliases.
-    pub(crate) fn keys(&self, with: With) -> impl Iterator<Item = SeenKey<'c, '_>> {
-        let mut aliases = with.aliases.then(|| self.aliases_by_key().peekable());
-        let mut ranks = with.alias_ranks.then(|| self.first_aliases().into_iter().peekable());
+    /// The keys of a part, in the order of their ids. `with` decides on the cost alone; without `ranks` keys have none.
+    pub(crate) fn keys<'s>(
+        &'s self,
+        part: KeyPart,
+        with: With,
+        ranks: Option<&'s AliasRanks>,
+    ) -> impl Iterator<Item = SeenKey<'c, 's>> {
+        let mut aliases = with.aliases.then(|| self.aliases_by_key(part).peekable());
+        let mut ranks = ranks.map(|AliasRanks(ranks)| ranks.iter().copied().peekable());
         let has_tags = with.tags || self.is_by_tags();
-        let rows = ahead(self.snapshot.rows_after::<Key>(None), |row| {
+        let rows = self.snapshot.rows_after::<Key>(part.after.as_ref());
+        let rows = rows.take_while(move |row| part.through.is_none_or(|last| row.record.id <= last));
+        let rows = ahead(rows, |row| {
             black_box(row.record.created);
         });
         let rows = ahead(rows, move |row| {
@@ -239,16 +262,18 @@ impl<'c> KeySight<'c> {
         SeenKey { sight: self, row, aliases: None, alias_rank: None }
     }
 
-    /// Aliases in the order of the ids of their keys.
-    fn aliases_by_key(&self) -> impl Iterator<Item = (KeyId, &'c AliasName)> + use<'c> {
+    /// Aliases in the order of the ids of their keys, from those of a part on.
+    fn aliases_by_key(&self, part: KeyPart) -> impl Iterator<Item = (KeyId, &'c AliasName)> + use<'c> {
         let lists = self.snapshot.alias_lists();
-        let all = lists.from(lists.part(&None).end);
-        let of_keys = all.filter_map(|(key, name)| Some(((*key)?, name)));
+        let of_part = lists.from(lists.part(&part.after).end);
+        let of_keys = of_part.filter_map(|(key, name)| Some(((*key)?, name)));
         ahead(of_keys, |(_, name)| touch(name.as_str()))
     }
+}
 
-    /// The place of the first alias of each key among all aliases, in the order of the ids of the keys.
-    fn first_aliases(&self) -> Vec<(KeyId, u32)> {
+impl KeyCatalogue {
+    /// The place of the first alias of each key among all aliases.
+    pub(crate) fn alias_ranks(&self) -> AliasRanks {
         let rows = self.snapshot.rows_after::<Alias>(None);
         let rows = ahead(rows, |row| {
             black_box(row.record.key);
@@ -256,7 +281,19 @@ impl<'c> KeySight<'c> {
         let mut ranks: Vec<_> = rows.zip(0..).map(|(row, rank)| (row.record.key, rank)).collect();
         ranks.sort_unstable();
         ranks.dedup_by_key(|(key, _)| *key);
-        ranks
+        AliasRanks(ranks)
+    }
+}
+
+impl KeyPart {
+    pub(crate) const ALL: Self = Self { after: None, through: None };
+
+    /// All keys in two parts that are about as large, because ids are random.
+    pub(crate) fn halves() -> [Self; 2] {
+        let mut middle = [0xff; 16];
+        middle[0] = 0x7f;
+        let middle = Some(KeyId::from_bytes(middle));
+        [Self { after: None, through: middle }, Self { after: middle, through: None }]
     }
 }
 

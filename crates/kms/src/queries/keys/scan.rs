@@ -1,26 +1,57 @@
 //! Looking at every key: for texts and orders that no list answers.
 
 use std::cmp::Ordering;
+use std::panic::resume_unwind;
+use std::thread;
 
 use bulla_keys::{AliasName, Key, KeyId};
 
 use super::{FindKeys, KeyOrder, STATES};
 use crate::actions::Page;
-use crate::authorize::{KeyCatalogue, SeenKey, With};
+use crate::authorize::{AliasRanks, KeyCatalogue, KeyPart, SeenKey, With};
 use crate::queries::text::Needle;
 
 /// The keys on a page, and how many there are.
 pub(super) fn scan(catalogue: &KeyCatalogue, query: &FindKeys, page: Page) -> (Vec<KeyId>, u64) {
-    let sight = catalogue.look();
     let wanted = Wanted::new(query, catalogue.now());
     let places = page.places();
-    let mut first = First::new(places.end, query.descending);
-    for key in sight.keys(wanted.with()).filter(|key| wanted.matches(key)) {
-        first.push(wanted.place(&key));
-    }
-    let (found, total) = first.sorted();
+    let ranks = (query.order == KeyOrder::Alias).then(|| catalogue.alias_ranks());
+    let first = |part| first_of(catalogue, &wanted, part, ranks.as_ref(), places.end);
+    let is_long = catalogue.count() > WORTH_A_THREAD;
+    let (found, total) = if is_long { in_halves(&first) } else { first(KeyPart::ALL) }.sorted();
     let ids = found.iter().skip(places.start).map(|place| place.id).collect();
     (ids, total)
+}
+
+/// The first keys of all, found by this thread and another one. If no thread can be started, this one finds all.
+fn in_halves(first: &(impl Fn(KeyPart) -> First + Sync)) -> First {
+    let [one, other] = KeyPart::halves();
+    thread::scope(|scope| {
+        let beside = thread::Builder::new().name("search".into()).spawn_scoped(scope, move || first(one));
+        let mut found = first(other);
+        let beside = match beside {
+            Ok(thread) => thread.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => first(one),
+        };
+        found.absorb(beside);
+        found
+    })
+}
+
+/// The first keys of a part that are wanted.
+fn first_of(
+    catalogue: &KeyCatalogue,
+    wanted: &Wanted<'_>,
+    part: KeyPart,
+    ranks: Option<&AliasRanks>,
+    limit: usize,
+) -> First {
+    let sight = catalogue.look();
+    let mut first = First::new(limit, wanted.query.descending);
+    for key in sight.keys(part, wanted.with(), ranks).filter(|key| wanted.matches(key)) {
+        first.push(wanted.place(&key));
+    }
+    first
 }
 
 /// What is searched for.
@@ -45,7 +76,6 @@ impl<'q> Wanted<'q> {
     fn with(&self) -> With {
         With {
             aliases: self.text.is_some() || self.alias_part.is_some(),
-            alias_ranks: self.query.order == KeyOrder::Alias,
             descriptions: self.text.is_some(),
             tags: self.query.tag.is_some(),
         }
@@ -157,6 +187,12 @@ impl First {
         }
     }
 
+    /// Adds what was found elsewhere.
+    fn absorb(&mut self, other: Self) {
+        self.total += other.total;
+        self.found.extend(other.found);
+    }
+
     fn sorted(mut self) -> (Vec<Place>, u64) {
         self.found.sort_unstable_by(|one, other| one.cmp_in(other, self.descending));
         self.found.truncate(self.limit);
@@ -166,3 +202,5 @@ impl First {
 
 /// Fewer are not worth being cut.
 const MIN_FOUND: usize = 1024;
+/// Fewer keys are looked at in less time than a thread is worth.
+const WORTH_A_THREAD: usize = if cfg!(test) { 20 } else { 10_000 };

@@ -361,7 +361,7 @@ fn a_machine_opens_its_disk_from_its_network() {
     let set_up = SetUp {
         caller: |account| account.world.user("web1", &account.policy("disk.json")),
         name: "web1",
-        may: &["GenerateDataKey own", "Decrypt of own"],
+        may: &["Decrypt of own"],
         opens_own: true,
     };
     set_up.search();

@@ -368,11 +368,19 @@ fn a_machine_opens_its_disk_from_its_network() {
 
     let account = Account::new();
     let machine = (set_up.caller)(&account);
-    let key = ("KeyId", &*account.own);
-    let other = ("EncryptionContext", r#"{"bulla:volume":"other"}"#);
-    assert_eq!(account.world.kms_code(&machine, "GenerateDataKey", &[key, other]), "Forbidden.NoPermission");
-    let own = ("EncryptionContext", CONTEXT);
-    assert!(account.world.kms(&machine, "GenerateDataKey", &[key, own]).is_ok());
+    let wrapped = |context: &str| {
+        let fields = [("KeyId", &*account.own), ("Plaintext", "AAAA"), ("EncryptionContext", context)];
+        let reply = account.world.kms(&account.world.root(), "Encrypt", &fields).unwrap();
+        reply["CiphertextBlob"].as_str().unwrap().to_owned()
+    };
+    let [own, other] = [CONTEXT, r#"{"bulla:volume":"other"}"#].map(|context| (wrapped(context), context));
+    let code = |(blob, context): &(String, &str)| {
+        let fields = [("CiphertextBlob", &**blob), ("EncryptionContext", *context)];
+        account.world.kms_code(&machine, "Decrypt", &fields)
+    };
+    assert_eq!(code(&other), "Forbidden.NoPermission");
+    let parameters = [("CiphertextBlob", &*own.0), ("EncryptionContext", own.1)];
+    assert!(account.world.kms(&machine, "Decrypt", &parameters).is_ok());
     account.world.set_source(FAR);
-    assert_eq!(account.world.kms_code(&machine, "GenerateDataKey", &[key, own]), "Forbidden.NoPermission");
+    assert_eq!(code(&own), "Forbidden.NoPermission");
 }

@@ -8,21 +8,21 @@ PASSWORD = "Correct-horse-7"
 
 
 def furnish(server):
-    """Makes keys, aliases, secrets, people and policies; the pages of those that show most.
+    """Makes keys, aliases, secrets, people and policies; the pages of those that show most, and the key without material.
 
     Names have a capital or a digit, unlike the pages'.
     """
     root = Person(FAMILIES["aliyun-python-sdk"], server, None)
-    made = keys(root.kms)
+    made, external = keys(root.kms)
     secrets(root.kms)
     people(root)
     others = ["secrets/Db-password", "users/Alice-1", "users/Guest-1", "groups/Auditors-1", "roles/Deployer-1"]
     asked = "may?who=user/Alice-1&action=kms:Decrypt&resource=alias/Apollo/WorkKey&tls=no&ip=192.0.2.1"
-    return [f"/console/{page}" for page in [asked, *(f"keys/{key}" for key in made), *others]]
+    return [f"/console/{page}" for page in [*(f"keys/{key}" for key in made), *others, asked]], external
 
 
 def keys(kms):
-    """Keys of several kinds and states; their ids, the one that is in use first."""
+    """Keys of several kinds and states; their ids, the one that is in use first, and that of the one without material."""
 
     def made(**parameters):
         return kms("CreateKey", **parameters)["KeyMetadata"]["KeyId"]
@@ -38,7 +38,7 @@ def keys(kms):
     kms("DisableKey", KeyId=disabled)
     ending = made(Description="On its way out")
     kms("ScheduleKeyDeletion", KeyId=ending, PendingWindowInDays=7)
-    return [work, signs, unwraps, authenticates, external, disabled, ending]
+    return [work, signs, unwraps, authenticates, external, disabled, ending], external
 
 
 def secrets(kms):

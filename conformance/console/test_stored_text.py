@@ -37,7 +37,7 @@ return { ran: window.ran ?? null, made: made.length, shown: text.includes("onerr
 def browser(driver, start_server):
     """A window on a server of its own, which holds something of each kind, root signed in."""
     server = start_server()
-    server.pages = furnish(server)
+    server.pages, _ = furnish(server)
     browser = Browser(driver, server)
     browser.sign_in()
     return browser

@@ -241,7 +241,7 @@ impl<'e> Enrolment<'e> {
     fn finish_replacing(&self, slot: Slot, tokens: &Tokens) -> Result<(), Failure> {
         let Some(replaced) = tokens.iter().find_map(|(_, token)| token.replaces) else { return Ok(()) };
         self.key_of(slot, tokens)?;
-        // A key slot of this number that no token names is somebody else's by now.
+        // A key slot of this number that no token names is made by another program since.
         if let Some(of_replaced) = by_slot(&self.volume.header()?).remove(&replaced) {
             self.key_of(replaced, &of_replaced)?;
             self.destroy(replaced)?;

@@ -173,7 +173,7 @@ impl Header {
         self.keyslots.contains_key(&slot)
     }
 
-    /// The key slots that no token of bulla names: what opens them is in nobody's KMS.
+    /// The key slots that no token of bulla names: no KMS opens them.
     pub(crate) fn slots_without_kms(&self) -> Vec<Slot> {
         let named = self.named_slots();
         self.slots().filter(|slot| !named.contains(slot)).collect()

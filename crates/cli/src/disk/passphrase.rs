@@ -24,7 +24,7 @@ impl Passphrase {
         &self.0
     }
 
-    /// The content of a key file, with all its bytes (`-` is standard input), or what somebody types.
+    /// The content of a key file, with all its bytes (`-` is standard input), or what the user types.
     pub(crate) fn ask(key_file: Option<&Path>, what: &str) -> Result<Self, Failure> {
         let bytes = match key_file {
             // Standard input has a buffer that would keep a copy.
@@ -50,7 +50,7 @@ impl Passphrase {
     }
 }
 
-/// A line that somebody types at the terminal, shown while it is typed.
+/// A line that the user types at the terminal, shown while it is typed.
 pub(crate) fn ask_line(question: &str) -> Result<String, Failure> {
     let terminal = Terminal::open()?;
     Ok(String::from_utf8_lossy(&terminal.line(question)?).into_owned())

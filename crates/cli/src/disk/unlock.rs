@@ -1,6 +1,6 @@
-//! What a machine opens by itself: the configuration, and the request of the token plugin.
+//! What a machine opens without a user: the configuration, and the request of the token plugin.
 //!
-//! A program that runs as root asks for the key of every volume that somebody plugs in. So the address of the KMS, its
+//! A program that runs as root asks for the key of every volume that is plugged in. So the address of the KMS, its
 //! certificates and the credentials come from the configuration alone, which also lists each volume with the keys that may open
 //! it; for any other volume or key no connection is made.
 

@@ -71,7 +71,7 @@ fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
     file.write_all(passphrase.text().as_bytes()).and_then(|()| file.sync_all()).map_err(io)
 }
 
-/// Asks for the name of the device, which nobody types by accident.
+/// Asks for the name of the device, which is not typed by accident.
 fn confirm(device: &Path) -> Result<(), Failure> {
     let question =
         format!("Everything on {0} will be lost. Type its name ({0}) to go on: ", device.display());

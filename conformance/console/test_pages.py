@@ -45,7 +45,6 @@ def browser(driver, furnished):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_can_be_read_by_everybody(browser, axe, language):
-    PICTURES.mkdir(parents=True, exist_ok=True)
     for old in PICTURES.glob(f"*-{language}-*.png"):
         old.unlink()
     browser.open(f"/console/language?to={language}")
@@ -105,7 +104,6 @@ ANSWERS = [
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_answer_to_a_form_can_be_read_by_everybody(browser, axe, language):
-    PICTURES.mkdir(parents=True, exist_ok=True)
     browser.open("/console/language?to=en")
     browser.sign_in()
     browser.open(f"/console/language?to={language}")

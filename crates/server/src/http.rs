@@ -101,14 +101,14 @@ pub struct Setup {
 /// without a limit: dropping the runtime cuts them off.
 pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
     let Setup { listener, tls, connections, mut stop } = setup;
-    let stop_of_connections = stop.clone();
+    let (close_connections, closing) = watch::channel(false);
     let accepting = async {
         loop {
             let (stream, address) = accept(&listener, &connections).await;
             let Some(place) = connections.place(address.ip()).await else { continue };
             let handler = Arc::clone(&handler);
             let tls = tls.clone();
-            let stop = stop_of_connections.clone();
+            let stop = closing.clone();
             let limits = connections.limits();
             tokio::spawn(async move {
                 tokio::select! {
@@ -124,7 +124,8 @@ pub async fn serve<H: Handler>(setup: Setup, handler: Arc<H>) {
         () = accepting => {}
         () = connections.watch() => {}
     }
-    drop(listener); // the next server may have the address while we finish
+    drop(listener); // the next server may have the address while this one finishes
+    close_connections.send_replace(true); // now that a client which connects again does not come here
     connections.all_closed().await;
 }
 
@@ -154,7 +155,7 @@ async fn attend<H: Handler>(
     }
 }
 
-/// Ready once the server is to stop; also if whoever would say so is gone.
+/// Ready once the server is to stop, and when the sender is dropped.
 async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -11,10 +11,11 @@ ELSEWHERE = ("/console/language", "/console/assets/")
 WORD = re.compile(r"[a-z-]+")
 
 
-def pages(browser, first=()):
+def pages(browser, first=(), look=lambda name, address: None):
     """Kinds of pages with an address for each, and the addresses of links that lead nowhere.
 
     The window has signed in. The links of all pages in `first` are followed, and the first of them is shown of its kind.
+    `look` is called while the window shows the page.
     """
     found, nowhere, waiting = {}, {}, [*first, PREFIX]
     in_any_case = set(first)
@@ -28,8 +29,10 @@ def pages(browser, first=()):
         if browser.status != 200:
             nowhere[kind(address)] = address
             continue
-        found.setdefault(kind(address), address)
-        links = filter(None, browser.links())
+        links = list(filter(None, browser.links()))
+        if not is_known:
+            found[kind(address)] = address
+            look(kind(address), address)
         waiting += [link for link in links if link.startswith(PREFIX) and not link.startswith(ELSEWHERE)]
     return found, list(nowhere.values())
 

@@ -31,6 +31,7 @@
 //! | [`TokenKey`] | what seals the tokens of temporary credentials |
 //! | [`access_key`] | the sealed secret of an access key |
 //! | [`mfa_seed`] | the sealed seed of a device for multi-factor authentication |
+//! | [`seal_seed`] | the wrapped private key that seals the audit trail |
 //! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
 //!
 //! # Guarantees
@@ -55,6 +56,7 @@ pub mod mfa_seed;
 mod random;
 pub mod record;
 pub mod root;
+pub mod seal_seed;
 pub mod secret;
 mod sm4;
 mod spec;

@@ -3,7 +3,7 @@
 //! ```text
 //! root key  = 32 random bytes, made with the store
 //! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
-//! label     = "bulla/root/" ‖ "record", "material", "header" or "previous"
+//! label     = "bulla/root/" ‖ "record", "material", "audit", "header" or "previous"
 //! ```
 //!
 //! The provider key is what an operator guards: the content of a file today. Changing it rewrites a slot of the header,
@@ -42,6 +42,7 @@ pub(crate) struct Generation {
     number: u32,
     record: Xaes256Gcm,
     material: Xaes256Gcm,
+    audit: Xaes256Gcm,
     header: Xaes256Gcm,
 }
 
@@ -64,6 +65,7 @@ impl RootKey {
             number,
             record: subkey(b"bulla/root/record"),
             material: subkey(b"bulla/root/material"),
+            audit: subkey(b"bulla/root/audit"),
             header: subkey(b"bulla/root/header"),
         }
     }
@@ -139,6 +141,10 @@ impl Generation {
 
     pub(crate) fn material(&self) -> &Xaes256Gcm {
         &self.material
+    }
+
+    pub(crate) fn audit(&self) -> &Xaes256Gcm {
+        &self.audit
     }
 }
 

@@ -19,6 +19,7 @@
 #![forbid(unsafe_code)]
 
 mod actions;
+pub mod audit;
 mod authenticate;
 mod authorize;
 mod clock;

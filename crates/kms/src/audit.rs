@@ -1,0 +1,32 @@
+//! The audit trail: one JSON line for each request and event, in files that show every change made to them.
+//!
+//! Each line has a number and the SHA-256 of the line before it , and seals sign what is written. The
+//! private key of a seal is replaced with each file, so a key that is stolen today cannot sign yesterday's file again.
+//! docs/audit-format.md describes every member and byte.
+//!
+//! [`Trail`] writes the files. It has no thread and no clock: its owner calls it from one thread and passes times in.
+//! What reads files needs neither a store nor its root key.
+
+mod chain;
+mod files;
+mod key_files;
+mod line;
+mod lines;
+mod recovery;
+mod scan;
+mod seal;
+#[cfg(test)]
+mod testing;
+mod text;
+mod trail;
+mod trail_error;
+
+pub use chain::{Hash, NotAPosition, Position};
+pub use line::{
+    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity, KeyLine,
+    Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
+};
+pub use seal::{NotAPublicKey, PublicKey};
+pub use text::Text;
+pub use trail::{Limits, Opening, Trail, Written};
+pub use trail_error::TrailError;

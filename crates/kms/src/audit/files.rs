@@ -1,0 +1,259 @@
+//! The directory of the trail: `DATA/audit`, for its owner alone.
+//!
+//! ```text
+//! audit-NUMBER.jsonl      lines from NUMBER (20 digits) on; the one with the highest number is written to
+//! audit-NUMBER.jsonl.gz   the same, closed and compressed
+//! certificates.jsonl      the first lines of files that were deleted because of their age
+//! seal-key                the private key of the seals, wrapped by a subkey of the root key
+//! seal-key.next           the private key of the next file, while it is begun
+//! *.new                   not finished; removed when the trail is opened
+//! ```
+//!
+//! Files are opened below the open directory, never through symbolic links. [`Directory`] is a trait, so that tests can stop
+//! at each step and drop what was not synced.
+
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, statat, unlinkat};
+use rustix::process::geteuid;
+
+use super::trail_error::TrailError;
+use crate::files::create_private_dir;
+use crate::store::Loss;
+
+/// What the trail does with its directory. Names are those of files in it.
+pub trait Directory {
+    /// A file in it.
+    type File: LogFile;
+
+    /// The names of all files.
+    fn names(&self) -> io::Result<Vec<String>>;
+    /// Makes a file, which must not exist.
+    fn create(&self, name: &str) -> io::Result<Self::File>;
+    /// Opens a file to read it and to append to it.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+    /// Renames a file; one that has the new name is replaced.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// Makes names durable.
+    fn sync(&self) -> io::Result<()>;
+    /// Checks that the name leads to the open file.
+    fn leads_to(&self, name: &str, file: &Self::File) -> Result<(), Loss>;
+    /// The path of a file, for messages.
+    fn path(&self, name: &str) -> PathBuf;
+}
+
+/// A file of the trail, open.
+pub trait LogFile: Sized {
+    /// Appends all bytes, or fails with some of them appended.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Its length in bytes.
+    fn len(&self) -> io::Result<u64>;
+    /// Cuts it to this length.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Writes zeros in the place of the content.
+    fn overwrite(&mut self) -> io::Result<()>;
+    /// Makes the content durable.
+    fn sync(&mut self) -> io::Result<()>;
+    /// The content, from the beginning.
+    fn reader(&self) -> io::Result<impl Read>;
+}
+
+/// The directory on the disk.
+#[derive(Debug)]
+pub struct Disk {
+    path: PathBuf,
+    handle: OwnedFd,
+    id: (u64, u64),
+}
+
+impl Disk {
+    /// Opens the directory, or makes it. It must belong to this user or root, and no one else may write to it.
+    pub(super) fn open(path: &Path) -> Result<Self, TrailError> {
+        let failed = |source| TrailError::Io { path: path.to_owned(), source };
+        create_private_dir(path).map_err(failed)?;
+        let handle = openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
+        let file = File::from(handle);
+        let found = file.metadata().map_err(failed)?;
+        check_owner(path, &found)?;
+        Ok(Self { path: path.to_owned(), id: id(&found), handle: file.into() })
+    }
+
+    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let mode = Mode::RUSR | Mode::WUSR;
+        let file = File::from(openat(&self.handle, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)?);
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        if !is_safe(&found) {
+            let what = "it belongs to another user, or other users may write to it";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+        }
+        Ok(file)
+    }
+}
+
+impl Directory for Disk {
+    type File = File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
+        names.filter_map(Result::transpose).collect()
+    }
+
+    fn create(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::APPEND)
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        self.open_file(name, OFlags::RDWR | OFlags::APPEND)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        Ok(renameat(&self.handle, from, &self.handle, to)?)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        Ok(unlinkat(&self.handle, name, AtFlags::empty())?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.handle)?)
+    }
+
+    fn leads_to(&self, name: &str, file: &File) -> Result<(), Loss> {
+        if id(&fs::metadata(&self.path)?) != self.id {
+            return Err(Loss::Replaced);
+        }
+        let found = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
+        let is_same = (found.st_dev, found.st_ino) == id(&file.metadata()?);
+        if is_same { Ok(()) } else { Err(Loss::Replaced) }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+impl LogFile for File {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)
+    }
+
+    fn overwrite(&mut self) -> io::Result<()> {
+        // A file that is opened to append is written at its end alone.
+        let zeros = vec![0; usize::try_from(self.metadata()?.len()).unwrap_or_default()];
+        let flags = rustix::fs::fcntl_getfl(&*self)?;
+        rustix::fs::fcntl_setfl(&*self, flags.difference(OFlags::APPEND))?;
+        std::os::unix::fs::FileExt::write_all_at(self, &zeros, 0)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.sync_data()
+    }
+
+    fn reader(&self) -> io::Result<impl Read> {
+        let mut file = self.try_clone()?;
+        io::Seek::rewind(&mut file)?;
+        Ok(file)
+    }
+}
+
+fn check_owner(path: &Path, found: &Metadata) -> Result<(), TrailError> {
+    if is_safe(found) {
+        return Ok(());
+    }
+    Err(TrailError::Exposed { path: path.to_owned(), owner: found.uid(), mode: found.mode() & 0o7777 })
+}
+
+/// Whether only this user and root can write to it.
+fn is_safe(found: &Metadata) -> bool {
+    let is_trusted = found.uid() == 0 || found.uid() == geteuid().as_raw();
+    is_trusted && found.mode() & 0o022 == 0
+}
+
+/// Device and inode.
+fn id(found: &Metadata) -> (u64, u64) {
+    (found.dev(), found.ino())
+}
+
+const DIRECTORY: OFlags =
+    OFlags::DIRECTORY.union(OFlags::RDONLY).union(OFlags::CLOEXEC).union(OFlags::NOFOLLOW);
+
+/// The name of the file whose first line has this number.
+pub(super) fn file_name(first: u64) -> String {
+    format!("audit-{first:020}.jsonl")
+}
+
+/// The number of the first line in a file of this name, and whether the file is compressed. None if a file of the trail is
+/// not called so.
+pub(super) fn first_number(name: &str) -> Option<(u64, bool)> {
+    let rest = name.strip_prefix("audit-")?;
+    let (digits, suffix) = rest.split_at_checked(20)?;
+    let is_compressed = match suffix {
+        ".jsonl" => false,
+        ".jsonl.gz" => true,
+        _ => return None,
+    };
+    let first = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
+    (first <= MAX_NUMBER).then_some((first, is_compressed))
+}
+
+/// Beyond the number of any line, and exact in every reader of JSON.
+pub(super) const MAX_NUMBER: u64 = 1 << 53;
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn files_of_others_and_links_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit");
+        let disk = Disk::open(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+        let mut file = disk.create("a").unwrap();
+        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+        file.append(b"secret").unwrap();
+        file.overwrite().unwrap();
+        assert_eq!(fs::read(path.join("a")).unwrap(), [0; 6]);
+        disk.leads_to("a", &file).unwrap();
+        symlink("a", path.join("b")).unwrap();
+        disk.open("b").unwrap_err();
+        assert_eq!(disk.leads_to("b", &file), Err(Loss::Replaced));
+        fs::set_permissions(path.join("a"), fs::Permissions::from_mode(0o620)).unwrap();
+        disk.open("a").unwrap_err();
+        fs::remove_file(path.join("a")).unwrap();
+        assert_eq!(disk.leads_to("a", &file), Err(Loss::Removed));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
+        assert!(matches!(Disk::open(&path), Err(TrailError::Exposed { mode: 0o770, .. })));
+    }
+
+    #[test]
+    fn names_have_twenty_digits() {
+        assert_eq!(file_name(7), "audit-00000000000000000007.jsonl");
+        assert_eq!(first_number(&file_name(u64::MAX)), None);
+        assert_eq!(first_number("audit-00000000000000000007.jsonl.gz"), Some((7, true)));
+        for other in
+            ["audit-7.jsonl", "audit-00000000000000000007.jsonl.new", "audit-+0000000000000000007.jsonl", ""]
+        {
+            assert_eq!(first_number(other), None, "{other}");
+        }
+    }
+}

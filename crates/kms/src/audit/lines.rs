@@ -1,0 +1,67 @@
+//! The lines of one file, plain or compressed, each of a limited length.
+
+use std::io::{self, BufRead, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+
+/// Reads lines from a file.
+pub(super) struct Lines<R> {
+    input: R,
+    line: Vec<u8>,
+}
+
+/// What comes next in a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<'l> {
+    /// A line, without its LF.
+    Line(&'l [u8]),
+    /// The file ends in bytes without an LF.
+    Torn(&'l [u8]),
+    /// The file has ended.
+    End,
+}
+
+impl<'r> Lines<Box<dyn BufRead + 'r>> {
+    /// Reads a file, and decompresses it if it is compressed.
+    pub(super) fn new(input: impl Read + 'r, is_compressed: bool) -> Self {
+        let input = BufReader::with_capacity(BUFFER, input);
+        let input: Box<dyn BufRead + 'r> = if is_compressed {
+            Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)))
+        } else {
+            Box::new(input)
+        };
+        Self { input, line: Vec::new() }
+    }
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line. One that is longer than [`MAX_LINE`] is given in pieces, which are no lines of a trail.
+    pub(super) fn next(&mut self) -> io::Result<Next<'_>> {
+        self.line.clear();
+        (&mut self.input).take(MAX_LINE).read_until(b'\n', &mut self.line)?;
+        Ok(match self.line.split_last() {
+            None => Next::End,
+            Some((b'\n', line)) => Next::Line(line),
+            Some(_) if self.line.len() as u64 == MAX_LINE => Next::Line(&self.line),
+            Some(_) => Next::Torn(&self.line),
+        })
+    }
+}
+
+/// Far beyond any line that the trail writes: texts and lists in it are capped.
+pub(super) const MAX_LINE: u64 = 1 << 20;
+const BUFFER: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_file_may_be_torn() {
+        let mut lines = Lines::new(&b"a\n\nb"[..], false);
+        assert_eq!(lines.next().unwrap(), Next::Line(b"a"));
+        assert_eq!(lines.next().unwrap(), Next::Line(b""));
+        assert_eq!(lines.next().unwrap(), Next::Torn(b"b"));
+        assert_eq!(lines.next().unwrap(), Next::End);
+    }
+}

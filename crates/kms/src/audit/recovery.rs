@@ -1,0 +1,230 @@
+//! Opening a trail: what a stop of the machine, or somebody else, left of it.
+//!
+//! The newest file is read as far as its lines follow each other. What comes after is cut off: half a line is dropped, whole
+//! lines are kept in a file of their own (`audit-NUMBER.cut`), and a line of the trail says that they are missing. Nothing
+//! that was sealed can get lost by a stop, so if such lines are missing, that line says that they are `lost`. If the current
+//! file is not there or cannot be gone on with, another one is begun.
+
+use std::io::{self, Read};
+
+use super::chain::Position;
+use super::files::{Directory, LogFile, first_number};
+use super::key_files::{self, CURRENT, NEXT, UNFINISHED, write_new};
+use super::line::{Content, Gap, GapReason, Time};
+use super::scan::Scan;
+use super::seal::SealKey;
+use super::trail::{Current, Opening, Trail, begin_file};
+use super::trail_error::TrailError;
+
+/// What is there.
+struct Found {
+    /// The newest file that begins with a certificate.
+    scan: Option<Scan>,
+    /// The highest number in the name of a file that does not, or 0.
+    unusable: u64,
+    /// The content of `seal-key` and `seal-key.next`.
+    keys: [Option<SealKey>; 2],
+}
+
+/// The file to go on in, and its keys.
+struct Begun<F> {
+    current: Current<F>,
+    key: SealKey,
+    is_old_key_kept: bool,
+}
+
+impl<D: Directory> Trail<D> {
+    pub(super) fn open_in(directory: D, opening: Opening) -> Result<Self, TrailError> {
+        let failed = |error| TrailError::new(&directory.path(""), error);
+        let mut found = Found::read(&directory, &opening).map_err(failed)?;
+        let mut gaps = found.gaps(&opening);
+        let [held, following] = found.keys;
+        let begun = match found.scan.take() {
+            Some(scan) => go_on(&directory, &opening, scan, held, following, &mut gaps)?,
+            None => begin(&directory, &opening, held, &gaps)?,
+        };
+        let Begun { current, key, is_old_key_kept } = begun;
+        let Opening { identity, roots, limits, now, .. } = opening;
+        let mut trail = Self {
+            directory,
+            identity,
+            roots,
+            limits,
+            current,
+            key,
+            next: None,
+            is_old_key_kept,
+            stopped: None,
+            buffer: Vec::new(),
+            gaps: Vec::new(),
+        };
+        trail.destroy_old_key()?;
+        trail.note(gaps, now)?;
+        Ok(trail)
+    }
+
+    /// Writes what is missing into the trail.
+    fn note(&mut self, gaps: Vec<Gap>, now: Time) -> Result<(), TrailError> {
+        let mut last = self.begin_write();
+        for gap in &gaps {
+            let number = match gap.to {
+                Some(to) if gap.from == Some(last.number + 1) => to + 1,
+                _ => last.number + 1,
+            };
+            let members = self.members(now, Content::Gap(gap.clone()));
+            last = last.append_as(number, members.as_str(), &mut self.buffer);
+        }
+        if !gaps.is_empty() {
+            self.write(last)?;
+        }
+        self.gaps = gaps;
+        Ok(())
+    }
+}
+
+impl Found {
+    fn read(directory: &impl Directory, opening: &Opening) -> io::Result<Self> {
+        let mut names = directory.names()?;
+        for unfinished in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+            directory.remove(unfinished)?;
+        }
+        let key = |name| key_files::load(directory, name, &opening.roots);
+        let mut found = Self { scan: None, unusable: 0, keys: [key(CURRENT)?, key(NEXT)?] };
+        names.retain(|name| first_number(name).is_some());
+        // Of a file whose compression was not finished, the plain one comes first.
+        names.sort_by_key(|name| first_number(name).map(|(first, is_compressed)| (first, !is_compressed)));
+        let wanted = opening.noted.map(|noted| noted.number);
+        while let Some(name) = names.pop() {
+            found.scan = Scan::read(directory, &name, wanted)?;
+            if found.scan.is_some() {
+                break;
+            }
+            found.unusable = found.unusable.max(first_number(&name).map_or(0, |(first, _)| first));
+        }
+        Ok(found)
+    }
+
+    /// Which lines are missing, as far as the newest file and the store's note tell.
+    fn gaps(&self, opening: &Opening) -> Vec<Gap> {
+        let last = self.scan.as_ref().map_or(0, |scan| scan.last.number);
+        let rest = self.scan.as_ref().map(|scan| scan.rest).unwrap_or_default();
+        let noted = opening.noted.map_or(0, |noted| noted.number);
+        let end = (last + rest.lines).max(noted).max(self.unusable);
+        let is_lost = noted > last || self.unusable > last || rest.is_sealed;
+        let reason = if is_lost { GapReason::Lost } else { GapReason::Cut };
+        let mut gaps = Vec::new();
+        if end > last {
+            gaps.push(Gap { reason, ..Gap::lost(last + 1, end) });
+        }
+        let found = self.scan.as_ref().and_then(|scan| scan.wanted);
+        if found.is_some_and(|hash| opening.noted.is_some_and(|noted| noted.hash != hash)) {
+            gaps.push(Gap::lost(noted, noted));
+        }
+        gaps
+    }
+}
+
+/// Begins a trail.
+fn begin<D: Directory>(
+    directory: &D,
+    opening: &Opening,
+    held: Option<SealKey>,
+    gaps: &[Gap],
+) -> Result<Begun<D::File>, TrailError> {
+    let key = match held {
+        Some(key) => key,
+        None => keep_random(directory, CURRENT, opening)?,
+    };
+    let current = begin_after(directory, opening, Position::START, gaps, &key, &key)?;
+    Ok(Begun { current, key, is_old_key_kept: false })
+}
+
+/// Goes on in the newest file, or in another one after it.
+fn go_on<D: Directory>(
+    directory: &D,
+    opening: &Opening,
+    scan: Scan,
+    held: Option<SealKey>,
+    following: Option<SealKey>,
+    gaps: &mut Vec<Gap>,
+) -> Result<Begun<D::File>, TrailError> {
+    let is_key = |key: &SealKey| key.public() == scan.key;
+    let is_next = |key: &SealKey| Some(key.public()) == scan.next;
+    let is_open = !scan.is_compressed && scan.next.is_none();
+    let begin = |key: &SealKey, signer: &SealKey, gaps: &[Gap]| {
+        begin_after(directory, opening, scan.last, gaps, key, signer)
+    };
+    match (held, following) {
+        (Some(key), _) if is_key(&key) && is_open => {
+            Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: false })
+        }
+        // Stopped before the key of the file before it was destroyed.
+        (_, Some(key)) if is_key(&key) && is_open => {
+            Ok(Begun { current: resume(directory, &scan, gaps)?, key, is_old_key_kept: true })
+        }
+        // Stopped before the next file was there.
+        (Some(signer), Some(key)) if is_key(&signer) && is_next(&key) => {
+            Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
+        }
+        // The current file is gone.
+        (Some(signer), _) | (_, Some(signer)) if is_key(&signer) || is_next(&signer) => {
+            let key = keep_random(directory, NEXT, opening)?;
+            Ok(Begun { current: begin(&key, &signer, gaps)?, key, is_old_key_kept: true })
+        }
+        _ => {
+            let key = keep_random(directory, CURRENT, opening)?;
+            let current = begin(&key, &key, gaps)?;
+            gaps.push(Gap { reason: GapReason::Key, from: None, to: None, lines: None });
+            Ok(Begun { current, key, is_old_key_kept: false })
+        }
+    }
+}
+
+/// Begins a file after `before`, and after the lines that are missing.
+fn begin_after<D: Directory>(
+    directory: &D,
+    opening: &Opening,
+    before: Position,
+    gaps: &[Gap],
+    key: &SealKey,
+    signer: &SealKey,
+) -> Result<Current<D::File>, TrailError> {
+    let next = before.number + 1;
+    let end = gaps.iter().find(|gap| gap.from == Some(next)).and_then(|gap| gap.to);
+    let number = end.map_or(next, |end| end + 1);
+    begin_file(directory, &opening.identity, before, number, key, signer, opening.now)
+}
+
+/// Opens the newest file to append to it, without what comes after its lines.
+fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Current<D::File>, TrailError> {
+    let opened = directory.open(&scan.name).and_then(|mut file| {
+        if scan.rest.bytes > 0 {
+            if scan.rest.lines > 0 {
+                keep_rest(directory, scan, &file, gaps)?;
+            }
+            file.truncate(scan.len)?;
+        }
+        Ok(file)
+    });
+    let file = opened.map_err(|error| TrailError::new(&directory.path(&scan.name), error))?;
+    let Scan { first, len, last, sealed, .. } = *scan;
+    // Whether the lines are durable is not known.
+    Ok(Current { name: scan.name.clone(), file, first, len, last, synced: Position::START, sealed })
+}
+
+/// Keeps whole lines that do not follow the others: they may say who damaged the file.
+fn keep_rest<D: Directory>(directory: &D, scan: &Scan, file: &D::File, gaps: &[Gap]) -> io::Result<()> {
+    let mut reader = file.reader()?;
+    io::copy(&mut reader.by_ref().take(scan.len), &mut io::sink())?;
+    let mut rest = Vec::new();
+    reader.read_to_end(&mut rest)?;
+    let number = gaps.first().and_then(|gap| gap.from).unwrap_or_default();
+    write_new(directory, &format!("audit-{number:020}.cut"), &rest).map(drop)
+}
+
+fn keep_random(directory: &impl Directory, name: &str, opening: &Opening) -> Result<SealKey, TrailError> {
+    let key = SealKey::random();
+    key_files::keep(directory, name, &key, &opening.roots)
+        .map_err(|error| TrailError::new(&directory.path(name), error))?;
+    Ok(key)
+}

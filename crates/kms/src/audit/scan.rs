@@ -1,0 +1,140 @@
+//! Reading one file of the trail as far as its lines follow each other.
+
+use std::io;
+
+use super::chain::{Framed, Hash, Position};
+use super::files::{Directory, LogFile, first_number};
+use super::line::{Content, KeyLine};
+use super::lines::{Lines, Next};
+use super::seal::PublicKey;
+
+/// A file, as far as its lines follow each other.
+#[derive(Debug)]
+pub(super) struct Scan {
+    pub(super) name: String,
+    pub(super) is_compressed: bool,
+    /// The number of its first line.
+    pub(super) first: u64,
+    pub(super) last: Position,
+    /// The last seal.
+    pub(super) sealed: Position,
+    /// Bytes up to the end of the last of these lines.
+    pub(super) len: u64,
+    /// The key that its first line certifies.
+    pub(super) key: PublicKey,
+    /// The key that its last line announces for the next file.
+    pub(super) next: Option<PublicKey>,
+    /// The hash of the line that was asked for, if it is in the file.
+    pub(super) wanted: Option<Hash>,
+    pub(super) rest: Rest,
+}
+
+/// What comes after these lines.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Rest {
+    pub(super) bytes: u64,
+    /// Whole lines.
+    pub(super) lines: u64,
+    /// Whether one of them has a valid seal: they were not just written when the machine stopped.
+    pub(super) is_sealed: bool,
+}
+
+impl Scan {
+    /// Reads a file; none if it does not begin with the certificate of a key. Looks for the line with the number `wanted`.
+    pub(super) fn read(
+        directory: &impl Directory,
+        name: &str,
+        wanted: Option<u64>,
+    ) -> io::Result<Option<Self>> {
+        let Some((_, is_compressed)) = first_number(name) else { return Ok(None) };
+        let file = directory.open(name)?;
+        let mut lines = Lines::new(file.reader()?, is_compressed);
+        let Some(mut scan) = Self::begin(&mut lines, name, is_compressed)? else { return Ok(None) };
+        scan.note_wanted(wanted);
+        loop {
+            match lines.next() {
+                // The end of a compressed file is missing, or damaged.
+                Err(error) if is_compressed && error.kind() != io::ErrorKind::Interrupted => break,
+                Err(error) => return Err(error),
+                Ok(Next::End) => break,
+                Ok(Next::Torn(bytes)) => scan.rest.bytes += bytes.len() as u64,
+                Ok(Next::Line(line)) => {
+                    if scan.rest.bytes > 0 || !scan.follow(line) {
+                        scan.pass_over(line);
+                    }
+                    scan.note_wanted(wanted);
+                }
+            }
+        }
+        Ok(Some(scan))
+    }
+
+    fn begin(
+        lines: &mut Lines<impl io::BufRead>,
+        name: &str,
+        is_compressed: bool,
+    ) -> io::Result<Option<Self>> {
+        let Ok(Next::Line(line)) = lines.next() else { return Ok(None) };
+        let Some(framed) = Framed::parse(line) else { return Ok(None) };
+        let Some(Content::Key(KeyLine { public_key, .. })) = content(line) else { return Ok(None) };
+        let Ok(key) = public_key.parse() else { return Ok(None) };
+        let last = Position { number: framed.number, hash: Hash::of(line) };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            is_compressed,
+            first: framed.number,
+            last,
+            sealed: last,
+            len: line.len() as u64 + 1,
+            key,
+            next: None,
+            wanted: None,
+            rest: Rest::default(),
+        }))
+    }
+
+    /// Takes the line if it follows the last one.
+    fn follow(&mut self, line: &[u8]) -> bool {
+        let Some(framed) = Framed::parse(line) else { return false };
+        if framed.prev != self.last.hash || framed.number <= self.last.number {
+            return false;
+        }
+        let is_next = framed.number == self.last.number + 1;
+        let content = is_notable(framed).then(|| content(line)).flatten();
+        match &content {
+            Some(Content::Gap(gap)) if is_next || gap.explains(self.last.number, framed.number) => {}
+            _ if is_next && self.next.is_none() => {}
+            _ => return false,
+        }
+        self.last = Position { number: framed.number, hash: Hash::of(line) };
+        self.len += line.len() as u64 + 1;
+        if let Some(Content::Seal(seal)) = content {
+            self.sealed = self.last;
+            self.next = seal.next.and_then(|next| next.parse().ok());
+        }
+        true
+    }
+
+    fn pass_over(&mut self, line: &[u8]) {
+        self.rest.bytes += line.len() as u64 + 1;
+        self.rest.lines += 1;
+        let framed = Framed::parse(line).filter(|framed| is_notable(*framed));
+        self.rest.is_sealed |= framed.is_some_and(|framed| self.key.verifies(framed));
+    }
+
+    fn note_wanted(&mut self, wanted: Option<u64>) {
+        if self.rest.bytes == 0 && wanted == Some(self.last.number) {
+            self.wanted = Some(self.last.hash);
+        }
+    }
+}
+
+/// Whether the line may be one that the trail itself writes. A text in a line has no quotation marks without a backslash.
+pub(super) fn is_notable(line: Framed<'_>) -> bool {
+    [r#""type":"seal""#, r#""type":"gap""#, r#""type":"key""#].iter().any(|kind| line.members.contains(kind))
+}
+
+/// What a line says; none if it is no JSON, or not a line of a trail.
+pub(super) fn content(line: &[u8]) -> Option<Content<'_>> {
+    serde_json::from_slice(line).ok()
+}

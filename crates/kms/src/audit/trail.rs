@@ -1,0 +1,389 @@
+//! Writing the trail: lines, seals, and one file after another.
+//!
+//! A failed write leaves no half line: the file is cut back to its last whole line, at once or before the next write. After an
+//! error the trail takes no lines until [`Trail::resume`] has noted in it how many were missed.
+
+use std::io;
+use std::mem;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bulla_keys::root::RootKeys;
+
+use super::chain::Position;
+use super::files::{Directory, Disk, LogFile, file_name};
+use super::key_files::{self, NEXT, write_new};
+use super::line::{Content, Gap, GapReason, Identity, KeyLine, Line, Members, SealLine, Time};
+use super::seal::{PublicKey, SealKey};
+use super::trail_error::TrailError;
+use crate::store::{Loss, LostFile};
+
+/// The files of the trail, open for writing. Used by one thread; times are arguments.
+#[derive(Debug)]
+pub struct Trail<D: Directory = Disk> {
+    pub(super) directory: D,
+    pub(super) identity: Identity,
+    pub(super) roots: Arc<RootKeys>,
+    pub(super) limits: Limits,
+    pub(super) current: Current<D::File>,
+    /// The key of the current file.
+    pub(super) key: SealKey,
+    /// The key of the next file, and when it was begun; the current one takes no more lines.
+    pub(super) next: Option<(SealKey, Time)>,
+    /// Whether the current file is begun and the key of the one before it is not destroyed yet.
+    pub(super) is_old_key_kept: bool,
+    /// Why the trail takes no lines until it is resumed.
+    pub(super) stopped: Option<Stopped>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) gaps: Vec<Gap>,
+}
+
+/// What [`Trail::open`] needs to know.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Whose trail it is.
+    pub identity: Identity,
+    /// The keys of the store, which wrap the private key of the seals.
+    pub roots: Arc<RootKeys>,
+    /// When files end.
+    pub limits: Limits,
+    /// The last seal that the store has noted. A trail that does not reach it has lost lines.
+    pub noted: Option<Position>,
+    /// Now.
+    pub now: Time,
+}
+
+/// When files end, and how much of them is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a file before another one is begun.
+    pub file: u64,
+    /// Bytes of all files together, beyond which the oldest are deleted. The current file always stays.
+    pub total: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { file: 100 << 20, total: 10 << 30 }
+    }
+}
+
+/// Lines that were written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written<'t> {
+    /// The last one.
+    pub last: Position,
+    /// All of them as they are in the file, for other sinks.
+    pub bytes: &'t [u8],
+}
+
+/// The file that is written to.
+#[derive(Debug)]
+pub(super) struct Current<F> {
+    pub(super) name: String,
+    pub(super) file: F,
+    /// The number of its first line.
+    pub(super) first: u64,
+    /// Its length after its last whole line.
+    pub(super) len: u64,
+    pub(super) last: Position,
+    pub(super) synced: Position,
+    /// The last seal.
+    pub(super) sealed: Position,
+}
+
+/// Why a trail takes no lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stopped {
+    /// A write failed; what it left behind may still be there.
+    Unwritten(io::ErrorKind),
+    /// The file is not ours any more, or what was written to it may not be durable.
+    Ended(Loss),
+}
+
+impl Trail {
+    /// Opens the trail in this directory, or begins one. What it lacks is noted in it, and told by [`Trail::gaps`].
+    ///
+    /// # Errors
+    /// [`TrailError`].
+    pub fn open(path: &Path, opening: Opening) -> Result<Self, TrailError> {
+        Self::open_in(Disk::open(path)?, opening)
+    }
+}
+
+impl<D: Directory> Trail<D> {
+    /// Appends lines, by one write. They are durable after [`Trail::sync`] or [`Trail::seal`].
+    ///
+    /// # Errors
+    /// [`TrailError`]; none of the lines is in the trail.
+    pub fn append(&mut self, lines: &[Members]) -> Result<Written<'_>, TrailError> {
+        self.check()?;
+        self.begin_next()?;
+        let mut last = self.begin_write();
+        for members in lines {
+            last = last.append(members.as_str(), &mut self.buffer);
+        }
+        self.write(last)?;
+        Ok(Written { last, bytes: &self.buffer })
+    }
+
+    /// Makes everything that was appended durable, and returns the position of the last line.
+    ///
+    /// # Errors
+    /// [`TrailError`]. What was appended since the last success may be lost, also after a later one.
+    pub fn sync(&mut self) -> Result<Position, TrailError> {
+        self.check()?;
+        if self.current.synced != self.current.last {
+            if let Err(source) = self.current.file.sync() {
+                self.stopped = Some(Stopped::Ended(Loss::Unreadable(source.kind())));
+                return Err(TrailError::Io { path: self.path(), source });
+            }
+            self.current.synced = self.current.last;
+        }
+        Ok(self.current.synced)
+    }
+
+    /// Appends a seal over all lines and makes everything durable. `commit` is the number of a commit that is durable already.
+    /// Returns the position of the seal, and its line in [`Written::bytes`]; none if there is nothing new to seal.
+    ///
+    /// # Errors
+    /// [`TrailError`].
+    pub fn seal(&mut self, commit: u64, now: Time) -> Result<Option<Written<'_>>, TrailError> {
+        self.check()?;
+        self.begin_next()?;
+        if self.current.sealed == self.current.last {
+            return Ok(None);
+        }
+        self.write_seal(commit, None, now)?;
+        self.destroy_old_key()?;
+        Ok(Some(Written { last: self.current.sealed, bytes: &self.buffer }))
+    }
+
+    /// Begins another file if the current one is large enough. Returns whether it did.
+    ///
+    /// # Errors
+    /// [`TrailError`]; the next call goes on where this one failed.
+    pub fn rotate_if_due(&mut self, commit: u64, now: Time) -> Result<bool, TrailError> {
+        if self.next.is_none() && self.current.len < self.limits.file {
+            return Ok(false);
+        }
+        self.check()?;
+        if self.next.is_none() {
+            let next = self.keep_next_key()?;
+            let public = next.public();
+            self.write_seal(commit, Some(public), now)?;
+            self.next = Some((next, now));
+        }
+        self.begin_next()?;
+        Ok(true)
+    }
+
+    /// Checks that the current file is where it was made and holds what was written to it, and that nothing failed since the
+    /// trail was resumed.
+    ///
+    /// # Errors
+    /// [`TrailError`].
+    pub fn check(&mut self) -> Result<(), TrailError> {
+        match self.stopped {
+            None => self.find_loss().map_err(|loss| {
+                self.stopped = Some(Stopped::Ended(loss));
+                self.lost(loss)
+            }),
+            Some(Stopped::Ended(loss)) => Err(self.lost(loss)),
+            Some(Stopped::Unwritten(kind)) => Err(TrailError::new(&self.path(), kind.into())),
+        }
+    }
+
+    /// Goes on after an error, if it is over: in the current file if that is intact, else in another one. `missed` is how many
+    /// lines could not be written meanwhile; the trail notes them, and lines that were lost. Returns the last line.
+    ///
+    /// # Errors
+    /// [`TrailError`]: the trail still takes no lines.
+    pub fn resume(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
+        let mut gaps = Vec::new();
+        let _ = self.check(); // what is to be done is in `stopped`
+        match self.stopped {
+            None => {}
+            Some(Stopped::Unwritten(_)) => {
+                let cut = self.current.file.truncate(self.current.len);
+                cut.map_err(|error| TrailError::new(&self.path(), error))?;
+            }
+            Some(Stopped::Ended(loss)) => {
+                let lost = Gap::lost(self.current.first, self.current.last.number);
+                self.leave_file(now)?;
+                gaps.extend((!matches!(loss, Loss::Unreadable(_))).then_some(lost));
+            }
+        }
+        self.stopped = None;
+        if missed > 0 {
+            gaps.push(Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(missed) });
+        }
+        let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
+        Ok(self.append(&lines)?.last)
+    }
+
+    /// The last line that was appended.
+    #[must_use]
+    pub fn last(&self) -> Position {
+        self.current.last
+    }
+
+    /// The last seal.
+    #[must_use]
+    pub fn sealed(&self) -> Position {
+        self.current.sealed
+    }
+
+    /// The public key of the seals of the current file.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public()
+    }
+
+    /// What was missing when the trail was opened.
+    #[must_use]
+    pub fn gaps(&self) -> &[Gap] {
+        &self.gaps
+    }
+
+    /// Begins another file without a word in the current one.
+    fn leave_file(&mut self, now: Time) -> Result<(), TrailError> {
+        if self.next.is_none() {
+            self.next = Some((self.keep_next_key()?, now));
+        }
+        self.begin_next()
+    }
+
+    /// Begins the next file, if its key is there.
+    fn begin_next(&mut self) -> Result<(), TrailError> {
+        let Some((key, now)) = self.next.take() else { return Ok(()) };
+        let last = self.current.last;
+        match begin_file(&self.directory, &self.identity, last, last.number + 1, &key, &self.key, now) {
+            Ok(current) => {
+                self.current = current;
+                self.key = key;
+                self.is_old_key_kept = true;
+                self.destroy_old_key()
+            }
+            Err(error) => {
+                self.next = Some((key, now));
+                Err(error)
+            }
+        }
+    }
+
+    /// Draws the key of the next file and keeps it.
+    fn keep_next_key(&self) -> Result<SealKey, TrailError> {
+        let key = SealKey::random();
+        key_files::keep(&self.directory, NEXT, &key, &self.roots)
+            .map_err(|error| TrailError::new(&self.directory.path(NEXT), error))?;
+        Ok(key)
+    }
+
+    /// Destroys the key of the file before the current one, if that is still to be done.
+    pub(super) fn destroy_old_key(&mut self) -> Result<(), TrailError> {
+        if mem::take(&mut self.is_old_key_kept)
+            && let Err(error) = key_files::advance(&self.directory)
+        {
+            self.is_old_key_kept = true;
+            return Err(TrailError::new(&self.directory.path(key_files::CURRENT), error));
+        }
+        Ok(())
+    }
+
+    fn write_seal(&mut self, commit: u64, next: Option<PublicKey>, now: Time) -> Result<(), TrailError> {
+        let seal = SealLine {
+            epoch: self.identity.epoch,
+            commit,
+            key: self.key.public().to_string().into(),
+            next: next.map(|next| next.to_string().into()),
+            signature: None,
+        };
+        let members = self.members(now, Content::Seal(seal));
+        let before = self.begin_write();
+        let signed = self.key.sign(before.hash, before.number + 1, &members);
+        let last = before.append(signed.as_str(), &mut self.buffer);
+        self.write(last)?;
+        self.sync()?;
+        self.current.sealed = last;
+        Ok(())
+    }
+
+    pub(super) fn members(&self, time: Time, content: Content<'_>) -> Members {
+        Members::new(&self.identity, &Line { time, content })
+    }
+
+    /// Empties the buffer, and returns the line that the first one in it follows.
+    pub(super) fn begin_write(&mut self) -> Position {
+        self.buffer.clear();
+        self.current.last
+    }
+
+    /// Writes the buffer, whose last line gets to be the last one of the trail.
+    pub(super) fn write(&mut self, last: Position) -> Result<(), TrailError> {
+        let current = &mut self.current;
+        if let Err(error) = current.file.append(&self.buffer) {
+            self.stopped = Some(Stopped::Unwritten(error.kind()));
+            let _ = current.file.truncate(current.len); // if this fails too, resuming tries again
+            return Err(TrailError::new(&self.path(), error));
+        }
+        current.len += self.buffer.len() as u64;
+        current.last = last;
+        Ok(())
+    }
+
+    fn find_loss(&self) -> Result<(), Loss> {
+        self.directory.leads_to(&self.current.name, &self.current.file)?;
+        let is_ours = self.current.file.len()? == self.current.len;
+        if is_ours { Ok(()) } else { Err(Loss::Overwritten) }
+    }
+
+    fn lost(&self, loss: Loss) -> TrailError {
+        TrailError::Lost(LostFile { path: self.path(), loss })
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path(&self.current.name)
+    }
+}
+
+/// Makes a file whose first line is the certificate of its key.
+pub(super) fn begin_file<D: Directory>(
+    directory: &D,
+    identity: &Identity,
+    before: Position,
+    number: u64,
+    key: &SealKey,
+    signer: &SealKey,
+    now: Time,
+) -> Result<Current<D::File>, TrailError> {
+    let certificate = KeyLine {
+        epoch: identity.epoch,
+        public_key: key.public().to_string().into(),
+        key: signer.public().to_string().into(),
+        signature: None,
+    };
+    let members = Members::new(identity, &Line { time: now, content: Content::Key(certificate) });
+    let signed = signer.sign(before.hash, number, &members);
+    let mut bytes = Vec::new();
+    let last = before.append_as(number, signed.as_str(), &mut bytes);
+    let name = file_name(number);
+    let file = write_new(directory, &name, &bytes)
+        .map_err(|error| TrailError::new(&directory.path(&name), error))?;
+    let len = bytes.len() as u64;
+    Ok(Current { name, file, first: number, len, last, synced: last, sealed: last })
+}
+
+impl Gap {
+    pub(super) fn lost(from: u64, to: u64) -> Self {
+        Self { reason: GapReason::Lost, from: Some(from), to: Some(to), lines: None }
+    }
+
+    /// Whether a line of this number may follow the line `last`, because it says that those between are missing.
+    pub(super) fn explains(&self, last: u64, number: u64) -> bool {
+        last < number && self.from == last.checked_add(1) && self.to == number.checked_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Lines get into the trail whole, and what becomes of the files is noticed.
+
+use std::fs;
+
+use super::super::chain::{Framed, Hash};
+use super::super::line::Content;
+use super::super::scan::content;
+use super::super::testing::{Memory, Setup, at};
+use super::*;
+
+/// The last line of the current file.
+fn last_line(memory: &Memory) -> String {
+    let files = memory.trail_files();
+    let text = String::from_utf8(memory.get(files.last().unwrap()).unwrap()).unwrap();
+    text.lines().last().unwrap().to_owned()
+}
+
+fn gap(line: &str) -> Gap {
+    match content(line.as_bytes()) {
+        Some(Content::Gap(gap)) => gap,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_trail_begins_with_its_key_and_each_line_follows_the_one_before() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    let written = trail.append(&setup.lines(3)).unwrap();
+    assert_eq!(written.last.number, 4);
+    assert_eq!(written.bytes.iter().filter(|byte| **byte == b'\n').count(), 3);
+    trail.seal(7, at(2)).unwrap().unwrap();
+    assert!(trail.seal(7, at(3)).unwrap().is_none(), "nothing new");
+    let text = String::from_utf8(memory.get("audit-00000000000000000001.jsonl").unwrap()).unwrap();
+    let mut before = Position::START;
+    for line in text.lines() {
+        let framed = Framed::parse(line.as_bytes()).unwrap();
+        assert_eq!((framed.number, framed.prev), (before.number + 1, before.hash));
+        assert!(content(line.as_bytes()).is_some(), "{line}");
+        before = Position { number: framed.number, hash: Hash::of(line.as_bytes()) };
+    }
+    assert_eq!((before, before), (trail.last(), trail.sealed()));
+    assert!(trail.public_key().verifies(Framed::parse(last_line(&memory).as_bytes()).unwrap()));
+}
+
+#[test]
+fn it_goes_on_where_it_ended() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    let last = trail.append(&setup.lines(2)).unwrap().last;
+    let key = trail.public_key();
+    drop(trail);
+    let mut trail = setup.open(&memory.after_kill(), Some(last)).unwrap();
+    assert_eq!((trail.last(), trail.public_key(), trail.gaps()), (last, key, &[][..]));
+    assert_eq!(trail.append(&setup.lines(1)).unwrap().last.number, 4);
+}
+
+#[test]
+fn a_full_disk_leaves_no_half_line_and_the_missed_ones_are_counted() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    let last = trail.append(&setup.lines(2)).unwrap().last;
+    let before = memory.get(&memory.trail_files()[0]).unwrap();
+    memory.limit(Some(100));
+    assert!(matches!(trail.append(&setup.lines(5)), Err(TrailError::Full { .. })));
+    assert_eq!(memory.get(&memory.trail_files()[0]).unwrap(), before);
+    assert_eq!(trail.last(), last);
+    memory.limit(None);
+    assert!(
+        matches!(trail.append(&setup.lines(1)), Err(TrailError::Full { .. })),
+        "not before it is resumed"
+    );
+    memory.limit(Some(0));
+    assert!(matches!(trail.resume(6, at(3)), Err(TrailError::Full { .. })));
+    memory.limit(None);
+    assert_eq!(trail.resume(7, at(4)).unwrap().number, last.number + 1);
+    assert_eq!(
+        gap(&last_line(&memory)),
+        Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(7) }
+    );
+    trail.append(&setup.lines(1)).unwrap();
+}
+
+/// On a real disk: what others do to the current file.
+#[test]
+fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit");
+    let setup = Setup::new();
+    type Attack = fn(&Path);
+    let attacks: [(Attack, Loss); 4] = [
+        (|file| fs::remove_file(file).unwrap(), Loss::Removed),
+        (|file| fs::rename(file, file.with_extension("old")).unwrap(), Loss::Removed),
+        (
+            |file| {
+                let copy = fs::read(file).unwrap();
+                fs::remove_file(file).unwrap();
+                fs::write(file, copy).unwrap();
+            },
+            Loss::Replaced,
+        ),
+        (|file| fs::File::options().write(true).open(file).unwrap().set_len(100).unwrap(), Loss::Overwritten),
+    ];
+    for (attack, loss) in attacks {
+        let mut trail = Trail::open(&path, setup.opening.clone()).unwrap();
+        trail.append(&setup.lines(2)).unwrap();
+        let first = trail.current.first;
+        attack(&path.join(file_name(first)));
+        match trail.append(&setup.lines(1)) {
+            Err(TrailError::Lost(lost)) => assert_eq!(lost.loss, loss),
+            other => panic!("{other:?}"),
+        }
+        trail.check().unwrap_err();
+        let last = trail.last();
+        assert_eq!(trail.resume(1, at(5)).unwrap().number, last.number + 3, "key, lost, missed");
+        let text = fs::read_to_string(path.join(file_name(last.number + 1))).unwrap();
+        assert_eq!(gap(text.lines().nth(1).unwrap()), Gap::lost(first, last.number));
+        trail.append(&setup.lines(1)).unwrap();
+        fs::remove_dir_all(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_large_file_is_followed_by_another_one_with_a_key_of_its_own() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    let first = trail.public_key();
+    let first_kept = memory.get("seal-key").unwrap();
+    assert!(!trail.rotate_if_due(1, at(1)).unwrap());
+    trail.append(&setup.lines(20)).unwrap();
+    assert!(trail.rotate_if_due(1, at(2)).unwrap());
+    assert!(!trail.rotate_if_due(1, at(2)).unwrap());
+    let files = memory.trail_files();
+    assert_eq!(files.len(), 2);
+    let old = String::from_utf8(memory.get(&files[0]).unwrap()).unwrap();
+    let new = String::from_utf8(memory.get(&files[1]).unwrap()).unwrap();
+    let framed = |line: &'static str| Framed::parse(line.as_bytes()).unwrap();
+    let last: &'static str = Box::leak(old.lines().last().unwrap().to_owned().into());
+    let begin: &'static str = Box::leak(new.lines().next().unwrap().to_owned().into());
+    assert!(first.verifies(framed(last)) && first.verifies(framed(begin)), "the old key signs both");
+    assert!(last.contains(&format!(r#""next":"{}""#, trail.public_key())));
+    assert!(begin.contains(&format!(r#""public_key":"{}","key":"{first}""#, trail.public_key())));
+    let kept = memory.get("seal-key").unwrap();
+    assert!(kept != first_kept && memory.get("seal-key.next").is_none());
+    let kept = String::from_utf8(kept).unwrap();
+    assert_eq!(SealKey::unwrap(&kept, &setup.opening.roots).unwrap().public(), trail.public_key());
+}

@@ -1,0 +1,76 @@
+//! What can go wrong with the files of the trail.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::store::LostFile;
+
+/// The trail could not be opened or written. Nothing that was not written before is in it: no half line is left behind.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TrailError {
+    /// The file that is written to was deleted, renamed, replaced or changed by another process. [`super::Trail::resume`]
+    /// begins another one.
+    Lost(LostFile),
+    /// The disk is full, a quota is used up, or a file may not grow. [`super::Trail::resume`] goes on when there is room.
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The directory belongs to another user, or other users may write to it.
+    Exposed {
+        /// The directory.
+        path: PathBuf,
+        /// The id of its owner.
+        owner: u32,
+        /// Its mode.
+        mode: u32,
+    },
+    /// Any other failure of the file system. After a failed sync only the disk knows what it holds, so
+    /// [`super::Trail::resume`] begins another file.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl TrailError {
+    pub(super) fn new(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                Self::Full { path, source }
+            }
+            _ => Self::Io { path, source },
+        }
+    }
+}
+
+impl fmt::Display for TrailError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(lost) => write!(f, "the audit trail is lost: {lost}"),
+            Self::Full { path, .. } => write!(f, "no room for the audit trail in {}", path.display()),
+            Self::Exposed { path, owner, mode } => write!(
+                f,
+                "other users may write to the audit trail: {} belongs to user {owner} and has mode {mode:03o}",
+                path.display()
+            ),
+            Self::Io { path, .. } => write!(f, "the audit trail cannot be written: {}", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for TrailError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full { source, .. } | Self::Io { source, .. } => Some(source),
+            Self::Lost(_) | Self::Exposed { .. } => None,
+        }
+    }
+}

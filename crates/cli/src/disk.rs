@@ -10,6 +10,7 @@ mod enrolment;
 mod header;
 mod install;
 mod lock;
+mod mapped;
 mod mapping;
 mod passphrase;
 mod plugin;

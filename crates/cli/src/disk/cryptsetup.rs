@@ -70,6 +70,16 @@ impl CryptsetupError {
         if error.kind() == io::ErrorKind::NotFound { Self::Missing } else { Self::Io(error) }
     }
 
+    /// What the program said, without its name.
+    pub(super) fn cause(&self) -> String {
+        match self {
+            Self::Failed { text, .. } if !text.is_empty() => text.clone(),
+            Self::Failed { code: Some(code), .. } => format!("exit code {code}"),
+            Self::Io(error) => error.to_string(),
+            _ => self.to_string(),
+        }
+    }
+
     fn of(code: Option<i32>, told: &[u8]) -> Self {
         if code == Some(NO_KEY_OPENS) {
             return Self::WrongKey;

@@ -226,8 +226,10 @@ impl fmt::Display for HeaderFault {
 
 impl Error for HeaderFault {}
 
-const CIPHER: &str = "aes-xts-plain64";
-const KEY_BYTES: u32 = 64;
+/// The cipher of data and key slots.
+pub(super) const CIPHER: &str = "aes-xts-plain64";
+/// Two keys of AES-256: one for the data, one for the tweak.
+pub(super) const KEY_BYTES: u32 = 64;
 
 #[cfg(test)]
 pub(super) mod tests {

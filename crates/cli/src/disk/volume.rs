@@ -7,6 +7,8 @@ use std::{fmt, fs};
 use super::cryptsetup::{CryptsetupError, cryptsetup};
 use super::header::{Header, HeaderFault, Slot, TokenId};
 use super::lock::VolumeLock;
+use super::mapped::check_mapped;
+use super::mapping::close;
 use super::token::Token;
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
@@ -101,14 +103,17 @@ impl Volume {
         }
     }
 
-    /// Maps the volume as `/dev/mapper/NAME`, by the key of a key slot.
+    /// Maps the volume as `/dev/mapper/NAME`, by the key of a key slot. A mapping of anything else is taken away again.
     pub(crate) fn open(&self, name: &str, slot: Slot, key: &[u8]) -> Result<(), Failure> {
         let slot = slot.to_string();
         let size = key.len().to_string();
         let arguments = ["open", "--type", "luks2", "--key-slot", &slot];
         let arguments = [&arguments[..], &NO_TOKENS, &FROM_STDIN, &[&size]].concat();
         self.run(&arguments, &[name], &[key])?;
-        Ok(())
+        check_mapped(name, &self.device, &self.uuid).map_err(|failure| match close(name) {
+            Ok(()) => failure.about(&self.device),
+            Err(_) => failure.advising(format!("it is still mapped: run `cryptsetup close {name}`")),
+        })
     }
 
     /// Makes a key slot, with a key that opens the volume. A random key needs no slow derivation.

@@ -144,6 +144,24 @@ def test_a_header_can_name_no_cipher_that_keeps_no_secret(enrolled, bulla_of, ht
     assert "cipher_null-ecb" in json.loads(bulla_of("disk", "status", enrolled.path, "--json"))["refused"]
 
 
+@pytest.mark.parametrize(
+    "kdf",
+    [{"type": "argon2id", "time": 1000, "memory": 4194304, "cpus": 4}, {"type": "pbkdf2", "hash": "sha256", "iterations": 4294967295}],
+    ids=lambda kdf: kdf["type"],
+)
+def test_a_header_cannot_make_a_command_take_for_ever(enrolled, bulla_of, http_server, kdf):
+    def slow(metadata):
+        metadata["keyslots"]["1"]["kdf"] = kdf | {"salt": metadata["keyslots"]["1"]["kdf"]["salt"]}
+        return metadata
+
+    enrolled.change_metadata(slow)
+    calls = http_server.log.count("Decrypt")
+    for command in ["test", "rewrap", "rekey", "unenroll"]:
+        assert f"derives its key by \"{kdf['type']}" in refusal(bulla_of, "disk", command, enrolled.path, status=4)
+    assert http_server.log.count("Decrypt") == calls
+    assert kdf["type"] in json.loads(bulla_of("disk", "status", enrolled.path, "--json"))["refused"]
+
+
 def test_a_volume_in_the_middle_of_a_reencryption_is_left_alone(enrolled, bulla_of):
     enrolled.cryptsetup("reencrypt", "--init-only", "--key-slot", "0", "--key-file", "-", stdin=RECOVERY)
     assert "reencryption" in refusal(bulla_of, "disk", "test", enrolled.path, status=4)

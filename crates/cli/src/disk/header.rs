@@ -2,7 +2,7 @@
 //! libcryptsetup gives it to a token plugin (LUKS2 On-Disk Format Specification 1.1.1, section 3).
 //!
 //! A stolen disk can come back with a header that a thief wrote, and LUKS2 authenticates neither header nor data. What can be
-//! checked is checked before a KMS is asked for a key ([`Header::check`]): the ciphers.
+//! checked is checked before a KMS is asked for a key ([`Header::check`]): the ciphers, and how long the key slots of bulla take to try.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -39,6 +39,8 @@ struct Keyslot {
     kind: String,
     key_size: u32,
     area: Area,
+    #[serde(default)]
+    kdf: Derivation,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +49,14 @@ struct Area {
     encryption: String,
     #[serde(default)]
     key_size: u32,
+}
+
+/// How the key of a key slot follows from a passphrase. Argon2 has no iterations.
+#[derive(Debug, Default, Deserialize)]
+struct Derivation {
+    #[serde(rename = "type")]
+    kind: String,
+    iterations: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -65,6 +75,8 @@ struct Segment {
 struct Digest {
     keyslots: Vec<String>,
     segments: Vec<String>,
+    #[serde(default)]
+    iterations: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,6 +104,10 @@ pub(crate) enum HeaderFault {
     DataCipher(String),
     /// A key slot is not encrypted like that.
     SlotCipher(Slot, String),
+    /// A key slot that a token of bulla names would take long to try, or more memory than there is.
+    SlotDerivation(Slot, String),
+    /// Any key would take long to compare with the digest of the key of the data.
+    DigestIterations(u64),
 }
 
 impl Header {
@@ -111,12 +127,19 @@ impl Header {
         serde_json::from_slice(json).map_err(|_| HeaderFault::Unreadable)
     }
 
-    /// Refuses a volume that gives no secrecy, although the right key opens it, or that is being changed.
+    /// Refuses a volume that gives no secrecy, although the right key opens it, that is being changed, or that would keep the
+    /// processor busy for long.
     ///
     /// # Errors
     /// All of [`HeaderFault`] but `Unreadable`.
     pub(crate) fn check(&self) -> Result<(), HeaderFault> {
         self.check_quiet()?;
+        self.check_segments()?;
+        self.check_slots()?;
+        self.check_cost()
+    }
+
+    fn check_segments(&self) -> Result<(), HeaderFault> {
         for segment in self.segments.values() {
             if segment.kind != "crypt" || segment.encryption != CIPHER || segment.integrity.is_some() {
                 return Err(HeaderFault::DataCipher(format!("{} {}", segment.kind, segment.encryption)));
@@ -126,8 +149,12 @@ impl Header {
         if self.segments.len() != 1 {
             return Err(HeaderFault::DataCipher(format!("{} segments", self.segments.len())));
         }
+        Ok(())
+    }
+
+    fn check_slots(&self) -> Result<(), HeaderFault> {
         for (slot, keyslot) in &self.keyslots {
-            let Keyslot { kind, key_size, area } = keyslot;
+            let Keyslot { kind, key_size, area, .. } = keyslot;
             if kind != "luks2"
                 || *key_size != KEY_BYTES
                 || area.encryption != CIPHER
@@ -138,6 +165,21 @@ impl Header {
             }
         }
         Ok(())
+    }
+
+    /// Refuses what an attacker may have written to keep a boot from going on. Key slots of passphrases are not tried here.
+    fn check_cost(&self) -> Result<(), HeaderFault> {
+        for slot in self.good_tokens().iter().filter_map(|(_, token)| token.any_slot()) {
+            let Some(Keyslot { kdf, .. }) = self.keyslots.get(&slot) else { continue };
+            if kdf.kind != "pbkdf2" || kdf.iterations.is_none_or(|count| count > MAX_SLOT_ITERATIONS) {
+                let iterations = kdf.iterations.map_or(String::new(), |count| format!(" {count} iterations"));
+                return Err(HeaderFault::SlotDerivation(slot, format!("{}{iterations}", kdf.kind)));
+            }
+        }
+        match self.digests.values().map(|digest| digest.iterations).max() {
+            Some(count) if count > MAX_DIGEST_ITERATIONS => Err(HeaderFault::DigestIterations(count)),
+            _ => Ok(()),
+        }
     }
 
     /// Refuses a volume in the middle of a reencryption, and one with a feature that is not known here.
@@ -220,6 +262,15 @@ impl fmt::Display for HeaderFault {
             Self::SlotCipher(slot, cipher) => {
                 write!(f, "key slot {slot} is encrypted by {cipher:?}, not by {CIPHER} with 512 bits")
             }
+            Self::SlotDerivation(slot, derivation) => write!(
+                f,
+                "key slot {slot} of bulla derives its key by {derivation:?}, not by pbkdf2 with at most \
+                 {MAX_SLOT_ITERATIONS} iterations"
+            ),
+            Self::DigestIterations(count) => write!(
+                f,
+                "the digest of the volume key takes {count} iterations, more than {MAX_DIGEST_ITERATIONS}"
+            ),
         }
     }
 }
@@ -230,6 +281,10 @@ impl Error for HeaderFault {}
 pub(super) const CIPHER: &str = "aes-xts-plain64";
 /// Two keys of AES-256: one for the data, one for the tweak.
 pub(super) const KEY_BYTES: u32 = 64;
+/// bulla writes 1,000.
+const MAX_SLOT_ITERATIONS: u64 = 10_000;
+/// Some seconds; cryptsetup takes as many as last an eighth of a second.
+const MAX_DIGEST_ITERATIONS: u64 = 10_000_000;
 
 #[cfg(test)]
 pub(super) mod tests {
@@ -303,6 +358,23 @@ pub(super) mod tests {
             let fault = edited("/segments", segments).check();
             assert!(matches!(fault, Err(HeaderFault::DataCipher(_))));
         }
+    }
+
+    #[test]
+    fn a_key_slot_of_ours_that_takes_long_is_refused() {
+        let argon2 = serde_json::json!({"type": "argon2id", "time": 4, "memory": 1_048_576, "cpus": 4});
+        let pbkdf2 =
+            |count: u64| serde_json::json!({"type": "pbkdf2", "hash": "sha256", "iterations": count});
+        assert_eq!(edited("/keyslots/1/kdf", pbkdf2(10_000)).check(), Ok(()));
+        for kdf in [pbkdf2(10_001), pbkdf2(u64::MAX), argon2.clone(), serde_json::json!({"type": "pbkdf2"})] {
+            let fault = edited("/keyslots/1/kdf", kdf).check();
+            assert!(matches!(fault, Err(HeaderFault::SlotDerivation(Slot(1), _))), "{fault:?}");
+        }
+        for kdf in [pbkdf2(u64::MAX), argon2] {
+            assert_eq!(edited("/keyslots/0/kdf", kdf).check(), Ok(()), "a passphrase is no concern of ours");
+        }
+        let fault = edited("/digests/0/iterations", 10_000_001.into()).check();
+        assert_eq!(fault, Err(HeaderFault::DigestIterations(10_000_001)));
     }
 
     #[test]

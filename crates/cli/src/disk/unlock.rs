@@ -256,6 +256,9 @@ mod tests {
             |json: &mut Value| json["metadata"]["segments"]["0"]["encryption"] = "cipher_null-ecb".into();
         assert!(refused(null).contains("cipher_null-ecb"));
         let reencrypting = |json: &mut Value| json["metadata"]["keyslots"]["1"]["type"] = "reencrypt".into();
+        let slow =
+            |json: &mut Value| json["metadata"]["keyslots"]["1"]["kdf"]["iterations"] = 1_000_000.into();
+        assert!(refused(slow).contains("1000000 iterations"));
         assert!(refused(reencrypting).contains("reencryption"));
         assert!(refused(|json| json["metadata"] = 1.into()).contains("not the metadata"));
     }

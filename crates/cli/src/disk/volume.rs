@@ -176,7 +176,11 @@ impl Volume {
             HeaderFault::Unreadable => "restore the header from a backup with `cryptsetup luksHeaderRestore`",
             HeaderFault::Reencrypting => "let `cryptsetup reencrypt --resume-only` end first",
             HeaderFault::Requirement(_) => "use a newer bulla",
-            HeaderFault::DataCipher(_) | HeaderFault::SlotCipher(..) => {
+            HeaderFault::SlotDerivation(..) => {
+                "if `cryptsetup reencrypt` or luksConvertKey wrote the key slot, remove it with luksKillSlot and enroll again; \
+                 else the header was changed: restore it from a backup"
+            }
+            HeaderFault::DataCipher(_) | HeaderFault::SlotCipher(..) | HeaderFault::DigestIterations(_) => {
                 "if you did not format it so, the header was changed: restore it from a backup"
             }
         };

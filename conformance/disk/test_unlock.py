@@ -84,6 +84,24 @@ def test_what_a_machine_does_not_list_makes_no_connection(machine, server, enrol
     machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
 
 
+@pytest.mark.parametrize("names_its_version", [False, True])
+def test_a_listed_name_for_the_key_of_another_user(machine, server, enrolled, own_key, key_id, names_its_version):
+    """A header names the listed key, and has what another key wrapped. The KMS is asked only if the blob does not tell."""
+    configure(machine, server, enrolled.uuid, key_id)
+    token = enrolled.metadata["tokens"]["0"] | {"key_id": key_id}
+    if not names_its_version:
+        token["key_version_id"] = "00000000-0000-4000-8000-000000000000"
+    replaced = ["token", "import", "--token-replace", "--token-id", "0", "--json-file", "-", enrolled.image]
+    enrolled.cryptsetup(*replaced, stdin=json.dumps(token).encode())
+    before = server.log
+    output = machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    if names_its_version:
+        assert f"the token names {key_id}, and {own_key} wrapped its key" in output
+    else:
+        assert f"the token names {key_id}, and has no wrapped key of it" in output
+        assert server.log == before
+
+
 def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own_key):
     configure(machine, server, enrolled.uuid, own_key, kms="https://127.0.0.1:1")
     machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)

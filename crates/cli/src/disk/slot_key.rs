@@ -55,7 +55,7 @@ impl SlotKey {
             }
             _ => {
                 let what = format!("the KMS answered a key that has not {} bytes", Self::BYTES);
-                Err(Failure::new(Exit::Damaged, what, "the token was changed: enroll the volume again"))
+                Err(Failure::new(Exit::Damaged, what, ENROLL_AGAIN))
             }
         }
     }
@@ -149,8 +149,13 @@ impl VolumeKms<'_> {
         })
     }
 
-    /// The key of a token. The KMS refuses the token of another volume.
+    /// The key of a token. The KMS refuses the token of another volume. It is not asked to open the blob of another key than the
+    /// token names, as far as that can be seen: the id of the key was compared with those that are allowed.
     pub(crate) fn unwrap(&self, token: &Token) -> Result<SlotKey, Failure> {
+        if !token.wrapped.is_of_its_version() {
+            let what = format!("the token names {}, and has no wrapped key of it", token.wrapped.key_id);
+            return Err(Failure::new(Exit::Damaged, what, ENROLL_AGAIN));
+        }
         let reply = self.kms.call(&Decrypt {
             ciphertext_blob: token.wrapped.blob.clone(),
             encryption_context: Some(token.encryption_context(self.volume)),
@@ -161,7 +166,7 @@ impl VolumeKms<'_> {
         if reply.key_id != token.wrapped.key_id {
             let what =
                 format!("the token names {}, and {} wrapped its key", token.wrapped.key_id, reply.key_id);
-            return Err(Failure::new(Exit::Damaged, what, "the token was changed: enroll the volume again"));
+            return Err(Failure::new(Exit::Damaged, what, ENROLL_AGAIN));
         }
         SlotKey::from_base64(&reply.plaintext)
     }
@@ -186,3 +191,5 @@ impl VolumeKms<'_> {
         }
     }
 }
+
+const ENROLL_AGAIN: &str = "the token was changed: enroll the volume again";

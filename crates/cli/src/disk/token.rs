@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bulla_keys::blob;
 use bulla_wire::ContextParameter;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -205,6 +208,16 @@ impl Token {
     }
 }
 
+impl WrappedSlotKey {
+    /// Whether the blob is of the version of the key that the token names, as far as it tells: blobs of bulla and of Alibaba
+    /// Cloud begin with the id of the version. A blob that is no base64 is of none.
+    pub(crate) fn is_of_its_version(&self) -> bool {
+        STANDARD.decode(&self.blob).is_ok_and(|blob| {
+            blob::version(&blob).is_none_or(|version| version.to_string() == self.key_version_id)
+        })
+    }
+}
+
 /// The encryption context of a key of a volume: the pairs of the user, and the volume.
 pub(crate) fn volume_context(volume: &VolumeUuid, pairs: &BTreeMap<String, String>) -> ContextParameter {
     let mut context = pairs.clone();
@@ -313,6 +326,24 @@ mod tests {
             json.remove(name);
             assert_eq!(Token::parse(&json), Some(Err(TokenFault::Malformed)), "{name}");
         }
+    }
+
+    #[test]
+    fn a_blob_of_another_version_than_the_token_names_is_known_as_such() {
+        let is_of = |blob: &[u8], version: &str| {
+            let key_version_id = version.to_owned();
+            let blob = STANDARD.encode(blob);
+            WrappedSlotKey { key_id: "key".into(), key_version_id, blob }.is_of_its_version()
+        };
+        let version = "2ab1a983-7072-4bbc-a582-584b5bd8a4e9";
+        let blob = format!("{version}and then what is sealed");
+        assert!(is_of(blob.as_bytes(), version));
+        assert!(!is_of(blob.as_bytes(), "2ab1a983-7072-4bbc-a582-584b5bd8a4e8"));
+        assert!(!is_of(blob.as_bytes(), ""));
+        assert!(is_of(b"a blob of another KMS tells no version", version));
+        let token = Token::parse(&golden()).unwrap().unwrap();
+        assert!(token.wrapped.is_of_its_version());
+        assert!(!WrappedSlotKey { blob: "?".into(), ..token.wrapped }.is_of_its_version());
     }
 
     #[test]

@@ -269,6 +269,52 @@ def test_one_of_two_keys_can_go_without_a_passphrase(enrolled, key, bulla_of, re
     bulla_of("disk", "test", enrolled.path)
 
 
+@pytest.fixture(scope="module")
+def other_kms(start_server, tmp_path_factory):
+    """The command line of another KMS."""
+    return remote_bulla(start_server("--http"), tmp_path_factory.mktemp("home"))
+
+
+def test_each_kms_changes_the_key_slots_that_it_opens(enrolled, key, bulla_of, other_kms, recovery):
+    other = other_kms("key", "create").decode().strip()
+    other_kms("disk", "enroll", enrolled.path, "-k", other, "--key-file", recovery)
+
+    def slot_of(name):
+        return next((token["keyslots"] for token in enrolled.tokens.values() if token["key_id"] == name), None)
+
+    for kms, own, foreign in [(bulla_of, key, other), (other_kms, other, key), (bulla_of, key, other)]:
+        for command in ["rekey", "rewrap"]:
+            before, left = slot_of(own), slot_of(foreign)
+            told = refusal(kms, "disk", command, enrolled.path, status=7)
+            assert "1 of 2 key slots" in told and f"key slot {left[0]} of" in told and "bulla disk status" in told
+            assert slot_of(foreign) == left and (slot_of(own) == before) == (command == "rewrap")
+            bulla_of("disk", "test", enrolled.path)
+            other_kms("disk", "test", enrolled.path)
+            assert not any("pending" in token or "replaces" in token for token in enrolled.tokens.values())
+    left = slot_of(other)
+    assert f"key slot {left[0]} of" in refusal(bulla_of, "disk", "unenroll", enrolled.path, status=7)
+    assert (slot_of(key), slot_of(other), enrolled.slots) == (None, left, sorted(["0", *left]))
+    other_kms("disk", "unenroll", enrolled.path)
+    assert (enrolled.tokens, enrolled.slots) == ({}, ["0"])
+
+
+def test_what_another_kms_has_to_finish_is_left_to_it(enrolled, key, bulla_of, other_kms, recovery):
+    """A rekey by the other KMS was killed before it destroyed the key slot that it replaces."""
+    other = other_kms("key", "create").decode().strip()
+    other_kms("disk", "enroll", enrolled.path, "-k", other, "--key-file", recovery)
+    old = next(token for token in enrolled.tokens.values() if token["key_id"] == other)
+    other_kms("disk", "enroll", enrolled.path, "-k", other_kms("key", "create").decode().strip(), "--key-file", recovery)
+    number, last = max(enrolled.tokens.items())
+    enrolled.write_token(number, last | {"replaces": old["keyslots"][0]})
+    told = refusal(bulla_of, "disk", "rekey", enrolled.path, status=7)
+    assert f"key slot {last['keyslots'][0]} of" in told and "does not replace another one yet" in told
+    assert set(enrolled.slots) >= {"0", *old["keyslots"], *last["keyslots"]}
+    bulla_of("disk", "test", enrolled.path)
+    refusal(other_kms, "disk", "rekey", enrolled.path, status=7)
+    assert old not in enrolled.tokens.values() and len(enrolled.slots) == 3
+    other_kms("disk", "test", enrolled.path)
+
+
 def test_commands_at_once_lose_no_way_in(enrolled, bulla_of, recovery):
     other = bulla_of("key", "create").decode().strip()
     enroll = ["enroll", enrolled.path, "-k", other, "--key-file", recovery]

@@ -91,10 +91,10 @@ fn rewrap(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
-    let written = enrolment.rewrap(&texts(&args.keys), &kms.place())?;
-    print(format_args!("{volume}: {written} wrapped keys are new"))?;
+    let changed = enrolment.rewrap(&texts(&args.keys), &kms.place())?;
+    print(format_args!("{volume}: {} wrapped keys are new", changed.done.iter().sum::<usize>()))?;
     note(OLD_HEADERS);
-    Ok(())
+    changed.check_whole(&volume)
 }
 
 fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
@@ -103,10 +103,10 @@ fn rekey(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let _lock = volume.lock()?;
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
-    let slots = enrolment.rekey(&texts(&args.keys))?;
-    print(format_args!("{volume}: {} key slots have new keys", slots.len()))?;
+    let changed = enrolment.rekey(&texts(&args.keys))?;
+    print(format_args!("{volume}: {} key slots have new keys", changed.done.len()))?;
     note(OLD_HEADERS);
-    Ok(())
+    changed.check_whole(&volume)
 }
 
 fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
@@ -116,10 +116,10 @@ fn unenroll(flags: &KmsFlags, args: &DiskKeys) -> Result<(), Failure> {
     let enrolment = Enrolment::new(&volume, &kms);
     enrolment.tidy()?;
     let keys = args.keys.iter().map(|key| id(&kms, key)).collect::<Result<Vec<_>, _>>()?;
-    let removed = enrolment.unenroll(&keys)?;
-    print(format_args!("{volume}: {removed} wrapped keys are removed"))?;
+    let changed = enrolment.unenroll(&keys)?;
+    print(format_args!("{volume}: {} wrapped keys are removed", changed.done.iter().sum::<usize>()))?;
     note(OLD_HEADERS);
-    Ok(())
+    changed.check_whole(&volume)
 }
 
 /// The KMS and what to wrap a new key with, if that makes sense.

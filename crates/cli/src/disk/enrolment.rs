@@ -21,6 +21,7 @@ use super::token::{Token, TokenFault, TokenSlot};
 use super::volume::Volume;
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
+use crate::messages::note;
 
 /// A volume, and the KMS whose keys open it.
 pub(crate) struct Enrolment<'e> {
@@ -35,7 +36,31 @@ pub(crate) struct Unlocked {
     pub(crate) key: SlotKey,
 }
 
+/// What a command changed, key slot by key slot. What one KMS wrapped, another one does not open, so some may be left.
+pub(crate) struct Changed<T> {
+    pub(crate) done: Vec<T>,
+    left: Vec<(Slot, Failure)>,
+}
+
 type Tokens = Vec<(TokenId, Token)>;
+
+impl<T> Changed<T> {
+    /// Tells which key slots are left, and fails if there are any.
+    pub(crate) fn check_whole(&self, volume: &Volume) -> Result<(), Failure> {
+        for (slot, failure) in &self.left {
+            note(format_args!("key slot {slot} of {volume} is as it was: {}", failure.texts().0));
+        }
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let all = self.done.len() + self.left.len();
+        let what = format!("{} of {all} key slots of {volume} are as they were", self.left.len());
+        let hint = format!(
+            "if another KMS opens them (`bulla disk status {volume}` names it), run this with it; what is done stays done"
+        );
+        Err(Failure::new(Exit::SomeFailed, what, hint))
+    }
+}
 
 impl<'e> Enrolment<'e> {
     pub(crate) fn new(volume: &'e Volume, kms: &'e Kms) -> Self {
@@ -56,7 +81,14 @@ impl<'e> Enrolment<'e> {
         // Tokens of key slots that are gone say nothing any more about others.
         self.forget_gone()?;
         for (slot, tokens) in by_slot(&self.volume.header()?) {
-            self.finish_replacing(slot, &tokens)?;
+            // Another KMS may have wrapped these. Until it finishes them, the volume opens by both key slots.
+            if let Err(failure) = self.finish_replacing(slot, &tokens) {
+                note(format_args!(
+                    "key slot {slot} of {} does not replace another one yet: {}",
+                    self.volume,
+                    failure.into_what()
+                ));
+            }
         }
         Ok(())
     }
@@ -83,59 +115,80 @@ impl<'e> Enrolment<'e> {
         self.make_slot(opens, new, None)
     }
 
-    /// Gives each key slot of bulla another key, wrapped by the same keys of the KMS or by these.
-    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Vec<Slot>, Failure> {
-        let header = self.volume.checked_header()?;
-        let mut made = Vec::new();
-        for (slot, tokens) in self.enrolled_slots(&header)? {
-            let (key, token) = self.key_of(slot, &tokens)?;
+    /// Gives each key slot that this KMS opens another key, wrapped by the same keys of the KMS or by these.
+    pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<Slot>, Failure> {
+        let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
+        self.change(slots, |slot, tokens| {
+            let (key, token) = self.key_of(slot, tokens)?;
             let wrapping = Wrapping {
-                keys: if keys.is_empty() { self.wrapping_keys(slot, &key, &tokens)? } else { keys.to_vec() },
+                keys: if keys.is_empty() { self.wrapping_keys(slot, &key, tokens)? } else { keys.to_vec() },
                 context: token.context.clone(),
                 kms: token.kms.clone(),
             };
             let new = self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?;
             let tokens = by_slot(&self.volume.header()?).remove(&new).unwrap_or_default();
             self.finish_replacing(new, &tokens)?;
-            made.push(new);
-        }
-        Ok(made)
+            Ok(new)
+        })
     }
 
-    /// Wraps the keys of all tokens by the current versions of their keys, or by these keys. Key slots stay as they are.
-    pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<usize, Failure> {
-        let header = self.volume.checked_header()?;
-        let mut written = 0;
-        for (slot, tokens) in self.enrolled_slots(&header)? {
-            let (key, token) = self.key_of(slot, &tokens)?;
+    /// Wraps the keys of all tokens by the current versions of their keys, or by these keys. Key slots stay as they are. The
+    /// answer has the number of tokens of each key slot.
+    pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<Changed<usize>, Failure> {
+        let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
+        self.change(slots, |slot, tokens| {
+            let (key, token) = self.key_of(slot, tokens)?;
             if keys.is_empty() {
-                written += self.rewrap_each(slot, &key, &tokens)?;
-            } else {
-                let wrapping =
-                    Wrapping { keys: keys.to_vec(), context: token.context.clone(), kms: kms.to_owned() };
-                written += self.rewrap_by(&key, token, &tokens, &wrapping)?;
+                return self.rewrap_each(slot, &key, tokens);
             }
-        }
-        Ok(written)
+            let wrapping =
+                Wrapping { keys: keys.to_vec(), context: token.context.clone(), kms: kms.to_owned() };
+            self.rewrap_by(&key, token, tokens, &wrapping)
+        })
     }
 
     /// Lets these keys of the KMS open the volume no longer; all of them if none is named. A key slot that no key of the KMS
-    /// opens any longer is destroyed.
-    pub(crate) fn unenroll(&self, keys: &[String]) -> Result<usize, Failure> {
+    /// opens any longer is destroyed. The answer has the number of tokens that each key slot lost.
+    pub(crate) fn unenroll(&self, keys: &[String]) -> Result<Changed<usize>, Failure> {
         let header = self.volume.checked_header()?;
         let is_meant = |token: &Token| keys.is_empty() || keys.contains(&token.wrapped.key_id);
         self.check_way_in(&header, is_meant)?;
-        let mut removed = 0;
-        for (slot, tokens) in by_slot(&header) {
-            let meant: Tokens = tokens.iter().filter(|(_, token)| is_meant(token)).cloned().collect();
-            if !meant.is_empty() && meant.len() == tokens.len() {
-                self.key_of(slot, &tokens)?;
+        let mut slots = by_slot(&header);
+        slots.retain(|_, tokens| tokens.iter().any(|(_, token)| is_meant(token)));
+        if slots.is_empty() {
+            return Err(self.not_enrolled(&header));
+        }
+        self.change(slots, |slot, tokens| {
+            if tokens.iter().all(|(_, token)| is_meant(token)) {
+                self.key_of(slot, tokens)?;
                 self.destroy(slot)?;
             }
-            meant.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
-            removed += meant.len();
+            let meant: Vec<_> =
+                tokens.iter().filter(|(_, token)| is_meant(token)).map(|(id, _)| *id).collect();
+            meant.iter().try_for_each(|id| self.volume.remove_token(*id))?;
+            Ok(meant.len())
+        })
+    }
+
+    /// Changes one key slot after the other; it is an error if none could be changed.
+    fn change<T>(
+        &self,
+        slots: BTreeMap<Slot, Tokens>,
+        change: impl Fn(Slot, &Tokens) -> Result<T, Failure>,
+    ) -> Result<Changed<T>, Failure> {
+        let mut done = Vec::new();
+        let mut left = Vec::new();
+        for (slot, tokens) in slots {
+            match change(slot, &tokens) {
+                Ok(one) => done.push(one),
+                Err(failure) => left.push((slot, failure)),
+            }
         }
-        if removed == 0 { Err(self.not_enrolled(&header)) } else { Ok(removed) }
+        if done.is_empty() && !left.is_empty() {
+            Err(left.swap_remove(0).1)
+        } else {
+            Ok(Changed { done, left })
+        }
     }
 
     /// Refuses to remove tokens, and with them key slots, if neither a key slot stays that no KMS opens, nor one that this KMS

@@ -106,13 +106,13 @@ impl Token {
         is_ours(json).then(|| Self::of_ours(json))
     }
 
-    /// The key slots that a token of bulla names, even one that cannot be used.
+    /// The key slots that a token of bulla names, even one that cannot be used, or by which a slot is replaced that is gone.
     pub(crate) fn named_slots(json: &Map<String, Value>) -> Vec<Slot> {
         if !is_ours(json) {
             return Vec::new();
         }
         let slots = json.get("keyslots").and_then(Value::as_array).into_iter().flatten();
-        let texts = slots.chain(json.get("pending")).filter_map(Value::as_str);
+        let texts = slots.chain(json.get("pending")).chain(json.get("replaces")).filter_map(Value::as_str);
         texts.filter_map(|text| number(text).ok()).collect()
     }
 

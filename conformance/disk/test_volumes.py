@@ -269,6 +269,20 @@ def test_one_of_two_keys_can_go_without_a_passphrase(enrolled, key, bulla_of, re
     bulla_of("disk", "test", enrolled.path)
 
 
+def test_a_pending_token_that_no_kms_opens_can_be_given_up(enrolled, key, bulla_of, recovery):
+    good = only_token(enrolled)
+    enrolled.write_token("5", good | {"keyslots": [], "pending": "0", "wrapped_key": "AAAA"})
+    before = enrolled.metadata
+    for command in [["enroll", "-k", key, "--key-file", recovery], ["rewrap"], ["rekey"], ["unenroll"]]:
+        told = refusal(bulla_of, "disk", *command, enrolled.path, status=5)
+        what, hint = told.splitlines()
+        assert "token 5 of an interrupted command" in what
+        assert f"`cryptsetup token remove --token-id 5 {enrolled.path}`" in hint
+    assert enrolled.metadata == before
+    enrolled.cryptsetup("token remove", "--token-id", "5")
+    bulla_of("disk", "rekey", enrolled.path)
+
+
 @pytest.fixture(scope="module")
 def other_kms(start_server, tmp_path_factory):
     """The command line of another KMS."""

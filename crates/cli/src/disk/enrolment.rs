@@ -72,7 +72,9 @@ impl<'e> Enrolment<'e> {
         let header = self.volume.checked_header()?;
         for (id, token) in header.good_tokens() {
             if let TokenSlot::Pending(slot) = token.slot {
-                if header.has_slot(slot) && self.is_ours(slot, &token)? {
+                if header.has_slot(slot)
+                    && self.is_ours(slot, &token).map_err(|failure| self.interrupted(id, failure))?
+                {
                     self.destroy(slot)?;
                 }
                 self.volume.remove_token(id)?;
@@ -349,6 +351,22 @@ impl<'e> Enrolment<'e> {
         let what = format!("nothing else opens {}: nothing was removed", self.volume);
         let hint = "add a passphrase with `cryptsetup luksAddKey` first, or the data is lost";
         Failure::new(Exit::Usage, what, hint)
+    }
+
+    /// A token of an interrupted command that the KMS does not open: nothing is destroyed without it.
+    fn interrupted(&self, id: TokenId, failure: Failure) -> Failure {
+        let remove = format!("`cryptsetup token remove --token-id {id} {}`", self.volume);
+        let hint = match failure.exit {
+            Exit::Kms => {
+                format!(
+                    "run this with the KMS that `bulla disk status` names for it, or give the token up: {remove}"
+                )
+            }
+            _ => format!("give the token up: {remove}"),
+        };
+        let exit = failure.exit;
+        let what = format!("token {id} of an interrupted command: {}", failure.into_what());
+        Failure::new(exit, what, hint)
     }
 
     fn wrong_key(&self, slot: Slot) -> Failure {

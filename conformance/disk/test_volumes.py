@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 from base64 import b64decode
@@ -9,7 +10,7 @@ from base64 import b64decode
 import pytest
 
 from serve import BULLA, environment, remote_bulla
-from luks import CRYPTSETUP, RECOVERY, Volume
+from luks import CRYPTSETUP, PATH, RECOVERY, Volume
 
 pytestmark = pytest.mark.skipif(CRYPTSETUP is None, reason="cryptsetup is missing")
 
@@ -439,6 +440,23 @@ def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
     assert volume.path.read_bytes() == before
     format(volume.path, "--yes", "--force")
     assert not volume.opens(RECOVERY) and only_token(volume)["key_id"] == key
+
+
+def test_an_attached_image_is_not_formatted(volume, key, bulla_of, tmp_path):
+    """The loop device may be mounted or mapped."""
+    losetup = [shutil.which("losetup", path=PATH) or "losetup"]
+    attached = subprocess.run([*losetup, "--find", "--show", volume.path], capture_output=True, text=True)
+    if attached.returncode:
+        pytest.skip(f"no loop device can be attached: {attached.stderr}")
+    device, before = attached.stdout.strip(), volume.path.read_bytes()
+    words = ("disk", "format", volume.path, "-k", key, "--yes", "--force", "--recovery-file", tmp_path / "notes")
+    try:
+        assert f"is attached to {device}" in refusal(bulla_of, *words, status=2)
+        assert volume.path.read_bytes() == before and not (tmp_path / "notes").exists()
+    finally:
+        subprocess.run([*losetup, "--detach", device], check=True)
+    bulla_of(*words)
+    assert not volume.opens(RECOVERY)
 
 
 def test_keys_reach_cryptsetup_through_pipes_alone(enrolled, bulla_of):

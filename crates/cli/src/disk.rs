@@ -10,6 +10,7 @@ mod enrolment;
 mod header;
 mod install;
 mod lock;
+mod loops;
 mod mapped;
 mod mapping;
 mod passphrase;

@@ -3,9 +3,7 @@
 //! A header is checked, tested and opened in separate runs of cryptsetup, so an attacker who controls the disk may exchange it in
 //! between. `cryptsetup status` reads the header again; the kernel knows what it encrypts by.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
@@ -14,6 +12,7 @@ use rustix::fs::{major, minor};
 
 use super::cryptsetup::{CryptsetupError, run};
 use super::header::{CIPHER, KEY_BYTES};
+use super::loops::is_backed_by;
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
 
@@ -75,10 +74,7 @@ fn is_device(numbers: &str, device: &Path) -> bool {
         let number = metadata.rdev();
         return numbers == format!("{}:{}", major(number), minor(number));
     }
-    let backing = fs::read(Path::new("/sys/dev/block").join(numbers).join("loop/backing_file"));
-    let backing = backing.unwrap_or_default();
-    let backing = Path::new(OsStr::from_bytes(backing.strip_suffix(b"\n").unwrap_or(&backing)));
-    fs::metadata(backing).is_ok_and(|file| (file.dev(), file.ino()) == (metadata.dev(), metadata.ino()))
+    is_backed_by(&Path::new("/sys/dev/block").join(numbers), &metadata)
 }
 
 /// The UUID that libcryptsetup gives to the mapping of a volume.

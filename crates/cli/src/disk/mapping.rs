@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::fs::OFlags;
 
 use super::cryptsetup::{CryptsetupError, cryptsetup, run};
+use super::loops::loop_device_of;
 use crate::failure::{Exit, Failure};
 
 /// Refuses a name that device-mapper does not take, before anything is asked for.
@@ -31,7 +32,13 @@ pub(crate) fn close(name: &str) -> Result<(), Failure> {
 /// Refuses to overwrite what holds something, unless that was forced, and what is in use.
 pub(crate) fn check_unused(device: &Path, force: bool) -> Result<(), Failure> {
     let io = |error| Failure::io(device, &error);
-    let is_block = device.metadata().map_err(io)?.file_type().is_block_device();
+    let metadata = device.metadata().map_err(io)?;
+    let is_block = metadata.file_type().is_block_device();
+    if !is_block && let Some(attached) = loop_device_of(&metadata) {
+        let what = format!("{} is in use: it is attached to {}", device.display(), attached.display());
+        let hint = "unmount or close what is on it, then detach it with `losetup --detach`, or format the loop device";
+        return Err(Failure::new(Exit::Usage, what, hint));
+    }
     // The kernel gives a block device to one exclusive holder, and a mount, a mapping or swap space is one.
     let exclusive = if is_block { OFlags::EXCL } else { OFlags::empty() };
     let flags = i32::try_from((OFlags::CLOEXEC | exclusive).bits()).unwrap_or_default();

@@ -1,9 +1,11 @@
 //! `bulla disk format`: a new LUKS2 volume.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+use bulla_files::output::directory_of;
 
 use crate::args::{DiskFormat, KmsFlags};
 use crate::disk::{self, Enrolment, Passphrase, RecoveryPassphrase, Volume, VolumeKms, VolumeUuid};
@@ -65,10 +67,14 @@ impl Recovery {
     }
 }
 
+/// Writes the passphrase durably, with its name: the next step destroys what the device holds.
 fn write(path: &Path, passphrase: &RecoveryPassphrase) -> Result<(), Failure> {
     let io = |error| Failure::io(path, &error);
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(io)?;
-    file.write_all(passphrase.text().as_bytes()).and_then(|()| file.sync_all()).map_err(io)
+    file.write_all(passphrase.text().as_bytes())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| File::open(directory_of(path))?.sync_all())
+        .map_err(io)
 }
 
 /// Asks for the name of the device, which is not typed by accident.

@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -83,10 +84,16 @@ impl DiskConfig {
         }
         let mut text = String::new();
         file.take(Self::MAX_BYTES).read_to_string(&mut text).map_err(io)?;
-        toml::from_str(&text).map_err(|error| {
-            let what = format!("{}: {}", path.display(), error.message());
-            Failure::new(Exit::Usage, what, "docs/disks.md has an example")
-        })
+        let usage = |what: &str| {
+            Failure::new(Exit::Usage, format!("{}: {what}", path.display()), "docs/disks.md has an example")
+        };
+        let config: Self = toml::from_str(&text).map_err(|error| usage(error.message()))?;
+        if !TIMEOUTS.contains(&config.timeout) {
+            let (least, most) = (TIMEOUTS.start(), TIMEOUTS.end());
+            let hint = format!("set it to {least} to {most} seconds: the token plugin waits no longer");
+            return Err(usage(&format!("timeout = {}", config.timeout)).advising(hint));
+        }
+        Ok(config)
     }
 
     /// The address of the KMS.
@@ -204,6 +211,9 @@ fn thirty() -> u16 {
     30
 }
 
+/// In seconds. The token plugin ends the program after the last one (`TIME_LIMIT` in cryptsetup-token/src/entries.rs).
+const TIMEOUTS: RangeInclusive<u16> = 1..=60;
+
 #[cfg(test)]
 mod tests {
     use super::super::header::tests::METADATA;
@@ -261,6 +271,27 @@ mod tests {
         assert!(refused(slow).contains("1000000 iterations"));
         assert!(refused(reencrypting).contains("reencryption"));
         assert!(refused(|json| json["metadata"] = 1.into()).contains("not the metadata"));
+    }
+
+    #[test]
+    fn a_timeout_that_the_plugin_does_not_wait_for_is_refused() {
+        let read = |timeout: &str| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(&file, format!("timeout = {timeout}\n{CONFIG}")).unwrap();
+            DiskConfig::read(file.path())
+        };
+        for good in [1, 30, 60] {
+            assert_eq!(read(&good.to_string()).unwrap().timeout, good);
+        }
+        for bad in ["0", "61", "65535"] {
+            let failure = read(bad).unwrap_err();
+            let (what, hint) = failure.texts();
+            assert!(what.ends_with(&format!(": timeout = {bad}")), "{what}");
+            assert_eq!(hint, "set it to 1 to 60 seconds: the token plugin waits no longer");
+        }
+        for bad in ["65536", "-1", "1.5", "\"1\""] {
+            assert_eq!(read(bad).unwrap_err().texts().1, "docs/disks.md has an example");
+        }
     }
 
     #[test]

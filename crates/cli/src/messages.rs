@@ -20,7 +20,7 @@ pub(crate) fn steers_a_terminal(text: &str) -> bool {
 }
 
 /// Control characters, line ends, and the bidirectional controls of Unicode (UAX #9).
-fn steers(character: char) -> bool {
+pub(crate) fn steers(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

@@ -1,13 +1,13 @@
 //! Results on standard output.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::iter;
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::messages::{on_its_lines, on_one_line};
+use crate::messages::{on_its_lines, on_one_line, steers};
 use crate::streams::write_out;
 
 /// Prints a line of the result, for people.
@@ -34,7 +34,26 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 /// A result as JSON; it may hold the secret of an access key.
 pub(crate) fn json(value: &impl Serialize) -> Zeroizing<String> {
     let text = serde_json::to_string_pretty(value).expect("names are texts, and no value fails to serialize");
-    Zeroizing::new(text)
+    escaped(Zeroizing::new(text))
+}
+
+/// The same JSON, with escapes for the characters that steer a terminal and that JSON allows in a text as they are.
+pub(crate) fn escaped(json: Zeroizing<String>) -> Zeroizing<String> {
+    let is_raw = |character: char| character != '\n' && steers(character);
+    let count = json.chars().filter(|character| is_raw(*character)).count();
+    if count == 0 {
+        return json;
+    }
+    // Never moved to a larger buffer, so no copy is left behind.
+    let mut text = Zeroizing::new(String::with_capacity(json.len() + count * r"\u0000".len()));
+    for character in json.chars() {
+        if is_raw(character) {
+            let _ = write!(text, r"\u{:04x}", u32::from(character));
+        } else {
+            text.push(character);
+        }
+    }
+    text
 }
 
 /// Rows with columns that are as wide as their widest entry. The last column is as long as each entry.
@@ -80,6 +99,15 @@ pub(crate) fn print_field(name: &str, value: impl Display) -> Result<(), Failure
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_steers_no_terminal_and_means_the_same() {
+        let value = serde_json::json!({"a\u{202e}": "\u{9b}31m\u{7f}\u{1b}\n密", "b": ["\u{2028}"]});
+        let text = json(&value);
+        assert!(text.lines().all(|line| !line.contains(steers)), "{}", *text);
+        assert!(text.contains(r"\u009b31m\u007f\u001b\n密"), "{}", *text);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+    }
 
     #[test]
     fn columns_are_as_wide_as_their_widest_entry() {

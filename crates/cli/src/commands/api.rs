@@ -8,14 +8,13 @@ pub(super) use self::names::{command, nearest};
 use std::mem;
 
 use bulla_wire::{Parameters, Product};
-use zeroize::Zeroizing;
 
 use self::values::Values;
 use crate::account::Account;
 use crate::args::{Api, KmsFlags};
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
-use crate::results::print_raw;
+use crate::results::{escaped, print_raw};
 
 pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Failure> {
     let (action, typed) = args.call.split_first().expect("clap requires an action");
@@ -30,7 +29,7 @@ pub(crate) fn run(kms: &KmsFlags, product: Product, args: &Api) -> Result<(), Fa
         Product::Ram | Product::Sts => Account::connect(kms)?.call_raw(product, action, &parameters),
     };
     let reply = reply.map_err(|error| names::of_unknown_action(product, action, error))?;
-    print_raw(&*Zeroizing::new(indent(reply.expose())))
+    print_raw(&*escaped(indent(reply.expose()).into()))
 }
 
 fn parameters(product: Product, action: &str, typed: &[String], force: bool) -> Result<Parameters, Failure> {

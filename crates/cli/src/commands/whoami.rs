@@ -10,7 +10,7 @@ use crate::args::{KmsFlags, Whoami};
 use crate::failure::Failure;
 use crate::kms::{connection, credentials};
 use crate::location::KmsLocation;
-use crate::results::{print, print_raw};
+use crate::results::{print, print_json};
 
 pub(crate) fn run(kms: &KmsFlags, args: &Whoami) -> Result<(), Failure> {
     match KmsLocation::of(kms)? {
@@ -74,8 +74,4 @@ fn as_value(
 fn type_name(identity: &GetCallerIdentityReply) -> String {
     let value = serde_json::to_value(identity.identity_type).expect("a name is JSON");
     value.as_str().unwrap_or_default().to_owned()
-}
-
-fn print_json(value: &Value) -> Result<(), Failure> {
-    print_raw(serde_json::to_string_pretty(value).expect("values are JSON"))
 }

@@ -113,12 +113,31 @@ def test_status_says_what_the_header_has(enrolled, key, bulla_of, http_server):
     assert "machine=web-1" in lines and "a passphrase" in lines
 
 
-def test_members_that_are_not_known_are_kept(enrolled, bulla_of):
+def test_status_steers_no_terminal(enrolled, bulla_of):
+    steering = "a\u009b31m\u202e\u2028\x1b"
+    enrolled.write_token("0", only_token(enrolled) | {"kms": steering, "context": {steering: steering}})
+    text = bulla_of("disk", "status", enrolled.path, "--json").decode()
+    assert all(character.isprintable() for character in text.replace("\n", ""))
+    (token,) = json.loads(text)["tokens"]
+    assert (token["kms"], token["context"]) == (steering, {steering: steering})
+    lines = bulla_of("disk", "status", enrolled.path).decode()
+    assert all(character.isprintable() for character in lines.replace("\n", ""))
+
+
+def test_members_that_are_not_known_are_kept(enrolled, key, bulla_of):
     enrolled.write_token("0", only_token(enrolled) | {"later": {"a": [1]}})
+    other = bulla_of("key", "create").decode().strip()
+    bulla_of("disk", "rewrap", enrolled.path, "-k", key, "-k", other)
+    for number, token in enrolled.tokens.items():
+        enrolled.write_token(number, token | {"later": {"of": token["key_id"]}})
+    for command in [["rewrap"], ["rekey"], ["rekey", "-k", other, "-k", key], ["rewrap", "-k", key, "-k", other]]:
+        bulla_of("disk", *command, enrolled.path)
+        assert len(enrolled.tokens) == 2
+        assert all(token["later"] == {"of": token["key_id"]} for token in enrolled.tokens.values()), command
     for command in ["rewrap", "rekey"]:
-        bulla_of("disk", command, enrolled.path)
-        if command == "rewrap":
-            assert only_token(enrolled)["later"] == {"a": [1]}
+        other = bulla_of("key", "create").decode().strip()
+        bulla_of("disk", command, enrolled.path, "-k", other)
+        assert only_token(enrolled)["key_id"] == other and "later" in only_token(enrolled)
 
 
 def test_a_token_of_another_volume_opens_nothing(enrolled, tmp_path, bulla_of):

@@ -5,6 +5,7 @@
 //! ([`Volume`]); bulla wraps, unwraps, and keeps the tokens ([`Enrolment`]). An attacker may have written whatever a header says.
 
 mod boot;
+mod changed;
 mod cryptsetup;
 mod enrolment;
 mod header;

@@ -15,6 +15,7 @@
 
 use std::collections::BTreeMap;
 
+use super::changed::Changed;
 use super::header::{Header, Slot, TokenId};
 use super::slot_key::{NewKey, SlotKey, VolumeKms, Wrapping};
 use super::token::{Token, TokenFault, TokenSlot};
@@ -36,31 +37,7 @@ pub(crate) struct Unlocked {
     pub(crate) key: SlotKey,
 }
 
-/// What a command changed, key slot by key slot. What one KMS wrapped, another one does not open, so some may be left.
-pub(crate) struct Changed<T> {
-    pub(crate) done: Vec<T>,
-    left: Vec<(Slot, Failure)>,
-}
-
 type Tokens = Vec<(TokenId, Token)>;
-
-impl<T> Changed<T> {
-    /// Tells which key slots are left, and fails if there are any.
-    pub(crate) fn check_whole(&self, volume: &Volume) -> Result<(), Failure> {
-        for (slot, failure) in &self.left {
-            note(format_args!("key slot {slot} of {volume} is as it was: {}", failure.texts().0));
-        }
-        if self.left.is_empty() {
-            return Ok(());
-        }
-        let all = self.done.len() + self.left.len();
-        let what = format!("{} of {all} key slots of {volume} are as they were", self.left.len());
-        let hint = format!(
-            "if another KMS opens them (`bulla disk status {volume}` names it), run this with it; what is done stays done"
-        );
-        Err(Failure::new(Exit::SomeFailed, what, hint))
-    }
-}
 
 impl<'e> Enrolment<'e> {
     pub(crate) fn new(volume: &'e Volume, kms: &'e Kms) -> Self {
@@ -120,14 +97,16 @@ impl<'e> Enrolment<'e> {
     /// Gives each key slot that this KMS opens another key, wrapped by the same keys of the KMS or by these.
     pub(crate) fn rekey(&self, keys: &[String]) -> Result<Changed<Slot>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
-        self.change(slots, |slot, tokens| {
+        Changed::each(slots, |slot, tokens| {
             let (key, token) = self.key_of(slot, tokens)?;
             let wrapping = Wrapping {
                 keys: if keys.is_empty() { self.wrapping_keys(slot, &key, tokens)? } else { keys.to_vec() },
                 context: token.context.clone(),
                 kms: token.kms.clone(),
             };
-            let new = self.make_slot(key.bytes(), self.kms.prepare(&wrapping)?, Some(slot))?;
+            let mut new = self.kms.prepare(&wrapping)?;
+            new.tokens.iter_mut().for_each(|new| keep_unknown(new, tokens, token));
+            let new = self.make_slot(key.bytes(), new, Some(slot))?;
             let tokens = by_slot(&self.volume.header()?).remove(&new).unwrap_or_default();
             self.finish_replacing(new, &tokens)?;
             Ok(new)
@@ -138,7 +117,7 @@ impl<'e> Enrolment<'e> {
     /// answer has the number of tokens of each key slot.
     pub(crate) fn rewrap(&self, keys: &[String], kms: &str) -> Result<Changed<usize>, Failure> {
         let slots = self.enrolled_slots(&self.volume.checked_header()?)?;
-        self.change(slots, |slot, tokens| {
+        Changed::each(slots, |slot, tokens| {
             let (key, token) = self.key_of(slot, tokens)?;
             if keys.is_empty() {
                 return self.rewrap_each(slot, &key, tokens);
@@ -160,7 +139,7 @@ impl<'e> Enrolment<'e> {
         if slots.is_empty() {
             return Err(self.not_enrolled(&header));
         }
-        self.change(slots, |slot, tokens| {
+        Changed::each(slots, |slot, tokens| {
             if tokens.iter().all(|(_, token)| is_meant(token)) {
                 self.key_of(slot, tokens)?;
                 self.destroy(slot)?;
@@ -170,27 +149,6 @@ impl<'e> Enrolment<'e> {
             meant.iter().try_for_each(|id| self.volume.remove_token(*id))?;
             Ok(meant.len())
         })
-    }
-
-    /// Changes one key slot after the other; it is an error if none could be changed.
-    fn change<T>(
-        &self,
-        slots: BTreeMap<Slot, Tokens>,
-        change: impl Fn(Slot, &Tokens) -> Result<T, Failure>,
-    ) -> Result<Changed<T>, Failure> {
-        let mut done = Vec::new();
-        let mut left = Vec::new();
-        for (slot, tokens) in slots {
-            match change(slot, &tokens) {
-                Ok(one) => done.push(one),
-                Err(failure) => left.push((slot, failure)),
-            }
-        }
-        if done.is_empty() && !left.is_empty() {
-            Err(left.swap_remove(0).1)
-        } else {
-            Ok(Changed { done, left })
-        }
     }
 
     /// Refuses to remove tokens, and with them key slots, if neither a key slot stays that no KMS opens, nor one that this KMS
@@ -269,7 +227,8 @@ impl<'e> Enrolment<'e> {
         let new = self.kms.wrap_by_all(key, wrapping)?;
         let ids = self.free_tokens(&self.volume.header()?, new.len())?;
         for (id, new) in ids.iter().zip(&new) {
-            let token = from.clone().with_wrapped(new.wrapped.clone()).with_kms(new.kms.clone());
+            let mut token = from.clone().with_wrapped(new.wrapped.clone()).with_kms(new.kms.clone());
+            keep_unknown(&mut token, tokens, from);
             self.volume.add_token(*id, &token)?;
         }
         tokens.iter().try_for_each(|(id, _)| self.volume.remove_token(*id))?;
@@ -401,6 +360,12 @@ fn by_slot(header: &Header) -> BTreeMap<Slot, Tokens> {
         }
     }
     slots
+}
+
+/// Gives a new token the members that are not known, of the old token of its key; of `other` if its key is new.
+fn keep_unknown(new: &mut Token, tokens: &Tokens, other: &Token) {
+    let of_key = tokens.iter().map(|(_, old)| old).find(|old| old.wrapped.key_id == new.wrapped.key_id);
+    new.keep_unknown(of_key.unwrap_or(other));
 }
 
 /// What is wrong with tokens of bulla that cannot be used.

@@ -202,6 +202,11 @@ impl Token {
         Self { kms, ..self }
     }
 
+    /// Takes over the members that are not known, as a later version of bulla wrote them.
+    pub(crate) fn keep_unknown(&mut self, of: &Self) {
+        self.unknown.clone_from(&of.unknown);
+    }
+
     /// The context that the wrapped key is bound to in this volume.
     pub(crate) fn encryption_context(&self, volume: &VolumeUuid) -> ContextParameter {
         volume_context(volume, &self.context)

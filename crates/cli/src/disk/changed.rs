@@ -1,0 +1,49 @@
+//! What a command changed, key slot by key slot. What one KMS wrapped, another one does not open, so some may be left.
+
+use super::header::Slot;
+use super::volume::Volume;
+use crate::failure::{Exit, Failure};
+use crate::messages::note;
+
+/// What was done with each key slot that could be changed, and why the others are as they were.
+pub(crate) struct Changed<T> {
+    pub(crate) done: Vec<T>,
+    left: Vec<(Slot, Failure)>,
+}
+
+impl<T> Changed<T> {
+    /// Changes one key slot after the other.
+    ///
+    /// # Errors
+    /// That of the first key slot, if none could be changed.
+    pub(super) fn each<S>(
+        slots: impl IntoIterator<Item = (Slot, S)>,
+        change: impl Fn(Slot, &S) -> Result<T, Failure>,
+    ) -> Result<Self, Failure> {
+        let mut done = Vec::new();
+        let mut left = Vec::new();
+        for (slot, of_slot) in slots {
+            match change(slot, &of_slot) {
+                Ok(one) => done.push(one),
+                Err(failure) => left.push((slot, failure)),
+            }
+        }
+        if done.is_empty() && !left.is_empty() { Err(left.swap_remove(0).1) } else { Ok(Self { done, left }) }
+    }
+
+    /// Tells which key slots are left, and fails if there are any.
+    pub(crate) fn check_whole(&self, volume: &Volume) -> Result<(), Failure> {
+        for (slot, failure) in &self.left {
+            note(format_args!("key slot {slot} of {volume} could not be changed: {}", failure.texts().0));
+        }
+        if self.left.is_empty() {
+            return Ok(());
+        }
+        let all = self.done.len() + self.left.len();
+        let what = format!("{} of {all} key slots of {volume} could not be changed", self.left.len());
+        let hint = format!(
+            "if another KMS opens them (`bulla disk status {volume}` names it), run this with it; what is done stays done"
+        );
+        Err(Failure::new(Exit::SomeFailed, what, hint))
+    }
+}

@@ -1,7 +1,13 @@
 """cryptsetup, the token plugin, `bulla disk unlock` and a KMS: a volume opens without knowing one another."""
 
 import json
+import os
+import select
+import signal
+import socket
+import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from serve import BULLA
@@ -33,7 +39,7 @@ def configured(machine, server, enrolled, own_key):
     return configure(machine, server, enrolled.uuid, own_key)
 
 
-def configure(machine, server, uuid, key, kms=None):
+def configure(machine, server, uuid, key, kms=None, timeout=1):
     if not (machine.files / "usr/bin/bulla").exists():
         machine.install_bulla(BULLA)
     machine.configure("disk-secret", server.access_key_secret)
@@ -44,7 +50,7 @@ def configure(machine, server, uuid, key, kms=None):
             ca = "{server.ca}"
             access_key_id = "{server.access_key_id}"
             access_key_secret_file = "/etc/bulla/disk-secret"
-            timeout = 1
+            timeout = {timeout}
             [[volume]]
             uuid = "{uuid}"
             keys = ["{key}"]
@@ -106,6 +112,36 @@ def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own
     configure(machine, server, enrolled.uuid, own_key, kms="https://127.0.0.1:1")
     machine.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
     machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGHUP, signal.SIGKILL])
+def test_a_host_that_is_stopped_leaves_no_process(machine, server, enrolled, own_key, stop):
+    """The KMS takes the connection and never answers. cryptsetup itself catches SIGINT and SIGTERM, and waits for the plugin."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        configure(machine, server, enrolled.uuid, own_key, kms=f"https://127.0.0.1:{silent.getsockname()[1]}", timeout=60)
+        with machine.start("cryptsetup", *TOKEN_ONLY, enrolled.image, stdin=subprocess.DEVNULL) as host:
+            silent.settimeout(60)
+            with silent.accept()[0]:
+                (unlock,) = children(host.pid)
+                assert b"unlock" in Path(f"/proc/{unlock}/cmdline").read_bytes()
+                with pidfd(unlock) as ended:
+                    host.send_signal(stop)
+                    assert select.select([ended], [], [], 60)[0], "bulla disk unlock still runs"
+            assert not select.select([silent], [], [], 0)[0], "bulla disk unlock has tried again"
+
+
+def children(pid):
+    """The processes that a process has started."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+@contextmanager
+def pidfd(pid):
+    """What can be read from when the process has ended."""
+    descriptor = os.pidfd_open(pid)
+    yield descriptor
+    os.close(descriptor)
 
 
 def test_a_machine_without_configuration_leaves_the_passphrase(machine, enrolled):

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
+use rustix::io::Errno;
+use rustix::process::{Signal, set_parent_process_death_signal};
 
 use crate::disk::{DiskConfig, UnlockRequest};
 use crate::failure::{Exit, Failure};
@@ -16,6 +19,7 @@ pub(super) fn run() -> Result<(), Failure> {
         let hint = "the LUKS2 token plugin calls this; people use `bulla disk open`";
         return Err(Failure::new(Exit::Usage, "a key is written to a pipe only", hint));
     }
+    end_with_parent()?;
     let request = UnlockRequest::read(io::stdin().lock())?;
     let key = request.answer(&DiskConfig::read(Path::new(DiskConfig::PATH))?)?;
     // The length in front lets the plugin know a whole answer when its host program has taken the exit status.
@@ -25,4 +29,19 @@ pub(super) fn run() -> Result<(), Failure> {
         std::fs::File::from(rustix::io::dup(&stdout).map_err(|error| Failure::output(&error.into()))?);
     let written = pipe.write_all(begin.as_bytes()).and_then(|()| pipe.write_all(key.bytes()));
     written.map_err(|error| Failure::output(&error))
+}
+
+/// Lets the kernel kill this process when the program that loaded the plugin ends, which cannot tell it: the plugin starts it in
+/// a session of its own, so the end of the terminal's session reaches that program alone.
+fn end_with_parent() -> Result<(), Failure> {
+    let failed = |error: Errno| Failure::io(Path::new("standard output"), &error.into());
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
+    // It may have ended just before. Nobody reads the pipe then.
+    let stdout = io::stdout();
+    let mut events = [PollFd::new(&stdout, PollFlags::empty())];
+    poll(&mut events, Some(&Timespec::default())).map_err(failed)?;
+    if events[0].revents().contains(PollFlags::ERR) {
+        return Err(Failure::output(&io::ErrorKind::BrokenPipe.into()));
+    }
+    Ok(())
 }

@@ -89,8 +89,8 @@ impl DiskConfig {
         };
         let config: Self = toml::from_str(&text).map_err(|error| usage(error.message()))?;
         if !TIMEOUTS.contains(&config.timeout) {
-            let (least, most) = (TIMEOUTS.start(), TIMEOUTS.end());
-            let hint = format!("set it to {least} to {most} seconds: the token plugin waits no longer");
+            let most = TIMEOUTS.end();
+            let hint = format!("set it to 1 to {most} seconds: the token plugin waits no longer");
             return Err(usage(&format!("timeout = {}", config.timeout)).advising(hint));
         }
         Ok(config)

@@ -72,14 +72,17 @@ class Volume:
         return subprocess.run(words, input=key, capture_output=True).returncode == 0
 
     def change_metadata(self, change):
-        """Changes the JSON metadata in both copies of the header with a right checksum, as an attacker does."""
+        """Changes the JSON metadata, as an attacker does."""
+        self.change_text(lambda text: json.dumps(change(json.loads(text)), separators=(",", ":")).encode())
+
+    def change_text(self, change):
+        """Changes the text of the JSON metadata in both copies of the header, with a right checksum."""
         with self.path.open("r+b") as image:
             for offset in (0, 16384):
                 image.seek(offset)
                 header = bytearray(image.read(16384))
                 text = bytes(header[4096:]).rstrip(b"\0")
-                json_text = json.dumps(change(json.loads(text)), separators=(",", ":")).encode()
-                header[4096:] = json_text.ljust(16384 - 4096, b"\0")
+                header[4096:] = change(text).ljust(16384 - 4096, b"\0")
                 header[448:512] = bytes(64)
                 header[448:480] = hashlib.sha256(header).digest()
                 image.seek(offset)

@@ -218,6 +218,37 @@ def test_a_token_that_somebody_changed_opens_nothing_and_destroys_nothing(enroll
     assert enrolled.slots == ["0", "1"] and enrolled.opens(RECOVERY, "0")
 
 
+def test_a_token_with_a_changed_byte_opens_nothing_and_destroys_nothing(enrolled, bulla_of):
+    """Bytes all over the token, also between its members, so that the header may be no JSON at all."""
+    original, good = enrolled.path.read_bytes(), only_token(enrolled)
+    variables = environment(bulla_of.home) | bulla_of.variables
+    counts = {0: 0, 1: 0, 2: 0, 4: 0, 5: 0}
+    for sample in range(16):
+
+        def flip(text, sample=sample):
+            begin = text.index(b'{"type":"bulla"')
+            length = json.JSONDecoder().raw_decode(text[begin:].decode())[1]
+            at = begin + length * sample // 16 + sample % 5
+            return text[:at] + bytes([text[at] ^ 1 << sample % 7]) + text[at + 1 :]
+
+        enrolled.path.write_bytes(original)
+        enrolled.change_text(flip)
+        changed = enrolled.path.read_bytes()
+        words = [BULLA, "disk", "test", enrolled.path]
+        status = subprocess.run(words, env=variables, capture_output=True).returncode
+        counts[status] += 1
+        if status == 0:  # it was changed where people alone read it
+            shown = {"kms", "key_version_id"}
+            assert {name: only_token(enrolled)[name] for name in good.keys() - shown} == {
+                name: value for name, value in good.items() if name not in shown
+            }
+            continue
+        words = [BULLA, "disk", "unenroll", enrolled.path]
+        assert subprocess.run(words, env=variables, capture_output=True).returncode in (1, 2, 4, 5)
+        assert enrolled.path.read_bytes() == changed
+    assert sum(counts.values()) == 16 and counts[0] < 8 and counts[5], counts
+
+
 def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of, recovery):
     """The token names slot 1, but somebody put another key there."""
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)

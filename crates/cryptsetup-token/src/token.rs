@@ -193,6 +193,24 @@ mod tests {
         }
     }
 
+    /// Every bit of every byte, also of those between the members.
+    #[test]
+    fn a_token_with_a_changed_byte_is_checked_and_described() {
+        let token = include_str!("../../../testdata/luks/token.json");
+        let mut refused = 0;
+        for at in 0..token.len() {
+            for bit in 0..8 {
+                let mut changed = token.as_bytes().to_vec();
+                changed[at] ^= 1 << bit;
+                let Ok(changed) = String::from_utf8(changed) else { continue };
+                refused += usize::from(check(&changed).is_err());
+                let lines = describe(&changed);
+                assert!(lines.iter().all(|line| line.matches('\n').count() == 1), "byte {at}, bit {bit}");
+            }
+        }
+        assert!(refused > token.len(), "{refused}");
+    }
+
     #[test]
     fn a_dump_shows_what_people_look_for() {
         let shown = "\tKey id:     key-1\n\tVersion:    v-1\n\tKMS:        https://kms.example\n\

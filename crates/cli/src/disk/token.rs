@@ -240,8 +240,9 @@ fn is_ours(json: &Map<String, Value>) -> bool {
 }
 
 fn number(text: &str) -> Result<Slot, TokenFault> {
-    let slot = text.parse().map_err(|_| TokenFault::Malformed)?;
-    if slot < 32 { Ok(Slot(slot)) } else { Err(TokenFault::Malformed) }
+    let slot: u32 = text.parse().map_err(|_| TokenFault::Malformed)?;
+    // cryptsetup takes no other spelling of a number, such as +1 or 01.
+    if slot < 32 && text == slot.to_string() { Ok(Slot(slot)) } else { Err(TokenFault::Malformed) }
 }
 
 impl fmt::Display for TokenFault {
@@ -318,6 +319,8 @@ mod tests {
             ("keyslots", serde_json::json!(["32"])),
             ("keyslots", serde_json::json!([1])),
             ("keyslots", serde_json::json!(["-1"])),
+            ("keyslots", serde_json::json!(["+1"])),
+            ("keyslots", serde_json::json!(["01"])),
             ("pending", "2".into()),
             ("replaces", "x".into()),
             ("key_id", 5.into()),
@@ -331,6 +334,27 @@ mod tests {
             json.remove(name);
             assert_eq!(Token::parse(&json), Some(Err(TokenFault::Malformed)), "{name}");
         }
+    }
+
+    /// Every bit of every byte, also of those between the members.
+    #[test]
+    fn a_token_with_a_changed_byte_is_refused_or_read_as_it_is_written() {
+        let (mut refused, mut read) = (0, 0);
+        for at in 0..GOLDEN.len() {
+            for bit in 0..8 {
+                let mut changed = GOLDEN.as_bytes().to_vec();
+                changed[at] ^= 1 << bit;
+                let json = serde_json::from_slice::<Map<String, Value>>(&changed).ok();
+                let Some(Some(Ok(token))) = json.as_ref().map(Token::parse) else {
+                    refused += 1;
+                    continue;
+                };
+                read += 1;
+                let written = serde_json::from_str(&token.to_json().unwrap()).unwrap();
+                assert_eq!(json, Some(written), "byte {at}, bit {bit}");
+            }
+        }
+        assert!(refused > GOLDEN.len() && read > GOLDEN.len(), "{refused} {read}");
     }
 
     #[test]

@@ -9,24 +9,30 @@
 
 mod chain;
 mod files;
+mod housekeeping;
 mod key_files;
 mod line;
 mod lines;
 mod recovery;
 mod scan;
 mod seal;
+mod sources;
 #[cfg(test)]
 mod testing;
 mod text;
 mod trail;
 mod trail_error;
+mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
+pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{
     Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity, KeyLine,
     Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
 };
 pub use seal::{NotAPublicKey, PublicKey};
+pub use sources::{ReadError, Record, Source};
 pub use text::Text;
 pub use trail::{Limits, Opening, Trail, Written};
 pub use trail_error::TrailError;
+pub use verify::{Fault, FaultKind, Report, verify};

@@ -23,14 +23,14 @@ pub(super) enum Next<'l> {
 
 impl<'r> Lines<Box<dyn BufRead + 'r>> {
     /// Reads a file, and decompresses it if it is compressed.
-    pub(super) fn new(input: impl Read + 'r, is_compressed: bool) -> Self {
-        let input = BufReader::with_capacity(BUFFER, input);
-        let input: Box<dyn BufRead + 'r> = if is_compressed {
+    pub(super) fn new(input: impl Read + 'r) -> io::Result<Self> {
+        let mut input = BufReader::with_capacity(BUFFER, input);
+        let input: Box<dyn BufRead + 'r> = if input.fill_buf()?.starts_with(GZIP) {
             Box::new(BufReader::with_capacity(BUFFER, MultiGzDecoder::new(input)))
         } else {
             Box::new(input)
         };
-        Self { input, line: Vec::new() }
+        Ok(Self { input, line: Vec::new() })
     }
 }
 
@@ -50,6 +50,8 @@ impl<R: BufRead> Lines<R> {
 
 /// Far beyond any line that the trail writes: texts and lists in it are capped.
 pub(super) const MAX_LINE: u64 = 1 << 20;
+/// What a compressed file begins with.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 const BUFFER: usize = 256 << 10;
 
 #[cfg(test)]
@@ -58,7 +60,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_file_may_be_torn() {
-        let mut lines = Lines::new(&b"a\n\nb"[..], false);
+        let mut lines = Lines::new(&b"a\n\nb"[..]).unwrap();
         assert_eq!(lines.next().unwrap(), Next::Line(b"a"));
         assert_eq!(lines.next().unwrap(), Next::Line(b""));
         assert_eq!(lines.next().unwrap(), Next::Torn(b"b"));

@@ -59,6 +59,7 @@ impl<D: Directory> Trail<D> {
             gaps: Vec::new(),
         };
         trail.destroy_old_key()?;
+        let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually there is none
         trail.note(gaps, now)?;
         Ok(trail)
     }

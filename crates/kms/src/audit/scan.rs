@@ -2,11 +2,14 @@
 
 use std::io;
 
+use serde::de::IgnoredAny;
+
 use super::chain::{Framed, Hash, Position};
 use super::files::{Directory, LogFile, first_number};
 use super::line::{Content, KeyLine};
 use super::lines::{Lines, Next};
 use super::seal::PublicKey;
+use super::sources::is_damage;
 
 /// A file, as far as its lines follow each other.
 #[derive(Debug)]
@@ -27,6 +30,9 @@ pub(super) struct Scan {
     /// The hash of the line that was asked for, if it is in the file.
     pub(super) wanted: Option<Hash>,
     pub(super) rest: Rest,
+    /// The last line, which only the next one proves, and what was known before it.
+    last_line: Vec<u8>,
+    before: Option<(Position, Position, u64)>,
 }
 
 /// What comes after these lines.
@@ -48,23 +54,29 @@ impl Scan {
     ) -> io::Result<Option<Self>> {
         let Some((_, is_compressed)) = first_number(name) else { return Ok(None) };
         let file = directory.open(name)?;
-        let mut lines = Lines::new(file.reader()?, is_compressed);
+        let mut lines = Lines::new(file.reader()?)?;
         let Some(mut scan) = Self::begin(&mut lines, name, is_compressed)? else { return Ok(None) };
         scan.note_wanted(wanted);
         loop {
             match lines.next() {
                 // The end of a compressed file is missing, or damaged.
-                Err(error) if is_compressed && error.kind() != io::ErrorKind::Interrupted => break,
+                Err(error) if is_compressed && is_damage(&error) => break,
                 Err(error) => return Err(error),
                 Ok(Next::End) => break,
                 Ok(Next::Torn(bytes)) => scan.rest.bytes += bytes.len() as u64,
                 Ok(Next::Line(line)) => {
                     if scan.rest.bytes > 0 || !scan.follow(line) {
+                        if scan.rest.bytes == 0 && scan.disproves_last(line) {
+                            scan.step_back(wanted);
+                        }
                         scan.pass_over(line);
                     }
                     scan.note_wanted(wanted);
                 }
             }
+        }
+        if serde_json::from_slice::<IgnoredAny>(&scan.last_line).is_err() {
+            scan.step_back(wanted);
         }
         Ok(Some(scan))
     }
@@ -90,6 +102,8 @@ impl Scan {
             next: None,
             wanted: None,
             rest: Rest::default(),
+            last_line: line.to_vec(),
+            before: None,
         }))
     }
 
@@ -106,6 +120,9 @@ impl Scan {
             _ if is_next && self.next.is_none() => {}
             _ => return false,
         }
+        self.before = Some((self.last, self.sealed, self.len));
+        self.last_line.clear();
+        self.last_line.extend_from_slice(line);
         self.last = Position { number: framed.number, hash: Hash::of(line) };
         self.len += line.len() as u64 + 1;
         if let Some(Content::Seal(seal)) = content {
@@ -113,6 +130,26 @@ impl Scan {
             self.next = seal.next.and_then(|next| next.parse().ok());
         }
         true
+    }
+
+    /// Whether the line was written after another one than the last.
+    fn disproves_last(&self, line: &[u8]) -> bool {
+        Framed::parse(line)
+            .is_some_and(|line| line.number == self.last.number + 1 && line.prev != self.last.hash)
+    }
+
+    /// Gives the last line back: it is damaged.
+    fn step_back(&mut self, wanted: Option<u64>) {
+        let Some((last, sealed, len)) = self.before.take() else { return };
+        if wanted == Some(self.last.number) {
+            self.wanted = None;
+        }
+        self.rest.bytes += self.len - len;
+        self.rest.lines += 1;
+        self.next = None;
+        self.last = last;
+        self.sealed = sealed;
+        self.len = len;
     }
 
     fn pass_over(&mut self, line: &[u8]) {

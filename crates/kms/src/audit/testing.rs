@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -110,6 +110,13 @@ impl Memory {
         edit(&mut self.0.names.borrow()[name].content.borrow_mut());
     }
 
+    /// Writes all files into a directory.
+    pub(super) fn dump(&self, path: &Path) {
+        for (name, inode) in &*self.0.names.borrow() {
+            std::fs::write(path.join(name), &*inode.content.borrow()).unwrap();
+        }
+    }
+
     /// The names of the files of the trail, oldest first.
     pub(super) fn trail_files(&self) -> Vec<String> {
         let names = self.0.names.borrow();
@@ -163,7 +170,9 @@ impl Directory for Memory {
 
     fn remove(&self, name: &str) -> io::Result<()> {
         self.0.step()?;
-        self.0.names.borrow_mut().remove(name).map(drop).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let removed = self.0.names.borrow_mut().remove(name).ok_or(io::ErrorKind::NotFound)?;
+        self.0.room.set(self.0.room.get().map(|room| room + removed.content.borrow().len()));
+        Ok(())
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -12,6 +12,7 @@ use bulla_keys::root::RootKeys;
 
 use super::chain::Position;
 use super::files::{Directory, Disk, LogFile, file_name};
+use super::housekeeping::Housekeeping;
 use super::key_files::{self, NEXT, write_new};
 use super::line::{Content, Gap, GapReason, Identity, KeyLine, Line, Members, SealLine, Time};
 use super::seal::{PublicKey, SealKey};
@@ -159,7 +160,8 @@ impl<D: Directory> Trail<D> {
         Ok(Some(Written { last: self.current.sealed, bytes: &self.buffer }))
     }
 
-    /// Begins another file if the current one is large enough. Returns whether it did.
+    /// Begins another file if the current one is large enough. Returns whether it did: there is
+    /// [`Trail::housekeeping`] to run then.
     ///
     /// # Errors
     /// [`TrailError`]; the next call goes on where this one failed.
@@ -220,6 +222,12 @@ impl<D: Directory> Trail<D> {
         }
         let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
         Ok(self.append(&lines)?.last)
+    }
+
+    /// What is to be done with closed files, by any thread: after a rotation, and once after the trail was opened.
+    #[must_use]
+    pub fn housekeeping(&self) -> Housekeeping {
+        Housekeeping { path: self.directory.path(""), current: self.current.first, limits: self.limits }
     }
 
     /// The last line that was appended.
@@ -385,5 +393,7 @@ impl Gap {
     }
 }
 
+#[cfg(test)]
+mod power_cuts;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,249 @@
+//! What is done with closed files: they are compressed, and the oldest are deleted when all take too much room.
+//!
+//! It takes seconds for a large file, so it is a value of its own that any thread can run beside the trail. Killed at any
+//! step, it is run again. Before a file is deleted, its first line is kept: the certificates lead from the first key of a
+//! trail, which its operator may have noted, to the files that are left.
+
+use std::io::{self, BufWriter, Read, Write};
+use std::path::PathBuf;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::files::{Directory, Disk, LogFile, first_number};
+use super::key_files::UNFINISHED;
+use super::lines::{Lines, Next};
+use super::sources::CERTIFICATES;
+use super::trail::Limits;
+use super::trail_error::TrailError;
+
+/// Work on closed files of a trail.
+#[derive(Clone, Debug)]
+pub struct Housekeeping {
+    pub(super) path: PathBuf,
+    /// The number of the first line of the file that is written to: it and later ones are left alone.
+    pub(super) current: u64,
+    pub(super) limits: Limits,
+}
+
+/// What was done with closed files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tidied {
+    /// Files that were compressed.
+    pub compressed: usize,
+    /// Files that were deleted.
+    pub deleted: usize,
+    /// Bytes of all files that are left.
+    pub bytes: u64,
+}
+
+impl Housekeeping {
+    /// Compresses closed files, and deletes the oldest ones beyond the limit.
+    ///
+    /// # Errors
+    /// [`TrailError`], after everything was done that could be: a full disk does not keep old files from being deleted.
+    pub fn run(&self) -> Result<Tidied, TrailError> {
+        let directory = Disk::open(&self.path)?;
+        tidy(&directory, self.current, self.limits.total).map_err(|error| TrailError::new(&self.path, error))
+    }
+}
+
+/// A file of the trail, or what was cut off one.
+struct Closed {
+    name: String,
+    first: u64,
+    is_compressed: bool,
+    len: u64,
+}
+
+pub(super) fn tidy(directory: &impl Directory, current: u64, total: u64) -> io::Result<Tidied> {
+    let mut tidied = Tidied::default();
+    let compressed = closed(directory)?.iter().try_for_each(|file| {
+        if !file.is_compressed && file.first < current {
+            compress(directory, &file.name)?;
+            tidied.compressed += 1;
+        }
+        Ok(())
+    });
+    let files = closed(directory)?;
+    tidied.bytes = files.iter().map(|file| file.len).sum();
+    for file in files.iter().filter(|file| file.first < current) {
+        if tidied.bytes <= total {
+            break;
+        }
+        keep_certificate(directory, &file.name)?;
+        directory.remove(&file.name)?;
+        let _ = directory.remove(&format!("audit-{:020}.cut", file.first)); // usually there is none
+        tidied.bytes -= file.len;
+        tidied.deleted += 1;
+    }
+    directory.sync()?;
+    compressed.map(|()| tidied)
+}
+
+/// All files of the trail, oldest first.
+fn closed<D: Directory>(directory: &D) -> io::Result<Vec<Closed>> {
+    let mut files = Vec::new();
+    for name in directory.names()? {
+        if let Some((first, is_compressed)) = first_number(&name) {
+            let len = directory.open(&name)?.len()?;
+            files.push(Closed { name, first, is_compressed, len });
+        }
+    }
+    files.sort_by_key(|file| file.first);
+    Ok(files)
+}
+
+/// Puts a compressed file in the place of a plain one. One that is there already is made again.
+fn compress<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
+    let compressed = format!("{name}.gz");
+    let unfinished = format!("{compressed}{UNFINISHED}");
+    let _ = directory.remove(&unfinished); // left by a failure; usually it is not there
+    let written = write_compressed(directory, name, &unfinished).and_then(|()| {
+        directory.rename(&unfinished, &compressed)?;
+        directory.sync()?;
+        directory.remove(name)?;
+        directory.sync()
+    });
+    if written.is_err() {
+        let _ = directory.remove(&unfinished); // the first error is the one to tell
+    }
+    written
+}
+
+fn write_compressed<D: Directory>(directory: &D, name: &str, to: &str) -> io::Result<()> {
+    let plain = directory.open(name)?;
+    let mut file = Appending(directory.create(to)?);
+    let mut encoder = GzEncoder::new(BufWriter::with_capacity(BUFFER, &mut file), Compression::default());
+    io::copy(&mut plain.reader()?, &mut encoder)?;
+    encoder.finish()?.flush()?;
+    file.0.sync()
+}
+
+/// Keeps the first line of a file that is about to be deleted, unless it is kept already.
+fn keep_certificate<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
+    let file = directory.open(name)?;
+    let mut lines = Lines::new(file.reader()?)?;
+    let Ok(Next::Line(certificate)) = lines.next() else { return Ok(()) }; // damaged, and told by then
+    let mut kept = match directory.open(CERTIFICATES) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => directory.create(CERTIFICATES)?,
+        file => file?,
+    };
+    let mut content = Vec::new();
+    kept.reader()?.read_to_end(&mut content)?;
+    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if whole < content.len() {
+        kept.truncate(whole as u64)?; // a stop came while it was written
+    }
+    if content[..whole].split(|byte| *byte == b'\n').any(|line| line == certificate) {
+        return Ok(());
+    }
+    kept.append(&[certificate, b"\n"].concat())?;
+    kept.sync()?;
+    directory.sync()
+}
+
+/// A file of the trail as what std and flate2 write to.
+struct Appending<F>(F);
+
+impl<F: LogFile> Write for Appending<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.append(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+const BUFFER: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Memory, Setup, at};
+    use super::super::verify::{Report, verify};
+    use super::super::{PublicKey, Trail};
+    use super::*;
+
+    /// A trail of five files.
+    fn written(setup: &Setup, memory: &Memory) -> (Trail<Memory>, PublicKey) {
+        let mut trail = setup.open(memory, None).unwrap();
+        let first_key = trail.public_key();
+        for round in 0..4 {
+            trail.append(&setup.lines(20)).unwrap();
+            assert!(trail.rotate_if_due(round, at(1)).unwrap());
+        }
+        (trail, first_key)
+    }
+
+    fn verified(memory: &Memory, anchor: PublicKey) -> Report {
+        let directory = tempfile::tempdir().unwrap();
+        memory.dump(directory.path());
+        verify(&[directory.path().to_owned()], Some(anchor), None).unwrap()
+    }
+
+    fn current(memory: &Memory) -> u64 {
+        first_number(memory.trail_files().last().unwrap()).unwrap().0
+    }
+
+    #[test]
+    fn closed_files_are_compressed_and_the_oldest_deleted() {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let (mut trail, first_key) = written(&setup, &memory);
+        let plain: u64 = memory.trail_files().iter().map(|name| memory.get(name).unwrap().len() as u64).sum();
+        let tidied = tidy(&memory, current(&memory), u64::MAX).unwrap();
+        assert!(tidied.compressed == 4 && tidied.deleted == 0 && tidied.bytes < plain / 2, "{tidied:?}");
+        let report = verified(&memory, first_key);
+        assert!(report.is_sound() && report.first == Some(1) && report.files == 5, "{report:?}");
+        let tidied = tidy(&memory, current(&memory), 1).unwrap();
+        assert_eq!((tidied.compressed, tidied.deleted), (0, 4), "the current one stays");
+        trail.append(&setup.lines(1)).unwrap();
+        let report = verified(&memory, first_key);
+        assert!(report.is_sound() && report.first == Some(current(&memory)), "{report:?}");
+        // Without the certificates, nothing leads to the file from the first key.
+        memory.remove(CERTIFICATES).unwrap();
+        assert!(!verified(&memory, first_key).is_sound());
+        assert!(verified(&memory, trail.public_key()).is_sound());
+    }
+
+    #[test]
+    fn it_can_be_stopped_at_any_step() {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let (trail, first_key) = written(&setup, &memory);
+        let last = trail.last();
+        drop(trail);
+        let before = memory.steps();
+        let run = |memory: &Memory| tidy(memory, last.number, 3000);
+        let copy = memory.after_kill();
+        run(&copy).unwrap();
+        assert!(copy.trail_files().len() < 5 && copy.steps() > 20, "{before} {:?}", copy.trail_files());
+        for step in 0..copy.steps() {
+            let memory = memory.after_kill();
+            memory.stop_before(step);
+            run(&memory).unwrap_err();
+            for memory in [memory.after_power_cut(10), memory.after_kill()] {
+                let report = verified(&memory, first_key);
+                assert!(report.is_sound(), "step {step}: {report:?}");
+                run(&memory).unwrap();
+                let report = verified(&memory, first_key);
+                assert!(report.is_sound() && report.last == Some(last), "step {step}: {report:?}");
+                setup.open(&memory, Some(last)).unwrap();
+                assert_eq!(memory.trail_files(), copy.trail_files(), "step {step}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_full_disk_does_not_keep_old_files_from_being_deleted() {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let (_, first_key) = written(&setup, &memory);
+        memory.limit(Some(600)); // for a certificate
+        assert_eq!(tidy(&memory, current(&memory), 20_000).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(memory.trail_files().len(), 4);
+        assert!(verified(&memory, first_key).is_sound());
+    }
+}

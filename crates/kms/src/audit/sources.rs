@@ -1,0 +1,188 @@
+//! The files that a reader of the trail was given, in the order of their lines. Needs no store and no key.
+//!
+//! A server may write, compress and delete files meanwhile: a file that has got compressed since it was listed is read under
+//! its new name.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::chain::Framed;
+use super::files::first_number;
+use super::line::{Content, Time};
+use super::lines::{Lines, Next};
+
+/// The first lines of files that are deleted.
+pub(super) const CERTIFICATES: &str = "certificates.jsonl";
+
+/// A file of the trail.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Source {
+    /// The number of its first line, as far as that can be told.
+    first: u64,
+    path: PathBuf,
+}
+
+/// A file or directory of the trail cannot be read.
+#[derive(Debug)]
+pub struct ReadError {
+    /// Which one.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: io::Error,
+}
+
+/// A line, read.
+#[derive(Debug)]
+pub struct Record<'l> {
+    /// Its number.
+    pub number: u64,
+    /// The store that wrote it.
+    pub store: std::borrow::Cow<'l, str>,
+    /// The process that wrote it.
+    pub node: std::borrow::Cow<'l, str>,
+    /// When it happened.
+    pub time: Time,
+    /// What happened.
+    pub content: Content<'l>,
+}
+
+/// What all lines have.
+#[derive(Deserialize)]
+pub(super) struct Common<'l> {
+    #[serde(borrow)]
+    pub(super) store: std::borrow::Cow<'l, str>,
+    #[serde(borrow)]
+    node: std::borrow::Cow<'l, str>,
+    time: Time,
+}
+
+impl Source {
+    /// The files of these paths, those of directories too, by the numbers of their first lines.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn all(paths: &[PathBuf]) -> Result<Vec<Self>, ReadError> {
+        let mut found = Vec::new();
+        for path in paths {
+            let read = |error| ReadError { path: path.clone(), source: error };
+            if fs::metadata(path).map_err(read)?.is_dir() {
+                found.extend(Self::below(path).map_err(read)?);
+            } else if path.file_name().is_none_or(|name| name != CERTIFICATES) {
+                found.push(Self { first: first_line_number(path)?, path: path.clone() });
+            }
+        }
+        found.sort();
+        found.dedup();
+        Ok(found)
+    }
+
+    fn below(directory: &Path) -> io::Result<Vec<Self>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(directory)? {
+            let path = entry?.path();
+            let numbers = path.file_name().and_then(|name| name.to_str()).and_then(first_number);
+            if let Some((first, is_compressed)) = numbers
+                // While a file is compressed, both are there.
+                && !(is_compressed && path.with_extension("").exists())
+            {
+                found.push(Self { first, path });
+            }
+        }
+        Ok(found)
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file after this one in its directory, if there is one by now.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn successor(&self) -> Result<Option<Self>, ReadError> {
+        let directory = crate::files::parent(&self.path);
+        let listed = Self::below(directory);
+        let listed = listed.map_err(|source| ReadError { path: directory.to_owned(), source })?;
+        Ok(listed.into_iter().filter(|other| other.first > self.first).min())
+    }
+
+    /// Calls `visit` with each line until it says `false`. A line that is not whole yet is left out.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn for_each(&self, mut visit: impl FnMut(&[u8]) -> bool) -> Result<(), ReadError> {
+        let mut lines = self.lines()?;
+        loop {
+            let next = lines.next().map_err(|source| ReadError { path: self.path.clone(), source })?;
+            match next {
+                Next::Line(line) if visit(line) => {}
+                Next::Line(_) | Next::Torn(_) | Next::End => return Ok(()),
+            }
+        }
+    }
+
+    pub(super) fn lines(&self) -> Result<Lines<Box<dyn BufRead>>, ReadError> {
+        open(&self.path).map_err(|source| ReadError { path: self.path.clone(), source })
+    }
+}
+
+impl<'l> Record<'l> {
+    /// Reads a line; none if it is not one of a trail.
+    #[must_use]
+    pub fn parse(line: &'l [u8]) -> Option<Self> {
+        let Framed { number, .. } = Framed::parse(line)?;
+        let Common { store, node, time } = serde_json::from_slice(line).ok()?;
+        Some(Self { number, store, node, time, content: serde_json::from_slice(line).ok()? })
+    }
+}
+
+/// Opens a file, or what it has become.
+fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut compressed = path.as_os_str().to_owned();
+            compressed.push(".gz");
+            File::open(compressed).map_err(|_| error)?
+        }
+        file => file?,
+    };
+    Lines::new(file)
+}
+
+/// The number of the first line; that of the name if the line does not tell.
+fn first_line_number(path: &Path) -> Result<u64, ReadError> {
+    let read = open(path).and_then(|mut lines| match lines.next() {
+        Ok(Next::Line(line)) => Ok(Framed::parse(line).map(|line| line.number)),
+        Err(error) if !is_damage(&error) => Err(error),
+        _ => Ok(None),
+    });
+    let told = read.map_err(|source| ReadError { path: path.to_owned(), source })?;
+    let named = || path.file_name().and_then(|name| name.to_str()).and_then(first_number);
+    Ok(told.or_else(|| named().map(|(first, _)| first)).unwrap_or_default())
+}
+
+/// Whether a failure to read is about the content of a compressed file.
+pub(super) fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    )
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}

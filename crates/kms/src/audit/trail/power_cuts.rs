@@ -1,0 +1,173 @@
+//! The machine stops at every step, and what was not synced is lost or there in part: the trail verifies and goes on.
+
+use super::super::testing::{Memory, Setup, at};
+use super::super::verify::{Report, verify};
+use super::*;
+
+/// What was answered before the stop.
+#[derive(Default)]
+struct Answered {
+    /// The last line that was durable.
+    synced: Option<Position>,
+    /// The last seal, as the store would note it.
+    sealed: Option<Position>,
+}
+
+/// Writes two files and begins a third one.
+fn work(setup: &Setup, memory: &Memory, answered: &mut Answered) -> Result<(), TrailError> {
+    let mut trail = setup.open(memory, None)?;
+    for round in 0..5 {
+        trail.append(&setup.lines(10))?;
+        answered.synced = Some(trail.sync()?);
+        trail.append(&setup.lines(1))?;
+        trail.seal(round, at(1))?;
+        answered.synced = Some(trail.sealed());
+        answered.sealed = answered.synced;
+        trail.rotate_if_due(round, at(2))?;
+    }
+    Ok(())
+}
+
+fn verified(memory: &Memory, expected: Option<Position>) -> Report {
+    let directory = tempfile::tempdir().unwrap();
+    memory.dump(directory.path());
+    verify(&[directory.path().to_owned()], None, expected).unwrap()
+}
+
+#[test]
+fn a_trail_that_was_stopped_at_any_step_verifies_and_goes_on() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    work(&setup, &memory, &mut Answered::default()).unwrap();
+    let steps = memory.steps();
+    assert!(memory.trail_files().len() > 2, "{:?}", memory.trail_files());
+    for step in 0..=steps {
+        let memory = Memory::default();
+        memory.stop_before(step);
+        let mut answered = Answered::default();
+        assert_eq!(work(&setup, &memory, &mut answered).is_ok(), step == steps);
+        let mut after: Vec<Memory> =
+            [0, 1, 100, 700, usize::MAX].map(|kept| memory.after_power_cut(kept)).into();
+        after.push(memory.after_kill());
+        for (variant, memory) in after.iter().enumerate() {
+            let mut trail = setup.open(memory, answered.sealed).unwrap();
+            assert_eq!(trail.gaps(), [], "step {step}, variant {variant}: nothing durable is missing");
+            let synced = answered.synced.map_or(0, |synced| synced.number);
+            assert!(trail.last().number >= synced);
+            trail.append(&setup.lines(3)).unwrap();
+            trail.seal(9, at(9)).unwrap();
+            let report = verified(memory, answered.synced);
+            assert!(report.is_sound() && !report.is_torn, "step {step}, variant {variant}: {report:?}");
+            assert_eq!(report.sealed, Some(trail.sealed()));
+            let kept = String::from_utf8(memory.get("seal-key").unwrap()).unwrap();
+            assert_eq!(SealKey::unwrap(&kept, &setup.opening.roots).unwrap().public(), trail.public_key());
+            assert_eq!(memory.get("seal-key.next"), None, "step {step}, variant {variant}");
+        }
+    }
+}
+
+/// The stop may come while the trail is opened again.
+#[test]
+fn a_stop_while_it_is_opened_changes_nothing() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    work(&setup, &memory, &mut Answered::default()).unwrap();
+    let steps = memory.steps();
+    for step in 0..steps {
+        let memory = Memory::default();
+        memory.stop_before(step);
+        let mut answered = Answered::default();
+        work(&setup, &memory, &mut answered).unwrap_err();
+        for second in 0..12 {
+            let again = memory.after_power_cut(50);
+            again.stop_before(second);
+            let is_open = setup.open(&again, answered.sealed).is_ok();
+            let again = again.after_power_cut(50);
+            let mut trail = setup.open(&again, answered.sealed).unwrap();
+            assert_eq!(trail.gaps(), [], "steps {step} and {second}, open: {is_open}");
+            trail.append(&setup.lines(1)).unwrap();
+            trail.seal(9, at(9)).unwrap();
+            let report = verified(&again, answered.synced);
+            assert!(report.is_sound(), "steps {step} and {second}: {report:?}");
+        }
+    }
+}
+
+/// What was done to the files while nothing was running.
+#[test]
+fn what_was_lost_while_it_was_closed_is_told_for_ever() {
+    type Damage = fn(&Memory);
+    let newest = |memory: &Memory| memory.trail_files().pop().unwrap();
+    let damages: [(&str, Damage, GapReason); 6] = [
+        (
+            "trail",
+            |memory| memory.trail_files().iter().for_each(|name| memory.remove(name).unwrap()),
+            GapReason::Lost,
+        ),
+        (
+            "newest file",
+            |memory| memory.remove(&memory.trail_files().pop().unwrap()).unwrap(),
+            GapReason::Lost,
+        ),
+        (
+            "end",
+            |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content.truncate(1200)),
+            GapReason::Lost,
+        ),
+        (
+            "byte",
+            |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content[800] ^= 1),
+            GapReason::Lost,
+        ),
+        (
+            "everything but names",
+            |memory| memory.edit(&memory.trail_files().pop().unwrap(), |content| content.fill(0)),
+            GapReason::Lost,
+        ),
+        ("key", |memory| memory.remove("seal-key").unwrap(), GapReason::Key),
+    ];
+    for (what, damage, reason) in damages {
+        let setup = Setup::new();
+        let memory = Memory::default();
+        let mut answered = Answered::default();
+        work(&setup, &memory, &mut answered).unwrap();
+        let before = answered.sealed.unwrap();
+        assert_ne!(newest(&memory), memory.trail_files()[0]);
+        damage(&memory);
+        let memory = memory.after_kill();
+        let mut trail = setup.open(&memory, answered.sealed).unwrap();
+        assert_eq!(trail.gaps().iter().map(|gap| gap.reason).collect::<Vec<_>>(), [reason], "{what}");
+        assert!(trail.last().number > before.number, "{what}: no number is used again");
+        trail.append(&setup.lines(1)).unwrap();
+        trail.seal(9, at(9)).unwrap();
+        let sealed = trail.sealed();
+        drop(trail);
+        let again = setup.open(&memory, Some(sealed)).unwrap();
+        assert_eq!(again.gaps(), [], "{what}: it is told once");
+        let report = verified(&memory, None);
+        assert!(!report.is_sound(), "{what}");
+        assert!(report.gaps.iter().any(|(_, gap)| gap.reason == reason), "{what}: {report:?}");
+        assert_eq!(report.sealed, Some(sealed), "{what}");
+    }
+}
+
+/// Blocks of a file may become durable in another order than they were written in.
+#[test]
+fn whole_lines_that_do_not_follow_are_kept_apart() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    let last = trail.append(&setup.lines(2)).unwrap().last;
+    trail.append(&setup.lines(3)).unwrap();
+    let len = memory.get(&memory.trail_files()[0]).unwrap().len();
+    memory.edit(&memory.trail_files()[0], |content| content[len - 600..len - 550].fill(0));
+    let memory = memory.after_kill();
+    let trail = setup.open(&memory, Some(last)).unwrap();
+    let [Gap { reason: GapReason::Cut, from: Some(from), to: Some(to), .. }] = trail.gaps() else {
+        panic!("{:?}", trail.gaps());
+    };
+    assert_eq!(trail.last().number, to + 1);
+    assert!(memory.get(&format!("audit-{from:020}.cut")).is_some());
+    let report = verified(&memory, None);
+    assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");
+}

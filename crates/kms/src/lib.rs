@@ -29,6 +29,7 @@ mod data;
 mod files;
 mod generator;
 mod header;
+mod histogram;
 mod home;
 mod keyring;
 mod lifecycle;
@@ -59,6 +60,7 @@ mod sessions;
 mod sign_in;
 mod stale_snapshot;
 mod state;
+mod statistics;
 mod store;
 mod unlock;
 mod uses;
@@ -74,6 +76,7 @@ pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
+pub use histogram::Histogram;
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use mfa::{Enrolment, QrCode};
 pub use oidc::{KeySetError, OidcProvider};
@@ -94,6 +97,7 @@ pub use sign_in::{
     CodeRefusal, DeviceRefusal, FirstFactor, HalfSignedIn, OfferedDevice, PasswordRefusal, SignInEnded,
     SignInRefusal, SignedIn,
 };
+pub use statistics::{CommitCounts, Statistics};
 pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Authorizer;

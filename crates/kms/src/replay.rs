@@ -98,6 +98,11 @@ impl Nonces {
         }
     }
 
+    /// How many nonces are kept.
+    pub(crate) fn count(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).total).sum()
+    }
+
     /// Records a nonce of a request whose signature verified, and whose timestamp is within the window.
     pub(crate) fn record(
         &self,
@@ -275,6 +280,7 @@ mod tests {
         assert_eq!(nonces.record("a", "n", NOW, at(NOW + 10)), Err(Replay::Used));
         assert_eq!(nonces.record("b", "n", NOW, at(NOW)), Ok(()));
         assert_eq!(nonces.record("a", "m", NOW, at(NOW)), Ok(()));
+        assert_eq!(nonces.count(), 3, "a refused one is there already");
     }
 
     #[test]

@@ -49,6 +49,7 @@ pub(crate) use self::records::{
     AccessKey, AccessKeyOwner, AccessKeyUse, ImportToken, Private, TokenId, random_letters, secret_text,
 };
 pub(crate) use self::snapshot::Snapshot;
+use crate::statistics::CommitCounts;
 use crate::store::{Conflict, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
 use crate::watch::Watch;
@@ -95,6 +96,11 @@ impl State {
     /// Whether changes can be decided and written.
     pub(crate) fn is_running(&self) -> bool {
         self.committer.is_running() && self.snapshot().is_ok()
+    }
+
+    /// The transactions so far.
+    pub(crate) fn commit_counts(&self) -> CommitCounts {
+        self.committer.commit_counts()
     }
 
     /// The snapshot to read during one request.

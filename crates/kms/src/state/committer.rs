@@ -15,6 +15,7 @@ use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Job, Staging};
 use super::writer::Writer;
+use crate::statistics::CommitCounts;
 use crate::store::{Store, StoreError};
 use crate::watch::Watch;
 
@@ -84,6 +85,11 @@ impl Committer {
     /// Whether changes can be written. The thread only ends before this is dropped if it panicked.
     pub(crate) fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
+    /// The transactions so far.
+    pub(crate) fn commit_counts(&self) -> CommitCounts {
+        self.staging.commit_counts()
     }
 
     /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what

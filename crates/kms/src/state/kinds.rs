@@ -112,6 +112,16 @@ macro_rules! records {
                     $(Write::$OtherPut(_) | Write::$OtherDelete(_) => {})*
                 }
             }
+
+            /// How many rows there are of each kind, in the order of the table.
+            pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
+                let mut counts = vec![];
+                $(
+                    $(#[$attribute])*
+                    counts.push(($Record::TABLE, self.$map.rows.len()));
+                )*
+                counts
+            }
         }
 
         impl Write {

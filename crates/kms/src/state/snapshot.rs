@@ -48,6 +48,11 @@ impl Snapshot {
         R::table(&self.tables).rows.len()
     }
 
+    /// How many rows there are of each kind.
+    pub(crate) fn counts(&self) -> Vec<(&'static str, usize)> {
+        self.tables.counts()
+    }
+
     pub(crate) fn access_key(&self, id: &str) -> Option<&AccessKey> {
         self.tables.access_keys.rows.get(id).map(|row| &*row.record)
     }

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
@@ -10,12 +11,14 @@ use futures_channel::oneshot;
 use super::committer::CommitError;
 use super::kinds::Write;
 use super::snapshot::Snapshot;
-use crate::store::RowChange;
+use crate::statistics::CommitCounts;
+use crate::store::{Committed, RowChange, StoreError};
 
 pub(super) struct Staging {
     staged: Mutex<Staged>,
     /// There is work, or there will be no more.
     changed: Condvar,
+    commits: Mutex<CommitCounts>,
 }
 
 pub(super) struct Staged {
@@ -53,7 +56,21 @@ impl Staging {
             is_stale: false,
             is_closed: false,
         };
-        Self { staged: Mutex::new(staged), changed: Condvar::new() }
+        Self { staged: Mutex::new(staged), changed: Condvar::new(), commits: Mutex::default() }
+    }
+
+    /// Counts a transaction that took so long.
+    pub(super) fn count_commit(&self, outcome: &Result<Committed, StoreError>, took: Duration) {
+        let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
+        match outcome {
+            Ok(committed) if committed.results.iter().all(Result::is_ok) => commits.durable.observe(took),
+            _ => commits.failed += 1,
+        }
+    }
+
+    /// The transactions so far.
+    pub(super) fn commit_counts(&self) -> CommitCounts {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A decision that panicked has changed nothing.

@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use bulla_keys::record::Revision;
@@ -61,10 +62,17 @@ impl Writer {
         if rows.iter().all(|rows| rows.is_empty()) {
             return Ok(None);
         }
+        let begun = Instant::now();
+        let committed = self.write_rows(rows);
+        self.staging.count_commit(&committed, begun.elapsed());
+        committed.map(Some)
+    }
+
+    fn write_rows(&self, rows: &[&[RowChange]]) -> Result<Committed, StoreError> {
         self.watch.check()?;
         let committed = self.store.commit(rows)?;
         self.watch.check()?;
-        Ok(Some(committed))
+        Ok(committed)
     }
 
     /// All jobs were written.

@@ -1,0 +1,99 @@
+//! What a running engine counts, for metrics. Reading it costs no request anything.
+
+use crate::Kms;
+use crate::histogram::Histogram;
+
+/// The figures of one moment.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Statistics {
+    /// How many records of each kind are in memory, in the order of the table of kinds. Values of secrets are not.
+    pub records: Vec<(&'static str, usize)>,
+    /// Nonces that are kept, so that no request is accepted twice.
+    pub nonces: usize,
+    /// The transactions since the start.
+    pub commits: CommitCounts,
+}
+
+/// What became of transactions, each of which writes all changes that waited.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommitCounts {
+    /// How long those took that are durable.
+    pub durable: Histogram,
+    /// How many failed, or conflicted with what another process has written.
+    pub failed: u64,
+}
+
+impl Kms {
+    /// What the engine counts.
+    #[must_use]
+    pub fn statistics(&self) -> Statistics {
+        Statistics {
+            records: self.state.published().counts(),
+            nonces: self.nonces.count(),
+            commits: self.state.commit_counts(),
+        }
+    }
+
+    /// Whether changes can be written once the store is in its place. If not, nothing but a restart helps; a store that is
+    /// lost is another matter, because a restart then loses what only memory still holds.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.state.is_running()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use bulla_wire::kms::{CreateAlias, CreateKey};
+    use bulla_wire::{Action, Error, ErrorCode, Reply, Request};
+
+    use super::*;
+    use crate::{Options, Role, SystemClock};
+
+    fn records(kms: &Kms, kind: &str) -> usize {
+        let records = kms.statistics().records;
+        records.iter().find(|(name, _)| *name == kind).unwrap().1
+    }
+
+    fn call(kms: &Kms, request: impl Into<Request>) -> Result<Reply, Error> {
+        pollster::block_on(kms.call(request.into(), &kms.owner()))
+    }
+
+    #[test]
+    fn records_and_commits_are_counted() {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let before = kms.statistics();
+        assert_eq!(records(&kms, "key"), 0);
+        let created = CreateKey::reply(call(&kms, CreateKey::default()).unwrap()).unwrap();
+        let alias = CreateAlias { alias_name: "alias/a".into(), key_id: created.key_metadata.key_id };
+        call(&kms, alias).unwrap();
+        assert_eq!((records(&kms, "key"), records(&kms, "version"), records(&kms, "alias")), (1, 1, 1));
+        let after = kms.statistics();
+        assert_eq!(after.commits.durable.count(), before.commits.durable.count() + 2);
+        assert!(after.commits.durable.sum() > before.commits.durable.sum());
+        assert_eq!(after.commits.failed, 0);
+        assert_eq!(after.nonces, 0, "the owner signs nothing");
+
+        fs::remove_file(data.path().join("store.redb")).unwrap();
+        let refused = call(&kms, CreateKey::default()).unwrap_err();
+        assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+        let lost = kms.statistics().commits;
+        assert_eq!((lost.failed, lost.durable), (1, after.commits.durable));
+        assert!(kms.is_running() && !kms.is_ready(), "no restart brings the store back");
+    }
+
+    #[test]
+    fn each_kind_has_one_count() {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let kinds: Vec<_> = kms.statistics().records.iter().map(|(kind, _)| *kind).collect();
+        let mut unique = kinds.clone();
+        unique.sort_unstable();
+        unique.dedup();
+        assert_eq!(unique.len(), kinds.len(), "{kinds:?}");
+    }
+}

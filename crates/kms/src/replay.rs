@@ -98,6 +98,11 @@ impl Nonces {
         }
     }
 
+    /// How many nonces may be kept.
+    pub(crate) fn limit(&self) -> usize {
+        self.limits.total
+    }
+
     /// How many nonces are kept.
     pub(crate) fn count(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).total).sum()

@@ -70,10 +70,14 @@ impl Pages {
         line.user_id = answer.user_id;
         line.action = answer.action;
         line.code = answer.code.take();
+        line.product = Some(CONSOLE);
         sleep(answer.delay).await;
         response(answer)
     }
 }
+
+/// How metrics call what is asked of the console.
+const CONSOLE: &str = "Console";
 
 /// An event in the words of the log.
 fn words(event: &Event, source: IpAddr) -> String {

@@ -32,6 +32,7 @@ use zeroize::Zeroizing;
 use self::accept::accept;
 pub use self::body::Body;
 use self::connection::converse;
+pub(crate) use self::connections::ConnectionCounts;
 pub use self::connections::Connections;
 use self::connections::Place;
 use crate::limits::Limits;

@@ -24,11 +24,13 @@ pub mod http;
 pub mod limits;
 mod log;
 mod maintenance;
+mod metrics;
 mod networks;
 mod oidc;
 mod owner_console;
 mod proxies;
 mod reload;
+mod service_manager;
 mod shutdown;
 mod store_watch;
 mod tls;
@@ -40,7 +42,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bulla_kms::Kms;
 use tokio::net::{TcpListener, TcpSocket};
@@ -54,12 +56,15 @@ use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
 pub use self::log::Log;
+use self::metrics::{Bound, Requests, Sources};
 pub use self::networks::{Network, NotANetwork};
 pub use self::oidc::{KeySource, OidcSource};
 use self::oidc::{OidcKeys, OidcThread};
 pub use self::owner_console::{Engine, OwnerConsole};
 use self::reload::Reloader;
 pub use self::reload::{Reread, Settings};
+use self::service_manager::Reporter;
+pub use self::service_manager::ServiceManager;
 use self::shutdown::Order;
 pub use self::shutdown::{Shutdown, Stopper};
 use self::store_watch::StoreWatch;
@@ -84,6 +89,10 @@ pub struct ServerOptions {
     pub console: Option<Vec<String>>,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
+    /// Where metrics are served, in plain HTTP to everybody who can connect; without it, nothing is counted.
+    pub metrics: Option<SocketAddr>,
+    /// Who started the server and wants to know how it is.
+    pub service_manager: Option<ServiceManager>,
     /// What tells the server to stop.
     pub shutdown: Shutdown,
     /// Reads the settings again when the server is told to reload; without it, only certificates are read again.
@@ -102,6 +111,8 @@ impl ServerOptions {
             oidc: Vec::new(),
             console: None,
             log: Box::new(io::stderr()),
+            metrics: None,
+            service_manager: None,
             shutdown: Shutdown::on_signals(),
             reread: None,
         }
@@ -131,6 +142,13 @@ pub enum ServeError {
         /// Why.
         source: io::Error,
     },
+    /// The address for metrics cannot be listened on.
+    BindMetrics {
+        /// The address.
+        listen: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
     /// There is no certificate.
     Tls(TlsError),
     /// The system gives no threads, timers or signals.
@@ -145,9 +163,11 @@ pub struct Server {
     local_addr: SocketAddr,
     console: Option<Vec<String>>,
     log: Arc<Log>,
+    metrics: Option<Bound>,
     oidc: Vec<OidcSource>,
     reread: Reread,
     runtime: Runtime,
+    service_manager: Option<ServiceManager>,
     shutdown: Shutdown,
     tls: Option<Tls>,
     trusted_proxies: Vec<Network>,
@@ -163,14 +183,19 @@ impl Server {
         let reread = options.reread.take().unwrap_or_else(|| options.unchanged());
         let ServerOptions { listen, tls, limits, trusted_proxies, oidc, console, log, mut shutdown, .. } =
             options;
+        let ServerOptions { metrics, service_manager, .. } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
         let runtime = runtime().map_err(ServeError::Start)?;
-        let (listener, local_addr) = {
+        let (listener, local_addr, metrics) = {
             let _context = runtime.enter();
             shutdown.listen().map_err(ServeError::Start)?;
-            listener(listen).map_err(|source| ServeError::Bind { listen, source })?
+            let (listener, address) =
+                listener(listen).map_err(|source| ServeError::Bind { listen, source })?;
+            let bind =
+                |listen| Bound::new(listen).map_err(|source| ServeError::BindMetrics { listen, source });
+            (listener, address, metrics.map(bind).transpose()?)
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
@@ -183,9 +208,11 @@ impl Server {
             local_addr,
             console,
             log,
+            metrics,
             oidc,
             reread,
             runtime,
+            service_manager,
             shutdown,
             tls,
             trusted_proxies,
@@ -196,6 +223,12 @@ impl Server {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.local_addr
+    }
+
+    /// The address of metrics, with the port that port 0 became.
+    #[must_use]
+    pub fn metrics_addr(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(|bound| bound.address)
     }
 
     /// The certificate that clients have to trust, if it is one of ours.
@@ -214,6 +247,7 @@ impl Server {
         limits.fit_open_files(&log);
         let (stop, stopped) = watch::channel(false);
         let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        let certificate = self.tls.as_ref().map(Tls::certificate);
         let tls = self.tls.map(|tls| Arc::new(Mutex::new(tls)));
         let upkeep = tls.as_ref().map(|tls| {
             let tls = Arc::clone(tls);
@@ -226,7 +260,21 @@ impl Server {
         let oidc = Arc::new(OidcKeys::new(&kms, self.oidc));
         let oidc_thread = OidcThread::start(Arc::clone(&oidc), Arc::clone(&kms), Arc::clone(&log));
         let oidc_thread = oidc_thread.map_err(ServeError::Start)?;
+        let requests = Arc::new(Requests::new());
+        let sources = Sources {
+            kms: Arc::clone(&kms),
+            requests: Arc::clone(&requests),
+            connections: Arc::clone(&connections),
+            log: Arc::clone(&log),
+            certificate,
+            started: SystemTime::now(),
+        };
+        let requests = self.metrics.is_some().then_some(requests);
+        let metrics = self.metrics.map(|bound| metrics::serve(bound, sources, limits, stopped.clone()));
+        let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url(local_addr, tls.is_some()));
+        let reporter = Arc::new(reporter);
         let reloader = Reloader {
+            reporter: Arc::clone(&reporter),
             reread,
             kms: Arc::clone(&kms),
             local_addr,
@@ -238,16 +286,23 @@ impl Server {
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
-        let handler = Arc::new(Rpc::new(kms, Arc::clone(&log), proxies, self.console.map(Pages::new)));
+        let handler = Rpc::new(kms, Arc::clone(&log), proxies, self.console.map(Pages::new));
+        let handler = Arc::new(handler.counted_by(requests));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());
-            let background = [tokio::spawn(maintenance), tokio::spawn(reloader.run(Arc::clone(&reload)))];
+            let background = [
+                tokio::spawn(maintenance),
+                tokio::spawn(reloader.run(Arc::clone(&reload))),
+                tokio::spawn(Arc::clone(&reporter).run()),
+            ];
+            metrics.map(tokio::spawn); // it ends with the runtime
             let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
             while shutdown.next().await == Order::Reload {
                 reload.notify_one();
             }
             stop.send_replace(true);
             background.iter().for_each(JoinHandle::abort);
+            reporter.stopping();
             tokio::select! {
                 _ = &mut serving => {}
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
@@ -270,6 +325,10 @@ impl Server {
 /// The system gives no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
+}
+
+fn url(address: SocketAddr, encrypted: bool) -> String {
+    format!("{}://{address}", if encrypted { "https" } else { "http" })
 }
 
 fn listener(listen: SocketAddr) -> io::Result<(TcpListener, SocketAddr)> {
@@ -295,6 +354,7 @@ impl fmt::Display for ServeError {
                 write!(f, "{listen} can be reached from outside, so connections to it must be encrypted")
             }
             Self::Bind { listen, .. } => write!(f, "cannot listen on {listen}"),
+            Self::BindMetrics { listen, .. } => write!(f, "cannot listen on {listen} for metrics"),
             Self::Tls(_) => f.write_str("there is no certificate to serve HTTPS with"),
             Self::Start(_) => f.write_str("cannot start the server"),
         }
@@ -305,7 +365,9 @@ impl Error for ServeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::PlainHttp(_) => None,
-            Self::Bind { source, .. } | Self::Start(source) => Some(source),
+            Self::Bind { source, .. } | Self::BindMetrics { source, .. } | Self::Start(source) => {
+                Some(source)
+            }
             Self::Tls(source) => Some(source),
         }
     }

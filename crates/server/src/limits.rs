@@ -23,6 +23,9 @@ pub const CONNECTIONS: u32 = 4096;
 /// A trusted proxy in front is not counted.
 pub const CONNECTIONS_PER_ADDRESS: u32 = share_of_one_address(CONNECTIONS);
 
+/// Connections to the listener of metrics at the same time, from however many addresses: each Prometheus has one.
+pub const METRICS_CONNECTIONS: u32 = 16;
+
 /// How many of all connections one address may have: so few that it takes many addresses to get to
 /// [`FIRST_BYTE`], and even more to get to the connections of others.
 #[must_use]
@@ -151,6 +154,11 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// The limits of the listener of metrics, with these limits of time.
+    pub(crate) fn of_metrics(&self) -> Self {
+        Self { connections: METRICS_CONNECTIONS, connections_per_address: METRICS_CONNECTIONS, ..*self }
+    }
+
     /// Raises the process's limit of open files to what these connections need. If that is not possible, lowers
     /// the number of connections and the share of an address, and reports it.
     pub(crate) fn fit_open_files(&mut self, log: &Log) {

@@ -19,7 +19,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bulla_kms::PrincipalId;
-use bulla_wire::{Error, Timestamp};
+use bulla_wire::{Error, ErrorCode, Timestamp};
 
 /// The sending end of the log; shared, and never waited for.
 pub struct Log {
@@ -38,9 +38,13 @@ pub(crate) struct RequestLine {
     pub(crate) access_key_id: Option<String>,
     /// Only in the console.
     pub(crate) user_id: Option<PrincipalId>,
+    /// Not written: how metrics call what was asked for; none for health checks.
+    pub(crate) product: Option<&'static str>,
     /// Only one of ours.
     pub(crate) action: Option<&'static str>,
     pub(crate) status: u16,
+    /// Not written: the row of the table that `code` is made from.
+    pub(crate) error: Option<ErrorCode>,
     pub(crate) code: Option<String>,
 }
 
@@ -62,13 +66,18 @@ impl Log {
         let counter = Arc::clone(&dropped);
         thread::Builder::new()
             .name("bulla-log".into())
-            .spawn(move || Writer { entries, dropped: counter, output }.run())?;
+            .spawn(move || Writer { entries, dropped: counter, told: 0, output }.run())?;
         Ok(Arc::new(Self { queue, dropped }))
     }
 
     /// Logs that something happened which concerns no request. `text` must hold nothing that is secret.
     pub fn event(&self, text: impl Into<String>) {
         self.send(Entry::Event { text: text.into(), time: SystemTime::now() });
+    }
+
+    /// How many lines were lost so far.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Waits until everything so far is written, but not longer than `limit`.
@@ -117,6 +126,8 @@ impl fmt::Debug for Log {
 struct Writer<W> {
     entries: Receiver<Entry>,
     dropped: Arc<AtomicU64>,
+    /// How many of those lines the log tells of.
+    told: u64,
     output: W,
 }
 
@@ -151,8 +162,10 @@ impl<W: Write> Writer<W> {
     }
 
     fn write_out(&mut self, text: &mut String) {
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        let all = self.dropped.load(Ordering::Relaxed);
+        let dropped = all - self.told;
         if dropped > 0 {
+            self.told = all;
             let time = Time(SystemTime::now());
             writeln!(text, "time={time} dropped={dropped}").expect("a string takes everything");
         }
@@ -276,8 +289,10 @@ mod tests {
             authenticated: true,
             access_key_id: Some(access_key_id.into()),
             user_id: None,
+            product: None,
             action: None,
             status: 404,
+            error: None,
             code: Some("Forbidden.KeyNotFound".into()),
         }
     }

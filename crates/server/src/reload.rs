@@ -13,6 +13,7 @@ use crate::limits::Limits;
 use crate::log::{Log, chain};
 use crate::networks::Network;
 use crate::oidc::{OidcKeys, OidcSource};
+use crate::service_manager::Reporter;
 use crate::tls::{Tls, TlsOptions};
 
 /// The settings that can change while a server runs.
@@ -35,6 +36,7 @@ pub type Reread = Box<dyn FnMut() -> Result<Settings, String> + Send>;
 
 /// Applies the settings that were read again.
 pub(crate) struct Reloader {
+    pub(crate) reporter: Arc<Reporter>,
     pub(crate) reread: Reread,
     pub(crate) kms: Arc<Kms>,
     pub(crate) local_addr: SocketAddr,
@@ -49,6 +51,8 @@ impl Reloader {
     pub(crate) async fn run(mut self, order: Arc<Notify>) {
         loop {
             order.notified().await;
+            let reporter = Arc::clone(&self.reporter);
+            reporter.reloading();
             // Files may be on a slow disk, and the threads of the runtime serve requests.
             let runtime = Handle::current();
             let reloading = spawn_blocking(move || {
@@ -57,6 +61,7 @@ impl Reloader {
             });
             let Ok(reloader) = reloading.await else { return }; // a panic has been printed already
             self = reloader;
+            reporter.ready();
         }
     }
 

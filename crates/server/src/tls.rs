@@ -27,6 +27,7 @@ use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use tokio::runtime::Handle;
 use tokio_rustls::TlsAcceptor;
+use x509_cert::der::Decode;
 
 use self::authority::Authority;
 use self::files::Files;
@@ -139,6 +140,11 @@ impl Tls {
         TlsAcceptor::from(Arc::new(config))
     }
 
+    /// The certificate in use, now and after a change.
+    pub(crate) fn certificate(&self) -> Certificate {
+        Certificate(Arc::clone(&self.current))
+    }
+
     /// What the operator has to do for the certificate, if anything.
     pub(crate) fn reminder(&self, now: i64) -> Option<String> {
         let Source::Authority(authority) = &self.source else { return None };
@@ -205,6 +211,19 @@ impl Drop for Upkeep {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // a panic has been printed already
         }
+    }
+}
+
+/// The certificate in use at any moment, for metrics.
+pub(crate) struct Certificate(Arc<Current>);
+
+impl Certificate {
+    /// When it ends, in seconds since 1970. None if it does not say so as RFC 5280 wants it: rustls looks at a certificate of
+    /// its own no closer than it has to.
+    pub(crate) fn not_after(&self) -> Option<u64> {
+        let key = self.0.0.load();
+        let certificate = x509_cert::Certificate::from_der(key.cert.first()?).ok()?;
+        Some(certificate.tbs_certificate().validity().not_after.to_unix_duration().as_secs())
     }
 }
 

@@ -171,6 +171,13 @@ impl ErrorCode {
     pub fn status(self) -> u16 {
         self.row().0
     }
+
+    /// The code with `{}` for what it names, such as `Rejected.{}`: one text for each row of the table, whatever a request
+    /// holds.
+    #[must_use]
+    pub fn template(self) -> &'static str {
+        self.row().1
+    }
 }
 
 /// An error as the caller sees it, with the cause that only the log of the server sees.

@@ -44,6 +44,10 @@ pub(crate) struct Serve {
     /// X-Forwarded-For is believed; can be repeated
     #[arg(long, value_name = "NETWORK", value_delimiter = ',')]
     pub(crate) trusted_proxies: Vec<String>,
+    /// Serve metrics for Prometheus there, in plain HTTP to everybody who can connect; a port alone is on 127.0.0.1 [default: no
+    /// metrics]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) metrics: Option<String>,
     /// The region that ARNs name; the store keeps the first one that is named [default: cn-hangzhou]
     #[arg(long)]
     pub(crate) region: Option<String>,

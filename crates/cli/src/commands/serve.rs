@@ -13,7 +13,7 @@ use std::io;
 use std::sync::Arc;
 
 use bulla_kms::{FirstAccessKey, Kms, SystemClock};
-use bulla_server::Server;
+use bulla_server::{Server, ServiceManager};
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
 use self::errors::open_failure;
@@ -37,6 +37,10 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let listen = resolve(typed_listen(&settings))?;
     let mut server_options = server_options(&settings, &data, &listen)?;
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
+    server_options.service_manager = ServiceManager::from_environment().unwrap_or_else(|error| {
+        note(format!("The service manager cannot be told that the server is ready: NOTIFY_SOCKET: {error}"));
+        None
+    });
     server_options.reread = Some(reload::reread(flags, running(&settings, &kms), listen));
     if kms.is_new() && settings.root_key.is_none() {
         note(format!("The root key is {}. Keep a copy of it elsewhere:", kms.root_key_path().display()));
@@ -88,5 +92,8 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
     }
     note("  bulla key create --alias alias/work   # once");
     note("  bulla encrypt -k alias/work FILE");
+    if let Some(address) = server.metrics_addr() {
+        note(format!("Metrics: http://{address}/metrics"));
+    }
     write_out(format!("bulla: listening on {url}\n").as_bytes())
 }

@@ -1,6 +1,7 @@
 //! The one table of records. A new kind of record is a line here, its type with its `Record`, and an index if it is found
 //! by more than its id.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bulla_keys::record::{self, Record, Revision};
@@ -113,12 +114,12 @@ macro_rules! records {
                 }
             }
 
-            /// How many rows there are of each kind, in the order of the table.
-            pub(super) fn counts(&self) -> Vec<(&'static str, usize)> {
-                let mut counts = vec![];
+            /// How many rows there are of each kind.
+            pub(super) fn counts(&self) -> BTreeMap<&'static str, usize> {
+                let mut counts = BTreeMap::new();
                 $(
                     $(#[$attribute])*
-                    counts.push(($Record::TABLE, self.$map.rows.len()));
+                    counts.insert($Record::TABLE, self.$map.rows.len());
                 )*
                 counts
             }

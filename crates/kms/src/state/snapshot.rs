@@ -3,6 +3,7 @@
 //! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
 //! publishes it before it answers; so a request that begins after an answer sees what was answered.
 
+use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Instant;
 
@@ -49,7 +50,7 @@ impl Snapshot {
     }
 
     /// How many rows there are of each kind.
-    pub(crate) fn counts(&self) -> Vec<(&'static str, usize)> {
+    pub(crate) fn counts(&self) -> BTreeMap<&'static str, usize> {
         self.tables.counts()
     }
 

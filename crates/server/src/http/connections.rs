@@ -2,6 +2,7 @@
 //!
 //! The rules are those of [`Places`]; here they meet the accept loop, the descriptors and the log.
 
+use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -21,7 +22,7 @@ use crate::proxies::Proxies;
 /// All connections of a server, and how many there may be.
 pub struct Connections {
     limits: Limits,
-    log: Arc<Log>,
+    log: Events,
     /// Whose connections are not counted by address.
     proxies: Arc<Proxies>,
     state: Mutex<State>,
@@ -41,6 +42,27 @@ pub(super) struct Place {
     pub(super) activity: Arc<Activity>,
 }
 
+/// The connections of a moment.
+pub(crate) struct ConnectionCounts {
+    pub(crate) open: usize,
+    /// How many there may be.
+    pub(crate) limit: usize,
+    /// How many were closed or not accepted since the start, by the limit that was reached.
+    pub(crate) refused: Vec<(&'static str, u64)>,
+}
+
+/// The log, where an event begins with the listener that it is about; the API's has no name.
+struct Events {
+    log: Arc<Log>,
+    listener: &'static str,
+}
+
+impl Events {
+    fn event(&self, text: impl Display) {
+        self.log.event(format!("{}{text}", self.listener));
+    }
+}
+
 enum Try {
     Admitted(Place),
     Refused,
@@ -55,7 +77,26 @@ impl Connections {
         let places = Places::new(place_limits(&limits));
         let state = Mutex::new(State { places, episodes: Episodes::default() });
         let proxies = Arc::new(Proxies::new(trusted_proxies));
+        let log = Events { log, listener: "" };
         Arc::new(Self { limits, log, proxies, state, closed: Notify::new() })
+    }
+
+    /// Those of the listener of metrics.
+    pub(crate) fn of_metrics(limits: Limits, log: Arc<Log>) -> Arc<Self> {
+        let mut connections = Self::new(limits, Vec::new(), log);
+        let new = Arc::get_mut(&mut connections).expect("nobody else has it yet");
+        new.log.listener = "metrics: ";
+        connections
+    }
+
+    /// How many there are, and how many were closed for a limit.
+    pub(crate) fn counts(&self) -> ConnectionCounts {
+        let state = self.state();
+        ConnectionCounts {
+            open: state.places.open(),
+            limit: state.places.limits().all,
+            refused: state.episodes.closed().map(|(limit, closed)| (limit.name(), closed)).collect(),
+        }
     }
 
     /// Changes how many connections there may be, and whose are not counted by address; from now on, so open

@@ -13,9 +13,28 @@ pub(super) enum Limit {
     Accepting,
 }
 
+impl Limit {
+    /// Those for which connections are closed, which are the first ones.
+    const CLOSING: [Self; 3] = [Self::Connections, Self::ConnectionsOfOneAddress, Self::Descriptors];
+
+    /// Its name in metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "all",
+            Self::ConnectionsOfOneAddress => "address",
+            Self::Descriptors => "descriptors",
+            Self::Accepting => "accept",
+        }
+    }
+}
+
 /// The limits that are being reached.
 #[derive(Debug, Default)]
-pub(super) struct Episodes(Vec<Episode>);
+pub(super) struct Episodes {
+    lasting: Vec<Episode>,
+    /// How many connections were closed for each limit, since the start.
+    closed: [u64; Limit::CLOSING.len() + 1],
+}
 
 /// A time in which a limit was reached over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +51,15 @@ impl Episodes {
     /// episode begins.
     pub(super) fn reached(&mut self, limit: Limit, closed: bool, now: Instant) -> bool {
         let closed = u64::from(closed);
-        match self.0.iter_mut().find(|episode| episode.limit == limit) {
+        self.closed[limit as usize] += closed;
+        match self.lasting.iter_mut().find(|episode| episode.limit == limit) {
             Some(episode) => {
                 episode.closed += closed;
                 episode.last = now;
                 false
             }
             None => {
-                self.0.push(Episode { limit, closed, begin: now, last: now });
+                self.lasting.push(Episode { limit, closed, begin: now, last: now });
                 true
             }
         }
@@ -48,7 +68,12 @@ impl Episodes {
     /// Removes and returns the episodes whose limit was not reached for `quiet`.
     pub(super) fn ended(&mut self, quiet: Duration, now: Instant) -> Vec<Episode> {
         let is_over = |episode: &mut Episode| now.saturating_duration_since(episode.last) >= quiet;
-        self.0.extract_if(.., is_over).collect()
+        self.lasting.extract_if(.., is_over).collect()
+    }
+
+    /// How many connections were closed for each limit, since the start.
+    pub(super) fn closed(&self) -> impl Iterator<Item = (Limit, u64)> {
+        Limit::CLOSING.into_iter().zip(self.closed)
     }
 }
 
@@ -80,6 +105,9 @@ mod tests {
         let ended = episodes.ended(second * 10, last + second * 10);
         assert_eq!((ended[0].limit, ended[0].closed), (Limit::Connections, 50));
         assert_eq!(ended[0].duration(), second * 9 * 99);
+        let closed: Vec<_> = episodes.closed().map(|(limit, closed)| (limit.name(), closed)).collect();
+        let expected = [("all", 50), ("address", 0), ("descriptors", 0)];
+        assert_eq!(closed, expected, "it counts on beyond the end of an episode");
         assert_eq!(episodes.ended(second * 10, last + second * 20), []);
         assert!(
             episodes.reached(Limit::Connections, false, last + second * 20),

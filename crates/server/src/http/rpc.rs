@@ -16,6 +16,7 @@ use super::{Authenticated, Handler, Received, Refused};
 use crate::console::Pages;
 use crate::limits::ECHO_BYTES;
 use crate::log::{Log, RequestLine};
+use crate::metrics::Requests;
 use crate::proxies::Proxies;
 
 /// The KMS as a handler of requests.
@@ -24,6 +25,8 @@ pub(crate) struct Rpc {
     log: Arc<Log>,
     proxies: Arc<Proxies>,
     console: Option<Pages>,
+    /// None if nobody can ask for metrics.
+    requests: Option<Arc<Requests>>,
 }
 
 impl Handler for Rpc {
@@ -36,8 +39,10 @@ impl Handler for Rpc {
             authenticated: false,
             access_key_id: None,
             user_id: None,
+            product: None,
             action: None,
             status: 200,
+            error: None,
             code: None,
         };
         if let Some(console) = &self.console
@@ -45,7 +50,7 @@ impl Handler for Rpc {
         {
             let connection = connection(&request, client, &line);
             let answer = console.answer(&self.kms, &request, &connection, &self.log, &mut line).await;
-            self.log.request(line);
+            self.note(line);
             return answer;
         }
         let (format, text) = if asks_for("/healthz", &request) {
@@ -63,14 +68,27 @@ impl Handler for Rpc {
         if line.authenticated {
             answer.extensions_mut().insert(Authenticated);
         }
-        self.log.request(line);
+        self.note(line);
         answer
     }
 }
 
 impl Rpc {
     pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>, proxies: Arc<Proxies>, console: Option<Pages>) -> Self {
-        Self { kms, log, proxies, console }
+        Self { kms, log, proxies, console, requests: None }
+    }
+
+    /// Counts requests there from now on.
+    pub(crate) fn counted_by(self, requests: Option<Arc<Requests>>) -> Self {
+        Self { requests, ..self }
+    }
+
+    /// Notes that a request is answered.
+    fn note(&self, line: RequestLine) {
+        if let Some(requests) = &self.requests {
+            requests.count(&line);
+        }
+        self.log.request(line);
     }
 
     /// The address of the client, as far as it is known: that of the connection, or what trusted proxies say. Neither a
@@ -102,6 +120,7 @@ impl Rpc {
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
+        line.product = Some(product.name());
         let outcome = match call {
             Ok(call) => self.perform(call, connection, line).await,
             Err(error) => Err(error),
@@ -156,6 +175,7 @@ impl Rpc {
     ) -> Zeroizing<String> {
         self.log.cause(&line.request_id, error);
         line.status = error.status();
+        line.error = Some(error.code());
         line.code = Some(error.code_text());
         let render = |error| render_error(format, product, error, &line.request_id, self.kms.region());
         let text = render(error);
@@ -245,6 +265,6 @@ impl AsRef<[u8]> for Wiped {
     }
 }
 
-const HEALTHY: &str = r#"{"Status":"ok"}"#;
-const UNAVAILABLE: &str = r#"{"Status":"unavailable"}"#;
+pub(crate) const HEALTHY: &str = r#"{"Status":"ok"}"#;
+pub(crate) const UNAVAILABLE: &str = r#"{"Status":"unavailable"}"#;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");

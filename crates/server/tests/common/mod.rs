@@ -24,6 +24,8 @@ pub(crate) const VERSION: &str = "2016-01-20";
 /// A server that stops when it is dropped.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
+    /// Where it serves metrics.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) data: Arc<TempDir>,
     pub(crate) log: Captured,
     pub(crate) stopper: Stopper,
@@ -60,6 +62,15 @@ impl TestServer {
         Self::on(Arc::new(tempfile::tempdir().unwrap()), |_| TlsOptions::Off, clock, with_console)
     }
 
+    /// With a console, and metrics on a port of their own.
+    pub(crate) fn with_metrics(tls: impl Fn(&TempDir) -> TlsOptions, limits: Limits) -> Self {
+        Self::with_options(tls, SystemClock, |options| {
+            with_console(options);
+            options.limits = limits;
+            options.metrics = Some(([127, 0, 0, 1], 0).into());
+        })
+    }
+
     /// Stops a server with a console and starts it again on the same data, on another port.
     pub(crate) fn restart_with_console(self, clock: impl Clock) -> Self {
         let data = Arc::clone(&self.data);
@@ -92,8 +103,9 @@ impl TestServer {
         options.shutdown = shutdown;
         let server = Server::bind(kms, options).unwrap();
         let address = server.local_addr();
+        let metrics = server.metrics_addr();
         let running = Some(std::thread::spawn(move || server.run()));
-        Self { address, data, log, stopper, running }
+        Self { address, metrics, data, log, stopper, running }
     }
 
     pub(crate) fn connect(&self) -> Client<TcpStream> {
@@ -101,7 +113,16 @@ impl TestServer {
     }
 
     pub(crate) fn tcp(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.address).unwrap();
+        Self::tcp_to(self.address)
+    }
+
+    /// A connection to its metrics.
+    pub(crate) fn connect_to_metrics(&self) -> Client<TcpStream> {
+        Client::new(Self::tcp_to(self.metrics.unwrap()))
+    }
+
+    fn tcp_to(address: SocketAddr) -> TcpStream {
+        let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
         stream.set_nodelay(true).unwrap();

@@ -26,6 +26,9 @@ pub(in crate::commands) fn serve_failure(error: ServeError) -> Failure {
         ServeError::Bind { .. } => {
             (Exit::Other, "name another address with --listen; port 0 picks a free one")
         }
+        ServeError::BindMetrics { .. } => {
+            (Exit::Other, "name another address with --metrics; port 0 picks a free one")
+        }
         ServeError::Tls(TlsError::Name(_)) => (Exit::Usage, "--tls-name takes a host name or an address"),
         ServeError::Tls(TlsError::Pem { .. }) => (
             Exit::Other,

@@ -1,6 +1,6 @@
-//! The address to listen on.
+//! The addresses to listen on.
 
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 
 use crate::args::Serve;
 use crate::failure::{Exit, Failure};
@@ -37,6 +37,20 @@ pub(super) fn resolve(typed: &str) -> Result<Listen, Failure> {
     Ok(Listen { host: Some(host.to_owned()), address })
 }
 
+/// Where metrics are served, if they are: an address with a port, or a port of this machine alone. No host name, because what
+/// it resolves to decides who can read them.
+pub(super) fn metrics_address(settings: &Serve) -> Result<Option<SocketAddr>, Failure> {
+    let Some(typed) = &settings.metrics else { return Ok(None) };
+    let address = match typed.parse::<u16>() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => typed.parse(),
+    };
+    address.map(Some).map_err(|_| {
+        let what = format!("--metrics {typed}: neither an address with a port nor a port");
+        Failure::new(Exit::Usage, what, "write it as 127.0.0.1:9090, or 9090 for this machine alone")
+    })
+}
+
 const LISTEN: &str = "127.0.0.1:8443";
 
 #[cfg(test)]
@@ -59,5 +73,25 @@ mod tests {
             assert_eq!(resolve(typed).unwrap_err().exit, Exit::Usage, "{typed}");
         }
         assert_eq!(resolve("no-such-host.invalid:8443").unwrap_err().exit, Exit::Other);
+    }
+
+    #[test]
+    fn a_port_alone_is_of_this_machine() {
+        let address = |typed: &str| {
+            metrics_address(&Serve { metrics: Some(typed.into()), ..Serve::default() })
+                .map(|address| address.unwrap().to_string())
+        };
+        for (typed, expected) in [
+            ("9090", "127.0.0.1:9090"),
+            ("0", "127.0.0.1:0"),
+            ("0.0.0.0:9090", "0.0.0.0:9090"),
+            ("[::1]:9090", "[::1]:9090"),
+        ] {
+            assert_eq!(address(typed).unwrap(), expected);
+        }
+        for typed in ["", ":9090", "65536", "127.0.0.1", "localhost:9090", "http://127.0.0.1:9090"] {
+            assert_eq!(address(typed).unwrap_err().exit, Exit::Usage, "{typed}");
+        }
+        assert_eq!(metrics_address(&Serve::default()).unwrap(), None, "off by default");
     }
 }

@@ -4,7 +4,7 @@ use bulla_kms::OpenError;
 use bulla_server::{Reread, Settings};
 
 use super::errors::open_failure;
-use super::listen::{Listen, resolve, typed_listen};
+use super::listen::{Listen, metrics_address, resolve, typed_listen};
 use super::settings::{data_directory, kms_options, server_options, with_config};
 use crate::args::Serve;
 use crate::failure::Failure;
@@ -75,6 +75,7 @@ fn need_restart(
         ("data", data[0] != data[1]),
         ("listen", listens_elsewhere),
         ("http", running.http != found.http),
+        ("metrics", metrics_address(running)? != metrics_address(found)?),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
         ("quotas", kms.quotas != new_kms.quotas),
@@ -99,6 +100,18 @@ mod tests {
         let listen = resolve(typed_listen(&running)).unwrap();
         let found = changes(&running, &listen, &settings("")).unwrap();
         assert_eq!(found.need_restart, ["quotas"]);
+    }
+
+    #[test]
+    fn metrics_elsewhere_need_a_restart() {
+        let settings = |metrics: &str| Serve { metrics: Some(metrics.into()), ..Serve::default() };
+        let running = settings("9090");
+        let listen = resolve(typed_listen(&running)).unwrap();
+        let need_restart = |found: &Serve| changes(&running, &listen, found).map(|found| found.need_restart);
+        assert_eq!(need_restart(&settings("127.0.0.1:9090")).unwrap(), [""; 0]);
+        assert_eq!(need_restart(&settings("9091")).unwrap(), ["metrics"]);
+        assert_eq!(need_restart(&Serve::default()).unwrap(), ["metrics"]);
+        assert!(need_restart(&settings("everywhere")).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsOptions};
 
 use super::errors::serve_failure;
-use super::listen::Listen;
+use super::listen::{Listen, metrics_address};
 use super::oidc::oidc_sources;
 use crate::args::{Serve, SignatureVersion};
 use crate::failure::{Exit, Failure};
@@ -46,6 +46,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         connections: flags.connections.or(file.connections),
         connections_per_address: flags.connections_per_address.or(file.connections_per_address),
         trusted_proxies,
+        metrics: flags.metrics.or(file.metrics),
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
         quotas: file.quotas,
@@ -112,6 +113,7 @@ pub(super) fn server_options(
     options.limits = limits(settings);
     options.trusted_proxies = trusted_proxies(settings)?;
     options.oidc = oidc_sources(&settings.oidc)?;
+    options.metrics = metrics_address(settings)?;
     if settings.console != Some(false) && !settings.no_console {
         let names = settings.tls_name.iter().chain(&listen.host).cloned();
         options.console = Some(names.chain([LOOPBACK.to_owned()]).collect());

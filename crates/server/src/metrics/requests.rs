@@ -1,0 +1,240 @@
+//! Counts of answered requests. They are on the path of every request, so each thread has a stripe of its own, whose lock it
+//! meets nobody at but a reader of all stripes.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use bulla_kms::Histogram;
+
+use crate::log::RequestLine;
+
+/// The counts of all threads.
+#[derive(Debug)]
+pub(crate) struct Requests {
+    stripes: Box<[Stripe]>,
+}
+
+/// In cache lines of its own: processors fetch lines in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Stripe(Mutex<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    answers: HashMap<Subject, Answers>,
+    refused: Refused,
+}
+
+/// What was asked for. Only texts of ours, so there are no more of them than actions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Subject {
+    /// A product of the API, or the console.
+    pub(super) product: &'static str,
+    /// `-` if it is none of ours.
+    pub(super) action: &'static str,
+}
+
+/// How one action was answered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    /// How often by each code; only those that occurred, so the first one is nearly always the right one.
+    pub(super) codes: Vec<(&'static str, u64)>,
+    /// How long it took.
+    pub(super) took: Histogram,
+}
+
+/// Answers with an error.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// Of requests whose signature, or sign-in, was verified.
+    pub(super) authenticated: u64,
+    /// Of others, which anybody can send.
+    pub(super) unauthenticated: u64,
+}
+
+/// All stripes together.
+#[derive(Debug, Default)]
+pub(super) struct Totals {
+    pub(super) answers: BTreeMap<Subject, Answers>,
+    pub(super) refused: Refused,
+}
+
+impl Requests {
+    /// A stripe for each processor.
+    pub(crate) fn new() -> Self {
+        let count = available_parallelism().map_or(1, usize::from);
+        Self { stripes: (0..count).map(|_| Stripe::default()).collect() }
+    }
+
+    /// Counts a request that is answered, unless it is no request of the API or the console.
+    pub(crate) fn count(&self, line: &RequestLine) {
+        let Some(product) = line.product else { return };
+        let subject = Subject { product, action: line.action.unwrap_or(UNKNOWN) };
+        let took = line.started.elapsed();
+        let stripe = &self.stripes[thread_number() % self.stripes.len()];
+        let mut counts = stripe.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.answers.entry(subject).or_default().count(code(line), took);
+        if line.status >= 400 {
+            counts.refused.count(line.authenticated);
+        }
+    }
+
+    /// The counts so far.
+    pub(super) fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for stripe in &self.stripes {
+            let counts = stripe.0.lock().unwrap_or_else(PoisonError::into_inner);
+            for (subject, answers) in &counts.answers {
+                totals.answers.entry(*subject).or_default().merge(answers);
+            }
+            totals.refused.authenticated += counts.refused.authenticated;
+            totals.refused.unauthenticated += counts.refused.unauthenticated;
+        }
+        totals
+    }
+}
+
+impl Answers {
+    fn count(&mut self, code: &'static str, took: Duration) {
+        *self.of(code) += 1;
+        self.took.observe(took);
+    }
+
+    fn merge(&mut self, other: &Self) {
+        for (code, count) in &other.codes {
+            *self.of(code) += count;
+        }
+        self.took.merge(&other.took);
+    }
+
+    fn of(&mut self, code: &'static str) -> &mut u64 {
+        let index = self.codes.iter().position(|(known, _)| *known == code).unwrap_or_else(|| {
+            self.codes.push((code, 0));
+            self.codes.len() - 1
+        });
+        &mut self.codes[index].1
+    }
+}
+
+impl Refused {
+    fn count(&mut self, authenticated: bool) {
+        if authenticated {
+            self.authenticated += 1;
+        } else {
+            self.unauthenticated += 1;
+        }
+    }
+}
+
+/// The code of the answer as the table of error codes has it, without what it names: there are no more of them than rows in
+/// that table. A page of the console has none, so its status stands for it.
+fn code(line: &RequestLine) -> &'static str {
+    match line.error {
+        Some(error) => error.template(),
+        None if line.status < 400 => "OK",
+        None if line.status < 500 => "4xx",
+        None => "5xx",
+    }
+}
+
+/// A number that this thread keeps; the first threads to ask have the lowest ones.
+fn thread_number() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local!(static NUMBER: Cell<Option<usize>> = const { Cell::new(None) });
+    NUMBER.with(|number| {
+        number.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed);
+            number.set(Some(next));
+            next
+        })
+    })
+}
+
+/// The action of a request that asks for none of ours.
+const UNKNOWN: &str = "-";
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+    use std::time::Instant;
+
+    use bulla_wire::ErrorCode;
+
+    use super::*;
+
+    fn line(
+        product: Option<&'static str>,
+        action: Option<&'static str>,
+        error: Option<ErrorCode>,
+    ) -> RequestLine {
+        RequestLine {
+            started: Instant::now(),
+            request_id: String::new(),
+            source: [127, 0, 0, 1].into(),
+            authenticated: false,
+            access_key_id: None,
+            user_id: None,
+            product,
+            action,
+            status: error.map_or(200, ErrorCode::status),
+            error,
+            code: None,
+        }
+    }
+
+    #[test]
+    fn requests_of_all_threads_are_counted_by_product_action_and_code() {
+        let requests = Requests::new();
+        let threads = 8;
+        let start = Barrier::new(threads);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                scope.spawn(|| {
+                    start.wait();
+                    for _ in 0..1000 {
+                        requests.count(&line(Some("Kms"), Some("ListKeys"), None));
+                        requests.count(&line(Some("Kms"), Some("ListKeys"), Some(ErrorCode::ThrottlingUser)));
+                        requests.count(&line(Some("Ram"), Some("TagResources"), None));
+                    }
+                });
+            }
+        });
+        let totals = requests.totals();
+        let answers = |product, action| &totals.answers[&Subject { product, action }];
+        let listed = answers("Kms", "ListKeys");
+        let mut codes = listed.codes.clone();
+        codes.sort_unstable();
+        assert_eq!(codes, [("OK", 8000), ("Throttling.User", 8000)]);
+        assert_eq!(listed.took.count(), 16_000);
+        assert_eq!(answers("Ram", "TagResources").codes, [("OK", 8000)]);
+        assert_eq!(totals.answers.len(), 2);
+        assert_eq!(totals.refused, Refused { authenticated: 0, unauthenticated: 8000 });
+    }
+
+    #[test]
+    fn what_a_code_names_is_no_part_of_its_label() {
+        let requests = Requests::new();
+        requests.count(&line(Some("Kms"), None, Some(ErrorCode::RejectedState)));
+        requests.count(&RequestLine { status: 404, ..line(Some("Console"), None, None) });
+        let known = RequestLine { authenticated: true, ..line(Some("Ram"), None, Some(ErrorCode::Missing)) };
+        requests.count(&known);
+        let totals = requests.totals();
+        let codes: Vec<_> = totals.answers.values().map(|answers| answers.codes[0].0).collect();
+        assert_eq!(codes, ["4xx", "Rejected.{}", "Missing{}"]);
+        assert_eq!(totals.refused, Refused { authenticated: 1, unauthenticated: 2 });
+    }
+
+    #[test]
+    fn health_checks_are_not_counted() {
+        let requests = Requests::new();
+        requests.count(&RequestLine { status: 503, ..line(None, None, None) });
+        let totals = requests.totals();
+        assert!(totals.answers.is_empty());
+        assert_eq!(totals.refused, Refused::default());
+    }
+}

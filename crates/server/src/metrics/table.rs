@@ -1,0 +1,217 @@
+//! The one table of metrics. A new metric is a line here, and a row in `docs/metrics.md`, which a test compares with it.
+//!
+//! A label has values of ours only, and few of them: names of products, actions, error codes and kinds of records. What a
+//! caller sends, keys, users, addresses and access keys are in none.
+
+use bulla_kms::Histogram;
+
+use super::reading::Reading;
+
+/// One metric.
+pub(super) struct Metric {
+    /// Its name. That of a counter gets `_total` in the exposition.
+    pub(super) name: &'static str,
+    /// What it is, in one sentence without a full stop.
+    pub(super) help: &'static str,
+    /// The names of its labels.
+    pub(super) labels: &'static [&'static str],
+    pub(super) values: Values,
+}
+
+/// The type of a metric, and what has its values.
+pub(super) enum Values {
+    Counter(fn(&Reading) -> Series<u64>),
+    Gauge(fn(&Reading) -> Series<f64>),
+    Histogram(fn(&Reading) -> Series<Histogram>),
+}
+
+/// The values of a metric, each with those of its labels in their order.
+pub(super) type Series<T> = Vec<(Vec<String>, T)>;
+
+pub(super) const METRICS: &[Metric] = &[
+    Metric {
+        name: "bulla_requests",
+        help: "Answered requests of the API and the console",
+        labels: &["product", "action", "code"],
+        values: Values::Counter(requests),
+    },
+    Metric {
+        name: "bulla_request_duration_seconds",
+        help: "Time from a request being read to its answer being ready",
+        labels: &["product", "action"],
+        values: Values::Histogram(request_durations),
+    },
+    Metric {
+        name: "bulla_refused_requests",
+        help: "Requests that were answered with an error, by whether the caller was authenticated",
+        labels: &["authenticated"],
+        values: Values::Counter(refused_requests),
+    },
+    Metric {
+        name: "bulla_commit_duration_seconds",
+        help: "Time of a durable transaction of the store, which writes all changes that waited",
+        labels: &[],
+        values: Values::Histogram(|reading| single(reading.engine.commits.durable.clone())),
+    },
+    Metric {
+        name: "bulla_commit_failures",
+        help: "Transactions of the store that failed",
+        labels: &[],
+        values: Values::Counter(|reading| single(reading.engine.commits.failed)),
+    },
+    Metric {
+        name: "bulla_store_ready",
+        help: "Whether the store is in its place and changes can be written, as /readyz says: 1 or 0",
+        labels: &[],
+        values: Values::Gauge(|reading| single(f64::from(u8::from(reading.is_ready)))),
+    },
+    Metric {
+        name: "bulla_records",
+        help: "Records in memory, by kind; values of secrets are not in memory",
+        labels: &["kind"],
+        values: Values::Gauge(records),
+    },
+    Metric {
+        name: "bulla_nonces",
+        help: "Signature nonces that are kept against replays",
+        labels: &[],
+        values: Values::Gauge(|reading| single(reading.engine.nonces as f64)),
+    },
+    Metric {
+        name: "bulla_nonces_limit",
+        help: "Signature nonces that there may be; beyond it requests are throttled",
+        labels: &[],
+        values: Values::Gauge(|reading| single(reading.engine.nonces_limit as f64)),
+    },
+    Metric {
+        name: "bulla_connections",
+        help: "Open connections to the API",
+        labels: &[],
+        values: Values::Gauge(|reading| single(reading.connections.open as f64)),
+    },
+    Metric {
+        name: "bulla_connections_limit",
+        help: "Open connections that there may be",
+        labels: &[],
+        values: Values::Gauge(|reading| single(reading.connections.limit as f64)),
+    },
+    Metric {
+        name: "bulla_connections_refused",
+        help: "Connections that were closed or not accepted because a limit was reached",
+        labels: &["limit"],
+        values: Values::Counter(refused_connections),
+    },
+    Metric {
+        name: "bulla_log_lines_dropped",
+        help: "Lines of the log that were lost because nobody read it fast enough",
+        labels: &[],
+        values: Values::Counter(|reading| single(reading.dropped_log_lines)),
+    },
+    Metric {
+        name: "bulla_certificate_end_timestamp_seconds",
+        help: "When the certificate in use ends, in Unix time; absent without TLS",
+        labels: &[],
+        values: Values::Gauge(|reading| {
+            reading.certificate_end.map(|end| (vec![], end as f64)).into_iter().collect()
+        }),
+    },
+    Metric {
+        name: "bulla_build_info",
+        help: "The version of the server; always 1",
+        labels: &["version"],
+        values: Values::Gauge(|_| vec![(vec![env!("CARGO_PKG_VERSION").into()], 1.0)]),
+    },
+    Metric {
+        name: "process_start_time_seconds",
+        help: "When the server started, in Unix time",
+        labels: &[],
+        values: Values::Gauge(|reading| single(reading.started)),
+    },
+];
+
+impl Metric {
+    /// The name of the counter or gauge in the exposition; that of a histogram gets a suffix for each of its series.
+    #[cfg(test)]
+    pub(super) fn exposed_name(&self) -> String {
+        let suffix = if matches!(self.values, Values::Counter(_)) { "_total" } else { "" };
+        format!("{}{suffix}", self.name)
+    }
+}
+
+fn requests(reading: &Reading) -> Series<u64> {
+    let answers = reading.requests.answers.iter();
+    let series = answers.flat_map(|(subject, answers)| {
+        answers.codes.iter().map(|(code, count)| {
+            (vec![subject.product.into(), subject.action.into(), code.replace("{}", "*")], *count)
+        })
+    });
+    series.collect()
+}
+
+fn request_durations(reading: &Reading) -> Series<Histogram> {
+    let answers = reading.requests.answers.iter();
+    answers
+        .map(|(subject, answers)| (vec![subject.product.into(), subject.action.into()], answers.took.clone()))
+        .collect()
+}
+
+fn refused_requests(reading: &Reading) -> Series<u64> {
+    let refused = reading.requests.refused;
+    vec![(vec!["true".into()], refused.authenticated), (vec!["false".into()], refused.unauthenticated)]
+}
+
+fn records(reading: &Reading) -> Series<f64> {
+    reading.engine.records.iter().map(|(kind, count)| (vec![(*kind).into()], *count as f64)).collect()
+}
+
+fn refused_connections(reading: &Reading) -> Series<u64> {
+    reading.connections.refused.iter().map(|(limit, count)| (vec![(*limit).into()], *count)).collect()
+}
+
+/// The value of a metric without labels.
+fn single<T>(value: T) -> Series<T> {
+    vec![(vec![], value)]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    fn kind(metric: &Metric) -> &'static str {
+        match metric.values {
+            Values::Counter(_) => "counter",
+            Values::Gauge(_) => "gauge",
+            Values::Histogram(_) => "histogram",
+        }
+    }
+
+    #[test]
+    fn the_table_of_the_documentation_is_this_one() {
+        let mut expected = String::from("| metric | type | labels | |\n|---|---|---|---|\n");
+        for metric in METRICS {
+            let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let (name, labels) = (metric.exposed_name(), labels.join(", "));
+            writeln!(expected, "| `{name}` | {} | {labels} | {} |", kind(metric), metric.help).unwrap();
+        }
+        let documentation = include_str!("../../../../docs/metrics.md");
+        assert!(documentation.contains(&expected), "docs/metrics.md must have this table:\n{expected}");
+    }
+
+    /// https://prometheus.io/docs/practices/naming/
+    #[test]
+    fn names_follow_the_conventions_and_none_is_there_twice() {
+        let mut names: Vec<_> = METRICS.iter().map(Metric::exposed_name).collect();
+        for (metric, name) in METRICS.iter().zip(&names) {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{name}");
+            assert!(name.starts_with("bulla_") || name.starts_with("process_"), "{name}");
+            assert!(!metric.name.ends_with("_total"), "{name}: the exposition adds it");
+            assert!(!metric.help.ends_with('.'), "{name}");
+            assert!(!matches!(metric.values, Values::Histogram(_)) || name.ends_with("_seconds"), "{name}");
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), METRICS.len());
+    }
+}

@@ -1,0 +1,208 @@
+//! What the service manager that started the server is told: systemd's notification protocol (sd_notify(3)), by which it
+//! knows when the server is ready, reloads and stops, and notices when it hangs.
+//!
+//! The protocol is one datagram for each message, so this is a socket of std rather than a crate; those there are know no
+//! abstract sockets, or wait for ever for a manager that does not read.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::process;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bulla_kms::Kms;
+use rustix::time::{ClockId, clock_gettime};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// The socket of a service manager, and how often it wants to hear from the server.
+#[derive(Debug)]
+pub struct ServiceManager {
+    socket: UnixDatagram,
+    /// After so long without a sign of life it takes the server for hung.
+    watchdog: Option<Duration>,
+}
+
+/// Tells a service manager, if there is one, how the server is.
+pub(crate) struct Reporter {
+    manager: Option<ServiceManager>,
+    kms: Arc<Kms>,
+    /// Where clients connect.
+    url: String,
+}
+
+/// How the server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Well,
+    /// The store is not in its place. A restart would lose what only memory still holds.
+    StoreLost,
+    /// Changes cannot be written until a restart.
+    Broken,
+}
+
+impl ServiceManager {
+    /// The one that the environment names: NOTIFY_SOCKET, and for this process WATCHDOG_USEC. None if it names none.
+    ///
+    /// # Errors
+    /// The socket cannot be connected to.
+    pub fn from_environment() -> io::Result<Option<Self>> {
+        let Some(address) = env::var_os("NOTIFY_SOCKET").filter(|address| !address.is_empty()) else {
+            return Ok(None);
+        };
+        let variable = |name| env::var(name).ok();
+        let watchdog = watchdog(variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
+        Self::connect(&address, watchdog).map(Some)
+    }
+
+    /// The one with a socket at this path, or in the abstract namespace after `@`.
+    ///
+    /// # Errors
+    /// The socket cannot be connected to.
+    pub fn connect(address: &OsStr, watchdog: Option<Duration>) -> io::Result<Self> {
+        let address = match address.as_bytes() {
+            [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+            _ => SocketAddr::from_pathname(address)?,
+        };
+        let socket = UnixDatagram::unbound()?;
+        socket.connect_addr(&address)?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { socket, watchdog })
+    }
+
+    fn send(&self, message: &str) {
+        // Without it, the manager acts by itself when it has waited long enough. There is nobody else to tell.
+        let _ = self.socket.send(message.as_bytes());
+    }
+}
+
+impl Reporter {
+    pub(crate) fn new(manager: Option<ServiceManager>, kms: Arc<Kms>, url: String) -> Self {
+        Self { manager, kms, url }
+    }
+
+    /// Says that the server answers requests, and then how it is: whenever that changes, and as often as the watchdog wants
+    /// to hear. A runtime that is stuck does not get here, so the watchdog hears nothing of it. Runs until it is dropped.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let Some(manager) = &self.manager else { return };
+        self.ready();
+        let mut last = self.health();
+        let mut tick = interval(manager.watchdog.map_or(PERIOD, |limit| (limit / 2).clamp(SHORTEST, PERIOD)));
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tick.tick().await;
+            let health = self.health();
+            if health != last {
+                manager.send(&self.status(health));
+                last = health;
+            }
+            if manager.watchdog.is_some() && health != Health::Broken {
+                manager.send("WATCHDOG=1");
+            }
+        }
+    }
+
+    /// Says that the server answers requests, with the settings that it has now.
+    pub(crate) fn ready(&self) {
+        self.send(|| format!("READY=1\n{}", self.status(self.health())));
+    }
+
+    /// Says that the configuration is being read, until [`Self::ready`] says that this is over.
+    pub(crate) fn reloading(&self) {
+        self.send(|| {
+            let now = clock_gettime(ClockId::Monotonic);
+            let now = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
+            format!("RELOADING=1\nMONOTONIC_USEC={now}\nSTATUS=Reloading the configuration")
+        });
+    }
+
+    /// Says that the server stops.
+    pub(crate) fn stopping(&self) {
+        self.send(|| "STOPPING=1\nSTATUS=Finishing requests in flight".to_owned());
+    }
+
+    fn send(&self, message: impl FnOnce() -> String) {
+        if let Some(manager) = &self.manager {
+            manager.send(&message());
+        }
+    }
+
+    fn health(&self) -> Health {
+        match (self.kms.is_running(), self.kms.is_ready()) {
+            (false, _) => Health::Broken,
+            (true, false) => Health::StoreLost,
+            (true, true) => Health::Well,
+        }
+    }
+
+    fn status(&self, health: Health) -> String {
+        match health {
+            Health::Well => format!("STATUS=Listening on {}", self.url),
+            Health::StoreLost => {
+                "STATUS=The store is lost, and writes are refused: see the log, do not restart".into()
+            }
+            Health::Broken => "STATUS=Writes are refused until a restart".into(),
+        }
+    }
+}
+
+/// The watchdog's limit, if it is meant for this process.
+fn watchdog(limit: Option<String>, process: Option<String>) -> Option<Duration> {
+    if process.is_some_and(|process| process.parse() != Ok(process::id())) {
+        return None;
+    }
+    let limit = limit?.parse().ok().filter(|limit| *limit > 0)?;
+    Some(Duration::from_micros(limit))
+}
+
+/// How long to wait for a manager that does not read: it is told from a thread that serves requests.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// A manager that wants to hear more often is not meant seriously.
+const SHORTEST: Duration = Duration::from_millis(1);
+/// How often to look how the server is.
+const PERIOD: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watchdog_is_for_the_process_that_it_names() {
+        let of = |limit: &str, process: Option<u32>| {
+            watchdog(Some(limit.to_owned()), process.map(|process| process.to_string()))
+        };
+        let mine = process::id();
+        assert_eq!(of("30000000", None), Some(Duration::from_secs(30)));
+        assert_eq!(of("30000000", Some(mine)), Some(Duration::from_secs(30)));
+        assert_eq!(of("30000000", Some(mine + 1)), None, "it is inherited from a parent");
+        assert_eq!([of("", None), of("0", None), of("soon", None), watchdog(None, None)], [None; 4]);
+    }
+
+    #[test]
+    fn a_socket_may_be_in_the_abstract_namespace() {
+        let name = format!("bulla-test-{}", process::id());
+        let address = SocketAddr::from_abstract_name(&name).unwrap();
+        let theirs = UnixDatagram::bind_addr(&address).unwrap();
+        let manager = ServiceManager::connect(OsStr::new(&format!("@{name}")), None).unwrap();
+        manager.send("READY=1");
+        let mut message = [0; 16];
+        let length = theirs.recv(&mut message).unwrap();
+        assert_eq!(&message[..length], b"READY=1");
+    }
+
+    /// More messages than its queue takes, and nobody reads.
+    #[test]
+    fn a_manager_that_does_not_read_holds_nobody_up_for_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("notify");
+        let _theirs = UnixDatagram::bind(&path).unwrap();
+        let manager = ServiceManager::connect(path.as_os_str(), None).unwrap();
+        let message = "x".repeat(16 * 1024);
+        (0..20).for_each(|_| manager.send(&message));
+        let missing = ServiceManager::connect(OsStr::new("/nowhere/notify"), None);
+        assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+}

@@ -22,10 +22,12 @@ node         16    nodejs
 noto-cjk     -     fonts-noto-cjk
 npm          8     npm
 openssl      3.0   openssl
+promtool     2.40  prometheus
 python3      3.11  python3
 python3-venv -     python3-venv
 qemu-system-x86_64 - qemu-system-x86
 strip        -     binutils
+systemd-analyze 250 systemd
 END
 }
 

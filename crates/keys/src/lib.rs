@@ -29,6 +29,7 @@
 //! | [`blob`] | ciphertext blobs: what Encrypt answers and Decrypt takes |
 //! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
 //! | [`TokenKey`] | what seals the tokens of temporary credentials |
+//! | [`Anchor`], [`RowSet`] | what all rows of a store have in common, so that one that is put back shows |
 //! | [`access_key`] | the sealed secret of an access key |
 //! | [`mfa_seed`] | the sealed seed of a device for multi-factor authentication |
 //! | [`seal_seed`] | the wrapped private key that seals the audit trail |
@@ -47,6 +48,7 @@
 mod aad;
 pub mod access_key;
 mod alias;
+mod anchor;
 pub mod blob;
 mod context;
 mod id;
@@ -57,6 +59,7 @@ mod random;
 pub mod record;
 pub mod root;
 pub mod seal_seed;
+mod row_set;
 pub mod secret;
 mod sm4;
 mod spec;
@@ -67,11 +70,13 @@ mod token_key;
 mod xaes;
 
 pub use alias::{Alias, AliasName, NotAnAlias};
+pub use anchor::{Anchor, SealedCopy};
 pub use context::{EncryptionContext, RepeatedName};
 pub use id::{KeyId, KeyVersionId, NotAnId, SecretValueId, StoreId};
 pub use key::{Description, Key, KeyVersion, NewKey, RotationInterval};
 pub use material::{Construction, Material};
 pub use random::{Random, SystemRandom};
+pub use row_set::{RowHash, RowHasher, RowSet};
 pub use secret::{
     Secret, SecretDataType, SecretKind, SecretName, SecretRefusal, SecretValue, SecretVersion,
     SecretVersionId, Stage,

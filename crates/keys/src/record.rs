@@ -9,8 +9,8 @@
 //! The generation is that of the root key under which the value was sealed; a store may have rows of several.
 //!
 //! A value that was moved to another row, table or store, or edited, does not open. The revision changes with every
-//! write of a row; the store keeps it beside the value too, and both must agree. What this does not notice is a whole
-//! row put back to an older state.
+//! write of a row; the store keeps it beside the value too, and both must agree. A whole
+//! row put back to an older state opens; [`Anchor`](crate::Anchor) is what shows it.
 
 use std::convert::Infallible;
 

@@ -3,7 +3,7 @@
 //! ```text
 //! root key  = 32 random bytes, made with the store
 //! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
-//! label     = "bulla/root/" ‖ "record", "material", "audit", "header" or "previous"
+//! label     = "bulla/root/" ‖ "record", "material", "anchor", "audit", "header" or "previous"
 //! ```
 //!
 //! The provider key is what an operator guards: the content of a file today. Changing it rewrites a slot of the header,
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 pub use self::slot::{PreviousBinding, SlotBinding};
 use crate::id::StoreId;
 use crate::random::{self, Random};
+use crate::row_set::RowHasher;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
 /// The key from which every other key of a store is derived. Wiped on drop.
@@ -43,6 +44,7 @@ pub(crate) struct Generation {
     record: Xaes256Gcm,
     material: Xaes256Gcm,
     audit: Xaes256Gcm,
+    anchor: RowHasher,
     header: Xaes256Gcm,
 }
 
@@ -51,6 +53,11 @@ impl RootKey {
     #[must_use]
     pub fn random(random: &impl Random) -> Self {
         Self(Zeroizing::new(random::array(random)))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
+        Self(bytes)
     }
 
     /// Derives the keys of the store, whose current root key this is.
@@ -66,6 +73,7 @@ impl RootKey {
             record: subkey(b"bulla/root/record"),
             material: subkey(b"bulla/root/material"),
             audit: subkey(b"bulla/root/audit"),
+            anchor: RowHasher::new(&self.subkey(b"bulla/root/anchor")),
             header: subkey(b"bulla/root/header"),
         }
     }
@@ -112,6 +120,19 @@ impl RootKeys {
     pub fn with_previous(mut self, root: &RootKey, generation: u32) -> Self {
         self.previous.push(root.generation(generation));
         self
+    }
+
+    /// The number of the current root key.
+    #[must_use]
+    pub fn generation(&self) -> u32 {
+        self.current.number
+    }
+
+    /// What hashes the rows of the store for an anchor of this generation; none if there is no such root key.
+    #[must_use]
+    pub fn row_hasher(&self, generation: u32) -> Option<&RowHasher> {
+        let mut generations = iter::once(&self.current).chain(&self.previous);
+        generations.find(|one| one.number == generation).map(|one| &one.anchor)
     }
 
     /// The generation of the current root key, under which everything new is sealed.

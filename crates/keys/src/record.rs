@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! value     = XAES-256-GCM(record subkey, format version (u8) ‖ revision (u64be) ‖ CBOR, aad)
+//! format    = 02 in stores with an anchor, 01 in rows that are older than it; they are the same but for the number
 //! aad       = len ‖ "bulla/record/v1", len ‖ store id, len ‖ generation (u32be), len ‖ table, len ‖ primary key
 //! len       = u32be
 //! ```
@@ -86,7 +87,7 @@ impl Record for SecretValue {
 #[must_use]
 pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random: &impl Random) -> Vec<u8> {
     let mut plaintext = Wiped(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
-    plaintext.extend(&[FORMAT_VERSION]);
+    plaintext.extend(&[ANCHORED]);
     plaintext.extend(&revision.to_be_bytes());
     minicbor::encode(record, &mut plaintext).expect("writing to memory does not fail");
     let current = roots.current();
@@ -127,15 +128,39 @@ pub fn open<R: Record>(
     revision: Revision,
     value: &[u8],
 ) -> Result<R, Damaged> {
-    let plaintext = roots.open_under_any(|generation| {
-        generation.record().open(&aad(roots.store(), generation.number(), R::TABLE, primary_key), value)
-    })?;
+    let plaintext = unseal(roots, R::TABLE, primary_key, value)?;
     let (head, body) = plaintext.split_first_chunk::<9>().ok_or(Damaged)?;
-    if head[0] != FORMAT_VERSION || head[1..] != revision.to_be_bytes() {
+    if !matches!(head[0], UNANCHORED | ANCHORED) || head[1..] != revision.to_be_bytes() {
         return Err(Damaged);
     }
     let record: R = minicbor::decode(body).map_err(|_| Damaged)?;
     if record.primary_key() == primary_key { Ok(record) } else { Err(Damaged) }
+}
+
+/// Whether a row was written to a store with an [`Anchor`](crate::Anchor). The header of such a store says so; one that was put
+/// back to an earlier version does not, and must not be believed.
+///
+/// # Errors
+/// [`Damaged`]: it does not open.
+pub fn is_of_anchored_store(
+    roots: &RootKeys,
+    table: &str,
+    primary_key: &[u8],
+    value: &[u8],
+) -> Result<bool, Damaged> {
+    let plaintext = unseal(roots, table, primary_key, value)?;
+    plaintext.first().map(|format| *format == ANCHORED).ok_or(Damaged)
+}
+
+fn unseal(
+    roots: &RootKeys,
+    table: &str,
+    primary_key: &[u8],
+    value: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Damaged> {
+    roots.open_under_any(|generation| {
+        generation.record().open(&aad(roots.store(), generation.number(), table, primary_key), value)
+    })
 }
 
 fn aad(store: StoreId, generation: u32, table: &str, primary_key: &[u8]) -> Vec<u8> {
@@ -143,7 +168,9 @@ fn aad(store: StoreId, generation: u32, table: &str, primary_key: &[u8]) -> Vec<
     length_prefixed(&[b"bulla/record/v1", store.as_bytes(), &generation, table.as_bytes(), primary_key])
 }
 
-const FORMAT_VERSION: u8 = 1;
+/// The format of rows that were written before stores had an anchor.
+const UNANCHORED: u8 = 1;
+const ANCHORED: u8 = 2;
 /// Room for most records.
 const USUAL_LEN: usize = 512;
 
@@ -201,6 +228,27 @@ mod tests {
             Err(Damaged),
             "bound to its number"
         );
+    }
+
+    /// The table `alias` of the golden store of version 1 has one of the first kind (docs/blob-format.md).
+    #[test]
+    fn a_row_shows_that_its_store_had_an_anchor() {
+        let (roots, alias) = (roots(), alias("alias/a"));
+        let value = seal(&roots, 3, &alias, &SystemRandom);
+        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/a", &value), Ok(true));
+        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/b", &value), Err(Damaged));
+        let sealed_as = |format: u8| {
+            let plaintext =
+                [&[format][..], &3_u64.to_be_bytes(), &minicbor::to_vec(&alias).unwrap()].concat();
+            let aad = aad(roots.store(), 1, "alias", b"alias/a");
+            roots.current().record().seal(&aad, &plaintext, &SystemRandom)
+        };
+        let older = sealed_as(1);
+        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/a", &older), Ok(false));
+        assert_eq!(open::<Alias>(&roots, b"alias/a", 3, &older), Ok(alias.clone()));
+        for unknown in [0, 3] {
+            assert_eq!(open::<Alias>(&roots, b"alias/a", 3, &sealed_as(unknown)), Err(Damaged));
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::lock::{Lock, LockError};
 use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::role::Role;
-use crate::state::RowFormat;
+use crate::state::{RowFormat, of_empty_store};
 use crate::store::{Store, StoreError};
 use crate::unlock::{FIRST_SLOT, HeaderChange, UnlockError, Unlocked};
 
@@ -134,7 +134,9 @@ impl Place {
         let mut header = Header::new(StoreId::random(&SystemRandom));
         header.slots.push(provider.slot_of_key(&key, &header, FIRST_SLOT, &root));
         let header = header.seal(&root, &Home::new(options));
-        Store::create(&self.unfinished, &header.encode()).map_err(|error| self.store_error(error))?;
+        let anchor = of_empty_store(&root.keys(header.store, header.generation));
+        Store::create(&self.unfinished, &header.encode(), &anchor)
+            .map_err(|error| self.store_error(error))?;
         provider.keep(&key).map_err(OpenError::Provider)
     }
 
@@ -452,14 +454,21 @@ mod tests {
             assert!(header_bytes(data) == header);
         };
         refused(&presumed);
-        // As if an earlier version had noted the time.
-        let store = Store::open(&data.join(STORE)).unwrap().into_writable().unwrap();
-        store.write_header(&presumed, &old, &[]).unwrap().unwrap();
-        drop(store);
-        refused(&old);
+        assert!(presumed != old);
         let (account, region) = (Some("42"), Some("cn-beijing"));
         let settled = open_at(at(1_900_007_210), data, Role::Server, account, region).unwrap();
         assert_eq!((&*settled.account, &*settled.region), ("42", "cn-beijing"));
+
+        // An earlier version has noted the time.
+        let directory = older(3);
+        let data = directory.path();
+        let old = header_bytes(data);
+        let refused = open_at(at(1_767_220_000), data, Role::Server, None, None).unwrap_err();
+        assert!(matches!(refused, OpenError::ClockBehind { .. }), "{refused}");
+        assert!(header_bytes(data) == old);
+        open_at(at(1_767_226_000), data, Role::Server, None, None).unwrap();
+        let StoredHeader::Current(raised) = header(data) else { panic!("not raised") };
+        assert!(raised.is_current());
     }
 
     #[test]

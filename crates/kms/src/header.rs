@@ -1,7 +1,7 @@
 //! The header of a store: which store it is, its root keys, each wrapped or sealed, and its [`Home`].
 //!
 //! ```text
-//! header    = { 0: version (5), 1: store id, 2: generation, 3: [slot], 4: [previous], 5: sealed home }     (CBOR)
+//! header    = { 0: version (6), 1: store id, 2: generation, 3: [slot], 4: [previous], 5: sealed home }     (CBOR)
 //! slot      = { 0: provider, 1: wrapped root key, 2: id, 3: parameters }
 //! previous  = { 0: generation, 1: wrapped root key }
 //! ```
@@ -11,7 +11,7 @@
 //! without the root key. Nothing that is executed or connected to comes from a header: paths, modules and addresses come
 //! from the configuration.
 //!
-//! Version 4 has the same fields, and rows that lack some of this version; version 3 has the same fields, and rows of its own
+//! Version 5 has the same fields, and no anchor (`state/anchor.rs`); version 4 has the same fields, and rows that lack some of this version; version 3 has the same fields, and rows of its own
 //! (`state/raise.rs`). Versions 1 and 2 have fields 0 to 3 and one slot of fields 0 and 1. The numbers stay what they were, so that older
 //! programs can read the version of a newer header and refuse it.
 
@@ -26,7 +26,7 @@ use crate::home::Home;
 use crate::state::RowFormat;
 use crate::store::StoreError;
 
-/// A header of this version, or of version 3 or 4, which have the same fields.
+/// A header of this version, or of version 3 to 5, which have the same fields.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Header {
@@ -144,7 +144,7 @@ impl StoredHeader {
         let AnyVersion { version } = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
         match version {
             1 | 2 => decode_exactly(bytes).map(Self::Old),
-            3 | 4 | Header::VERSION => {
+            3..=Header::VERSION => {
                 let header: Header = decode_exactly(bytes)?;
                 if header.has_unique_ids() { Ok(Self::Current(header)) } else { Err(HeaderError::Malformed) }
             }
@@ -178,8 +178,8 @@ impl SlotView<'_> {
 impl Header {
     /// 2 since keys have more than the first version knew; 3 since slots have ids and parameters, and account and region are
     /// kept here; 4 since there are users, and access keys have an owner; 5 since there are MFA devices, which users
-    /// are bound to. A store of an earlier version becomes one of this when it is opened, and older programs refuse it.
-    pub(crate) const VERSION: u32 = 5;
+    /// are bound to; 6 since every commit writes an anchor. A store of an earlier version becomes one of this when it is opened, and older programs refuse it.
+    pub(crate) const VERSION: u32 = 6;
 
     /// The header of a new store, without slots and not sealed yet.
     pub(crate) fn new(store: StoreId) -> Self {
@@ -364,7 +364,7 @@ mod tests {
     /// Whatever a newer version makes of the other fields.
     #[test]
     fn a_newer_header_is_told_from_a_damaged_one() {
-        assert_eq!(decode(&[0xa2, 0, 6, 3, 0x63, b'n', b'e', b'w']), Err(HeaderError::Newer));
+        assert_eq!(decode(&[0xa2, 0, 7, 3, 0x63, b'n', b'e', b'w']), Err(HeaderError::Newer));
         assert_eq!(decode(&[0xa1, 0, 0]), Err(HeaderError::Malformed));
         assert_eq!(decode(&[0xa1, 1, 3]), Err(HeaderError::Malformed), "no version");
         assert_eq!(decode(&[]), Err(HeaderError::Malformed));
@@ -374,7 +374,7 @@ mod tests {
     #[test]
     fn programs_of_version_2_read_that_a_header_is_newer() {
         let old: OldHeader = minicbor::decode(&header().encode()).unwrap();
-        assert_eq!(old.version, 5);
+        assert_eq!(old.version, 6);
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub use sign_in::{
     SignInRefusal, SignedIn,
 };
 pub use statistics::{CommitCounts, Statistics};
-pub use store::{Loss, LostFile, StoreError, is_panic_caught, was_store_damaged};
+pub use store::{Loss, LostFile, Rollback, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Authorizer;
 use crate::clock::EngineClock;
@@ -112,7 +112,7 @@ use crate::mfa::WrongCodes;
 use crate::password::Hasher;
 use crate::rate::Rate;
 use crate::replay::Nonces;
-use crate::state::State;
+use crate::state::{OnRollback, State};
 use crate::store::Conflict;
 use crate::unlock::HeaderChange;
 use crate::uses::Uses;
@@ -139,6 +139,8 @@ pub struct Options {
     pub accept_v1: bool,
     /// Take the clock as it is, even if it is far behind the last use of the store.
     pub accept_clock: bool,
+    /// Take the store as it is, even if rows of it were put back to an older state, removed or added.
+    pub accept_rollback: bool,
     /// How long to wait for a command that holds the store. A server is never waited for.
     pub patience: Duration,
     /// How many users, policies and so on there may be.
@@ -185,6 +187,7 @@ impl Options {
             role,
             accept_v1: true,
             accept_clock: false,
+            accept_rollback: false,
             patience: lock::PATIENCE,
             quotas: Quotas::default(),
             on_wait: || {},
@@ -219,7 +222,8 @@ impl Kms {
         let roots = Arc::new(roots);
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
-        let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots), format)
+        let on_rollback = if options.accept_rollback { OnRollback::Accept } else { OnRollback::Refuse };
+        let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots), format, on_rollback)
             .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         if state.published().has_policies() {
             home.check_unchanged(&home_before)?;
@@ -306,6 +310,19 @@ impl Kms {
         self.options.secret_readers
     }
 
+    /// How many commits the store has had, of which all are durable and seen by requests. 0 in a store of an earlier version
+    /// on a read-only file system, which counts none.
+    #[must_use]
+    pub fn commit_number(&self) -> u64 {
+        self.state.anchor().map_or(0, |anchor| anchor.commit)
+    }
+
+    /// The epoch of the store: 1 until it is restored from a backup. 0 where [`Kms::commit_number`] is 0.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.state.anchor().map_or(0, |anchor| anchor.epoch)
+    }
+
     /// The region that this KMS says it is in.
     #[must_use]
     pub fn region(&self) -> &str {
@@ -359,13 +376,14 @@ impl Kms {
         self.watch.is_intact() && self.state.is_running()
     }
 
-    /// Writes the header that the start decided on, if it is not the one that the store holds.
+    /// Writes the header that the start decided on, if it is not the one that the store holds, and the anchor of a store
+    /// that has none which agrees with it.
     fn update_header(&self, change: Option<HeaderChange>) -> Result<(), OpenError> {
-        let Some(change) = change else { return Ok(()) };
         let path = self.options.data.clone();
-        match self.state.write_header(&change) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(Conflict)) => Err(OpenError::InUse { path, by: Role::Server }),
+        let written = change.map_or(Ok(Ok(())), |change| self.state.write_header(&change));
+        match written.and_then(|written| Ok((written, self.state.anchor_anew()?))) {
+            Ok((Ok(()), ())) => Ok(()),
+            Ok((Err(Conflict), ())) => Err(OpenError::InUse { path, by: Role::Server }),
             Err(source) => Err(OpenError::Store { path, source }),
         }
     }

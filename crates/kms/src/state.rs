@@ -1,6 +1,7 @@
 //! The state of the engine: the snapshot that requests read, the committer that makes the next one, and the keys that seal
 //! what the store holds. Its fields are private, so its doors are the only way to the store.
 
+mod anchor;
 mod changes;
 mod committer;
 #[cfg(test)]
@@ -20,19 +21,24 @@ mod ranked;
 mod readers;
 mod records;
 #[cfg(test)]
+mod rolled_back;
+#[cfg(test)]
 mod sample;
 mod snapshot;
 mod staging;
 mod writer;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use arc_swap::{ArcSwap, Guard};
+use bulla_keys::Anchor;
 use bulla_keys::record::{Record, Revision};
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
+pub(crate) use self::anchor::of_empty_store;
+use self::anchor::{Keeper, Tally};
 pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
@@ -40,6 +46,8 @@ pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Labe
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;
+use self::load::Loaded;
+pub(crate) use self::load::OnRollback;
 pub(crate) use self::raise::RowFormat;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
@@ -62,6 +70,8 @@ pub(crate) struct State {
     store: Arc<Store>,
     watch: Arc<Watch>,
     roots: Arc<RootKeys>,
+    /// What the store holds, until it gets an anchor that says so.
+    unanchored: Mutex<Option<Tally>>,
 }
 
 /// Why records that the snapshot does not hold could not be read.
@@ -75,14 +85,16 @@ pub(crate) enum ReadError {
 }
 
 impl State {
-    /// Reads a store, and takes it over.
+    /// Reads a store, and takes it over. If it has no anchor that agrees with it, [`State::write_header`] or [`State::anchor_anew`]
+    /// writes one, before anything is committed.
     pub(crate) fn start(
         store: Arc<Store>,
         watch: Arc<Watch>,
         roots: Arc<RootKeys>,
         format: RowFormat,
+        on_rollback: OnRollback,
     ) -> Result<Self, StoreError> {
-        let snapshot = Snapshot::read(&store, &roots, format)?;
+        let Loaded { snapshot, unanchored } = Loaded::read(&store, &roots, format, on_rollback)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
         // The header that raises a store is written before anything is committed.
@@ -90,7 +102,14 @@ impl State {
         let shared = Arc::clone(&store);
         let keys = Arc::clone(&roots);
         let committer = Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published))?;
-        Ok(Self { published, committer, readers, store, watch, roots })
+        let unanchored = Mutex::new(unanchored);
+        Ok(Self { published, committer, readers, store, watch, roots, unanchored })
+    }
+
+    /// The anchor of the published state: how many commits it is the result of. None for a store of an earlier version that
+    /// cannot be raised, and one that was rolled back and cannot be written.
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        self.published.load().anchor
     }
 
     /// Whether changes can be decided and written.
@@ -191,9 +210,45 @@ impl State {
     pub(crate) fn write_header(&self, change: &HeaderChange) -> Result<Result<(), Conflict>, StoreError> {
         self.watch.check()?;
         let rows = if change.raises() { self.raised_rows()? } else { vec![] };
-        let written = self.store.write_header(change.expected(), change.header(), &rows)?;
+        self.write_anchored(|keeper| {
+            self.store.write_header(change.expected(), change.header(), &rows, keeper)
+        })
+    }
+
+    /// Writes the anchor of a store that has none which agrees with it; nothing to do for others, and for one that cannot
+    /// be written. Blocks for the commit.
+    ///
+    /// # Errors
+    /// As [`State::write_header`].
+    pub(crate) fn anchor_anew(&self) -> Result<(), StoreError> {
+        if self.unanchored().is_none() || self.store.is_read_only() {
+            return Ok(());
+        }
         self.watch.check()?;
+        self.write_anchored(|keeper| self.store.commit(&[], keeper).map(Ok)).map(|_| ())
+    }
+
+    /// Writes something beside the committer, with the anchor that follows from it, and publishes that.
+    fn write_anchored<T>(
+        &self,
+        write: impl FnOnce(&mut Keeper<'_>) -> Result<Result<T, Conflict>, StoreError>,
+    ) -> Result<Result<T, Conflict>, StoreError> {
+        let mut unanchored = self.unanchored();
+        let mut keeper = match *unanchored {
+            Some(tally) => Keeper::begin(&self.roots, tally),
+            None => Keeper::new(&self.roots, self.anchor()),
+        };
+        let written = write(&mut keeper)?;
+        self.watch.check()?;
+        if written.is_ok() {
+            *unanchored = None;
+            self.committer.publish_anchor(keeper.written, &self.published);
+        }
         Ok(written)
+    }
+
+    fn unanchored(&self) -> MutexGuard<'_, Option<Tally>> {
+        self.unanchored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The changes of rows that raise the store to this version.

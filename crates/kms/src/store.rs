@@ -16,6 +16,7 @@ mod memory;
 mod overlay;
 mod panics;
 mod redb;
+mod rollback;
 mod row;
 
 use std::ops::ControlFlow;
@@ -28,8 +29,11 @@ pub use self::file::{Loss, LostFile};
 pub(crate) use self::memory::{Cluster, Node};
 pub use self::panics::{is_panic_caught, was_store_damaged};
 use self::redb::RedbStore;
+pub use self::rollback::Rollback;
+#[cfg(test)]
+pub(crate) use self::row::Unanchored;
 pub(crate) use self::row::{
-    Change, Committed, Conflict, ForeignCommit, ForeignRow, RowChange, StoredRow, Version,
+    Anchoring, Change, Committed, Conflict, ForeignCommit, ForeignRow, Move, RowChange, StoredRow, Version,
 };
 
 /// An open store.
@@ -43,9 +47,9 @@ pub(crate) enum Store {
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 impl Store {
-    /// Makes a store that holds only its header, durably.
-    pub(crate) fn create(path: &Path, header: &[u8]) -> Result<Self, StoreError> {
-        RedbStore::create(path, header).map(Self::Redb)
+    /// Makes a store that holds only its header and some rows, durably.
+    pub(crate) fn create(path: &Path, header: &[u8], rows: &[StoredRow]) -> Result<Self, StoreError> {
+        RedbStore::create(path, header, rows).map(Self::Redb)
     }
 
     /// Opens an existing store for reading. Nothing in it changes.
@@ -89,16 +93,17 @@ impl Store {
         }
     }
 
-    /// Replaces the header, and some rows with it, in a durable commit of its own: a conflict if it is not `expected`, or one
-    /// of the rows is not.
+    /// Replaces the header, and some rows and the anchor with it, in a durable commit of its own: a conflict if it is not
+    /// `expected`, or one of the rows is not.
     pub(crate) fn write_header(
         &self,
         expected: &[u8],
         header: &[u8],
         rows: &[RowChange],
+        anchoring: &mut dyn Anchoring,
     ) -> Result<Result<(), Conflict>, StoreError> {
         match self {
-            Self::Redb(store) => store.write_header(expected, header, rows),
+            Self::Redb(store) => store.write_header(expected, header, rows, anchoring),
             #[cfg(test)]
             Self::Memory(_) => unreachable!("tests give the root keys along"),
         }
@@ -113,27 +118,32 @@ impl Store {
         }
     }
 
-    /// Hands all rows to `visit`, but for those of skipped tables, until it breaks. Returns the version of the state that was
-    /// read.
+    /// Hands all rows to `visit`, those of some tables without their values, until it breaks. Returns the version of the
+    /// state that was read.
     pub(crate) fn scan(
         &self,
-        skipped: &[&str],
+        without_values: &[&str],
         visit: impl FnMut(StoredRow) -> ControlFlow<()>,
     ) -> Result<Version, StoreError> {
         match self {
-            Self::Redb(store) => store.scan(skipped, visit),
+            Self::Redb(store) => store.scan(without_values, visit),
             #[cfg(test)]
-            Self::Memory(node) => node.scan(skipped, visit),
+            Self::Memory(node) => node.scan(without_values, visit),
         }
     }
 
     /// Writes transactions in one durable commit. Each succeeds or conflicts for itself, but one that rests on a row which a
-    /// conflicting one would have written conflicts too. After an error only the store knows whether they were written.
-    pub(crate) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
+    /// conflicting one would have written conflicts too. The anchor follows those that succeed, in the same commit. After an
+    /// error only the store knows whether they were written.
+    pub(crate) fn commit(
+        &self,
+        transactions: &[&[RowChange]],
+        anchoring: &mut dyn Anchoring,
+    ) -> Result<Committed, StoreError> {
         match self {
-            Self::Redb(store) => store.commit(transactions),
+            Self::Redb(store) => store.commit(transactions, anchoring),
             #[cfg(test)]
-            Self::Memory(node) => node.commit(transactions),
+            Self::Memory(node) => node.commit(transactions, anchoring),
         }
     }
 

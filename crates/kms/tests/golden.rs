@@ -20,8 +20,8 @@ struct Step {
 }
 
 /// The versions, and the moment after each was made: some of it ends by the calendar.
-const STORES: [(u32, u64); 4] =
-    [(2, 1_796_083_200), (3, 1_767_225_600), (4, 1_767_225_600), (5, 1_767_225_600)];
+const STORES: [(u32, u64); 5] =
+    [(2, 1_796_083_200), (3, 1_767_225_600), (4, 1_767_225_600), (5, 1_767_225_600), (6, 1_767_225_600)];
 
 #[test]
 fn every_answer_is_still_what_it_was() {

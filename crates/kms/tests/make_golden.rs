@@ -19,7 +19,7 @@ use bulla_kms::{Kms, Options, Role};
 use serde_json::{Map, Value, json};
 use support::{Bench, base64, text};
 
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 
 type Parameters<'a> = &'a [(&'a str, &'a str)];
 

@@ -168,8 +168,8 @@ fn a_header_that_was_edited() {
     refused(&world, &["is not a store of bulla"]);
     fs::write(&store, &original).unwrap();
     edit_header(&store, |header| {
-        assert_eq!(header[..3], [0xa6, 0, 5], "a map that begins with the version");
-        header[2] = 6;
+        assert_eq!(header[..3], [0xa6, 0, 6], "a map that begins with the version");
+        header[2] = 7;
     });
     refused(&world, &["a newer version of bulla has opened the store", "use that version"]);
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use arc_swap::ArcSwap;
+use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
@@ -132,6 +133,15 @@ impl Committer {
 }
 
 impl Committer {
+    /// Publishes the anchor of something that was written beside the committer.
+    pub(crate) fn publish_anchor(&self, anchor: Option<Anchor>, published: &ArcSwap<Snapshot>) {
+        let mut staged = self.staging.lock(); // the committer publishes under it too
+        staged.snapshot.take_anchor(anchor);
+        let mut snapshot = Snapshot::clone(&published.load());
+        snapshot.take_anchor(anchor);
+        published.store(Arc::new(snapshot));
+    }
+
     /// Lets the caller wait until everything is published that the store holds now.
     pub(crate) fn catch_up(&self) -> Answered {
         let (answer, answered) = oneshot::channel();

@@ -1,5 +1,5 @@
-//! The records of people in the golden stores of versions 4 and 5: made once, beside what `tests/make_golden.rs` makes.
-//! Version 5 has the MFA device as well.
+//! The records of people in the golden stores since version 4: made once, beside what `tests/make_golden.rs` makes.
+//! Since version 5 there is the MFA device as well.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -20,12 +20,15 @@ use crate::sessions::SealedToken;
 use crate::{Kms, Options, Role as KmsRole};
 
 const ACCOUNT: &str = "4242";
+/// Of the newest golden store.
+const COMMITS: u64 = 42;
+const ROWS: u64 = 64;
 const POLICY: &str =
     r#"{"Version": "1", "Statement": [{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}]}"#;
 const MADE: i64 = 1_767_225_600;
 
-const VERSIONS: [u32; 2] = [4, NEWEST];
-const NEWEST: u32 = 5;
+const VERSIONS: [u32; 3] = [4, 5, NEWEST];
+const NEWEST: u32 = 6;
 
 fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../testdata/golden/store-v{version}"))
@@ -209,12 +212,16 @@ fn people_of_the_golden_stores_come_back() {
 
 /// A user of an earlier version has no device.
 #[test]
-fn the_mfa_device_of_the_golden_store_comes_back() {
+fn the_mfa_device_of_the_golden_stores_comes_back() {
     let (_data, kms) = open(4);
     let before = kms.state.snapshot().unwrap();
     assert!(before.get::<User>(&NameKey::of("alice")).unwrap().record.mfa.is_none());
 
-    let (_data, kms) = open(NEWEST);
+    [5, NEWEST].into_iter().for_each(device_comes_back);
+}
+
+fn device_comes_back(version: u32) {
+    let (_data, kms) = open(version);
     let found = kms.state.snapshot().unwrap();
     let user = &found.get::<User>(&NameKey::of("alice")).unwrap().record;
     let binding = user.mfa.as_ref().unwrap();
@@ -223,6 +230,16 @@ fn the_mfa_device_of_the_golden_store_comes_back() {
     assert_eq!((device.name.as_str(), device.created, device.spent), ("Phone", MADE + 8, SPENT));
     assert_eq!(device.user.map(|user| user.0), Some(user.id));
     assert_eq!(kms.keyring.seed_of(device).unwrap().expose(), seed().expose());
+}
+
+/// One of an earlier version gets its anchor when it is opened.
+#[test]
+fn the_golden_store_has_an_anchor() {
+    let (_data, kms) = open(4);
+    assert_eq!((kms.epoch(), kms.commit_number()), (1, 1));
+    let (_data, kms) = open(NEWEST);
+    let anchor = kms.state.anchor().unwrap();
+    assert_eq!((anchor.epoch, anchor.commit, anchor.rows.rows()), (1, COMMITS, ROWS));
 }
 
 fn people_come_back(version: u32) {

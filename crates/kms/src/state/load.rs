@@ -1,50 +1,103 @@
-//! Reads a whole store into a snapshot.
+//! Reads a whole store into a snapshot, and compares it with its anchor.
 
 use std::mem;
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 use std::thread;
 
-use bulla_keys::record::Revision;
+use bulla_keys::record::{self, Revision};
 use bulla_keys::root::RootKeys;
 
+use super::anchor::{Count, Found, Tally};
 use super::kinds::{NOT_KEPT, Write};
 use super::raise::RowFormat;
 use super::snapshot::Snapshot;
-use crate::store::{Store, StoreError, StoredRow, Version};
+use crate::store::{Rollback, Store, StoreError, StoredRow, Version};
+
+/// A store that was read.
+pub(super) struct Loaded {
+    pub(super) snapshot: Snapshot,
+    /// What the store holds, if it has no anchor that says so: it is of an earlier version, or was rolled back.
+    pub(super) unanchored: Option<Tally>,
+}
+
+/// What is done about a store that is not as its last commit left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnRollback {
+    Refuse,
+    /// Takes it as it is.
+    Accept,
+}
 
 impl Snapshot {
-    /// Reads everything that a store holds: one thread reads, one unseals, this one takes in. The rows are in no order
-    /// that matters.
+    /// Reads everything that a store holds.
+    ///
+    /// # Errors
+    /// [`StoreError::RolledBack`] if the store is of this version and not as its last commit left it.
     pub(crate) fn read(store: &Store, roots: &RootKeys, format: RowFormat) -> Result<Self, StoreError> {
-        let mut snapshot = Self::default();
-        thread::scope(|scope| {
-            let (sealed, batches) = mpsc::sync_channel(QUEUE);
-            let (opened, writes) = mpsc::sync_channel(QUEUE);
-            let reader = thread::Builder::new()
-                .spawn_scoped(scope, move || read_batches(store, &sealed))
-                .map_err(StoreError::Thread)?;
-            let unseal = move || {
-                let results = batches.into_iter().map(|rows| open_all(roots, &rows, format));
-                results.map(|result| opened.send(result)).all(|sent| sent.is_ok())
-            };
-            thread::Builder::new().spawn_scoped(scope, unseal).map_err(StoreError::Thread)?;
-            for batch in writes {
-                for (write, revision) in batch? {
-                    snapshot.apply(write, revision);
-                }
-            }
-            snapshot.version = reader.join().expect("panics of the storage engine are caught")?;
-            Ok(snapshot)
-        })
+        Loaded::read(store, roots, format, OnRollback::Refuse).map(|loaded| loaded.snapshot)
     }
 }
 
-/// Hands all rows of a store over; ends early when the receiver is gone.
-fn read_batches(store: &Store, batches: &mpsc::SyncSender<Vec<StoredRow>>) -> Result<Version, StoreError> {
+impl Loaded {
+    /// As [`Snapshot::read`].
+    pub(super) fn read(
+        store: &Store,
+        roots: &RootKeys,
+        format: RowFormat,
+        on_rollback: OnRollback,
+    ) -> Result<Self, StoreError> {
+        let opening = Opening { roots, format, on_rollback };
+        let (mut snapshot, found) = read_rows(store, opening)?;
+        let verified = match format {
+            RowFormat::Current => found.verify(store, roots).map(Some),
+            RowFormat::Older if found.newest().is_some() => Err(Rollback::HeaderPutBack.into()),
+            RowFormat::Older => Ok(None),
+        };
+        snapshot.anchor = match (verified, on_rollback) {
+            (Err(StoreError::RolledBack(_)), OnRollback::Accept) => None,
+            (verified, _) => verified?,
+        };
+        let unanchored = snapshot.anchor.is_none().then_some(found.tally);
+        Ok(Self { snapshot, unanchored })
+    }
+}
+
+/// One thread reads and sums up, one unseals, this one takes in. The rows are in no order that matters.
+fn read_rows(store: &Store, opening: Opening<'_>) -> Result<(Snapshot, Found), StoreError> {
+    let mut snapshot = Snapshot::default();
+    let mut count = Count::new(store, opening.roots)?;
+    thread::scope(|scope| {
+        let (sealed, batches) = mpsc::sync_channel(QUEUE);
+        let (opened, writes) = mpsc::sync_channel(QUEUE);
+        let read = move || read_batches(store, &mut count, &sealed).map(|version| (version, count));
+        let reader = thread::Builder::new().spawn_scoped(scope, read).map_err(StoreError::Thread)?;
+        let unseal = move || {
+            let results =
+                batches.into_iter().map(|rows: Vec<_>| rows.iter().map(|row| opening.open(row)).collect());
+            results.map(|result: Result<Vec<_>, _>| opened.send(result)).all(|sent| sent.is_ok())
+        };
+        thread::Builder::new().spawn_scoped(scope, unseal).map_err(StoreError::Thread)?;
+        for batch in writes {
+            for (write, revision) in batch? {
+                snapshot.apply(write, revision);
+            }
+        }
+        let (version, count) = reader.join().expect("panics of the storage engine are caught")?;
+        snapshot.version = version;
+        Ok((snapshot, count.finish(opening.roots)?))
+    })
+}
+
+/// Hands all rows of a store over that a snapshot keeps something of; ends early when the receiver is gone.
+fn read_batches(
+    store: &Store,
+    count: &mut Count<'_>,
+    batches: &mpsc::SyncSender<Vec<StoredRow>>,
+) -> Result<Version, StoreError> {
     let mut batch = Vec::new();
     let version = store.scan(NOT_KEPT, |row| {
-        batch.push(row);
+        batch.extend(count.take(row).filter(|row| !NOT_KEPT.contains(&&*row.table)));
         if batch.len() < BATCH || batches.send(mem::take(&mut batch)).is_ok() {
             ControlFlow::Continue(())
         } else {
@@ -55,12 +108,26 @@ fn read_batches(store: &Store, batches: &mpsc::SyncSender<Vec<StoredRow>>) -> Re
     Ok(version)
 }
 
-fn open_all(
-    roots: &RootKeys,
-    rows: &[StoredRow],
+/// How rows are opened.
+#[derive(Clone, Copy)]
+struct Opening<'a> {
+    roots: &'a RootKeys,
     format: RowFormat,
-) -> Result<Vec<(Write, Revision)>, StoreError> {
-    rows.iter().map(|row| format.open(roots, row)).collect()
+    on_rollback: OnRollback,
+}
+
+impl Opening<'_> {
+    fn open(self, row: &StoredRow) -> Result<(Write, Revision), StoreError> {
+        let opened = self.format.open(self.roots, row)?;
+        // Without the row that shows it, a header that was put back would get the store a new anchor.
+        if self.format == RowFormat::Older
+            && self.on_rollback == OnRollback::Refuse
+            && record::is_of_anchored_store(self.roots, &row.table, &row.primary_key, &row.value) == Ok(true)
+        {
+            return Err(Rollback::HeaderPutBack.into());
+        }
+        Ok(opened)
+    }
 }
 
 /// Rows that pass from thread to thread together.

@@ -33,7 +33,7 @@ impl Site {
     fn new() -> Self {
         let roots = RootKey::random(&bulla_keys::SystemRandom);
         let roots = Arc::new(roots.keys(StoreId::random(&bulla_keys::SystemRandom), 1));
-        Self { cluster: Arc::default(), roots }
+        Self { cluster: Cluster::with(&of_empty_store(&roots)), roots }
     }
 
     fn start(&self) -> Process {
@@ -51,7 +51,9 @@ impl Process {
     fn over(store: Store, roots: &Arc<RootKeys>, lock: Lock, data: tempfile::TempDir) -> Self {
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
-        let state = State::start(Arc::clone(&store), watch, Arc::clone(roots), RowFormat::Current).unwrap();
+        let format = RowFormat::Current;
+        let state =
+            State::start(Arc::clone(&store), watch, Arc::clone(roots), format, OnRollback::Refuse).unwrap();
         Self { state, store, _data: data }
     }
 
@@ -248,6 +250,74 @@ fn nodes_that_count_together_lose_nothing() {
     for node in &nodes {
         wait_until("all arrive", || node.colour("x") == Some(240));
     }
+}
+
+/// A start compares it with all rows.
+#[test]
+fn the_anchor_is_right_whatever_nodes_write_at_once() {
+    let site = Site::new();
+    let nodes = [site.start(), site.start(), site.start()];
+    nodes[0].put(&[("shared", 0)]);
+    thread::scope(|scope| {
+        for (number, node) in nodes.iter().enumerate() {
+            wait_until("the first value arrives", || node.row("shared").is_some());
+            scope.spawn(move || {
+                let own = format!("own-{number}");
+                let mut last = 0;
+                for colour in 0..30 {
+                    node.put(&[("shared", colour), (&own, colour)]);
+                    if colour % 3 == 0 {
+                        node.delete(&own);
+                    }
+                    let commit = node.state.anchor().unwrap().commit;
+                    assert!(commit > last, "numbers only grow");
+                    last = commit;
+                }
+            });
+            scope.spawn(|| drop(site.start()));
+        }
+    });
+    let starting = site.start();
+    let anchor = starting.state.anchor().unwrap();
+    assert_eq!(anchor.rows.rows(), 4);
+    assert_eq!(anchor.commit, 2 + 3 * 40, "each change was one commit");
+    for node in &nodes {
+        wait_until("the anchor arrives", || node.state.anchor() == Some(anchor));
+    }
+}
+
+/// The other node's write is in between, and the anchor of the commit follows that one's.
+#[test]
+fn the_anchor_of_a_commit_follows_the_one_that_it_finds() {
+    let site = Site::new();
+    let one = Arc::new(site.start());
+    let other = site.start();
+    one.put(&[("x", 1)]);
+    wait_until("it arrives", || other.row("x").is_some());
+    let overtaking = Arc::clone(&one);
+    *other.node().before_commit.lock().unwrap() = Some(Box::new(move || overtaking.put(&[("x", 7)])));
+    assert_eq!(other.change(|snapshot| vec![put(snapshot, "y", 1)]), 1, "it does not rest on the other one");
+    let anchor = other.state.anchor().unwrap();
+    assert_eq!((anchor.commit, anchor.rows.rows()), (4, 2));
+    assert_eq!(site.start().state.anchor(), Some(anchor));
+    wait_until("it arrives", || one.state.anchor() == Some(anchor));
+}
+
+#[test]
+fn a_start_refuses_a_store_that_has_lost_a_row() {
+    let site = Site::new();
+    site.start().put(&[("x", 1), ("y", 2)]);
+    site.cluster.lose("sample", b"x");
+    let data = tempfile::tempdir().unwrap();
+    let lock = Lock::take(&Options::new(data.path(), Role::Server)).unwrap();
+    let store = Arc::new(Store::Memory(site.cluster.join()));
+    let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
+    let refused = State::start(store, watch, site.roots, RowFormat::Current, OnRollback::Refuse).map(drop);
+    let refused = refused.unwrap_err();
+    assert!(
+        matches!(refused, StoreError::RolledBack(crate::store::Rollback::RowsMissing { count: 1 })),
+        "{refused}"
+    );
 }
 
 #[test]

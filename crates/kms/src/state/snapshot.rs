@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::time::Instant;
 
+use bulla_keys::Anchor;
 use bulla_keys::record::Revision;
 
 use super::kind::{KeptKind, Row};
@@ -20,6 +21,8 @@ pub(crate) struct Snapshot {
     pub(super) tables: Tables,
     /// The state of the store that it holds.
     pub(super) version: Version,
+    /// The anchor of that state, which is durable; none for a store of an earlier version that cannot be raised.
+    pub(super) anchor: Option<Anchor>,
     /// Until when it may be served. Always, where this process is the only writer.
     valid_until: Option<Instant>,
 }
@@ -76,6 +79,11 @@ impl Snapshot {
 
     pub(crate) fn private(&self, name: &str) -> Option<&Row<Private>> {
         self.tables.private.rows.get(name)
+    }
+
+    /// Takes in the anchor of a commit, unless that of a later one is there.
+    pub(super) fn take_anchor(&mut self, anchor: Option<Anchor>) {
+        self.anchor = [self.anchor, anchor].into_iter().flatten().max_by_key(|anchor| anchor.commit);
     }
 
     /// Takes in one change, with the revision that its row has now.

@@ -12,7 +12,7 @@ use super::committer::CommitError;
 use super::kinds::Write;
 use super::snapshot::Snapshot;
 use crate::statistics::CommitCounts;
-use crate::store::{Committed, RowChange, StoreError};
+use crate::store::RowChange;
 
 pub(super) struct Staging {
     staged: Mutex<Staged>,
@@ -60,11 +60,12 @@ impl Staging {
     }
 
     /// Counts a transaction that took so long.
-    pub(super) fn count_commit(&self, outcome: &Result<Committed, StoreError>, took: Duration) {
+    pub(super) fn count_commit(&self, is_durable: bool, took: Duration) {
         let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
-        match outcome {
-            Ok(committed) if committed.results.iter().all(Result::is_ok) => commits.durable.observe(took),
-            _ => commits.failed += 1,
+        if is_durable {
+            commits.durable.observe(took);
+        } else {
+            commits.failed += 1;
         }
     }
 

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use bulla_keys::Anchor;
 use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 
+use super::anchor::{self, Keeper};
 use super::committer::CommitError;
 use super::kinds::{NOT_KEPT, Write};
 use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Batch, Job, Staging};
-use crate::store::{Committed, Conflict, ForeignRow, RowChange, Store, StoreError, Version};
+use crate::store::{Committed, Conflict, ForeignRow, RowChange, Store, StoreError};
 use crate::watch::Watch;
 
 pub(super) struct Writer {
@@ -24,6 +26,14 @@ pub(super) struct Writer {
     pub(super) format: RowFormat,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) staging: Arc<Staging>,
+}
+
+/// What a commit has written.
+#[derive(Debug)]
+pub(super) struct Written {
+    committed: Committed,
+    /// None if it changed no row.
+    anchor: Option<Anchor>,
 }
 
 impl Writer {
@@ -45,10 +55,10 @@ impl Writer {
         let rows: Vec<_> = jobs.iter().map(|job| job.rows.as_slice()).collect();
         match self.commit(&rows) {
             Ok(None) => self.finish(jobs, next, None),
-            Ok(Some(committed)) if committed.results.iter().all(Result::is_ok) => {
-                self.finish(jobs, next, Some(committed.version));
+            Ok(Some(written)) if written.committed.results.iter().all(Result::is_ok) => {
+                self.finish(jobs, next, Some(written));
             }
-            Ok(Some(Committed { results, .. })) => self.begin_again(jobs, results),
+            Ok(Some(written)) => self.begin_again(jobs, written.committed.results),
             Err(error) => {
                 let _ = self.read_again(); // else before the next commit
                 answer_all(jobs, &Err(CommitError::Store(Arc::new(error))));
@@ -57,27 +67,32 @@ impl Writer {
     }
 
     /// Writes the rows of each job, if there are any. They are durable only if the file that was written is the one that
-    /// a restart will open.
-    pub(super) fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Option<Committed>, StoreError> {
+    /// a restart will open. The anchor is written with them, once for all.
+    pub(super) fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Option<Written>, StoreError> {
         if rows.iter().all(|rows| rows.is_empty()) {
             return Ok(None);
         }
         let begun = Instant::now();
-        let committed = self.write_rows(rows);
-        self.staging.count_commit(&committed, begun.elapsed());
-        committed.map(Some)
+        let written = self.write_rows(rows);
+        let is_durable =
+            written.as_ref().is_ok_and(|written| written.committed.results.iter().all(Result::is_ok));
+        self.staging.count_commit(is_durable, begun.elapsed());
+        written.map(Some)
     }
 
-    fn write_rows(&self, rows: &[&[RowChange]]) -> Result<Committed, StoreError> {
+    fn write_rows(&self, rows: &[&[RowChange]]) -> Result<Written, StoreError> {
         self.watch.check()?;
-        let committed = self.store.commit(rows)?;
+        let known = self.published.load().anchor;
+        let mut keeper = Keeper::new(&self.roots, known);
+        let committed = self.store.commit(rows, &mut keeper)?;
+        let anchor = keeper.written;
         self.watch.check()?;
-        Ok(committed)
+        Ok(Written { committed, anchor })
     }
 
     /// All jobs were written.
-    fn finish(&mut self, jobs: Vec<Job>, next: Snapshot, committed: Option<Version>) {
-        let published = self.publish(next, committed).or_else(|_| self.read_again());
+    fn finish(&mut self, jobs: Vec<Job>, next: Snapshot, written: Option<Written>) {
+        let published = self.publish(next, written).or_else(|_| self.read_again());
         answer_all(jobs, &published.map_err(|error| CommitError::Store(Arc::new(error))));
     }
 
@@ -96,21 +111,38 @@ impl Writer {
 
     /// Publishes the state that a commit leaves, with what other processes wrote before it; without a commit, with what
     /// they have written by now.
-    fn publish(&mut self, mut next: Snapshot, committed: Option<Version>) -> Result<(), StoreError> {
+    fn publish(&mut self, mut next: Snapshot, written: Option<Written>) -> Result<(), StoreError> {
+        let committed = written.as_ref().map(|written| written.committed.version);
         let mut foreign = self.store.foreign(committed)?;
         foreign.retain(|commit| commit.version > next.version); // else it was read again since
         let version = foreign.iter().map(|commit| commit.version).chain(committed).max();
-        let rows = foreign.iter().flat_map(|commit| &commit.rows);
-        let kept = rows.filter(|row| !NOT_KEPT.contains(&row.table()));
+        let rows = || foreign.iter().flat_map(|commit| &commit.rows);
+        let anchor = [written.and_then(|written| written.anchor), self.newest_anchor(rows())?];
+        let is_kept = |row: &&ForeignRow| row.table() != Anchor::TABLE && !NOT_KEPT.contains(&row.table());
+        let kept = rows().filter(is_kept);
         let writes = kept.map(|row| self.open(row)).collect::<Result<Vec<_>, _>>()?;
         let mut staged = self.staging.lock();
+        next.take_anchor(staged.snapshot.anchor); // a header may have been written with it
         for snapshot in [&mut next, &mut staged.snapshot] {
+            anchor.into_iter().for_each(|anchor| snapshot.take_anchor(anchor));
             writes.iter().for_each(|(write, revision)| snapshot.apply(write.clone(), *revision));
             snapshot.version = version.unwrap_or(snapshot.version);
         }
         self.published.store(Arc::new(next));
         staged.is_writing = false;
         Ok(())
+    }
+
+    /// Of the anchors that other processes wrote, that of the last commit.
+    fn newest_anchor<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a ForeignRow>,
+    ) -> Result<Option<Anchor>, StoreError> {
+        let anchors = rows.filter_map(|row| match row {
+            ForeignRow::Put(row) if row.table == Anchor::TABLE => Some(anchor::open(&self.roots, row)),
+            ForeignRow::Put(_) | ForeignRow::Deleted { .. } => None,
+        });
+        anchors.last().transpose()
     }
 
     fn open(&self, row: &ForeignRow) -> Result<(Write, Revision), StoreError> {

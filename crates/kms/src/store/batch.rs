@@ -7,13 +7,13 @@ use super::row::{Change, Conflict, RowChange};
 /// Applies transactions in their order. Each may have been decided on the state that the earlier ones leave. So one that
 /// rests on a row which a conflicting transaction would have written conflicts too, without being applied: another
 /// process may have given this row the very revision that both expect.
-pub(super) fn apply_in_order<E>(
-    transactions: &[&[RowChange]],
-    mut apply: impl FnMut(&[RowChange]) -> Result<Result<(), Conflict>, E>,
+pub(super) fn apply_in_order<'a, E>(
+    transactions: &[&'a [RowChange]],
+    mut apply: impl FnMut(&'a [RowChange]) -> Result<Result<(), Conflict>, E>,
 ) -> Result<Vec<Result<(), Conflict>>, E> {
     let mut unwritten = HashSet::new();
     let mut results = Vec::with_capacity(transactions.len());
-    for changes in transactions {
+    for &changes in transactions {
         let rests_on_unwritten =
             changes.iter().any(|row| row.expected.is_some() && unwritten.contains(&key(row)));
         let result = if rests_on_unwritten { Err(Conflict) } else { apply(changes)? };

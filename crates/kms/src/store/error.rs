@@ -4,6 +4,7 @@ use std::error::Error;
 use std::{fmt, io};
 
 use super::file::LostFile;
+use super::rollback::{Rollback, hex};
 
 /// The store could not be read or written.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub enum StoreError {
         /// Its place in the table.
         primary_key: Vec<u8>,
     },
+    /// The store is not as its last commit left it.
+    RolledBack(Rollback),
     /// A row is missing that another one names.
     Missing {
         /// Its table.
@@ -48,6 +51,12 @@ pub enum StoreError {
 impl From<LostFile> for StoreError {
     fn from(lost: LostFile) -> Self {
         Self::Lost(lost)
+    }
+}
+
+impl From<Rollback> for StoreError {
+    fn from(rollback: Rollback) -> Self {
+        Self::RolledBack(rollback)
     }
 }
 
@@ -72,6 +81,10 @@ impl StoreError {
             Self::Thread(_) => {
                 "let the user have more processes (`ulimit -u`, or the pids limit of the container)"
             }
+            Self::RolledBack(_) => {
+                "restore the whole data directory from its backup; to use the store as it is, start once with: \
+                 bulla serve --accept-rollback"
+            }
             _ => {
                 "free space or mend the disk; if the file is damaged, restore the data directory from its backup"
             }
@@ -92,13 +105,14 @@ impl fmt::Display for StoreError {
             Self::HeaderDamaged => f.write_str("the header of the store was damaged or edited"),
             Self::Newer => f.write_str("a newer version of bulla has opened the store"),
             Self::Lost(lost) => lost.fmt(f),
+            Self::RolledBack(rollback) => rollback.fmt(f),
             Self::Row { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
-                primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                hex(f, primary_key)
             }
             Self::Missing { table, primary_key } => {
                 write!(f, "a record of the table {table:?} is missing: ")?;
-                primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                hex(f, primary_key)
             }
         }
     }
@@ -118,6 +132,7 @@ impl Error for StoreError {
             | Self::HeaderDamaged
             | Self::Newer
             | Self::Row { .. }
+            | Self::RolledBack(_)
             | Self::Missing { .. } => None,
         }
     }

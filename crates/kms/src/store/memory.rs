@@ -10,7 +10,9 @@ use bulla_keys::record::Revision;
 use super::Wake;
 use super::batch::apply_in_order;
 use super::error::StoreError;
-use super::row::{Change, Committed, Conflict, ForeignCommit, ForeignRow, RowChange, StoredRow, Version};
+use super::row::{
+    Anchoring, Change, Committed, Conflict, ForeignCommit, ForeignRow, Move, RowChange, StoredRow, Version,
+};
 
 /// One process with the shared store open.
 pub(crate) struct Node {
@@ -46,6 +48,13 @@ struct Feed {
 }
 
 impl Cluster {
+    /// A store that holds some rows.
+    pub(crate) fn with(rows: &[StoredRow]) -> Arc<Self> {
+        let rows = rows.iter().cloned();
+        let rows = rows.map(|row| ((row.table, row.primary_key), (row.revision, row.value)));
+        Arc::new(Self(Mutex::new(Inner { rows: rows.collect(), ..Inner::default() })))
+    }
+
     pub(crate) fn join(self: &Arc<Self>) -> Node {
         let mut inner = self.0.lock().unwrap();
         inner.nodes.push(Feed::default());
@@ -78,20 +87,41 @@ impl Node {
 
     pub(super) fn scan(
         &self,
-        skipped: &[&str],
+        without_values: &[&str],
         mut visit: impl FnMut(StoredRow) -> ControlFlow<()>,
     ) -> Result<Version, StoreError> {
         let inner = self.cluster.0.lock().unwrap();
-        let mut rows = inner.rows.iter().filter(|((table, _), _)| !skipped.contains(&table.as_str()));
-        let _ = rows.try_for_each(|(key, row)| visit(stored_row(key, row)));
+        let _ = inner.rows.iter().try_for_each(|(key, row)| {
+            let mut row = stored_row(key, row);
+            if without_values.contains(&&*row.table) {
+                row.value.clear();
+            }
+            visit(row)
+        });
         Ok(Version(inner.version))
     }
 
-    pub(super) fn commit(&self, transactions: &[&[RowChange]]) -> Result<Committed, StoreError> {
+    pub(super) fn commit(
+        &self,
+        transactions: &[&[RowChange]],
+        anchoring: &mut dyn Anchoring,
+    ) -> Result<Committed, StoreError> {
         run(&self.before_commit);
         let mut inner = self.cluster.0.lock().unwrap();
-        let apply = |changes: &[RowChange]| Ok::<_, StoreError>(inner.apply(self.number, changes));
-        let results = apply_in_order(transactions, apply)?;
+        let before = (inner.version, inner.rows.clone());
+        let mut moves = Vec::new();
+        let mut written = Vec::new();
+        let results = apply_in_order(transactions, |changes| {
+            Ok::<_, StoreError>(inner.apply(changes, &mut moves).map(|commit| written.push(commit)))
+        })?;
+        match inner.anchor(anchoring, &moves) {
+            Ok(commit) => written.extend(commit),
+            Err(error) => {
+                (inner.version, inner.rows) = before;
+                return Err(error);
+            }
+        }
+        inner.feed(self.number, &written);
         let version = Version(inner.version);
         let others = inner.nodes.iter().enumerate().filter(|(number, _)| *number != self.number);
         let wakes: Vec<_> = others.filter_map(|(_, feed)| feed.wake.clone()).collect();
@@ -111,34 +141,66 @@ impl Node {
 }
 
 impl Inner {
-    fn apply(&mut self, node: usize, changes: &[RowChange]) -> Result<(), Conflict> {
+    fn apply<'a>(
+        &mut self,
+        changes: &'a [RowChange],
+        moves: &mut Vec<Move<'a>>,
+    ) -> Result<ForeignCommit, Conflict> {
         let key = |row: &RowChange| (row.table.to_owned(), row.primary_key.clone());
         let revision = |row: &RowChange| self.rows.get(&key(row)).map_or(0, |(revision, _)| *revision);
         let is_as_expected = |row: &RowChange| row.expected.is_none_or(|expected| revision(row) == expected);
         if !changes.iter().all(is_as_expected) {
             return Err(Conflict);
         }
-        self.version += 1;
         let mut rows = Vec::new();
         for row in changes {
             let key = key(row);
-            match &row.change {
+            let (replaced, to) = match &row.change {
                 Change::Put(value) => {
-                    self.rows.insert(key.clone(), (row.revision, value.clone()));
+                    let replaced = self.rows.insert(key.clone(), (row.revision, value.clone()));
                     rows.push(ForeignRow::Put(stored_row(&key, &self.rows[&key])));
+                    (replaced, row.revision)
                 }
                 Change::Delete => {
-                    self.rows.remove(&key);
+                    let replaced = self.rows.remove(&key);
                     rows.push(ForeignRow::Deleted { table: key.0, primary_key: key.1 });
+                    (replaced, 0)
                 }
-                Change::Keep => {}
-            }
+                Change::Keep => continue,
+            };
+            let from = replaced.map_or(0, |(revision, _)| revision);
+            moves.push(Move { table: row.table, primary_key: &row.primary_key, from, to });
         }
-        let commit = ForeignCommit { version: Version(self.version), rows };
+        Ok(self.next_commit(rows))
+    }
+
+    /// Lets the anchor follow.
+    fn anchor(
+        &mut self,
+        anchoring: &mut dyn Anchoring,
+        moves: &[Move<'_>],
+    ) -> Result<Option<ForeignCommit>, StoreError> {
+        let places = anchoring.places().iter();
+        let keys = places.map(|(table, primary_key)| ((*table).to_owned(), primary_key.to_vec()));
+        let found: Vec<_> = keys.map(|key| self.rows.get(&key).map(|row| stored_row(&key, row))).collect();
+        let anchor = anchoring.anchor(&found, moves)?;
+        for StoredRow { table, primary_key, revision, value } in anchor.iter().cloned() {
+            self.rows.insert((table, primary_key), (revision, value));
+        }
+        let rows: Vec<_> = anchor.into_iter().map(ForeignRow::Put).collect();
+        Ok((!rows.is_empty()).then(|| self.next_commit(rows)))
+    }
+
+    fn next_commit(&mut self, rows: Vec<ForeignRow>) -> ForeignCommit {
+        self.version += 1;
+        ForeignCommit { version: Version(self.version), rows }
+    }
+
+    /// Lets all other nodes hear of commits.
+    fn feed(&mut self, node: usize, commits: &[ForeignCommit]) {
         for (_, feed) in self.nodes.iter_mut().enumerate().filter(|(number, _)| *number != node) {
-            feed.commits.push(commit.clone());
+            feed.commits.extend_from_slice(commits);
         }
-        Ok(())
     }
 }
 

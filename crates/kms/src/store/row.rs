@@ -2,6 +2,8 @@
 
 use bulla_keys::record::Revision;
 
+use super::error::StoreError;
+
 /// A row as the store holds it.
 #[derive(Clone, Debug)]
 pub(crate) struct StoredRow {
@@ -35,6 +37,31 @@ pub(crate) enum Change {
     Delete,
     /// Nothing: the decision rests on this row.
     Keep,
+}
+
+/// What a commit does to one row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Move<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) primary_key: &'a [u8],
+    /// The revision that the row had; 0 if it was not there.
+    pub(crate) from: Revision,
+    /// The revision that the row has from then on; 0 if it is deleted.
+    pub(crate) to: Revision,
+}
+
+/// Makes the anchor of the store, whose rows a commit writes with all others.
+pub(crate) trait Anchoring {
+    /// The places of its rows: table and primary key.
+    fn places(&self) -> &[(&'static str, &'static [u8])];
+
+    /// The rows that the anchor has from then on, in its places, made of those that are there and of what the commit does to
+    /// other rows. None if they stay as they are. After an error nothing is written.
+    fn anchor(
+        &mut self,
+        found: &[Option<StoredRow>],
+        moves: &[Move<'_>],
+    ) -> Result<Vec<StoredRow>, StoreError>;
 }
 
 /// A row was not as expected: another transaction changed it in between.
@@ -74,5 +101,20 @@ impl ForeignRow {
         match self {
             Self::Put(StoredRow { table, .. }) | Self::Deleted { table, .. } => table,
         }
+    }
+}
+
+/// Writes no anchor.
+#[cfg(test)]
+pub(crate) struct Unanchored;
+
+#[cfg(test)]
+impl Anchoring for Unanchored {
+    fn places(&self) -> &[(&'static str, &'static [u8])] {
+        &[]
+    }
+
+    fn anchor(&mut self, _: &[Option<StoredRow>], _: &[Move<'_>]) -> Result<Vec<StoredRow>, StoreError> {
+        Ok(vec![])
     }
 }

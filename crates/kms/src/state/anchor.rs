@@ -1,0 +1,268 @@
+//! The anchor of the store, which every commit writes: it shows that a row was put back to an older state, removed or
+//! added, although each row opens by itself.
+//!
+//! [`Count`] sums up all rows while a store is read, also those that a snapshot does not hold. What it has found agrees with
+//! the anchor, or [`Rollback`] says how not. A [`Keeper`] lets the anchor follow a commit, inside its transaction and from
+//! the anchor that the transaction finds; so no commit of another node makes it wrong.
+
+use std::ops::ControlFlow;
+
+use bulla_keys::root::RootKeys;
+use bulla_keys::{Anchor, RowHash, RowHasher, RowSet, SystemRandom};
+
+use crate::store::{Anchoring, Move, Rollback, Store, StoreError, StoredRow};
+
+/// Where the two copies of the anchor are.
+const PLACES: [(&str, &[u8]); 2] = [(Anchor::TABLE, Anchor::COPIES[0]), (Anchor::TABLE, Anchor::COPIES[1])];
+
+/// All rows of a store together, hashed under the root key of a generation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tally {
+    generation: u32,
+    rows: RowSet,
+}
+
+/// Sums up the rows of a store while it is read.
+pub(super) struct Count<'a> {
+    hasher: &'a RowHasher,
+    tally: Tally,
+    copies: Vec<StoredRow>,
+}
+
+/// What a store holds as a whole, and what it says of itself.
+pub(super) struct Found {
+    pub(super) tally: Tally,
+    copies: [Option<Anchor>; 2],
+}
+
+/// Lets the anchor follow what a commit does.
+pub(super) struct Keeper<'a> {
+    roots: &'a RootKeys,
+    /// The newest anchor that this process knows of.
+    known: Option<Anchor>,
+    /// What the store holds before the commit, if it gets an anchor that does not follow another one.
+    begins_with: Option<Tally>,
+    /// The anchor that the commit leaves, if it changes anything.
+    pub(super) written: Option<Anchor>,
+}
+
+/// The rows of the anchor of a store that has no other rows yet.
+pub(crate) fn of_empty_store(roots: &RootKeys) -> Vec<StoredRow> {
+    let anchor = Anchor::first(roots.generation(), RowSet::default());
+    sealed(&anchor, roots).expect("it is of the current root key")
+}
+
+/// The anchor in a row of its table.
+///
+/// # Errors
+/// [`StoreError::Row`].
+pub(super) fn open(roots: &RootKeys, row: &StoredRow) -> Result<Anchor, StoreError> {
+    let StoredRow { table, primary_key, revision, value } = row;
+    Anchor::open(roots, primary_key, *revision, value)
+        .map_err(|_| StoreError::Row { table: table.clone(), primary_key: primary_key.clone() })
+}
+
+fn sealed(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
+    let copies = anchor.seal(roots, &SystemRandom)?;
+    let row = |copy: bulla_keys::SealedCopy| StoredRow {
+        table: Anchor::TABLE.into(),
+        primary_key: copy.primary_key.into(),
+        revision: copy.revision,
+        value: copy.value,
+    };
+    Some(copies.map(row).into())
+}
+
+impl<'a> Count<'a> {
+    /// For the rows of `store`, under the root key of its anchor; under the current one if it has no anchor.
+    pub(super) fn new(store: &Store, roots: &'a RootKeys) -> Result<Self, StoreError> {
+        let copies = store.get(&PLACES)?;
+        let mut anchors = copies.iter().flatten().filter_map(|row| open(roots, row).ok());
+        let generation = anchors.next().map_or(roots.generation(), |anchor| anchor.generation);
+        let hasher = roots.row_hasher(generation).expect("an anchor opens only if there is its root key");
+        Ok(Self { hasher, tally: Tally { generation, rows: RowSet::default() }, copies: vec![] })
+    }
+
+    /// Takes a row of the store in. Gives it back if it is none of the anchor's.
+    pub(super) fn take(&mut self, row: StoredRow) -> Option<StoredRow> {
+        if row.table == Anchor::TABLE {
+            self.copies.push(row);
+            return None;
+        }
+        self.tally.rows.add(self.hasher.row(&row.table, &row.primary_key, row.revision));
+        Some(row)
+    }
+
+    /// All rows were taken in.
+    pub(super) fn finish(self, roots: &RootKeys) -> Result<Found, StoreError> {
+        let mut copies = [None; 2];
+        for row in &self.copies {
+            let anchor = open(roots, row)?; // in no other place than one of the copies
+            let at = usize::from(row.primary_key != Anchor::COPIES[0]);
+            copies[at] = Some(anchor);
+        }
+        Ok(Found { tally: self.tally, copies })
+    }
+}
+
+impl Found {
+    /// The anchor that was written last, whether or not it agrees with the rows.
+    pub(super) fn newest(&self) -> Option<Anchor> {
+        newest(&self.copies)
+    }
+
+    /// The anchor, if all rows are as the last commit left them. Otherwise the store is read once more, to name the row.
+    pub(super) fn verify(&self, store: &Store, roots: &RootKeys) -> Result<Anchor, StoreError> {
+        let anchor = agreed(&self.copies)?;
+        if anchor.rows == self.tally.rows {
+            return Ok(anchor);
+        }
+        Err(self.explain(anchor, store, roots)?.into())
+    }
+
+    fn explain(&self, anchor: Anchor, store: &Store, roots: &RootKeys) -> Result<Rollback, StoreError> {
+        let Some(hasher) = roots.row_hasher(anchor.generation) else { return Ok(Rollback::AnchorPutBack) };
+        let expected = anchor.rows;
+        let found = self.tally.rows;
+        if found.rows() < expected.rows() {
+            return Ok(Rollback::RowsMissing { count: expected.rows() - found.rows() });
+        }
+        let count = found.rows() - expected.rows();
+        let steps = (MOST_HASHES / found.rows().max(1)).clamp(FEWEST_STEPS, MOST_STEPS);
+        let search = Search {
+            hasher,
+            steps,
+            expected: expected.difference(&found),
+            found: found.difference(&expected),
+        };
+        let mut explained = None;
+        store.scan(&[], |row| {
+            explained = if count == 0 { search.put_back(&row) } else { search.added(&row) };
+            if explained.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        let unexplained = if count == 0 { Rollback::RowsPutBack } else { Rollback::RowsAdded { count } };
+        Ok(explained.unwrap_or(unexplained))
+    }
+}
+
+/// Looks for the one row that explains why rows and anchor do not agree.
+struct Search<'a> {
+    hasher: &'a RowHasher,
+    /// How far apart the revisions of one row may be.
+    steps: u64,
+    /// What the anchor has more than the rows, and the other way round.
+    expected: RowHash,
+    found: RowHash,
+}
+
+impl Search<'_> {
+    /// Whether it is all that this row has an older revision than it should, or a newer one.
+    fn put_back(&self, row: &StoredRow) -> Option<Rollback> {
+        let hash = |revision| self.hasher.row(&row.table, &row.primary_key, revision);
+        let present = hash(row.revision);
+        for step in 1..=self.steps {
+            if hash(row.revision.wrapping_add(step)).instead_of(present) == self.expected {
+                let StoredRow { table, primary_key, .. } = row.clone();
+                return Some(Rollback::RowPutBack { table, primary_key });
+            }
+            if present.instead_of(hash(row.revision.wrapping_sub(step))) == self.found {
+                return Some(Rollback::AnchorPutBack);
+            }
+        }
+        None
+    }
+
+    /// Whether it is all that this row is there.
+    fn added(&self, row: &StoredRow) -> Option<Rollback> {
+        let StoredRow { table, primary_key, revision, .. } = row;
+        (self.hasher.row(table, primary_key, *revision) == self.found)
+            .then(|| Rollback::RowAdded { table: table.clone(), primary_key: primary_key.clone() })
+    }
+}
+
+impl<'a> Keeper<'a> {
+    /// For a commit that follows the anchor which it finds: `known`, or a later one.
+    pub(super) fn new(roots: &'a RootKeys, known: Option<Anchor>) -> Self {
+        Self { roots, known, begins_with: None, written: None }
+    }
+
+    /// For a commit to a store that holds `tally`, whatever its anchor says.
+    pub(super) fn begin(roots: &'a RootKeys, tally: Tally) -> Self {
+        Self { begins_with: Some(tally), ..Self::new(roots, None) }
+    }
+
+    /// The anchor that the commit follows; none if it gets the first one.
+    fn preceding(&self, copies: &[Option<Anchor>; 2]) -> Result<Option<Anchor>, Rollback> {
+        if let Some(tally) = self.begins_with {
+            let generation = tally.generation;
+            return Ok(newest(copies).map(|anchor| Anchor { generation, rows: tally.rows, ..anchor }));
+        }
+        let anchor = agreed(copies)?;
+        if self.known.is_some_and(|known| anchor.commit < known.commit) {
+            return Err(Rollback::AnchorPutBack);
+        }
+        Ok(Some(anchor))
+    }
+
+    fn next(&self, copies: &[Option<Anchor>; 2], moves: &[Move<'_>]) -> Result<Anchor, StoreError> {
+        let preceding = self.preceding(copies)?;
+        let first = || Anchor::first(self.roots.generation(), RowSet::default());
+        let (generation, mut rows) = match (preceding, self.begins_with) {
+            (Some(anchor), _) => (anchor.generation, anchor.rows),
+            (None, Some(tally)) => (tally.generation, tally.rows),
+            (None, None) => (self.roots.generation(), RowSet::default()),
+        };
+        let hasher = self.roots.row_hasher(generation).ok_or(StoreError::HeaderDamaged)?;
+        for Move { table, primary_key, from, to } in moves {
+            let hash = |revision| hasher.row(table, primary_key, revision);
+            if *from != 0 {
+                rows.remove(hash(*from));
+            }
+            if *to != 0 {
+                rows.add(hash(*to));
+            }
+        }
+        Ok(preceding.map_or_else(|| Anchor { generation, rows, ..first() }, |anchor| anchor.next(rows)))
+    }
+}
+
+impl Anchoring for Keeper<'_> {
+    fn places(&self) -> &[(&'static str, &'static [u8])] {
+        &PLACES
+    }
+
+    fn anchor(
+        &mut self,
+        found: &[Option<StoredRow>],
+        moves: &[Move<'_>],
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        if moves.is_empty() && self.begins_with.is_none() {
+            return Ok(vec![]);
+        }
+        let mut copies = [None; 2];
+        for (copy, row) in copies.iter_mut().zip(found) {
+            *copy = row.as_ref().map(|row| open(self.roots, row)).transpose()?;
+        }
+        let anchor = self.next(&copies, moves)?;
+        self.written = Some(anchor);
+        sealed(&anchor, self.roots).ok_or(StoreError::HeaderDamaged)
+    }
+}
+
+fn newest(copies: &[Option<Anchor>; 2]) -> Option<Anchor> {
+    copies.iter().flatten().max_by_key(|anchor| anchor.commit).copied()
+}
+
+/// The anchor of which both are copies.
+fn agreed(copies: &[Option<Anchor>; 2]) -> Result<Anchor, Rollback> {
+    match copies {
+        [Some(one), Some(other)] if one == other => Ok(*one),
+        [Some(_), Some(_)] => Err(Rollback::AnchorPutBack),
+        _ => Err(Rollback::AnchorMissing),
+    }
+}
+
+/// How many rows a search for the one that was put back may hash: a few seconds.
+const MOST_HASHES: u64 = 5_000_000;
+const FEWEST_STEPS: u64 = 4;
+const MOST_STEPS: u64 = 10_000;

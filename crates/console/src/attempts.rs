@@ -1,11 +1,12 @@
 //! Failed sign-ins: how long each waits for its answer. Waiting never locks anybody out: a right password is answered at once.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use bulla_kms::counted_as;
 
 /// Who has failed lately.
 #[derive(Default)]
@@ -34,7 +35,7 @@ struct Failures {
 impl Attempts {
     /// Counts a failure at `now`, and gives the time that its answer waits.
     pub(crate) fn fail(&self, name: &str, address: Option<IpAddr>, now: Duration) -> Duration {
-        let address = address.map(network);
+        let address = address.map(counted_as);
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes");
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.tidy(now);
@@ -56,7 +57,7 @@ impl Attempts {
     pub(crate) fn succeed(&self, name: &str, address: Option<IpAddr>) {
         let name = digest(&SHA256, name.as_bytes()).as_ref().try_into().ok();
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        table.places.remove(&Place { address: address.map(network), name });
+        table.places.remove(&Place { address: address.map(counted_as), name });
     }
 }
 
@@ -67,14 +68,6 @@ impl Table {
             self.places.retain(|_, failures| now.saturating_sub(failures.last) < FORGOTTEN);
             self.tidied = now;
         }
-    }
-}
-
-/// An IPv4 address, or the /64 of an IPv6 address: one customer has that many.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
     }
 }
 

@@ -33,6 +33,7 @@ mod histogram;
 mod home;
 mod keyring;
 mod lifecycle;
+mod limits;
 mod lock;
 mod maintenance;
 mod mark;
@@ -72,11 +73,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
+use arc_swap::ArcSwap;
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use histogram::Histogram;
+pub use limits::{RequestLimit, RequestLimits, counted_as};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use mfa::{Enrolment, QrCode};
 pub use oidc::{KeySetError, OidcProvider};
@@ -106,6 +109,7 @@ use crate::data::Data;
 use crate::generator::Generator;
 use crate::home::Home;
 use crate::keyring::Keyring;
+use crate::limits::Limiter;
 use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
 use crate::mfa::WrongCodes;
@@ -143,8 +147,10 @@ pub struct Options {
     pub accept_rollback: bool,
     /// How long to wait for a command that holds the store. A server is never waited for.
     pub patience: Duration,
-    /// How many users, policies and so on there may be.
+    /// How many users, policies, keys and so on there may be.
     pub quotas: Quotas,
+    /// How many requests a second are answered; by default, as many as come. The owner of an embedded store has no limits.
+    pub request_limits: RequestLimits,
     /// Called once if other processes keep the store for more than a second, so that a command can tell its user.
     pub on_wait: fn(),
 }
@@ -162,6 +168,8 @@ pub struct Kms {
     searcher: Worker<2>,
     hasher: Hasher,
     wrong_codes: WrongCodes,
+    limiter: Limiter,
+    quotas: ArcSwap<Quotas>,
     /// Of AssumeRole.
     assumed_roles: Rate,
     nonces: Nonces,
@@ -190,6 +198,7 @@ impl Options {
             accept_rollback: false,
             patience: lock::PATIENCE,
             quotas: Quotas::default(),
+            request_limits: RequestLimits::default(),
             on_wait: || {},
         }
     }
@@ -239,6 +248,8 @@ impl Kms {
             searcher: Worker::new("searches"),
             hasher: Hasher::default(),
             wrong_codes: WrongCodes::default(),
+            limiter: Limiter::new(options.request_limits),
+            quotas: ArcSwap::from_pointee(options.quotas),
             assumed_roles: Rate::default(),
             nonces: Nonces::new(),
             oidc: oidc::Providers::default(),
@@ -268,9 +279,16 @@ impl Kms {
     /// Answers a request.
     ///
     /// # Errors
-    /// What the API documents for the action; InternalFailure with its cause if the store fails.
+    /// Throttling.User, if the caller sends too many; what the API documents for the action; InternalFailure with its cause if
+    /// the store fails.
     pub async fn call(&self, request: Request, origin: &Origin) -> Result<Reply, Error> {
+        self.count(origin.caller())?;
         actions::call(self, request, origin).await
+    }
+
+    /// Replaces the quotas. What is there already stays when one is lowered.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        self.quotas.store(quotas.into());
     }
 
     /// The origin of calls by the owner of an embedded store, who needs no access key.

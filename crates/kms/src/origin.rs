@@ -95,6 +95,21 @@ pub(crate) enum SessionSource {
     },
 }
 
+/// Who is behind what a caller does: at the start of the chain, if the caller is a session. So neither limits nor quotas can
+/// be escaped by assuming roles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Principal<'c> {
+    /// The root of the account.
+    Root,
+    User(PrincipalId),
+    /// Whom tokens of an OIDC provider name.
+    Subject {
+        provider: &'c str,
+        issuer: &'c str,
+        subject: &'c str,
+    },
+}
+
 /// One link of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct AssumedRole {
@@ -136,6 +151,36 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// The access key that the caller acts by; that of the start of the chain, if the caller is a session.
+    pub(crate) fn first_access_key(&self) -> Option<&str> {
+        match self {
+            Self::Session(session) => match &session.source {
+                SessionSource::User { access_key_id, .. } => Some(access_key_id),
+                SessionSource::Oidc { .. } => None,
+            },
+            _ => self.access_key_id(),
+        }
+    }
+}
+
+impl<'c> Principal<'c> {
+    /// None for the owner of an embedded store, and for the sender of a request without a signature.
+    pub(crate) fn of(caller: &'c Caller) -> Option<Self> {
+        match caller {
+            Caller::Root { .. } => Some(Self::Root),
+            Caller::User { id, .. } => Some(Self::User(*id)),
+            Caller::Session(session) => Some(match &session.source {
+                SessionSource::User { id, .. } => Self::User(*id),
+                SessionSource::Oidc { provider, issuer, subject } => {
+                    Self::Subject { provider, issuer, subject }
+                }
+            }),
+            Caller::Unsigned | Caller::Owner => None,
+        }
+    }
+}
+
 impl Origin {
     /// Who acts.
     #[must_use]
@@ -169,7 +214,9 @@ mod tests {
             expires: 0,
         };
         assert_eq!(session.role().id, PrincipalId::from_random(3));
-        assert_eq!(Caller::Session(session.into()).access_key_id(), Some("STS.a"));
+        let session = Caller::Session(session.into());
+        assert_eq!((session.access_key_id(), session.first_access_key()), (Some("STS.a"), Some("BULLAa")));
+        assert_eq!(Principal::of(&session), Some(Principal::User(user)), "who began it");
         let by_key = Caller::User { id: user, proof: Proof::AccessKey("BULLAa".into()) };
         assert_eq!((by_key.access_key_id(), by_key.user_id()), (Some("BULLAa"), Some(user)));
         let by_password = Caller::User { id: user, proof: Proof::Password { mfa: false } };

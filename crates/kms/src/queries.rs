@@ -129,8 +129,9 @@ impl Kms {
     ///
     /// # Errors
     /// Forbidden.NoPermission or NoPermission, as the action that tells the same; InvalidParameter; Throttling.User if many
-    /// searches wait; ServiceUnavailableTemporary.
+    /// searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
+        self.count(origin.caller())?;
         let inquiry = Inquiry::new(self, origin);
         let answer = answer(self, &query.into(), &inquiry).await?;
         Q::answer(answer).ok_or_else(|| Error::internal("the answer to another query"))

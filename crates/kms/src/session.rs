@@ -2,6 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulla_keys::{Key, Secret, SecretValue, SecretValueId, SecretVersion};
 use bulla_wire::sts::Credentials;
@@ -129,7 +130,8 @@ impl<'s, A> Session<'s, A> {
     pub(crate) fn take_assumed_role(&self, _role: &Allowed<AssumableRole<'_>>) -> Result<(), Error> {
         let limit = self.quotas().assume_roles_per_second;
         let is_within = self.kms.assumed_roles.take(self.elapsed(), limit);
-        if is_within { Ok(()) } else { Err(ErrorCode::ThrottlingUserFlow.into()) }
+        let next_second = Duration::from_secs(1);
+        if is_within { Ok(()) } else { Err(Error::throttled(ErrorCode::ThrottlingUserFlow, next_second)) }
     }
 
     /// Makes temporary credentials of a role that the caller may assume. `policy` is the text of the session's policy.

@@ -124,7 +124,15 @@ impl ServerOptions {
         let limits = self.limits;
         let trusted_proxies = self.trusted_proxies.clone();
         let oidc = self.oidc.clone();
-        let settings = Settings { tls, limits, trusted_proxies, oidc, need_restart: Vec::new() };
+        let settings = Settings {
+            tls,
+            limits,
+            trusted_proxies,
+            oidc,
+            request_limits: None,
+            quotas: None,
+            need_restart: Vec::new(),
+        };
         Box::new(move || Ok(settings.clone()))
     }
 }

@@ -1,7 +1,7 @@
 //! Networks of IP addresses, as the configuration names them.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -49,15 +49,6 @@ impl fmt::Display for NotANetwork {
 
 impl std::error::Error for NotANetwork {}
 
-/// The address that connections are counted by: IPv6 by its /64, because one host has as many addresses as it
-/// likes in there.
-pub(crate) fn counted_as(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-    }
-}
-
 fn canonical(network: IpNet) -> IpNet {
     if let IpNet::V6(mapped) = network
         && let (Some(address), Some(prefix)) =
@@ -92,15 +83,5 @@ mod tests {
         for wrong in ["", "10.0.0.0/33", "10.0.0/8", "10.0.0.0/", "/8", "proxy.example", "2001:db8::/129"] {
             assert_eq!(wrong.parse::<Network>(), Err(NotANetwork), "{wrong}");
         }
-    }
-
-    #[test]
-    fn addresses_are_counted_by_host() {
-        let counted = |text: &str| counted_as(text.parse().unwrap()).to_string();
-        assert_eq!(counted("192.0.2.7"), "192.0.2.7");
-        assert_eq!(counted("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(counted("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(counted("2001:db8:1:2:ffff::"), counted("2001:db8:1:2::1"));
-        assert_ne!(counted("2001:db8:1:3::1"), counted("2001:db8:1:2::1"));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bulla_kms::Kms;
+use bulla_kms::{Kms, Quotas, RequestLimits};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -27,6 +27,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// Whose tokens AssumeRoleWithOIDC takes.
     pub oidc: Vec<OidcSource>,
+    /// How many requests a second are answered; None leaves that as it is.
+    pub request_limits: Option<RequestLimits>,
+    /// How many users, keys and so on there may be; None leaves that as it is.
+    pub quotas: Option<Quotas>,
     /// The names of settings that have changed too, but take effect at the next start.
     pub need_restart: Vec<&'static str>,
 }
@@ -81,7 +85,8 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
-        let Settings { tls, mut limits, trusted_proxies, oidc, need_restart } = (self.reread)()?;
+        let Settings { tls, mut limits, trusted_proxies, oidc, request_limits, quotas, need_restart } =
+            (self.reread)()?;
         let mut replacement = None;
         if let (Some(current), Some(options)) = (&self.tls, tls) {
             let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
@@ -91,6 +96,8 @@ impl Reloader {
         limits.fit_open_files(&self.log);
         self.connections.change(&limits, trusted_proxies);
         self.oidc.replace(&self.kms, oidc);
+        request_limits.into_iter().for_each(|limits| self.kms.set_request_limits(limits));
+        quotas.into_iter().for_each(|quotas| self.kms.set_quotas(quotas));
         if let Some((current, fresh)) = replacement {
             current.lock().expect("nothing panics while it holds the lock").adopt(fresh);
         }

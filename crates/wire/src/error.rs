@@ -5,6 +5,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -195,6 +196,8 @@ enum Detail {
     Cause(Box<dyn StdError + Send + Sync>),
     /// Who was denied what.
     AccessDenied(AccessDenied),
+    /// After how long the same request would be accepted.
+    RetryAfter(Duration),
 }
 
 impl Error {
@@ -217,6 +220,12 @@ impl Error {
         self
     }
 
+    /// An error that ends by itself: after `retry_after` the same request would be accepted.
+    #[must_use]
+    pub fn throttled(code: ErrorCode, retry_after: Duration) -> Self {
+        Self { detail: Some(Box::new(Detail::RetryAfter(retry_after))), ..Self::new(code) }
+    }
+
     /// InvalidParameter, naming the parameter.
     #[must_use]
     pub fn invalid(parameter: &str) -> Self {
@@ -235,7 +244,7 @@ impl Error {
     pub fn into_cause(self) -> Option<Box<dyn StdError + Send + Sync>> {
         match *self.detail? {
             Detail::Cause(cause) => Some(cause),
-            Detail::AccessDenied(_) => None,
+            Detail::AccessDenied(_) | Detail::RetryAfter(_) => None,
         }
     }
 
@@ -284,7 +293,7 @@ impl Error {
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         match self.detail.as_deref()? {
             Detail::Cause(cause) => Some(&**cause),
-            Detail::AccessDenied(_) => None,
+            Detail::AccessDenied(_) | Detail::RetryAfter(_) => None,
         }
     }
 
@@ -293,7 +302,16 @@ impl Error {
     pub fn access_denied(&self) -> Option<&AccessDenied> {
         match self.detail.as_deref()? {
             Detail::AccessDenied(access_denied) => Some(access_denied),
-            Detail::Cause(_) => None,
+            Detail::Cause(_) | Detail::RetryAfter(_) => None,
+        }
+    }
+
+    /// After how long the same request would be accepted, if that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self.detail.as_deref()? {
+            Detail::RetryAfter(wait) => Some(*wait),
+            Detail::Cause(_) | Detail::AccessDenied(_) => None,
         }
     }
 }
@@ -372,6 +390,12 @@ mod tests {
         let denied = Error::new(ErrorCode::NoPermission).with_access_denied(AccessDenied::default());
         assert!(denied.cause().is_none() && denied.source().is_none());
         assert!(denied.into_cause().is_none());
+        let throttled = Error::throttled(ErrorCode::ThrottlingUser, Duration::from_millis(20));
+        assert_eq!(throttled.retry_after(), Some(Duration::from_millis(20)));
+        assert!(throttled.cause().is_none() && throttled.access_denied().is_none());
+        assert!(
+            Error::new(ErrorCode::ThrottlingUser).retry_after().is_none() && throttled.into_cause().is_none()
+        );
     }
 
     #[test]

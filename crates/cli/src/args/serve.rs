@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use bulla_kms::Quotas;
+use bulla_kms::{Quotas, RequestLimits};
 use clap::{Args as ClapArgs, ValueEnum};
 
 #[derive(Clone, Debug, Default, ClapArgs, serde::Deserialize)]
@@ -57,6 +57,9 @@ pub(crate) struct Serve {
     /// The table `[quotas]` of the configuration file.
     #[arg(skip)]
     pub(crate) quotas: Box<Quotas>,
+    /// The table `[limits]` of the configuration file.
+    #[arg(skip)]
+    pub(crate) limits: RequestLimits,
     /// The signatures that requests may have: v3 alone refuses those of version 1, which rest on SHA-1 [default: v1,v3]
     #[arg(long, value_name = "VERSION", value_delimiter = ',')]
     pub(crate) signatures: Vec<SignatureVersion>,

@@ -94,6 +94,33 @@ fn limits_are_reloaded_and_flags_still_win() {
 }
 
 #[test]
+fn limits_on_requests_are_reloaded() {
+    let world = World::new();
+    let write = |more: &str| {
+        world.write("c.toml", format!("listen = '127.0.0.1:0'\nhttp = true\n{more}"));
+    };
+    write("");
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    let caller = Caller::owner(&server);
+    let is_throttled = || {
+        let mut connection = caller.connect().unwrap();
+        (0..100).any(|_| connection.send(&caller.request("ListKeys", "")).unwrap().0 == 400)
+    };
+    assert!(!is_throttled());
+    write("[limits]\nuser = { requests-per-second = 1, burst = 1 }\n");
+    reload(&server);
+    assert!(is_throttled());
+    write("[limits]\nuser = { per-hour = 1 }\n");
+    server.signal(Signal::HUP);
+    wait_for("the refusal", || server.log().contains("was not reloaded, nothing has changed"));
+    assert!(is_throttled(), "the old limits are in force");
+    write("");
+    reload(&server);
+    assert!(!is_throttled());
+    server.stop();
+}
+
+#[test]
 fn certificates_are_reloaded() {
     let world = World::new();
     for name in ["first", "second"] {

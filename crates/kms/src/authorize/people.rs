@@ -259,8 +259,8 @@ impl<'v> View<'v> {
     }
 
     /// How many of everything there may be.
-    pub(crate) fn quotas(&self) -> &'v Quotas {
-        &self.inquiry.kms.options.quotas
+    pub(crate) fn quotas(&self) -> Quotas {
+        **self.inquiry.kms.quotas.load()
     }
 
     /// How many there are, for the quota.

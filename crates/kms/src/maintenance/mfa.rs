@@ -54,7 +54,7 @@ impl Kms {
             if row.record.mfa.is_some() || snapshot.get::<MfaDevice>(&offered.device.name.key).is_some() {
                 return Ok(refused(DeviceRefusal::NotNow));
             }
-            if snapshot.count::<MfaDevice>() >= self.options.quotas.mfa_devices {
+            if snapshot.count::<MfaDevice>() >= self.quotas.load().mfa_devices {
                 return Ok(refused(DeviceRefusal::LimitExceeded));
             }
             let Some(spent) = seed.step_of_pair(codes, now, offered.device.spent) else {

@@ -2,6 +2,7 @@
 //! without the actions that make them.
 
 mod chains;
+mod limits;
 mod oidc;
 mod races;
 mod set_ups;

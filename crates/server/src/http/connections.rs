@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use bulla_kms::counted_as;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -16,7 +17,7 @@ use super::episodes::{Episode, Episodes, Limit};
 use super::places::{Admission, Id, PlaceLimits, Places};
 use crate::limits::Limits;
 use crate::log::Log;
-use crate::networks::{Network, counted_as};
+use crate::networks::Network;
 use crate::proxies::Proxies;
 
 /// All connections of a server, and how many there may be.

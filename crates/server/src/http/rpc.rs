@@ -2,13 +2,15 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
 use bulla_wire::{Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, render_error, render_reply};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Method, Response, StatusCode};
 use zeroize::Zeroizing;
 
@@ -53,8 +55,8 @@ impl Handler for Rpc {
             self.note(line);
             return answer;
         }
-        let (format, text) = if asks_for("/healthz", &request) {
-            (Format::Json, Zeroizing::new(HEALTHY.to_owned()))
+        let content = if asks_for("/healthz", &request) {
+            Content::of_health(HEALTHY)
         } else if asks_for("/readyz", &request) {
             self.answer_readiness(&mut line)
         } else {
@@ -64,7 +66,7 @@ impl Handler for Rpc {
             }
             answer
         };
-        let mut answer = response(line.status, format, text, &line.request_id);
+        let mut answer = response(line.status, content, &line.request_id);
         if line.authenticated {
             answer.extensions_mut().insert(Authenticated);
         }
@@ -99,14 +101,13 @@ impl Rpc {
     }
 
     /// Says whether clients should be sent here. The cause is in the log only: anybody may ask.
-    fn answer_readiness(&self, line: &mut RequestLine) -> (Format, Zeroizing<String>) {
-        let text = if self.kms.is_ready() {
-            HEALTHY
+    fn answer_readiness(&self, line: &mut RequestLine) -> Content {
+        if self.kms.is_ready() {
+            Content::of_health(HEALTHY)
         } else {
             line.status = 503;
-            UNAVAILABLE
-        };
-        (Format::Json, Zeroizing::new(text.to_owned()))
+            Content::of_health(UNAVAILABLE)
+        }
     }
 
     /// Answers a call, and notes in `line` what the log may know of it.
@@ -115,21 +116,22 @@ impl Rpc {
         request: Received,
         source: Option<IpAddr>,
         line: &mut RequestLine,
-    ) -> (Format, Zeroizing<String>) {
+    ) -> Content {
         let connection = connection(&request, source, line);
         let (format, call) = parse(&request);
         drop(request); // and with it the body is wiped
         let product = call.as_ref().ok().and_then(|call| call.product).unwrap_or(Product::FALLBACK);
         line.product = Some(product.name());
-        let outcome = match call {
+        let outcome = match self.kms.admit(source).and(call) {
             Ok(call) => self.perform(call, connection, line).await,
             Err(error) => Err(error),
         };
+        let retry_after = outcome.as_ref().err().and_then(Error::retry_after);
         let text = match outcome {
             Ok(reply) => render_reply(format, &reply, &line.request_id),
             Err(error) => self.refuse(format, product, &error, line),
         };
-        (format, text)
+        Content { format, text, retry_after }
     }
 
     /// Authenticates a call, and lets the engine answer it.
@@ -180,6 +182,20 @@ impl Rpc {
         let render = |error| render_error(format, product, error, &line.request_id, self.kms.region());
         let text = render(error);
         if text.len() > ECHO_BYTES { render(&Error::new(error.code())) } else { text }
+    }
+}
+
+/// What an answer says.
+struct Content {
+    format: Format,
+    text: Zeroizing<String>,
+    /// After how long the same request would be accepted.
+    retry_after: Option<Duration>,
+}
+
+impl Content {
+    fn of_health(text: &str) -> Self {
+        Self { format: Format::Json, text: Zeroizing::new(text.to_owned()), retry_after: None }
     }
 }
 
@@ -243,7 +259,8 @@ fn asks_for(path: &str, request: &Received) -> bool {
     is_read && request.head.uri.path() == path && request.body.is_ok()
 }
 
-fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &str) -> Response<Full<Bytes>> {
+fn response(status: u16, content: Content, request_id: &str) -> Response<Full<Bytes>> {
+    let Content { format, text, retry_after } = content;
     let mut response = Response::new(Full::new(Bytes::from_owner(Wiped(text))));
     *response.status_mut() =
         StatusCode::from_u16(status).expect("the table of error codes has valid statuses");
@@ -253,6 +270,12 @@ fn response(status: u16, format: Format, text: Zeroizing<String>, request_id: &s
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(REQUEST_ID, request_id);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(wait) = retry_after {
+        // Rounded up: who waits as long as told finds the request accepted.
+        let milliseconds = u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX);
+        headers.insert(RETRY_AFTER, milliseconds.div_ceil(1000).into());
+        headers.insert(ACS_RETRY_AFTER, milliseconds.into());
+    }
     response
 }
 
@@ -268,3 +291,5 @@ impl AsRef<[u8]> for Wiped {
 pub(crate) const HEALTHY: &str = r#"{"Status":"ok"}"#;
 pub(crate) const UNAVAILABLE: &str = r#"{"Status":"unavailable"}"#;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-acs-request-id");
+/// In milliseconds: what clients of the cloud read instead of Retry-After.
+const ACS_RETRY_AFTER: HeaderName = HeaderName::from_static("x-acs-retry-after");

@@ -29,6 +29,7 @@ pub(crate) struct TestServer {
     pub(crate) data: Arc<TempDir>,
     pub(crate) log: Captured,
     pub(crate) stopper: Stopper,
+    pub(crate) kms: Arc<Kms>,
     running: Option<JoinHandle<Result<(), ServeError>>>,
 }
 
@@ -101,11 +102,11 @@ impl TestServer {
         options.log = Box::new(log.clone());
         let (stopper, shutdown) = Shutdown::by_hand();
         options.shutdown = shutdown;
-        let server = Server::bind(kms, options).unwrap();
+        let server = Server::bind(Arc::clone(&kms), options).unwrap();
         let address = server.local_addr();
         let metrics = server.metrics_addr();
         let running = Some(std::thread::spawn(move || server.run()));
-        Self { address, metrics, data, log, stopper, running }
+        Self { address, metrics, data, log, stopper, kms, running }
     }
 
     pub(crate) fn connect(&self) -> Client<TcpStream> {

@@ -38,6 +38,8 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
         oidc: options.oidc,
+        request_limits: Some(found.limits),
+        quotas: Some(*found.quotas),
         need_restart,
     })
 }
@@ -78,7 +80,6 @@ fn need_restart(
         ("metrics", metrics_address(running)? != metrics_address(found)?),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
-        ("quotas", kms.quotas != new_kms.quotas),
         ("signatures", kms.accept_v1 != new_kms.accept_v1),
         ("region", is_other(&running.region, &found.region)),
         ("account", is_other(&running.account, &found.account)),
@@ -88,18 +89,52 @@ fn need_restart(
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
+    use bulla_kms::{RequestLimit, RequestLimits};
+
     use super::*;
 
+    fn settings(text: &str) -> Result<Serve, String> {
+        toml::from_str::<Serve>(text).map_err(|error| error.message().to_owned())
+    }
+
     #[test]
-    fn quotas_of_the_file_are_those_of_the_engine_after_a_restart() {
-        let settings = |text: &str| toml::from_str::<Serve>(text).unwrap();
-        let running = settings("[quotas]\nusers = 7\n");
-        let data = data_directory(&running).unwrap();
-        let quotas = kms_options(&running, &data).unwrap().quotas;
-        assert_eq!((quotas.users, quotas.groups), (7, 50));
+    fn quotas_and_limits_of_the_file_are_those_of_the_engine_at_the_start_and_after_a_reload() {
+        let found = settings(
+            "[quotas]\nusers = 7\n\
+             [limits]\nuser.requests-per-second = 50\nsource = { requests-per-second = 20, burst = 100 }\n",
+        )
+        .unwrap();
+        let data = data_directory(&found).unwrap();
+        let options = kms_options(&found, &data).unwrap();
+        assert_eq!((options.quotas.users, options.quotas.groups), (7, 50));
+        let RequestLimits { access_key, user, source } = options.request_limits;
+        let numbers = |limit: Option<RequestLimit>| {
+            limit.map(|limit| (limit.requests_per_second.get(), limit.burst.map(NonZeroU32::get)))
+        };
+        assert_eq!([access_key, user, source].map(numbers), [None, Some((50, None)), Some((20, Some(100)))]);
+
+        let running = settings("").unwrap();
         let listen = resolve(typed_listen(&running)).unwrap();
-        let found = changes(&running, &listen, &settings("")).unwrap();
-        assert_eq!(found.need_restart, ["quotas"]);
+        let reloaded = changes(&running, &listen, &found).unwrap();
+        assert_eq!(reloaded.quotas, Some(options.quotas));
+        assert_eq!(reloaded.request_limits, Some(options.request_limits));
+        assert_eq!(reloaded.need_restart, [""; 0]);
+    }
+
+    #[test]
+    fn limits_that_would_answer_nothing_or_are_misspelled_are_refused() {
+        for (text, what) in [
+            ("[limits.user]\nrequests-per-second = 0\n", "expected a nonzero u32"),
+            ("[limits.user]\nrequests-per-second = 5\nburst = 0\n", "expected a nonzero u32"),
+            ("[limits.user]\nburst = 5\n", "missing field `requests-per-second`"),
+            ("[limits.users]\nrequests-per-second = 5\n", "unknown field `users`"),
+            ("[limits]\nuser.per-second = 5\n", "unknown field `per-second`"),
+        ] {
+            let refused = settings(text).unwrap_err();
+            assert!(refused.contains(what), "{refused}");
+        }
     }
 
     #[test]

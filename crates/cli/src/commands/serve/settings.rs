@@ -50,6 +50,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
         quotas: file.quotas,
+        limits: file.limits,
         signatures: if flags.signatures.is_empty() { file.signatures } else { flags.signatures },
         oidc: file.oidc,
         console: file.console,
@@ -64,6 +65,7 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
     options.root_key.clone_from(&settings.root_key);
     options.accept_clock = settings.accept_clock;
     options.quotas = *settings.quotas;
+    options.request_limits = settings.limits;
     if settings.group_readable_secrets {
         options.secret_readers = SecretReaders::OwnGroups;
     }

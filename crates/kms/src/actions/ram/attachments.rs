@@ -92,7 +92,7 @@ async fn attach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Resu
             let entity = entity?;
             let policy = policy?;
             let mut changed = E::clone(&entity.record);
-            let limits = E::limits(state.quotas());
+            let limits = E::limits(&state.quotas());
             let attached = changed.policies_mut().attach(policy.reference(), state.now(), limits);
             attached.map_err(not_attached::<E>)?;
             Ok(E::replaced(&entity, changed).and(policy.touched()).answering(Done {}))

@@ -7,8 +7,8 @@ use crate::OidcProvider;
 use crate::oidc::testing::Issuer;
 
 /// A world with the provider `ci`, its keys and a role that trusts one subject of it.
-struct Setup {
-    world: World,
+pub(super) struct Setup {
+    pub(super) world: World,
     issuer: Issuer,
 }
 
@@ -21,7 +21,7 @@ fn provider(issuer: &str) -> OidcProvider {
 }
 
 impl Setup {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let world = World::new();
         let issuer = Issuer::ec("k");
         let kms = world.kms_ref();
@@ -38,7 +38,7 @@ impl Setup {
         Self { world, issuer }
     }
 
-    fn token(&self, changes: Value) -> String {
+    pub(super) fn token(&self, changes: Value) -> String {
         let mut claims = self.issuer.claims();
         for (name, value) in changes.as_object().unwrap() {
             claims[name] = value.clone();
@@ -46,7 +46,7 @@ impl Setup {
         self.issuer.token(&claims)
     }
 
-    fn assume(&self, token: &str, changes: &[(&str, &str)]) -> Result<Value, String> {
+    pub(super) fn assume(&self, token: &str, changes: &[(&str, &str)]) -> Result<Value, String> {
         let mut parameters = vec![
             ("RoleArn", "acs:ram::111122223333:role/deploy"),
             ("OIDCProviderArn", "acs:ram::111122223333:oidc-provider/ci"),

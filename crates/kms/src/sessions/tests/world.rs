@@ -46,6 +46,12 @@ pub(crate) struct Credentials {
     pub(crate) token: Option<String>,
 }
 
+/// A request as it goes over the wire.
+pub(crate) struct SignedRequest {
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
 const START: i64 = 1_800_000_000;
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const EVERYTHING: &str =
@@ -267,6 +273,28 @@ impl World {
         action: &str,
         parameters: &[(&str, &str)],
     ) -> Result<Value, Error> {
+        self.send_again(&self.signed(product, by, action, parameters))
+    }
+
+    /// A signed request to the KMS, without parameters, that was not sent yet.
+    pub(crate) fn signed_to_kms(&self, by: &Credentials, action: &str) -> SignedRequest {
+        self.signed(Product::Kms, by, action, &[])
+    }
+
+    /// Sends a signed request, perhaps not for the first time.
+    pub(crate) fn send_again(&self, SignedRequest { headers, body }: &SignedRequest) -> Result<Value, Error> {
+        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+        let body = body.as_bytes();
+        self.answer(&HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body })
+    }
+
+    fn signed(
+        &self,
+        product: Product,
+        by: &Credentials,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> SignedRequest {
         let pairs = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let body = Parameters::from_pairs(pairs).unwrap().encode();
         let nonce = self.names.fetch_add(1, Ordering::SeqCst).to_string();
@@ -279,10 +307,8 @@ impl World {
             nonce: &nonce,
             security_token: by.token.as_deref(),
         };
-        let headers = outgoing.headers(&by.id, &by.secret);
-        let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let body = body.as_bytes();
-        self.answer(&HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body })
+        let headers = outgoing.headers(&by.id, &by.secret).into_iter().collect();
+        SignedRequest { headers, body }
     }
 
     /// Sends parameters without a signature.

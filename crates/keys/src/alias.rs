@@ -7,6 +7,7 @@ use std::str::FromStr;
 use minicbor::{Decode, Encode};
 
 use crate::id::KeyId;
+use crate::maker::Maker;
 
 /// `alias/` and 1 to 255 of the characters `A-Z a-z 0-9 _ - /`; not beginning with `alias/acs`, which the
 /// cloud keeps for its own services.
@@ -29,6 +30,9 @@ pub struct Alias {
     /// The key.
     #[n(1)]
     pub key: KeyId,
+    /// Who made it.
+    #[n(2)]
+    pub made_by: Option<Maker>,
 }
 
 impl AliasName {
@@ -39,6 +43,12 @@ impl AliasName {
     #[must_use]
     pub fn of_service(service: &str) -> Self {
         Self(format!("{}acs/{service}", Self::PREFIX).into())
+    }
+
+    /// Whether it is that of the key of a service.
+    #[must_use]
+    pub fn is_of_service(&self) -> bool {
+        self.0.strip_prefix(Self::PREFIX).is_some_and(|name| name.starts_with("acs"))
     }
 
     /// The whole name, prefix included.

@@ -9,6 +9,7 @@ use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
 use crate::id::{KeyId, KeyVersionId};
+use crate::maker::Maker;
 use crate::material::{Construction, Material};
 use crate::spec::{KeyKind, KeyOrigin, KeySpec, KeyUsage, ProtectionLevel};
 use crate::state::{KeyState, Operation, Refusal};
@@ -67,6 +68,9 @@ pub struct Key {
     /// The material that was imported, if any ever was; apart, because most keys have none.
     #[n(15)]
     imported: Option<Box<Imported>>,
+    /// Who made it.
+    #[n(16)]
+    pub made_by: Option<Maker>,
 }
 
 /// What a key is when it is made.
@@ -170,6 +174,7 @@ impl Key {
             deletion_protection: None,
             tags: Tags::default(),
             imported: None,
+            made_by: None,
         }
     }
 

@@ -186,7 +186,7 @@ mod tests {
     }
 
     fn alias(name: &str) -> Alias {
-        Alias { name: name.parse().unwrap(), key: KeyId::random(&SystemRandom) }
+        Alias { name: name.parse().unwrap(), key: KeyId::random(&SystemRandom), made_by: None }
     }
 
     #[test]

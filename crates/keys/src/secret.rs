@@ -16,6 +16,7 @@ pub use names::{NotASecretName, SecretName, SecretVersionId, Stage};
 use crate::context::EncryptionContext;
 use crate::id::{KeyId, SecretValueId};
 use crate::key::Description;
+use crate::maker::Maker;
 use crate::spec::named;
 use crate::tags::Tags;
 
@@ -53,6 +54,9 @@ pub struct Secret {
     /// Each stage points at one version.
     #[n(9)]
     stages: BTreeMap<Stage, SecretVersionId>,
+    /// Who made it.
+    #[n(10)]
+    pub made_by: Option<Maker>,
 }
 
 /// One version of a secret: what can be said of it without opening it.
@@ -150,6 +154,7 @@ impl Secret {
             delete_at: None,
             stages: BTreeMap::from([(Stage::current(), first.id.clone())]),
             versions: vec![first],
+            made_by: None,
         }
     }
 

@@ -18,6 +18,7 @@ mod policy_source;
 mod query;
 mod resource;
 mod rights;
+mod room;
 mod root;
 mod series;
 mod suppose;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bulla_access::Policy;
 pub use bulla_access::PrincipalId;
+use bulla_keys::Maker;
 
 /// The facts about a request that are not in its parameters. Made only by authentication, or for the owner of
 /// an embedded store.
@@ -178,6 +179,17 @@ impl<'c> Principal<'c> {
             }),
             Caller::Unsigned | Caller::Owner => None,
         }
+    }
+}
+
+impl Principal<'_> {
+    /// As the maker of a record. Names of providers have no slash, so no two principals have the same name.
+    pub(crate) fn maker(&self) -> Maker {
+        Maker::new(match self {
+            Self::Root => "root".to_owned(),
+            Self::User(id) => format!("user/{id}"),
+            Self::Subject { provider, subject, .. } => format!("oidc-provider/{provider}/{subject}"),
+        })
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) use self::mfa_device::{BindingMark, MfaDevice};
 pub(crate) use self::name::{DeviceName, GroupName, NameFault, NameKey, PolicyName, RoleName, UserName};
 pub(crate) use self::policy::{AttachedTo, ManagedPolicy, PolicyConflict};
 pub use self::quotas::Quotas;
+pub(crate) use self::quotas::RecordQuota;
 pub(crate) use self::resource_policy::{KeyPolicy, SecretPolicy};
 pub(crate) use self::role::{Role, RoleConflict};
 pub(crate) use self::text::TextFault;

@@ -42,7 +42,7 @@ use self::anchor::{Keeper, Tally};
 pub(crate) use self::changes::{Changes, Decision};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
-pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, SecretLists};
+pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, SecretLists};
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;

@@ -174,7 +174,9 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         ("DeleteConflict", _) => {
             "remove or detach that first: `show` lists it, and `bulla policy versions` the versions of a policy"
         }
-        ("LimitExceeded", _) => "remove some first; on a server of your own, raise the limit in [quotas]",
+        ("LimitExceeded", _) | (_, "Rejected.LimitExceeded") => {
+            "remove some first; on a server of your own, raise the limit in [quotas]"
+        }
         ("MalformedPolicyDocument", _) => {
             "correct the document there; `bulla policy check FILE` checks it without a server"
         }

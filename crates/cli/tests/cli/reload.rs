@@ -94,7 +94,7 @@ fn limits_are_reloaded_and_flags_still_win() {
 }
 
 #[test]
-fn limits_on_requests_are_reloaded() {
+fn limits_on_requests_and_quotas_are_reloaded() {
     let world = World::new();
     let write = |more: &str| {
         world.write("c.toml", format!("listen = '127.0.0.1:0'\nhttp = true\n{more}"));
@@ -114,9 +114,12 @@ fn limits_on_requests_are_reloaded() {
     server.signal(Signal::HUP);
     wait_for("the refusal", || server.log().contains("was not reloaded, nothing has changed"));
     assert!(is_throttled(), "the old limits are in force");
-    write("");
+    write("[quotas]\nkeys = 1\n");
     reload(&server);
     assert!(!is_throttled());
+    let mut connection = caller.connect().unwrap();
+    let created = [(); 2].map(|()| connection.send(&caller.request("CreateKey", "")).unwrap());
+    assert_eq!((created[0].0, &created[1].1["Code"]), (200, &"Rejected.LimitExceeded".into()));
     server.stop();
 }
 

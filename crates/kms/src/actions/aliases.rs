@@ -23,7 +23,8 @@ pub(super) async fn create(session: &Session<'_, CreateAlias>) -> Result<Done, E
                 return Err(ErrorCode::AliasAlreadyExists.into());
             }
             key.record.allows(Operation::NameByAlias, state.now()).map_err(key_refused)?;
-            let new = Alias { name: name.clone(), key: key.record.id };
+            state.check_room::<Alias, _>(&alias, state.quotas().of_aliases())?;
+            let new = Alias { name: name.clone(), key: key.record.id, made_by: state.maker() };
             Ok(alias.changes([(Write::Alias(new), 0)]).and(key.unchanged()).answering(Done {}))
         })
         .await
@@ -42,7 +43,7 @@ pub(super) async fn update(session: &Session<'_, UpdateAlias>) -> Result<Done, E
             let alias = alias?;
             let target = target?;
             target.record.allows(Operation::RetargetAlias, state.now()).map_err(key_refused)?;
-            let changed = Alias { name: name.clone(), key: target.record.id };
+            let changed = Alias { key: target.record.id, ..Alias::clone(&alias.record) };
             let changes = alias.changes([(Write::Alias(changed), alias.revision)]);
             Ok(changes.and(target.unchanged()).answering(Done {}))
         })

@@ -26,7 +26,7 @@ use crate::state::{Row, Write};
 
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
-    session.with_tags(&tags).container(Container::Keys)?; // before a key pair is made for nothing
+    let keys = session.with_tags(&tags).container(Container::Keys)?; // before a key pair is made for nothing
     let id = KeyId::random(&SystemRandom);
     let primary = KeyVersionId::random(&SystemRandom);
     let created = session.now();
@@ -34,9 +34,11 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     key.description = description;
     key.tags.clone_from(&tags);
     key.rotation_interval = rotation;
+    key.made_by = session.maker();
     let key_metadata = metadata(session, &key);
     let policy = session.request.policy.as_deref();
     policy.map(|text| policies::document::<OfKey>(session, text)).transpose()?; // before a key pair is made for nothing
+    session.check_room::<Key, _>(&keys, session.quotas().of_keys())?;
     let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {
         let new = NewVersion { key: id, id: primary, number: 0, spec, created };
@@ -45,6 +47,7 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     session
         .change(|state| {
             let keys = state.with_tags(&tags).container(Container::Keys)?;
+            state.check_room::<Key, _>(&keys, state.quotas().of_keys())?;
             let Some(text) = policy else { return Ok(keys.changes(writes.clone()).answering(())) };
             let (document, named) = policies::document(state, text)?;
             let policy = Write::KeyPolicy(KeyPolicy { key: id, document });

@@ -292,7 +292,11 @@ mod tests {
             let alias = format!("alias/{}", random(60)).parse().unwrap();
             match snapshot.alias(bulla_keys::AliasName::as_str(&alias)) {
                 Some(_) if random(2) == 0 => self.write([Write::NoAlias(alias)]),
-                _ => self.write([Write::Alias(Alias { name: alias, key: pick(&self.ids[..20]) })]),
+                _ => self.write([Write::Alias(Alias {
+                    name: alias,
+                    key: pick(&self.ids[..20]),
+                    made_by: None,
+                })]),
             }
         }
 

@@ -34,6 +34,7 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     check_free(session, &secrets, &name)?; // before a key is made for nothing
     let policy = request.policy.as_deref();
     policy.map(|text| policies::document::<OfSecret>(session, text)).transpose()?;
+    session.check_room::<Secret, _>(&secrets, session.quotas().of_secrets())?;
     if named_key.is_none() {
         ensure_service_key(session, &tags).await?;
     }
@@ -45,9 +46,11 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
                 None => state.key_of_service(&secrets).ok_or(ErrorCode::ForbiddenKeyNotFound.into()),
             };
             check_free(state, &secrets, &name)?;
+            state.check_room::<Secret, _>(&secrets, state.quotas().of_secrets())?;
             let Sealed { version, key, writes } = first.seal(state, &name, &key?)?;
             let mut secret = Secret::new(name.clone(), key, version);
             (secret.description, secret.tags) = (description.clone(), tags.clone());
+            secret.made_by = state.maker();
             let changes = secrets.changes([(Write::Secret(secret), 0)]).and(writes);
             let Some(text) = policy else { return Ok(changes.answering(())) };
             let (document, named) = policies::document(state, text)?;

@@ -41,7 +41,7 @@ pub(super) async fn ensure_service_key(
             });
             let version =
                 NewVersion { key: id, id: primary, number: 0, spec, created }.random(state.keyring());
-            let alias = Alias { name: name.clone(), key: id };
+            let alias = Alias { name: name.clone(), key: id, made_by: None };
             let writes = [Write::Key(record), Write::Version(version), Write::Alias(alias)];
             Ok(secrets.changes(writes.map(|write| (write, 0))).answering(()))
         })

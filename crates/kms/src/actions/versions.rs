@@ -20,8 +20,9 @@ pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<Ke
     let id = KeyVersionId::random(&SystemRandom);
     let key = session.key(&session.request.key_id)?;
     let versions = session.next_version_of(&key) as usize;
+    key.record.rotated(id, versions, session.now()).map_err(key_refused)?; // before a key pair is made for nothing
+    session.check_room_for_version(&key)?;
     let key = key.record.clone();
-    key.rotated(id, versions, session.now()).map_err(key_refused)?; // before a key pair is made for nothing
     // Its number is not known yet: another one may come in between.
     let new = NewVersion { key: key.id, id, number: 0, spec: key.spec, created: session.now() };
     let made = new.generated(session, PairFor::Version).await?;
@@ -30,6 +31,7 @@ pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<Ke
             let key = state.same_key(made.key, &session.request.key_id)?;
             let number = state.next_version_of(&key);
             let rotated = key.record.rotated(id, number as usize, state.now()).map_err(key_refused)?;
+            state.check_room_for_version(&key)?;
             let version = KeyVersion { number, ..made.clone() };
             let key_version = entry(&version);
             let changes = key.changes([(Write::Key(rotated), key.revision), (Write::Version(version), 0)]);

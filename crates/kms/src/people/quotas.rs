@@ -33,6 +33,21 @@ pub struct Quotas {
     pub policies_per_group: usize,
     /// Policies of the account that are attached to a role.
     pub policies_per_role: usize,
+    /// Keys of the account, without the one that seals secrets; without a number, as many as there is room for. The same
+    /// holds of the numbers below.
+    pub keys: Option<usize>,
+    /// Keys that one user has made, also by sessions.
+    pub keys_per_creator: Option<usize>,
+    /// Versions of a key that requests make; scheduled rotation goes on.
+    pub key_versions: Option<usize>,
+    /// Aliases of the account.
+    pub aliases: Option<usize>,
+    /// Aliases that one user has made, also by sessions.
+    pub aliases_per_creator: Option<usize>,
+    /// Secrets of the account.
+    pub secrets: Option<usize>,
+    /// Secrets that one user has made, also by sessions.
+    pub secrets_per_creator: Option<usize>,
     /// AssumeRole in a second, of all callers together.
     pub assume_roles_per_second: usize,
 }
@@ -52,12 +67,38 @@ impl Default for Quotas {
             policies_per_user: 10,
             policies_per_group: 5,
             policies_per_role: 5,
+            keys: None,
+            keys_per_creator: None,
+            key_versions: None,
+            aliases: None,
+            aliases_per_creator: None,
+            secrets: None,
+            secrets_per_creator: None,
             assume_roles_per_second: 100,
         }
     }
 }
 
+/// How many records of a kind there may be in all, and made by one user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RecordQuota {
+    pub(crate) total: Option<usize>,
+    pub(crate) per_creator: Option<usize>,
+}
+
 impl Quotas {
+    pub(crate) fn of_keys(&self) -> RecordQuota {
+        RecordQuota { total: self.keys, per_creator: self.keys_per_creator }
+    }
+
+    pub(crate) fn of_aliases(&self) -> RecordQuota {
+        RecordQuota { total: self.aliases, per_creator: self.aliases_per_creator }
+    }
+
+    pub(crate) fn of_secrets(&self) -> RecordQuota {
+        RecordQuota { total: self.secrets, per_creator: self.secrets_per_creator }
+    }
+
     /// What may be attached to a user.
     pub(crate) fn of_user(&self) -> AttachmentLimits {
         self.attached(self.policies_per_user)

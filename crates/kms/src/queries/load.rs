@@ -56,7 +56,7 @@ fn fill(kms: &Kms) {
         writes.push((Write::Key(key), 0));
         if number % 10 > 0 {
             let name = format!("alias/team-{}/service-{number}", number % 50).parse().unwrap();
-            writes.push((Write::Alias(Alias { name, key: id }), 0));
+            writes.push((Write::Alias(Alias { name, key: id, made_by: None }), 0));
         }
     }
     write(kms, writes);

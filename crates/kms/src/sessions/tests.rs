@@ -4,6 +4,7 @@
 mod chains;
 mod limits;
 mod oidc;
+mod quotas;
 mod races;
 mod set_ups;
 pub(crate) mod world;

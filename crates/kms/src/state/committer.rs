@@ -393,7 +393,8 @@ mod tests {
     #[test]
     fn what_was_decided_on_a_state_that_never_was_is_decided_again() {
         let (data, kms) = open();
-        let never = Alias { name: "alias/never".parse().unwrap(), key: KeyId::from_bytes([1; 16]) };
+        let never =
+            Alias { name: "alias/never".parse().unwrap(), key: KeyId::from_bytes([1; 16]), made_by: None };
         // Expects a revision of a row that is not in the store.
         let change = Changes::for_test([(Write::Alias(never), 7)]).answering(());
         let (decision, lost) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();

@@ -74,7 +74,8 @@ impl World {
     }
 
     fn name(&self, number: usize, alias: &str) {
-        let alias = Alias { name: format!("alias/{alias}").parse().unwrap(), key: self.ids[number] };
+        let alias =
+            Alias { name: format!("alias/{alias}").parse().unwrap(), key: self.ids[number], made_by: None };
         self.account.write([(Write::Alias(alias), 0)]);
     }
 

@@ -2,24 +2,35 @@
 
 use bulla_keys::{Alias, AliasName, KeyId};
 
+use super::makers::{Made, Makers};
 use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
 /// All aliases, and those of a key.
 #[derive(Clone, Default)]
-pub(crate) struct AliasIndex(Index<Option<KeyId>, AliasName>);
+pub(crate) struct AliasIndex {
+    lists: Index<Option<KeyId>, AliasName>,
+    makers: Makers,
+}
 
 impl kind::Index<Alias> for AliasIndex {
     fn replace(&mut self, old: Option<&Alias>, new: Option<&Alias>) {
-        if let Some(Alias { name, key }) = old {
-            self.0.remove(&(None, name.clone()));
-            self.0.remove(&(Some(*key), name.clone()));
+        self.makers.replace(old, new);
+        if let Some(Alias { name, key, .. }) = old {
+            self.lists.remove(&(None, name.clone()));
+            self.lists.remove(&(Some(*key), name.clone()));
         }
-        if let Some(Alias { name, key }) = new {
-            self.0.insert((None, name.clone()));
-            self.0.insert((Some(*key), name.clone()));
+        if let Some(Alias { name, key, .. }) = new {
+            self.lists.insert((None, name.clone()));
+            self.lists.insert((Some(*key), name.clone()));
         }
+    }
+}
+
+impl Made for Alias {
+    fn makers(snapshot: &Snapshot) -> &Makers {
+        &snapshot.tables.aliases.index.makers
     }
 }
 
@@ -35,6 +46,6 @@ impl Snapshot {
 
     /// Aliases by name: those of a key, or all.
     pub(crate) fn alias_lists(&self) -> &Index<Option<KeyId>, AliasName> {
-        &self.tables.aliases.index.0
+        &self.tables.aliases.index.lists
     }
 }

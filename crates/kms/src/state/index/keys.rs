@@ -8,6 +8,7 @@ use bulla_keys::{Key, KeyId, KeySpec, KeyState, KeyUsage, ProtectionLevel};
 use imbl::OrdSet;
 
 use super::label::{Edit, Label, tag_labels};
+use super::makers::{Made, Makers};
 use super::schedule::{Plan, Schedule};
 use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
@@ -51,6 +52,7 @@ pub(crate) struct KeyLists {
 pub(crate) struct KeyIndex {
     lists: KeyLists,
     pub(super) schedule: Schedule<KeyId>,
+    makers: Makers,
 }
 
 impl kind::Index<Key> for KeyIndex {
@@ -59,7 +61,14 @@ impl kind::Index<Key> for KeyIndex {
         if let Some(key) = new.or(old) {
             self.schedule.replace(&key.id, old.map(plan), new.map(plan));
         }
+        self.makers.replace(old, new);
         self.lists.replace(old, new);
+    }
+}
+
+impl Made for Key {
+    fn makers(snapshot: &Snapshot) -> &Makers {
+        &snapshot.tables.keys.index.makers
     }
 }
 

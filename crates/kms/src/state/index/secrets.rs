@@ -3,6 +3,7 @@
 use bulla_keys::{Secret, SecretName};
 
 use super::label::{Edit, Label, tag_labels};
+use super::makers::{Made, Makers};
 use super::schedule::{Plan, Schedule};
 use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
@@ -13,6 +14,7 @@ use crate::state::snapshot::Snapshot;
 pub(crate) struct SecretIndex {
     lists: SecretLists,
     pub(super) schedule: Schedule<SecretName>,
+    makers: Makers,
 }
 
 /// The lists of secrets, by name.
@@ -27,7 +29,14 @@ impl kind::Index<Secret> for SecretIndex {
         if let Some(secret) = new.or(old) {
             self.schedule.replace(&secret.name, old.map(plan), new.map(plan));
         }
+        self.makers.replace(old, new);
         self.lists.replace(old, new);
+    }
+}
+
+impl Made for Secret {
+    fn makers(snapshot: &Snapshot) -> &Makers {
+        &snapshot.tables.secrets.index.makers
     }
 }
 

@@ -1,5 +1,6 @@
 //! What can be typed: every command and flag, in one table.
 
+mod audit;
 mod disks;
 mod files;
 mod flags;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
+pub(crate) use self::audit::{Audit, Export, ExportFormat, Search, Tail, TrailOf, VerifyTrail, Wanted};
 pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat, InstallPlugin, InstallRoot};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
@@ -100,6 +102,9 @@ pub(crate) enum Command {
     Sts(Api),
     /// Show which identity calls the KMS, and which credentials prove it
     Whoami(Whoami),
+    /// Verify, search and export the audit trail of a server
+    #[command(subcommand)]
+    Audit(Audit),
     /// Open web pages for the keys and secrets of the embedded KMS, on this machine only
     Console(Console),
     /// Run the KMS as a server for the Alibaba Cloud KMS API

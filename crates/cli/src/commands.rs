@@ -5,6 +5,7 @@
 
 pub(crate) mod alias;
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod cat;
 pub(crate) mod console;
 mod convert;

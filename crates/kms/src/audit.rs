@@ -32,7 +32,7 @@ pub use line::{
 };
 pub use seal::{NotAPublicKey, PublicKey};
 pub use sources::{ReadError, Record, Source};
-pub use text::Text;
+pub use text::{Text, to_json};
 pub use trail::{Limits, Opening, Trail, Written};
 pub use trail_error::TrailError;
 pub use verify::{Fault, FaultKind, Report, verify};

@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
 
 use bulla_keys::root::RootKey;
 use bulla_keys::{StoreId, SystemRandom};
@@ -52,6 +54,49 @@ fn kind(content: &Content<'_>) -> usize {
         Content::Seal(_) => 5,
         other => panic!("{other:?}"),
     }
+}
+
+/// A server writes, rotates, compresses and deletes while a reader verifies: no false alarm.
+#[test]
+fn a_trail_that_is_being_written_verifies() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("audit");
+    let identity = Identity { store: store(), node: "kms-1".into(), epoch: 1 };
+    let time = Time::from_unix_millis(1_767_225_600_000);
+    let opening = Opening {
+        identity: identity.clone(),
+        roots: Arc::new(RootKey::random(&SystemRandom).keys(store(), 1)),
+        limits: Limits { file: 20_000, total: 60_000 },
+        noted: None,
+        now: time,
+    };
+    let mut trail = Trail::open(&path, opening).unwrap();
+    let first_key = trail.public_key();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let line = Line { time, content: Content::Request(Box::new(decrypt())) };
+            let lines = vec![Members::new(&identity, &line); 10];
+            for round in 0.. {
+                trail.append(&lines).unwrap();
+                trail.seal(round, time).unwrap();
+                if trail.rotate_if_due(round, time).unwrap() {
+                    trail.housekeeping().run().unwrap();
+                }
+                if is_over.load(Relaxed) && round > 200 {
+                    return;
+                }
+            }
+        });
+        let verified: Vec<_> = (0..30).map(|_| verify(&[path.clone()], Some(first_key), None)).collect();
+        is_over.store(true, Relaxed);
+        for report in verified {
+            let report = report.unwrap();
+            assert!(report.is_sound(), "{report:?}");
+        }
+    });
+    let report = verify(&[path], Some(first_key), None).unwrap();
+    assert!(report.is_sound() && report.first > Some(1) && report.files > 2, "{report:?}");
 }
 
 /// A user decrypts.

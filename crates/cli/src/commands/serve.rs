@@ -20,6 +20,7 @@ use self::errors::open_failure;
 pub(super) use self::errors::serve_failure;
 use self::listen::{resolve, typed_listen};
 pub(crate) use self::reset::reset_access_key;
+pub(crate) use self::settings::DATA;
 use self::settings::{data_directory, kms_options, server_options, with_config};
 use self::shell::quoted;
 use crate::args::Serve;

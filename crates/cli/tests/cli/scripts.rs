@@ -10,7 +10,7 @@
 //! @ stop NAME                         stops it
 //! ```
 //!
-//! Each script runs in a directory of its own that holds `sales.csv`, and nothing else. What differs from run
+//! Each script runs in a directory of its own that holds `sales.csv`, and nothing else; `$GOLDEN` is `testdata/golden`. What differs from run
 //! to run is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[NAME]` (the
 //! address of a server). `UPDATE_CMD=1 cargo test -p bulla` rewrites the scripts with what is printed now.
 
@@ -50,6 +50,8 @@ fn play(script: &str) -> String {
     let world = World::new();
     let sales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/sales.csv");
     fs::copy(sales, world.path("sales.csv")).unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
+    let golden = golden.canonicalize().unwrap().into_os_string().into_string().unwrap();
     let mut servers = Vec::<(String, Server<'_>)>::new();
     let mut environment = Vec::new();
     let mut names = Vec::<(String, String)>::new();
@@ -61,7 +63,7 @@ fn play(script: &str) -> String {
         text.push_str(line);
         text.push('\n');
         if let Some(command) = line.strip_prefix("$ ") {
-            let outcome = world.sh(command).envs(&environment).run();
+            let outcome = world.sh(command).env("GOLDEN", &golden).envs(&environment).run();
             text.push_str(&redact(&transcript(&outcome), &world, &names));
         } else if let Some(words) = line.strip_prefix("@ serve ") {
             let mut words = words.split(' ');

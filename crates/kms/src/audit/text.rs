@@ -47,6 +47,14 @@ pub(super) fn write_json(value: &impl Serialize, out: &mut String) {
     value.serialize(&mut serializer).expect("names are texts, and no value fails to serialize");
 }
 
+/// A value as JSON on one line, with escapes instead of characters that steer a terminal.
+#[must_use]
+pub fn to_json(value: &impl Serialize) -> String {
+    let mut text = String::new();
+    write_json(value, &mut text);
+    text
+}
+
 /// JSON without blanks, as serde_json writes it, with more escapes.
 struct Escaping;
 

@@ -12,6 +12,7 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::mem;
 use std::path::PathBuf;
 
@@ -171,6 +172,21 @@ pub fn verify(
     anchor: Option<PublicKey>,
     expected: Option<Position>,
 ) -> Result<Report, ReadError> {
+    let mut attempts = 0..ATTEMPTS;
+    loop {
+        match verify_once(paths, anchor, expected) {
+            // A server has deleted an old file since it was listed.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound && attempts.next().is_some() => {}
+            report => return report,
+        }
+    }
+}
+
+fn verify_once(
+    paths: &[PathBuf],
+    anchor: Option<PublicKey>,
+    expected: Option<Position>,
+) -> Result<Report, ReadError> {
     let sources = Source::all(paths)?;
     let mut verifier = Verifier { anchor, expected, ..Verifier::default() };
     verifier.read_certificates(paths);
@@ -188,6 +204,8 @@ pub fn verify(
     }
     Ok(verifier.finish())
 }
+
+const ATTEMPTS: usize = 5;
 
 /// How far the trail was read.
 #[derive(Default)]

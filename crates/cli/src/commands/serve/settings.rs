@@ -155,4 +155,5 @@ fn trusted_proxies(settings: &Serve) -> Result<Vec<Network>, Failure> {
 
 /// A name that every machine has.
 const LOOPBACK: &str = "localhost";
-const DATA: &str = "/var/lib/bulla";
+/// The data directory of a server, unless another one is named.
+pub(crate) const DATA: &str = "/var/lib/bulla";

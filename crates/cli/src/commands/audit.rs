@@ -1,0 +1,88 @@
+//! `bulla audit`: reads the audit trail from its files. No store is opened and no key is needed.
+
+mod action_trail;
+mod csv;
+mod export;
+mod search;
+mod since;
+mod summary;
+mod tail;
+mod verify;
+mod wanted;
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use bulla_kms::audit::{Content, ReadError, Record, Source};
+
+pub(crate) use self::since::Since;
+use crate::args::{Audit, TrailOf};
+use crate::commands::serve::DATA;
+use crate::failure::{Exit, Failure};
+
+pub(crate) fn run(command: &Audit) -> Result<(), Failure> {
+    match command {
+        Audit::Verify(verify) => verify::run(verify),
+        Audit::Tail(tail) => tail::run(tail),
+        Audit::Search(search) => search::run(search),
+        Audit::Export(export) => export::run(export),
+    }
+}
+
+/// The files of a trail, oldest first.
+fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
+    let directory = place.data.as_deref().unwrap_or(Path::new(DATA)).join("audit");
+    let hint = "name the data directory of the server with --data";
+    match Source::all(&[directory.clone()]) {
+        Ok(found) if found.is_empty() => Err(no_trail(&directory).advising(hint)),
+        Err(error) if error.source.kind() == ErrorKind::NotFound => Err(no_trail(&directory).advising(hint)),
+        found => found.map_err(|error| unreadable(&error)),
+    }
+}
+
+fn no_trail(path: &Path) -> Failure {
+    let what = format!("{}: no audit files", path.display());
+    Failure::new(Exit::Other, what, "name the audit files, or the directory that they are in")
+}
+
+fn unreadable(error: &ReadError) -> Failure {
+    let failure = Failure::io(&error.path, &error.source);
+    let hint = match error.source.kind() {
+        ErrorKind::PermissionDenied => "run as the user of the server, or as root",
+        _ => return failure,
+    };
+    failure.advising(hint)
+}
+
+/// Calls `visit` with each line that says what happened: not with keys and seals, and not with what is no line.
+fn for_each_record(
+    sources: &[Source],
+    mut visit: impl FnMut(&[u8], &Record<'_>) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut failed = None;
+    for source in sources {
+        let read = source.for_each(|line| {
+            if let Some(record) = event(line)
+                && let Err(failure) = visit(line, &record)
+            {
+                failed = Some(failure);
+            }
+            failed.is_none()
+        });
+        if let Some(failure) = failed {
+            return Err(failure);
+        }
+        read.map_err(|error| unreadable(&error))?;
+    }
+    Ok(())
+}
+
+/// A line that says what happened.
+fn event(line: &[u8]) -> Option<Record<'_>> {
+    Record::parse(line).filter(|record| !matches!(record.content, Content::Key(_) | Content::Seal(_)))
+}
+
+/// A line as it is in the file, for programs.
+fn as_it_is(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
+}

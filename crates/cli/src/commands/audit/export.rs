@@ -1,0 +1,22 @@
+//! `bulla audit export`.
+
+use bulla_kms::audit::to_json;
+
+use super::wanted::Conditions;
+use super::{action_trail, csv, for_each_record, sources};
+use crate::args::{Export, ExportFormat};
+use crate::failure::Failure;
+use crate::results::print_raw;
+
+pub(super) fn run(export: &Export) -> Result<(), Failure> {
+    let conditions = Conditions::new(&export.wanted);
+    let sources = sources(&export.place)?;
+    if export.format == ExportFormat::Csv {
+        print_raw(csv::header())?;
+    }
+    for_each_record(&sources, |_, record| match export.format {
+        _ if !conditions.hold_for(record) => Ok(()),
+        ExportFormat::Json => action_trail::event(record).map_or(Ok(()), |event| print_raw(to_json(&event))),
+        ExportFormat::Csv => print_raw(csv::row(record)),
+    })
+}

@@ -1,0 +1,18 @@
+//! `bulla audit search`.
+
+use super::summary::summary;
+use super::wanted::Conditions;
+use super::{as_it_is, for_each_record, sources};
+use crate::args::Search;
+use crate::failure::Failure;
+use crate::results::{print, print_raw};
+
+pub(super) fn run(search: &Search) -> Result<(), Failure> {
+    let conditions = Conditions::new(&search.wanted);
+    for_each_record(&sources(&search.place)?, |line, record| {
+        if !conditions.hold_for(record) {
+            return Ok(());
+        }
+        if search.json { print_raw(as_it_is(line)) } else { print(summary(record)) }
+    })
+}

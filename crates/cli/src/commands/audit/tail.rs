@@ -1,0 +1,139 @@
+//! `bulla audit tail`.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::thread;
+use std::time::Duration;
+
+use bulla_kms::audit::Source;
+
+use super::summary::summary;
+use super::{as_it_is, event, sources, unreadable};
+use crate::args::Tail;
+use crate::failure::Failure;
+use crate::results::{print, print_raw};
+
+pub(super) fn run(tail: &Tail) -> Result<(), Failure> {
+    let sources = sources(&tail.place)?;
+    let (lines, end) = last_lines(&sources, tail.lines)?;
+    for line in lines {
+        show(&line, tail.json)?;
+    }
+    let newest = sources.into_iter().next_back().filter(|_| tail.follow);
+    let Some(newest) = newest else { return Ok(()) };
+    let mut follower = Follower { source: newest, file: None, position: end };
+    loop {
+        follower.read_on(|line| show(line, tail.json))?;
+        thread::sleep(PAUSE);
+    }
+}
+
+/// The last `count` lines that say what happened, and how many bytes of the newest file were read.
+fn last_lines(sources: &[Source], count: usize) -> Result<(Vec<Vec<u8>>, u64), Failure> {
+    let mut lines = VecDeque::new();
+    let mut end = None;
+    for source in sources.iter().rev() {
+        let mut of_file = VecDeque::new();
+        let mut read = 0;
+        let is_read = source.for_each(|line| {
+            read += line.len() as u64 + 1;
+            if event(line).is_some() {
+                of_file.push_back(line.to_owned());
+            }
+            if of_file.len() > count - lines.len() {
+                of_file.pop_front();
+            }
+            true
+        });
+        is_read.map_err(|error| unreadable(&error))?;
+        end.get_or_insert(read);
+        of_file.append(&mut lines);
+        lines = of_file;
+        if lines.len() >= count {
+            break;
+        }
+    }
+    Ok((lines.into(), end.unwrap_or_default()))
+}
+
+fn show(line: &[u8], as_json: bool) -> Result<(), Failure> {
+    match event(line) {
+        Some(_) if as_json => print_raw(as_it_is(line)),
+        Some(record) => print(summary(&record)),
+        None => Ok(()),
+    }
+}
+
+/// Reads what is appended, from one file to the next.
+struct Follower {
+    source: Source,
+    /// The file of the source, once it was opened: it stays the same when it is compressed.
+    file: Option<File>,
+    /// After the last whole line that was read.
+    position: u64,
+}
+
+impl Follower {
+    fn read_on(&mut self, mut visit: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+        loop {
+            // Looked for first: what is appended to this file before the next one begins is read below.
+            let successor = self.source.successor().map_err(|error| unreadable(&error))?;
+            while self.read_lines(&mut visit)? {}
+            let Some(successor) = successor else { return Ok(()) };
+            *self = Self { source: successor, file: None, position: 0 };
+        }
+    }
+
+    /// Reads some whole lines; false if there are none.
+    fn read_lines(&mut self, visit: &mut impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<bool, Failure> {
+        let path = self.source.path();
+        let failed = |error| Failure::io(path, &error);
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => match File::open(path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return self.read_compressed(visit),
+                file => file.map_err(failed)?,
+            },
+        };
+        let mut bytes = vec![0; CHUNK];
+        let read = file.read_at(&mut bytes, self.position).map_err(failed)?;
+        self.file = Some(file);
+        let whole = bytes[..read].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        for line in bytes[..whole].split_inclusive(|byte| *byte == b'\n') {
+            visit(&line[..line.len() - 1])?;
+        }
+        self.position += whole as u64;
+        Ok(whole > 0)
+    }
+
+    /// Reads the rest of a file that was closed and compressed before it could be opened.
+    fn read_compressed(
+        &mut self,
+        visit: &mut impl FnMut(&[u8]) -> Result<(), Failure>,
+    ) -> Result<bool, Failure> {
+        let mut position = 0;
+        let mut visited = Ok(());
+        let read = self.source.for_each(|line| {
+            if position >= self.position {
+                visited = visit(line);
+            }
+            position += line.len() as u64 + 1;
+            visited.is_ok()
+        });
+        visited?;
+        match read {
+            // Deleted as well by now.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(false),
+            read => read.map_err(|error| unreadable(&error))?,
+        }
+        let has_more = position > self.position;
+        self.position = position;
+        Ok(has_more)
+    }
+}
+
+const PAUSE: Duration = Duration::from_millis(300);
+/// More than the longest line.
+const CHUNK: usize = 2 << 20;

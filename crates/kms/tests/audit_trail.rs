@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -88,7 +89,8 @@ fn a_trail_that_is_being_written_verifies() {
                 }
             }
         });
-        let verified: Vec<_> = (0..30).map(|_| verify(&[path.clone()], Some(first_key), None)).collect();
+        let verified: Vec<_> =
+            (0..30).map(|_| verify(slice::from_ref(&path), Some(first_key), None)).collect();
         is_over.store(true, Relaxed);
         for report in verified {
             let report = report.unwrap();

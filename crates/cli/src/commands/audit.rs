@@ -33,7 +33,7 @@ pub(crate) fn run(command: &Audit) -> Result<(), Failure> {
 fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
     let directory = place.data.as_deref().unwrap_or(Path::new(DATA)).join("audit");
     let hint = "name the data directory of the server with --data";
-    match Source::all(&[directory.clone()]) {
+    match Source::all(std::slice::from_ref(&directory)) {
         Ok(found) if found.is_empty() => Err(no_trail(&directory).advising(hint)),
         Err(error) if error.source.kind() == ErrorKind::NotFound => Err(no_trail(&directory).advising(hint)),
         found => found.map_err(|error| unreadable(&error)),

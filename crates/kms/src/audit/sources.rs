@@ -3,6 +3,8 @@
 //! A server may write, compress and delete files meanwhile: a file that has got compressed since it was listed is read under
 //! its new name.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead};
@@ -41,9 +43,9 @@ pub struct Record<'l> {
     /// Its number.
     pub number: u64,
     /// The store that wrote it.
-    pub store: std::borrow::Cow<'l, str>,
+    pub store: Cow<'l, str>,
     /// The process that wrote it.
-    pub node: std::borrow::Cow<'l, str>,
+    pub node: Cow<'l, str>,
     /// When it happened.
     pub time: Time,
     /// What happened.
@@ -54,9 +56,9 @@ pub struct Record<'l> {
 #[derive(Deserialize)]
 pub(super) struct Common<'l> {
     #[serde(borrow)]
-    pub(super) store: std::borrow::Cow<'l, str>,
+    pub(super) store: Cow<'l, str>,
     #[serde(borrow)]
-    node: std::borrow::Cow<'l, str>,
+    node: Cow<'l, str>,
     time: Time,
 }
 
@@ -80,16 +82,29 @@ impl Source {
         Ok(found)
     }
 
+    /// The files in a directory. A listing may lack a file that gets its other name meanwhile, so two must agree.
     fn below(directory: &Path) -> io::Result<Vec<Self>> {
-        let mut found = Vec::new();
+        let mut before = Self::list(directory)?;
+        for _ in 0..MAX_LISTINGS {
+            let now = Self::list(directory)?;
+            if now.keys().eq(before.keys()) {
+                before = now;
+                break;
+            }
+            before = now;
+        }
+        Ok(before.into_iter().map(|(first, path)| Self { first, path }).collect())
+    }
+
+    /// The files by the numbers of their first lines. While a file is compressed, it has two names: the plain one counts.
+    fn list(directory: &Path) -> io::Result<BTreeMap<u64, PathBuf>> {
+        let mut found = BTreeMap::new();
         for entry in fs::read_dir(directory)? {
             let path = entry?.path();
-            let numbers = path.file_name().and_then(|name| name.to_str()).and_then(first_number);
-            if let Some((first, is_compressed)) = numbers
-                // While a file is compressed, both are there.
-                && !(is_compressed && path.with_extension("").exists())
-            {
-                found.push(Self { first, path });
+            match path.file_name().and_then(|name| name.to_str()).and_then(first_number) {
+                None => {}
+                Some((first, false)) => drop(found.insert(first, path)),
+                Some((first, true)) => drop(found.entry(first).or_insert(path)),
             }
         }
         Ok(found)
@@ -141,6 +156,8 @@ impl<'l> Record<'l> {
         Some(Self { number, store, node, time, content: serde_json::from_slice(line).ok()? })
     }
 }
+
+const MAX_LISTINGS: usize = 10;
 
 /// Opens a file, or what it has become.
 fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {

@@ -92,6 +92,9 @@ impl Follower {
         let failed = |error| Failure::io(path, &error);
         let file = match self.file.take() {
             Some(file) => file,
+            None if path.extension().is_some_and(|extension| extension == "gz") => {
+                return self.read_compressed(visit);
+            }
             None => match File::open(path) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return self.read_compressed(visit),
                 file => file.map_err(failed)?,

@@ -42,7 +42,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bulla_kms::Kms;
 use tokio::net::{TcpListener, TcpSocket};
@@ -56,7 +56,7 @@ use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
 pub use self::log::Log;
-use self::metrics::{Bound, Requests, Sources};
+use self::metrics::{Bound, Sources};
 pub use self::networks::{Network, NotANetwork};
 pub use self::oidc::{KeySource, OidcSource};
 use self::oidc::{OidcKeys, OidcThread};
@@ -268,19 +268,10 @@ impl Server {
         let oidc = Arc::new(OidcKeys::new(&kms, self.oidc));
         let oidc_thread = OidcThread::start(Arc::clone(&oidc), Arc::clone(&kms), Arc::clone(&log));
         let oidc_thread = oidc_thread.map_err(ServeError::Start)?;
-        let requests = Arc::new(Requests::new());
-        let sources = Sources {
-            kms: Arc::clone(&kms),
-            requests: Arc::clone(&requests),
-            connections: Arc::clone(&connections),
-            log: Arc::clone(&log),
-            certificate,
-            started: SystemTime::now(),
-        };
-        let requests = self.metrics.is_some().then_some(requests);
+        let sources = Sources::new(&kms, &connections, &log, certificate);
+        let requests = self.metrics.is_some().then(|| sources.requests());
         let metrics = self.metrics.map(|bound| metrics::serve(bound, sources, limits, stopped.clone()));
         let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url(local_addr, tls.is_some()));
-        let reporter = Arc::new(reporter);
         let reloader = Reloader {
             reporter: Arc::clone(&reporter),
             reread,

@@ -80,8 +80,8 @@ impl ServiceManager {
 }
 
 impl Reporter {
-    pub(crate) fn new(manager: Option<ServiceManager>, kms: Arc<Kms>, url: String) -> Self {
-        Self { manager, kms, url }
+    pub(crate) fn new(manager: Option<ServiceManager>, kms: Arc<Kms>, url: String) -> Arc<Self> {
+        Arc::new(Self { manager, kms, url })
     }
 
     /// Says that the server answers requests, and then how it is: whenever that changes, and as often as the watchdog wants
@@ -99,7 +99,7 @@ impl Reporter {
                 manager.send(&self.status(health));
                 last = health;
             }
-            if manager.watchdog.is_some() && health != Health::Broken {
+            if manager.watchdog.is_some() && health.is_alive() {
                 manager.send("WATCHDOG=1");
             }
         }
@@ -131,11 +131,7 @@ impl Reporter {
     }
 
     fn health(&self) -> Health {
-        match (self.kms.is_running(), self.kms.is_ready()) {
-            (false, _) => Health::Broken,
-            (true, false) => Health::StoreLost,
-            (true, true) => Health::Well,
-        }
+        Health::of(self.kms.is_running(), self.kms.is_ready())
     }
 
     fn status(&self, health: Health) -> String {
@@ -146,6 +142,21 @@ impl Reporter {
             }
             Health::Broken => "STATUS=Writes are refused until a restart".into(),
         }
+    }
+}
+
+impl Health {
+    fn of(is_running: bool, is_ready: bool) -> Self {
+        match (is_running, is_ready) {
+            (false, _) => Self::Broken,
+            (true, false) => Self::StoreLost,
+            (true, true) => Self::Well,
+        }
+    }
+
+    /// Whether the watchdog is to let the server run on.
+    fn is_alive(self) -> bool {
+        self != Self::Broken
     }
 }
 
@@ -179,6 +190,15 @@ mod tests {
         assert_eq!(of("30000000", Some(mine)), Some(Duration::from_secs(30)));
         assert_eq!(of("30000000", Some(mine + 1)), None, "it is inherited from a parent");
         assert_eq!([of("", None), of("0", None), of("soon", None), watchdog(None, None)], [None; 4]);
+    }
+
+    #[test]
+    fn a_server_is_restarted_only_if_that_helps() {
+        for (is_running, is_ready, is_alive) in
+            [(true, true, true), (true, false, true), (false, false, false), (false, true, false)]
+        {
+            assert_eq!(Health::of(is_running, is_ready).is_alive(), is_alive, "{is_running}, {is_ready}");
+        }
     }
 
     #[test]

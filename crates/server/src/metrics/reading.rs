@@ -12,15 +12,12 @@ use crate::tls::Certificate;
 
 /// Where values come from.
 pub(crate) struct Sources {
-    pub(crate) kms: Arc<Kms>,
-    pub(crate) requests: Arc<Requests>,
-    /// Those of the API.
-    pub(crate) connections: Arc<Connections>,
-    pub(crate) log: Arc<Log>,
-    /// None for plain HTTP.
-    pub(crate) certificate: Option<Certificate>,
-    /// When the server started.
-    pub(crate) started: SystemTime,
+    pub(super) kms: Arc<Kms>,
+    requests: Arc<Requests>,
+    connections: Arc<Connections>,
+    pub(super) log: Arc<Log>,
+    certificate: Option<Certificate>,
+    started: SystemTime,
 }
 
 /// All values at one moment.
@@ -37,6 +34,28 @@ pub(super) struct Reading {
 }
 
 impl Sources {
+    /// Those of a server that starts now, with the connections of the API; without a certificate for plain HTTP.
+    pub(crate) fn new(
+        kms: &Arc<Kms>,
+        connections: &Arc<Connections>,
+        log: &Arc<Log>,
+        certificate: Option<Certificate>,
+    ) -> Self {
+        Self {
+            kms: Arc::clone(kms),
+            requests: Arc::new(Requests::new()),
+            connections: Arc::clone(connections),
+            log: Arc::clone(log),
+            certificate,
+            started: SystemTime::now(),
+        }
+    }
+
+    /// Where requests are to be counted.
+    pub(crate) fn requests(&self) -> Arc<Requests> {
+        Arc::clone(&self.requests)
+    }
+
     /// Reads everything. It waits for locks that are held for moments only, and neither for a disk nor for a request.
     pub(super) fn read(&self) -> Reading {
         Reading {

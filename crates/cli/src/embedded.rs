@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bulla_client::{CallError, KmsApi, Refusal};
 use bulla_envelope::LocalFailure;
-use bulla_kms::{Kms, OpenError, Options, Role, StoreError, SystemClock};
+use bulla_kms::{DescribeKeyUses, KeyUses, Kms, OpenError, Options, Role, StoreError, SystemClock};
 use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey};
 use bulla_wire::{Action, Error, Format, Parameters, Product, Request, SecretText, render_reply};
 
@@ -78,6 +78,12 @@ impl EmbeddedKms {
             let reply = pollster::block_on(kms.call(request, &origin))?;
             Ok(render_reply(Format::Json, &reply, &origin.connection().request_id).into())
         })
+    }
+
+    /// How often a key was used.
+    pub(crate) fn key_uses(&self, key_id: &str) -> Result<KeyUses, CallError> {
+        let query = DescribeKeyUses { key_id: key_id.to_owned() };
+        self.with(|kms| pollster::block_on(kms.query(query, &kms.owner())))
     }
 
     /// Opens the store if it is not open, and asks it for something.

@@ -10,6 +10,7 @@ use bulla_client::{
 use bulla_envelope::native::AllowedKeys;
 use bulla_files::output::directory_of;
 use bulla_files::threads::all_cores;
+use bulla_kms::KeyUses;
 use bulla_wire::kms::DescribeKey;
 use bulla_wire::{Action, Parameters, Product, SecretText};
 
@@ -116,6 +117,14 @@ impl Kms {
         match self {
             Self::Embedded(kms) => kms.call(request),
             Self::Remote(client) => client.call(request),
+        }
+    }
+
+    /// How often a key was used; none from a server, whose API does not tell.
+    pub(crate) fn key_uses(&self, key_id: &str) -> Result<Option<KeyUses>, CallError> {
+        match self {
+            Self::Embedded(kms) => kms.key_uses(key_id).map(Some),
+            Self::Remote(_) => Ok(None),
         }
     }
 

@@ -7,6 +7,7 @@
 mod account;
 mod args;
 mod commands;
+mod dates;
 mod disk;
 mod embedded;
 mod failure;

@@ -20,6 +20,7 @@ use bulla_wire::{Error, ErrorCode, SecretText};
 use zeroize::Zeroizing;
 
 use crate::authorize::{Allowed, SealedBlob, View};
+use crate::key_uses::Use;
 use crate::mfa::Seed;
 use crate::origin::RoleSession;
 use crate::people::{DeviceName, MfaDevice};
@@ -47,6 +48,10 @@ pub(crate) trait Purpose {
     const KIND: KeyKind;
     /// None if any will do.
     const USAGE: Option<KeyUsage>;
+    /// As what it counts that the material was opened.
+    const OPENED: Use;
+    /// As what it counts that the public key alone was taken; none if that is no use of the key.
+    const PUBLIC: Option<Use>;
 }
 
 /// Making blobs.
@@ -63,21 +68,23 @@ pub(crate) struct Mac;
 pub(crate) struct Publish;
 
 macro_rules! purposes {
-    ($($purpose:ident $kind:ident $usage:expr;)*) => {
+    ($($purpose:ident $kind:ident $usage:expr, $opened:ident $public:expr;)*) => {
         $(impl Purpose for $purpose {
             const KIND: KeyKind = KeyKind::$kind;
             const USAGE: Option<KeyUsage> = $usage;
+            const OPENED: Use = Use::$opened;
+            const PUBLIC: Option<Use> = $public;
         })*
     };
 }
 
 purposes! {
-    Encrypt Symmetric Some(KeyUsage::EncryptDecrypt);
-    Decrypt Symmetric Some(KeyUsage::EncryptDecrypt);
-    Asymmetric Asymmetric Some(KeyUsage::EncryptDecrypt);
-    Sign Asymmetric Some(KeyUsage::SignVerify);
-    Mac Mac Some(KeyUsage::SignVerify);
-    Publish Asymmetric None;
+    Encrypt Symmetric Some(KeyUsage::EncryptDecrypt), Encryption None;
+    Decrypt Symmetric Some(KeyUsage::EncryptDecrypt), Other None;
+    Asymmetric Asymmetric Some(KeyUsage::EncryptDecrypt), Other Some(Use::Encryption);
+    Sign Asymmetric Some(KeyUsage::SignVerify), Other Some(Use::Other);
+    Mac Mac Some(KeyUsage::SignVerify), Other None;
+    Publish Asymmetric None, Other None;
 }
 
 /// The keys that open material, without a door of their own.
@@ -221,7 +228,7 @@ impl<'a> View<'a> {
         self.check::<P>(&key.record)?;
         let version = self.version_of(key, key.record.primary);
         let version = version.ok_or_else(|| Error::internal("no primary version"))?;
-        self.keyring().open(&key.record, &version.record)
+        self.open(&key.record, &version.record)
     }
 
     /// Opens the version that made a blob.
@@ -230,7 +237,7 @@ impl<'a> View<'a> {
     /// As [`View::open_primary`].
     pub(crate) fn open_blob(&self, blob: &Allowed<SealedBlob<'a>>) -> Result<OpenKey<'a, Decrypt>, Error> {
         self.check::<Decrypt>(&blob.key.record)?;
-        self.keyring().open(&blob.key.record, blob.version)
+        self.open(&blob.key.record, blob.version)
     }
 
     /// Opens the version of a key that made a stored blob.
@@ -244,7 +251,7 @@ impl<'a> View<'a> {
     ) -> Result<OpenKey<'a, Decrypt>, Error> {
         let version = self.known_version(key, version)?;
         self.check::<Decrypt>(&key.record)?;
-        self.keyring().open(&key.record, version)
+        self.open(&key.record, version)
     }
 
     /// Opens a named version of a key.
@@ -256,8 +263,8 @@ impl<'a> View<'a> {
         key: &Allowed<&'a Row<Key>>,
         version: &str,
     ) -> Result<OpenKey<'a, P>, Error> {
-        let PublicKey { key, version, .. } = self.public_key::<P>(key, version)?;
-        self.keyring().open(key, version)
+        self.check::<P>(&key.record)?;
+        self.open(&key.record, self.version(key, version)?)
     }
 
     /// The public key of a named version.
@@ -270,7 +277,16 @@ impl<'a> View<'a> {
         version: &str,
     ) -> Result<PublicKey<'a, P>, Error> {
         self.check::<P>(&key.record)?;
-        Ok(PublicKey { key: &key.record, version: self.version(key, version)?, purpose: PhantomData })
+        let version = self.version(key, version)?;
+        P::PUBLIC.into_iter().for_each(|kind| self.note_key_use(version, kind));
+        Ok(PublicKey { key: &key.record, version, purpose: PhantomData })
+    }
+
+    /// Opens a version whose key was checked, and counts that.
+    fn open<P: Purpose>(&self, key: &'a Key, version: &'a KeyVersion) -> Result<OpenKey<'a, P>, Error> {
+        let open = self.keyring().open(key, version)?;
+        self.note_key_use(version, P::OPENED);
+        Ok(open)
     }
 
     /// A version of a key, by its id.

@@ -31,6 +31,7 @@ mod generator;
 mod header;
 mod histogram;
 mod home;
+mod key_uses;
 mod keyring;
 mod lifecycle;
 mod limits;
@@ -89,9 +90,9 @@ pub use people::{PasswordFault, Quotas};
 pub use policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use queries::{
-    Ahead, Answer, Ask, Explain, Explained, FindGroups, FindKeys, FindPolicies, FindRoles, FindSecrets,
-    FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder, NoQuestion, NoResource, On, Overview, Query,
-    Scheduled, ScheduledEvent, ScheduledOf, WantedTag,
+    Ahead, Answer, Ask, DescribeKeyUses, Explain, Explained, FindGroups, FindKeys, FindPolicies, FindRoles,
+    FindSecrets, FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder, KeyUses, NoQuestion, NoResource,
+    On, Overview, Query, Scheduled, ScheduledEvent, ScheduledOf, VersionUses, WantedTag,
 };
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
@@ -108,6 +109,7 @@ use crate::clock::EngineClock;
 use crate::data::Data;
 use crate::generator::Generator;
 use crate::home::Home;
+use crate::key_uses::UseCounter;
 use crate::keyring::Keyring;
 use crate::limits::Limiter;
 use crate::maintenance::LastWrite;
@@ -176,6 +178,7 @@ pub struct Kms {
     oidc: oidc::Providers,
     last_mark: LastMark,
     uses: Uses,
+    key_uses: UseCounter,
     last_write_of_uses: LastWrite,
     is_new: bool,
     /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
@@ -237,6 +240,7 @@ impl Kms {
         if state.published().has_policies() {
             home.check_unchanged(&home_before)?;
         }
+        let key_uses = UseCounter::new(clock.now());
         let mut kms = Self {
             options: options.clone(),
             clock,
@@ -255,6 +259,7 @@ impl Kms {
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),
             uses: Uses::default(),
+            key_uses,
             last_write_of_uses: LastWrite::default(),
             is_new,
             watch,
@@ -272,6 +277,9 @@ impl Kms {
                 kms.nonces.refuse_before(earliest);
                 kms.wait_until(earliest);
             }
+        }
+        if is_new || options.role == Role::Server {
+            kms.begin_counting_uses();
         }
         Ok(kms)
     }
@@ -415,8 +423,9 @@ impl Kms {
 
 impl Drop for Kms {
     fn drop(&mut self) {
+        // The committer writes what it accepted before it ends.
+        drop(self.submit_key_uses());
         if self.options.role == Role::Server {
-            // The committer writes what it accepted before it ends.
             self.write_uses();
             self.mark_last_use();
         }

@@ -8,7 +8,7 @@ use crate::keyring::Keyring;
 use crate::new_version::NewVersion;
 use crate::people::{KeyPolicy, SecretPolicy};
 use crate::refusal::key_refused;
-use crate::state::{ImportToken, Row, Snapshot, Write};
+use crate::state::{ImportToken, KeyUse, Row, Snapshot, Write};
 
 /// Writes that belong together, each with the revision of the row that it replaces.
 pub(crate) type Writes = Vec<(Write, Revision)>;
@@ -55,6 +55,8 @@ pub(crate) fn remove_key(snapshot: &Snapshot, row: &Row<Key>) -> Writes {
     let id = row.record.id;
     let mut writes = vec![(Write::NoKey(id), row.revision)];
     writes.extend(snapshot.versions_of(id).map(|row| (Write::NoVersion(row.record.id), row.revision)));
+    let uses = snapshot.versions_of(id).filter_map(|row| snapshot.get::<KeyUse>(&row.record.id));
+    writes.extend(uses.map(|row| (Write::NoKeyUse(row.record.version), row.revision)));
     let aliases = snapshot.aliases_of(id);
     writes.extend(aliases.map(|row| (Write::NoAlias(row.record.name.clone()), row.revision)));
     writes.extend(snapshot.import_tokens_of(id).map(remove_token));

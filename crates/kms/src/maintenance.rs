@@ -1,8 +1,9 @@
 //! What the engine does without a request: scheduled work, the first access key, private state, the last use of
-//! access keys, and what users change by signing in to the console.
+//! access keys, how often keys were used, and what users change by signing in to the console.
 
 mod access_key;
 mod due;
+mod key_uses;
 mod mfa;
 mod private;
 mod sign_in;

@@ -13,9 +13,10 @@ mod named;
 mod overview;
 mod subject;
 mod text;
+mod uses;
 
 use bulla_wire::Error;
-use bulla_wire::kms::{ListKeys, ListSecrets, SecretEntry};
+use bulla_wire::kms::{DescribeKey, ListKeys, ListSecrets, SecretEntry};
 use bulla_wire::ram::{
     Group, ListGroups, ListPolicies, ListPoliciesForUser, ListRoles, ListUsers, Policy, Role, User,
 };
@@ -26,6 +27,7 @@ pub use self::may::On;
 pub use self::named::{FindGroups, FindPolicies, FindRoles, FindSecrets, FindUsers, Found};
 pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, ScheduledOf};
 pub use self::subject::NoResource;
+pub use self::uses::{DescribeKeyUses, KeyUses, VersionUses};
 use crate::Kms;
 use crate::authorize::{Inquiry, Permission};
 use crate::origin::Origin;
@@ -122,6 +124,8 @@ queries! {
     FindPolicies => Found<Policy>, ListPolicies, named::policies;
     /// What a request of a user or role would be answered, and why.
     Explain => Result<Explained, NoQuestion>, ListPoliciesForUser, explain::explain;
+    /// How often the versions of a key were used.
+    DescribeKeyUses => KeyUses, DescribeKey, uses::describe;
 }
 
 impl Kms {

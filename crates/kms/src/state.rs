@@ -54,7 +54,8 @@ pub(crate) use self::ranked::Index;
 pub(crate) use self::ranked::VISITS;
 use self::readers::Readers;
 pub(crate) use self::records::{
-    AccessKey, AccessKeyOwner, AccessKeyUse, ImportToken, Private, TokenId, random_letters, secret_text,
+    AccessKey, AccessKeyOwner, AccessKeyUse, ImportToken, KeyUse, Private, TokenId, random_letters,
+    secret_text,
 };
 pub(crate) use self::snapshot::Snapshot;
 use crate::statistics::CommitCounts;
@@ -295,7 +296,7 @@ impl State {
 
     /// Rows of a table in the store.
     #[cfg(test)]
-    fn rows_of(&self, table: &str) -> usize {
+    pub(crate) fn rows_of(&self, table: &str) -> usize {
         let mut rows = 0;
         let count = |row: crate::store::StoredRow| {
             rows += usize::from(row.table == table);

@@ -2,6 +2,7 @@
 
 use clap::{Args as ClapArgs, Subcommand};
 
+use crate::dates::Date;
 use crate::names::{AliasName, KeyName};
 
 #[derive(Debug, Subcommand)]
@@ -25,8 +26,13 @@ pub(crate) enum Key {
         rotate_every: Option<String>,
     },
     /// List all keys with their aliases
-    List,
-    /// Show one key
+    List {
+        /// Only keys that were made before this day or time (UTC) and not used since; for the embedded KMS, because the API
+        /// of a server does not tell uses
+        #[arg(long, value_name = "DATE")]
+        unused_since: Option<Date>,
+    },
+    /// Show one key; of the embedded KMS also how often each version was used, which the API of a server does not tell
     Show {
         /// Key id, ARN or alias, with or without alias/
         key: KeyName,

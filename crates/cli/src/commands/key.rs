@@ -1,5 +1,7 @@
 //! `bulla key`: keys for people.
 
+mod uses;
+
 use std::collections::HashMap;
 
 use bulla_client::CallError;
@@ -8,9 +10,11 @@ use bulla_wire::kms::{
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
+use self::uses::{Unused, warn_of_late_use};
 use super::pages::{self, PAGE_SIZE};
 use super::people::{NOT_YOURS_TO_SEE, unless_denied};
 use crate::args::{Key, KmsFlags};
+use crate::dates::Date;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::kms::Kms;
 use crate::messages::note;
@@ -33,7 +37,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
             };
             create(&kms, &request, alias.as_ref())
         }
-        Key::List => list(&kms),
+        Key::List { unused_since } => list(&kms, unused_since),
         Key::Show { key } => show(&kms, &key),
         Key::Enable { key } => {
             let key_id = resolve(&kms, &key)?;
@@ -51,11 +55,13 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
         }
         Key::ScheduleDeletion { key, days } => {
             let key_id = resolve(&kms, &key)?;
+            let used = warn_of_late_use(&kms, &key_id)?;
             let pending_window_in_days = Some(days);
             kms.call(&ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days })?;
             let at = describe(&kms, &key_id)?.delete_date;
+            let used = used.map(|used| format!("; it was last used at {used}")).unwrap_or_default();
             print(format_args!(
-                "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then"
+                "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
             ))
         }
         Key::CancelDeletion { key } => {
@@ -103,7 +109,8 @@ fn left_without(alias: &AliasName, key_id: &str, error: &CallError) -> Failure {
     Failure::new(Exit::Kms, what, hint)
 }
 
-fn list(kms: &Kms) -> Result<(), Failure> {
+fn list(kms: &Kms, unused_since: Option<Date>) -> Result<(), Failure> {
+    let unused = unused_since.map(|since| Unused::new(kms, since)).transpose()?;
     let found = unless_denied(all_aliases(kms))?;
     let are_shown = found.is_some();
     let aliases = found.unwrap_or_default();
@@ -115,6 +122,11 @@ fn list(kms: &Kms) -> Result<(), Failure> {
     };
     pages::for_each(ask, |entry| {
         let key = describe(kms, &entry.key_id)?;
+        if let Some(unused) = &unused
+            && !unused.includes(&key)?
+        {
+            return Ok(());
+        }
         let mut names: Vec<_> = aliases.get(&key.key_id).into_iter().flatten().map(String::as_str).collect();
         names.extend(Some(key.description.as_str()).filter(|text| !text.is_empty()));
         let names = names.join(", ");
@@ -141,10 +153,20 @@ fn show(kms: &Kms, key: &str) -> Result<(), Failure> {
         ("Usage", &key.key_usage),
         ("Origin", &key.origin),
         ("Created", &key.creation_date.to_string()),
-        ("Primary version", key.primary_key_version.as_deref().unwrap_or_default()),
     ] {
         print(format_args!("{name:16} {value}"))?;
     }
+    if let Some(uses) = kms.key_uses(&key.key_id)? {
+        for line in uses::lines(&uses) {
+            print(format_args!("{:16} {line}", "Uses"))?;
+        }
+        print(format_args!("{:16} {}", "Uses since", uses.counted_since))?;
+    }
+    print(format_args!(
+        "{:16} {}",
+        "Primary version",
+        key.primary_key_version.as_deref().unwrap_or_default()
+    ))?;
     let next_rotation = match key.automatic_rotation.as_str() {
         "Suspended" => "none until the key is enabled".to_owned(), // the date in the reply is that of the policy
         _ => key.next_rotation_date.map(|date| date.to_string()).unwrap_or_default(),

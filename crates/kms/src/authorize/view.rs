@@ -13,9 +13,10 @@ use super::denial::Written;
 use super::inquiry::Target;
 use super::resource::ARN;
 use super::{Allowed, Container, Facts, Inquiry, Part, Permission, Resource, TokenFacts};
+use crate::key_uses::{Use, UseCounts};
 use crate::keyring::Keyring;
 use crate::origin::Caller;
-use crate::state::{ImportToken, Row, Snapshot, TokenId};
+use crate::state::{ImportToken, KeyUse, Row, Snapshot, TokenId};
 
 /// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all
 /// changes accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
@@ -341,6 +342,23 @@ impl<'v> View<'v> {
         let part = key.record.id;
         let row = |snapshot: &'v Snapshot, (_, id): &'v (Reverse<u32>, KeyVersionId)| snapshot.version(*id);
         Part { snapshot, index: snapshot.versions_by_key(), part, row }
+    }
+
+    /// How often a version of a key was used, with what is not in the store yet.
+    pub(crate) fn uses_of(&self, key: &Allowed<&'v Row<Key>>, version: &KeyVersion) -> UseCounts {
+        debug_assert_eq!(version.key, key.record.id, "the permission is for another key");
+        let written = self.snapshot.get::<KeyUse>(&version.id).map(|row| row.record.counts());
+        written.unwrap_or_default().and(self.inquiry.kms.key_uses.unwritten(version.id))
+    }
+
+    /// Since when uses are counted, in seconds since 1970.
+    pub(crate) fn uses_counted_since(&self, _key: &Allowed<&'v Row<Key>>) -> i64 {
+        self.snapshot.uses_counted_since().unwrap_or(self.inquiry.kms.key_uses.began)
+    }
+
+    /// Counts a use of a key version.
+    pub(crate) fn note_key_use(&self, version: &KeyVersion, kind: Use) {
+        self.inquiry.kms.key_uses.note(version.id, kind, self.now());
     }
 
     /// The number of the next version of a key.

@@ -41,7 +41,7 @@ impl Kms {
     /// InternalFailure if the store fails; what was not done is done by a later call.
     pub async fn run_due(&self) -> Result<MaintenanceReport, Error> {
         let (times, believed) = self.check_clock();
-        self.write_uses_if_due();
+        self.write_uses_if_due().await;
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
         let ends = believed && self.options.role == Role::Server;
         let mut report = MaintenanceReport {

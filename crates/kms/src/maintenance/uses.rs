@@ -19,13 +19,15 @@ impl Kms {
         self.uses.note(access_key_id, now);
     }
 
-    /// Writes the noted uses, once a minute; a failed write costs those that it was to write.
-    pub(super) fn write_uses_if_due(&self) {
+    /// Writes the noted uses of access keys and keys, once a minute; for access keys a failed write costs those that it was to
+    /// write.
+    pub(super) async fn write_uses_if_due(&self) {
         let elapsed = self.clock.seconds_elapsed();
         let last = self.last_write_of_uses.0.load(Ordering::Relaxed);
         if elapsed >= last + INTERVAL {
             self.last_write_of_uses.0.store(elapsed, Ordering::Relaxed);
             self.write_uses();
+            self.write_key_uses().await;
         }
     }
 

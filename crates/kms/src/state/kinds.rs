@@ -16,7 +16,7 @@ use super::index::{
     SecretIndex, SecretPolicyIndex, UserIndex, VersionIndex,
 };
 use super::kind::{Id, KeptKind, Kind, Table};
-use super::records::{AccessKey, AccessKeyUse, ImportToken, Private, TokenFacts, TokenId};
+use super::records::{AccessKey, AccessKeyUse, ImportToken, KeyUse, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
 use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, MfaDevice, NameKey, Role, SecretPolicy, User};
@@ -209,6 +209,7 @@ records! {
         sts_keys: StsKey by epoch Epoch, StsKey NoStsKey SameStsKey, Arc<StsKey>, ();
         access_key_uses: AccessKeyUse by id Box<str>,
             AccessKeyUse NoAccessKeyUse SameAccessKeyUse, Arc<AccessKeyUse>, ();
+        key_uses: KeyUse by version KeyVersionId, KeyUse NoKeyUse SameKeyUse, Arc<KeyUse>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;

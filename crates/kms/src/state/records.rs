@@ -3,13 +3,14 @@
 use std::fmt;
 
 use bulla_keys::record::Record;
-use bulla_keys::{KeyId, Random, SystemRandom};
+use bulla_keys::{KeyId, KeyVersionId, Random, SystemRandom};
 use bulla_wire::SecretText;
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
 use super::kind::Kept;
+use crate::key_uses::UseCounts;
 use crate::people::{PrincipalId, principal_id};
 
 /// An access key, of the account's root or of a user. Its secret is sealed once more inside the sealed record, as the
@@ -90,6 +91,41 @@ impl Record for AccessKeyUse {
     const TABLE: &'static str = "access-key-use";
     fn primary_key(&self) -> &[u8] {
         self.id.as_bytes()
+    }
+}
+
+/// How often a key version was used. Written up to a minute later, as [`AccessKeyUse`] is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct KeyUse {
+    #[n(0)]
+    pub(crate) version: KeyVersionId,
+    #[n(1)]
+    encryptions: u64,
+    /// Decryptions, signatures, verifications.
+    #[n(2)]
+    others: u64,
+    /// Seconds since 1970.
+    #[n(3)]
+    last_used: Option<i64>,
+}
+
+impl KeyUse {
+    pub(crate) fn new(version: KeyVersionId, counts: UseCounts) -> Self {
+        let UseCounts { encryptions, others, last_used } = counts;
+        Self { version, encryptions, others, last_used }
+    }
+
+    pub(crate) fn counts(&self) -> UseCounts {
+        let Self { encryptions, others, last_used, .. } = *self;
+        UseCounts { encryptions, others, last_used }
+    }
+}
+
+impl Record for KeyUse {
+    const TABLE: &'static str = "key-use";
+    fn primary_key(&self) -> &[u8] {
+        self.version.as_bytes()
     }
 }
 

@@ -450,8 +450,8 @@ pub(super) fn explain_reader() -> queries::Explain {
     queries::Explain { who, action, ..queries::Explain::default() }
 }
 
-/// One query of each kind.
-pub(super) fn all_queries() -> Vec<queries::Query> {
+/// One query of each kind; the last one is about a key.
+pub(super) fn all_queries(key: &str) -> Vec<queries::Query> {
     let all = vec![
         FindKeys::default().into(),
         Overview {}.into(),
@@ -461,6 +461,7 @@ pub(super) fn all_queries() -> Vec<queries::Query> {
         queries::FindRoles::default().into(),
         queries::FindPolicies::default().into(),
         explain_reader().into(),
+        queries::DescribeKeyUses { key_id: key.into() }.into(),
     ];
     let names: Vec<_> = all.iter().map(queries::Query::name).collect();
     assert_eq!(names, queries::Query::NAMES, "each query of the table is here");
@@ -480,7 +481,7 @@ fn a_query_may_move_between_threads_while_it_is_answered() {
     is_send(account.kms.query(queries::FindPolicies::default(), &owner));
 }
 
-/// What each query asks about first. Without the permission, it asks about nothing else of the kind.
+/// What each query asks about first, but for that about a key. Without the permission, it asks about nothing else of the kind.
 const FIRST: [&str; 8] = [
     "ListKeys key",
     "ListKeys key",
@@ -497,7 +498,9 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
     let bench = Bench::new();
     subjects::existing(&bench, "", &[]);
     Account::of(&bench).user("reader");
-    for (query, first) in all_queries().iter().zip(FIRST) {
+    let key = bench.field("CreateKey", &[], "/KeyMetadata/KeyId");
+    let of_key = format!("DescribeKey key/{key}");
+    for (query, first) in all_queries(&key).iter().zip(FIRST.into_iter().chain([&*of_key])) {
         for denied in [None, Some(first.to_owned())] {
             let is_denied = denied.is_some();
             *bench.asked.lock().unwrap() = Asking { queries: vec![], denied };
@@ -526,10 +529,10 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
 #[test]
 fn a_caller_without_permissions_is_told_nothing() {
     let account = Account::new();
-    account.key();
+    let key = account.key();
     account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);
     let nobody = by(account.user("nobody"));
-    for query in all_queries() {
+    for query in all_queries(&key) {
         let inquiry = Inquiry::new(&account.kms, &nobody);
         match pollster::block_on(queries::answer(&account.kms, &query, &inquiry)) {
             Ok(Answer::Overview(overview)) => {

@@ -1,0 +1,77 @@
+//! How often keys were used, as far as the KMS tells.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bulla_kms::{KeyUses, VersionUses};
+use bulla_wire::Timestamp;
+use bulla_wire::kms::{KeyMetadata, ListKeys};
+
+use crate::dates::Date;
+use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+use crate::messages::note;
+
+/// Chooses the keys that were not used since a time.
+pub(super) struct Unused<'k> {
+    kms: &'k Kms,
+    since: Timestamp,
+}
+
+impl<'k> Unused<'k> {
+    /// Checks that the KMS knows of all uses since that time.
+    pub(super) fn new(kms: &'k Kms, Date(since): Date) -> Result<Self, Failure> {
+        let first = ListKeys { page_number: Some(1), page_size: Some(1), filters: None };
+        if let Some(any) = kms.call(&first)?.keys.key.first() {
+            let Some(KeyUses { counted_since, .. }) = kms.key_uses(&any.key_id)? else {
+                return Err(Failure::new(
+                    Exit::Usage,
+                    "--unused-since: the API of a server does not tell when keys were used",
+                    "the page of a key in the server's console shows it",
+                ));
+            };
+            if counted_since > since {
+                let what = format!("--unused-since {since}: uses are counted since {counted_since}");
+                return Err(Failure::new(Exit::Usage, what, "give that time or a later one"));
+            }
+        }
+        Ok(Self { kms, since })
+    }
+
+    /// Whether the key is one of them.
+    pub(super) fn includes(&self, key: &KeyMetadata) -> Result<bool, Failure> {
+        let used = self.kms.key_uses(&key.key_id)?.and_then(|uses| uses.last_used());
+        Ok(key.creation_date < self.since && used.is_none_or(|used| used < self.since))
+    }
+}
+
+/// The last use of a key, if it was in the last 30 days; says so before the key is deleted.
+pub(super) fn warn_of_late_use(kms: &Kms, key_id: &str) -> Result<Option<Timestamp>, Failure> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = i64::try_from(now).unwrap_or(i64::MAX);
+    let used = kms.key_uses(key_id)?.and_then(|uses| uses.last_used());
+    let lately = used.filter(|used| now.saturating_sub(used.unix()) < LATELY);
+    if let Some(used) = lately {
+        note(format_args!("bulla: {key_id} is in use: it was last used at {used}"));
+        note("       `bulla key cancel-deletion` keeps it, as long as it is not deleted");
+    }
+    Ok(lately)
+}
+
+/// One line for each version.
+pub(super) fn lines(uses: &KeyUses) -> Vec<String> {
+    uses.versions.iter().map(line).collect()
+}
+
+fn line(uses: &VersionUses) -> String {
+    let VersionUses { key_version_id, encryptions, other_operations, last_used } = uses;
+    let Some(last) = last_used else { return format!("{key_version_id}: none") };
+    let plural = |count: &u64| if *count == 1 { "" } else { "s" };
+    format!(
+        "{key_version_id}: {encryptions} encryption{}, {other_operations} other operation{}, last at {last}",
+        plural(encryptions),
+        plural(other_operations),
+    )
+}
+
+/// 30 days, in seconds.
+const LATELY: i64 = 30 * 86_400;

@@ -1,0 +1,163 @@
+//! How often key versions were used: counted in memory for each request, and written by the maintenance once a minute.
+//!
+//! Each thread counts in a stripe of its own, so requests do not wait for each other. A key version is counted when it was
+//! opened for an operation that its caller may do; whether the operation then fails, as for a damaged blob, makes no difference.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bulla_keys::KeyVersionId;
+
+/// What a key version is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// Encrypting, also of data keys and secrets.
+    Encryption,
+    /// Decrypting, signing, verifying.
+    Other,
+}
+
+/// How often a key version was used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct UseCounts {
+    pub(crate) encryptions: u64,
+    pub(crate) others: u64,
+    /// Seconds since 1970, in the believed time; none without a use.
+    pub(crate) last_used: Option<i64>,
+}
+
+/// The uses that are not in the store yet.
+pub(crate) struct UseCounter {
+    stripes: [Stripe; STRIPES],
+    /// Those that are being written.
+    in_flight: Mutex<Counts>,
+    /// When this counter began, in seconds since 1970.
+    pub(crate) began: i64,
+}
+
+type Counts = HashMap<KeyVersionId, UseCounts>;
+
+/// On a cache line of its own, so that cores do not take it from each other.
+#[derive(Default)]
+#[repr(align(128))]
+struct Stripe(Mutex<Counts>);
+
+impl UseCounts {
+    fn of(kind: Use, now: i64) -> Self {
+        let is_encryption = kind == Use::Encryption;
+        Self { encryptions: is_encryption.into(), others: (!is_encryption).into(), last_used: Some(now) }
+    }
+
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            encryptions: self.encryptions.saturating_add(other.encryptions),
+            others: self.others.saturating_add(other.others),
+            last_used: self.last_used.max(other.last_used),
+        }
+    }
+}
+
+impl UseCounter {
+    pub(crate) fn new(began: i64) -> Self {
+        Self { stripes: Default::default(), in_flight: Mutex::default(), began }
+    }
+
+    /// Counts a use.
+    pub(crate) fn note(&self, version: KeyVersionId, kind: Use, now: i64) {
+        let mut counts = lock(&self.stripes[own_stripe()].0);
+        add(&mut counts, version, UseCounts::of(kind, now));
+    }
+
+    /// What is not in the store yet of a key version.
+    pub(crate) fn unwritten(&self, version: KeyVersionId) -> UseCounts {
+        let stripes = self.stripes.iter().map(|stripe| &stripe.0);
+        let counts = stripes.chain([&self.in_flight]);
+        let of_version = counts.filter_map(|counts| lock(counts).get(&version).copied());
+        of_version.fold(UseCounts::default(), UseCounts::and)
+    }
+
+    /// Takes all counts to be written, with those that an earlier call took and that were not written. They stay visible here
+    /// until [`UseCounter::written`].
+    pub(crate) fn take(&self) -> Vec<(KeyVersionId, UseCounts)> {
+        let mut in_flight = lock(&self.in_flight);
+        for stripe in &self.stripes {
+            // Its memory stays for the next minute.
+            for (version, counts) in lock(&stripe.0).drain() {
+                add(&mut in_flight, version, counts);
+            }
+        }
+        in_flight.iter().map(|(version, counts)| (*version, *counts)).collect()
+    }
+
+    /// Notes that the counts that were taken of a key version are in the store.
+    pub(crate) fn written(&self, version: KeyVersionId) {
+        lock(&self.in_flight).remove(&version);
+    }
+}
+
+fn add(counts: &mut Counts, version: KeyVersionId, more: UseCounts) {
+    let counts = counts.entry(version).or_default();
+    *counts = counts.and(more);
+}
+
+/// A panic while holding the lock leaves at worst one use too few.
+fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+    counts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The stripe of this thread.
+fn own_stripe() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static OWN: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    OWN.with(|own| {
+        own.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed) % STRIPES;
+            own.set(Some(next));
+            next
+        })
+    })
+}
+
+/// More than most machines have cores for requests.
+const STRIPES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    fn version(number: u8) -> KeyVersionId {
+        KeyVersionId::from_bytes([number; 16])
+    }
+
+    #[test]
+    fn uses_of_all_threads_are_counted_once() {
+        let counter = UseCounter::new(0);
+        thread::scope(|scope| {
+            for number in 0..40 {
+                let counter = &counter;
+                scope.spawn(move || {
+                    for _ in 0..100 {
+                        counter.note(version(1), Use::Encryption, 1000 + number);
+                        counter.note(version(2), Use::Other, 7);
+                    }
+                });
+            }
+        });
+        let expected = UseCounts { encryptions: 4000, others: 0, last_used: Some(1039) };
+        assert_eq!(counter.unwritten(version(1)), expected);
+        let taken: HashMap<_, _> = counter.take().into_iter().collect();
+        let others = UseCounts { encryptions: 0, others: 4000, last_used: Some(7) };
+        assert_eq!(taken, HashMap::from([(version(1), expected), (version(2), others)]));
+        assert_eq!(counter.unwritten(version(1)), expected, "until it is in the store");
+        counter.written(version(1));
+        assert_eq!(counter.unwritten(version(1)), UseCounts::default());
+        assert_eq!(counter.take(), [(version(2), others)], "what was not written is taken again");
+    }
+}

@@ -15,6 +15,7 @@ mod kms;
 mod lists;
 mod load;
 mod memory;
+mod metrics;
 mod people;
 mod process;
 mod programs;
@@ -26,6 +27,7 @@ mod server;
 mod sides;
 mod text;
 mod trees;
+mod turns;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -35,7 +37,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 13] = [
+const BENCHMARKS: [Benchmark; 14] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("trees", trees::run),
@@ -49,6 +51,7 @@ const BENCHMARKS: [Benchmark; 13] = [
     ("secrets", secrets::run),
     ("lists", lists::run),
     ("console", console::run),
+    ("metrics", metrics::run),
 ];
 
 fn main() -> ExitCode {

@@ -150,7 +150,7 @@ pub(crate) fn member(answer: &str, name: &str) -> Result<String> {
 }
 
 /// Where the log of the server on this store goes.
-fn log(data: &Path) -> PathBuf {
+pub(crate) fn log(data: &Path) -> PathBuf {
     data.with_extension("log")
 }
 

@@ -17,6 +17,7 @@ use crate::people::call;
 use crate::report::{Goal, figure, heading, judge, median};
 use crate::requests::{Signer, signed};
 use crate::server::{Scheme, Server};
+use crate::turns;
 
 /// MiB of a server in two states: after its start, and after some requests.
 struct Sizes {
@@ -85,24 +86,9 @@ fn visit(server: &Server) -> Result<()> {
 }
 
 pub(super) fn data_keys(folder: &Path) -> Result<()> {
-    heading(&format!("console: GenerateDataKey over HTTP, {CONNECTIONS} connections, {ROUNDS} rounds"));
     let off = Server::bulla_with(&folder.join("off"), Scheme::Http, &[OFF])?;
     let on = Server::bulla(&folder.join("on"), Scheme::Http)?;
-    let sides = [&off, &on];
-    sides.iter().try_for_each(|server| server.create_key(ALIAS).map(drop))?;
-    let mut rounds = [Vec::new(), Vec::new()];
-    for round in 0..ROUNDS {
-        for turn in 0..sides.len() {
-            let side = (round + turn) % sides.len(); // neither is always the first
-            let requests = signed(&generate_data_key(), sides[side].address, REQUESTS + CONNECTIONS);
-            rounds[side].push(flat_out(sides[side], CONNECTIONS, &requests)?.per_second);
-        }
-    }
-    let [without, with] = &rounds;
-    figure("without it", median(without.iter().copied()), "/s");
-    figure("with it", median(with.iter().copied()), "/s");
-    let ratio = median(with.iter().zip(without).map(|(with, without)| with / without));
-    judge("speed with it against without it", ratio, "x", Goal::at_least(0.98, 1.0));
+    turns::data_keys("console", &off, &on)?;
     off.stop()?;
     on.stop()
 }
@@ -131,6 +117,3 @@ const PAGES: [&str; 11] =
 /// Until a server that has started does nothing more.
 const SETTLED: Duration = Duration::from_millis(300);
 const STARTS: usize = 5;
-const ROUNDS: usize = 11;
-const CONNECTIONS: usize = 32;
-const REQUESTS: usize = 20_000;

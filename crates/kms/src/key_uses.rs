@@ -160,4 +160,53 @@ mod tests {
         assert_eq!(counter.unwritten(version(1)), UseCounts::default());
         assert_eq!(counter.take(), [(version(2), others)], "what was not written is taken again");
     }
+
+    /// Nanoseconds of this thread on a processor: other programs on the machine do not count.
+    fn processor_time() -> u64 {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()
+    }
+
+    /// `cargo test --release -p bulla-kms --lib what_a_counted_use_costs -- --ignored --nocapture`
+    #[test]
+    #[ignore = "a measurement"]
+    fn what_a_counted_use_costs() {
+        use bulla_wire::Action;
+        use bulla_wire::kms::{CreateKey, GenerateDataKey};
+
+        use crate::{Kms, Options, Role, SystemClock};
+
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let call =
+            |request: bulla_wire::Request| pollster::block_on(kms.call(request, &kms.owner())).unwrap();
+        let key = CreateKey::reply(call(CreateKey::default().into())).unwrap().key_metadata;
+        let request = GenerateDataKey { key_id: key.key_id, ..GenerateDataKey::default() };
+        let version = key.primary_key_version.unwrap().parse().unwrap();
+        let median = |measure: &dyn Fn()| {
+            let mut rounds: Vec<_> = (0..11)
+                .map(|_| {
+                    let before = processor_time();
+                    (0..20_000).for_each(|_| measure());
+                    (processor_time() - before) / 20_000
+                })
+                .collect();
+            rounds.sort_unstable();
+            rounds[rounds.len() / 2]
+        };
+        for threads in [1, 2, 4] {
+            thread::scope(|scope| {
+                for _ in 0..threads {
+                    let (kms, call, request) = (&kms, &call, &request);
+                    scope.spawn(move || {
+                        let whole = median(&|| drop(call(request.clone().into())));
+                        let note = median(&|| kms.key_uses.note(version, Use::Encryption, 7));
+                        println!(
+                            "{threads} threads: GenerateDataKey {whole} ns in process, its count {note} ns"
+                        );
+                    });
+                }
+            });
+        }
+    }
 }

@@ -73,6 +73,7 @@ fn actions_fit_the_state_of_the_key() {
     assert!(offers("CreateKeyVersion") && !offers("GetParametersForImport"));
     owner.post(&act("CreateKeyVersion"), &[]);
     assert!(owner.get(&key).has("decrypts only"));
+    assert!(owner.get(&key).has("Uses are counted since") && owner.get(&key).has("never"));
     owner.post(&act("DisableKey"), &[]);
     assert!(offers("EnableKey") && !offers("DisableKey") && !offers("CreateKeyVersion"));
     let page = owner.post(&act("ScheduleKeyDeletion"), &[("PendingWindowInDays", "7")]);

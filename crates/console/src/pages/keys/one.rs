@@ -1,6 +1,6 @@
 //! The page of one key.
 
-use bulla_kms::On;
+use bulla_kms::{DescribeKeyUses, KeyUses, On};
 use bulla_wire::kms::{
     DescribeKey, KeyMetadata, KeyVersionEntry, ListAliasesByKeyId, ListAliasesReply, ListKeyVersions,
     ListKeyVersionsReply, ListResourceTags,
@@ -35,6 +35,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         page_size: Some(VERSIONS.size()),
     };
     let versions = context.ask(versions).await;
+    let uses = context.find(DescribeKeyUses { key_id: key_id() }).await.ok();
     let tags = context
         .ask(ListResourceTags { key_id: key_id() })
         .await
@@ -47,7 +48,7 @@ pub(in crate::pages) async fn one(context: &Context<'_>, id: &str) -> Result<Pag
         (details(context, &key))
         (actions::show(context, &key))
         (aliases_of(context, &key, &aliases))
-        (versions_of(context, &key, &versions))
+        (versions_of(context, &key, &versions, uses.as_ref()))
         @if let Some(version) = &newest { (public_key::show(context, &key.key_id, version).await) }
         (actions::material(context, &key))
         (tags_of(context, &key, &tags))
@@ -165,6 +166,7 @@ fn versions_of(
     context: &Context<'_>,
     key: &KeyMetadata,
     told: &Result<ListKeyVersionsReply, Error>,
+    uses: Option<&KeyUses>,
 ) -> Markup {
     let last = if is_pair(key) { public_key::TITLE } else { text("Use", "用途") };
     section(context, text("Versions", "密钥版本"), told, |told| {
@@ -174,14 +176,35 @@ fn versions_of(
             } else {
                 use_of(context, key, version)
             };
-            vec![html! { code { (version.key_version_id) } }, time(version.creation_date), last]
+            let [encryptions, others, last_used] = counts_of(context, uses, &version.key_version_id);
+            let id = html! { code { (version.key_version_id) } };
+            vec![id, time(version.creation_date), last, encryptions, others, last_used]
         };
+        let heads = [
+            texts::VERSION,
+            texts::CREATED,
+            last,
+            text("Encryptions", "加密次数"),
+            text("Other operations", "其他操作次数"),
+            text("Last used", "最近使用时间"),
+        ];
         let rows: Vec<_> = told.key_versions.key_version.iter().map(row).collect();
         html! {
-            (table(context, &[texts::VERSION, texts::CREATED, last], &rows))
+            (table(context, &heads, &rows))
+            @if let Some(uses) = uses {
+                p { (context.say(text("Uses are counted since", "使用次数统计开始时间："))) " " (time(uses.counted_since)) }
+            }
             (VERSIONS.turning_if_long(context, told.total_count))
         }
     })
+}
+
+/// How often a version was used, and when for the last time.
+fn counts_of(context: &Context<'_>, uses: Option<&KeyUses>, version: &str) -> [Markup; 3] {
+    let of_version = |uses: &KeyUses| uses.versions.iter().find(|of| of.key_version_id == version).cloned();
+    let Some(counts) = uses.and_then(of_version) else { return [(); 3].map(|()| html! {}) };
+    let last_used = counts.last_used.map_or_else(|| html! { (context.say(text("never", "从未"))) }, time);
+    [html! { (counts.encryptions) }, html! { (counts.other_operations) }, last_used]
 }
 
 fn use_of(context: &Context<'_>, key: &KeyMetadata, version: &KeyVersionEntry) -> Markup {

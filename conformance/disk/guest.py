@@ -5,6 +5,7 @@ names, and mkinitramfs sees them in a private view of /usr, /etc and /boot. QEMU
 is needed. The guest reaches one server: the KMS on the host, at an address that is not the guest's own.
 """
 
+import json
 import os
 import re
 import secrets
@@ -26,7 +27,7 @@ HEADER = 16 << 20
 FILE_SYSTEM = 24 << 20
 SECTOR = 512
 FAST = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"]
-# A boot takes some ten seconds; the machine may be busy.
+# A boot takes about ten seconds; the machine may be busy.
 PATIENCE = 120
 
 
@@ -62,7 +63,7 @@ class Disk:
         return Disk(Path(shutil.copy(self.path, directory / "disk.img")))
 
     def decrypted(self):
-        """The file system, as anyone with the volume key reads it."""
+        """The file system, decrypted by the volume key."""
         return self._crypt(self.path.read_bytes()[HEADER:], Cipher.decryptor)
 
     @property
@@ -76,12 +77,22 @@ class Disk:
             command, env={"PATH": PATH, "LC_ALL": "C"}, input=PASSPHRASE, capture_output=True, check=True
         ).stdout
 
-    def _crypt(self, content, direction):
-        """aes-xts-plain64, sector by sector."""
+    @property
+    def volume_key(self):
+        """The key of the data."""
         file = self.path.with_suffix(".volume-key")
         file.unlink(missing_ok=True)
         self.cryptsetup("luksDump", "--dump-volume-key", "--volume-key-file", file, "--key-file", "-", self.path)
-        key = algorithms.AES(file.read_bytes())
+        return file.read_bytes()
+
+    @property
+    def token(self):
+        """The token of its one KMS key."""
+        return json.loads(self.cryptsetup("token", "export", "--token-id", "0", self.path))
+
+    def _crypt(self, content, direction):
+        """aes-xts-plain64, sector by sector."""
+        key = algorithms.AES(self.volume_key)
         sectors = []
         for number in range(len(content) // SECTOR):
             tweak = modes.XTS(number.to_bytes(16, "little"))
@@ -125,6 +136,34 @@ busybox poweroff -f
 """
 
 
+# With the word `watched` on the kernel command line, each process of these programs keeps what /proc shows of it.
+WATCH = """#!/bin/sh
+case $1 in prereqs) exit 0 ;; esac
+grep -q -w watched /proc/cmdline || exit 0
+for program in /sbin/cryptsetup /sbin/dmsetup /usr/bin/bulla; do
+    mv $program $program.real
+    {
+        echo "#!/bin/sh"
+        echo 'cat /proc/$$/cmdline /proc/$$/environ >>/run/watched'
+        echo "exec $program.real" '"$@"'
+    } >$program
+    chmod 755 $program
+done
+"""
+# Then a user opens the second disk, and what was kept is written to the third one.
+OPEN_BY_HAND = """#!/bin/sh
+case $1 in prereqs) exit 0 ;; esac
+grep -q -w watched /proc/cmdline || exit 0
+export BULLA_KMS={kms} ALIBABA_CLOUD_CA_BUNDLE=/etc/bulla/ca.pem
+export ALIBABA_CLOUD_ACCESS_KEY_ID={id} ALIBABA_CLOUD_ACCESS_KEY_SECRET={secret}
+/usr/bin/bulla disk open /dev/vdb hand || exit 1
+echo "guest: by hand: $(dmsetup table hand)"
+echo "guest: by hand: a file system: $(blkid -o value -s TYPE /dev/mapper/hand)"
+/usr/bin/bulla disk close hand
+dd if=/run/watched of=/dev/vdc bs=1M conv=fsync 2>/dev/null && echo "guest: kept"
+"""
+
+
 class BootImage:
     """Kernel and initramfs of a machine that `bulla disk install-boot` has prepared."""
 
@@ -136,8 +175,14 @@ class BootImage:
         program = files / "usr/bin/bulla"
         # Without the names of functions, a debug build is small enough to be loaded.
         subprocess.run(["strip", "-o", program, BULLA], check=True)
-        for folder in ["etc/initramfs-tools", "usr/share/initramfs-tools"]:
+        scripts = "etc/initramfs-tools/scripts"
+        for folder in ["usr/share/initramfs-tools", f"{scripts}/init-premount", f"{scripts}/local-premount"]:
             (files / folder).mkdir(parents=True)
+        credentials = {"id": server.access_key_id, "secret": server.access_key_secret}
+        by_hand = OPEN_BY_HAND.format(kms=f"https://{KMS_ADDRESS}:7443", **credentials)
+        for place, script in {"init-premount/watch": WATCH, "local-premount/by-hand": by_hand}.items():
+            (files / scripts / place).write_text(script)
+            (files / scripts / place).chmod(0o755)
         self._etc("initramfs-tools/initramfs.conf", "MODULES=list\nBUSYBOX=y\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n")
         self._etc("initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\n")
         self._etc("crypttab", f"vault UUID={disk.uuid} none luks,initramfs\n")
@@ -167,7 +212,7 @@ def configuration(server, uuid, key):
 class Guest:
     """A boot, from its start to its end; with what its console shows."""
 
-    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None, dhcp=False):
+    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None, dhcp=False, others=()):
         self._port = directory / "port"
         self.connect(server)
         forward = directory / "forward"
@@ -178,12 +223,15 @@ class Guest:
             words.append("ip=10.0.2.15::10.0.2.2:255.255.255.0:::off")
         if note:
             words.append(f"note={note}")
+        if others:
+            words.append("watched")
         command = [
             *["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "768"],
             *["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
             *["-kernel", image.kernel, "-initrd", image.initramfs],
             *["-append", " ".join(words)],
             *["-drive", f"file={disk.path},format=raw,if=virtio", "-device", "virtio-rng-pci"],
+            *(word for path in others for word in ["-drive", f"file={path},format=raw,if=virtio"]),
             *["-netdev", f"user,id=n,restrict=on,guestfwd=tcp:{KMS_ADDRESS}:7443-cmd:{forward}"],
             *["-device", "virtio-net-pci,netdev=n,romfile="],
             *(["-rtc", f"base={clock}"] if clock else []),

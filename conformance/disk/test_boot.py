@@ -1,6 +1,9 @@
 """A virtual machine boots from an encrypted disk that a KMS on the host opens: real kernel, initramfs-tools and cryptroot."""
 
+import json
+import re
 import time
+from base64 import b64decode, b64encode
 
 import pytest
 from serve import Bulla, remote_bulla
@@ -32,13 +35,23 @@ def key(admin):
 
 
 @pytest.fixture(scope="module")
-def enrolled(admin, key, tmp_path_factory):
+def make_enrolled(admin, key, tmp_path_factory):
+    """Makes disks that the key opens."""
+
+    def make():
+        disk = Disk.make(tmp_path_factory.mktemp("disk"))
+        passphrase = disk.path.with_name("passphrase")
+        passphrase.write_bytes(PASSPHRASE)
+        admin("disk", "enroll", disk.path, "-k", key, "--key-file", passphrase)
+        return disk
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def enrolled(make_enrolled):
     """A disk that the key opens."""
-    disk = Disk.make(tmp_path_factory.mktemp("disk"))
-    passphrase = disk.path.with_name("passphrase")
-    passphrase.write_bytes(PASSPHRASE)
-    admin("disk", "enroll", disk.path, "-k", key, "--key-file", passphrase)
-    return disk
+    return make_enrolled()
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +113,29 @@ def test_with_the_key_disabled_the_passphrase_opens_the_volume(boot, admin, key)
         admin.kms("EnableKey", KeyId=key)
     assert "cryptsetup: vault: set up successfully" in console
     assert KMS_OPENS not in console
+
+
+def test_no_process_shows_a_key_while_volumes_are_opened(boot, make_enrolled, admin, tmp_path):
+    """By the token plugin at boot, and by `bulla disk open`, whose check of the mapping asks a real device-mapper."""
+    data, kept = make_enrolled(), tmp_path / "kept.img"
+    with kept.open("wb") as image:
+        image.truncate(1 << 20)
+    with boot(note=new_note(), others=[data.path, kept]) as guest:
+        console = guest.end()
+    assert KMS_OPENS in console
+    assert "/dev/vdb is open as /dev/mapper/hand" in console and "hand is closed" in console
+    assert "guest: by hand: a file system: ext4" in console
+    assert re.search(r"guest: by hand: 0 \d+ crypt aes-xts-plain64 :64:logon:\S+ 0 \d+:\d+ 32768", console), console
+    assert "guest: kept" in console
+    shown = kept.read_bytes()
+    assert b"disk\0open\0/dev/vdb" in shown and b"disk\0unlock" in shown and b"dmsetup\0table" in shown
+    assert b"--test-passphrase" in shown and b"--token-only" in shown
+    for disk in [data, boot.disk]:
+        context = json.dumps({"bulla:volume": disk.uuid})
+        reply = admin.kms("Decrypt", CiphertextBlob=disk.token["wrapped_key"], EncryptionContext=context)
+        for key in [b64decode(reply["Plaintext"]), disk.volume_key]:
+            for form in [key, b64encode(key), key.hex().encode(), key.hex().upper().encode()]:
+                assert form not in shown
 
 
 def test_an_image_that_others_can_read_holds_no_secret(image, tmp_path):

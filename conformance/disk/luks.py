@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 RECOVERY = b"the recovery passphrase"
-# As root finds programs: cryptsetup is not on everybody's PATH.
+# The PATH of root: users may not have the folder of cryptsetup on theirs.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 CRYPTSETUP = shutil.which("cryptsetup", path=PATH)
 
@@ -61,7 +61,7 @@ class Volume:
         return self.cryptsetup("luksUUID").decode().strip()
 
     def write_token(self, number, token):
-        """Writes a token, as whoever has the disk can."""
+        """Writes a token, as an attacker who has the disk can."""
         options = ("--token-id", number, "--token-replace", "--json-file", "-")
         self.cryptsetup("token import", *options, stdin=json.dumps(token).encode())
 

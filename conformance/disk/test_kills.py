@@ -36,7 +36,7 @@ class Killer:
         self.wrapper.chmod(0o755)
 
     def run(self, *arguments, at=0, when="before"):
-        """Runs a command that is killed at a write, or is told that it failed. Gives the exit code."""
+        """Runs a command that is killed at a write, or for which the write fails. Returns the exit code."""
         self.state.write_text("0")
         for moment in ("before", "after", "failing"):
             (self.directory / f"kill-{moment}").write_text(str(at if moment == when else 0))

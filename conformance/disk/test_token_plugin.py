@@ -7,7 +7,7 @@ from volume import TOKEN
 
 OPEN = ["open", "--test-passphrase"]
 
-# What bulla may do instead of answering with the key, and a part of what the user is told about it.
+# What bulla may do instead of answering with the key, and a part of the message to the user.
 FAILURES = {
     "another key": ("printf 'bulla 1 3\\nabc'", ""),
     "a failure": ("echo 'the KMS is not available' >&2; exit 3", "the KMS is not available\n"),
@@ -73,7 +73,7 @@ def test_a_machine_without_bulla_leaves_the_passphrase(machine, volume):
 
 
 def passphrase_still_opens(machine, volume, told):
-    """The token does not open the volume; cryptsetup goes on to the passphrase, and takes the right one only."""
+    """The token does not open the volume; cryptsetup then asks for the passphrase, and takes the right one only."""
     output = machine.cryptsetup(*OPEN, "--token-only", volume.image, status=None)
     assert told in output
     output = machine.cryptsetup(*OPEN, volume.image, stdin=volume.recovery)

@@ -35,7 +35,7 @@ def enrolled(volume, bulla, own_key):
 
 @pytest.fixture
 def configured(machine, server, enrolled, own_key):
-    """A machine that opens the volume by itself."""
+    """A machine whose configuration lists the volume."""
     return configure(machine, server, enrolled.uuid, own_key)
 
 
@@ -192,7 +192,7 @@ def test_the_access_key_of_a_machine_opens_its_own_volume_only(machine, server, 
     with machine_user(bulla, server, tmp_path, disk_policy(enrolled.uuid, own_key)) as user:
         configure(machine, user, enrolled.uuid, own_key)
         machine.cryptsetup(*TOKEN_ONLY, enrolled.image)
-        configure(machine, user, other.uuid, own_key)  # a thief writes what he likes into it
+        configure(machine, user, other.uuid, own_key)  # a thief writes any volume into it
         output = machine.cryptsetup(*TOKEN_ONLY, other.image, status=None)
         assert "no policy of the caller allows kms:Decrypt" in output
 

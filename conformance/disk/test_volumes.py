@@ -206,7 +206,7 @@ def test_a_volume_in_the_middle_of_a_reencryption_is_left_alone(enrolled, bulla_
     ],
     ids=str,
 )
-def test_a_token_that_somebody_changed_opens_nothing_and_destroys_nothing(enrolled, bulla_of, change):
+def test_a_token_that_was_changed_opens_nothing_and_destroys_nothing(enrolled, bulla_of, change):
     enrolled.write_token("0", only_token(enrolled) | change)
     for command in ["test", "rekey", "unenroll"]:
         done = subprocess.run(
@@ -250,7 +250,7 @@ def test_a_token_with_a_changed_byte_opens_nothing_and_destroys_nothing(enrolled
 
 
 def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of, recovery):
-    """The token names slot 1, but somebody put another key there."""
+    """The token names slot 1, but another program put another key there."""
     bulla_of("disk", "enroll", volume.path, "-k", key, "--key-file", recovery)
     token = only_token(volume)
     done = subprocess.run([CRYPTSETUP, "--batch-mode", "luksKillSlot", volume.path, "1"], capture_output=True)
@@ -266,7 +266,7 @@ def test_a_slot_whose_key_is_another_one_is_not_destroyed(volume, key, bulla_of,
 
 @pytest.mark.parametrize("command", ["rewrap", "rekey"])
 def test_a_header_cannot_choose_who_gets_a_key(enrolled, bulla_of, command):
-    """Whoever had the disk, and may decrypt by another key of the same KMS, named that one in the header."""
+    """An attacker had the disk, may decrypt by another key of the same KMS, and named that one in the header."""
     stranger = bulla_of("key", "create").decode().strip()
     good = only_token(enrolled)
     for tokens in [{"0": good | {"key_id": stranger}}, {"0": good, "1": good | {"key_id": stranger}}]:
@@ -395,7 +395,7 @@ def test_commands_at_once_lose_no_way_in(enrolled, bulla_of, recovery):
             for command in commands
         ]
         results = [(process.communicate()[1].decode(), process.returncode) for process in running]
-        # Who was too late to enroll or unenroll the key in one round finds it so in the next one.
+        # A command that is too late to enroll or unenroll the key reports that it is done already.
         late = ["another command of bulla", "already", "no such key"]
         assert all(status == 0 or any(text in told for text in late) for told, status in results), results
         bulla_of("disk", "test", enrolled.path)
@@ -477,9 +477,9 @@ def test_format_overwrites_nothing_by_accident(volume, key, bulla_of, tmp_path):
     table[446:462] = bytes([0, 0, 2, 0, 0x83, 0, 2, 0]) + (2048).to_bytes(4, "little") + (4096).to_bytes(4, "little")
     disk.write_bytes(table)
     assert "dos" in format(disk, "--yes", status=6)
-    assert "--yes" in format(volume.path, "--force", status=2)  # nobody confirmed it
+    assert "--yes" in format(volume.path, "--force", status=2)  # no user confirmed it
     words = ("disk", "format", volume.path, "-k", key, "--force", "--yes")
-    assert "--recovery-file" in refusal(bulla_of, *words, status=2)  # nobody would see the passphrase
+    assert "--recovery-file" in refusal(bulla_of, *words, status=2)  # no user would see the passphrase
     assert volume.path.read_bytes() == before
     # The KMS is asked first.
     with socket.socket() as free:

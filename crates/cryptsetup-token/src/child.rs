@@ -1,7 +1,7 @@
 //! A program that runs until a deadline: watched, killed with all that it started, and reaped.
 //!
 //! The host program may ignore SIGCHLD, or reap every child in another thread. So the end of the program is seen by a pidfd,
-//! which polls whoever reaps, and its exit status may be lost.
+//! which works whichever thread reaps the child, and its exit status may be lost.
 
 use std::ffi::CStr;
 use std::io;

@@ -44,7 +44,7 @@ pub(crate) enum Failure {
 
 impl Helper<'_> {
     /// Runs the program, gives it `request`, and returns the page that holds its answer, with the length. What the program
-    /// says for people goes line by line to `say`. Whatever happens, no process of it is left running.
+    /// writes for people is passed line by line to `say`. Whatever happens, no process of it is left running.
     pub(crate) fn ask(
         &self,
         request: &[u8],

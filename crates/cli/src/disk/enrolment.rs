@@ -236,7 +236,7 @@ impl<'e> Enrolment<'e> {
     }
 
     /// The keys of the KMS by which the tokens of a key slot open it. A header can name any key, so that its tokens alone would
-    /// let whoever wrote it choose who gets the next key: each key has to unwrap the present one.
+    /// let an attacker who wrote it choose who gets the next key: each key has to unwrap the present one.
     fn wrapping_keys(&self, slot: Slot, key: &SlotKey, tokens: &Tokens) -> Result<Vec<String>, Failure> {
         let mut keys = Vec::new();
         for (_, token) in tokens {

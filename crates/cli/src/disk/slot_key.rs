@@ -28,7 +28,7 @@ pub(crate) struct Wrapping {
     /// Key ids, aliases or ARNs; at least one.
     pub(crate) keys: Vec<String>,
     pub(crate) context: BTreeMap<String, String>,
-    /// What people are told about the KMS.
+    /// The name of the KMS, for people only.
     pub(crate) kms: String,
 }
 

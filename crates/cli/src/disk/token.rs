@@ -27,7 +27,7 @@ use super::uuid::VolumeUuid;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Token {
     pub(crate) slot: TokenSlot,
-    /// The key slot that goes when this one is there.
+    /// The key slot to destroy once the KMS has opened this one.
     pub(crate) replaces: Option<Slot>,
     pub(crate) wrapped: WrappedSlotKey,
     /// What the user said about the volume.

@@ -42,7 +42,7 @@ pub(crate) struct DiskConfig {
     volumes: Vec<VolumeConfig>,
 }
 
-/// A volume that this machine opens by itself.
+/// A volume that this machine opens without a user.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct VolumeConfig {
@@ -72,7 +72,7 @@ impl DiskConfig {
     const MAX_BYTES: u64 = 1 << 20;
     const MAX_SECRET: usize = 512;
 
-    /// Reads the configuration, which nobody but root and this user may be able to change.
+    /// Reads the configuration. Users other than root and this one must not be able to change it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let io = |error| Failure::io(path, &error);
         let file = File::open(path).map_err(io)?;
@@ -111,7 +111,7 @@ impl DiskConfig {
         &self.access_key_secret_file
     }
 
-    /// Whether this machine opens no volume by itself.
+    /// Whether this machine opens no volume without a user.
     pub(super) fn is_empty(&self) -> bool {
         self.volumes.is_empty()
     }
@@ -120,7 +120,7 @@ impl DiskConfig {
         Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
     }
 
-    /// Reads the secret of an access key from a file that nobody else can read.
+    /// Reads the secret of an access key from a file that other users cannot read.
     pub(super) fn read_secret(path: &Path) -> Result<zeroize::Zeroizing<String>, Failure> {
         let secret = read_secret_file(path, Self::MAX_SECRET, SecretReaders::Nobody)
             .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))?;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 
-/// Long enough for whatever is expected to end by itself.
+/// Long enough for every program that is expected to end before its time limit.
 const PATIENT: Duration = Duration::from_secs(60);
 /// For what is expected to be killed.
 const BRIEF: Duration = Duration::from_millis(500);

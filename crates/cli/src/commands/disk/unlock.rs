@@ -36,7 +36,7 @@ pub(super) fn run() -> Result<(), Failure> {
 fn end_with_parent() -> Result<(), Failure> {
     let failed = |error: Errno| Failure::io(Path::new("standard output"), &error.into());
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(failed)?;
-    // It may have ended just before. Nobody reads the pipe then.
+    // The program may have ended before that call. The pipe has no reader then.
     let stdout = io::stdout();
     let mut events = [PollFd::new(&stdout, PollFlags::empty())];
     poll(&mut events, Some(&Timespec::default())).map_err(failed)?;

@@ -29,7 +29,7 @@ install() {
     date +%s >"$initdir/etc/bulla/boot-image-time"
     mkdir -p "$initdir/etc/cmdline.d"
     echo rd.neednet=1 >"$initdir/etc/cmdline.d/65bulla.conf"
-    # systemd-cryptsetup tries tokens by itself, but only once: this waits for the KMS before.
+    # systemd-cryptsetup tries tokens, but only once: this waits for the KMS first.
     inst_script "$moddir/wait-for-kms.sh" /usr/lib/bulla/wait-for-kms
     inst_simple "$moddir/wait-for-kms.conf" "$systemdsystemunitdir/systemd-cryptsetup@.service.d/bulla.conf"
 }

@@ -9,6 +9,7 @@
 mod console;
 mod create;
 mod data_keys;
+mod disk_test;
 mod files;
 mod header;
 mod kms;
@@ -40,6 +41,7 @@ type Benchmark = (&'static str, fn() -> Result<()>);
 const BENCHMARKS: [Benchmark; 14] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
+    ("disk-test", disk_test::run),
     ("trees", trees::run),
     ("data-keys", data_keys::run),
     ("header", header::run),

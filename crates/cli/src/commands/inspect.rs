@@ -16,7 +16,7 @@ use crate::args::Inspect;
 use crate::failure::{Exit, Failure};
 use crate::messages::on_one_line;
 use crate::paths::{Source, file_len};
-use crate::results::{escaped, print, print_raw};
+use crate::results::{print, print_raw};
 
 pub(crate) fn run(args: &Inspect) -> Result<(), Failure> {
     let mut failed = 0;
@@ -64,7 +64,7 @@ fn inspect(source: &Source, as_json: bool) -> Result<(), Failure> {
         if let (Value::Object(named), Value::Object(fields)) = (&mut named, value) {
             named.extend(fields);
         }
-        return print_raw(&*escaped(named.to_string().into()));
+        return print_raw(named);
     }
     print(name.display())?;
     text.lines().try_for_each(print)

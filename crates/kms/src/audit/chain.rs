@@ -72,7 +72,10 @@ impl Position {
     /// As [`Position::append`], for a line that does not have the next number.
     pub(super) fn append_as(self, number: u64, members: &str, out: &mut Vec<u8>) -> Self {
         let start = out.len();
-        out.extend_from_slice(head(number, members).as_bytes());
+        out.extend_from_slice(SEQ.as_bytes());
+        out.extend_from_slice(number.to_string().as_bytes());
+        out.push(b',');
+        out.extend_from_slice(members.as_bytes());
         out.extend_from_slice(PREV);
         self.hash.write(out);
         out.extend_from_slice(END);

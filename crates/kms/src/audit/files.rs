@@ -44,6 +44,8 @@ pub trait Directory {
     fn sync(&self) -> io::Result<()>;
     /// Checks that the name leads to the open file.
     fn leads_to(&self, name: &str, file: &Self::File) -> Result<(), Loss>;
+    /// Goes on in the directory that is at the path now, which is made if there is none.
+    fn renew(&mut self) -> Result<(), TrailError>;
     /// The path of a file, for messages.
     fn path(&self, name: &str) -> PathBuf;
 }
@@ -134,6 +136,11 @@ impl Directory for Disk {
         let found = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
         let is_same = (found.st_dev, found.st_ino) == id(&file.metadata()?);
         if is_same { Ok(()) } else { Err(Loss::Replaced) }
+    }
+
+    fn renew(&mut self) -> Result<(), TrailError> {
+        *self = Self::open(&self.path)?;
+        Ok(())
     }
 
     fn path(&self, name: &str) -> PathBuf {

@@ -189,6 +189,10 @@ impl Directory for Memory {
         }
     }
 
+    fn renew(&mut self) -> Result<(), TrailError> {
+        Ok(())
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         name.into()
     }

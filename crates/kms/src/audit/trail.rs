@@ -171,7 +171,8 @@ impl<D: Directory> Trail<D> {
         }
         self.check()?;
         if self.next.is_none() {
-            let next = self.keep_next_key()?;
+            let next = SealKey::random();
+            keep_next(&self.directory, &next, &self.roots)?;
             let public = next.public();
             self.write_seal(commit, Some(public), now)?;
             self.next = Some((next, now));
@@ -256,9 +257,9 @@ impl<D: Directory> Trail<D> {
 
     /// Begins another file without a word in the current one.
     fn leave_file(&mut self, now: Time) -> Result<(), TrailError> {
-        if self.next.is_none() {
-            self.next = Some((self.keep_next_key()?, now));
-        }
+        self.directory.renew()?; // it may be the directory that was removed
+        let (key, _) = self.next.get_or_insert_with(|| (SealKey::random(), now));
+        keep_next(&self.directory, key, &self.roots)?;
         self.begin_next()
     }
 
@@ -278,14 +279,6 @@ impl<D: Directory> Trail<D> {
                 Err(error)
             }
         }
-    }
-
-    /// Draws the key of the next file and keeps it.
-    fn keep_next_key(&self) -> Result<SealKey, TrailError> {
-        let key = SealKey::random();
-        key_files::keep(&self.directory, NEXT, &key, &self.roots)
-            .map_err(|error| TrailError::new(&self.directory.path(NEXT), error))?;
-        Ok(key)
     }
 
     /// Destroys the key of the file before the current one, if that is still to be done.
@@ -353,6 +346,11 @@ impl<D: Directory> Trail<D> {
     fn path(&self) -> PathBuf {
         self.directory.path(&self.current.name)
     }
+}
+
+fn keep_next(directory: &impl Directory, key: &SealKey, roots: &RootKeys) -> Result<(), TrailError> {
+    key_files::keep(directory, NEXT, key, roots)
+        .map_err(|error| TrailError::new(&directory.path(NEXT), error))
 }
 
 /// Makes a file whose first line is the certificate of its key.

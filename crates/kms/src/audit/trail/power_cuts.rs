@@ -93,6 +93,28 @@ fn a_stop_while_it_is_opened_changes_nothing() {
     }
 }
 
+#[test]
+fn a_rotation_goes_on_when_there_is_room_again() {
+    let setup = Setup::new();
+    let mut failed = 0;
+    for room in (0..3000).step_by(50) {
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        trail.append(&setup.lines(20)).unwrap();
+        memory.limit(Some(room));
+        failed += usize::from(trail.rotate_if_due(1, at(1)).is_err());
+        memory.limit(None);
+        trail.resume(0, at(2)).unwrap();
+        trail.append(&setup.lines(1)).unwrap();
+        trail.rotate_if_due(2, at(3)).unwrap();
+        trail.seal(2, at(3)).unwrap();
+        let report = verified(&memory, None);
+        assert!(report.is_sound() && report.files == 2 && report.gaps.is_empty(), "{room}: {report:?}");
+        assert_eq!(setup.open(&memory.after_kill(), Some(trail.sealed())).unwrap().gaps(), []);
+    }
+    assert!((20..50).contains(&failed), "{failed}");
+}
+
 /// What was done to the files while nothing was running.
 #[test]
 fn what_was_lost_while_it_was_closed_is_told_for_ever() {

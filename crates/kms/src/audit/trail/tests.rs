@@ -91,9 +91,18 @@ fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
     let path = directory.path().join("audit");
     let setup = Setup::new();
     type Attack = fn(&Path);
-    let attacks: [(Attack, Loss); 4] = [
+    let attacks: [(Attack, Loss); 6] = [
         (|file| fs::remove_file(file).unwrap(), Loss::Removed),
         (|file| fs::rename(file, file.with_extension("old")).unwrap(), Loss::Removed),
+        (|file| fs::remove_dir_all(file.parent().unwrap()).unwrap(), Loss::Removed),
+        (
+            |file| {
+                let directory = file.parent().unwrap();
+                fs::rename(directory, directory.with_extension("old")).unwrap();
+                fs::create_dir(directory).unwrap();
+            },
+            Loss::Replaced,
+        ),
         (
             |file| {
                 let copy = fs::read(file).unwrap();
@@ -119,6 +128,9 @@ fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
         let text = fs::read_to_string(path.join(file_name(last.number + 1))).unwrap();
         assert_eq!(gap(text.lines().nth(1).unwrap()), Gap::lost(first, last.number));
         trail.append(&setup.lines(1)).unwrap();
+        trail.seal(1, at(6)).unwrap().unwrap();
+        drop(trail);
+        assert_eq!(Trail::open(&path, setup.opening.clone()).unwrap().gaps(), [], "its key was kept");
         fs::remove_dir_all(&path).unwrap();
     }
 }

@@ -137,19 +137,30 @@ pub fn open<R: Record>(
     if record.primary_key() == primary_key { Ok(record) } else { Err(Damaged) }
 }
 
-/// Whether a row was written to a store with an [`Anchor`](crate::Anchor). The header of such a store says so; one that was put
-/// back to an earlier version does not, and must not be believed.
+/// What a sealed row says of itself, whatever its record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Whether it was written to a store with an [`Anchor`](crate::Anchor). The header of such a store says so; one that was put
+    /// back to an earlier version does not, and must not be believed.
+    pub is_anchored: bool,
+    /// The revision as which it was sealed.
+    pub revision: Revision,
+}
+
+/// Opens a row of any table for its [`Head`].
 ///
 /// # Errors
-/// [`Damaged`]: it does not open.
-pub fn is_of_anchored_store(
-    roots: &RootKeys,
-    table: &str,
-    primary_key: &[u8],
-    value: &[u8],
-) -> Result<bool, Damaged> {
+/// [`Damaged`], as for [`open`].
+pub fn head(roots: &RootKeys, table: &str, primary_key: &[u8], value: &[u8]) -> Result<Head, Damaged> {
     let plaintext = unseal(roots, table, primary_key, value)?;
-    plaintext.first().map(|format| *format == ANCHORED).ok_or(Damaged)
+    let (format, rest) = plaintext.split_first().ok_or(Damaged)?;
+    let (revision, _) = rest.split_first_chunk().ok_or(Damaged)?;
+    match *format {
+        UNANCHORED | ANCHORED => {
+            Ok(Head { is_anchored: *format == ANCHORED, revision: Revision::from_be_bytes(*revision) })
+        }
+        _ => Err(Damaged),
+    }
 }
 
 fn unseal(
@@ -235,8 +246,9 @@ mod tests {
     fn a_row_shows_that_its_store_had_an_anchor() {
         let (roots, alias) = (roots(), alias("alias/a"));
         let value = seal(&roots, 3, &alias, &SystemRandom);
-        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/a", &value), Ok(true));
-        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/b", &value), Err(Damaged));
+        let anchored = |is_anchored| Ok(Head { is_anchored, revision: 3 });
+        assert_eq!(head(&roots, "alias", b"alias/a", &value), anchored(true));
+        assert_eq!(head(&roots, "alias", b"alias/b", &value), Err(Damaged));
         let sealed_as = |format: u8| {
             let plaintext =
                 [&[format][..], &3_u64.to_be_bytes(), &minicbor::to_vec(&alias).unwrap()].concat();
@@ -244,10 +256,11 @@ mod tests {
             roots.current().record().seal(&aad, &plaintext, &SystemRandom)
         };
         let older = sealed_as(1);
-        assert_eq!(is_of_anchored_store(&roots, "alias", b"alias/a", &older), Ok(false));
+        assert_eq!(head(&roots, "alias", b"alias/a", &older), anchored(false));
         assert_eq!(open::<Alias>(&roots, b"alias/a", 3, &older), Ok(alias.clone()));
         for unknown in [0, 3] {
             assert_eq!(open::<Alias>(&roots, b"alias/a", 3, &sealed_as(unknown)), Err(Damaged));
+            assert_eq!(head(&roots, "alias", b"alias/a", &sealed_as(unknown)), Err(Damaged));
         }
     }
 

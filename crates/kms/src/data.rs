@@ -54,33 +54,57 @@ pub(crate) struct Data {
 impl Data {
     /// Opens the store below `options.data`, or makes it if there is none and never was one.
     pub(crate) fn open(options: &Options, clock: &EngineClock) -> Result<Self, OpenError> {
-        let data = &*options.data;
-        let directory = |source| OpenError::Directory { path: data.to_owned(), source };
-        files::create_private_dir(data).map_err(directory)?;
-        let found = fs::metadata(data).map_err(directory)?;
-        let owner = rustix::process::geteuid().as_raw();
-        if found.uid() != owner || found.mode() & 0o022 != 0 {
-            return Err(OpenError::Exposed {
-                path: data.to_owned(),
-                owner: found.uid(),
-                mode: found.mode() & 0o777,
-            });
-        }
-        let lock = Lock::take(options).map_err(|error| match error {
-            LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
-            LockError::Io(source) => directory(source),
-        })?;
+        files::create_private_dir(&options.data)
+            .map_err(|source| OpenError::Directory { path: options.data.clone(), source })?;
+        let lock = lock(options)?;
         let locked = clock.now();
-        let place = Place {
-            store: data.join(STORE),
-            unfinished: data.join(UNFINISHED),
-            providers: Providers::configured(options),
-        };
+        let place = Place::new(options);
         let is_new = place.prepare(options)?;
         let Opened { store, format, unlocked, home_before, header } = place.open(options)?;
         let (roots, home) = unlocked.into_parts();
         Ok(Self { lock, locked, store, roots, home, home_before, format, header, is_new })
     }
+}
+
+/// A locked data directory with a store that is only read: nothing in it changes.
+pub(crate) struct Inspected {
+    _lock: Lock,
+    pub(crate) store: Store,
+    pub(crate) roots: RootKeys,
+    pub(crate) format: RowFormat,
+}
+
+impl Inspected {
+    /// Opens the store below `options.data`.
+    pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
+        let place = Place::new(options);
+        fs::metadata(&place.store)
+            .map_err(|source| OpenError::Directory { path: place.store.clone(), source })?;
+        let lock = lock(options)?;
+        let (store, stored) = place.read(&place.store)?;
+        let (unlocked, _) = place.unlock(&stored, options)?;
+        let (roots, _) = unlocked.into_parts();
+        Ok(Self { _lock: lock, store, roots, format: row_format(&stored) })
+    }
+}
+
+/// Takes the lock of the data directory, which must be its owner's alone.
+fn lock(options: &Options) -> Result<Lock, OpenError> {
+    let data = &*options.data;
+    let directory = |source| OpenError::Directory { path: data.to_owned(), source };
+    let found = fs::metadata(data).map_err(directory)?;
+    let owner = rustix::process::geteuid().as_raw();
+    if found.uid() != owner || found.mode() & 0o022 != 0 {
+        return Err(OpenError::Exposed {
+            path: data.to_owned(),
+            owner: found.uid(),
+            mode: found.mode() & 0o777,
+        });
+    }
+    Lock::take(options).map_err(|error| match error {
+        LockError::Held(by) => OpenError::InUse { path: data.to_owned(), by },
+        LockError::Io(source) => directory(source),
+    })
 }
 
 /// A store that a provider opens.
@@ -99,6 +123,14 @@ struct Place {
 }
 
 impl Place {
+    fn new(options: &Options) -> Self {
+        Self {
+            store: options.data.join(STORE),
+            unfinished: options.data.join(UNFINISHED),
+            providers: Providers::configured(options),
+        }
+    }
+
     /// Makes the store if this is a first start, or finishes one; true if it did.
     fn prepare(&self, options: &Options) -> Result<bool, OpenError> {
         let is_there = |path: &Path| {

@@ -101,12 +101,13 @@ pub use sign_in::{
     CodeRefusal, DeviceRefusal, FirstFactor, HalfSignedIn, OfferedDevice, PasswordRefusal, SignInEnded,
     SignInRefusal, SignedIn,
 };
+pub use state::{Fault, StoreFault, StoreReport};
 pub use statistics::{CommitCounts, Statistics};
 pub use store::{Loss, LostFile, Rollback, StoreError, is_panic_caught, was_store_damaged};
 
 use crate::authorize::Authorizer;
 use crate::clock::EngineClock;
-use crate::data::Data;
+use crate::data::{Data, Inspected};
 use crate::generator::Generator;
 use crate::home::Home;
 use crate::key_uses::UseCounter;
@@ -436,6 +437,17 @@ impl std::fmt::Debug for Kms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Kms").field("data", &self.options.data).finish_non_exhaustive()
     }
+}
+
+/// Checks a store that no server has open, and changes nothing in it: every record opens, all of them are together what the
+/// last commit left, and what they name is there. Waits for a command that has it open, as [`Kms::open`] does.
+///
+/// # Errors
+/// [`OpenError`] if the store cannot be opened or read; what is wrong with its records is in the report.
+pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
+    let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
+    let failed = |source| OpenError::Store { path: options.data.clone(), source };
+    state::check(store, roots, *format).map_err(failed)
 }
 
 /// What clients read the time from may be a tick of the kernel behind.

@@ -3,6 +3,9 @@
 
 mod anchor;
 mod changes;
+mod check;
+#[cfg(test)]
+mod check_tests;
 mod committer;
 #[cfg(test)]
 mod golden;
@@ -14,6 +17,8 @@ mod load;
 mod nodes;
 #[cfg(test)]
 mod people_load;
+#[cfg(test)]
+mod power_cuts;
 #[cfg(test)]
 mod races;
 mod raise;
@@ -40,6 +45,8 @@ use bulla_wire::{Error, ErrorCode};
 pub(crate) use self::anchor::of_empty_store;
 use self::anchor::{Keeper, Tally};
 pub(crate) use self::changes::{Changes, Decision};
+pub(crate) use self::check::check;
+pub use self::check::{Fault, StoreFault, StoreReport};
 use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
 pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, SecretLists};

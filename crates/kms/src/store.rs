@@ -23,6 +23,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 pub use self::error::StoreError;
+#[cfg(test)]
+pub(crate) use self::file::Step;
 pub(crate) use self::file::{Access, Pinned, open_with};
 pub use self::file::{Loss, LostFile};
 #[cfg(test)]

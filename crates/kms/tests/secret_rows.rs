@@ -1,4 +1,5 @@
-//! Values of secrets whose rows were edited, exchanged or removed: a request that reads one fails, and no other does.
+//! Values of secrets whose rows were edited, exchanged or removed: a start refuses what shows without opening them; a request
+//! that reads one fails, and no other does.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -6,7 +7,7 @@ mod support;
 
 use std::path::Path;
 
-use bulla_kms::{Kms, Options, Role};
+use bulla_kms::{Kms, OpenError, Options, Role, Rollback, StoreError};
 use redb::{Database, ReadableTable, TableDefinition};
 use support::Bench;
 
@@ -58,7 +59,17 @@ fn a_value_that_was_tampered_with_is_not_read() {
         let Bench { kms, clock, data } = bench;
         drop(kms);
         edit_values(&data.path().join("store.redb"), edit);
-        let kms = Kms::open(&Options::new(data.path(), Role::Command), clock.clone()).unwrap();
+        let options = Options::new(data.path(), Role::Command);
+        match Kms::open(&options, clock.clone()).map(drop) {
+            Ok(()) => assert_eq!(what, "its end"),
+            Err(OpenError::Store { source: StoreError::RolledBack(rollback), .. }) => match rollback {
+                Rollback::RowsMissing { count: 1 } => assert_eq!(what, "removed"),
+                Rollback::RowDamaged { table, .. } => assert_eq!(table, "secret-value", "{what}"),
+                other => panic!("{what}: {other:?}"),
+            },
+            Err(error) => panic!("{what}: {error}"),
+        }
+        let kms = Kms::open(&Options { accept_rollback: true, ..options }, clock.clone()).unwrap();
         let bench = Bench { kms, clock, data };
         let mut refused = 0;
         for name in ["a", "b"] {

@@ -7,6 +7,7 @@
 
 use std::ops::ControlFlow;
 
+use bulla_keys::record;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{Anchor, RowHash, RowHasher, RowSet, SystemRandom};
 
@@ -93,6 +94,11 @@ impl<'a> Count<'a> {
         Some(row)
     }
 
+    /// How many rows were taken in.
+    pub(super) fn rows(&self) -> u64 {
+        self.tally.rows.rows()
+    }
+
     /// All rows were taken in.
     pub(super) fn finish(self, roots: &RootKeys) -> Result<Found, StoreError> {
         let mut copies = [None; 2];
@@ -124,10 +130,8 @@ impl Found {
         let Some(hasher) = roots.row_hasher(anchor.generation) else { return Ok(Rollback::AnchorPutBack) };
         let expected = anchor.rows;
         let found = self.tally.rows;
-        if found.rows() < expected.rows() {
-            return Ok(Rollback::RowsMissing { count: expected.rows() - found.rows() });
-        }
-        let count = found.rows() - expected.rows();
+        let count = found.rows().abs_diff(expected.rows());
+        let is_missing = found.rows() < expected.rows();
         let steps = (MOST_HASHES / found.rows().max(1)).clamp(FEWEST_STEPS, MOST_STEPS);
         let search = Search {
             hasher,
@@ -137,10 +141,26 @@ impl Found {
         };
         let mut explained = None;
         store.scan(&[], |row| {
-            explained = if count == 0 { search.put_back(&row) } else { search.added(&row) };
-            if explained.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if row.table == Anchor::TABLE {
+                return ControlFlow::Continue(());
+            }
+            let StoredRow { table, primary_key, revision, value } = &row;
+            let head = record::head(roots, table, primary_key, value);
+            if head.is_err() || head.is_ok_and(|head| head.revision != *revision) {
+                // Of a table whose rows were not opened.
+                explained =
+                    Some(Rollback::RowDamaged { table: table.clone(), primary_key: primary_key.clone() });
+                return ControlFlow::Break(());
+            }
+            let explains = || if count == 0 { search.put_back(&row) } else { search.added(&row) };
+            explained = explained.take().or_else(explains);
+            ControlFlow::Continue(())
         })?;
-        let unexplained = if count == 0 { Rollback::RowsPutBack } else { Rollback::RowsAdded { count } };
+        let unexplained = match count {
+            0 => Rollback::RowsPutBack,
+            count if is_missing => Rollback::RowsMissing { count },
+            count => Rollback::RowsAdded { count },
+        };
         Ok(explained.unwrap_or(unexplained))
     }
 }

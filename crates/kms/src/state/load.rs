@@ -110,19 +110,20 @@ fn read_batches(
 
 /// How rows are opened.
 #[derive(Clone, Copy)]
-struct Opening<'a> {
-    roots: &'a RootKeys,
-    format: RowFormat,
-    on_rollback: OnRollback,
+pub(super) struct Opening<'a> {
+    pub(super) roots: &'a RootKeys,
+    pub(super) format: RowFormat,
+    pub(super) on_rollback: OnRollback,
 }
 
 impl Opening<'_> {
-    fn open(self, row: &StoredRow) -> Result<(Write, Revision), StoreError> {
+    pub(super) fn open(self, row: &StoredRow) -> Result<(Write, Revision), StoreError> {
         let opened = self.format.open(self.roots, row)?;
         // Without the row that shows it, a header that was put back would get the store a new anchor.
         if self.format == RowFormat::Older
             && self.on_rollback == OnRollback::Refuse
-            && record::is_of_anchored_store(self.roots, &row.table, &row.primary_key, &row.value) == Ok(true)
+            && record::head(self.roots, &row.table, &row.primary_key, &row.value)
+                .is_ok_and(|head| head.is_anchored)
         {
             return Err(Rollback::HeaderPutBack.into());
         }

@@ -85,6 +85,19 @@ pub(crate) struct StoreFile {
     left: Mutex<Option<Content>>,
     #[cfg(test)]
     pub(crate) before_sync: Mutex<Option<BeforeSync>>,
+    /// What is done to the file, from when a test asks for it.
+    #[cfg(test)]
+    pub(crate) steps: Mutex<Option<Vec<Step>>>,
+}
+
+/// What a database does to its file.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    SetLen(u64),
+    Write(u64, Vec<u8>),
+    /// All steps before are durable.
+    Sync,
 }
 
 #[cfg(test)]
@@ -115,6 +128,8 @@ impl StoreFile {
             left,
             #[cfg(test)]
             before_sync: Mutex::default(),
+            #[cfg(test)]
+            steps: Mutex::default(),
         }))
     }
 
@@ -174,6 +189,13 @@ impl StoreFile {
             (Err(_), left) => *left = None,
         }
         written
+    }
+
+    #[cfg(test)]
+    fn note_step(&self, step: impl FnOnce() -> Step) {
+        if let Some(steps) = &mut *self.steps.lock().unwrap() {
+            steps.push(step());
+        }
     }
 }
 
@@ -250,7 +272,11 @@ impl StorageBackend for Backend {
                 overlay.set_len(len);
                 Ok(())
             }
-            None => self.file.write(|| self.inner.set_len(len), |left| left.note_len(len)),
+            None => {
+                #[cfg(test)]
+                self.file.note_step(|| Step::SetLen(len));
+                self.file.write(|| self.inner.set_len(len), |left| left.note_len(len))
+            }
         }
     }
 
@@ -262,13 +288,19 @@ impl StorageBackend for Backend {
         if let Some(run) = self.file.before_sync.lock().unwrap().take() {
             run(&self.file.pinned.path);
         }
+        #[cfg(test)]
+        self.file.note_step(|| Step::Sync);
         self.inner.sync_data()
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         match &self.overlay {
             Some(overlay) => overlay.write(offset, data, |offset, out| self.inner.read(offset, out)),
-            None => self.file.write(|| self.inner.write(offset, data), |left| left.note_write(offset, data)),
+            None => {
+                #[cfg(test)]
+                self.file.note_step(|| Step::Write(offset, data.to_vec()));
+                self.file.write(|| self.inner.write(offset, data), |left| left.note_write(offset, data))
+            }
         }
     }
 

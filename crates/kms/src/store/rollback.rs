@@ -6,6 +6,13 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Rollback {
+    /// One row does not open.
+    RowDamaged {
+        /// Its table.
+        table: String,
+        /// Its place in the table.
+        primary_key: Vec<u8>,
+    },
     /// One row is an older state of itself.
     RowPutBack {
         /// Its table.
@@ -43,6 +50,10 @@ pub enum Rollback {
 impl fmt::Display for Rollback {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::RowDamaged { table, primary_key } => {
+                write!(f, "a record of the table {table:?} was damaged, edited or moved: ")?;
+                hex(f, primary_key)
+            }
             Self::RowPutBack { table, primary_key } => {
                 write!(f, "a record of the table {table:?} was put back to an older state: ")?;
                 hex(f, primary_key)

@@ -8,6 +8,7 @@ mod keys;
 mod people;
 mod policies;
 mod serve;
+mod store;
 
 use std::path::PathBuf;
 
@@ -21,6 +22,7 @@ pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy, Question};
 pub(crate) use self::serve::{Console, Oidc, Serve, SignatureVersion};
+pub(crate) use self::store::{CheckStore, Store};
 
 /// Envelope encryption of files with a key management service, and that service.
 #[derive(Debug, Parser)]
@@ -109,6 +111,9 @@ pub(crate) enum Command {
     Console(Console),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
     Serve(Serve),
+    /// Look after the store of keys and secrets
+    #[command(subcommand)]
+    Store(Store),
     /// Print the completions for a shell
     Completions {
         /// The shell

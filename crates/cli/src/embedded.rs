@@ -178,7 +178,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn tell_of_wait() {
+pub(crate) fn tell_of_wait() {
     if io::stderr().is_terminal() {
         note("bulla: waiting for another command that uses the same keys");
     }

@@ -77,6 +77,10 @@ pub(crate) struct Serve {
     #[arg(long)]
     #[serde(skip)]
     pub(crate) accept_clock: bool,
+    /// Take the store as it is, even if records of it were put back to an older state, removed or added
+    #[arg(long)]
+    #[serde(skip)]
+    pub(crate) accept_rollback: bool,
     /// Read these settings from a TOML file, and some of them again on SIGHUP; flags win
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]

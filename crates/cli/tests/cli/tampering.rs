@@ -174,6 +174,68 @@ fn a_header_that_was_edited() {
     refused(&world, &["a newer version of bulla has opened the store", "use that version"]);
 }
 
+/// Each row opens by itself: only all of them together show it.
+#[test]
+fn rows_that_were_put_back_removed_or_added() {
+    let world = used();
+    let store = world.store().join("store.redb");
+    let rows = |what: &str| {
+        let rows = std::cell::RefCell::new(Rows::new());
+        edit_rows(&store, |all| {
+            rows.replace(all.clone());
+            all
+        });
+        let of_table = |(key, _): &(Vec<u8>, Vec<u8>)| key.starts_with(format!("{what}\0").as_bytes());
+        rows.into_inner().into_iter().filter(of_table).collect::<Rows>()
+    };
+    let (keys, aliases, anchor) = (rows("key"), rows("alias"), rows("anchor"));
+    let alias = aliases.iter().find(|(key, _)| key.ends_with(b"/two")).unwrap();
+    world.bulla(["key", "disable", "one"]).ok();
+    world.bulla(["alias", "delete", "two"]).ok();
+    let original = fs::read(&store).unwrap();
+    let put = |rows: &Rows, row: &(Vec<u8>, Vec<u8>)| {
+        let others = rows.iter().filter(|(key, _)| *key != row.0).cloned();
+        others.chain([row.clone()]).collect::<Rows>()
+    };
+    type Edit<'a> = Box<dyn Fn(Rows) -> Rows + 'a>;
+    let edits: [(&str, Edit<'_>); 5] = [
+        (
+            "a record of the table \"key\" was put back to an older state",
+            Box::new(|rows| keys.iter().fold(rows, |rows, key| put(&rows, key))),
+        ),
+        (
+            "a record of the table \"alias\" was added that had been deleted",
+            Box::new(|rows| put(&rows, alias)),
+        ),
+        (
+            "a record was removed from the store",
+            Box::new(|mut rows| {
+                rows.remove(0);
+                rows
+            }),
+        ),
+        ("the anchor of the store was put back to an older state", Box::new(|rows| put(&rows, &anchor[0]))),
+        (
+            "the anchor of the store was removed",
+            Box::new(|rows| rows.into_iter().filter(|(key, _)| !key.starts_with(b"anchor\0")).collect()),
+        ),
+    ];
+    let data = world.store();
+    let data = data.to_str().unwrap();
+    for (what, edit) in edits {
+        fs::write(&store, &original).unwrap();
+        edit_rows(&store, edit);
+        refused(&world, &[what, "restore the whole data directory", "--accept-rollback"]);
+        let checked = world.bulla(["store", "check", "--data", data]).run();
+        assert_eq!(checked.code(), Some(4), "{checked:?}");
+        assert!(checked.text().contains(what), "{checked:?}");
+        checked.fails_with(4, &["fault", "restore the whole data directory"]);
+    }
+    world.serve(data, ["--accept-rollback"]).stop();
+    world.bulla(["store", "check", "--data", data]).ok();
+    assert_eq!(world.bulla(["decrypt", "file.bulla", "-o", "-"]).ok().text(), "content");
+}
+
 /// Whatever a disk does to the file: an error or no harm, never a bare panic or anything wrong.
 #[test]
 fn bytes_that_a_disk_turned() {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bulla_kms::{OpenError, Role};
+use bulla_kms::{OpenError, Role, StoreError};
 use bulla_server::{ServeError, TlsError};
 
 use super::shell::command_line;
@@ -12,6 +12,9 @@ use crate::process::MORE_PROCESSES;
 pub(super) fn open_failure(error: &OpenError) -> Failure {
     let hint = match error {
         OpenError::ClockBehind { .. } => format!("{CLOCK_BEHIND}: {} --accept-clock", command_line()),
+        OpenError::Store { source: StoreError::RolledBack(_), .. } => {
+            format!("{ROLLED_BACK}: {} --accept-rollback", command_line())
+        }
         _ => error.hint(Role::Server),
     };
     Failure::new(Exit::Kms, error.to_string(), hint)
@@ -45,5 +48,7 @@ pub(in crate::commands) fn serve_failure(error: ServeError) -> Failure {
     Failure::new(exit, with_causes(&error), hint)
 }
 
+const ROLLED_BACK: &str =
+    "restore the whole data directory from its backup; to use the store as it is, accept it once";
 const CLOCK_BEHIND: &str =
     "set the clock right and start again; if it was wrong at the last use of the store, accept it once";

@@ -56,6 +56,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         console: file.console,
         no_console: flags.no_console,
         accept_clock: flags.accept_clock,
+        accept_rollback: flags.accept_rollback,
         config: flags.config,
     })
 }
@@ -64,6 +65,7 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
     let mut options = Options::new(data, Role::Server);
     options.root_key.clone_from(&settings.root_key);
     options.accept_clock = settings.accept_clock;
+    options.accept_rollback = settings.accept_rollback;
     options.quotas = *settings.quotas;
     options.request_limits = settings.limits;
     if settings.group_readable_secrets {

@@ -344,6 +344,13 @@ impl Kms {
         self.state.anchor().map_or(0, |anchor| anchor.commit)
     }
 
+    /// What shows that rows of the store were put back, removed or added, if this start has accepted that
+    /// ([`Options::accept_rollback`]).
+    #[must_use]
+    pub fn accepted_rollback(&self) -> Option<&Rollback> {
+        self.state.accepted_rollback()
+    }
+
     /// The epoch of the store: 1 until it is restored from a backup. 0 where [`Kms::commit_number`] is 0.
     #[must_use]
     pub fn epoch(&self) -> u64 {

@@ -66,7 +66,7 @@ pub(crate) use self::records::{
 };
 pub(crate) use self::snapshot::Snapshot;
 use crate::statistics::CommitCounts;
-use crate::store::{Conflict, RowChange, Store, StoreError};
+use crate::store::{Conflict, Rollback, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
 use crate::watch::Watch;
 
@@ -80,6 +80,7 @@ pub(crate) struct State {
     roots: Arc<RootKeys>,
     /// What the store holds, until it gets an anchor that says so.
     unanchored: Mutex<Option<Tally>>,
+    accepted: Option<Rollback>,
 }
 
 /// Why records that the snapshot does not hold could not be read.
@@ -102,7 +103,7 @@ impl State {
         format: RowFormat,
         on_rollback: OnRollback,
     ) -> Result<Self, StoreError> {
-        let Loaded { snapshot, unanchored } = Loaded::read(&store, &roots, format, on_rollback)?;
+        let Loaded { snapshot, unanchored, accepted } = Loaded::read(&store, &roots, format, on_rollback)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
         // The header that raises a store is written before anything is committed.
@@ -111,13 +112,18 @@ impl State {
         let keys = Arc::clone(&roots);
         let committer = Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published))?;
         let unanchored = Mutex::new(unanchored);
-        Ok(Self { published, committer, readers, store, watch, roots, unanchored })
+        Ok(Self { published, committer, readers, store, watch, roots, unanchored, accepted })
     }
 
     /// The anchor of the published state: how many commits it is the result of. None for a store of an earlier version that
     /// cannot be raised, and one that was rolled back and cannot be written.
     pub(crate) fn anchor(&self) -> Option<Anchor> {
         self.published.load().anchor
+    }
+
+    /// What shows that the store was rolled back, if the start accepted that.
+    pub(crate) fn accepted_rollback(&self) -> Option<&Rollback> {
+        self.accepted.as_ref()
     }
 
     /// Whether changes can be decided and written.

@@ -48,6 +48,9 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
         note("without it all keys are lost, and with it and a backup of the data anybody has them.");
         note("--root-key keeps it apart.");
     }
+    if let Some(rollback) = kms.accepted_rollback() {
+        note(format!("The store was rolled back, and is used as it is: {rollback}."));
+    }
     let given = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {
         Failure::new(

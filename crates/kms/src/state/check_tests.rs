@@ -8,7 +8,7 @@ use bulla_keys::{KeyId, SecretValue, SystemRandom};
 
 use super::*;
 use crate::people::{Group, NameKey, User};
-use crate::store::{Change, Rollback, Unanchored};
+use crate::store::{Change, Unanchored};
 use crate::{Kms, OpenError, Options, Role, SystemClock, check_store};
 
 /// A copy of a golden store.

@@ -19,6 +19,8 @@ pub(super) struct Loaded {
     pub(super) snapshot: Snapshot,
     /// What the store holds, if it has no anchor that says so: it is of an earlier version, or was rolled back.
     pub(super) unanchored: Option<Tally>,
+    /// What was accepted, if anything.
+    pub(super) accepted: Option<Rollback>,
 }
 
 /// What is done about a store that is not as its last commit left it.
@@ -54,12 +56,15 @@ impl Loaded {
             RowFormat::Older if found.newest().is_some() => Err(Rollback::HeaderPutBack.into()),
             RowFormat::Older => Ok(None),
         };
-        snapshot.anchor = match (verified, on_rollback) {
-            (Err(StoreError::RolledBack(_)), OnRollback::Accept) => None,
-            (verified, _) => verified?,
+        let accepted = match (verified, on_rollback) {
+            (Err(StoreError::RolledBack(rollback)), OnRollback::Accept) => Some(rollback),
+            (verified, _) => {
+                snapshot.anchor = verified?;
+                None
+            }
         };
         let unanchored = snapshot.anchor.is_none().then_some(found.tally);
-        Ok(Self { snapshot, unanchored })
+        Ok(Self { snapshot, unanchored, accepted })
     }
 }
 

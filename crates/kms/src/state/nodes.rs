@@ -314,10 +314,7 @@ fn a_start_refuses_a_store_that_has_lost_a_row() {
     let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
     let refused = State::start(store, watch, site.roots, RowFormat::Current, OnRollback::Refuse).map(drop);
     let refused = refused.unwrap_err();
-    assert!(
-        matches!(refused, StoreError::RolledBack(crate::store::Rollback::RowsMissing { count: 1 })),
-        "{refused}"
-    );
+    assert!(matches!(refused, StoreError::RolledBack(Rollback::RowsMissing { count: 1 })), "{refused}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use bulla_wire::{Action, MaybeEmpty};
 use super::*;
 use crate::data::STORE;
 use crate::header::{Header, StoredHeader};
-use crate::store::{Change, Rollback, StoredRow, Unanchored};
+use crate::store::{Change, StoredRow, Unanchored};
 use crate::{Kms, OpenError, Options, Role, SystemClock};
 
 struct Bench {
@@ -308,6 +308,7 @@ fn a_rollback_that_is_accepted_is_one_no_more() {
     bench.refusal();
     let kms = bench.open(true).unwrap();
     assert_eq!((kms.commit_number(), kms.epoch()), (commits + 2, 1), "it is a commit of its own");
+    assert_eq!(kms.accepted_rollback(), Some(&Rollback::RowsMissing { count: 1 }));
     call(&kms, CreateAlias { key_id: bench.key.clone(), alias_name: "alias/a".into() });
     drop(kms);
     assert_eq!(bench.run(Kms::commit_number), commits + 3);
@@ -323,7 +324,7 @@ fn a_rollback_that_is_accepted_is_one_no_more() {
 fn accepting_a_rollback_that_is_none_changes_nothing() {
     let bench = Bench::new();
     let commits = bench.run(Kms::commit_number);
-    drop(bench.open(true).unwrap());
+    assert_eq!(bench.open(true).unwrap().accepted_rollback(), None);
     assert_eq!(bench.run(Kms::commit_number), commits);
 }
 

@@ -177,7 +177,10 @@ fn a_row_that_is_removed_is_refused() {
     let rows = bench.rows();
     let mut tables: Vec<_> = rows.iter().map(|row| &*row.table).filter(|table| *table != "anchor").collect();
     tables.dedup();
-    assert_eq!(tables, ["alias", "import-token", "key", "secret", "secret-value", "version"]);
+    assert_eq!(
+        tables,
+        ["alias", "import-token", "key", "key-use", "private", "secret", "secret-value", "version"]
+    );
     for table in tables {
         let row = of_table(&rows, table).swap_remove(0);
         bench.assert_refused(|| bench.remove([row]), &Rollback::RowsMissing { count: 1 });
@@ -346,7 +349,7 @@ fn commits_are_counted_and_published_when_they_are_answered() {
     let kms = Kms::open(&options, SystemClock).unwrap();
     assert_eq!(kms.commit_number(), 3, "a start is no commit");
     let rows = |snapshot: &Snapshot| snapshot.anchor.unwrap().rows.rows();
-    assert_eq!(rows(&kms.state.published()), 2, "a key and its version");
+    assert_eq!(rows(&kms.state.published()), 3, "a key, its version, and since when uses are counted");
 }
 
 /// While the engine runs, the file is compared as well; this is for what reaches the store beneath it.

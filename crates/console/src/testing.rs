@@ -145,7 +145,12 @@ impl Browser {
         set(ACCEPT_LANGUAGE, self.language);
         set(CONTENT_TYPE, "application/x-www-form-urlencoded");
         set(COOKIE, &self.cookie.borrow());
-        let connection = Connection { source: None, tls: false, request_id: "the-request-id".to_owned() };
+        let connection = Connection {
+            source: None,
+            tls: false,
+            request_id: "the-request-id".to_owned(),
+            user_agent: None,
+        };
         let request = Request {
             method,
             path,

@@ -303,7 +303,7 @@ impl Kms {
     /// The origin of calls by the owner of an embedded store, who needs no access key.
     #[must_use]
     pub fn owner(&self) -> Origin {
-        let connection = Connection { source: None, tls: false, request_id: new_request_id() };
+        let connection = Connection { source: None, tls: false, request_id: new_request_id(), user_agent: None };
         Origin { caller: Caller::Owner, connection }
     }
 

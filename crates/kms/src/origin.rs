@@ -24,6 +24,8 @@ pub struct Connection {
     pub tls: bool,
     /// The name of the request in answers and logs.
     pub request_id: String,
+    /// What the client calls itself, for the audit trail.
+    pub user_agent: Option<Box<str>>,
 }
 
 /// Who acts. Users and roles are named by their ids, because a name can pass to another user or role.

@@ -70,7 +70,7 @@ impl Bench {
 
     fn send(&self, request: &HttpRequest<'_>) -> Result<(), ErrorCode> {
         let call = Call::parse(request).1.unwrap();
-        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
         let origin =
             self.kms.as_ref().unwrap().authenticate(&call, connection).map_err(|error| error.code())?;
         assert_eq!(origin.caller(), &Caller::Root { access_key_id: self.expected.clone() });

@@ -84,7 +84,7 @@ fn sign(kms: &Kms, signed_at: i64, nonce: &str) -> Result<(), ErrorCode> {
     v1::sign("GET", &mut parameters, "testid", "testsecret", &time, nonce);
     let query = parameters.encode();
     let call = Call::parse(&HttpRequest { method: "GET", path: "/", query: &query, headers: &[], body: b"" });
-    let connection = Connection { source: None, tls: true, request_id: "r".into() };
+    let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
     kms.authenticate(&call.1.unwrap(), connection).map(drop).map_err(|error| error.code())
 }
 

@@ -22,6 +22,7 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
+use hyper::header::USER_AGENT;
 use hyper::http::request::Parts;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -35,7 +36,7 @@ use self::connection::converse;
 pub(crate) use self::connections::ConnectionCounts;
 pub use self::connections::Connections;
 use self::connections::Place;
-use crate::limits::Limits;
+use crate::limits::{Limits, USER_AGENT_BYTES};
 
 /// Turns requests into answers.
 pub trait Handler: Send + Sync + 'static {
@@ -53,6 +54,15 @@ pub struct Received {
     pub body: Result<Body, Refused>,
     /// Who sent it.
     pub peer: Peer,
+}
+
+impl Received {
+    /// What the client calls itself, as far as the audit trail keeps it.
+    pub(crate) fn user_agent(&self) -> Option<Box<str>> {
+        let sent = self.head.headers.get(USER_AGENT)?.as_bytes();
+        let kept = &sent[..sent.len().min(USER_AGENT_BYTES)];
+        Some(String::from_utf8_lossy(kept).into())
+    }
 }
 
 /// Why a request was refused before all of it was read.

@@ -69,6 +69,9 @@ pub const BODY_BYTES: usize = 256 * 1024;
 /// signed, and nobody who reads slowly may make us keep megabytes of it.
 pub const ECHO_BYTES: usize = 64 * 1024;
 
+/// What the audit trail keeps of a User-Agent: names and versions of a client with its libraries.
+pub const USER_AGENT_BYTES: usize = 256;
+
 /// A TLS handshake: two or three round trips.
 pub const HANDSHAKE: Duration = Duration::from_secs(10);
 

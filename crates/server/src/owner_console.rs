@@ -136,7 +136,8 @@ impl<E: Engine> Pages<E> {
         let engine = Arc::clone(&self.engine);
         let asked = spawn_blocking(move || {
             let source = Some(request.peer.address);
-            let connection = Connection { source, tls: false, request_id: new_request_id() };
+            let user_agent = request.user_agent();
+            let connection = Connection { source, tls: false, request_id: new_request_id(), user_agent };
             let request = Request {
                 method: &request.head.method,
                 path: request.head.uri.path(),

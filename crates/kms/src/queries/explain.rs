@@ -82,7 +82,8 @@ pub(super) async fn explain(session: &Session<'_, Explain>) -> Result<Result<Exp
         Who::User(name) => session.supposed_user(name)?,
         Who::Role(name) => session.supposed_role(name)?,
     };
-    let connection = Connection { source: query.source_ip, tls: query.tls, request_id: String::new() };
+    let connection =
+        Connection { source: query.source_ip, tls: query.tls, request_id: String::new(), user_agent: None };
     let supposition = Supposition {
         origin: Origin { caller: asked.caller(&who, query.mfa), connection },
         time: query.time,

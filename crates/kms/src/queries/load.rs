@@ -80,7 +80,10 @@ fn caller(kms: &Kms, name: &str, documents: &[&str]) -> Origin {
     let caller = Caller::User { id: user.id, proof: Proof::AccessKey("BULLAtest".into()) };
     writes.push((Write::User(user), 0));
     write(kms, writes);
-    Origin { caller, connection: Connection { source: None, tls: true, request_id: "r".into() } }
+    Origin {
+        caller,
+        connection: Connection { source: None, tls: true, request_id: "r".into(), user_agent: None },
+    }
 }
 
 fn allowing(actions: &str, condition: &str) -> String {

@@ -28,7 +28,7 @@ fn text(text: &str) -> SecretText {
 }
 
 fn connection() -> Connection {
-    Connection { source: None, tls: true, request_id: "r".into() }
+    Connection { source: None, tls: true, request_id: "r".into(), user_agent: None }
 }
 
 fn change_user(world: &World, name: &str, edit: impl FnOnce(&mut User)) {

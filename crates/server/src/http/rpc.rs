@@ -200,7 +200,12 @@ impl Content {
 }
 
 fn connection(request: &Received, source: Option<IpAddr>, line: &RequestLine) -> Connection {
-    Connection { source, tls: request.peer.tls, request_id: line.request_id.clone() }
+    Connection {
+        source,
+        tls: request.peer.tls,
+        request_id: line.request_id.clone(),
+        user_agent: request.user_agent(),
+    }
 }
 
 /// Takes the request apart; the format of the answer is known also when that fails.

@@ -143,7 +143,7 @@ mod tests {
     macro_rules! call {
         ($world:expr, $caller:expr, $function:ident($($argument:expr),*)) => {{
             let kms = $world.kms_ref();
-            let connection = Connection { source: None, tls: true, request_id: "r".into() };
+            let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
             let origin = Origin { caller: $caller, connection };
             let inquiry = Inquiry::new(kms, &origin);
             let snapshot = kms.state.snapshot().unwrap();

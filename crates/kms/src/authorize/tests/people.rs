@@ -199,7 +199,7 @@ pub(super) fn by_session(role: PrincipalId, policy: Option<&str>) -> Origin {
 }
 
 pub(super) fn connection() -> Connection {
-    Connection { source: None, tls: false, request_id: new_request_id() }
+    Connection { source: None, tls: false, request_id: new_request_id(), user_agent: None }
 }
 
 /// A policy with one statement: its actions and resources, and more members of it.

@@ -322,8 +322,12 @@ impl World {
 
     fn answer(&self, request: &HttpRequest<'_>) -> Result<Value, Error> {
         let call = Call::parse(request).1?;
-        let connection =
-            Connection { source: *self.source.lock().unwrap(), tls: true, request_id: "r".into() };
+        let connection = Connection {
+            source: *self.source.lock().unwrap(),
+            tls: true,
+            request_id: "r".into(),
+            user_agent: None,
+        };
         let origin = self.kms_ref().authenticate(&call, connection)?;
         let reply = pollster::block_on(self.kms_ref().call(call.request()?, &origin))?;
         Ok(serde_json::to_value(reply).unwrap())

@@ -155,13 +155,13 @@ impl Server {
         let headers = outgoing.headers(&by.id, &by.secret);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         let request = HttpRequest { method: "POST", path: "/", query: "", headers: &headers, body: b"" };
-        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
         self.bench.kms.authenticate(&Call::parse(&request).1?, connection)
     }
 
     fn answer(&self, request: &HttpRequest<'_>) -> Result<Reply, Error> {
         let call = Call::parse(request).1?;
-        let connection = Connection { source: None, tls: true, request_id: "r".into() };
+        let connection = Connection { source: None, tls: true, request_id: "r".into(), user_agent: None };
         let origin = self.bench.kms.authenticate(&call, connection)?;
         pollster::block_on(self.bench.kms.call(call.request()?, &origin))
     }

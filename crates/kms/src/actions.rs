@@ -38,18 +38,20 @@ pub(crate) use self::ram::roles::listed as listed_role;
 pub(crate) use self::ram::users::with_update as listed_user;
 pub(crate) use self::secrets::listed as listed_secret;
 use crate::Kms;
-use crate::authorize::Inquiry;
+use crate::authorize::{AskedFor, Inquiry};
 use crate::origin::Origin;
 use crate::session::Session;
 use crate::stale_snapshot::StaleSnapshot;
 
 /// Answers a request to any product.
 pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
+    kms.auditor.admit()?;
+    let (product, action) = request.action();
     loop {
-        let inquiry = Inquiry::new(kms, by);
+        let inquiry = Inquiry::new(kms, by, AskedFor { product: product.name(), action });
         let outcome = answer(kms, &request, &inquiry).await;
         if !StaleSnapshot::is_outcome(&outcome) {
-            return outcome;
+            return kms.auditor.answered(&inquiry, outcome).await;
         }
     }
 }

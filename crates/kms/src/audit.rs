@@ -9,6 +9,7 @@
 
 mod chain;
 mod files;
+mod found;
 mod housekeeping;
 mod key_files;
 mod line;

@@ -25,12 +25,13 @@ mod suppose;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod verdict;
 mod view;
 
 pub(crate) use self::allowed::Allowed;
 pub(crate) use self::catalogue::{AliasRanks, KeyCatalogue, KeyPart, SecretCatalogue, SeenKey, With};
 pub(crate) use self::document::NamedRows;
-pub(crate) use self::inquiry::Inquiry;
+pub(crate) use self::inquiry::{AskedFor, Inquiry, Question};
 pub(crate) use self::listing::{Listing, Part};
 pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;
@@ -42,6 +43,8 @@ use self::series::Series;
 pub use self::suppose::ExplainedQuestion;
 pub(crate) use self::suppose::{Supposed, Supposition};
 pub(crate) use self::trust::{AssumableRole, CallerRecord};
+pub(crate) use self::verdict::DecidedBy;
+use self::verdict::Verdict;
 pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 
 /// Decides whether a caller may do something to a resource.
@@ -54,9 +57,10 @@ pub(crate) enum Authorizer {
 }
 
 impl Authorizer {
-    /// Returns whether the caller has the permission. A change asks while it is decided, and meanwhile no other change can
-    /// be: an authorizer must neither block nor call the engine, whose next change would wait for this one for ever.
-    pub(crate) fn allows(&self, query: &Query<'_>) -> bool {
-        Series::new(self, *query).allows(query.resource)
+    /// Returns whether the caller has the permission, with the statement that decides. A change asks while it is decided, and
+    /// meanwhile no other change can be: an authorizer must neither block nor call the engine, whose next change would wait for
+    /// this one for ever.
+    fn verdict(&self, query: &Query<'_>) -> Verdict {
+        Series::new(self, *query).verdict(query.resource)
     }
 }

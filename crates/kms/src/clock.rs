@@ -1,6 +1,6 @@
 //! The two times of the engine, in whole seconds: what the wall clock says, and what is believed of it.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::time::{ClockId, clock_gettime};
@@ -62,7 +62,7 @@ impl Times {
 
 /// A clock, and the trust in it.
 pub(crate) struct EngineClock {
-    clock: Box<dyn Clock>,
+    clock: Arc<dyn Clock>,
     trust: Mutex<ClockTrust>,
     /// How far the wall clock was ahead of elapsed time, in milliseconds, when [`EngineClock::step`] last looked.
     last_offset: Mutex<Option<i64>>,
@@ -70,12 +70,17 @@ pub(crate) struct EngineClock {
 
 impl EngineClock {
     pub(crate) fn new(clock: impl Clock) -> Self {
-        Self { clock: Box::new(clock), trust: Mutex::default(), last_offset: Mutex::default() }
+        Self { clock: Arc::new(clock), trust: Mutex::default(), last_offset: Mutex::default() }
     }
 
     /// How much time has passed since some moment, whatever is done to the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.clock.elapsed()
+    }
+
+    /// The clock without the trust in it, for another thread.
+    pub(crate) fn source(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.clock)
     }
 
     /// What the wall clock says.

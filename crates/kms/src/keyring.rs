@@ -278,12 +278,14 @@ impl<'a> View<'a> {
     ) -> Result<PublicKey<'a, P>, Error> {
         self.check::<P>(&key.record)?;
         let version = self.version(key, version)?;
+        self.note_version(key.record.id, version.id);
         P::PUBLIC.into_iter().for_each(|kind| self.note_key_use(version, kind));
         Ok(PublicKey { key: &key.record, version, purpose: PhantomData })
     }
 
     /// Opens a version whose key was checked, and counts that.
     fn open<P: Purpose>(&self, key: &'a Key, version: &'a KeyVersion) -> Result<OpenKey<'a, P>, Error> {
+        self.note_version(key.id, version.id);
         let open = self.keyring().open(key, version)?;
         self.note_key_use(version, P::OPENED);
         Ok(open)

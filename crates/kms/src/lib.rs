@@ -20,6 +20,7 @@
 
 mod actions;
 pub mod audit;
+mod auditor;
 mod authenticate;
 mod authorize;
 mod clock;
@@ -75,6 +76,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
+pub use auditor::{AuditOptions, OutsideRequest};
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
@@ -105,6 +107,7 @@ pub use state::{Fault, StoreFault, StoreReport};
 pub use statistics::{CommitCounts, Statistics};
 pub use store::{Loss, LostFile, Rollback, StoreError, is_panic_caught, was_store_damaged};
 
+use crate::auditor::{Auditor, Prepared};
 use crate::authorize::Authorizer;
 use crate::clock::EngineClock;
 use crate::data::{Data, Inspected};
@@ -154,6 +157,8 @@ pub struct Options {
     pub quotas: Quotas,
     /// How many requests a second are answered; by default, as many as come. The owner of an embedded store has no limits.
     pub request_limits: RequestLimits,
+    /// The audit trail of requests; none without it.
+    pub audit: Option<AuditOptions>,
     /// Called once if other processes keep the store for more than a second, so that a command can tell its user.
     pub on_wait: fn(),
 }
@@ -165,6 +170,8 @@ pub struct Kms {
     authorizer: Authorizer,
     keyring: Keyring,
     home: Home,
+    /// Ends before the committer, which deletes from the outbox what the trail has.
+    auditor: Auditor,
     state: State,
     generator: Generator,
     /// For searches that take long: a lane for those of actions, and one for queries.
@@ -203,6 +210,7 @@ impl Options {
             patience: lock::PATIENCE,
             quotas: Quotas::default(),
             request_limits: RequestLimits::default(),
+            audit: None,
             on_wait: || {},
         }
     }
@@ -236,8 +244,15 @@ impl Kms {
         let store = Arc::new(store);
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
         let on_rollback = if options.accept_rollback { OnRollback::Accept } else { OnRollback::Refuse };
-        let state = State::start(store, Arc::clone(&watch), Arc::clone(&roots), format, on_rollback)
-            .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        let audit = options.audit.as_ref().map(|options| (options, Prepared::new()));
+        let follower = audit.as_ref().map(|(_, prepared)| prepared.follower());
+        let state =
+            State::start(store, Arc::clone(&watch), Arc::clone(&roots), format, on_rollback, follower)
+                .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        let auditor = match audit {
+            Some((options, prepared)) => prepared.open(options, &roots, &state, &clock)?,
+            None => Auditor::none(),
+        };
         if state.published().has_policies() {
             home.check_unchanged(&home_before)?;
         }
@@ -248,6 +263,7 @@ impl Kms {
             authorizer: Authorizer::Policies,
             keyring: Keyring::new(roots),
             home,
+            auditor,
             state,
             generator: Generator::default(),
             searcher: Worker::new("searches"),
@@ -303,7 +319,8 @@ impl Kms {
     /// The origin of calls by the owner of an embedded store, who needs no access key.
     #[must_use]
     pub fn owner(&self) -> Origin {
-        let connection = Connection { source: None, tls: false, request_id: new_request_id(), user_agent: None };
+        let connection =
+            Connection { source: None, tls: false, request_id: new_request_id(), user_agent: None };
         Origin { caller: Caller::Owner, connection }
     }
 
@@ -311,6 +328,12 @@ impl Kms {
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
+    }
+
+    /// Whether requests are written to an audit trail.
+    #[must_use]
+    pub fn is_audited(&self) -> bool {
+        self.auditor.is_on()
     }
 
     /// Whether another process waits for the store.
@@ -407,7 +430,13 @@ impl Kms {
     /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place, and changes can be written.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.watch.is_intact() && self.state.is_running()
+        self.watch.is_intact() && self.state.is_running() && self.audit_fault().is_none()
+    }
+
+    /// Why no line can be written to the audit trail, if that is so: until it can, every request is refused.
+    #[must_use]
+    pub fn audit_fault(&self) -> Option<String> {
+        self.auditor.fault()
     }
 
     /// Writes the header that the start decided on, if it is not the one that the store holds, and the anchor of a store

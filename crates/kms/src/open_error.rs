@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::audit::TrailError;
 use crate::files;
 use crate::provider_error::{KeyLocation, ProviderError};
 use crate::role::Role;
@@ -61,6 +62,8 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
+    /// The audit trail cannot be written, so no request could be answered.
+    Audit(TrailError),
     /// The clock of the machine is far behind the last use of the store.
     ClockBehind {
         /// By how many seconds.
@@ -99,6 +102,9 @@ impl OpenError {
                     .into()
             }
             Self::Store { source, .. } => source.hint().into(),
+            Self::Audit(_) => "see to it that the directory of the trail can be written, or name another one: [[audit]] \
+                 type = \"file\" in the configuration; audit = [] switches the trail off"
+                .into(),
             Self::ClockBehind { .. } => {
                 "set the clock right; if it was wrong at the last use of the store, start once with: bulla serve --accept-clock"
                     .into()
@@ -131,6 +137,7 @@ impl fmt::Display for OpenError {
                 )
             }
             Self::Store { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Audit(error) => write!(f, "{error}"),
             Self::ClockBehind { seconds } => {
                 write!(f, "the clock is {seconds} seconds behind the last use of the store")
             }
@@ -145,6 +152,7 @@ impl std::error::Error for OpenError {
             Self::Directory { source, .. } => source.source(),
             Self::Provider(error) => error.source(),
             Self::Store { source, .. } => source.source(),
+            Self::Audit(error) => error.source(),
             Self::Exposed { .. }
             | Self::InUse { .. }
             | Self::OtherHome { .. }

@@ -29,7 +29,7 @@ pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, 
 pub use self::subject::NoResource;
 pub use self::uses::{DescribeKeyUses, KeyUses, VersionUses};
 use crate::Kms;
-use crate::authorize::{Inquiry, Permission};
+use crate::authorize::{AskedFor, Inquiry, Permission};
 use crate::origin::Origin;
 use crate::session::Session;
 
@@ -128,6 +128,9 @@ queries! {
     DescribeKeyUses => KeyUses, DescribeKey, uses::describe;
 }
 
+/// What the audit trail calls the product of queries.
+const CONSOLE: &str = "Console";
+
 impl Kms {
     /// Answers a query of the console.
     ///
@@ -136,8 +139,11 @@ impl Kms {
     /// searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
         self.count(origin.caller())?;
-        let inquiry = Inquiry::new(self, origin);
-        let answer = answer(self, &query.into(), &inquiry).await?;
+        self.auditor.admit()?;
+        let query = query.into();
+        let inquiry = Inquiry::new(self, origin, AskedFor { product: CONSOLE, action: query.name() });
+        let answer = answer(self, &query, &inquiry).await;
+        let answer = self.auditor.answered(&inquiry, answer).await?;
         Q::answer(answer).ok_or_else(|| Error::internal("the answer to another query"))
     }
 }

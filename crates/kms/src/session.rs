@@ -40,6 +40,7 @@ impl<'s, A> Session<'s, A> {
     where
         A: Action,
     {
+        inquiry.note_context(request.encryption_context());
         let view = View::new(published, inquiry, Permission::of::<A>());
         let view = view.with_context(request.encryption_context());
         Self { request, view, kms, published, lane: ACTIONS }
@@ -66,7 +67,13 @@ impl<'s, A> Session<'s, A> {
         &self,
         decide: impl Fn(&View<'_>) -> Result<Decision<T>, Error>,
     ) -> Result<T, Error> {
-        self.kms.state.commit(self.now(), |snapshot| decide(&self.view.of(snapshot))).await
+        let decide = |snapshot: &Snapshot| {
+            let decision = decide(&self.view.of(snapshot))?;
+            Ok(self.kms.auditor.with_line(decision, self.view.inquiry(), snapshot))
+        };
+        let answer = self.kms.state.commit(self.now(), decide).await?;
+        self.view.inquiry().note_commit();
+        Ok(answer)
     }
 
     /// Reads the values of versions of secrets, sealed, in their order.

@@ -15,6 +15,7 @@ mod kinds;
 mod load;
 #[cfg(test)]
 mod nodes;
+mod outbox;
 #[cfg(test)]
 mod people_load;
 #[cfg(test)]
@@ -47,14 +48,16 @@ use self::anchor::{Keeper, Tally};
 pub(crate) use self::changes::{Changes, Decision};
 pub(crate) use self::check::check;
 pub use self::check::{Fault, StoreFault, StoreReport};
-use self::committer::Committer;
 pub(crate) use self::committer::{Answered, CommitError};
+use self::committer::{Committer, Stager};
 pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, SecretLists};
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;
 use self::load::Loaded;
 pub(crate) use self::load::OnRollback;
+use self::outbox::Outbox;
+pub(crate) use self::outbox::{Follower, OutboxLine, OutboxNumber};
 pub(crate) use self::raise::RowFormat;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
@@ -83,6 +86,29 @@ pub(crate) struct State {
     accepted: Option<Rollback>,
 }
 
+/// What the audit trail may do to the store: forget lines that it has.
+pub(crate) struct OutboxDoor {
+    stager: Arc<Stager>,
+    published: Arc<ArcSwap<Snapshot>>,
+}
+
+impl OutboxDoor {
+    /// The lines up to this one are durable in the trail: the next change deletes them from the store.
+    pub(crate) fn forget(&self, last: OutboxNumber) {
+        self.stager.forget(last);
+    }
+
+    /// The number of the last commit that is durable and published.
+    pub(crate) fn commit_number(&self) -> u64 {
+        self.published.load().anchor.map_or(0, |anchor| anchor.commit)
+    }
+
+    /// Deletes them now, if no change has; the commit follows.
+    pub(crate) fn sweep(&self) {
+        self.stager.sweep();
+    }
+}
+
 /// Why records that the snapshot does not hold could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
@@ -102,6 +128,7 @@ impl State {
         roots: Arc<RootKeys>,
         format: RowFormat,
         on_rollback: OnRollback,
+        follower: Option<Box<dyn Follower>>,
     ) -> Result<Self, StoreError> {
         let Loaded { snapshot, unanchored, accepted } = Loaded::read(&store, &roots, format, on_rollback)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
@@ -110,7 +137,9 @@ impl State {
         let format = if store.is_read_only() { format } else { RowFormat::Current };
         let shared = Arc::clone(&store);
         let keys = Arc::clone(&roots);
-        let committer = Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published))?;
+        let outbox = Outbox::new(follower);
+        let committer =
+            Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published), outbox)?;
         let unanchored = Mutex::new(unanchored);
         Ok(Self { published, committer, readers, store, watch, roots, unanchored, accepted })
     }
@@ -124,6 +153,11 @@ impl State {
     /// What shows that the store was rolled back, if the start accepted that.
     pub(crate) fn accepted_rollback(&self) -> Option<&Rollback> {
         self.accepted.as_ref()
+    }
+
+    /// Deletes lines of the outbox up to this one, which the trail has durably: with the next change, or when there is none.
+    pub(crate) fn outbox_door(&self) -> OutboxDoor {
+        OutboxDoor { stager: self.committer.stager(), published: Arc::clone(&self.published) }
     }
 
     /// Whether changes can be decided and written.

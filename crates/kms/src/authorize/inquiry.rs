@@ -1,11 +1,17 @@
 //! Who asks the authorizer during one request, what was asked, and what was answered.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
-use bulla_wire::Error;
+use arc_swap::Guard;
+use bulla_keys::{KeyId, KeyVersionId};
+use bulla_wire::{ContextParameter, Error};
 
 use super::denial::Written;
-use super::{Authorizer, Container, ExplainedQuestion, Facts, Permission, Query, Resource, Series};
+use super::verdict::Verdict;
+use super::{
+    Authorizer, Container, DecidedBy, ExplainedQuestion, Facts, Permission, Query, Resource, Series,
+};
 use crate::Kms;
 use crate::clock::Times;
 use crate::home::Home;
@@ -18,6 +24,8 @@ pub(crate) struct Inquiry<'k> {
     pub(super) kms: &'k Kms,
     origin: &'k Origin,
     times: Times,
+    asked_for: AskedFor,
+    started: Instant,
     questions: Mutex<Questions>,
     /// For a request that is only supposed: each question with why it is allowed or denied.
     explained: Option<Mutex<Vec<ExplainedQuestion>>>,
@@ -50,6 +58,15 @@ impl Asker {
     }
 }
 
+/// What a request asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AskedFor {
+    /// The product, or the console.
+    pub(crate) product: &'static str,
+    /// The action, or the query.
+    pub(crate) action: &'static str,
+}
+
 /// What a request asks about.
 pub(super) struct Target<'t> {
     pub(super) resource: Resource,
@@ -65,6 +82,8 @@ pub(crate) struct Question {
     pub(crate) permission: Permission,
     pub(crate) resource: Resource,
     pub(crate) is_allowed: bool,
+    /// The statement that decided, if one did and an audit trail asks for it.
+    pub(crate) by: Option<DecidedBy>,
 }
 
 /// Questions in order, each once. Most requests ask one, which takes no allocation.
@@ -72,17 +91,42 @@ pub(crate) struct Question {
 struct Questions {
     first: Option<Question>,
     others: Vec<Question>,
+    used: Used,
+    line: ChangeLine,
+}
+
+/// Whether the line of a request was written with its change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum ChangeLine {
+    #[default]
+    None,
+    Decided,
+    Committed,
+}
+
+/// What else a request used, for the audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Used {
+    /// The versions of keys that were opened.
+    pub(crate) versions: Vec<(KeyId, KeyVersionId)>,
+    /// The encryption context.
+    pub(crate) context: Option<ContextParameter>,
 }
 
 impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
-    pub(crate) fn new(kms: &'k Kms, origin: &'k Origin) -> Self {
-        Self { kms, origin, times: kms.clock.look(), questions: Mutex::default(), explained: None }
+    pub(crate) fn new(kms: &'k Kms, origin: &'k Origin, asked_for: AskedFor) -> Self {
+        let times = kms.clock.look();
+        let started = Instant::now();
+        Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained: None }
     }
 
     /// Begins a request that is only supposed, which policies decide about, and explains each answer.
     pub(super) fn of_supposition(kms: &'k Kms, origin: &'k Origin, times: Times) -> Self {
-        Self { kms, origin, times, questions: Mutex::default(), explained: Some(Mutex::default()) }
+        let asked_for = AskedFor::default();
+        let started = Instant::now();
+        let explained = Some(Mutex::default());
+        Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained }
     }
 
     /// The questions of a supposed request, in order.
@@ -94,6 +138,59 @@ impl<'k> Inquiry<'k> {
     /// Who sent the request.
     pub(super) fn caller(&self) -> &'k Caller {
         self.origin.caller()
+    }
+
+    /// Where the request comes from.
+    pub(crate) fn origin(&self) -> &'k Origin {
+        self.origin
+    }
+
+    /// What is asked for.
+    pub(crate) fn asked_for(&self) -> AskedFor {
+        self.asked_for
+    }
+
+    /// The account that owns everything.
+    pub(crate) fn account(&self) -> &'k str {
+        self.kms.account()
+    }
+
+    /// The state that was published last, for the names of now.
+    pub(crate) fn published(&self) -> Guard<Arc<Snapshot>> {
+        self.kms.state.published()
+    }
+
+    /// What the wall clock says now.
+    pub(crate) fn wall_time(&self) -> SystemTime {
+        self.kms.clock.raw()
+    }
+
+    /// A change was decided: whether it has a line in the audit trail once it is committed.
+    pub(crate) fn expect_line(&self, is_expected: bool) {
+        self.noted().line = if is_expected { ChangeLine::Decided } else { ChangeLine::None };
+    }
+
+    /// The change that was decided last is durable.
+    pub(crate) fn note_commit(&self) {
+        let line = &mut self.noted().line;
+        if *line == ChangeLine::Decided {
+            *line = ChangeLine::Committed;
+        }
+    }
+
+    /// Whether the request has a line in the audit trail, with the change that it made.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.noted().line == ChangeLine::Committed
+    }
+
+    /// How much time has passed since some moment, whatever is done to the clock.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.kms.elapsed()
+    }
+
+    /// How long the request has taken so far.
+    pub(crate) fn took(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// The times of the request.
@@ -124,18 +221,18 @@ impl<'k> Inquiry<'k> {
             snapshot,
             home: &self.kms.home,
         };
-        let is_allowed = match &self.explained {
-            None => self.kms.authorizer.allows(&query),
+        let Verdict { is_allowed, by } = match &self.explained {
+            None => self.kms.authorizer.verdict(&query),
             Some(explained) => {
-                let is_allowed = Authorizer::Policies.allows(&query);
-                let question = ExplainedQuestion::new(&query, is_allowed);
+                let verdict = Authorizer::Policies.verdict(&query);
+                let question = ExplainedQuestion::new(&query, verdict.is_allowed);
                 explained.lock().unwrap_or_else(PoisonError::into_inner).push(question);
-                is_allowed
+                verdict
             }
         };
         let answer = if is_allowed { Ok(()) } else { Err(query.denial(&written)) };
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        questions.insert(Question { permission, resource, is_allowed });
+        let by = by.filter(|_| self.kms.is_audited()).and_then(|source| DecidedBy::find(&query, source));
+        self.noted().insert(Question { permission, resource, is_allowed, by });
         answer
     }
 
@@ -150,11 +247,36 @@ impl<'k> Inquiry<'k> {
         }
     }
 
+    /// Notes the version of a key that is opened.
+    pub(super) fn note_version(&self, key: KeyId, version: KeyVersionId) {
+        if self.kms.is_audited() {
+            let versions = &mut self.noted().used.versions;
+            if !versions.contains(&(key, version)) {
+                versions.push((key, version));
+            }
+        }
+    }
+
+    /// Notes the encryption context of the request.
+    pub(crate) fn note_context(&self, context: Option<&ContextParameter>) {
+        if self.kms.is_audited() {
+            self.noted().used.context = context.cloned();
+        }
+    }
+
     /// What was asked so far, in order.
-    #[cfg(test)]
     pub(crate) fn questions(&self) -> Vec<Question> {
-        let questions = self.questions.lock().unwrap();
+        let questions = self.noted();
         questions.first.iter().chain(&questions.others).cloned().collect()
+    }
+
+    /// What was used so far.
+    pub(crate) fn used(&self) -> Used {
+        self.noted().used.clone()
+    }
+
+    fn noted(&self) -> MutexGuard<'_, Questions> {
+        self.questions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,7 +302,7 @@ mod tests {
         let mut questions = Questions::default();
         let keys = |permission, is_allowed| {
             let resource = Resource::Container(Container::Keys);
-            Question { permission, resource, is_allowed }
+            Question { permission, resource, is_allowed, by: None }
         };
         let anything = Question { resource: Resource::Anything, ..keys(Permission::of::<Decrypt>(), true) };
         for _ in 0..2 {

@@ -423,7 +423,7 @@ mod tests {
     use bulla_wire::kms::Decrypt;
 
     use super::*;
-    use crate::authorize::{Authorizer, Inquiry, Permission, Query};
+    use crate::authorize::{AskedFor, Authorizer, Inquiry, Permission, Query};
     use crate::mfa::Seed;
     use crate::people::{AttachmentLimits, Document, Profile, random_principal_id};
     use crate::state::{Changes, Write};
@@ -499,7 +499,7 @@ mod tests {
 
         fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
             let origin = self.kms.owner();
-            let inquiry = Inquiry::new(&self.kms, &origin);
+            let inquiry = Inquiry::new(&self.kms, &origin, AskedFor::default());
             let snapshot = self.kms.state.snapshot().unwrap();
             look(&View::new(&snapshot, &inquiry, Permission::of::<Decrypt>()))
         }

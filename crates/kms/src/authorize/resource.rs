@@ -1,5 +1,6 @@
 //! What permissions are about.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bulla_keys::{AliasName, KeyId};
@@ -97,6 +98,26 @@ impl Resource {
             Self::User(_) | Self::Group(_) | Self::Role(_) | Self::MfaDevice(_) => true,
             Self::Policy(_) | Self::SystemPolicy(_) | Self::Account => true,
             Self::Anything | Self::Arn(_) => false,
+        }
+    }
+
+    /// What it is and what it is called, for the audit trail.
+    pub(crate) fn kind_and_name(&self) -> (&'static str, Cow<'_, str>) {
+        match self {
+            Self::Anything => ("anything", "*".into()),
+            Self::Container(container) | Self::Every(container) => (container.name(), "*".into()),
+            Self::Key(id) => ("key", id.to_string().into()),
+            Self::NoKey(name) => ("key", (&**name).into()),
+            Self::Alias(name) => ("alias", (&**name).into()),
+            Self::Secret(name) => ("secret", (&**name).into()),
+            Self::User(name) => ("user", (&**name).into()),
+            Self::Group(name) => ("group", (&**name).into()),
+            Self::Role(name) => ("role", (&**name).into()),
+            Self::MfaDevice(name) => ("mfa", (&**name).into()),
+            Self::Policy(name) => ("policy", (&**name).into()),
+            Self::SystemPolicy(name) => ("system-policy", (&**name).into()),
+            Self::Account => ("account", "*".into()),
+            Self::Arn(arn) => ("arn", (&**arn).into()),
         }
     }
 

@@ -6,6 +6,7 @@ use bulla_access::{
 };
 
 use super::conditions::Conditions;
+use super::verdict::Verdict;
 use super::{Container, Permission, Query, Resource};
 use crate::origin::Caller;
 use crate::people::{Attachments, NameKey, Role};
@@ -50,10 +51,15 @@ impl<'q> Rights<'q> {
     /// Whether the caller has the permission: for the resource, and if that is missing, for all that it could be. Whether a role
     /// to be assumed exists is told to nobody.
     pub(super) fn allow(&self, query: &Query<'q>) -> bool {
+        self.verdict(query).is_allowed
+    }
+
+    /// As [`Rights::allow`], with the statement that decides. Of all of a kind no single statement does.
+    pub(super) fn verdict(&self, query: &Query<'q>) -> Verdict {
         match query.required_whole() {
-            Some(_) if query.permission.is_to_assume() => false,
-            Some(container) => self.cover(query, query.permission, container),
-            None => self.decide(query).is_allowed(),
+            Some(_) if query.permission.is_to_assume() => Verdict::without_statement(false),
+            Some(container) => Verdict::without_statement(self.cover(query, query.permission, container)),
+            None => Verdict::from(self.decide(query)),
         }
     }
 

@@ -3,6 +3,7 @@
 use bulla_access::Distinction;
 
 use super::rights::Rights;
+use super::verdict::Verdict;
 use super::{Authorizer, Container, Query, Resource};
 use crate::origin::Caller;
 
@@ -50,12 +51,18 @@ impl<'q> Series<'q> {
 
     /// Whether the caller has the permission for a resource.
     pub(super) fn allows(&self, resource: &Resource) -> bool {
+        self.verdict(resource).is_allowed
+    }
+
+    /// As [`Series::allows`], with the statement that decides.
+    pub(super) fn verdict(&self, resource: &Resource) -> Verdict {
         let query = Query { resource, ..self.query };
         match &self.rule {
-            Rule::Everything => true,
-            Rule::Policies(rights) => rights.as_ref().is_some_and(|rights| rights.allow(&query)),
+            Rule::Everything => Verdict::without_statement(true),
+            Rule::Policies(None) => Verdict::without_statement(false),
+            Rule::Policies(Some(rights)) => rights.verdict(&query),
             #[cfg(test)]
-            Rule::Test(allows) => allows(&query),
+            Rule::Test(allows) => Verdict::without_statement(allows(&query)),
         }
     }
 }

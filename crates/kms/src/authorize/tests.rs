@@ -87,7 +87,7 @@ impl Bench {
         }
         *self.asked.lock().unwrap() = Asking { queries: vec![], denied: denied.map(str::to_owned) };
         let origin = self.kms.owner();
-        let inquiry = Inquiry::new(&self.kms, &origin);
+        let inquiry = Inquiry::new(&self.kms, &origin, AskedFor::default());
         let request = request_to(case.product, case.action, &parameters);
         let answer = pollster::block_on(actions::answer(&self.kms, &request, &inquiry));
         assert!(!StaleSnapshot::is_outcome(&answer), "nothing else changes the store");

@@ -91,6 +91,16 @@ impl<'v> View<'v> {
         View { facts: Facts { token: Some(token), ..self.facts }, ..self }
     }
 
+    /// Notes for the audit trail that a version of a key is opened.
+    pub(crate) fn note_version(&self, key: KeyId, version: KeyVersionId) {
+        self.inquiry.note_version(key, version);
+    }
+
+    /// What the questions of the request have in common.
+    pub(crate) fn inquiry(&self) -> &'v Inquiry<'v> {
+        self.inquiry
+    }
+
     /// Who sent the request.
     pub(crate) fn caller(&self) -> &'v Caller {
         self.inquiry.caller()

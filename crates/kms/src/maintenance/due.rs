@@ -18,7 +18,7 @@ use crate::lifecycle::{
 };
 use crate::people::SecretPolicy;
 use crate::role::Role;
-use crate::state::{Answered, CommitError, Due, Row, Snapshot, TokenId};
+use crate::state::{Answered, Changes, CommitError, Due, Row, Snapshot, TokenId};
 
 /// What [`Kms::run_due`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,11 +99,33 @@ impl Kms {
                 }),
             };
             let changes = MAINTENANCE.changes(changes.unwrap_or_else(|| Ok(vec![]))?);
+            let changes = self.with_event(changes, scheduled, now, snapshot);
             let changes_something = !changes.is_empty();
             Ok::<_, Error>(changes.answering(changes_something))
         })?;
         let changes_something = decision.transpose()?.unwrap_or_default();
         Ok(changes_something.then_some(answered))
+    }
+
+    /// The changes with their line of the audit trail. An import token ends without one.
+    fn with_event(&self, changes: Changes, scheduled: &Scheduled, now: i64, snapshot: &Snapshot) -> Changes {
+        match scheduled {
+            Scheduled::Token(_) => changes,
+            Scheduled::Key(id) => {
+                let key = snapshot.key(*id).map(|row| &row.record);
+                let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
+                let event = match key {
+                    Some(key) if is_due(key.delete_at()) => "key-deleted",
+                    Some(key) if is_due(key.material_expires()) => "key-material-expired",
+                    _ => "key-rotated",
+                };
+                self.auditor.with_event(changes, event, self.clock.raw(), &[("key", &id.to_string())])
+            }
+            Scheduled::Secret(name) => {
+                let resources = [("secret", name.as_str())];
+                self.auditor.with_event(changes, "secret-deleted", self.clock.raw(), &resources)
+            }
+        }
     }
 
     /// What is due for one key; nothing if it would take something away and nothing `ends`.

@@ -3,7 +3,7 @@
 use bulla_wire::Product;
 
 use crate::Kms;
-use crate::authorize::{Inquiry, Permission, View};
+use crate::authorize::{AskedFor, Inquiry, Permission, View};
 use crate::origin::Origin;
 
 /// What an action is about. An action about two of them needs the permission for both.
@@ -63,7 +63,7 @@ impl Kms {
     pub fn may(&self, product: Product, action: &str, on: On<'_>, origin: &Origin) -> bool {
         let Some(permission) = Permission::named(product, action) else { return false };
         let Ok(snapshot) = self.state.snapshot() else { return false };
-        let inquiry = Inquiry::new(self, origin);
+        let inquiry = Inquiry::new(self, origin, AskedFor::default());
         View::new(&snapshot, &inquiry, permission).ask_on(on).is_ok()
     }
 }

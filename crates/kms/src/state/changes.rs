@@ -10,6 +10,8 @@ use crate::maintenance::Maintenance;
 /// it may be made, and the committer takes nothing else.
 pub(crate) struct Changes {
     writes: Vec<(Write, Revision)>,
+    /// What the audit trail says of it: the members of a line. Written with the change.
+    line: Option<Box<str>>,
 }
 
 /// Changes, and what is answered when they are durable.
@@ -20,7 +22,7 @@ pub(crate) struct Decision<T> {
 
 impl Changes {
     pub(crate) fn none() -> Self {
-        Self { writes: Vec::new() }
+        Self { writes: Vec::new(), line: None }
     }
 
     /// What a request changes by its permission for a resource.
@@ -28,7 +30,7 @@ impl Changes {
         _proof: &Allowed<R>,
         writes: impl IntoIterator<Item = (Write, Revision)>,
     ) -> Self {
-        Self { writes: writes.into_iter().collect() }
+        Self { writes: writes.into_iter().collect(), line: None }
     }
 
     /// What the engine changes without a request.
@@ -36,12 +38,13 @@ impl Changes {
         _proof: &Maintenance,
         writes: impl IntoIterator<Item = (Write, Revision)>,
     ) -> Self {
-        Self { writes: writes.into_iter().collect() }
+        Self { writes: writes.into_iter().collect(), line: None }
     }
 
     /// Both changes.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.writes.extend(other.writes);
+        self.line = self.line.or(other.line);
         self
     }
 
@@ -49,18 +52,31 @@ impl Changes {
         self.writes.is_empty()
     }
 
+    /// Whether anything changes: a decision may only rest on rows.
+    fn changes_something(&self) -> bool {
+        self.writes.iter().any(|(write, _)| !write.is_kept())
+    }
+
+    /// These changes with their line of the audit trail; none is made for changes that change nothing.
+    pub(crate) fn with_line(mut self, line: impl FnOnce() -> Box<str>) -> Self {
+        if self.changes_something() {
+            self.line = Some(line());
+        }
+        self
+    }
+
     /// Decides to make these changes and to answer this.
     pub(crate) fn answering<T>(self, answer: T) -> Decision<T> {
         Decision { changes: self, answer }
     }
 
-    pub(super) fn into_writes(self) -> Vec<(Write, Revision)> {
-        self.writes
+    pub(super) fn into_parts(self) -> (Vec<(Write, Revision)>, Option<Box<str>>) {
+        (self.writes, self.line)
     }
 
     #[cfg(test)]
     pub(crate) fn for_test(writes: impl IntoIterator<Item = (Write, Revision)>) -> Self {
-        Self { writes: writes.into_iter().collect() }
+        Self { writes: writes.into_iter().collect(), line: None }
     }
 }
 
@@ -71,6 +87,16 @@ impl FromIterator<Self> for Changes {
 }
 
 impl<T> Decision<T> {
+    /// Whether anything changes.
+    pub(crate) fn changes_something(&self) -> bool {
+        self.changes.changes_something()
+    }
+
+    /// As [`Changes::with_line`].
+    pub(crate) fn with_line(self, line: impl FnOnce() -> Box<str>) -> Self {
+        Self { changes: self.changes.with_line(line), ..self }
+    }
+
     pub(super) fn into_parts(self) -> (Changes, T) {
         (self.changes, self.answer)
     }

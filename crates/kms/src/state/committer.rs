@@ -12,6 +12,7 @@ use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
 use super::changes::Changes;
+use super::outbox::{Outbox, OutboxNumber};
 use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Job, Staging};
@@ -46,9 +47,14 @@ impl From<CommitError> for Error {
 
 /// The thread that owns the store. Dropping it waits until everything accepted is written.
 pub(crate) struct Committer {
+    stager: Arc<Stager>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Where changes are decided and accepted.
+pub(super) struct Stager {
     roots: Arc<RootKeys>,
     staging: Arc<Staging>,
-    thread: Option<JoinHandle<()>>,
     #[cfg(test)]
     pub(super) decisions: std::sync::atomic::AtomicUsize,
 }
@@ -63,24 +69,27 @@ impl Committer {
         roots: Arc<RootKeys>,
         format: RowFormat,
         published: Arc<ArcSwap<Snapshot>>,
+        mut outbox: Outbox,
     ) -> Result<Self, StoreError> {
+        outbox.publish(&published.load());
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
         let notified = Arc::clone(&staging);
         store.watch(Box::new(move || notified.announce_news()));
         staging.announce_news(); // another process may have written before the watch, but after the snapshot was read
         let staged = Arc::clone(&staging);
-        let writer = Writer { store, watch, roots: Arc::clone(&roots), format, published, staging: staged };
+        let keys = Arc::clone(&roots);
+        let writer = Writer { store, watch, roots: keys, format, published, staging: staged, outbox };
         let thread = thread::Builder::new()
             .name("committer".into())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
-        Ok(Self {
+        let stager = Stager {
             roots,
             staging,
-            thread: Some(thread),
             #[cfg(test)]
             decisions: Default::default(),
-        })
+        };
+        Ok(Self { stager: Arc::new(stager), thread: Some(thread) })
     }
 
     /// Whether changes can be written. The thread only ends before this is dropped if it panicked.
@@ -90,12 +99,47 @@ impl Committer {
 
     /// The transactions so far.
     pub(crate) fn commit_counts(&self) -> CommitCounts {
-        self.staging.commit_counts()
+        self.stager.staging.commit_counts()
     }
 
+    /// Publishes the anchor of something that was written beside the committer.
+    pub(crate) fn publish_anchor(&self, anchor: Option<Anchor>, published: &ArcSwap<Snapshot>) {
+        let mut staged = self.stager.staging.lock(); // the committer publishes under it too
+        staged.snapshot.take_anchor(anchor);
+        let mut snapshot = Snapshot::clone(&published.load());
+        snapshot.take_anchor(anchor);
+        published.store(Arc::new(snapshot));
+    }
+
+    pub(super) fn stager(&self) -> Arc<Stager> {
+        Arc::clone(&self.stager)
+    }
+
+    /// As [`Stager::stage`].
+    pub(crate) fn stage<E>(
+        &self,
+        now: i64,
+        decide: impl FnOnce(&Snapshot) -> Result<Changes, E>,
+    ) -> (Result<(), E>, Answered) {
+        self.stager.stage(now, decide)
+    }
+
+    /// Lets the caller wait until everything is published that the store holds now.
+    pub(crate) fn catch_up(&self) -> Answered {
+        let (answer, answered) = oneshot::channel();
+        let mut staged = self.stager.staging.lock();
+        if !staged.is_closed {
+            staged.jobs.push(Job { rows: vec![], answer });
+            self.stager.staging.notify();
+        }
+        answered
+    }
+}
+
+impl Stager {
     /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what
     /// they rest on may not be durable. A caller that ignores the answer has its change all the same.
-    pub(crate) fn stage<E>(
+    fn stage<E>(
         &self,
         now: i64,
         decide: impl FnOnce(&Snapshot) -> Result<Changes, E>,
@@ -121,43 +165,37 @@ impl Committer {
             let _ = answer.send(Ok(())); // the receiver is here
             return (decision, answered);
         }
-        let rows = changes
-            .into_writes()
-            .into_iter()
-            .map(|(write, expected)| staged.apply(write, expected, &self.roots));
-        let rows = rows.collect();
+        let rows = if changes.is_empty() { vec![] } else { staged.apply_all(changes, &self.roots) };
         staged.jobs.push(Job { rows, answer });
         self.staging.notify();
         (decision, answered)
     }
-}
 
-impl Committer {
-    /// Publishes the anchor of something that was written beside the committer.
-    pub(crate) fn publish_anchor(&self, anchor: Option<Anchor>, published: &ArcSwap<Snapshot>) {
-        let mut staged = self.staging.lock(); // the committer publishes under it too
-        staged.snapshot.take_anchor(anchor);
-        let mut snapshot = Snapshot::clone(&published.load());
-        snapshot.take_anchor(anchor);
-        published.store(Arc::new(snapshot));
+    /// The lines of the outbox up to this one are durable elsewhere: the next change deletes them.
+    pub(super) fn forget(&self, last: OutboxNumber) {
+        let mut staged = self.staging.lock();
+        staged.forgotten = staged.forgotten.max(Some(last));
     }
 
-    /// Lets the caller wait until everything is published that the store holds now.
-    pub(crate) fn catch_up(&self) -> Answered {
-        let (answer, answered) = oneshot::channel();
+    /// Deletes forgotten lines without another change.
+    pub(super) fn sweep(&self) {
         let mut staged = self.staging.lock();
-        if !staged.is_closed {
-            staged.jobs.push(Job { rows: vec![], answer });
+        if staged.is_closed || staged.is_stale {
+            return;
+        }
+        let rows = staged.apply_all(Changes::none(), &self.roots);
+        if !rows.is_empty() {
+            let (answer, _) = oneshot::channel(); // what is not deleted is deleted later
+            staged.jobs.push(Job { rows, answer });
             self.staging.notify();
         }
-        answered
     }
 }
 
 impl Drop for Committer {
     fn drop(&mut self) {
-        self.staging.lock().is_closed = true;
-        self.staging.notify();
+        self.stager.staging.lock().is_closed = true;
+        self.stager.staging.notify();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // it has answered every caller, or it panicked and they know by the closed channel
         }
@@ -204,7 +242,7 @@ mod tests {
 
     /// Starts all calls before any is waited for. All must succeed; gives the decisions that they took.
     fn decisions_of(kms: &Kms, requests: Vec<Request>) -> usize {
-        let decisions = || kms.state.committer.decisions.load(Ordering::Relaxed);
+        let decisions = || kms.state.committer.stager.decisions.load(Ordering::Relaxed);
         let (before, origin) = (decisions(), kms.owner());
         let mut calls: Vec<_> =
             requests.into_iter().map(|request| Box::pin(kms.call(request, &origin))).collect();
@@ -249,7 +287,8 @@ mod tests {
             let store = Arc::new(store);
             let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
             let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
-            let mut writer = Writer { store, watch, roots, format, published, staging };
+            let outbox = Outbox::new(None);
+            let mut writer = Writer { store, watch, roots, format, published, staging, outbox };
             let row = RowChange {
                 table: "t",
                 primary_key: b"a".to_vec(),
@@ -379,8 +418,8 @@ mod tests {
     fn an_engine_whose_committer_has_ended_is_not_ready() {
         let (_data, kms) = open();
         assert!(kms.is_ready());
-        kms.state.committer.staging.lock().is_closed = true;
-        kms.state.committer.staging.notify();
+        kms.state.committer.stager.staging.lock().is_closed = true;
+        kms.state.committer.stager.staging.notify();
         let deadline = Instant::now() + Duration::from_secs(60);
         while kms.is_ready() {
             assert!(Instant::now() < deadline, "clients are still sent to it");

@@ -16,6 +16,7 @@ use super::index::{
     SecretIndex, SecretPolicyIndex, UserIndex, VersionIndex,
 };
 use super::kind::{Id, KeptKind, Kind, Table};
+use super::outbox::{OutboxLine, OutboxNumber};
 use super::records::{AccessKey, AccessKeyUse, ImportToken, KeyUse, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
@@ -211,6 +212,8 @@ records! {
             AccessKeyUse NoAccessKeyUse SameAccessKeyUse, Arc<AccessKeyUse>, ();
         key_uses: KeyUse by version KeyVersionId, KeyUse NoKeyUse SameKeyUse, Arc<KeyUse>, ();
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
+        outbox: OutboxLine by number OutboxNumber,
+            OutboxLine NoOutboxLine SameOutboxLine, Arc<OutboxLine>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;
     }

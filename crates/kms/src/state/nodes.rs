@@ -53,7 +53,8 @@ impl Process {
         let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
         let format = RowFormat::Current;
         let state =
-            State::start(Arc::clone(&store), watch, Arc::clone(roots), format, OnRollback::Refuse).unwrap();
+            State::start(Arc::clone(&store), watch, Arc::clone(roots), format, OnRollback::Refuse, None)
+                .unwrap();
         Self { state, store, _data: data }
     }
 
@@ -312,7 +313,8 @@ fn a_start_refuses_a_store_that_has_lost_a_row() {
     let lock = Lock::take(&Options::new(data.path(), Role::Server)).unwrap();
     let store = Arc::new(Store::Memory(site.cluster.join()));
     let watch = Arc::new(Watch::new(lock, Arc::clone(&store)));
-    let refused = State::start(store, watch, site.roots, RowFormat::Current, OnRollback::Refuse).map(drop);
+    let refused =
+        State::start(store, watch, site.roots, RowFormat::Current, OnRollback::Refuse, None).map(drop);
     let refused = refused.unwrap_err();
     assert!(matches!(refused, StoreError::RolledBack(Rollback::RowsMissing { count: 1 })), "{refused}");
 }

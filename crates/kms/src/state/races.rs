@@ -59,7 +59,7 @@ impl Bench {
         let first = stage(vec![(Write::Sample(Sample { name: "held".into(), colour: 0 }), 0)]);
         has_begun.recv().unwrap();
         let failing = stage(vec![(failing, revision), (Write::SameSample("missing".into()), 7)]);
-        let decisions = || state.committer.decisions.load(Ordering::Relaxed);
+        let decisions = || state.committer.stager().decisions.load(Ordering::Relaxed);
         let before = decisions();
         thread::scope(|scope| {
             let answer = scope.spawn(|| call(&self.kms, request));

@@ -47,6 +47,11 @@ impl Snapshot {
         rows.map(|(_, row)| row)
     }
 
+    /// The last id of a kind, in the order of ids.
+    pub(crate) fn last_id<R: KeptKind>(&self) -> Option<&R::Id> {
+        R::table(&self.tables).rows.get_max().map(|(id, _)| id)
+    }
+
     /// How many rows of a kind there are.
     pub(crate) fn count<R: KeptKind>(&self) -> usize {
         R::table(&self.tables).rows.len()

@@ -8,8 +8,10 @@ use bulla_keys::record::Revision;
 use bulla_keys::root::RootKeys;
 use futures_channel::oneshot;
 
+use super::changes::Changes;
 use super::committer::CommitError;
 use super::kinds::Write;
+use super::outbox::{OutboxLine, OutboxNumber, next_number};
 use super::snapshot::Snapshot;
 use crate::statistics::CommitCounts;
 use crate::store::RowChange;
@@ -25,6 +27,10 @@ pub(super) struct Staged {
     /// The published state with every accepted change made in it.
     pub(super) snapshot: Snapshot,
     pub(super) jobs: Vec<Job>,
+    /// The number of the next line of the audit trail.
+    next_line: u64,
+    /// Lines of the outbox up to this one are durable elsewhere.
+    pub(super) forgotten: Option<OutboxNumber>,
     /// Other processes may have written.
     pub(super) has_news: bool,
     /// The committer is writing changes that `snapshot` includes.
@@ -49,6 +55,8 @@ pub(super) struct Batch {
 impl Staging {
     pub(super) fn new(snapshot: Snapshot) -> Self {
         let staged = Staged {
+            next_line: next_number(&snapshot),
+            forgotten: None,
             snapshot,
             jobs: vec![],
             has_news: false,
@@ -114,8 +122,31 @@ impl Staged {
         !self.jobs.is_empty() || self.has_news
     }
 
+    /// Takes the state of the store for the staged one.
+    pub(super) fn replace_snapshot(&mut self, snapshot: Snapshot) {
+        self.next_line = self.next_line.max(next_number(&snapshot));
+        self.snapshot = snapshot;
+    }
+
+    /// Makes changes in the staged state, adds their line to the outbox and deletes forgotten lines; gives the rows that do
+    /// so in the store.
+    pub(super) fn apply_all(&mut self, changes: Changes, roots: &RootKeys) -> Vec<RowChange> {
+        let (mut writes, line) = changes.into_parts();
+        if let Some(members) = line {
+            let number = self.next_line.to_be_bytes().into();
+            self.next_line += 1;
+            writes.push((Write::OutboxLine(OutboxLine { number, members }), 0));
+        }
+        if let Some(last) = self.forgotten.take() {
+            let rows = self.snapshot.rows_after::<OutboxLine>(None);
+            let done = rows.take_while(|row| row.record.number <= last);
+            writes.extend(done.map(|row| (Write::NoOutboxLine(row.record.number), row.revision)));
+        }
+        writes.into_iter().map(|(write, expected)| self.apply(write, expected, roots)).collect()
+    }
+
     /// Makes one change in the staged state; gives the row that makes it in the store.
-    pub(super) fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
+    fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
         let row = write.row(roots, expected);
         self.snapshot.apply(write, row.revision);
         row

@@ -12,6 +12,7 @@ use bulla_keys::root::RootKeys;
 use super::anchor::{self, Keeper};
 use super::committer::CommitError;
 use super::kinds::{NOT_KEPT, Write};
+use super::outbox::Outbox;
 use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Batch, Job, Staging};
@@ -26,6 +27,7 @@ pub(super) struct Writer {
     pub(super) format: RowFormat,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) staging: Arc<Staging>,
+    pub(super) outbox: Outbox,
 }
 
 /// What a commit has written.
@@ -128,6 +130,7 @@ impl Writer {
             writes.iter().for_each(|(write, revision)| snapshot.apply(write.clone(), *revision));
             snapshot.version = version.unwrap_or(snapshot.version);
         }
+        self.outbox.publish(&next);
         self.published.store(Arc::new(next));
         staged.is_writing = false;
         Ok(())
@@ -158,9 +161,10 @@ impl Writer {
         self.staging.lock().is_stale = true;
         self.watch.check()?;
         let snapshot = Snapshot::read(&self.store, &self.roots, self.format)?;
+        self.outbox.publish(&snapshot);
         self.published.store(Arc::new(snapshot.clone()));
         let mut staged = self.staging.lock();
-        staged.snapshot = snapshot;
+        staged.replace_snapshot(snapshot);
         (staged.is_writing, staged.is_stale) = (false, false);
         let lost = mem::take(&mut staged.jobs);
         drop(staged);

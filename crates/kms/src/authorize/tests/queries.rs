@@ -505,7 +505,7 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
             let is_denied = denied.is_some();
             *bench.asked.lock().unwrap() = Asking { queries: vec![], denied };
             let origin = bench.kms.owner();
-            let inquiry = Inquiry::new(&bench.kms, &origin);
+            let inquiry = Inquiry::new(&bench.kms, &origin, AskedFor::default());
             let answer = pollster::block_on(queries::answer(&bench.kms, query, &inquiry));
             let Asking { queries: asked, .. } = std::mem::take(&mut *bench.asked.lock().unwrap());
             assert_eq!(asked[0], first, "{}", query.name());
@@ -533,7 +533,7 @@ fn a_caller_without_permissions_is_told_nothing() {
     account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);
     let nobody = by(account.user("nobody"));
     for query in all_queries(&key) {
-        let inquiry = Inquiry::new(&account.kms, &nobody);
+        let inquiry = Inquiry::new(&account.kms, &nobody, AskedFor::default());
         match pollster::block_on(queries::answer(&account.kms, &query, &inquiry)) {
             Ok(Answer::Overview(overview)) => {
                 let queries::Ahead { keys, secrets, scheduled } = overview;

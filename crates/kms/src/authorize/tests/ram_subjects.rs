@@ -4,7 +4,7 @@ use bulla_wire::Error;
 use bulla_wire::ram::PolicyType;
 
 use super::Bench;
-use crate::authorize::{Inquiry, Permission, View};
+use crate::authorize::{AskedFor, Inquiry, Permission, View};
 use crate::mfa::Seed;
 use crate::people::{Document, Group, ManagedPolicy, MfaDevice, PrincipalId, Profile, Role, User};
 use crate::state::{AccessKeyOwner, Changes, Write, random_letters};
@@ -128,7 +128,7 @@ fn each_name_leads_to_its_resource() {
     let origin = bench.kms.owner();
     for people in PEOPLE {
         let people = people(&bench);
-        let inquiry = Inquiry::new(&bench.kms, &origin);
+        let inquiry = Inquiry::new(&bench.kms, &origin, AskedFor::default());
         let snapshot = bench.kms.state.published();
         let view = View::new(&snapshot, &inquiry, Permission::RE_ENCRYPT_TO);
         let found = [

@@ -308,7 +308,7 @@ fn a_supposed_request_does_nothing_and_is_not_noted() {
     let key = account.key();
     let before = bench.kms.state.published().clone();
     let owner = bench.kms.owner();
-    let inquiry = Inquiry::new(&bench.kms, &owner);
+    let inquiry = Inquiry::new(&bench.kms, &owner, AskedFor::default());
     let query = about("user/ann", "kms:ScheduleKeyDeletion", &key).into();
     pollster::block_on(crate::queries::answer(&bench.kms, &query, &inquiry)).unwrap();
     assert!(Arc::ptr_eq(&before, &bench.kms.state.published()));

@@ -48,7 +48,7 @@ fn every_query_answers_every_caller_as_the_policies_say() {
         for (query, (action, list)) in all_queries(&subject.id).into_iter().zip(firsts) {
             let label = format!("{} by {}", query.name(), caller.label);
             let is_overview = matches!(query, Question::Overview(_));
-            let inquiry = Inquiry::new(&kms, &origin);
+            let inquiry = Inquiry::new(&kms, &origin, AskedFor::default());
             match pollster::block_on(queries::answer(&kms, &query, &inquiry)) {
                 Err(error) => {
                     assert!(error.code_text().contains("NoPermission"), "{label}: {error}");

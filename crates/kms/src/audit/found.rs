@@ -1,0 +1,42 @@
+//! Which lines the trail has already: after a crash, the outbox of the store may still hold lines that were written.
+
+use std::collections::HashSet;
+
+use super::chain::Framed;
+use super::files::{Directory, LogFile, first_number};
+use super::line::Members;
+use super::lines::{Lines, Next};
+use super::trail::Trail;
+use super::trail_error::TrailError;
+
+impl<D: Directory> Trail<D> {
+    /// Those of `lines` that the trail has. The outbox holds a line until a seal over it is durable, so they are in the current
+    /// file or in the one before it.
+    pub(crate) fn written<'l>(&self, lines: &'l [Members]) -> Result<HashSet<&'l str>, TrailError> {
+        let mut wanted: HashSet<&str> = lines.iter().map(Members::as_str).collect();
+        let mut found = HashSet::new();
+        for name in self.newest_files()? {
+            if wanted.is_empty() {
+                break;
+            }
+            let failed = |error| TrailError::new(&self.directory.path(&name), error);
+            let file = self.directory.open(&name).map_err(failed)?;
+            let mut in_file = file.reader().and_then(Lines::new).map_err(failed)?;
+            while let Next::Line(line) = in_file.next().map_err(failed)? {
+                let written = Framed::parse(line).and_then(|line| wanted.take(line.members));
+                found.extend(written);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The current file and the one before it.
+    fn newest_files(&self) -> Result<Vec<String>, TrailError> {
+        let names =
+            self.directory.names().map_err(|error| TrailError::new(&self.directory.path(""), error))?;
+        let mut files: Vec<_> =
+            names.into_iter().filter_map(|name| Some((first_number(&name)?.0, name))).collect();
+        files.sort();
+        Ok(files.into_iter().rev().take(2).map(|(_, name)| name).collect())
+    }
+}

@@ -1,0 +1,230 @@
+//! The audit trail of a running engine: who waits for which line, and what happens when no line can be written.
+//!
+//! One thread owns the trail. A request that changes nothing is answered when its line is written; lines that come
+//! meanwhile go together in one write. The line of a change is part of the change (`state/outbox.rs`), so its answer waits
+//! for the commit alone, and the thread writes the line afterwards. Once a second, what was written is synced and
+//! sealed; then the outbox forgets its lines. While the trail takes no lines, every request is refused.
+
+mod record;
+mod settings;
+mod strangers;
+#[cfg(test)]
+mod tests;
+mod waiting;
+mod writer;
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::SystemTime;
+
+use bulla_keys::root::RootKeys;
+use bulla_wire::{Error, ErrorCode};
+use futures_channel::oneshot;
+
+use self::record::Answered;
+pub use self::record::OutsideRequest;
+pub use self::settings::AuditOptions;
+use self::waiting::Waiting;
+use self::writer::Writer;
+use crate::Kms;
+use crate::audit::{Identity, Members, Opening, Time, Trail};
+use crate::authorize::Inquiry;
+use crate::clock::EngineClock;
+use crate::open_error::OpenError;
+use crate::origin::Caller;
+use crate::state::{Changes, Decision, Follower, OutboxLine, Snapshot, State};
+
+/// The trail of an engine; without one, nothing is written and nothing is refused.
+pub(crate) struct Auditor(Option<Running>);
+
+struct Running {
+    identity: Identity,
+    options: AuditOptions,
+    waiting: Arc<Waiting>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Takes the lines of durable changes before the trail is open.
+pub(crate) struct Prepared {
+    waiting: Arc<Waiting>,
+}
+
+impl Prepared {
+    pub(crate) fn new() -> Self {
+        Self { waiting: Arc::default() }
+    }
+
+    /// Who hears of the lines of changes.
+    pub(crate) fn follower(&self) -> Box<dyn Follower> {
+        Box::new(Arc::clone(&self.waiting))
+    }
+
+    /// Opens the trail, and starts the thread that writes to it.
+    ///
+    /// # Errors
+    /// [`OpenError::Audit`].
+    pub(crate) fn open(
+        self,
+        options: &AuditOptions,
+        roots: &Arc<RootKeys>,
+        state: &State,
+        clock: &EngineClock,
+    ) -> Result<Auditor, OpenError> {
+        let identity = Identity {
+            store: roots.store(),
+            node: options.node.clone(),
+            epoch: state.anchor().map_or(FIRST_EPOCH, |anchor| anchor.epoch),
+        };
+        let opening = Opening {
+            identity: identity.clone(),
+            roots: Arc::clone(roots),
+            limits: options.limits,
+            noted: None,
+            now: Time::from(clock.raw()),
+        };
+        let trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
+        self.waiting.mark_written(&trail).map_err(OpenError::Audit)?;
+        let waiting = self.waiting;
+        let outbox = state.outbox_door();
+        let writer = Writer::new(
+            trail,
+            identity.clone(),
+            Arc::clone(&waiting),
+            outbox,
+            clock.source(),
+            options.sync_always,
+        );
+        let thread = thread::Builder::new().name("auditor".into()).spawn(move || writer.run());
+        let thread =
+            Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
+        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, thread })))
+    }
+}
+
+impl Follower for Arc<Waiting> {
+    fn follow(&self, line: &OutboxLine) {
+        self.push_change(line.number, Members::from_rendered(line.members.clone()));
+    }
+}
+
+impl Auditor {
+    /// No trail.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
+    /// Whether there is a trail.
+    pub(crate) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Lets a request begin, if its line can be written.
+    ///
+    /// # Errors
+    /// ServiceUnavailableTemporary.
+    pub(crate) fn admit(&self) -> Result<(), Error> {
+        match &self.0 {
+            Some(running) if !running.waiting.is_available() => {
+                Err(ErrorCode::ServiceUnavailableTemporary.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Why lines cannot be written, if that is so.
+    pub(crate) fn fault(&self) -> Option<String> {
+        self.0.as_ref()?.waiting.fault()
+    }
+
+    /// The outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
+    ///
+    /// # Errors
+    /// The request's own; ServiceUnavailableTemporary if the line cannot be written.
+    pub(crate) async fn answered<T>(
+        &self,
+        inquiry: &Inquiry<'_>,
+        outcome: Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Some(running) = &self.0 else { return outcome };
+        if outcome.is_ok() && inquiry.is_recorded() {
+            return outcome;
+        }
+        let written = {
+            let answered = outcome.as_ref().map_or_else(Answered::Refused, |_| Answered::Done);
+            let line = || running.line(inquiry, &inquiry.published(), answered);
+            if outcome.is_err() && *inquiry.origin().caller() == Caller::Unsigned {
+                let connection = inquiry.origin().connection();
+                running.waiting.push_stranger(inquiry.elapsed(), connection.source, line);
+                return outcome;
+            }
+            running.waiting.push(line())
+        };
+        match written.await {
+            Ok(()) => outcome,
+            Err(oneshot::Canceled) => Err(ErrorCode::ServiceUnavailableTemporary.into()),
+        }
+    }
+
+    /// Writes the line of a request that the engine answered otherwise than by [`Kms::call`]. That of a stranger is not waited for,
+    /// and may only be counted.
+    ///
+    /// # Errors
+    /// ServiceUnavailableTemporary if the line cannot be written.
+    async fn note(&self, kms: &Kms, request: OutsideRequest<'_>) -> Result<(), Error> {
+        let Some(running) = &self.0 else { return Ok(()) };
+        let line = || running.line_outside(kms, &request);
+        if request.is_of_stranger() {
+            running.waiting.push_stranger(kms.elapsed(), request.connection.source, line);
+            return Ok(());
+        }
+        let written = running.waiting.push(line());
+        written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into())
+    }
+
+    /// A change that the engine makes without a request, with its line.
+    pub(crate) fn with_event(
+        &self,
+        changes: Changes,
+        event: &'static str,
+        time: SystemTime,
+        resources: &[(&'static str, &str)],
+    ) -> Changes {
+        let Some(running) = &self.0 else { return changes };
+        changes.with_line(|| running.event(event, time, resources).as_str().into())
+    }
+
+    /// A decision with its line, if it changes something.
+    pub(crate) fn with_line<T>(
+        &self,
+        decision: Decision<T>,
+        inquiry: &Inquiry<'_>,
+        snapshot: &Snapshot,
+    ) -> Decision<T> {
+        let Some(running) = &self.0 else { return decision };
+        inquiry.expect_line(decision.changes_something());
+        decision.with_line(|| running.line(inquiry, snapshot, Answered::Done).as_str().into())
+    }
+}
+
+impl Kms {
+    /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature.
+    ///
+    /// # Errors
+    /// ServiceUnavailableTemporary if it cannot be written, so the request must not succeed.
+    pub async fn note_request(&self, request: OutsideRequest<'_>) -> Result<(), Error> {
+        self.auditor.note(self, request).await
+    }
+}
+
+impl Drop for Running {
+    /// Writes and seals what waits.
+    fn drop(&mut self) {
+        self.waiting.close();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // if it panicked, nothing waits for it any more
+        }
+    }
+}
+
+/// The epoch of a store that was never restored.
+const FIRST_EPOCH: u64 = 1;

@@ -1,0 +1,247 @@
+//! What the line of a request says.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use bulla_keys::KeyId;
+use bulla_wire::ram::PolicyType;
+
+use super::Running;
+use crate::Kms;
+use crate::audit::{
+    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Line, Members, Outcome, Request,
+    Resource, SessionLink, Text, Time,
+};
+use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question};
+use crate::origin::{self, Connection, RoleSession, SessionSource};
+use crate::state::Snapshot;
+
+/// A request that did not reach [`Kms::call`]: it had no valid signature or wrong parameters, or it was for the console's
+/// sign-in.
+#[derive(Clone, Copy, Debug)]
+pub struct OutsideRequest<'r> {
+    /// What the network says of it.
+    pub connection: &'r Connection,
+    /// Who sent it, if that is proved.
+    pub caller: Option<&'r origin::Caller>,
+    /// The access key that the request names, if it exists.
+    pub access_key_id: Option<&'r str>,
+    /// The product and the action, if they are ours.
+    pub asked_for: Option<(&'static str, &'static str)>,
+    /// Why it was refused, if it was.
+    pub error: Option<&'r bulla_wire::Error>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl OutsideRequest<'_> {
+    /// Whether nothing proves who sent it.
+    pub(super) fn is_of_stranger(&self) -> bool {
+        self.caller.is_none_or(|caller| *caller == origin::Caller::Unsigned)
+    }
+}
+
+/// What a request was answered.
+#[derive(Clone, Copy)]
+pub(super) enum Answered<'e> {
+    Done,
+    Refused(&'e bulla_wire::Error),
+}
+
+impl Running {
+    /// The line of a request, with the names of this state.
+    pub(super) fn line(&self, inquiry: &Inquiry<'_>, snapshot: &Snapshot, answered: Answered<'_>) -> Members {
+        let questions = inquiry.questions();
+        let used = inquiry.used();
+        let asked_for = inquiry.asked_for();
+        let connection = inquiry.origin().connection();
+        let context = used.context.iter().flat_map(|context| &context.0).take(MAX_PAIRS);
+        let request = Request {
+            request_id: Cow::Borrowed(&*connection.request_id),
+            caller: caller(inquiry.origin().caller(), snapshot, inquiry.account()),
+            access_key_id: inquiry.origin().caller().access_key_id().map(Cow::Borrowed),
+            source: connection.source,
+            user_agent: connection.user_agent.as_deref().map(Text::new),
+            product: Some(Cow::Borrowed(asked_for.product)),
+            action: Some(Cow::Borrowed(asked_for.action)),
+            resources: resources(&questions, &used.versions),
+            context: context.map(|(name, value)| self.pair(name, value)).collect(),
+            decision: decision(&questions),
+            outcome: outcome(answered),
+            microseconds: u64::try_from(inquiry.took().as_micros()).unwrap_or(u64::MAX),
+            commit: None,
+        };
+        let time = Time::from(inquiry.wall_time());
+        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
+    }
+
+    /// The line of a request that did not reach [`Kms::call`].
+    pub(super) fn line_outside(&self, kms: &Kms, outside: &OutsideRequest<'_>) -> Members {
+        let snapshot = kms.state.published();
+        let OutsideRequest { connection, caller: by, access_key_id, asked_for, error, took } = outside;
+        let signer = by.and_then(|by| by.access_key_id());
+        let request = Request {
+            request_id: Cow::Borrowed(&*connection.request_id),
+            caller: by.and_then(|by| caller(by, &snapshot, kms.account())),
+            access_key_id: access_key_id.or(signer).map(Cow::Borrowed),
+            source: connection.source,
+            user_agent: connection.user_agent.as_deref().map(Text::new),
+            product: asked_for.map(|(product, _)| product.into()),
+            action: asked_for.map(|(_, action)| action.into()),
+            outcome: outcome(error.map_or(Answered::Done, Answered::Refused)),
+            microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            ..Request::default()
+        };
+        let time = Time::from(kms.clock.raw());
+        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
+    }
+
+    /// The line of a change without a request.
+    pub(super) fn event(
+        &self,
+        event: &'static str,
+        time: SystemTime,
+        resources: &[(&'static str, &str)],
+    ) -> Members {
+        let resources = resources.iter().map(|(kind, name)| Resource {
+            kind: (*kind).into(),
+            name: Text::new(*name),
+            version: None,
+        });
+        let event = Event { event: event.into(), resources: resources.collect(), ..Event::default() };
+        Members::new(&self.identity, &Line { time: Time::from(time), content: Content::Event(event) })
+    }
+
+    fn pair<'p>(&self, name: &'p str, value: &'p str) -> ContextPair<'p> {
+        let value = self.options.context_values.then(|| Text::new(value));
+        ContextPair { name: Text::new(name), value }
+    }
+}
+
+fn outcome(answered: Answered<'_>) -> Outcome<'_> {
+    match answered {
+        Answered::Done => Outcome { status: SUCCESS, code: None },
+        Answered::Refused(error) => Outcome { status: error.status(), code: Some(error.code_text().into()) },
+    }
+}
+
+/// Each resource once, with the versions of keys that were opened.
+fn resources<'q>(
+    questions: &'q [Question],
+    versions: &[(KeyId, bulla_keys::KeyVersionId)],
+) -> Vec<Resource<'q>> {
+    let mut resources: Vec<Resource<'_>> = Vec::new();
+    for question in questions {
+        let (kind, name) = question.resource.kind_and_name();
+        let is_there =
+            resources.iter().any(|resource| resource.kind == kind && resource.name.as_str() == name);
+        if !is_there && resources.len() < MAX_RESOURCES {
+            resources.push(Resource { kind: kind.into(), name: Text::new(name), version: None });
+        }
+    }
+    for (key, version) in versions {
+        let key = key.to_string();
+        let of_key = |resource: &&mut Resource<'_>| {
+            resource.kind == KEY && resource.version.is_none() && resource.name.as_str() == key
+        };
+        let version = Some(Text::new(version.to_string()));
+        match resources.iter_mut().find(of_key) {
+            Some(resource) => resource.version = version,
+            None => resources.push(Resource { kind: KEY.into(), name: Text::new(key), version }),
+        }
+    }
+    resources
+}
+
+/// What decided: the question that was denied, or else the last one that a statement allowed.
+fn decision(questions: &[Question]) -> Option<Decision<'_>> {
+    let denied = questions.iter().find(|question| !question.is_allowed);
+    let allowed = || questions.iter().rev().find(|question| question.by.is_some());
+    let question = denied.or_else(allowed).or(questions.last())?;
+    let effect = if question.is_allowed { Effect::Allow } else { Effect::Deny };
+    let by = question.by.as_ref();
+    Some(Decision {
+        effect,
+        policy: by.map(|DecidedBy { policy, .. }| Text::new(policy_name(policy))),
+        statement: by.and_then(|by| u32::try_from(by.statement).ok()),
+    })
+}
+
+fn policy_name(policy: &PolicySource) -> Cow<'_, str> {
+    match policy {
+        PolicySource::Attached { policy_type: PolicyType::System, name, .. } => {
+            format!("system/{name}").into()
+        }
+        PolicySource::Attached { name, .. } => format!("custom/{name}").into(),
+        PolicySource::Session => "session".into(),
+        PolicySource::Key(id) => format!("key/{id}").into(),
+        PolicySource::Secret(name) => format!("secret/{name}").into(),
+        PolicySource::Trust(role) => format!("role/{role}").into(),
+    }
+}
+
+fn caller<'c>(by: &'c origin::Caller, snapshot: &'c Snapshot, account: &str) -> Option<Caller<'c>> {
+    let of = |kind| Caller { kind, name: None, id: None, arn: None, session: Vec::new() };
+    Some(match by {
+        origin::Caller::Unsigned => return None,
+        origin::Caller::Owner => of(CallerType::Owner),
+        origin::Caller::Root { .. } => {
+            let arn = Some(format!("acs:ram::{account}:root").into());
+            Caller { arn, ..of(CallerType::RootAccount) }
+        }
+        origin::Caller::User { id, .. } => {
+            let user = snapshot.user_by_id(*id).map(|row| &*row.record);
+            Caller {
+                name: user.map(|user| user.name.as_str().into()),
+                id: Some(id.to_string().into()),
+                arn: user.map(|user| user.arn(account).into()),
+                ..of(CallerType::RamUser)
+            }
+        }
+        origin::Caller::Session(session) => {
+            let acting = session.role();
+            let role = snapshot.role_by_id(acting.id).map(|row| &*row.record);
+            let name = role.map(|role| role.name.key.as_str());
+            let session_name = &acting.session_name;
+            let arn = name.map(|name| format!("acs:ram::{account}:assumed-role/{name}/{session_name}"));
+            Caller {
+                name: role.map(|role| role.name.as_str().into()),
+                id: Some(acting.id.to_string().into()),
+                arn: arn.map(Cow::from),
+                session: chain(session, snapshot),
+                ..of(CallerType::AssumedRole)
+            }
+        }
+    })
+}
+
+fn chain<'c>(session: &'c RoleSession, snapshot: &'c Snapshot) -> Vec<SessionLink<'c>> {
+    let source = match &session.source {
+        SessionSource::User { id, .. } => SessionLink {
+            kind: "user".into(),
+            name: snapshot.user_by_id(*id).map(|row| row.record.name.as_str().into()),
+            id: Some(Text::new(id.to_string())),
+            session_name: None,
+        },
+        SessionSource::Oidc { provider, subject, .. } => SessionLink {
+            kind: "oidc".into(),
+            name: Some((&**provider).into()),
+            id: Some(Text::new(&**subject)),
+            session_name: None,
+        },
+    };
+    let roles = session.roles.iter().map(|role| SessionLink {
+        kind: "role".into(),
+        name: snapshot.role_by_id(role.id).map(|row| row.record.name.as_str().into()),
+        id: Some(Text::new(role.id.to_string())),
+        session_name: Some(Text::new(&*role.session_name)),
+    });
+    [source].into_iter().chain(roles).collect()
+}
+
+const SUCCESS: u16 = 200;
+const KEY: &str = "key";
+/// Resources in a line; an action can name many.
+const MAX_RESOURCES: usize = 64;
+/// Pairs of the encryption context in a line.
+const MAX_PAIRS: usize = 32;

@@ -1,0 +1,87 @@
+//! Requests without a valid signature: anybody can send any number of them, so they have few lines.
+
+use std::collections::HashMap;
+use std::mem;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::audit::Strangers;
+
+/// How many requests of strangers have lines of their own, second by second; the others are counted.
+#[derive(Default)]
+pub(super) struct StrangerBudget {
+    second: u64,
+    lines: u32,
+    counted: HashMap<IpAddr, u64>,
+    /// Of addresses beyond [`SOURCES`], and of requests without an address.
+    others: u64,
+}
+
+impl StrangerBudget {
+    /// Takes one request at this time. Whether it gets a line of its own; else it is counted.
+    pub(super) fn take(&mut self, now: Duration, source: Option<IpAddr>) -> bool {
+        if self.second != now.as_secs() {
+            self.second = now.as_secs();
+            self.lines = 0;
+        }
+        if self.lines < LINES {
+            self.lines += 1;
+            return true;
+        }
+        match source {
+            Some(source) if self.counted.contains_key(&source) || self.counted.len() < SOURCES => {
+                *self.counted.entry(source).or_default() += 1;
+            }
+            _ => self.others += 1,
+        }
+        false
+    }
+
+    /// What was counted since the last call.
+    pub(super) fn counted(&mut self) -> Vec<Strangers> {
+        let of_sources = mem::take(&mut self.counted).into_iter();
+        let mut counted: Vec<_> =
+            of_sources.map(|(source, requests)| Strangers { source: Some(source), requests }).collect();
+        counted.sort_by_key(|strangers| strangers.source);
+        let others = mem::take(&mut self.others);
+        counted.extend((others > 0).then_some(Strangers { source: None, requests: others }));
+        counted
+    }
+}
+
+/// Lines of strangers in a second.
+const LINES: u32 = 100;
+/// Sources that are counted apart in a second.
+const SOURCES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(number: usize) -> Option<IpAddr> {
+        Some(IpAddr::from(u32::try_from(number).unwrap().to_be_bytes()))
+    }
+
+    #[test]
+    fn beyond_a_hundred_lines_a_second_strangers_are_counted_by_source() {
+        let mut budget = StrangerBudget::default();
+        let second = Duration::from_secs(7);
+        let lines = (0..1000).filter(|number| budget.take(second, source(number % 2))).count();
+        assert_eq!(lines, 100);
+        let [one, other] = budget.counted().try_into().unwrap();
+        assert_eq!([one.source, other.source], [source(0), source(1)]);
+        assert_eq!(one.requests + other.requests, 900);
+        assert!(budget.counted().is_empty());
+        assert!(budget.take(second + Duration::from_secs(1), None));
+    }
+
+    #[test]
+    fn any_number_of_sources_takes_a_limited_number_of_lines() {
+        let mut budget = StrangerBudget::default();
+        let lines = (0..10_000).filter(|number| budget.take(Duration::ZERO, source(*number))).count();
+        let counted = budget.counted();
+        assert_eq!((lines, counted.len()), (100, 65));
+        assert_eq!(counted.iter().map(|strangers| strangers.requests).sum::<u64>(), 9900);
+        assert_eq!(counted.last().unwrap().source, None);
+    }
+}

@@ -1,0 +1,157 @@
+//! An engine with a trail: what lines it writes, and what happens when it cannot.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use bulla_wire::kms::{CreateAlias, CreateKey, DescribeKey, GenerateDataKey};
+use bulla_wire::{Action, ErrorCode, Reply, Request};
+use serde_json::Value;
+
+use super::AuditOptions;
+use crate::state::OutboxLine;
+use crate::{Kms, Options, Role, SystemClock};
+
+const NODE: &str = "node-1";
+
+fn open(data: &Path) -> Kms {
+    let mut options = Options::new(data, Role::Command);
+    options.audit = Some(AuditOptions::new(data.join("audit"), NODE));
+    Kms::open(&options, SystemClock).unwrap()
+}
+
+fn call(kms: &Kms, request: impl Into<Request>) -> Result<Reply, bulla_wire::Error> {
+    pollster::block_on(kms.call(request.into(), &kms.owner()))
+}
+
+fn create_key(kms: &Kms) -> String {
+    CreateKey::reply(call(kms, CreateKey::default()).unwrap()).unwrap().key_metadata.key_id
+}
+
+/// The lines of requests in all files, oldest first.
+fn requests(data: &Path) -> Vec<Value> {
+    let mut files: Vec<_> =
+        fs::read_dir(data.join("audit")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.file_name().unwrap().to_str().unwrap().starts_with("audit-"));
+    files.sort();
+    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.filter(|line| line["type"] == "request").collect()
+}
+
+fn actions(data: &Path) -> Vec<String> {
+    requests(data).iter().map(|line| line["action"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn each_request_has_one_line_when_it_is_answered() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    call(&kms, GenerateDataKey { key_id: key.clone(), ..GenerateDataKey::default() }).unwrap();
+    let missing = call(&kms, DescribeKey { key_id: "alias/none".into() }).unwrap_err();
+    assert_eq!(missing.code(), ErrorCode::ForbiddenAliasNotFound);
+    drop(kms);
+    let lines = requests(data.path());
+    let seen: Vec<_> = lines.iter().map(|line| (&line["action"], &line["outcome"]["status"])).collect();
+    let mut wanted = [("CreateKey", 200), ("GenerateDataKey", 200), ("DescribeKey", 404)]
+        .map(|(action, status)| (Value::from(action), Value::from(status)));
+    // The line of a change is written after its answer.
+    let mut seen: Vec<_> =
+        seen.into_iter().map(|(action, status)| (action.clone(), status.clone())).collect();
+    seen.sort_by_key(|(action, _)| action.to_string());
+    wanted.sort_by_key(|(action, _)| action.to_string());
+    assert_eq!(seen, wanted);
+    let line = lines.iter().find(|line| line["action"] == "GenerateDataKey").unwrap();
+    assert_eq!((&line["node"], &line["product"]), (&NODE.into(), &"Kms".into()));
+    assert_eq!(line["caller"]["type"], "owner");
+    let resource = &line["resources"][0];
+    assert_eq!((&resource["type"], &resource["name"]), (&"key".into(), &key.as_str().into()));
+    assert!(resource["version"].is_string(), "{line}");
+}
+
+#[test]
+fn the_outbox_is_empty_after_a_stop() {
+    let data = tempfile::tempdir().unwrap();
+    for _ in 0..2 {
+        let kms = open(data.path());
+        assert_eq!(kms.state.published().count::<OutboxLine>(), 0);
+        create_key(&kms);
+        assert_eq!(kms.state.published().count::<OutboxLine>(), 1);
+    }
+    assert_eq!(actions(data.path()), ["CreateKey", "CreateKey"]);
+}
+
+/// As `kill -9` leaves both at any moment: the copy of the store is older or newer than that of the trail.
+#[test]
+fn the_line_of_a_change_is_written_once_wherever_the_process_ends() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    create_key(&kms);
+    let before = copy(data.path());
+    // The writer has the line by now, or not yet.
+    while actions(data.path()).is_empty() {
+        std::thread::yield_now();
+    }
+    let after = copy(data.path());
+    drop(kms);
+    for copy in [before, after] {
+        let kms = open(copy.path());
+        call(&kms, DescribeKey { key_id: create_key(&kms) }).unwrap();
+        drop(kms);
+        assert_eq!(
+            actions(copy.path()).iter().filter(|action| *action == "CreateKey").count(),
+            2,
+            "{:?}",
+            actions(copy.path())
+        );
+    }
+}
+
+/// The data directory with its trail, as it is.
+fn copy(data: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    copy_all(data, copy.path());
+    copy
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&target).unwrap();
+            copy_all(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[test]
+fn without_its_trail_the_engine_refuses_and_changes_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = Arc::new(open(data.path()));
+    let key = create_key(&kms);
+    let away = data.path().join("away");
+    let trail = data.path().join("audit");
+    fs::rename(&trail, &away).unwrap();
+    let refused = call(&kms, DescribeKey { key_id: key.clone() }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+    assert!(!kms.is_ready());
+    let fault = kms.audit_fault().unwrap();
+    assert!(fault.contains("audit"), "{fault}");
+    let alias = || CreateAlias { key_id: key.clone(), alias_name: "alias/a".into() };
+    assert_eq!(call(&kms, alias()).unwrap_err().code(), ErrorCode::ServiceUnavailableTemporary);
+    assert!(kms.state.published().alias("alias/a").is_none());
+
+    fs::rename(&away, &trail).unwrap();
+    while !kms.is_ready() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    call(&kms, alias()).unwrap();
+    drop(kms);
+    assert_eq!(actions(data.path()).iter().filter(|action| *action == "CreateAlias").count(), 1);
+}

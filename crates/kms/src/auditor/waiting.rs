@@ -1,0 +1,146 @@
+//! Lines on their way to the trail.
+
+use std::mem;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_channel::oneshot;
+
+use super::strangers::StrangerBudget;
+use crate::audit::{Members, Strangers, Trail, TrailError};
+use crate::state::OutboxNumber;
+
+/// What waits for the thread of the trail.
+pub(super) struct Waiting {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+    is_available: AtomicBool,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: Vec<Waiter>,
+    is_closed: bool,
+    /// The thread waits for lines, and has to be woken.
+    is_asleep: bool,
+    fault: Option<String>,
+    strangers: StrangerBudget,
+}
+
+/// A line, and what is to be done when it is written.
+pub(super) struct Waiter {
+    pub(super) members: Members,
+    /// The trail has it from an earlier run.
+    pub(super) is_written: bool,
+    pub(super) then: Then,
+}
+
+/// What is to be done when a line is written.
+pub(super) enum Then {
+    /// A request is answered. If the sender is dropped instead, the request is refused.
+    Answer(oneshot::Sender<()>),
+    /// The outbox may forget the line once it is durable.
+    Forget(OutboxNumber),
+    /// Of a request that was refused in any case.
+    Nothing,
+}
+
+impl Waiting {
+    /// Adds the line of a request; resolves when it is written.
+    pub(super) fn push(&self, members: Members) -> oneshot::Receiver<()> {
+        let (answer, written) = oneshot::channel();
+        self.add(Waiter { members, is_written: false, then: Then::Answer(answer) });
+        written
+    }
+
+    /// Adds the line of a request without a valid signature, if strangers have lines left in this second.
+    pub(super) fn push_stranger(
+        &self,
+        now: Duration,
+        source: Option<IpAddr>,
+        line: impl FnOnce() -> Members,
+    ) {
+        let has_line = self.lock().strangers.take(now, source);
+        if has_line {
+            self.add(Waiter { members: line(), is_written: false, then: Then::Nothing });
+        }
+    }
+
+    /// The strangers that were counted since the last call.
+    pub(super) fn counted_strangers(&self) -> Vec<Strangers> {
+        self.lock().strangers.counted()
+    }
+
+    /// Adds the line of a change that is durable.
+    pub(super) fn push_change(&self, number: OutboxNumber, members: Members) {
+        self.add(Waiter { members, is_written: false, then: Then::Forget(number) });
+    }
+
+    /// Marks the lines that the trail has: the outbox kept them because the process ended before it could forget them.
+    pub(super) fn mark_written(&self, trail: &Trail) -> Result<(), TrailError> {
+        let mut queue = self.lock();
+        if queue.lines.is_empty() {
+            return Ok(());
+        }
+        let members: Vec<_> = queue.lines.iter().map(|line| line.members.clone()).collect();
+        let written = trail.written(&members)?;
+        queue.lines.iter_mut().for_each(|line| line.is_written = written.contains(line.members.as_str()));
+        Ok(())
+    }
+
+    /// Waits for lines, for at most `limit`, and takes them all. The second value says that there will be no more.
+    pub(super) fn take(&self, limit: Duration) -> (Vec<Waiter>, bool) {
+        let mut queue = self.lock();
+        if queue.lines.is_empty() && !queue.is_closed {
+            queue.is_asleep = true;
+            let is_idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
+            let waited = self.changed.wait_timeout_while(queue, limit, is_idle);
+            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
+            queue.is_asleep = false;
+        }
+        (mem::take(&mut queue.lines), queue.is_closed)
+    }
+
+    /// Whether lines can be written.
+    pub(super) fn is_available(&self) -> bool {
+        self.is_available.load(Ordering::Acquire)
+    }
+
+    /// Why they cannot.
+    pub(super) fn fault(&self) -> Option<String> {
+        self.lock().fault.clone()
+    }
+
+    /// Lines can be written, or not for this reason.
+    pub(super) fn set_fault(&self, fault: Option<String>) {
+        self.is_available.store(fault.is_none(), Ordering::Release);
+        self.lock().fault = fault;
+    }
+
+    /// There will be no more lines.
+    pub(super) fn close(&self) {
+        self.lock().is_closed = true;
+        self.changed.notify_one();
+    }
+
+    fn add(&self, waiter: Waiter) {
+        let mut queue = self.lock();
+        queue.lines.push(waiter);
+        if mem::take(&mut queue.is_asleep) {
+            drop(queue);
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self { queue: Mutex::default(), changed: Condvar::new(), is_available: AtomicBool::new(true) }
+    }
+}

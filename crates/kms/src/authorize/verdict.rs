@@ -1,0 +1,50 @@
+//! What the authorizer answered to a question, and the statement of a policy that decided.
+
+use bulla_access::{Decision, Denial, Layer, Source};
+
+use super::{PolicySource, Query};
+
+/// An answer of the authorizer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) is_allowed: bool,
+    /// None if no single statement decided: for the account itself, for a question about all of a kind, and if no statement
+    /// allows.
+    pub(super) by: Option<Source>,
+}
+
+/// A statement, by the name of its policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DecidedBy {
+    pub(crate) policy: PolicySource,
+    /// Its number in the policy, from 0.
+    pub(crate) statement: usize,
+}
+
+impl Verdict {
+    pub(super) fn without_statement(is_allowed: bool) -> Self {
+        Self { is_allowed, by: None }
+    }
+}
+
+impl From<Decision> for Verdict {
+    fn from(decision: Decision) -> Self {
+        let by = match decision {
+            Decision::Allow(source) | Decision::Deny(Denial::Explicit(source)) => Some(source),
+            Decision::Deny(Denial::Implicit(_)) => None,
+        };
+        Self { is_allowed: decision.is_allowed(), by }
+    }
+}
+
+impl DecidedBy {
+    /// Finds the policy of a statement that decided about `query`.
+    pub(super) fn find(query: &Query<'_>, source: Source) -> Option<Self> {
+        let policy = match source.layer {
+            Layer::Session => Some(PolicySource::Session),
+            Layer::Identity => PolicySource::of_identity(query).into_iter().nth(source.policy),
+            Layer::Resource => PolicySource::of_resource(query),
+        };
+        Some(Self { policy: policy?, statement: source.statement.index })
+    }
+}

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod console;
 mod create;
 mod data_keys;
@@ -38,7 +39,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 15] = [
+const BENCHMARKS: [Benchmark; 16] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("disk-test", disk_test::run),
@@ -48,6 +49,7 @@ const BENCHMARKS: [Benchmark; 15] = [
     ("text", text::run),
     ("kms", kms::run),
     ("people", people::run),
+    ("audit", audit::run),
     ("create", create::run),
     ("memory", memory::run),
     ("secrets", secrets::run),

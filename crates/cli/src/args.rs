@@ -21,7 +21,7 @@ pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags,
 pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy, Question};
-pub(crate) use self::serve::{Console, Oidc, Serve, SignatureVersion};
+pub(crate) use self::serve::{AuditSink, AuditSync, Console, Oidc, Serve, SignatureVersion};
 pub(crate) use self::store::{CheckStore, Store};
 
 /// Envelope encryption of files with a key management service, and that service.

@@ -153,6 +153,8 @@ impl Console {
         self.attempts.succeed(name, visit.request.connection.source);
         let event = Event::SignedIn(visit.kms.name_of(&signed_in));
         let mut answer = Answer::redirect(local(then).unwrap_or(PREFIX));
+        answer.user_id = signed_in.user_id();
+        answer.access_key_id = signed_in.access_key_id().map(str::to_owned);
         self.begin(visit, &mut answer, Who::SignedIn(signed_in, None));
         answer.event = Some(event);
         answer

@@ -49,7 +49,10 @@ pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Resu
     let (product, action) = request.action();
     loop {
         let inquiry = Inquiry::new(kms, by, AskedFor { product: product.name(), action });
-        let outcome = answer(kms, &request, &inquiry).await;
+        let outcome = match kms.count(by.caller()) {
+            Ok(()) => answer(kms, &request, &inquiry).await,
+            Err(throttled) => Err(throttled),
+        };
         if !StaleSnapshot::is_outcome(&outcome) {
             return kms.auditor.answered(&inquiry, outcome).await;
         }

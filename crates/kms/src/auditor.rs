@@ -27,12 +27,13 @@ pub use self::settings::AuditOptions;
 use self::waiting::Waiting;
 use self::writer::Writer;
 use crate::Kms;
-use crate::audit::{Identity, Members, Opening, Time, Trail};
+use crate::audit::{Identity, Members, Opening, PublicKey, Time, Trail};
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
 use crate::open_error::OpenError;
 use crate::origin::Caller;
 use crate::state::{Changes, Decision, Follower, OutboxLine, Snapshot, State};
+use crate::store::{Rollback, StoreError};
 
 /// The trail of an engine; without one, nothing is written and nothing is refused.
 pub(crate) struct Auditor(Option<Running>);
@@ -41,6 +42,8 @@ struct Running {
     identity: Identity,
     options: AuditOptions,
     waiting: Arc<Waiting>,
+    /// The public key of the first seals, if the trail was begun at this start.
+    new_key: Option<PublicKey>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -69,6 +72,7 @@ impl Prepared {
         roots: &Arc<RootKeys>,
         state: &State,
         clock: &EngineClock,
+        accept_rollback: bool,
     ) -> Result<Auditor, OpenError> {
         let identity = Identity {
             store: roots.store(),
@@ -83,7 +87,16 @@ impl Prepared {
             now: Time::from(clock.raw()),
         };
         let trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
+        let behind = behind(&trail, state);
+        if let Some(rollback) = behind.as_ref().filter(|_| !accept_rollback) {
+            let source = StoreError::RolledBack(rollback.clone());
+            return Err(OpenError::Store { path: options.directory.clone(), source });
+        }
+        if let Some(rollback) = behind.as_ref().or(state.accepted_rollback()) {
+            self.waiting.push_event(record::rollback_accepted(&identity, clock.raw(), rollback));
+        }
         self.waiting.mark_written(&trail).map_err(OpenError::Audit)?;
+        let new_key = (trail.last().number == 1).then(|| trail.public_key());
         let waiting = self.waiting;
         let outbox = state.outbox_door();
         let writer = Writer::new(
@@ -97,7 +110,7 @@ impl Prepared {
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || writer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
-        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, thread })))
+        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, new_key, thread })))
     }
 }
 
@@ -207,6 +220,13 @@ impl Auditor {
 }
 
 impl Kms {
+    /// The public key of the first seals, if the audit trail was begun at this start: whoever has it can prove that no line was
+    /// changed since.
+    #[must_use]
+    pub fn new_audit_key(&self) -> Option<PublicKey> {
+        self.auditor.0.as_ref()?.new_key
+    }
+
     /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature.
     ///
     /// # Errors
@@ -224,6 +244,13 @@ impl Drop for Running {
             let _ = thread.join(); // if it panicked, nothing waits for it any more
         }
     }
+}
+
+/// That the whole store is older than its trail, if it is.
+fn behind(trail: &Trail, state: &State) -> Option<Rollback> {
+    let commit = state.anchor().map_or(0, |anchor| anchor.commit);
+    let sealed = trail.sealed_commit();
+    (sealed > commit).then_some(Rollback::BehindTrail { commit, sealed })
 }
 
 /// The epoch of a store that was never restored.

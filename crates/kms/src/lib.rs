@@ -250,7 +250,9 @@ impl Kms {
             State::start(store, Arc::clone(&watch), Arc::clone(&roots), format, on_rollback, follower)
                 .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
         let auditor = match audit {
-            Some((options, prepared)) => prepared.open(options, &roots, &state, &clock)?,
+            Some((audit_options, prepared)) => {
+                prepared.open(audit_options, &roots, &state, &clock, options.accept_rollback)?
+            }
             None => Auditor::none(),
         };
         if state.published().has_policies() {
@@ -307,7 +309,6 @@ impl Kms {
     /// Throttling.User, if the caller sends too many; what the API documents for the action; InternalFailure with its cause if
     /// the store fails.
     pub async fn call(&self, request: Request, origin: &Origin) -> Result<Reply, Error> {
-        self.count(origin.caller())?;
         actions::call(self, request, origin).await
     }
 

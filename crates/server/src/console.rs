@@ -1,9 +1,11 @@
 //! The console behind HTTP: which requests are for it, and its answers as those of the server.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use bulla_console::{Answer, Body, Console, Event, PREFIX, Request};
-use bulla_kms::{Connection, Kms};
+use bulla_kms::{Caller, Connection, Kms, OutsideRequest, Proof};
+use bulla_wire::Error;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{ACCEPT, HeaderValue, LOCATION};
@@ -63,6 +65,12 @@ impl Pages {
         let mut answer = answer.await;
         if let Some(event) = &answer.event {
             log.event(words(event, line.source));
+            let noted = note(kms, event, connection, &answer, line.started.elapsed()).await;
+            if let Err(error) = noted {
+                line.status = error.status();
+                line.code = Some(error.code_text());
+                return unavailable();
+            }
         }
         line.status = answer.status.as_u16();
         line.authenticated = answer.authenticated;
@@ -92,6 +100,46 @@ fn words(event: &Event, source: IpAddr) -> String {
         Event::SignedOut => format!("console: a sign-out from {source}"),
         _ => format!("console: {event:?}"),
     }
+}
+
+/// Writes the line of a sign-in or a sign-out to the audit trail.
+async fn note(
+    kms: &Kms,
+    event: &Event,
+    connection: &Connection,
+    answer: &Answer,
+    took: Duration,
+) -> Result<(), Error> {
+    let (action, code) = match event {
+        Event::SignedIn(_) => ("SignIn", None),
+        Event::Refused => ("SignIn", Some("SignInRefused")),
+        Event::CodeRefused(_) => ("SignIn", Some("CodeRefused")),
+        Event::SignedOut => ("SignOut", None),
+        _ => return Ok(()), // only of the owner's console, which has no trail
+    };
+    let caller = match (answer.user_id, answer.access_key_id.clone()) {
+        (Some(id), Some(access_key)) => Some(Caller::User { id, proof: Proof::AccessKey(access_key) }),
+        (Some(id), None) => Some(Caller::User { id, proof: Proof::Password { mfa: false } }),
+        (None, Some(access_key_id)) => Some(Caller::Root { access_key_id }),
+        (None, None) => None,
+    };
+    let request = OutsideRequest {
+        connection,
+        caller: caller.as_ref(),
+        access_key_id: None,
+        asked_for: Some((CONSOLE, action)),
+        status: if code.is_some() { StatusCode::FORBIDDEN } else { StatusCode::OK }.as_u16(),
+        code,
+        took,
+    };
+    kms.note_request(request).await
+}
+
+/// The answer while the audit trail takes no lines: it has no cookie, so nobody is signed in by it.
+fn unavailable() -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response
 }
 
 /// Whether a person opens the address of the server in a browser. Clients of the API name an action.

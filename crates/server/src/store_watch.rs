@@ -1,4 +1,5 @@
-//! Checks once a second that the store is still in its place, and logs when it is lost and when it is back.
+//! Looks once a second whether the store is still in its place and the audit trail takes lines, and logs when that ends and
+//! when it is so again.
 
 use std::io;
 use std::sync::Arc;
@@ -22,12 +23,18 @@ impl StoreWatch {
         let (stop, stopped) = channel();
         let work = move || {
             let mut last = None;
+            let mut last_fault = None;
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 let lost = kms.check_store().err();
                 if lost != last {
                     log.event(event(lost.as_ref()));
                 }
                 last = lost;
+                let fault = kms.audit_fault();
+                if fault != last_fault {
+                    log.event(audit_event(fault.as_deref()));
+                }
+                last_fault = fault;
             }
         };
         let thread = thread::Builder::new().name("bulla-store".into()).spawn(work)?;
@@ -48,6 +55,13 @@ fn event(lost: Option<&LostFile>) -> String {
     match lost {
         Some(lost) => format!("the store is lost, and writes are refused: {lost}"),
         None => "the store is back, and writes are accepted again".into(),
+    }
+}
+
+fn audit_event(fault: Option<&str>) -> String {
+    match fault {
+        Some(fault) => format!("every request is refused, because no line can be written: {fault}"),
+        None => "the audit trail takes lines again, and requests are answered".into(),
     }
 }
 

@@ -66,6 +66,9 @@ pub(crate) struct Serve {
     /// The OIDC providers whose tokens AssumeRoleWithOIDC takes; in the configuration file only.
     #[arg(skip)]
     pub(crate) oidc: Vec<Oidc>,
+    /// The tables `[[audit]]` of the configuration file: a file below DATA without them, none if they are `[]`.
+    #[arg(skip)]
+    pub(crate) audit: Option<Vec<AuditSink>>,
     /// Serve no web pages under /console/
     #[arg(long)]
     #[serde(skip)]
@@ -108,6 +111,42 @@ pub(crate) enum SignatureVersion {
     V1,
     /// ACS3-HMAC-SHA256 and ACS4-HMAC-SHA256, in the Authorization header.
     V3,
+}
+
+/// Where the audit trail is written: a table `[[audit]]` of the configuration file.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum AuditSink {
+    /// Files that seals protect.
+    #[serde(rename_all = "kebab-case")]
+    File {
+        /// Their directory.
+        #[serde(default)]
+        directory: Option<PathBuf>,
+        /// MiB of a file before another one is begun.
+        #[serde(default)]
+        file_mib: Option<NonZeroU32>,
+        /// MiB of all files together, beyond which the oldest are deleted.
+        #[serde(default)]
+        total_mib: Option<NonZeroU32>,
+        /// When lines of requests that change nothing are synced.
+        #[serde(default)]
+        sync: AuditSync,
+        /// Whether lines hold the values of encryption contexts.
+        #[serde(default)]
+        context_values: bool,
+    },
+}
+
+/// When lines of requests that change nothing are synced. Those of changes are never lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AuditSync {
+    /// Once a second: a power cut may lose the last second.
+    #[default]
+    Second,
+    /// Before each answer.
+    Always,
 }
 
 /// An OIDC provider: a table `[[oidc]]` of the configuration file.

@@ -1,6 +1,7 @@
 //! `bulla serve`: the KMS as a server.
 
 mod access_key;
+mod audit;
 mod errors;
 mod listen;
 mod oidc;
@@ -50,6 +51,10 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     }
     if let Some(rollback) = kms.accepted_rollback() {
         note(format!("The store was rolled back, and is used as it is: {rollback}."));
+    }
+    if let Some(key) = kms.new_audit_key() {
+        note(format!("The audit trail begins. Keep its first public key elsewhere: {key}"));
+        note("With it, bulla audit verify proves that no line was changed.");
     }
     let given = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {

@@ -208,9 +208,10 @@ fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Curr
         Ok(file)
     });
     let file = opened.map_err(|error| TrailError::new(&directory.path(&scan.name), error))?;
-    let Scan { first, len, last, sealed, .. } = *scan;
+    let Scan { first, len, last, sealed, sealed_commit, .. } = *scan;
     // Whether the lines are durable is not known.
-    Ok(Current { name: scan.name.clone(), file, first, len, last, synced: Position::START, sealed })
+    let synced = Position::START;
+    Ok(Current { name: scan.name.clone(), file, first, len, last, synced, sealed, sealed_commit })
 }
 
 /// Keeps whole lines that do not follow the others: they may say who damaged the file.

@@ -21,6 +21,8 @@ pub(super) struct Scan {
     pub(super) last: Position,
     /// The last seal.
     pub(super) sealed: Position,
+    /// The highest commit of its seals.
+    pub(super) sealed_commit: u64,
     /// Bytes up to the end of the last of these lines.
     pub(super) len: u64,
     /// The key that its first line certifies.
@@ -97,6 +99,7 @@ impl Scan {
             first: framed.number,
             last,
             sealed: last,
+            sealed_commit: 0,
             len: line.len() as u64 + 1,
             key,
             next: None,
@@ -127,6 +130,7 @@ impl Scan {
         self.len += line.len() as u64 + 1;
         if let Some(Content::Seal(seal)) = content {
             self.sealed = self.last;
+            self.sealed_commit = seal.commit;
             self.next = seal.next.and_then(|next| next.parse().ok());
         }
         true

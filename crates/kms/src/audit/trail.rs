@@ -91,6 +91,8 @@ pub(super) struct Current<F> {
     pub(super) synced: Position,
     /// The last seal.
     pub(super) sealed: Position,
+    /// The commit of that seal; 0 before the first one of the file.
+    pub(super) sealed_commit: u64,
 }
 
 /// Why a trail takes no lines.
@@ -243,6 +245,12 @@ impl<D: Directory> Trail<D> {
         self.current.sealed
     }
 
+    /// The commit of the last seal in the current file: the store has been that far. 0 if the file has no seal yet.
+    #[must_use]
+    pub fn sealed_commit(&self) -> u64 {
+        self.current.sealed_commit
+    }
+
     /// The public key of the seals of the current file.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
@@ -307,6 +315,7 @@ impl<D: Directory> Trail<D> {
         self.write(last)?;
         self.sync()?;
         self.current.sealed = last;
+        self.current.sealed_commit = commit;
         Ok(())
     }
 
@@ -377,7 +386,7 @@ pub(super) fn begin_file<D: Directory>(
     let file = write_new(directory, &name, &bytes)
         .map_err(|error| TrailError::new(&directory.path(&name), error))?;
     let len = bytes.len() as u64;
-    Ok(Current { name, file, first: number, len, last, synced: last, sealed: last })
+    Ok(Current { name, file, first: number, len, last, synced: last, sealed: last, sealed_commit: 0 })
 }
 
 impl Gap {

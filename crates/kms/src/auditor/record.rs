@@ -9,12 +9,13 @@ use bulla_wire::ram::PolicyType;
 use super::Running;
 use crate::Kms;
 use crate::audit::{
-    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Line, Members, Outcome, Request,
-    Resource, SessionLink, Text, Time,
+    Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Identity, Line, Members, Outcome,
+    Request, Resource, SessionLink, Text, Time,
 };
 use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question};
 use crate::origin::{self, Connection, RoleSession, SessionSource};
 use crate::state::Snapshot;
+use crate::store::Rollback;
 
 /// A request that did not reach [`Kms::call`]: it had no valid signature or wrong parameters, or it was for the console's
 /// sign-in.
@@ -28,8 +29,10 @@ pub struct OutsideRequest<'r> {
     pub access_key_id: Option<&'r str>,
     /// The product and the action, if they are ours.
     pub asked_for: Option<(&'static str, &'static str)>,
-    /// Why it was refused, if it was.
-    pub error: Option<&'r bulla_wire::Error>,
+    /// The status of the answer.
+    pub status: u16,
+    /// The error code, if it was refused.
+    pub code: Option<&'r str>,
     /// How long it took.
     pub took: Duration,
 }
@@ -78,7 +81,7 @@ impl Running {
     /// The line of a request that did not reach [`Kms::call`].
     pub(super) fn line_outside(&self, kms: &Kms, outside: &OutsideRequest<'_>) -> Members {
         let snapshot = kms.state.published();
-        let OutsideRequest { connection, caller: by, access_key_id, asked_for, error, took } = outside;
+        let OutsideRequest { connection, caller: by, access_key_id, asked_for, status, code, took } = outside;
         let signer = by.and_then(|by| by.access_key_id());
         let request = Request {
             request_id: Cow::Borrowed(&*connection.request_id),
@@ -88,7 +91,7 @@ impl Running {
             user_agent: connection.user_agent.as_deref().map(Text::new),
             product: asked_for.map(|(product, _)| product.into()),
             action: asked_for.map(|(_, action)| action.into()),
-            outcome: outcome(error.map_or(Answered::Done, Answered::Refused)),
+            outcome: Outcome { status: *status, code: code.map(Cow::Borrowed) },
             microseconds: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             ..Request::default()
         };
@@ -116,6 +119,16 @@ impl Running {
         let value = self.options.context_values.then(|| Text::new(value));
         ContextPair { name: Text::new(name), value }
     }
+}
+
+/// The line of a start that takes a store which was put back.
+pub(super) fn rollback_accepted(identity: &Identity, time: SystemTime, rollback: &Rollback) -> Members {
+    let event = Event {
+        event: "rollback-accepted".into(),
+        detail: Some(Text::new(rollback.to_string())),
+        ..Event::default()
+    };
+    Members::new(identity, &Line { time: Time::from(time), content: Content::Event(event) })
 }
 
 fn outcome(answered: Answered<'_>) -> Outcome<'_> {

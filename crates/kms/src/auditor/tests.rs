@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::AuditOptions;
 use crate::state::OutboxLine;
-use crate::{Kms, Options, Role, SystemClock};
+use crate::{Kms, OpenError, Options, Role, Rollback, StoreError, SystemClock};
 
 const NODE: &str = "node-1";
 
@@ -154,4 +154,27 @@ fn without_its_trail_the_engine_refuses_and_changes_nothing() {
     call(&kms, alias()).unwrap();
     drop(kms);
     assert_eq!(actions(data.path()).iter().filter(|action| *action == "CreateAlias").count(), 1);
+}
+
+/// As from a copy of the data that an attacker kept, with the trail of today.
+#[test]
+fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
+    let data = tempfile::tempdir().unwrap();
+    create_key(&open(data.path()));
+    let old = copy(data.path());
+    create_key(&open(data.path()));
+    fs::copy(old.path().join("store.redb"), data.path().join("store.redb")).unwrap();
+    let mut options = Options::new(data.path(), Role::Command);
+    options.audit = Some(AuditOptions::new(data.path().join("audit"), NODE));
+    let Err(OpenError::Store { source: StoreError::RolledBack(rollback), .. }) =
+        Kms::open(&options, SystemClock).map(drop)
+    else {
+        panic!("an old store is opened");
+    };
+    assert!(matches!(rollback, Rollback::BehindTrail { commit, sealed } if commit < sealed), "{rollback}");
+    options.accept_rollback = true;
+    drop(Kms::open(&options, SystemClock).unwrap());
+    options.accept_rollback = false;
+    let kms = Kms::open(&options, SystemClock).unwrap();
+    create_key(&kms);
 }

@@ -43,7 +43,7 @@ pub(super) enum Then {
     Answer(oneshot::Sender<()>),
     /// The outbox may forget the line once it is durable.
     Forget(OutboxNumber),
-    /// Of a request that was refused in any case.
+    /// Nothing: of an event, and of a request that was refused in any case.
     Nothing,
 }
 
@@ -55,6 +55,11 @@ impl Waiting {
         written
     }
 
+    /// Adds a line that nothing waits for.
+    pub(super) fn push_event(&self, members: Members) {
+        self.add(Waiter { members, is_written: false, then: Then::Nothing });
+    }
+
     /// Adds the line of a request without a valid signature, if strangers have lines left in this second.
     pub(super) fn push_stranger(
         &self,
@@ -64,7 +69,7 @@ impl Waiting {
     ) {
         let has_line = self.lock().strangers.take(now, source);
         if has_line {
-            self.add(Waiter { members: line(), is_written: false, then: Then::Nothing });
+            self.push_event(line());
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::MAINTENANCE;
-use crate::state::{AccessKey, AccessKeyOwner, Snapshot, Write};
+use crate::state::{AccessKey, AccessKeyOwner, Changes, Snapshot, Write};
 use crate::{Kms, files};
 
 /// How the owner of the account gets in.
@@ -53,7 +53,10 @@ impl Kms {
             }
         };
         let key = self.keyring.access_key(id, &secret, AccessKeyOwner::Root, created);
-        let decide = || MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]).answering(());
+        let decide = || {
+            let changes = MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]);
+            self.access_key_event(changes, "root-access-key-created", &key).answering(())
+        };
         self.state.commit(created, |_| Ok(decide())).await?;
         Ok(outcome)
     }
@@ -76,10 +79,15 @@ impl Kms {
                 (Write::AccessKey(deactivated), row.revision)
             });
             let writes = deactivated.chain([(Write::AccessKey(key.clone()), 0)]);
-            MAINTENANCE.changes(writes).answering(())
+            let changes = MAINTENANCE.changes(writes);
+            self.access_key_event(changes, "root-access-key-reset", &key).answering(())
         };
         self.state.commit(created, |snapshot| Ok(decide(snapshot))).await?;
         Ok(self.access_key_path())
+    }
+
+    fn access_key_event(&self, changes: Changes, event: &'static str, key: &AccessKey) -> Changes {
+        self.auditor.with_event(changes, event, self.clock.raw(), &[("access-key", &key.id)])
     }
 
     fn write_access_key(&self, id: &str, secret: &SecretText) -> Result<(), Error> {

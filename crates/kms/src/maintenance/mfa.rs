@@ -64,6 +64,7 @@ impl Kms {
             let answer = signed_in.renewed(profile, Some(SecondFactor::Proved(binding.mark)));
             let bound = changed(row, |user| user.mfa = Some(binding));
             let changes = bound.and(device_change(Write::MfaDevice(device), 0));
+            let changes = self.user_event(changes, "mfa-device-bound", row);
             Ok(changes.answering(answer.ok_or(DeviceRefusal::Ended)))
         };
         self.state.commit(now, decide).await?
@@ -92,6 +93,7 @@ impl Kms {
             let gone = Write::NoMfaDevice(device.record.name.key.clone());
             let unbound = changed(row, |user| user.mfa = None);
             let changes = unbound.and(device_change(gone, device.revision));
+            let changes = self.user_event(changes, "mfa-device-removed", row);
             Ok(changes.answering(answer.ok_or(CodeRefusal::Ended)))
         };
         self.state.commit(now, decide).await?

@@ -37,9 +37,18 @@ impl Kms {
                 ..profile.clone()
             };
             let answer = signed_in.renewed(&profile, None);
-            changed(row, |user| user.login_profile = Some(profile)).answering(answer)
+            let changes = changed(row, |user| user.login_profile = Some(profile));
+            self.user_event(changes, "password-chosen", row).answering(answer)
         };
         self.state.commit(now, |snapshot| Ok(decide(snapshot))).await
+    }
+}
+
+impl Kms {
+    /// The changes with their line of the audit trail.
+    pub(super) fn user_event(&self, changes: Changes, event: &'static str, row: &Row<User>) -> Changes {
+        let user = [("user", row.record.name.as_str())];
+        self.auditor.with_event(changes, event, self.clock.raw(), &user)
     }
 }
 

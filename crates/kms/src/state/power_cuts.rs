@@ -183,7 +183,7 @@ fn what_is_left_at_any_step_of_raising_a_store_opens() {
         let watch = Arc::new(Watch::new(opened.lock, Arc::clone(&store)));
         let roots = Arc::new(opened.roots);
         let state =
-            State::start(Arc::clone(&store), watch, roots, opened.format, OnRollback::Refuse).unwrap();
+            State::start(Arc::clone(&store), watch, roots, opened.format, OnRollback::Refuse, None).unwrap();
         assert_eq!(state.anchor(), None);
         state.write_header(&opened.header.unwrap()).unwrap().unwrap();
         let anchor = state.anchor().unwrap();

@@ -45,6 +45,13 @@ pub enum Rollback {
     AnchorMissing,
     /// The header is that of an earlier version of the store, and there are rows of this one.
     HeaderPutBack,
+    /// The whole store is older than the audit trail.
+    BehindTrail {
+        /// The commits of the store.
+        commit: u64,
+        /// The commits that it had when the trail was sealed last.
+        sealed: u64,
+    },
 }
 
 impl fmt::Display for Rollback {
@@ -72,6 +79,10 @@ impl fmt::Display for Rollback {
             Self::HeaderPutBack => {
                 f.write_str("the header of the store was put back to that of an earlier version")
             }
+            Self::BehindTrail { commit, sealed } => write!(
+                f,
+                "the whole store was put back to an older state: it has {commit} commits, and its audit trail was sealed at {sealed}"
+            ),
         }
     }
 }

@@ -4,8 +4,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulla_kms::{Caller, Connection, Kms, Origin, new_request_id};
-use bulla_wire::{Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, render_error, render_reply};
+use bulla_kms::{Caller, Connection, Kms, Origin, OutsideRequest, new_request_id};
+use bulla_wire::{
+    Call, Error, ErrorCode, Format, HttpRequest, Product, Reply, Request, render_error, render_reply,
+};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{
@@ -124,7 +126,10 @@ impl Rpc {
         line.product = Some(product.name());
         let outcome = match self.kms.admit(source).and(call) {
             Ok(call) => self.perform(call, connection, line).await,
-            Err(error) => Err(error),
+            Err(error) => {
+                let noted = self.note_refused(Some(&connection), None, &error, line).await;
+                Err(noted.err().unwrap_or(error))
+            }
         };
         let retry_after = outcome.as_ref().err().and_then(Error::retry_after);
         let text = match outcome {
@@ -142,12 +147,54 @@ impl Rpc {
         line: &mut RequestLine,
     ) -> Result<Reply, Error> {
         line.action = known_action(&call);
-        let origin = self.authenticate(&call, connection, line)?;
-        let request = call.request()?;
+        let kept = self.kms.is_audited().then(|| connection.clone());
+        let (request, origin) = match self.open(&call, connection, line) {
+            Ok(opened) => opened,
+            Err((error, caller)) => {
+                let noted = self.note_refused(kept.as_ref(), caller.as_ref(), &error, line).await;
+                return Err(noted.err().unwrap_or(error));
+            }
+        };
         drop(call); // wiped, before anybody waits for a disk
         let outcome = self.kms.call(request, &origin).await;
         line.authenticated |= outcome.is_ok(); // a request without a signature proves itself by what it asks for
         outcome
+    }
+
+    /// Checks the signature of a call and then its parameters. An error comes with the caller, if that is known.
+    fn open(
+        &self,
+        call: &Call,
+        connection: Connection,
+        line: &mut RequestLine,
+    ) -> Result<(Request, Origin), (Error, Option<Caller>)> {
+        let origin = self.authenticate(call, connection, line).map_err(|error| (error, None))?;
+        match call.request() {
+            Ok(request) => Ok((request, origin)),
+            Err(error) => Err((error, Some(origin.caller().clone()))),
+        }
+    }
+
+    /// Writes the line of a request that does not reach the engine to the audit trail, if there is one.
+    async fn note_refused(
+        &self,
+        connection: Option<&Connection>,
+        caller: Option<&Caller>,
+        error: &Error,
+        line: &RequestLine,
+    ) -> Result<(), Error> {
+        let Some(connection) = connection else { return Ok(()) };
+        let code = error.code_text();
+        let refused = OutsideRequest {
+            connection,
+            caller,
+            access_key_id: line.access_key_id.as_deref(),
+            asked_for: line.product.zip(line.action),
+            status: error.status(),
+            code: Some(&code),
+            took: line.started.elapsed(),
+        };
+        self.kms.note_request(refused).await
     }
 
     fn authenticate(

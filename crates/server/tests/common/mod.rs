@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bulla_kms::{Clock, Kms, Options, Role, SystemClock};
+use bulla_kms::{AuditOptions, Clock, Kms, Options, Role, SystemClock};
 use bulla_server::{
     Limits, Network, ServeError, Server, ServerOptions, Shutdown, Stopper, TlsOptions, runtime,
 };
@@ -93,7 +93,9 @@ impl TestServer {
         clock: impl Clock,
         set: impl FnOnce(&mut ServerOptions),
     ) -> Self {
-        let kms = Arc::new(Kms::open(&Options::new(data.path(), Role::Server), clock).unwrap());
+        let mut kms_options = Options::new(data.path(), Role::Server);
+        kms_options.audit = Some(AuditOptions::new(data.path().join("audit"), "test"));
+        let kms = Arc::new(Kms::open(&kms_options, clock).unwrap());
         let access_key = Some((ID.to_owned(), SECRET.to_owned().into()));
         runtime().unwrap().block_on(kms.ensure_access_key(access_key)).unwrap();
         let log = Captured::default();

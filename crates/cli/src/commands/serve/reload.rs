@@ -80,6 +80,7 @@ fn need_restart(
         ("metrics", metrics_address(running)? != metrics_address(found)?),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
+        ("audit", kms.audit != new_kms.audit),
         ("signatures", kms.accept_v1 != new_kms.accept_v1),
         ("region", is_other(&running.region, &found.region)),
         ("account", is_other(&running.account, &found.account)),

@@ -7,6 +7,7 @@ use bulla_kms::{Options, Role, SecretReaders};
 use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsOptions};
 
+use super::audit::audit_options;
 use super::errors::serve_failure;
 use super::listen::{Listen, metrics_address};
 use super::oidc::oidc_sources;
@@ -50,6 +51,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         region: flags.region.or(file.region),
         account: flags.account.or(file.account),
         quotas: file.quotas,
+        audit: file.audit,
         limits: file.limits,
         signatures: if flags.signatures.is_empty() { file.signatures } else { flags.signatures },
         oidc: file.oidc,
@@ -67,6 +69,7 @@ pub(super) fn kms_options(settings: &Serve, data: &Path) -> Result<Options, Fail
     options.accept_clock = settings.accept_clock;
     options.accept_rollback = settings.accept_rollback;
     options.quotas = *settings.quotas;
+    options.audit = audit_options(settings, data)?;
     options.request_limits = settings.limits;
     if settings.group_readable_secrets {
         options.secret_readers = SecretReaders::OwnGroups;

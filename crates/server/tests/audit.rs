@@ -1,0 +1,109 @@
+//! The audit trail of a server: each request has its line, and strangers have few.
+
+#![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::{ID, Signed, TestServer};
+use serde_json::Value;
+
+/// The lines of a trail whose server has stopped.
+fn lines(data: &Path) -> Vec<Value> {
+    let directory = data.join("audit");
+    let files = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.filter(|file| file.extension().is_some_and(|extension| extension == "jsonl"));
+    let [file] = file.collect::<Vec<_>>().try_into().unwrap();
+    let text = fs::read_to_string(file).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn requests(data: &Path) -> Vec<Value> {
+    lines(data).into_iter().filter(|line| line["type"] == "request").collect()
+}
+
+#[test]
+fn each_answer_has_its_line() {
+    let server = TestServer::plain();
+    let data = Arc::clone(&server.data);
+    assert_eq!(server.send(Signed::new("POST", "Action=CreateKey").into_form()).status, 200);
+    server.send(Signed::new("POST", "Action=DescribeKey&KeyId=alias/none").into_query());
+    server.send(Signed::new("POST", "Action=DescribeKey").into_query());
+    let sent = server.send(Signed::new("POST", "Action=NoSuchAction").into_query());
+    assert_eq!(sent.status, 404);
+    server.send("GET /?Action=ListKeys HTTP/1.1\r\nHost: a\r\nUser-Agent: me\u{202e}/1\r\n\r\n");
+    server.stopper.stop();
+    server.join().1.unwrap();
+
+    let lines = requests(data.path());
+    let told = |line: &Value| {
+        let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+        (text(&line["action"]), line["outcome"]["status"].as_u64().unwrap(), text(&line["outcome"]["code"]))
+    };
+    let mut told: Vec<_> = lines.iter().map(told).collect();
+    told.sort();
+    let expected = [
+        ("-", 400, "MissingAccessKeyId"),
+        ("-", 404, "InvalidAction.NotFound"),
+        ("CreateKey", 200, "-"),
+        ("DescribeKey", 400, "MissingKeyId"),
+        ("DescribeKey", 404, "Forbidden.AliasNotFound"),
+    ];
+    let expected = expected.map(|(action, status, code)| (action.to_owned(), status, code.to_owned()));
+    assert_eq!(told, expected);
+    let refused = lines.iter().find(|line| line["outcome"]["code"] == "Forbidden.AliasNotFound").unwrap();
+    assert_eq!(refused["access_key_id"], ID);
+    assert_eq!(refused["source"], "127.0.0.1");
+    assert_eq!(refused["resources"][0]["name"], "alias/none");
+    let of_stranger = lines.iter().find(|line| line.get("caller").is_none() && line.get("action").is_none());
+    assert!(of_stranger.is_some());
+}
+
+#[test]
+fn a_wrong_signature_is_told_with_the_key_that_exists_and_no_other_text() {
+    let server = TestServer::plain();
+    let data = Arc::clone(&server.data);
+    let wrong = Signed::by("POST", "Action=ListKeys", ID, "wrong", 0);
+    assert_eq!(server.send(wrong.into_query()).status, 400);
+    let unknown = Signed::by("POST", "Action=ListKeys", "a-secret-by-mistake", "wrong", 0);
+    assert_eq!(server.send(unknown.into_query()).status, 404);
+    server.stopper.stop();
+    server.join().1.unwrap();
+    let lines = requests(data.path());
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["access_key_id"], &lines[0]["action"]), (&ID.into(), &"ListKeys".into()));
+    assert!(lines[1].get("access_key_id").is_none());
+    assert!(!lines[1].to_string().contains("mistake"));
+    assert!(lines.iter().all(|line| line.get("caller").is_none()));
+}
+
+#[test]
+fn a_flood_of_strangers_is_counted_and_valid_callers_are_answered() {
+    let server = TestServer::plain();
+    let data = Arc::clone(&server.data);
+    let mut stranger = server.connect();
+    let mut caller = server.connect();
+    let end = Instant::now() + Duration::from_millis(2500);
+    let mut sent: u64 = 0;
+    while Instant::now() < end {
+        for _ in 0..100 {
+            stranger.send("GET /?Action=ListKeys HTTP/1.1\r\nHost: a\r\n\r\n");
+            sent += 1;
+        }
+        assert_eq!(caller.send(Signed::new("POST", "Action=ListKeys").into_query()).status, 200);
+    }
+    server.stopper.stop();
+    server.join().1.unwrap();
+    let lines = lines(data.path());
+    let own =
+        lines.iter().filter(|line| line["type"] == "request" && line.get("caller").is_none()).count() as u64;
+    let counted = lines.iter().filter(|line| line["type"] == "strangers");
+    let counted: u64 = counted.map(|line| line["requests"].as_u64().unwrap()).sum();
+    assert_eq!(own + counted, sent);
+    assert!(own <= 400, "{own} of {sent}");
+    assert!(counted > 0, "{sent} were too few");
+}

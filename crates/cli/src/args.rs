@@ -110,7 +110,7 @@ pub(crate) enum Command {
     /// Open web pages for the keys and secrets of the embedded KMS, on this machine only
     Console(Console),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
-    Serve(Serve),
+    Serve(Box<Serve>),
     /// Look after the store of keys and secrets
     #[command(subcommand)]
     Store(Store),

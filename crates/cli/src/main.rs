@@ -90,7 +90,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Whoami(whoami) => commands::whoami::run(&kms, &whoami),
         Command::Audit(command) => commands::audit::run(&command),
         Command::Console(console) => commands::console::run(&kms, console),
-        Command::Serve(serve) => commands::serve::run(serve),
+        Command::Serve(serve) => commands::serve::run(*serve),
         Command::Store(store) => commands::store::run(&kms, store),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(&command),

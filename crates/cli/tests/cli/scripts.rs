@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Each script runs in a directory of its own that holds `sales.csv`, and nothing else; `$GOLDEN` is `testdata/golden`. What differs from run
-//! to run is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[NAME]` (the
+//! to run is replaced: `[DIR]` (the parent of that directory), `[ID]` (UUIDs), `[TIME]`, `[KEY]` (of an audit trail), `[NAME]` (the
 //! address of a server). `UPDATE_CMD=1 cargo test -p bulla` rewrites the scripts with what is printed now.
 
 use std::fs;
@@ -101,9 +101,12 @@ fn redact(text: &str, world: &World, names: &[(String, String)]) -> String {
     for (address, name) in names {
         text = text.replace(address, name);
     }
-    for (shape, name) in
-        [("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"), ("0000-00-00T00:00:00Z", "[TIME]")]
-    {
+    let first_key = format!("elsewhere: {}", "x".repeat(64));
+    for (shape, name) in [
+        ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"),
+        ("0000-00-00T00:00:00Z", "[TIME]"),
+        (&*first_key, "elsewhere: [KEY]"),
+    ] {
         text = replace_shape(&text, shape, name);
     }
     text

@@ -106,6 +106,9 @@ fn redact(text: &str, world: &World, names: &[(String, String)]) -> String {
         ("xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "[ID]"),
         ("0000-00-00T00:00:00Z", "[TIME]"),
         (&*first_key, "elsewhere: [KEY]"),
+        // Changes that come at once go into one commit, so their number differs.
+        ("commit 0", "commit [N]"),
+        ("\"commit\": 0,", "\"commit\": [N],"),
     ] {
         text = replace_shape(&text, shape, name);
     }

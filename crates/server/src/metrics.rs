@@ -2,7 +2,7 @@
 //!
 //! The listener speaks plain HTTP and answers everybody who reaches it, so no value or label tells a key, a user, an address
 //! or an access key. What requests cost is counted where they are answered ([`Requests`]); everything else is read when it is
-//! asked for ([`Reading`]).
+//! asked for (`Reading`).
 
 mod exposition;
 mod listener;

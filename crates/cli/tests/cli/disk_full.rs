@@ -23,7 +23,7 @@ fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
 const SERVE: &str = "
         serve() {
             rm -f said
-            bulla serve --data full/kms --listen 127.0.0.1:0 > said 2> log & server=$!
+            bulla serve --data full/kms --listen 127.0.0.1:0 \"$@\" > said 2> log & server=$!
             while ! grep -q listening said && kill -0 $server 2> /dev/null; do sleep 0.05; done
             export BULLA_KMS=$(sed -n 's/.*listening on //p' said) ALIBABA_CLOUD_CA_BUNDLE=full/kms/tls/ca.pem
         }
@@ -90,30 +90,42 @@ fn a_store_on_a_full_disk() {
     assert!(text.contains("\nold\nfull: 0\n"), "reading needs no space: {outcome:?}");
 }
 
-/// As after a full log file in the data directory: a server starts and decrypts, also after a kill, and so do commands.
+/// As after a full log file in the data directory: a server starts, also after a kill. Without an audit trail it decrypts;
+/// with one it refuses until the trail has room, and says so. Commands decrypt.
 #[test]
 fn a_server_starts_on_a_full_disk() {
     let world = World::new();
     let script = [
         SERVE,
         "
+        echo 'audit = []' > no-trail.toml
         serve
         bulla key create --alias alias/first > /dev/null
         echo content | bulla encrypt -k alias/first - > old.bulla
         kill $server; wait $server
         dd if=/dev/zero of=full/ballast bs=1 count=262144 2> /dev/null
         for signal in TERM KILL TERM; do
-            serve
+            serve --config no-trail.toml
             bulla decrypt old.bulla -o -; echo server: $?
             kill -$signal $server; wait $server
             BULLA_KMS=embedded:full/kms bulla decrypt old.bulla -o -; echo command: $?
         done
-        cat log >&2
+        serve
+        bulla decrypt old.bulla -o - 2> error; echo with a trail: $?
+        grep -c 503 error
+        rm full/ballast
+        while ! bulla decrypt old.bulla -o - 2> error; do sleep 0.1; done
+        kill $server; wait $server
+        bulla audit verify full/kms/audit > verified; echo verified: $?
+        cat log verified >&2
     ",
     ]
     .concat();
     let Some(outcome) = with_small_disk(&world, "a_server_starts_on_a_full_disk", &script) else { return };
-    assert_eq!(outcome.text(), "content\nserver: 0\ncontent\ncommand: 0\n".repeat(3), "{outcome:?}");
+    let without = "content\nserver: 0\ncontent\ncommand: 0\n".repeat(3);
+    let with = "with a trail: 3\n1\ncontent\nverified: 0\n";
+    assert_eq!(outcome.text(), without + with, "{outcome:?}");
+    assert!(format!("{outcome:?}").contains("no line can be written"), "{outcome:?}");
 }
 
 /// What a disk fault leaves (`errors=remount-ro`), and what a snapshot is: commands read the store, and change nothing.

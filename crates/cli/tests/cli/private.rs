@@ -76,8 +76,12 @@ fn private_files_are_private() {
     assert_eq!(mode("kms"), 0o700);
     assert_eq!(
         names_in(&world.path("kms")),
-        ["lock", "root-access-key.json", "root-key", "store.redb", "tls"]
+        ["audit", "lock", "root-access-key.json", "root-key", "store.redb", "tls"]
     );
+    assert_eq!(mode("kms/audit"), 0o700);
+    for name in names_in(&world.path("kms/audit")) {
+        assert_eq!(mode(&format!("kms/audit/{name}")), 0o600, "{name}");
+    }
     for name in ["lock", "root-access-key.json", "root-key", "store.redb"] {
         assert_eq!(mode(&format!("kms/{name}")), 0o600, "{name}");
     }

@@ -161,7 +161,7 @@ fn a_root_key_kept_elsewhere() {
     world.write("file", "content");
     world.bulla(["encrypt", "file", "-k", "alias/work"]).envs(&environment).ok();
     server.stop();
-    assert_eq!(names_in(&world.path("kms")), ["lock", "root-access-key.json", "store.redb", "tls"]);
+    assert_eq!(names_in(&world.path("kms")), ["audit", "lock", "root-access-key.json", "store.redb", "tls"]);
     assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
 
     let outcome = world.try_serve("kms", [] as [&str; 0], &[]).err().unwrap();

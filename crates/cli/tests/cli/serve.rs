@@ -9,10 +9,17 @@ fn what_a_first_start_says() {
     let world = World::new();
     let server = world.serve("kms", [] as [&str; 0]);
     let log = server.log();
+    let key = log
+        .lines()
+        .find_map(|line| line.strip_prefix("The audit trail begins. Keep its first public key elsewhere: "));
+    let key = key.unwrap();
+    assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
     let expected = format!(
         "The root key is {data}/root-key. Keep a copy of it elsewhere:\n\
          without it all keys are lost, and with it and a backup of the data anybody has them.\n\
          --root-key keeps it apart.\n\
+         The audit trail begins. Keep its first public key elsewhere: {key}\n\
+         With it, bulla audit verify proves that no line was changed.\n\
          For a client:\n  export BULLA_KMS={url}\n  export ALIBABA_CLOUD_CA_BUNDLE={data}/tls/ca.pem\n",
         data = world.path("kms").display(),
         url = server.url
@@ -30,6 +37,8 @@ fn what_a_first_start_says() {
     let script = script.join("\n");
     assert_eq!(world.sh(&format!("set -e\n{script}")).ok().text().lines().last(), Some("content"));
     server.stop();
+    world.write("key", format!("{key}\n"));
+    world.bulla(["audit", "verify", "kms/audit", "--public-key", "key"]).ok();
 
     let server = world.serve("kms", [] as [&str; 0]);
     assert!(server.log().starts_with("For a client:\n"), "{}", server.log());

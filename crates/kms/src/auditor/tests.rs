@@ -9,6 +9,7 @@ use bulla_wire::{Action, ErrorCode, Reply, Request};
 use serde_json::Value;
 
 use super::AuditOptions;
+use crate::audit::Members;
 use crate::state::OutboxLine;
 use crate::{Kms, OpenError, Options, Role, Rollback, StoreError, SystemClock};
 
@@ -154,6 +155,24 @@ fn without_its_trail_the_engine_refuses_and_changes_nothing() {
     call(&kms, alias()).unwrap();
     drop(kms);
     assert_eq!(actions(data.path()).iter().filter(|action| *action == "CreateAlias").count(), 1);
+}
+
+/// As after a panic, which nothing but a restart mends.
+#[test]
+fn an_engine_whose_trail_has_no_thread_refuses() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    kms.auditor.0.as_ref().unwrap().waiting.close();
+    while kms.is_ready() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let refused = call(&kms, DescribeKey { key_id: key }).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+    let waiting = &kms.auditor.0.as_ref().unwrap().waiting;
+    pollster::block_on(waiting.push(Members::from_rendered("x"))).unwrap_err();
+    drop(kms);
+    create_key(&open(data.path()));
 }
 
 /// As from a copy of the data that an attacker kept, with the trail of today.

@@ -23,6 +23,8 @@ pub(super) struct Waiting {
 struct Queue {
     lines: Vec<Waiter>,
     is_closed: bool,
+    /// The thread has ended, as planned or by a panic: lines are not written any more.
+    has_ended: bool,
     /// The thread waits for lines, and has to be woken.
     is_asleep: bool,
     fault: Option<String>,
@@ -130,8 +132,19 @@ impl Waiting {
         self.changed.notify_one();
     }
 
+    /// The thread ends. Requests that wait are refused; the outbox keeps the lines of changes.
+    pub(super) fn end(&self) {
+        self.set_fault(Some("the thread that writes the audit trail has ended".into()));
+        let mut queue = self.lock();
+        queue.has_ended = true;
+        queue.lines.clear();
+    }
+
     fn add(&self, waiter: Waiter) {
         let mut queue = self.lock();
+        if queue.has_ended {
+            return; // dropped, so that nothing waits for it
+        }
         queue.lines.push(waiter);
         if mem::take(&mut queue.is_asleep) {
             drop(queue);

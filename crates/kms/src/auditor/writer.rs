@@ -151,6 +151,13 @@ impl Writer {
     }
 }
 
+impl Drop for Writer {
+    /// Also after a panic: a request must not wait for a line that is not written.
+    fn drop(&mut self) {
+        self.waiting.end();
+    }
+}
+
 /// Lines that are written together.
 struct Batch {
     members: Vec<Members>,

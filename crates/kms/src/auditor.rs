@@ -215,7 +215,8 @@ impl Auditor {
     ) -> Decision<T> {
         let Some(running) = &self.0 else { return decision };
         inquiry.expect_line(decision.changes_something());
-        decision.with_line(|| running.line(inquiry, snapshot, Answered::Done).as_str().into())
+        let made = decision.made();
+        decision.with_line(|| running.line_of_change(inquiry, snapshot, &made).as_str().into())
     }
 }
 

@@ -45,7 +45,7 @@ use bulla_wire::{Error, ErrorCode};
 
 pub(crate) use self::anchor::of_empty_store;
 use self::anchor::{Keeper, Tally};
-pub(crate) use self::changes::{Changes, Decision};
+pub(crate) use self::changes::{Changes, Decision, MadeResource};
 pub(crate) use self::check::check;
 pub use self::check::{Fault, StoreFault, StoreReport};
 pub(crate) use self::committer::{Answered, CommitError};

@@ -114,7 +114,7 @@ fn compress<D: Directory>(directory: &D, name: &str) -> io::Result<()> {
 fn write_compressed<D: Directory>(directory: &D, name: &str, to: &str) -> io::Result<()> {
     let plain = directory.open(name)?;
     let mut file = Appending(directory.create(to)?);
-    let mut encoder = GzEncoder::new(BufWriter::with_capacity(BUFFER, &mut file), Compression::default());
+    let mut encoder = GzEncoder::new(BufWriter::with_capacity(BUFFER, &mut file), Compression::fast());
     io::copy(&mut plain.reader()?, &mut encoder)?;
     encoder.finish()?.flush()?;
     file.0.sync()

@@ -14,7 +14,7 @@ use crate::audit::{
 };
 use crate::authorize::{DecidedBy, Inquiry, PolicySource, Question};
 use crate::origin::{self, Connection, RoleSession, SessionSource};
-use crate::state::Snapshot;
+use crate::state::{MadeResource as Made, Snapshot};
 use crate::store::Rollback;
 
 /// A request that did not reach [`Kms::call`]: it had no valid signature or wrong parameters, or it was for the console's
@@ -52,8 +52,28 @@ pub(super) enum Answered<'e> {
 }
 
 impl Running {
+    /// The line of a request that makes a change: it names what is made as well.
+    pub(super) fn line_of_change(
+        &self,
+        inquiry: &Inquiry<'_>,
+        snapshot: &Snapshot,
+        made: &[Made],
+    ) -> Members {
+        self.line_with(inquiry, snapshot, Answered::Done, made)
+    }
+
     /// The line of a request, with the names of this state.
     pub(super) fn line(&self, inquiry: &Inquiry<'_>, snapshot: &Snapshot, answered: Answered<'_>) -> Members {
+        self.line_with(inquiry, snapshot, answered, &[])
+    }
+
+    fn line_with(
+        &self,
+        inquiry: &Inquiry<'_>,
+        snapshot: &Snapshot,
+        answered: Answered<'_>,
+        made: &[Made],
+    ) -> Members {
         let questions = inquiry.questions();
         let used = inquiry.used();
         let asked_for = inquiry.asked_for();
@@ -67,7 +87,7 @@ impl Running {
             user_agent: connection.user_agent.as_deref().map(Text::new),
             product: Some(Cow::Borrowed(asked_for.product)),
             action: Some(Cow::Borrowed(asked_for.action)),
-            resources: resources(&questions, &used.versions),
+            resources: resources(&questions, &used.versions, made),
             context: context.map(|(name, value)| self.pair(name, value)).collect(),
             decision: decision(&questions),
             outcome: outcome(answered),
@@ -142,6 +162,7 @@ fn outcome(answered: Answered<'_>) -> Outcome<'_> {
 fn resources<'q>(
     questions: &'q [Question],
     versions: &[(KeyId, bulla_keys::KeyVersionId)],
+    made: &'q [Made],
 ) -> Vec<Resource<'q>> {
     let mut resources: Vec<Resource<'_>> = Vec::new();
     for question in questions {
@@ -163,6 +184,12 @@ fn resources<'q>(
             None => resources.push(Resource { kind: KEY.into(), name: Text::new(key), version }),
         }
     }
+    let made = made.iter().map(|made| Resource {
+        kind: made.kind.into(),
+        name: Text::new(&*made.name),
+        version: made.version.as_deref().map(Text::new),
+    });
+    resources.extend(made.take(MAX_RESOURCES));
     resources
 }
 

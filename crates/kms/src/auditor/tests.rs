@@ -63,6 +63,10 @@ fn each_request_has_one_line_when_it_is_answered() {
     seen.sort_by_key(|(action, _)| action.to_string());
     wanted.sort_by_key(|(action, _)| action.to_string());
     assert_eq!(seen, wanted);
+    let created = lines.iter().find(|line| line["action"] == "CreateKey").unwrap();
+    let made = &created["resources"][1];
+    assert_eq!((&made["type"], &made["name"]), (&"key".into(), &key.as_str().into()), "{created}");
+    assert!(made["version"].is_string(), "{created}");
     let line = lines.iter().find(|line| line["action"] == "GenerateDataKey").unwrap();
     assert_eq!((&line["node"], &line["product"]), (&NODE.into(), &"Kms".into()));
     assert_eq!(line["caller"]["type"], "owner");

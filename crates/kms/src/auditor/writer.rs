@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
+use rustix::process::nice;
 
 use super::waiting::{Then, Waiter, Waiting};
 use crate::audit::{Content, Identity, Line, Members, Time, Trail, TrailError};
@@ -54,9 +55,14 @@ impl Writer {
 
     /// Writes lines until there will be no more.
     pub(super) fn run(mut self) {
+        let mut is_busy = false;
         loop {
+            if is_busy {
+                thread::sleep(GATHER);
+            }
             let limit = self.next_seal.saturating_duration_since(Instant::now());
             let (lines, is_last) = self.waiting.take(limit);
+            is_busy = lines.len() > 1 && !is_last;
             let batch = Batch::new(mem::take(&mut self.kept), lines);
             self.write(batch);
             if is_last || Instant::now() >= self.next_seal {
@@ -143,7 +149,11 @@ impl Writer {
     /// rotation.
     fn tidy(&self) {
         let housekeeping = self.trail.housekeeping();
-        let _ = thread::Builder::new().name("audit-files".into()).spawn(move || housekeeping.run());
+        let work = move || {
+            let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+            housekeeping.run()
+        };
+        let _ = thread::Builder::new().name("audit-files".into()).spawn(work);
     }
 
     fn stop(&self, error: &TrailError) {
@@ -204,5 +214,9 @@ impl Batch {
     }
 }
 
+/// For how long lines gather while requests come side by side: being woken for each line would cost the requests more than
+/// writing it. A request alone does not wait.
+const GATHER: Duration = Duration::from_micros(100);
+const LOW_PRIORITY: i32 = 19;
 /// How often what was written is synced and sealed.
 const SEAL_EACH: Duration = Duration::from_secs(1);

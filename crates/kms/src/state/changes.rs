@@ -86,7 +86,33 @@ impl FromIterator<Self> for Changes {
     }
 }
 
+/// Something that a change makes and that its request did not name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeResource {
+    pub(crate) kind: &'static str,
+    pub(crate) name: Box<str>,
+    pub(crate) version: Option<Box<str>>,
+}
+
+impl MadeResource {
+    /// Of a new row: ids are drawn by the engine, names come from the request.
+    fn of(write: &Write) -> Option<Self> {
+        let (kind, name, version) = match write {
+            Write::Version(version) => ("key", version.key.to_string(), Some(version.id.to_string())),
+            Write::AccessKey(key) => ("access-key", key.id.to_string(), None),
+            _ => return None,
+        };
+        Some(Self { kind, name: name.into(), version: version.map(Into::into) })
+    }
+}
+
 impl<T> Decision<T> {
+    /// What the change makes.
+    pub(crate) fn made(&self) -> Vec<MadeResource> {
+        let new = self.changes.writes.iter().filter(|(_, replaced)| *replaced == 0);
+        new.filter_map(|(write, _)| MadeResource::of(write)).collect()
+    }
+
     /// Whether anything changes.
     pub(crate) fn changes_something(&self) -> bool {
         self.changes.changes_something()

@@ -47,9 +47,10 @@ use crate::stale_snapshot::StaleSnapshot;
 pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Result<wire::Reply, Error> {
     kms.auditor.admit()?;
     let (product, action) = request.action();
+    let mut counted = kms.count(by.caller());
     loop {
         let inquiry = Inquiry::new(kms, by, AskedFor { product: product.name(), action });
-        let outcome = match kms.count(by.caller()) {
+        let outcome = match std::mem::replace(&mut counted, Ok(())) {
             Ok(()) => answer(kms, &request, &inquiry).await,
             Err(throttled) => Err(throttled),
         };

@@ -138,11 +138,13 @@ impl Kms {
     /// Forbidden.NoPermission or NoPermission, as the action that tells the same; InvalidParameter; Throttling.User if many
     /// searches wait or the caller sends too many requests; ServiceUnavailableTemporary.
     pub async fn query<Q: Ask>(&self, query: Q, origin: &Origin) -> Result<Q::Answer, Error> {
-        self.count(origin.caller())?;
         self.auditor.admit()?;
         let query = query.into();
         let inquiry = Inquiry::new(self, origin, AskedFor { product: CONSOLE, action: query.name() });
-        let answer = answer(self, &query, &inquiry).await;
+        let answer = match self.count(origin.caller()) {
+            Ok(()) => answer(self, &query, &inquiry).await,
+            Err(throttled) => Err(throttled),
+        };
         let answer = self.auditor.answered(&inquiry, answer).await?;
         Q::answer(answer).ok_or_else(|| Error::internal("the answer to another query"))
     }

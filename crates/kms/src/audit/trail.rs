@@ -245,6 +245,12 @@ impl<D: Directory> Trail<D> {
         self.current.sealed
     }
 
+    /// The number of the first line of the current file, which tells files apart.
+    #[must_use]
+    pub fn file(&self) -> u64 {
+        self.current.first
+    }
+
     /// The commit of the last seal in the current file: the store has been that far. 0 if the file has no seal yet.
     #[must_use]
     pub fn sealed_commit(&self) -> u64 {

@@ -179,6 +179,40 @@ fn an_engine_whose_trail_has_no_thread_refuses() {
     create_key(&open(data.path()));
 }
 
+/// A seal tells the outbox that the file is durable; until then the line goes into the next file as well.
+#[test]
+fn the_line_of_a_change_is_written_again_if_its_file_is_lost_before_a_seal() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let directory = data.path().join("audit");
+    let lost = loop {
+        let before = actions(data.path()).len();
+        create_key(&kms);
+        while actions(data.path()).len() == before {
+            std::thread::yield_now();
+        }
+        let newest = || fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().path());
+        let file = newest().filter(|file| file.extension().is_some_and(|it| it == "jsonl")).max().unwrap();
+        let gone = data.path().join("gone");
+        fs::rename(file, &gone).unwrap();
+        while kms.is_ready() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        while !kms.is_ready() {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        let text = fs::read_to_string(&gone).unwrap();
+        let last = text.lines().last().unwrap().to_owned();
+        if !last.contains(r#""type":"seal""#) {
+            break last;
+        }
+    };
+    drop(kms);
+    let member = |text: &str| serde_json::from_str::<Value>(text).unwrap()["request_id"].clone();
+    let again = requests(data.path()).iter().filter(|line| line["request_id"] == member(&lost)).count();
+    assert_eq!(again, 1);
+}
+
 /// As from a copy of the data that an attacker kept, with the trail of today.
 #[test]
 fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {

@@ -22,8 +22,10 @@ pub(super) struct Writer {
     sync_always: bool,
     /// Lines of changes that could not be written, in order; the outbox has them too.
     kept: Vec<(OutboxNumber, Members)>,
-    /// The last line of a change that is written.
+    /// The last line of a change that is written, in this run or an earlier one.
     written: Option<OutboxNumber>,
+    /// Lines of changes that are written and not sealed yet, in order: they are lost with their file.
+    unsealed: Vec<(OutboxNumber, Members)>,
     /// Lines of requests that could not be written since the trail stopped.
     missed: u64,
     next_seal: Instant,
@@ -48,6 +50,7 @@ impl Writer {
             sync_always,
             kept: vec![],
             written: None,
+            unsealed: vec![],
             missed: 0,
             next_seal,
         }
@@ -76,7 +79,7 @@ impl Writer {
     }
 
     /// Writes lines; then their requests are answered.
-    fn write(&mut self, batch: Batch) {
+    fn write(&mut self, mut batch: Batch) {
         if batch.is_empty() {
             return;
         }
@@ -84,9 +87,10 @@ impl Writer {
         match written {
             Ok(()) => {
                 self.written = batch.changes.last().map(|(number, ..)| *number).or(self.written);
-                for answer in batch.answers {
+                for answer in mem::take(&mut batch.answers) {
                     let _ = answer.send(()); // the caller may have gone away
                 }
+                self.unsealed.extend(batch.into_changes());
             }
             Err(error) => {
                 self.stop(&error); // before the refusals
@@ -118,8 +122,13 @@ impl Writer {
     fn try_to_seal(&mut self, is_last: bool) -> Result<(), TrailError> {
         let now = Time::from(self.clock.now());
         if self.waiting.fault().is_some() {
+            let file = self.trail.file();
             self.trail.resume(self.missed, now)?;
             self.missed = 0;
+            if self.trail.file() != file {
+                // What was written to the file before, and is not sealed, may be lost.
+                self.kept.splice(0..0, mem::take(&mut self.unsealed));
+            }
             self.waiting.set_fault(None);
             let kept = Batch::new(mem::take(&mut self.kept), vec![]);
             self.write(kept);
@@ -132,6 +141,7 @@ impl Writer {
             self.trail.append(&members.collect::<Vec<_>>())?;
         }
         self.trail.seal(self.outbox.commit_number(), now)?;
+        self.unsealed.clear();
         let written = self.written.take();
         if let Some(last) = written {
             self.outbox.forget(last);
@@ -206,7 +216,7 @@ impl Batch {
         self.members.is_empty() && self.changes.is_empty()
     }
 
-    /// The lines of changes. The requests of the others are refused.
+    /// The lines of changes, without those of an earlier run. Requests that still wait are refused.
     fn into_changes(self) -> Vec<(OutboxNumber, Members)> {
         let mut members: Vec<_> = self.members.into_iter().map(Some).collect();
         let unwritten = self.changes.iter().filter(|(.., is_written)| !is_written);

@@ -1,4 +1,4 @@
-//! What it costs a server to count its requests, while somebody reads the metrics every second, and how long a scrape takes.
+//! What it costs a server to count its requests, while a client reads the metrics every second, and how long a scrape takes.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -10,7 +10,7 @@
 //! hash  = ( H(00 ‖ nonce) + Σ H(01 ‖ row)  mod 2^256,  number of rows,  nonce )
 //! ```
 //!
-//! Nobody without the key finds two different multisets of rows with one hash. MSet-XOR-Hash would be as fast, but promises
+//! Without the key, no attacker finds two different multisets of rows with one hash. MSet-XOR-Hash would be as fast, but promises
 //! that for sets alone: a row that was taken in twice would vanish from it, so a mistake in the engine would go unnoticed
 //! that this sum shows. The nonce is drawn for each hash that is stored.
 

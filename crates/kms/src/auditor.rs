@@ -221,8 +221,7 @@ impl Auditor {
 }
 
 impl Kms {
-    /// The public key of the first seals, if the audit trail was begun at this start: whoever has it can prove that no line was
-    /// changed since.
+    /// The public key of the first seals, if the audit trail was begun at this start: it proves that no line was changed since.
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
         self.auditor.0.as_ref()?.new_key

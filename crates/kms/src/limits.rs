@@ -1,8 +1,8 @@
 //! How many requests a second are answered for one access key, one user and one source address.
 //!
 //! A source is counted for every request, before anything of it is believed ([`Kms::admit`]). An access key and a user are
-//! counted for requests whose signature verified, so that nobody else can use up what they have. The requests of a session
-//! count for whoever began its chain: a thousand sessions of one user get no more than the user does.
+//! counted for requests whose signature verified, so that no stranger can use up what they have. The requests of a session
+//! count for the caller who began its chain: a thousand sessions of one user get no more than the user does.
 
 mod buckets;
 
@@ -27,7 +27,7 @@ pub struct RequestLimits {
     /// Requests of one user, by all of its access keys, by its sessions, and in the console. The root of the account is one
     /// user, and so is each subject of an OIDC provider.
     pub user: Option<RequestLimit>,
-    /// Requests from one IPv4 address, or from one IPv6 /64, whoever sends them and whether they are signed or not.
+    /// Requests from one IPv4 address, or from one IPv6 /64, by any caller, signed or not.
     pub source: Option<RequestLimit>,
 }
 

@@ -174,7 +174,7 @@ fn a_header_that_was_edited() {
     refused(&world, &["a newer version of bulla has opened the store", "use that version"]);
 }
 
-/// Each row opens by itself: only all of them together show it.
+/// Each row opens alone: only all of them together show it.
 #[test]
 fn rows_that_were_put_back_removed_or_added() {
     let world = used();

@@ -1,4 +1,4 @@
-//! Opening a trail: what a stop of the machine, or somebody else, left of it.
+//! Opening a trail: what a stop of the machine, or another process, left of it.
 //!
 //! The newest file is read as far as its lines follow each other. What comes after is cut off: half a line is dropped, whole
 //! lines are kept in a file of their own (`audit-NUMBER.cut`), and a line of the trail says that they are missing. Nothing

@@ -1,6 +1,6 @@
 //! The audit trail: one JSON line for each request and event, in files that show every change made to them.
 //!
-//! Each line has a number and the SHA-256 of the line before it , and seals sign what is written. The
+//! Each line has a number and the SHA-256 of the line before it, and seals sign what is written. The
 //! private key of a seal is replaced with each file, so a key that is stolen today cannot sign yesterday's file again.
 //! docs/audit-format.md describes every member and byte.
 //!
@@ -34,6 +34,6 @@ pub use line::{
 pub use seal::{NotAPublicKey, PublicKey};
 pub use sources::{ReadError, Record, Source};
 pub use text::{Text, to_json};
-pub use trail::{Limits, Opening, Trail, Written};
+pub use trail::{Limits, Opening, Sealing, Trail};
 pub use trail_error::TrailError;
 pub use verify::{Fault, FaultKind, Report, verify};

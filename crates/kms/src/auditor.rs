@@ -1,11 +1,12 @@
 //! The audit trail of a running engine: who waits for which line, and what happens when no line can be written.
 //!
-//! One thread owns the trail. A request that changes nothing is answered when its line is written; lines that come
-//! meanwhile go together in one write. The line of a change is part of the change (`state/outbox.rs`), so its answer waits
-//! for the commit alone, and the thread writes the line afterwards. Once a second, what was written is synced and
-//! sealed; then the outbox forgets its lines. While the trail takes no lines, every request is refused.
+//! A request that changes nothing is answered when its line is written, by itself or together with others
+//! (`auditor/writer.rs`). The line of a change is part of the change (`state/outbox.rs`), so its answer waits
+//! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
+//! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.
 
 mod record;
+mod sealer;
 mod settings;
 mod strangers;
 #[cfg(test)]
@@ -13,7 +14,9 @@ mod tests;
 mod waiting;
 mod writer;
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
@@ -23,9 +26,10 @@ use futures_channel::oneshot;
 
 use self::record::Answered;
 pub use self::record::OutsideRequest;
+use self::sealer::Sealer;
 pub use self::settings::AuditOptions;
 use self::waiting::Waiting;
-use self::writer::Writer;
+use self::writer::{Shared, Writer};
 use crate::Kms;
 use crate::audit::{Identity, Members, Opening, PublicKey, Time, Trail};
 use crate::authorize::Inquiry;
@@ -42,6 +46,7 @@ struct Running {
     identity: Identity,
     options: AuditOptions,
     waiting: Arc<Waiting>,
+    shared: Arc<Shared>,
     /// The public key of the first seals, if the trail was begun at this start.
     new_key: Option<PublicKey>,
     thread: Option<JoinHandle<()>>,
@@ -107,10 +112,12 @@ impl Prepared {
             clock.source(),
             options.sync_always,
         );
-        let thread = thread::Builder::new().name("auditor".into()).spawn(move || writer.run());
+        let shared = Arc::new(Shared::new(writer));
+        let sealer = Sealer(Arc::clone(&shared));
+        let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
-        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, new_key, thread })))
+        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, shared, new_key, thread })))
     }
 }
 
@@ -162,7 +169,7 @@ impl Auditor {
         if outcome.is_ok() && inquiry.is_recorded() {
             return outcome;
         }
-        let written = {
+        let line = {
             let answered = outcome.as_ref().map_or_else(Answered::Refused, |_| Answered::Done);
             let line = || running.line(inquiry, &inquiry.published(), answered);
             if outcome.is_err() && *inquiry.origin().caller() == Caller::Unsigned {
@@ -170,12 +177,10 @@ impl Auditor {
                 running.waiting.push_stranger(inquiry.elapsed(), connection.source, line);
                 return outcome;
             }
-            running.waiting.push(line())
+            line()
         };
-        match written.await {
-            Ok(()) => outcome,
-            Err(oneshot::Canceled) => Err(ErrorCode::ServiceUnavailableTemporary.into()),
-        }
+        running.write(line).await?;
+        outcome
     }
 
     /// Writes the line of a request that the engine answered otherwise than by [`Kms::call`]. That of a stranger is not waited for,
@@ -190,8 +195,7 @@ impl Auditor {
             running.waiting.push_stranger(kms.elapsed(), request.connection.source, line);
             return Ok(());
         }
-        let written = running.waiting.push(line());
-        written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into())
+        running.write(line()).await
     }
 
     /// A change that the engine makes without a request, with its line.
@@ -217,6 +221,22 @@ impl Auditor {
         inquiry.expect_line(decision.changes_something());
         let made = decision.made();
         decision.with_line(|| running.line_of_change(inquiry, snapshot, &made).as_str().into())
+    }
+}
+
+impl Running {
+    /// Resolves when the line of a request is written.
+    async fn write(&self, line: Members) -> Result<(), Error> {
+        let is_for_thread = self.options.sync_always; // a sync would hold up what else this thread has to do
+        let mut written = self.waiting.push(line, is_for_thread);
+        if !is_for_thread {
+            yield_once().await; // requests that are ready too add their lines
+            if let Ok(Some(())) = written.try_recv() {
+                return Ok(());
+            }
+            self.shared.write();
+        }
+        written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into())
     }
 }
 
@@ -251,6 +271,20 @@ fn behind(trail: &Trail, state: &State) -> Option<Rollback> {
     let commit = state.anchor().map_or(0, |anchor| anchor.commit);
     let sealed = trail.sealed_commit();
     (sealed > commit).then_some(Rollback::BehindTrail { commit, sealed })
+}
+
+/// Lets other tasks of this thread run.
+async fn yield_once() {
+    let mut has_yielded = false;
+    poll_fn(|context| {
+        if has_yielded {
+            return Poll::Ready(());
+        }
+        has_yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The epoch of a store that was never restored.

@@ -60,6 +60,8 @@ pub trait LogFile: Sized {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
     /// Writes zeros in the place of the content.
     fn overwrite(&mut self) -> io::Result<()>;
+    /// The same file once more, for another thread to sync.
+    fn share(&self) -> io::Result<Self>;
     /// Makes the content durable.
     fn sync(&mut self) -> io::Result<()>;
     /// The content, from the beginning.
@@ -167,6 +169,10 @@ impl LogFile for File {
         let flags = rustix::fs::fcntl_getfl(&*self)?;
         rustix::fs::fcntl_setfl(&*self, flags.difference(OFlags::APPEND))?;
         std::os::unix::fs::FileExt::write_all_at(self, &zeros, 0)
+    }
+
+    fn share(&self) -> io::Result<Self> {
+        self.try_clone()
     }
 
     fn sync(&mut self) -> io::Result<()> {

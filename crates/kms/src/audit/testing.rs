@@ -226,6 +226,10 @@ impl LogFile for MemoryFile {
         Ok(())
     }
 
+    fn share(&self) -> io::Result<Self> {
+        Ok(Self { inode: Rc::clone(&self.inode), machine: Rc::clone(&self.machine) })
+    }
+
     fn sync(&mut self) -> io::Result<()> {
         self.machine.step()?;
         *self.inode.durable.borrow_mut() = self.inode.content.borrow().clone();

@@ -69,13 +69,13 @@ impl Default for Limits {
     }
 }
 
-/// Lines that were written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Written<'t> {
-    /// The last one.
-    pub last: Position,
-    /// All of them as they are in the file, for other sinks.
-    pub bytes: &'t [u8],
+/// A seal that is not durable yet.
+#[derive(Debug)]
+pub struct Sealing<F> {
+    file: F,
+    position: Position,
+    commit: u64,
+    synced: io::Result<()>,
 }
 
 /// The file that is written to.
@@ -119,7 +119,7 @@ impl<D: Directory> Trail<D> {
     ///
     /// # Errors
     /// [`TrailError`]; none of the lines is in the trail.
-    pub fn append(&mut self, lines: &[Members]) -> Result<Written<'_>, TrailError> {
+    pub fn append(&mut self, lines: &[Members]) -> Result<Position, TrailError> {
         self.check()?;
         self.begin_next()?;
         let mut last = self.begin_write();
@@ -127,7 +127,7 @@ impl<D: Directory> Trail<D> {
             last = last.append(members.as_str(), &mut self.buffer);
         }
         self.write(last)?;
-        Ok(Written { last, bytes: &self.buffer })
+        Ok(last)
     }
 
     /// Makes everything that was appended durable, and returns the position of the last line.
@@ -137,29 +137,63 @@ impl<D: Directory> Trail<D> {
     pub fn sync(&mut self) -> Result<Position, TrailError> {
         self.check()?;
         if self.current.synced != self.current.last {
-            if let Err(source) = self.current.file.sync() {
-                self.stopped = Some(Stopped::Ended(Loss::Unreadable(source.kind())));
-                return Err(TrailError::Io { path: self.path(), source });
+            if let Err(error) = self.current.file.sync() {
+                return Err(self.not_durable(error));
             }
             self.current.synced = self.current.last;
         }
         Ok(self.current.synced)
     }
 
-    /// Appends a seal over all lines and makes everything durable. `commit` is the number of a commit that is durable already.
-    /// Returns the position of the seal, and its line in [`Written::bytes`]; none if there is nothing new to seal.
+    /// Appends a seal over all lines. It counts once it is durable: after [`Sealing::sync`], which needs no trail, so that
+    /// lines are appended meanwhile, and [`Trail::finish_seal`]. `commit` is the number of a commit that is durable already.
+    /// None if there is nothing new to seal; else the line of the seal is in [`Trail::appended`].
     ///
     /// # Errors
     /// [`TrailError`].
-    pub fn seal(&mut self, commit: u64, now: Time) -> Result<Option<Written<'_>>, TrailError> {
+    pub fn begin_seal(&mut self, commit: u64, now: Time) -> Result<Option<Sealing<D::File>>, TrailError> {
         self.check()?;
         self.begin_next()?;
         if self.current.sealed == self.current.last {
             return Ok(None);
         }
         self.write_seal(commit, None, now)?;
+        let position = self.current.last;
+        let file = self.current.file.share().map_err(|error| TrailError::new(&self.path(), error))?;
+        Ok(Some(Sealing { file, position, commit, synced: Ok(()) }))
+    }
+
+    /// Takes a seal for durable that was synced, and returns its position.
+    ///
+    /// # Errors
+    /// [`TrailError`]. What was appended since the last success may be lost, also after a later one.
+    pub fn finish_seal(&mut self, sealing: Sealing<D::File>) -> Result<Position, TrailError> {
+        let Sealing { position, commit, synced, .. } = sealing;
+        if let Err(error) = synced {
+            return Err(self.not_durable(error));
+        }
+        self.check()?;
+        self.current.synced = position;
+        self.current.sealed = position;
+        self.current.sealed_commit = commit;
         self.destroy_old_key()?;
-        Ok(Some(Written { last: self.current.sealed, bytes: &self.buffer }))
+        Ok(position)
+    }
+
+    /// [`Trail::begin_seal`] and [`Trail::finish_seal`], with the sync between them. Returns the position of the seal.
+    ///
+    /// # Errors
+    /// As for both.
+    pub fn seal(&mut self, commit: u64, now: Time) -> Result<Option<Position>, TrailError> {
+        let Some(mut sealing) = self.begin_seal(commit, now)? else { return Ok(None) };
+        sealing.sync();
+        self.finish_seal(sealing).map(Some)
+    }
+
+    /// The lines of the last call that appended some, as they are in the file, for other sinks.
+    #[must_use]
+    pub fn appended(&self) -> &[u8] {
+        &self.buffer
     }
 
     /// Begins another file if the current one is large enough. Returns whether it did: there is
@@ -177,6 +211,9 @@ impl<D: Directory> Trail<D> {
             keep_next(&self.directory, &next, &self.roots)?;
             let public = next.public();
             self.write_seal(commit, Some(public), now)?;
+            self.sync()?;
+            self.current.sealed = self.current.last;
+            self.current.sealed_commit = commit;
             self.next = Some((next, now));
         }
         self.begin_next()?;
@@ -224,7 +261,7 @@ impl<D: Directory> Trail<D> {
             gaps.push(Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(missed) });
         }
         let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
-        Ok(self.append(&lines)?.last)
+        self.append(&lines)
     }
 
     /// What is to be done with closed files, by any thread: after a rotation, and once after the trail was opened.
@@ -318,11 +355,7 @@ impl<D: Directory> Trail<D> {
         let before = self.begin_write();
         let signed = self.key.sign(before.hash, before.number + 1, &members);
         let last = before.append(signed.as_str(), &mut self.buffer);
-        self.write(last)?;
-        self.sync()?;
-        self.current.sealed = last;
-        self.current.sealed_commit = commit;
-        Ok(())
+        self.write(last)
     }
 
     pub(super) fn members(&self, time: Time, content: Content<'_>) -> Members {
@@ -352,6 +385,12 @@ impl<D: Directory> Trail<D> {
         self.directory.leads_to(&self.current.name, &self.current.file)?;
         let is_ours = self.current.file.len()? == self.current.len;
         if is_ours { Ok(()) } else { Err(Loss::Overwritten) }
+    }
+
+    /// A sync failed: only another file is certain to become durable.
+    fn not_durable(&mut self, source: io::Error) -> TrailError {
+        self.stopped = Some(Stopped::Ended(Loss::Unreadable(source.kind())));
+        TrailError::Io { path: self.path(), source }
     }
 
     fn lost(&self, loss: Loss) -> TrailError {
@@ -393,6 +432,13 @@ pub(super) fn begin_file<D: Directory>(
         .map_err(|error| TrailError::new(&directory.path(&name), error))?;
     let len = bytes.len() as u64;
     Ok(Current { name, file, first: number, len, last, synced: last, sealed: last, sealed_commit: 0 })
+}
+
+impl<F: LogFile> Sealing<F> {
+    /// Makes the seal and all lines before it durable. Whether that failed is told by [`Trail::finish_seal`].
+    pub fn sync(&mut self) {
+        self.synced = self.file.sync();
+    }
 }
 
 impl Gap {

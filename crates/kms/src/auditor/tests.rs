@@ -174,7 +174,7 @@ fn an_engine_whose_trail_has_no_thread_refuses() {
     let refused = call(&kms, DescribeKey { key_id: key }).unwrap_err();
     assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
     let waiting = &kms.auditor.0.as_ref().unwrap().waiting;
-    pollster::block_on(waiting.push(Members::from_rendered("x"))).unwrap_err();
+    pollster::block_on(waiting.push(Members::from_rendered("x"), false)).unwrap_err();
     drop(kms);
     create_key(&open(data.path()));
 }

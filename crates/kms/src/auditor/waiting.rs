@@ -25,8 +25,8 @@ struct Queue {
     is_closed: bool,
     /// The thread has ended, as planned or by a panic: lines are not written any more.
     has_ended: bool,
-    /// The thread waits for lines, and has to be woken.
-    is_asleep: bool,
+    /// There are lines that no request writes: they are for the thread.
+    is_for_thread: bool,
     fault: Option<String>,
     strangers: StrangerBudget,
 }
@@ -50,16 +50,16 @@ pub(super) enum Then {
 }
 
 impl Waiting {
-    /// Adds the line of a request; resolves when it is written.
-    pub(super) fn push(&self, members: Members) -> oneshot::Receiver<()> {
+    /// Adds the line of a request, which the caller or the thread writes; resolves when it is written.
+    pub(super) fn push(&self, members: Members, is_for_thread: bool) -> oneshot::Receiver<()> {
         let (answer, written) = oneshot::channel();
-        self.add(Waiter { members, is_written: false, then: Then::Answer(answer) });
+        self.add(Waiter { members, is_written: false, then: Then::Answer(answer) }, is_for_thread);
         written
     }
 
     /// Adds a line that nothing waits for.
     pub(super) fn push_event(&self, members: Members) {
-        self.add(Waiter { members, is_written: false, then: Then::Nothing });
+        self.add(Waiter { members, is_written: false, then: Then::Nothing }, true);
     }
 
     /// Adds the line of a request without a valid signature, if strangers have lines left in this second.
@@ -82,7 +82,7 @@ impl Waiting {
 
     /// Adds the line of a change that is durable.
     pub(super) fn push_change(&self, number: OutboxNumber, members: Members) {
-        self.add(Waiter { members, is_written: false, then: Then::Forget(number) });
+        self.add(Waiter { members, is_written: false, then: Then::Forget(number) }, true);
     }
 
     /// Marks the lines that the trail has: the outbox kept them because the process ended before it could forget them.
@@ -97,17 +97,23 @@ impl Waiting {
         Ok(())
     }
 
-    /// Waits for lines, for at most `limit`, and takes them all. The second value says that there will be no more.
-    pub(super) fn take(&self, limit: Duration) -> (Vec<Waiter>, bool) {
+    /// Waits for lines for the thread, for at most `limit`. Whether there will be no more.
+    pub(super) fn wait(&self, limit: Duration) -> bool {
+        let is_idle = |queue: &mut Queue| !queue.is_for_thread && !queue.is_closed;
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, is_idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_closed
+    }
+
+    /// Takes all lines.
+    pub(super) fn take(&self) -> Vec<Waiter> {
         let mut queue = self.lock();
-        if queue.lines.is_empty() && !queue.is_closed {
-            queue.is_asleep = true;
-            let is_idle = |queue: &mut Queue| queue.lines.is_empty() && !queue.is_closed;
-            let waited = self.changed.wait_timeout_while(queue, limit, is_idle);
-            queue = waited.unwrap_or_else(PoisonError::into_inner).0;
-            queue.is_asleep = false;
-        }
-        (mem::take(&mut queue.lines), queue.is_closed)
+        queue.is_for_thread = false;
+        mem::take(&mut queue.lines)
+    }
+
+    /// Whether no line waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().lines.is_empty()
     }
 
     /// Whether lines can be written.
@@ -140,13 +146,13 @@ impl Waiting {
         queue.lines.clear();
     }
 
-    fn add(&self, waiter: Waiter) {
+    fn add(&self, waiter: Waiter, is_for_thread: bool) {
         let mut queue = self.lock();
         if queue.has_ended {
             return; // dropped, so that nothing waits for it
         }
         queue.lines.push(waiter);
-        if mem::take(&mut queue.is_asleep) {
+        if is_for_thread && !mem::replace(&mut queue.is_for_thread, true) {
             drop(queue);
             self.changed.notify_one();
         }

@@ -1,18 +1,26 @@
-//! The thread of the trail.
+//! Writing lines: who finds the trail free writes what waits. So a request alone is not handed to another thread and back, and
+//! requests side by side share a write.
 
+use std::fs::File;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 use rustix::process::nice;
 
 use super::waiting::{Then, Waiter, Waiting};
-use crate::audit::{Content, Identity, Line, Members, Time, Trail, TrailError};
+use crate::audit::{Content, Identity, Line, Members, Sealing, Time, Trail, TrailError};
 use crate::clock::Clock;
 use crate::state::{OutboxDoor, OutboxNumber};
 
+/// The trail, for one thread at a time, and the lines that wait for it.
+pub(super) struct Shared {
+    pub(super) waiting: Arc<Waiting>,
+    writer: Mutex<Writer>,
+}
+
+/// What is written to the trail, and what has become of it.
 pub(super) struct Writer {
     trail: Trail,
     identity: Identity,
@@ -28,7 +36,36 @@ pub(super) struct Writer {
     unsealed: Vec<(OutboxNumber, Members)>,
     /// Lines of requests that could not be written since the trail stopped.
     missed: u64,
-    next_seal: Instant,
+}
+
+/// A seal that is not durable yet, and the lines of changes before it.
+pub(super) struct Begun {
+    pub(super) sealing: Option<Sealing<File>>,
+    written: Option<OutboxNumber>,
+    /// How many of [`Writer::unsealed`] it covers.
+    changes: usize,
+}
+
+impl Shared {
+    pub(super) fn new(writer: Writer) -> Self {
+        Self { waiting: Arc::clone(&writer.waiting), writer: Mutex::new(writer) }
+    }
+
+    /// Writes what waits, if nobody else does. Who does looks for more lines afterwards, so no line is left.
+    pub(super) fn write(&self) {
+        while !self.waiting.is_empty() {
+            match self.writer.try_lock() {
+                Ok(mut writer) => writer.write_waiting(),
+                Err(TryLockError::WouldBlock) => return,
+                Err(TryLockError::Poisoned(_)) => return self.waiting.end(),
+            }
+        }
+    }
+
+    /// The trail, when it is free. None after a panic: what it left is not known.
+    pub(super) fn lock(&self) -> Option<MutexGuard<'_, Writer>> {
+        self.writer.lock().ok()
+    }
 }
 
 impl Writer {
@@ -40,7 +77,6 @@ impl Writer {
         clock: Arc<dyn Clock>,
         sync_always: bool,
     ) -> Self {
-        let next_seal = Instant::now() + SEAL_EACH;
         Self {
             trail,
             identity,
@@ -52,30 +88,14 @@ impl Writer {
             written: None,
             unsealed: vec![],
             missed: 0,
-            next_seal,
         }
     }
 
-    /// Writes lines until there will be no more.
-    pub(super) fn run(mut self) {
-        let mut is_busy = false;
-        loop {
-            if is_busy {
-                thread::sleep(GATHER);
-            }
-            let limit = self.next_seal.saturating_duration_since(Instant::now());
-            let (lines, is_last) = self.waiting.take(limit);
-            is_busy = lines.len() > 1 && !is_last;
-            let batch = Batch::new(mem::take(&mut self.kept), lines);
-            self.write(batch);
-            if is_last || Instant::now() >= self.next_seal {
-                self.seal(is_last);
-                self.next_seal = Instant::now() + SEAL_EACH;
-            }
-            if is_last {
-                return;
-            }
-        }
+    /// Writes what waits.
+    pub(super) fn write_waiting(&mut self) {
+        let lines = self.waiting.take();
+        let kept = mem::take(&mut self.kept);
+        self.write(Batch::new(kept, lines));
     }
 
     /// Writes lines; then their requests are answered.
@@ -111,27 +131,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Makes everything that is written durable, seals it, and lets the outbox forget it. A trail that has stopped is tried
-    /// again.
-    fn seal(&mut self, is_last: bool) {
-        if let Err(error) = self.try_to_seal(is_last) {
-            self.stop(&error);
-        }
-    }
-
-    fn try_to_seal(&mut self, is_last: bool) -> Result<(), TrailError> {
+    /// Writes a seal over everything that is written. A trail that has stopped is tried again.
+    pub(super) fn begin_seal(&mut self) -> Result<Begun, TrailError> {
         let now = Time::from(self.clock.now());
         if self.waiting.fault().is_some() {
-            let file = self.trail.file();
-            self.trail.resume(self.missed, now)?;
-            self.missed = 0;
-            if self.trail.file() != file {
-                // What was written to the file before, and is not sealed, may be lost.
-                self.kept.splice(0..0, mem::take(&mut self.unsealed));
-            }
-            self.waiting.set_fault(None);
-            let kept = Batch::new(mem::take(&mut self.kept), vec![]);
-            self.write(kept);
+            self.resume(now)?;
         }
         self.trail.check()?;
         let counted = self.waiting.counted_strangers();
@@ -140,18 +144,44 @@ impl Writer {
             let members = counted.into_iter().map(|strangers| Members::new(&self.identity, &line(strangers)));
             self.trail.append(&members.collect::<Vec<_>>())?;
         }
-        self.trail.seal(self.outbox.commit_number(), now)?;
-        self.unsealed.clear();
-        let written = self.written.take();
+        let sealing = self.trail.begin_seal(self.outbox.commit_number(), now)?;
+        Ok(Begun { sealing, written: self.written, changes: self.unsealed.len() })
+    }
+
+    /// The seal is synced: the outbox forgets the lines before it. Also begins the next file if it is time.
+    pub(super) fn finish_seal(&mut self, begun: Begun, is_last: bool) -> Result<(), TrailError> {
+        let Begun { sealing, written, changes } = begun;
+        if let Some(sealing) = sealing {
+            self.trail.finish_seal(sealing)?;
+        }
+        self.unsealed.drain(..changes);
         if let Some(last) = written {
             self.outbox.forget(last);
+        }
+        if self.written == written {
+            self.written = None;
         }
         if is_last || written.is_none() {
             self.outbox.sweep(); // no change that comes will do it
         }
-        if self.trail.rotate_if_due(self.outbox.commit_number(), now)? {
+        if self.trail.rotate_if_due(self.outbox.commit_number(), Time::from(self.clock.now()))? {
             self.tidy();
         }
+        Ok(())
+    }
+
+    /// Goes on after a failure, if that is over.
+    fn resume(&mut self, now: Time) -> Result<(), TrailError> {
+        let file = self.trail.file();
+        self.trail.resume(self.missed, now)?;
+        self.missed = 0;
+        if self.trail.file() != file {
+            // What was written to the file before, and is not sealed, may be lost.
+            self.kept.splice(0..0, mem::take(&mut self.unsealed));
+        }
+        self.waiting.set_fault(None);
+        let kept = Batch::new(mem::take(&mut self.kept), vec![]);
+        self.write(kept);
         Ok(())
     }
 
@@ -166,15 +196,8 @@ impl Writer {
         let _ = thread::Builder::new().name("audit-files".into()).spawn(work);
     }
 
-    fn stop(&self, error: &TrailError) {
+    pub(super) fn stop(&self, error: &TrailError) {
         self.waiting.set_fault(Some(error.to_string()));
-    }
-}
-
-impl Drop for Writer {
-    /// Also after a panic: a request must not wait for a line that is not written.
-    fn drop(&mut self) {
-        self.waiting.end();
     }
 }
 
@@ -224,9 +247,4 @@ impl Batch {
     }
 }
 
-/// For how long lines gather while requests come side by side: being woken for each line would cost the requests more than
-/// writing it. A request alone does not wait.
-const GATHER: Duration = Duration::from_micros(100);
 const LOW_PRIORITY: i32 = 19;
-/// How often what was written is synced and sealed.
-const SEAL_EACH: Duration = Duration::from_secs(1);

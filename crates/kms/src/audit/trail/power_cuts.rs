@@ -20,8 +20,11 @@ fn work(setup: &Setup, memory: &Memory, answered: &mut Answered) -> Result<(), T
         trail.append(&setup.lines(10))?;
         answered.synced = Some(trail.sync()?);
         trail.append(&setup.lines(1))?;
-        trail.seal(round, at(1))?;
-        answered.synced = Some(trail.sealed());
+        let mut sealing = trail.begin_seal(round, at(1))?.unwrap();
+        trail.append(&setup.lines(1))?;
+        sealing.sync();
+        trail.append(&setup.lines(1))?;
+        answered.synced = Some(trail.finish_seal(sealing)?);
         answered.sealed = answered.synced;
         trail.rotate_if_due(round, at(2))?;
     }
@@ -179,7 +182,7 @@ fn whole_lines_that_do_not_follow_are_kept_apart() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
-    let last = trail.append(&setup.lines(2)).unwrap().last;
+    let last = trail.append(&setup.lines(2)).unwrap();
     trail.append(&setup.lines(3)).unwrap();
     let len = memory.get(&memory.trail_files()[0]).unwrap().len();
     memory.edit(&memory.trail_files()[0], |content| content[len - 600..len - 550].fill(0));

@@ -28,8 +28,8 @@ fn a_trail_begins_with_its_key_and_each_line_follows_the_one_before() {
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
     let written = trail.append(&setup.lines(3)).unwrap();
-    assert_eq!(written.last.number, 4);
-    assert_eq!(written.bytes.iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert_eq!(written.number, 4);
+    assert_eq!(trail.appended().iter().filter(|byte| **byte == b'\n').count(), 3);
     trail.seal(7, at(2)).unwrap().unwrap();
     assert!(trail.seal(7, at(3)).unwrap().is_none(), "nothing new");
     let text = String::from_utf8(memory.get("audit-00000000000000000001.jsonl").unwrap()).unwrap();
@@ -49,12 +49,12 @@ fn it_goes_on_where_it_ended() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
-    let last = trail.append(&setup.lines(2)).unwrap().last;
+    let last = trail.append(&setup.lines(2)).unwrap();
     let key = trail.public_key();
     drop(trail);
     let mut trail = setup.open(&memory.after_kill(), Some(last)).unwrap();
     assert_eq!((trail.last(), trail.public_key(), trail.gaps()), (last, key, &[][..]));
-    assert_eq!(trail.append(&setup.lines(1)).unwrap().last.number, 4);
+    assert_eq!(trail.append(&setup.lines(1)).unwrap().number, 4);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_full_disk_leaves_no_half_line_and_the_missed_ones_are_counted() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
-    let last = trail.append(&setup.lines(2)).unwrap().last;
+    let last = trail.append(&setup.lines(2)).unwrap();
     let before = memory.get(&memory.trail_files()[0]).unwrap();
     memory.limit(Some(100));
     assert!(matches!(trail.append(&setup.lines(5)), Err(TrailError::Full { .. })));

@@ -5,9 +5,13 @@
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
 //! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.
 
+mod health;
 mod record;
 mod sealer;
 mod settings;
+mod sinks;
+#[cfg(test)]
+mod sinks_tests;
 mod strangers;
 #[cfg(test)]
 mod tests;
@@ -15,6 +19,7 @@ mod waiting;
 mod writer;
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 use std::thread::{self, JoinHandle};
@@ -24,10 +29,12 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
+pub use self::health::SinkHealth;
 use self::record::Answered;
 pub use self::record::OutsideRequest;
 use self::sealer::Sealer;
 pub use self::settings::AuditOptions;
+pub use self::sinks::{AuditOutput, AuditSink};
 use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
@@ -144,7 +151,7 @@ impl Auditor {
     /// ServiceUnavailableTemporary.
     pub(crate) fn admit(&self) -> Result<(), Error> {
         match &self.0 {
-            Some(running) if !running.waiting.is_available() => {
+            Some(running) if !running.waiting.health.is_available() => {
                 Err(ErrorCode::ServiceUnavailableTemporary.into())
             }
             _ => Ok(()),
@@ -153,7 +160,7 @@ impl Auditor {
 
     /// Why lines cannot be written, if that is so.
     pub(crate) fn fault(&self) -> Option<String> {
-        self.0.as_ref()?.waiting.fault()
+        self.0.as_ref()?.waiting.health.fault()
     }
 
     /// The outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
@@ -225,6 +232,15 @@ impl Auditor {
 }
 
 impl Running {
+    fn set_sinks(&self, is_file_required: bool, sinks: Vec<AuditSink>, now: SystemTime) -> io::Result<()> {
+        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
+        let note = |event, name: &str| self.event(event, now, &[("audit-sink", name)]);
+        let removed = writer.set_sinks(is_file_required, sinks, note)?;
+        drop(writer);
+        removed.into_iter().for_each(sinks::Running::close);
+        Ok(())
+    }
+
     /// Resolves when the line of a request is written.
     async fn write(&self, line: Members) -> Result<(), Error> {
         let is_for_thread = self.options.sync_always; // a sync would hold up what else this thread has to do
@@ -247,6 +263,22 @@ impl Kms {
         self.auditor.0.as_ref()?.new_key
     }
 
+    /// Replaces the sinks beside the files of the audit trail, and says whether a line in the files is enough for an answer. Blocks
+    /// for as long as a sink that is removed takes its last lines.
+    ///
+    /// # Errors
+    /// A thread cannot be started; the sinks stay as they are.
+    pub fn set_audit_sinks(&self, is_file_required: bool, sinks: Vec<AuditSink>) -> io::Result<()> {
+        let Some(running) = &self.auditor.0 else { return Ok(()) };
+        running.set_sinks(is_file_required, sinks, self.clock.raw())
+    }
+
+    /// How the sinks of the audit trail are, the files first; none without a trail.
+    #[must_use]
+    pub fn audit_sinks(&self) -> Vec<SinkHealth> {
+        self.auditor.0.as_ref().map(|running| running.waiting.health.sinks()).unwrap_or_default()
+    }
+
     /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature.
     ///
     /// # Errors
@@ -263,6 +295,8 @@ impl Drop for Running {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // if it panicked, nothing waits for it any more
         }
+        let sinks = self.shared.lock().map(|mut writer| writer.take_sinks()).unwrap_or_default();
+        sinks.into_iter().for_each(sinks::Running::close);
     }
 }
 

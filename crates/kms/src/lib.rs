@@ -76,7 +76,7 @@ use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-pub use auditor::{AuditOptions, OutsideRequest};
+pub use auditor::{AuditOptions, AuditOutput, AuditSink, OutsideRequest, SinkHealth};
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};

@@ -19,6 +19,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit_sinks;
 mod console;
 pub mod http;
 pub mod limits;
@@ -51,6 +52,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+pub use self::audit_sinks::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use self::console::Pages;
 use self::http::Connections;
 use self::http::rpc::Rpc;
@@ -87,6 +89,8 @@ pub struct ServerOptions {
     pub oidc: Vec<OidcSource>,
     /// The host names by which browsers reach the console; without them there is no console.
     pub console: Option<Vec<String>>,
+    /// Where the audit trail of the engine goes, if it has one.
+    pub audit: AuditSinks,
     /// Where the log goes.
     pub log: Box<dyn Write + Send>,
     /// Where metrics are served, in plain HTTP to everybody who can connect; without it, nothing is counted.
@@ -110,6 +114,7 @@ impl ServerOptions {
             trusted_proxies: Vec::new(),
             oidc: Vec::new(),
             console: None,
+            audit: AuditSinks::default(),
             log: Box::new(io::stderr()),
             metrics: None,
             service_manager: None,
@@ -131,6 +136,7 @@ impl ServerOptions {
             oidc,
             request_limits: None,
             quotas: None,
+            audit: None,
             need_restart: Vec::new(),
         };
         Box::new(move || Ok(settings.clone()))
@@ -191,7 +197,7 @@ impl Server {
         let reread = options.reread.take().unwrap_or_else(|| options.unchanged());
         let ServerOptions { listen, tls, limits, trusted_proxies, oidc, console, log, mut shutdown, .. } =
             options;
-        let ServerOptions { metrics, service_manager, .. } = options;
+        let ServerOptions { audit, metrics, service_manager, .. } = options;
         if tls == TlsOptions::Off && !listen.ip().to_canonical().is_loopback() {
             return Err(ServeError::PlainHttp(listen));
         }
@@ -206,6 +212,7 @@ impl Server {
             (listener, address, metrics.map(bind).transpose()?)
         };
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
+        audit.apply(&kms).map_err(ServeError::Start)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
         let reminder = tls.as_ref().and_then(|tls| tls.reminder(kms.now()));
         reminder.into_iter().for_each(|reminder| log.event(reminder));

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
+use crate::audit_sinks::AuditSinks;
 use crate::http::Connections;
 use crate::limits::Limits;
 use crate::log::{Log, chain};
@@ -31,6 +32,8 @@ pub struct Settings {
     pub request_limits: Option<RequestLimits>,
     /// How many users, keys and so on there may be; None leaves that as it is.
     pub quotas: Option<Quotas>,
+    /// Where the audit trail goes; None leaves that as it is.
+    pub audit: Option<AuditSinks>,
     /// The names of settings that have changed too, but take effect at the next start.
     pub need_restart: Vec<&'static str>,
 }
@@ -85,13 +88,15 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
-        let Settings { tls, mut limits, trusted_proxies, oidc, request_limits, quotas, need_restart } =
+        let Settings { tls, mut limits, trusted_proxies, oidc, request_limits, quotas, audit, need_restart } =
             (self.reread)()?;
         let mut replacement = None;
         if let (Some(current), Some(options)) = (&self.tls, tls) {
             let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
             replacement = opened.map_err(|error| chain(&error))?.map(|fresh| (current, fresh));
         }
+        let audited = audit.map_or(Ok(()), |sinks| sinks.apply(&self.kms));
+        audited.map_err(|error| format!("the sinks of the audit trail: {error}"))?;
         // Nothing fails from here on.
         limits.fit_open_files(&self.log);
         self.connections.change(&limits, trusted_proxies);

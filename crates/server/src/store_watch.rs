@@ -7,7 +7,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bulla_kms::{Kms, LostFile};
+use bulla_kms::{Kms, LostFile, SinkHealth};
 
 use crate::log::Log;
 
@@ -24,6 +24,7 @@ impl StoreWatch {
         let work = move || {
             let mut last = None;
             let mut last_fault = None;
+            let mut sinks = kms.audit_sinks();
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 let lost = kms.check_store().err();
                 if lost != last {
@@ -35,6 +36,9 @@ impl StoreWatch {
                     log.event(audit_event(fault.as_deref()));
                 }
                 last_fault = fault;
+                let found = kms.audit_sinks();
+                sink_events(&sinks, &found).into_iter().for_each(|event| log.event(event));
+                sinks = found;
             }
         };
         let thread = thread::Builder::new().name("bulla-store".into()).spawn(work)?;
@@ -63,6 +67,30 @@ fn audit_event(fault: Option<&str>) -> String {
         Some(fault) => format!("every request is refused, because no line can be written: {fault}"),
         None => "the audit trail takes lines again, and requests are answered".into(),
     }
+}
+
+/// What has changed with sinks of the audit trail. Why the only one takes no lines is told above.
+fn sink_events(before: &[SinkHealth], now: &[SinkHealth]) -> Vec<String> {
+    let mut events = Vec::new();
+    for sink in now {
+        let name = &sink.name;
+        let old = before.iter().find(|old| old.name == *name);
+        let old_fault = old.and_then(|old| old.fault.as_ref());
+        let missed = sink.missed - old.map_or(0, |old| old.missed);
+        match &sink.fault {
+            Some(fault) if old_fault != Some(fault) && now.len() > 1 => {
+                events.push(format!("the audit sink {name} takes no lines: {fault}"));
+            }
+            None if old_fault.is_some() && now.len() > 1 => {
+                events.push(format!("the audit sink {name} takes lines again"));
+            }
+            _ => {}
+        }
+        if missed > 0 {
+            events.push(format!("the audit sink {name} has missed {missed} lines"));
+        }
+    }
+    events
 }
 
 const PERIOD: Duration = Duration::from_secs(1);

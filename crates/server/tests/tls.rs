@@ -15,11 +15,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bulla_kms::{Kms, Options, Role, SecretFileFault, SecretReaders, SystemClock};
 use bulla_server::{Limits, ServeError, Server, ServerOptions, TlsError, TlsOptions};
-use common::{Client, Signed, TestServer};
+use common::{Client, Signed, TestServer, pem};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -323,10 +321,6 @@ fn wait_until(ready: impl Fn() -> bool) {
         assert!(begin.elapsed() < Duration::from_secs(20));
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
 /// A ClientHello of an old version, with one cipher suite, and in vain with a signature scheme and a group.

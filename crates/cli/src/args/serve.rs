@@ -135,6 +135,29 @@ pub(crate) enum AuditSink {
         /// Whether lines hold the values of encryption contexts.
         #[serde(default)]
         context_values: bool,
+        /// Whether a line in the files is enough for an answer [default: true].
+        #[serde(default)]
+        required: Option<bool>,
+    },
+    /// Standard output.
+    #[serde(rename_all = "kebab-case")]
+    Stdout {
+        /// Whether a line there is enough for an answer.
+        #[serde(default)]
+        required: bool,
+    },
+    /// Syslog (RFC 5424).
+    #[serde(rename_all = "kebab-case")]
+    Syslog {
+        /// `unix:PATH`, `tcp://HOST:PORT` or `tls://HOST:PORT` [default: unix:/dev/log].
+        #[serde(default)]
+        address: Option<String>,
+        /// The certificates that are trusted (PEM) [default: those of the system].
+        #[serde(default)]
+        ca: Option<PathBuf>,
+        /// Whether a line there is enough for an answer.
+        #[serde(default)]
+        required: bool,
     },
 }
 

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod audit;
+mod audit_sinks;
 mod coarse_times;
 mod console;
 mod damage;

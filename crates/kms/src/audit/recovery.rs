@@ -56,6 +56,8 @@ impl<D: Directory> Trail<D> {
             is_old_key_kept,
             stopped: None,
             buffer: Vec::new(),
+            copy: None,
+            elsewhere: None,
             gaps: Vec::new(),
         };
         trail.destroy_old_key()?;
@@ -194,6 +196,7 @@ fn begin_after<D: Directory>(
     let end = gaps.iter().find(|gap| gap.from == Some(next)).and_then(|gap| gap.to);
     let number = end.map_or(next, |end| end + 1);
     begin_file(directory, &opening.identity, before, number, key, signer, opening.now)
+        .map(|(current, _)| current)
 }
 
 /// Opens the newest file to append to it, without what comes after its lines.

@@ -36,6 +36,10 @@ pub struct Trail<D: Directory = Disk> {
     /// Why the trail takes no lines until it is resumed.
     pub(super) stopped: Option<Stopped>,
     pub(super) buffer: Vec<u8>,
+    /// Lines for other sinks, which [`Trail::take_copy`] takes; none if there are no other sinks.
+    pub(super) copy: Option<Vec<u8>>,
+    /// The last line that only other sinks have.
+    pub(super) elsewhere: Option<Position>,
     pub(super) gaps: Vec<Gap>,
 }
 
@@ -147,7 +151,7 @@ impl<D: Directory> Trail<D> {
 
     /// Appends a seal over all lines. It counts once it is durable: after [`Sealing::sync`], which needs no trail, so that
     /// lines are appended meanwhile, and [`Trail::finish_seal`]. `commit` is the number of a commit that is durable already.
-    /// None if there is nothing new to seal; else the line of the seal is in [`Trail::appended`].
+    /// None if there is nothing new to seal.
     ///
     /// # Errors
     /// [`TrailError`].
@@ -190,10 +194,22 @@ impl<D: Directory> Trail<D> {
         self.finish_seal(sealing).map(Some)
     }
 
-    /// The lines of the last call that appended some, as they are in the file, for other sinks.
-    #[must_use]
-    pub fn appended(&self) -> &[u8] {
-        &self.buffer
+    /// Whether lines are kept for other sinks, as they are in the file.
+    pub fn copy_lines(&mut self, is_wanted: bool) {
+        self.copy = is_wanted.then(|| self.copy.take().unwrap_or_default());
+    }
+
+    /// The lines since the last call.
+    pub fn take_copy(&mut self) -> Vec<u8> {
+        self.copy.as_mut().map(mem::take).unwrap_or_default()
+    }
+
+    /// Gives lines that the file does not take the next numbers, for other sinks alone. When the file takes lines again, it says
+    /// that these numbers are missing in it.
+    pub fn append_elsewhere(&mut self, lines: &[Members]) {
+        let Some(copy) = &mut self.copy else { return };
+        let last = self.elsewhere.unwrap_or(self.current.last);
+        self.elsewhere = Some(lines.iter().fold(last, |last, members| last.append(members.as_str(), copy)));
     }
 
     /// Begins another file if the current one is large enough. Returns whether it did: there is
@@ -257,11 +273,30 @@ impl<D: Directory> Trail<D> {
             }
         }
         self.stopped = None;
-        if missed > 0 {
-            gaps.push(Gap { reason: GapReason::Missed, from: None, to: None, lines: Some(missed) });
-        }
         let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
-        self.append(&lines)
+        self.append(&lines)?;
+        self.note_missed(missed, now)
+    }
+
+    /// Says how many lines are missing, and which numbers they have elsewhere.
+    fn note_missed(&mut self, missed: u64, now: Time) -> Result<Position, TrailError> {
+        let elsewhere = self.elsewhere.map(|last| last.number).filter(|to| *to > self.current.last.number);
+        if missed == 0 && elsewhere.is_none() {
+            return Ok(self.current.last);
+        }
+        let from = self.current.last.number + 1;
+        let gap = Gap {
+            reason: GapReason::Missed,
+            from: elsewhere.map(|_| from),
+            to: elsewhere,
+            lines: (missed > 0).then_some(missed),
+        };
+        let members = self.members(now, Content::Gap(gap));
+        let number = elsewhere.map_or(from, |to| to + 1);
+        let last = self.begin_write().append_as(number, members.as_str(), &mut self.buffer);
+        self.write(last)?;
+        self.elsewhere = None;
+        Ok(last)
     }
 
     /// What is to be done with closed files, by any thread: after a rotation, and once after the trail was opened.
@@ -319,8 +354,11 @@ impl<D: Directory> Trail<D> {
         let Some((key, now)) = self.next.take() else { return Ok(()) };
         let last = self.current.last;
         match begin_file(&self.directory, &self.identity, last, last.number + 1, &key, &self.key, now) {
-            Ok(current) => {
+            Ok((current, line)) => {
                 self.current = current;
+                if let Some(copy) = &mut self.copy {
+                    copy.extend_from_slice(&line);
+                }
                 self.key = key;
                 self.is_old_key_kept = true;
                 self.destroy_old_key()
@@ -378,6 +416,9 @@ impl<D: Directory> Trail<D> {
         }
         current.len += self.buffer.len() as u64;
         current.last = last;
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(&self.buffer);
+        }
         Ok(())
     }
 
@@ -407,7 +448,7 @@ fn keep_next(directory: &impl Directory, key: &SealKey, roots: &RootKeys) -> Res
         .map_err(|error| TrailError::new(&directory.path(NEXT), error))
 }
 
-/// Makes a file whose first line is the certificate of its key.
+/// Makes a file whose first line is the certificate of its key. Returns the line too.
 pub(super) fn begin_file<D: Directory>(
     directory: &D,
     identity: &Identity,
@@ -416,7 +457,7 @@ pub(super) fn begin_file<D: Directory>(
     key: &SealKey,
     signer: &SealKey,
     now: Time,
-) -> Result<Current<D::File>, TrailError> {
+) -> Result<(Current<D::File>, Vec<u8>), TrailError> {
     let certificate = KeyLine {
         epoch: identity.epoch,
         public_key: key.public().to_string().into(),
@@ -431,7 +472,9 @@ pub(super) fn begin_file<D: Directory>(
     let file = write_new(directory, &name, &bytes)
         .map_err(|error| TrailError::new(&directory.path(&name), error))?;
     let len = bytes.len() as u64;
-    Ok(Current { name, file, first: number, len, last, synced: last, sealed: last, sealed_commit: 0 })
+    let current =
+        Current { name, file, first: number, len, last, synced: last, sealed: last, sealed_commit: 0 };
+    Ok((current, bytes))
 }
 
 impl<F: LogFile> Sealing<F> {

@@ -15,22 +15,22 @@ use crate::{Kms, OpenError, Options, Role, Rollback, StoreError, SystemClock};
 
 const NODE: &str = "node-1";
 
-fn open(data: &Path) -> Kms {
+pub(super) fn open(data: &Path) -> Kms {
     let mut options = Options::new(data, Role::Command);
     options.audit = Some(AuditOptions::new(data.join("audit"), NODE));
     Kms::open(&options, SystemClock).unwrap()
 }
 
-fn call(kms: &Kms, request: impl Into<Request>) -> Result<Reply, bulla_wire::Error> {
+pub(super) fn call(kms: &Kms, request: impl Into<Request>) -> Result<Reply, bulla_wire::Error> {
     pollster::block_on(kms.call(request.into(), &kms.owner()))
 }
 
-fn create_key(kms: &Kms) -> String {
+pub(super) fn create_key(kms: &Kms) -> String {
     CreateKey::reply(call(kms, CreateKey::default()).unwrap()).unwrap().key_metadata.key_id
 }
 
 /// The lines of requests in all files, oldest first.
-fn requests(data: &Path) -> Vec<Value> {
+pub(super) fn requests(data: &Path) -> Vec<Value> {
     let mut files: Vec<_> =
         fs::read_dir(data.join("audit")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.file_name().unwrap().to_str().unwrap().starts_with("audit-"));

@@ -2,12 +2,12 @@
 
 use std::mem;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use super::health::Health;
 use super::strangers::StrangerBudget;
 use crate::audit::{Members, Strangers, Trail, TrailError};
 use crate::state::OutboxNumber;
@@ -16,7 +16,7 @@ use crate::state::OutboxNumber;
 pub(super) struct Waiting {
     queue: Mutex<Queue>,
     changed: Condvar,
-    is_available: AtomicBool,
+    pub(super) health: Arc<Health>,
 }
 
 #[derive(Default)]
@@ -27,7 +27,6 @@ struct Queue {
     has_ended: bool,
     /// There are lines that no request writes: they are for the thread.
     is_for_thread: bool,
-    fault: Option<String>,
     strangers: StrangerBudget,
 }
 
@@ -116,22 +115,6 @@ impl Waiting {
         self.lock().lines.is_empty()
     }
 
-    /// Whether lines can be written.
-    pub(super) fn is_available(&self) -> bool {
-        self.is_available.load(Ordering::Acquire)
-    }
-
-    /// Why they cannot.
-    pub(super) fn fault(&self) -> Option<String> {
-        self.lock().fault.clone()
-    }
-
-    /// Lines can be written, or not for this reason.
-    pub(super) fn set_fault(&self, fault: Option<String>) {
-        self.is_available.store(fault.is_none(), Ordering::Release);
-        self.lock().fault = fault;
-    }
-
     /// There will be no more lines.
     pub(super) fn close(&self) {
         self.lock().is_closed = true;
@@ -140,7 +123,7 @@ impl Waiting {
 
     /// The thread ends. Requests that wait are refused; the outbox keeps the lines of changes.
     pub(super) fn end(&self) {
-        self.set_fault(Some("the thread that writes the audit trail has ended".into()));
+        self.health.end();
         let mut queue = self.lock();
         queue.has_ended = true;
         queue.lines.clear();
@@ -165,6 +148,6 @@ impl Waiting {
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { queue: Mutex::default(), changed: Condvar::new(), is_available: AtomicBool::new(true) }
+        Self { queue: Mutex::default(), changed: Condvar::new(), health: Arc::default() }
     }
 }

@@ -2,6 +2,7 @@
 //! requests side by side share a write.
 
 use std::fs::File;
+use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
@@ -9,6 +10,8 @@ use std::thread;
 use futures_channel::oneshot;
 use rustix::process::nice;
 
+use super::health::{FILES, Health};
+use super::sinks::{self, Answers, AuditSink};
 use super::waiting::{Then, Waiter, Waiting};
 use crate::audit::{Content, Identity, Line, Members, Sealing, Time, Trail, TrailError};
 use crate::clock::Clock;
@@ -28,13 +31,15 @@ pub(super) struct Writer {
     outbox: OutboxDoor,
     clock: Arc<dyn Clock>,
     sync_always: bool,
-    /// Lines of changes that could not be written, in order; the outbox has them too.
+    /// Other sinks, which get what the files get.
+    sinks: Vec<sinks::Running>,
+    /// Lines of changes that could not be written to the files, in order; the outbox has them too.
     kept: Vec<(OutboxNumber, Members)>,
     /// The last line of a change that is written, in this run or an earlier one.
     written: Option<OutboxNumber>,
     /// Lines of changes that are written and not sealed yet, in order: they are lost with their file.
     unsealed: Vec<(OutboxNumber, Members)>,
-    /// Lines of requests that could not be written since the trail stopped.
+    /// Lines of requests that could not be written to the files since these stopped.
     missed: u64,
 }
 
@@ -84,6 +89,7 @@ impl Writer {
             outbox,
             clock,
             sync_always,
+            sinks: vec![],
             kept: vec![],
             written: None,
             unsealed: vec![],
@@ -94,7 +100,7 @@ impl Writer {
     /// Writes what waits.
     pub(super) fn write_waiting(&mut self) {
         let lines = self.waiting.take();
-        let kept = mem::take(&mut self.kept);
+        let kept = if self.is_stopped() { vec![] } else { mem::take(&mut self.kept) };
         self.write(Batch::new(kept, lines));
     }
 
@@ -107,16 +113,36 @@ impl Writer {
         match written {
             Ok(()) => {
                 self.written = batch.changes.last().map(|(number, ..)| *number).or(self.written);
-                for answer in mem::take(&mut batch.answers) {
-                    let _ = answer.send(()); // the caller may have gone away
+                if self.health().is_file_required() {
+                    mem::take(&mut batch.answers).into_iter().for_each(answer);
                 }
+                self.pass_on(mem::take(&mut batch.answers));
                 self.unsealed.extend(batch.into_changes());
             }
             Err(error) => {
                 self.stop(&error); // before the refusals
-                self.missed += batch.answers.len() as u64 + batch.others;
-                self.kept = batch.into_changes();
+                let requests = batch.answers.len() as u64 + batch.others;
+                self.missed += requests;
+                self.health().add_missed(FILES, requests);
+                if self.health().has_other() {
+                    self.trail.append_elsewhere(&batch.members);
+                    self.pass_on(mem::take(&mut batch.answers));
+                }
+                self.kept.extend(batch.into_changes());
             }
+        }
+    }
+
+    /// Gives other sinks what was written. Those of them that are required answer the requests that still wait: the first one
+    /// that has the lines.
+    fn pass_on(&mut self, answers: Vec<oneshot::Sender<()>>) {
+        if self.sinks.is_empty() {
+            return;
+        }
+        let bytes: Arc<[u8]> = self.trail.take_copy().into();
+        let answers = (!answers.is_empty()).then(|| Answers::new(answers.into()));
+        for sink in &self.sinks {
+            sink.push(&bytes, answers.as_ref().filter(|_| sink.is_required));
         }
     }
 
@@ -131,10 +157,53 @@ impl Writer {
         Ok(())
     }
 
+    /// Replaces the other sinks. One that is removed gets a line that says so first; it is returned, to be closed when the trail
+    /// is free. Sinks of the same name stay as they are.
+    pub(super) fn set_sinks(
+        &mut self,
+        is_file_required: bool,
+        wanted: Vec<AuditSink>,
+        note: impl Fn(&'static str, &str) -> Members,
+    ) -> io::Result<Vec<sinks::Running>> {
+        let is_running = |name: &str| self.sinks.iter().any(|sink| sink.name == name);
+        let requirements: Vec<_> = wanted.iter().map(|sink| (sink.name.clone(), sink.is_required)).collect();
+        let mut added = Vec::new();
+        for sink in wanted.into_iter().filter(|sink| !is_running(&sink.name)) {
+            let health = Arc::clone(&self.waiting.health);
+            added.push(sinks::Running::start(sink, &self.identity, Arc::clone(&self.clock), health)?);
+        }
+        let is_removed = |sink: &sinks::Running| requirements.iter().all(|(name, _)| *name != sink.name);
+        let removed = self.sinks.iter().filter(|sink| is_removed(sink)).map(|sink| &*sink.name);
+        self.write_events(removed.map(|name| note("audit-sink-removed", name)).collect());
+        let (removed, kept) = mem::take(&mut self.sinks).into_iter().partition(is_removed);
+        self.sinks = kept;
+        for sink in &mut self.sinks {
+            sink.is_required = requirements.iter().any(|(name, required)| *required && *name == sink.name);
+            self.waiting.health.set_sink(&sink.name, sink.is_required);
+        }
+        self.health().set_sink(FILES, is_file_required);
+        let lines = added.iter().map(|sink| note("audit-sink-added", &sink.name)).collect();
+        self.sinks.append(&mut added);
+        self.trail.copy_lines(!self.sinks.is_empty());
+        self.write_events(lines);
+        Ok(removed)
+    }
+
+    /// The other sinks, to be closed.
+    pub(super) fn take_sinks(&mut self) -> Vec<sinks::Running> {
+        mem::take(&mut self.sinks)
+    }
+
+    fn write_events(&mut self, lines: Vec<Members>) {
+        let waiter = |members| Waiter { members, is_written: false, then: Then::Nothing };
+        self.write(Batch::new(vec![], lines.into_iter().map(waiter).collect()));
+    }
+
     /// Writes a seal over everything that is written. A trail that has stopped is tried again.
     pub(super) fn begin_seal(&mut self) -> Result<Begun, TrailError> {
         let now = Time::from(self.clock.now());
-        if self.waiting.fault().is_some() {
+        self.sinks.iter().for_each(sinks::Running::check);
+        if self.is_stopped() {
             self.resume(now)?;
         }
         self.trail.check()?;
@@ -145,6 +214,7 @@ impl Writer {
             self.trail.append(&members.collect::<Vec<_>>())?;
         }
         let sealing = self.trail.begin_seal(self.outbox.commit_number(), now)?;
+        self.pass_on(vec![]);
         Ok(Begun { sealing, written: self.written, changes: self.unsealed.len() })
     }
 
@@ -166,6 +236,7 @@ impl Writer {
         }
         if self.trail.rotate_if_due(self.outbox.commit_number(), Time::from(self.clock.now()))? {
             self.tidy();
+            self.pass_on(vec![]);
         }
         Ok(())
     }
@@ -179,7 +250,7 @@ impl Writer {
             // What was written to the file before, and is not sealed, may be lost.
             self.kept.splice(0..0, mem::take(&mut self.unsealed));
         }
-        self.waiting.set_fault(None);
+        self.health().set_fault(FILES, None);
         let kept = Batch::new(mem::take(&mut self.kept), vec![]);
         self.write(kept);
         Ok(())
@@ -197,8 +268,20 @@ impl Writer {
     }
 
     pub(super) fn stop(&self, error: &TrailError) {
-        self.waiting.set_fault(Some(error.to_string()));
+        self.health().set_fault(FILES, Some(error.to_string()));
     }
+
+    fn is_stopped(&self) -> bool {
+        self.health().file_fault().is_some()
+    }
+
+    fn health(&self) -> &Health {
+        &self.waiting.health
+    }
+}
+
+fn answer(request: oneshot::Sender<()>) {
+    let _ = request.send(()); // the caller may have gone away
 }
 
 /// Lines that are written together.

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bulla_kms::{AuditOptions, Clock, Kms, Options, Role, SystemClock};
 use bulla_server::{
     Limits, Network, ServeError, Server, ServerOptions, Shutdown, Stopper, TlsOptions, runtime,
@@ -79,7 +81,7 @@ impl TestServer {
         Self::on(data, |_| TlsOptions::Off, clock, with_console)
     }
 
-    fn with_options(
+    pub(crate) fn with_options(
         tls: impl Fn(&TempDir) -> TlsOptions,
         clock: impl Clock,
         set: impl FnOnce(&mut ServerOptions),
@@ -168,6 +170,11 @@ impl Drop for TestServer {
             let _ = running.join();
         }
     }
+}
+
+/// Text of a certificate or key.
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
 /// Everything that was logged.

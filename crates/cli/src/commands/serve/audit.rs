@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use bulla_kms::AuditOptions;
+use bulla_server::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use rustix::system::uname;
 
 use crate::args::{AuditSink, AuditSync, Serve};
@@ -16,9 +17,10 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
         None => return Ok(Some(usual())),
         Some(sinks) => sinks.as_slice(),
     };
-    match sinks {
-        [] => Ok(None),
-        [AuditSink::File { directory, file_mib, total_mib, sync, context_values }] => {
+    let mut files = sinks.iter().filter(|sink| matches!(sink, AuditSink::File { .. }));
+    match (files.next(), files.next()) {
+        (None, _) if sinks.is_empty() => Ok(None),
+        (Some(AuditSink::File { directory, file_mib, total_mib, sync, context_values, .. }), None) => {
             let mut options = usual();
             options.directory = directory.as_deref().map_or(options.directory, |named| data.join(named));
             options.limits.file = bytes(*file_mib).unwrap_or(options.limits.file);
@@ -27,11 +29,75 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
             options.context_values = *context_values;
             Ok(Some(options))
         }
+        (None, _) => {
+            let what = "[[audit]] has no table of type \"file\", which numbers and seals the lines";
+            Err(Failure::new(
+                Exit::Usage,
+                what,
+                "add it, with required = false if other sinks alone shall count",
+            ))
+        }
         _ => {
-            let what = "[[audit]] is there several times";
-            Err(Failure::new(Exit::Usage, what, "keep one table of type \"file\""))
+            let what = "[[audit]] has several tables of type \"file\"";
+            Err(Failure::new(Exit::Usage, what, "keep one of them"))
         }
     }
+}
+
+/// Where the lines go, and which sinks count.
+pub(super) fn audit_sinks(settings: &Serve) -> Result<AuditSinks, Failure> {
+    let Some(tables) = settings.audit.as_ref().filter(|tables| !tables.is_empty()) else {
+        return Ok(AuditSinks::default());
+    };
+    let mut sinks = AuditSinks::default();
+    for table in tables {
+        let (target, is_required) = match table {
+            AuditSink::File { required, .. } => {
+                sinks.is_file_required = required.unwrap_or(true);
+                continue;
+            }
+            AuditSink::Stdout { required } => (AuditTarget::Stdout, *required),
+            AuditSink::Syslog { address, ca, required } => {
+                (AuditTarget::Syslog(syslog(address.as_deref(), ca.as_deref())?), *required)
+            }
+        };
+        if sinks.others.iter().any(|sink| sink.target.to_string() == target.to_string()) {
+            let what = format!("[[audit]] names {target} twice");
+            return Err(Failure::new(Exit::Usage, what, "keep one of the tables"));
+        }
+        sinks.others.push(OtherSink { is_required, target });
+    }
+    if !sinks.is_file_required && sinks.others.iter().all(|sink| !sink.is_required) {
+        let what = "no sink of [[audit]] is required, so no request could be answered";
+        return Err(Failure::new(Exit::Usage, what, "set required = true in one of the tables"));
+    }
+    Ok(sinks)
+}
+
+fn syslog(address: Option<&str>, ca: Option<&Path>) -> Result<SyslogTarget, Failure> {
+    let wrong = |what: String| {
+        let hint = "write unix:PATH, tcp://HOST:PORT or tls://HOST:PORT; ca goes with tls alone";
+        Failure::new(Exit::Usage, what, hint)
+    };
+    let address = address.unwrap_or("unix:/dev/log");
+    let has_port = |rest: &str| {
+        let port =
+            rest.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port.parse::<u16>());
+        matches!(port, Some(Ok(1..)))
+    };
+    let target = if let Some(path) = address.strip_prefix("unix:").filter(|path| path.starts_with('/')) {
+        SyslogTarget::Unix(path.into())
+    } else if let Some(rest) = address.strip_prefix("tcp://").filter(|rest| has_port(rest)) {
+        SyslogTarget::Tcp(rest.into())
+    } else if let Some(rest) = address.strip_prefix("tls://").filter(|rest| has_port(rest)) {
+        SyslogTarget::Tls { address: rest.into(), ca: ca.map(Into::into) }
+    } else {
+        return Err(wrong(format!("{address} is no address of syslog")));
+    };
+    if ca.is_some() && !matches!(target, SyslogTarget::Tls { .. }) {
+        return Err(wrong(format!("{address} has no certificate that ca could be for")));
+    }
+    Ok(target)
 }
 
 fn bytes(mib: Option<NonZeroU32>) -> Option<u64> {
@@ -73,10 +139,51 @@ mod tests {
         assert_eq!(options_of.directory, Path::new("/var/log/bulla"));
         assert_eq!((options_of.limits.file, options_of.limits.total), (1 << 20, 7 << 20));
         assert!(options_of.sync_always && options_of.context_values);
-        assert!(options(&format!("{table}{table}")).is_err());
+        let wrong = options(&format!("{table}{table}")).unwrap_err();
+        assert!(wrong.contains("several"), "{wrong}");
         for wrong in ["type = \"files\"", "type = \"file\"\nfile-mib = 0", "type = \"file\"\nx = 1", "x = 1"]
         {
             assert!(options(&format!("[[audit]]\n{wrong}\n")).is_err(), "{wrong}");
+        }
+    }
+
+    fn sinks(text: &str) -> Result<AuditSinks, String> {
+        let settings = toml::from_str::<Serve>(text).map_err(|error| error.message().to_owned())?;
+        options(text)?;
+        audit_sinks(&settings).map_err(Failure::into_what)
+    }
+
+    #[test]
+    fn sinks_beside_the_files_have_an_address_and_may_count() {
+        assert_eq!(sinks(""), Ok(AuditSinks::default()));
+        assert_eq!(sinks("audit = []"), Ok(AuditSinks::default()));
+        let file = "[[audit]]\ntype = \"file\"\n";
+        let found = sinks(&format!(
+            "{file}required = false\n[[audit]]\ntype = \"stdout\"\n[[audit]]\ntype = \"syslog\"\nrequired = true\n\
+             [[audit]]\ntype = \"syslog\"\naddress = \"tls://log.example:6514\"\nca = \"/ca.pem\"\n",
+        ))
+        .unwrap();
+        assert!(!found.is_file_required);
+        let shown: Vec<_> =
+            found.others.iter().map(|sink| (sink.target.to_string(), sink.is_required)).collect();
+        let wanted = [
+            ("stdout", false),
+            ("syslog unix:/dev/log", true),
+            ("syslog tls://log.example:6514 (ca /ca.pem)", false),
+        ];
+        assert_eq!(shown, wanted.map(|(name, required)| (name.to_owned(), required)));
+        for (text, wrong) in [
+            ("[[audit]]\ntype = \"stdout\"\n".to_owned(), "no table of type \"file\""),
+            (format!("{file}required = false\n"), "no sink of [[audit]] is required"),
+            (format!("{file}[[audit]]\ntype = \"stdout\"\n[[audit]]\ntype = \"stdout\"\n"), "twice"),
+            (format!("{file}[[audit]]\ntype = \"syslog\"\naddress = \"log.example\"\n"), "no address"),
+            (format!("{file}[[audit]]\ntype = \"syslog\"\naddress = \"tcp://log.example\"\n"), "no address"),
+            (format!("{file}[[audit]]\ntype = \"syslog\"\naddress = \"tcp://:601\"\n"), "no address"),
+            (format!("{file}[[audit]]\ntype = \"syslog\"\naddress = \"unix:log\"\n"), "no address"),
+            (format!("{file}[[audit]]\ntype = \"syslog\"\nca = \"/ca.pem\"\n"), "no certificate"),
+        ] {
+            let found = sinks(&text).unwrap_err();
+            assert!(found.contains(wrong), "{found}");
         }
     }
 }

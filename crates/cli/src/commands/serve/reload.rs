@@ -40,6 +40,8 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         oidc: options.oidc,
         request_limits: Some(found.limits),
         quotas: Some(*found.quotas),
+        // Whether there is a trail is settled by the next start; until then its sinks stay.
+        audit: (found.audit != Some(vec![])).then_some(options.audit),
         need_restart,
     })
 }

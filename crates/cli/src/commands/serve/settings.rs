@@ -7,7 +7,7 @@ use bulla_kms::{Options, Role, SecretReaders};
 use bulla_server::limits::share_of_one_address;
 use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsOptions};
 
-use super::audit::audit_options;
+use super::audit::{audit_options, audit_sinks};
 use super::errors::serve_failure;
 use super::listen::{Listen, metrics_address};
 use super::oidc::oidc_sources;
@@ -121,6 +121,7 @@ pub(super) fn server_options(
     options.trusted_proxies = trusted_proxies(settings)?;
     options.oidc = oidc_sources(&settings.oidc)?;
     options.metrics = metrics_address(settings)?;
+    options.audit = audit_sinks(settings)?;
     if settings.console != Some(false) && !settings.no_console {
         let names = settings.tls_name.iter().chain(&listen.host).cloned();
         options.console = Some(names.chain([LOOPBACK.to_owned()]).collect());

@@ -6,6 +6,7 @@ use super::super::chain::{Framed, Hash};
 use super::super::line::Content;
 use super::super::scan::content;
 use super::super::testing::{Memory, Setup, at};
+use super::super::verify::verify;
 use super::*;
 
 /// The last line of the current file.
@@ -27,9 +28,10 @@ fn a_trail_begins_with_its_key_and_each_line_follows_the_one_before() {
     let setup = Setup::new();
     let memory = Memory::default();
     let mut trail = setup.open(&memory, None).unwrap();
+    trail.copy_lines(true);
     let written = trail.append(&setup.lines(3)).unwrap();
     assert_eq!(written.number, 4);
-    assert_eq!(trail.appended().iter().filter(|byte| **byte == b'\n').count(), 3);
+    assert_eq!(trail.take_copy().iter().filter(|byte| **byte == b'\n').count(), 3);
     trail.seal(7, at(2)).unwrap().unwrap();
     assert!(trail.seal(7, at(3)).unwrap().is_none(), "nothing new");
     let text = String::from_utf8(memory.get("audit-00000000000000000001.jsonl").unwrap()).unwrap();
@@ -160,4 +162,33 @@ fn a_large_file_is_followed_by_another_one_with_a_key_of_its_own() {
     assert!(kept != first_kept && memory.get("seal-key.next").is_none());
     let kept = String::from_utf8(kept).unwrap();
     assert_eq!(SealKey::unwrap(&kept, &setup.opening.roots).unwrap().public(), trail.public_key());
+}
+
+/// Another sink takes the lines while the file does not.
+#[test]
+fn numbers_that_only_another_sink_has_are_missing_in_the_file() {
+    let setup = Setup::new();
+    let memory = Memory::default();
+    let mut trail = setup.open(&memory, None).unwrap();
+    trail.copy_lines(true);
+    trail.append(&setup.lines(2)).unwrap();
+    memory.limit(Some(0));
+    for round in 0..2 {
+        trail.append(&setup.lines(1)).unwrap_err();
+        trail.append_elsewhere(&setup.lines(2));
+        assert!(trail.resume(3, at(round)).is_err());
+    }
+    memory.limit(None);
+    assert_eq!(trail.resume(3, at(3)).unwrap().number, 8);
+    let wanted = Gap { reason: GapReason::Missed, from: Some(4), to: Some(7), lines: Some(3) };
+    assert_eq!(gap(&last_line(&memory)), wanted);
+    trail.append(&setup.lines(1)).unwrap();
+    let copy = String::from_utf8(trail.take_copy()).unwrap();
+    let numbers = copy.lines().map(|line| Framed::parse(line.as_bytes()).unwrap().number);
+    assert_eq!(numbers.collect::<Vec<_>>(), (2..=9).collect::<Vec<_>>());
+    trail.seal(1, at(4)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    memory.dump(directory.path());
+    let report = verify(&[directory.path().to_owned()], None, None).unwrap();
+    assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");
 }

@@ -1,0 +1,74 @@
+//! Sinks of the audit trail come and go with the configuration file.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::harness::{World, wait_for};
+use crate::http::Caller;
+
+const SERVE: &str = "data = 'kms'\nlisten = '127.0.0.1:0'\nhttp = true\n";
+const FILE: &str = "[[audit]]\ntype = 'file'\n";
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+#[test]
+fn a_sink_is_removed_by_a_reload_with_a_last_line_and_not_by_a_wrong_configuration() {
+    let world = World::new();
+    let path = world.path("syslog");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let syslog = format!("[[audit]]\ntype = 'syslog'\naddress = 'unix:{}'\n", path.display());
+    world.write("c.toml", format!("{SERVE}{FILE}{syslog}"));
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    let caller = Caller::owner(&server);
+    let next = |wanted: &str| {
+        let mut message = vec![0; 65536];
+        loop {
+            let length = socket.recv(&mut message).unwrap();
+            let text = str::from_utf8(&message[..length]).unwrap();
+            if text.contains(wanted) {
+                return text.to_owned();
+            }
+        }
+    };
+    next("audit-sink-added");
+    let reload = |text: String, said: &str| {
+        world.write("c.toml", text);
+        let before = server.log().len();
+        server.signal(Signal::HUP);
+        wait_for(said, || server.log()[before..].contains(said));
+    };
+    reload(format!("{SERVE}[[audit]]\ntype = 'stdout'\n"), "was not reloaded, nothing has changed");
+    caller.call("ListKeys", "");
+    next("ListKeys");
+    reload(format!("{SERVE}{FILE}"), "the configuration was reloaded");
+    caller.call("ListAliases", "");
+    let removed = next("audit-sink-removed");
+    assert!(removed.contains(&format!("syslog unix:{}", path.display())), "{removed}");
+    server.stop();
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.recv(&mut [0]).is_err(), "nothing comes after it");
+    let trail = fs::read_to_string(world.path("kms/audit/audit-00000000000000000001.jsonl")).unwrap();
+    assert!(trail.contains("audit-sink-removed") && trail.contains("ListAliases"), "{trail}");
+}
+
+#[test]
+fn standard_output_gets_the_lines_too() {
+    let world = World::new();
+    world.write("c.toml", format!("{SERVE}{FILE}[[audit]]\ntype = 'stdout'\n"));
+    let server = world.sh("exec bulla serve --config c.toml > printed 2> log").start();
+    let printed = || fs::read_to_string(world.path("printed")).unwrap_or_default();
+    wait_for("a seal", || lines(&printed()).iter().any(|line| line["type"] == "seal"));
+    server.signal(Signal::TERM);
+    server.finish();
+    let seals = lines(&printed()).len();
+    let trail = fs::read_to_string(world.path("kms/audit/audit-00000000000000000001.jsonl")).unwrap();
+    let json: Vec<_> = printed().lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect();
+    assert!(seals > 1 && trail.ends_with(&format!("{}\n", json.join("\n"))), "{}\n{trail}", printed());
+}

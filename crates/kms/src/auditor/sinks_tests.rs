@@ -1,0 +1,207 @@
+//! Sinks beside the files: what they get, and which of them answers wait for.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use bulla_wire::kms::{CreateAlias, DescribeKey};
+use bulla_wire::{ErrorCode, Reply};
+use serde_json::Value;
+
+use super::tests::{call, create_key, open, requests};
+use super::{AuditOutput, AuditSink};
+use crate::Kms;
+use crate::audit::{GapReason, verify};
+
+/// What a sink has got, and what it does with more.
+#[derive(Clone, Default)]
+struct Output(Arc<Mutex<Got>>);
+
+#[derive(Default)]
+struct Got {
+    text: String,
+    is_broken: bool,
+    hangs: bool,
+}
+
+impl Output {
+    fn sink(&self, name: &str, is_required: bool) -> AuditSink {
+        AuditSink { name: name.into(), is_required, output: Box::new(self.clone()) }
+    }
+
+    fn set_broken(&self, is_broken: bool) {
+        self.0.lock().unwrap().is_broken = is_broken;
+    }
+
+    fn text(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).text.clone()
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The lines, once one of them is as wanted.
+    fn lines_with(&self, is_wanted: impl Fn(&Value) -> bool) -> Vec<Value> {
+        wait(|| self.lines().iter().any(&is_wanted));
+        self.lines()
+    }
+}
+
+impl AuditOutput for Output {
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        while self.0.lock().unwrap().hangs {
+            sleep(Duration::from_millis(10));
+        }
+        let mut got = self.0.lock().unwrap();
+        if got.is_broken {
+            return Err(io::Error::other("it is broken"));
+        }
+        got.text.push_str(str::from_utf8(lines).unwrap());
+        Ok(())
+    }
+}
+
+fn wait(is_done: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_done() {
+        assert!(start.elapsed() < Duration::from_secs(60), "it does not come");
+        sleep(Duration::from_millis(5));
+    }
+}
+
+fn describe(kms: &Kms, key: &str) -> Result<Reply, bulla_wire::Error> {
+    call(kms, DescribeKey { key_id: key.into() })
+}
+
+fn is_event(event: &'static str, sink: &'static str) -> impl Fn(&Value) -> bool {
+    move |line| line["event"] == event && line["resources"][0]["name"] == sink
+}
+
+fn newest_file(data: &Path) -> String {
+    let files = fs::read_dir(data.join("audit")).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.filter(|file| file.extension().is_some_and(|it| it == "jsonl")).max().unwrap();
+    fs::read_to_string(file).unwrap()
+}
+
+#[test]
+fn a_sink_gets_the_lines_and_seals_of_the_files() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let output = Output::default();
+    kms.set_audit_sinks(true, vec![output.sink("other", false)]).unwrap();
+    describe(&kms, &create_key(&kms)).unwrap();
+    output.lines_with(|line| line["type"] == "seal");
+    drop(kms);
+    let text = output.text();
+    let file = newest_file(data.path());
+    assert!(text.contains("audit-sink-added") && text.contains("CreateKey"), "{text}");
+    assert!(file.ends_with(&text), "{text}\n{file}");
+    assert!(text.lines().last().unwrap().contains(r#""type":"seal""#));
+}
+
+#[test]
+fn a_sink_that_is_removed_gets_a_line_that_says_so_last() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let [one, two] = [Output::default(), Output::default()];
+    kms.set_audit_sinks(true, vec![one.sink("one", false), two.sink("two", false)]).unwrap();
+    describe(&kms, &key).unwrap();
+    kms.set_audit_sinks(true, vec![two.sink("two", true)]).unwrap();
+    describe(&kms, &key).unwrap();
+    assert!(is_event("audit-sink-removed", "one")(one.lines().last().unwrap()), "{}", one.text());
+    assert_eq!(kms.audit_sinks().iter().map(|sink| &*sink.name).collect::<Vec<_>>(), ["file", "two"]);
+    assert!(kms.audit_sinks()[1].is_required);
+    drop(kms);
+    let events = two.lines().iter().filter(|line| line["event"] == "audit-sink-added").count();
+    assert_eq!(events, 2, "the one that stayed is not begun again: {}", two.text());
+    assert!(newest_file(data.path()).contains("audit-sink-removed"));
+}
+
+#[test]
+fn a_dead_sink_holds_up_no_request_and_hears_how_many_lines_it_has_missed() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    output.set_broken(true);
+    kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+    wait(|| kms.audit_sinks()[1].fault.is_some());
+    assert_eq!(kms.audit_sinks()[1].fault.as_deref(), Some("it is broken"));
+    let mut requests = 0;
+    while kms.audit_sinks()[1].missed == 0 {
+        describe(&kms, &key).unwrap();
+        requests += 1;
+        assert!(kms.is_ready());
+    }
+    output.set_broken(false);
+    let lines = output.lines_with(|line| line["type"] == "gap");
+    let gap = lines.iter().find(|line| line["type"] == "gap").unwrap();
+    assert_eq!((&gap["reason"], &gap["lines"]), (&"missed".into(), &kms.audit_sinks()[1].missed.into()));
+    assert!(gap["seq"].is_null(), "it belongs to no chain: {gap}");
+    wait(|| kms.audit_sinks()[1].fault.is_none());
+    describe(&kms, &key).unwrap();
+    drop(kms);
+    let had = output.lines().iter().filter(|line| line["action"] == "DescribeKey").count();
+    assert!(had >= requests && had <= requests + 1, "{had} of {requests} and one more");
+}
+
+#[test]
+fn without_the_files_another_required_sink_is_enough() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+    let trail = data.path().join("audit");
+    fs::rename(&trail, data.path().join("away")).unwrap();
+    fs::write(&trail, "not a directory").unwrap(); // so that the engine makes no other one
+    wait(|| kms.audit_sinks()[0].fault.is_some());
+    assert!(kms.is_ready());
+    describe(&kms, &key).unwrap();
+    call(&kms, CreateAlias { key_id: key.clone(), alias_name: "alias/a".into() }).unwrap();
+    output.lines_with(|line| line["action"] == "CreateAlias");
+    assert!(output.lines().iter().any(|line| line["action"] == "DescribeKey"));
+
+    output.set_broken(true);
+    let refused = describe(&kms, &key).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+    assert!(!kms.is_ready());
+    let fault = kms.audit_fault().unwrap();
+    assert!(fault.contains("it is broken") && fault.contains("audit"), "{fault}");
+
+    fs::remove_file(&trail).unwrap();
+    fs::rename(data.path().join("away"), &trail).unwrap();
+    output.set_broken(false);
+    wait(|| kms.audit_sinks().iter().all(|sink| sink.fault.is_none()));
+    describe(&kms, &key).unwrap();
+    drop(kms);
+    let report = verify(&[trail], None, None).unwrap();
+    let missed = report.gaps.iter().filter(|(_, gap)| gap.reason == GapReason::Missed).count();
+    assert!(report.faults.is_empty() && missed == 1, "{report:?}");
+    let in_files = requests(data.path());
+    let count = |action: &str| in_files.iter().filter(|line| line["action"] == action).count();
+    assert_eq!((count("CreateAlias"), count("DescribeKey")), (1, 1), "the line of a change is written later");
+}
+
+#[test]
+fn requests_wait_for_a_required_sink_if_the_files_are_not_and_no_longer_than_it_takes_lines() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    kms.set_audit_sinks(false, vec![output.sink("other", true)]).unwrap();
+    describe(&kms, &key).unwrap();
+    assert!(output.lines().iter().any(|line| line["action"] == "DescribeKey"), "{}", output.text());
+    output.0.lock().unwrap().hangs = true;
+    let refused = describe(&kms, &key).unwrap_err();
+    assert_eq!(refused.code(), ErrorCode::ServiceUnavailableTemporary);
+    assert!(!kms.is_ready());
+    output.0.lock().unwrap().hangs = false;
+    wait(|| kms.is_ready());
+    describe(&kms, &key).unwrap();
+}

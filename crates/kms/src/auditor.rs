@@ -5,7 +5,9 @@
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
 //! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.
 
+mod figures;
 mod health;
+mod operator;
 mod record;
 mod sealer;
 mod settings;
@@ -29,7 +31,9 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
+pub use self::figures::AuditFigures;
 pub use self::health::SinkHealth;
+pub use self::operator::OperatorCall;
 use self::record::Answered;
 pub use self::record::OutsideRequest;
 use self::sealer::Sealer;

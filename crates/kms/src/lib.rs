@@ -53,6 +53,7 @@ mod provider;
 mod provider_error;
 mod queries;
 mod rate;
+mod readiness;
 mod refusal;
 mod replay;
 mod role;
@@ -70,13 +71,16 @@ mod uses;
 mod watch;
 mod worker;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use arc_swap::ArcSwap;
-pub use auditor::{AuditOptions, AuditOutput, AuditSink, OutsideRequest, SinkHealth};
+pub use auditor::{
+    AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, SinkHealth,
+};
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
@@ -96,6 +100,7 @@ pub use queries::{
     FindSecrets, FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder, KeyUses, NoQuestion, NoResource,
     On, Overview, Query, Scheduled, ScheduledEvent, ScheduledOf, VersionUses, WantedTag,
 };
+pub use readiness::Unready;
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
@@ -120,6 +125,7 @@ use crate::maintenance::LastWrite;
 use crate::mark::LastMark;
 use crate::mfa::WrongCodes;
 use crate::password::Hasher;
+use crate::provider::Providers;
 use crate::rate::Rate;
 use crate::replay::Nonces;
 use crate::state::{OnRollback, State};
@@ -349,6 +355,12 @@ impl Kms {
         self.options.root_key_path()
     }
 
+    /// The provider of the root key, and where it has its key.
+    #[must_use]
+    pub fn root_key_location(&self) -> KeyLocation {
+        Providers::configured(&self.options).first().location()
+    }
+
     /// Where the store lies.
     #[must_use]
     pub fn data(&self) -> &Path {
@@ -428,10 +440,17 @@ impl Kms {
         self.watch.check()
     }
 
-    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place, and changes can be written.
-    #[must_use]
-    pub fn is_ready(&self) -> bool {
-        self.watch.is_intact() && self.state.is_running() && self.audit_fault().is_none()
+    /// Checks the records of the open store as [`check_store`] does, in one state of it, while requests are answered. Calls
+    /// `watch` with the number of records so far and with about how many there are; none if it breaks. Blocks, and takes about
+    /// as much memory as the records that are in memory.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read; what is wrong with its records is in the report.
+    pub fn check_records(
+        &self,
+        watch: impl FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Option<StoreReport>, StoreError> {
+        self.state.check(watch)
     }
 
     /// Why no line can be written to the audit trail, if that is so: until it can, every request is refused.
@@ -484,7 +503,8 @@ impl std::fmt::Debug for Kms {
 pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
     let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
     let failed = |source| OpenError::Store { path: options.data.clone(), source };
-    state::check(store, roots, *format).map_err(failed)
+    let report = state::check(store, roots, *format, |_| ControlFlow::Continue(())).map_err(failed)?;
+    Ok(report.expect("it is not broken off"))
 }
 
 /// What clients read the time from may be a tick of the kernel behind.

@@ -41,6 +41,14 @@ impl ProviderError {
 }
 
 impl KeyLocation {
+    /// The kind of provider, in one word.
+    #[must_use]
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+        }
+    }
+
     /// How a user takes the key away, without destroying it.
     pub(crate) fn removal(&self) -> String {
         match self {

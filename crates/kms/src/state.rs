@@ -34,6 +34,7 @@ mod snapshot;
 mod staging;
 mod writer;
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -81,6 +82,8 @@ pub(crate) struct State {
     store: Arc<Store>,
     watch: Arc<Watch>,
     roots: Arc<RootKeys>,
+    /// Which rows the store holds from the first commit on.
+    format: RowFormat,
     /// What the store holds, until it gets an anchor that says so.
     unanchored: Mutex<Option<Tally>>,
     accepted: Option<Rollback>,
@@ -141,7 +144,7 @@ impl State {
         let committer =
             Committer::start(shared, Arc::clone(&watch), keys, format, Arc::clone(&published), outbox)?;
         let unanchored = Mutex::new(unanchored);
-        Ok(Self { published, committer, readers, store, watch, roots, unanchored, accepted })
+        Ok(Self { published, committer, readers, store, watch, roots, format, unanchored, accepted })
     }
 
     /// The anchor of the published state: how many commits it is the result of. None for a store of an earlier version that
@@ -158,6 +161,19 @@ impl State {
     /// Deletes lines of the outbox up to this one, which the trail has durably: with the next change, or when there is none.
     pub(crate) fn outbox_door(&self) -> OutboxDoor {
         OutboxDoor { stager: self.committer.stager(), published: Arc::clone(&self.published) }
+    }
+
+    /// Checks the records of the store, without holding up its writer. Calls `watch` with the number of records so far, and
+    /// with about how many there are; none if it breaks.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the store cannot be read; what is wrong with its records is in the report.
+    pub(crate) fn check(
+        &self,
+        mut watch: impl FnMut(u64, u64) -> ControlFlow<()>,
+    ) -> Result<Option<StoreReport>, StoreError> {
+        let all = self.anchor().map_or(0, |anchor| anchor.rows.rows());
+        check(&self.store, &self.roots, self.format, |done| watch(done, all.max(done)))
     }
 
     /// Whether changes can be decided and written.
@@ -347,7 +363,7 @@ impl State {
         let mut rows = 0;
         let count = |row: crate::store::StoredRow| {
             rows += usize::from(row.table == table);
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         };
         self.readers.store.scan(&[], count).unwrap();
         rows

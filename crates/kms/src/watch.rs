@@ -25,9 +25,9 @@ impl Watch {
         checked
     }
 
-    /// Whether the last check found everything in place.
-    pub(crate) fn is_intact(&self) -> bool {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    /// What the last check found missing or changed, if anything.
+    pub(crate) fn lost(&self) -> Option<LostFile> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether another process waits for the store.

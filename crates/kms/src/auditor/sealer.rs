@@ -14,12 +14,17 @@ impl Sealer {
         let mut next_seal = Instant::now() + SEAL_EACH;
         loop {
             let is_last = self.0.waiting.wait(next_seal.saturating_duration_since(Instant::now()));
+            let wanted = self.0.waiting.take_seals();
             let Some(mut writer) = self.0.lock() else { return };
             writer.write_waiting();
             drop(writer);
-            if is_last || Instant::now() >= next_seal {
+            if is_last || !wanted.is_empty() || Instant::now() >= next_seal {
                 self.seal(is_last);
                 next_seal = Instant::now() + SEAL_EACH;
+            }
+            for request in wanted {
+                let Some(writer) = self.0.lock() else { return };
+                let _ = request.send(writer.sealed()); // the caller may have gone away
             }
             if is_last {
                 return;

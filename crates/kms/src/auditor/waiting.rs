@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use futures_channel::oneshot;
 
+use super::figures::Figures;
 use super::health::Health;
 use super::strangers::StrangerBudget;
-use crate::audit::{Members, Strangers, Trail, TrailError};
+use crate::audit::{Members, Position, Strangers, Trail, TrailError};
 use crate::state::OutboxNumber;
 
 /// What waits for the thread of the trail.
@@ -28,7 +29,12 @@ struct Queue {
     /// There are lines that no request writes: they are for the thread.
     is_for_thread: bool,
     strangers: StrangerBudget,
+    figures: Figures,
+    seals: Vec<SealRequest>,
 }
+
+/// Who waits for a seal over all lines that were there before.
+pub(super) type SealRequest = oneshot::Sender<Result<Position, String>>;
 
 /// A line, and what is to be done when it is written.
 pub(super) struct Waiter {
@@ -96,7 +102,28 @@ impl Waiting {
         Ok(())
     }
 
-    /// Waits for lines for the thread, for at most `limit`. Whether there will be no more.
+    /// Asks for a seal over all lines so far; resolves when they are sealed, or to why they cannot be.
+    pub(super) fn request_seal(&self) -> oneshot::Receiver<Result<Position, String>> {
+        let (answer, sealed) = oneshot::channel();
+        let mut queue = self.lock();
+        if !queue.has_ended {
+            queue.seals.push(answer);
+            self.wake(queue);
+        }
+        sealed
+    }
+
+    /// Takes the requests for a seal.
+    pub(super) fn take_seals(&self) -> Vec<SealRequest> {
+        mem::take(&mut self.lock().seals)
+    }
+
+    /// How far the trail is.
+    pub(super) fn figures<T>(&self, look: impl FnOnce(&mut Figures) -> T) -> T {
+        look(&mut self.lock().figures)
+    }
+
+    /// Waits for lines for the thread, or a request for a seal, for at most `limit`. Whether there will be no more.
     pub(super) fn wait(&self, limit: Duration) -> bool {
         let is_idle = |queue: &mut Queue| !queue.is_for_thread && !queue.is_closed;
         let waited = self.changed.wait_timeout_while(self.lock(), limit, is_idle);
@@ -107,6 +134,7 @@ impl Waiting {
     pub(super) fn take(&self) -> Vec<Waiter> {
         let mut queue = self.lock();
         queue.is_for_thread = false;
+        queue.figures.lines_taken();
         mem::take(&mut queue.lines)
     }
 
@@ -127,6 +155,7 @@ impl Waiting {
         let mut queue = self.lock();
         queue.has_ended = true;
         queue.lines.clear();
+        queue.seals.clear();
     }
 
     fn add(&self, waiter: Waiter, is_for_thread: bool) {
@@ -135,7 +164,15 @@ impl Waiting {
             return; // dropped, so that nothing waits for it
         }
         queue.lines.push(waiter);
-        if is_for_thread && !mem::replace(&mut queue.is_for_thread, true) {
+        queue.figures.line_came();
+        if is_for_thread {
+            self.wake(queue);
+        }
+    }
+
+    /// Wakes the thread, if that is not done yet.
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>) {
+        if !mem::replace(&mut queue.is_for_thread, true) {
             drop(queue);
             self.changed.notify_one();
         }

@@ -10,10 +10,11 @@ use std::thread;
 use futures_channel::oneshot;
 use rustix::process::nice;
 
+use super::figures::Figures;
 use super::health::{FILES, Health};
 use super::sinks::{self, Answers, AuditSink};
 use super::waiting::{Then, Waiter, Waiting};
-use crate::audit::{Content, Identity, Line, Members, Sealing, Time, Trail, TrailError};
+use crate::audit::{Content, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError};
 use crate::clock::Clock;
 use crate::state::{OutboxDoor, OutboxNumber};
 
@@ -82,6 +83,7 @@ impl Writer {
         clock: Arc<dyn Clock>,
         sync_always: bool,
     ) -> Self {
+        waiting.figures(|figures| figures.sealed(trail.sealed()));
         Self {
             trail,
             identity,
@@ -213,6 +215,7 @@ impl Writer {
             let members = counted.into_iter().map(|strangers| Members::new(&self.identity, &line(strangers)));
             self.trail.append(&members.collect::<Vec<_>>())?;
         }
+        self.waiting.figures(Figures::seal_begins);
         let sealing = self.trail.begin_seal(self.outbox.commit_number(), now)?;
         self.pass_on(vec![]);
         Ok(Begun { sealing, written: self.written, changes: self.unsealed.len() })
@@ -224,6 +227,7 @@ impl Writer {
         if let Some(sealing) = sealing {
             self.trail.finish_seal(sealing)?;
         }
+        self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
         self.unsealed.drain(..changes);
         if let Some(last) = written {
             self.outbox.forget(last);
@@ -265,6 +269,11 @@ impl Writer {
             housekeeping.run()
         };
         let _ = thread::Builder::new().name("audit-files".into()).spawn(work);
+    }
+
+    /// The newest seal, or why the files take no lines.
+    pub(super) fn sealed(&self) -> Result<Position, String> {
+        self.health().file_fault().map_or(Ok(self.trail.sealed()), Err)
     }
 
     pub(super) fn stop(&self, error: &TrailError) {

@@ -11,6 +11,9 @@ use bulla_keys::{
     Alias, Anchor, Key, KeyId, KeyOrigin, KeyVersion, Secret, SecretValue, SecretValueId, StoreId,
 };
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 use super::anchor::Count;
 use super::kind::{Id, KeptKind};
 use super::load::{OnRollback, Opening};
@@ -20,8 +23,8 @@ use super::snapshot::Snapshot;
 use crate::people::{Attachments, Group, KeyPolicy, MfaDevice, Role, SecretPolicy, User};
 use crate::store::{Rollback, Store, StoreError, StoredRow};
 
-/// What a check of a store has found.
-#[derive(Debug)]
+/// What a check of a store has found. Written as JSON, a fault also has its whole text.
+#[derive(Debug, Serialize)]
 pub struct StoreReport {
     /// How many records the store has.
     pub records: u64,
@@ -63,20 +66,36 @@ pub enum Fault {
     RolledBack(Rollback),
 }
 
-/// Checks a store whose rows are of this format.
+/// Checks a store whose rows are of this format, in one state of it, also while others write to it. Calls `watch` with the
+/// number of records so far; none if it breaks.
 ///
 /// # Errors
 /// [`StoreError`] if it cannot be read.
-pub(crate) fn check(store: &Store, roots: &RootKeys, format: RowFormat) -> Result<StoreReport, StoreError> {
+pub(crate) fn check(
+    store: &Store,
+    roots: &RootKeys,
+    format: RowFormat,
+    mut watch: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<StoreReport>, StoreError> {
     let mut checked = Checked::default();
     let mut count = Count::new(store, roots)?;
     let opening = Opening { roots, format, on_rollback: OnRollback::Refuse };
+    let mut is_broken_off = false;
     store.scan(&[], |row| {
         if let Some(row) = count.take(row) {
             checked.take(&row, opening);
         }
-        ControlFlow::Continue(())
+        let next = if count.rows().is_multiple_of(WATCHED) {
+            watch(count.rows())
+        } else {
+            ControlFlow::Continue(())
+        };
+        is_broken_off = next.is_break();
+        next
     })?;
+    if is_broken_off {
+        return Ok(None);
+    }
     let records = count.rows();
     let anchor = match (count.finish(roots), format) {
         (Ok(found), RowFormat::Current) => found.verify(store, roots).map(Some),
@@ -93,7 +112,7 @@ pub(crate) fn check(store: &Store, roots: &RootKeys, format: RowFormat) -> Resul
     checked.references();
     let Checked { faults, .. } = checked;
     let (epoch, commit) = anchor.map_or((0, 0), |anchor: Anchor| (anchor.epoch, anchor.commit));
-    Ok(StoreReport { records, epoch, commit, faults })
+    Ok(Some(StoreReport { records, epoch, commit, faults }))
 }
 
 /// What was read of a store so far.
@@ -287,6 +306,17 @@ impl<'a> Dangling<'a> {
     }
 }
 
+impl Serialize for StoreFault {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut members = serializer.serialize_struct("StoreFault", 4)?;
+        members.serialize_field("table", &self.table)?;
+        members.serialize_field("name", &self.name)?;
+        members.serialize_field("fault", &self.fault.to_string())?;
+        members.serialize_field("text", &self.to_string())?;
+        members.end()
+    }
+}
+
 fn rows<R: KeptKind>(snapshot: &Snapshot) -> impl Iterator<Item = &R::Kept> {
     snapshot.rows_after::<R>(None).map(|row| &row.record)
 }
@@ -328,3 +358,6 @@ impl fmt::Display for Fault {
         }
     }
 }
+
+/// How many records are read from one call of `watch` to the next.
+const WATCHED: u64 = 256;

@@ -117,7 +117,7 @@ fn every_damaged_row_is_told_and_the_rollback_with_it() {
         .unwrap()
         .scan(&[], |row| {
             rows.push(row);
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })
         .unwrap();
     let store = Store::open(&path).unwrap().into_writable().unwrap();

@@ -1,0 +1,58 @@
+//! The lines of operators' calls, which reach a server over its control socket and not over the network.
+
+use std::time::Duration;
+
+use bulla_wire::Error;
+
+use super::Running;
+use crate::Kms;
+use crate::audit::{Caller, CallerType, Content, Line, Members, Outcome, Request, Time};
+
+/// A call of an operator.
+#[derive(Clone, Copy, Debug)]
+pub struct OperatorCall<'c> {
+    /// Names the call in the trail.
+    pub request_id: &'c str,
+    /// The id of the user of this machine who calls, as the kernel says.
+    pub user: u32,
+    /// The name of the call, if it is one of ours.
+    pub name: Option<&'static str>,
+    /// The status of the answer, as of an HTTP answer.
+    pub status: u16,
+    /// The error code, if it was refused.
+    pub code: Option<&'static str>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Kms {
+    /// Writes the line of an operator's call, if there is an audit trail.
+    ///
+    /// # Errors
+    /// ServiceUnavailableTemporary if it cannot be written, so the call must not succeed.
+    pub async fn note_operator_call(&self, call: OperatorCall<'_>) -> Result<(), Error> {
+        let Some(running) = &self.auditor.0 else { return Ok(()) };
+        running.write(running.line_of_operator(self, &call)).await
+    }
+}
+
+impl Running {
+    fn line_of_operator(&self, kms: &Kms, call: &OperatorCall<'_>) -> Members {
+        let id = Some(call.user.to_string().into());
+        let caller = Caller { kind: CallerType::Operator, name: None, id, arn: None, session: Vec::new() };
+        let request = Request {
+            request_id: call.request_id.into(),
+            caller: Some(caller),
+            product: Some(PRODUCT.into()),
+            action: call.name.map(Into::into),
+            outcome: Outcome { status: call.status, code: call.code.map(Into::into) },
+            microseconds: u64::try_from(call.took.as_micros()).unwrap_or(u64::MAX),
+            ..Request::default()
+        };
+        let time = Time::from(kms.clock.raw());
+        Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })
+    }
+}
+
+/// Where a line of the API has the name of its product.
+const PRODUCT: &str = "Control";

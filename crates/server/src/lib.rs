@@ -21,6 +21,7 @@
 
 mod audit_sinks;
 mod console;
+pub mod control;
 pub mod http;
 pub mod limits;
 mod log;
@@ -43,7 +44,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bulla_kms::Kms;
 use tokio::net::{TcpListener, TcpSocket};
@@ -54,6 +55,7 @@ use tokio::time::sleep;
 
 pub use self::audit_sinks::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use self::console::Pages;
+use self::control::{Control, ControlSocket, Facts};
 use self::http::Connections;
 use self::http::rpc::Rpc;
 pub use self::limits::Limits;
@@ -176,6 +178,8 @@ pub struct Server {
     listener: TcpListener,
     local_addr: SocketAddr,
     console: Option<Vec<String>>,
+    /// None if it cannot be made; the log says why.
+    control: Option<ControlSocket>,
     log: Arc<Log>,
     metrics: Option<Bound>,
     oidc: Vec<OidcSource>,
@@ -214,6 +218,11 @@ impl Server {
         let tls = runtime.block_on(Tls::open(&tls, local_addr, &kms)).map_err(ServeError::Tls)?;
         audit.apply(&kms).map_err(ServeError::Start)?;
         let log = Log::start(log).map_err(ServeError::Start)?;
+        let control = {
+            let _context = runtime.enter();
+            ControlSocket::bind(kms.data())
+        };
+        let control = control.inspect_err(|error| log.event(without_control(kms.data(), error))).ok();
         let reminder = tls.as_ref().and_then(|tls| tls.reminder(kms.now()));
         reminder.into_iter().for_each(|reminder| log.event(reminder));
         Ok(Self {
@@ -222,6 +231,7 @@ impl Server {
             listener,
             local_addr,
             console,
+            control,
             log,
             metrics,
             oidc,
@@ -277,8 +287,19 @@ impl Server {
         let oidc_thread = oidc_thread.map_err(ServeError::Start)?;
         let sources = Sources::new(&kms, &connections, &log, certificate);
         let requests = self.metrics.is_some().then(|| sources.requests());
+        let url = url(local_addr, tls.is_some());
+        let facts = Facts {
+            kms: Arc::clone(&kms),
+            connections: Arc::clone(&connections),
+            certificate: sources.certificate(),
+            started: SystemTime::now(),
+            url: url.clone(),
+            metrics: self.metrics.as_ref().map(|bound| bound.address),
+        };
+        let control = Control::new(facts, Arc::clone(&log));
+        let control = control::serve(self.control, control, stopped.clone());
         let metrics = self.metrics.map(|bound| metrics::serve(bound, sources, limits, stopped.clone()));
-        let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url(local_addr, tls.is_some()));
+        let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url);
         let reloader = Reloader {
             reporter: Arc::clone(&reporter),
             reread,
@@ -302,7 +323,8 @@ impl Server {
                 tokio::spawn(Arc::clone(&reporter).run()),
             ];
             metrics.map(tokio::spawn); // it ends with the runtime
-            let mut serving = pin!(tokio::spawn(http::serve(setup, handler)));
+            let serving = async { tokio::join!(http::serve(setup, handler), control) };
+            let mut serving = pin!(tokio::spawn(serving));
             while shutdown.next().await == Order::Reload {
                 reload.notify_one();
             }
@@ -331,6 +353,13 @@ impl Server {
 /// The system gives no threads or timers.
 pub fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().enable_all().build()
+}
+
+fn without_control(data: &Path, error: &io::Error) -> String {
+    format!(
+        "there is no control socket in {}, so bulla status and other commands cannot ask this server: {error}",
+        data.display()
+    )
 }
 
 fn url(address: SocketAddr, encrypted: bool) -> String {

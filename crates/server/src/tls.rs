@@ -215,6 +215,7 @@ impl Drop for Upkeep {
 }
 
 /// The certificate in use at any moment, for metrics.
+#[derive(Clone)]
 pub(crate) struct Certificate(Arc<Current>);
 
 impl Certificate {

@@ -76,7 +76,7 @@ fn private_files_are_private() {
     assert_eq!(mode("kms"), 0o700);
     assert_eq!(
         names_in(&world.path("kms")),
-        ["audit", "lock", "root-access-key.json", "root-key", "store.redb", "tls"]
+        ["audit", "control.sock", "lock", "root-access-key.json", "root-key", "store.redb", "tls"]
     );
     assert_eq!(mode("kms/audit"), 0o700);
     for name in names_in(&world.path("kms/audit")) {

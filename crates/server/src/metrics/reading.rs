@@ -51,6 +51,11 @@ impl Sources {
         }
     }
 
+    /// The certificate in use; none for plain HTTP.
+    pub(crate) fn certificate(&self) -> Option<Certificate> {
+        self.certificate.clone()
+    }
+
     /// Where requests are to be counted.
     pub(crate) fn requests(&self) -> Arc<Requests> {
         Arc::clone(&self.requests)

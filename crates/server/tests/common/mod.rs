@@ -81,6 +81,11 @@ impl TestServer {
         Self::on(data, |_| TlsOptions::Off, clock, with_console)
     }
 
+    /// On the data of a server that has ended.
+    pub(crate) fn restarted(data: Arc<TempDir>) -> Self {
+        Self::on(data, |_| TlsOptions::Off, SystemClock, |_| {})
+    }
+
     pub(crate) fn with_options(
         tls: impl Fn(&TempDir) -> TlsOptions,
         clock: impl Clock,

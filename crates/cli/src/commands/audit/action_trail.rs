@@ -156,7 +156,7 @@ fn type_name(kind: &str) -> String {
 }
 
 /// What actions that change nothing begin with.
-const READS: [&str; 13] = [
+const READS: [&str; 16] = [
     "Get",
     "List",
     "Describe",
@@ -170,4 +170,8 @@ const READS: [&str; 13] = [
     "ExportDataKey",
     "Asymmetric",
     "AssumeRole",
+    // Calls of operators.
+    "status",
+    "store-check",
+    "audit-sync",
 ];

@@ -1,0 +1,249 @@
+//! Calls that take long, or answer with much data: each has a thread of low priority, and there is one at a time.
+
+use std::io;
+use std::mem;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::process::nice;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::protocol::{DATA_BYTES, Progress, Refusal};
+use super::reply::{Part, Reply};
+
+/// The thread of long calls. When this is dropped, the call ends soon.
+pub(super) struct LongCalls {
+    place: Arc<Semaphore>,
+    is_stopping: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The way of a long call's parts to its client.
+pub(super) struct Feed {
+    parts: mpsc::Sender<Step>,
+    is_stopping: Arc<AtomicBool>,
+    /// When the client last heard how far the call is.
+    told: Instant,
+}
+
+enum Step {
+    Part(Part),
+    End(Result<Value, Refusal>),
+}
+
+impl LongCalls {
+    pub(super) fn new() -> Self {
+        let place = Arc::new(Semaphore::new(1));
+        Self { place, is_stopping: Arc::default(), thread: Mutex::default() }
+    }
+
+    /// Runs `work` on the thread, and hands its parts to the client.
+    ///
+    /// # Errors
+    /// That of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] if the client has gone, and the work ends soon then.
+    pub(super) async fn run(
+        &self,
+        reply: &mut Reply,
+        work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
+    ) -> Result<Value, Refusal> {
+        let place = Arc::clone(&self.place).try_acquire_owned().map_err(|_| Refusal::OtherLongCall)?;
+        let (parts, mut steps) = mpsc::channel(QUEUE);
+        let feed = Feed { parts, is_stopping: Arc::clone(&self.is_stopping), told: Instant::now() };
+        self.start(place, feed, work)?;
+        while let Some(step) = steps.recv().await {
+            match step {
+                Step::Part(part) => reply.part(&part).await.map_err(|_| Refusal::Gone)?,
+                Step::End(outcome) => return outcome,
+            }
+        }
+        Err(Refusal::Failed("the call ended by a panic".into()))
+    }
+
+    fn start(
+        &self,
+        place: OwnedSemaphorePermit,
+        mut feed: Feed,
+        work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
+    ) -> Result<(), Refusal> {
+        let run = move || {
+            let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+            let outcome = work(&mut feed);
+            drop(place); // before the client may make the next call
+            let _ = feed.parts.blocking_send(Step::End(outcome)); // it may have gone
+        };
+        let thread = thread::Builder::new().name("control".into()).spawn(run);
+        let thread = thread.map_err(|error| Refusal::Failed(format!("no thread can be started: {error}")))?;
+        let before = self.thread.lock().unwrap_or_else(PoisonError::into_inner).replace(thread);
+        join(before);
+        Ok(())
+    }
+}
+
+impl Drop for LongCalls {
+    fn drop(&mut self) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        join(mem::take(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+}
+
+impl Feed {
+    /// Tells the client how far the call is, each second at most. Breaks if the client has gone or the server stops.
+    pub(super) fn progress(&mut self, progress: Progress) -> ControlFlow<()> {
+        if self.is_stopping.load(Ordering::Relaxed) || self.parts.is_closed() {
+            return ControlFlow::Break(());
+        }
+        if self.told.elapsed() < TELL_EACH {
+            return ControlFlow::Continue(());
+        }
+        self.told = Instant::now();
+        self.send(Part::Progress(progress)).map_or(ControlFlow::Break(()), ControlFlow::Continue)
+    }
+
+    /// Why the call was broken off.
+    pub(super) fn end(&self) -> Refusal {
+        if self.is_stopping.load(Ordering::Relaxed) { Refusal::Stopping } else { Refusal::Gone }
+    }
+
+    fn send(&self, part: Part) -> io::Result<()> {
+        self.parts.blocking_send(Step::Part(part)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// What is written is data of the answer.
+impl io::Write for Feed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Err(io::Error::other("the server is being stopped"));
+        }
+        let part = &bytes[..bytes.len().min(DATA_BYTES)];
+        if !part.is_empty() {
+            self.send(Part::Data(part.to_owned()))?;
+        }
+        Ok(part.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn join(thread: Option<JoinHandle<()>>) {
+    if let Some(thread) = thread {
+        let _ = thread.join(); // a panic was printed
+    }
+}
+
+/// Parts that may wait for the client.
+const QUEUE: usize = 4;
+const LOW_PRIORITY: i32 = 19;
+const TELL_EACH: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use serde_json::json;
+    use tokio::net::UnixStream;
+
+    use super::super::client::ControlClient;
+    use super::*;
+
+    /// A call answered by `work`, and what its client gets of it: the data, and the result.
+    fn answer(
+        calls: &LongCalls,
+        work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
+    ) -> (Vec<u8>, Result<Value, String>) {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let client = thread::spawn(move || {
+            let mut data = Vec::new();
+            let result = ControlClient::over(theirs).answer_to(&mut data, |_| {});
+            (data, result.map_err(|error| error.to_string()))
+        });
+        crate::runtime().unwrap().block_on(async {
+            ours.set_nonblocking(true).unwrap();
+            let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
+            let outcome = calls.run(&mut reply, work).await;
+            reply.end(outcome).await;
+        });
+        client.join().unwrap()
+    }
+
+    #[test]
+    fn data_arrives_whole_and_before_the_result() {
+        let calls = LongCalls::new();
+        let content: Vec<u8> = (0..3_000_000_u32).map(|number| number.to_be_bytes()[3]).collect();
+        let sent = content.clone();
+        let (data, result) = answer(&calls, move |feed| {
+            feed.write_all(&sent[..10]).and_then(|()| feed.write_all(&sent[10..])).unwrap();
+            Ok(json!({ "bytes": sent.len() }))
+        });
+        assert!(data == content, "{} bytes", data.len());
+        assert_eq!(result.unwrap(), json!({ "bytes": 3_000_000 }));
+        let (data, result) = answer(&calls, |feed| {
+            feed.write_all(b"half").unwrap();
+            Err(Refusal::Failed("the disk is full".into()))
+        });
+        assert_eq!((&*data, result), (&b"half"[..], Err("the disk is full".into())));
+    }
+
+    #[test]
+    fn there_is_one_at_a_time_and_the_next_one_when_it_is_answered() {
+        let calls = LongCalls::new();
+        for _ in 0..20 {
+            assert_eq!(answer(&calls, |_| Ok(json!({}))).1, Ok(json!({})));
+        }
+        thread::scope(|scope| {
+            let (go, waits) = std::sync::mpsc::channel();
+            let (started, is_started) = std::sync::mpsc::channel();
+            let calls = &calls;
+            let first = scope.spawn(move || {
+                answer(calls, move |_| {
+                    started.send(()).unwrap();
+                    waits.recv().unwrap();
+                    Ok(json!({}))
+                })
+            });
+            is_started.recv().unwrap();
+            let refused = answer(calls, |_| Ok(json!({}))).1.unwrap_err();
+            assert!(refused.contains("busy"), "{refused}");
+            go.send(()).unwrap();
+            assert_eq!(first.join().unwrap().1, Ok(json!({})));
+        });
+    }
+
+    #[test]
+    fn it_ends_with_its_client_and_with_the_server() {
+        let calls = LongCalls::new();
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        drop(theirs);
+        let endless = |feed: &mut Feed| {
+            while feed.write_all(&[0; 1000]).is_ok() && feed.progress(Progress::default()).is_continue() {}
+            Err(feed.end())
+        };
+        let runtime = crate::runtime().unwrap();
+        runtime.block_on(async {
+            ours.set_nonblocking(true).unwrap();
+            let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
+            assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Gone));
+        });
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let read = thread::spawn(move || ControlClient::over(theirs).answer_to(&mut io::sink(), |_| {}));
+        ours.set_nonblocking(true).unwrap();
+        let is_stopping = Arc::clone(&calls.is_stopping);
+        runtime.block_on(async {
+            let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
+            let stop = tokio::task::spawn_blocking(move || is_stopping.store(true, Ordering::Relaxed));
+            let outcome = calls.run(&mut reply, endless).await;
+            assert_eq!(outcome, Err(Refusal::Stopping));
+            stop.await.unwrap();
+            reply.end(outcome).await;
+        });
+        assert_eq!(read.join().unwrap().unwrap_err().to_string(), "the server is being stopped");
+        drop(calls);
+    }
+}

@@ -1,0 +1,276 @@
+//! What both sides of the control channel write: one JSON object a line, one call a connection.
+//!
+//! ```text
+//! request   {"bulla":1,"call":"status"}
+//! answer    {"bulla":1,"progress":{"done":4096,"of":20000}}       any number of times, while a call takes long
+//!           {"bulla":1,"data":65536}                              followed by as many bytes, any number of times
+//!           {"bulla":1,"ok":{...}}                                the last line; without it, the answer is not whole
+//!           {"bulla":1,"error":{"kind":"...","what":"...","do":"..."}}      or this one
+//! ```
+//!
+//! Members are only ever added, and members that a reader does not know mean nothing to it. A change that an older reader would
+//! get wrong is another version.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of the protocol.
+pub(super) const VERSION: u64 = 1;
+/// The longest request, with its line end.
+pub(super) const REQUEST_BYTES: usize = 64 * 1024;
+/// The longest line of an answer: a report on a store in which everything is damaged.
+pub(super) const ANSWER_BYTES: usize = 1 << 30;
+/// The most bytes that follow one line.
+pub(super) const DATA_BYTES: usize = 1 << 20;
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Request {
+    #[serde(rename = "bulla")]
+    pub(super) version: u64,
+    pub(super) call: String,
+}
+
+/// A line of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Line {
+    #[serde(rename = "bulla")]
+    pub(super) version: u64,
+    #[serde(flatten)]
+    pub(super) frame: Frame,
+}
+
+/// What a line of an answer says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Frame {
+    Progress(Progress),
+    /// How many bytes follow the line.
+    Data(usize),
+    Ok(Value),
+    Error(CallError),
+}
+
+/// How far a call is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// How much is done, such as records.
+    pub done: u64,
+    /// How much there is; none if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
+}
+
+/// Why a call was not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallError {
+    /// What kind of error it is, for programs.
+    pub kind: ErrorKind,
+    /// What happened.
+    pub what: String,
+    /// What the operator can do about it.
+    #[serde(rename = "do")]
+    pub hint: String,
+}
+
+/// The kinds of errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is not one, is too long, or did not arrive in time.
+    Malformed,
+    /// The request is of another version of the protocol.
+    Version,
+    /// The server has no such call.
+    UnknownCall,
+    /// The server does too much else of the kind.
+    Busy,
+    /// The audit trail takes no lines, or the server stops.
+    Unavailable,
+    /// The call failed.
+    Failed,
+    /// A kind of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Why a server gives no result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// The request is too long.
+    TooLong,
+    /// The request did not arrive in time.
+    Late,
+    /// The request is no JSON object with the members of a request.
+    NoRequest,
+    /// The request is of this version of the protocol.
+    OtherVersion(u64),
+    /// The server has no call of this name.
+    UnknownCall,
+    /// Too many connections are open.
+    TooManyConnections,
+    /// Another long call is being answered.
+    OtherLongCall,
+    /// The audit trail takes no lines, for this reason.
+    NoTrail(String),
+    /// The server writes no audit trail.
+    TrailIsOff,
+    /// The server stops.
+    Stopping,
+    /// The client has gone before the answer was whole.
+    Gone,
+    /// The call failed, for this reason.
+    Failed(String),
+}
+
+impl Line {
+    pub(super) fn new(frame: Frame) -> Self {
+        Self { version: VERSION, frame }
+    }
+
+    /// The line with its end.
+    pub(super) fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = serde_json::to_vec(self)
+            .expect("it has neither maps with other keys than texts nor a failing type");
+        bytes.push(b'\n');
+        bytes
+    }
+}
+
+impl Refusal {
+    /// The status of the line in the audit trail.
+    pub(super) fn status(&self) -> u16 {
+        match self {
+            Self::TooLong => 413,
+            Self::Late => 408,
+            Self::NoRequest | Self::OtherVersion(_) => 400,
+            Self::UnknownCall => 404,
+            Self::TrailIsOff => 409,
+            Self::TooManyConnections | Self::OtherLongCall => 429,
+            Self::NoTrail(_) | Self::Stopping => 503,
+            Self::Gone => 499,
+            Self::Failed(_) => 500,
+        }
+    }
+
+    /// The error code of that line.
+    pub(super) fn code(&self) -> &'static str {
+        match self.kind() {
+            ErrorKind::Malformed => "Malformed",
+            ErrorKind::Version => "Version",
+            ErrorKind::UnknownCall => "UnknownCall",
+            ErrorKind::Busy => "Busy",
+            ErrorKind::Unavailable => "Unavailable",
+            ErrorKind::Failed | ErrorKind::Unknown => "Failed",
+        }
+    }
+
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::TooLong | Self::Late | Self::NoRequest => ErrorKind::Malformed,
+            Self::OtherVersion(_) => ErrorKind::Version,
+            Self::UnknownCall => ErrorKind::UnknownCall,
+            Self::TooManyConnections | Self::OtherLongCall => ErrorKind::Busy,
+            Self::NoTrail(_) | Self::Stopping => ErrorKind::Unavailable,
+            Self::TrailIsOff | Self::Gone | Self::Failed(_) => ErrorKind::Failed,
+        }
+    }
+
+    /// What the client gets to know.
+    pub(super) fn to_error(&self) -> CallError {
+        let (what, hint) = self.texts();
+        CallError { kind: self.kind(), what, hint: hint.to_owned() }
+    }
+
+    fn texts(&self) -> (String, &'static str) {
+        match self {
+            Self::TooLong => (
+                format!("the request is longer than {REQUEST_BYTES} bytes"),
+                "send one JSON object in one line",
+            ),
+            Self::Late => {
+                ("the request did not arrive in time".into(), "send one JSON object and a line feed")
+            }
+            Self::NoRequest => (
+                "this is no request of the control protocol".into(),
+                r#"send {"bulla":1,"call":"status"} and a line feed"#,
+            ),
+            Self::OtherVersion(version) => (
+                format!(
+                    "the request is of version {version} of the control protocol, and the server, bulla \
+                     {SERVER_VERSION}, has version {VERSION}"
+                ),
+                SAME_VERSION,
+            ),
+            Self::UnknownCall => {
+                (format!("the server, bulla {SERVER_VERSION}, does not know this call"), SAME_VERSION)
+            }
+            Self::TooManyConnections => {
+                ("the control socket has too many connections".into(), "close some, or try again later")
+            }
+            Self::OtherLongCall => (
+                "the server is busy with another check or backup".into(),
+                "try again when the other command is done",
+            ),
+            Self::NoTrail(why) => (
+                format!("the audit trail takes no lines, so every call is refused: {why}"),
+                "make room or restore the directory of the trail; bulla status is answered all the same",
+            ),
+            Self::TrailIsOff => {
+                ("the server writes no audit trail".into(), "switch it on: [[audit]] in the configuration")
+            }
+            Self::Stopping => ("the server is being stopped".into(), "try again when it runs"),
+            Self::Gone => ("the client has gone".into(), "call again"),
+            Self::Failed(why) => (why.clone(), "see the log of the server"),
+        }
+    }
+}
+
+const SERVER_VERSION: &str = env!("CARGO_PKG_VERSION");
+const SAME_VERSION: &str =
+    "use the bulla that the server was started with, or restart the server with this one";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(frame: Frame) -> String {
+        String::from_utf8(Line::new(frame).to_bytes()).unwrap()
+    }
+
+    #[test]
+    fn lines_are_written_as_documented() {
+        let progress = |of| Frame::Progress(Progress { done: 4096, of });
+        assert_eq!(text(progress(Some(20_000))), "{\"bulla\":1,\"progress\":{\"done\":4096,\"of\":20000}}\n");
+        assert_eq!(text(progress(None)), "{\"bulla\":1,\"progress\":{\"done\":4096}}\n");
+        assert_eq!(text(Frame::Data(65_536)), "{\"bulla\":1,\"data\":65536}\n");
+        assert_eq!(
+            text(Frame::Ok(serde_json::json!({ "a": "b\n" }))),
+            "{\"bulla\":1,\"ok\":{\"a\":\"b\\n\"}}\n"
+        );
+        let error = text(Frame::Error(Refusal::UnknownCall.to_error()));
+        assert!(
+            error.starts_with("{\"bulla\":1,\"error\":{\"kind\":\"unknown-call\",\"what\":\""),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn lines_are_read_as_they_were_written_also_with_members_of_a_later_version() {
+        for frame in [
+            Frame::Progress(Progress { done: 1, of: None }),
+            Frame::Data(7),
+            Frame::Ok(serde_json::json!({ "n": [1, 2] })),
+            Frame::Error(Refusal::Stopping.to_error()),
+        ] {
+            let line = Line::new(frame);
+            assert_eq!(serde_json::from_slice::<Line>(&line.to_bytes()).unwrap(), line);
+        }
+        let later = r#"{"bulla":1,"new":[1],"error":{"kind":"new","what":"w","do":"d","new":1}}"#;
+        let Frame::Error(error) = serde_json::from_str::<Line>(later).unwrap().frame else {
+            panic!("{later}")
+        };
+        assert_eq!((error.kind, &*error.what, &*error.hint), (ErrorKind::Unknown, "w", "d"));
+    }
+}

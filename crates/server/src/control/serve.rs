@@ -1,0 +1,223 @@
+//! Connections to the control socket: who may connect, how many, for how long, and the walk from a request to its answer.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bulla_kms::{Kms, OperatorCall, new_request_id};
+use rustix::process::geteuid;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
+
+use super::calls::{Call, LineOf};
+use super::long_call::{Feed, LongCalls};
+use super::protocol::{Frame, Line, Progress, REQUEST_BYTES, Refusal, Request, VERSION};
+use super::reply::Reply;
+use super::socket::ControlSocket;
+use super::status::Facts;
+use crate::log::Log;
+
+/// What answers calls.
+pub(crate) struct Control {
+    facts: Arc<Facts>,
+    long_calls: LongCalls,
+    log: Arc<Log>,
+    /// When the log was last told that another user is refused.
+    told: Mutex<Option<Instant>>,
+}
+
+/// A call that has arrived.
+struct Arrived {
+    request_id: String,
+    /// The user at the other end.
+    user: u32,
+    began: Instant,
+}
+
+/// Accepts connections until `stop`, and lets answers that are under way finish. Without a socket there is nothing to do.
+pub(crate) async fn serve(socket: Option<ControlSocket>, control: Control, mut stop: watch::Receiver<bool>) {
+    let Some(socket) = socket else { return };
+    let control = Arc::new(control);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = socket.listener.accept() => match accepted {
+                Ok((stream, _)) => control.admit(stream, &mut connections),
+                Err(_) => sleep(PAUSE).await, // no descriptor is free, which the API's listener reports
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut stop) => break,
+        }
+    }
+    drop(socket);
+    let _ = timeout(DRAIN, connections.join_all()).await; // what is late is cut off
+}
+
+impl Control {
+    pub(crate) fn new(facts: Facts, log: Arc<Log>) -> Self {
+        Self { facts: Arc::new(facts), long_calls: LongCalls::new(), log, told: Mutex::default() }
+    }
+
+    fn kms(&self) -> &Arc<Kms> {
+        &self.facts.kms
+    }
+
+    /// Lets a connection of the server's own user or of root in, if there is a place. Others are closed without a word.
+    fn admit(self: &Arc<Self>, stream: UnixStream, connections: &mut JoinSet<()>) {
+        match stream.peer_cred() {
+            Ok(peer) if peer.uid() == geteuid().as_raw() || peer.uid() == ROOT => {
+                if connections.len() < CONNECTIONS {
+                    let control = Arc::clone(self);
+                    connections.spawn(async move { control.answer(stream, peer.uid()).await });
+                } else {
+                    let busy = Line::new(Frame::Error(Refusal::TooManyConnections.to_error()));
+                    let _ = stream.try_write(&busy.to_bytes()); // its buffer is empty
+                }
+            }
+            Ok(peer) => self.tell_refused(peer.uid()),
+            Err(_) => {} // it has gone
+        }
+    }
+
+    /// Tells the log once in a while: it shows what the file's mode should have kept away.
+    fn tell_refused(&self, user: u32) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= TELL_EACH) {
+            *told = Some(Instant::now());
+            self.log
+                .event(format!("the control socket was closed to user {user}, who is neither ours nor root"));
+        }
+    }
+
+    /// Answers the one call of a connection.
+    async fn answer(&self, mut stream: UnixStream, user: u32) {
+        let arrived = Arrived { request_id: new_request_id(), user, began: Instant::now() };
+        let request = timeout(REQUEST, read_request(&mut stream)).await;
+        let call = match request {
+            Err(_) => Err(Refusal::Late),
+            Ok(Ok(Some(bytes))) => call(&bytes),
+            Ok(Ok(None)) => Err(Refusal::TooLong),
+            Ok(Err(_)) => return, // it has gone, and has called nothing
+        };
+        let mut reply = Reply::new(stream);
+        let outcome = match call {
+            Ok(call) => self.answer_call(call, &arrived, &mut reply).await,
+            Err(refusal) => {
+                let _ = self.note(None, &arrived, Some(&refusal)).await; // it is refused in any case
+                Err(refusal)
+            }
+        };
+        reply.end(outcome).await;
+    }
+
+    /// Answers a call. Its line is written before the first byte of a result leaves.
+    async fn answer_call(&self, call: Call, arrived: &Arrived, reply: &mut Reply) -> Result<Value, Refusal> {
+        if call.line() == LineOf::Beginning {
+            self.note(Some(call), arrived, None).await?;
+            return self.perform(call, reply).await;
+        }
+        let outcome = match self.kms().audit_fault() {
+            Some(why) if call.line() != LineOf::Nothing => Err(Refusal::NoTrail(why)),
+            _ => self.perform(call, reply).await,
+        };
+        let noted = self.note(Some(call), arrived, outcome.as_ref().err()).await;
+        if call.line() == LineOf::Nothing { outcome } else { noted.and(outcome) }
+    }
+
+    async fn perform(&self, call: Call, reply: &mut Reply) -> Result<Value, Refusal> {
+        match call {
+            Call::Status => {
+                let facts = Arc::clone(&self.facts);
+                let status = spawn_blocking(move || facts.status()).await; // it looks at files
+                let status = status.map_err(|panicked| Refusal::Failed(panicked.to_string()))?;
+                Ok(to_json(&status))
+            }
+            Call::StoreCheck => {
+                let kms = Arc::clone(self.kms());
+                self.long_calls.run(reply, move |feed| check_store(&kms, feed)).await
+            }
+            Call::AuditSync => match self.kms().seal_audit().await {
+                Ok(Some(sealed)) => Ok(json!({ "sealed": sealed.to_string() })),
+                Ok(None) => Err(Refusal::TrailIsOff),
+                Err(why) => Err(Refusal::NoTrail(why)),
+            },
+        }
+    }
+
+    /// Writes the line of a call.
+    async fn note(
+        &self,
+        call: Option<Call>,
+        arrived: &Arrived,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Refusal> {
+        let line = OperatorCall {
+            request_id: &arrived.request_id,
+            user: arrived.user,
+            name: call.map(Call::name),
+            status: refusal.map_or(200, Refusal::status),
+            code: refusal.map(Refusal::code),
+            took: arrived.began.elapsed(),
+        };
+        let noted = self.kms().note_operator_call(line).await;
+        noted.map_err(|_| Refusal::NoTrail(self.kms().audit_fault().unwrap_or_default()))
+    }
+}
+
+fn check_store(kms: &Kms, feed: &mut Feed) -> Result<Value, Refusal> {
+    let report = kms.check_records(|done, of| feed.progress(Progress { done, of: Some(of) }));
+    match report.map_err(|error| Refusal::Failed(error.to_string()))? {
+        Some(report) => Ok(to_json(&report)),
+        None => Err(feed.end()),
+    }
+}
+
+fn to_json(value: &impl Serialize) -> Value {
+    serde_json::to_value(value).expect("all of it is JSON")
+}
+
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await; // without a sender, the server has ended
+}
+
+/// Reads up to the first line end; none if the request is too long.
+async fn read_request(stream: &mut UnixStream) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            bytes.truncate(end);
+            return Ok(Some(bytes));
+        }
+        if bytes.len() >= REQUEST_BYTES {
+            return Ok(None);
+        }
+        let room = REQUEST_BYTES - bytes.len();
+        if (&mut *stream).take(room as u64).read_buf(&mut bytes).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+}
+
+fn call(request: &[u8]) -> Result<Call, Refusal> {
+    let request: Request = serde_json::from_slice(request).map_err(|_| Refusal::NoRequest)?;
+    if request.version != VERSION {
+        return Err(Refusal::OtherVersion(request.version));
+    }
+    Call::named(&request.call).ok_or(Refusal::UnknownCall)
+}
+
+const ROOT: u32 = 0;
+/// Connections at once: operators and their programs have few.
+const CONNECTIONS: usize = 16;
+/// From the start of a connection to the end of its request.
+const REQUEST: Duration = Duration::from_secs(5);
+/// How long answers that are under way may take once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(2);
+/// Before accepting is tried again.
+const PAUSE: Duration = Duration::from_millis(100);
+const TELL_EACH: Duration = Duration::from_secs(60);

@@ -1,0 +1,226 @@
+//! What a running server tells of itself.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bulla_kms::audit::Source;
+use bulla_kms::{KeyLocation, Kms};
+use bulla_wire::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::http::Connections;
+use crate::tls::Certificate;
+
+/// What a server is and how it is. Members are only ever added.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// The version of the program.
+    pub version: String,
+    /// The id of its process.
+    pub process: u32,
+    /// When it was started.
+    pub started: String,
+    /// Where clients connect.
+    pub listen: String,
+    /// Where metrics are, if anywhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<String>,
+    /// Whether clients may be sent to it, as `/readyz` says.
+    pub ready: bool,
+    /// Why not.
+    pub unready: Vec<String>,
+    /// Its store.
+    pub store: StoreStatus,
+    /// The root key of the store.
+    pub root_key: RootKeyStatus,
+    /// Its audit trail; none if that is off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audit: Option<AuditStatus>,
+    /// Its certificate; none for plain HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateStatus>,
+    /// Its connections.
+    pub connections: ConnectionStatus,
+    /// Nonces of signatures.
+    pub nonces: NonceStatus,
+}
+
+/// A store.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StoreStatus {
+    /// The data directory.
+    pub data: String,
+    /// How often it was restored, and once more.
+    pub epoch: u64,
+    /// The number of its last commit.
+    pub commit: u64,
+    /// How many records there are of each kind. Values of secrets are not counted.
+    pub records: BTreeMap<String, u64>,
+}
+
+/// What keeps the root key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RootKeyStatus {
+    /// The kind of provider: `file`.
+    pub provider: String,
+    /// Where the provider has its key.
+    pub location: String,
+}
+
+/// An audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditStatus {
+    /// The name of the server in its lines.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The directory of its files.
+    pub directory: String,
+    /// How many files there are.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The newest seal, as `NUMBER:HASH`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<String>,
+    /// For how many seconds the oldest line has waited that no seal is over; none without a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<f64>,
+    /// How many lines of requests could not be written since the start; none without a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missed: Option<u64>,
+    /// Why no line can be written, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+}
+
+/// The certificate in use.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CertificateStatus {
+    /// When it ends; none if it does not say it as RFC 5280 wants it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end: Option<String>,
+}
+
+/// Connections to the API.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConnectionStatus {
+    /// How many are open.
+    pub open: u64,
+    /// How many there may be.
+    pub limit: u64,
+}
+
+/// Nonces that are kept against replays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NonceStatus {
+    /// How many are kept.
+    pub kept: u64,
+    /// How many there may be.
+    pub limit: u64,
+}
+
+/// Where the status comes from.
+pub(crate) struct Facts {
+    pub(crate) kms: Arc<Kms>,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) started: SystemTime,
+    /// Where clients connect.
+    pub(crate) url: String,
+    pub(crate) metrics: Option<SocketAddr>,
+}
+
+impl Facts {
+    /// The status of this moment. Looks at files.
+    pub(super) fn status(&self) -> Status {
+        let engine = self.kms.statistics();
+        let connections = self.connections.counts();
+        let unready = self.kms.unready();
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            process: process::id(),
+            started: timestamp(self.started),
+            listen: self.url.clone(),
+            metrics: self.metrics.map(|address| format!("http://{address}/metrics")),
+            ready: unready.is_empty(),
+            unready: unready.iter().map(ToString::to_string).collect(),
+            store: StoreStatus {
+                data: self.kms.data().display().to_string(),
+                epoch: self.kms.epoch(),
+                commit: self.kms.commit_number(),
+                records: engine
+                    .records
+                    .into_iter()
+                    .map(|(kind, count)| (kind.into(), count as u64))
+                    .collect(),
+            },
+            root_key: RootKeyStatus::at(&self.kms.root_key_location()),
+            audit: self.audit(),
+            certificate: self.certificate.as_ref().map(|certificate| CertificateStatus {
+                end: certificate.not_after().and_then(|end| Some(seconds(i64::try_from(end).ok()?))),
+            }),
+            connections: ConnectionStatus { open: connections.open as u64, limit: connections.limit as u64 },
+            nonces: NonceStatus { kept: engine.nonces as u64, limit: engine.nonces_limit as u64 },
+        }
+    }
+}
+
+impl Facts {
+    fn audit(&self) -> Option<AuditStatus> {
+        let options = self.kms.audit_options()?;
+        let figures = self.kms.audit_figures()?;
+        let mut status = AuditStatus::of_directory(&options.directory);
+        status.node = Some(options.node.clone());
+        status.sealed = Some(figures.sealed.to_string());
+        status.lag_seconds = Some((figures.lag.as_secs_f64() * 1000.0).round() / 1000.0);
+        status.missed = Some(figures.missed);
+        status.fault = self.kms.audit_fault();
+        Some(status)
+    }
+}
+
+impl AuditStatus {
+    /// What the files of a trail tell without being read; nothing of those that cannot be seen.
+    #[must_use]
+    pub fn of_directory(directory: &Path) -> Self {
+        let sources = Source::all(&[directory.to_owned()]).unwrap_or_default();
+        let lengths =
+            sources.iter().filter_map(|source| fs::metadata(source.path()).ok()).map(|found| found.len());
+        let lengths: Vec<_> = lengths.collect();
+        Self {
+            directory: directory.display().to_string(),
+            files: lengths.len() as u64,
+            bytes: lengths.iter().sum(),
+            ..Self::default()
+        }
+    }
+}
+
+impl RootKeyStatus {
+    /// That of a provider that has its key there.
+    #[must_use]
+    pub fn at(location: &KeyLocation) -> Self {
+        Self { provider: location.provider().into(), location: location.to_string() }
+    }
+}
+
+fn timestamp(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    seconds(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}
+
+fn seconds(unix: i64) -> String {
+    Timestamp::from_unix(unix).to_string()
+}

@@ -8,6 +8,7 @@ mod keys;
 mod people;
 mod policies;
 mod serve;
+mod status;
 mod store;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy, Question};
 pub(crate) use self::serve::{AuditSink, AuditSync, Console, Oidc, Serve, SignatureVersion};
+pub(crate) use self::status::Status;
 pub(crate) use self::store::{CheckStore, Store};
 
 /// Envelope encryption of files with a key management service, and that service.
@@ -111,6 +113,8 @@ pub(crate) enum Command {
     Console(Console),
     /// Run the KMS as a server for the Alibaba Cloud KMS API
     Serve(Box<Serve>),
+    /// Show how a server on this machine is; the exit code is 0 if it is ready, and 1 if it is not or none runs
+    Status(Status),
     /// Look after the store of keys and secrets
     #[command(subcommand)]
     Store(Store),

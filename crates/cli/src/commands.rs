@@ -21,6 +21,7 @@ pub(crate) mod policy;
 mod reading;
 pub(crate) mod rewrap;
 pub(crate) mod serve;
+pub(crate) mod status;
 pub(crate) mod store;
 pub(crate) mod verify;
 mod walk;

@@ -7,6 +7,7 @@
 mod account;
 mod args;
 mod commands;
+mod control;
 mod dates;
 mod disk;
 mod embedded;
@@ -91,6 +92,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Audit(command) => commands::audit::run(&command),
         Command::Console(console) => commands::console::run(&kms, console),
         Command::Serve(serve) => commands::serve::run(*serve),
+        Command::Status(status) => commands::status::run(&status),
         Command::Store(store) => commands::store::run(&kms, store),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(&command),

@@ -56,6 +56,12 @@ impl Kms {
         self.limiter.limits.store(limits.into());
     }
 
+    /// The limits in force.
+    #[must_use]
+    pub fn request_limits(&self) -> RequestLimits {
+        **self.limiter.limits.load()
+    }
+
     /// Counts a request from this address, before anything of it is believed. One whose address is not known is not counted.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(crate) struct VerifyTrail {
     /// The file with a public key that was noted when the trail began, or later: the trail must lead back to it
     #[arg(long, value_name = "FILE")]
     pub(crate) public_key: Option<PathBuf>,
-    /// A line that was noted elsewhere, such as the newest seal in the metrics: the trail must have it
+    /// A line that was noted elsewhere, such as the newest seal that bulla status prints: the trail must have it
     #[arg(long, value_name = "NUMBER:HASH")]
     pub(crate) expect: Option<Position>,
     /// Print JSON

@@ -29,9 +29,14 @@ pub(crate) fn run(command: &Audit) -> Result<(), Failure> {
     }
 }
 
+/// The data directory that the trail belongs to.
+fn data(place: &TrailOf) -> &Path {
+    place.data.as_deref().unwrap_or(Path::new(DATA))
+}
+
 /// The files of a trail, oldest first.
 fn sources(place: &TrailOf) -> Result<Vec<Source>, Failure> {
-    let directory = place.data.as_deref().unwrap_or(Path::new(DATA)).join("audit");
+    let directory = data(place).join("audit");
     let hint = "name the data directory of the server with --data";
     match Source::all(std::slice::from_ref(&directory)) {
         Ok(found) if found.is_empty() => Err(no_trail(&directory).advising(hint)),

@@ -1,11 +1,15 @@
-//! `bulla store`: what an operator does with a store while no server has it open.
+//! `bulla store`: what an operator does with a store. A server that has it open does it on request.
 
 use std::io;
+use std::path::Path;
 
-use bulla_kms::{OpenError, Options, Role, StoreReport};
-use serde_json::{Value, json};
+use bulla_kms::{OpenError, Options, Role};
+use bulla_server::control::Call;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::args::{CheckStore, KmsFlags, Store};
+use crate::control::{connect, refused};
 use crate::embedded::tell_of_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
@@ -13,12 +17,12 @@ use crate::results::{print, print_json};
 
 pub(crate) fn run(flags: &KmsFlags, store: Store) -> Result<(), Failure> {
     match store {
-        Store::Check(check) => run_check(flags, check),
+        Store::Check(check) => run_check(flags, &check),
     }
 }
 
-fn run_check(flags: &KmsFlags, check: CheckStore) -> Result<(), Failure> {
-    let data = match (check.data, KmsLocation::of(flags)?) {
+fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
+    let data = match (check.data.clone(), KmsLocation::of(flags)?) {
         (Some(data), _) | (None, KmsLocation::Embedded(data)) => data,
         (None, KmsLocation::Remote(server)) => {
             let what = format!(
@@ -27,27 +31,55 @@ fn run_check(flags: &KmsFlags, check: CheckStore) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
         }
     };
-    let options =
-        Options { root_key: check.root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
-    let report = bulla_kms::check_store(&options).map_err(|error| open_failure(&error))?;
+    let report = report(&data, check)?;
+    let found: Report = serde_json::from_value(report.clone()).map_err(|error| {
+        let what =
+            format!("{}: the server says what this bulla does not understand: {error}", data.display());
+        Failure::new(Exit::Kms, what, "use the bulla that the server was started with")
+    })?;
     if check.json {
-        print_json(&as_value(&report))?;
+        print_json(&report)?;
     } else {
-        print_report(&report)?;
+        print_report(&found)?;
     }
-    match report.faults.len() {
+    match found.faults.len() {
         0 => Ok(()),
         count => {
             let faults = if count == 1 { "1 fault" } else { &*format!("{count} faults") };
-            let what = format!("{}: {faults} in {} records", options.data.display(), report.records);
+            let what = format!("{}: {faults} in {} records", data.display(), found.records);
             Err(Failure::new(Exit::Damaged, what, "restore the whole data directory from its backup"))
         }
     }
 }
 
-fn print_report(report: &StoreReport) -> Result<(), Failure> {
-    report.faults.iter().try_for_each(print)?;
-    let &StoreReport { records, epoch, commit, .. } = report;
+/// The report of the server that has the store open, or else of a check by this process.
+fn report(data: &Path, check: &CheckStore) -> Result<Value, Failure> {
+    if let Some(server) = connect(data)? {
+        return server.call(Call::StoreCheck, |_| {}).map_err(|error| refused(data, &error));
+    }
+    let root_key = check.root_key.clone();
+    let options = Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
+    let report = bulla_kms::check_store(&options).map_err(|error| open_failure(&error))?;
+    Ok(serde_json::to_value(&report).expect("all of it is JSON"))
+}
+
+/// What a check has found, as a server or this process says it.
+#[derive(Deserialize)]
+struct Report {
+    records: u64,
+    epoch: u64,
+    commit: u64,
+    faults: Vec<Fault>,
+}
+
+#[derive(Deserialize)]
+struct Fault {
+    text: String,
+}
+
+fn print_report(report: &Report) -> Result<(), Failure> {
+    report.faults.iter().try_for_each(|fault| print(&fault.text))?;
+    let &Report { records, epoch, commit, .. } = report;
     match (report.faults.is_empty(), commit) {
         (false, _) => Ok(()),
         (true, 0) => print(format_args!(
@@ -57,23 +89,11 @@ fn print_report(report: &StoreReport) -> Result<(), Failure> {
     }
 }
 
-fn as_value(report: &StoreReport) -> Value {
-    let faults = report
-        .faults
-        .iter()
-        .map(|fault| json!({ "table": fault.table, "name": fault.name, "fault": fault.fault.to_string() }));
-    json!({
-        "records": report.records,
-        "epoch": report.epoch,
-        "commit": report.commit,
-        "faults": faults.collect::<Vec<_>>(),
-    })
-}
-
 fn open_failure(error: &OpenError) -> Failure {
     let hint = match error {
         OpenError::InUse { by: Role::Server, .. } => {
-            "stop the server first, or check a copy of the data directory with --data".into()
+            "the server has no control socket, its log says why: stop it first, or check a copy with --data"
+                .into()
         }
         OpenError::Directory { source, .. } if source.kind() == io::ErrorKind::NotFound => {
             "name the data directory of the store with --data".into()

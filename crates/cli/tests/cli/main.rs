@@ -9,6 +9,7 @@ mod audit;
 mod audit_sinks;
 mod coarse_times;
 mod console;
+mod control;
 mod damage;
 mod disk_full;
 mod durability;

@@ -105,7 +105,7 @@ fn a_process_keeps_no_core() {
 }
 
 /// The tests often run as root, whom no permission holds back: these need another user.
-fn somebody_else(world: &World, test: &str) -> Option<u32> {
+pub(crate) fn somebody_else(world: &World, test: &str) -> Option<u32> {
     const NOBODY: u32 = 65_534;
     let own = rustix::process::geteuid();
     if !own.is_root() {
@@ -125,7 +125,7 @@ fn somebody_else(world: &World, test: &str) -> Option<u32> {
     Some(NOBODY)
 }
 
-fn as_user(world: &World, user: u32, args: &[&str]) -> Command {
+pub(crate) fn as_user(world: &World, user: u32, args: &[&str]) -> Command {
     let mut command = Command::new(BULLA);
     command.args(args).current_dir(world.path("")).env_clear();
     command.env("HOME", world.root().join("home")).env("XDG_DATA_HOME", world.root().join("xdg"));

@@ -86,6 +86,11 @@ impl Snapshot {
         self.tables.private.rows.get(name)
     }
 
+    /// The anchor of this state; none for a store of an earlier version that cannot be raised.
+    pub(crate) fn anchor(&self) -> Option<Anchor> {
+        self.anchor
+    }
+
     /// Takes in the anchor of a commit, unless that of a later one is there.
     pub(super) fn take_anchor(&mut self, anchor: Option<Anchor>) {
         self.anchor = [self.anchor, anchor].into_iter().flatten().max_by_key(|anchor| anchor.commit);

@@ -91,8 +91,10 @@ impl ControlClient {
     ) -> Result<Value, ControlError> {
         let sent = self.send(call);
         match (self.answer_to(output, &mut progress), sent) {
-            // The server may have refused before it read the whole request; else this is why there is no answer.
-            (Err(ControlError::NotAllowed | ControlError::Cut), Err(error)) => Err(ControlError::Io(error)),
+            // Unless the server closed its end, this is why there is no answer.
+            (Err(ControlError::NotAllowed | ControlError::Cut), Err(error)) if !is_closed(&error) => {
+                Err(ControlError::Io(error))
+            }
             (answer, _) => answer,
         }
     }
@@ -127,10 +129,9 @@ impl ControlClient {
     fn frame(&mut self, is_first: bool) -> Result<Frame, ControlError> {
         let mut line = Vec::new();
         let limit = ANSWER_BYTES as u64;
-        let read = self.stream.by_ref().take(limit).read_until(b'\n', &mut line);
-        match read {
-            Err(error) if error.kind() == io::ErrorKind::ConnectionReset => return Err(ControlError::Cut),
-            read => drop(read.map_err(ControlError::Io)?),
+        match self.stream.by_ref().take(limit).read_until(b'\n', &mut line) {
+            Err(error) if !is_closed(&error) => return Err(ControlError::Io(error)),
+            _ => {} // closed, with what came before
         }
         if line.is_empty() {
             return Err(if is_first { ControlError::NotAllowed } else { ControlError::Cut });
@@ -153,12 +154,17 @@ impl ControlClient {
             return Err(ControlError::Malformed);
         }
         let mut bytes = vec![0; length];
-        self.stream.read_exact(&mut bytes).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => ControlError::Cut,
-            _ => ControlError::Io(error),
-        })?;
+        self.stream
+            .read_exact(&mut bytes)
+            .map_err(|error| if is_closed(&error) { ControlError::Cut } else { ControlError::Io(error) })?;
         output.write_all(&bytes).map_err(ControlError::Output)
     }
+}
+
+/// Whether the other end was closed.
+fn is_closed(error: &io::Error) -> bool {
+    let kinds = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof];
+    kinds.contains(&error.kind())
 }
 
 impl ControlError {

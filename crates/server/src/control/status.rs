@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bulla_kms::audit::Source;
-use bulla_kms::{KeyLocation, Kms};
+use bulla_kms::{KeyLocation, Kms, RequestLimit, RequestLimits};
 use bulla_wire::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +49,9 @@ pub struct Status {
     pub connections: ConnectionStatus,
     /// Nonces of signatures.
     pub nonces: NonceStatus,
+    /// How many requests a second are answered, for one `access_key`, `user` and `source` address; those without a limit are
+    /// left out.
+    pub limits: BTreeMap<String, LimitStatus>,
 }
 
 /// A store.
@@ -131,6 +134,16 @@ pub struct NonceStatus {
     pub limit: u64,
 }
 
+/// A limit on requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LimitStatus {
+    /// Requests per second, on average.
+    pub requests_per_second: u32,
+    /// Requests at once after a pause.
+    pub burst: u32,
+}
+
 /// Where the status comes from.
 pub(crate) struct Facts {
     pub(crate) kms: Arc<Kms>,
@@ -173,6 +186,7 @@ impl Facts {
             }),
             connections: ConnectionStatus { open: connections.open as u64, limit: connections.limit as u64 },
             nonces: NonceStatus { kept: engine.nonces as u64, limit: engine.nonces_limit as u64 },
+            limits: limits(self.kms.request_limits()),
         }
     }
 }
@@ -214,6 +228,17 @@ impl RootKeyStatus {
     pub fn at(location: &KeyLocation) -> Self {
         Self { provider: location.provider().into(), location: location.to_string() }
     }
+}
+
+fn limits(limits: RequestLimits) -> BTreeMap<String, LimitStatus> {
+    let RequestLimits { access_key, user, source } = limits;
+    let named = [("access_key", access_key), ("user", user), ("source", source)];
+    let in_force = named.into_iter().filter_map(|(name, limit)| Some((name.to_owned(), limit?)));
+    let status = |RequestLimit { requests_per_second, burst }: RequestLimit| LimitStatus {
+        requests_per_second: requests_per_second.get(),
+        burst: burst.unwrap_or(requests_per_second).get(),
+    };
+    in_force.map(|(name, limit)| (name, status(limit))).collect()
 }
 
 fn timestamp(time: SystemTime) -> String {

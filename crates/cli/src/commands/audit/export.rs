@@ -3,13 +3,15 @@
 use bulla_kms::audit::to_json;
 
 use super::wanted::Conditions;
-use super::{action_trail, csv, for_each_record, sources};
+use super::{action_trail, csv, data, for_each_record, sources};
 use crate::args::{Export, ExportFormat};
+use crate::control::seal_trail;
 use crate::failure::Failure;
 use crate::results::print_raw;
 
 pub(super) fn run(export: &Export) -> Result<(), Failure> {
     let conditions = Conditions::new(&export.wanted);
+    seal_trail(data(&export.place));
     let sources = sources(&export.place)?;
     if export.format == ExportFormat::Csv {
         print_raw(csv::header())?;

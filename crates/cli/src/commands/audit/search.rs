@@ -2,13 +2,15 @@
 
 use super::summary::summary;
 use super::wanted::Conditions;
-use super::{as_it_is, for_each_record, sources};
+use super::{as_it_is, data, for_each_record, sources};
 use crate::args::Search;
+use crate::control::seal_trail;
 use crate::failure::Failure;
 use crate::results::{print, print_raw};
 
 pub(super) fn run(search: &Search) -> Result<(), Failure> {
     let conditions = Conditions::new(&search.wanted);
+    seal_trail(data(&search.place));
     for_each_record(&sources(&search.place)?, |line, record| {
         if !conditions.hold_for(record) {
             return Ok(());

@@ -1,7 +1,8 @@
 //! `bulla audit verify`: whether a trail is as it was written.
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf, absolute};
 
 use bulla_kms::audit::{Fault, FaultKind, PublicKey, Report, verify};
 use serde_json::{Value, json};
@@ -9,11 +10,13 @@ use serde_json::{Value, json};
 use super::summary::of_gap;
 use super::unreadable;
 use crate::args::VerifyTrail;
+use crate::control::seal_trail;
 use crate::failure::{Exit, Failure};
 use crate::results::{print, print_json};
 
 pub(super) fn run(args: &VerifyTrail) -> Result<(), Failure> {
     let anchor = args.public_key.as_deref().map(public_key).transpose()?;
+    data_directories(&args.paths).iter().for_each(|data| seal_trail(data));
     let report = verify(&args.paths, anchor, args.expect).map_err(|error| unreadable(&error))?;
     if report.files == 0 {
         return Err(super::no_trail(&args.paths[0]));
@@ -33,6 +36,13 @@ pub(super) fn run(args: &VerifyTrail) -> Result<(), Failure> {
         faults => format!("the audit trail is not as it was written: {faults} faults"),
     };
     Err(Failure::new(Exit::Damaged, what, hint))
+}
+
+/// The directories above those of the trail, each once: a server may be writing it.
+fn data_directories(paths: &[PathBuf]) -> BTreeSet<PathBuf> {
+    let levels = |path: &Path| if path.is_dir() { 1 } else { 2 };
+    let above = |path: &PathBuf| Some(absolute(path).ok()?.ancestors().nth(levels(path))?.to_owned());
+    paths.iter().filter_map(above).collect()
 }
 
 /// Reads the file of a public key.

@@ -1,0 +1,113 @@
+//! The status for people.
+
+use std::collections::BTreeMap;
+
+use bulla_server::control::{AuditStatus, LimitStatus, RootKeyStatus, Status, StoreStatus};
+
+use crate::failure::Failure;
+use crate::results::{print, print_field};
+
+/// Prints the status of a server.
+pub(super) fn print_status(status: &Status) -> Result<(), Failure> {
+    let readiness = if status.ready { "ready" } else { "not ready" };
+    print(format_args!("bulla {} is {readiness}", status.version))?;
+    for reason in &status.unready {
+        print(format_args!("  {reason}"))?;
+    }
+    print_field("process", format_args!("{}, since {}", status.process, status.started))?;
+    print_field("address", &status.listen)?;
+    print_field("metrics", status.metrics.as_deref().unwrap_or("off"))?;
+    let node = status.audit.as_ref().and_then(|audit| audit.node.as_deref());
+    print_field("node", node.unwrap_or_default())?;
+    print_store(&status.store)?;
+    print_root_key(&status.root_key)?;
+    match &status.audit {
+        Some(audit) => print_audit(audit)?,
+        None => print_field("audit trail", "off")?,
+    }
+    let end = status.certificate.as_ref().map(|certificate| certificate.end.as_deref());
+    match end {
+        Some(end) => print_field(
+            "certificate",
+            format_args!("until {}", end.unwrap_or("a time that it does not tell")),
+        )?,
+        None => print_field("certificate", "none: plain HTTP")?,
+    }
+    print_field("connections", format_args!("{} of {}", status.connections.open, status.connections.limit))?;
+    print_field("nonces", format_args!("{} of {}", status.nonces.kept, status.nonces.limit))?;
+    print_field("request limits", limits(&status.limits))
+}
+
+/// Prints what a store is and how much it holds.
+pub(super) fn print_store(store: &StoreStatus) -> Result<(), Failure> {
+    let StoreStatus { data, epoch, commit, .. } = store;
+    match commit {
+        0 => print_field("store", format_args!("{data}, of an earlier version"))?,
+        _ => print_field("store", format_args!("{data}, epoch {epoch}, commit {commit}"))?,
+    }
+    for (name, kinds) in RECORDS {
+        let counts = kinds.iter().map(|Counted(kind, one, many)| {
+            let count = store.records.get(*kind).copied().unwrap_or_default();
+            format!("{count} {}", if count == 1 { one } else { many })
+        });
+        print_field(name, counts.collect::<Vec<_>>().join(", "))?;
+    }
+    Ok(())
+}
+
+/// Prints what keeps the root key.
+pub(super) fn print_root_key(root_key: &RootKeyStatus) -> Result<(), Failure> {
+    print_field("root key", format_args!("{} {}", root_key.provider, root_key.location))
+}
+
+/// Prints how far an audit trail is.
+pub(super) fn print_audit(audit: &AuditStatus) -> Result<(), Failure> {
+    let files = if audit.files == 1 { "1 file".to_owned() } else { format!("{} files", audit.files) };
+    let mib = audit.bytes.div_ceil(1 << 20);
+    print_field("audit trail", format_args!("{}, {files}, {mib} MiB", audit.directory))?;
+    print_field("newest seal", audit.sealed.as_deref().unwrap_or("none"))?;
+    if let Some(lag) = audit.lag_seconds {
+        print_field("unsealed for", format_args!("{lag:.1} s"))?;
+    }
+    if let Some(missed) = audit.missed {
+        print_field("missed lines", missed)?;
+    }
+    Ok(())
+}
+
+fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {
+    let limit = |(name, limit): (&String, &LimitStatus)| {
+        let LimitStatus { requests_per_second, burst } = limit;
+        format!("{requests_per_second} a second for one {} ({burst} at once)", name.replace('_', " "))
+    };
+    match limits.len() {
+        0 => "none".to_owned(),
+        _ => limits.iter().map(limit).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// A kind of records, and how one and several of them are called.
+struct Counted(&'static str, &'static str, &'static str);
+
+/// What is counted in each line.
+const RECORDS: [(&str, &[Counted]); 3] = [
+    (
+        "keys",
+        &[
+            Counted("key", "key", "keys"),
+            Counted("version", "version", "versions"),
+            Counted("alias", "alias", "aliases"),
+        ],
+    ),
+    ("secrets", &[Counted("secret", "secret", "secrets")]),
+    (
+        "people",
+        &[
+            Counted("user", "user", "users"),
+            Counted("group", "group", "groups"),
+            Counted("role", "role", "roles"),
+            Counted("policy", "policy", "policies"),
+            Counted("access-key", "access key", "access keys"),
+        ],
+    ),
+];

@@ -42,12 +42,12 @@ pub use self::sinks::{AuditOutput, AuditSink};
 use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
-use crate::audit::{Identity, Members, Opening, PublicKey, Time, Trail};
+use crate::audit::{Gap, Identity, Members, Opening, PublicKey, Time, Trail};
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
 use crate::open_error::OpenError;
 use crate::origin::Caller;
-use crate::state::{Changes, Decision, Follower, OutboxLine, Snapshot, State};
+use crate::state::{Changes, Decision, Follower, OutboxLine, SealNote, Snapshot, State};
 use crate::store::{Rollback, StoreError};
 
 /// The trail of an engine; without one, nothing is written and nothing is refused.
@@ -60,6 +60,8 @@ struct Running {
     shared: Arc<Shared>,
     /// The public key of the first seals, if the trail was begun at this start.
     new_key: Option<PublicKey>,
+    /// What the trail lacked at this start.
+    gaps: Vec<Gap>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -99,7 +101,10 @@ impl Prepared {
             identity: identity.clone(),
             roots: Arc::clone(roots),
             limits: options.limits,
-            noted: None,
+            noted: state
+                .published()
+                .get::<SealNote>(&options.node.clone().into())
+                .map(|row| row.record.position()),
             now: Time::from(clock.raw()),
         };
         let trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
@@ -113,6 +118,7 @@ impl Prepared {
         }
         self.waiting.mark_written(&trail).map_err(OpenError::Audit)?;
         let new_key = (trail.last().number == 1).then(|| trail.public_key());
+        let gaps = trail.gaps().to_vec();
         let waiting = self.waiting;
         let outbox = state.outbox_door();
         let writer = Writer::new(
@@ -128,7 +134,15 @@ impl Prepared {
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);
-        Ok(Auditor(Some(Running { identity, options: options.clone(), waiting, shared, new_key, thread })))
+        Ok(Auditor(Some(Running {
+            identity,
+            options: options.clone(),
+            waiting,
+            shared,
+            new_key,
+            gaps,
+            thread,
+        })))
     }
 }
 
@@ -281,6 +295,13 @@ impl Kms {
     #[must_use]
     pub fn audit_sinks(&self) -> Vec<SinkHealth> {
         self.auditor.0.as_ref().map(|running| running.waiting.health.sinks()).unwrap_or_default()
+    }
+
+    /// What the audit trail lacked when it was opened. Lines that a stop of the machine took before a seal was over them are `cut`;
+    /// others were removed or damaged.
+    #[must_use]
+    pub fn audit_gaps(&self) -> &[Gap] {
+        self.auditor.0.as_ref().map(|running| &*running.gaps).unwrap_or_default()
     }
 
     /// Writes the line of a request that did not reach [`Kms::call`], such as one without a valid signature.

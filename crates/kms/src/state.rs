@@ -58,7 +58,7 @@ pub(crate) use self::kinds::Write;
 use self::load::Loaded;
 pub(crate) use self::load::OnRollback;
 use self::outbox::Outbox;
-pub(crate) use self::outbox::{Follower, OutboxLine, OutboxNumber};
+pub(crate) use self::outbox::{Follower, OutboxLine, OutboxNumber, SealNote};
 pub(crate) use self::raise::RowFormat;
 pub(crate) use self::ranked::Index;
 #[cfg(test)]
@@ -69,6 +69,7 @@ pub(crate) use self::records::{
     secret_text,
 };
 pub(crate) use self::snapshot::Snapshot;
+use crate::audit::Position;
 use crate::statistics::CommitCounts;
 use crate::store::{Conflict, Rollback, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
@@ -106,9 +107,14 @@ impl OutboxDoor {
         self.published.load().anchor.map_or(0, |anchor| anchor.commit)
     }
 
-    /// Deletes them now, if no change has; the commit follows.
-    pub(crate) fn sweep(&self) {
-        self.stager.sweep();
+    /// The newest seal of the trail, which the store notes with its next commit.
+    pub(crate) fn note_seal(&self, node: &str, seal: Position) {
+        self.stager.note_seal(SealNote::new(node, seal));
+    }
+
+    /// Deletes them now, if no change has; the commit follows. If there will be no more changes, it notes the newest seal too.
+    pub(crate) fn sweep(&self, is_last: bool) {
+        self.stager.sweep(is_last);
     }
 }
 

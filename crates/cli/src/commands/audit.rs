@@ -8,6 +8,7 @@ mod since;
 mod summary;
 mod tail;
 mod verify;
+pub(super) use self::summary::of_gap;
 mod wanted;
 
 use std::io::ErrorKind;

@@ -25,6 +25,7 @@ pub(crate) use self::settings::DATA;
 use self::settings::{data_directory, kms_options, server_options, with_config};
 use self::shell::quoted;
 use crate::args::Serve;
+use crate::commands::audit::of_gap;
 use crate::failure::{Exit, Failure, with_causes};
 use crate::messages::note;
 use crate::process::outlive_signals_to_servers;
@@ -55,6 +56,9 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     if let Some(key) = kms.new_audit_key() {
         note(format!("The audit trail begins. Keep its first public key elsewhere: {key}"));
         note("With it, bulla audit verify proves that no line was changed.");
+    }
+    for gap in kms.audit_gaps() {
+        note(format!("The audit trail says from now on: {}.", of_gap(gap)));
     }
     let given = access_key.is_some();
     let first = pollster::block_on(kms.ensure_access_key(access_key)).map_err(|error| {

@@ -46,6 +46,12 @@ impl Hash {
         Self(digest(&SHA256, line).as_ref().try_into().expect("SHA-256 gives 32 bytes"))
     }
 
+    /// What [`Hash::as_bytes`] gave.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {

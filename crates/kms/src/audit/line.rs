@@ -101,9 +101,6 @@ pub struct Request<'a> {
     pub outcome: Outcome<'a>,
     /// From the arrival of the request to its answer.
     pub microseconds: u64,
-    /// The number of the commit that made its change durable; none if it changed nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<u64>,
 }
 
 /// Who asked.
@@ -231,9 +228,6 @@ pub struct Event<'a> {
     /// More about it, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<Text<'a>>,
-    /// As [`Request::commit`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commit: Option<u64>,
 }
 
 /// Requests without a valid signature that have no lines of their own.

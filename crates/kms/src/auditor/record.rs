@@ -92,7 +92,6 @@ impl Running {
             decision: decision(&questions),
             outcome: outcome(answered),
             microseconds: u64::try_from(inquiry.took().as_micros()).unwrap_or(u64::MAX),
-            commit: None,
         };
         let time = Time::from(inquiry.wall_time());
         Members::new(&self.identity, &Line { time, content: Content::Request(Box::new(request)) })

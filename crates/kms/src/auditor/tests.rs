@@ -9,7 +9,7 @@ use bulla_wire::{Action, ErrorCode, Reply, Request};
 use serde_json::Value;
 
 use super::AuditOptions;
-use crate::audit::Members;
+use crate::audit::{GapReason, Members, verify};
 use crate::state::OutboxLine;
 use crate::{Kms, OpenError, Options, Role, Rollback, StoreError, SystemClock};
 
@@ -102,6 +102,7 @@ fn the_line_of_a_change_is_written_once_wherever_the_process_ends() {
     drop(kms);
     for copy in [before, after] {
         let kms = open(copy.path());
+        assert_eq!(kms.audit_gaps(), [], "nothing durable is missing");
         call(&kms, DescribeKey { key_id: create_key(&kms) }).unwrap();
         drop(kms);
         assert_eq!(
@@ -234,4 +235,32 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
     options.accept_rollback = false;
     let kms = Kms::open(&options, SystemClock).unwrap();
     create_key(&kms);
+}
+
+/// The store knows how far the trail was, so it may not be shorter.
+#[test]
+fn a_trail_that_lost_its_end_says_so_for_ever() {
+    for is_removed in [true, false] {
+        let data = tempfile::tempdir().unwrap();
+        let kms = open(data.path());
+        create_key(&kms);
+        let sealed = pollster::block_on(kms.seal_audit()).unwrap().unwrap();
+        let shorter = copy(data.path());
+        create_key(&kms);
+        drop(kms);
+        let trail = data.path().join("audit");
+        fs::remove_dir_all(&trail).unwrap();
+        if !is_removed {
+            fs::rename(shorter.path().join("audit"), &trail).unwrap();
+        }
+        let kms = open(data.path());
+        let [gap] = kms.audit_gaps() else { panic!("{:?}", kms.audit_gaps()) };
+        let from = if is_removed { 1 } else { sealed.number + 1 };
+        assert_eq!((gap.reason, gap.from), (GapReason::Lost, Some(from)));
+        create_key(&kms);
+        drop(kms);
+        assert_eq!(open(data.path()).audit_gaps(), [], "it is told once, and stays in the trail");
+        let report = verify(&[trail], None, None).unwrap();
+        assert!(!report.is_sound() && report.gaps.len() == 1, "{report:?}");
+    }
 }

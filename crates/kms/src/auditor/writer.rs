@@ -225,7 +225,8 @@ impl Writer {
     pub(super) fn finish_seal(&mut self, begun: Begun, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
         if let Some(sealing) = sealing {
-            self.trail.finish_seal(sealing)?;
+            let sealed = self.trail.finish_seal(sealing)?;
+            self.outbox.note_seal(&self.identity.node, sealed);
         }
         self.waiting.figures(|figures| figures.sealed(self.trail.sealed()));
         self.unsealed.drain(..changes);
@@ -236,7 +237,7 @@ impl Writer {
             self.written = None;
         }
         if is_last || written.is_none() {
-            self.outbox.sweep(); // no change that comes will do it
+            self.outbox.sweep(is_last); // no change that comes will do it
         }
         if self.trail.rotate_if_due(self.outbox.commit_number(), Time::from(self.clock.now()))? {
             self.tidy();

@@ -12,7 +12,7 @@ use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
 use super::changes::Changes;
-use super::outbox::{Outbox, OutboxNumber};
+use super::outbox::{Outbox, OutboxNumber, SealNote};
 use super::raise::RowFormat;
 use super::snapshot::Snapshot;
 use super::staging::{Job, Staging};
@@ -177,10 +177,15 @@ impl Stager {
         staged.forgotten = staged.forgotten.max(Some(last));
     }
 
-    /// Deletes forgotten lines without another change.
-    pub(super) fn sweep(&self) {
+    /// The newest seal of the audit trail: the next change notes it.
+    pub(super) fn note_seal(&self, seal: SealNote) {
+        self.staging.lock().sealed = Some(seal);
+    }
+
+    /// Deletes forgotten lines without another change. Without such lines the newest seal is noted only if it is the last one.
+    pub(super) fn sweep(&self, is_last: bool) {
         let mut staged = self.staging.lock();
-        if staged.is_closed || staged.is_stale {
+        if staged.is_closed || staged.is_stale || staged.forgotten.is_none() && !is_last {
             return;
         }
         let rows = staged.apply_all(Changes::none(), &self.roots);

@@ -16,7 +16,7 @@ use super::index::{
     SecretIndex, SecretPolicyIndex, UserIndex, VersionIndex,
 };
 use super::kind::{Id, KeptKind, Kind, Table};
-use super::outbox::{OutboxLine, OutboxNumber};
+use super::outbox::{OutboxLine, OutboxNumber, SealNote};
 use super::records::{AccessKey, AccessKeyUse, ImportToken, KeyUse, Private, TokenFacts, TokenId};
 #[cfg(test)]
 use super::sample::{Sample, SampleIndex};
@@ -214,6 +214,7 @@ records! {
         private: Private by name Box<str>, Private NoPrivate SamePrivate, Arc<Private>, ();
         outbox: OutboxLine by number OutboxNumber,
             OutboxLine NoOutboxLine SameOutboxLine, Arc<OutboxLine>, ();
+        seal_notes: SealNote by node Box<str>, SealNote NoSealNote SameSealNote, Arc<SealNote>, ();
         #[cfg(test)]
         samples: Sample by name Box<str>, Sample NoSample SameSample, Arc<Sample>, SampleIndex;
     }

@@ -1,13 +1,15 @@
 //! Lines of the audit trail that are part of the changes which they tell of.
 //!
 //! A change and its line are one transaction, so there is no change without its line, whatever ends the process. The row
-//! of a line is kept until the trail has it durably.
+//! of a line is kept until the trail has it durably. The store also notes the newest seal of the trail, with the next commit: at
+//! the next start, a trail that does not reach it has lost lines.
 
 use bulla_keys::record::Record;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::snapshot::Snapshot;
+use crate::audit::{Hash, Position};
 
 /// The number of a line, big-endian: lines in the order of their changes.
 pub(crate) type OutboxNumber = ByteArray<8>;
@@ -26,6 +28,36 @@ impl Record for OutboxLine {
     const TABLE: &'static str = "audit-outbox";
     fn primary_key(&self) -> &[u8] {
         &*self.number
+    }
+}
+
+/// The newest seal of a trail that the store has noted.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub(crate) struct SealNote {
+    /// The process among those that share the store.
+    #[n(0)]
+    pub(crate) node: Box<str>,
+    #[n(1)]
+    number: u64,
+    #[n(2)]
+    hash: ByteArray<32>,
+}
+
+impl SealNote {
+    pub(crate) fn new(node: &str, seal: Position) -> Self {
+        Self { node: node.into(), number: seal.number, hash: (*seal.hash.as_bytes()).into() }
+    }
+
+    pub(crate) fn position(&self) -> Position {
+        Position { number: self.number, hash: Hash::from_bytes(*self.hash) }
+    }
+}
+
+impl Record for SealNote {
+    const TABLE: &'static str = "audit-seal";
+    fn primary_key(&self) -> &[u8] {
+        self.node.as_bytes()
     }
 }
 

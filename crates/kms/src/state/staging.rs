@@ -11,7 +11,7 @@ use futures_channel::oneshot;
 use super::changes::Changes;
 use super::committer::CommitError;
 use super::kinds::Write;
-use super::outbox::{OutboxLine, OutboxNumber, next_number};
+use super::outbox::{OutboxLine, OutboxNumber, SealNote, next_number};
 use super::snapshot::Snapshot;
 use crate::statistics::CommitCounts;
 use crate::store::RowChange;
@@ -31,6 +31,8 @@ pub(super) struct Staged {
     next_line: u64,
     /// Lines of the outbox up to this one are durable elsewhere.
     pub(super) forgotten: Option<OutboxNumber>,
+    /// The newest seal, if the store has not noted it.
+    pub(super) sealed: Option<SealNote>,
     /// Other processes may have written.
     pub(super) has_news: bool,
     /// The committer is writing changes that `snapshot` includes.
@@ -57,6 +59,7 @@ impl Staging {
         let staged = Staged {
             next_line: next_number(&snapshot),
             forgotten: None,
+            sealed: None,
             snapshot,
             jobs: vec![],
             has_news: false,
@@ -128,7 +131,7 @@ impl Staged {
         self.snapshot = snapshot;
     }
 
-    /// Makes changes in the staged state, adds their line to the outbox and deletes forgotten lines; gives the rows that do
+    /// Makes changes in the staged state, adds their line to the outbox, deletes forgotten lines and notes the newest seal; gives the rows that do
     /// so in the store.
     pub(super) fn apply_all(&mut self, changes: Changes, roots: &RootKeys) -> Vec<RowChange> {
         let (mut writes, line) = changes.into_parts();
@@ -141,6 +144,10 @@ impl Staged {
             let rows = self.snapshot.rows_after::<OutboxLine>(None);
             let done = rows.take_while(|row| row.record.number <= last);
             writes.extend(done.map(|row| (Write::NoOutboxLine(row.record.number), row.revision)));
+        }
+        if let Some(note) = self.sealed.take() {
+            let expected = self.snapshot.get::<SealNote>(&note.node).map_or(0, |row| row.revision);
+            writes.push((Write::SealNote(note), expected));
         }
         writes.into_iter().map(|(write, expected)| self.apply(write, expected, roots)).collect()
     }

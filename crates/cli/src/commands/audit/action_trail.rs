@@ -74,7 +74,6 @@ fn of_request(request: &Request<'_>) -> Value {
         "additionalEventData": {
             "httpStatus": request.outcome.status,
             "microseconds": request.microseconds,
-            "commit": request.commit,
             "encryptionContext": request.context,
             "decision": decision,
             "session": request.caller.as_ref().map(|caller| &caller.session),
@@ -90,7 +89,7 @@ fn of_event(event: &Event<'_>) -> Value {
         "resourceType": types(&event.resources),
         "resourceName": names(&event.resources),
         "referencedResources": referenced(&event.resources),
-        "additionalEventData": { "detail": event.detail, "commit": event.commit },
+        "additionalEventData": { "detail": event.detail },
     })
 }
 

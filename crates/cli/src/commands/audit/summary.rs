@@ -58,18 +58,22 @@ pub(super) fn named(resources: &[Resource<'_>]) -> String {
 }
 
 /// What a gap says, as a sentence without a full stop.
-pub(super) fn of_gap(gap: &Gap) -> String {
+pub(in crate::commands) fn of_gap(gap: &Gap) -> String {
     let range = match (gap.from, gap.to) {
         (Some(from), Some(to)) if from == to => format!("line {from}"),
         (Some(from), Some(to)) => format!("lines {from} to {to}"),
         _ => "lines".to_owned(),
     };
     match gap.reason {
-        GapReason::Missed => match gap.lines {
-            Some(1) => "1 line could not be written".to_owned(),
-            Some(lines) => format!("{lines} lines could not be written"),
-            None => "lines could not be written".to_owned(),
-        },
+        GapReason::Missed => {
+            let lines = match gap.lines {
+                Some(1) => "1 line".to_owned(),
+                Some(lines) => format!("{lines} lines"),
+                None => "lines".to_owned(),
+            };
+            let elsewhere = gap.from.map(|_| format!("; other sinks have {range}")).unwrap_or_default();
+            format!("{lines} could not be written{elsewhere}")
+        }
         GapReason::Cut => format!("{range} were not durable yet when the machine stopped"),
         GapReason::Lost => format!("{range} had been durable, and were removed, replaced or damaged"),
         GapReason::Key => "the private key of the seals was lost; a new one begins here".to_owned(),

@@ -12,6 +12,7 @@ use crate::audit::Strangers;
 pub(super) struct StrangerBudget {
     second: u64,
     lines: u32,
+    bytes: usize,
     counted: HashMap<IpAddr, u64>,
     /// Of addresses beyond [`SOURCES`], and of requests without an address.
     others: u64,
@@ -23,8 +24,9 @@ impl StrangerBudget {
         if self.second != now.as_secs() {
             self.second = now.as_secs();
             self.lines = 0;
+            self.bytes = 0;
         }
-        if self.lines < LINES {
+        if self.lines < LINES && self.bytes < BYTES {
             self.lines += 1;
             return true;
         }
@@ -35,6 +37,11 @@ impl StrangerBudget {
             _ => self.others += 1,
         }
         false
+    }
+
+    /// The line of a request that got one is so long.
+    pub(super) fn spend(&mut self, bytes: usize) {
+        self.bytes += bytes;
     }
 
     /// What was counted since the last call.
@@ -51,6 +58,8 @@ impl StrangerBudget {
 
 /// Lines of strangers in a second.
 const LINES: u32 = 100;
+/// Bytes of lines of strangers in a second, beyond which none is begun.
+const BYTES: usize = 40 << 10;
 /// Sources that are counted apart in a second.
 const SOURCES: usize = 64;
 
@@ -73,6 +82,18 @@ mod tests {
         assert_eq!(one.requests + other.requests, 900);
         assert!(budget.counted().is_empty());
         assert!(budget.take(second + Duration::from_secs(1), None));
+    }
+
+    #[test]
+    fn long_lines_are_fewer() {
+        let mut budget = StrangerBudget::default();
+        let mut lines = 0;
+        while budget.take(Duration::ZERO, None) {
+            budget.spend(1000);
+            lines += 1;
+        }
+        assert_eq!(lines, 41);
+        assert!(budget.take(Duration::from_secs(1), None));
     }
 
     #[test]

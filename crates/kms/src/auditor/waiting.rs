@@ -76,7 +76,9 @@ impl Waiting {
     ) {
         let has_line = self.lock().strangers.take(now, source);
         if has_line {
-            self.push_event(line());
+            let line = line();
+            self.lock().strangers.spend(line.as_str().len());
+            self.push_event(line);
         }
     }
 

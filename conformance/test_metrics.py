@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 from urllib.request import Request, urlopen
 
 import pytest
@@ -31,6 +32,11 @@ def metrics(start_server, tmp_path_factory):
         with urlopen(Request(url, headers={"Accept": accept}), timeout=20) as answer:
             return answer.headers["Content-Type"], answer.read().decode()
 
+    # The trail is sealed once a second: then its lag stays 0.
+    deadline = time.monotonic() + 20
+    while not re.search(r"^bulla_audit_lag_seconds 0(\.0)?$", scrape()[1], re.MULTILINE):
+        assert time.monotonic() < deadline, scrape()[1]
+        time.sleep(0.1)
     return scrape
 
 

@@ -28,6 +28,15 @@ pub(crate) struct UseCounts {
     pub(crate) last_used: Option<i64>,
 }
 
+/// How often key versions were used since the start, all of them together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UseTotals {
+    /// Encrypting, also of data keys and secrets.
+    pub encryptions: u64,
+    /// Decrypting, signing, verifying.
+    pub others: u64,
+}
+
 /// The uses that are not in the store yet.
 pub(crate) struct UseCounter {
     stripes: [Stripe; STRIPES],
@@ -42,7 +51,13 @@ type Counts = HashMap<KeyVersionId, UseCounts>;
 /// On a cache line of its own, so that cores do not take it from each other.
 #[derive(Default)]
 #[repr(align(128))]
-struct Stripe(Mutex<Counts>);
+struct Stripe(Mutex<Counted>);
+
+#[derive(Default)]
+struct Counted {
+    unwritten: Counts,
+    totals: UseTotals,
+}
 
 impl UseCounts {
     fn of(kind: Use, now: i64) -> Self {
@@ -67,16 +82,27 @@ impl UseCounter {
 
     /// Counts a use.
     pub(crate) fn note(&self, version: KeyVersionId, kind: Use, now: i64) {
-        let mut counts = lock(&self.stripes[own_stripe()].0);
-        add(&mut counts, version, UseCounts::of(kind, now));
+        let mut counted = lock(&self.stripes[own_stripe()].0);
+        let uses = UseCounts::of(kind, now);
+        add(&mut counted.unwritten, version, uses);
+        counted.totals.encryptions += uses.encryptions;
+        counted.totals.others += uses.others;
+    }
+
+    /// All uses since the start.
+    pub(crate) fn totals(&self) -> UseTotals {
+        self.stripes.iter().fold(UseTotals::default(), |all, stripe| {
+            let UseTotals { encryptions, others } = lock(&stripe.0).totals;
+            UseTotals { encryptions: all.encryptions + encryptions, others: all.others + others }
+        })
     }
 
     /// What is not in the store yet of a key version.
     pub(crate) fn unwritten(&self, version: KeyVersionId) -> UseCounts {
-        let stripes = self.stripes.iter().map(|stripe| &stripe.0);
-        let counts = stripes.chain([&self.in_flight]);
-        let of_version = counts.filter_map(|counts| lock(counts).get(&version).copied());
-        of_version.fold(UseCounts::default(), UseCounts::and)
+        let stripes =
+            self.stripes.iter().filter_map(|stripe| lock(&stripe.0).unwritten.get(&version).copied());
+        let in_flight = lock(&self.in_flight).get(&version).copied();
+        stripes.chain(in_flight).fold(UseCounts::default(), UseCounts::and)
     }
 
     /// Takes all counts to be written, with those that an earlier call took and that were not written. They stay visible here
@@ -85,7 +111,7 @@ impl UseCounter {
         let mut in_flight = lock(&self.in_flight);
         for stripe in &self.stripes {
             // Its memory stays for the next minute.
-            for (version, counts) in lock(&stripe.0).drain() {
+            for (version, counts) in lock(&stripe.0).unwritten.drain() {
                 add(&mut in_flight, version, counts);
             }
         }
@@ -104,7 +130,7 @@ fn add(counts: &mut Counts, version: KeyVersionId, more: UseCounts) {
 }
 
 /// A panic while holding the lock leaves at worst one use too few.
-fn lock(counts: &Mutex<Counts>) -> MutexGuard<'_, Counts> {
+fn lock<T>(counts: &Mutex<T>) -> MutexGuard<'_, T> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -159,6 +185,7 @@ mod tests {
         counter.written(version(1));
         assert_eq!(counter.unwritten(version(1)), UseCounts::default());
         assert_eq!(counter.take(), [(version(2), others)], "what was not written is taken again");
+        assert_eq!(counter.totals(), UseTotals { encryptions: 4000, others: 4000 });
     }
 
     /// Nanoseconds of this thread on a processor: other programs on the machine do not count.

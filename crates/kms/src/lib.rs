@@ -88,6 +88,7 @@ use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use histogram::Histogram;
 pub use inspect::{StoreSummary, inspect_store};
+pub use key_uses::UseTotals;
 pub use limits::{RequestLimit, RequestLimits, counted_as};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use mfa::{Enrolment, QrCode};

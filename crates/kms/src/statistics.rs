@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::Kms;
 use crate::histogram::Histogram;
+use crate::key_uses::UseTotals;
+use crate::{AuditFigures, Kms};
 
 /// The figures of one moment.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct Statistics {
     pub nonces_limit: usize,
     /// The transactions since the start.
     pub commits: CommitCounts,
+    /// Uses of keys since the start.
+    pub key_uses: UseTotals,
+    /// How far the audit trail is; none without one.
+    pub audit: Option<AuditFigures>,
 }
 
 /// What became of transactions, each of which writes all changes that waited.
@@ -37,6 +42,8 @@ impl Kms {
             nonces: self.nonces.count(),
             nonces_limit: self.nonces.limit(),
             commits: self.state.commit_counts(),
+            key_uses: self.key_uses.totals(),
+            audit: self.audit_figures(),
         }
     }
 

@@ -85,6 +85,9 @@ fn requests_commits_and_records_are_counted() {
     assert_eq!(samples.get("bulla_nonces"), 7.0, "each but the one whose signature is wrong");
     assert_eq!(samples.get("bulla_nonces_limit"), 33_554_432.0);
     assert_eq!(samples.get("bulla_store_ready"), 1.0);
+    let uses =
+        ["encryption", "other"].map(|kind| samples.get(&format!(r#"bulla_key_uses_total{{use="{kind}"}}"#)));
+    assert_eq!(uses, [3.0, 0.0], "a key that is disabled is not used");
     assert_eq!(samples.get("bulla_log_lines_dropped_total"), 0.0);
     assert_eq!(samples.get(concat!("bulla_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"}")), 1.0);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
@@ -195,6 +198,36 @@ fn a_lost_store_shows() {
         .send(Signed::new("POST", "Action=CreateKey").into_query())
         .refused(503, "ServiceUnavailableTemporary");
     assert_eq!(Samples::of(&server).get("bulla_commit_failures_total"), 1.0);
+}
+
+#[test]
+fn the_audit_trail_shows_how_far_it_is() {
+    let server = plain();
+    wait_until("the first seal", || Samples::of(&server).get("bulla_audit_lag_seconds") == 0.0);
+    let before = Samples::of(&server).get("bulla_audit_sealed_line");
+    server.create_key();
+    wait_until("a seal over the line", || {
+        let samples = Samples::of(&server);
+        samples.get("bulla_audit_lag_seconds") == 0.0
+            && samples.get("bulla_audit_sealed_line") >= before + 2.0
+    });
+    let missed =
+        |sink: &str| Samples::of(&server).get(&format!(r#"bulla_audit_lines_missed_total{{sink="{sink}"}}"#));
+    assert_eq!((missed("file"), missed("other")), (0.0, 0.0));
+
+    let audit = server.data.path().join("audit");
+    fs::remove_dir_all(&audit).unwrap();
+    fs::write(&audit, "in the way").unwrap();
+    server
+        .send(Signed::new("POST", "Action=ListKeys").into_query())
+        .refused(503, "ServiceUnavailableTemporary");
+    wait_until("the trail to be missed", || Samples::of(&server).get("bulla_store_ready") == 0.0);
+    assert!(missed("file") >= 1.0);
+    let lag = || Samples::of(&server).get("bulla_audit_lag_seconds");
+    let before = lag();
+    wait_until("more lag", || lag() > before + 0.1);
+    fs::remove_file(&audit).unwrap();
+    wait_until("the trail to be back", || lag() == 0.0);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bulla_kms::{Kms, Statistics};
+use bulla_kms::{Kms, SinkHealth, Statistics};
 
 use super::requests::{Requests, Totals};
 use crate::http::{ConnectionCounts, Connections};
@@ -24,6 +24,8 @@ pub(crate) struct Sources {
 pub(super) struct Reading {
     pub(super) requests: Totals,
     pub(super) engine: Statistics,
+    /// What takes lines of the audit trail, the files first.
+    pub(super) audit_sinks: Vec<SinkHealth>,
     pub(super) is_ready: bool,
     pub(super) connections: ConnectionCounts,
     pub(super) dropped_log_lines: u64,
@@ -66,6 +68,7 @@ impl Sources {
         Reading {
             requests: self.requests.totals(),
             engine: self.kms.statistics(),
+            audit_sinks: self.kms.audit_sinks(),
             is_ready: self.kms.is_ready(),
             connections: self.connections.counts(),
             dropped_log_lines: self.log.dropped(),

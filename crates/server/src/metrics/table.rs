@@ -3,7 +3,7 @@
 //! A label has values of ours only, and few of them: names of products, actions, error codes and kinds of records. What a
 //! caller sends, keys, users, addresses and access keys are in none.
 
-use bulla_kms::Histogram;
+use bulla_kms::{AuditFigures, Histogram, UseTotals};
 
 use super::reading::Reading;
 
@@ -61,7 +61,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_store_ready",
-        help: "Whether the store is in its place and changes can be written, as /readyz says: 1 or 0",
+        help: "Whether the store is in its place, and changes and the audit trail can be written, as /readyz says: 1 or 0",
         labels: &[],
         values: Values::Gauge(|reading| single(f64::from(u8::from(reading.is_ready)))),
     },
@@ -70,6 +70,30 @@ pub(super) const METRICS: &[Metric] = &[
         help: "Records in memory, by kind; values of secrets are not in memory",
         labels: &["kind"],
         values: Values::Gauge(records),
+    },
+    Metric {
+        name: "bulla_key_uses",
+        help: "Uses of keys; encryption includes that of data keys and secrets, and other is decrypting, signing, verifying",
+        labels: &["use"],
+        values: Values::Counter(key_uses),
+    },
+    Metric {
+        name: "bulla_audit_lag_seconds",
+        help: "How long the oldest line of the audit trail waits for a seal; 0 if none waits, absent without a trail",
+        labels: &[],
+        values: Values::Gauge(|reading| of_audit(reading, |audit| audit.lag.as_secs_f64())),
+    },
+    Metric {
+        name: "bulla_audit_sealed_line",
+        help: "The number of the newest seal of the audit trail; absent without a trail",
+        labels: &[],
+        values: Values::Gauge(|reading| of_audit(reading, |audit| audit.sealed.number as f64)),
+    },
+    Metric {
+        name: "bulla_audit_lines_missed",
+        help: "Lines that the files of the audit trail, or the other sinks together, have not got; absent without a trail",
+        labels: &["sink"],
+        values: Values::Counter(missed_lines),
     },
     Metric {
         name: "bulla_nonces",
@@ -166,6 +190,22 @@ fn records(reading: &Reading) -> Series<f64> {
 
 fn refused_connections(reading: &Reading) -> Series<u64> {
     reading.connections.refused.iter().map(|(limit, count)| (vec![(*limit).into()], *count)).collect()
+}
+
+fn key_uses(reading: &Reading) -> Series<u64> {
+    let UseTotals { encryptions, others } = reading.engine.key_uses;
+    vec![(vec!["encryption".into()], encryptions), (vec!["other".into()], others)]
+}
+
+fn of_audit(reading: &Reading, value: impl Fn(&AuditFigures) -> f64) -> Series<f64> {
+    reading.engine.audit.iter().map(|audit| (vec![], value(audit))).collect()
+}
+
+/// The names of other sinks are addresses, which no label tells.
+fn missed_lines(reading: &Reading) -> Series<u64> {
+    let Some((files, others)) = reading.audit_sinks.split_first() else { return vec![] };
+    let missed_by_others = others.iter().map(|sink| sink.missed).sum();
+    vec![(vec!["file".into()], files.missed), (vec!["other".into()], missed_by_others)]
 }
 
 /// The value of a metric without labels.

@@ -1,6 +1,7 @@
 //! What can be typed: every command and flag, in one table.
 
 mod audit;
+mod backup;
 mod disks;
 mod files;
 mod flags;
@@ -16,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::audit::{Audit, Export, ExportFormat, Search, Tail, TrailOf, VerifyTrail, Wanted};
+pub(crate) use self::backup::{Backup, CreateBackup, VerifyBackup};
 pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat, InstallPlugin, InstallRoot};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
@@ -118,6 +120,9 @@ pub(crate) enum Command {
     /// Look after the store of keys and secrets
     #[command(subcommand)]
     Store(Store),
+    /// Back up the store of keys and secrets, and restore it
+    #[command(subcommand)]
+    Backup(Backup),
     /// Print the completions for a shell
     Completions {
         /// The shell

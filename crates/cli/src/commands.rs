@@ -6,6 +6,7 @@
 pub(crate) mod alias;
 pub(crate) mod api;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod cat;
 pub(crate) mod console;
 mod convert;

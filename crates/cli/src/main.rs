@@ -94,6 +94,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Serve(serve) => commands::serve::run(*serve),
         Command::Status(status) => commands::status::run(&status),
         Command::Store(store) => commands::store::run(&kms, store),
+        Command::Backup(command) => commands::backup::run(&kms, command),
         Command::Completions { shell } => commands::manual::completions(shell),
         Command::Man { command } => commands::manual::page(&command),
     }

@@ -60,6 +60,13 @@ impl Anchor {
         Self { commit: self.commit + 1, rows, ..self }
     }
 
+    /// The anchor of a store that is restored from the backup with this one: `rows` are those that it has then. `epoch` is
+    /// later than every epoch that the store is known to have had.
+    #[must_use]
+    pub fn restored(self, epoch: u64, rows: RowSet) -> Self {
+        Self { epoch, ..self.next(rows) }
+    }
+
     /// Seals both copies; none if there is no root key of its generation.
     #[must_use]
     pub fn seal(&self, roots: &RootKeys, random: &impl Random) -> Option<[SealedCopy; 2]> {

@@ -32,6 +32,7 @@
 //! | [`Anchor`], [`RowSet`] | what all rows of a store have in common, so that one that is put back shows |
 //! | [`access_key`] | the sealed secret of an access key |
 //! | [`mfa_seed`] | the sealed seed of a device for multi-factor authentication |
+//! | [`backup`] | the sealed chunks of a backup of a store |
 //! | [`seal_seed`] | the wrapped private key that seals the audit trail |
 //! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
 //!
@@ -49,6 +50,7 @@ mod aad;
 pub mod access_key;
 mod alias;
 mod anchor;
+pub mod backup;
 pub mod blob;
 mod context;
 mod id;

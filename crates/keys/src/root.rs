@@ -3,7 +3,7 @@
 //! ```text
 //! root key  = 32 random bytes, made with the store
 //! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
-//! label     = "bulla/root/" ‖ "record", "material", "anchor", "audit", "header" or "previous"
+//! label     = "bulla/root/" ‖ "record", "material", "anchor", "audit", "backup", "header" or "previous"
 //! ```
 //!
 //! The provider key is what an operator guards: the content of a file today. Changing it rewrites a slot of the header,
@@ -44,6 +44,7 @@ pub(crate) struct Generation {
     record: Xaes256Gcm,
     material: Xaes256Gcm,
     audit: Xaes256Gcm,
+    backup: Xaes256Gcm,
     anchor: RowHasher,
     header: Xaes256Gcm,
 }
@@ -73,6 +74,7 @@ impl RootKey {
             record: subkey(b"bulla/root/record"),
             material: subkey(b"bulla/root/material"),
             audit: subkey(b"bulla/root/audit"),
+            backup: subkey(b"bulla/root/backup"),
             anchor: RowHasher::new(&self.subkey(b"bulla/root/anchor")),
             header: subkey(b"bulla/root/header"),
         }
@@ -166,6 +168,10 @@ impl Generation {
 
     pub(crate) fn audit(&self) -> &Xaes256Gcm {
         &self.audit
+    }
+
+    pub(crate) fn backup(&self) -> &Xaes256Gcm {
+        &self.backup
     }
 }
 

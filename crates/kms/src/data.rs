@@ -15,6 +15,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bulla_keys::root::{ProviderKey, RootKey, RootKeys};
 use bulla_keys::{StoreId, SystemRandom};
@@ -70,7 +71,7 @@ impl Data {
 pub(crate) struct Inspected {
     _lock: Lock,
     pub(crate) store: Store,
-    pub(crate) roots: RootKeys,
+    pub(crate) roots: Arc<RootKeys>,
     pub(crate) format: RowFormat,
 }
 
@@ -84,7 +85,7 @@ impl Inspected {
         let (store, stored) = place.read(&place.store)?;
         let (unlocked, _) = place.unlock(&stored, options)?;
         let (roots, _) = unlocked.into_parts();
-        Ok(Self { _lock: lock, store, roots, format: row_format(&stored) })
+        Ok(Self { _lock: lock, store, roots: Arc::new(roots), format: row_format(&stored) })
     }
 }
 

@@ -23,6 +23,7 @@ pub mod audit;
 mod auditor;
 mod authenticate;
 mod authorize;
+mod backup;
 mod clock;
 mod clock_trust;
 mod crypto;
@@ -83,6 +84,7 @@ pub use auditor::{
     AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, SinkHealth,
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
+pub use backup::{BackupError, BackupFacts, BackupOutput, Later, create_backup, verify_backup};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};

@@ -44,11 +44,11 @@ use bulla_keys::record::{Record, Revision};
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
-pub(crate) use self::anchor::of_empty_store;
 use self::anchor::{Keeper, Tally};
+pub(crate) use self::anchor::{Visit, anchor_copies, of_empty_store};
 pub(crate) use self::changes::{Changes, Decision, MadeResource};
-pub(crate) use self::check::check;
 pub use self::check::{Fault, StoreFault, StoreReport};
+pub(crate) use self::check::{check, check_rows};
 pub(crate) use self::committer::{Answered, CommitError};
 use self::committer::{Committer, Stager};
 pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, SecretLists};
@@ -71,7 +71,7 @@ pub(crate) use self::records::{
 pub(crate) use self::snapshot::Snapshot;
 use crate::audit::Position;
 use crate::statistics::CommitCounts;
-use crate::store::{Conflict, Rollback, RowChange, Store, StoreError};
+use crate::store::{Conflict, Frozen, Rollback, RowChange, Store, StoreError};
 use crate::unlock::HeaderChange;
 use crate::watch::Watch;
 
@@ -180,6 +180,15 @@ impl State {
     ) -> Result<Option<StoreReport>, StoreError> {
         let all = self.anchor().map_or(0, |anchor| anchor.rows.rows());
         check(&self.store, &self.roots, self.format, |done| watch(done, all.max(done)))
+    }
+
+    /// The newest durable state as the store holds it, and what opens its rows: for a backup. No commit waits for it.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if the file is not ours any more.
+    pub(crate) fn frozen(&self) -> Result<(Frozen, Arc<RootKeys>), StoreError> {
+        self.watch.check()?;
+        Ok((self.store.freeze()?, Arc::clone(&self.roots)))
     }
 
     /// Whether changes can be decided and written.

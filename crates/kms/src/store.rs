@@ -30,7 +30,8 @@ pub use self::file::{Loss, LostFile};
 #[cfg(test)]
 pub(crate) use self::memory::{Cluster, Node};
 pub use self::panics::{is_panic_caught, was_store_damaged};
-use self::redb::RedbStore;
+pub(crate) use self::redb::Fill;
+use self::redb::{RedbState, RedbStore};
 pub use self::rollback::Rollback;
 #[cfg(test)]
 pub(crate) use self::row::Unanchored;
@@ -45,13 +46,27 @@ pub(crate) enum Store {
     Memory(Node),
 }
 
+/// One state of a store.
+pub(crate) enum Frozen {
+    Redb(RedbState),
+}
+
 /// Called, on any thread, when another process has written.
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 impl Store {
     /// Makes a store that holds only its header and some rows, durably.
     pub(crate) fn create(path: &Path, header: &[u8], rows: &[StoredRow]) -> Result<Self, StoreError> {
-        RedbStore::create(path, header, rows).map(Self::Redb)
+        Self::create_with(path, header, |put| rows.iter().try_for_each(put))
+    }
+
+    /// The same with the rows that `fill` hands over. If it fails, the file holds nothing.
+    pub(crate) fn create_with<E: From<StoreError>>(
+        path: &Path,
+        header: &[u8],
+        fill: impl FnOnce(&mut Fill<'_>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        RedbStore::create(path, header, fill).map(Self::Redb)
     }
 
     /// Opens an existing store for reading. Nothing in it changes.
@@ -134,6 +149,15 @@ impl Store {
         }
     }
 
+    /// The newest state, for a reader that takes long: no commit waits for it.
+    pub(crate) fn freeze(&self) -> Result<Frozen, StoreError> {
+        match self {
+            Self::Redb(store) => store.freeze().map(Frozen::Redb),
+            #[cfg(test)]
+            Self::Memory(_) => unreachable!("tests of backups use files"),
+        }
+    }
+
     /// Writes transactions in one durable commit. Each succeeds or conflicts for itself, but one that rests on a row which a
     /// conflicting one would have written conflicts too. The anchor follows those that succeed, in the same commit. After an
     /// error only the store knows whether they were written.
@@ -166,5 +190,25 @@ impl Store {
             #[cfg(test)]
             Self::Memory(node) => Ok(node.foreign()), // all there is
         }
+    }
+}
+
+impl Frozen {
+    /// As [`Store::header`].
+    pub(crate) fn header(&self) -> Result<Vec<u8>, StoreError> {
+        let Self::Redb(state) = self;
+        state.header()
+    }
+
+    /// As [`Store::get`].
+    pub(crate) fn get(&self, keys: &[(&str, &[u8])]) -> Result<Vec<Option<StoredRow>>, StoreError> {
+        let Self::Redb(state) = self;
+        state.get(keys)
+    }
+
+    /// Hands all rows to `visit` until it breaks.
+    pub(crate) fn scan(&self, visit: impl FnMut(StoredRow) -> ControlFlow<()>) -> Result<(), StoreError> {
+        let Self::Redb(state) = self;
+        state.scan(visit)
     }
 }

@@ -11,10 +11,11 @@ use bulla_keys::record;
 use bulla_keys::root::RootKeys;
 use bulla_keys::{Anchor, RowHash, RowHasher, RowSet, SystemRandom};
 
-use crate::store::{Anchoring, Move, Rollback, Store, StoreError, StoredRow};
+use crate::store::{Anchoring, Frozen, Move, Rollback, Store, StoreError, StoredRow};
 
 /// Where the two copies of the anchor are.
-const PLACES: [(&str, &[u8]); 2] = [(Anchor::TABLE, Anchor::COPIES[0]), (Anchor::TABLE, Anchor::COPIES[1])];
+pub(crate) const PLACES: [(&str, &[u8]); 2] =
+    [(Anchor::TABLE, Anchor::COPIES[0]), (Anchor::TABLE, Anchor::COPIES[1])];
 
 /// All rows of a store together, hashed under the root key of a generation.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +29,11 @@ pub(super) struct Count<'a> {
     hasher: &'a RowHasher,
     tally: Tally,
     copies: Vec<StoredRow>,
+}
+
+/// A copy of the anchor does not open.
+pub(super) struct DamagedCopy {
+    pub(super) primary_key: Vec<u8>,
 }
 
 /// What a store holds as a whole, and what it says of itself.
@@ -63,6 +69,25 @@ pub(super) fn open(roots: &RootKeys, row: &StoredRow) -> Result<Anchor, StoreErr
         .map_err(|_| StoreError::Row { table: table.clone(), primary_key: primary_key.clone() })
 }
 
+/// The rows of the anchor of a state, and what both say; none in a store of an earlier version.
+///
+/// # Errors
+/// [`StoreError`], also if the two are not copies of one anchor.
+pub(crate) fn anchor_copies(
+    state: &Frozen,
+    roots: &RootKeys,
+) -> Result<Option<(Vec<StoredRow>, Anchor)>, StoreError> {
+    let copies: Vec<StoredRow> = state.get(&PLACES)?.into_iter().flatten().collect();
+    if copies.is_empty() {
+        return Ok(None);
+    }
+    let mut opened = [None; 2];
+    for (opened, copy) in opened.iter_mut().zip(&copies) {
+        *opened = Some(open(roots, copy)?);
+    }
+    Ok(Some((copies, agreed(&opened)?)))
+}
+
 fn sealed(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
     let copies = anchor.seal(roots, &SystemRandom)?;
     let row = |copy: bulla_keys::SealedCopy| StoredRow {
@@ -77,11 +102,15 @@ fn sealed(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
 impl<'a> Count<'a> {
     /// For the rows of `store`, under the root key of its anchor; under the current one if it has no anchor.
     pub(super) fn new(store: &Store, roots: &'a RootKeys) -> Result<Self, StoreError> {
-        let copies = store.get(&PLACES)?;
+        Ok(Self::of(&store.get(&PLACES)?, roots))
+    }
+
+    /// The same for rows among which these are the copies of the anchor.
+    pub(super) fn of(copies: &[Option<StoredRow>], roots: &'a RootKeys) -> Self {
         let mut anchors = copies.iter().flatten().filter_map(|row| open(roots, row).ok());
         let generation = anchors.next().map_or(roots.generation(), |anchor| anchor.generation);
         let hasher = roots.row_hasher(generation).expect("an anchor opens only if there is its root key");
-        Ok(Self { hasher, tally: Tally { generation, rows: RowSet::default() }, copies: vec![] })
+        Self { hasher, tally: Tally { generation, rows: RowSet::default() }, copies: vec![] }
     }
 
     /// Takes a row of the store in. Gives it back if it is none of the anchor's.
@@ -100,11 +129,12 @@ impl<'a> Count<'a> {
     }
 
     /// All rows were taken in.
-    pub(super) fn finish(self, roots: &RootKeys) -> Result<Found, StoreError> {
+    pub(super) fn finish(self, roots: &RootKeys) -> Result<Found, DamagedCopy> {
         let mut copies = [None; 2];
-        for row in &self.copies {
-            let anchor = open(roots, row)?; // in no other place than one of the copies
+        for row in self.copies {
             let at = usize::from(row.primary_key != Anchor::COPIES[0]);
+            // In no other place than one of the copies.
+            let anchor = open(roots, &row).map_err(|_| DamagedCopy { primary_key: row.primary_key })?;
             copies[at] = Some(anchor);
         }
         Ok(Found { tally: self.tally, copies })
@@ -119,14 +149,29 @@ impl Found {
 
     /// The anchor, if all rows are as the last commit left them. Otherwise the store is read once more, to name the row.
     pub(super) fn verify(&self, store: &Store, roots: &RootKeys) -> Result<Anchor, StoreError> {
-        let anchor = agreed(&self.copies)?;
-        if anchor.rows == self.tally.rows {
-            return Ok(anchor);
-        }
-        Err(self.explain(anchor, store, roots)?.into())
+        let scan = |visit: &mut Visit<'_>| store.scan(&[], visit).map(drop);
+        Ok(self.verify_by(roots, scan)??)
     }
 
-    fn explain(&self, anchor: Anchor, store: &Store, roots: &RootKeys) -> Result<Rollback, StoreError> {
+    /// The same for rows that `scan` reads.
+    pub(super) fn verify_by<E>(
+        &self,
+        roots: &RootKeys,
+        scan: impl FnOnce(&mut Visit<'_>) -> Result<(), E>,
+    ) -> Result<Result<Anchor, Rollback>, E> {
+        match agreed(&self.copies) {
+            Ok(anchor) if anchor.rows == self.tally.rows => Ok(Ok(anchor)),
+            Ok(anchor) => self.explain(anchor, roots, scan).map(Err),
+            Err(rollback) => Ok(Err(rollback)),
+        }
+    }
+
+    fn explain<E>(
+        &self,
+        anchor: Anchor,
+        roots: &RootKeys,
+        scan: impl FnOnce(&mut Visit<'_>) -> Result<(), E>,
+    ) -> Result<Rollback, E> {
         let Some(hasher) = roots.row_hasher(anchor.generation) else { return Ok(Rollback::AnchorPutBack) };
         let expected = anchor.rows;
         let found = self.tally.rows;
@@ -140,7 +185,7 @@ impl Found {
             found: found.difference(&expected),
         };
         let mut explained = None;
-        store.scan(&[], |row| {
+        scan(&mut |row| {
             if row.table == Anchor::TABLE {
                 return ControlFlow::Continue(());
             }
@@ -164,6 +209,15 @@ impl Found {
         Ok(explained.unwrap_or(unexplained))
     }
 }
+
+impl From<DamagedCopy> for StoreError {
+    fn from(DamagedCopy { primary_key }: DamagedCopy) -> Self {
+        Self::Row { table: Anchor::TABLE.into(), primary_key }
+    }
+}
+
+/// Takes a row that is read.
+pub(crate) type Visit<'a> = dyn FnMut(StoredRow) -> ControlFlow<()> + 'a;
 
 /// Looks for the one row that explains why rows and anchor do not agree.
 struct Search<'a> {

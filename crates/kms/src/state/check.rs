@@ -14,7 +14,7 @@ use bulla_keys::{
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-use super::anchor::Count;
+use super::anchor::{Count, DamagedCopy, PLACES, Visit};
 use super::kind::{Id, KeptKind};
 use super::load::{OnRollback, Opening};
 use super::raise::RowFormat;
@@ -75,13 +75,29 @@ pub(crate) fn check(
     store: &Store,
     roots: &RootKeys,
     format: RowFormat,
-    mut watch: impl FnMut(u64) -> ControlFlow<()>,
+    watch: impl FnMut(u64) -> ControlFlow<()>,
 ) -> Result<Option<StoreReport>, StoreError> {
+    let copies = store.get(&PLACES)?;
+    check_rows(roots, format, &copies, |visit| store.scan(&[], visit).map(drop), watch)
+}
+
+/// Checks the rows that `scan` reads, as often as it is called: those of a store, or of a backup of one. `copies` are the
+/// rows of the anchor among them. Calls `watch` as [`check`] does.
+///
+/// # Errors
+/// That of `scan`.
+pub(crate) fn check_rows<E>(
+    roots: &RootKeys,
+    format: RowFormat,
+    copies: &[Option<StoredRow>],
+    scan: impl Fn(&mut Visit<'_>) -> Result<(), E>,
+    mut watch: impl FnMut(u64) -> ControlFlow<()>,
+) -> Result<Option<StoreReport>, E> {
     let mut checked = Checked::default();
-    let mut count = Count::new(store, roots)?;
+    let mut count = Count::of(copies, roots);
     let opening = Opening { roots, format, on_rollback: OnRollback::Refuse };
     let mut is_broken_off = false;
-    store.scan(&[], |row| {
+    scan(&mut |row| {
         if let Some(row) = count.take(row) {
             checked.take(&row, opening);
         }
@@ -98,16 +114,15 @@ pub(crate) fn check(
     }
     let records = count.rows();
     let anchor = match (count.finish(roots), format) {
-        (Ok(found), RowFormat::Current) => found.verify(store, roots).map(Some),
-        (Ok(found), RowFormat::Older) if found.newest().is_some() => Err(Rollback::HeaderPutBack.into()),
-        (Ok(_), RowFormat::Older) => Ok(None),
-        (Err(error), _) => Err(error),
-    };
-    let anchor = match anchor {
-        Ok(anchor) => anchor,
-        Err(StoreError::RolledBack(rollback)) => checked.rolled_back(rollback),
-        Err(StoreError::Row { table, primary_key }) => checked.damaged(&table, &primary_key),
-        Err(error) => return Err(error),
+        (Ok(found), RowFormat::Current) => match found.verify_by(roots, scan)? {
+            Ok(anchor) => Some(anchor),
+            Err(rollback) => checked.rolled_back(rollback),
+        },
+        (Ok(found), RowFormat::Older) if found.newest().is_some() => {
+            checked.rolled_back(Rollback::HeaderPutBack)
+        }
+        (Ok(_), RowFormat::Older) => None,
+        (Err(DamagedCopy { primary_key }), _) => checked.damaged(Anchor::TABLE, &primary_key),
     };
     checked.references();
     let Checked { faults, .. } = checked;

@@ -5,7 +5,9 @@
 //! table "rows":   table name ‖ 0x00 ‖ primary key -> revision (u64be) ‖ sealed record
 //! ```
 //!
-//! This file alone knows redb, but for the storage below it (`file.rs`).
+//! This file alone knows redb, but for the storage below it (`file.rs`) and what reads one state of it (`redb/frozen.rs`).
+
+mod frozen;
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -15,6 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use bulla_keys::record::Revision;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
+pub(crate) use self::frozen::RedbState;
 use super::batch::apply_in_order;
 use super::error::StoreError;
 use super::file::{Access, LostFile, StoreFile};
@@ -42,21 +45,28 @@ struct Open {
 struct Failure(StoreError);
 
 impl RedbStore {
-    /// Makes a store that holds only its header and some rows, durably.
-    pub(super) fn create(path: &Path, header: &[u8], rows: &[StoredRow]) -> Result<Self, StoreError> {
-        let store = Self::of(StoreFile::create(path)?, Access::Full);
+    /// Makes a store that holds only its header and the rows that `fill` hands over, in one durable commit.
+    pub(super) fn create<E: From<StoreError>>(
+        path: &Path,
+        header: &[u8],
+        fill: impl FnOnce(&mut Fill<'_>) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let store = Self::of(StoreFile::create(path).map_err(StoreError::from)?, Access::Full);
         let open = Open::new(&store.file, store.access).map_err(|Failure(error)| error)?;
         *store.open.write().unwrap_or_else(PoisonError::into_inner) = Some(open);
-        store.with(|Open { database, .. }| {
+        let filled = store.with(|Open { database, .. }| {
             let transaction = database.begin_write()?;
             {
                 transaction.open_table(HEADER)?.insert(HEADER_KEY, header)?;
                 let mut table = transaction.open_table(ROWS)?;
-                rows.iter().try_for_each(|row| put(&mut table, row))?;
+                if let Err(error) = fill(&mut |row| put(&mut table, row).map_err(|Failure(error)| error)) {
+                    return Ok(Err(error));
+                }
             }
-            Ok(transaction.commit()?)
+            Ok(Ok(transaction.commit()?))
         })?;
-        files::sync_dir(files::parent(path))?;
+        filled?;
+        files::sync_dir(files::parent(path)).map_err(StoreError::from)?;
         Ok(store)
     }
 
@@ -330,6 +340,9 @@ fn put(rows: &mut Rows<'_>, row: &StoredRow) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Takes a row of a new store.
+pub(crate) type Fill<'a> = dyn FnMut(&StoredRow) -> Result<(), StoreError> + 'a;
+
 type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
 
 fn stored_row(key: &[u8], value: &[u8]) -> StoredRow {
@@ -378,6 +391,10 @@ mod tests {
 
     const A_HEADER: &[u8] = &[1, 2, 3];
 
+    fn empty(_: &mut Fill<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn put(key: &str, expected: Revision, value: &str) -> RowChange {
         row(key, expected, Change::Put(value.as_bytes().to_vec()))
     }
@@ -408,7 +425,7 @@ mod tests {
     fn rows_last_with_their_revisions() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
-        let store = RedbStore::create(&path, A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&path, A_HEADER, empty).unwrap();
         let committed =
             commit(&store, &[&[put("a", 0, "1")], &[put("a", 1, "2"), put("b", 0, "x")]]).unwrap();
         assert_eq!(committed.results, [Ok(()), Ok(())]);
@@ -421,7 +438,7 @@ mod tests {
     #[test]
     fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         let committed = commit(
             &store,
             &[
@@ -441,7 +458,7 @@ mod tests {
     #[test]
     fn a_conflict_is_one_for_all_later_transactions_that_rest_on_what_it_would_have_written() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         commit(&store, &[&[put("a", 0, "another process"), put("b", 0, "x")]]).unwrap();
         let committed = commit(
             &store,
@@ -463,7 +480,7 @@ mod tests {
     #[test]
     fn a_decision_holds_only_while_the_rows_it_rests_on_stay() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         let resting_on_a = |key: &str, expected| [put(key, 0, "1"), row("a", expected, Change::Keep)];
         commit(&store, &[&[put("a", 0, "1")]]).unwrap();
         let committed = commit(
@@ -479,7 +496,7 @@ mod tests {
     #[test]
     fn a_row_that_belongs_to_another_one_is_deleted_as_it_is() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         commit(&store, &[&[put("a", 0, "1"), put("b", 0, "1")]]).unwrap();
         let delete = || RowChange { expected: None, ..row("a", 0, Change::Delete) };
         let committed = commit(&store, &[&[delete(), put("b", 7, "2")], &[delete()], &[delete()]]).unwrap();
@@ -490,7 +507,7 @@ mod tests {
     #[test]
     fn a_scan_hands_out_every_row_and_leaves_values_of_tables_out() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         let tables = ["a", "secret", "secret-value", "secret-value-x", "z"];
         let rows = tables.map(|table| RowChange { table, ..put("\u{1}", 0, "1") });
         commit(&store, &[&rows]).unwrap();
@@ -547,7 +564,7 @@ mod tests {
     #[test]
     fn the_anchor_follows_what_succeeds_and_is_written_with_it() {
         let directory = tempfile::tempdir().unwrap();
-        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&directory.path().join("store"), A_HEADER, empty).unwrap();
         let mut heard = Heard::default();
         let delete = |key, expected| RowChange { expected, ..row(key, 0, Change::Delete) };
         store.commit(&[&[put("a", 0, "1"), put("b", 0, "1")], &[put("a", 7, "2")]], &mut heard).unwrap();
@@ -578,7 +595,7 @@ mod tests {
     fn a_header_is_replaced_if_it_is_the_expected_one() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
-        let store = RedbStore::create(&path, A_HEADER, &[]).unwrap();
+        let store = RedbStore::create(&path, A_HEADER, empty).unwrap();
         commit(&store, &[&[put("a", 0, "1")]]).unwrap();
         assert_eq!(store.write_header(&[1, 2], &[4], &[], &mut Unanchored).unwrap(), Err(Conflict));
         assert_eq!(store.header().unwrap(), A_HEADER);
@@ -593,7 +610,7 @@ mod tests {
     fn a_store_that_is_opened_for_reading_is_not_touched() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("store");
-        drop(RedbStore::create(&path, A_HEADER, &[]).unwrap());
+        drop(RedbStore::create(&path, A_HEADER, empty).unwrap());
         let content = std::fs::read(&path).unwrap();
         let store = RedbStore::open(&path).unwrap();
         assert_eq!(store.header().unwrap(), A_HEADER);

@@ -1,0 +1,51 @@
+//! The commands on backups.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Backup {
+    /// Write a backup of a store to one file, read it back, and give it its name only then
+    Create(CreateBackup),
+    /// Verify a backup without restoring it: every record opens, none is missing, and what they name is there
+    Verify(VerifyBackup),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct CreateBackup {
+    /// The file to write
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    /// The data directory [default: that of the embedded KMS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The root key file [default: root-key in the data directory]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Replace the file if it is there, when the new one is whole
+    #[arg(short, long)]
+    pub(crate) force: bool,
+    /// Do not read the file back: a backup of a damaged store is kept, too
+    #[arg(long)]
+    pub(crate) no_verify: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct VerifyBackup {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The data directory whose root key opens the backup [default: that of the embedded KMS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The root key file that the store had when the backup was made [default: root-key in the data directory]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}

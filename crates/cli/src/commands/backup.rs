@@ -1,0 +1,105 @@
+//! `bulla backup`: backups of a store on this machine.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use bulla_kms::{
+    BackupError, BackupFacts, BackupOutput, OpenError, Options, Role, create_backup, verify_backup,
+};
+use bulla_wire::Timestamp;
+use serde_json::{Value, json};
+
+use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
+use crate::embedded::tell_of_wait;
+use crate::failure::{Exit, Failure};
+use crate::location::KmsLocation;
+use crate::results::{print, print_field, print_json};
+
+pub(crate) fn run(flags: &KmsFlags, command: Backup) -> Result<(), Failure> {
+    match command {
+        Backup::Create(create) => run_create(flags, create),
+        Backup::Verify(verify) => run_verify(flags, verify),
+    }
+}
+
+fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
+    let CreateBackup { output: file, data, root_key, force, no_verify, json } = create;
+    let options = options(flags, data, root_key)?;
+    let output = BackupOutput { force, verify: !no_verify };
+    let facts = create_backup(&options, &file, output).map_err(|error| failure(&file, &error))?;
+    let verified = if no_verify { "not verified" } else { "verified" };
+    tell(&facts, verified, json)
+}
+
+fn run_verify(flags: &KmsFlags, verify: VerifyBackup) -> Result<(), Failure> {
+    let VerifyBackup { file, data, root_key, json } = verify;
+    let options = options(flags, data, root_key)?;
+    let facts = verify_backup(&options, &file).map_err(|error| failure(&file, &error))?;
+    tell(&facts, "verified", json)
+}
+
+fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -> Result<Options, Failure> {
+    let data = match (data, &root_key, KmsLocation::of(flags)?) {
+        (Some(data), ..) | (None, _, KmsLocation::Embedded(data)) => data,
+        (None, _, KmsLocation::Remote(server)) => {
+            let what =
+                format!("bulla backup is for a store on this machine, and --kms or BULLA_KMS names {server}");
+            return Err(Failure::new(Exit::Usage, what, "name its directory with --data"));
+        }
+    };
+    Ok(Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) })
+}
+
+fn tell(facts: &BackupFacts, verified: &str, json: bool) -> Result<(), Failure> {
+    if json {
+        return print_json(&as_value(facts, verified));
+    }
+    let BackupFacts { id, store, epoch, commit, records, bytes, node, .. } = facts;
+    print(format_args!("{records} records, {verified}; epoch {epoch}, commit {commit}"))?;
+    print_field("time", Timestamp::from_unix(facts.time))?;
+    print_field("store", store)?;
+    print_field("backup", id)?;
+    print_field("made by", format_args!("bulla {} on {node}", facts.version))?;
+    print_field("size", format_args!("{bytes} bytes"))
+}
+
+fn as_value(facts: &BackupFacts, verified: &str) -> Value {
+    json!({
+        "verified": verified == "verified",
+        "time": Timestamp::from_unix(facts.time).to_string(),
+        "store": facts.store,
+        "backup": facts.id,
+        "epoch": facts.epoch,
+        "commit": facts.commit,
+        "records": facts.records,
+        "version": facts.version,
+        "node": facts.node,
+        "bytes": facts.bytes,
+    })
+}
+
+fn failure(file: &Path, error: &BackupError) -> Failure {
+    let exit = match error {
+        BackupError::Exists => Exit::OutputExists,
+        BackupError::Open(_) | BackupError::Store(_) | BackupError::RootKey(_) | BackupError::OlderStore => {
+            Exit::Kms
+        }
+        error if error.is_damage() => Exit::Damaged,
+        _ => Exit::Other,
+    };
+    let hint = match error {
+        BackupError::Open(OpenError::InUse { by: Role::Server, .. }) => {
+            "let the server make its backups: [backup] in its configuration; or stop it first".into()
+        }
+        BackupError::Open(OpenError::Directory { source, .. }) if source.kind() == ErrorKind::NotFound => {
+            "name the data directory of the store with --data".into()
+        }
+        BackupError::Open(OpenError::Provider(error)) => error.hint(Role::Server), // it may be named, as for a server
+        error => error.hint(),
+    };
+    let failure = Failure::new(exit, error.to_string(), hint);
+    match error {
+        BackupError::Open(_) | BackupError::Store(_) | BackupError::OlderStore => failure,
+        _ => failure.about(file),
+    }
+}

@@ -1,0 +1,153 @@
+//! Backups of a store: one file that is read back before it gets its name, and opens by the root key of the store.
+//!
+//! A backup holds the header of the store in clear, so that what opens the store opens the backup, and everything else
+//! sealed: docs/backup-format.md. It is one state of the store, read while commits follow.
+
+mod container;
+mod content;
+mod create;
+mod error;
+mod output;
+#[cfg(test)]
+mod tests;
+mod verify;
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use bulla_keys::root::RootKeys;
+
+use self::container::Head;
+use self::content::Manifest;
+pub use self::error::{BackupError, Later};
+use self::output::{Pending, Replace};
+use self::verify::Backup;
+use crate::clock::{Clock, unix_seconds};
+use crate::data::Inspected;
+use crate::provider::Providers;
+use crate::store::Frozen;
+use crate::{Kms, Options, SystemClock};
+
+/// What a backup says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupFacts {
+    /// Its id, in hex.
+    pub id: String,
+    /// The id of the store.
+    pub store: String,
+    /// The believed time at which the state was read, in seconds since 1970.
+    pub time: i64,
+    /// The machine that made it.
+    pub node: String,
+    /// The epoch of the store.
+    pub epoch: u64,
+    /// The commit of the store.
+    pub commit: u64,
+    /// How many records it has.
+    pub records: u64,
+    /// The version of bulla that made it.
+    pub version: String,
+    /// The length of the file.
+    pub bytes: u64,
+}
+
+/// How a backup is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupOutput {
+    /// Replace a file that is there, when the new one is whole.
+    pub force: bool,
+    /// Read the file back, open every record and look for what it names, before the file gets its name.
+    pub verify: bool,
+}
+
+impl Default for BackupOutput {
+    fn default() -> Self {
+        Self { force: false, verify: true }
+    }
+}
+
+impl BackupFacts {
+    fn new(head: &Head, manifest: &Manifest, bytes: u64) -> Self {
+        let Manifest { time, store, node, epoch, commit, rows, version } = manifest.clone();
+        let records = rows.saturating_sub(bulla_keys::Anchor::COPIES.len() as u64);
+        let store = store.to_string();
+        Self { id: head.id(), store, time, node, epoch, commit, records, version, bytes }
+    }
+}
+
+impl Kms {
+    /// Writes a backup of the newest state to `out`, while requests are answered and changes committed. Blocks until
+    /// everything is written.
+    ///
+    /// # Errors
+    /// [`BackupError`]; `out` then has a part of a backup, which does not verify.
+    pub fn backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
+        let (state, roots) = self.state.frozen()?;
+        let (head, manifest, len) = create::write(&state, &roots, self.now(), out)?;
+        Ok(BackupFacts::new(&head, &manifest, len))
+    }
+
+    /// Writes a backup to a file, which gets its name when it is whole, durable and, unless that is left out, verified.
+    /// Blocks until then. Verifying takes as much memory as the store has taken at the start.
+    ///
+    /// # Errors
+    /// [`BackupError`]; the file is not there, or is what it was before.
+    pub fn backup_to(&self, path: &Path, output: BackupOutput) -> Result<BackupFacts, BackupError> {
+        let (state, roots) = self.state.frozen()?;
+        write_file(state, &roots, self.now(), path, output)
+    }
+}
+
+/// Writes a backup of a store that no server has open. Nothing in the store changes. Waits for a command that has it open,
+/// as [`Kms::open`] does.
+///
+/// # Errors
+/// As [`Kms::backup_to`].
+pub fn create_backup(
+    options: &Options,
+    path: &Path,
+    output: BackupOutput,
+) -> Result<BackupFacts, BackupError> {
+    let Inspected { store, roots, .. } = &Inspected::open(options).map_err(BackupError::Open)?;
+    let now = unix_seconds(SystemClock.now());
+    write_file(store.freeze()?, roots, now, path, output)
+}
+
+/// Verifies a backup: every record opens, all of them are together what a commit left, and what they name is there. Needs
+/// the root key that `options` name, and as much memory as a start of the engine; no store is opened.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn verify_backup(options: &Options, path: &Path) -> Result<BackupFacts, BackupError> {
+    let file = File::open(path).map_err(BackupError::Read)?;
+    let (backup, _) = Backup::unlock(file, &Providers::configured(options))?;
+    backup.verify()
+}
+
+fn write_file(
+    state: Frozen,
+    roots: &Arc<RootKeys>,
+    time: i64,
+    path: &Path,
+    output: BackupOutput,
+) -> Result<BackupFacts, BackupError> {
+    let replace = if output.force { Replace::Always } else { Replace::Never };
+    if replace == Replace::Never && crate::files::exists(path).map_err(BackupError::Write)? {
+        return Err(BackupError::Exists); // before the work
+    }
+    let pending = Pending::create(path)?;
+    let (head, manifest, len) = create::write(&state, roots, time, BufWriter::new(pending.file()))?;
+    drop(state);
+    pending.sync()?;
+    let facts = if output.verify {
+        let file = pending.file().try_clone().map_err(BackupError::Read)?;
+        Backup::open(file, Arc::clone(roots))?.verify()?
+    } else {
+        BackupFacts::new(&head, &manifest, len)
+    };
+    pending.publish(replace)?;
+    Ok(facts)
+}

@@ -1,0 +1,139 @@
+//! The file of a backup while it is written. It gets its name when it is whole, durable and verified, or not at all.
+//!
+//! It has no name until then (`O_TMPFILE`), so a killed process leaves nothing. A file system without unnamed files gets a
+//! hidden one, `.NAME.bulla-XXXXXXXX.part`.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use bulla_keys::{Random, SystemRandom};
+use rustix::fs::{Advice, AtFlags, CWD, Mode, OFlags, RenameFlags, fadvise, linkat, openat, renameat_with};
+use rustix::io::Errno;
+
+use super::error::BackupError;
+use crate::files;
+
+/// Whether a file that is there already is replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replace {
+    Never,
+    /// Only when the new one is whole.
+    Always,
+}
+
+/// A file that has no name yet. Dropping it leaves nothing.
+pub(super) struct Pending {
+    path: PathBuf,
+    file: File,
+    /// The hidden name, where there are no unnamed files.
+    hidden: Option<Hidden>,
+}
+
+/// A hidden name, removed on drop.
+struct Hidden(PathBuf);
+
+impl Pending {
+    /// Begins a file for its owner alone that will be at `path`.
+    pub(super) fn create(path: &Path) -> Result<Self, BackupError> {
+        match unnamed(files::parent(path)).map_err(BackupError::Write)? {
+            Some(file) => Ok(Self { path: path.to_owned(), file, hidden: None }),
+            None => Self::hidden(path),
+        }
+    }
+
+    /// Where there are no unnamed files.
+    pub(super) fn hidden(path: &Path) -> Result<Self, BackupError> {
+        let name = hidden_name(path);
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(MODE);
+        let file = options.open(&name).map_err(BackupError::Write)?;
+        Ok(Self { path: path.to_owned(), file, hidden: Some(Hidden(name)) })
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Makes the content durable, and lets the next reader get it from the disk instead of memory.
+    pub(super) fn sync(&self) -> Result<(), BackupError> {
+        self.file.sync_all().map_err(BackupError::Write)?;
+        let _ = fadvise(&self.file, 0, None, Advice::DontNeed); // where it is refused, memory has what was written
+        Ok(())
+    }
+
+    /// Gives the file its name, durably.
+    pub(super) fn publish(self, replace: Replace) -> Result<(), BackupError> {
+        let published = match &self.hidden {
+            Some(hidden) => rename(&hidden.0, &self.path, replace),
+            None => self.publish_unnamed(replace),
+        };
+        match published {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(BackupError::Exists),
+            published => published.map_err(BackupError::Write)?,
+        }
+        files::sync_dir(files::parent(&self.path)).map_err(BackupError::Write)
+    }
+
+    fn publish_unnamed(&self, replace: Replace) -> io::Result<()> {
+        match link(&self.file, &self.path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Always => {}
+            linked => return linked,
+        }
+        // A link cannot replace.
+        let hidden = Hidden(hidden_name(&self.path));
+        link(&self.file, &hidden.0)?;
+        rename(&hidden.0, &self.path, replace)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0); // it has its name, or there is nothing else to do
+    }
+}
+
+/// A file without a name; none if there are none here.
+fn unnamed(directory: &Path) -> io::Result<Option<File>> {
+    if !Path::new(DESCRIPTORS).exists() {
+        return Ok(None); // it could not be given a name later
+    }
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    match openat(CWD, directory, flags, Mode::from_raw_mode(MODE)) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn link(file: &File, path: &Path) -> io::Result<()> {
+    let descriptor = format!("{DESCRIPTORS}/{}", file.as_raw_fd());
+    Ok(linkat(CWD, descriptor, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+fn rename(from: &Path, to: &Path, replace: Replace) -> io::Result<()> {
+    if replace == Replace::Always {
+        return fs::rename(from, to);
+    }
+    match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to), // the first name goes with `Hidden`
+        renamed => Ok(renamed?),
+    }
+}
+
+fn hidden_name(path: &Path) -> PathBuf {
+    let mut random = [0; 8];
+    SystemRandom.fill(&mut random);
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!("{MARK}{:016x}{PART}", u64::from_be_bytes(random)));
+    path.with_file_name(name)
+}
+
+const MARK: &str = ".bulla-";
+const PART: &str = ".part";
+const MODE: u32 = 0o600;
+const DESCRIPTORS: &str = "/proc/self/fd";

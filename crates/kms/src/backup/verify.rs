@@ -1,0 +1,120 @@
+//! Reading a backup: its keys, what it says of itself, and whether all of it is there and belongs together.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use bulla_keys::Anchor;
+use bulla_keys::root::RootKeys;
+
+use super::BackupFacts;
+use super::container::Container;
+use super::content::Manifest;
+use super::error::BackupError;
+use crate::header::{HeaderError, StoredHeader};
+use crate::home::Home;
+use crate::provider::Providers;
+use crate::state::{RowFormat, StoreReport, Visit, check_rows};
+use crate::store::{StoreError, StoredRow};
+use crate::unlock::{UnlockError, Unlocked};
+
+/// A backup whose manifest is read.
+pub(super) struct Backup {
+    container: Container,
+    pub(super) roots: Arc<RootKeys>,
+    pub(super) manifest: Manifest,
+    copies: Vec<Option<StoredRow>>,
+}
+
+impl Backup {
+    /// Opens a backup by the root key that its head holds, wrapped.
+    pub(super) fn unlock(file: File, providers: &Providers) -> Result<(Self, Home), BackupError> {
+        let container = Container::open(file)?;
+        let header = match StoredHeader::decode(&container.head.header) {
+            Ok(StoredHeader::Current(header)) if header.is_current() => header,
+            Ok(_) => return Err(BackupError::OlderStore),
+            Err(HeaderError::Newer) => return Err(StoreError::Newer.into()),
+            Err(HeaderError::Malformed) => return Err(BackupError::HeadDamaged),
+        };
+        let unlocked = Unlocked::new(header, providers).map_err(|error| match error {
+            UnlockError::Provider(error) => BackupError::RootKey(error),
+            UnlockError::Damaged => BackupError::HeadDamaged,
+        })?;
+        let (roots, home) = unlocked.into_parts();
+        Ok((Self::new(container, Arc::new(roots))?, home))
+    }
+
+    /// Opens a backup that was just made, by the keys of its store.
+    pub(super) fn open(file: File, roots: Arc<RootKeys>) -> Result<Self, BackupError> {
+        let container = Container::open(file)?;
+        match StoredHeader::decode(&container.head.header) {
+            Ok(StoredHeader::Current(header)) if header.home(&roots).is_some() => {}
+            _ => return Err(BackupError::HeadDamaged),
+        }
+        Self::new(container, roots)
+    }
+
+    fn new(container: Container, roots: Arc<RootKeys>) -> Result<Self, BackupError> {
+        container.check_end(&roots)?;
+        let mut content = container.content(&roots);
+        let manifest = content.manifest()?;
+        let mut copies = Vec::new();
+        for _ in Anchor::COPIES {
+            copies.push(content.row()?);
+        }
+        if manifest.store != roots.store() {
+            return Err(content.malformed());
+        }
+        Ok(Self { container, roots, manifest, copies })
+    }
+
+    /// The header of the store, as the store had it.
+    #[cfg(test)]
+    pub(super) fn header(&self) -> &[u8] {
+        &self.container.head.header
+    }
+
+    /// Opens every row, compares all of them with the anchor, and looks for what they name.
+    pub(super) fn verify(&self) -> Result<BackupFacts, BackupError> {
+        let found = Cell::new(0);
+        let scan = |visit: &mut Visit<'_>| {
+            found.set(self.scan(visit)?);
+            Ok::<_, BackupError>(())
+        };
+        let whole = |_| ControlFlow::Continue(());
+        let report = check_rows(&self.roots, RowFormat::Current, &self.copies, scan, whole)?;
+        let report = report.expect("nothing breaks it off");
+        let expected = self.manifest.rows;
+        if found.get() != expected {
+            return Err(BackupError::RecordsMissing { found: found.get(), expected });
+        }
+        let StoreReport { faults, epoch, commit, .. } = report;
+        if !faults.is_empty() {
+            return Err(BackupError::Faults(faults));
+        }
+        if (epoch, commit) != (self.manifest.epoch, self.manifest.commit) {
+            return Err(BackupError::Faults(vec![]));
+        }
+        Ok(self.facts())
+    }
+
+    /// What the backup says of itself.
+    pub(super) fn facts(&self) -> BackupFacts {
+        BackupFacts::new(&self.container.head, &self.manifest, self.container.len)
+    }
+
+    /// Hands all rows to `visit` until it breaks. Returns how many there were.
+    pub(super) fn scan(&self, visit: &mut Visit<'_>) -> Result<u64, BackupError> {
+        let mut content = self.container.content(&self.roots);
+        content.manifest()?;
+        let mut rows = 0;
+        while let Some(row) = content.row()? {
+            rows += 1;
+            if visit(row) == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+}

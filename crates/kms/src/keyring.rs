@@ -25,7 +25,7 @@ use crate::mfa::Seed;
 use crate::origin::RoleSession;
 use crate::people::{DeviceName, MfaDevice};
 use crate::refusal::key_refused;
-use crate::sessions::{self, SealedToken, StsKey};
+use crate::sessions::{self, Epoch, SealedToken, StsKey, sts_epoch};
 use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row, Snapshot};
 
 /// The material of one key version, open for the purpose `P` and for the time of one request.
@@ -158,9 +158,9 @@ impl Keyring {
         seed.map(Seed::from_bytes).map_err(Error::internal)
     }
 
-    /// A new key for session tokens, the first one of the store.
-    pub(crate) fn sts_key(&self, created: i64) -> StsKey {
-        StsKey::first(&self.roots, created)
+    /// A new key for session tokens of an epoch of the store.
+    pub(crate) fn sts_key(&self, epoch: Epoch, created: i64) -> StsKey {
+        StsKey::new(&self.roots, epoch, created)
     }
 
     /// Seals a session and the secret of its access key; `policy` is the text of its policy.
@@ -178,15 +178,16 @@ impl Keyring {
         Ok(sessions::seal(&key, session, policy, secret))
     }
 
-    /// Opens a session token with the key of its epoch: the session, and the secret of its access key. None if there is no
-    /// such key, or it does not open the token.
+    /// Opens a session token with the key of its epoch: the session, and the secret of its access key. None if that is not
+    /// the epoch of the store, there is no such key, or it does not open the token.
     pub(crate) fn open_token(
         &self,
         snapshot: &Snapshot,
         token: &SealedToken,
         account: &str,
     ) -> Option<(RoleSession, SecretText)> {
-        let key = snapshot.get::<StsKey>(&token.epoch().into())?;
+        let epoch = Some(Epoch::from(token.epoch())).filter(|epoch| *epoch == sts_epoch(snapshot.epoch()))?;
+        let key = snapshot.get::<StsKey>(&epoch)?;
         token.open(&key.record.open(&self.roots).ok()?, account)
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod tests;
 mod token;
 
 pub(crate) use self::beginning::{Chain, ChainRefusal, NewSession};
-pub(crate) use self::sts_key::{Epoch, StsKey};
+pub(crate) use self::sts_key::{Epoch, StsKey, sts_epoch};
 pub(crate) use self::token::{SealedToken, seal};
 use crate::state::random_letters;
 

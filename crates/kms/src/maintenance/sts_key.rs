@@ -1,4 +1,4 @@
-//! The key that seals session tokens, made for the first session of a store.
+//! The key that seals session tokens, made for the first session in each epoch of a store.
 
 use std::sync::Arc;
 
@@ -6,21 +6,23 @@ use bulla_wire::Error;
 
 use super::MAINTENANCE;
 use crate::Kms;
-use crate::sessions::StsKey;
+use crate::sessions::{StsKey, sts_epoch};
 use crate::state::{Changes, Snapshot, Write};
 
 impl Kms {
-    /// The newest key for tokens, made durably if there is none yet.
+    /// The key for tokens, made durably if there is none yet in this epoch of the store.
     ///
     /// # Errors
     /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
     pub(crate) async fn sts_key(&self) -> Result<Arc<StsKey>, Error> {
-        if let Some(key) = newest(&*self.state.snapshot()?) {
+        let snapshot = self.state.snapshot()?;
+        if let Some(key) = of_this_epoch(&snapshot) {
             return Ok(key);
         }
         let now = self.now();
-        let made = Arc::new(self.keyring.sts_key(now));
-        let decide = |snapshot: &Snapshot| match newest(snapshot) {
+        let made = Arc::new(self.keyring.sts_key(sts_epoch(snapshot.epoch()), now));
+        drop(snapshot);
+        let decide = |snapshot: &Snapshot| match of_this_epoch(snapshot) {
             Some(key) => Changes::none().answering(key),
             None => {
                 MAINTENANCE.changes([(Write::StsKey(StsKey::clone(&made)), 0)]).answering(Arc::clone(&made))
@@ -30,6 +32,7 @@ impl Kms {
     }
 }
 
-fn newest(snapshot: &Snapshot) -> Option<Arc<StsKey>> {
-    snapshot.rows_after::<StsKey>(None).last().map(|row| Arc::clone(&row.record))
+fn of_this_epoch(snapshot: &Snapshot) -> Option<Arc<StsKey>> {
+    let row = snapshot.get::<StsKey>(&sts_epoch(snapshot.epoch()))?;
+    Some(Arc::clone(&row.record))
 }

@@ -8,7 +8,7 @@ use bulla_keys::{Damaged, SystemRandom, TokenKey};
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
 
-/// The number of an STS key, big-endian.
+/// The number of an STS key, big-endian: the epoch of the store in which it was made.
 pub(crate) type Epoch = ByteArray<4>;
 
 /// A key for tokens, sealed as material of keys is. Its row is written once.
@@ -24,10 +24,10 @@ pub(crate) struct StsKey {
 }
 
 impl StsKey {
-    /// A new key, the first one of its store.
-    pub(crate) fn first(roots: &RootKeys, created: i64) -> Self {
-        let key = TokenKey::random(roots.store(), FIRST, &SystemRandom);
-        Self { epoch: epoch(FIRST), sealed: key.seal(roots, &SystemRandom).into(), created }
+    /// A new key for an epoch of its store.
+    pub(crate) fn new(roots: &RootKeys, epoch: Epoch, created: i64) -> Self {
+        let key = TokenKey::random(roots.store(), u32::from_be_bytes(*epoch), &SystemRandom);
+        Self { epoch, sealed: key.seal(roots, &SystemRandom).into(), created }
     }
 
     /// Opens the key, for one token.
@@ -39,9 +39,10 @@ impl StsKey {
     }
 }
 
-/// The id of the record of a key.
-pub(crate) fn epoch(number: u32) -> Epoch {
-    number.to_be_bytes().into()
+/// The number of the STS key of an epoch of the store. Token of other epochs are refused, so a restore, which begins an
+/// epoch, ends all sessions.
+pub(crate) fn sts_epoch(epoch: u64) -> Epoch {
+    u32::try_from(epoch).unwrap_or(u32::MAX).to_be_bytes().into()
 }
 
 impl Record for StsKey {
@@ -57,8 +58,6 @@ impl fmt::Debug for StsKey {
     }
 }
 
-const FIRST: u32 = 1;
-
 #[cfg(test)]
 mod tests {
     use bulla_keys::StoreId;
@@ -70,10 +69,10 @@ mod tests {
     fn a_key_opens_from_its_record_and_in_its_epoch_only() {
         let store = StoreId::random(&SystemRandom);
         let roots = RootKey::random(&SystemRandom).keys(store, 1);
-        let record = StsKey::first(&roots, 7);
+        let record = StsKey::new(&roots, sts_epoch(1), 7);
         let back: StsKey = minicbor::decode(&minicbor::to_vec(&record).unwrap()).unwrap();
         let token = record.open(&roots).unwrap().seal_token("STS.a", b"x", &SystemRandom);
         assert_eq!(*back.open(&roots).unwrap().open_token("STS.a", &token).unwrap(), b"x");
-        assert!(StsKey { epoch: epoch(2), ..record }.open(&roots).is_err());
+        assert!(StsKey { epoch: sts_epoch(2), ..record }.open(&roots).is_err());
     }
 }

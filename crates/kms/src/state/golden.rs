@@ -179,7 +179,7 @@ fn golden_token() -> PathBuf {
 #[ignore = "puts an STS key into the newest golden store, once"]
 fn put_an_sts_key_into_the_golden_store() {
     let (data, kms) = open(NEWEST);
-    let key = kms.keyring.sts_key(MADE);
+    let key = kms.keyring.sts_key(crate::sessions::sts_epoch(1), MADE);
     let change = Changes::for_test([(Write::StsKey(key), 0)]).answering(());
     let (_, answered) = kms.state.stage(MADE, |_| Ok::<_, Error>(change)).unwrap();
     pollster::block_on(answered).unwrap().expect("it is there; golden stores are never made again");

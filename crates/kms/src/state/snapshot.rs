@@ -91,6 +91,11 @@ impl Snapshot {
         self.anchor
     }
 
+    /// The epoch of the store; that of a store which was never restored, where there is no anchor.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.anchor.map_or(1, |anchor| anchor.epoch)
+    }
+
     /// Takes in the anchor of a commit, unless that of a later one is there.
     pub(super) fn take_anchor(&mut self, anchor: Option<Anchor>) {
         self.anchor = [self.anchor, anchor].into_iter().flatten().max_by_key(|anchor| anchor.commit);

@@ -211,10 +211,11 @@ fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Curr
         Ok(file)
     });
     let file = opened.map_err(|error| TrailError::new(&directory.path(&scan.name), error))?;
-    let Scan { first, len, last, sealed, sealed_commit, .. } = *scan;
+    let Scan { first, len, last, sealed, sealed_commit, sealed_epoch, .. } = *scan;
     // Whether the lines are durable is not known.
     let synced = Position::START;
-    Ok(Current { name: scan.name.clone(), file, first, len, last, synced, sealed, sealed_commit })
+    let name = scan.name.clone();
+    Ok(Current { name, file, first, len, last, synced, sealed, sealed_commit, sealed_epoch })
 }
 
 /// Keeps whole lines that do not follow the others: they may say who damaged the file.

@@ -23,6 +23,7 @@ pub(super) struct Scan {
     pub(super) sealed: Position,
     /// The highest commit of its seals.
     pub(super) sealed_commit: u64,
+    pub(super) sealed_epoch: u64,
     /// Bytes up to the end of the last of these lines.
     pub(super) len: u64,
     /// The key that its first line certifies.
@@ -100,6 +101,7 @@ impl Scan {
             last,
             sealed: last,
             sealed_commit: 0,
+            sealed_epoch: 0,
             len: line.len() as u64 + 1,
             key,
             next: None,
@@ -131,6 +133,7 @@ impl Scan {
         if let Some(Content::Seal(seal)) = content {
             self.sealed = self.last;
             self.sealed_commit = seal.commit;
+            self.sealed_epoch = seal.epoch;
             self.next = seal.next.and_then(|next| next.parse().ok());
         }
         true

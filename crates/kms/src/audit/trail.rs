@@ -97,6 +97,8 @@ pub(super) struct Current<F> {
     pub(super) sealed: Position,
     /// The commit of that seal; 0 before the first one of the file.
     pub(super) sealed_commit: u64,
+    /// The epoch of that seal; 0 likewise.
+    pub(super) sealed_epoch: u64,
 }
 
 /// Why a trail takes no lines.
@@ -180,6 +182,7 @@ impl<D: Directory> Trail<D> {
         self.current.synced = position;
         self.current.sealed = position;
         self.current.sealed_commit = commit;
+        self.current.sealed_epoch = self.identity.epoch;
         self.destroy_old_key()?;
         Ok(position)
     }
@@ -230,6 +233,7 @@ impl<D: Directory> Trail<D> {
             self.sync()?;
             self.current.sealed = self.current.last;
             self.current.sealed_commit = commit;
+            self.current.sealed_epoch = self.identity.epoch;
             self.next = Some((next, now));
         }
         self.begin_next()?;
@@ -327,6 +331,12 @@ impl<D: Directory> Trail<D> {
     #[must_use]
     pub fn sealed_commit(&self) -> u64 {
         self.current.sealed_commit
+    }
+
+    /// The epoch of the store at the last seal in the current file; 0 if the file has no seal yet.
+    #[must_use]
+    pub fn sealed_epoch(&self) -> u64 {
+        self.current.sealed_epoch
     }
 
     /// The public key of the seals of the current file.
@@ -472,8 +482,17 @@ pub(super) fn begin_file<D: Directory>(
     let file = write_new(directory, &name, &bytes)
         .map_err(|error| TrailError::new(&directory.path(&name), error))?;
     let len = bytes.len() as u64;
-    let current =
-        Current { name, file, first: number, len, last, synced: last, sealed: last, sealed_commit: 0 };
+    let current = Current {
+        name,
+        file,
+        first: number,
+        len,
+        last,
+        synced: last,
+        sealed: last,
+        sealed_commit: 0,
+        sealed_epoch: 0,
+    };
     Ok((current, bytes))
 }
 

@@ -55,7 +55,7 @@ impl Kms {
         let key = self.keyring.access_key(id, &secret, AccessKeyOwner::Root, created);
         let decide = || {
             let changes = MAINTENANCE.changes([(Write::AccessKey(key.clone()), 0)]);
-            self.access_key_event(changes, "root-access-key-created", &key).answering(())
+            self.access_key_event(changes, "root-access-key-created", &[&key.id]).answering(())
         };
         self.state.commit(created, |_| Ok(decide())).await?;
         Ok(outcome)
@@ -73,21 +73,25 @@ impl Kms {
         self.write_access_key(&id, &secret)?; // first the file, as above
         let key = self.keyring.access_key(id, &secret, AccessKeyOwner::Root, created);
         let decide = |snapshot: &Snapshot| {
-            let active = snapshot.access_keys_of(AccessKeyOwner::Root).filter(|row| row.record.active);
-            let deactivated = active.map(|row| {
+            let active: Vec<_> =
+                snapshot.access_keys_of(AccessKeyOwner::Root).filter(|row| row.record.active).collect();
+            let mut ids = vec![&*key.id];
+            ids.extend(active.iter().map(|row| &*row.record.id));
+            let deactivated = active.iter().map(|row| {
                 let deactivated = AccessKey { active: false, ..AccessKey::clone(&row.record) };
                 (Write::AccessKey(deactivated), row.revision)
             });
             let writes = deactivated.chain([(Write::AccessKey(key.clone()), 0)]);
             let changes = MAINTENANCE.changes(writes);
-            self.access_key_event(changes, "root-access-key-reset", &key).answering(())
+            self.access_key_event(changes, "root-access-key-reset", &ids).answering(())
         };
         self.state.commit(created, |snapshot| Ok(decide(snapshot))).await?;
         Ok(self.access_key_path())
     }
 
-    fn access_key_event(&self, changes: Changes, event: &'static str, key: &AccessKey) -> Changes {
-        self.auditor.with_event(changes, event, self.clock.raw(), &[("access-key", &key.id)])
+    fn access_key_event(&self, changes: Changes, event: &'static str, ids: &[&str]) -> Changes {
+        let resources: Vec<_> = ids.iter().map(|id| ("access-key", *id)).collect();
+        self.auditor.with_event(changes, event, self.clock.raw(), &resources)
     }
 
     fn write_access_key(&self, id: &str, secret: &SecretText) -> Result<(), Error> {

@@ -86,7 +86,8 @@ impl FromIterator<Self> for Changes {
     }
 }
 
-/// Something that a change makes and that its request did not name.
+/// Something that a change makes and that its request did not name, or an access key that it changes or deletes: a restore
+/// looks for those in the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MadeResource {
     pub(crate) kind: &'static str,
@@ -95,11 +96,14 @@ pub(crate) struct MadeResource {
 }
 
 impl MadeResource {
-    /// Of a new row: ids are drawn by the engine, names come from the request.
-    fn of(write: &Write) -> Option<Self> {
+    /// Ids of new rows are drawn by the engine, names come from the request.
+    fn of(write: &Write, is_new: bool) -> Option<Self> {
         let (kind, name, version) = match write {
-            Write::Version(version) => ("key", version.key.to_string(), Some(version.id.to_string())),
+            Write::Version(version) if is_new => {
+                ("key", version.key.to_string(), Some(version.id.to_string()))
+            }
             Write::AccessKey(key) => ("access-key", key.id.to_string(), None),
+            Write::NoAccessKey(id) => ("access-key", id.to_string(), None),
             _ => return None,
         };
         Some(Self { kind, name: name.into(), version: version.map(Into::into) })
@@ -107,10 +111,10 @@ impl MadeResource {
 }
 
 impl<T> Decision<T> {
-    /// What the change makes.
+    /// What the change makes, and the access keys that it changes or deletes.
     pub(crate) fn made(&self) -> Vec<MadeResource> {
-        let new = self.changes.writes.iter().filter(|(_, replaced)| *replaced == 0);
-        new.filter_map(|(write, _)| MadeResource::of(write)).collect()
+        let writes = self.changes.writes.iter();
+        writes.filter_map(|(write, replaced)| MadeResource::of(write, *replaced == 0)).collect()
     }
 
     /// Whether anything changes.

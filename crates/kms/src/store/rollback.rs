@@ -45,6 +45,13 @@ pub enum Rollback {
     AnchorMissing,
     /// The header is that of an earlier version of the store, and there are rows of this one.
     HeaderPutBack,
+    /// The whole store is that of before a restore which the audit trail knows of.
+    BeforeRestore {
+        /// The epoch of the store.
+        epoch: u64,
+        /// The epoch that it had when the trail was sealed last.
+        sealed: u64,
+    },
     /// The whole store is older than the audit trail.
     BehindTrail {
         /// The commits of the store.
@@ -79,6 +86,11 @@ impl fmt::Display for Rollback {
             Self::HeaderPutBack => {
                 f.write_str("the header of the store was put back to that of an earlier version")
             }
+            Self::BeforeRestore { epoch, sealed } => write!(
+                f,
+                "the whole store was put back to an older state: it is of epoch {epoch}, and its audit trail was sealed after it \
+                 was restored, in epoch {sealed}"
+            ),
             Self::BehindTrail { commit, sealed } => write!(
                 f,
                 "the whole store was put back to an older state: it has {commit} commits, and its audit trail was sealed at {sealed}"

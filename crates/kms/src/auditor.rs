@@ -5,6 +5,7 @@
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
 //! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.
 
+mod closed;
 mod figures;
 mod health;
 mod operator;
@@ -27,10 +28,12 @@ use std::task::Poll;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
+use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
+pub(crate) use self::closed::note_closed;
 pub use self::figures::AuditFigures;
 pub use self::health::SinkHealth;
 pub use self::operator::OperatorCall;
@@ -42,7 +45,7 @@ pub use self::sinks::{AuditOutput, AuditSink};
 use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
-use crate::audit::{Gap, Identity, Members, Opening, PublicKey, Time, Trail};
+use crate::audit::{Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, Time, Trail};
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
 use crate::open_error::OpenError;
@@ -108,7 +111,7 @@ impl Prepared {
             now: Time::from(clock.raw()),
         };
         let trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
-        let behind = behind(&trail, state);
+        let behind = behind(&trail, state.anchor());
         if let Some(rollback) = behind.as_ref().filter(|_| !accept_rollback) {
             let source = StoreError::RolledBack(rollback.clone());
             return Err(OpenError::Store { path: options.directory.clone(), source });
@@ -223,6 +226,13 @@ impl Auditor {
         running.write(line()).await
     }
 
+    /// Writes the line of something that happened without a request and changed nothing in the store.
+    pub(crate) fn note_event(&self, time: SystemTime, event: Event<'_>) {
+        let Some(running) = &self.0 else { return };
+        let line = Line { time: Time::from(time), content: Content::Event(event) };
+        running.waiting.push_event(Members::new(&running.identity, &line));
+    }
+
     /// A change that the engine makes without a request, with its line.
     pub(crate) fn with_event(
         &self,
@@ -325,11 +335,19 @@ impl Drop for Running {
     }
 }
 
-/// That the whole store is older than its trail, if it is.
-fn behind(trail: &Trail, state: &State) -> Option<Rollback> {
-    let commit = state.anchor().map_or(0, |anchor| anchor.commit);
+/// That the whole store is older than its trail, if it is. A restored store has fewer commits than before, and a later epoch.
+fn behind(trail: &Trail, anchor: Option<Anchor>) -> Option<Rollback> {
     let sealed = trail.sealed_commit();
-    (sealed > commit).then_some(Rollback::BehindTrail { commit, sealed })
+    let sealed_epoch = trail.sealed_epoch();
+    match anchor {
+        None => (sealed > 0).then_some(Rollback::BehindTrail { commit: 0, sealed }),
+        Some(Anchor { epoch, .. }) if epoch < sealed_epoch => {
+            Some(Rollback::BeforeRestore { epoch, sealed: sealed_epoch })
+        }
+        Some(Anchor { epoch, commit, .. }) => {
+            (epoch == sealed_epoch && commit < sealed).then_some(Rollback::BehindTrail { commit, sealed })
+        }
+    }
 }
 
 /// Lets other tasks of this thread run.

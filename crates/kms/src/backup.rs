@@ -8,6 +8,11 @@ mod content;
 mod create;
 mod error;
 mod output;
+mod restore;
+#[cfg(test)]
+mod restore_tests;
+mod revived;
+mod since;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -23,12 +28,18 @@ use self::container::Head;
 use self::content::Manifest;
 pub use self::error::{BackupError, Later};
 use self::output::{Pending, Replace};
+pub use self::restore::{RestoreOptions, Restored, restore_backup};
+pub use self::revived::InactiveKey;
+pub use self::since::{ChangeKind, ChangeSince};
 use self::verify::Backup;
+use crate::audit::{Event, Resource, Text};
+use crate::auditor::note_closed;
 use crate::clock::{Clock, unix_seconds};
 use crate::data::Inspected;
 use crate::provider::Providers;
+use crate::state::anchor_copies;
 use crate::store::Frozen;
-use crate::{Kms, Options, SystemClock};
+use crate::{Kms, Options, SystemClock, files};
 
 /// What a backup says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,12 +108,16 @@ impl Kms {
     /// [`BackupError`]; the file is not there, or is what it was before.
     pub fn backup_to(&self, path: &Path, output: BackupOutput) -> Result<BackupFacts, BackupError> {
         let (state, roots) = self.state.frozen()?;
-        write_file(state, &roots, self.now(), path, output)
+        let note = |facts: &BackupFacts| {
+            self.auditor.note_event(self.clock.raw(), created(facts, path));
+            Ok(())
+        };
+        write_file(state, &roots, self.now(), path, output, note)
     }
 }
 
-/// Writes a backup of a store that no server has open. Nothing in the store changes. Waits for a command that has it open,
-/// as [`Kms::open`] does.
+/// Writes a backup of a store that no server has open. Nothing in the store changes; the audit trail that `options` name
+/// gets a line. Waits for a command that has the store open, as [`Kms::open`] does.
 ///
 /// # Errors
 /// As [`Kms::backup_to`].
@@ -112,8 +127,14 @@ pub fn create_backup(
     output: BackupOutput,
 ) -> Result<BackupFacts, BackupError> {
     let Inspected { store, roots, .. } = &Inspected::open(options).map_err(BackupError::Open)?;
-    let now = unix_seconds(SystemClock.now());
-    write_file(store.freeze()?, roots, now, path, output)
+    let now = SystemClock.now();
+    let state = store.freeze()?;
+    let (_, anchor) = anchor_copies(&state, roots)?.ok_or(BackupError::OlderStore)?;
+    let note = |facts: &BackupFacts| {
+        let Some(audit) = &options.audit else { return Ok(()) };
+        note_closed(audit, roots, anchor, now, created(facts, path)).map_err(BackupError::Open)
+    };
+    write_file(state, roots, unix_seconds(now), path, output, note)
 }
 
 /// Verifies a backup: every record opens, all of them are together what a commit left, and what they name is there. Needs
@@ -127,15 +148,17 @@ pub fn verify_backup(options: &Options, path: &Path) -> Result<BackupFacts, Back
     backup.verify()
 }
 
+/// Writes a file. `note` is called when it is whole, before it gets its name: there is no backup without its line.
 fn write_file(
     state: Frozen,
     roots: &Arc<RootKeys>,
     time: i64,
     path: &Path,
     output: BackupOutput,
+    note: impl FnOnce(&BackupFacts) -> Result<(), BackupError>,
 ) -> Result<BackupFacts, BackupError> {
     let replace = if output.force { Replace::Always } else { Replace::Never };
-    if replace == Replace::Never && crate::files::exists(path).map_err(BackupError::Write)? {
+    if replace == Replace::Never && files::exists(path).map_err(BackupError::Write)? {
         return Err(BackupError::Exists); // before the work
     }
     let pending = Pending::create(path)?;
@@ -148,6 +171,19 @@ fn write_file(
     } else {
         BackupFacts::new(&head, &manifest, len)
     };
+    note(&facts)?;
     pending.publish(replace)?;
     Ok(facts)
+}
+
+/// The line of a new backup.
+fn created<'f>(facts: &'f BackupFacts, path: &Path) -> Event<'f> {
+    let backup = Resource { kind: "backup".into(), name: Text::new(&*facts.id), version: None };
+    let detail = format!("{}, epoch {}, commit {}", path.display(), facts.epoch, facts.commit);
+    Event {
+        event: "backup-created".into(),
+        resources: vec![backup],
+        detail: Some(Text::new(detail)),
+        ..Event::default()
+    }
 }

@@ -90,7 +90,7 @@ impl Inspected {
 }
 
 /// Takes the lock of the data directory, which must be its owner's alone.
-fn lock(options: &Options) -> Result<Lock, OpenError> {
+pub(crate) fn lock(options: &Options) -> Result<Lock, OpenError> {
     let data = &*options.data;
     let directory = |source| OpenError::Directory { path: data.to_owned(), source };
     let found = fs::metadata(data).map_err(directory)?;

@@ -84,7 +84,10 @@ pub use auditor::{
     AuditFigures, AuditOptions, AuditOutput, AuditSink, OperatorCall, OutsideRequest, SinkHealth,
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
-pub use backup::{BackupError, BackupFacts, BackupOutput, Later, create_backup, verify_backup};
+pub use backup::{
+    BackupError, BackupFacts, BackupOutput, ChangeKind, ChangeSince, InactiveKey, Later, RestoreOptions,
+    Restored, create_backup, restore_backup, verify_backup,
+};
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};

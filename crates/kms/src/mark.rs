@@ -93,6 +93,13 @@ impl Kms {
     }
 }
 
+/// The mark of a store that is restored at `wall`: nothing that was signed before is accepted. None if the value under
+/// `name` is no mark.
+pub(crate) fn raised_mark(name: &str, value: &[u8], wall: i64) -> Option<Vec<u8>> {
+    let mark = Mark::from_bytes(value).filter(|_| name == TIME_MARK)?;
+    Some(Mark { wall: mark.wall.max(wall), ..mark }.to_bytes())
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark {
     /// What the wall clock said at the last use.

@@ -5,5 +5,5 @@ mod totp;
 mod tries;
 
 pub use self::qr::{Enrolment, QrCode};
-pub(crate) use self::totp::{Code, Seed};
+pub(crate) use self::totp::{Code, Seed, step};
 pub(crate) use self::tries::WrongCodes;

@@ -45,7 +45,7 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::{Error, ErrorCode};
 
 use self::anchor::{Keeper, Tally};
-pub(crate) use self::anchor::{Visit, anchor_copies, of_empty_store};
+pub(crate) use self::anchor::{Visit, anchor_copies, anchor_rows, of_empty_store};
 pub(crate) use self::changes::{Changes, Decision, MadeResource};
 pub use self::check::{Fault, StoreFault, StoreReport};
 pub(crate) use self::check::{check, check_rows};

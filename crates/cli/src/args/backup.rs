@@ -10,6 +10,8 @@ pub(crate) enum Backup {
     Create(CreateBackup),
     /// Verify a backup without restoring it: every record opens, none is missing, and what they name is there
     Verify(VerifyBackup),
+    /// Put a backup into the place of a store, end its sessions, and tell what has changed since
+    Restore(RestoreBackup),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -29,6 +31,9 @@ pub(crate) struct CreateBackup {
     /// Do not read the file back: a backup of a damaged store is kept, too
     #[arg(long)]
     pub(crate) no_verify: bool,
+    /// The directory of the audit trail, which gets a line [default: audit in the data directory, if it is there]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) audit: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -45,6 +50,31 @@ pub(crate) struct VerifyBackup {
     /// The root key file that the store had when the backup was made [default: root-key in the data directory]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct RestoreBackup {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// The data directory: empty, missing, or with a store of which this is a backup
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: PathBuf,
+    /// The root key file that the store had when the backup was made [default: root-key in the data directory]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// The directory of the audit trail, which tells what has changed since [default: audit in the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Verify the backup and tell what would be done, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Restore it although the directory holds later changes, or a store that cannot be read; its file is kept
+    #[arg(long)]
+    pub(crate) accept_older: bool,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,15 +1,19 @@
 //! `bulla backup`: backups of a store on this machine.
 
+mod restore;
+
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use bulla_kms::{
-    BackupError, BackupFacts, BackupOutput, OpenError, Options, Role, create_backup, verify_backup,
+    AuditOptions, BackupError, BackupFacts, BackupOutput, OpenError, Options, Role, create_backup,
+    verify_backup,
 };
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
+use crate::commands::serve::{TRAIL, node};
 use crate::embedded::tell_of_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
@@ -19,12 +23,14 @@ pub(crate) fn run(flags: &KmsFlags, command: Backup) -> Result<(), Failure> {
     match command {
         Backup::Create(create) => run_create(flags, create),
         Backup::Verify(verify) => run_verify(flags, verify),
+        Backup::Restore(restore) => restore::run(restore),
     }
 }
 
 fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
-    let CreateBackup { output: file, data, root_key, force, no_verify, json } = create;
-    let options = options(flags, data, root_key)?;
+    let CreateBackup { output: file, data, root_key, force, no_verify, audit, json } = create;
+    let mut options = options(flags, data, root_key)?;
+    options.audit = trail(&options.data, audit);
     let output = BackupOutput { force, verify: !no_verify };
     let facts = create_backup(&options, &file, output).map_err(|error| failure(&file, &error))?;
     let verified = if no_verify { "not verified" } else { "verified" };
@@ -48,6 +54,12 @@ fn options(flags: &KmsFlags, data: Option<PathBuf>, root_key: Option<PathBuf>) -
         }
     };
     Ok(Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) })
+}
+
+/// The trail of the store, if there is one.
+fn trail(data: &Path, named: Option<PathBuf>) -> Option<AuditOptions> {
+    let directory = named.unwrap_or_else(|| data.join(TRAIL));
+    directory.is_dir().then(|| AuditOptions::new(directory, node()))
 }
 
 fn tell(facts: &BackupFacts, verified: &str, json: bool) -> Result<(), Failure> {

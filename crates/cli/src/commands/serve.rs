@@ -17,6 +17,7 @@ use bulla_kms::{FirstAccessKey, Kms, SystemClock};
 use bulla_server::{Server, ServiceManager};
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
+pub(crate) use self::audit::{TRAIL, node};
 use self::errors::open_failure;
 pub(super) use self::errors::serve_failure;
 use self::listen::{resolve, typed_listen};

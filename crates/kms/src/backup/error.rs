@@ -133,7 +133,7 @@ impl BackupError {
                     .into()
             }
             Self::Later(_) => {
-                "see what would be lost with --dry-run --accept-older, and restore with --accept-older".into()
+                "see what would be lost with --dry-run; to restore the backup all the same, add --accept-older".into()
             }
         }
     }

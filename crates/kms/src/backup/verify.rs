@@ -70,7 +70,6 @@ impl Backup {
     }
 
     /// The header of the store, as the store had it.
-    #[cfg(test)]
     pub(super) fn header(&self) -> &[u8] {
         &self.container.head.header
     }
@@ -102,6 +101,26 @@ impl Backup {
     /// What the backup says of itself.
     pub(super) fn facts(&self) -> BackupFacts {
         BackupFacts::new(&self.container.head, &self.manifest, self.container.len)
+    }
+
+    /// The anchor of the state.
+    pub(super) fn anchor(&self) -> Result<Anchor, BackupError> {
+        let copy = self.copies.iter().flatten().next().ok_or(BackupError::OlderStore)?;
+        let StoredRow { primary_key, revision, value, .. } = copy;
+        Anchor::open(&self.roots, primary_key, *revision, value).map_err(|_| BackupError::Faults(vec![]))
+    }
+
+    /// Hands all rows to `take` until it fails.
+    pub(super) fn each_row(
+        &self,
+        mut take: impl FnMut(StoredRow) -> Result<(), BackupError>,
+    ) -> Result<(), BackupError> {
+        let mut taken = Ok(());
+        self.scan(&mut |row| {
+            taken = take(row);
+            if taken.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        taken
     }
 
     /// Hands all rows to `visit` until it breaks. Returns how many there were.

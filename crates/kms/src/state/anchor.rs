@@ -56,7 +56,7 @@ pub(super) struct Keeper<'a> {
 /// The rows of the anchor of a store that has no other rows yet.
 pub(crate) fn of_empty_store(roots: &RootKeys) -> Vec<StoredRow> {
     let anchor = Anchor::first(roots.generation(), RowSet::default());
-    sealed(&anchor, roots).expect("it is of the current root key")
+    anchor_rows(&anchor, roots).expect("it is of the current root key")
 }
 
 /// The anchor in a row of its table.
@@ -88,7 +88,8 @@ pub(crate) fn anchor_copies(
     Ok(Some((copies, agreed(&opened)?)))
 }
 
-fn sealed(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
+/// The rows of an anchor; none if there is no root key of its generation.
+pub(crate) fn anchor_rows(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
     let copies = anchor.seal(roots, &SystemRandom)?;
     let row = |copy: bulla_keys::SealedCopy| StoredRow {
         table: Anchor::TABLE.into(),
@@ -319,7 +320,7 @@ impl Anchoring for Keeper<'_> {
         }
         let anchor = self.next(&copies, moves)?;
         self.written = Some(anchor);
-        sealed(&anchor, self.roots).ok_or(StoreError::HeaderDamaged)
+        anchor_rows(&anchor, self.roots).ok_or(StoreError::HeaderDamaged)
     }
 }
 

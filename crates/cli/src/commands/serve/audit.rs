@@ -12,7 +12,7 @@ use crate::failure::{Exit, Failure};
 
 /// How the trail is written; none if the configuration switches it off.
 pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<AuditOptions>, Failure> {
-    let usual = || AuditOptions::new(data.join(DIRECTORY), node());
+    let usual = || AuditOptions::new(data.join(TRAIL), node());
     let sinks = match &settings.audit {
         None => return Ok(Some(usual())),
         Some(sinks) => sinks.as_slice(),
@@ -105,12 +105,12 @@ fn bytes(mib: Option<NonZeroU32>) -> Option<u64> {
 }
 
 /// The name of this machine, by which lines of several servers are told apart.
-fn node() -> String {
+pub(crate) fn node() -> String {
     uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Below the data directory.
-const DIRECTORY: &str = "audit";
+pub(crate) const TRAIL: &str = "audit";
 
 #[cfg(test)]
 mod tests {

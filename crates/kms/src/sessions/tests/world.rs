@@ -1,6 +1,7 @@
 //! An account behind an engine, and clients that sign.
 
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -93,6 +94,11 @@ impl World {
         let options = Options::new(self.data.path(), ProcessRole::Server);
         self.kms = Some(Kms::open(&options, TestClock(Arc::clone(&self.clock))).unwrap());
         self.pass(1); // requests of the second in which it starts are refused
+    }
+
+    /// The data directory.
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
     }
 
     pub(crate) fn kms_ref(&self) -> &Kms {

@@ -1,0 +1,323 @@
+//! Restoring a backup: a store is made of it beside the one that is there, checked, and then put in its place.
+//!
+//! The steps are such that a run which is killed leaves the store that was there, or the restored one, and never none where
+//! the file system has links. What was there is kept under another name.
+
+use std::fs::{self, File};
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use bulla_keys::{Anchor, StoreId};
+use bulla_wire::Timestamp;
+
+use super::error::{BackupError, Later};
+use super::revived::{InactiveKey, Revival};
+use super::since::Since;
+use super::verify::Backup;
+use super::{BackupFacts, ChangeSince};
+use crate::audit::{Content, Event, Identity, Line, Members, Resource, Text, Time};
+use crate::clock::{Clock, unix_seconds};
+use crate::data::{STORE, lock};
+use crate::header::StoredHeader;
+use crate::lock::Lock;
+use crate::open_error::OpenError;
+use crate::provider::Providers;
+use crate::role::Role;
+use crate::state::{RowFormat, anchor_copies, check};
+use crate::store::{Store, StoreError, StoredRow};
+use crate::unlock::Unlocked;
+use crate::{Options, SystemClock, files};
+
+/// How a backup is restored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RestoreOptions {
+    /// Only say what would be done.
+    pub dry_run: bool,
+    /// Restore it although the directory holds later changes, or a store that cannot be read.
+    pub accept_older: bool,
+}
+
+/// What a restore has done, or would do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Restored {
+    /// The backup.
+    pub backup: BackupFacts,
+    /// The epoch of the store from then on.
+    pub epoch: u64,
+    /// What would be lost, and has to be accepted.
+    pub later: Option<Later>,
+    /// Whether the audit trail goes back to the backup; none without a trail.
+    pub trail_is_complete: Option<bool>,
+    /// The changes after the backup that the trail knows of.
+    pub changes: Vec<ChangeSince>,
+    /// Access keys that were changed or deleted since, and stay inactive until an administrator activates them.
+    pub deactivated: Vec<InactiveKey>,
+    /// Where the store is that was there before.
+    pub replaced: Option<PathBuf>,
+}
+
+/// What is in the directory.
+enum Existing {
+    Nothing,
+    Store { epoch: u64, commit: u64 },
+    Unreadable,
+}
+
+/// Restores a backup into the data directory that `options` name: an empty or missing one, or one that holds a state of the
+/// same store. All of the backup is verified first. Its sessions end, because the epoch rises; the audit trail in the
+/// directory of `options.audit`, if there is one, tells which access keys stay inactive.
+///
+/// # Errors
+/// [`BackupError`]; the directory holds what it held before.
+pub fn restore_backup(
+    options: &Options,
+    file: &Path,
+    restore: RestoreOptions,
+) -> Result<Restored, BackupError> {
+    let providers = Providers::configured(options);
+    let (backup, _) = Backup::unlock(File::open(file).map_err(BackupError::Read)?, &providers)?;
+    let facts = backup.verify()?;
+    let place = Place::open(options, restore.dry_run)?;
+    let existing = place.existing(&providers, backup.manifest.store)?;
+    let since = trail(options, &facts)?;
+    let later = later(&existing, since.as_ref(), &facts);
+    if let Some(later) = later.filter(|_| !restore.accept_older && !restore.dry_run) {
+        return Err(BackupError::Later(later));
+    }
+    let epoch = next_epoch(&existing, since.as_ref(), &facts);
+    let since = since.map(|since| (since.is_complete, since));
+    let trail_is_complete = since.as_ref().map(|(is_complete, _)| *is_complete);
+    let since = since.map(|(_, since)| since).unwrap_or_default();
+    let plan = Plan { backup: &backup, facts: &facts, since: &since, epoch, options };
+    let (deactivated, replaced) =
+        if restore.dry_run { (plan.rehearse()?, None) } else { place.replace(&plan, &existing)? };
+    let Since { changes, .. } = since;
+    Ok(Restored { backup: facts, epoch, later, trail_is_complete, changes, deactivated, replaced })
+}
+
+fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, BackupError> {
+    let Some(audit) = &options.audit else { return Ok(None) };
+    let read = Since::read(&audit.directory, &facts.store, facts.epoch, facts.commit);
+    read.map_err(|error| BackupError::Open(OpenError::Directory { path: error.path, source: error.source }))
+}
+
+fn later(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Option<Later> {
+    let is_later = |state: (u64, u64)| state > (facts.epoch, facts.commit);
+    match *existing {
+        Existing::Store { epoch, commit } if is_later((epoch, commit)) => {
+            return Some(Later::Store { epoch, commit });
+        }
+        Existing::Unreadable => return Some(Later::Unreadable),
+        Existing::Store { .. } | Existing::Nothing => {}
+    }
+    let newest = since.and_then(|since| since.newest).filter(|newest| is_later(*newest));
+    newest.map(|(epoch, commit)| Later::Trail { epoch, commit })
+}
+
+/// Later than every epoch that is known of.
+fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> u64 {
+    let of_store = match existing {
+        Existing::Store { epoch, .. } => *epoch,
+        Existing::Nothing | Existing::Unreadable => 0,
+    };
+    let of_trail = since.and_then(|since| since.newest).map_or(0, |(epoch, _)| epoch);
+    facts.epoch.max(of_store).max(of_trail) + 1
+}
+
+/// What a store is made of.
+struct Plan<'a> {
+    backup: &'a Backup,
+    facts: &'a BackupFacts,
+    since: &'a Since,
+    epoch: u64,
+    options: &'a Options,
+}
+
+impl Plan<'_> {
+    /// Makes the store at `path`. Returns the access keys that are inactive from then on.
+    fn write(&self, path: &Path) -> Result<Vec<InactiveKey>, BackupError> {
+        let mut deactivated = vec![];
+        let store = Store::create_with(path, self.backup.header(), |put| {
+            deactivated = self.fill(|row| Ok(put(row)?))?;
+            Ok::<_, BackupError>(())
+        })?;
+        let whole = |_| ControlFlow::Continue(());
+        let report = check(&store, &self.backup.roots, RowFormat::Current, whole)?;
+        let report = report.expect("nothing breaks it off");
+        if report.faults.is_empty() { Ok(deactivated) } else { Err(BackupError::Faults(report.faults)) }
+    }
+
+    /// Says which access keys would be inactive.
+    fn rehearse(&self) -> Result<Vec<InactiveKey>, BackupError> {
+        self.fill(|_| Ok(()))
+    }
+
+    fn fill(
+        &self,
+        mut put: impl FnMut(&StoredRow) -> Result<(), BackupError>,
+    ) -> Result<Vec<InactiveKey>, BackupError> {
+        let now = SystemClock.now();
+        let knows_lines = self.since.newest >= Some((self.facts.epoch, self.facts.commit));
+        let roots = &self.backup.roots;
+        let anchor = self.backup.anchor()?;
+        let mut revival =
+            Revival::new(roots, anchor, &self.since.access_keys, knows_lines, unix_seconds(now))?;
+        self.backup.each_row(|row| match revival.row(row)? {
+            Some(row) => put(&row),
+            None => Ok(()),
+        })?;
+        let deactivated = revival.deactivated();
+        put(&revival.line(self.event(now.into(), &deactivated)))?;
+        revival.anchor(self.epoch)?.iter().try_for_each(put)?;
+        Ok(deactivated)
+    }
+
+    /// The line of the restore, which the trail gets at the next start.
+    fn event(&self, time: Time, deactivated: &[InactiveKey]) -> Box<str> {
+        let BackupFacts { id, time: made, epoch, commit, node, .. } = self.facts;
+        let made = Timestamp::from_unix(*made);
+        let resource = |kind: &'static str, name: String| Resource {
+            kind: kind.into(),
+            name: Text::new(name),
+            version: None,
+        };
+        let backup = resource("backup", id.clone());
+        let access_keys = deactivated.iter().map(|key| resource("access-key", key.id.clone()));
+        let event = Event {
+            event: "store-restored".into(),
+            resources: [backup].into_iter().chain(access_keys).collect(),
+            detail: Some(Text::new(format!("from a backup of {made}, epoch {epoch}, commit {commit}"))),
+            ..Event::default()
+        };
+        let node = self.options.audit.as_ref().map_or_else(|| node.clone(), |audit| audit.node.clone());
+        let identity = Identity { store: self.backup.manifest.store, node, epoch: self.epoch };
+        Members::new(&identity, &Line { time, content: Content::Event(event) }).as_str().into()
+    }
+}
+
+/// A data directory, locked.
+struct Place {
+    _lock: Option<Lock>,
+    data: PathBuf,
+    store: PathBuf,
+}
+
+impl Place {
+    /// Makes the directory if it is missing, unless nothing may change.
+    fn open(options: &Options, is_dry: bool) -> Result<Self, BackupError> {
+        let data = options.data.clone();
+        let failed = |source| BackupError::Open(OpenError::Directory { path: options.data.clone(), source });
+        let store = data.join(STORE);
+        if is_dry && !files::exists(&data).map_err(failed)? {
+            return Ok(Self { _lock: None, data, store });
+        }
+        if !is_dry {
+            files::create_private_dir(&data).map_err(failed)?;
+        }
+        if !files::exists(&store).map_err(failed)? {
+            check_empty(&data)?;
+        }
+        let lock = Some(lock(options).map_err(BackupError::Open)?);
+        Ok(Self { _lock: lock, data, store })
+    }
+
+    fn existing(&self, providers: &Providers, expected: StoreId) -> Result<Existing, BackupError> {
+        match files::exists(&self.store) {
+            Ok(true) => {}
+            Ok(false) => return Ok(Existing::Nothing),
+            Err(error) => return Err(StoreError::from(error).into()),
+        }
+        let read = Store::open(&self.store).and_then(|store| Ok((store.header()?, store)));
+        let (header, store) = match read {
+            Ok(read) => read,
+            // The lock was removed under a server.
+            Err(StoreError::InUse) => {
+                let path = self.data.clone();
+                return Err(BackupError::Open(OpenError::InUse { path, by: Role::Server }));
+            }
+            Err(_) => return Ok(Existing::Unreadable),
+        };
+        let header = match StoredHeader::decode(&header) {
+            Ok(StoredHeader::Current(header)) => header,
+            Ok(StoredHeader::Old(_)) | Err(_) => return Ok(Existing::Unreadable),
+        };
+        if header.store != expected {
+            let found = header.store.to_string();
+            return Err(BackupError::OtherStore { found, expected: expected.to_string() });
+        }
+        let Ok(unlocked) = Unlocked::new(header, providers) else { return Ok(Existing::Unreadable) };
+        let (roots, _) = unlocked.into_parts();
+        match store.freeze().and_then(|state| anchor_copies(&state, &roots)) {
+            Ok(Some((_, Anchor { epoch, commit, .. }))) => Ok(Existing::Store { epoch, commit }),
+            Ok(None) | Err(_) => Ok(Existing::Unreadable),
+        }
+    }
+
+    /// Makes the store beside the one that is there, and puts it in its place.
+    fn replace(
+        &self,
+        plan: &Plan<'_>,
+        existing: &Existing,
+    ) -> Result<(Vec<InactiveKey>, Option<PathBuf>), BackupError> {
+        let unfinished = self.data.join(UNFINISHED);
+        match fs::remove_file(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::Write(error)),
+            _ => {} // a run that was killed may have left it
+        }
+        let written = plan.write(&unfinished);
+        if written.is_err() {
+            let _ = fs::remove_file(&unfinished); // the first error is the one to tell
+        }
+        let deactivated = written?;
+        let kept = match existing {
+            Existing::Nothing => None,
+            Existing::Store { .. } | Existing::Unreadable => Some(self.keep().map_err(BackupError::Write)?),
+        };
+        fs::rename(&unfinished, &self.store)
+            .and_then(|()| files::sync_dir(&self.data))
+            .map_err(BackupError::Write)?;
+        Ok((deactivated, kept))
+    }
+
+    /// Gives the store that is there a second name.
+    fn keep(&self) -> io::Result<PathBuf> {
+        let now = Timestamp::from_unix(unix_seconds(SystemClock.now())).to_string().replace([':', '-'], "");
+        for number in 1.. {
+            let kept = self.data.join(format!("{STORE}.before-{now}-{number}"));
+            if files::exists(&kept)? {
+                continue;
+            }
+            match fs::hard_link(&self.store, &kept) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                Err(_) => fs::rename(&self.store, &kept)?, // a file system without links
+                Ok(()) => {}
+            }
+            files::sync_dir(&self.data)?;
+            return Ok(kept);
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+}
+
+/// A directory without a store may have what a server keeps beside one, and nothing else: a name that was mistyped must not
+/// make a store among other files.
+fn check_empty(data: &Path) -> Result<(), BackupError> {
+    let failed = |source| BackupError::Open(OpenError::Directory { path: data.to_owned(), source });
+    for entry in fs::read_dir(data).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let is_ours = name
+            .to_str()
+            .is_some_and(|name| BESIDE.contains(&name) || name.starts_with('.') || name.starts_with(STORE));
+        if !is_ours {
+            return Err(BackupError::NotEmpty { path: data.to_owned(), name: name.into() });
+        }
+    }
+    Ok(())
+}
+
+const UNFINISHED: &str = "store.redb.restoring";
+/// What lies beside a store.
+const BESIDE: &[&str] =
+    &["audit", "backups", "control.sock", "lock", "lost+found", "root-access-key.json", "root-key", "tls"];

@@ -1,0 +1,168 @@
+//! What becomes of the rows of a backup when they are a store again.
+//!
+//! All stay as they are, except for what would let somebody in who was locked out since: access keys that were changed or
+//! deleted are inactive, session tokens end with their key, codes of MFA devices are spent, and requests that were signed
+//! before the restore are refused.
+
+use std::collections::{HashMap, HashSet};
+
+use bulla_keys::record::{self, Record, next_revision};
+use bulla_keys::root::RootKeys;
+use bulla_keys::{Anchor, RowHasher, RowSet, SystemRandom};
+
+use super::error::BackupError;
+use crate::mark::raised_mark;
+use crate::mfa::step;
+use crate::people::{MfaDevice, PrincipalId, User};
+use crate::sessions::StsKey;
+use crate::state::{AccessKey, AccessKeyOwner, OutboxLine, OutboxNumber, Private, anchor_rows};
+use crate::store::{StoreError, StoredRow};
+
+/// Takes the rows of a backup one by one, and sums up what becomes of them.
+pub(super) struct Revival<'a> {
+    roots: &'a RootKeys,
+    hasher: &'a RowHasher,
+    /// The anchor of the backup.
+    anchor: Anchor,
+    /// Access keys that are not to be active.
+    distrusted: &'a HashSet<String>,
+    /// Whether the trail has the lines of the outbox.
+    drops_lines: bool,
+    /// Seconds since 1970.
+    now: i64,
+    rows: RowSet,
+    last_line: u64,
+    deactivated: Vec<(String, AccessKeyOwner)>,
+    names: HashMap<PrincipalId, String>,
+}
+
+/// An access key that is inactive after a restore, because it was changed or deleted after the backup.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct InactiveKey {
+    /// Its id.
+    pub id: String,
+    /// The user whose it is; none if it is root's.
+    pub user: Option<String>,
+}
+
+impl<'a> Revival<'a> {
+    pub(super) fn new(
+        roots: &'a RootKeys,
+        anchor: Anchor,
+        distrusted: &'a HashSet<String>,
+        drops_lines: bool,
+        now: i64,
+    ) -> Result<Self, BackupError> {
+        let hasher = roots.row_hasher(anchor.generation).ok_or(BackupError::HeadDamaged)?;
+        Ok(Self {
+            roots,
+            hasher,
+            anchor,
+            distrusted,
+            drops_lines,
+            now,
+            rows: RowSet::default(),
+            last_line: 0,
+            deactivated: vec![],
+            names: HashMap::new(),
+        })
+    }
+
+    /// The row that the store gets; none if it gets none.
+    pub(super) fn row(&mut self, row: StoredRow) -> Result<Option<StoredRow>, BackupError> {
+        let revived = match &*row.table {
+            Anchor::TABLE | StsKey::TABLE => None,
+            OutboxLine::TABLE if self.drops_lines => None,
+            AccessKey::TABLE => Some(self.access_key(row)?),
+            User::TABLE => {
+                let user: User = self.open(&row)?;
+                self.names.insert(user.id, user.name.as_str().to_owned());
+                Some(row)
+            }
+            MfaDevice::TABLE => Some(self.device(row)?),
+            Private::TABLE => Some(self.private(row)?),
+            OutboxLine::TABLE => {
+                let number = row.primary_key.as_slice().try_into().map(u64::from_be_bytes);
+                self.last_line = self.last_line.max(number.unwrap_or_default());
+                Some(row)
+            }
+            _ => Some(row),
+        };
+        Ok(revived.inspect(|row| self.count(row)))
+    }
+
+    /// The access keys that are inactive although they were active in the backup; after all rows.
+    pub(super) fn deactivated(&self) -> Vec<InactiveKey> {
+        let key = |(id, owner): &(String, AccessKeyOwner)| InactiveKey {
+            id: id.clone(),
+            user: match owner {
+                AccessKeyOwner::Root => None,
+                AccessKeyOwner::User(user) => Some(self.names.get(user).cloned().unwrap_or_default()),
+            },
+        };
+        self.deactivated.iter().map(key).collect()
+    }
+
+    /// The row of a line for the audit trail.
+    pub(super) fn line(&mut self, members: Box<str>) -> StoredRow {
+        let number = OutboxNumber::from((self.last_line + 1).to_be_bytes());
+        let row = self.resealed(0, &OutboxLine { number, members });
+        self.count(&row);
+        row
+    }
+
+    /// The rows of the anchor, in a later epoch.
+    pub(super) fn anchor(&self, epoch: u64) -> Result<Vec<StoredRow>, BackupError> {
+        let anchor = self.anchor.restored(epoch, self.rows);
+        anchor_rows(&anchor, self.roots).ok_or(BackupError::HeadDamaged)
+    }
+
+    fn count(&mut self, row: &StoredRow) {
+        self.rows.add(self.hasher.row(&row.table, &row.primary_key, row.revision));
+    }
+
+    fn access_key(&mut self, row: StoredRow) -> Result<StoredRow, BackupError> {
+        let key: AccessKey = self.open(&row)?;
+        if !key.active || !self.distrusted.contains(&*key.id) {
+            return Ok(row);
+        }
+        self.deactivated.push((key.id.to_string(), key.owner));
+        Ok(self.resealed(row.revision, &AccessKey { active: false, ..key }))
+    }
+
+    /// A code that was used after the backup was made must not work again.
+    fn device(&self, row: StoredRow) -> Result<StoredRow, BackupError> {
+        let device: MfaDevice = self.open(&row)?;
+        let spent = device.spent.max(step(self.now) + 1); // codes of the step ahead are accepted too
+        Ok(self.resealed(row.revision, &MfaDevice { spent, ..device }))
+    }
+
+    /// Nonces are gone, so what was signed up to now must not be accepted again.
+    fn private(&self, row: StoredRow) -> Result<StoredRow, BackupError> {
+        let private: Private = self.open(&row)?;
+        Ok(match raised_mark(&private.name, &private.value, self.now) {
+            Some(mark) => {
+                let raised = Private { name: private.name.clone(), value: mark.into() };
+                self.resealed(row.revision, &raised)
+            }
+            None => row,
+        })
+    }
+
+    fn open<R: Record>(&self, row: &StoredRow) -> Result<R, BackupError> {
+        let StoredRow { table, primary_key, revision, value } = row;
+        record::open(self.roots, primary_key, *revision, value)
+            .map_err(|_| StoreError::Row { table: table.clone(), primary_key: primary_key.clone() }.into())
+    }
+
+    fn resealed<R: Record>(&self, replaced: u64, record: &R) -> StoredRow {
+        let revision = next_revision(replaced, &SystemRandom);
+        StoredRow {
+            table: R::TABLE.into(),
+            primary_key: record.primary_key().into(),
+            revision,
+            value: record::seal(self.roots, revision, record, &SystemRandom),
+        }
+    }
+}

@@ -130,7 +130,6 @@ fn decrypt<'a>() -> Request<'a> {
         }),
         outcome: Outcome { status: 200, code: None },
         microseconds: 74,
-        commit: None,
     }
 }
 
@@ -181,7 +180,6 @@ fn others<'a>() -> [Request<'a>; 2] {
         action: Some("CreateKey".into()),
         context: vec![],
         decision: None,
-        commit: Some(42),
         ..decrypt()
     };
     let stranger = Request {
@@ -204,7 +202,6 @@ fn events<'a>() -> [Content<'a>; 2] {
             version: None,
         }],
         detail: Some(Text::new("its waiting period is over")),
-        commit: Some(42),
     };
     let strangers = Strangers { source: Some("203.0.113.9".parse().unwrap()), requests: 1234 };
     [Content::Event(event), Content::Strangers(strangers)]

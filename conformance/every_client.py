@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from functools import partial
 
-from alibabacloud_tea_openapi.exceptions import ClientException
+from alibabacloud_tea_openapi.exceptions import ClientException, ThrottlingException
 from alibabacloud_tea_openapi.utils_models import OpenApiRequest, Params
 from aliyunsdkcore.acs_exception.exceptions import ServerException
 from darabonba.exceptions import UnretryableException
@@ -165,6 +165,9 @@ class TeaPython(Client):
         try:
             return call()
         except ClientException as error:
+            raise Refused(error.status_code, error.code, error.message, error.request_id) from error
+        except ThrottlingException as error:
+            assert error.retry_after > 0, "it is told how long to wait"
             raise Refused(error.status_code, error.code, error.message, error.request_id) from error
 
 

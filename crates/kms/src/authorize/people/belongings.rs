@@ -1,0 +1,181 @@
+//! What belongs to users, groups, roles and policies: found by the permission for these, and lists of them.
+
+use bulla_access::system;
+use bulla_keys::{Key, Secret};
+use bulla_wire::Error;
+
+use super::super::{Allowed, Container, Part, View};
+use super::{AnyPolicy, Entities, Members};
+use crate::people::{
+    AttachedTo, Group, KeyPolicy, ManagedPolicy, Membership, MfaDevice, NameKey, PolicyRef, Quotas, Role,
+    SecretPolicy, User,
+};
+use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, KeptKind, Row};
+
+impl<'v> View<'v> {
+    /// Whether there is a user, group, role or policy of this name, for the permission to make one: names that are taken
+    /// are told.
+    pub(crate) fn is_name_taken<R>(&self, container: &Allowed<Container>, name: &NameKey) -> bool
+    where
+        R: KeptKind<Id = NameKey>,
+    {
+        debug_assert_eq!(container.table(), Some(R::TABLE), "the permission is for another kind");
+        self.snapshot.get::<R>(name).is_some()
+    }
+
+    /// How many of everything there may be.
+    pub(crate) fn quotas(&self) -> Quotas {
+        **self.inquiry.kms.quotas.load()
+    }
+
+    /// How many there are, for the quota.
+    pub(crate) fn count<R: KeptKind>(&self, container: &Allowed<Container>) -> usize {
+        debug_assert_eq!(container.table(), Some(R::TABLE), "the permission is for another kind");
+        self.snapshot.count::<R>()
+    }
+
+    /// Users, groups, roles or policies of the account in the order of their names, after one that may be gone; for the
+    /// permission to list them.
+    pub(crate) fn rows_after<R>(
+        &self,
+        container: &Allowed<Container>,
+        after: Option<&NameKey>,
+    ) -> impl Iterator<Item = &'v Row<R>> + use<'v, R>
+    where
+        R: KeptKind<Id = NameKey>,
+    {
+        debug_assert_eq!(container.table(), Some(R::TABLE), "the permission is for another kind");
+        self.snapshot.rows_after::<R>(after)
+    }
+
+    /// The groups of a user with the times of joining, in their order.
+    pub(crate) fn groups_of(
+        &self,
+        user: &Allowed<&'v Row<User>>,
+    ) -> impl Iterator<Item = (&'v Row<Group>, Membership)> + use<'v> {
+        let snapshot = self.snapshot;
+        let memberships = user.record.groups().iter();
+        memberships.filter_map(|membership| Some((snapshot.group_by_id(membership.group)?, *membership)))
+    }
+
+    /// The users in a group, by name.
+    pub(crate) fn members_of(&self, group: &Allowed<&'v Row<Group>>) -> Members<'v> {
+        let index = self.snapshot.members();
+        Part {
+            snapshot: self.snapshot,
+            index,
+            part: group.record.id,
+            row: |snapshot, name| snapshot.get(name),
+        }
+    }
+
+    /// The users to which a policy is attached, by name.
+    pub(crate) fn users_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, User> {
+        self.entities(policy, self.snapshot.attached_users())
+    }
+
+    /// The groups to which a policy is attached, by name.
+    pub(crate) fn groups_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, Group> {
+        self.entities(policy, self.snapshot.attached_groups())
+    }
+
+    /// The roles to which a policy is attached, by name.
+    pub(crate) fn roles_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, Role> {
+        self.entities(policy, self.snapshot.attached_roles())
+    }
+
+    fn entities<R>(&self, policy: &Allowed<AnyPolicy<'v>>, index: &'v Attached) -> Entities<'v, R>
+    where
+        R: KeptKind<Id = NameKey>,
+    {
+        let part = policy.reference();
+        Part { snapshot: self.snapshot, index, part, row: |snapshot, name| snapshot.get(name) }
+    }
+
+    /// Whether a policy of the account is attached to users, groups and roles.
+    pub(crate) fn attached_to(&self, policy: &Allowed<&'v Row<ManagedPolicy>>) -> AttachedTo {
+        let part = PolicyRef::Custom(policy.record.name.key.clone());
+        let is_attached = |index: &Attached| !index.part(&part).is_empty();
+        AttachedTo {
+            users: is_attached(self.snapshot.attached_users()),
+            groups: is_attached(self.snapshot.attached_groups()),
+            roles: is_attached(self.snapshot.attached_roles()),
+        }
+    }
+
+    /// To how many users, groups and roles a policy is attached; for the permission for it, or to list policies.
+    pub(crate) fn attachment_count<P>(&self, _policies: &Allowed<P>, policy: &PolicyRef) -> usize {
+        self.snapshot.attachment_count(policy)
+    }
+
+    /// The policy that an attachment of an allowed user, group or role names. None only for a system policy that this
+    /// version no longer has.
+    pub(crate) fn attached_policy<R>(
+        &self,
+        _entity: &Allowed<R>,
+        policy: &PolicyRef,
+    ) -> Option<AnyPolicy<'v>> {
+        match policy {
+            PolicyRef::System(name) => system::find(name.as_str()).map(AnyPolicy::System),
+            PolicyRef::Custom(name) => self.snapshot.get(name).map(AnyPolicy::Custom),
+        }
+    }
+
+    /// The policy of a key, if it has one of its own.
+    pub(crate) fn policy_of_key(&self, key: &Allowed<&'v Row<Key>>) -> Option<&'v Row<KeyPolicy>> {
+        self.snapshot.get::<KeyPolicy>(&key.record.id)
+    }
+
+    /// The policy of a secret, if it has one of its own.
+    pub(crate) fn policy_of_secret(
+        &self,
+        secret: &Allowed<&'v Row<Secret>>,
+    ) -> Option<&'v Row<SecretPolicy>> {
+        self.snapshot.get::<SecretPolicy>(&secret.record.name)
+    }
+
+    /// The MFA device that is bound to a user, if one is.
+    ///
+    /// # Errors
+    /// InternalFailure if the row of the device does not say so too.
+    pub(crate) fn mfa_device_of(
+        &self,
+        user: &Allowed<&'v Row<User>>,
+    ) -> Result<Option<&'v Row<MfaDevice>>, Error> {
+        user.record.mfa.is_some().then(|| self.snapshot.mfa_device_of(&user.record)).transpose()
+    }
+
+    /// The user whom an MFA device is bound to; for the permission to list devices, which tells.
+    pub(crate) fn user_of_device(
+        &self,
+        devices: &Allowed<Container>,
+        device: &MfaDevice,
+    ) -> Option<&'v Row<User>> {
+        debug_assert_eq!(**devices, Container::MfaDevices, "the permission is for another kind");
+        self.snapshot.user_by_id(device.user?.0)
+    }
+
+    /// The access keys of a user, oldest first.
+    pub(crate) fn access_keys_of(
+        &self,
+        user: &Allowed<&'v Row<User>>,
+    ) -> impl Iterator<Item = &'v Row<AccessKey>> + use<'v> {
+        self.snapshot.access_keys_of(AccessKeyOwner::User(user.record.id))
+    }
+
+    /// One access key of a user.
+    pub(crate) fn access_key_of(
+        &self,
+        user: &Allowed<&'v Row<User>>,
+        id: &str,
+    ) -> Option<Allowed<&'v Row<AccessKey>>> {
+        let owner = AccessKeyOwner::User(user.record.id);
+        let key = self.snapshot.get::<AccessKey>(&id.into());
+        key.filter(|key| key.record.owner == owner).map(Allowed::new)
+    }
+
+    /// When an access key was last used, if it ever was. What was used in the last minute may not be here yet.
+    pub(crate) fn last_use(&self, key: &Allowed<&'v Row<AccessKey>>) -> Option<&'v Row<AccessKeyUse>> {
+        self.snapshot.get::<AccessKeyUse>(&key.record.id)
+    }
+}

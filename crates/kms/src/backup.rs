@@ -184,6 +184,5 @@ fn created<'f>(facts: &'f BackupFacts, path: &Path) -> Event<'f> {
         event: "backup-created".into(),
         resources: vec![backup],
         detail: Some(Text::new(detail)),
-        ..Event::default()
     }
 }

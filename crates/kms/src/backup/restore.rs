@@ -189,7 +189,6 @@ impl Plan<'_> {
             event: "store-restored".into(),
             resources: [backup].into_iter().chain(access_keys).collect(),
             detail: Some(Text::new(format!("from a backup of {made}, epoch {epoch}, commit {commit}"))),
-            ..Event::default()
         };
         let node = self.options.audit.as_ref().map_or_else(|| node.clone(), |audit| audit.node.clone());
         let identity = Identity { store: self.backup.manifest.store, node, epoch: self.epoch };

@@ -61,7 +61,7 @@ fn a_restored_store_has_everything_and_a_later_epoch() {
     let kms = bench.kms();
     let key_id = key(&kms);
     secret(&kms, "password", "precious");
-    let generated = GenerateDataKey { key_id: key_id, ..GenerateDataKey::default() };
+    let generated = GenerateDataKey { key_id, ..GenerateDataKey::default() };
     let data_key = GenerateDataKey::reply(call(&kms, generated)).unwrap();
     drop(kms);
     let backup = bench.backup();

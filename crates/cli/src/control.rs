@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use bulla_server::control::{Call, ControlClient, ControlError};
+use bulla_server::control::{Call, ControlClient, ControlError, Progress};
+use indicatif::{ProgressBar, ProgressFinish, ProgressStyle};
 
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
@@ -10,6 +11,16 @@ use crate::messages::note;
 /// Connects to the server that holds the store of this data directory; none if no server listens there.
 pub(crate) fn connect(data: &Path) -> Result<Option<ControlClient>, Failure> {
     ControlClient::connect(data).map_err(|error| refused(data, &error))
+}
+
+/// Shows how far a call is, on a terminal only.
+pub(crate) fn show_progress() -> impl FnMut(Progress) {
+    let style = ProgressStyle::with_template("{bar:30} {pos} of {len}").expect("the template is a good one");
+    let bar = ProgressBar::no_length().with_style(style).with_finish(ProgressFinish::AndClear);
+    move |Progress { done, of }| {
+        of.into_iter().for_each(|all| bar.set_length(all));
+        bar.set_position(done);
+    }
 }
 
 /// A call that has no result.

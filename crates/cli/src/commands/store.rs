@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::args::{CheckStore, KmsFlags, Store};
-use crate::control::{connect, refused};
+use crate::control::{connect, refused, show_progress};
 use crate::embedded::tell_of_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
@@ -55,7 +55,7 @@ fn run_check(flags: &KmsFlags, check: &CheckStore) -> Result<(), Failure> {
 /// The report of the server that has the store open, or else of a check by this process.
 fn report(data: &Path, check: &CheckStore) -> Result<Value, Failure> {
     if let Some(server) = connect(data)? {
-        return server.call(Call::StoreCheck, |_| {}).map_err(|error| refused(data, &error));
+        return server.call(Call::StoreCheck, show_progress()).map_err(|error| refused(data, &error));
     }
     let root_key = check.root_key.clone();
     let options = Options { root_key, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };

@@ -69,6 +69,24 @@ fn a_server_that_is_not_ready_says_why() {
     server.stop();
 }
 
+#[test]
+fn sinks_of_the_trail_are_told_with_what_is_wrong_with_them() {
+    let world = World::new();
+    world.write(
+        "c.toml",
+        "[[audit]]\ntype = 'file'\n[[audit]]\ntype = 'syslog'\naddress = 'unix:/nowhere/log'\n",
+    );
+    let server = world.serve("kms", ["--http", "--listen", "127.0.0.1:0", "--config", "c.toml"]);
+    let sinks = || status(&world, "kms").json()["audit"]["sinks"].clone();
+    wait_for("the fault", || sinks()[1]["fault"].is_string());
+    let told = sinks();
+    assert_eq!((&told[0]["name"], &told[0]["required"]), (&"file".into(), &true.into()), "{told}");
+    assert_eq!(told[1]["name"], "syslog unix:/nowhere/log", "{told}");
+    let text = world.bulla(["status", "--data", "kms"]).ok().text();
+    assert!(text.contains("\naudit sink       syslog unix:/nowhere/log, takes none: "), "{text}");
+    server.stop();
+}
+
 /// The path of a socket may have 107 bytes; that of a data directory may be longer.
 #[test]
 fn a_data_directory_with_a_long_path_has_a_socket() {

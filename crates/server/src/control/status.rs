@@ -8,8 +8,8 @@ use std::process;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bulla_kms::audit::Source;
-use bulla_kms::{KeyLocation, Kms, RequestLimit, RequestLimits};
+use bulla_kms::audit::{Gap, Source};
+use bulla_kms::{KeyLocation, Kms, RequestLimit, RequestLimits, SinkHealth};
 use bulla_wire::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -100,9 +100,30 @@ pub struct AuditStatus {
     /// How many lines of requests could not be written since the start; none without a server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missed: Option<u64>,
+    /// What takes the lines, the files first; none without a server.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sinks: Vec<SinkStatus>,
+    /// What the trail lacked when the server was started, as its `gap` lines say it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<Gap>,
     /// Why no line can be written, if that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
+}
+
+/// What takes lines of the audit trail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SinkStatus {
+    /// What it is called; the files are `file`.
+    pub name: String,
+    /// Whether a line in it is enough for an answer.
+    pub required: bool,
+    /// Why it takes no lines, if that is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fault: Option<String>,
+    /// How many lines it has not got since the start.
+    pub missed: u64,
 }
 
 /// The certificate in use.
@@ -200,6 +221,8 @@ impl Facts {
         status.sealed = Some(figures.sealed.to_string());
         status.lag_seconds = Some((figures.lag.as_secs_f64() * 1000.0).round() / 1000.0);
         status.missed = Some(figures.missed);
+        status.sinks = self.kms.audit_sinks().into_iter().map(SinkStatus::from).collect();
+        status.gaps = self.kms.audit_gaps().to_vec();
         status.fault = self.kms.audit_fault();
         Some(status)
     }
@@ -219,6 +242,13 @@ impl AuditStatus {
             bytes: lengths.iter().sum(),
             ..Self::default()
         }
+    }
+}
+
+impl From<SinkHealth> for SinkStatus {
+    fn from(health: SinkHealth) -> Self {
+        let SinkHealth { name, is_required, fault, missed } = health;
+        Self { name, required: is_required, fault, missed }
     }
 }
 

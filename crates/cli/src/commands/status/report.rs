@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bulla_server::control::{AuditStatus, LimitStatus, RootKeyStatus, Status, StoreStatus};
+use bulla_server::control::{AuditStatus, LimitStatus, RootKeyStatus, SinkStatus, Status, StoreStatus};
 
+use crate::commands::audit::of_gap;
 use crate::failure::Failure;
 use crate::results::{print, print_field};
 
@@ -72,7 +73,18 @@ pub(super) fn print_audit(audit: &AuditStatus) -> Result<(), Failure> {
     if let Some(missed) = audit.missed {
         print_field("missed lines", missed)?;
     }
-    Ok(())
+    for gap in &audit.gaps {
+        print_field("gap", of_gap(gap))?;
+    }
+    audit.sinks.iter().filter(|sink| sink.name != FILES).try_for_each(print_sink)
+}
+
+fn print_sink(sink: &SinkStatus) -> Result<(), Failure> {
+    let SinkStatus { name, required, fault, missed } = sink;
+    let required = if *required { ", required" } else { "" };
+    let fault =
+        fault.as_ref().map_or_else(|| "takes lines".to_owned(), |fault| format!("takes none: {fault}"));
+    print_field("audit sink", format_args!("{name}{required}, {fault}, {missed} missed"))
 }
 
 fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {
@@ -85,6 +97,9 @@ fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {
         _ => limits.iter().map(limit).collect::<Vec<_>>().join(", "),
     }
 }
+
+/// The sink whose figures are those of the trail.
+const FILES: &str = "file";
 
 /// A kind of records, and how one and several of them are called.
 struct Counted(&'static str, &'static str, &'static str);

@@ -26,6 +26,7 @@ mod trail_error;
 mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
+pub(crate) use files::{Directory, Disk};
 pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{
     Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity, KeyLine,
@@ -33,6 +34,8 @@ pub use line::{
 };
 pub use seal::{NotAPublicKey, PublicKey};
 pub use sources::{ReadError, Record, Source};
+#[cfg(test)]
+pub(crate) use testing::Memory;
 pub use text::{Text, to_json};
 pub use trail::{Limits, Opening, Sealing, Trail};
 pub use trail_error::TrailError;

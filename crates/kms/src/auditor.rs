@@ -9,6 +9,8 @@ mod closed;
 mod figures;
 mod health;
 mod operator;
+#[cfg(test)]
+mod power_cuts;
 mod record;
 mod sealer;
 mod settings;

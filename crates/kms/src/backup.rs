@@ -180,9 +180,5 @@ fn write_file(
 fn created<'f>(facts: &'f BackupFacts, path: &Path) -> Event<'f> {
     let backup = Resource { kind: "backup".into(), name: Text::new(&*facts.id), version: None };
     let detail = format!("{}, epoch {}, commit {}", path.display(), facts.epoch, facts.commit);
-    Event {
-        event: "backup-created".into(),
-        resources: vec![backup],
-        detail: Some(Text::new(detail)),
-    }
+    Event { event: "backup-created".into(), resources: vec![backup], detail: Some(Text::new(detail)) }
 }

@@ -19,7 +19,7 @@ mod outbox;
 #[cfg(test)]
 mod people_load;
 #[cfg(test)]
-mod power_cuts;
+pub(crate) mod power_cuts;
 #[cfg(test)]
 mod races;
 mod raise;
@@ -68,6 +68,8 @@ pub(crate) use self::records::{
     AccessKey, AccessKeyOwner, AccessKeyUse, ImportToken, KeyUse, Private, TokenId, random_letters,
     secret_text,
 };
+#[cfg(test)]
+pub(crate) use self::sample::Sample;
 pub(crate) use self::snapshot::Snapshot;
 use crate::audit::Position;
 use crate::statistics::CommitCounts;
@@ -385,7 +387,7 @@ impl State {
     }
 
     /// Waits until everything that the store holds is published.
-    async fn catch_up(&self) -> Result<(), ReadError> {
+    pub(crate) async fn catch_up(&self) -> Result<(), ReadError> {
         match self.committer.catch_up().await.unwrap_or(Err(CommitError::Closed)) {
             Ok(()) | Err(CommitError::Conflict) => Ok(()), // after a conflict it was read again
             Err(CommitError::Closed) => Err(ReadError::Unavailable),

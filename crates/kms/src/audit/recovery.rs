@@ -34,7 +34,7 @@ struct Begun<F> {
 }
 
 impl<D: Directory> Trail<D> {
-    pub(super) fn open_in(directory: D, opening: Opening) -> Result<Self, TrailError> {
+    pub(crate) fn open_in(directory: D, opening: Opening) -> Result<Self, TrailError> {
         let failed = |error| TrailError::new(&directory.path(""), error);
         let mut found = Found::read(&directory, &opening).map_err(failed)?;
         let mut gaps = found.gaps(&opening);

@@ -28,7 +28,7 @@ type Names = BTreeMap<String, Rc<Inode>>;
 
 /// Shared, so that a test looks at what a trail writes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Memory(Rc<Machine>);
+pub(crate) struct Memory(Rc<Machine>);
 
 #[derive(Debug, Default)]
 struct Machine {
@@ -42,19 +42,19 @@ struct Machine {
 }
 
 #[derive(Debug)]
-pub(super) struct MemoryFile {
+pub(crate) struct MemoryFile {
     inode: Rc<Inode>,
     machine: Rc<Machine>,
 }
 
 impl Memory {
     /// Stops before the step with this number, counted from now on.
-    pub(super) fn stop_before(&self, step: u64) {
+    pub(crate) fn stop_before(&self, step: u64) {
         self.0.fuse.set(Some(step));
     }
 
     /// Steps so far.
-    pub(super) fn steps(&self) -> u64 {
+    pub(crate) fn steps(&self) -> u64 {
         self.0.steps.get()
     }
 
@@ -64,7 +64,7 @@ impl Memory {
     }
 
     /// The machine after a power cut: of each file, what was synced and `kept` more bytes of what was appended since.
-    pub(super) fn after_power_cut(&self, kept: usize) -> Self {
+    pub(crate) fn after_power_cut(&self, kept: usize) -> Self {
         self.rebooted(&self.0.durable_names, |inode| {
             let mut content = inode.durable.borrow().clone();
             let written = inode.content.borrow();
@@ -76,7 +76,7 @@ impl Memory {
     }
 
     /// The machine after the process was killed: everything that it wrote is there.
-    pub(super) fn after_kill(&self) -> Self {
+    pub(crate) fn after_kill(&self) -> Self {
         self.rebooted(&self.0.names, |inode| inode.content.borrow().clone())
     }
 
@@ -111,7 +111,7 @@ impl Memory {
     }
 
     /// Writes all files into a directory.
-    pub(super) fn dump(&self, path: &Path) {
+    pub(crate) fn dump(&self, path: &Path) {
         for (name, inode) in &*self.0.names.borrow() {
             std::fs::write(path.join(name), &*inode.content.borrow()).unwrap();
         }

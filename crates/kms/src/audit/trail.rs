@@ -166,7 +166,8 @@ impl<D: Directory> Trail<D> {
         self.write_seal(commit, None, now)?;
         let position = self.current.last;
         let file = self.current.file.share().map_err(|error| TrailError::new(&self.path(), error))?;
-        Ok(Some(Sealing { file, position, commit, synced: Ok(()) }))
+        let synced = Err(io::Error::other("it is not synced"));
+        Ok(Some(Sealing { file, position, commit, synced }))
     }
 
     /// Takes a seal for durable that was synced, and returns its position.

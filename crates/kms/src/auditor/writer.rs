@@ -1,7 +1,6 @@
 //! Writing lines: who finds the trail free writes what waits. So a request alone is not handed to another thread and back, and
 //! requests side by side share a write.
 
-use std::fs::File;
 use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
@@ -14,7 +13,9 @@ use super::figures::Figures;
 use super::health::{FILES, Health};
 use super::sinks::{self, Answers, AuditSink};
 use super::waiting::{Then, Waiter, Waiting};
-use crate::audit::{Content, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError};
+use crate::audit::{
+    Content, Directory, Disk, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError,
+};
 use crate::clock::Clock;
 use crate::state::{OutboxDoor, OutboxNumber};
 
@@ -25,8 +26,8 @@ pub(super) struct Shared {
 }
 
 /// What is written to the trail, and what has become of it.
-pub(super) struct Writer {
-    trail: Trail,
+pub(super) struct Writer<D: Directory = Disk> {
+    trail: Trail<D>,
     identity: Identity,
     waiting: Arc<Waiting>,
     outbox: OutboxDoor,
@@ -45,8 +46,8 @@ pub(super) struct Writer {
 }
 
 /// A seal that is not durable yet, and the lines of changes before it.
-pub(super) struct Begun {
-    pub(super) sealing: Option<Sealing<File>>,
+pub(super) struct Begun<D: Directory = Disk> {
+    pub(super) sealing: Option<Sealing<D::File>>,
     written: Option<OutboxNumber>,
     /// How many of [`Writer::unsealed`] it covers.
     changes: usize,
@@ -74,9 +75,9 @@ impl Shared {
     }
 }
 
-impl Writer {
+impl<D: Directory> Writer<D> {
     pub(super) fn new(
-        trail: Trail,
+        trail: Trail<D>,
         identity: Identity,
         waiting: Arc<Waiting>,
         outbox: OutboxDoor,
@@ -202,7 +203,7 @@ impl Writer {
     }
 
     /// Writes a seal over everything that is written. A trail that has stopped is tried again.
-    pub(super) fn begin_seal(&mut self) -> Result<Begun, TrailError> {
+    pub(super) fn begin_seal(&mut self) -> Result<Begun<D>, TrailError> {
         let now = Time::from(self.clock.now());
         self.sinks.iter().for_each(sinks::Running::check);
         if self.is_stopped() {
@@ -222,7 +223,7 @@ impl Writer {
     }
 
     /// The seal is synced: the outbox forgets the lines before it. Also begins the next file if it is time.
-    pub(super) fn finish_seal(&mut self, begun: Begun, is_last: bool) -> Result<(), TrailError> {
+    pub(super) fn finish_seal(&mut self, begun: Begun<D>, is_last: bool) -> Result<(), TrailError> {
         let Begun { sealing, written, changes } = begun;
         if let Some(sealing) = sealing {
             let sealed = self.trail.finish_seal(sealing)?;

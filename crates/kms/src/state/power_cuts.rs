@@ -20,27 +20,31 @@ use crate::store::Step;
 use crate::{Kms, Options, Role, SystemClock};
 
 /// The file of a store, and what was done to it since.
-struct Recording {
+pub(crate) struct Recording {
     before: Vec<u8>,
     steps: Vec<Step>,
 }
 
 /// Begins to note what is done to the file of a store; gives its content.
-fn record(store: &Store, path: &Path) -> Vec<u8> {
+pub(crate) fn record(store: &Store, path: &Path) -> Vec<u8> {
     let Store::Redb(redb) = store else { unreachable!() };
     *redb.file().steps.lock().unwrap() = Some(vec![]);
     fs::read(path).unwrap()
 }
 
-fn steps(store: &Store) -> Vec<Step> {
+pub(crate) fn steps(store: &Store) -> Vec<Step> {
     let Store::Redb(redb) = store else { unreachable!() };
     redb.file().steps.lock().unwrap().clone().unwrap()
 }
 
 impl Recording {
+    pub(crate) fn new(before: Vec<u8>, steps: Vec<Step>) -> Self {
+        Self { before, steps }
+    }
+
     /// What may be in the file when everything ends after `count` steps: all of them after a kill; after a power cut those
     /// that were synced, and any of the others.
-    fn images(&self, count: usize) -> Vec<Vec<u8>> {
+    pub(crate) fn images(&self, count: usize) -> Vec<Vec<u8>> {
         let steps = &self.steps[..count];
         let synced = steps.iter().rposition(|step| matches!(step, Step::Sync)).unwrap_or(0);
         let image = |is_kept: &dyn Fn(usize) -> bool| {

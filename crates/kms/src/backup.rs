@@ -7,6 +7,7 @@ mod container;
 mod content;
 mod create;
 mod error;
+mod incoming;
 mod output;
 mod restore;
 #[cfg(test)]
@@ -23,10 +24,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bulla_keys::root::RootKeys;
+use serde::{Deserialize, Serialize};
 
 use self::container::Head;
 use self::content::Manifest;
 pub use self::error::{BackupError, Later};
+pub use self::incoming::IncomingBackup;
 use self::output::{Pending, Replace};
 pub use self::restore::{RestoreOptions, Restored, restore_backup};
 pub use self::revived::InactiveKey;
@@ -42,7 +45,7 @@ use crate::store::Frozen;
 use crate::{Kms, Options, SystemClock, files};
 
 /// What a backup says of itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct BackupFacts {
     /// Its id, in hex.

@@ -85,8 +85,8 @@ pub use auditor::{
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
-    BackupError, BackupFacts, BackupOutput, ChangeKind, ChangeSince, InactiveKey, Later, RestoreOptions,
-    Restored, create_backup, restore_backup, verify_backup,
+    BackupError, BackupFacts, BackupOutput, ChangeKind, ChangeSince, InactiveKey, IncomingBackup, Later,
+    RestoreOptions, Restored, create_backup, restore_backup, verify_backup,
 };
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};

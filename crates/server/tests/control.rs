@@ -13,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_kms::audit::{Content, Record, Source};
+use bulla_kms::{BackupOutput, IncomingBackup, Options, Role};
 use bulla_server::control::{Call, ControlClient, ControlError, ErrorKind, Status};
 use common::TestServer;
 use serde_json::{Value, json};
@@ -294,7 +295,7 @@ fn without_its_line_no_call_is_answered() {
     fs::remove_dir_all(server.data.path().join("audit")).unwrap();
     fs::write(server.data.path().join("audit"), "in the way").unwrap();
     wait_until("the trail to be missed", || !status(&server).ready);
-    for refused in [Call::StoreCheck, Call::AuditSync] {
+    for refused in [Call::StoreCheck, Call::AuditSync, Call::Backup] {
         let error = call(&server, refused).unwrap_err();
         let ControlError::Refused(error) = error else { panic!("{error}") };
         assert_eq!(error.kind, ErrorKind::Unavailable);
@@ -304,4 +305,48 @@ fn without_its_line_no_call_is_answered() {
     fs::remove_file(server.data.path().join("audit")).unwrap();
     wait_until("the trail to be back", || status(&server).ready);
     call(&server, Call::StoreCheck).unwrap();
+}
+
+#[test]
+fn a_backup_is_sent_whole_while_the_store_is_used() {
+    let server = TestServer::plain();
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options::new(server.data.path(), Role::Command);
+    thread::scope(|scope| {
+        let creating = scope.spawn(|| (0..30).for_each(|_| drop(server.create_key())));
+        for number in 0..3 {
+            let path = folder.path().join(number.to_string());
+            let incoming = IncomingBackup::begin(&path, BackupOutput::default()).unwrap();
+            let client = ControlClient::connect(server.data.path()).unwrap().unwrap();
+            let answer = client.call_for(Call::Backup, &mut incoming.file(), |_| {}).unwrap();
+            assert_eq!(answer["root_key"]["provider"], "file");
+            let facts = serde_json::from_value(answer["backup"].clone()).unwrap();
+            let verified = incoming.finish(&options, facts).unwrap();
+            assert_eq!(answer["backup"]["id"], verified.id);
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        }
+        creating.join().unwrap();
+    });
+    let expected = (me(), "backup".to_owned(), 200, "-".to_owned());
+    assert_eq!(noted(&server), vec![expected; 3]);
+}
+
+/// The thread of the first one ends, and its client has nothing that looks like a backup.
+#[test]
+fn a_client_that_goes_in_the_middle_of_a_backup_leaves_room_for_the_next_one() {
+    struct Full;
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::StorageFull.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let server = TestServer::plain();
+    let backup = || ControlClient::connect(server.data.path()).unwrap().unwrap();
+    let failed = backup().call_for(Call::Backup, &mut Full, |_| {}).unwrap_err();
+    assert!(matches!(failed, ControlError::Output(_)), "{failed}");
+    drop(connect(&server).write_all(b"{\"bulla\":1,\"call\":\"backup\"}\n"));
+    wait_until("the next one", || backup().call_for(Call::Backup, &mut Vec::new(), |_| {}).is_ok());
 }

@@ -6,7 +6,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
-    /// Write a backup of a store to one file, read it back, and give it its name only then
+    /// Write a backup of a store to one file, also while a server uses it, read it back, and give it its name only then
     Create(CreateBackup),
     /// Verify a backup without restoring it: every record opens, none is missing, and what they name is there
     Verify(VerifyBackup),
@@ -22,7 +22,7 @@ pub(crate) struct CreateBackup {
     /// The data directory [default: that of the embedded KMS]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The root key file [default: root-key in the data directory]
+    /// The root key file [default: that of the server, or root-key in the data directory if none runs]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
     /// Replace the file if it is there, when the new one is whole
@@ -31,7 +31,7 @@ pub(crate) struct CreateBackup {
     /// Do not read the file back: a backup of a damaged store is kept, too
     #[arg(long)]
     pub(crate) no_verify: bool,
-    /// The directory of the audit trail, which gets a line [default: audit in the data directory, if it is there]
+    /// The directory of the audit trail, which gets a line if no server runs [default: audit in the data directory, if it is there]
     #[arg(long, value_name = "DIR")]
     pub(crate) audit: Option<PathBuf>,
     /// Print JSON

@@ -1,6 +1,7 @@
 //! `bulla backup`: backups of a store on this machine.
 
 mod restore;
+mod server;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
 use crate::commands::serve::{TRAIL, node};
+use crate::control::connect;
 use crate::embedded::tell_of_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
@@ -30,9 +32,14 @@ pub(crate) fn run(flags: &KmsFlags, command: Backup) -> Result<(), Failure> {
 fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
     let CreateBackup { output: file, data, root_key, force, no_verify, audit, json } = create;
     let mut options = options(flags, data, root_key)?;
-    options.audit = trail(&options.data, audit);
     let output = BackupOutput { force, verify: !no_verify };
-    let facts = create_backup(&options, &file, output).map_err(|error| failure(&file, &error))?;
+    let facts = match connect(&options.data)? {
+        Some(server) => server::receive(server, options, &file, output)?,
+        None => {
+            options.audit = trail(&options.data, audit);
+            create_backup(&options, &file, output).map_err(|error| failure(&file, &error))?
+        }
+    };
     let verified = if no_verify { "not verified" } else { "verified" };
     tell(&facts, verified, json)
 }
@@ -101,7 +108,8 @@ fn failure(file: &Path, error: &BackupError) -> Failure {
     };
     let hint = match error {
         BackupError::Open(OpenError::InUse { by: Role::Server, .. }) => {
-            "let the server make its backups: [backup] in its configuration; or stop it first".into()
+            "the server has no control socket, its log says why: stop it first, or let it make its backups"
+                .into()
         }
         BackupError::Open(OpenError::Directory { source, .. }) if source.kind() == ErrorKind::NotFound => {
             "name the data directory of the store with --data".into()

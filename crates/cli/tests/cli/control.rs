@@ -111,6 +111,26 @@ fn a_command_that_is_killed_while_it_waits_does_no_harm() {
     server.stop();
 }
 
+#[test]
+fn a_backup_whose_server_is_killed_leaves_no_file() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    world.bulla(["backup", "create", "-o", "old", "--data", "kms"]).ok();
+    let old = world.read("old");
+    server.signal(Signal::STOP);
+    let running = world.bulla(["backup", "create", "-o", "old", "--force", "--data", "kms"]).start();
+    let has_socket = || {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", running.id())).into_iter().flatten().flatten();
+        let mut links = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
+        links.any(|link| link.to_string_lossy().starts_with("socket:"))
+    };
+    wait_for("the connection", has_socket);
+    server.kill();
+    running.finish().fails_with(3, &["the server closed its control socket without an answer"]);
+    assert_eq!(world.read("old"), old);
+    assert_eq!(world.names(), ["kms", "old"]);
+}
+
 struct Killed(Child);
 
 impl Drop for Killed {
@@ -155,7 +175,7 @@ fn only_the_servers_own_user_and_root_are_answered() {
         let (code, text) = run(as_user(&world, other, &args));
         assert_eq!(code, Some(3), "{text}");
         assert!(
-            text.contains(what) && text.ends_with("run as the user of the server, or as root\n"),
+            text.contains(what) && text.contains("\n       run as the user of the server, or as root"),
             "{text}"
         );
     };

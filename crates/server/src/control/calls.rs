@@ -10,11 +10,13 @@ pub enum Call {
     StoreCheck,
     /// Writes, syncs and seals the audit trail.
     AuditSync,
+    /// Sends a backup of the store as the data of the answer.
+    Backup,
 }
 
 impl Call {
     /// All calls.
-    pub const ALL: [Self; 3] = [Self::Status, Self::StoreCheck, Self::AuditSync];
+    pub const ALL: [Self; 4] = [Self::Status, Self::StoreCheck, Self::AuditSync, Self::Backup];
 
     /// Its name in requests and in the audit trail.
     #[must_use]
@@ -23,6 +25,7 @@ impl Call {
             Self::Status => "status",
             Self::StoreCheck => "store-check",
             Self::AuditSync => "audit-sync",
+            Self::Backup => "backup",
         }
     }
 
@@ -35,7 +38,7 @@ impl Call {
         match self {
             Self::Status => LineOf::Nothing,
             Self::StoreCheck => LineOf::Outcome,
-            Self::AuditSync => LineOf::Beginning,
+            Self::AuditSync | Self::Backup => LineOf::Beginning,
         }
     }
 }

@@ -173,7 +173,9 @@ impl ControlError {
     pub fn hint(&self) -> &str {
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => OTHER_USER,
-            Self::NotAllowed => OTHER_USER,
+            Self::NotAllowed => {
+                "run as the user of the server, or as root; if you do, it has ended: see its log"
+            }
             Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 "see the log of the server: it hangs, or has too much to do"
             }

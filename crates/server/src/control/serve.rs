@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bulla_kms::{Kms, OperatorCall, new_request_id};
+use bulla_kms::{BackupError, Kms, OperatorCall, new_request_id};
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use super::long_call::{Feed, LongCalls};
 use super::protocol::{Frame, Line, Progress, REQUEST_BYTES, Refusal, Request, VERSION};
 use super::reply::Reply;
 use super::socket::ControlSocket;
-use super::status::Facts;
+use super::status::{Facts, RootKeyStatus};
 use crate::log::Log;
 
 /// What answers calls.
@@ -141,6 +141,10 @@ impl Control {
                 let kms = Arc::clone(self.kms());
                 self.long_calls.run(reply, move |feed| check_store(&kms, feed)).await
             }
+            Call::Backup => {
+                let kms = Arc::clone(self.kms());
+                self.long_calls.run(reply, move |feed| send_backup(&kms, feed)).await
+            }
             Call::AuditSync => match self.kms().seal_audit().await {
                 Ok(Some(sealed)) => Ok(json!({ "sealed": sealed.to_string() })),
                 Ok(None) => Err(Refusal::TrailIsOff),
@@ -174,6 +178,17 @@ fn check_store(kms: &Kms, feed: &mut Feed) -> Result<Value, Refusal> {
     match report.map_err(|error| Refusal::Failed(error.to_string()))? {
         Some(report) => Ok(to_json(&report)),
         None => Err(feed.end()),
+    }
+}
+
+fn send_backup(kms: &Kms, feed: &mut Feed) -> Result<Value, Refusal> {
+    match kms.send_backup(feed) {
+        Ok(facts) => {
+            let root_key = RootKeyStatus::at(&kms.root_key_location());
+            Ok(json!({ "backup": to_json(&facts), "root_key": to_json(&root_key) }))
+        }
+        Err(BackupError::Write(_)) => Err(feed.end()),
+        Err(error) => Err(Refusal::Failed(error.to_string())),
     }
 }
 

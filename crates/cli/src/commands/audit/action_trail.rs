@@ -155,7 +155,7 @@ fn type_name(kind: &str) -> String {
 }
 
 /// What actions that change nothing begin with.
-const READS: [&str; 16] = [
+const READS: [&str; 17] = [
     "Get",
     "List",
     "Describe",
@@ -173,4 +173,5 @@ const READS: [&str; 16] = [
     "status",
     "store-check",
     "audit-sync",
+    "backup",
 ];

@@ -1,0 +1,78 @@
+//! A backup that a server sends to an operator, who may write where the server may not.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::output::{Pending, Replace};
+use super::verify::Backup;
+use super::{BackupError, BackupFacts, BackupOutput, created};
+use crate::provider::Providers;
+use crate::{Kms, Options, files};
+
+/// The file of a backup that comes from a server. It gets its name when it is whole; dropped before, it leaves nothing.
+pub struct IncomingBackup {
+    pending: Pending,
+    output: BackupOutput,
+}
+
+impl IncomingBackup {
+    /// Begins a file that will be at `path`.
+    ///
+    /// # Errors
+    /// [`BackupError::Exists`], [`BackupError::Write`].
+    pub fn begin(path: &Path, output: BackupOutput) -> Result<Self, BackupError> {
+        if !output.force && files::exists(path).map_err(BackupError::Write)? {
+            return Err(BackupError::Exists); // before the work
+        }
+        Ok(Self { pending: Pending::create(path)?, output })
+    }
+
+    /// The file, to write to.
+    #[must_use]
+    pub fn file(&self) -> &File {
+        self.pending.file()
+    }
+
+    /// Everything was written, and `facts` is what the server says of it. Makes the file durable, verifies it by the root key
+    /// that `options` name, unless that is left out, and gives it its name.
+    ///
+    /// # Errors
+    /// [`BackupError`]; the file is not there, or is what it was before.
+    pub fn finish(self, options: &Options, facts: BackupFacts) -> Result<BackupFacts, BackupError> {
+        let Self { pending, output } = self;
+        pending.sync()?;
+        let facts = if output.verify {
+            let file = pending.file().try_clone().map_err(BackupError::Read)?;
+            let (backup, _) = Backup::unlock(file, &Providers::configured(options))?;
+            backup.verify()?
+        } else {
+            facts
+        };
+        pending.publish(if output.force { Replace::Always } else { Replace::Never })?;
+        Ok(facts)
+    }
+}
+
+impl std::fmt::Debug for IncomingBackup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IncomingBackup").field("output", &self.output).finish_non_exhaustive()
+    }
+}
+
+impl Kms {
+    /// Sends a backup of the newest state to an operator, as [`Kms::backup`] writes it, and its line to the audit trail.
+    ///
+    /// # Errors
+    /// [`BackupError`]; what was sent is not whole.
+    pub fn send_backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
+        let mut out = io::BufWriter::with_capacity(BUFFER, out);
+        let facts = self.backup(&mut out)?;
+        out.flush().map_err(BackupError::Write)?;
+        self.auditor.note_event(self.clock.raw(), created(&facts, Path::new("over the control socket")));
+        Ok(facts)
+    }
+}
+
+/// Each buffer is a frame of its own.
+const BUFFER: usize = 256 * 1024;

@@ -231,6 +231,8 @@ mod tests {
             let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
             assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Gone));
         });
+        drop(calls); // its thread ends, so this does
+        let calls = LongCalls::new();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let read = thread::spawn(move || ControlClient::over(theirs).answer_to(&mut io::sink(), |_| {}));
         ours.set_nonblocking(true).unwrap();

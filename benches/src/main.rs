@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod backup;
 mod console;
 mod create;
 mod data_keys;
@@ -39,7 +40,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 16] = [
+const BENCHMARKS: [Benchmark; 17] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("disk-test", disk_test::run),
@@ -50,6 +51,7 @@ const BENCHMARKS: [Benchmark; 16] = [
     ("kms", kms::run),
     ("people", people::run),
     ("audit", audit::run),
+    ("backup", backup::run),
     ("create", create::run),
     ("memory", memory::run),
     ("secrets", secrets::run),

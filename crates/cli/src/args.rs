@@ -17,14 +17,14 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::audit::{Audit, Export, ExportFormat, Search, Tail, TrailOf, VerifyTrail, Wanted};
-pub(crate) use self::backup::{Backup, CreateBackup, RestoreBackup, VerifyBackup};
+pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, VerifyBackup};
 pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat, InstallPlugin, InstallRoot};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};
 pub(crate) use self::people::{AccessKey, Assume, Group, Reset, Role, User, UserFields};
 pub(crate) use self::policies::{Check, Policy, Question};
-pub(crate) use self::serve::{AuditSink, AuditSync, Console, Oidc, Serve, SignatureVersion};
+pub(crate) use self::serve::{AuditSink, AuditSync, BackupTable, Console, Oidc, Serve, SignatureVersion};
 pub(crate) use self::status::Status;
 pub(crate) use self::store::{CheckStore, Store};
 

@@ -13,6 +13,9 @@ mod restore;
 #[cfg(test)]
 mod restore_tests;
 mod revived;
+mod schedule;
+#[cfg(test)]
+mod schedule_tests;
 mod since;
 #[cfg(test)]
 mod tests;
@@ -20,10 +23,13 @@ mod verify;
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use bulla_keys::record::Record;
 use bulla_keys::root::RootKeys;
+use bulla_keys::{Key, KeyId};
 use serde::{Deserialize, Serialize};
 
 use self::container::Head;
@@ -33,6 +39,8 @@ pub use self::incoming::IncomingBackup;
 use self::output::{Pending, Replace};
 pub use self::restore::{RestoreOptions, Restored, restore_backup};
 pub use self::revived::InactiveKey;
+pub(crate) use self::schedule::Backups;
+pub use self::schedule::{BackupSchedule, BackupState, HoldingBackup, ScheduledBackup};
 pub use self::since::{ChangeKind, ChangeSince};
 use self::verify::Backup;
 use crate::audit::{Event, Resource, Text};
@@ -40,7 +48,7 @@ use crate::auditor::note_closed;
 use crate::clock::{Clock, unix_seconds};
 use crate::data::Inspected;
 use crate::provider::Providers;
-use crate::state::anchor_copies;
+use crate::state::{SealNote, anchor_copies};
 use crate::store::Frozen;
 use crate::{Kms, Options, SystemClock, files};
 
@@ -135,7 +143,8 @@ pub fn create_backup(
     let (_, anchor) = anchor_copies(&state, roots)?.ok_or(BackupError::OlderStore)?;
     let note = |facts: &BackupFacts| {
         let Some(audit) = &options.audit else { return Ok(()) };
-        note_closed(audit, roots, anchor, now, created(facts, path)).map_err(BackupError::Open)
+        let noted = SealNote::read(store, roots, &audit.node)?;
+        note_closed(audit, roots, anchor, noted, now, created(facts, path)).map_err(BackupError::Open)
     };
     write_file(state, roots, unix_seconds(now), path, output, note)
 }
@@ -146,9 +155,33 @@ pub fn create_backup(
 /// # Errors
 /// [`BackupError`].
 pub fn verify_backup(options: &Options, path: &Path) -> Result<BackupFacts, BackupError> {
+    unlocked(options, path)?.verify()
+}
+
+/// Reads what a backup says of itself: its beginning and its end, not the records between.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn read_backup(options: &Options, path: &Path) -> Result<BackupFacts, BackupError> {
+    Ok(unlocked(options, path)?.facts())
+}
+
+/// Whether a backup holds a key, in whatever state. Reads all of it.
+///
+/// # Errors
+/// [`BackupError`].
+pub fn backup_holds_key(options: &Options, path: &Path, key: KeyId) -> Result<bool, BackupError> {
+    let mut is_there = false;
+    unlocked(options, path)?.scan(&mut |row| {
+        is_there = row.table == Key::TABLE && row.primary_key == key.as_bytes();
+        if is_there { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(is_there)
+}
+
+fn unlocked(options: &Options, path: &Path) -> Result<Backup, BackupError> {
     let file = File::open(path).map_err(BackupError::Read)?;
-    let (backup, _) = Backup::unlock(file, &Providers::configured(options))?;
-    backup.verify()
+    Backup::unlock(file, &Providers::configured(options)).map(|(backup, _)| backup)
 }
 
 /// Writes a file. `note` is called when it is whole, before it gets its name: there is no backup without its line.
@@ -160,11 +193,7 @@ fn write_file(
     output: BackupOutput,
     note: impl FnOnce(&BackupFacts) -> Result<(), BackupError>,
 ) -> Result<BackupFacts, BackupError> {
-    let replace = if output.force { Replace::Always } else { Replace::Never };
-    if replace == Replace::Never && files::exists(path).map_err(BackupError::Write)? {
-        return Err(BackupError::Exists); // before the work
-    }
-    let pending = Pending::create(path)?;
+    let (pending, replace) = begin(path, output)?;
     let (head, manifest, len) = create::write(&state, roots, time, BufWriter::new(pending.file()))?;
     drop(state);
     pending.sync()?;
@@ -177,6 +206,14 @@ fn write_file(
     note(&facts)?;
     pending.publish(replace)?;
     Ok(facts)
+}
+
+fn begin(path: &Path, output: BackupOutput) -> Result<(Pending, Replace), BackupError> {
+    let replace = if output.force { Replace::Always } else { Replace::Never };
+    if replace == Replace::Never && files::exists(path).map_err(BackupError::Write)? {
+        return Err(BackupError::Exists); // before the work
+    }
+    Ok((Pending::create(path)?, replace))
 }
 
 /// The line of a new backup.

@@ -85,8 +85,9 @@ pub use auditor::{
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
-    BackupError, BackupFacts, BackupOutput, ChangeKind, ChangeSince, InactiveKey, IncomingBackup, Later,
-    RestoreOptions, Restored, create_backup, restore_backup, verify_backup,
+    BackupError, BackupFacts, BackupOutput, BackupSchedule, BackupState, ChangeKind, ChangeSince,
+    HoldingBackup, InactiveKey, IncomingBackup, Later, RestoreOptions, Restored, ScheduledBackup,
+    backup_holds_key, create_backup, read_backup, restore_backup, verify_backup,
 };
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
@@ -122,6 +123,7 @@ pub use store::{Loss, LostFile, Rollback, StoreError, is_panic_caught, was_store
 
 use crate::auditor::{Auditor, Prepared};
 use crate::authorize::Authorizer;
+use crate::backup::Backups;
 use crate::clock::EngineClock;
 use crate::data::{Data, Inspected};
 use crate::generator::Generator;
@@ -200,6 +202,7 @@ pub struct Kms {
     oidc: oidc::Providers,
     last_mark: LastMark,
     uses: Uses,
+    backups: Backups,
     key_uses: UseCounter,
     last_write_of_uses: LastWrite,
     is_new: bool,
@@ -292,6 +295,7 @@ impl Kms {
             oidc: oidc::Providers::default(),
             last_mark: LastMark::default(),
             uses: Uses::default(),
+            backups: Backups::default(),
             key_uses,
             last_write_of_uses: LastWrite::default(),
             is_new,

@@ -23,6 +23,6 @@ pub(crate) use self::serve::{Control, serve};
 pub(crate) use self::socket::ControlSocket;
 pub(crate) use self::status::Facts;
 pub use self::status::{
-    AuditStatus, CertificateStatus, ConnectionStatus, LimitStatus, NonceStatus, RootKeyStatus, SinkStatus,
-    Status, StoreStatus,
+    AuditStatus, BackupStatus, CertificateStatus, ConnectionStatus, LimitStatus, NonceStatus, RootKeyStatus,
+    SinkStatus, Status, StoreStatus,
 };

@@ -20,6 +20,7 @@
 #![forbid(unsafe_code)]
 
 mod audit_sinks;
+mod backups;
 mod console;
 pub mod control;
 pub mod http;
@@ -54,6 +55,7 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 pub use self::audit_sinks::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
+use self::backups::Backups;
 use self::console::Pages;
 use self::control::{Control, ControlSocket, Facts};
 use self::http::Connections;
@@ -139,6 +141,7 @@ impl ServerOptions {
             request_limits: None,
             quotas: None,
             audit: None,
+            backup: None,
             need_restart: Vec::new(),
         };
         Box::new(move || Ok(settings.clone()))
@@ -313,6 +316,7 @@ impl Server {
         let setup = http::Setup { listener, tls: acceptor, connections, stop: stopped };
         let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
+        let backups = Backups::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
         let handler = Rpc::new(kms, Arc::clone(&log), proxies, self.console.map(Pages::new));
         let handler = Arc::new(handler.counted_by(requests));
         runtime.block_on(async {
@@ -338,7 +342,7 @@ impl Server {
             }
         });
         runtime.shutdown_timeout(LAST_STEPS);
-        drop((upkeep, store_watch, oidc_thread));
+        drop((upkeep, store_watch, oidc_thread, backups));
         log.flush(LAST_STEPS);
         Ok(())
     }

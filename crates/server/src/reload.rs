@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bulla_kms::{Kms, Quotas, RequestLimits};
+use bulla_kms::{BackupSchedule, Kms, Quotas, RequestLimits};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub quotas: Option<Quotas>,
     /// Where the audit trail goes; None leaves that as it is.
     pub audit: Option<AuditSinks>,
+    /// When backups are made, if at all; None leaves that as it is.
+    pub backup: Option<Option<BackupSchedule>>,
     /// The names of settings that have changed too, but take effect at the next start.
     pub need_restart: Vec<&'static str>,
 }
@@ -88,8 +90,9 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
-        let Settings { tls, mut limits, trusted_proxies, oidc, request_limits, quotas, audit, need_restart } =
-            (self.reread)()?;
+        let settings = (self.reread)()?;
+        let Settings { tls, mut limits, trusted_proxies, oidc, audit, backup, .. } = settings;
+        let Settings { request_limits, quotas, need_restart, .. } = settings;
         let mut replacement = None;
         if let (Some(current), Some(options)) = (&self.tls, tls) {
             let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
@@ -103,6 +106,7 @@ impl Reloader {
         self.oidc.replace(&self.kms, oidc);
         request_limits.into_iter().for_each(|limits| self.kms.set_request_limits(limits));
         quotas.into_iter().for_each(|quotas| self.kms.set_quotas(quotas));
+        backup.into_iter().for_each(|schedule| self.kms.set_backup_schedule(schedule));
         if let Some((current, fresh)) = replacement {
             current.lock().expect("nothing panics while it holds the lock").adopt(fresh);
         }

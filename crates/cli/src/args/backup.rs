@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use bulla_keys::KeyId;
 use clap::{Args as ClapArgs, Subcommand};
 
 #[derive(Debug, Subcommand)]
@@ -10,6 +11,8 @@ pub(crate) enum Backup {
     Create(CreateBackup),
     /// Verify a backup without restoring it: every record opens, none is missing, and what they name is there
     Verify(VerifyBackup),
+    /// List the scheduled backups of a server, or those that still hold a key
+    List(ListBackups),
     /// Put a backup into the place of a store, end its sessions, and tell what has changed since
     Restore(RestoreBackup),
 }
@@ -75,6 +78,25 @@ pub(crate) struct RestoreBackup {
     /// Restore it although the directory holds later changes, or a store that cannot be read; its file is kept
     #[arg(long)]
     pub(crate) accept_older: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct ListBackups {
+    /// The data directory [default: that of the embedded KMS]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The root key file [default: root-key in the data directory]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) root_key: Option<PathBuf>,
+    /// The directory of the backups [default: backups in the data directory]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// Only those that hold this key; reads all of each backup
+    #[arg(long, value_name = "KEY-ID")]
+    pub(crate) key: Option<KeyId>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -69,6 +69,9 @@ pub(crate) struct Serve {
     /// The tables `[[audit]]` of the configuration file: a file below DATA without them, none if they are `[]`.
     #[arg(skip)]
     pub(crate) audit: Option<Vec<AuditSink>>,
+    /// The table `[backup]` of the configuration file; no scheduled backups without it.
+    #[arg(skip)]
+    pub(crate) backup: Option<BackupTable>,
     /// Serve no web pages under /console/
     #[arg(long)]
     #[serde(skip)]
@@ -170,6 +173,20 @@ pub(crate) enum AuditSync {
     Second,
     /// Before each answer.
     Always,
+}
+
+/// When backups are made and which are kept: the table `[backup]` of the configuration file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
+pub(crate) struct BackupTable {
+    /// The time between two backups: a number and m, h or d.
+    pub(crate) every: Option<String>,
+    /// Their directory, below the data directory unless it is absolute.
+    pub(crate) directory: Option<PathBuf>,
+    /// How many of the newest are kept in any case.
+    pub(crate) keep: Option<NonZeroU32>,
+    /// For how many days others are kept.
+    pub(crate) keep_days: Option<NonZeroU32>,
 }
 
 /// An OIDC provider: a table `[[oidc]]` of the configuration file.

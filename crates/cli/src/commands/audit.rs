@@ -16,7 +16,7 @@ use std::path::Path;
 
 use bulla_kms::audit::{Content, ReadError, Record, Source};
 
-pub(crate) use self::since::Since;
+pub(crate) use self::since::{Since, span};
 use crate::args::{Audit, TrailOf};
 use crate::commands::serve::DATA;
 use crate::failure::{Exit, Failure};

@@ -1,5 +1,6 @@
 //! `bulla backup`: backups of a store on this machine.
 
+mod list;
 mod restore;
 mod server;
 
@@ -25,6 +26,7 @@ pub(crate) fn run(flags: &KmsFlags, command: Backup) -> Result<(), Failure> {
     match command {
         Backup::Create(create) => run_create(flags, create),
         Backup::Verify(verify) => run_verify(flags, verify),
+        Backup::List(list) => list::run(flags, list),
         Backup::Restore(restore) => restore::run(restore),
     }
 }
@@ -108,8 +110,7 @@ fn failure(file: &Path, error: &BackupError) -> Failure {
     };
     let hint = match error {
         BackupError::Open(OpenError::InUse { by: Role::Server, .. }) => {
-            "the server has no control socket, its log says why: stop it first, or let it make its backups"
-                .into()
+            "the server has no control socket, its log says why: let it make its backups by [backup], or stop it first".into()
         }
         BackupError::Open(OpenError::Directory { source, .. }) if source.kind() == ErrorKind::NotFound => {
             "name the data directory of the store with --data".into()

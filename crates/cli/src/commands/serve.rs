@@ -2,6 +2,7 @@
 
 mod access_key;
 mod audit;
+mod backup;
 mod errors;
 mod listen;
 mod oidc;
@@ -18,6 +19,8 @@ use bulla_server::{Server, ServiceManager};
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
 pub(crate) use self::audit::{TRAIL, node};
+pub(crate) use self::backup::DIRECTORY as BACKUPS;
+use self::backup::backup_schedule;
 use self::errors::open_failure;
 pub(super) use self::errors::serve_failure;
 use self::listen::{resolve, typed_listen};
@@ -40,6 +43,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let access_key = given_access_key(options.secret_readers)?;
     let listen = resolve(typed_listen(&settings))?;
     let mut server_options = server_options(&settings, &data, &listen)?;
+    let schedule = backup_schedule(&settings, &data)?;
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);
     server_options.service_manager = ServiceManager::from_environment().unwrap_or_else(|error| {
         note(format!("The service manager cannot be told that the server is ready: NOTIFY_SOCKET: {error}"));
@@ -72,6 +76,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     if given && first == FirstAccessKey::Existing {
         note(format!("{ACCESS_KEY_ID} is ignored: the store has an access key already."));
     }
+    kms.set_backup_schedule(schedule);
     let server = Server::bind(Arc::clone(&kms), server_options).map_err(serve_failure)?;
     announce(&kms, &server, &settings, &first).map_err(|error| Failure::output(&error))?;
     server.run().map_err(serve_failure)

@@ -8,7 +8,7 @@ use crate::harness::{Outcome, World, noise, skipped, wait_for};
 use crate::http::Caller;
 
 /// Runs a script in which `full` is a file system of its own with 256 KiB; none where that is not allowed.
-fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
+pub(crate) fn with_small_disk(world: &World, test: &str, script: &str) -> Option<Outcome> {
     fs::create_dir(world.path("full")).unwrap();
     let flags = if rustix::process::geteuid().is_root() { "-m" } else { "-rm" };
     let mount = "mount -t tmpfs -o size=256k none full";

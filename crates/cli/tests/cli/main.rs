@@ -7,6 +7,7 @@
 
 mod audit;
 mod audit_sinks;
+mod backups;
 mod coarse_times;
 mod console;
 mod control;

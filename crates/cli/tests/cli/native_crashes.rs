@@ -18,7 +18,7 @@ fn rounds() -> u64 {
 
 /// Runs a command once to its end to see how long it takes, and then kills it at random moments of that time; `reset`
 /// comes before each, `check` after. Says how often it was killed in time.
-fn killed_often(world: &World, args: &[&str], reset: impl Fn(), check: impl Fn(u64)) -> u64 {
+pub(crate) fn killed_often(world: &World, args: &[&str], reset: impl Fn(), check: impl Fn(u64)) -> u64 {
     reset();
     let begun = Instant::now();
     world.bulla(args).ok();

@@ -96,6 +96,11 @@ impl Drop for Hidden {
     }
 }
 
+/// Whether a file has the hidden name of a backup that is being written.
+pub(super) fn is_hidden_name(name: &str) -> bool {
+    name.starts_with('.') && name.contains(MARK) && name.ends_with(PART)
+}
+
 /// A file without a name; none if there are none here.
 fn unnamed(directory: &Path) -> io::Result<Option<File>> {
     if !Path::new(DESCRIPTORS).exists() {

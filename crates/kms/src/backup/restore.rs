@@ -99,7 +99,7 @@ pub fn restore_backup(
 
 fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, BackupError> {
     let Some(audit) = &options.audit else { return Ok(None) };
-    let read = Since::read(&audit.directory, &facts.store, facts.epoch, facts.commit);
+    let read = Since::read(&audit.directory, facts);
     read.map_err(|error| BackupError::Open(OpenError::Directory { path: error.path, source: error.source }))
 }
 

@@ -347,6 +347,28 @@ fn a_trail_goes_on_after_a_restore_and_names_it_and_the_old_store_is_refused() {
     assert_eq!(rollback, Rollback::BeforeRestore { epoch: 1, sealed: 2 });
 }
 
+#[test]
+fn a_trail_that_was_begun_after_the_backup_may_lack_something() {
+    let bench = Bench::new();
+    let kms = bench.kms();
+    let (state, roots) = kms.state.frozen().unwrap();
+    let backup = bench.path("backup");
+    let hour_ago = unix_seconds(SystemClock.now()) - 3600;
+    write_file(state, &roots, hour_ago, &backup, BackupOutput::default(), |_| Ok(())).unwrap();
+    drop(kms);
+    let without = bench.restore(&backup, DRY).unwrap();
+    assert_eq!(without.trail_is_complete, None);
+    let kms = bench.kms();
+    key(&kms); // without a line
+    drop(kms);
+    let kms = bench.audited_kms();
+    key(&kms);
+    drop(kms);
+    let later = bench.restore(&backup, DRY).unwrap();
+    assert_eq!(later.trail_is_complete, Some(false));
+    assert_eq!(later.changes.iter().filter(|change| change.action == "CreateKey").count(), 1);
+}
+
 /// Lines that the trail has are not written again, and those that it lacks are.
 #[test]
 fn lines_that_waited_in_the_store_are_in_the_trail_once() {

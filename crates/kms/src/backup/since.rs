@@ -2,11 +2,12 @@
 //!
 //! A seal names a commit that was durable when it was written, and no later one can have a line before it. So the last seal
 //! whose commit the backup has is where the lines begin that matter. What happened within the second before the backup may
-//! be among them.
+//! be among them. A trail without such a seal is complete if it was begun before the backup.
 
 use std::collections::HashSet;
 use std::path::Path;
 
+use super::BackupFacts;
 use crate::audit::{Content, Event, ReadError, Record, Request, Resource, Source, Time};
 
 /// What happened after a backup, according to the trail.
@@ -117,19 +118,14 @@ const SUCCESS: u16 = 200;
 
 impl Since {
     /// Reads the trail in a directory from its end back to the state of a backup; none if there is no trail of this store.
-    pub(super) fn read(
-        directory: &Path,
-        store: &str,
-        epoch: u64,
-        commit: u64,
-    ) -> Result<Option<Self>, ReadError> {
+    pub(super) fn read(directory: &Path, backup: &BackupFacts) -> Result<Option<Self>, ReadError> {
         if !directory.is_dir() {
             return Ok(None);
         }
         let mut since = Self::default();
         let mut is_of_store = false;
         for source in Source::all(&[directory.to_owned()])?.iter().rev() {
-            let mut reading = Reading::new(store, epoch, commit);
+            let mut reading = Reading { backup, is_of_store: false, since: Self::default() };
             source.for_each(|line| reading.take(line))?;
             is_of_store |= reading.is_of_store;
             since.precede(reading.since);
@@ -152,29 +148,23 @@ impl Since {
 }
 
 /// One file, read from its beginning.
-struct Reading<'s> {
-    store: &'s str,
-    /// The epoch and the commit of the backup.
-    backup: (u64, u64),
+struct Reading<'b> {
+    backup: &'b BackupFacts,
     is_of_store: bool,
     since: Since,
 }
 
-impl<'s> Reading<'s> {
-    fn new(store: &'s str, epoch: u64, commit: u64) -> Self {
-        Self { store, backup: (epoch, commit), is_of_store: false, since: Since::default() }
-    }
-
+impl Reading<'_> {
     fn take(&mut self, line: &[u8]) -> bool {
-        let Some(record) = Record::parse(line).filter(|record| record.store == self.store) else {
+        let Some(record) = Record::parse(line).filter(|record| record.store == self.backup.store) else {
             return true; // a line that does not belong here shows in `bulla audit verify`
         };
         self.is_of_store = true;
-        self.since.is_complete |= record.number == FIRST_LINE;
+        self.since.is_complete |= record.number == FIRST_LINE && record.time <= self.time();
         match record.content {
             Content::Seal(seal) => {
                 let sealed = (seal.epoch, seal.commit);
-                if sealed <= self.backup {
+                if sealed <= (self.backup.epoch, self.backup.commit) {
                     self.since = Since { is_complete: true, ..Since::default() };
                 }
                 self.since.newest = self.since.newest.max(Some(sealed));
@@ -184,6 +174,11 @@ impl<'s> Reading<'s> {
             _ => {}
         }
         true
+    }
+
+    /// The end of the second in which the state was read.
+    fn time(&self) -> Time {
+        Time::from_unix_millis(self.backup.time.saturating_add(1).saturating_mul(1000))
     }
 
     fn request(&mut self, time: Time, request: &Request<'_>) {

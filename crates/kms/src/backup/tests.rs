@@ -238,7 +238,7 @@ fn rewritten(bench: &Bench, path: &Path, edit: impl FnOnce(&mut Vec<StoredRow>, 
     let mut rows = Vec::new();
     let mut take = |row| {
         rows.push(row);
-        std::ops::ControlFlow::Continue(())
+        ControlFlow::Continue(())
     };
     backup.scan(&mut take).unwrap();
     let mut manifest = backup.manifest.clone();
@@ -291,7 +291,7 @@ fn a_backup_of_a_store_that_was_tampered_with_is_not_made() {
     store
         .scan(&[], |row| {
             victim = victim.take().or((row.table == "sts-key").then_some(row));
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })
         .unwrap();
     let StoredRow { primary_key, revision, .. } = victim.unwrap();

@@ -4,12 +4,14 @@
 //! of a line is kept until the trail has it durably. The store also notes the newest seal of the trail, with the next commit: at
 //! the next start, a trail that does not reach it has lost lines.
 
-use bulla_keys::record::Record;
+use bulla_keys::record::{self, Record};
+use bulla_keys::root::RootKeys;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
 use super::snapshot::Snapshot;
 use crate::audit::{Hash, Position};
+use crate::store::{Store, StoreError, StoredRow};
 
 /// The number of a line, big-endian: lines in the order of their changes.
 pub(crate) type OutboxNumber = ByteArray<8>;
@@ -47,6 +49,20 @@ pub(crate) struct SealNote {
 impl SealNote {
     pub(crate) fn new(node: &str, seal: Position) -> Self {
         Self { node: node.into(), number: seal.number, hash: (*seal.hash.as_bytes()).into() }
+    }
+
+    /// The seal that a store which no engine has open has noted for this process.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(crate) fn read(store: &Store, roots: &RootKeys, node: &str) -> Result<Option<Position>, StoreError> {
+        let found = store.get(&[(Self::TABLE, node.as_bytes())])?;
+        let Some(StoredRow { table, primary_key, revision, value }) = found.into_iter().flatten().next()
+        else {
+            return Ok(None);
+        };
+        let note: Result<Self, _> = record::open(roots, &primary_key, revision, &value);
+        note.map(|note| Some(note.position())).map_err(|_| StoreError::Row { table, primary_key })
     }
 
     pub(crate) fn position(&self) -> Position {

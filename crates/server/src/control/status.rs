@@ -42,6 +42,9 @@ pub struct Status {
     /// Its audit trail; none if that is off.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub audit: Option<AuditStatus>,
+    /// Its scheduled backups; none if there is no schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backups: Option<BackupStatus>,
     /// Its certificate; none for plain HTTP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateStatus>,
@@ -126,6 +129,23 @@ pub struct SinkStatus {
     pub missed: u64,
 }
 
+/// Scheduled backups.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackupStatus {
+    /// How many verified backups are kept.
+    pub count: u64,
+    /// The time of the newest one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub newest: Option<String>,
+    /// The number of the commit that it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<u64>,
+    /// Why the last attempt failed, if it did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+}
+
 /// The certificate in use.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -202,6 +222,12 @@ impl Facts {
             },
             root_key: RootKeyStatus::at(&self.kms.root_key_location()),
             audit: self.audit(),
+            backups: self.kms.backup_state().map(|state| BackupStatus {
+                count: state.count as u64,
+                newest: state.newest.as_ref().map(|newest| seconds(newest.time)),
+                commit: state.newest.as_ref().map(|newest| newest.commit),
+                failure: state.failure,
+            }),
             certificate: self.certificate.as_ref().map(|certificate| CertificateStatus {
                 end: certificate.not_after().and_then(|end| Some(seconds(i64::try_from(end).ok()?))),
             }),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bulla_kms::{Kms, SinkHealth, Statistics};
+use bulla_kms::{BackupState, Kms, SinkHealth, Statistics};
 
 use super::requests::{Requests, Totals};
 use crate::http::{ConnectionCounts, Connections};
@@ -27,6 +27,10 @@ pub(super) struct Reading {
     /// What takes lines of the audit trail, the files first.
     pub(super) audit_sinks: Vec<SinkHealth>,
     pub(super) is_ready: bool,
+    /// None without a schedule.
+    pub(super) backups: Option<BackupState>,
+    /// The believed time, in seconds since 1970.
+    pub(super) now: i64,
     pub(super) connections: ConnectionCounts,
     pub(super) dropped_log_lines: u64,
     /// In seconds since 1970; none for plain HTTP, and for a certificate that does not say it as RFC 5280 wants it.
@@ -70,6 +74,8 @@ impl Sources {
             engine: self.kms.statistics(),
             audit_sinks: self.kms.audit_sinks(),
             is_ready: self.kms.is_ready(),
+            backups: self.kms.backup_state(),
+            now: self.kms.now(),
             connections: self.connections.counts(),
             dropped_log_lines: self.log.dropped(),
             certificate_end: self.certificate.as_ref().and_then(Certificate::not_after),

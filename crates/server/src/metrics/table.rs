@@ -3,7 +3,7 @@
 //! A label has values of ours only, and few of them: names of products, actions, error codes and kinds of records. What a
 //! caller sends, keys, users, addresses and access keys are in none.
 
-use bulla_kms::{AuditFigures, Histogram, UseTotals};
+use bulla_kms::{AuditFigures, BackupFacts, BackupState, Histogram, UseTotals};
 
 use super::reading::Reading;
 
@@ -132,6 +132,32 @@ pub(super) const METRICS: &[Metric] = &[
         values: Values::Counter(|reading| single(reading.dropped_log_lines)),
     },
     Metric {
+        name: "bulla_backup_age_seconds",
+        help: "Age of the newest verified scheduled backup; absent without one",
+        labels: &[],
+        values: Values::Gauge(|reading| newest_backup(reading, |newest| (reading.now - newest.time) as f64)),
+    },
+    Metric {
+        name: "bulla_backup_commit",
+        help: "Number of the commit that the newest verified scheduled backup is of; absent without one",
+        labels: &[],
+        values: Values::Gauge(|reading| newest_backup(reading, |newest| newest.commit as f64)),
+    },
+    Metric {
+        name: "bulla_backups",
+        help: "Verified scheduled backups that are kept; absent without a schedule",
+        labels: &[],
+        values: Values::Gauge(|reading| backups(reading, |state| state.count as f64)),
+    },
+    Metric {
+        name: "bulla_backup_failing",
+        help: "Whether the last scheduled backup failed: 1 or 0; absent without a schedule",
+        labels: &[],
+        values: Values::Gauge(|reading| {
+            backups(reading, |state| f64::from(u8::from(state.failure.is_some())))
+        }),
+    },
+    Metric {
         name: "bulla_certificate_end_timestamp_seconds",
         help: "When the certificate in use ends, in Unix time; absent without TLS",
         labels: &[],
@@ -206,6 +232,15 @@ fn missed_lines(reading: &Reading) -> Series<u64> {
     let Some((files, others)) = reading.audit_sinks.split_first() else { return vec![] };
     let missed_by_others = others.iter().map(|sink| sink.missed).sum();
     vec![(vec!["file".into()], files.missed), (vec!["other".into()], missed_by_others)]
+}
+
+fn backups(reading: &Reading, value: impl Fn(&BackupState) -> f64) -> Series<f64> {
+    reading.backups.iter().map(|state| (vec![], value(state))).collect()
+}
+
+fn newest_backup(reading: &Reading, value: impl Fn(&BackupFacts) -> f64) -> Series<f64> {
+    let newest = reading.backups.iter().filter_map(|state| state.newest.as_ref());
+    newest.map(|newest| (vec![], value(newest))).collect()
 }
 
 /// The value of a metric without labels.

@@ -26,7 +26,7 @@ impl FromStr for Since {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if let Some(ago) = ago(text) {
+        if let Some(ago) = span(text) {
             return Ok(Self::Ago(ago));
         }
         let time = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
@@ -36,8 +36,8 @@ impl FromStr for Since {
     }
 }
 
-/// A number and the letter of a unit.
-fn ago(text: &str) -> Option<Duration> {
+/// A span of time: a number and the letter of a unit.
+pub(crate) fn span(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let seconds = match unit {
         "s" => 1,

@@ -3,6 +3,7 @@
 use bulla_kms::OpenError;
 use bulla_server::{Reread, Settings};
 
+use super::backup::backup_schedule;
 use super::errors::open_failure;
 use super::listen::{Listen, metrics_address, resolve, typed_listen};
 use super::settings::{data_directory, kms_options, server_options, with_config};
@@ -40,6 +41,7 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
         oidc: options.oidc,
         request_limits: Some(found.limits),
         quotas: Some(*found.quotas),
+        backup: Some(backup_schedule(found, &data)?),
         // Whether there is a trail is settled by the next start; until then its sinks stay.
         audit: (found.audit != Some(vec![])).then_some(options.audit),
         need_restart,

@@ -52,6 +52,7 @@ pub(super) fn with_config(flags: Serve) -> Result<Serve, Failure> {
         account: flags.account.or(file.account),
         quotas: file.quotas,
         audit: file.audit,
+        backup: file.backup,
         limits: file.limits,
         signatures: if flags.signatures.is_empty() { file.signatures } else { flags.signatures },
         oidc: file.oidc,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use bulla_server::control::{AuditStatus, LimitStatus, RootKeyStatus, SinkStatus, Status, StoreStatus};
+use bulla_server::control::{
+    AuditStatus, BackupStatus, LimitStatus, RootKeyStatus, SinkStatus, Status, StoreStatus,
+};
 
 use crate::commands::audit::of_gap;
 use crate::failure::Failure;
@@ -25,6 +27,9 @@ pub(super) fn print_status(status: &Status) -> Result<(), Failure> {
     match &status.audit {
         Some(audit) => print_audit(audit)?,
         None => print_field("audit trail", "off")?,
+    }
+    if let Some(backups) = &status.backups {
+        print_backups(backups)?;
     }
     let end = status.certificate.as_ref().map(|certificate| certificate.end.as_deref());
     match end {
@@ -85,6 +90,15 @@ fn print_sink(sink: &SinkStatus) -> Result<(), Failure> {
     let fault =
         fault.as_ref().map_or_else(|| "takes lines".to_owned(), |fault| format!("takes none: {fault}"));
     print_field("audit sink", format_args!("{name}{required}, {fault}, {missed} missed"))
+}
+
+fn print_backups(backups: &BackupStatus) -> Result<(), Failure> {
+    let BackupStatus { count, newest, failure, .. } = backups;
+    match newest {
+        Some(newest) => print_field("backups", format_args!("{count} verified, the newest of {newest}"))?,
+        None => print_field("backups", "none yet")?,
+    }
+    failure.as_ref().map_or(Ok(()), |failure| print_field("backup failed", failure))
 }
 
 fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {

@@ -80,6 +80,9 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         (text("Deletion protection", "删除保护"), protection(context, key)),
         (text("ARN", "资源名称（ARN）"), html! { code { (key.arn) } }),
     ];
+    if let Some(held) = backups(context, key) {
+        shown.push((text("Backups", "备份"), held));
+    }
     if let Some(at) = Timestamp::parse(&key.delete_date) {
         shown.insert(1, (text("Deleted at", "删除时间"), time(at)));
     }
@@ -87,6 +90,23 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         shown.insert(1, (text("Material expires", "密钥材料过期时间"), time(at)));
     }
     facts(&context.view, &shown)
+}
+
+/// Which scheduled backups still hold the key, whose deletion does not change them; none without a schedule.
+fn backups(context: &Context<'_>, key: &KeyMetadata) -> Option<Markup> {
+    context.kms.backup_state()?;
+    let holding = context.kms.backups_since(key.creation_date.unix());
+    let Some(newest) = holding.last() else {
+        return Some(html! { (context.say(text("none holds the key", "没有备份包含此密钥"))) });
+    };
+    Some(html! {
+        (context.say(text("holding the key:", "包含此密钥的备份数：")))
+        " " (holding.len()) "; "
+        (context.say(text("the newest is of", "最新备份时间："))) " " (time(Timestamp::from_unix(newest.time)))
+        @if let Some(until) = newest.kept_until {
+            "; " (context.say(text("kept at least until", "至少保留到"))) " " (time(Timestamp::from_unix(until)))
+        }
+    })
 }
 
 fn rotation(context: &Context<'_>, key: &KeyMetadata) -> Markup {

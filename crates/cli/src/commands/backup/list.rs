@@ -1,0 +1,91 @@
+//! `bulla backup list`: the backups in a directory, and those that still hold a key.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bulla_keys::KeyId;
+use bulla_kms::{BackupError, BackupFacts, Options, backup_holds_key, read_backup};
+use bulla_wire::Timestamp;
+use serde_json::{Value, json};
+
+use super::{as_value, failure, options};
+use crate::args::{KmsFlags, ListBackups};
+use crate::commands::serve::BACKUPS;
+use crate::failure::{Exit, Failure};
+use crate::results::{Table, print, print_json};
+
+pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
+    let ListBackups { data, root_key, directory, key, json } = list;
+    let options = options(flags, data, root_key)?;
+    let directory = directory.unwrap_or_else(|| options.data.join(BACKUPS));
+    let mut found = Vec::new();
+    let mut failed = Vec::new();
+    for path in paths(&directory)? {
+        let read = read_backup(&options, &path).and_then(|facts| Ok((holds(&options, &path, key)?, facts)));
+        match read {
+            Ok((true, facts)) => found.push((path, facts)),
+            Ok((false, _)) => {}
+            Err(error) => failed.push(failure(&path, &error)),
+        }
+    }
+    found.sort_by_key(|(_, facts)| (facts.epoch, facts.commit));
+    if json {
+        print_json(&found.iter().map(|(path, facts)| as_entry(path, facts)).collect::<Vec<_>>())?;
+    } else {
+        print_table(&found, key.is_some())?;
+    }
+    match failed.len() {
+        0 => Ok(()),
+        count => {
+            failed.iter().for_each(Failure::print);
+            let what = format!("{}: {count} of the backups cannot be read", directory.display());
+            Err(Failure::new(Exit::SomeFailed, what, "they may hold anything; use other copies of them"))
+        }
+    }
+}
+
+fn holds(options: &Options, path: &Path, key: Option<KeyId>) -> Result<bool, BackupError> {
+    key.map_or(Ok(true), |key| backup_holds_key(options, path, key))
+}
+
+/// The files that are named like backups.
+fn paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed = |error| {
+        Failure::io(directory, &error)
+            .advising("name the directory of the backups with --directory, or --data")
+    };
+    let entries = fs::read_dir(directory).map_err(failed)?;
+    let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>();
+    let mut paths = paths.map_err(failed)?;
+    paths.retain(|path| path.extension() == Some(OsStr::new("backup")));
+    paths.sort();
+    Ok(paths)
+}
+
+fn print_table(found: &[(PathBuf, BackupFacts)], is_of_key: bool) -> Result<(), Failure> {
+    if found.is_empty() {
+        return print(if is_of_key { "no backup here holds the key" } else { "no backups" });
+    }
+    let mut table = Table::new(["TIME", "EPOCH", "COMMIT", "RECORDS", "BYTES", "FILE"]);
+    for (path, facts) in found {
+        table.push([
+            Timestamp::from_unix(facts.time).to_string(),
+            facts.epoch.to_string(),
+            facts.commit.to_string(),
+            facts.records.to_string(),
+            facts.bytes.to_string(),
+            path.display().to_string(),
+        ]);
+    }
+    table.print()
+}
+
+fn as_entry(path: &Path, facts: &BackupFacts) -> Value {
+    let mut entry = as_value(facts, "not verified now");
+    if let Some(members) = entry.as_object_mut() {
+        members.remove("verified");
+        members.insert("file".into(), json!(path.to_string_lossy()));
+    }
+    entry
+}

@@ -1,0 +1,313 @@
+//! Backups that a server makes by itself: when one is due, and which are kept.
+//!
+//! A backup gets its name only when it is verified, so the files of the directory are verified backups, as long as they still
+//! open: one that does not counts for nothing, and is left for people to look at. The newest are always kept, whatever the
+//! clock says, so that a clock which is ahead by years deletes none of them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bulla_keys::root::RootKeys;
+use bulla_wire::Timestamp;
+
+use super::output::is_hidden_name;
+use super::verify::Backup;
+use super::{BackupError, BackupFacts, BackupOutput};
+use crate::Kms;
+use crate::audit::{Event, Resource, Text};
+use crate::files;
+
+/// When backups are made, and which are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BackupSchedule {
+    /// The time between two backups.
+    pub every: Duration,
+    /// Their directory.
+    pub directory: PathBuf,
+    /// How many of the newest are kept in any case.
+    pub keep: usize,
+    /// For how long others are kept; they are not, without it.
+    pub keep_for: Option<Duration>,
+}
+
+impl BackupSchedule {
+    /// Each day, the last seven.
+    #[must_use]
+    pub fn new(directory: impl Into<PathBuf>) -> Self {
+        Self { every: DAY, directory: directory.into(), keep: 7, keep_for: None }
+    }
+
+    /// Until when a backup of this time is kept at least; none if that depends on the backups that follow alone.
+    fn kept_until(&self, time: i64) -> Option<i64> {
+        Some(time.saturating_add(seconds(self.keep_for?)))
+    }
+}
+
+/// What is known of scheduled backups.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct BackupState {
+    /// The newest verified backup; none if there is none.
+    pub newest: Option<BackupFacts>,
+    /// How many verified backups there are.
+    pub count: usize,
+    /// Why the last attempt failed, until one succeeds.
+    pub failure: Option<String>,
+}
+
+/// What [`Kms::back_up_if_due`] has done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScheduledBackup {
+    /// A backup was made and verified.
+    Made {
+        /// The file.
+        path: PathBuf,
+        /// What it says of itself.
+        facts: BackupFacts,
+        /// Older ones that were deleted.
+        deleted: Vec<PathBuf>,
+    },
+    /// It failed, and is tried again.
+    Failed {
+        /// Why.
+        error: String,
+        /// Whether the attempt before failed for the same reason.
+        is_known: bool,
+    },
+}
+
+/// A scheduled backup that holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HoldingBackup {
+    /// The file.
+    pub path: PathBuf,
+    /// The believed time of its state, in seconds since 1970.
+    pub time: i64,
+    /// Until when it is kept at least, if the schedule says so; otherwise until enough others follow.
+    pub kept_until: Option<i64>,
+}
+
+/// A scheduled backup that is there.
+#[derive(Clone, Debug)]
+struct Known {
+    path: PathBuf,
+    facts: BackupFacts,
+}
+
+/// The scheduled backups of an engine.
+#[derive(Default)]
+pub(crate) struct Backups(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    schedule: Option<BackupSchedule>,
+    /// Oldest first.
+    known: Vec<Known>,
+    failure: Option<String>,
+    /// The last attempt, in seconds of elapsed time.
+    tried: Option<i64>,
+    /// The last success in this run, likewise.
+    made: Option<i64>,
+}
+
+/// A backup that was made, and what is there then.
+struct Attempt {
+    path: PathBuf,
+    facts: BackupFacts,
+    known: Vec<Known>,
+    deleted: Vec<PathBuf>,
+}
+
+impl Kms {
+    /// Makes backups by this schedule from now on; none without one. Reads what is in its directory.
+    pub fn set_backup_schedule(&self, schedule: Option<BackupSchedule>) {
+        let mut inner = self.backups.lock();
+        if inner.schedule == schedule {
+            return;
+        }
+        inner.known =
+            schedule.as_ref().map(|schedule| self.read_backups(&schedule.directory)).unwrap_or_default();
+        inner.schedule = schedule;
+        inner.tried = None;
+    }
+
+    /// What is known of scheduled backups; none without a schedule.
+    #[must_use]
+    pub fn backup_state(&self) -> Option<BackupState> {
+        let inner = self.backups.lock();
+        inner.schedule.as_ref()?;
+        let newest = inner.known.last().map(|known| known.facts.clone());
+        Some(BackupState { newest, count: inner.known.len(), failure: inner.failure.clone() })
+    }
+
+    /// The scheduled backups that hold a key which was created at this time, in seconds since 1970, and is still there.
+    /// Oldest first.
+    #[must_use]
+    pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
+        let inner = self.backups.lock();
+        let Some(schedule) = &inner.schedule else { return vec![] };
+        let holding = inner.known.iter().filter(|known| known.facts.time >= created);
+        let holder = |known: &Known| HoldingBackup {
+            path: known.path.clone(),
+            time: known.facts.time,
+            kept_until: schedule.kept_until(known.facts.time),
+        };
+        holding.map(holder).collect()
+    }
+
+    /// Makes a backup if one is due, and deletes those that are no longer kept. Called once a second by a thread of the
+    /// server, which should have a low priority; blocks while a backup is made.
+    pub fn back_up_if_due(&self) -> Option<ScheduledBackup> {
+        let now = self.now();
+        let elapsed = self.clock.seconds_elapsed();
+        let schedule = {
+            let mut inner = self.backups.lock();
+            let schedule = inner.schedule.clone().filter(|schedule| inner.is_due(schedule, now, elapsed))?;
+            inner.tried = Some(elapsed);
+            schedule
+        };
+        let made = self.make_scheduled(&schedule, now);
+        let mut inner = self.backups.lock();
+        match made {
+            Ok(Attempt { path, facts, known, deleted }) => {
+                inner.known = known;
+                inner.failure = None;
+                inner.made = Some(elapsed);
+                Some(ScheduledBackup::Made { path, facts, deleted })
+            }
+            Err(error) => {
+                let error = error.to_string();
+                let is_known = inner.failure.as_ref() == Some(&error);
+                inner.failure = Some(error.clone());
+                drop(inner);
+                if !is_known {
+                    self.auditor.note_event(self.clock.raw(), failed(&error));
+                }
+                Some(ScheduledBackup::Failed { error, is_known })
+            }
+        }
+    }
+
+    fn make_scheduled(&self, schedule: &BackupSchedule, now: i64) -> Result<Attempt, BackupError> {
+        let directory = &schedule.directory;
+        files::create_private_dir(directory).map_err(BackupError::Write)?;
+        remove_hidden(directory);
+        let path = directory.join(file_name(now, self.commit_number()));
+        let facts = self.backup_to(&path, BackupOutput::default())?;
+        let (_, is_believed) = self.check_clock();
+        let (mut known, expired) = split(schedule, self.read_backups(directory), now, is_believed);
+        let mut deleted = vec![];
+        for expired in expired {
+            if fs::remove_file(&expired.path).is_ok() {
+                self.auditor.note_event(self.clock.raw(), removed(&expired));
+                deleted.push(expired.path);
+            } else {
+                known.insert(0, expired); // the next attempt deletes it
+            }
+        }
+        let _ = files::sync_dir(directory); // a backup that is there again is deleted again
+        Ok(Attempt { path, facts, known, deleted })
+    }
+
+    /// The verified backups of this store in a directory, oldest first.
+    fn read_backups(&self, directory: &Path) -> Vec<Known> {
+        let Ok((_, roots)) = self.state.frozen() else { return vec![] };
+        read_backups(directory, &roots)
+    }
+}
+
+impl Backups {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// By the believed time since the newest backup, and by elapsed time if that is in the future.
+    fn is_due(&self, schedule: &BackupSchedule, now: i64, elapsed: i64) -> bool {
+        let every = seconds(schedule.every);
+        if let (Some(tried), Some(_)) = (self.tried, &self.failure) {
+            return elapsed >= tried + every.min(RETRY);
+        }
+        if let Some(made) = self.made {
+            return elapsed >= made + every;
+        }
+        let newest = self.known.last().map(|known| known.facts.time);
+        newest.is_none_or(|time| now >= time + every || now < time)
+    }
+}
+
+/// Those that are kept and those that are not, each oldest first. `known` is ordered like that too. Nothing that a clock says
+/// which is not believed deletes a backup by its age.
+fn split(
+    schedule: &BackupSchedule,
+    mut known: Vec<Known>,
+    now: i64,
+    is_believed: bool,
+) -> (Vec<Known>, Vec<Known>) {
+    let newest = known.split_off(known.len().saturating_sub(schedule.keep.max(1)));
+    let is_expired = |known: &Known| match schedule.kept_until(known.facts.time) {
+        Some(until) => until < now && is_believed,
+        None => true,
+    };
+    let (expired, kept): (Vec<_>, Vec<_>) = known.into_iter().partition(is_expired);
+    (kept.into_iter().chain(newest).collect(), expired)
+}
+
+fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
+    let Ok(entries) = fs::read_dir(directory) else { return vec![] };
+    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let ours = paths.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_file_name));
+    let open = |path: PathBuf| {
+        let backup = Backup::open(fs::File::open(&path).ok()?, Arc::clone(roots)).ok()?;
+        Some(Known { facts: backup.facts(), path })
+    };
+    let mut known: Vec<_> = ours.filter_map(open).collect();
+    known.sort_by_key(|Known { facts, path }| (facts.epoch, facts.commit, facts.time, path.clone()));
+    known
+}
+
+/// What killed runs have left where there are no unnamed files. No other process writes to the directory of a server.
+fn remove_hidden(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(HIDDEN_PREFIX) && is_hidden_name(name)) {
+            let _ = fs::remove_file(entry.path()); // the next attempt removes it
+        }
+    }
+}
+
+fn file_name(now: i64, commit: u64) -> String {
+    let time = Timestamp::from_unix(now).to_string().replace([':', '-'], "");
+    format!("{PREFIX}{time}-{commit}{SUFFIX}")
+}
+
+fn is_file_name(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+fn failed(error: &str) -> Event<'_> {
+    Event { event: "backup-failed".into(), detail: Some(Text::new(error)), ..Event::default() }
+}
+
+fn removed(known: &Known) -> Event<'_> {
+    let backup = Resource { kind: "backup".into(), name: Text::new(&*known.facts.id), version: None };
+    let detail = Some(Text::new(known.path.display().to_string()));
+    Event { event: "backup-deleted".into(), resources: vec![backup], detail }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+const PREFIX: &str = "bulla-";
+const SUFFIX: &str = ".backup";
+const HIDDEN_PREFIX: &str = ".bulla-";
+const DAY: Duration = Duration::from_secs(86_400);
+/// Until a failed backup is tried again, in seconds.
+const RETRY: i64 = 600;

@@ -1,0 +1,239 @@
+//! Tests of scheduled backups.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::schedule::{BackupSchedule, ScheduledBackup};
+use super::tests::{Bench, key};
+use super::*;
+use crate::{AuditOptions, Clock, Role};
+
+const START: i64 = 1_900_000_000;
+const DAY: i64 = 86_400;
+const YEARS: i64 = 3650 * DAY;
+
+/// A wall clock that can be set, and elapsed time.
+#[derive(Clone)]
+struct TestClock {
+    wall: Arc<AtomicI64>,
+    elapsed: Arc<AtomicI64>,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.wall.load(Ordering::SeqCst).unsigned_abs())
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_secs(self.elapsed.load(Ordering::SeqCst).unsigned_abs())
+    }
+}
+
+/// An engine that makes backups, and its clock.
+struct Scheduled {
+    bench: Bench,
+    clock: TestClock,
+    kms: Option<Kms>,
+    schedule: BackupSchedule,
+}
+
+impl Scheduled {
+    fn new(keep: usize, keep_for_days: Option<i64>) -> Self {
+        let bench = Bench::new();
+        let clock =
+            TestClock { wall: Arc::new(AtomicI64::new(START)), elapsed: Arc::new(AtomicI64::new(1000)) };
+        let keep_for = keep_for_days.map(|days| Duration::from_secs((days * DAY).unsigned_abs()));
+        let schedule = BackupSchedule { keep, keep_for, ..BackupSchedule::new(bench.path("data/backups")) };
+        let mut scheduled = Self { bench, clock, kms: None, schedule };
+        scheduled.start(true); // the golden store was used long ago
+        scheduled
+    }
+
+    fn restart(&mut self) {
+        self.start(false);
+    }
+
+    fn start(&mut self, accept_clock: bool) {
+        self.kms = None;
+        let audit = Some(AuditOptions::new(self.bench.path("data/audit"), "node-1"));
+        let options = Options { audit, accept_clock, role: Role::Server, ..self.bench.options() };
+        let kms = Kms::open(&options, self.clock.clone()).unwrap();
+        kms.set_backup_schedule(Some(self.schedule.clone()));
+        self.kms = Some(kms);
+    }
+
+    fn kms(&self) -> &Kms {
+        self.kms.as_ref().unwrap()
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.elapsed.fetch_add(seconds, Ordering::SeqCst);
+        pollster::block_on(self.kms().run_due()).unwrap();
+    }
+
+    fn made(&self) -> Vec<PathBuf> {
+        match self.kms().back_up_if_due() {
+            Some(ScheduledBackup::Made { path, deleted, .. }) => {
+                assert!(path.exists());
+                deleted
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn files(&self) -> Vec<String> {
+        let Ok(entries) = fs::read_dir(&self.schedule.directory) else { return vec![] };
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+#[test]
+fn a_backup_is_made_when_it_is_due_and_not_before() {
+    let mut scheduled = Scheduled::new(7, None);
+    assert_eq!(scheduled.kms().backup_state().unwrap().newest, None);
+    assert_eq!(scheduled.made(), [""; 0].map(PathBuf::from));
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    scheduled.pass(DAY - 1);
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    scheduled.restart();
+    assert_eq!(scheduled.kms().back_up_if_due(), None, "the one of the earlier run counts");
+    scheduled.pass(1);
+    scheduled.made();
+    let state = scheduled.kms().backup_state().unwrap();
+    let newest = state.newest.unwrap();
+    assert_eq!((state.count, newest.time, newest.epoch), (2, START + DAY, 1));
+    for name in scheduled.files() {
+        verify_backup(&scheduled.bench.options(), &scheduled.schedule.directory.join(name)).unwrap();
+    }
+    scheduled.kms().set_backup_schedule(None);
+    scheduled.pass(2 * DAY);
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    assert_eq!(scheduled.kms().backup_state(), None);
+}
+
+#[test]
+fn the_newest_are_kept_and_older_ones_by_their_age() {
+    let scheduled = Scheduled::new(2, None);
+    let mut deleted = vec![];
+    for _ in 0..5 {
+        deleted.extend(scheduled.made());
+        scheduled.pass(DAY);
+    }
+    assert_eq!((deleted.len(), scheduled.files().len()), (3, 2));
+    assert!(deleted.iter().all(|path| !path.exists()));
+
+    let scheduled = Scheduled::new(2, Some(4));
+    for _ in 0..8 {
+        scheduled.made();
+        scheduled.pass(DAY);
+    }
+    assert_eq!(scheduled.files().len(), 5, "today's and those of four days");
+}
+
+/// A clock that is ahead by ten years, while the server runs and at its start, and one that is back again.
+#[test]
+fn no_clock_deletes_the_newest() {
+    let mut scheduled = Scheduled::new(3, Some(1));
+    for _ in 0..3 {
+        scheduled.made();
+        scheduled.pass(DAY / 2);
+        scheduled.pass(DAY / 2);
+    }
+    let before = scheduled.files();
+    scheduled.clock.wall.fetch_add(YEARS, Ordering::SeqCst);
+    scheduled.pass(DAY);
+    scheduled.made();
+    assert!(scheduled.files().len() >= 3 && before[1..].iter().all(|name| scheduled.files().contains(name)));
+    scheduled.restart();
+    scheduled.pass(DAY);
+    scheduled.kms().back_up_if_due();
+    assert!(scheduled.files().len() >= 3);
+    scheduled.clock.wall.fetch_add(-YEARS, Ordering::SeqCst);
+    scheduled.pass(DAY);
+    scheduled.kms().back_up_if_due();
+    scheduled.pass(2 * DAY);
+    scheduled.made();
+    let state = scheduled.kms().backup_state().unwrap();
+    assert!(state.count >= 3, "{state:?}");
+}
+
+#[test]
+fn what_does_not_open_counts_for_nothing_and_is_left() {
+    let scheduled = Scheduled::new(2, None);
+    scheduled.made();
+    let first = scheduled.files();
+    scheduled.pass(DAY);
+    scheduled.made();
+    for name in scheduled.files().iter().filter(|name| !first.contains(name)) {
+        let path = scheduled.schedule.directory.join(name);
+        let content = fs::read(&path).unwrap();
+        fs::write(path, &content[..content.len() - 1]).unwrap();
+    }
+    let other = scheduled.schedule.directory.join("bulla-other.backup");
+    fs::write(&other, "not a backup").unwrap();
+    fs::write(scheduled.schedule.directory.join(".bulla-x.backup.bulla-0000000000000000.part"), "").unwrap();
+    scheduled.pass(DAY);
+    assert_eq!(scheduled.made(), [""; 0].map(PathBuf::from), "the first one is one of two that open");
+    assert_eq!(scheduled.files().len(), 4);
+    assert!(other.exists());
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 2);
+}
+
+#[test]
+fn a_failure_is_told_once_and_tried_again() {
+    let scheduled = Scheduled::new(2, None);
+    fs::write(&scheduled.schedule.directory, "a file in the way").unwrap();
+    let failed = |done: Option<ScheduledBackup>, known: bool| {
+        assert!(
+            matches!(&done, Some(ScheduledBackup::Failed { is_known, .. }) if *is_known == known),
+            "{done:?}"
+        );
+    };
+    failed(scheduled.kms().back_up_if_due(), false);
+    assert!(scheduled.kms().backup_state().unwrap().failure.is_some());
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    scheduled.pass(599);
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    scheduled.pass(1);
+    failed(scheduled.kms().back_up_if_due(), true);
+    fs::remove_file(&scheduled.schedule.directory).unwrap();
+    scheduled.pass(600);
+    scheduled.made();
+    let state = scheduled.kms().backup_state().unwrap();
+    assert_eq!((state.failure, state.count), (None, 1));
+    let Scheduled { bench, kms, .. } = scheduled;
+    drop(kms);
+    let mut events: Vec<&str> = vec![];
+    for source in crate::audit::Source::all(&[bench.path("data/audit")]).unwrap() {
+        let take = |line: &[u8]| {
+            let text = str::from_utf8(line).unwrap();
+            let known = ["backup-failed", "backup-created"];
+            events.extend(known.into_iter().filter(|name| text.contains(name)));
+            true
+        };
+        source.for_each(take).unwrap();
+    }
+    assert_eq!(events, ["backup-failed", "backup-created"]);
+}
+
+#[test]
+fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
+    let scheduled = Scheduled::new(2, Some(30));
+    scheduled.made();
+    scheduled.pass(DAY);
+    let created = scheduled.kms().now();
+    key(scheduled.kms());
+    assert_eq!(scheduled.kms().backups_since(created), []);
+    scheduled.made();
+    let holding = scheduled.kms().backups_since(created);
+    assert_eq!(holding.len(), 1);
+    assert_eq!((holding[0].time, holding[0].kept_until), (created, Some(created + 30 * DAY)));
+    assert_eq!(scheduled.kms().backups_since(START).len(), 2);
+}

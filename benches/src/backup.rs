@@ -32,24 +32,20 @@ pub(crate) fn run() -> Result<()> {
 fn by_hand(folder: &Path, data: &Path) -> Result<()> {
     let backup = folder.join("backup");
     let restored = folder.join("restored");
+    let root_key = data.join("root-key");
     let mut times = [vec![], vec![], vec![], vec![]];
     for _ in 0..ROUNDS {
         let _ = fs::remove_dir_all(&restored); // it is not there in the first round
-        let data_flag = ["--data".as_ref(), data.as_os_str()];
-        let root_key = data.join("root-key");
-        let commands: [&dyn Fn(&mut Command); 4] = [
-            &|command| {
-                drop(command.args(["create", "--force", "--no-verify", "-o"]).arg(&backup).args(data_flag))
-            },
-            &|command| drop(command.args(["create", "--force", "-o"]).arg(&backup).args(data_flag)),
-            &|command| drop(command.arg("verify").arg(&backup).args(data_flag)),
-            &|command| {
-                command.arg("restore").arg(&backup).arg("--data").arg(&restored);
-                command.arg("--root-key").arg(&root_key);
-            },
-        ];
-        for (times, arguments) in times.iter_mut().zip(commands) {
-            times.push(seconds(arguments)?);
+        let mut unverified = command("create");
+        unverified.args(["--force", "--no-verify", "-o"]).arg(&backup).arg("--data").arg(data);
+        let mut create = command("create");
+        create.args(["--force", "-o"]).arg(&backup).arg("--data").arg(data);
+        let mut verify = command("verify");
+        verify.arg(&backup).arg("--data").arg(data);
+        let mut restore = command("restore");
+        restore.arg(&backup).arg("--data").arg(&restored).arg("--root-key").arg(&root_key);
+        for (times, command) in times.iter_mut().zip([unverified, create, verify, restore]) {
+            times.push(seconds(command)?);
         }
     }
     let [create, create_and_verify, verify, restore] = times.map(median);
@@ -61,10 +57,13 @@ fn by_hand(folder: &Path, data: &Path) -> Result<()> {
     Ok(())
 }
 
-fn seconds(arguments: &dyn Fn(&mut Command)) -> Result<f64> {
+fn command(name: &str) -> Command {
     let mut command = Command::new(programs::bulla());
-    command.arg("backup");
-    arguments(&mut command);
+    command.args(["backup", name]);
+    command
+}
+
+fn seconds(mut command: Command) -> Result<f64> {
     let started = Instant::now();
     let output = command.output()?;
     let took = started.elapsed().as_secs_f64();

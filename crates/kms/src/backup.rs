@@ -108,7 +108,7 @@ impl Kms {
     /// [`BackupError`]; `out` then has a part of a backup, which does not verify.
     pub fn backup(&self, out: &mut dyn Write) -> Result<BackupFacts, BackupError> {
         let (state, roots) = self.state.frozen()?;
-        let (head, manifest, len) = create::write(&state, &roots, self.now(), out)?;
+        let (head, manifest, len) = create::write(&state, &roots, self.now(), &|| false, out)?;
         Ok(BackupFacts::new(&head, &manifest, len))
     }
 
@@ -118,12 +118,23 @@ impl Kms {
     /// # Errors
     /// [`BackupError`]; the file is not there, or is what it was before.
     pub fn backup_to(&self, path: &Path, output: BackupOutput) -> Result<BackupFacts, BackupError> {
+        self.backup_unless(&|| false, path, output)
+    }
+
+    /// As [`Kms::backup_to`], unless it is broken off.
+    fn backup_unless(
+        &self,
+        is_stopping: &dyn Fn() -> bool,
+        path: &Path,
+        output: BackupOutput,
+    ) -> Result<BackupFacts, BackupError> {
         let (state, roots) = self.state.frozen()?;
         let note = |facts: &BackupFacts| {
             self.auditor.note_event(self.clock.raw(), created(facts, path));
             Ok(())
         };
-        write_file(state, &roots, self.now(), path, output, note)
+        let source = Original { state, roots: &roots, time: self.now(), is_stopping };
+        write_file(source, path, output, note)
     }
 }
 
@@ -146,7 +157,8 @@ pub fn create_backup(
         let noted = SealNote::read(store, roots, &audit.node)?;
         note_closed(audit, roots, anchor, noted, now, created(facts, path)).map_err(BackupError::Open)
     };
-    write_file(state, roots, unix_seconds(now), path, output, note)
+    let source = Original { state, roots, time: unix_seconds(now), is_stopping: &|| false };
+    write_file(source, path, output, note)
 }
 
 /// Verifies a backup: every record opens, all of them are together what a commit left, and what they name is there. Needs
@@ -184,22 +196,32 @@ fn unlocked(options: &Options, path: &Path) -> Result<Backup, BackupError> {
     Backup::unlock(file, &Providers::configured(options)).map(|(backup, _)| backup)
 }
 
+/// What a backup is made of.
+struct Original<'a> {
+    state: Frozen,
+    roots: &'a Arc<RootKeys>,
+    /// Seconds since 1970.
+    time: i64,
+    /// Whether it is to be broken off.
+    is_stopping: &'a dyn Fn() -> bool,
+}
+
 /// Writes a file. `note` is called when it is whole, before it gets its name: there is no backup without its line.
 fn write_file(
-    state: Frozen,
-    roots: &Arc<RootKeys>,
-    time: i64,
+    source: Original<'_>,
     path: &Path,
     output: BackupOutput,
     note: impl FnOnce(&BackupFacts) -> Result<(), BackupError>,
 ) -> Result<BackupFacts, BackupError> {
+    let Original { state, roots, time, is_stopping } = source;
     let (pending, replace) = begin(path, output)?;
-    let (head, manifest, len) = create::write(&state, roots, time, BufWriter::new(pending.file()))?;
+    let out = BufWriter::new(pending.file());
+    let (head, manifest, len) = create::write(&state, roots, time, is_stopping, out)?;
     drop(state);
     pending.sync()?;
     let facts = if output.verify {
         let file = pending.file().try_clone().map_err(BackupError::Read)?;
-        Backup::open(file, Arc::clone(roots))?.verify()?
+        Backup::open(file, Arc::clone(roots))?.verify_unless(is_stopping)?
     } else {
         BackupFacts::new(&head, &manifest, len)
     };

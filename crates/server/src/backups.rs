@@ -11,8 +11,9 @@ use rustix::process::nice;
 
 use crate::log::Log;
 
-/// The thread that makes them; it ends when this is dropped, after the backup that is under way.
+/// The thread that makes them; it ends when this is dropped, and breaks off the backup that is under way.
 pub(crate) struct Backups {
+    kms: Arc<Kms>,
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -20,6 +21,7 @@ pub(crate) struct Backups {
 impl Backups {
     pub(crate) fn start(kms: Arc<Kms>, log: Arc<Log>) -> io::Result<Self> {
         let (stop, stopped) = channel();
+        let engine = Arc::clone(&kms);
         let work = move || {
             let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
@@ -29,12 +31,13 @@ impl Backups {
             }
         };
         let thread = thread::Builder::new().name("bulla-backup".into()).spawn(work)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        Ok(Self { kms: engine, stop: Some(stop), thread: Some(thread) })
     }
 }
 
 impl Drop for Backups {
     fn drop(&mut self) {
+        self.kms.stop_backups();
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join(); // a panic was printed

@@ -48,7 +48,11 @@ fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
 
 fn run_verify(flags: &KmsFlags, verify: VerifyBackup) -> Result<(), Failure> {
     let VerifyBackup { file, data, root_key, json } = verify;
-    let options = options(flags, data, root_key)?;
+    let options = match root_key {
+        // Nothing else of a data directory is needed.
+        Some(root_key) => Options { root_key: Some(root_key), ..Options::new("", Role::Command) },
+        None => options(flags, data, None)?,
+    };
     let facts = verify_backup(&options, &file).map_err(|error| failure(&file, &error))?;
     tell(&facts, "verified", json)
 }

@@ -12,11 +12,12 @@ use super::error::BackupError;
 use crate::state::anchor_copies;
 use crate::store::Frozen;
 
-/// Writes a backup of a state. Returns what it says of itself and its length.
+/// Writes a backup of a state, unless it is broken off. Returns what it says of itself and its length.
 pub(super) fn write(
     state: &Frozen,
     roots: &RootKeys,
     time: i64,
+    is_stopping: &dyn Fn() -> bool,
     out: impl Write,
 ) -> Result<(Head, Manifest, u64), BackupError> {
     let (copies, anchor) = anchor_copies(state, roots)?.ok_or(BackupError::OlderStore)?;
@@ -38,8 +39,11 @@ pub(super) fn write(
         if added.is_ok() && !is_copy {
             added = writer.add_row(&row);
         }
-        if added.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        if added.is_ok() && !is_stopping() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
+    if is_stopping() {
+        return Err(BackupError::Stopped);
+    }
     let len = added.and_then(|()| writer.finish()).map_err(BackupError::Write)?;
     Ok((head, manifest, len))
 }

@@ -60,6 +60,8 @@ pub enum BackupError {
     },
     /// The records are not those that the store had after a commit.
     Faults(Vec<StoreFault>),
+    /// The engine is to end, and has broken the backup off.
+    Stopped,
     /// The directory holds something else than a store of bulla.
     NotEmpty {
         /// The directory.
@@ -126,6 +128,7 @@ impl BackupError {
             Self::RecordsMissing { .. } | Self::Faults(_) => {
                 "use another backup, and check the store with: bulla store check".into()
             }
+            Self::Stopped => "back up again when the server runs".into(),
             Self::NotEmpty { .. } => "name an empty or a missing directory with --data".into(),
             Self::OtherStore { .. } => "name another directory with --data".into(),
             Self::Later(Later::Unreadable) => {
@@ -195,6 +198,7 @@ impl fmt::Display for BackupError {
                     )
                 }
             },
+            Self::Stopped => f.write_str("the server is being stopped"),
             Self::NotEmpty { path, name } => {
                 write!(f, "{} is not empty, and holds no store: {}", path.display(), name.display())
             }

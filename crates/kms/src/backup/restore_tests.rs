@@ -354,7 +354,8 @@ fn a_trail_that_was_begun_after_the_backup_may_lack_something() {
     let (state, roots) = kms.state.frozen().unwrap();
     let backup = bench.path("backup");
     let hour_ago = unix_seconds(SystemClock.now()) - 3600;
-    write_file(state, &roots, hour_ago, &backup, BackupOutput::default(), |_| Ok(())).unwrap();
+    let source = Original { state, roots: &roots, time: hour_ago, is_stopping: &|| false };
+    write_file(source, &backup, BackupOutput::default(), |_| Ok(())).unwrap();
     drop(kms);
     let without = bench.restore(&backup, DRY).unwrap();
     assert_eq!(without.trail_is_complete, None);

@@ -5,7 +5,9 @@
 //! clock says, so that a clock which is ahead by years deletes none of them.
 
 use std::fs;
+use std::mem;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -100,7 +102,10 @@ struct Known {
 
 /// The scheduled backups of an engine.
 #[derive(Default)]
-pub(crate) struct Backups(Mutex<Inner>);
+pub(crate) struct Backups {
+    inner: Mutex<Inner>,
+    is_stopping: AtomicBool,
+}
 
 #[derive(Default)]
 struct Inner {
@@ -131,8 +136,7 @@ impl Kms {
         }
         inner.known =
             schedule.as_ref().map(|schedule| self.read_backups(&schedule.directory)).unwrap_or_default();
-        inner.schedule = schedule;
-        inner.tried = None;
+        *inner = Inner { schedule, known: mem::take(&mut inner.known), ..Inner::default() };
     }
 
     /// What is known of scheduled backups; none without a schedule.
@@ -159,6 +163,15 @@ impl Kms {
         holding.map(holder).collect()
     }
 
+    /// Breaks a scheduled backup off, and makes no further one: for a server that ends.
+    pub fn stop_backups(&self) {
+        self.backups.is_stopping.store(true, Ordering::Relaxed);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.backups.is_stopping.load(Ordering::Relaxed)
+    }
+
     /// Makes a backup if one is due, and deletes those that are no longer kept. Called once a second by a thread of the
     /// server, which should have a low priority; blocks while a backup is made.
     pub fn back_up_if_due(&self) -> Option<ScheduledBackup> {
@@ -166,7 +179,9 @@ impl Kms {
         let elapsed = self.clock.seconds_elapsed();
         let schedule = {
             let mut inner = self.backups.lock();
-            let schedule = inner.schedule.clone().filter(|schedule| inner.is_due(schedule, now, elapsed))?;
+            let is_due = |schedule: &BackupSchedule| inner.is_due(schedule, now, elapsed);
+            let schedule =
+                inner.schedule.clone().filter(|schedule| is_due(schedule) && !self.is_stopping())?;
             inner.tried = Some(elapsed);
             schedule
         };
@@ -179,6 +194,7 @@ impl Kms {
                 inner.made = Some(elapsed);
                 Some(ScheduledBackup::Made { path, facts, deleted })
             }
+            Err(BackupError::Stopped) => None,
             Err(error) => {
                 let error = error.to_string();
                 let is_known = inner.failure.as_ref() == Some(&error);
@@ -197,7 +213,7 @@ impl Kms {
         files::create_private_dir(directory).map_err(BackupError::Write)?;
         remove_hidden(directory);
         let path = directory.join(file_name(now, self.commit_number()));
-        let facts = self.backup_to(&path, BackupOutput::default())?;
+        let facts = self.backup_unless(&|| self.is_stopping(), &path, BackupOutput::default())?;
         let (_, is_believed) = self.check_clock();
         let (mut known, expired) = split(schedule, self.read_backups(directory), now, is_believed);
         let mut deleted = vec![];
@@ -222,7 +238,7 @@ impl Kms {
 
 impl Backups {
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

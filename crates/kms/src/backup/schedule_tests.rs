@@ -119,6 +119,40 @@ fn a_backup_is_made_when_it_is_due_and_not_before() {
 }
 
 #[test]
+fn a_backup_is_broken_off_when_the_server_ends() {
+    let scheduled = Scheduled::new(2, None);
+    scheduled.kms().stop_backups();
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+    let refused =
+        scheduled.kms().backup_unless(&|| true, &scheduled.bench.path("backup"), BackupOutput::default());
+    assert!(matches!(refused, Err(BackupError::Stopped)), "{refused:?}");
+    let path = scheduled.bench.path("backup");
+    let calls = std::cell::Cell::new(0);
+    let in_the_middle = || calls.replace(calls.get() + 1) > 20;
+    let refused = scheduled.kms().backup_unless(&in_the_middle, &path, BackupOutput::default());
+    assert!(matches!(refused, Err(BackupError::Stopped)), "{refused:?}");
+    assert!(!path.exists() && scheduled.files().is_empty());
+    scheduled.kms().backup_to(&path, BackupOutput::default()).unwrap();
+    let (_, roots) = scheduled.kms().state.frozen().unwrap();
+    let verified = Backup::open(File::open(path).unwrap(), roots).unwrap().verify_unless(&|| true);
+    assert!(matches!(verified, Err(BackupError::Stopped)), "{verified:?}");
+}
+
+#[test]
+fn another_directory_gets_a_backup_at_once() {
+    let scheduled = Scheduled::new(2, None);
+    scheduled.made();
+    let directory = scheduled.bench.path("data/elsewhere");
+    let schedule = BackupSchedule { directory: directory.clone(), ..scheduled.schedule.clone() };
+    scheduled.kms().set_backup_schedule(Some(schedule));
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 0);
+    scheduled.made();
+    assert_eq!(fs::read_dir(directory).unwrap().count(), 1);
+    scheduled.kms().set_backup_schedule(Some(scheduled.schedule.clone()));
+    assert_eq!(scheduled.kms().back_up_if_due(), None, "there is one of today");
+}
+
+#[test]
 fn the_newest_are_kept_and_older_ones_by_their_age() {
     let scheduled = Scheduled::new(2, None);
     let mut deleted = vec![];

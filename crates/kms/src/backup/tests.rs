@@ -467,8 +467,8 @@ fn make_golden_backup() {
     let directory = PathBuf::from(format!("{GOLDEN}/backup-v1"));
     fs::create_dir(&directory).unwrap();
     let output = BackupOutput::default();
-    let facts =
-        write_file(state, &roots, 1_767_225_600, &directory.join("backup"), output, |_| Ok(())).unwrap();
+    let source = Original { state, roots: &roots, time: 1_767_225_600, is_stopping: &|| false };
+    let facts = write_file(source, &directory.join("backup"), output, |_| Ok(())).unwrap();
     fs::copy(bench.path("data/root-key"), directory.join("root-key")).unwrap();
     println!("{facts:?}");
 }

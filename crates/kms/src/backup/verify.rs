@@ -76,14 +76,19 @@ impl Backup {
 
     /// Opens every row, compares all of them with the anchor, and looks for what they name.
     pub(super) fn verify(&self) -> Result<BackupFacts, BackupError> {
+        self.verify_unless(&|| false)
+    }
+
+    /// The same, unless it is broken off.
+    pub(super) fn verify_unless(&self, is_stopping: &dyn Fn() -> bool) -> Result<BackupFacts, BackupError> {
         let found = Cell::new(0);
         let scan = |visit: &mut Visit<'_>| {
             found.set(self.scan(visit)?);
             Ok::<_, BackupError>(())
         };
-        let whole = |_| ControlFlow::Continue(());
-        let report = check_rows(&self.roots, RowFormat::Current, &self.copies, scan, whole)?;
-        let report = report.expect("nothing breaks it off");
+        let watch = |_| if is_stopping() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let report = check_rows(&self.roots, RowFormat::Current, &self.copies, scan, watch)?;
+        let report = report.ok_or(BackupError::Stopped)?;
         let expected = self.manifest.rows;
         if found.get() != expected {
             return Err(BackupError::RecordsMissing { found: found.get(), expected });

@@ -9,7 +9,7 @@ use bulla_kms::{
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
-use super::{failure, trail};
+use super::failure;
 use crate::args::RestoreBackup;
 use crate::embedded::tell_of_wait;
 use crate::failure::Failure;
@@ -18,11 +18,12 @@ use crate::results::{print, print_json};
 
 pub(super) fn run(restore: RestoreBackup) -> Result<(), Failure> {
     let RestoreBackup { file, data, root_key, audit, dry_run, accept_older, json } = restore;
-    let audit = trail(&data, audit);
+    let audit = super::trail(&data, audit);
+    let trail = audit.as_ref().map(|audit| audit.directory.clone());
     let keeps_key_elsewhere = root_key.is_some();
     let options = Options { root_key, audit, on_wait: tell_of_wait, ..Options::new(data, Role::Command) };
     let restored = restore_backup(&options, &file, RestoreOptions { dry_run, accept_older })
-        .map_err(|error| told(&file, &error))?;
+        .map_err(|error| told(&file, trail.as_deref(), &error))?;
     if json {
         return print_json(&as_value(&restored, dry_run));
     }
@@ -33,11 +34,14 @@ pub(super) fn run(restore: RestoreBackup) -> Result<(), Failure> {
     Ok(())
 }
 
-fn told(file: &Path, error: &BackupError) -> Failure {
+fn told(file: &Path, audit: Option<&Path>, error: &BackupError) -> Failure {
     let failure = failure(file, error);
     match error {
         BackupError::Open(OpenError::InUse { .. }) => {
             failure.advising("stop the server first; it would answer from the state before")
+        }
+        BackupError::Open(OpenError::Directory { path, .. }) if audit.is_some_and(|audit| path.starts_with(audit)) => {
+            failure.advising("look at it with bulla audit verify; to restore without it, name an empty directory with --audit")
         }
         _ => failure,
     }

@@ -143,7 +143,7 @@ fn another_directory_gets_a_backup_at_once() {
     let scheduled = Scheduled::new(2, None);
     scheduled.made();
     let directory = scheduled.bench.path("data/elsewhere");
-    let schedule = BackupSchedule { directory: directory.clone(), ..scheduled.schedule.clone() };
+    let schedule = BackupSchedule { directory: directory.clone(), ..scheduled.schedule };
     scheduled.kms().set_backup_schedule(Some(schedule));
     assert_eq!(scheduled.kms().backup_state().unwrap().count, 0);
     scheduled.made();

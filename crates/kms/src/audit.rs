@@ -7,13 +7,17 @@
 //! [`Trail`] writes the files. It has no thread and no clock: its owner calls it from one thread and passes times in.
 //! What reads files needs neither a store nor its root key.
 
+mod backwards;
 mod chain;
+mod conditions;
 mod files;
+mod first_key;
 mod found;
 mod housekeeping;
 mod key_files;
 mod line;
 mod lines;
+mod newest;
 mod recovery;
 mod scan;
 mod seal;
@@ -27,11 +31,14 @@ mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
 pub(crate) use files::{Directory, Disk};
+pub use conditions::Conditions;
+pub use first_key::first_key;
 pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{
     Caller, CallerType, Content, ContextPair, Decision, Effect, Event, Gap, GapReason, Identity, KeyLine,
     Line, Members, NotATime, Outcome, Request, Resource, SealLine, SessionLink, Strangers, Time,
 };
+pub use newest::{FoundLine, FoundLines, NewestFirst, Rest};
 pub use seal::{NotAPublicKey, PublicKey};
 pub use sources::{ReadError, Record, Source};
 #[cfg(test)]

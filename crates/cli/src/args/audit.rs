@@ -89,7 +89,7 @@ pub(crate) enum ExportFormat {
 }
 
 /// Which lines. All conditions must hold.
-#[derive(Debug, Default, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 pub(crate) struct Wanted {
     /// From this time on: 2026-01-31, 2026-01-31T12:00:00Z, or 30m, 12h, 7d ago
     #[arg(long, value_name = "TIME")]

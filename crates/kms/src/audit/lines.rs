@@ -51,7 +51,7 @@ impl<R: BufRead> Lines<R> {
 /// Far beyond any line that the trail writes: texts and lists in it are capped.
 pub(super) const MAX_LINE: u64 = 1 << 20;
 /// What a compressed file begins with.
-const GZIP: &[u8] = &[0x1f, 0x8b];
+pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
 const BUFFER: usize = 256 << 10;
 
 #[cfg(test)]

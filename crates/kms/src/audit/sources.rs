@@ -142,6 +142,15 @@ impl Source {
         }
     }
 
+    /// The number of its first line.
+    pub(super) fn first(&self) -> u64 {
+        self.first
+    }
+
+    pub(super) fn open(&self) -> io::Result<File> {
+        open_file(&self.path)
+    }
+
     pub(super) fn lines(&self) -> Result<Lines<Box<dyn BufRead>>, ReadError> {
         open(&self.path).map_err(|source| ReadError { path: self.path.clone(), source })
     }
@@ -159,17 +168,20 @@ impl<'l> Record<'l> {
 
 const MAX_LISTINGS: usize = 10;
 
-/// Opens a file, or what it has become.
 fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {
-    let file = match File::open(path) {
+    open_file(path).and_then(Lines::new)
+}
+
+/// Opens a file, or what it has become.
+fn open_file(path: &Path) -> io::Result<File> {
+    match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let mut compressed = path.as_os_str().to_owned();
             compressed.push(".gz");
-            File::open(compressed).map_err(|_| error)?
+            File::open(compressed).map_err(|_| error)
         }
-        file => file?,
-    };
-    Lines::new(file)
+        file => file,
+    }
 }
 
 /// The number of the first line; that of the name if the line does not tell.

@@ -2,7 +2,7 @@
 
 use bulla_kms::audit::to_json;
 
-use super::wanted::Conditions;
+use super::wanted::conditions;
 use super::{action_trail, csv, data, for_each_record, sources};
 use crate::args::{Export, ExportFormat};
 use crate::control::seal_trail;
@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::results::print_raw;
 
 pub(super) fn run(export: &Export) -> Result<(), Failure> {
-    let conditions = Conditions::new(&export.wanted);
+    let conditions = conditions(&export.wanted);
     seal_trail(data(&export.place));
     let sources = sources(&export.place)?;
     if export.format == ExportFormat::Csv {

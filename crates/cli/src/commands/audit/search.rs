@@ -1,7 +1,7 @@
 //! `bulla audit search`.
 
 use super::summary::summary;
-use super::wanted::Conditions;
+use super::wanted::conditions;
 use super::{as_it_is, data, for_each_record, sources};
 use crate::args::Search;
 use crate::control::seal_trail;
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::results::{print, print_raw};
 
 pub(super) fn run(search: &Search) -> Result<(), Failure> {
-    let conditions = Conditions::new(&search.wanted);
+    let conditions = conditions(&search.wanted);
     seal_trail(data(&search.place));
     for_each_record(&sources(&search.place)?, |line, record| {
         if !conditions.hold_for(record) {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use bulla_kms::{Connection, Kms, Options, Role, SystemClock};
+use bulla_kms::{AuditOptions, Connection, Kms, Options, Role, SystemClock};
 use bulla_wire::{Error, Format, Parameters, Product, Request as Call, render_reply};
 use http::header::{ACCEPT_LANGUAGE, CONTENT_TYPE, COOKIE, HOST, HeaderName, LOCATION, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -46,8 +46,22 @@ pub(crate) struct Page {
 impl Browser {
     /// The owner of a new store.
     pub(crate) fn owner() -> Self {
+        Self::owner_with(|_| {})
+    }
+
+    /// The owner of a new store with an audit trail.
+    pub(crate) fn audited_owner() -> Self {
+        Self::owner_with(|options| {
+            options.audit = Some(AuditOptions::new(options.data.join("audit"), "node"));
+        })
+    }
+
+    /// The owner of a new store that is opened with other options.
+    pub(crate) fn owner_with(change: impl FnOnce(&mut Options)) -> Self {
         let data = TempDir::new().unwrap();
-        let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
+        let mut options = Options::new(data.path(), Role::Command);
+        change(&mut options);
+        let kms = Kms::open(&options, SystemClock).unwrap();
         let owners = Console::for_owner("localhost");
         let link = owners.make_link(kms.elapsed());
         let users = Console::new(["localhost".to_owned()]);
@@ -242,6 +256,10 @@ impl Page {
         fields
     }
 }
+
+/// A policy that allows everything.
+pub(crate) const EVERYTHING: &str =
+    r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// 32 bytes of key material, wrapped for the public key of an import.
 pub(crate) fn wrap(public_key: &str) -> String {

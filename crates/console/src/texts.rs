@@ -96,6 +96,7 @@ texts! {
     ACCOUNT: "Account", "账号";
     TRY_IT: "Try it", "试一试";
     FILES: "Files", "文件";
+    AUDIT_TRAIL: "Audit trail", "审计日志";
     SIGN_IN: "Sign in", "登录";
     BY_USER: "Sign in as a user", "以用户身份登录";
     BY_ACCESS_KEY: "Sign in by access key", "使用访问密钥登录";

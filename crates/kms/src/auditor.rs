@@ -47,7 +47,9 @@ pub use self::sinks::{AuditOutput, AuditSink};
 use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
-use crate::audit::{Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, Time, Trail};
+use crate::audit::{
+    Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, ReadError, Time, Trail, first_key,
+};
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
 use crate::open_error::OpenError;
@@ -291,6 +293,16 @@ impl Kms {
     #[must_use]
     pub fn new_audit_key(&self) -> Option<PublicKey> {
         self.auditor.0.as_ref()?.new_key
+    }
+
+    /// The public key that proves that no line of the audit trail was changed, as far back as the trail names one; none without
+    /// a trail. It does not change while the trail is kept. Reads the first lines of files.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn audit_first_key(&self) -> Result<Option<PublicKey>, ReadError> {
+        let Some(running) = &self.auditor.0 else { return Ok(None) };
+        first_key(&running.options.directory)
     }
 
     /// Replaces the sinks beside the files of the audit trail, and says whether a line in the files is enough for an answer. Blocks

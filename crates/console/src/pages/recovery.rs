@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::Page;
 use crate::context::Context;
-use crate::layout::facts;
+use crate::layout::{facts, foreign};
 use crate::texts::{self, Text, text};
 use crate::times::time;
 
@@ -37,10 +37,27 @@ pub(super) fn show(context: &Context<'_>) -> Result<Page, Error> {
         ol { @for step in STEPS { li { (context.say(step)) } } }
         h2 { (context.say(LOST)) }
         ul { @for line in LOSSES { li { (context.say(line)) } } }
+        (first_key(context))
         p.sheet-line { (context.say(WHERE)) }
         p.sheet-line { (context.say(WHO)) }
     };
     Ok(Page { title: context.say(texts::RECOVERY).to_owned(), content })
+}
+
+/// What proves the audit trail, if there is one.
+fn first_key(context: &Context<'_>) -> Markup {
+    let Some(trail) = context.kms.audit_options() else { return html! {} };
+    let key = match context.kms.audit_first_key() {
+        Ok(None) => html! {},
+        Ok(Some(key)) => html! { code { (key) } },
+        Err(error) => html! { (context.say(KEY_UNREADABLE)) " " (foreign(&error.to_string())) },
+    };
+    html! {
+        h2 { (context.say(texts::AUDIT_TRAIL)) }
+        (facts(&context.view, &[(FIRST_KEY, key)]))
+        p { (context.say(WHY_FIRST_KEY)) }
+        p { code { "bulla audit verify " (trail.directory.display()) " --public-key first-key" } }
+    }
 }
 
 const ABOUT: Text = text(
@@ -51,6 +68,13 @@ const ROOT_KEY: Text = text("Root key", "根密钥文件");
 const STORE: Text = text("Store", "数据目录");
 const ACCOUNT: Text = text("Account", "账号 ID");
 const REGION: Text = text("Region", "地域");
+const FIRST_KEY: Text = text("First public key", "首个公钥");
+const KEY_UNREADABLE: Text = text("It cannot be read:", "无法读取：");
+const WHY_FIRST_KEY: Text = text(
+    "Keep a copy of this key elsewhere, in a file such as first-key. Whoever changes lines of the audit trail can write a whole new \
+     trail with keys of its own; only a copy that they cannot reach shows that it is another one:",
+    "请将此公钥另存一份，例如保存为文件 first-key，并与服务器分开保管。篡改审计日志的人可以用自己的密钥重写整份日志，只有其接触不到的公钥副本才能证明日志已被替换：",
+);
 const KEEP: Text = text("What to keep", "需要保存的内容");
 const LOST: Text = text("What is lost", "丢失的后果");
 const WHERE: Text = text("The copy of the root key is kept at:", "根密钥副本的存放位置：");
@@ -82,3 +106,25 @@ const LOSSES: [Text; 3] = [
         "同时拥有两者的人拥有全部密钥，任何权限策略都不能阻止。",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use crate::testing::Browser;
+
+    #[test]
+    fn the_sheet_has_the_first_key_of_the_trail_and_is_shown_to_the_owner_alone() {
+        let owner = Browser::audited_owner();
+        let key = owner.site.kms.audit_first_key().unwrap().unwrap();
+        assert_eq!(owner.site.kms.new_audit_key(), Some(key));
+        let page = owner.get("/console/recovery");
+        assert!(page.has(&key.to_string()) && page.has("bulla audit verify"), "{page:?}");
+        assert!(owner.in_chinese().get("/console/recovery").has("首个公钥"));
+        let ann = owner.user("ann", crate::testing::EVERYTHING);
+        let page = ann.get("/console/recovery");
+        assert_eq!(page.status, StatusCode::FORBIDDEN);
+        assert!(!page.has(&key.to_string()));
+        assert!(!Browser::owner().get("/console/recovery").has("bulla audit verify"), "no trail, no key");
+    }
+}

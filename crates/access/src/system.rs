@@ -111,6 +111,36 @@ pub static POLICIES: &[SystemPolicy] = &[
 }"#,
     },
     SystemPolicy {
+        name: "AliyunActionTrailFullAccess",
+        description: "Searching the audit trail.",
+        version: "v1",
+        created: FIRST,
+        updated: FIRST,
+        document: r#"{
+  "Version": "1",
+  "Statement": [
+    {"Effect": "Allow", "Action": "actiontrail:*", "Resource": "*"}
+  ]
+}"#,
+    },
+    SystemPolicy {
+        name: "AliyunActionTrailReadOnlyAccess",
+        description: "Searching the audit trail.",
+        version: "v1",
+        created: FIRST,
+        updated: FIRST,
+        document: r#"{
+  "Version": "1",
+  "Statement": [
+    {
+      "Effect": "Allow",
+      "Action": ["actiontrail:Describe*", "actiontrail:Get*", "actiontrail:List*", "actiontrail:Lookup*"],
+      "Resource": "*"
+    }
+  ]
+}"#,
+    },
+    SystemPolicy {
         name: "AliyunSTSAssumeRoleAccess",
         description: "Assuming every role that trusts the caller.",
         version: "v1",
@@ -277,7 +307,7 @@ pub static POLICIES: &[SystemPolicy] = &[
     },
 ];
 
-/// The policies for a whole account are older than their documents, which are of this program.
+/// These policies are older than their documents, which are of this program.
 const FIRST: &str = "2015-05-01T00:00:00Z";
 
 #[cfg(test)]

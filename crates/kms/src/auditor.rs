@@ -37,6 +37,7 @@ use futures_channel::oneshot;
 
 pub(crate) use self::closed::note_closed;
 pub use self::figures::AuditFigures;
+pub(crate) use self::figures::TrailInUse;
 pub use self::health::SinkHealth;
 pub use self::operator::OperatorCall;
 use self::record::Answered;

@@ -95,19 +95,20 @@ pub use clock::{Clock, SystemClock};
 pub use histogram::Histogram;
 pub use inspect::{StoreSummary, inspect_store};
 pub use key_uses::UseTotals;
-pub use limits::{RequestLimit, RequestLimits, counted_as};
+pub use limits::{RequestLimit, RequestLimits, ThrottledRequests, counted_as};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};
 pub use mfa::{Enrolment, QrCode};
 pub use oidc::{KeySetError, OidcProvider};
 pub use open_error::OpenError;
 pub use origin::{Caller, Connection, Origin, PrincipalId, Proof, RoleSession};
 pub use people::{PasswordFault, Quotas};
-pub use policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction};
+pub use policy_action::{AlsoNeeded, NoPolicyAction, PolicyAction, PolicyProduct};
 pub use provider_error::{KeyLocation, ProviderError};
 pub use queries::{
-    Ahead, Answer, Ask, DescribeKeyUses, Explain, Explained, FindGroups, FindKeys, FindPolicies, FindRoles,
-    FindSecrets, FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder, KeyUses, NoQuestion, NoResource,
-    On, Overview, Query, Scheduled, ScheduledEvent, ScheduledOf, VersionUses, WantedTag,
+    Ahead, Answer, Ask, Creator, DescribeKeyUses, DescribeLimits, Explain, Explained, FindGroups, FindKeys,
+    FindPolicies, FindRoles, FindSecrets, FindUsers, Found, FoundKeys, KeyCounts, KeyEntry, KeyOrder,
+    KeyUses, LimitsInForce, MadeCounts, NoQuestion, NoResource, On, Overview, Query, RecordCounts, Scheduled,
+    ScheduledEvent, ScheduledOf, SearchTrail, TrailPage, VersionUses, WantedTag,
 };
 pub use readiness::Unready;
 pub use role::Role;
@@ -190,8 +191,8 @@ pub struct Kms {
     auditor: Auditor,
     state: State,
     generator: Generator,
-    /// For searches that take long: a lane for those of actions, and one for queries.
-    searcher: Worker<2>,
+    /// For searches that take long: a lane for those of actions, one for queries, and one for the audit trail.
+    searcher: Worker<3>,
     hasher: Hasher,
     wrong_codes: WrongCodes,
     limiter: Limiter,

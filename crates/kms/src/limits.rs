@@ -8,6 +8,8 @@ mod buckets;
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -48,6 +50,26 @@ pub(crate) struct Limiter {
     access_keys: Buckets,
     users: Buckets,
     sources: Buckets,
+    throttled: Throttled,
+}
+
+/// How many requests were refused since the start.
+#[derive(Default)]
+struct Throttled {
+    access_key: AtomicU64,
+    user: AtomicU64,
+    source: AtomicU64,
+}
+
+/// How many requests each limit has refused since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThrottledRequests {
+    /// By the limit of an access key.
+    pub access_key: u64,
+    /// By the limit of a user.
+    pub user: u64,
+    /// By the limit of a source.
+    pub source: u64,
 }
 
 impl Kms {
@@ -62,6 +84,17 @@ impl Kms {
         **self.limiter.limits.load()
     }
 
+    /// How many requests the limits have refused since the start.
+    #[must_use]
+    pub fn throttled_requests(&self) -> ThrottledRequests {
+        let Throttled { access_key, user, source } = &self.limiter.throttled;
+        ThrottledRequests {
+            access_key: access_key.load(Relaxed),
+            user: user.load(Relaxed),
+            source: source.load(Relaxed),
+        }
+    }
+
     /// Counts a request from this address, before anything of it is believed. One whose address is not known is not counted.
     ///
     /// # Errors
@@ -69,10 +102,9 @@ impl Kms {
     pub fn admit(&self, source: Option<IpAddr>) -> Result<(), Error> {
         let limit = self.limiter.limits.load().source;
         if let (Some(limit), Some(source)) = (limit, source) {
-            self.limiter
-                .sources
-                .take(&counted_as(source), limit.pace(), self.clock.elapsed())
-                .map_err(throttled)?;
+            let Limiter { sources, throttled, .. } = &self.limiter;
+            let taken = sources.take(&counted_as(source), limit.pace(), self.clock.elapsed());
+            taken.map_err(|wait| refused(&throttled.source, wait))?;
         }
         Ok(())
     }
@@ -84,11 +116,14 @@ impl Kms {
     /// Throttling.User, which tells how long to wait.
     pub(crate) fn count(&self, caller: &Caller) -> Result<(), Error> {
         let RequestLimits { access_key, user, .. } = **self.limiter.limits.load();
+        let Limiter { access_keys, users, throttled, .. } = &self.limiter;
         if let (Some(limit), Some(id)) = (access_key, caller.first_access_key()) {
-            self.limiter.access_keys.take(id, limit.pace(), self.clock.elapsed()).map_err(throttled)?;
+            let taken = access_keys.take(id, limit.pace(), self.clock.elapsed());
+            taken.map_err(|wait| refused(&throttled.access_key, wait))?;
         }
         if let (Some(limit), Some(principal)) = (user, Principal::of(caller)) {
-            self.limiter.users.take(&principal, limit.pace(), self.clock.elapsed()).map_err(throttled)?;
+            let taken = users.take(&principal, limit.pace(), self.clock.elapsed());
+            taken.map_err(|wait| refused(&throttled.user, wait))?;
         }
         Ok(())
     }
@@ -107,7 +142,9 @@ impl RequestLimit {
     }
 }
 
-fn throttled(wait: Duration) -> Error {
+/// Counts a request that is refused.
+fn refused(count: &AtomicU64, wait: Duration) -> Error {
+    count.fetch_add(1, Relaxed);
     Error::throttled(ErrorCode::ThrottlingUser, wait)
 }
 

@@ -7,9 +7,18 @@ use bulla_wire::Product;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyAction {
     /// The product, which is the first part of the name.
-    pub product: Product,
+    pub product: PolicyProduct,
     /// The rest of the name.
     pub name: &'static str,
+}
+
+/// A product, as policies name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyProduct {
+    /// One whose actions are served.
+    Served(Product),
+    /// ActionTrail, which is not served: its permission to look up events is that to search the audit trail.
+    ActionTrail,
 }
 
 /// Why no policy decides about an action.
@@ -20,7 +29,7 @@ pub enum NoPolicyAction {
     /// The product is not one of a KMS.
     UnknownProduct,
     /// The product has no such action.
-    Unknown(Product),
+    Unknown(PolicyProduct),
     /// `kms:ReEncrypt`, which needs `kms:ReEncryptFrom` and `kms:ReEncryptTo`.
     FromAndTo,
     /// `kms:BatchGetSecretValue`, which needs `kms:GetSecretValue` on each secret.
@@ -59,7 +68,7 @@ impl PolicyAction {
     /// [`NoPolicyAction`].
     pub fn parse(text: &str) -> Result<Self, NoPolicyAction> {
         let (product, name) = text.split_once(':').ok_or(NoPolicyAction::NoProduct)?;
-        let product = Product::ALL.iter().copied().find(|known| prefix(*known) == product);
+        let product = PolicyProduct::all().find(|known| known.prefix() == product);
         let product = product.ok_or(NoPolicyAction::UnknownProduct)?;
         if let Some((_, why)) = NO_PERMISSIONS.iter().find(|(action, _)| *action == text) {
             return Err(*why);
@@ -70,32 +79,32 @@ impl PolicyAction {
 
     /// All actions that policies decide about.
     pub fn all() -> impl Iterator<Item = Self> {
-        let of_product = |product: &Product| {
-            let product = *product;
-            Self::names(product).map(move |name| Self { product, name })
-        };
+        let of_product =
+            |product: PolicyProduct| Self::names(product).map(move |name| Self { product, name });
         let is_permission = |action: &Self| {
-            let is_it = |name: &str| name.split_once(':') == Some((prefix(action.product), action.name));
+            let is_it = |name: &str| name.split_once(':') == Some((action.product.prefix(), action.name));
             !NO_PERMISSIONS.iter().any(|(name, _)| is_it(name))
         };
-        Product::ALL.iter().flat_map(of_product).filter(is_permission)
+        PolicyProduct::all().flat_map(of_product).filter(is_permission)
     }
 
     /// The names of a product's actions, and of permissions that are not actions.
-    pub fn names(product: Product) -> impl Iterator<Item = &'static str> {
-        let permissions = RE_ENCRYPT.iter().filter(move |_| product == Product::Kms);
-        product.actions().iter().chain(permissions).copied()
+    pub fn names(product: PolicyProduct) -> impl Iterator<Item = &'static str> {
+        let actions = product.served().map(Product::actions).unwrap_or_default();
+        let permissions = PERMISSIONS.iter().filter(move |(of, _)| *of == product).map(|(_, name)| *name);
+        actions.iter().copied().chain(permissions)
     }
 
     /// The one resource of an action that is about no single key, secret, user, group, role or policy: the end of its ARN, `*`
     /// for an action without a resource, or [`PolicyAction::ACCOUNT`].
     #[must_use]
     pub fn only_resource(self) -> Option<&'static str> {
-        Some(match (self.product, self.name) {
+        let Some(product) = self.product.served() else { return Some("*") };
+        Some(match (product, self.name) {
             (Product::Kms, "CreateKey" | "ListKeys") => "key",
             (Product::Kms, "CreateSecret" | "ListSecrets") => "secret",
             (Product::Kms, "ListAliases") => "alias",
-            (Product::Kms, "GetRandomPassword" | "GetKeyDefaultPolicy") => "*",
+            (Product::Kms, "GetRandomPassword" | "GetKeyDefaultPolicy" | "GetKmsInstanceQuotaInfos") => "*",
             (Product::Ram, "CreateUser" | "ListUsers") => "user/*",
             (Product::Ram, "CreateGroup" | "ListGroups") => "group/*",
             (Product::Ram, "CreateRole" | "ListRoles") => "role/*",
@@ -109,7 +118,7 @@ impl PolicyAction {
     /// What a request needs besides this action on the resource.
     #[must_use]
     pub fn also_needed(self) -> Option<AlsoNeeded> {
-        Some(match (self.product, self.name) {
+        Some(match (self.product.served()?, self.name) {
             (Product::Kms, "CreateAlias" | "DeleteAlias") => AlsoNeeded::AliasAndKey,
             (Product::Kms, "UpdateAlias") => AlsoNeeded::AliasAndBothKeys,
             (Product::Kms, "GetSecretValue") => AlsoNeeded::DecryptBySecretKey,
@@ -127,7 +136,7 @@ impl PolicyAction {
     /// Whether it is the one to assume a role, which the role has to allow too, and which root has not.
     #[must_use]
     pub fn is_to_assume(self) -> bool {
-        self.product == Product::Sts && self.name == "AssumeRole"
+        self.product == PolicyProduct::Served(Product::Sts) && self.name == "AssumeRole"
     }
 
     /// Stands for the account itself among resources.
@@ -136,21 +145,46 @@ impl PolicyAction {
 
 impl std::fmt::Display for PolicyAction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", prefix(self.product), self.name)
+        write!(f, "{}:{}", self.product.prefix(), self.name)
     }
 }
 
-/// The product, as policies write it.
-pub(crate) const fn prefix(product: Product) -> &'static str {
-    match product {
-        Product::Kms => "kms",
-        Product::Ram => "ram",
-        Product::Sts => "sts",
+impl PolicyProduct {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Product::ALL.iter().copied().map(Self::Served).chain([Self::ActionTrail])
+    }
+
+    /// The product whose actions are served; none for one that has permissions alone.
+    #[must_use]
+    pub const fn served(self) -> Option<Product> {
+        match self {
+            Self::Served(product) => Some(product),
+            Self::ActionTrail => None,
+        }
+    }
+
+    /// The product, as policies write it.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::Served(Product::Kms) => "kms",
+            Self::Served(Product::Ram) => "ram",
+            Self::Served(Product::Sts) => "sts",
+            Self::ActionTrail => "actiontrail",
+        }
     }
 }
 
-/// The permissions that ReEncrypt needs; no action has their names.
-const RE_ENCRYPT: [&str; 2] = ["ReEncryptFrom", "ReEncryptTo"];
+const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
+
+/// Permissions that are those of no action: ReEncrypt needs the first two, and pages of the console the others.
+const PERMISSIONS: [(PolicyProduct, &str); 4] = [
+    (KMS, "ReEncryptFrom"),
+    (KMS, "ReEncryptTo"),
+    (KMS, "GetKmsInstanceQuotaInfos"),
+    (PolicyProduct::ActionTrail, "LookupEvents"),
+];
 
 /// Actions that have no permission of their name, and why.
 const NO_PERMISSIONS: [(&str, NoPolicyAction); 7] = [
@@ -170,13 +204,15 @@ mod tests {
     #[test]
     fn actions_are_known_by_their_names() {
         let parsed = |text| PolicyAction::parse(text).map(|action| (action.product, action.name));
-        assert_eq!(parsed("kms:Decrypt"), Ok((Product::Kms, "Decrypt")));
-        assert_eq!(parsed("kms:ReEncryptTo"), Ok((Product::Kms, "ReEncryptTo")));
+        assert_eq!(parsed("kms:Decrypt"), Ok((KMS, "Decrypt")));
+        assert_eq!(parsed("kms:ReEncryptTo"), Ok((KMS, "ReEncryptTo")));
+        assert_eq!(parsed("actiontrail:LookupEvents"), Ok((PolicyProduct::ActionTrail, "LookupEvents")));
         for (text, why) in [
             ("Decrypt", NoPolicyAction::NoProduct),
             ("oss:GetObject", NoPolicyAction::UnknownProduct),
-            ("kms:Decript", NoPolicyAction::Unknown(Product::Kms)),
-            ("ram:decrypt", NoPolicyAction::Unknown(Product::Ram)),
+            ("kms:Decript", NoPolicyAction::Unknown(KMS)),
+            ("actiontrail:CreateTrail", NoPolicyAction::Unknown(PolicyProduct::ActionTrail)),
+            ("ram:decrypt", NoPolicyAction::Unknown(PolicyProduct::Served(Product::Ram))),
         ]
         .into_iter()
         .chain(NO_PERMISSIONS)
@@ -189,14 +225,14 @@ mod tests {
     fn the_tables_have_actions_that_there_are() {
         for (text, _) in NO_PERMISSIONS {
             let (product, name) = text.split_once(':').unwrap();
-            let product = Product::ALL.iter().find(|known| prefix(**known) == product).unwrap();
-            assert!(product.actions().contains(&name), "{text}");
+            let product = PolicyProduct::all().find(|known| known.prefix() == product).unwrap();
+            assert!(product.served().unwrap().actions().contains(&name), "{text}");
         }
         let all: Vec<_> = PolicyAction::all().collect();
-        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 20);
+        assert_eq!(all.iter().filter(|action| action.only_resource().is_some()).count(), 22);
         assert_eq!(all.iter().filter(|action| action.also_needed().is_some()).count(), 17);
         let count: usize = Product::ALL.iter().map(|product| product.actions().len()).sum();
-        assert_eq!(all.len(), count + RE_ENCRYPT.len() - NO_PERMISSIONS.len());
+        assert_eq!(all.len(), count + PERMISSIONS.len() - NO_PERMISSIONS.len());
         assert!(all.iter().all(|action| PolicyAction::parse(&action.to_string()) == Ok(*action)));
     }
 }

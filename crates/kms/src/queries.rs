@@ -1,11 +1,12 @@
 //! What the console reads beyond the actions of the API: searches with an order, and what is ahead.
 //!
-//! A query is answered as an action is: in a session of its own, of one snapshot, behind the same authorizer. It has no
-//! permission of its own: it tells what actions tell, to callers who have the permissions for these actions, and it
-//! finds and orders nothing by what it would not tell.
+//! A query is answered as an action is: in a session of its own, of one snapshot, behind the same authorizer. It tells what
+//! actions tell, to callers who have the permissions for these actions, and it finds and orders nothing by what it would not
+//! tell. What no action tells, the audit trail and limits, has a permission of its own.
 
 mod explain;
 mod keys;
+mod limits;
 #[cfg(test)]
 mod load;
 mod may;
@@ -13,6 +14,7 @@ mod named;
 mod overview;
 mod subject;
 mod text;
+mod trail;
 mod uses;
 
 use bulla_wire::Error;
@@ -23,10 +25,12 @@ use bulla_wire::ram::{
 
 pub use self::explain::{Explain, Explained, NoQuestion};
 pub use self::keys::{FindKeys, FoundKeys, KeyEntry, KeyOrder, WantedTag};
+pub use self::limits::{Creator, DescribeLimits, LimitsInForce, MadeCounts, RecordCounts};
 pub use self::may::On;
 pub use self::named::{FindGroups, FindPolicies, FindRoles, FindSecrets, FindUsers, Found};
 pub use self::overview::{Ahead, KeyCounts, Overview, Scheduled, ScheduledEvent, ScheduledOf};
 pub use self::subject::NoResource;
+pub use self::trail::{SearchTrail, TrailPage};
 pub use self::uses::{DescribeKeyUses, KeyUses, VersionUses};
 use crate::Kms;
 use crate::authorize::{AskedFor, Inquiry, Permission};
@@ -42,9 +46,9 @@ pub trait Ask: Into<Query> {
     fn answer(answer: Answer) -> Option<Self::Answer>;
 }
 
-/// The table of queries: request, answer, the action whose permission it begins with, and the function that answers it.
+/// The table of queries: request, answer, the permission that it begins with, and the function that answers it.
 macro_rules! queries {
-    ($($(#[$doc:meta])* $name:ident => $answer:ty, $first:ident, $function:path;)*) => {
+    ($($(#[$doc:meta])* $name:ident => $answer:ty, $first:expr, $function:path;)*) => {
         /// A query.
         #[derive(Clone, Debug)]
         pub enum Query {
@@ -98,8 +102,7 @@ macro_rules! queries {
             let snapshot = kms.state.snapshot()?;
             match query {
                 $(Query::$name(query) => {
-                    let permission = Permission::of::<$first>();
-                    let session = Session::of_query(kms, inquiry, &snapshot, query, permission);
+                    let session = Session::of_query(kms, inquiry, &snapshot, query, $first);
                     $function(&session).await.map(Answer::$name)
                 })*
             }
@@ -109,23 +112,27 @@ macro_rules! queries {
 
 queries! {
     /// Keys by what they are, in an order.
-    FindKeys => FoundKeys, ListKeys, keys::find;
+    FindKeys => FoundKeys, Permission::of::<ListKeys>(), keys::find;
     /// What there is and what is going to happen.
-    Overview => Ahead, ListKeys, overview::ahead;
+    Overview => Ahead, Permission::of::<ListKeys>(), overview::ahead;
     /// Secrets by a part of their name.
-    FindSecrets => Found<SecretEntry>, ListSecrets, named::secrets;
+    FindSecrets => Found<SecretEntry>, Permission::of::<ListSecrets>(), named::secrets;
     /// Users by a part of their name or display name.
-    FindUsers => Found<User>, ListUsers, named::users;
+    FindUsers => Found<User>, Permission::of::<ListUsers>(), named::users;
     /// Groups by a part of their name.
-    FindGroups => Found<Group>, ListGroups, named::groups;
+    FindGroups => Found<Group>, Permission::of::<ListGroups>(), named::groups;
     /// Roles by a part of their name.
-    FindRoles => Found<Role>, ListRoles, named::roles;
+    FindRoles => Found<Role>, Permission::of::<ListRoles>(), named::roles;
     /// Policies by a part of their name.
-    FindPolicies => Found<Policy>, ListPolicies, named::policies;
+    FindPolicies => Found<Policy>, Permission::of::<ListPolicies>(), named::policies;
     /// What a request of a user or role would be answered, and why.
-    Explain => Result<Explained, NoQuestion>, ListPoliciesForUser, explain::explain;
+    Explain => Result<Explained, NoQuestion>, Permission::of::<ListPoliciesForUser>(), explain::explain;
     /// How often the versions of a key were used.
-    DescribeKeyUses => KeyUses, DescribeKey, uses::describe;
+    DescribeKeyUses => KeyUses, Permission::of::<DescribeKey>(), uses::describe;
+    /// Lines of the audit trail, and how it is written.
+    SearchTrail => Option<TrailPage>, Permission::LOOK_UP_EVENTS, trail::search;
+    /// Quotas and limits, and how much of them is used.
+    DescribeLimits => Box<LimitsInForce>, Permission::READ_QUOTAS, limits::describe;
 }
 
 /// What the audit trail calls the product of queries.

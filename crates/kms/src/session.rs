@@ -9,11 +9,14 @@ use bulla_wire::sts::Credentials;
 use bulla_wire::{Action, Error, ErrorCode, SecretText, Timestamp};
 
 use crate::Kms;
+use crate::auditor::TrailInUse;
 use crate::authorize::{
-    Allowed, AssumableRole, Container, Inquiry, KeyCatalogue, Listing, Permission, SecretCatalogue, View,
+    Allowed, AssumableRole, Container, Inquiry, KeyCatalogue, Listing, Permission, QuotaUse, SecretCatalogue,
+    View,
 };
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
+use crate::limits::{RequestLimits, ThrottledRequests};
 use crate::oidc::{OidcIdentity, OidcRefusal};
 use crate::sessions::{Chain, NewSession, random_access_key_id};
 use crate::stale_snapshot::StaleSnapshot;
@@ -184,6 +187,36 @@ impl<'s, A> Session<'s, A> {
         self.kms.searcher.run(self.lane, search).await
     }
 
+    /// Where the audit trail is, for the permission to search it; none if there is none.
+    ///
+    /// # Errors
+    /// Forbidden.NoPermission.
+    pub(crate) fn audit_trail(&self) -> Result<Option<TrailInUse>, Error> {
+        self.asking(Permission::LOOK_UP_EVENTS).anything()?;
+        Ok(self.kms.audit_trail())
+    }
+
+    /// Runs a search of the audit trail, which reads from a disk, so it waits in a lane of its own.
+    ///
+    /// # Errors
+    /// As [`Session::search`].
+    pub(crate) async fn search_trail<T: Send + 'static>(
+        &self,
+        search: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Error> {
+        self.kms.searcher.run(TRAIL, search).await
+    }
+
+    /// The limits on requests, for the permission to read them.
+    pub(crate) fn request_limits(&self, _limits: &Allowed<QuotaUse<'_>>) -> RequestLimits {
+        self.kms.request_limits()
+    }
+
+    /// How many requests each limit has refused, for the permission to read limits.
+    pub(crate) fn throttled_requests(&self, _limits: &Allowed<QuotaUse<'_>>) -> ThrottledRequests {
+        self.kms.throttled_requests()
+    }
+
     /// The hash of a password, as a PHC string.
     ///
     /// # Errors
@@ -254,3 +287,4 @@ impl<'s, A> Deref for Session<'s, A> {
 /// The lanes of searches.
 const ACTIONS: usize = 0;
 const QUERIES: usize = 1;
+const TRAIL: usize = 2;

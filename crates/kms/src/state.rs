@@ -51,7 +51,9 @@ pub use self::check::{Fault, StoreFault, StoreReport};
 pub(crate) use self::check::{check, check_rows};
 pub(crate) use self::committer::{Answered, CommitError};
 use self::committer::{Committer, Stager};
-pub(crate) use self::index::{Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, SecretLists};
+pub(crate) use self::index::{
+    Age, Attached, Due, Group, KeyClass, KeyLists, Label, Made, Makers, SecretLists,
+};
 use self::kind::Id;
 pub(crate) use self::kind::{KeptKind, Kind, Row};
 pub(crate) use self::kinds::Write;

@@ -1,10 +1,11 @@
 //! What a trail tells of itself while it is written: how far it is sealed, and what it has missed.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::{AuditOptions, SinkHealth};
 use crate::Kms;
 use crate::audit::Position;
-use crate::auditor::AuditOptions;
 
 /// How far an audit trail is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,15 @@ pub struct AuditFigures {
     pub lag: Duration,
     /// How many lines of requests the files have missed since the start.
     pub missed: u64,
+}
+
+/// An audit trail while it is written.
+pub(crate) struct TrailInUse {
+    /// The directory of its files.
+    pub(crate) directory: PathBuf,
+    pub(crate) figures: AuditFigures,
+    /// The files first.
+    pub(crate) sinks: Vec<SinkHealth>,
 }
 
 /// The figures behind [`AuditFigures`].
@@ -35,6 +45,12 @@ impl Kms {
         let waiting = &self.auditor.0.as_ref()?.waiting;
         let missed = waiting.health.sinks().first().map_or(0, |files| files.missed);
         Some(waiting.figures(|figures| figures.read(missed)))
+    }
+
+    /// The audit trail, if there is one.
+    pub(crate) fn audit_trail(&self) -> Option<TrailInUse> {
+        let directory = self.audit_options()?.directory.clone();
+        Some(TrailInUse { directory, figures: self.audit_figures()?, sinks: self.audit_sinks() })
     }
 
     /// How the audit trail is written, if there is one.

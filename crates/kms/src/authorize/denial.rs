@@ -32,7 +32,7 @@ impl Query<'_> {
         let named = self.named(written);
         let error = match &named {
             Some(_) if permission.is_to_assume() => ErrorCode::AssumeRoleNoPermission.into(),
-            Some(arn) => permission.product.denied(&permission.to_string(), arn),
+            Some(arn) => permission.refusing_product().denied(&permission.to_string(), arn),
             None => ErrorCode::ForbiddenNoPermission.into(),
         };
         let Some(rights) = rights else { return error };

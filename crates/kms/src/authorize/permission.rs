@@ -4,24 +4,33 @@ use std::fmt;
 
 use bulla_wire::{Action, Product};
 
-use crate::policy_action::{PolicyAction, prefix};
+use crate::policy_action::{PolicyAction, PolicyProduct};
 
 /// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Permission {
-    pub(super) product: Product,
+    pub(super) product: PolicyProduct,
     pub(super) name: &'static str,
 }
 
 impl Permission {
     /// ReEncrypt reads a blob of this key.
-    pub(crate) const RE_ENCRYPT_FROM: Self = Self { product: Product::Kms, name: "ReEncryptFrom" };
+    pub(crate) const RE_ENCRYPT_FROM: Self = Self::of_kms("ReEncryptFrom");
     /// ReEncrypt makes a blob of this key.
-    pub(crate) const RE_ENCRYPT_TO: Self = Self { product: Product::Kms, name: "ReEncryptTo" };
+    pub(crate) const RE_ENCRYPT_TO: Self = Self::of_kms("ReEncryptTo");
+    /// To search the audit trail.
+    pub(crate) const LOOK_UP_EVENTS: Self =
+        Self { product: PolicyProduct::ActionTrail, name: "LookupEvents" };
+    /// To read quotas and limits, and how much of them is used.
+    pub(crate) const READ_QUOTAS: Self = Self::of_kms("GetKmsInstanceQuotaInfos");
+
+    const fn of_kms(name: &'static str) -> Self {
+        Self { product: PolicyProduct::Served(Product::Kms), name }
+    }
 
     /// The permission to call an action.
     pub(crate) const fn of<A: Action>() -> Self {
-        Self { product: A::PRODUCT, name: A::NAME }
+        Self { product: PolicyProduct::Served(A::PRODUCT), name: A::NAME }
     }
 
     /// The permission that policies name so.
@@ -32,13 +41,24 @@ impl Permission {
     /// The permission to call the action of this name; none if the product has no such action.
     pub(crate) fn named(product: Product, action: &str) -> Option<Self> {
         let name = product.actions().iter().find(|name| **name == action)?;
-        Some(Self { product, name })
+        Some(Self { product: PolicyProduct::Served(product), name })
+    }
+
+    /// The product that denies the permission in its way: the KMS, for a product that is not served.
+    pub(super) fn refusing_product(self) -> Product {
+        self.product.served().unwrap_or(Product::Kms)
+    }
+
+    /// The parameters of the action that has the permission's name.
+    pub(super) fn parameters(self) -> &'static [&'static str] {
+        let of_product = |product: Product| product.parameters(self.name);
+        self.product.served().and_then(of_product).unwrap_or_default()
     }
 
     /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
     /// one.
     pub(super) fn synonyms(self) -> &'static [&'static str] {
-        bulla_access::synonyms(prefix(self.product), self.name)
+        bulla_access::synonyms(self.product.prefix(), self.name)
     }
 
     /// Whether ReEncrypt needs it.
@@ -48,12 +68,12 @@ impl Permission {
 
     /// Whether it is the one to assume a role, which the role has to give as well.
     pub(super) fn is_to_assume(self) -> bool {
-        self.product == Product::Sts
+        self.product == PolicyProduct::Served(Product::Sts)
     }
 }
 
 impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", prefix(self.product), self.name)
+        write!(f, "{}:{}", self.product.prefix(), self.name)
     }
 }

@@ -38,7 +38,7 @@ impl<'v> View<'v> {
     pub(crate) fn root_access_keys(&self) -> Result<Allowed<RootAccessKeys<'v>>, Error> {
         if !matches!(self.caller(), Caller::Root { .. } | Caller::Owner) {
             let account = Resource::Account.arn(&self.inquiry.kms.home);
-            return Err(self.permission.product.denied(&self.permission.to_string(), &account));
+            return Err(self.permission.refusing_product().denied(&self.permission.to_string(), &account));
         }
         self.ask(Resource::Account)?;
         Ok(Allowed::new(RootAccessKeys { snapshot: self.snapshot }))

@@ -211,7 +211,7 @@ fn without_rights() -> Explanation {
 
 /// The keys of conditions whose values a request would bring, and the supposition leaves open.
 fn unknown(query: &Query<'_>, explanation: &Explanation) -> BTreeSet<ConditionKey> {
-    let parameters = query.permission.product.parameters(query.permission.name).unwrap_or_default();
+    let parameters = query.permission.parameters();
     let brings = |names: &[&str]| names.iter().any(|name| parameters.contains(name));
     let conditions = Conditions { query, sees_resource: true };
     let is_open = |key: &ConditionKey| match key {

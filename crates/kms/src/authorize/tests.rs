@@ -18,6 +18,7 @@ use crate::stale_snapshot::StaleSnapshot;
 use crate::{Kms, Options, Role, SystemClock, actions};
 
 mod bindings;
+mod limits;
 mod matrix;
 mod oracle;
 mod people;

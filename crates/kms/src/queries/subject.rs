@@ -141,7 +141,7 @@ impl<'t> Written<'t> {
             "policy" | "custom" => Kind::Policy,
             "system" => Kind::SystemPolicy,
             "mfa" => Kind::MfaDevice,
-            _ if action.product != Product::Kms => return Err(NoResource::Unclear),
+            _ if action.product.served() != Some(Product::Kms) => return Err(NoResource::Unclear),
             _ if is_of_secrets(action) => return Ok((Kind::Secret, self.local)),
             _ => return Ok((Kind::Key, self.local)),
         };
@@ -152,10 +152,11 @@ impl<'t> Written<'t> {
 impl Kind {
     /// Whether requests for an action name resources of the kind.
     fn is_of(self, action: PolicyAction) -> bool {
-        let parameters = action.product.parameters(action.name).unwrap_or_default();
+        let product = action.product.served();
+        let parameters = product.and_then(|product| product.parameters(action.name)).unwrap_or_default();
         let takes = |names: &[&str]| names.iter().any(|name| parameters.contains(name));
-        let is_of_kms = action.product == Product::Kms;
-        let is_of_ram = action.product == Product::Ram;
+        let is_of_kms = product == Some(Product::Kms);
+        let is_of_ram = product == Some(Product::Ram);
         match self {
             Self::Key => is_of_kms && !is_of_secrets(action),
             Self::Alias => is_of_kms && !is_of_secrets(action) && !is_of_all_resources(action),
@@ -172,7 +173,7 @@ impl Kind {
 }
 
 fn is_of_secrets(action: PolicyAction) -> bool {
-    action.product == Product::Kms && action.name.contains("Secret")
+    action.product.served() == Some(Product::Kms) && action.name.contains("Secret")
 }
 
 /// Whether the action takes keys and secrets, by their ids.
@@ -206,6 +207,8 @@ mod tests {
             ("kms:CreateKey", "", On::Keys),
             ("kms:ListSecrets", "*", On::Secrets),
             ("kms:GetRandomPassword", "", On::Anything),
+            ("kms:GetKmsInstanceQuotaInfos", "*", On::Anything),
+            ("actiontrail:LookupEvents", "", On::Anything),
             ("ram:GetUser", "user/Ann", On::User("Ann")),
             ("ram:GetUser", "acs:ram:*:42:user/Ann", On::User("Ann")),
             ("ram:AddUserToGroup", "group/g", On::Group("g")),

@@ -19,7 +19,7 @@ pub(super) use self::import_tokens::ImportTokenIndex;
 pub(super) use self::keys::KeyIndex;
 pub(crate) use self::keys::{Age, Group, KeyClass, KeyLists};
 pub(crate) use self::label::Label;
-pub(crate) use self::makers::Made;
+pub(crate) use self::makers::{Made, Makers};
 pub(crate) use self::people::Attached;
 pub(super) use self::people::{GroupIndex, RoleIndex, UserIndex};
 pub(super) use self::policies::{KeyPolicyIndex, SecretPolicyIndex};

@@ -1,9 +1,9 @@
 //! The actions that can be asked about, in the words of the command line.
 
-use bulla_kms::{AlsoNeeded, NoPolicyAction, PolicyAction};
+use bulla_kms::{AlsoNeeded, NoPolicyAction, PolicyAction, PolicyProduct};
 use bulla_wire::Product;
 
-use crate::commands::api::{command, nearest};
+use crate::commands::api::nearest;
 use crate::failure::{Exit, Failure};
 
 /// The action that was typed, if a permission has its name.
@@ -25,12 +25,12 @@ fn refusal(typed: &str, why: NoPolicyAction) -> (String, String) {
         }
         NoPolicyAction::UnknownProduct => (
             format!("{product} is not a product of a KMS"),
-            "actions begin with kms:, ram: or sts:".to_owned(),
+            "actions begin with kms:, ram:, sts: or actiontrail:".to_owned(),
         ),
         NoPolicyAction::Unknown(product) => {
             let known: Vec<_> = PolicyAction::names(product).collect();
             let hint = match nearest(&known, name) {
-                Some(near) => format!("did you mean {}:{near}?", command(product)),
+                Some(near) => format!("did you mean {}:{near}?", product.prefix()),
                 None => "docs/compatibility.md lists the actions".to_owned(),
             };
             (format!("there is no action {typed}"), hint)
@@ -64,13 +64,14 @@ pub(super) fn also_needed(action: PolicyAction) -> Option<&'static str> {
 
 /// All actions that policies may name: also those of the cloud that bulla does not have.
 pub(super) fn known_actions() -> Vec<String> {
-    let of_product = |product: &Product| {
-        let others = product.not_implemented().iter().map(|(name, _)| *name);
-        let names = PolicyAction::names(*product).chain(others);
-        let command = command(*product);
-        names.map(|name| format!("{command}:{name}")).collect::<Vec<_>>()
+    let of_product = |product: PolicyProduct| {
+        let others = product.served().map(Product::not_implemented).unwrap_or_default();
+        let others = others.iter().map(|(name, _)| *name);
+        let is_other = move |name: &&str| PolicyAction::names(product).all(|known| known != *name);
+        let names = PolicyAction::names(product).chain(others.filter(is_other));
+        names.map(move |name| format!("{}:{name}", product.prefix()))
     };
-    Product::ALL.iter().flat_map(of_product).collect()
+    PolicyProduct::all().flat_map(of_product).collect()
 }
 
 #[cfg(test)]
@@ -82,7 +83,7 @@ mod tests {
         assert_eq!(parse("kms:Decrypt").unwrap().name, "Decrypt");
         for (typed, hint) in [
             ("Decrypt", "write the action as policies do, such as kms:Decrypt"),
-            ("oss:GetObject", "actions begin with kms:, ram: or sts:"),
+            ("oss:GetObject", "actions begin with kms:, ram:, sts: or actiontrail:"),
             ("kms:Decript", "did you mean kms:Decrypt?"),
             ("ram:decrypt", "docs/compatibility.md lists the actions"),
             ("kms:BatchGetSecretValue", "it needs kms:GetSecretValue on each secret"),

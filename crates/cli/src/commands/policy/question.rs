@@ -16,7 +16,6 @@ use super::action;
 use super::resource::Resolver;
 use crate::account::Account;
 use crate::args::Question;
-use crate::commands::api::command;
 use crate::commands::people::{is_missing, unless_denied};
 use crate::failure::Failure;
 
@@ -68,7 +67,7 @@ impl Asked {
             is_key: matches!(guarded, Guarded::Key(_)),
             unknown: RefCell::default(),
         };
-        let same = synonyms(command(action.product), action.name);
+        let same = synonyms(action.product.prefix(), action.name);
         let names = same.iter().map(|name| (*name).to_owned());
         let actions = if same.is_empty() { vec![typed.action.clone()] } else { names.collect() };
         let assumes = action.is_to_assume();

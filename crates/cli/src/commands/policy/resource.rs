@@ -1,7 +1,7 @@
 //! The ARN of what is asked about, as the server has it: policies match it with the spelling of the records.
 
 use bulla_client::CallError;
-use bulla_kms::PolicyAction;
+use bulla_kms::{PolicyAction, PolicyProduct};
 use bulla_wire::Product;
 use bulla_wire::kms::{DescribeKey, DescribeRegions};
 use bulla_wire::ram::{GetGroup, GetPolicy, GetUser, PolicyType};
@@ -41,11 +41,11 @@ impl Resolver<'_> {
             (_, "user" | "group" | "role" | "policy" | "mfa") => self.of_ram(typed),
             (_, "custom") => self.of_ram(&format!("policy/{name}")),
             (_, "system") => Ok(system_policy(name)),
-            (Product::Kms, "key" | "secret") => self.of_kms(typed),
-            (Product::Kms, _) if CONTAINERS.contains(&typed) => self.of_kms(typed),
-            (Product::Kms, "alias") if action.ends_with("Alias") => self.of_kms(typed),
-            (Product::Kms, _) => self.key(typed),
-            (Product::Ram | Product::Sts, _) => {
+            (KMS, "key" | "secret") => self.of_kms(typed),
+            (KMS, _) if CONTAINERS.contains(&typed) => self.of_kms(typed),
+            (KMS, "alias") if action.ends_with("Alias") => self.of_kms(typed),
+            (KMS, _) => self.key(typed),
+            _ => {
                 let what = format!("{typed} does not say what it is");
                 Err(Failure::new(
                     Exit::Usage,
@@ -145,4 +145,5 @@ fn region(account: &Account) -> Result<String, CallError> {
 }
 
 /// What actions that create or list keys, aliases and secrets are about.
+const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
 const CONTAINERS: [&str; 3] = ["key", "alias", "secret"];

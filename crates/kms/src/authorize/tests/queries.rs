@@ -450,7 +450,7 @@ pub(super) fn explain_reader() -> queries::Explain {
     queries::Explain { who, action, ..queries::Explain::default() }
 }
 
-/// One query of each kind; the last one is about a key.
+/// One query of each kind; one is about this key.
 pub(super) fn all_queries(key: &str) -> Vec<queries::Query> {
     let all = vec![
         FindKeys::default().into(),
@@ -462,6 +462,8 @@ pub(super) fn all_queries(key: &str) -> Vec<queries::Query> {
         queries::FindPolicies::default().into(),
         explain_reader().into(),
         queries::DescribeKeyUses { key_id: key.into() }.into(),
+        queries::SearchTrail::default().into(),
+        queries::DescribeLimits {}.into(),
     ];
     let names: Vec<_> = all.iter().map(queries::Query::name).collect();
     assert_eq!(names, queries::Query::NAMES, "each query of the table is here");
@@ -481,17 +483,23 @@ fn a_query_may_move_between_threads_while_it_is_answered() {
     is_send(account.kms.query(queries::FindPolicies::default(), &owner));
 }
 
-/// What each query asks about first, but for that about a key. Without the permission, it asks about nothing else of the kind.
-const FIRST: [&str; 8] = [
-    "ListKeys key",
-    "ListKeys key",
-    "ListSecrets secret",
-    "ListUsers user/*",
-    "ListGroups group/*",
-    "ListRoles role/*",
-    "ListPolicies policy/*",
-    "ListPoliciesForUser user/reader",
-];
+/// What each query asks about first. Without the permission, it asks about nothing else of the kind.
+fn first_questions(key: &str) -> Vec<String> {
+    let questions = [
+        "ListKeys key",
+        "ListKeys key",
+        "ListSecrets secret",
+        "ListUsers user/*",
+        "ListGroups group/*",
+        "ListRoles role/*",
+        "ListPolicies policy/*",
+        "ListPoliciesForUser user/reader",
+        &format!("DescribeKey key/{key}"),
+        "LookupEvents *",
+        "GetKmsInstanceQuotaInfos *",
+    ];
+    questions.map(str::to_owned).into()
+}
 
 #[test]
 fn each_query_asks_about_its_list_before_anything_is_told() {
@@ -499,8 +507,9 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
     subjects::existing(&bench, "", &[]);
     Account::of(&bench).user("reader");
     let key = bench.field("CreateKey", &[], "/KeyMetadata/KeyId");
-    let of_key = format!("DescribeKey key/{key}");
-    for (query, first) in all_queries(&key).iter().zip(FIRST.into_iter().chain([&*of_key])) {
+    let firsts = first_questions(&key);
+    assert_eq!(firsts.len(), all_queries(&key).len());
+    for (query, first) in all_queries(&key).iter().zip(&firsts) {
         for denied in [None, Some(first.to_owned())] {
             let is_denied = denied.is_some();
             *bench.asked.lock().unwrap() = Asking { queries: vec![], denied };
@@ -508,7 +517,7 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
             let inquiry = Inquiry::new(&bench.kms, &origin, AskedFor::default());
             let answer = pollster::block_on(queries::answer(&bench.kms, query, &inquiry));
             let Asking { queries: asked, .. } = std::mem::take(&mut *bench.asked.lock().unwrap());
-            assert_eq!(asked[0], first, "{}", query.name());
+            assert_eq!(asked[0], *first, "{}", query.name());
             assert_eq!(inquiry.questions()[0].is_allowed, !is_denied);
             match answer {
                 Ok(Answer::Overview(overview)) => {

@@ -56,6 +56,11 @@ impl Makers {
         self.total
     }
 
+    /// How many each of them made.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Maker, usize)> {
+        self.by_maker.iter().map(|(maker, count)| (maker, *count))
+    }
+
     /// How many one of them made.
     pub(crate) fn of(&self, maker: &Maker) -> usize {
         self.by_maker.get(maker).copied().unwrap_or_default()

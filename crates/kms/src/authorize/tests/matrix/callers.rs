@@ -39,7 +39,7 @@ fn users(server: &Server) -> Vec<Caller> {
         user("full", "a user with full access", "user/full", &[FULL]),
         user("reader", "a read-only user", "user/reader", &[READ_ONLY]),
         user("crypto", "a crypto user", "user/crypto", &[CRYPTO_USER]),
-        user("secrets", "a secret user", "user/secrets", &[SECRET_USER]),
+        user("secrets", "a secret user who may read the trail", "user/secrets", &[SECRET_USER, AUDITOR]),
         user("member", "a user by a group", "user/member", &[OF_GROUP]),
         user("limited", "a user with a Deny", "user/limited", &[FULL, DENIED]),
         user("keyed", "a user that policies of resources name", "user/keyed", &[]),
@@ -52,6 +52,7 @@ fn users(server: &Server) -> Vec<Caller> {
         ("reader", "ReadOnlyAccess"),
         ("crypto", "AliyunKMSCryptoUserAccess"),
         ("secrets", "AliyunKMSSecretUserAccess"),
+        ("secrets", "AliyunActionTrailReadOnlyAccess"),
     ] {
         let policy = PolicyRef::System(NameKey::of(policy));
         server.account.change_user(name, |user| attach(&mut user.policies, &policy));
@@ -169,10 +170,14 @@ const CRYPTO_USER: Policy = &[allow(
 const SECRET_USER: Policy =
     &[allow(&["kms:GetSecretValue", "kms:DescribeSecret", "kms:ListSecretVersionIds"], ANY)];
 
+const AUDITOR: Policy =
+    &[allow(&["actiontrail:Describe*", "actiontrail:Get*", "actiontrail:List*", "actiontrail:Lookup*"], ANY)];
+
 const OF_GROUP: Policy = &[
     allow(&["kms:Decrypt", "kms:describeKEY", "kms:*Alias"], &["acs:kms:*:*:key/*", "acs:kms:*:*:alias/*"]),
     allow(&["kms:*Secret*"], &["acs:kms:*:*:secret/*"]),
     allow(&["ram:GetUser", "ram:*Group*"], &["acs:ram:*:*:user/*", "acs:ram:*:*:group/*"]),
+    allow(&["actiontrail:lookupevents"], ANY),
 ];
 
 const DENIED: Policy = &[
@@ -180,10 +185,11 @@ const DENIED: Policy = &[
     deny(&["kms:GetSecretValue"], &["*"]),
     deny(&["ram:Get*", "ram:*Policy*"], &["acs:ram:*:*:user/*", "acs:ram:*:system:*"]),
     deny(&["sts:*"], &["acs:ram:*:*:role/worker"]),
+    deny(&["actiontrail:*", "kms:GetKmsInstanceQuotaInfos"], ANY),
 ];
 
 const OF_ROLE: Policy = &[
-    allow(&["kms:Encrypt", "kms:Decrypt", "kms:Describe*", "kms:List*"], ANY),
+    allow(&["kms:Encrypt", "kms:Decrypt", "kms:Describe*", "kms:List*", "kms:GetKmsInstance*"], ANY),
     allow(&["sts:AssumeRole"], &["acs:ram:*:*:role/*"]),
 ];
 

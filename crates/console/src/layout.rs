@@ -10,7 +10,7 @@ use crate::paths::{path, with_query};
 use crate::texts::{self, Language, Text};
 
 /// The pages of the navigation, by the path below the prefix.
-const NAVIGATION: [(&str, Text); 12] = [
+const NAVIGATION: [(&str, Text); 14] = [
     ("", texts::OVERVIEW),
     ("keys", texts::KEYS),
     ("aliases", texts::ALIASES),
@@ -21,6 +21,8 @@ const NAVIGATION: [(&str, Text); 12] = [
     ("policies", texts::POLICIES),
     ("may", texts::CHECK_ACCESS),
     ("account", texts::ACCOUNT),
+    ("audit", texts::AUDIT_TRAIL),
+    ("limits", texts::LIMITS),
     ("try", texts::TRY_IT),
     ("files", texts::FILES),
 ];

@@ -4,9 +4,11 @@ mod access_keys;
 mod account;
 mod aliases;
 mod attached;
+mod audit;
 mod files;
 mod groups;
 mod keys;
+mod limits;
 mod may;
 mod mfa_devices;
 mod numbered;
@@ -42,6 +44,8 @@ pub(crate) async fn show(context: &Context<'_>, segments: &[&str]) -> Option<Ans
         ["try"] => try_it::show(context).await,
         ["aliases"] => aliases::list(context).await,
         ["recovery"] => recovery::show(context),
+        ["audit"] => audit::show(context).await,
+        ["limits"] => limits::show(context).await,
         ["users"] => users::list(context).await,
         ["users", user] => users::one(context, user).await,
         ["groups"] => groups::list(context).await,

@@ -97,6 +97,7 @@ texts! {
     TRY_IT: "Try it", "试一试";
     FILES: "Files", "文件";
     AUDIT_TRAIL: "Audit trail", "审计日志";
+    LIMITS: "Limits", "限制与配额";
     SIGN_IN: "Sign in", "登录";
     BY_USER: "Sign in as a user", "以用户身份登录";
     BY_ACCESS_KEY: "Sign in by access key", "使用访问密钥登录";

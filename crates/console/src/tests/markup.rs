@@ -6,7 +6,7 @@ use crate::testing::Browser;
 
 #[test]
 fn no_page_has_an_empty_class() {
-    let owner = Browser::owner();
+    let owner = Browser::audited_owner();
     furnish(&owner);
     let pages = pages(&owner);
     assert!(pages.len() > 50, "{pages:?}");

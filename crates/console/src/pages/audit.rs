@@ -1,0 +1,96 @@
+//! The audit trail: what was done, by whom, and what came of it, searched from the newest line backwards.
+//!
+//! The address of a page has what is searched for and the number of the line that the page begins before, so it stays the same while
+//! the trail grows.
+
+mod fields;
+mod lines;
+mod state;
+
+use bulla_kms::audit::Rest;
+use bulla_kms::{SearchTrail, TrailPage};
+use bulla_wire::{Error, Timestamp};
+use maud::{Markup, html};
+
+use self::fields::Fields;
+use super::Page;
+use super::numbered::here_with;
+use crate::context::Context;
+use crate::paths::path;
+use crate::texts::{self, Text, text};
+use crate::times::time;
+
+pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
+    let fields = Fields::of(context);
+    // A search for nothing tells how the trail is, to callers who may see it.
+    let conditions = fields.conditions();
+    let query = SearchTrail {
+        conditions: conditions.clone().unwrap_or_default(),
+        before: fields.before(),
+        page_size: conditions.is_none().then_some(1),
+    };
+    let content = match context.find(query).await? {
+        None => html! { p { (context.say(NO_TRAIL)) } },
+        Some(trail) => html! {
+            (state::show(context, &trail))
+            (fields.form(context))
+            @if conditions.is_some() { (found(context, &fields, &trail)) } @else { (fields.problem(context)) }
+        },
+    };
+    Ok(Page { title: context.say(texts::AUDIT_TRAIL).to_owned(), content })
+}
+
+fn found(context: &Context<'_>, fields: &Fields, trail: &TrailPage) -> Markup {
+    html! {
+        h2 { (context.say(text("Lines, newest first", "日志行（由新到旧）"))) }
+        @if trail.found.lines.is_empty() { p { (context.say(NONE_FOUND)) } }
+        (lines::show(context, &trail.found.lines))
+        (rest(context, fields, trail.found.rest))
+    }
+}
+
+/// What was not searched, and the ways there.
+fn rest(context: &Context<'_>, fields: &Fields, rest: Rest) -> Markup {
+    let next = match rest {
+        Rest::Older { before } => Some((before, text("Older lines", "更早的日志行"))),
+        Rest::Unsearched { before, .. } => Some((before, text("Go on searching", "继续搜索"))),
+        Rest::Nothing => None,
+    };
+    html! {
+        @match rest {
+            Rest::Nothing => p.fine { (context.say(text("The trail begins here.", "已到审计日志的开头。"))) },
+            Rest::Unsearched { before, back_to } => p {
+                (context.say(SEARCHED_BACK_TO)) " " (time(Timestamp::from_unix(back_to.unix_millis() / 1000)))
+                " (" (before) "). " (context.say(NOT_SEARCHED))
+            },
+            Rest::Older { .. } => {}
+        }
+        @if fields.before().is_some() || next.is_some() {
+            nav.turning aria-label=(context.say(text("Pages of the trail", "审计日志分页"))) {
+                @if fields.before().is_some() {
+                    a rel="prev" href=(fields.newest()) { (context.say(text("Newest lines", "最新的日志行"))) }
+                }
+                @if let Some((before, words)) = next {
+                    a rel="next" href=(here_with(context, &[("before", &before.to_string())])) { (context.say(words)) }
+                }
+            }
+        }
+    }
+}
+
+/// Where the page is.
+fn here() -> String {
+    path("audit", &[])
+}
+
+const NO_TRAIL: Text = text(
+    "There is no audit trail: the configuration of this server switches it off, or the store is used without a server. \
+     What is done leaves no line.",
+    "没有审计日志：服务器的配置关闭了审计，或者此存储未通过服务器使用。所有操作均不留下日志。",
+);
+const NONE_FOUND: Text = text("No line matches.", "没有符合条件的日志行。");
+const SEARCHED_BACK_TO: Text = text("Searched back to the line of", "已搜索至此时间的日志行：");
+const NOT_SEARCHED: Text = text("What is older was not searched yet.", "更早的日志尚未搜索。");
+
+#[cfg(test)]
+mod tests;

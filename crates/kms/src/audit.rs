@@ -30,8 +30,8 @@ mod trail_error;
 mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
-pub(crate) use files::{Directory, Disk};
 pub use conditions::Conditions;
+pub(crate) use files::{Directory, Disk};
 pub use first_key::first_key;
 pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{

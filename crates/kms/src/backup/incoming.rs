@@ -6,14 +6,15 @@ use std::path::Path;
 
 use super::output::{Pending, Replace};
 use super::verify::Backup;
-use super::{BackupError, BackupFacts, BackupOutput, created};
+use super::{BackupError, BackupFacts, BackupOutput, begin, created};
 use crate::provider::Providers;
-use crate::{Kms, Options, files};
+use crate::{Kms, Options};
 
 /// The file of a backup that comes from a server. It gets its name when it is whole; dropped before, it leaves nothing.
 pub struct IncomingBackup {
     pending: Pending,
-    output: BackupOutput,
+    replace: Replace,
+    verify: bool,
 }
 
 impl IncomingBackup {
@@ -22,10 +23,8 @@ impl IncomingBackup {
     /// # Errors
     /// [`BackupError::Exists`], [`BackupError::Write`].
     pub fn begin(path: &Path, output: BackupOutput) -> Result<Self, BackupError> {
-        if !output.force && files::exists(path).map_err(BackupError::Write)? {
-            return Err(BackupError::Exists); // before the work
-        }
-        Ok(Self { pending: Pending::create(path)?, output })
+        let (pending, replace) = begin(path, output)?;
+        Ok(Self { pending, replace, verify: output.verify })
     }
 
     /// The file, to write to.
@@ -40,23 +39,23 @@ impl IncomingBackup {
     /// # Errors
     /// [`BackupError`]; the file is not there, or is what it was before.
     pub fn finish(self, options: &Options, facts: BackupFacts) -> Result<BackupFacts, BackupError> {
-        let Self { pending, output } = self;
+        let Self { pending, replace, verify } = self;
         pending.sync()?;
-        let facts = if output.verify {
+        let facts = if verify {
             let file = pending.file().try_clone().map_err(BackupError::Read)?;
             let (backup, _) = Backup::unlock(file, &Providers::configured(options))?;
             backup.verify()?
         } else {
             facts
         };
-        pending.publish(if output.force { Replace::Always } else { Replace::Never })?;
+        pending.publish(replace)?;
         Ok(facts)
     }
 }
 
 impl std::fmt::Debug for IncomingBackup {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("IncomingBackup").field("output", &self.output).finish_non_exhaustive()
+        f.debug_struct("IncomingBackup").field("replace", &self.replace).finish_non_exhaustive()
     }
 }
 

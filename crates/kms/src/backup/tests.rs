@@ -353,7 +353,7 @@ fn a_store_of_an_earlier_version_is_not_backed_up_before_it_is_opened_once() {
 
 /// Changes of every sort go on, so that each backup is of another moment in the middle of them. Set BULLA_BACKUPS for more.
 #[test]
-fn backups_that_are_taken_under_write_load_verify() {
+fn backups_that_are_taken_under_write_load_verify_and_restore() {
     let rounds = std::env::var("BULLA_BACKUPS").map_or(5, |rounds| rounds.parse().unwrap());
     let bench = Bench::new();
     let kms = bench.kms();
@@ -407,6 +407,12 @@ fn backups_that_are_taken_under_write_load_verify() {
             assert!(facts.commit >= last);
             last = facts.commit;
             assert_eq!(bench.verify(&path).unwrap(), facts);
+            let data = bench.path("restored");
+            let root_key = Some(bench.path("data/root-key"));
+            let options = Options { root_key, ..Options::new(&data, Role::Command) };
+            let restored = restore_backup(&options, &path, RestoreOptions::default()).unwrap();
+            assert_eq!((restored.epoch, crate::check_store(&options).unwrap().faults), (2, vec![]));
+            fs::remove_dir_all(data).unwrap();
             fs::remove_file(path).unwrap();
         }
         stop.store(true, Ordering::Relaxed);

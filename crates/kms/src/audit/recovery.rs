@@ -215,7 +215,8 @@ fn resume<D: Directory>(directory: &D, scan: &Scan, gaps: &[Gap]) -> Result<Curr
     // Whether the lines are durable is not known.
     let synced = Position::START;
     let name = scan.name.clone();
-    Ok(Current { name, file, first, len, last, synced, sealed, sealed_commit, sealed_epoch })
+    let for_seal = file.share().ok(); // if not now, then when there is a seal
+    Ok(Current { name, file, for_seal, first, len, last, synced, sealed, sealed_commit, sealed_epoch })
 }
 
 /// Keeps whole lines that do not follow the others: they may say who damaged the file.

@@ -87,6 +87,8 @@ pub struct Sealing<F> {
 pub(super) struct Current<F> {
     pub(super) name: String,
     pub(super) file: F,
+    /// The same file for a seal to sync, but while one does: a process without a free descriptor can still seal.
+    pub(super) for_seal: Option<F>,
     /// The number of its first line.
     pub(super) first: u64,
     /// Its length after its last whole line.
@@ -165,7 +167,10 @@ impl<D: Directory> Trail<D> {
         }
         self.write_seal(commit, None, now)?;
         let position = self.current.last;
-        let file = self.current.file.share().map_err(|error| TrailError::new(&self.path(), error))?;
+        let file = match self.current.for_seal.take() {
+            Some(file) => file,
+            None => self.current.file.share().map_err(|error| TrailError::new(&self.path(), error))?,
+        };
         let synced = Err(io::Error::other("it is not synced"));
         Ok(Some(Sealing { file, position, commit, synced }))
     }
@@ -175,10 +180,11 @@ impl<D: Directory> Trail<D> {
     /// # Errors
     /// [`TrailError`]. What was appended since the last success may be lost, also after a later one.
     pub fn finish_seal(&mut self, sealing: Sealing<D::File>) -> Result<Position, TrailError> {
-        let Sealing { position, commit, synced, .. } = sealing;
+        let Sealing { file, position, commit, synced } = sealing;
         if let Err(error) = synced {
             return Err(self.not_durable(error));
         }
+        self.current.for_seal = Some(file);
         self.check()?;
         self.current.synced = position;
         self.current.sealed = position;
@@ -485,6 +491,7 @@ pub(super) fn begin_file<D: Directory>(
     let len = bytes.len() as u64;
     let current = Current {
         name,
+        for_seal: file.share().ok(), // if not now, then when there is a seal
         file,
         first: number,
         len,

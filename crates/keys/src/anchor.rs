@@ -60,8 +60,8 @@ impl Anchor {
         Self { commit: self.commit + 1, rows, ..self }
     }
 
-    /// The anchor of a store that is restored from the backup with this one: `rows` are those that it has then. `epoch` is
-    /// later than every epoch that the store is known to have had.
+    /// The anchor of a store that goes on from an older state, with these rows. `epoch` is later than every epoch that the store
+    /// is known to have had.
     #[must_use]
     pub fn restored(self, epoch: u64, rows: RowSet) -> Self {
         Self { epoch, ..self.next(rows) }

@@ -49,7 +49,8 @@ use self::waiting::Waiting;
 use self::writer::{Shared, Writer};
 use crate::Kms;
 use crate::audit::{
-    Content, Event, Gap, Identity, Line, Members, Opening, PublicKey, ReadError, Time, Trail, first_key,
+    Content, Event, Gap, Identity, Line, Members, Opening, Position, PublicKey, ReadError, Time, Trail,
+    first_key,
 };
 use crate::authorize::Inquiry;
 use crate::clock::EngineClock;
@@ -64,6 +65,9 @@ pub(crate) struct Auditor(Option<Running>);
 struct Running {
     identity: Identity,
     options: AuditOptions,
+    /// Whether the thread of the trail writes the lines of requests too: a write, or a sync, may hold up what else the thread of a
+    /// request has to do, if that is the only one.
+    is_for_thread: bool,
     waiting: Arc<Waiting>,
     shared: Arc<Shared>,
     /// The public key of the first seals, if the trail was begun at this start.
@@ -100,7 +104,7 @@ impl Prepared {
         clock: &EngineClock,
         accept_rollback: bool,
     ) -> Result<Auditor, OpenError> {
-        let identity = Identity {
+        let mut identity = Identity {
             store: roots.store(),
             node: options.node.clone(),
             epoch: state.anchor().map_or(FIRST_EPOCH, |anchor| anchor.epoch),
@@ -109,17 +113,20 @@ impl Prepared {
             identity: identity.clone(),
             roots: Arc::clone(roots),
             limits: options.limits,
-            noted: state
-                .published()
-                .get::<SealNote>(&options.node.clone().into())
-                .map(|row| row.record.position()),
+            noted: noted(&state.published()),
             now: Time::from(clock.raw()),
         };
-        let trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
+        let mut trail = Trail::open(&options.directory, opening).map_err(OpenError::Audit)?;
         let behind = behind(&trail, state.anchor());
         if let Some(rollback) = behind.as_ref().filter(|_| !accept_rollback) {
             let source = StoreError::RolledBack(rollback.clone());
             return Err(OpenError::Store { path: options.directory.clone(), source });
+        }
+        if behind.is_some() {
+            let begun = state.begin_epoch(trail.sealed_epoch());
+            begun.map_err(|source| OpenError::Store { path: options.directory.clone(), source })?;
+            identity.epoch = state.anchor().map_or(identity.epoch, |anchor| anchor.epoch);
+            trail.set_epoch(identity.epoch);
         }
         if let Some(rollback) = behind.as_ref().or(state.accepted_rollback()) {
             self.waiting.push_event(record::rollback_accepted(&identity, clock.raw(), rollback));
@@ -138,6 +145,8 @@ impl Prepared {
             options.sync_always,
         );
         let shared = Arc::new(Shared::new(writer));
+        let is_for_thread =
+            options.sync_always || thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
         let sealer = Sealer(Arc::clone(&shared));
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
@@ -145,6 +154,7 @@ impl Prepared {
         Ok(Auditor(Some(Running {
             identity,
             options: options.clone(),
+            is_for_thread,
             waiting,
             shared,
             new_key,
@@ -187,6 +197,12 @@ impl Auditor {
     /// Why lines cannot be written, if that is so.
     pub(crate) fn fault(&self) -> Option<String> {
         self.0.as_ref()?.waiting.health.fault()
+    }
+
+    /// Looks whether a write to the files has not come back for so long that requests are refused instead of waiting too. A disk
+    /// that hangs raises no error.
+    pub(crate) fn check(&self) {
+        self.0.iter().for_each(|running| running.waiting.check_write());
     }
 
     /// The outcome of a request, once its line is written. The line of a change that succeeded was written with the change.
@@ -276,7 +292,7 @@ impl Running {
 
     /// Resolves when the line of a request is written.
     async fn write(&self, line: Members) -> Result<(), Error> {
-        let is_for_thread = self.options.sync_always; // a sync would hold up what else this thread has to do
+        let is_for_thread = self.is_for_thread;
         let mut written = self.waiting.push(line, is_for_thread);
         if !is_for_thread {
             yield_once().await; // requests that are ready too add their lines
@@ -348,6 +364,12 @@ impl Drop for Running {
         let sinks = self.shared.lock().map(|mut writer| writer.take_sinks()).unwrap_or_default();
         sinks.into_iter().for_each(sinks::Running::close);
     }
+}
+
+/// The newest seal that the store has noted, also under another name of this machine.
+fn noted(snapshot: &Snapshot) -> Option<Position> {
+    let notes = snapshot.rows_after::<SealNote>(None).map(|row| row.record.position());
+    notes.max_by_key(|position| position.number)
 }
 
 /// That the whole store is older than its trail, if it is. A restored store has fewer commits than before, and a later epoch.

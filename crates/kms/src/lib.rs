@@ -267,6 +267,10 @@ impl Kms {
         let state =
             State::start(store, Arc::clone(&watch), Arc::clone(&roots), format, on_rollback, follower)
                 .map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        if state.accepted_rollback().is_some() {
+            let begun = state.begin_epoch(0);
+            begun.map_err(|source| OpenError::Store { path: options.data.clone(), source })?;
+        }
         let auditor = match audit {
             Some((audit_options, prepared)) => {
                 prepared.open(audit_options, &roots, &state, &clock, options.accept_rollback)?
@@ -469,6 +473,7 @@ impl Kms {
     /// Why no line can be written to the audit trail, if that is so: until it can, every request is refused.
     #[must_use]
     pub fn audit_fault(&self) -> Option<String> {
+        self.auditor.check();
         self.auditor.fault()
     }
 

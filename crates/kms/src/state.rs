@@ -311,6 +311,24 @@ impl State {
         self.write_anchored(|keeper| self.store.commit(&[], keeper).map(Ok)).map(|_| ())
     }
 
+    /// Lets another epoch begin, later than the one of the store and than `ended`: the store goes on from an older state, so
+    /// its commits are later than those that it had once, whatever their numbers are, and sessions end. Nothing to do for a store
+    /// that cannot be written. Blocks for the commit.
+    ///
+    /// # Errors
+    /// As [`State::write_header`].
+    pub(crate) fn begin_epoch(&self, ended: u64) -> Result<(), StoreError> {
+        if self.store.is_read_only() {
+            return Ok(());
+        }
+        self.watch.check()?;
+        let written = self.write_anchored(|keeper| {
+            keeper.end_epoch(ended);
+            self.store.commit(&[], keeper).map(Ok)
+        });
+        written.map(|_| ())
+    }
+
     /// Writes something beside the committer, with the anchor that follows from it, and publishes that.
     fn write_anchored<T>(
         &self,

@@ -346,6 +346,11 @@ impl<D: Directory> Trail<D> {
         self.current.sealed_epoch
     }
 
+    /// The store is in this epoch from now on.
+    pub fn set_epoch(&mut self, epoch: u64) {
+        self.identity.epoch = epoch;
+    }
+
     /// The public key of the seals of the current file.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {

@@ -8,6 +8,8 @@ pub(super) struct Health {
     is_available: AtomicBool,
     /// Nothing is written any more, to any sink.
     has_ended: AtomicBool,
+    /// A write to the files does not come back, so nothing is written to any sink: lines get their numbers there.
+    is_stalled: AtomicBool,
     sinks: Mutex<Vec<SinkHealth>>,
 }
 
@@ -42,6 +44,9 @@ impl Health {
         }
         if self.has_ended.load(Ordering::Acquire) {
             return Some("the thread that writes the audit trail has ended".into());
+        }
+        if self.is_stalled.load(Ordering::Acquire) {
+            return Some("a write to the audit trail does not come back: its disk hangs".into());
         }
         let sinks = self.lock();
         let faults = sinks.iter().filter(|sink| sink.is_required);
@@ -99,10 +104,18 @@ impl Health {
         self.change(|_| {});
     }
 
+    /// A write to the files does not come back, or has come back after all.
+    pub(super) fn set_stalled(&self, is_stalled: bool) {
+        if self.is_stalled.swap(is_stalled, Ordering::AcqRel) != is_stalled {
+            self.change(|_| {});
+        }
+    }
+
     fn change(&self, change: impl FnOnce(&mut Vec<SinkHealth>)) {
         let mut sinks = self.lock();
         change(&mut sinks);
-        let is_available = sinks.iter().any(SinkHealth::counts) && !self.has_ended.load(Ordering::Acquire);
+        let is_writing = !self.has_ended.load(Ordering::Acquire) && !self.is_stalled.load(Ordering::Acquire);
+        let is_available = is_writing && sinks.iter().any(SinkHealth::counts);
         self.is_available.store(is_available, Ordering::Release);
     }
 
@@ -123,6 +136,7 @@ impl Default for Health {
         let health = Self {
             is_available: AtomicBool::new(true),
             has_ended: AtomicBool::new(false),
+            is_stalled: AtomicBool::new(false),
             sinks: Mutex::default(),
         };
         health.set_sink(FILES, true);

@@ -231,10 +231,23 @@ fn a_store_that_is_older_than_its_trail_is_refused_until_that_is_accepted() {
     };
     assert!(matches!(rollback, Rollback::BehindTrail { commit, sealed } if commit < sealed), "{rollback}");
     options.accept_rollback = true;
-    drop(Kms::open(&options, SystemClock).unwrap());
+    let epoch = |kms: &Kms| kms.state.anchor().unwrap().epoch;
+    let kms = Kms::open(&options, SystemClock).unwrap();
+    assert_eq!(epoch(&kms), 2, "what the store has now is not what it had under the same numbers");
+    pollster::block_on(kms.seal_audit()).unwrap();
+    drop(kms);
     options.accept_rollback = false;
     let kms = Kms::open(&options, SystemClock).unwrap();
+    assert_eq!(epoch(&kms), 2);
     create_key(&kms);
+    drop(kms);
+    // Again, from the first epoch.
+    fs::copy(old.path().join("store.redb"), data.path().join("store.redb")).unwrap();
+    let Err(OpenError::Store { .. }) = Kms::open(&options, SystemClock).map(drop) else {
+        panic!("a store of an earlier epoch is opened");
+    };
+    options.accept_rollback = true;
+    assert_eq!(epoch(&Kms::open(&options, SystemClock).unwrap()), 3);
 }
 
 /// The store knows how far the trail was, so it may not be shorter.
@@ -263,4 +276,47 @@ fn a_trail_that_lost_its_end_says_so_for_ever() {
         let report = verify(&[trail], None, None).unwrap();
         assert!(!report.is_sound() && report.gaps.len() == 1, "{report:?}");
     }
+}
+
+/// As when the disk hangs: a write neither succeeds nor fails.
+#[test]
+fn requests_are_refused_while_a_write_does_not_come_back() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let describe = || call(&kms, DescribeKey { key_id: key.clone() });
+    describe().unwrap();
+    let running = kms.auditor.0.as_ref().unwrap();
+    let held = running.shared.lock().unwrap();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(describe);
+        while kms.is_ready() {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(waits.join().unwrap().unwrap_err().code(), ErrorCode::ServiceUnavailableTemporary);
+    });
+    assert!(kms.audit_fault().unwrap().contains("hangs"));
+    assert_eq!(describe().unwrap_err().code(), ErrorCode::ServiceUnavailableTemporary);
+    drop(held);
+    assert!(kms.is_ready());
+    describe().unwrap();
+    drop(kms);
+    let report = verify(&[data.path().join("audit")], None, None).unwrap();
+    let [(_, gap)] = &*report.gaps else { panic!("{report:?}") };
+    assert_eq!((gap.reason, gap.lines), (GapReason::Missed, Some(1)));
+    assert_eq!(actions(data.path()).iter().filter(|action| *action == "DescribeKey").count(), 2);
+}
+
+/// The name of a machine may change, and its containers get a new one each time.
+#[test]
+fn a_trail_that_is_gone_is_missed_under_another_name_of_the_machine_too() {
+    let data = tempfile::tempdir().unwrap();
+    create_key(&open(data.path()));
+    let trail = data.path().join("audit");
+    fs::remove_dir_all(&trail).unwrap();
+    let mut options = Options::new(data.path(), Role::Command);
+    options.audit = Some(AuditOptions::new(&trail, "another-name"));
+    let kms = Kms::open(&options, SystemClock).unwrap();
+    let [gap] = kms.audit_gaps() else { panic!("{:?}", kms.audit_gaps()) };
+    assert_eq!((gap.reason, gap.from), (GapReason::Lost, Some(1)));
 }

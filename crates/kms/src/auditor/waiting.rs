@@ -3,7 +3,7 @@
 use std::mem;
 use std::net::IpAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_channel::oneshot;
 
@@ -31,6 +31,10 @@ struct Queue {
     strangers: StrangerBudget,
     figures: Figures,
     seals: Vec<SealRequest>,
+    /// Since when the trail is held by a thread that writes to it.
+    held_since: Option<Instant>,
+    /// Lines of requests that were refused because the thread that holds the trail does not come back.
+    refused: u64,
 }
 
 /// Who waits for a seal over all lines that were there before.
@@ -120,6 +124,31 @@ impl Waiting {
         mem::take(&mut self.lock().seals)
     }
 
+    /// A thread holds the trail from now on, or does not any more.
+    pub(super) fn hold(&self, is_held: bool) {
+        self.lock().held_since = is_held.then(Instant::now);
+        if !is_held {
+            self.health.set_stalled(false);
+        }
+    }
+
+    /// Refuses the requests that wait, if the trail has been held for too long.
+    pub(super) fn check_write(&self) {
+        let mut queue = self.lock();
+        if queue.held_since.is_none_or(|since| since.elapsed() < PATIENCE) {
+            return;
+        }
+        self.health.set_stalled(true);
+        let before = queue.lines.len();
+        queue.lines.retain(|line| !matches!(line.then, Then::Answer(_)));
+        queue.refused += (before - queue.lines.len()) as u64;
+    }
+
+    /// How many requests were refused so since the last call: their lines are missing.
+    pub(super) fn take_refused(&self) -> u64 {
+        mem::take(&mut self.lock().refused)
+    }
+
     /// How far the trail is.
     pub(super) fn figures<T>(&self, look: impl FnOnce(&mut Figures) -> T) -> T {
         look(&mut self.lock().figures)
@@ -190,3 +219,6 @@ impl Default for Waiting {
         Self { queue: Mutex::default(), changed: Condvar::new(), health: Arc::default() }
     }
 }
+
+/// How long a write may take before requests are refused.
+const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::mem;
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
 
@@ -62,7 +63,7 @@ impl Shared {
     pub(super) fn write(&self) {
         while !self.waiting.is_empty() {
             match self.writer.try_lock() {
-                Ok(mut writer) => writer.write_waiting(),
+                Ok(writer) => Held::new(writer, &self.waiting).write_waiting(),
                 Err(TryLockError::WouldBlock) => return,
                 Err(TryLockError::Poisoned(_)) => return self.waiting.end(),
             }
@@ -70,8 +71,41 @@ impl Shared {
     }
 
     /// The trail, when it is free. None after a panic: what it left is not known.
-    pub(super) fn lock(&self) -> Option<MutexGuard<'_, Writer>> {
-        self.writer.lock().ok()
+    pub(super) fn lock(&self) -> Option<Held<'_>> {
+        Some(Held::new(self.writer.lock().ok()?, &self.waiting))
+    }
+}
+
+/// The trail while a thread holds it. The queue knows, because a write to a disk that hangs does not come back.
+pub(super) struct Held<'a> {
+    writer: MutexGuard<'a, Writer>,
+    waiting: &'a Waiting,
+}
+
+impl<'a> Held<'a> {
+    fn new(writer: MutexGuard<'a, Writer>, waiting: &'a Waiting) -> Self {
+        waiting.hold(true);
+        Self { writer, waiting }
+    }
+}
+
+impl Deref for Held<'_> {
+    type Target = Writer;
+
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.waiting.hold(false);
     }
 }
 
@@ -206,7 +240,10 @@ impl<D: Directory> Writer<D> {
     pub(super) fn begin_seal(&mut self) -> Result<Begun<D>, TrailError> {
         let now = Time::from(self.clock.now());
         self.sinks.iter().for_each(sinks::Running::check);
-        if self.is_stopped() {
+        let refused = self.waiting.take_refused();
+        self.missed += refused;
+        self.health().add_missed(FILES, refused);
+        if self.is_stopped() || refused > 0 {
             self.resume(now)?;
         }
         self.trail.check()?;

@@ -49,6 +49,8 @@ pub(super) struct Keeper<'a> {
     known: Option<Anchor>,
     /// What the store holds before the commit, if it gets an anchor that does not follow another one.
     begins_with: Option<Tally>,
+    /// An epoch that the anchor has to be beyond.
+    ended_epoch: Option<u64>,
     /// The anchor that the commit leaves, if it changes anything.
     pub(super) written: Option<Anchor>,
 }
@@ -258,12 +260,17 @@ impl Search<'_> {
 impl<'a> Keeper<'a> {
     /// For a commit that follows the anchor which it finds: `known`, or a later one.
     pub(super) fn new(roots: &'a RootKeys, known: Option<Anchor>) -> Self {
-        Self { roots, known, begins_with: None, written: None }
+        Self { roots, known, begins_with: None, ended_epoch: None, written: None }
     }
 
     /// For a commit to a store that holds `tally`, whatever its anchor says.
     pub(super) fn begin(roots: &'a RootKeys, tally: Tally) -> Self {
         Self { begins_with: Some(tally), ..Self::new(roots, None) }
+    }
+
+    /// Lets an epoch begin that is later than that of the store, and than this one.
+    pub(super) fn end_epoch(&mut self, ended: u64) {
+        self.ended_epoch = Some(ended);
     }
 
     /// The anchor that the commit follows; none if it gets the first one.
@@ -297,7 +304,10 @@ impl<'a> Keeper<'a> {
                 rows.add(hash(*to));
             }
         }
-        Ok(preceding.map_or_else(|| Anchor { generation, rows, ..first() }, |anchor| anchor.next(rows)))
+        let next =
+            preceding.map_or_else(|| Anchor { generation, rows, ..first() }, |anchor| anchor.next(rows));
+        let epoch = self.ended_epoch.map_or(next.epoch, |ended| next.epoch.max(ended).saturating_add(1));
+        Ok(Anchor { epoch, ..next })
     }
 }
 
@@ -311,7 +321,7 @@ impl Anchoring for Keeper<'_> {
         found: &[Option<StoredRow>],
         moves: &[Move<'_>],
     ) -> Result<Vec<StoredRow>, StoreError> {
-        if moves.is_empty() && self.begins_with.is_none() {
+        if moves.is_empty() && self.begins_with.is_none() && self.ended_epoch.is_none() {
             return Ok(vec![]);
         }
         let mut copies = [None; 2];

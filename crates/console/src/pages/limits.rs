@@ -30,16 +30,24 @@ struct Quota {
     /// What the configuration file calls it.
     setting: &'static str,
     limit: Option<usize>,
-    /// None where each user, group and so on has a count of its own.
-    used: Option<usize>,
+    used: Used,
+}
+
+/// What a quota counts.
+enum Used {
+    Now(usize),
+    /// Not one number, and why.
+    Varies(Text),
 }
 
 fn quotas(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
     let heads =
         [text("Quota", "配额"), text("Setting", "配置项"), text("Used", "已用"), text("Limit", "上限")];
     let row = |quota: Quota| {
-        let used =
-            quota.used.map_or_else(|| html! { span.fine { (context.say(EACH)) } }, |used| html! { (used) });
+        let used = match quota.used {
+            Used::Now(count) => html! { (count) },
+            Used::Varies(why) => html! { span.fine { (context.say(why)) } },
+        };
         let limit = quota.limit.map_or_else(|| no_limit(context), |limit| html! { (limit) });
         vec![html! { (context.say(quota.words)) }, html! { code { (quota.setting) } }, used, limit]
     };
@@ -50,7 +58,7 @@ fn quotas(context: &Context<'_>, limits: &LimitsInForce) -> Markup {
 /// Quotas of the account, and of the creator who has used most.
 fn of_account(limits: &LimitsInForce) -> Vec<Quota> {
     let LimitsInForce { quotas, used, most_by_one: most, .. } = limits;
-    let of = |words, setting, used, limit| Quota { words, setting, limit, used: Some(used) };
+    let of = |words, setting, used, limit| Quota { words, setting, limit, used: Used::Now(used) };
     vec![
         of(texts::KEYS, "keys", used.made.keys, quotas.keys),
         of(KEYS_OF_ONE, "keys-per-creator", most.keys, quotas.keys_per_creator),
@@ -69,7 +77,7 @@ fn of_account(limits: &LimitsInForce) -> Vec<Quota> {
 /// Quotas that each key, user and so on has.
 fn of_each(limits: &LimitsInForce) -> Vec<Quota> {
     let quotas = &limits.quotas;
-    let of = |words, setting, limit| Quota { words, setting, limit, used: None };
+    let of = |words, setting, limit| Quota { words, setting, limit, used: Used::Varies(EACH) };
     vec![
         of(text("Versions of a key", "每个密钥的版本"), "key-versions", quotas.key_versions),
         of(
@@ -103,11 +111,12 @@ fn of_each(limits: &LimitsInForce) -> Vec<Quota> {
             "policies-per-role",
             Some(quotas.policies_per_role),
         ),
-        of(
-            text("Assumed roles per second", "每秒扮演角色次数"),
-            "assume-roles-per-second",
-            Some(quotas.assume_roles_per_second),
-        ),
+        Quota {
+            words: text("AssumeRole, of all callers", "所有调用者的 AssumeRole"),
+            setting: "assume-roles-per-second",
+            limit: Some(quotas.assume_roles_per_second),
+            used: Used::Varies(text("counted each second", "按秒计数")),
+        },
     ]
 }
 

@@ -41,9 +41,10 @@ fn of_action(fault: NoPolicyAction) -> Text {
             "Write the action as policies do, such as kms:Decrypt.",
             "请按策略中的写法填写操作，例如 kms:Decrypt。",
         ),
-        NoPolicyAction::UnknownProduct => {
-            text("Actions begin with kms:, ram: or sts:.", "操作以 kms:、ram: 或 sts: 开头。")
-        }
+        NoPolicyAction::UnknownProduct => text(
+            "Actions begin with kms:, ram:, sts: or actiontrail:.",
+            "操作以 kms:、ram:、sts: 或 actiontrail: 开头。",
+        ),
         NoPolicyAction::Unknown(_) => text(
             "There is no such action. The field suggests all of them.",
             "没有这个操作。输入框会提示所有操作。",

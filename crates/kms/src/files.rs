@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bulla_keys::{Random, SystemRandom};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 /// For `custom_flags`: do not follow a symbolic link in the last place of a path.
 pub(crate) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
@@ -24,6 +25,18 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
         Err(_) if !path.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
         _ => sync_dir(above), // also where another process made it just now
     }
+}
+
+/// What to do about a directory that belongs to another user or to which others may write. What belongs to another user alone is
+/// that user's: giving it to root would take it from its server.
+pub(crate) fn exposed_hint(path: &Path, owner: u32, mode: u32) -> String {
+    let path = path.display();
+    if geteuid().is_root() && owner != 0 && mode & 0o022 == 0 {
+        return format!(
+            "it is another user's: run the command as that one, runuser -u $(id -un {owner}) -- bulla ..."
+        );
+    }
+    format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
 }
 
 /// What a user can do about a directory that cannot be made or read.

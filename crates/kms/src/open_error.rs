@@ -77,10 +77,7 @@ impl OpenError {
     pub fn hint(&self, role: Role) -> String {
         match self {
             Self::Directory { source, .. } => files::directory_hint(source).into(),
-            Self::Exposed { path, .. } => {
-                let path = path.display();
-                format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
-            }
+            Self::Exposed { path, owner, mode } => files::exposed_hint(path, *owner, *mode),
             Self::InUse { by: Role::Server, .. } if role == Role::Server => {
                 "stop the other server first, or name another directory with --data".into()
             }

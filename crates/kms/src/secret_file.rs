@@ -213,10 +213,7 @@ impl SecretFileFault {
             Self::Foreign(_) => {
                 format!("run as its owner, or give it to this user: chown $(id -u) {file}")
             }
-            Self::Directory { path, .. } => {
-                let path = path.display();
-                format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
-            }
+            Self::Directory { path, owner, mode } => files::exposed_hint(path, *owner, *mode),
             Self::TooLong => "name the right file".into(),
             Self::Io(_) => "check that the file and its directory can be read and written".into(),
         }

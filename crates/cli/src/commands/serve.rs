@@ -12,6 +12,7 @@ mod settings;
 mod shell;
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bulla_kms::{FirstAccessKey, Kms, SystemClock};
@@ -90,6 +91,18 @@ fn running(settings: &Serve, kms: &Kms) -> Serve {
     Serve { region, account, ..settings.clone() }
 }
 
+/// The address under which a client on this machine reaches the server, and its certificate is good: not the one that means all
+/// addresses.
+fn for_clients(listen: SocketAddr, names: &[String]) -> String {
+    let port = listen.port();
+    match (listen.ip(), names.first()) {
+        (ip, Some(name)) if ip.is_unspecified() => format!("{name}:{port}"),
+        (IpAddr::V4(ip), None) if ip.is_unspecified() => format!("127.0.0.1:{port}"),
+        (IpAddr::V6(ip), None) if ip.is_unspecified() => format!("[::1]:{port}"),
+        _ => listen.to_string(),
+    }
+}
+
 /// One line for programs on standard output, and what a client needs for people on standard error.
 fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey) -> io::Result<()> {
     let scheme = if settings.http { "http" } else { "https" };
@@ -98,7 +111,7 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
         note(format!("The access key of {ACCESS_KEY_ID} was taken."));
     }
     note("For a client:");
-    note(format!("  export BULLA_KMS={url}"));
+    note(format!("  export BULLA_KMS={scheme}://{}", for_clients(server.local_addr(), &settings.tls_name)));
     if let Some(ca) = server.ca_path() {
         note(format!("  export ALIBABA_CLOUD_CA_BUNDLE={}", quoted(ca)));
     }
@@ -115,4 +128,23 @@ fn announce(kms: &Kms, server: &Server, settings: &Serve, first: &FirstAccessKey
         note(format!("Metrics: http://{address}/metrics"));
     }
     write_out(format!("bulla: listening on {url}\n").as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_are_told_an_address_that_they_can_connect_to() {
+        let names = ["kms.example.com".to_owned()];
+        for (listen, names, expected) in [
+            ("127.0.0.1:1", &[][..], "127.0.0.1:1"),
+            ("192.0.2.1:1", &names[..], "192.0.2.1:1"),
+            ("0.0.0.0:1", &names[..], "kms.example.com:1"),
+            ("0.0.0.0:1", &[][..], "127.0.0.1:1"),
+            ("[::]:1", &[][..], "[::1]:1"),
+        ] {
+            assert_eq!(for_clients(listen.parse().unwrap(), names), expected, "{listen}");
+        }
+    }
 }

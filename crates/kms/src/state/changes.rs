@@ -96,12 +96,18 @@ pub(crate) struct MadeResource {
 }
 
 impl MadeResource {
-    /// Ids of new rows are drawn by the engine, names come from the request.
+    /// Ids of new rows are drawn by the engine. The permission to make people and policies is asked for all of them, so it does
+    /// not name them.
     fn of(write: &Write, is_new: bool) -> Option<Self> {
         let (kind, name, version) = match write {
             Write::Version(version) if is_new => {
                 ("key", version.key.to_string(), Some(version.id.to_string()))
             }
+            Write::User(user) if is_new => ("user", user.name.as_str().into(), None),
+            Write::Group(group) if is_new => ("group", group.name.as_str().into(), None),
+            Write::Role(role) if is_new => ("role", role.name.as_str().into(), None),
+            Write::Policy(policy) if is_new => ("policy", policy.name.as_str().into(), None),
+            Write::MfaDevice(device) if is_new => ("mfa", device.name.as_str().into(), None),
             Write::AccessKey(key) => ("access-key", key.id.to_string(), None),
             Write::NoAccessKey(id) => ("access-key", id.to_string(), None),
             _ => return None,

@@ -300,6 +300,7 @@ impl Server {
             metrics: self.metrics.as_ref().map(|bound| bound.address),
         };
         let control = Control::new(facts, Arc::clone(&log));
+        let long_calls = control.long_calls();
         let control = control::serve(self.control, control, stopped.clone());
         let metrics = self.metrics.map(|bound| metrics::serve(bound, sources, limits, stopped.clone()));
         let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url);
@@ -340,6 +341,7 @@ impl Server {
                 () = sleep(limits.drain) => log.event("requests in flight were cut off: out of time"),
                 () = shutdown.stop() => log.event("requests in flight were cut off: told to stop twice"),
             }
+            long_calls.end(LAST_STEPS).await;
         });
         runtime.shutdown_timeout(LAST_STEPS);
         drop((upkeep, store_watch, oidc_thread, backups));

@@ -1,26 +1,26 @@
 //! Calls that take long, or answer with much data: each has a thread of low priority, and there is one at a time.
 
 use std::io;
-use std::mem;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::nice;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use super::protocol::{DATA_BYTES, Progress, Refusal};
 use super::reply::{Part, Reply};
 
-/// The thread of long calls. When this is dropped, the call ends soon.
-pub(super) struct LongCalls {
+/// The thread of long calls. No thread of the runtime waits for it other than by `await`: it waits for them.
+#[derive(Clone)]
+pub(crate) struct LongCalls {
     place: Arc<Semaphore>,
     is_stopping: Arc<AtomicBool>,
-    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The way of a long call's parts to its client.
@@ -33,13 +33,14 @@ pub(super) struct Feed {
 
 enum Step {
     Part(Part),
-    End(Result<Value, Refusal>),
+    /// With the place, which is free before the client may make the next call, and not while the thread still waits to say this.
+    End(Result<Value, Refusal>, OwnedSemaphorePermit),
 }
 
 impl LongCalls {
     pub(super) fn new() -> Self {
         let place = Arc::new(Semaphore::new(1));
-        Self { place, is_stopping: Arc::default(), thread: Mutex::default() }
+        Self { place, is_stopping: Arc::default() }
     }
 
     /// Runs `work` on the thread, and hands its parts to the client.
@@ -54,41 +55,37 @@ impl LongCalls {
         let place = Arc::clone(&self.place).try_acquire_owned().map_err(|_| Refusal::OtherLongCall)?;
         let (parts, mut steps) = mpsc::channel(QUEUE);
         let feed = Feed { parts, is_stopping: Arc::clone(&self.is_stopping), told: Instant::now() };
-        self.start(place, feed, work)?;
+        start(place, feed, work)?;
         while let Some(step) = steps.recv().await {
             match step {
                 Step::Part(part) => reply.part(&part).await.map_err(|_| Refusal::Gone)?,
-                Step::End(outcome) => return outcome,
+                Step::End(outcome, _place) => return outcome,
             }
         }
         Err(Refusal::Failed("the call ended by a panic".into()))
     }
 
-    fn start(
-        &self,
-        place: OwnedSemaphorePermit,
-        mut feed: Feed,
-        work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
-    ) -> Result<(), Refusal> {
-        let run = move || {
-            let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
-            let outcome = work(&mut feed);
-            drop(place); // before the client may make the next call
-            let _ = feed.parts.blocking_send(Step::End(outcome)); // it may have gone
-        };
-        let thread = thread::Builder::new().name("control".into()).spawn(run);
-        let thread = thread.map_err(|error| Refusal::Failed(format!("no thread can be started: {error}")))?;
-        let before = self.thread.lock().unwrap_or_else(PoisonError::into_inner).replace(thread);
-        join(before);
-        Ok(())
+    /// Has the call end soon, and no other one begin. Waits until it lets go of the engine, but not longer than `limit`.
+    pub(crate) async fn end(&self, limit: Duration) {
+        self.is_stopping.store(true, Ordering::Relaxed);
+        if let Ok(Ok(place)) = timeout(limit, self.place.acquire()).await {
+            place.forget();
+        }
     }
 }
 
-impl Drop for LongCalls {
-    fn drop(&mut self) {
-        self.is_stopping.store(true, Ordering::Relaxed);
-        join(mem::take(&mut *self.thread.lock().unwrap_or_else(PoisonError::into_inner)));
-    }
+fn start(
+    place: OwnedSemaphorePermit,
+    mut feed: Feed,
+    work: impl FnOnce(&mut Feed) -> Result<Value, Refusal> + Send + 'static,
+) -> Result<(), Refusal> {
+    let run = move || {
+        let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
+        let outcome = work(&mut feed);
+        let _ = feed.parts.blocking_send(Step::End(outcome, place)); // it may have gone
+    };
+    let thread = thread::Builder::new().name("control".into()).spawn(run);
+    thread.map(drop).map_err(|error| Refusal::Failed(format!("no thread can be started: {error}")))
 }
 
 impl Feed {
@@ -129,12 +126,6 @@ impl io::Write for Feed {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
-    }
-}
-
-fn join(thread: Option<JoinHandle<()>>) {
-    if let Some(thread) = thread {
-        let _ = thread.join(); // a panic was printed
     }
 }
 
@@ -216,6 +207,48 @@ mod tests {
         });
     }
 
+    /// The first client reads nothing while its answer is done but for the parts that wait for it; others call meanwhile.
+    #[test]
+    fn a_client_that_does_not_read_holds_up_no_thread_of_the_runtime() {
+        const LIMIT: Duration = Duration::from_secs(20);
+        let mut only_one = tokio::runtime::Builder::new_multi_thread();
+        let runtime = only_one.worker_threads(1).enable_all().build().unwrap();
+        let runtime = Box::leak(Box::new(runtime)); // to drop one that hangs would hang as well
+        let calls = Arc::new(LongCalls::new());
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        let (outcomes, outcome) = std::sync::mpsc::channel();
+        let call = |stream: std::os::unix::net::UnixStream, parts: usize| {
+            let (calls, outcomes) = (Arc::clone(&calls), outcomes.clone());
+            let (written, is_written) = std::sync::mpsc::channel();
+            runtime.spawn(async move {
+                stream.set_nonblocking(true).unwrap();
+                let mut reply = Reply::new(UnixStream::from_std(stream).unwrap());
+                let work = move |feed: &mut Feed| {
+                    (0..parts).for_each(|_| feed.write_all(&[7; DATA_BYTES]).unwrap());
+                    let _ = written.send(()); // not every call is waited for
+                    Ok(json!({}))
+                };
+                let outcome = calls.run(&mut reply, work).await;
+                outcomes.send((parts, outcome.clone())).unwrap();
+                reply.end(outcome).await;
+            });
+            is_written
+        };
+        let parts = QUEUE + 1; // one on its way, and a queue in which the end has no room
+        call(ours, parts).recv_timeout(LIMIT).unwrap();
+        for _ in 0..20 {
+            drop(call(std::os::unix::net::UnixStream::pair().unwrap().0, 0));
+            let refused = outcome.recv_timeout(LIMIT).expect("the runtime answers");
+            assert_eq!(refused, (0, Err(Refusal::OtherLongCall)));
+            thread::sleep(Duration::from_millis(5)); // the thread of the first one comes to its end
+        }
+        let mut data = Vec::new();
+        ControlClient::over(theirs).answer_to(&mut data, |_| {}).unwrap();
+        assert_eq!((data.len(), outcome.recv().unwrap()), (parts * DATA_BYTES, (parts, Ok(json!({})))));
+        drop(call(std::os::unix::net::UnixStream::pair().unwrap().0, 0));
+        assert_eq!(outcome.recv_timeout(LIMIT).unwrap(), (0, Ok(json!({}))));
+    }
+
     #[test]
     fn it_ends_with_its_client_and_with_the_server() {
         let calls = LongCalls::new();
@@ -231,7 +264,7 @@ mod tests {
             let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
             assert_eq!(calls.run(&mut reply, endless).await, Err(Refusal::Gone));
         });
-        drop(calls); // its thread ends, so this does
+        runtime.block_on(calls.end(Duration::MAX)); // its thread ends, so this does
         let calls = LongCalls::new();
         let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
         let read = thread::spawn(move || ControlClient::over(theirs).answer_to(&mut io::sink(), |_| {}));
@@ -246,6 +279,6 @@ mod tests {
             reply.end(outcome).await;
         });
         assert_eq!(read.join().unwrap().unwrap_err().to_string(), "the server is being stopped");
-        drop(calls);
+        runtime.block_on(calls.end(Duration::MAX));
     }
 }

@@ -63,6 +63,11 @@ impl Control {
         Self { facts: Arc::new(facts), long_calls: LongCalls::new(), log, told: Mutex::default() }
     }
 
+    /// What ends the long call when the server ends.
+    pub(crate) fn long_calls(&self) -> LongCalls {
+        self.long_calls.clone()
+    }
+
     fn kms(&self) -> &Arc<Kms> {
         &self.facts.kms
     }

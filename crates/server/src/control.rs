@@ -21,8 +21,8 @@ pub use self::client::{ControlClient, ControlError};
 pub use self::protocol::{CallError, ErrorKind, Progress};
 pub(crate) use self::serve::{Control, serve};
 pub(crate) use self::socket::ControlSocket;
-pub(crate) use self::status::Facts;
 pub use self::status::{
     AuditStatus, BackupStatus, CertificateStatus, ConnectionStatus, LimitStatus, NonceStatus, RootKeyStatus,
     SinkStatus, Status, StoreStatus,
 };
+pub(crate) use self::status::{Facts, Looks};

@@ -9,11 +9,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_kms::audit::{Content, Record, Source};
-use bulla_kms::{BackupOutput, IncomingBackup, Options, Role};
+use bulla_kms::{AuditOutput, AuditSink, BackupOutput, IncomingBackup, Options, Role};
 use bulla_server::control::{Call, ControlClient, ControlError, ErrorKind, Status};
 use common::TestServer;
 use serde_json::{Value, json};
@@ -305,6 +306,52 @@ fn without_its_line_no_call_is_answered() {
     fs::remove_file(server.data.path().join("audit")).unwrap();
     wait_until("the trail to be back", || status(&server).ready);
     call(&server, Call::StoreCheck).unwrap();
+}
+
+/// The trail is in use by one that does not let go of it, as by a write to a disk that hangs.
+#[test]
+fn status_answers_while_the_trail_hangs_and_its_lines_come_later() {
+    struct Hangs(Sender<()>, Receiver<()>);
+    impl AuditOutput for Hangs {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    impl Drop for Hangs {
+        fn drop(&mut self) {
+            let _ = self.0.send(()); // not heard when the server ends
+            let _ = self.1.recv();
+        }
+    }
+    let server = TestServer::plain();
+    let set_sink = |began, go_on| {
+        let output = Box::new(Hangs(began, go_on));
+        let sink = AuditSink { name: "sink".into(), is_required: false, output };
+        server.kms.set_audit_sinks(true, vec![sink]).unwrap();
+    };
+    set_sink(channel().0, channel().1);
+    let server = &server;
+    thread::scope(|scope| {
+        let (began, has_begun) = channel();
+        let (go_on, goes_on) = channel();
+        // The sink is there already, so the second one is dropped, by the holder of the trail.
+        scope.spawn(|| set_sink(began, goes_on));
+        has_begun.recv().unwrap();
+        let refused = [Call::StoreCheck, Call::AuditSync, Call::Backup];
+        let refused = refused.map(|refused| scope.spawn(move || call(server, refused).unwrap_err()));
+        let told: Vec<_> = (0..3).map(|_| status(server)).collect();
+        let refused = refused.map(|refused| refused.join().unwrap());
+        let answer = server.send("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n");
+        go_on.send(()).unwrap();
+        assert!(told.iter().all(|status| status.audit.as_ref().unwrap().files == 1), "{told:?}");
+        assert_eq!(answer.status, 200);
+        for error in refused {
+            assert!(error.to_string().contains("it has taken nothing for 10 seconds"), "{error}");
+        }
+    });
+    let statuses = || noted(server).into_iter().filter(|(_, name, ..)| name == "status").count();
+    wait_until("the lines", || statuses() == 3);
+    call(server, Call::StoreCheck).unwrap();
 }
 
 #[test]

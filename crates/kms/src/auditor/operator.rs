@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use bulla_wire::Error;
+use bulla_wire::{Error, ErrorCode};
+use futures_channel::oneshot;
 
 use super::Running;
 use crate::Kms;
@@ -26,13 +27,15 @@ pub struct OperatorCall<'c> {
 }
 
 impl Kms {
-    /// Writes the line of an operator's call, if there is an audit trail.
+    /// Writes the line of an operator's call, if there is an audit trail. The thread of the trail does it, so the caller's never
+    /// hangs with a disk; once this was polled, the line is written also if the caller waits no longer.
     ///
     /// # Errors
     /// ServiceUnavailableTemporary if it cannot be written, so the call must not succeed.
     pub async fn note_operator_call(&self, call: OperatorCall<'_>) -> Result<(), Error> {
         let Some(running) = &self.auditor.0 else { return Ok(()) };
-        running.write(running.line_of_operator(self, &call)).await
+        let written = running.waiting.push(running.line_of_operator(self, &call), true);
+        written.await.map_err(|oneshot::Canceled| ErrorCode::ServiceUnavailableTemporary.into())
     }
 }
 

@@ -19,7 +19,7 @@ use super::long_call::{Feed, LongCalls};
 use super::protocol::{Frame, Line, Progress, REQUEST_BYTES, Refusal, Request, VERSION};
 use super::reply::Reply;
 use super::socket::ControlSocket;
-use super::status::{Facts, RootKeyStatus};
+use super::status::{Facts, MOMENT, RootKeyStatus};
 use crate::log::Log;
 
 /// What answers calls.
@@ -113,7 +113,7 @@ impl Control {
         let outcome = match call {
             Ok(call) => self.answer_call(call, &arrived, &mut reply).await,
             Err(refusal) => {
-                let _ = self.note(None, &arrived, Some(&refusal)).await; // it is refused in any case
+                self.note_soon(None, &arrived, Some(&refusal)).await; // it is refused in any case
                 Err(refusal)
             }
         };
@@ -130,15 +130,19 @@ impl Control {
             Some(why) if call.line() != LineOf::Nothing => Err(Refusal::NoTrail(why)),
             _ => self.perform(call, reply).await,
         };
-        let noted = self.note(Some(call), arrived, outcome.as_ref().err()).await;
-        if call.line() == LineOf::Nothing { outcome } else { noted.and(outcome) }
+        if call.line() == LineOf::Nothing {
+            self.note_soon(Some(call), arrived, outcome.as_ref().err()).await;
+            return outcome;
+        }
+        self.note(Some(call), arrived, outcome.as_ref().err()).await.and(outcome)
     }
 
     async fn perform(&self, call: Call, reply: &mut Reply) -> Result<Value, Refusal> {
         match call {
             Call::Status => {
+                let trail = self.facts.look_at_trail().await;
                 let facts = Arc::clone(&self.facts);
-                let status = spawn_blocking(move || facts.status()).await; // it looks at files
+                let status = spawn_blocking(move || facts.status(trail)).await; // it may wait for a lock
                 let status = status.map_err(|panicked| Refusal::Failed(panicked.to_string()))?;
                 Ok(to_json(&status))
             }
@@ -150,12 +154,18 @@ impl Control {
                 let kms = Arc::clone(self.kms());
                 self.long_calls.run(reply, move |feed| send_backup(&kms, feed)).await
             }
-            Call::AuditSync => match self.kms().seal_audit().await {
-                Ok(Some(sealed)) => Ok(json!({ "sealed": sealed.to_string() })),
-                Ok(None) => Err(Refusal::TrailIsOff),
-                Err(why) => Err(Refusal::NoTrail(why)),
+            Call::AuditSync => match timeout(TRAIL, self.kms().seal_audit()).await {
+                Ok(Ok(Some(sealed))) => Ok(json!({ "sealed": sealed.to_string() })),
+                Ok(Ok(None)) => Err(Refusal::TrailIsOff),
+                Ok(Err(why)) => Err(Refusal::NoTrail(why)),
+                Err(_) => Err(Refusal::NoTrail(HANGS.into())),
             },
         }
+    }
+
+    /// Writes the line of a call whose answer waits for it a moment at most: it comes when the trail takes it.
+    async fn note_soon(&self, call: Option<Call>, arrived: &Arrived, refusal: Option<&Refusal>) {
+        let _ = timeout(MOMENT, self.note(call, arrived, refusal)).await;
     }
 
     /// Writes the line of a call.
@@ -173,8 +183,11 @@ impl Control {
             code: refusal.map(Refusal::code),
             took: arrived.began.elapsed(),
         };
-        let noted = self.kms().note_operator_call(line).await;
-        noted.map_err(|_| Refusal::NoTrail(self.kms().audit_fault().unwrap_or_default()))
+        match timeout(TRAIL, self.kms().note_operator_call(line)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Refusal::NoTrail(self.kms().audit_fault().unwrap_or_default())),
+            Err(_) => Err(Refusal::NoTrail(HANGS.into())),
+        }
     }
 }
 
@@ -238,6 +251,9 @@ const CONNECTIONS: usize = 16;
 const REQUEST: Duration = Duration::from_secs(5);
 /// How long answers that are under way may take once the server is told to stop.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long a call waits for the audit trail. A write that takes longer hangs, and the call would keep its connection.
+const TRAIL: Duration = Duration::from_secs(10);
+const HANGS: &str = "it has taken nothing for 10 seconds";
 /// Before accepting is tried again.
 const PAUSE: Duration = Duration::from_millis(100);
 const TELL_EACH: Duration = Duration::from_secs(60);

@@ -6,12 +6,15 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_kms::audit::{Gap, Source};
 use bulla_kms::{KeyLocation, Kms, RequestLimit, RequestLimits, SinkHealth};
 use bulla_wire::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::http::Connections;
 use crate::tls::Certificate;
@@ -109,7 +112,7 @@ pub struct AuditStatus {
     /// What the trail lacked when the server was started, as its `gap` lines say it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<Gap>,
-    /// Why no line can be written, if that is so.
+    /// Why no line can be written, or the files cannot be seen, if that is so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<String>,
 }
@@ -194,11 +197,42 @@ pub(crate) struct Facts {
     /// Where clients connect.
     pub(crate) url: String,
     pub(crate) metrics: Option<SocketAddr>,
+    pub(crate) looks: Looks,
+}
+
+/// Looks at files, one at a time: where the file system hangs, each would keep a thread.
+pub(crate) struct Looks(Arc<Semaphore>);
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(1)))
+    }
 }
 
 impl Facts {
-    /// The status of this moment. Looks at files.
-    pub(super) fn status(&self) -> Status {
+    /// What the files of the audit trail tell within a moment, if there is a trail.
+    pub(super) async fn look_at_trail(&self) -> Option<AuditStatus> {
+        let directory = &self.kms.audit_options()?.directory;
+        let unseen = AuditStatus {
+            directory: directory.display().to_string(),
+            fault: Some("its directory does not answer".into()),
+            ..AuditStatus::default()
+        };
+        let directory = directory.clone();
+        let looks = Arc::clone(&self.looks.0);
+        let look = async {
+            let look = looks.acquire_owned().await.ok()?;
+            let seen = spawn_blocking(move || {
+                let _look = look;
+                AuditStatus::of_directory(&directory)
+            });
+            seen.await.ok()
+        };
+        Some(timeout(MOMENT, look).await.ok().flatten().unwrap_or(unseen))
+    }
+
+    /// The status of this moment, with what the files of the audit trail tell.
+    pub(super) fn status(&self, trail: Option<AuditStatus>) -> Status {
         let engine = self.kms.statistics();
         let connections = self.connections.counts();
         let unready = self.kms.unready();
@@ -221,7 +255,7 @@ impl Facts {
                     .collect(),
             },
             root_key: RootKeyStatus::at(&self.kms.root_key_location()),
-            audit: self.audit(),
+            audit: trail.and_then(|trail| self.audit(trail)),
             backups: self.kms.backup_state().map(|state| BackupStatus {
                 count: state.count as u64,
                 newest: state.newest.as_ref().map(|newest| seconds(newest.time)),
@@ -239,17 +273,16 @@ impl Facts {
 }
 
 impl Facts {
-    fn audit(&self) -> Option<AuditStatus> {
+    fn audit(&self, mut status: AuditStatus) -> Option<AuditStatus> {
         let options = self.kms.audit_options()?;
         let figures = self.kms.audit_figures()?;
-        let mut status = AuditStatus::of_directory(&options.directory);
         status.node = Some(options.node.clone());
         status.sealed = Some(figures.sealed.to_string());
         status.lag_seconds = Some((figures.lag.as_secs_f64() * 1000.0).round() / 1000.0);
         status.missed = Some(figures.missed);
         status.sinks = self.kms.audit_sinks().into_iter().map(SinkStatus::from).collect();
         status.gaps = self.kms.audit_gaps().to_vec();
-        status.fault = self.kms.audit_fault();
+        status.fault = self.kms.audit_fault().or(status.fault);
         Some(status)
     }
 }
@@ -305,3 +338,6 @@ fn timestamp(time: SystemTime) -> String {
 fn seconds(unix: i64) -> String {
     Timestamp::from_unix(unix).to_string()
 }
+
+/// How long a status waits for what may hang: it is asked for when something does.
+pub(super) const MOMENT: Duration = Duration::from_secs(1);

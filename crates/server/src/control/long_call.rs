@@ -46,7 +46,7 @@ impl LongCalls {
     /// Runs `work` on the thread, and hands its parts to the client.
     ///
     /// # Errors
-    /// That of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] if the client has gone, and the work ends soon then.
+    /// That of the work; [`Refusal::OtherLongCall`]; [`Refusal::Gone`] or [`Refusal::Slow`] of the client, and the work ends soon then.
     pub(super) async fn run(
         &self,
         reply: &mut Reply,
@@ -58,7 +58,7 @@ impl LongCalls {
         start(place, feed, work)?;
         while let Some(step) = steps.recv().await {
             match step {
-                Step::Part(part) => reply.part(&part).await.map_err(|_| Refusal::Gone)?,
+                Step::Part(part) => reply.part(&part).await.map_err(|error| Refusal::of_client(&error))?,
                 Step::End(outcome, _place) => return outcome,
             }
         }

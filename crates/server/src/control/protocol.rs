@@ -11,6 +11,8 @@
 //! Members are only ever added, and members that a reader does not know mean nothing to it. A change that an older reader would
 //! get wrong is another version.
 
+use std::io;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -120,6 +122,8 @@ pub(super) enum Refusal {
     Stopping,
     /// The client has gone before the answer was whole.
     Gone,
+    /// The client reads too slowly.
+    Slow,
     /// The call failed, for this reason.
     Failed(String),
 }
@@ -139,11 +143,16 @@ impl Line {
 }
 
 impl Refusal {
+    /// Why a part of an answer could not be written.
+    pub(super) fn of_client(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::TimedOut { Self::Slow } else { Self::Gone }
+    }
+
     /// The status of the line in the audit trail.
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::TooLong => 413,
-            Self::Late => 408,
+            Self::Late | Self::Slow => 408,
             Self::NoRequest | Self::OtherVersion(_) => 400,
             Self::UnknownCall => 404,
             Self::TrailIsOff => 409,
@@ -173,7 +182,7 @@ impl Refusal {
             Self::UnknownCall => ErrorKind::UnknownCall,
             Self::TooManyConnections | Self::OtherLongCall => ErrorKind::Busy,
             Self::NoTrail(_) | Self::Stopping => ErrorKind::Unavailable,
-            Self::TrailIsOff | Self::Gone | Self::Failed(_) => ErrorKind::Failed,
+            Self::TrailIsOff | Self::Gone | Self::Slow | Self::Failed(_) => ErrorKind::Failed,
         }
     }
 
@@ -222,6 +231,7 @@ impl Refusal {
             }
             Self::Stopping => ("the server is being stopped".into(), "try again when it runs"),
             Self::Gone => ("the client has gone".into(), "call again"),
+            Self::Slow => ("the client reads too slowly".into(), "write to a faster disk"),
             Self::Failed(why) => (why.clone(), "see the log of the server"),
         }
     }

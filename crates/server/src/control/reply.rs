@@ -1,7 +1,7 @@
 //! The answer to one call, written frame by frame.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
@@ -11,7 +11,12 @@ use tokio::time::timeout;
 use super::protocol::{Frame, Line, Progress, Refusal};
 
 /// The side of a connection that the answer goes to.
-pub(super) struct Reply(UnixStream);
+pub(super) struct Reply {
+    stream: UnixStream,
+    sent: u64,
+    /// How long the client was waited for so far.
+    waited: Duration,
+}
 
 /// A part of an answer that is not its end.
 #[derive(Debug)]
@@ -22,13 +27,13 @@ pub(super) enum Part {
 
 impl Reply {
     pub(super) fn new(stream: UnixStream) -> Self {
-        Self(stream)
+        Self { stream, sent: 0, waited: Duration::ZERO }
     }
 
     /// Writes a part.
     ///
     /// # Errors
-    /// The client has gone, or does not read.
+    /// The client has gone; `TimedOut` if it reads too slowly.
     pub(super) async fn part(&mut self, part: &Part) -> io::Result<()> {
         match part {
             Part::Progress(progress) => self.line(Frame::Progress(*progress)).await,
@@ -50,11 +55,52 @@ impl Reply {
     }
 
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        timeout(PATIENCE, self.0.write_all(bytes))
-            .await
-            .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        let began = Instant::now();
+        let written = timeout(patience(self.sent, self.waited), self.stream.write_all(bytes)).await;
+        self.waited += began.elapsed();
+        self.sent += bytes.len() as u64;
+        written.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
-/// How long a client may read nothing.
+/// How long a client may go on to read nothing. A call that waits for it may hold a state of the store, whose file grows
+/// with every change meanwhile: so the whole answer takes no longer than what is sent at [`SLOWEST`], and once [`PATIENCE`].
+fn patience(sent: u64, waited: Duration) -> Duration {
+    let allowed = PATIENCE + Duration::from_secs(sent / SLOWEST);
+    allowed.saturating_sub(waited).min(PATIENCE)
+}
+
 const PATIENCE: Duration = Duration::from_secs(30);
+/// In bytes a second: a tenth of what a slow disk takes.
+const SLOWEST: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_reads_slowly_has_patience_for_the_whole_answer_once() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(0, Duration::ZERO), PATIENCE);
+        assert_eq!(patience(0, seconds(29)), seconds(1));
+        assert_eq!(patience(100 * SLOWEST, seconds(100)), PATIENCE, "it is as fast as it has to be");
+        assert_eq!(patience(100 * SLOWEST, seconds(1)), PATIENCE, "nothing is saved up for one pause");
+        assert_eq!(patience(100 * SLOWEST, seconds(120)), seconds(10));
+        assert_eq!(patience(100 * SLOWEST, seconds(140)), Duration::ZERO);
+    }
+
+    /// What it has not read is not waited for, nor is its end.
+    #[test]
+    fn a_client_without_patience_left_is_cut_off() {
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+        crate::runtime().unwrap().block_on(async {
+            ours.set_nonblocking(true).unwrap();
+            let mut reply = Reply::new(UnixStream::from_std(ours).unwrap());
+            reply.waited = PATIENCE;
+            let part = Part::Data(vec![0; 1 << 20]); // more than the kernel keeps
+            assert_eq!(reply.part(&part).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+            reply.end(Ok(Value::Null)).await;
+        });
+        drop(theirs);
+    }
+}

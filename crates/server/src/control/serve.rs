@@ -117,6 +117,9 @@ impl Control {
                 Err(refusal)
             }
         };
+        if outcome == Err(Refusal::Slow) {
+            self.log.event("a client of the control socket was cut off: it read less than 1 MiB a second");
+        }
         reply.end(outcome).await;
     }
 

@@ -17,6 +17,7 @@ mod schedule;
 #[cfg(test)]
 mod schedule_tests;
 mod since;
+mod successor;
 #[cfg(test)]
 mod tests;
 mod verify;

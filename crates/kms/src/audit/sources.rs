@@ -157,6 +157,12 @@ impl Source {
 }
 
 impl<'l> Record<'l> {
+    /// Reads a line that has no number yet, which is then 0, and no line before it.
+    pub(crate) fn unnumbered(line: &'l [u8]) -> Option<Self> {
+        let Common { store, node, time } = serde_json::from_slice(line).ok()?;
+        Some(Self { number: 0, store, node, time, content: serde_json::from_slice(line).ok()? })
+    }
+
     /// Reads a line; none if it is not one of a trail.
     #[must_use]
     pub fn parse(line: &'l [u8]) -> Option<Self> {

@@ -183,12 +183,15 @@ fn resources<'q>(
             None => resources.push(Resource { kind: KEY.into(), name: Text::new(key), version }),
         }
     }
-    let made = made.iter().map(|made| Resource {
-        kind: made.kind.into(),
-        name: Text::new(&*made.name),
-        version: made.version.as_deref().map(Text::new),
-    });
-    resources.extend(made.take(MAX_RESOURCES));
+    for made in made.iter().take(MAX_RESOURCES) {
+        let is_there = resources.iter().any(|resource| {
+            resource.kind == made.kind && resource.name.as_str() == &*made.name && made.version.is_none()
+        });
+        if !is_there {
+            let version = made.version.as_deref().map(Text::new);
+            resources.push(Resource { kind: made.kind.into(), name: Text::new(&*made.name), version });
+        }
+    }
     resources
 }
 

@@ -8,12 +8,15 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use bulla_keys::{Anchor, StoreId};
+use bulla_keys::Anchor;
+use bulla_keys::root::RootKeys;
 use bulla_wire::Timestamp;
 
+use super::content::Manifest;
 use super::error::{BackupError, Later};
 use super::revived::{InactiveKey, Revival};
 use super::since::Since;
+use super::successor::{Differences, Successor};
 use super::verify::Backup;
 use super::{BackupFacts, ChangeSince};
 use crate::audit::{Content, Event, Identity, Line, Members, Resource, Text, Time};
@@ -25,7 +28,7 @@ use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::role::Role;
 use crate::state::{RowFormat, anchor_copies, check};
-use crate::store::{Store, StoreError, StoredRow};
+use crate::store::{Frozen, Store, StoreError, StoredRow};
 use crate::unlock::Unlocked;
 use crate::{Options, SystemClock, files};
 
@@ -48,10 +51,13 @@ pub struct Restored {
     pub epoch: u64,
     /// What would be lost, and has to be accepted.
     pub later: Option<Later>,
-    /// Whether the audit trail goes back to the backup; none without a trail.
+    /// Whether the audit trail goes back to the backup, lacks no line and explains all differences; none without a trail.
     pub trail_is_complete: Option<bool>,
-    /// The changes after the backup that the trail knows of.
+    /// The changes after the backup that the trail knows of, or that are still on their way there.
     pub changes: Vec<ChangeSince>,
+    /// What differs in the store that was there, if that is later than the backup, although no line tells of a change:
+    /// `key/ID`, `user/NAME` and so on.
+    pub differences: Vec<String>,
     /// Access keys that were changed or deleted since, and stay inactive until an administrator activates them.
     pub deactivated: Vec<InactiveKey>,
     /// Where the store is that was there before.
@@ -61,8 +67,18 @@ pub struct Restored {
 /// What is in the directory.
 enum Existing {
     Nothing,
-    Store { epoch: u64, commit: u64 },
+    Store { epoch: u64, commit: u64, successor: Option<Successor> },
     Unreadable,
+}
+
+impl Existing {
+    /// What is in a store that is later than the backup.
+    fn take_successor(&mut self) -> Option<Successor> {
+        match self {
+            Self::Store { successor, .. } => successor.take(),
+            Self::Nothing | Self::Unreadable => None,
+        }
+    }
 }
 
 /// Restores a backup into the data directory that `options` name: an empty or missing one, or one that holds a state of the
@@ -80,21 +96,33 @@ pub fn restore_backup(
     let (backup, _) = Backup::unlock(File::open(file).map_err(BackupError::Read)?, &providers)?;
     let facts = backup.verify()?;
     let place = Place::open(options, restore.dry_run)?;
-    let existing = place.existing(&providers, backup.manifest.store)?;
+    let mut existing = place.existing(&providers, &backup.manifest)?;
     let since = trail(options, &facts)?;
     let later = later(&existing, since.as_ref(), &facts);
     if let Some(later) = later.filter(|_| !restore.accept_older && !restore.dry_run) {
         return Err(BackupError::Later(later));
     }
     let epoch = next_epoch(&existing, since.as_ref(), &facts);
-    let since = since.map(|since| (since.is_complete, since));
-    let trail_is_complete = since.as_ref().map(|(is_complete, _)| *is_complete);
-    let since = since.map(|(_, since)| since).unwrap_or_default();
+    let has_trail = since.is_some();
+    let mut since = since.unwrap_or_default();
+    let compared = existing.take_successor().map(|successor| successor.compare(&backup, &mut since));
+    let Differences { unexplained: differences, lacks_lines } = compared.transpose()?.unwrap_or_default();
+    let is_complete = since.is_complete() && differences.is_empty() && !lacks_lines;
+    let trail_is_complete = has_trail.then_some(is_complete);
     let plan = Plan { backup: &backup, facts: &facts, since: &since, epoch, options };
     let (deactivated, replaced) =
         if restore.dry_run { (plan.rehearse()?, None) } else { place.replace(&plan, &existing)? };
     let Since { changes, .. } = since;
-    Ok(Restored { backup: facts, epoch, later, trail_is_complete, changes, deactivated, replaced })
+    Ok(Restored {
+        backup: facts,
+        epoch,
+        later,
+        trail_is_complete,
+        changes,
+        differences,
+        deactivated,
+        replaced,
+    })
 }
 
 fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, BackupError> {
@@ -106,7 +134,7 @@ fn trail(options: &Options, facts: &BackupFacts) -> Result<Option<Since>, Backup
 fn later(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Option<Later> {
     let is_later = |state: (u64, u64)| state > (facts.epoch, facts.commit);
     match *existing {
-        Existing::Store { epoch, commit } if is_later((epoch, commit)) => {
+        Existing::Store { epoch, commit, .. } if is_later((epoch, commit)) => {
             return Some(Later::Store { epoch, commit });
         }
         Existing::Unreadable => return Some(Later::Unreadable),
@@ -222,7 +250,7 @@ impl Place {
         Ok(Self { _lock: lock, data, store })
     }
 
-    fn existing(&self, providers: &Providers, expected: StoreId) -> Result<Existing, BackupError> {
+    fn existing(&self, providers: &Providers, backup: &Manifest) -> Result<Existing, BackupError> {
         match files::exists(&self.store) {
             Ok(true) => {}
             Ok(false) => return Ok(Existing::Nothing),
@@ -242,16 +270,14 @@ impl Place {
             Ok(StoredHeader::Current(header)) => header,
             Ok(StoredHeader::Old(_)) | Err(_) => return Ok(Existing::Unreadable),
         };
-        if header.store != expected {
+        if header.store != backup.store {
             let found = header.store.to_string();
-            return Err(BackupError::OtherStore { found, expected: expected.to_string() });
+            return Err(BackupError::OtherStore { found, expected: backup.store.to_string() });
         }
         let Ok(unlocked) = Unlocked::new(header, providers) else { return Ok(Existing::Unreadable) };
         let (roots, _) = unlocked.into_parts();
-        match store.freeze().and_then(|state| anchor_copies(&state, &roots)) {
-            Ok(Some((_, Anchor { epoch, commit, .. }))) => Ok(Existing::Store { epoch, commit }),
-            Ok(None) | Err(_) => Ok(Existing::Unreadable),
-        }
+        let read = store.freeze().and_then(|state| read_state(&state, &roots, backup));
+        Ok(read.ok().flatten().unwrap_or(Existing::Unreadable))
     }
 
     /// Makes the store beside the one that is there, and puts it in its place.
@@ -298,6 +324,14 @@ impl Place {
         }
         Err(io::ErrorKind::AlreadyExists.into())
     }
+}
+
+/// Reads the state of a store, and what differs in it if it is later than the backup; none if it has no anchor.
+fn read_state(state: &Frozen, roots: &RootKeys, backup: &Manifest) -> Result<Option<Existing>, StoreError> {
+    let Some((_, Anchor { epoch, commit, .. })) = anchor_copies(state, roots)? else { return Ok(None) };
+    let is_earlier = (epoch, commit) < (backup.epoch, backup.commit);
+    let successor = if is_earlier { None } else { Some(Successor::read(state, roots)?) };
+    Ok(Some(Existing::Store { epoch, commit, successor }))
 }
 
 /// A directory without a store may have what a server keeps beside one, and nothing else: a name that was mistyped must not

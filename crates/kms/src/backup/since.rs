@@ -2,25 +2,30 @@
 //!
 //! A seal names a commit that was durable when it was written, and no later one can have a line before it. So the last seal
 //! whose commit the backup has is where the lines begin that matter. What happened within the second before the backup may
-//! be among them. A trail without such a seal is complete if it was begun before the backup.
+//! be among them. A trail without such a seal is complete if it was begun before the backup. A line that says that others are
+//! missing ends that: they may be about anything.
 
 use std::collections::HashSet;
 use std::path::Path;
 
 use super::BackupFacts;
-use crate::audit::{Content, Event, ReadError, Record, Request, Resource, Source, Time};
+use crate::audit::{Content, Event, GapReason, ReadError, Record, Request, Resource, Source, Time};
 
 /// What happened after a backup, according to the trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Since {
     /// Whether the trail goes back to the backup. Otherwise there may be more.
-    pub(super) is_complete: bool,
+    goes_back: bool,
+    /// Whether lines are missing after the backup.
+    has_gap: bool,
     /// The changes that the restored store lacks, oldest first.
     pub(super) changes: Vec<ChangeSince>,
     /// The epoch and the commit of the newest seal.
     pub(super) newest: Option<(u64, u64)>,
     /// Access keys that were disabled, enabled or deleted.
     pub(super) access_keys: HashSet<String>,
+    /// What any change was about, in lower case: names are found without case.
+    named: HashSet<String>,
 }
 
 /// A change after a backup.
@@ -107,6 +112,34 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     ("Ram", "CreateVirtualMFADevice", ChangeKind::Created),
 ];
 
+/// Changes that a restore undoes and need not tell.
+const UNTOLD: &[(&str, &str)] = &[
+    ("Kms", "UpdateKeyDescription"),
+    ("Kms", "UpdateSecret"),
+    ("Kms", "EnableKey"),
+    ("Kms", "CancelKeyDeletion"),
+    ("Kms", "SetDeletionProtection"),
+    ("Kms", "UpdateRotationPolicy"),
+    ("Kms", "UpdateSecretRotationPolicy"),
+    ("Kms", "RestoreSecret"),
+    ("Kms", "TagResource"),
+    ("Kms", "UntagResource"),
+    ("Kms", "TagResources"),
+    ("Kms", "UntagResources"),
+    ("Ram", "TagResources"),
+    ("Ram", "UntagResources"),
+    ("Ram", "UpdateUser"),
+    ("Ram", "UpdateGroup"),
+    ("Ram", "UpdatePolicyDescription"),
+    ("Ram", "AddUserToGroup"),
+    ("Ram", "AttachPolicyToUser"),
+    ("Ram", "AttachPolicyToGroup"),
+    ("Ram", "AttachPolicyToRole"),
+    (EVENT, "mfa-device-bound"),
+    (EVENT, "mfa-device-removed"),
+    (EVENT, "root-access-key-created"),
+];
+
 /// What names an access key in the trail whose state a restore would put back.
 const ACCESS_KEY_CHANGES: &[&str] = &["UpdateAccessKey", "DeleteAccessKey", "root-access-key-reset"];
 
@@ -125,11 +158,11 @@ impl Since {
         let mut since = Self::default();
         let mut is_of_store = false;
         for source in Source::all(&[directory.to_owned()])?.iter().rev() {
-            let mut reading = Reading { backup, is_of_store: false, since: Self::default() };
-            source.for_each(|line| reading.take(line))?;
+            let mut reading = Reading::new(backup);
+            source.for_each(|line| reading.line(line))?;
             is_of_store |= reading.is_of_store;
             since.precede(reading.since);
-            if since.is_complete {
+            if since.goes_back {
                 break;
             }
         }
@@ -138,12 +171,41 @@ impl Since {
 
     /// Puts what an earlier file says in front.
     fn precede(&mut self, earlier: Self) {
-        let Self { is_complete, mut changes, newest, access_keys } = earlier;
-        self.is_complete = is_complete;
+        let Self { goes_back, has_gap, mut changes, newest, access_keys, named } = earlier;
+        self.goes_back = goes_back;
+        self.has_gap |= has_gap;
         changes.append(&mut self.changes);
         self.changes = changes;
         self.newest = self.newest.max(newest);
         self.access_keys.extend(access_keys);
+        self.named.extend(named);
+    }
+
+    /// Whether the lines of all changes are known.
+    pub(super) fn is_complete(&self) -> bool {
+        self.goes_back && !self.has_gap
+    }
+
+    /// Whether a change was about one of these.
+    pub(super) fn names_any(&self, names: &[String]) -> bool {
+        names.iter().any(|name| self.named.contains(&name.to_lowercase()))
+    }
+
+    /// Takes a line that waited in the store for the trail, which may have it.
+    pub(super) fn take_waiting(&mut self, members: &str, backup: &BackupFacts) {
+        let line = format!("{{{members}}}");
+        let mut reading = Reading::new(backup);
+        match Record::unnumbered(line.as_bytes()) {
+            Some(record) => reading.take(record),
+            None => reading.since.has_gap = true,
+        }
+        let Self { has_gap, changes, access_keys, named, .. } = reading.since;
+        self.has_gap |= has_gap;
+        let new = changes.into_iter().filter(|change| !self.changes.contains(change));
+        let new: Vec<_> = new.collect();
+        self.changes.extend(new);
+        self.access_keys.extend(access_keys);
+        self.named.extend(named);
     }
 }
 
@@ -154,26 +216,35 @@ struct Reading<'b> {
     since: Since,
 }
 
-impl Reading<'_> {
-    fn take(&mut self, line: &[u8]) -> bool {
-        let Some(record) = Record::parse(line).filter(|record| record.store == self.backup.store) else {
-            return true; // a line that does not belong here shows in `bulla audit verify`
-        };
+impl<'b> Reading<'b> {
+    fn new(backup: &'b BackupFacts) -> Self {
+        Self { backup, is_of_store: false, since: Since::default() }
+    }
+
+    /// A line that does not belong here shows in `bulla audit verify`.
+    fn line(&mut self, line: &[u8]) -> bool {
+        if let Some(record) = Record::parse(line).filter(|record| record.store == self.backup.store) {
+            self.take(record);
+        }
+        true
+    }
+
+    fn take(&mut self, record: Record<'_>) {
         self.is_of_store = true;
-        self.since.is_complete |= record.number == FIRST_LINE && record.time <= self.time();
+        self.since.goes_back |= record.number == FIRST_LINE && record.time <= self.time();
         match record.content {
             Content::Seal(seal) => {
                 let sealed = (seal.epoch, seal.commit);
                 if sealed <= (self.backup.epoch, self.backup.commit) {
-                    self.since = Since { is_complete: true, ..Since::default() };
+                    self.since = Since { goes_back: true, ..Since::default() };
                 }
                 self.since.newest = self.since.newest.max(Some(sealed));
             }
             Content::Request(request) => self.request(record.time, &request),
             Content::Event(event) => self.event(record.time, &event),
+            Content::Gap(gap) => self.since.has_gap |= gap.reason != GapReason::Key,
             _ => {}
         }
-        true
     }
 
     /// The end of the second in which the state was read.
@@ -183,14 +254,27 @@ impl Reading<'_> {
 
     fn request(&mut self, time: Time, request: &Request<'_>) {
         let (Some(product), Some(action)) = (&request.product, &request.action) else { return };
-        let Some(kind) = kind(product, action).filter(|_| request.outcome.status == SUCCESS) else { return };
+        if request.outcome.status != SUCCESS {
+            return;
+        }
+        self.name(product, action, &request.resources);
+        let Some(kind) = kind(product, action) else { return };
         let caller = request.caller.as_ref().and_then(|caller| caller.name.as_deref().map(str::to_owned));
         self.change(time, kind, action, &request.resources, caller);
     }
 
     fn event(&mut self, time: Time, event: &Event<'_>) {
+        self.name(EVENT, &event.event, &event.resources);
         if let Some(kind) = kind(EVENT, &event.event) {
             self.change(time, kind, &event.event, &event.resources, None);
+        }
+    }
+
+    /// Notes what a change was about.
+    fn name(&mut self, product: &str, action: &str, resources: &[Resource<'_>]) {
+        if kind(product, action).is_some() || UNTOLD.contains(&(product, action)) {
+            let names = resources.iter().map(|resource| name(resource).to_lowercase());
+            self.since.named.extend(names);
         }
     }
 
@@ -208,10 +292,13 @@ impl Reading<'_> {
         }
         // What was asked about all keys says nothing about one.
         let named = resources.iter().filter(|resource| resource.name.as_str() != ALL);
-        let resources =
-            named.map(|resource| format!("{}/{}", resource.kind, resource.name.as_str())).collect();
+        let resources = named.map(name).collect();
         self.since.changes.push(ChangeSince { time, kind, action: action.to_owned(), resources, caller });
     }
+}
+
+fn name(resource: &Resource<'_>) -> String {
+    format!("{}/{}", resource.kind, resource.name.as_str())
 }
 
 fn kind(product: &str, action: &str) -> Option<ChangeKind> {

@@ -86,8 +86,7 @@ impl FromIterator<Self> for Changes {
     }
 }
 
-/// Something that a change makes and that its request did not name, or an access key that it changes or deletes: a restore
-/// looks for those in the trail.
+/// Something that a change makes, or an access key that it changes or deletes: a restore looks for those in the trail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MadeResource {
     pub(crate) kind: &'static str,
@@ -96,20 +95,22 @@ pub(crate) struct MadeResource {
 }
 
 impl MadeResource {
-    /// Ids of new rows are drawn by the engine. The permission to make people and policies is asked for all of them, so it does
-    /// not name them.
+    /// The engine draws ids of new rows. The request names the others, but its permission may be one for all of a kind, so
+    /// that no question has named them.
     fn of(write: &Write, is_new: bool) -> Option<Self> {
         let (kind, name, version) = match write {
             Write::Version(version) if is_new => {
                 ("key", version.key.to_string(), Some(version.id.to_string()))
             }
+            Write::AccessKey(key) => ("access-key", key.id.to_string(), None),
+            Write::NoAccessKey(id) => ("access-key", id.to_string(), None),
+            Write::Alias(alias) if is_new => ("alias", alias.name.as_str().into(), None),
+            Write::Secret(secret) if is_new => ("secret", secret.name.as_str().into(), None),
             Write::User(user) if is_new => ("user", user.name.as_str().into(), None),
             Write::Group(group) if is_new => ("group", group.name.as_str().into(), None),
             Write::Role(role) if is_new => ("role", role.name.as_str().into(), None),
             Write::Policy(policy) if is_new => ("policy", policy.name.as_str().into(), None),
             Write::MfaDevice(device) if is_new => ("mfa", device.name.as_str().into(), None),
-            Write::AccessKey(key) => ("access-key", key.id.to_string(), None),
-            Write::NoAccessKey(id) => ("access-key", id.to_string(), None),
             _ => return None,
         };
         Some(Self { kind, name: name.into(), version: version.map(Into::into) })

@@ -65,7 +65,7 @@ fn print_report(restored: &Restored, dry_run: bool) -> Result<(), Failure> {
     match restored.trail_is_complete {
         None => print("no audit trail tells what has changed since: check users, access keys and policies")?,
         Some(false) => {
-            print("the audit trail begins after the backup: there may be more changes than these")?
+            print("the audit trail lacks lines since the backup: there may be more changes than these")?
         }
         Some(true) if changes.is_empty() => print("the audit trail knows of no change since")?,
         Some(true) => {}
@@ -73,7 +73,16 @@ fn print_report(restored: &Restored, dry_run: bool) -> Result<(), Failure> {
     for (kind, title) in TITLES {
         print_changes(title, changes.iter().filter(|change| change.kind == *kind))?;
     }
+    print_differences(&restored.differences)?;
     print_inactive(deactivated)
+}
+
+fn print_differences(differences: &[String]) -> Result<(), Failure> {
+    if differences.is_empty() {
+        return Ok(());
+    }
+    print("different in the store that is replaced, although no audit trail tells of a change:")?;
+    differences.iter().try_for_each(|name| print(format_args!("  {name}")))
 }
 
 fn print_changes<'c>(title: &str, changes: impl Iterator<Item = &'c ChangeSince>) -> Result<(), Failure> {
@@ -125,6 +134,7 @@ fn as_value(restored: &Restored, dry_run: bool) -> Value {
         "later": restored.later.map(|later| later.to_string()),
         "replaced": restored.replaced.as_ref().map(|path| path.to_string_lossy()),
         "trail_is_complete": restored.trail_is_complete,
+        "differences": restored.differences,
         "changes": restored.changes.iter().map(change).collect::<Vec<_>>(),
         "inactive": restored.deactivated.iter().map(key).collect::<Vec<_>>(),
     })

@@ -1,0 +1,178 @@
+//! The store that a restore replaces, if it is later than the backup: what differs in it.
+//!
+//! The audit trail may lack changes. It was switched off for a while, its lines are still in the store, or somebody removed
+//! some. The store itself lacks none, so a restore compares its records with those of the backup: an access key that is not
+//! the same record there was changed or deleted since, whatever the trail says.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ops::ControlFlow;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bulla_keys::record::{self, Record, Revision};
+use bulla_keys::root::RootKeys;
+use bulla_keys::{Alias, Key, Secret};
+
+use super::error::BackupError;
+use super::since::Since;
+use super::verify::Backup;
+use crate::people::{Group, KeyPolicy, ManagedPolicy, Role, SecretPolicy, User};
+use crate::state::{AccessKey, OutboxLine};
+use crate::store::{Frozen, StoreError, StoredRow};
+
+/// A state of the store that is later than a backup.
+#[derive(Default)]
+pub(super) struct Successor {
+    records: HashMap<Place, Compared>,
+    /// Lines that the audit trail may not have yet, in their order.
+    lines: BTreeMap<Box<[u8]>, Waiting>,
+    /// Whether a line does not open.
+    lacks_lines: bool,
+}
+
+/// Table and primary key.
+type Place = (Box<str>, Box<[u8]>);
+
+struct Waiting {
+    revision: Revision,
+    members: Box<str>,
+}
+
+/// A record that is compared.
+struct Compared {
+    version: RecordVersion,
+    /// What the trail calls it, and what it belongs to: a line about any of them may be the one that changed it.
+    names: Vec<String>,
+}
+
+/// Two records of one version are the same.
+#[derive(PartialEq)]
+enum RecordVersion {
+    /// Two histories that parted may have other content under one revision.
+    Row(Revision, [u8; 32]),
+    /// A sign-in changes the row of its user, and nothing that matters here.
+    User(Box<User>),
+}
+
+impl Successor {
+    /// Reads what is to be compared. A record that does not open counts as missing.
+    pub(super) fn read(state: &Frozen, roots: &RootKeys) -> Result<Self, StoreError> {
+        let mut successor = Self::default();
+        state.scan(|row| {
+            successor.take(row, roots);
+            ControlFlow::Continue(())
+        })?;
+        Ok(successor)
+    }
+
+    fn take(&mut self, row: StoredRow, roots: &RootKeys) {
+        if &*row.table == OutboxLine::TABLE {
+            match open::<OutboxLine>(&row, roots) {
+                Some(OutboxLine { members, .. }) => {
+                    let waiting = Waiting { revision: row.revision, members };
+                    self.lines.insert(row.primary_key.as_slice().into(), waiting);
+                }
+                None => self.lacks_lines = true,
+            }
+        } else if let Some(compared) = Compared::of(&row, roots) {
+            self.records.insert(place(&row), compared);
+        }
+    }
+
+    /// Whether the record of a backup is the same here.
+    pub(super) fn has(&self, row: &StoredRow, roots: &RootKeys) -> bool {
+        let here = self.records.get(&place(row));
+        here.is_some_and(|here| Compared::of(row, roots).is_some_and(|row| row.version == here.version))
+    }
+
+    /// Compares all records. Adds the lines to what the trail knows, and returns the names of records that differ although
+    /// no line names them.
+    pub(super) fn compare(mut self, backup: &Backup, since: &mut Since) -> Result<Differences, BackupError> {
+        let mut differing = Vec::new();
+        let mut distrusted = Vec::new();
+        backup.each_row(|row| {
+            if &*row.table == OutboxLine::TABLE {
+                let is_same = |waiting: &Waiting| waiting.revision == row.revision;
+                if self.lines.get(row.primary_key.as_slice()).is_some_and(is_same) {
+                    self.lines.remove(row.primary_key.as_slice());
+                }
+                return Ok(());
+            }
+            let Some(compared) = Compared::of(&row, &backup.roots) else { return Ok(()) };
+            let is_same = self.has(&row, &backup.roots);
+            let here = self.records.remove(&place(&row));
+            if is_same {
+                return Ok(());
+            }
+            if &*row.table == AccessKey::TABLE {
+                distrusted.extend(open(&row, &backup.roots).map(|key: AccessKey| key.id.into_string()));
+            }
+            differing.push(compared.names);
+            differing.extend(here.map(|here| here.names));
+            Ok(())
+        })?;
+        differing.extend(self.records.into_values().map(|created| created.names));
+        for Waiting { members, .. } in self.lines.values() {
+            since.take_waiting(members, &backup.facts());
+        }
+        since.access_keys.extend(distrusted);
+        let unexplained = differing.into_iter().filter(|names| !since.names_any(names));
+        let mut unexplained: Vec<_> = unexplained.filter_map(|names| names.into_iter().next()).collect();
+        unexplained.sort();
+        unexplained.dedup();
+        Ok(Differences { unexplained, lacks_lines: self.lacks_lines })
+    }
+}
+
+/// What a comparison has found.
+#[derive(Debug, Default)]
+pub(super) struct Differences {
+    /// The names of records that differ although no line names them.
+    pub(super) unexplained: Vec<String>,
+    pub(super) lacks_lines: bool,
+}
+
+impl Compared {
+    /// None for a record of another kind, and for one that does not open.
+    fn of(row: &StoredRow, roots: &RootKeys) -> Option<Self> {
+        let version = || RecordVersion::Row(row.revision, sha256(&row.value));
+        let of_row = |names| Self { version: version(), names };
+        Some(match &*row.table {
+            User::TABLE => {
+                let mut user: User = open(row, roots)?;
+                user.last_login = None;
+                let names = vec![format!("user/{}", user.name.as_str())];
+                Self { version: RecordVersion::User(Box::new(user)), names }
+            }
+            AccessKey::TABLE => of_row(vec![format!("access-key/{}", open::<AccessKey>(row, roots)?.id)]),
+            Group::TABLE => of_row(vec![format!("group/{}", open::<Group>(row, roots)?.name.as_str())]),
+            Role::TABLE => of_row(vec![format!("role/{}", open::<Role>(row, roots)?.name.as_str())]),
+            ManagedPolicy::TABLE => {
+                of_row(vec![format!("policy/{}", open::<ManagedPolicy>(row, roots)?.name.as_str())])
+            }
+            Key::TABLE => of_row(vec![format!("key/{}", open::<Key>(row, roots)?.id)]),
+            KeyPolicy::TABLE => of_row(vec![format!("key/{}", open::<KeyPolicy>(row, roots)?.key)]),
+            // An alias is deleted with its key.
+            Alias::TABLE => {
+                let Alias { name, key, .. } = open(row, roots)?;
+                of_row(vec![format!("alias/{}", name.as_str()), format!("key/{key}")])
+            }
+            Secret::TABLE => of_row(vec![format!("secret/{}", open::<Secret>(row, roots)?.name.as_str())]),
+            SecretPolicy::TABLE => {
+                of_row(vec![format!("secret/{}", open::<SecretPolicy>(row, roots)?.secret.as_str())])
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn place(row: &StoredRow) -> Place {
+    (row.table.as_str().into(), row.primary_key.as_slice().into())
+}
+
+fn open<R: Record>(row: &StoredRow, roots: &RootKeys) -> Option<R> {
+    record::open(roots, &row.primary_key, row.revision, &row.value).ok()
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    digest(&SHA256, bytes).as_ref().try_into().expect("the length of SHA-256")
+}

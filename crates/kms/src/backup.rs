@@ -51,7 +51,7 @@ use crate::data::Inspected;
 use crate::provider::Providers;
 use crate::state::{SealNote, anchor_copies};
 use crate::store::Frozen;
-use crate::{Kms, Options, SystemClock, files};
+use crate::{Kms, Options, SystemClock};
 
 /// What a backup says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +80,7 @@ pub struct BackupFacts {
 /// How a backup is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupOutput {
-    /// Replace a file that is there, when the new one is whole.
+    /// Replace a backup that is there, when the new one is whole. No other file is replaced.
     pub force: bool,
     /// Read the file back, open every record and look for what it names, before the file gets its name.
     pub verify: bool,
@@ -232,10 +232,8 @@ fn write_file(
 }
 
 fn begin(path: &Path, output: BackupOutput) -> Result<(Pending, Replace), BackupError> {
-    let replace = if output.force { Replace::Always } else { Replace::Never };
-    if replace == Replace::Never && files::exists(path).map_err(BackupError::Write)? {
-        return Err(BackupError::Exists); // before the work
-    }
+    let replace = if output.force { Replace::Backup } else { Replace::Never };
+    replace.check(path)?; // before the work
     Ok((Pending::create(path)?, replace))
 }
 

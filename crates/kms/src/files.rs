@@ -12,6 +12,7 @@ use rustix::process::geteuid;
 
 /// For `custom_flags`: do not follow a symbolic link in the last place of a path.
 pub(crate) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+const NON_BLOCKING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
 /// Makes a directory and those above it, for the owner alone, and makes their entries durable.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
@@ -79,6 +80,16 @@ pub(crate) fn exists(path: &Path) -> io::Result<bool> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Opens a regular file to read it. Anything else is refused as `InvalidInput` and cannot block: a FIFO would, until a
+/// writer comes.
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(NON_BLOCKING).open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
 }
 
 /// Makes the entries of a directory durable.

@@ -105,7 +105,7 @@ fn as_value(facts: &BackupFacts, verified: &str) -> Value {
 
 fn failure(file: &Path, error: &BackupError) -> Failure {
     let exit = match error {
-        BackupError::Exists => Exit::OutputExists,
+        BackupError::Exists | BackupError::NotReplaced => Exit::OutputExists,
         BackupError::Open(_) | BackupError::Store(_) | BackupError::RootKey(_) | BackupError::OlderStore => {
             Exit::Kms
         }

@@ -279,7 +279,7 @@ fn sha256(bytes: &[u8]) -> [u8; HASH_LEN] {
     digest(&SHA256, bytes).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-const MAGIC: &[u8; 12] = b"bulla-backup";
+pub(super) const MAGIC: &[u8; 12] = b"bulla-backup";
 const END: &[u8; 16] = b"bulla-backup-end";
 const VERSION: u32 = 1;
 const PREFIX_LEN: usize = MAGIC.len() + 8;

@@ -20,6 +20,8 @@ pub enum BackupError {
     Write(io::Error),
     /// Something is at the path already.
     Exists,
+    /// What is at the path already is not a backup, so it is not replaced.
+    NotReplaced,
     /// The store that is to be backed up cannot be opened.
     Open(OpenError),
     /// The store that is to be backed up, or the one that is restored, cannot be read or written.
@@ -112,6 +114,7 @@ impl BackupError {
             }
             Self::Write(_) => "check the permissions of the directory, or name another file".into(),
             Self::Exists => "name another file, or replace it with --force".into(),
+            Self::NotReplaced => "name another file; --force replaces nothing but backups".into(),
             Self::Open(error) => error.hint(Role::Command),
             Self::Store(error) => error.hint().into(),
             Self::OlderStore => {
@@ -168,6 +171,7 @@ impl fmt::Display for BackupError {
         match self {
             Self::Read(error) | Self::Write(error) => error.fmt(f),
             Self::Exists => f.write_str("it exists already"),
+            Self::NotReplaced => f.write_str("it exists already, and is not a backup"),
             Self::Open(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::OlderStore => {

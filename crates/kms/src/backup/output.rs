@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -14,6 +14,7 @@ use bulla_keys::{Random, SystemRandom};
 use rustix::fs::{Advice, AtFlags, CWD, Mode, OFlags, RenameFlags, fadvise, linkat, openat, renameat_with};
 use rustix::io::Errno;
 
+use super::container::MAGIC;
 use super::error::BackupError;
 use crate::files;
 
@@ -21,8 +22,33 @@ use crate::files;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Replace {
     Never,
-    /// Only when the new one is whole.
-    Always,
+    /// An older backup, when the new one is whole. Nothing else: the root key, the store or a device may be at the path
+    /// that an operator has mistyped.
+    Backup,
+}
+
+impl Replace {
+    /// Checks that a backup may get this name.
+    pub(super) fn check(self, path: &Path) -> Result<(), BackupError> {
+        let found = match path.symlink_metadata() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            found => found.map_err(BackupError::Write)?,
+        };
+        match self {
+            Self::Never => Err(BackupError::Exists),
+            Self::Backup if found.is_file() && begins_as_backup(path).map_err(BackupError::Write)? => Ok(()),
+            Self::Backup => Err(BackupError::NotReplaced),
+        }
+    }
+}
+
+/// Whether a file is a backup, whole or not.
+fn begins_as_backup(path: &Path) -> io::Result<bool> {
+    let mut magic = [0; MAGIC.len()];
+    match files::open_regular(path)?.read_exact(&mut magic) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| &magic == MAGIC),
+    }
 }
 
 /// A file that has no name yet. Dropping it leaves nothing.
@@ -67,6 +93,7 @@ impl Pending {
 
     /// Gives the file its name, durably.
     pub(super) fn publish(self, replace: Replace) -> Result<(), BackupError> {
+        replace.check(&self.path)?; // it was made meanwhile
         let published = match &self.hidden {
             Some(hidden) => rename(&hidden.0, &self.path, replace),
             None => self.publish_unnamed(replace),
@@ -80,7 +107,7 @@ impl Pending {
 
     fn publish_unnamed(&self, replace: Replace) -> io::Result<()> {
         match link(&self.file, &self.path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Always => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace == Replace::Backup => {}
             linked => return linked,
         }
         // A link cannot replace.
@@ -120,7 +147,7 @@ fn link(file: &File, path: &Path) -> io::Result<()> {
 }
 
 fn rename(from: &Path, to: &Path, replace: Replace) -> io::Result<()> {
-    if replace == Replace::Always {
+    if replace == Replace::Backup {
         return fs::rename(from, to);
     }
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {

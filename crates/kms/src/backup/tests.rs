@@ -13,12 +13,12 @@ use bulla_wire::kms::{
 use bulla_wire::{Action, Reply, Request};
 use tempfile::TempDir;
 
-use super::container::{ChunkWriter, Container};
+use super::container::{ChunkWriter, Container, MAGIC};
 use super::*;
-use crate::Role;
 use crate::provider_error::ProviderError;
 use crate::state::Fault;
 use crate::store::{Rollback, StoredRow};
+use crate::{AuditOptions, Role};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/golden");
 
@@ -105,7 +105,12 @@ fn a_file_that_is_there_stays_unless_forced() {
     let refused = create_backup(&bench.options(), &path, BackupOutput::default());
     assert!(matches!(refused, Err(BackupError::Exists)), "{refused:?}");
     assert_eq!(fs::read(&path).unwrap(), b"precious");
-    create_backup(&bench.options(), &path, BackupOutput { force: true, verify: true }).unwrap();
+    let forced = BackupOutput { force: true, verify: true };
+    let refused = create_backup(&bench.options(), &path, forced);
+    assert!(matches!(refused, Err(BackupError::NotReplaced)), "{refused:?}");
+    assert_eq!(fs::read(&path).unwrap(), b"precious");
+    fs::write(&path, MAGIC).unwrap(); // of a backup that was cut off
+    create_backup(&bench.options(), &path, forced).unwrap();
     bench.verify(&path).unwrap();
     let missing = bench.path("missing/backup");
     let refused = create_backup(&bench.options(), &missing, BackupOutput::default());
@@ -116,20 +121,51 @@ fn a_file_that_is_there_stays_unless_forced() {
     assert_eq!(names, ["backup", "data"], "nothing is left behind");
 }
 
+#[test]
+fn only_a_backup_is_replaced_and_nothing_that_the_store_needs() {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    let bench = Bench::new();
+    let backup = bench.backup();
+    let audit = AuditOptions::new(bench.path("data/audit"), "node-1");
+    let options = Options { audit: Some(audit), ..bench.options() };
+    create_backup(&options, &bench.path("other"), BackupOutput::default()).unwrap();
+    mkfifoat(CWD, bench.path("fifo"), Mode::RUSR | Mode::WUSR).unwrap();
+    std::os::unix::fs::symlink(&backup, bench.path("link")).unwrap();
+    fs::hard_link(bench.path("data/root-key"), bench.path("root-key-link")).unwrap();
+    let mut paths =
+        ["data/root-key", "data/store.redb", "data/lock", "data/audit", "fifo", "link", "root-key-link"]
+            .map(|name| bench.path(name))
+            .to_vec();
+    paths.extend(fs::read_dir(bench.path("data/audit")).unwrap().map(|entry| entry.unwrap().path()));
+    assert!(paths.len() > 7, "the trail has files");
+    for path in paths {
+        let identity = || fs::symlink_metadata(&path).map(|found| (found.ino(), found.mode())).unwrap();
+        let before = identity();
+        let output = BackupOutput { force: true, verify: false };
+        let refused = create_backup(&bench.options(), &path, output);
+        assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
+        let refused = IncomingBackup::begin(&path, output);
+        assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
+        let refused = Pending::create(&path).unwrap().publish(Replace::Backup); // as if it was made meanwhile
+        assert!(matches!(refused, Err(BackupError::NotReplaced)), "{path:?}: {refused:?}");
+        assert_eq!(identity(), before, "{path:?}");
+    }
+}
+
 /// As on a file system without unnamed files, and as if the name was taken meanwhile.
 #[test]
 fn a_file_with_a_hidden_name_is_whole_or_removed() {
     let bench = Bench::new();
-    for replace in [Replace::Never, Replace::Always] {
+    for replace in [Replace::Never, Replace::Backup] {
         let path = bench.path("out");
-        fs::write(&path, "old").unwrap();
+        fs::write(&path, MAGIC).unwrap();
         let pending = Pending::hidden(&path).unwrap();
         pending.file().write_all(b"new").unwrap();
         let names = || fs::read_dir(bench.directory.path()).unwrap().count();
         assert_eq!(names(), 3);
         let published = pending.publish(replace);
-        assert_eq!(published.is_ok(), replace == Replace::Always, "{published:?}");
-        let expected: &[u8] = if replace == Replace::Always { b"new" } else { b"old" };
+        assert_eq!(published.is_ok(), replace == Replace::Backup, "{published:?}");
+        let expected: &[u8] = if replace == Replace::Backup { b"new" } else { MAGIC };
         assert_eq!((fs::read(&path).unwrap().as_slice(), names()), (expected, 2));
     }
 }

@@ -12,6 +12,7 @@ mod output;
 mod restore;
 #[cfg(test)]
 mod restore_tests;
+mod retention;
 mod revived;
 mod schedule;
 #[cfg(test)]

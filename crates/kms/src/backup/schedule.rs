@@ -1,8 +1,8 @@
 //! Backups that a server makes by itself: when one is due, and which are kept.
 //!
 //! A backup gets its name only when it is verified, so the files of the directory are verified backups, as long as they still
-//! open: one that does not counts for nothing, and is left for people to look at. The newest are always kept, whatever the
-//! clock says, so that a clock which is ahead by years deletes none of them.
+//! open: one that does not counts for nothing, and is left for people to look at. So is one of a later epoch: a server that runs
+//! a restore on trial makes it in the same directory. Which are kept: `retention.rs`.
 
 use std::fs;
 use std::mem;
@@ -15,6 +15,7 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::Timestamp;
 
 use super::output::is_hidden_name;
+use super::retention::{Sorted, sort};
 use super::verify::Backup;
 use super::{BackupError, BackupFacts, BackupOutput};
 use crate::Kms;
@@ -95,9 +96,9 @@ pub struct HoldingBackup {
 
 /// A scheduled backup that is there.
 #[derive(Clone, Debug)]
-struct Known {
-    path: PathBuf,
-    facts: BackupFacts,
+pub(super) struct Known {
+    pub(super) path: PathBuf,
+    pub(super) facts: BackupFacts,
 }
 
 /// The scheduled backups of an engine.
@@ -215,24 +216,26 @@ impl Kms {
         let path = directory.join(file_name(now, self.commit_number()));
         let facts = self.backup_unless(&|| self.is_stopping(), &path, BackupOutput::default())?;
         let (_, is_believed) = self.check_clock();
-        let (mut known, expired) = split(schedule, self.read_backups(directory), now, is_believed);
+        let Sorted { mut kept, expired } = sort(schedule, self.read_backups(directory), &path, is_believed);
         let mut deleted = vec![];
         for expired in expired {
             if fs::remove_file(&expired.path).is_ok() {
                 self.auditor.note_event(self.clock.raw(), removed(&expired));
                 deleted.push(expired.path);
             } else {
-                known.insert(0, expired); // the next attempt deletes it
+                kept.insert(0, expired); // the next attempt deletes it
             }
         }
         let _ = files::sync_dir(directory); // a backup that is there again is deleted again
-        Ok(Attempt { path, facts, known, deleted })
+        Ok(Attempt { path, facts, known: kept, deleted })
     }
 
-    /// The verified backups of this store in a directory, oldest first.
+    /// The verified backups of this store in a directory, oldest first; none of an epoch that this store has not reached.
     fn read_backups(&self, directory: &Path) -> Vec<Known> {
         let Ok((_, roots)) = self.state.frozen() else { return vec![] };
-        read_backups(directory, &roots)
+        let mut known = read_backups(directory, &roots);
+        known.retain(|known| known.facts.epoch <= self.epoch());
+        known
     }
 }
 
@@ -255,23 +258,6 @@ impl Inner {
         let newest = self.known.last().map(|known| known.facts.time);
         newest.is_none_or(|time| now >= time + every || now < time)
     }
-}
-
-/// Those that are kept and those that are not, each oldest first. `known` is ordered like that too. Nothing that a clock says
-/// which is not believed deletes a backup by its age.
-fn split(
-    schedule: &BackupSchedule,
-    mut known: Vec<Known>,
-    now: i64,
-    is_believed: bool,
-) -> (Vec<Known>, Vec<Known>) {
-    let newest = known.split_off(known.len().saturating_sub(schedule.keep.max(1)));
-    let is_expired = |known: &Known| match schedule.kept_until(known.facts.time) {
-        Some(until) => until < now && is_believed,
-        None => true,
-    };
-    let (expired, kept): (Vec<_>, Vec<_>) = known.into_iter().partition(is_expired);
-    (kept.into_iter().chain(newest).collect(), expired)
 }
 
 fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
@@ -317,7 +303,7 @@ fn removed(known: &Known) -> Event<'_> {
     Event { event: "backup-deleted".into(), resources: vec![backup], detail }
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 

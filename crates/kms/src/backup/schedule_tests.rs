@@ -42,7 +42,20 @@ struct Scheduled {
 
 impl Scheduled {
     fn new(keep: usize, keep_for_days: Option<i64>) -> Self {
+        Self::of(Bench::new(), keep, keep_for_days)
+    }
+
+    /// Of a new store, in which nothing is to end.
+    fn without_endings(keep: usize, keep_for_days: Option<i64>) -> Self {
         let bench = Bench::new();
+        fs::remove_file(bench.path("data/store.redb")).unwrap();
+        fs::remove_file(bench.path("data/root-key")).unwrap();
+        let scheduled = Self::of(bench, keep, keep_for_days);
+        assert!(!scheduled.kms().state.published().has_endings());
+        scheduled
+    }
+
+    fn of(bench: Bench, keep: usize, keep_for_days: Option<i64>) -> Self {
         let clock =
             TestClock { wall: Arc::new(AtomicI64::new(START)), elapsed: Arc::new(AtomicI64::new(1000)) };
         let keep_for = keep_for_days.map(|days| Duration::from_secs((days * DAY).unsigned_abs()));
@@ -196,6 +209,46 @@ fn no_clock_deletes_the_newest() {
     scheduled.made();
     let state = scheduled.kms().backup_state().unwrap();
     assert!(state.count >= 3, "{state:?}");
+}
+
+/// Where nothing is to end, the engine takes the clock as it is.
+#[test]
+fn no_clock_deletes_by_age_what_was_made_days_ago() {
+    let mut scheduled = Scheduled::without_endings(2, Some(365));
+    for _ in 0..5 {
+        scheduled.made();
+        scheduled.pass(DAY);
+    }
+    scheduled.clock.wall.fetch_add(YEARS, Ordering::SeqCst);
+    scheduled.pass(DAY);
+    assert_eq!(scheduled.made(), [""; 0].map(PathBuf::from));
+    scheduled.restart();
+    scheduled.pass(DAY);
+    assert_eq!(scheduled.made(), [""; 0].map(PathBuf::from));
+    assert_eq!(scheduled.files().len(), 7);
+}
+
+#[test]
+fn a_backup_of_a_restore_on_trial_is_none_of_the_servers() {
+    let mut scheduled = Scheduled::new(1, None);
+    scheduled.made();
+    scheduled.kms = None;
+    let first = scheduled.schedule.directory.join(&scheduled.files()[0]);
+    let root_key = Some(scheduled.bench.path("data/root-key"));
+    let trial = Options { root_key, ..Options::new(scheduled.bench.path("trial"), Role::Command) };
+    restore_backup(&trial, &first, RestoreOptions { dry_run: false, accept_older: true }).unwrap();
+    let of_trial = scheduled.schedule.directory.join("bulla-20990101T000000Z-1.backup");
+    create_backup(&trial, &of_trial, BackupOutput::default()).unwrap();
+    assert_eq!(read_backup(&trial, &of_trial).unwrap().epoch, 2);
+
+    scheduled.restart();
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
+    for _ in 0..2 {
+        scheduled.pass(DAY);
+        assert_eq!(scheduled.made().len(), 1);
+        assert_eq!(scheduled.files().len(), 2);
+        assert!(of_trial.exists());
+    }
 }
 
 #[test]

@@ -1,0 +1,130 @@
+//! Which scheduled backups are kept.
+//!
+//! The newest always are, and the one that was just made, which is of an older state than others if an operator has accepted a
+//! rollback. Whether the others expire depends on their age, and the age on clocks. A clock that is ahead by years would delete
+//! them all, now or after a restart. So time counts only as far as backups were made in it.
+
+use std::path::Path;
+
+use super::schedule::{BackupSchedule, Known, seconds};
+
+/// Scheduled backups, each group oldest first.
+#[derive(Default)]
+pub(super) struct Sorted {
+    pub(super) kept: Vec<Known>,
+    pub(super) expired: Vec<Known>,
+}
+
+/// Sorts out which backups are kept. `known` is ordered by epoch and commit, and holds the one at `made`, of the newest epoch.
+/// While the clock is not believed, none expires by its age.
+pub(super) fn sort(schedule: &BackupSchedule, known: Vec<Known>, made: &Path, is_believed: bool) -> Sorted {
+    let first_newest = known.len().saturating_sub(schedule.keep.max(1));
+    let ages = ages(&known, seconds(schedule.every));
+    let epoch_began = epoch_began(&known);
+    let mut sorted = Sorted::default();
+    for (place, (known, age)) in known.into_iter().zip(ages).enumerate() {
+        let is_old = schedule.keep_for.is_none_or(|keep_for| is_believed && age > seconds(keep_for));
+        let is_spared =
+            place >= first_newest || known.path == made || is_of_other_server(&known, epoch_began);
+        let group = if is_old && !is_spared { &mut sorted.expired } else { &mut sorted.kept };
+        group.push(known);
+    }
+    sorted
+}
+
+/// How old each backup is at least, in seconds. The time between two counts as `every` at most: the clock may have been set
+/// ahead in it.
+fn ages(known: &[Known], every: i64) -> Vec<i64> {
+    let longest = every.saturating_add(DELAY);
+    let mut age = 0_i64;
+    let mut ages = vec![0; known.len()];
+    for (place, pair) in known.windows(2).enumerate().rev() {
+        let [older, newer] = pair else { continue };
+        let between = newer.facts.time.saturating_sub(older.facts.time);
+        age = age.saturating_add(between.clamp(0, longest));
+        ages[place] = age;
+    }
+    ages
+}
+
+/// The newest epoch, and the time of its first backup.
+fn epoch_began(known: &[Known]) -> Option<(u64, i64)> {
+    let epoch = known.last()?.facts.epoch;
+    let first = known.iter().find(|known| known.facts.epoch == epoch)?;
+    Some((epoch, first.facts.time))
+}
+
+/// Whether another server makes backups in this directory, and has made this one: it is of an earlier epoch, although the newest
+/// epoch had begun. This server is one that was restored on trial then.
+fn is_of_other_server(known: &Known, epoch_began: Option<(u64, i64)>) -> bool {
+    epoch_began.is_some_and(|(epoch, began)| known.facts.epoch < epoch && known.facts.time > began)
+}
+
+/// By how many seconds a backup may come later than `every` says.
+const DELAY: i64 = 3600;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::BackupFacts;
+
+    const DAY: i64 = 86_400;
+
+    /// A backup of an epoch and a commit, made after so many days.
+    fn known(epoch: u64, commit: u64, days: i64) -> Known {
+        let facts = BackupFacts {
+            id: String::new(),
+            store: String::new(),
+            time: days * DAY,
+            node: String::new(),
+            epoch,
+            commit,
+            records: 0,
+            version: String::new(),
+            bytes: 0,
+        };
+        Known { path: format!("{epoch}-{commit}").into(), facts }
+    }
+
+    fn expired(keep: usize, keep_days: Option<u64>, known: Vec<Known>, made: &str) -> Vec<String> {
+        let keep_for = keep_days.map(|days| Duration::from_secs(days * 86_400));
+        let schedule = BackupSchedule { keep, keep_for, ..BackupSchedule::new("") };
+        let Sorted { kept, expired } = sort(&schedule, known.clone(), Path::new(made), true);
+        assert_eq!(kept.len() + expired.len(), known.len());
+        expired.into_iter().map(|known| known.path.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn the_backup_that_was_just_made_is_kept_whatever_state_it_is_of() {
+        let known = vec![known(1, 9, 3), known(1, 13, 1), known(1, 14, 2)];
+        assert_eq!(expired(1, None, known, "1-9"), ["1-13"]);
+    }
+
+    #[test]
+    fn a_pause_counts_as_the_usual_time_between_two() {
+        let daily = |from: u64, to: u64, later: i64| {
+            (from..to).map(move |day| known(1, day, day.cast_signed() + later))
+        };
+        let days: Vec<_> = daily(0, 10, 0).collect();
+        assert_eq!(expired(2, Some(5), days, "1-9"), ["1-0", "1-1", "1-2", "1-3"]);
+        let ahead: Vec<_> = daily(0, 5, 0).chain(daily(5, 8, 3650)).collect();
+        assert_eq!(
+            expired(2, Some(6), ahead.clone(), "1-7"),
+            ["1-0", "1-1"],
+            "seven days, and the jump is one of them"
+        );
+        let back: Vec<_> = ahead.into_iter().chain([known(1, 8, 8)]).collect();
+        assert_eq!(expired(2, Some(6), back, "1-8"), ["1-0", "1-1"], "a step back is no time");
+    }
+
+    #[test]
+    fn a_restored_store_deletes_what_was_made_before_and_nothing_of_a_server_beside_it() {
+        let before = (0..4).map(|day: i64| known(1, 20 + day.unsigned_abs(), day));
+        let beside = (5..8).map(|day: i64| known(1, 30 + day.unsigned_abs(), day));
+        let own = [known(2, 21, 4), known(2, 22, 5), known(2, 23, 6)];
+        let all: Vec<_> = before.chain(beside).chain(own).collect();
+        assert_eq!(expired(2, None, all, "2-23"), ["1-20", "1-21", "1-22", "1-23", "2-21"]);
+    }
+}

@@ -1,7 +1,8 @@
 //! Backups that a server makes by itself: when one is due, and which are kept.
 //!
-//! A backup gets its name only when it is verified, so the files of the directory are verified backups, as long as they still
-//! open: one that does not counts for nothing, and is left for people to look at. So is one of a later epoch: a server that runs
+//! A backup gets its name only when it is verified, so the files of the directory that have such a name were verified then. One
+//! that does not open any more counts for nothing, and is left for people to look at. So is a backup that an operator has put
+//! there, and one of a later epoch: a server that runs
 //! a restore on trial makes it in the same directory. Which are kept: `retention.rs`.
 
 use std::fs;
@@ -262,13 +263,12 @@ impl Inner {
 
 fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
     let Ok(entries) = fs::read_dir(directory) else { return vec![] };
-    let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let ours = paths.filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(is_file_name));
     let open = |path: PathBuf| {
-        let backup = Backup::open(fs::File::open(&path).ok()?, Arc::clone(roots)).ok()?;
-        Some(Known { facts: backup.facts(), path })
+        let name = ScheduledName::parse(path.file_name()?.to_str()?)?;
+        let facts = Backup::open(fs::File::open(&path).ok()?, Arc::clone(roots)).ok()?.facts();
+        name.is_of(&facts).then_some(Known { facts, path })
     };
-    let mut known: Vec<_> = ours.filter_map(open).collect();
+    let mut known: Vec<_> = entries.filter_map(|entry| open(entry.ok()?.path())).collect();
     known.sort_by_key(|Known { facts, path }| (facts.epoch, facts.commit, facts.time, path.clone()));
     known
 }
@@ -284,13 +284,35 @@ fn remove_hidden(directory: &Path) {
     }
 }
 
-fn file_name(now: i64, commit: u64) -> String {
+pub(super) fn file_name(now: i64, commit: u64) -> String {
     let time = Timestamp::from_unix(now).to_string().replace([':', '-'], "");
     format!("{PREFIX}{time}-{commit}{SUFFIX}")
 }
 
-fn is_file_name(name: &str) -> bool {
-    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+/// What the name of a scheduled backup says of it.
+struct ScheduledName {
+    /// When it was begun, in seconds since 1970.
+    begun: i64,
+    /// The commit of the store then.
+    commit: u64,
+}
+
+impl ScheduledName {
+    /// The name of a file; none if it is not exactly as [`file_name`] writes it.
+    fn parse(name: &str) -> Option<Self> {
+        let (time, commit) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
+        let [year, month, day, minute, second] =
+            [time.get(..4)?, time.get(4..6)?, time.get(6..11)?, time.get(11..13)?, time.get(13..)?];
+        let begun = Timestamp::parse(&format!("{year}-{month}-{day}:{minute}:{second}"))?.unix();
+        let commit = commit.parse().ok()?;
+        (file_name(begun, commit) == name).then_some(Self { begun, commit })
+    }
+
+    /// Whether a backup can have got this name from the schedule: commits may follow between the name and the backup.
+    fn is_of(&self, facts: &BackupFacts) -> bool {
+        let later = facts.time.saturating_sub(self.begun);
+        (0..=BEGIN_TIMEOUT).contains(&later) && facts.commit >= self.commit
+    }
 }
 
 fn failed(error: &str) -> Event<'_> {
@@ -310,6 +332,8 @@ pub(super) fn seconds(duration: Duration) -> i64 {
 const PREFIX: &str = "bulla-";
 const SUFFIX: &str = ".backup";
 const HIDDEN_PREFIX: &str = ".bulla-";
+/// How long it takes at most until the state is read after the name was chosen, in seconds.
+const BEGIN_TIMEOUT: i64 = 3600;
 const DAY: Duration = Duration::from_secs(86_400);
 /// Until a failed backup is tried again, in seconds.
 const RETRY: i64 = 600;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::schedule::{BackupSchedule, ScheduledBackup};
+use super::schedule::{BackupSchedule, ScheduledBackup, file_name};
 use super::tests::{Bench, key};
 use super::*;
 use crate::{AuditOptions, Clock, Role};
@@ -237,9 +237,11 @@ fn a_backup_of_a_restore_on_trial_is_none_of_the_servers() {
     let root_key = Some(scheduled.bench.path("data/root-key"));
     let trial = Options { root_key, ..Options::new(scheduled.bench.path("trial"), Role::Command) };
     restore_backup(&trial, &first, RestoreOptions { dry_run: false, accept_older: true }).unwrap();
-    let of_trial = scheduled.schedule.directory.join("bulla-20990101T000000Z-1.backup");
-    create_backup(&trial, &of_trial, BackupOutput::default()).unwrap();
-    assert_eq!(read_backup(&trial, &of_trial).unwrap().epoch, 2);
+    let made = scheduled.bench.path("made");
+    let facts = create_backup(&trial, &made, BackupOutput::default()).unwrap();
+    assert_eq!(facts.epoch, 2);
+    let of_trial = scheduled.schedule.directory.join(file_name(facts.time, facts.commit));
+    fs::rename(made, &of_trial).unwrap();
 
     scheduled.restart();
     assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
@@ -249,6 +251,33 @@ fn a_backup_of_a_restore_on_trial_is_none_of_the_servers() {
         assert_eq!(scheduled.files().len(), 2);
         assert!(of_trial.exists());
     }
+}
+
+#[test]
+fn what_an_operator_puts_into_the_directory_is_left() {
+    let scheduled = Scheduled::new(1, None);
+    scheduled.made();
+    let first = scheduled.schedule.directory.join(&scheduled.files()[0]);
+    let facts = read_backup(&scheduled.bench.options(), &first).unwrap();
+    let names = [
+        "bulla-before-upgrade.backup".to_owned(),
+        "bulla-20300317T174640Z-.backup".to_owned(),
+        file_name(facts.time, facts.commit).replace("Z-", "Z-0"),
+        file_name(facts.time, facts.commit + 1),
+        file_name(facts.time + 1, facts.commit),
+        file_name(facts.time - 7200, facts.commit),
+    ];
+    let paths = names.map(|name| scheduled.schedule.directory.join(name));
+    for path in &paths {
+        fs::copy(&first, path).unwrap();
+    }
+    for _ in 0..3 {
+        scheduled.pass(DAY);
+        assert_eq!(scheduled.made().len(), 1);
+    }
+    assert!(paths.iter().all(|path| path.exists()), "{:?}", scheduled.files());
+    assert_eq!(scheduled.files().len(), 7);
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
 }
 
 #[test]

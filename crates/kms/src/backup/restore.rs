@@ -60,6 +60,9 @@ pub struct Restored {
     pub differences: Vec<String>,
     /// Access keys that were changed or deleted since, and stay inactive until an administrator activates them.
     pub deactivated: Vec<InactiveKey>,
+    /// Users whose password or second factor was changed or deleted since: they have no password until an administrator sets
+    /// one.
+    pub without_password: Vec<String>,
     /// Where the store is that was there before.
     pub replaced: Option<PathBuf>,
 }
@@ -110,7 +113,7 @@ pub fn restore_backup(
     let is_complete = since.is_complete() && differences.is_empty() && !lacks_lines;
     let trail_is_complete = has_trail.then_some(is_complete);
     let plan = Plan { backup: &backup, facts: &facts, since: &since, epoch, options };
-    let (deactivated, replaced) =
+    let (LockedOut { access_keys: deactivated, users: without_password }, replaced) =
         if restore.dry_run { (plan.rehearse()?, None) } else { place.replace(&plan, &existing)? };
     let Since { changes, .. } = since;
     Ok(Restored {
@@ -121,6 +124,7 @@ pub fn restore_backup(
         changes,
         differences,
         deactivated,
+        without_password,
         replaced,
     })
 }
@@ -154,6 +158,14 @@ fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -
     facts.epoch.max(of_store).max(of_trail) + 1
 }
 
+/// What the store keeps from working although it worked in the backup.
+#[derive(Default)]
+struct LockedOut {
+    access_keys: Vec<InactiveKey>,
+    /// Users without a password.
+    users: Vec<String>,
+}
+
 /// What a store is made of.
 struct Plan<'a> {
     backup: &'a Backup,
@@ -164,46 +176,45 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Makes the store at `path`. Returns the access keys that are inactive from then on.
-    fn write(&self, path: &Path) -> Result<Vec<InactiveKey>, BackupError> {
-        let mut deactivated = vec![];
+    /// Makes the store at `path`. Returns who is locked out from then on.
+    fn write(&self, path: &Path) -> Result<LockedOut, BackupError> {
+        let mut locked_out = LockedOut::default();
         let store = Store::create_with(path, self.backup.header(), |put| {
-            deactivated = self.fill(|row| Ok(put(row)?))?;
+            locked_out = self.fill(|row| Ok(put(row)?))?;
             Ok::<_, BackupError>(())
         })?;
         let whole = |_| ControlFlow::Continue(());
         let report = check(&store, &self.backup.roots, RowFormat::Current, whole)?;
         let report = report.expect("nothing breaks it off");
-        if report.faults.is_empty() { Ok(deactivated) } else { Err(BackupError::Faults(report.faults)) }
+        if report.faults.is_empty() { Ok(locked_out) } else { Err(BackupError::Faults(report.faults)) }
     }
 
-    /// Says which access keys would be inactive.
-    fn rehearse(&self) -> Result<Vec<InactiveKey>, BackupError> {
+    /// Says who would be locked out.
+    fn rehearse(&self) -> Result<LockedOut, BackupError> {
         self.fill(|_| Ok(()))
     }
 
     fn fill(
         &self,
         mut put: impl FnMut(&StoredRow) -> Result<(), BackupError>,
-    ) -> Result<Vec<InactiveKey>, BackupError> {
+    ) -> Result<LockedOut, BackupError> {
         let now = SystemClock.now();
         let knows_lines = self.since.newest >= Some((self.facts.epoch, self.facts.commit));
         let roots = &self.backup.roots;
         let anchor = self.backup.anchor()?;
-        let mut revival =
-            Revival::new(roots, anchor, &self.since.access_keys, knows_lines, unix_seconds(now))?;
+        let mut revival = Revival::new(roots, anchor, self.since, knows_lines, unix_seconds(now))?;
         self.backup.each_row(|row| match revival.row(row)? {
             Some(row) => put(&row),
             None => Ok(()),
         })?;
-        let deactivated = revival.deactivated();
-        put(&revival.line(self.event(now.into(), &deactivated)))?;
+        let locked_out = LockedOut { access_keys: revival.deactivated(), users: revival.without_password() };
+        put(&revival.line(self.event(now.into(), &locked_out)))?;
         revival.anchor(self.epoch)?.iter().try_for_each(put)?;
-        Ok(deactivated)
+        Ok(locked_out)
     }
 
     /// The line of the restore, which the trail gets at the next start.
-    fn event(&self, time: Time, deactivated: &[InactiveKey]) -> Box<str> {
+    fn event(&self, time: Time, locked_out: &LockedOut) -> Box<str> {
         let BackupFacts { id, time: made, epoch, commit, node, .. } = self.facts;
         let made = Timestamp::from_unix(*made);
         let resource = |kind: &'static str, name: String| Resource {
@@ -212,10 +223,11 @@ impl Plan<'_> {
             version: None,
         };
         let backup = resource("backup", id.clone());
-        let access_keys = deactivated.iter().map(|key| resource("access-key", key.id.clone()));
+        let access_keys = locked_out.access_keys.iter().map(|key| resource("access-key", key.id.clone()));
+        let users = locked_out.users.iter().map(|user| resource("user", user.clone()));
         let event = Event {
             event: "store-restored".into(),
-            resources: [backup].into_iter().chain(access_keys).collect(),
+            resources: [backup].into_iter().chain(access_keys).chain(users).collect(),
             detail: Some(Text::new(format!("from a backup of {made}, epoch {epoch}, commit {commit}"))),
         };
         let node = self.options.audit.as_ref().map_or_else(|| node.clone(), |audit| audit.node.clone());
@@ -285,7 +297,7 @@ impl Place {
         &self,
         plan: &Plan<'_>,
         existing: &Existing,
-    ) -> Result<(Vec<InactiveKey>, Option<PathBuf>), BackupError> {
+    ) -> Result<(LockedOut, Option<PathBuf>), BackupError> {
         let unfinished = self.data.join(UNFINISHED);
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(BackupError::Write(error)),
@@ -295,7 +307,7 @@ impl Place {
         if written.is_err() {
             let _ = fs::remove_file(&unfinished); // the first error is the one to tell
         }
-        let deactivated = written?;
+        let locked_out = written?;
         let kept = match existing {
             Existing::Nothing => None,
             Existing::Store { .. } | Existing::Unreadable => Some(self.keep().map_err(BackupError::Write)?),
@@ -303,7 +315,7 @@ impl Place {
         fs::rename(&unfinished, &self.store)
             .and_then(|()| files::sync_dir(&self.data))
             .map_err(BackupError::Write)?;
-        Ok((deactivated, kept))
+        Ok((locked_out, kept))
     }
 
     /// Gives the store that is there a second name.

@@ -10,8 +10,9 @@ use bulla_wire::kms::{
     CreateAlias, Decrypt, DisableKey, GenerateDataKey, GetSecretValue, PutSecretValue, ScheduleKeyDeletion,
 };
 use bulla_wire::ram::{
-    AccessKeyStatus, AddUserToGroup, AttachPolicyToUser, CreateAccessKey, CreateGroup, CreatePolicy,
-    CreateUser, DeleteAccessKey, UpdateAccessKey, UpdateUser,
+    AccessKeyStatus, AddUserToGroup, AttachPolicyToUser, CreateAccessKey, CreateGroup, CreateLoginProfile,
+    CreatePolicy, CreateUser, DeleteAccessKey, DeleteLoginProfile, DeleteUser, GetLoginProfile,
+    UpdateAccessKey, UpdateLoginProfile, UpdateUser,
 };
 use bulla_wire::{Action, ErrorCode};
 
@@ -390,6 +391,66 @@ fn a_change_without_a_line_shows_in_the_store_that_is_replaced() {
     let snapshot = kms.state.snapshot().unwrap();
     assert!(snapshot.get::<AccessKey>(&same.as_str().into()).unwrap().record.active);
     assert!(keys.iter().all(|key| !snapshot.get::<AccessKey>(&key.as_str().into()).unwrap().record.active));
+}
+
+/// A user with a password.
+fn user_with_password(kms: &Kms, name: &str) {
+    call(kms, CreateUser { user_name: name.into(), ..CreateUser::default() });
+    let create = CreateLoginProfile {
+        user_name: name.into(),
+        password: "Correct-horse-1".to_owned().into(),
+        password_reset_required: None,
+        mfa_bind_required: None,
+    };
+    call(kms, create);
+}
+
+fn has_password(kms: &Kms, name: &str) -> bool {
+    let get = GetLoginProfile { user_name: name.into() };
+    pollster::block_on(kms.call(get.into(), &kms.owner())).is_ok()
+}
+
+/// By the trail, under whatever name, or by the store that is replaced.
+#[test]
+fn a_password_that_was_changed_or_deleted_is_gone() {
+    for is_audited in [true, false] {
+        let bench = Bench::new();
+        let kms = bench.audited_kms();
+        let names = ["carol", "dave", "erin", "frank"];
+        names.iter().for_each(|name| user_with_password(&kms, name));
+        let backup = bench.path("backup");
+        kms.backup_to(&backup, BackupOutput::default()).unwrap();
+        drop(kms);
+        let kms = if is_audited { bench.audited_kms() } else { bench.kms() };
+        call(&kms, DeleteLoginProfile { user_name: "Carol".into() });
+        let rename = |from: &str, to: &str| {
+            let new_user_name = Some(to.to_owned());
+            call(&kms, UpdateUser { user_name: from.into(), new_user_name, ..UpdateUser::default() });
+        };
+        rename("dave", "david");
+        call(&kms, DeleteLoginProfile { user_name: "david".into() });
+        call(&kms, DeleteUser { user_name: "david".into() });
+        let update = UpdateLoginProfile {
+            user_name: "erin".into(),
+            password: Some("Another-horse-2".to_owned().into()),
+            password_reset_required: None,
+            mfa_bind_required: None,
+        };
+        call(&kms, update);
+        rename("frank", "francis");
+        drop(kms);
+        if is_audited {
+            fs::remove_file(bench.path("data/store.redb")).unwrap(); // so that the trail alone tells
+        }
+        let dry = bench.restore(&backup, DRY).unwrap();
+        let restored = bench.restore(&backup, ACCEPT).unwrap();
+        assert_eq!(dry.without_password, restored.without_password);
+        assert_eq!(sorted(&restored.without_password), ["carol", "dave", "erin"], "audited: {is_audited}");
+        assert_eq!(restored.trail_is_complete, Some(is_audited));
+        let kms = bench.audited_kms();
+        let with_password = names.map(|name| has_password(&kms, name));
+        assert_eq!(with_password, [false, false, false, true]);
+    }
 }
 
 /// Lines of changes wait in the store while the files of the trail cannot be written.

@@ -1,7 +1,7 @@
 //! What becomes of the rows of a backup when they are a store again.
 //!
 //! All stay as they are, except for what would let somebody in who was locked out since: access keys that were changed or
-//! deleted are inactive, session tokens end with their key, codes of MFA devices are spent, and requests that were signed
+//! deleted are inactive, passwords that were changed or deleted are gone, session tokens end with their key, codes of MFA devices are spent, and requests that were signed
 //! before the restore are refused.
 
 use std::collections::{HashMap, HashSet};
@@ -11,6 +11,7 @@ use bulla_keys::root::RootKeys;
 use bulla_keys::{Anchor, RowHasher, RowSet, SystemRandom};
 
 use super::error::BackupError;
+use super::since::Since;
 use crate::mark::raised_mark;
 use crate::mfa::step;
 use crate::people::{MfaDevice, PrincipalId, User};
@@ -26,6 +27,8 @@ pub(super) struct Revival<'a> {
     anchor: Anchor,
     /// Access keys that are not to be active.
     distrusted: &'a HashSet<String>,
+    /// Users who are not to sign in to the console, in lower case.
+    locked_out: HashSet<String>,
     /// Whether the trail has the lines of the outbox.
     drops_lines: bool,
     /// Seconds since 1970.
@@ -33,6 +36,7 @@ pub(super) struct Revival<'a> {
     rows: RowSet,
     last_line: u64,
     deactivated: Vec<(String, AccessKeyOwner)>,
+    without_password: Vec<String>,
     names: HashMap<PrincipalId, String>,
 }
 
@@ -50,7 +54,7 @@ impl<'a> Revival<'a> {
     pub(super) fn new(
         roots: &'a RootKeys,
         anchor: Anchor,
-        distrusted: &'a HashSet<String>,
+        since: &'a Since,
         drops_lines: bool,
         now: i64,
     ) -> Result<Self, BackupError> {
@@ -59,12 +63,14 @@ impl<'a> Revival<'a> {
             roots,
             hasher,
             anchor,
-            distrusted,
+            distrusted: &since.access_keys,
+            locked_out: since.changed_logins(),
             drops_lines,
             now,
             rows: RowSet::default(),
             last_line: 0,
             deactivated: vec![],
+            without_password: vec![],
             names: HashMap::new(),
         })
     }
@@ -75,11 +81,7 @@ impl<'a> Revival<'a> {
             Anchor::TABLE | StsKey::TABLE => None,
             OutboxLine::TABLE if self.drops_lines => None,
             AccessKey::TABLE => Some(self.access_key(row)?),
-            User::TABLE => {
-                let user: User = self.open(&row)?;
-                self.names.insert(user.id, user.name.as_str().to_owned());
-                Some(row)
-            }
+            User::TABLE => Some(self.user(row)?),
             MfaDevice::TABLE => Some(self.device(row)?),
             Private::TABLE => Some(self.private(row)?),
             OutboxLine::TABLE => {
@@ -102,6 +104,11 @@ impl<'a> Revival<'a> {
             },
         };
         self.deactivated.iter().map(key).collect()
+    }
+
+    /// The users whose password is gone although they had one in the backup; after all rows.
+    pub(super) fn without_password(&self) -> Vec<String> {
+        self.without_password.clone()
     }
 
     /// The row of a line for the audit trail.
@@ -129,6 +136,19 @@ impl<'a> Revival<'a> {
         }
         self.deactivated.push((key.id.to_string(), key.owner));
         Ok(self.resealed(row.revision, &AccessKey { active: false, ..key }))
+    }
+
+    fn user(&mut self, row: StoredRow) -> Result<StoredRow, BackupError> {
+        let user: User = self.open(&row)?;
+        let name = user.name.as_str().to_owned();
+        self.names.insert(user.id, name.clone());
+        if user.login_profile.is_none() || !self.locked_out.contains(&name.to_lowercase()) {
+            return Ok(row);
+        }
+        self.without_password.push(name);
+        let mut locked_out = user;
+        locked_out.login_profile = None;
+        Ok(self.resealed(row.revision, &locked_out))
     }
 
     /// A code that was used after the backup was made must not work again.

@@ -24,6 +24,10 @@ pub(super) struct Since {
     pub(super) newest: Option<(u64, u64)>,
     /// Access keys that were disabled, enabled or deleted.
     pub(super) access_keys: HashSet<String>,
+    /// Users whose password or second factor was changed or deleted, in lower case, by the names of that time.
+    pub(super) logins: HashSet<String>,
+    /// Names that users have had, each with another one, in lower case.
+    renamings: Vec<Vec<String>>,
     /// What any change was about, in lower case: names are found without case.
     named: HashSet<String>,
 }
@@ -50,9 +54,11 @@ pub struct ChangeSince {
 pub enum ChangeKind {
     /// It can be used again after the restore.
     Disabled,
+    /// It is disabled again, or will be deleted again.
+    Enabled,
     /// It is there again.
     Deleted,
-    /// Somebody has rights again.
+    /// Somebody has rights again: one was taken away, or a denial was attached, also by a tag or a group.
     Detached,
     /// Its older material or value is the newest again.
     Rekeyed,
@@ -66,6 +72,12 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     ("Ram", "UpdateAccessKey", ChangeKind::Disabled),
     ("Ram", "UpdateLoginProfile", ChangeKind::Disabled),
     (EVENT, "root-access-key-reset", ChangeKind::Disabled),
+    ("Kms", "SetDeletionProtection", ChangeKind::Disabled),
+    ("Kms", "UpdateRotationPolicy", ChangeKind::Disabled),
+    ("Kms", "UpdateSecretRotationPolicy", ChangeKind::Disabled),
+    ("Kms", "EnableKey", ChangeKind::Enabled),
+    ("Kms", "CancelKeyDeletion", ChangeKind::Enabled),
+    ("Kms", "RestoreSecret", ChangeKind::Enabled),
     ("Kms", "ScheduleKeyDeletion", ChangeKind::Deleted),
     ("Kms", "DeleteKeyMaterial", ChangeKind::Deleted),
     ("Kms", "DeleteAlias", ChangeKind::Deleted),
@@ -81,6 +93,18 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     (EVENT, "key-deleted", ChangeKind::Deleted),
     (EVENT, "key-material-expired", ChangeKind::Deleted),
     (EVENT, "secret-deleted", ChangeKind::Deleted),
+    ("Ram", "AttachPolicyToUser", ChangeKind::Detached),
+    ("Ram", "AttachPolicyToGroup", ChangeKind::Detached),
+    ("Ram", "AttachPolicyToRole", ChangeKind::Detached),
+    ("Ram", "AddUserToGroup", ChangeKind::Detached),
+    ("Ram", "UpdateUser", ChangeKind::Detached),
+    ("Ram", "UpdateGroup", ChangeKind::Detached),
+    ("Ram", "TagResources", ChangeKind::Detached),
+    ("Ram", "UntagResources", ChangeKind::Detached),
+    ("Kms", "TagResource", ChangeKind::Detached),
+    ("Kms", "UntagResource", ChangeKind::Detached),
+    ("Kms", "TagResources", ChangeKind::Detached),
+    ("Kms", "UntagResources", ChangeKind::Detached),
     ("Ram", "DetachPolicyFromUser", ChangeKind::Detached),
     ("Ram", "DetachPolicyFromGroup", ChangeKind::Detached),
     ("Ram", "DetachPolicyFromRole", ChangeKind::Detached),
@@ -90,6 +114,8 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     ("Ram", "CreatePolicyVersion", ChangeKind::Detached),
     ("Ram", "SetDefaultPolicyVersion", ChangeKind::Detached),
     ("Ram", "UpdateRole", ChangeKind::Detached),
+    (EVENT, "mfa-device-bound", ChangeKind::Detached),
+    (EVENT, "mfa-device-removed", ChangeKind::Detached),
     ("Kms", "SetKeyPolicy", ChangeKind::Detached),
     ("Kms", "SetSecretPolicy", ChangeKind::Detached),
     ("Kms", "CreateKeyVersion", ChangeKind::Rekeyed),
@@ -110,42 +136,40 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     ("Ram", "CreatePolicy", ChangeKind::Created),
     ("Ram", "CreateLoginProfile", ChangeKind::Created),
     ("Ram", "CreateVirtualMFADevice", ChangeKind::Created),
+    (EVENT, "root-access-key-created", ChangeKind::Created),
 ];
 
-/// Changes that a restore undoes and need not tell.
+/// Changes that a restore undoes and need not tell: they give nobody rights and take none.
 const UNTOLD: &[(&str, &str)] = &[
     ("Kms", "UpdateKeyDescription"),
+    ("Kms", "GetParametersForImport"),
     ("Kms", "UpdateSecret"),
-    ("Kms", "EnableKey"),
-    ("Kms", "CancelKeyDeletion"),
-    ("Kms", "SetDeletionProtection"),
-    ("Kms", "UpdateRotationPolicy"),
-    ("Kms", "UpdateSecretRotationPolicy"),
-    ("Kms", "RestoreSecret"),
-    ("Kms", "TagResource"),
-    ("Kms", "UntagResource"),
-    ("Kms", "TagResources"),
-    ("Kms", "UntagResources"),
-    ("Ram", "TagResources"),
-    ("Ram", "UntagResources"),
-    ("Ram", "UpdateUser"),
-    ("Ram", "UpdateGroup"),
     ("Ram", "UpdatePolicyDescription"),
-    ("Ram", "AddUserToGroup"),
-    ("Ram", "AttachPolicyToUser"),
-    ("Ram", "AttachPolicyToGroup"),
-    ("Ram", "AttachPolicyToRole"),
-    (EVENT, "mfa-device-bound"),
-    (EVENT, "mfa-device-removed"),
-    (EVENT, "root-access-key-created"),
+    ("Ram", "SetAccountAlias"),
+    ("Ram", "ClearAccountAlias"),
 ];
 
 /// What names an access key in the trail whose state a restore would put back.
 const ACCESS_KEY_CHANGES: &[&str] = &["UpdateAccessKey", "DeleteAccessKey", "root-access-key-reset"];
 
+/// What names a user whose password, or second factor, a restore would put back.
+const LOGIN_CHANGES: &[&str] = &[
+    "CreateLoginProfile",
+    "UpdateLoginProfile",
+    "DeleteLoginProfile",
+    "DeleteUser",
+    "BindMFADevice",
+    "UnbindMFADevice",
+    "mfa-device-bound",
+    "mfa-device-removed",
+    "password-chosen",
+];
+const RENAMING: &str = "UpdateUser";
+
 /// In the place of a product, for what happens without a request.
 const EVENT: &str = "";
 const ACCESS_KEY: &str = "access-key";
+const USER: &str = "user";
 const ALL: &str = "*";
 const SUCCESS: u16 = 200;
 
@@ -171,13 +195,15 @@ impl Since {
 
     /// Puts what an earlier file says in front.
     fn precede(&mut self, earlier: Self) {
-        let Self { goes_back, has_gap, mut changes, newest, access_keys, named } = earlier;
+        let Self { goes_back, has_gap, mut changes, newest, access_keys, logins, renamings, named } = earlier;
         self.goes_back = goes_back;
         self.has_gap |= has_gap;
         changes.append(&mut self.changes);
         self.changes = changes;
         self.newest = self.newest.max(newest);
         self.access_keys.extend(access_keys);
+        self.logins.extend(logins);
+        self.renamings.extend(renamings);
         self.named.extend(named);
     }
 
@@ -191,6 +217,22 @@ impl Since {
         names.iter().any(|name| self.named.contains(&name.to_lowercase()))
     }
 
+    /// The users whose password or second factor was changed or deleted, by all their names.
+    pub(super) fn changed_logins(&self) -> HashSet<String> {
+        let mut users = self.logins.clone();
+        loop {
+            let before = users.len();
+            for names in &self.renamings {
+                if names.iter().any(|name| users.contains(name)) {
+                    users.extend(names.iter().cloned());
+                }
+            }
+            if users.len() == before {
+                return users;
+            }
+        }
+    }
+
     /// Takes a line that waited in the store for the trail, which may have it.
     pub(super) fn take_waiting(&mut self, members: &str, backup: &BackupFacts) {
         let line = format!("{{{members}}}");
@@ -199,12 +241,14 @@ impl Since {
             Some(record) => reading.take(record),
             None => reading.since.has_gap = true,
         }
-        let Self { has_gap, changes, access_keys, named, .. } = reading.since;
+        let Self { has_gap, changes, access_keys, logins, renamings, named, .. } = reading.since;
         self.has_gap |= has_gap;
         let new = changes.into_iter().filter(|change| !self.changes.contains(change));
         let new: Vec<_> = new.collect();
         self.changes.extend(new);
         self.access_keys.extend(access_keys);
+        self.logins.extend(logins);
+        self.renamings.extend(renamings);
         self.named.extend(named);
     }
 }
@@ -290,6 +334,13 @@ impl<'b> Reading<'b> {
             let keys = resources.iter().filter(|resource| resource.kind == ACCESS_KEY);
             self.since.access_keys.extend(keys.map(|key| key.name.as_str().to_owned()));
         }
+        let of_users = resources.iter().filter(|resource| resource.kind == USER);
+        let users: Vec<_> = of_users.map(|user| user.name.as_str().to_lowercase()).collect();
+        if action == RENAMING {
+            self.since.renamings.push(users);
+        } else if LOGIN_CHANGES.contains(&action) {
+            self.since.logins.extend(users);
+        }
         // What was asked about all keys says nothing about one.
         let named = resources.iter().filter(|resource| resource.name.as_str() != ALL);
         let resources = named.map(name).collect();
@@ -325,6 +376,44 @@ mod tests {
                 .map(|of| of.parameters(action));
             assert!(product == &EVENT || found.flatten().is_some(), "{product} {action}");
         }
-        assert!(ACCESS_KEY_CHANGES.iter().all(|action| CHANGES.iter().any(|(_, name, _)| name == action)));
+        let special = ACCESS_KEY_CHANGES.iter().chain(LOGIN_CHANGES).chain([&RENAMING]);
+        assert!(special.into_iter().all(|action| CHANGES.iter().any(|(_, name, _)| name == action)));
     }
+
+    #[test]
+    fn every_action_is_told_or_left_out_for_a_reason() {
+        for product in [Product::Kms, Product::Ram, Product::Sts] {
+            for action in product.actions() {
+                let name = format!("{product:?}");
+                let is_told = kind(&name, action).is_some();
+                let is_untold = UNTOLD.contains(&(&*name, action));
+                let changes_nothing = ["Get", "List", "Describe", "BatchGet"]
+                    .iter()
+                    .any(|reads| action.starts_with(reads) && !is_untold)
+                    || CHANGE_NOTHING.contains(action);
+                let places = u8::from(is_told) + u8::from(is_untold) + u8::from(changes_nothing);
+                assert_eq!(places, 1, "{product:?} {action}: told, untold or without a change?");
+            }
+        }
+    }
+
+    /// Beside those that read.
+    const CHANGE_NOTHING: &[&str] = &[
+        "AssumeRole",
+        "AssumeRoleWithOIDC",
+        "AsymmetricDecrypt",
+        "AsymmetricEncrypt",
+        "AsymmetricSign",
+        "AsymmetricVerify",
+        "Decrypt",
+        "Encrypt",
+        "ExportDataKey",
+        "GenerateAndExportDataKey",
+        "GenerateDataKey",
+        "GenerateDataKeyWithoutPlaintext",
+        "GenerateMac",
+        "OpenKmsService",
+        "ReEncrypt",
+        "VerifyMac",
+    ];
 }

@@ -15,7 +15,9 @@ use bulla_keys::{Alias, Key, Secret};
 use super::error::BackupError;
 use super::since::Since;
 use super::verify::Backup;
-use crate::people::{Group, KeyPolicy, ManagedPolicy, Role, SecretPolicy, User};
+use crate::people::{
+    BindingMark, Group, KeyPolicy, ManagedPolicy, PasswordMark, PrincipalId, Role, SecretPolicy, User,
+};
 use crate::state::{AccessKey, OutboxLine};
 use crate::store::{Frozen, StoreError, StoredRow};
 
@@ -23,6 +25,7 @@ use crate::store::{Frozen, StoreError, StoredRow};
 #[derive(Default)]
 pub(super) struct Successor {
     records: HashMap<Place, Compared>,
+    logins: HashMap<PrincipalId, Login>,
     /// Lines that the audit trail may not have yet, in their order.
     lines: BTreeMap<Box<[u8]>, Waiting>,
     /// Whether a line does not open.
@@ -42,6 +45,13 @@ struct Compared {
     version: RecordVersion,
     /// What the trail calls it, and what it belongs to: a line about any of them may be the one that changed it.
     names: Vec<String>,
+}
+
+/// What a user signs in to the console with.
+#[derive(PartialEq)]
+struct Login {
+    password: PasswordMark,
+    mfa: Option<BindingMark>,
 }
 
 /// Two records of one version are the same.
@@ -74,6 +84,9 @@ impl Successor {
                 None => self.lacks_lines = true,
             }
         } else if let Some(compared) = Compared::of(&row, roots) {
+            if let RecordVersion::User(user) = &compared.version {
+                self.logins.extend(Login::of(user).map(|login| (user.id, login)));
+            }
             self.records.insert(place(&row), compared);
         }
     }
@@ -88,7 +101,8 @@ impl Successor {
     /// no line names them.
     pub(super) fn compare(mut self, backup: &Backup, since: &mut Since) -> Result<Differences, BackupError> {
         let mut differing = Vec::new();
-        let mut distrusted = Vec::new();
+        let mut access_keys = Vec::new();
+        let mut logins = Vec::new();
         backup.each_row(|row| {
             if &*row.table == OutboxLine::TABLE {
                 let is_same = |waiting: &Waiting| waiting.revision == row.revision;
@@ -103,8 +117,12 @@ impl Successor {
             if is_same {
                 return Ok(());
             }
-            if &*row.table == AccessKey::TABLE {
-                distrusted.extend(open(&row, &backup.roots).map(|key: AccessKey| key.id.into_string()));
+            match &compared.version {
+                RecordVersion::User(user) if Login::of(user).as_ref() != self.logins.get(&user.id) => {
+                    logins.push(user.name.as_str().to_lowercase());
+                }
+                RecordVersion::User(_) => {}
+                RecordVersion::Row(..) => access_keys.extend(access_key(&row, &backup.roots)),
             }
             differing.push(compared.names);
             differing.extend(here.map(|here| here.names));
@@ -114,7 +132,8 @@ impl Successor {
         for Waiting { members, .. } in self.lines.values() {
             since.take_waiting(members, &backup.facts());
         }
-        since.access_keys.extend(distrusted);
+        since.access_keys.extend(access_keys);
+        since.logins.extend(logins);
         let unexplained = differing.into_iter().filter(|names| !since.names_any(names));
         let mut unexplained: Vec<_> = unexplained.filter_map(|names| names.into_iter().next()).collect();
         unexplained.sort();
@@ -163,6 +182,20 @@ impl Compared {
             _ => return None,
         })
     }
+}
+
+impl Login {
+    fn of(user: &User) -> Option<Self> {
+        let password = user.login_profile.as_ref()?.mark();
+        Some(Self { password, mfa: user.mfa.as_ref().map(|binding| binding.mark) })
+    }
+}
+
+fn access_key(row: &StoredRow, roots: &RootKeys) -> Option<String> {
+    if row.table != AccessKey::TABLE {
+        return None;
+    }
+    open(row, roots).map(|key: AccessKey| key.id.into_string())
 }
 
 fn place(row: &StoredRow) -> Place {

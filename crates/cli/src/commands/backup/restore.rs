@@ -74,7 +74,18 @@ fn print_report(restored: &Restored, dry_run: bool) -> Result<(), Failure> {
         print_changes(title, changes.iter().filter(|change| change.kind == *kind))?;
     }
     print_differences(&restored.differences)?;
-    print_inactive(deactivated)
+    print_inactive(deactivated)?;
+    print_without_password(&restored.without_password)
+}
+
+fn print_without_password(users: &[String]) -> Result<(), Failure> {
+    if users.is_empty() {
+        return Ok(());
+    }
+    print(
+        "without a password until an administrator sets one, because it or the MFA device was changed or deleted since:",
+    )?;
+    users.iter().try_for_each(|user| print(format_args!("  {user}")))
 }
 
 fn print_differences(differences: &[String]) -> Result<(), Failure> {
@@ -136,6 +147,7 @@ fn as_value(restored: &Restored, dry_run: bool) -> Value {
         "trail_is_complete": restored.trail_is_complete,
         "differences": restored.differences,
         "changes": restored.changes.iter().map(change).collect::<Vec<_>>(),
+        "without_password": restored.without_password,
         "inactive": restored.deactivated.iter().map(key).collect::<Vec<_>>(),
     })
 }
@@ -143,6 +155,7 @@ fn as_value(restored: &Restored, dry_run: bool) -> Value {
 fn name(kind: ChangeKind) -> &'static str {
     match kind {
         ChangeKind::Disabled => "disabled",
+        ChangeKind::Enabled => "enabled",
         ChangeKind::Deleted => "deleted",
         ChangeKind::Detached => "detached",
         ChangeKind::Rekeyed => "rekeyed",
@@ -154,6 +167,7 @@ fn name(kind: ChangeKind) -> &'static str {
 const TITLES: &[(ChangeKind, &str)] = &[
     (ChangeKind::Created, "lost, because it was created since"),
     (ChangeKind::Disabled, "as before, although it was disabled or changed since"),
+    (ChangeKind::Enabled, "disabled or to be deleted again, although it was enabled or kept since"),
     (ChangeKind::Deleted, "there again, although it was deleted since"),
     (ChangeKind::Detached, "allowed again, although rights were taken away or changed since"),
     (ChangeKind::Rekeyed, "back to the material, value or target of then"),

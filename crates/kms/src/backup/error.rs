@@ -78,6 +78,11 @@ pub enum BackupError {
         /// The id of the store in the backup.
         expected: String,
     },
+    /// The audit trail names an epoch that no store reaches.
+    ForgedEpoch {
+        /// The epoch.
+        epoch: u64,
+    },
     /// The directory holds changes that are later than the backup, or a store that cannot be read.
     Later(Later),
 }
@@ -134,6 +139,9 @@ impl BackupError {
             Self::Stopped => "back up again when the server runs".into(),
             Self::NotEmpty { .. } => "name an empty or a missing directory with --data".into(),
             Self::OtherStore { .. } => "name another directory with --data".into(),
+            Self::ForgedEpoch { .. } => {
+                "look at it with bulla audit verify; to restore without it, name an empty directory with --audit".into()
+            }
             Self::Later(Later::Unreadable) => {
                 "to restore the backup all the same, add --accept-older; the file of the store is kept under another name"
                     .into()
@@ -208,6 +216,9 @@ impl fmt::Display for BackupError {
             }
             Self::OtherStore { found, expected } => {
                 write!(f, "the directory holds the store {found}, and the backup is of {expected}")
+            }
+            Self::ForgedEpoch { epoch } => {
+                write!(f, "a seal of the audit trail names epoch {epoch}, which no store reaches")
             }
             Self::Later(later) => later.fmt(f),
         }

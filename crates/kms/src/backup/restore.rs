@@ -105,7 +105,7 @@ pub fn restore_backup(
     if let Some(later) = later.filter(|_| !restore.accept_older && !restore.dry_run) {
         return Err(BackupError::Later(later));
     }
-    let epoch = next_epoch(&existing, since.as_ref(), &facts);
+    let epoch = next_epoch(&existing, since.as_ref(), &facts)?;
     let has_trail = since.is_some();
     let mut since = since.unwrap_or_default();
     let compared = existing.take_successor().map(|successor| successor.compare(&backup, &mut since));
@@ -148,14 +148,16 @@ fn later(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Opt
     newest.map(|(epoch, commit)| Later::Trail { epoch, commit })
 }
 
-/// Later than every epoch that is known of.
-fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> u64 {
+/// Later than every epoch that is known of. Seals are not verified here, so one may name any number, and a store that follows
+/// it could never be restored again.
+fn next_epoch(existing: &Existing, since: Option<&Since>, facts: &BackupFacts) -> Result<u64, BackupError> {
     let of_store = match existing {
         Existing::Store { epoch, .. } => *epoch,
         Existing::Nothing | Existing::Unreadable => 0,
     };
     let of_trail = since.and_then(|since| since.newest).map_or(0, |(epoch, _)| epoch);
-    facts.epoch.max(of_store).max(of_trail) + 1
+    let newest = facts.epoch.max(of_store).max(of_trail);
+    if newest > MAX_EPOCH { Err(BackupError::ForgedEpoch { epoch: newest }) } else { Ok(newest + 1) }
 }
 
 /// What the store keeps from working although it worked in the backup.
@@ -362,6 +364,8 @@ fn check_empty(data: &Path) -> Result<(), BackupError> {
     Ok(())
 }
 
+/// An epoch is a number of restores.
+const MAX_EPOCH: u64 = 1 << 32;
 const UNFINISHED: &str = "store.redb.restoring";
 /// What lies beside a store.
 const BESIDE: &[&str] =

@@ -453,6 +453,29 @@ fn a_password_that_was_changed_or_deleted_is_gone() {
     }
 }
 
+/// Seals are not verified by a restore.
+#[test]
+fn a_seal_with_an_epoch_that_no_store_reaches_is_refused() {
+    for epoch in [u64::MAX, u64::MAX - 1, 1 << 40] {
+        let bench = Bench::new();
+        let kms = bench.audited_kms();
+        let backup = bench.path("backup");
+        kms.backup_to(&backup, BackupOutput::default()).unwrap();
+        key(&kms);
+        drop(kms);
+        let file = bench.path("data/audit/audit-00000000000000000001.jsonl");
+        let text = fs::read_to_string(&file).unwrap();
+        let at = text.rfind(r#""epoch":1"#).unwrap();
+        let forged = format!(r#"{}"epoch":{epoch}{}"#, &text[..at], &text[at + r#""epoch":1"#.len()..]);
+        fs::write(&file, forged).unwrap();
+        for how in [DRY, ACCEPT] {
+            let refused = bench.restore(&backup, how).unwrap_err();
+            assert!(matches!(refused, BackupError::ForgedEpoch { epoch: of } if of == epoch), "{refused}");
+        }
+        drop(bench.kms());
+    }
+}
+
 /// Lines of changes wait in the store while the files of the trail cannot be written.
 #[test]
 fn a_line_that_waits_in_the_store_counts_as_one_of_the_trail() {

@@ -31,7 +31,7 @@ mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
 pub use conditions::Conditions;
-pub(crate) use files::{Directory, Disk};
+pub(crate) use files::{Directory, Disk, is_of_trail};
 pub use first_key::first_key;
 pub use housekeeping::{Housekeeping, Tidied};
 pub use line::{

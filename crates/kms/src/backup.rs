@@ -3,6 +3,7 @@
 //! A backup holds the header of the store in clear, so that what opens the store opens the backup, and everything else
 //! sealed: docs/backup-format.md. It is one state of the store, read while commits follow.
 
+mod beside;
 mod container;
 mod content;
 mod create;

@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, statat, unlinkat};
 use rustix::process::geteuid;
 
+use super::key_files::{CURRENT, NEXT, UNFINISHED};
+use super::sources::CERTIFICATES;
 use super::trail_error::TrailError;
 use crate::files::create_private_dir;
 use crate::store::Loss;
@@ -224,6 +226,14 @@ pub(super) fn first_number(name: &str) -> Option<(u64, bool)> {
     };
     let first = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
     (first <= MAX_NUMBER).then_some((first, is_compressed))
+}
+
+/// Whether a trail has files of this name.
+pub(crate) fn is_of_trail(name: &str) -> bool {
+    let name = name.strip_suffix(UNFINISHED).unwrap_or(name);
+    let is_cut =
+        || name.strip_suffix(".cut").is_some_and(|begin| first_number(&format!("{begin}.jsonl")).is_some());
+    [CERTIFICATES, CURRENT, NEXT].contains(&name) || first_number(name).is_some() || is_cut()
 }
 
 /// Beyond the number of any line, and exact in every reader of JSON.

@@ -12,6 +12,7 @@ use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
 use bulla_wire::Timestamp;
 
+use super::beside::check_no_others;
 use super::content::Manifest;
 use super::error::{BackupError, Later};
 use super::revived::{InactiveKey, Revival};
@@ -258,7 +259,7 @@ impl Place {
             files::create_private_dir(&data).map_err(failed)?;
         }
         if !files::exists(&store).map_err(failed)? {
-            check_empty(&data)?;
+            check_no_others(&data)?;
         }
         let lock = Some(lock(options).map_err(BackupError::Open)?);
         Ok(Self { _lock: lock, data, store })
@@ -348,25 +349,6 @@ fn read_state(state: &Frozen, roots: &RootKeys, backup: &Manifest) -> Result<Opt
     Ok(Some(Existing::Store { epoch, commit, successor }))
 }
 
-/// A directory without a store may have what a server keeps beside one, and nothing else: a name that was mistyped must not
-/// make a store among other files.
-fn check_empty(data: &Path) -> Result<(), BackupError> {
-    let failed = |source| BackupError::Open(OpenError::Directory { path: data.to_owned(), source });
-    for entry in fs::read_dir(data).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let is_ours = name
-            .to_str()
-            .is_some_and(|name| BESIDE.contains(&name) || name.starts_with('.') || name.starts_with(STORE));
-        if !is_ours {
-            return Err(BackupError::NotEmpty { path: data.to_owned(), name: name.into() });
-        }
-    }
-    Ok(())
-}
-
 /// An epoch is a number of restores.
 const MAX_EPOCH: u64 = 1 << 32;
 const UNFINISHED: &str = "store.redb.restoring";
-/// What lies beside a store.
-const BESIDE: &[&str] =
-    &["audit", "backups", "control.sock", "lock", "lost+found", "root-access-key.json", "root-key", "tls"];

@@ -243,6 +243,29 @@ fn another_store_and_other_files_are_left_alone() {
     assert_eq!(names(other.path()), ["lock", "root-key", "thesis.odt"]);
 }
 
+/// The configuration names the directories of backups and of the trail, and a restore does not read it.
+#[test]
+fn directories_of_backups_and_of_a_trail_may_have_any_name() {
+    let bench = Bench::new();
+    drop(bench.audited_kms());
+    let data = bench.path("data");
+    fs::rename(data.join("audit"), data.join("lines")).unwrap();
+    fs::create_dir_all(data.join("b/daily")).unwrap();
+    let backup = data.join("b/daily/any-name");
+    fs::rename(bench.backup(), &backup).unwrap();
+    fs::create_dir(data.join("empty")).unwrap();
+    std::os::unix::fs::symlink(data.join("b"), data.join("link")).unwrap();
+    fs::remove_file(data.join("store.redb")).unwrap();
+    for other in ["thesis.odt", "b/thesis.odt", "lines/audit.jsonl", "b/bulla-x.backup"] {
+        fs::write(data.join(other), "precious").unwrap();
+        let refused = restore_backup(&bench.options(), &backup, RestoreOptions::default()).unwrap_err();
+        assert!(matches!(refused, BackupError::NotEmpty { .. }), "{other}: {refused}");
+        fs::remove_file(data.join(other)).unwrap();
+    }
+    restore_backup(&bench.options(), &backup, RestoreOptions::default()).unwrap();
+    drop(bench.kms());
+}
+
 #[test]
 fn a_damaged_backup_changes_nothing() {
     let bench = Bench::new();

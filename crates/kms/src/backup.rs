@@ -19,6 +19,8 @@ mod schedule;
 #[cfg(test)]
 mod schedule_tests;
 mod since;
+#[cfg(test)]
+mod since_tests;
 mod successor;
 #[cfg(test)]
 mod tests;

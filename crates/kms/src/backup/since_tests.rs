@@ -1,0 +1,274 @@
+//! Tests of what a restore knows of the time after the backup.
+
+use std::fs;
+use std::io;
+
+use bulla_wire::Action;
+use bulla_wire::kms::{CreateAlias, ScheduleKeyDeletion};
+use bulla_wire::ram::{
+    AccessKeyStatus, AddUserToGroup, AttachPolicyToUser, CreateAccessKey, CreateGroup, CreateLoginProfile,
+    CreatePolicy, CreateUser, DeleteAccessKey, DeleteLoginProfile, DeleteUser, GetLoginProfile,
+    UpdateAccessKey, UpdateLoginProfile, UpdateUser,
+};
+
+use super::restore_tests::{ACCEPT, DRY};
+use super::tests::{Bench, call, key, secret};
+use super::*;
+use crate::state::AccessKey;
+use crate::{AuditOutput, AuditSink};
+
+impl Bench {
+    /// The same, with a trail whose files can no longer be written, and a sink in memory that takes all lines.
+    fn kms_with_dead_files(&self) -> Kms {
+        let kms = self.audited_kms();
+        let sink = AuditSink { name: "other".into(), is_required: true, output: Box::new(Takes) };
+        kms.set_audit_sinks(false, vec![sink]).unwrap();
+        let audit = self.path("data/audit");
+        fs::rename(&audit, self.path("data/gone")).unwrap();
+        fs::write(&audit, "not a directory").unwrap(); // so that the engine makes no other one
+        while kms.audit_sinks()[0].fault.is_none() {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        kms
+    }
+}
+
+struct Takes;
+
+impl AuditOutput for Takes {
+    fn write(&mut self, _: &[u8]) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A user with access keys.
+fn user_with_keys<const KEYS: usize>(kms: &Kms, name: &str) -> [String; KEYS] {
+    call(kms, CreateUser { user_name: name.into(), ..CreateUser::default() });
+    std::array::from_fn(|_| {
+        let create = CreateAccessKey { user_name: Some(name.into()) };
+        CreateAccessKey::reply(call(kms, create)).unwrap().access_key.access_key_id
+    })
+}
+
+fn delete_key(kms: &Kms, user: &str, id: &str) {
+    call(kms, DeleteAccessKey { user_name: Some(user.into()), user_access_key_id: id.into() });
+}
+
+fn set_status(kms: &Kms, user: &str, id: &str, status: AccessKeyStatus) {
+    let user_name = Some(user.to_owned());
+    call(kms, UpdateAccessKey { user_name, user_access_key_id: id.into(), status });
+}
+
+/// The ids, in their order.
+fn inactive(restored: &Restored) -> Vec<&str> {
+    let mut ids: Vec<_> = restored.deactivated.iter().map(|key| &*key.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+fn sorted(ids: &[String]) -> Vec<&str> {
+    let mut ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// The trail was switched off meanwhile: only the store that is replaced knows.
+#[test]
+fn a_change_without_a_line_shows_in_the_store_that_is_replaced() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let [deleted, disabled] = user_with_keys(&kms, "carol");
+    let [enabled_again, same] = user_with_keys(&kms, "dave");
+    let keys = [deleted, disabled, enabled_again];
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    let kms = bench.kms();
+    delete_key(&kms, "carol", &keys[0]);
+    set_status(&kms, "carol", &keys[1], AccessKeyStatus::Inactive);
+    set_status(&kms, "dave", &keys[2], AccessKeyStatus::Inactive);
+    set_status(&kms, "dave", &keys[2], AccessKeyStatus::Active);
+    let made = key(&kms);
+    drop(kms);
+    let dry = bench.restore(&backup, DRY).unwrap();
+    let restored = bench.restore(&backup, ACCEPT).unwrap();
+    assert_eq!((inactive(&dry), inactive(&restored)), (sorted(&keys), sorted(&keys)));
+    assert_eq!((restored.trail_is_complete, &restored.differences), (Some(false), &dry.differences));
+    let mut expected: Vec<_> = keys.iter().map(|key| format!("access-key/{key}")).collect();
+    expected.extend([format!("key/{made}"), "user/carol".into()]);
+    expected.sort();
+    assert_eq!(restored.differences, expected);
+    let kms = bench.kms();
+    let snapshot = kms.state.snapshot().unwrap();
+    assert!(snapshot.get::<AccessKey>(&same.as_str().into()).unwrap().record.active);
+    assert!(keys.iter().all(|key| !snapshot.get::<AccessKey>(&key.as_str().into()).unwrap().record.active));
+}
+
+/// A user with a password.
+fn user_with_password(kms: &Kms, name: &str) {
+    call(kms, CreateUser { user_name: name.into(), ..CreateUser::default() });
+    let create = CreateLoginProfile {
+        user_name: name.into(),
+        password: "Correct-horse-1".to_owned().into(),
+        password_reset_required: None,
+        mfa_bind_required: None,
+    };
+    call(kms, create);
+}
+
+fn has_password(kms: &Kms, name: &str) -> bool {
+    let get = GetLoginProfile { user_name: name.into() };
+    pollster::block_on(kms.call(get.into(), &kms.owner())).is_ok()
+}
+
+/// By the trail, under whatever name, or by the store that is replaced.
+#[test]
+fn a_password_that_was_changed_or_deleted_is_gone() {
+    for is_audited in [true, false] {
+        let bench = Bench::new();
+        let kms = bench.audited_kms();
+        let names = ["carol", "dave", "erin", "frank"];
+        names.iter().for_each(|name| user_with_password(&kms, name));
+        let backup = bench.path("backup");
+        kms.backup_to(&backup, BackupOutput::default()).unwrap();
+        drop(kms);
+        let kms = if is_audited { bench.audited_kms() } else { bench.kms() };
+        call(&kms, DeleteLoginProfile { user_name: "Carol".into() });
+        let rename = |from: &str, to: &str| {
+            let new_user_name = Some(to.to_owned());
+            call(&kms, UpdateUser { user_name: from.into(), new_user_name, ..UpdateUser::default() });
+        };
+        rename("dave", "david");
+        call(&kms, DeleteLoginProfile { user_name: "david".into() });
+        call(&kms, DeleteUser { user_name: "david".into() });
+        let update = UpdateLoginProfile {
+            user_name: "erin".into(),
+            password: Some("Another-horse-2".to_owned().into()),
+            password_reset_required: None,
+            mfa_bind_required: None,
+        };
+        call(&kms, update);
+        rename("frank", "francis");
+        drop(kms);
+        if is_audited {
+            fs::remove_file(bench.path("data/store.redb")).unwrap(); // so that the trail alone tells
+        }
+        let dry = bench.restore(&backup, DRY).unwrap();
+        let restored = bench.restore(&backup, ACCEPT).unwrap();
+        assert_eq!(dry.without_password, restored.without_password);
+        assert_eq!(sorted(&restored.without_password), ["carol", "dave", "erin"], "audited: {is_audited}");
+        assert_eq!(restored.trail_is_complete, Some(is_audited));
+        let kms = bench.audited_kms();
+        let with_password = names.map(|name| has_password(&kms, name));
+        assert_eq!(with_password, [false, false, false, true]);
+    }
+}
+
+/// Seals are not verified by a restore.
+#[test]
+fn a_seal_with_an_epoch_that_no_store_reaches_is_refused() {
+    for epoch in [u64::MAX, u64::MAX - 1, 1 << 40] {
+        let bench = Bench::new();
+        let kms = bench.audited_kms();
+        let backup = bench.path("backup");
+        kms.backup_to(&backup, BackupOutput::default()).unwrap();
+        key(&kms);
+        drop(kms);
+        let file = bench.path("data/audit/audit-00000000000000000001.jsonl");
+        let text = fs::read_to_string(&file).unwrap();
+        let at = text.rfind(r#""epoch":1"#).unwrap();
+        let forged = format!(r#"{}"epoch":{epoch}{}"#, &text[..at], &text[at + r#""epoch":1"#.len()..]);
+        fs::write(&file, forged).unwrap();
+        for how in [DRY, ACCEPT] {
+            let refused = bench.restore(&backup, how).unwrap_err();
+            assert!(matches!(refused, BackupError::ForgedEpoch { epoch: of } if of == epoch), "{refused}");
+        }
+        drop(bench.kms());
+    }
+}
+
+/// Lines of changes wait in the store while the files of the trail cannot be written.
+#[test]
+fn a_line_that_waits_in_the_store_counts_as_one_of_the_trail() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let [deleted] = user_with_keys(&kms, "carol");
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    let kms = bench.kms_with_dead_files();
+    delete_key(&kms, "carol", &deleted);
+    drop(kms);
+    fs::remove_file(bench.path("data/audit")).unwrap();
+    fs::rename(bench.path("data/gone"), bench.path("data/audit")).unwrap();
+    let dry = bench.restore(&backup, DRY).unwrap();
+    let told: Vec<_> = dry.changes.iter().map(|change| &*change.action).collect();
+    assert_eq!((told, inactive(&dry)), (vec!["DeleteAccessKey"], vec![&*deleted]));
+    assert_eq!((dry.trail_is_complete, dry.differences), (Some(true), vec![]));
+}
+
+/// Somebody has cut the end of the trail off, before a start that has noted it.
+#[test]
+fn a_trail_with_a_gap_after_the_backup_may_lack_something() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let [disabled] = user_with_keys(&kms, "carol");
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    drop(kms);
+    let file = bench.path("data/audit/audit-00000000000000000001.jsonl");
+    let before = fs::read(&file).unwrap();
+    let kms = bench.audited_kms();
+    set_status(&kms, "carol", &disabled, AccessKeyStatus::Inactive);
+    drop(kms);
+    fs::write(&file, before).unwrap();
+    drop(bench.audited_kms());
+    let dry = bench.restore(&backup, DRY).unwrap();
+    assert_eq!((dry.trail_is_complete, inactive(&dry)), (Some(false), vec![&*disabled]));
+    fs::remove_file(bench.path("data/store.redb")).unwrap();
+    assert_eq!(bench.restore(&backup, DRY).unwrap().trail_is_complete, Some(false));
+}
+
+/// What a line names explains every record that its change has written.
+#[test]
+fn every_difference_is_explained_by_the_lines_of_a_whole_trail() {
+    let bench = Bench::new();
+    let kms = bench.audited_kms();
+    let [key_of_carol] = user_with_keys(&kms, "carol");
+    call(&kms, CreateGroup { group_name: "watch".into(), comments: None });
+    let doomed = key(&kms);
+    secret(&kms, "password", "old");
+    let backup = bench.path("backup");
+    kms.backup_to(&backup, BackupOutput::default()).unwrap();
+    set_status(&kms, "carol", &key_of_carol, AccessKeyStatus::Inactive);
+    delete_key(&kms, "carol", &key_of_carol);
+    call(&kms, AddUserToGroup { user_name: "Carol".into(), group_name: "Watch".into() });
+    let rename = UpdateUser {
+        user_name: "carol".into(),
+        new_user_name: Some("caroline".into()),
+        ..UpdateUser::default()
+    };
+    call(&kms, rename);
+    call(&kms, ScheduleKeyDeletion { key_id: doomed, pending_window_in_days: Some(7) });
+    let policy_document =
+        r#"{"Version":"1","Statement":[{"Effect":"Deny","Action":"kms:*","Resource":"*"}]}"#.into();
+    let policy_name = "lock-out".to_owned();
+    call(
+        &kms,
+        CreatePolicy { policy_name: policy_name.clone(), policy_document, description: None, tag: None },
+    );
+    let user_name = "caroline".to_owned();
+    let policy_type = bulla_wire::ram::PolicyType::Custom;
+    call(&kms, AttachPolicyToUser { policy_type, policy_name, user_name, resource_group_id: None });
+    let alias_name = "alias/later".to_owned();
+    call(&kms, CreateAlias { alias_name, key_id: key(&kms) });
+    secret(&kms, "another", "value");
+    user_with_keys::<1>(&kms, "dave");
+    drop(kms);
+    let dry = bench.restore(&backup, DRY).unwrap();
+    assert_eq!((dry.trail_is_complete, dry.differences), (Some(true), vec![]));
+    let names: Vec<_> = dry.changes.iter().flat_map(|change| &change.resources).collect();
+    for named in ["policy/lock-out", "user/dave", "secret/another"] {
+        assert!(names.iter().any(|name| *name == named), "{named}: {names:?}");
+    }
+}

@@ -26,7 +26,6 @@ mod successor;
 mod tests;
 mod verify;
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -55,7 +54,7 @@ use crate::data::Inspected;
 use crate::provider::Providers;
 use crate::state::{SealNote, anchor_copies};
 use crate::store::Frozen;
-use crate::{Kms, Options, SystemClock};
+use crate::{Kms, Options, SystemClock, files};
 
 /// What a backup says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -197,7 +196,7 @@ pub fn backup_holds_key(options: &Options, path: &Path, key: KeyId) -> Result<bo
 }
 
 fn unlocked(options: &Options, path: &Path) -> Result<Backup, BackupError> {
-    let file = File::open(path).map_err(BackupError::Read)?;
+    let file = files::open_regular(path).map_err(BackupError::Read)?;
     Backup::unlock(file, &Providers::configured(options)).map(|(backup, _)| backup)
 }
 

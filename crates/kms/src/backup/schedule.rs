@@ -6,7 +6,6 @@
 //! a restore on trial makes it in the same directory. Which are kept: `retention.rs`.
 
 use std::fs;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -132,13 +131,13 @@ struct Attempt {
 impl Kms {
     /// Makes backups by this schedule from now on; none without one. Reads what is in its directory.
     pub fn set_backup_schedule(&self, schedule: Option<BackupSchedule>) {
-        let mut inner = self.backups.lock();
-        if inner.schedule == schedule {
+        if self.backups.lock().schedule == schedule {
             return;
         }
-        inner.known =
+        // Requests ask for the state meanwhile, and a directory may be slow.
+        let known =
             schedule.as_ref().map(|schedule| self.read_backups(&schedule.directory)).unwrap_or_default();
-        *inner = Inner { schedule, known: mem::take(&mut inner.known), ..Inner::default() };
+        *self.backups.lock() = Inner { schedule, known, ..Inner::default() };
     }
 
     /// What is known of scheduled backups; none without a schedule.
@@ -265,7 +264,7 @@ fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
     let Ok(entries) = fs::read_dir(directory) else { return vec![] };
     let open = |path: PathBuf| {
         let name = ScheduledName::parse(path.file_name()?.to_str()?)?;
-        let facts = Backup::open(fs::File::open(&path).ok()?, Arc::clone(roots)).ok()?.facts();
+        let facts = Backup::open(files::open_regular(&path).ok()?, Arc::clone(roots)).ok()?.facts();
         name.is_of(&facts).then_some(Known { facts, path })
     };
     let mut known: Vec<_> = entries.filter_map(|entry| open(entry.ok()?.path())).collect();

@@ -1,6 +1,6 @@
 //! Tests of scheduled backups.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -278,6 +278,25 @@ fn what_an_operator_puts_into_the_directory_is_left() {
     assert!(paths.iter().all(|path| path.exists()), "{:?}", scheduled.files());
     assert_eq!(scheduled.files().len(), 7);
     assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
+}
+
+/// Opening a FIFO waits for a writer.
+#[test]
+fn a_file_that_is_not_regular_delays_nothing() {
+    use rustix::fs::{CWD, Mode, mkfifoat};
+    let mut scheduled = Scheduled::new(2, None);
+    scheduled.made();
+    let fifo = scheduled.schedule.directory.join(file_name(START, 1));
+    mkfifoat(CWD, &fifo, Mode::RUSR | Mode::WUSR).unwrap();
+    scheduled.restart();
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 1);
+    scheduled.pass(DAY);
+    scheduled.made();
+    for refused in
+        [verify_backup(&scheduled.bench.options(), &fifo), read_backup(&scheduled.bench.options(), &fifo)]
+    {
+        assert!(matches!(refused, Err(BackupError::Read(_))), "{refused:?}");
+    }
 }
 
 #[test]

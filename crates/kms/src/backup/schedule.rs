@@ -121,7 +121,7 @@ struct Inner {
 }
 
 /// A backup that was made, and what is there then.
-struct Attempt {
+pub(super) struct Attempt {
     path: PathBuf,
     facts: BackupFacts,
     known: Vec<Known>,
@@ -187,19 +187,32 @@ impl Kms {
             schedule
         };
         let made = self.make_scheduled(&schedule, now);
+        self.note_attempt(&schedule, elapsed, made)
+    }
+
+    /// Notes what an attempt has led to, unless the schedule names another directory by now, whose backups are others.
+    pub(super) fn note_attempt(
+        &self,
+        schedule: &BackupSchedule,
+        elapsed: i64,
+        made: Result<Attempt, BackupError>,
+    ) -> Option<ScheduledBackup> {
         let mut inner = self.backups.lock();
+        let mut of_before = Inner::default();
+        let is_current = inner.schedule.as_ref().is_some_and(|now| now.directory == schedule.directory);
+        let noted = if is_current { &mut *inner } else { &mut of_before };
         match made {
             Ok(Attempt { path, facts, known, deleted }) => {
-                inner.known = known;
-                inner.failure = None;
-                inner.made = Some(elapsed);
+                noted.known = known;
+                noted.failure = None;
+                noted.made = Some(elapsed);
                 Some(ScheduledBackup::Made { path, facts, deleted })
             }
             Err(BackupError::Stopped) => None,
             Err(error) => {
                 let error = error.to_string();
-                let is_known = inner.failure.as_ref() == Some(&error);
-                inner.failure = Some(error.clone());
+                let is_known = noted.failure.as_ref() == Some(&error);
+                noted.failure = Some(error.clone());
                 drop(inner);
                 if !is_known {
                     self.auditor.note_event(self.clock.raw(), failed(&error));
@@ -209,7 +222,7 @@ impl Kms {
         }
     }
 
-    fn make_scheduled(&self, schedule: &BackupSchedule, now: i64) -> Result<Attempt, BackupError> {
+    pub(super) fn make_scheduled(&self, schedule: &BackupSchedule, now: i64) -> Result<Attempt, BackupError> {
         let directory = &schedule.directory;
         files::create_private_dir(directory).map_err(BackupError::Write)?;
         remove_hidden(directory);

@@ -299,6 +299,34 @@ fn a_file_that_is_not_regular_delays_nothing() {
     }
 }
 
+/// By a reload, while a backup is written.
+#[test]
+fn a_backup_for_a_directory_of_before_is_none_of_the_new_schedule() {
+    let scheduled = Scheduled::new(2, None);
+    let made = || scheduled.kms().make_scheduled(&scheduled.schedule, scheduled.kms().now());
+    let note = |made| scheduled.kms().note_attempt(&scheduled.schedule, 1000, made);
+    let failed = || Err(BackupError::Write(std::io::ErrorKind::StorageFull.into()));
+    let elsewhere = scheduled.bench.path("data/elsewhere");
+    let schedule = BackupSchedule { directory: elsewhere.clone(), ..scheduled.schedule.clone() };
+
+    let before = made();
+    scheduled.kms().set_backup_schedule(Some(schedule));
+    assert!(matches!(note(before), Some(ScheduledBackup::Made { .. })), "the log tells of it");
+    assert!(matches!(note(failed()), Some(ScheduledBackup::Failed { is_known: false, .. })));
+    assert_eq!(scheduled.kms().backup_state(), Some(BackupState::default()));
+    scheduled.made();
+    assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 1);
+    scheduled.kms().set_backup_schedule(None);
+    note(failed());
+    assert_eq!(scheduled.kms().backup_state(), None);
+
+    let keep = BackupSchedule { keep: 3, ..scheduled.schedule.clone() };
+    scheduled.kms().set_backup_schedule(Some(keep));
+    scheduled.pass(DAY);
+    note(made());
+    assert_eq!(scheduled.kms().backup_state().unwrap().count, 2, "the directory is the same");
+}
+
 #[test]
 fn what_does_not_open_counts_for_nothing_and_is_left() {
     let scheduled = Scheduled::new(2, None);

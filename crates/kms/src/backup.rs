@@ -51,6 +51,7 @@ use crate::audit::{Event, Resource, Text};
 use crate::auditor::note_closed;
 use crate::clock::{Clock, unix_seconds};
 use crate::data::Inspected;
+use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::state::{SealNote, anchor_copies};
 use crate::store::Frozen;
@@ -142,8 +143,18 @@ impl Kms {
     }
 }
 
+/// A backup that [`create_backup`] has made.
+#[derive(Debug)]
+pub struct CreatedBackup {
+    /// What it says of itself.
+    pub facts: BackupFacts,
+    /// Why the audit trail has no line of it, if that is so.
+    pub unnoted: Option<OpenError>,
+}
+
 /// Writes a backup of a store that no server has open. Nothing in the store changes; the audit trail that `options` name
-/// gets a line. Waits for a command that has the store open, as [`Kms::open`] does.
+/// gets a line, unless its disk is full or read-only: a disk that fails is when a backup is needed. Waits for a command that
+/// has the store open, as [`Kms::open`] does.
 ///
 /// # Errors
 /// As [`Kms::backup_to`].
@@ -151,18 +162,26 @@ pub fn create_backup(
     options: &Options,
     path: &Path,
     output: BackupOutput,
-) -> Result<BackupFacts, BackupError> {
+) -> Result<CreatedBackup, BackupError> {
     let Inspected { store, roots, .. } = &Inspected::open(options).map_err(BackupError::Open)?;
     let now = SystemClock.now();
     let state = store.freeze()?;
     let (_, anchor) = anchor_copies(&state, roots)?.ok_or(BackupError::OlderStore)?;
+    let mut unnoted = None;
     let note = |facts: &BackupFacts| {
         let Some(audit) = &options.audit else { return Ok(()) };
         let noted = SealNote::read(store, roots, &audit.node)?;
-        note_closed(audit, roots, anchor, noted, now, created(facts, path)).map_err(BackupError::Open)
+        match note_closed(audit, roots, anchor, noted, now, created(facts, path)) {
+            Err(OpenError::Audit(error)) if error.is_of_unwritable_disk() => {
+                unnoted = Some(OpenError::Audit(error));
+                Ok(())
+            }
+            noted => noted.map_err(BackupError::Open),
+        }
     };
     let source = Original { state, roots, time: unix_seconds(now), is_stopping: &|| false };
-    write_file(source, path, output, note)
+    let facts = write_file(source, path, output, note)?;
+    Ok(CreatedBackup { facts, unnoted })
 }
 
 /// Verifies a backup: every record opens, all of them are together what a commit left, and what they name is there. Needs

@@ -28,7 +28,7 @@ pub(crate) struct CreateBackup {
     /// The root key file [default: that of the server, or root-key in the data directory if none runs]
     #[arg(long, value_name = "PATH")]
     pub(crate) root_key: Option<PathBuf>,
-    /// Replace the file if it is there, when the new one is whole
+    /// Replace a backup that is there, when the new one is whole; no other file
     #[arg(short, long)]
     pub(crate) force: bool,
     /// Do not read the file back: a backup of a damaged store is kept, too

@@ -20,6 +20,7 @@ use crate::control::connect;
 use crate::embedded::tell_of_wait;
 use crate::failure::{Exit, Failure};
 use crate::location::KmsLocation;
+use crate::messages::note;
 use crate::results::{print, print_field, print_json};
 
 pub(crate) fn run(flags: &KmsFlags, command: Backup) -> Result<(), Failure> {
@@ -39,11 +40,20 @@ fn run_create(flags: &KmsFlags, create: CreateBackup) -> Result<(), Failure> {
         Some(server) => server::receive(server, options, &file, output)?,
         None => {
             options.audit = trail(&options.data, audit);
-            create_backup(&options, &file, output).map_err(|error| failure(&file, &error))?
+            create_offline(&options, &file, output)?
         }
     };
     let verified = if no_verify { "not verified" } else { "verified" };
     tell(&facts, verified, json)
+}
+
+/// Of a store that no server has open.
+fn create_offline(options: &Options, file: &Path, output: BackupOutput) -> Result<BackupFacts, Failure> {
+    let created = create_backup(options, file, output).map_err(|error| failure(file, &error))?;
+    if let Some(error) = created.unnoted {
+        note(format_args!("bulla: the audit trail has no line of this backup: {error}"));
+    }
+    Ok(created.facts)
 }
 
 fn run_verify(flags: &KmsFlags, verify: VerifyBackup) -> Result<(), Failure> {

@@ -90,15 +90,29 @@ fn backups_on_a_full_disk() {
     let script = "
         bulla backup create --data keys -o backup > made || exit 1
         bulla --kms embedded:keys key create --alias alias/later > id
+        mkdir -m 700 full/audit
         cp -rp keys full/keys || cp keys/root-key full/
         dd if=/dev/zero of=full/ballast bs=1k 2> /dev/null
         bulla backup create --data keys -o full/backup; echo create: $?
         bulla backup create --data keys -o full/backup --force; echo force: $?
+        bulla backup create --data keys --audit full/audit -o beside > report; echo beside: $?
+        mount -o remount,ro full
+        bulla backup create --data keys --audit full/audit -o read-only > report; echo read-only: $?
+        mount -o remount,rw full
         bulla backup restore backup --data full/new --root-key keys/root-key; echo restore: $?
         ls -A full/new; ls -A full
     ";
     let Some(outcome) = with_small_disk(&world, "backups_on_a_full_disk", script) else { return };
-    assert!(outcome.text().starts_with("create: 1\nforce: 1\n"), "{outcome:?}");
+    let expected = "create: 1\nforce: 1\nbeside: 0\nread-only: 0\n";
+    assert!(outcome.text().starts_with(expected), "{outcome:?}");
+    assert_eq!(
+        outcome.stderr.matches("the audit trail has no line of this backup: ").count(),
+        2,
+        "{outcome:?}"
+    );
+    for made in ["beside", "read-only"] {
+        world.bulla(["backup", "verify", made, "--data", "keys"]).ok();
+    }
     assert!(!outcome.text().contains("restore: 0") && !outcome.text().contains("\nbackup\n"), "{outcome:?}");
     assert!(!outcome.text().contains("store.redb.restoring"), "{outcome:?}");
     let told = "No space left on device (os error 28)\n       free space, or name a file on another disk\n";

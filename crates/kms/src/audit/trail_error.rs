@@ -49,6 +49,15 @@ impl TrailError {
             _ => Self::Io { path, source },
         }
     }
+
+    /// Whether the file system takes nothing at the moment, as one that is full, or read-only after a fault of the disk.
+    pub(crate) fn is_of_unwritable_disk(&self) -> bool {
+        match self {
+            Self::Full { .. } => true,
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
+            Self::Lost(_) | Self::Exposed { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for TrailError {

@@ -238,7 +238,7 @@ fn a_backup_of_a_restore_on_trial_is_none_of_the_servers() {
     let trial = Options { root_key, ..Options::new(scheduled.bench.path("trial"), Role::Command) };
     restore_backup(&trial, &first, RestoreOptions { dry_run: false, accept_older: true }).unwrap();
     let made = scheduled.bench.path("made");
-    let facts = create_backup(&trial, &made, BackupOutput::default()).unwrap();
+    let facts = create_backup(&trial, &made, BackupOutput::default()).unwrap().facts;
     assert_eq!(facts.epoch, 2);
     let of_trial = scheduled.schedule.directory.join(file_name(facts.time, facts.commit));
     fs::rename(made, &of_trial).unwrap();

@@ -148,7 +148,7 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     let verified = world.bulla(["backup", "verify", "asked", "--data", "kms"]).ok();
     assert_eq!(asked.text(), verified.text());
     let status = world.bulla(["status", "--data", "kms"]).ok();
-    assert!(status.text().contains("1 verified, the newest of"), "{status:?}");
+    assert!(status.text().contains("1 file, the newest of"), "{status:?}");
 
     world.write("bulla.toml", "listen = \"127.0.0.1:0\"\n");
     server.signal(rustix::process::Signal::HUP);

@@ -52,9 +52,9 @@ impl BackupSchedule {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupState {
-    /// The newest verified backup; none if there is none.
+    /// The newest backup; none if there is none. It was verified when it was made, and its beginning and end still open.
     pub newest: Option<BackupFacts>,
-    /// How many verified backups there are.
+    /// How many there are of that kind.
     pub count: usize,
     /// Why the last attempt failed, until one succeeds.
     pub failure: Option<String>,

@@ -136,7 +136,7 @@ pub struct SinkStatus {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BackupStatus {
-    /// How many verified backups are kept.
+    /// How many files are kept. Each was verified when it was made, and its beginning and end still open.
     pub count: u64,
     /// The time of the newest one.
     #[serde(skip_serializing_if = "Option::is_none")]

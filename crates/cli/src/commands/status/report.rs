@@ -94,8 +94,9 @@ fn print_sink(sink: &SinkStatus) -> Result<(), Failure> {
 
 fn print_backups(backups: &BackupStatus) -> Result<(), Failure> {
     let BackupStatus { count, newest, failure, .. } = backups;
+    let files = if *count == 1 { "file" } else { "files" };
     match newest {
-        Some(newest) => print_field("backups", format_args!("{count} verified, the newest of {newest}"))?,
+        Some(newest) => print_field("backups", format_args!("{count} {files}, the newest of {newest}"))?,
         None => print_field("backups", "none yet")?,
     }
     failure.as_ref().map_or(Ok(()), |failure| print_field("backup failed", failure))

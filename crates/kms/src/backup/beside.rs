@@ -4,7 +4,7 @@
 //! beside a store. The configuration gives backups and the audit trail directories of any name, and a restore does not read
 //! it; so these are known by what is in them.
 
-use std::fs::{self, DirEntry, File};
+use std::fs::{self, DirEntry};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,7 @@ use super::container::MAGIC;
 use super::error::BackupError;
 use crate::audit::is_of_trail;
 use crate::data::STORE;
+use crate::files::open_regular;
 use crate::open_error::OpenError;
 
 /// Refuses a directory with something that no server keeps there.
@@ -64,7 +65,7 @@ fn is_ours(entry: &DirEntry, depth: u8) -> io::Result<bool> {
 
 fn is_backup(path: &Path) -> io::Result<bool> {
     let mut begin = Vec::with_capacity(MAGIC.len());
-    File::open(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
+    open_regular(path)?.take(MAGIC.len() as u64).read_to_end(&mut begin)?;
     Ok(begin == MAGIC)
 }
 

@@ -3,7 +3,7 @@
 //! The steps are such that a run which is killed leaves the store that was there, or the restored one, and never none where
 //! the file system has links. What was there is kept under another name.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -97,7 +97,7 @@ pub fn restore_backup(
     restore: RestoreOptions,
 ) -> Result<Restored, BackupError> {
     let providers = Providers::configured(options);
-    let (backup, _) = Backup::unlock(File::open(file).map_err(BackupError::Read)?, &providers)?;
+    let (backup, _) = Backup::unlock(files::open_regular(file).map_err(BackupError::Read)?, &providers)?;
     let facts = backup.verify()?;
     let place = Place::open(options, restore.dry_run)?;
     let mut existing = place.existing(&providers, &backup.manifest)?;

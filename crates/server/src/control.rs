@@ -4,7 +4,7 @@
 //! - [`socket`]: the socket in the data directory, for its owner and root alone.
 //! - [`protocol`]: what both sides write, one JSON object a line.
 //! - [`calls`]: the one table of calls.
-//! - [`serve`]: connections, their limits, and the answers; [`long_call`] is the thread of calls that take long.
+//! - [`mod@serve`]: connections, their limits, and the answers; [`long_call`] is the thread of calls that take long.
 //! - [`client`]: the other side, for commands.
 
 mod calls;

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -124,7 +126,8 @@ fn a_backup_whose_server_is_killed_leaves_no_file() {
         let mut links = descriptors.filter_map(|entry| fs::read_link(entry.path()).ok());
         links.any(|link| link.to_string_lossy().starts_with("socket:"))
     };
-    wait_for("the connection", has_socket);
+    wait_for("the socket", has_socket);
+    thread::sleep(Duration::from_millis(500)); // it is connected a moment later
     server.kill();
     running.finish().fails_with(3, &["the server closed its control socket without an answer"]);
     assert_eq!(world.read("old"), old);

@@ -36,7 +36,11 @@ def metrics(start_server, tmp_path_factory):
 
     # The trail is sealed once a second: then its lag stays 0. The first backup is made at once.
     deadline = time.monotonic() + 20
-    for wanted in [r"^bulla_backups 1(\.0)?$", r"^bulla_audit_lag_seconds 0(\.0)?$"]:
+    for wanted in [
+        r"^bulla_backups 1(\.0)?$",
+        r'^bulla_records{kind="audit-outbox"} 0(\.0)?$',
+        r"^bulla_audit_lag_seconds 0(\.0)?$",
+    ]:
         while not re.search(wanted, scrape()[1], re.MULTILINE):
             assert time.monotonic() < deadline, scrape()[1]
             time.sleep(0.1)

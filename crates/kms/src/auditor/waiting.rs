@@ -132,7 +132,8 @@ impl Waiting {
         }
     }
 
-    /// Refuses the requests that wait, if the trail has been held for too long.
+    /// Refuses the requests that wait, if the trail has been held for too long. Who waits no more may have been answered, such as
+    /// an operator's question for the status: such a line is written when the trail is free.
     pub(super) fn check_write(&self) {
         let mut queue = self.lock();
         if queue.held_since.is_none_or(|since| since.elapsed() < PATIENCE) {
@@ -140,7 +141,7 @@ impl Waiting {
         }
         self.health.set_stalled(true);
         let before = queue.lines.len();
-        queue.lines.retain(|line| !matches!(line.then, Then::Answer(_)));
+        queue.lines.retain(|line| !matches!(&line.then, Then::Answer(answer) if !answer.is_canceled()));
         queue.refused += (before - queue.lines.len()) as u64;
     }
 

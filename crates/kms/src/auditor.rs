@@ -1,6 +1,6 @@
 //! The audit trail of a running engine: who waits for which line, and what happens when no line can be written.
 //!
-//! A request that changes nothing is answered when its line is written, by itself or together with others
+//! A request that changes nothing is answered when its line is written, alone or together with others
 //! (`auditor/writer.rs`). The line of a change is part of the change (`state/outbox.rs`), so its answer waits
 //! for the commit alone, and a thread writes the line afterwards. Once a second, the thread syncs and seals what was written
 //! (`auditor/sealer.rs`); then the outbox forgets its lines. While the trail takes no lines, every request is refused.

@@ -71,8 +71,8 @@ const REGION: Text = text("Region", "地域");
 const FIRST_KEY: Text = text("First public key", "首个公钥");
 const KEY_UNREADABLE: Text = text("It cannot be read:", "无法读取：");
 const WHY_FIRST_KEY: Text = text(
-    "Keep a copy of this key elsewhere, in a file such as first-key. Whoever changes lines of the audit trail can write a whole new \
-     trail with keys of its own; only a copy that they cannot reach shows that it is another one:",
+    "Keep a copy of this key elsewhere, in a file such as first-key. An attacker who changes lines of the audit trail can write a whole new \
+     trail with keys of its own; only a copy out of reach shows that it is another one:",
     "请将此公钥另存一份，例如保存为文件 first-key，并与服务器分开保管。篡改审计日志的人可以用自己的密钥重写整份日志，只有其接触不到的公钥副本才能证明日志已被替换：",
 );
 const KEEP: Text = text("What to keep", "需要保存的内容");

@@ -30,7 +30,7 @@ pub(crate) struct TrailInUse {
 /// The figures behind [`AuditFigures`].
 pub(super) struct Figures {
     sealed: Position,
-    /// When the first line came that nobody has taken yet.
+    /// When the first line came that no thread has taken yet.
     waiting_since: Option<Instant>,
     /// When the first line came that was taken since the last seal was begun.
     unsealed_since: Option<Instant>,

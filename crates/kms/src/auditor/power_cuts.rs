@@ -112,7 +112,7 @@ fn life(machine: &mut Machine) -> Vec<Moment> {
         note(machine);
         begun.sealing.as_mut().unwrap().sync();
         note(machine);
-        machine.writer.finish_seal(begun, round == 1).unwrap(); // it deletes from the outbox by itself, or the next change does
+        machine.writer.finish_seal(begun, round == 1).unwrap(); // the outbox is emptied now, or by the next change
         machine.settle();
         note(machine);
     }

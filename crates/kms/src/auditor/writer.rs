@@ -1,4 +1,4 @@
-//! Writing lines: who finds the trail free writes what waits. So a request alone is not handed to another thread and back, and
+//! Writing lines: the thread that finds the trail free writes every line that waits. So a request alone is not handed to another thread and back, and
 //! requests side by side share a write.
 
 use std::io;
@@ -59,7 +59,7 @@ impl Shared {
         Self { waiting: Arc::clone(&writer.waiting), writer: Mutex::new(writer) }
     }
 
-    /// Writes what waits, if nobody else does. Who does looks for more lines afterwards, so no line is left.
+    /// Writes the lines that wait, unless another thread is writing: that one looks for more lines afterwards, so no line is left.
     pub(super) fn write(&self) {
         while !self.waiting.is_empty() {
             match self.writer.try_lock() {

@@ -1,6 +1,6 @@
 //! What becomes of the rows of a backup when they are a store again.
 //!
-//! All stay as they are, except for what would let somebody in who was locked out since: access keys that were changed or
+//! All stay as they are, except for what would admit a caller who was locked out since: access keys that were changed or
 //! deleted are inactive, passwords that were changed or deleted are gone, session tokens end with their key, codes of MFA devices are spent, and requests that were signed
 //! before the restore are refused.
 

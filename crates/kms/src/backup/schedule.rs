@@ -1,4 +1,4 @@
-//! Backups that a server makes by itself: when one is due, and which are kept.
+//! Scheduled backups of a server: when one is due, and which are kept.
 //!
 //! A backup gets its name only when it is verified, so the files of the directory that have such a name were verified then. One
 //! that does not open any more counts for nothing, and is left for people to look at. So is a backup that an operator has put

@@ -58,7 +58,7 @@ pub enum ChangeKind {
     Enabled,
     /// It is there again.
     Deleted,
-    /// Somebody has rights again: one was taken away, or a denial was attached, also by a tag or a group.
+    /// A caller has rights again: one was taken away, or a denial was attached, also by a tag or a group.
     Detached,
     /// Its older material or value is the newest again.
     Rekeyed,
@@ -139,7 +139,7 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
     (EVENT, "root-access-key-created", ChangeKind::Created),
 ];
 
-/// Changes that a restore undoes and need not tell: they give nobody rights and take none.
+/// Changes that a restore undoes and need not tell: they neither give rights nor take them.
 const UNTOLD: &[(&str, &str)] = &[
     ("Kms", "UpdateKeyDescription"),
     ("Kms", "GetParametersForImport"),

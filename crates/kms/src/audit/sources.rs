@@ -9,11 +9,14 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::chain::Framed;
 use super::files::first_number;
+use super::key_files::NEXT;
 use super::line::{Content, Time};
 use super::lines::{Lines, Next};
 
@@ -117,14 +120,29 @@ impl Source {
     }
 
     /// The file after this one in its directory, if there is one by now.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub fn successor(&self) -> Result<Option<Self>, ReadError> {
+    fn successor(&self) -> Result<Option<Self>, ReadError> {
         let directory = crate::files::parent(&self.path);
         let listed = Self::below(directory);
         let listed = listed.map_err(|source| ReadError { path: directory.to_owned(), source })?;
         Ok(listed.into_iter().filter(|other| other.first > self.first).min())
+    }
+
+    /// The file that the last line of this one announces. A server announces a file, syncs that, and then begins it: it is waited
+    /// for while its key is there that is kept for it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub(super) fn announced(&self) -> Result<Option<Self>, ReadError> {
+        let key = crate::files::parent(&self.path).join(NEXT);
+        for _ in 0..MAX_WAITS {
+            let is_being_begun = key.try_exists().unwrap_or_default(); // looked at first: it goes when the file is there
+            let successor = self.successor()?;
+            if successor.is_some() || !is_being_begun {
+                return Ok(successor);
+            }
+            thread::sleep(WAIT);
+        }
+        self.successor()
     }
 
     /// Calls `visit` with each line until it says `false`. A line that is not whole yet is left out.
@@ -173,6 +191,9 @@ impl<'l> Record<'l> {
 }
 
 const MAX_LISTINGS: usize = 10;
+/// A file is begun within milliseconds after it was announced, unless the disk is slow.
+const WAIT: Duration = Duration::from_millis(50);
+const MAX_WAITS: usize = 40;
 
 fn open(path: &Path) -> io::Result<Lines<Box<dyn BufRead>>> {
     open_file(path).and_then(Lines::new)

@@ -10,15 +10,16 @@
 //!
 //! Files that were deleted because of their age are not missing: the first file says by its number where the trail begins.
 
-use std::collections::HashSet;
-use std::fs;
+use std::collections::{HashSet, VecDeque};
+use std::fs::{self, File};
 use std::io;
+use std::iter;
 use std::mem;
 use std::path::PathBuf;
 
 use super::chain::{Framed, Hash, Position};
 use super::line::{Content, Gap, GapReason, KeyLine, SealLine};
-use super::lines::Next;
+use super::lines::{Lines, Next};
 use super::scan::{content, is_notable};
 use super::seal::PublicKey;
 use super::sources::{CERTIFICATES, Common, ReadError, Source, is_damage};
@@ -172,40 +173,56 @@ pub fn verify(
     anchor: Option<PublicKey>,
     expected: Option<Position>,
 ) -> Result<Report, ReadError> {
-    let mut attempts = 0..ATTEMPTS;
+    let mut oldest = None;
     loop {
-        match verify_once(paths, anchor, expected) {
-            // A server has deleted an old file since it was listed.
-            Err(error) if error.source.kind() == io::ErrorKind::NotFound && attempts.next().is_some() => {}
+        let sources = Source::all(paths)?;
+        let first = sources.first().map(Source::first);
+        match verify_sources(paths, sources, anchor, expected) {
+            // A server has deleted the oldest file since they were listed.
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound && first > oldest => oldest = first,
             report => return report,
         }
     }
 }
 
-fn verify_once(
+fn verify_sources(
     paths: &[PathBuf],
+    sources: Vec<Source>,
     anchor: Option<PublicKey>,
     expected: Option<Position>,
 ) -> Result<Report, ReadError> {
-    let sources = Source::all(paths)?;
+    let mut files = opened_ahead(sources).peekable();
+    let _ = files.peek(); // files that are deleted before the certificates are read stay open
     let mut verifier = Verifier { anchor, expected, ..Verifier::default() };
     verifier.read_certificates(paths);
-    for source in &sources {
-        verifier.read(source)?;
+    let mut last = None;
+    for (source, file) in files {
+        verifier.read(&source, file)?;
+        last = Some(source);
     }
-    // A server may have begun another file since they were listed.
-    let mut last = sources.into_iter().next_back();
-    let is_directory = paths.iter().any(|path| path.is_dir());
-    while let Some(source) = last.filter(|_| is_directory && verifier.next.is_some()) {
-        last = source.successor()?;
-        if let Some(source) = &last {
-            verifier.read(source)?;
-        }
+    if paths.iter().any(|path| path.is_dir()) {
+        verifier.read_begun_since(last)?;
     }
     Ok(verifier.finish())
 }
 
-const ATTEMPTS: usize = 5;
+/// Opens files before it is their turn, since a server may delete them meanwhile: the oldest first.
+fn opened_ahead(sources: Vec<Source>) -> impl Iterator<Item = (Source, io::Result<File>)> {
+    let mut sources = sources.into_iter();
+    let mut opened = VecDeque::with_capacity(AHEAD);
+    iter::from_fn(move || {
+        while opened.len() < AHEAD
+            && let Some(source) = sources.next()
+        {
+            let file = source.open();
+            opened.push_back((source, file));
+        }
+        opened.pop_front()
+    })
+}
+
+/// Files that are open at once: fewer than any limit of a process, more than are deleted while one is read.
+const AHEAD: usize = 64;
 
 /// How far the trail was read.
 #[derive(Default)]
@@ -230,7 +247,23 @@ struct Verifier {
 }
 
 impl Verifier {
-    fn read(&mut self, source: &Source) -> Result<(), ReadError> {
+    /// Reads files that a server has begun since the last one was listed. One that it has deleted already was begun, too.
+    fn read_begun_since(&mut self, mut last: Option<Source>) -> Result<(), ReadError> {
+        while let Some(before) = last.take().filter(|_| self.next.is_some()) {
+            let Some(source) = before.announced()? else { break };
+            let file = source.open();
+            let is_deleted = file.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+            if is_deleted || source.first() != self.last().number + 1 {
+                self.next = None;
+                break;
+            }
+            self.read(&source, file)?;
+            last = Some(source);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, source: &Source, file: io::Result<File>) -> Result<(), ReadError> {
         if self.report.is_torn {
             self.report.is_torn = false;
             self.fault(FaultKind::Torn { after: self.last().number });
@@ -238,12 +271,12 @@ impl Verifier {
         self.path = source.path().to_owned();
         self.report.files += 1;
         self.is_first = true;
-        let mut lines = match source.lines() {
-            Err(error) if is_damage(&error.source) => {
+        let mut lines = match file.and_then(Lines::new) {
+            Err(error) if is_damage(&error) => {
                 self.fault(FaultKind::Undecompressed { after: self.last().number });
                 return Ok(());
             }
-            lines => lines?,
+            lines => lines.map_err(|source| ReadError { path: self.path.clone(), source })?,
         };
         loop {
             match lines.next() {

@@ -13,12 +13,12 @@
 //! at each step and drop what was not synced.
 
 use std::fs::{self, File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::process::geteuid;
 
 use super::key_files::{CURRENT, NEXT, UNFINISHED};
@@ -44,8 +44,8 @@ pub trait Directory {
     fn remove(&self, name: &str) -> io::Result<()>;
     /// Makes names durable.
     fn sync(&self) -> io::Result<()>;
-    /// Checks that the name leads to the open file.
-    fn leads_to(&self, name: &str, file: &Self::File) -> Result<(), Loss>;
+    /// The length of the open file, to which the name must lead.
+    fn len_at(&self, name: &str, file: &Self::File) -> Result<u64, Loss>;
     /// Goes on in the directory that is at the path now, which is made if there is none.
     fn renew(&mut self) -> Result<(), TrailError>;
     /// The path of a file, for messages.
@@ -75,6 +75,13 @@ pub trait LogFile: Sized {
 pub struct Disk {
     path: PathBuf,
     handle: OwnedFd,
+}
+
+/// A file on the disk. Held open, so no other file gets its inode number.
+#[derive(Debug)]
+pub struct DiskFile {
+    file: File,
+    /// Device and inode.
     id: (u64, u64),
 }
 
@@ -87,10 +94,10 @@ impl Disk {
         let file = File::from(handle);
         let found = file.metadata().map_err(failed)?;
         check_owner(path, &found)?;
-        Ok(Self { path: path.to_owned(), id: id(&found), handle: file.into() })
+        Ok(Self { path: path.to_owned(), handle: file.into() })
     }
 
-    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<File> {
+    fn open_file(&self, name: &str, flags: OFlags) -> io::Result<DiskFile> {
         let mode = Mode::RUSR | Mode::WUSR;
         let file = File::from(openat(&self.handle, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)?);
         let found = file.metadata()?;
@@ -101,23 +108,23 @@ impl Disk {
             let what = "it belongs to another user, or other users may write to it";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
         }
-        Ok(file)
+        Ok(DiskFile { file, id: (found.dev(), found.ino()) })
     }
 }
 
 impl Directory for Disk {
-    type File = File;
+    type File = DiskFile;
 
     fn names(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
     }
 
-    fn create(&self, name: &str) -> io::Result<File> {
+    fn create(&self, name: &str) -> io::Result<DiskFile> {
         self.open_file(name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::APPEND)
     }
 
-    fn open(&self, name: &str) -> io::Result<File> {
+    fn open(&self, name: &str) -> io::Result<DiskFile> {
         self.open_file(name, OFlags::RDWR | OFlags::APPEND)
     }
 
@@ -133,13 +140,10 @@ impl Directory for Disk {
         Ok(rustix::fs::fsync(&self.handle)?)
     }
 
-    fn leads_to(&self, name: &str, file: &File) -> Result<(), Loss> {
-        if id(&fs::metadata(&self.path)?) != self.id {
-            return Err(Loss::Replaced);
-        }
-        let found = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).map_err(io::Error::from)?;
-        let is_same = (found.st_dev, found.st_ino) == id(&file.metadata()?);
-        if is_same { Ok(()) } else { Err(Loss::Replaced) }
+    /// One system call, since it comes before every write: a path that leads to the file leads through the directory.
+    fn len_at(&self, name: &str, file: &DiskFile) -> Result<u64, Loss> {
+        let found = fs::symlink_metadata(self.path.join(name))?;
+        if (found.dev(), found.ino()) == file.id { Ok(found.len()) } else { Err(Loss::Replaced) }
     }
 
     fn renew(&mut self) -> Result<(), TrailError> {
@@ -152,38 +156,38 @@ impl Directory for Disk {
     }
 }
 
-impl LogFile for File {
+impl LogFile for DiskFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.write_all(bytes)
+        self.file.write_all(bytes)
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.metadata()?.len())
+        Ok(self.file.metadata()?.len())
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.set_len(len)
+        self.file.set_len(len)
     }
 
     fn overwrite(&mut self) -> io::Result<()> {
         // A file that is opened to append is written at its end alone.
-        let zeros = vec![0; usize::try_from(self.metadata()?.len()).unwrap_or_default()];
-        let flags = rustix::fs::fcntl_getfl(&*self)?;
-        rustix::fs::fcntl_setfl(&*self, flags.difference(OFlags::APPEND))?;
-        std::os::unix::fs::FileExt::write_all_at(self, &zeros, 0)
+        let zeros = vec![0; usize::try_from(self.len()?).unwrap_or_default()];
+        let flags = rustix::fs::fcntl_getfl(&self.file)?;
+        rustix::fs::fcntl_setfl(&self.file, flags.difference(OFlags::APPEND))?;
+        self.file.write_all_at(&zeros, 0)
     }
 
     fn share(&self) -> io::Result<Self> {
-        self.try_clone()
+        Ok(Self { file: self.file.try_clone()?, id: self.id })
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.sync_data()
+        self.file.sync_data()
     }
 
     fn reader(&self) -> io::Result<impl Read> {
-        let mut file = self.try_clone()?;
-        io::Seek::rewind(&mut file)?;
+        let mut file = self.file.try_clone()?;
+        file.rewind()?;
         Ok(file)
     }
 }
@@ -199,11 +203,6 @@ fn check_owner(path: &Path, found: &Metadata) -> Result<(), TrailError> {
 fn is_safe(found: &Metadata) -> bool {
     let is_trusted = found.uid() == 0 || found.uid() == geteuid().as_raw();
     is_trusted && found.mode() & 0o022 == 0
-}
-
-/// Device and inode.
-fn id(found: &Metadata) -> (u64, u64) {
-    (found.dev(), found.ino())
 }
 
 const DIRECTORY: OFlags =
@@ -252,18 +251,22 @@ mod tests {
         let disk = Disk::open(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
         let mut file = disk.create("a").unwrap();
-        assert_eq!(file.metadata().unwrap().mode() & 0o777, 0o600);
+        assert_eq!(file.file.metadata().unwrap().mode() & 0o777, 0o600);
         file.append(b"secret").unwrap();
         file.overwrite().unwrap();
         assert_eq!(fs::read(path.join("a")).unwrap(), [0; 6]);
-        disk.leads_to("a", &file).unwrap();
+        assert_eq!(disk.len_at("a", &file), Ok(6));
         symlink("a", path.join("b")).unwrap();
         disk.open("b").unwrap_err();
-        assert_eq!(disk.leads_to("b", &file), Err(Loss::Replaced));
+        assert_eq!(disk.len_at("b", &file), Err(Loss::Replaced));
         fs::set_permissions(path.join("a"), fs::Permissions::from_mode(0o620)).unwrap();
         disk.open("a").unwrap_err();
-        fs::remove_file(path.join("a")).unwrap();
-        assert_eq!(disk.leads_to("a", &file), Err(Loss::Removed));
+        fs::rename(&path, directory.path().join("old")).unwrap();
+        assert_eq!(disk.len_at("a", &file), Err(Loss::Removed), "the directory is gone");
+        fs::create_dir(&path).unwrap();
+        assert_eq!(disk.len_at("a", &file), Err(Loss::Removed));
+        fs::write(path.join("a"), "secret").unwrap();
+        assert_eq!(disk.len_at("a", &file), Err(Loss::Replaced));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o770)).unwrap();
         assert!(matches!(Disk::open(&path), Err(TrailError::Exposed { mode: 0o770, .. })));
     }

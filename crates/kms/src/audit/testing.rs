@@ -181,11 +181,11 @@ impl Directory for Memory {
         Ok(())
     }
 
-    fn leads_to(&self, name: &str, file: &MemoryFile) -> Result<(), Loss> {
+    fn len_at(&self, name: &str, file: &MemoryFile) -> Result<u64, Loss> {
         match self.0.names.borrow().get(name) {
             None => Err(Loss::Removed),
             Some(found) if !Rc::ptr_eq(found, &file.inode) => Err(Loss::Replaced),
-            Some(_) => Ok(()),
+            Some(found) => Ok(found.content.borrow().len() as u64),
         }
     }
 

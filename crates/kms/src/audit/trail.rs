@@ -445,9 +445,8 @@ impl<D: Directory> Trail<D> {
     }
 
     fn find_loss(&self) -> Result<(), Loss> {
-        self.directory.leads_to(&self.current.name, &self.current.file)?;
-        let is_ours = self.current.file.len()? == self.current.len;
-        if is_ours { Ok(()) } else { Err(Loss::Overwritten) }
+        let len = self.directory.len_at(&self.current.name, &self.current.file)?;
+        if len == self.current.len { Ok(()) } else { Err(Loss::Overwritten) }
     }
 
     /// A sync failed: only another file is certain to become durable.

@@ -103,7 +103,7 @@ fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
                 fs::rename(directory, directory.with_extension("old")).unwrap();
                 fs::create_dir(directory).unwrap();
             },
-            Loss::Replaced,
+            Loss::Removed,
         ),
         (
             |file| {

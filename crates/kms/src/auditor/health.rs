@@ -106,7 +106,7 @@ impl Health {
 
     /// A write to the files does not come back, or has come back after all.
     pub(super) fn set_stalled(&self, is_stalled: bool) {
-        if self.is_stalled.swap(is_stalled, Ordering::AcqRel) != is_stalled {
+        if self.is_stalled.swap(is_stalled, Ordering::SeqCst) != is_stalled {
             self.change(|_| {});
         }
     }

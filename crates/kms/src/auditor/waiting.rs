@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,10 @@ pub(super) struct Waiting {
     queue: Mutex<Queue>,
     changed: Condvar,
     pub(super) health: Arc<Health>,
+    started: Instant,
+    /// Since when the trail is held by a thread that writes to it: milliseconds after `started`, or [`FREE`]. Not in the queue,
+    /// which requests contend for.
+    held_since: AtomicU64,
 }
 
 #[derive(Default)]
@@ -31,8 +36,6 @@ struct Queue {
     strangers: StrangerBudget,
     figures: Figures,
     seals: Vec<SealRequest>,
-    /// Since when the trail is held by a thread that writes to it.
-    held_since: Option<Instant>,
     /// Lines of requests that were refused because the thread that holds the trail does not come back.
     refused: u64,
 }
@@ -126,7 +129,8 @@ impl Waiting {
 
     /// A thread holds the trail from now on, or does not any more.
     pub(super) fn hold(&self, is_held: bool) {
-        self.lock().held_since = is_held.then(Instant::now);
+        let since = if is_held { self.milliseconds() } else { FREE };
+        self.held_since.store(since, Ordering::SeqCst);
         if !is_held {
             self.health.set_stalled(false);
         }
@@ -135,14 +139,27 @@ impl Waiting {
     /// Refuses the requests that wait, if the trail has been held for too long. Who waits no more may have been answered, such as
     /// an operator's question for the status: such a line is written when the trail is free.
     pub(super) fn check_write(&self) {
-        let mut queue = self.lock();
-        if queue.held_since.is_none_or(|since| since.elapsed() < PATIENCE) {
+        if !self.is_stalled() {
             return;
         }
         self.health.set_stalled(true);
+        if !self.is_stalled() {
+            return self.health.set_stalled(false); // it came back meanwhile, and may have said so too early
+        }
+        let mut queue = self.lock();
         let before = queue.lines.len();
         queue.lines.retain(|line| !matches!(&line.then, Then::Answer(answer) if !answer.is_canceled()));
         queue.refused += (before - queue.lines.len()) as u64;
+    }
+
+    fn is_stalled(&self) -> bool {
+        let since = self.held_since.load(Ordering::SeqCst);
+        since != FREE && self.milliseconds().saturating_sub(since) >= PATIENCE
+    }
+
+    /// Milliseconds since this was made.
+    fn milliseconds(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(FREE)
     }
 
     /// How many requests were refused so since the last call: their lines are missing.
@@ -217,9 +234,17 @@ impl Waiting {
 
 impl Default for Waiting {
     fn default() -> Self {
-        Self { queue: Mutex::default(), changed: Condvar::new(), health: Arc::default() }
+        Self {
+            queue: Mutex::default(),
+            changed: Condvar::new(),
+            health: Arc::default(),
+            started: Instant::now(),
+            held_since: AtomicU64::new(FREE),
+        }
     }
 }
 
-/// How long a write may take before requests are refused.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Milliseconds that a write may take before requests are refused.
+const PATIENCE: u64 = 5_000;
+/// No thread holds the trail.
+const FREE: u64 = u64::MAX;

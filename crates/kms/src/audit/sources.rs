@@ -120,7 +120,10 @@ impl Source {
     }
 
     /// The file after this one in its directory, if there is one by now.
-    fn successor(&self) -> Result<Option<Self>, ReadError> {
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub fn successor(&self) -> Result<Option<Self>, ReadError> {
         let directory = crate::files::parent(&self.path);
         let listed = Self::below(directory);
         let listed = listed.map_err(|source| ReadError { path: directory.to_owned(), source })?;

@@ -38,7 +38,7 @@ pub(crate) struct Batch {
 /// Threads, and what a run prints.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct RunOptions {
-    /// Threads at once [default: one for each core]
+    /// Threads at once [default: one for each core, and at least 16 for a tree with a remote KMS]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
     /// Print an event as JSON on a line of its own for each file

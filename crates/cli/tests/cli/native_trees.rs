@@ -99,6 +99,11 @@ fn the_kms_is_asked_once_for_a_tree() {
             |file: &str| NativeFile::new(world.read(&format!("{name}/{file}"))).wraps(0)[0].blob.clone();
         assert_eq!(blob("0/0/file-0.bulla") == blob("1/1/file-1.bulla"), shared, "{name}");
     }
+    // Both ways back: files of one run get a shared key, and files of another keys of their own.
+    count("GenerateDataKey", 1, &|| drop(bulla(&["rekey", "each"])));
+    count("Decrypt", 1, &|| drop(bulla(&["verify", "each"])));
+    count("GenerateDataKey", 40, &|| drop(bulla(&["rekey", "--data-key-per", "file", "run"])));
+    count("Decrypt", 40, &|| drop(bulla(&["verify", "run"])));
     server.stop();
     let expected = tree(&world.path("tree"));
     assert!(tree(&world.path("out")) == expected);

@@ -1,10 +1,10 @@
 //! Several commands at the same moment, and commands beside a server.
 
-use std::fs;
+use std::fs::{self, File};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Running, World, wait_for};
+use crate::harness::{Running, World, skipped, wait_for};
 
 fn at_once(world: &World, count: usize) {
     for number in 0..count {
@@ -99,12 +99,51 @@ fn long_runs_let_other_commands_in() {
         let begun = || fs::read_dir(world.path(to)).is_ok_and(|mut names| names.next().is_some());
         wait_for("the first outputs", begun);
     }
+    let asked = Instant::now();
     world.bulla(["key", "list"]).ok();
+    assert!(asked.elapsed() < STARVED, "it is let in: {:?}", asked.elapsed());
     assert!(runs.iter().all(Running::is_running), "the list came before their end");
     for run in runs {
         assert_eq!(run.finish().code(), Some(0));
     }
 }
+
+/// Far longer than two runs keep the store.
+const STARVED: Duration = Duration::from_secs(10);
+
+/// Somebody at a terminal learns why nothing happens; a program that reads the messages gets none.
+#[test]
+fn a_terminal_is_told_that_a_command_waits() {
+    let world = World::new();
+    world.bulla(["key", "create", "--alias", "work"]).ok();
+    if !world.sh("script -qec 'test -t 2' /dev/null").run().status.success() {
+        return skipped("a_terminal_is_told_that_a_command_waits", "there is no `script` to make a terminal");
+    }
+    let held = File::open(world.store().join("lock")).unwrap();
+    let seen = || String::from_utf8(world.read("seen")).unwrap();
+    // In the first round it waits for its place in the queue, in the second for the store.
+    for others in [1, 0] {
+        held.lock().unwrap();
+        let others: Vec<_> = (0..others).map(|_| world.bulla(["key", "list"]).start()).collect();
+        let is_queue_held = || File::open(world.store()).unwrap().try_lock().is_err();
+        wait_for("the others in the queue", || others.is_empty() || is_queue_held());
+        let on_terminal = world.sh("script -qec 'bulla key list' /dev/null > seen").start();
+        wait_for("the word", || world.path("seen").exists() && seen().contains(WAITING));
+        assert!(!seen().contains("alias/work"), "{}", seen());
+        held.unlock().unwrap();
+        let told = on_terminal.finish();
+        assert_eq!((told.code(), told.stderr.as_str()), (Some(0), ""));
+        assert_eq!(seen().matches(WAITING).count(), 1, "{}", seen());
+        assert!(seen().contains("alias/work"), "{}", seen());
+        for other in others {
+            let told = other.finish();
+            assert_eq!((told.code(), told.stderr.as_str()), (Some(0), ""));
+        }
+        fs::remove_file(world.path("seen")).unwrap();
+    }
+}
+
+const WAITING: &str = "bulla: waiting for another command that uses the same keys";
 
 #[test]
 fn a_run_never_waits_for_itself_on_a_busy_machine() {

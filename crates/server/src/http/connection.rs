@@ -86,7 +86,7 @@ async fn exchange<H: Handler>(
     let (query, body) = match query.and_then(|query| check_host(&head).map(|()| query)) {
         Ok(query) => {
             let limit = BODY_BYTES.saturating_sub(query.len());
-            let body = match body::read(incoming, limit).await {
+            let body = match body::read(incoming, limit, &seam).await {
                 Ok(body) => Ok(body),
                 Err(Unread::TooLarge) => Err(Refused::LongBody),
                 Err(Unread::Broken(error)) => return Err(NoAnswer::Broken(error)),

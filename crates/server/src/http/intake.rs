@@ -3,6 +3,9 @@
 //! Each head is held back until it is complete, so that [`head`] can refuse it or take its query out. Only
 //! hyper decides where a body ends, and says so through the [`Seam`]; until then hyper gets no byte beyond it. So there
 //! is one parser of framing, and no client can send what is the start of a request here and not there.
+//!
+//! hyper does not wipe its buffers. Of a body whose length it has named it gets as many zeros: the bytes themselves are
+//! in the seam, in memory that is wiped. Only a chunked body goes through hyper, which looks for its end.
 
 use std::io;
 use std::pin::Pin;
@@ -13,9 +16,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::Refused;
-use super::body::append;
+use super::body::{Body, append};
 use super::head::{self, Scan};
 use super::pace::{Pace, Stage};
+use crate::limits::BODY_BYTES;
 
 /// Shared by the service of a connection and its [`Intake`]. Only the connection's task locks it.
 pub(super) struct Seam(Mutex<Told>);
@@ -23,6 +27,8 @@ pub(super) struct Seam(Mutex<Told>);
 struct Told {
     next: Next,
     query: Zeroizing<String>,
+    /// What has come of a body of known length.
+    body: Body,
     refused: Option<Refused>,
 }
 
@@ -43,7 +49,8 @@ enum Next {
 
 impl Seam {
     pub(super) fn new() -> Arc<Self> {
-        let told = Told { next: Next::Head, query: Zeroizing::default(), refused: None };
+        let told =
+            Told { next: Next::Head, query: Zeroizing::default(), body: Body::default(), refused: None };
         Arc::new(Self(Mutex::new(told)))
     }
 
@@ -54,6 +61,10 @@ impl Seam {
     /// The request was refused; hyper got a substitute for its head.
     pub(super) fn begin(&self, body: Option<u64>) -> Result<Zeroizing<String>, Refused> {
         let mut told = self.told();
+        let length = body.and_then(|length| usize::try_from(length).ok());
+        // A longer one is refused.
+        let room = length.filter(|length| *length <= BODY_BYTES).unwrap_or_default();
+        told.body = Body::new(Vec::with_capacity(room));
         told.next = match (told.refused, body) {
             (Some(_), _) => Next::End,
             (None, Some(0)) => Next::Head,
@@ -63,6 +74,19 @@ impl Seam {
         match told.refused {
             Some(refused) => Err(refused),
             None => Ok(std::mem::take(&mut told.query)),
+        }
+    }
+
+    /// The body of known length that hyper has read to its end.
+    pub(super) fn take_body(&self) -> Body {
+        std::mem::take(&mut self.told().body)
+    }
+
+    /// Keeps a piece of a body, unless there is no room because the body will be refused.
+    fn keep(&self, piece: &[u8]) {
+        let body = &mut self.told().body;
+        if piece.len() <= body.capacity() - body.len() {
+            body.extend_from_slice(piece);
         }
     }
 
@@ -90,12 +114,16 @@ pub(super) struct Intake<S> {
     given: usize,
     /// How many of the rest hyper may read now.
     free: usize,
+    /// Whether they are of a body that hyper need not see.
+    aside: bool,
     scan: Scan,
 }
 
 impl<S: AsyncRead + Unpin> Intake<S> {
     pub(super) fn new(socket: S, seam: Arc<Seam>, pace: Arc<Pace>) -> Self {
-        Self { socket, seam, pace, held: Zeroizing::default(), given: 0, free: 0, scan: Scan::default() }
+        let held = Zeroizing::default();
+        let scan = Scan::default();
+        Self { socket, seam, pace, held, given: 0, free: 0, aside: false, scan }
     }
 
     /// Looks for a complete head in `held`; hyper may read it then, without its query.
@@ -144,7 +172,14 @@ impl<S: AsyncRead + Unpin> Intake<S> {
     /// Copies what hyper may read into its buffer, as far as there is room.
     fn give(&mut self, buffer: &mut ReadBuf<'_>) {
         let length = self.free.min(buffer.remaining());
-        buffer.put_slice(&self.held[self.given..][..length]);
+        let bytes = &self.held[self.given..][..length];
+        if self.aside {
+            self.seam.keep(bytes);
+            buffer.initialize_unfilled_to(length).fill(0);
+            buffer.advance(length);
+        } else {
+            buffer.put_slice(bytes);
+        }
         (self.given, self.free) = (self.given + length, self.free - length);
         if self.given == self.held.len() {
             (self.held, self.given) = (Zeroizing::default(), 0); // wiped, and an idle connection keeps nothing
@@ -166,6 +201,7 @@ impl<S: AsyncRead + Unpin> Intake<S> {
     fn free_some(&mut self) {
         let next = self.seam.told().next;
         let rest = &self.held[self.given..];
+        self.aside = matches!(next, Next::Sized(_));
         self.free = match next {
             Next::Head => return self.find_head(),
             Next::Sized(left) => usize::try_from(left).unwrap_or(usize::MAX).min(rest.len()),
@@ -297,7 +333,8 @@ mod tests {
             while got.len() < body.len() {
                 got += &read(&mut intake);
             }
-            assert_eq!(got, body);
+            assert_eq!(got, "\0".repeat(body.len()), "hyper learns its length only");
+            assert_eq!(seam.take_body().as_slice(), body.as_bytes());
             assert_eq!(read(&mut intake), chunked);
             assert_eq!(*seam.begin(None).unwrap(), "q");
             let mut got = String::new();

@@ -5,35 +5,48 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::{PoisonError, RwLock};
 
 use http::header::{HOST, HeaderName, ORIGIN};
 
 use crate::http::Request;
 
-/// The host names of the server, in lower case.
+/// The host names of the server, in lower case, which a reload replaces.
 pub(crate) struct Hosts {
-    names: BTreeSet<String>,
+    names: RwLock<BTreeSet<String>>,
     /// Whether any IP address is accepted too: DNS has no part in it.
     addresses: bool,
 }
 
 impl Hosts {
     pub(crate) fn new(names: impl IntoIterator<Item = String>) -> Self {
-        Self { names: names.into_iter().map(|name| name.to_ascii_lowercase()).collect(), addresses: true }
+        Self { names: RwLock::new(in_lower_case(names)), addresses: true }
     }
 
     /// One name and no address.
     pub(crate) fn only(name: &str) -> Self {
-        Self { names: [name.to_ascii_lowercase()].into(), addresses: false }
+        Self { names: RwLock::new(in_lower_case([name.to_owned()])), addresses: false }
+    }
+
+    pub(crate) fn replace(&self, names: impl IntoIterator<Item = String>) {
+        *self.names.write().unwrap_or_else(PoisonError::into_inner) = in_lower_case(names);
     }
 
     /// Whether the request is for this server.
     pub(crate) fn admit(&self, request: &Request<'_>) -> bool {
         request.header(&HOST).is_some_and(|host| {
             let name = without_port(host).to_ascii_lowercase();
-            self.names.contains(&name) || self.addresses && is_address(&name)
+            self.has(&name) || self.addresses && is_address(&name)
         })
     }
+
+    fn has(&self, name: &str) -> bool {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).contains(name)
+    }
+}
+
+fn in_lower_case(names: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    names.into_iter().map(|name| name.to_ascii_lowercase()).collect()
 }
 
 /// Whether a POST was sent by a page of this host.

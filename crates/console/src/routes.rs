@@ -77,6 +77,11 @@ impl Console {
         }
     }
 
+    /// From now on it is reached by these host names instead. Sessions stay.
+    pub fn set_names(&self, names: impl IntoIterator<Item = String>) {
+        self.hosts.replace(names);
+    }
+
     /// Where the HTTP server counts the requests of the API.
     #[must_use]
     pub fn traffic(&self) -> &Traffic {

@@ -26,6 +26,11 @@ impl Pages {
         Self { console: Console::new(names) }
     }
 
+    /// Replaces the names by which they are reached.
+    pub(crate) fn set_names(&self, names: Vec<String>) {
+        self.console.set_names(names);
+    }
+
     /// Whether a request is for the console.
     pub(crate) fn are_asked_for(&self, request: &Received) -> bool {
         let path = request.head.uri.path();

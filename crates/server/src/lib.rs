@@ -139,6 +139,7 @@ impl ServerOptions {
             tls,
             limits,
             trusted_proxies,
+            console: None,
             oidc,
             request_limits: None,
             quotas: None,
@@ -307,6 +308,7 @@ impl Server {
         let control = control::serve(self.control, control, stopped.clone());
         let metrics = self.metrics.map(|bound| metrics::serve(bound, sources, limits, stopped.clone()));
         let reporter = Reporter::new(self.service_manager, Arc::clone(&kms), url);
+        let console = self.console.map(Pages::new).map(Arc::new);
         let reloader = Reloader {
             reporter: Arc::clone(&reporter),
             reread,
@@ -314,6 +316,7 @@ impl Server {
             local_addr,
             tls,
             connections: Arc::clone(&connections),
+            console: console.clone(),
             oidc,
             log: Arc::clone(&log),
         };
@@ -321,7 +324,7 @@ impl Server {
         let maintenance = maintenance::run(Arc::clone(&kms), Arc::clone(&log));
         let store_watch = StoreWatch::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
         let backups = Backups::start(Arc::clone(&kms), Arc::clone(&log)).map_err(ServeError::Start)?;
-        let handler = Rpc::new(kms, Arc::clone(&log), proxies, self.console.map(Pages::new));
+        let handler = Rpc::new(kms, Arc::clone(&log), proxies, console);
         let handler = Arc::new(handler.counted_by(requests));
         runtime.block_on(async {
             let reload = Arc::new(Notify::new());

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 
 use crate::audit_sinks::AuditSinks;
+use crate::console::Pages;
 use crate::http::Connections;
 use crate::limits::Limits;
 use crate::log::{Log, chain};
@@ -26,6 +27,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Networks whose connections are not counted by address.
     pub trusted_proxies: Vec<Network>,
+    /// The host names by which browsers reach the console, if there is one; None leaves them as they are.
+    pub console: Option<Vec<String>>,
     /// Whose tokens AssumeRoleWithOIDC takes.
     pub oidc: Vec<OidcSource>,
     /// How many requests a second are answered; None leaves that as it is.
@@ -51,6 +54,7 @@ pub(crate) struct Reloader {
     pub(crate) local_addr: SocketAddr,
     pub(crate) tls: Option<Arc<Mutex<Tls>>>,
     pub(crate) connections: Arc<Connections>,
+    pub(crate) console: Option<Arc<Pages>>,
     pub(crate) oidc: Arc<OidcKeys>,
     pub(crate) log: Arc<Log>,
 }
@@ -90,9 +94,19 @@ impl Reloader {
     }
 
     fn try_reload(&mut self, runtime: &Handle) -> Result<Vec<&'static str>, String> {
-        let settings = (self.reread)()?;
-        let Settings { tls, mut limits, trusted_proxies, oidc, audit, backup, .. } = settings;
-        let Settings { request_limits, quotas, need_restart, .. } = settings;
+        // Without `..`, so that a new setting does not compile before it is applied.
+        let Settings {
+            tls,
+            mut limits,
+            trusted_proxies,
+            console,
+            oidc,
+            request_limits,
+            quotas,
+            audit,
+            backup,
+            need_restart,
+        } = (self.reread)()?;
         let mut replacement = None;
         if let (Some(current), Some(options)) = (&self.tls, tls) {
             let opened = runtime.block_on(Tls::open(&options, self.local_addr, &self.kms));
@@ -103,6 +117,9 @@ impl Reloader {
         // Nothing fails from here on.
         limits.fit_open_files(&self.log);
         self.connections.change(&limits, trusted_proxies);
+        if let (Some(pages), Some(names)) = (&self.console, console) {
+            pages.set_names(names);
+        }
         self.oidc.replace(&self.kms, oidc);
         request_limits.into_iter().for_each(|limits| self.kms.set_request_limits(limits));
         quotas.into_iter().for_each(|quotas| self.kms.set_quotas(quotas));

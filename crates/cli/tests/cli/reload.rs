@@ -155,6 +155,54 @@ fn certificates_are_reloaded() {
 }
 
 #[test]
+fn the_console_is_reached_by_reloaded_names_of_the_server() {
+    let world = World::new();
+    let write = |more: &str| {
+        world.write("c.toml", format!("listen = 'localhost:0'\nhttp = true\n{more}"));
+    };
+    write("tls-name = ['kms.example']\n");
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    let status = |host| status_at(&server, host);
+    assert_eq!(["kms.example", "other.example"].map(status), [303, 421]);
+    write("tls-name = ['Other.example']\n");
+    reload(&server);
+    assert_eq!(["kms.example", "other.example", "localhost", "127.0.0.1"].map(status), [421, 303, 303, 303]);
+    assert!(!server.complete_log().contains("need a restart"), "{}", server.log());
+    server.stop();
+}
+
+#[test]
+fn a_console_that_shall_come_or_go_needs_a_restart() {
+    let world = World::new();
+    let write = |more: &str| {
+        world.write("c.toml", format!("listen = '127.0.0.1:0'\nhttp = true\n{more}"));
+    };
+    let events = |server: &Server<'_>| server.complete_log().matches("need a restart: console\"").count();
+    write("");
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    write("console = true\n");
+    reload(&server);
+    assert_eq!(events(&server), 0, "it is the default");
+    write("console = false\ntls-name = ['kms.example']\n");
+    reload(&server);
+    assert_eq!((events(&server), status_at(&server, "kms.example")), (1, 303));
+    server.stop();
+
+    let server = world.serve("kms", ["--config", "c.toml"]);
+    assert_eq!(status_at(&server, "localhost"), 404);
+    write("");
+    reload(&server);
+    assert_eq!((events(&server), status_at(&server, "localhost")), (1, 404));
+    server.stop();
+
+    let server = world.serve("kms", ["--config", "c.toml", "--no-console"]);
+    write("console = false\n");
+    reload(&server);
+    assert_eq!(events(&server), 0, "the flag wins");
+    server.stop();
+}
+
+#[test]
 fn a_configuration_with_an_error_changes_nothing() {
     let world = World::new();
     certificate(&world, "first");
@@ -280,6 +328,13 @@ fn reload(server: &Server<'_>) {
     let before = server.log().len();
     server.signal(Signal::HUP);
     wait_for("the reload", || server.log()[before..].contains("the configuration was reloaded"));
+}
+
+/// The status of the console for a browser that knows the server by this name: 303 leads it to the sign-in.
+fn status_at(server: &Server<'_>, host: &str) -> u16 {
+    let mut browser = Caller::owner(server).connect().unwrap();
+    browser.write(format!("GET /console/ HTTP/1.1\r\nHost: {host}\r\n\r\n").as_bytes()).unwrap();
+    browser.answer().unwrap().0
 }
 
 /// How many of ten connections of one address stay open.

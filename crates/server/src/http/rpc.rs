@@ -28,7 +28,7 @@ pub(crate) struct Rpc {
     kms: Arc<Kms>,
     log: Arc<Log>,
     proxies: Arc<Proxies>,
-    console: Option<Pages>,
+    console: Option<Arc<Pages>>,
     /// None if nobody can ask for metrics.
     requests: Option<Arc<Requests>>,
 }
@@ -78,7 +78,12 @@ impl Handler for Rpc {
 }
 
 impl Rpc {
-    pub(crate) fn new(kms: Arc<Kms>, log: Arc<Log>, proxies: Arc<Proxies>, console: Option<Pages>) -> Self {
+    pub(crate) fn new(
+        kms: Arc<Kms>,
+        log: Arc<Log>,
+        proxies: Arc<Proxies>,
+        console: Option<Arc<Pages>>,
+    ) -> Self {
         Self { kms, log, proxies, console, requests: None }
     }
 

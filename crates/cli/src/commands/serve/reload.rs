@@ -6,7 +6,9 @@ use bulla_server::{Reread, Settings};
 use super::backup::backup_schedule;
 use super::errors::open_failure;
 use super::listen::{Listen, metrics_address, resolve, typed_listen};
-use super::settings::{data_directory, kms_options, server_options, with_config};
+use super::settings::{
+    console_names, data_directory, has_console, kms_options, server_options, tls_options, with_config,
+};
 use crate::args::Serve;
 use crate::failure::Failure;
 
@@ -30,14 +32,17 @@ fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, 
     };
     let options = server_options(found, &data, &found_listen)?;
     let need_restart = need_restart(running, found, listen.address != found_listen.address)?;
+    // The host of another `listen` is reached after a restart only, and until then that of the running one is.
+    let tls = tls_options(found, &data, listen)?;
     if data_directory(found)? == data {
         check_home(running, found)?;
     }
     Ok(Settings {
         // What the certificate is for depends on it.
-        tls: (found.http == running.http).then_some(options.tls),
+        tls: (found.http == running.http).then_some(tls),
         limits: options.limits,
         trusted_proxies: options.trusted_proxies,
+        console: Some(console_names(found, listen)),
         oidc: options.oidc,
         request_limits: Some(found.limits),
         quotas: Some(*found.quotas),
@@ -77,17 +82,49 @@ fn need_restart(
 ) -> Result<Vec<&'static str>, Failure> {
     let data = [data_directory(running)?, data_directory(found)?];
     let [kms, new_kms] = [kms_options(running, &data[0])?, kms_options(found, &data[1])?];
+    // Without `..`: a new setting does not compile before it is sorted, and then belongs into `differences` or `changes`.
+    let Serve {
+        // Compared below.
+        data: _,
+        listen: _,
+        http,
+        metrics: _,
+        root_key: _,
+        group_readable_secrets: _,
+        region,
+        account,
+        signatures: _,
+        audit: _, // its file; other sinks take effect at once
+        console: _,
+        // Take effect at once.
+        tls_name: _,
+        tls_cert: _,
+        tls_key: _,
+        connections: _,
+        connections_per_address: _,
+        trusted_proxies: _,
+        quotas: _,
+        limits: _,
+        oidc: _,
+        backup: _,
+        // Flags only, so they are those of the start.
+        no_console: _,
+        accept_clock: _,
+        accept_rollback: _,
+        config: _,
+    } = found;
     let differences = [
         ("data", data[0] != data[1]),
         ("listen", listens_elsewhere),
-        ("http", running.http != found.http),
+        ("http", running.http != *http),
         ("metrics", metrics_address(running)? != metrics_address(found)?),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
         ("audit", kms.audit != new_kms.audit),
         ("signatures", kms.accept_v1 != new_kms.accept_v1),
-        ("region", is_other(&running.region, &found.region)),
-        ("account", is_other(&running.account, &found.account)),
+        ("region", is_other(&running.region, region)),
+        ("account", is_other(&running.account, account)),
+        ("console", has_console(running) != has_console(found)),
     ];
     Ok(differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect())
 }
@@ -97,6 +134,7 @@ mod tests {
     use std::num::NonZeroU32;
 
     use bulla_kms::{RequestLimit, RequestLimits};
+    use bulla_server::TlsOptions;
 
     use super::*;
 
@@ -164,5 +202,20 @@ mod tests {
         assert_eq!(need_restart(&settings("192.0.2.1:8443")).unwrap(), [""; 0]);
         assert_eq!(need_restart(&settings("192.0.2.1:8444")).unwrap(), ["listen"]);
         assert!(need_restart(&settings("also-gone.invalid:8443")).is_err());
+    }
+
+    #[test]
+    fn the_name_that_is_listened_on_stays_a_name_of_the_server_until_a_restart() {
+        let running = Serve { listen: Some("kms.invalid:8443".into()), ..Serve::default() };
+        let listen = Listen { host: Some("kms.invalid".into()), address: ([192, 0, 2, 1], 8443).into() };
+        let found = Serve {
+            listen: Some("192.0.2.1:8443".into()),
+            tls_name: vec!["kms.example".into()],
+            ..Serve::default()
+        };
+        let Settings { tls, console, .. } = changes(&running, &listen, &found).unwrap();
+        assert_eq!(console.unwrap(), ["kms.example", "kms.invalid", "localhost"]);
+        let Some(TlsOptions::Authority { names, .. }) = tls else { panic!("{tls:?}") };
+        assert_eq!(names, ["kms.example", "kms.invalid"]);
     }
 }

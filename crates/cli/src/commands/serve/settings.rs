@@ -100,20 +100,7 @@ pub(super) fn server_options(
     data: &Path,
     listen: &Listen,
 ) -> Result<ServerOptions, Failure> {
-    let tls = match (&settings.tls_cert, &settings.tls_key) {
-        (None, None) if settings.http => TlsOptions::Off,
-        (None, None) => {
-            let names = settings.tls_name.iter().chain(&listen.host).cloned().collect();
-            TlsOptions::Authority { data: data.to_owned(), names }
-        }
-        (Some(cert), Some(key)) if !settings.http => {
-            TlsOptions::Files { cert: cert.clone(), key: key.clone() }
-        }
-        _ => {
-            let what = "a certificate needs both --tls-cert and --tls-key, and no --http";
-            return Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"));
-        }
-    };
+    let tls = tls_options(settings, data, listen)?;
     if settings.http && !listen.address.ip().to_canonical().is_loopback() {
         return Err(serve_failure(ServeError::PlainHttp(listen.address))); // before anything is made
     }
@@ -123,11 +110,36 @@ pub(super) fn server_options(
     options.oidc = oidc_sources(&settings.oidc)?;
     options.metrics = metrics_address(settings)?;
     options.audit = audit_sinks(settings)?;
-    if settings.console != Some(false) && !settings.no_console {
-        let names = settings.tls_name.iter().chain(&listen.host).cloned();
-        options.console = Some(names.chain([LOOPBACK.to_owned()]).collect());
-    }
+    options.console = has_console(settings).then(|| console_names(settings, listen));
     Ok(options)
+}
+
+pub(super) fn tls_options(settings: &Serve, data: &Path, listen: &Listen) -> Result<TlsOptions, Failure> {
+    match (&settings.tls_cert, &settings.tls_key) {
+        (None, None) if settings.http => Ok(TlsOptions::Off),
+        (None, None) => {
+            let names = settings.tls_name.iter().chain(&listen.host).cloned().collect();
+            Ok(TlsOptions::Authority { data: data.to_owned(), names })
+        }
+        (Some(cert), Some(key)) if !settings.http => {
+            Ok(TlsOptions::Files { cert: cert.clone(), key: key.clone() })
+        }
+        _ => {
+            let what = "a certificate needs both --tls-cert and --tls-key, and no --http";
+            Err(Failure::new(Exit::Usage, what, "correct the flags or the configuration file"))
+        }
+    }
+}
+
+/// Whether there are web pages under /console/.
+pub(super) fn has_console(settings: &Serve) -> bool {
+    settings.console != Some(false) && !settings.no_console
+}
+
+/// The host names by which browsers reach them.
+pub(super) fn console_names(settings: &Serve, listen: &Listen) -> Vec<String> {
+    let names = settings.tls_name.iter().chain(&listen.host).cloned();
+    names.chain([LOOPBACK.to_owned()]).collect()
 }
 
 fn accepts_v1(signatures: &[SignatureVersion]) -> Result<bool, Failure> {

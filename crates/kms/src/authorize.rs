@@ -33,7 +33,7 @@ pub(crate) use self::allowed::Allowed;
 pub(crate) use self::catalogue::{AliasRanks, KeyCatalogue, KeyPart, SecretCatalogue, SeenKey, With};
 pub(crate) use self::document::NamedRows;
 pub(crate) use self::inquiry::{AskedFor, Inquiry, Question};
-pub(crate) use self::listing::{Listing, Part};
+pub(crate) use self::listing::{Holders, Listing, Part};
 pub(crate) use self::people::AnyPolicy;
 pub(crate) use self::permission::Permission;
 pub use self::policy_source::PolicySource;

@@ -11,16 +11,19 @@ use bulla_wire::{Action, Error, ErrorCode, SecretText, Timestamp};
 use crate::Kms;
 use crate::auditor::TrailInUse;
 use crate::authorize::{
-    Allowed, AssumableRole, Container, Inquiry, KeyCatalogue, Listing, Permission, QuotaUse, SecretCatalogue,
-    View,
+    Allowed, AnyPolicy, AssumableRole, Container, Holders, Inquiry, KeyCatalogue, Listing, Permission,
+    QuotaUse, SecretCatalogue, View,
 };
 use crate::crypto::{AsymmetricSpec, KeyPair};
 use crate::generator::PairFor;
 use crate::limits::{RequestLimits, ThrottledRequests};
 use crate::oidc::{OidcIdentity, OidcRefusal};
+use crate::people::NameKey;
 use crate::sessions::{Chain, NewSession, random_access_key_id};
 use crate::stale_snapshot::StaleSnapshot;
-use crate::state::{AccessKey, CommitError, Decision, ImportToken, ReadError, Row, Snapshot, TokenId};
+use crate::state::{
+    AccessKey, CommitError, Decision, ImportToken, KeptKind, ReadError, Row, Snapshot, TokenId,
+};
 
 /// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
 /// the [`View`] that this is of the published state.
@@ -223,6 +226,16 @@ impl<'s, A> Session<'s, A> {
     /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary; InternalFailure.
     pub(crate) async fn password_hash(&self, password: &SecretText) -> Result<SecretText, Error> {
         self.kms.hasher.hash(password).await
+    }
+
+    /// All users, groups, roles, policies or MFA devices, for the permission to list them.
+    pub(crate) fn listing<R: KeptKind<Id = NameKey>>(&self, container: &Allowed<Container>) -> Listing<R> {
+        Listing::named(container, Arc::clone(self.published)).expect("the permission is for this kind")
+    }
+
+    /// Whatever a policy is attached to, for the permission for it.
+    pub(crate) fn holders(&self, policy: &Allowed<AnyPolicy<'_>>) -> Holders {
+        Holders::of(policy, Arc::clone(self.published))
     }
 
     /// All keys, each in the lists of its state at the time of the request; for the permission for what holds them.

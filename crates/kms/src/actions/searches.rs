@@ -166,7 +166,7 @@ mod tests {
     use bulla_wire::kms::{
         ListAliases, ListAliasesByKeyId, ListKeys, ListSecrets, ListTagResources, ListTagResourcesReply,
     };
-    use bulla_wire::{Action, NumberedTags, Request};
+    use bulla_wire::{Action, JsonList, NumberedTags, Request, ram};
 
     use super::*;
     use crate::state::{Changes, Write};
@@ -520,7 +520,29 @@ mod tests {
             }
             .into()
         };
-        let cases: [(bool, Request); 8] = [
+        let tag = || Some(JsonList(vec![ram::Tag { key: "env".into(), value: None }]));
+        let list_roles = |tag| ram::ListRoles { marker: None, max_items: None, tag }.into();
+        let list_policies =
+            |tag| ram::ListPolicies { policy_type: None, marker: None, max_items: None, tag }.into();
+        let list_ram_tags = |resource_type, names: Option<&str>| {
+            let resource_names = names.map(|name| JsonList(vec![name.to_owned()]));
+            let (tag, next_token, page_size) = (None, None, None);
+            ram::ListTagResources { resource_type, resource_names, tag, next_token, page_size }.into()
+        };
+        let attached = ram::ListEntitiesForPolicy {
+            policy_type: ram::PolicyType::System,
+            policy_name: "AdministratorAccess".into(),
+        };
+        let cases: [(bool, Request); 17] = [
+            (false, list_roles(None)),
+            (false, list_policies(None)),
+            (false, list_ram_tags(ram::ResourceType::Policy, Some("p"))),
+            (true, list_roles(tag())),
+            (true, list_policies(tag())),
+            (true, list_ram_tags(ram::ResourceType::Role, None)),
+            (true, list_ram_tags(ram::ResourceType::Policy, None)),
+            (true, ram::ListVirtualMFADevices {}.into()),
+            (true, attached.into()),
             (false, list("[]")),
             (false, list(r#"[{"Key":"TagKey","Values":["env","env"]}]"#)),
             (

@@ -1,18 +1,26 @@
-//! What a request may list: all keys or secrets, the aliases of one key or all, the versions of a key.
+//! What a request may list: all keys, secrets, users, roles and so on, the aliases of one key or all, the versions of a key,
+//! what a policy is attached to.
 
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::{Bound, Range};
 use std::sync::Arc;
 
 use bulla_keys::{Key, KeyId, Secret, SecretName};
 
-use super::{Allowed, Container};
-use crate::state::{Index, KeptKind, KeyLists, Row, SecretLists, Snapshot};
+use super::{Allowed, AnyPolicy, Container};
+use crate::people::{Group, MfaDevice, NameKey, PolicyRef, Role, User};
+use crate::state::{Attached, Index, KeptKind, KeyLists, Row, SecretLists, Snapshot};
 
 /// All records of one kind, to be searched. Made for the permission to list them.
 pub(crate) struct Listing<R> {
     snapshot: Arc<Snapshot>,
     kind: PhantomData<fn() -> R>,
+}
+
+/// Whatever a policy is attached to, to be listed by a thread that serves nobody else. Made for the permission for the policy.
+pub(crate) struct Holders {
+    snapshot: Arc<Snapshot>,
+    policy: PolicyRef,
 }
 
 /// One part of a list, to be paged through. Made for the permission to list it.
@@ -71,6 +79,66 @@ impl Listing<Secret> {
     /// All of them, by name.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<Secret>> {
         self.snapshot.rows_after::<Secret>(None)
+    }
+}
+
+/// Users, groups, roles, policies and MFA devices of the account.
+impl<R: KeptKind<Id = NameKey>> Listing<R> {
+    /// Those of a snapshot; none for the permission to list something else.
+    pub(crate) fn named(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
+        (proof.table() == Some(R::TABLE)).then(|| Self::new(snapshot))
+    }
+
+    /// The one of this name.
+    pub(crate) fn get(&self, name: &NameKey) -> Option<&Row<R>> {
+        self.snapshot.get(name)
+    }
+
+    /// All from a name on, which may be gone, in the order of their names.
+    pub(crate) fn rows_from(&self, start: Bound<&NameKey>) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
+        self.snapshot.rows_from::<R>(start)
+    }
+
+    /// All after a name, which may be gone, in the order of their names.
+    pub(crate) fn rows_after(&self, name: Option<&NameKey>) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
+        self.snapshot.rows_after::<R>(name)
+    }
+}
+
+impl Listing<MfaDevice> {
+    /// The user whom a device is bound to, which the permission to list devices tells.
+    pub(crate) fn user_of(&self, device: &MfaDevice) -> Option<&Row<User>> {
+        self.snapshot.user_by_id(device.user?.0)
+    }
+}
+
+impl Holders {
+    pub(crate) fn of(policy: &Allowed<AnyPolicy<'_>>, snapshot: Arc<Snapshot>) -> Self {
+        Self { snapshot, policy: policy.reference() }
+    }
+
+    /// By name, as those below.
+    pub(crate) fn users(&self) -> impl Iterator<Item = &Row<User>> {
+        self.all(self.snapshot.attached_users())
+    }
+
+    pub(crate) fn groups(&self) -> impl Iterator<Item = &Row<Group>> {
+        self.all(self.snapshot.attached_groups())
+    }
+
+    pub(crate) fn roles(&self) -> impl Iterator<Item = &Row<Role>> {
+        self.all(self.snapshot.attached_roles())
+    }
+
+    fn all<'v, R: KeptKind<Id = NameKey>>(
+        &'v self,
+        index: &'v Attached,
+    ) -> impl Iterator<Item = &'v Row<R>> + use<'v, R> {
+        let snapshot = &*self.snapshot;
+        let part = self.policy.clone();
+        let part: Part<'v, _, _, R> =
+            Part { snapshot, index, part, row: |snapshot, name| snapshot.get(name) };
+        part.after(None)
     }
 }
 

@@ -24,9 +24,6 @@ use crate::state::{Changes, Row, Write};
 /// Users in a group, by name.
 pub(crate) type Members<'v> = Part<'v, GroupId, NameKey, User>;
 
-/// Users, groups or roles to which a policy is attached, by name.
-pub(crate) type Entities<'v, R> = Part<'v, PolicyRef, NameKey, R>;
-
 /// A policy of either type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum AnyPolicy<'v> {
@@ -73,7 +70,7 @@ impl Allowed<&Row<Role>> {
 
 impl Container {
     /// The table of what it holds, for kinds whose rows are listed by name.
-    fn table(self) -> Option<&'static str> {
+    pub(super) fn table(self) -> Option<&'static str> {
         match self {
             Self::Users => Some(User::TABLE),
             Self::Groups => Some(Group::TABLE),

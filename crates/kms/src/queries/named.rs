@@ -10,7 +10,7 @@ use crate::actions::{
     Page, all_policies, listed_group, listed_policy, listed_role, listed_secret, listed_user,
 };
 use crate::authorize::{AnyPolicy, Container};
-use crate::people::{Group, NameKey, Role, User};
+use crate::people::{Group, Role, User};
 use crate::session::Session;
 
 /// A page of what was found.
@@ -72,38 +72,53 @@ pub(super) async fn secrets(session: &Session<'_, FindSecrets>) -> Result<Found<
 
 pub(super) async fn users(session: &Session<'_, FindUsers>) -> Result<Found<ram::User>, Error> {
     let (page, text) = session.request.parse()?;
-    let users = session.every(Container::Users)?;
-    let is_named = |user: &User| text.is_in(user.name.as_str()) || text.is_in(&user.profile.display_name);
-    let rows = session.rows_after::<User>(&users, None::<&NameKey>).filter(|row| is_named(&row.record));
-    let (rows, total) = page.counted(rows);
-    Ok(Found { total, entries: rows.into_iter().map(|row| listed_user(&row.record)).collect() })
+    let users = session.listing::<User>(&session.every(Container::Users)?);
+    let search = move || {
+        let is_named = |user: &User| text.is_in(user.name.as_str()) || text.is_in(&user.profile.display_name);
+        let (rows, total) = page.counted(users.rows_after(None).filter(|row| is_named(&row.record)));
+        Found { total, entries: rows.into_iter().map(|row| listed_user(&row.record)).collect() }
+    };
+    session.search(search).await
 }
 
 pub(super) async fn groups(session: &Session<'_, FindGroups>) -> Result<Found<ram::Group>, Error> {
     let (page, text) = session.request.parse()?;
-    let groups = session.every(Container::Groups)?;
-    let rows = session.rows_after::<Group>(&groups, None).filter(|row| text.is_in(row.record.name.as_str()));
-    let (rows, total) = page.counted(rows);
-    Ok(Found { total, entries: rows.into_iter().map(|row| listed_group(&row.record)).collect() })
+    let groups = session.listing::<Group>(&session.every(Container::Groups)?);
+    let search = move || {
+        let rows = groups.rows_after(None).filter(|row| text.is_in(row.record.name.as_str()));
+        let (rows, total) = page.counted(rows);
+        Found { total, entries: rows.into_iter().map(|row| listed_group(&row.record)).collect() }
+    };
+    session.search(search).await
 }
 
 pub(super) async fn roles(session: &Session<'_, FindRoles>) -> Result<Found<ram::Role>, Error> {
     let (page, text) = session.request.parse()?;
-    let roles = session.every(Container::Roles)?;
-    let rows = session.rows_after::<Role>(&roles, None).filter(|row| text.is_in(row.record.name.as_str()));
-    let (rows, total) = page.counted(rows);
-    let entries = rows.into_iter().map(|row| listed_role(&row.record, session.account())).collect();
-    Ok(Found { total, entries })
+    let roles = session.listing::<Role>(&session.every(Container::Roles)?);
+    let account = session.account().to_owned();
+    let search = move || {
+        let rows = roles.rows_after(None).filter(|row| text.is_in(row.record.name.as_str()));
+        let (rows, total) = page.counted(rows);
+        Found { total, entries: rows.into_iter().map(|row| listed_role(&row.record, &account)).collect() }
+    };
+    session.search(search).await
 }
 
 pub(super) async fn policies(session: &Session<'_, FindPolicies>) -> Result<Found<ram::Policy>, Error> {
     let (page, text) = session.request.parse()?;
     let policies = session.every(Container::Policies)?;
-    let is_named = |policy: &AnyPolicy<'_>| match policy {
-        AnyPolicy::System(policy) => text.is_in(policy.name),
-        AnyPolicy::Custom(row) => text.is_in(row.record.name.as_str()),
+    let custom = session.listing(&policies);
+    let searched = custom.clone();
+    let search = move || {
+        let is_named = |policy: AnyPolicy<'_>| match policy {
+            AnyPolicy::System(policy) => text.is_in(policy.name),
+            AnyPolicy::Custom(row) => text.is_in(row.record.name.as_str()),
+        };
+        let found = all_policies(&searched).filter(|(_, policy)| is_named(*policy));
+        page.counted(found.map(|(position, _)| position))
     };
-    let (found, total) = page.counted(all_policies(session, &policies).filter(is_named));
-    let entries = found.into_iter().map(|policy| listed_policy(session, &policies, policy)).collect();
+    let (found, total) = session.search(search).await?;
+    let found = found.iter().filter_map(|position| position.policy(&custom));
+    let entries = found.map(|policy| listed_policy(session, &policies, policy)).collect();
     Ok(Found { total, entries })
 }

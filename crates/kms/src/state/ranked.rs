@@ -288,7 +288,7 @@ const MIN_WIDTH: usize = MAX_WIDTH / 3;
 
 #[cfg(test)]
 thread_local! {
-    /// Nodes that were looked at: what a list costs.
+    /// Nodes and rows that were looked at: what a list costs.
     pub(crate) static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 

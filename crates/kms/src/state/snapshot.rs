@@ -42,9 +42,20 @@ impl Snapshot {
         &self,
         after: Option<&R::Id>,
     ) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
-        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.rows_from(after.map_or(Bound::Unbounded, Bound::Excluded))
+    }
+
+    /// The rows of a kind from a bound on, in the order of their ids.
+    pub(crate) fn rows_from<R: KeptKind>(
+        &self,
+        start: Bound<&R::Id>,
+    ) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
         let rows = R::table(&self.tables).rows.range::<_, R::Id>((start, Bound::Unbounded));
-        rows.map(|(_, row)| row)
+        rows.map(|(_, row)| {
+            #[cfg(test)]
+            super::VISITS.set(super::VISITS.get() + 1);
+            row
+        })
     }
 
     /// The last id of a kind, in the order of ids.

@@ -71,17 +71,23 @@ pub(in crate::actions) async fn entities(
     session: &Session<'_, ListEntitiesForPolicy>,
 ) -> Result<ListEntitiesForPolicyReply, Error> {
     let policy = session.policy(session.request.policy_type, &session.request.policy_name)?;
+    let holders = session.holders(&policy);
     let reference = policy.reference();
-    let since = |policies: &Attachments| policies.iter().find(|one| one.policy == reference).map(attach_date);
-    let user = |row: &Row<User>| Some(user_entry(&row.record, since(&row.record.policies)?));
-    let group = |row: &Row<Group>| Some(group_entry(&row.record, since(&row.record.policies)?));
-    let account = session.account();
-    let role = |row: &Row<Role>| Some(role_entry(&row.record, account, since(&row.record.policies)?));
-    Ok(ListEntitiesForPolicyReply {
-        users: EntityUserList { user: session.users_with(&policy).rows(ALL).filter_map(user).collect() },
-        groups: EntityGroupList { group: session.groups_with(&policy).rows(ALL).filter_map(group).collect() },
-        roles: EntityRoleList { role: session.roles_with(&policy).rows(ALL).filter_map(role).collect() },
-    })
+    let account = session.account().to_owned();
+    // The answer has no pages: other requests must not wait for it.
+    let look = move || {
+        let since =
+            |policies: &Attachments| policies.iter().find(|one| one.policy == reference).map(attach_date);
+        let user = |row: &Row<User>| Some(user_entry(&row.record, since(&row.record.policies)?));
+        let group = |row: &Row<Group>| Some(group_entry(&row.record, since(&row.record.policies)?));
+        let role = |row: &Row<Role>| Some(role_entry(&row.record, &account, since(&row.record.policies)?));
+        ListEntitiesForPolicyReply {
+            users: EntityUserList { user: holders.users().filter_map(user).collect() },
+            groups: EntityGroupList { group: holders.groups().filter_map(group).collect() },
+            roles: EntityRoleList { role: holders.roles().filter_map(role).collect() },
+        }
+    };
+    session.search(look).await
 }
 
 async fn attach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Result<Done, Error> {
@@ -203,6 +209,3 @@ fn role_entry(role: &Role, account: &str, attach_date: Timestamp) -> EntityRole 
         attach_date,
     }
 }
-
-/// The answer has no pages.
-const ALL: std::ops::Range<usize> = 0..usize::MAX;

@@ -59,14 +59,14 @@ pub(in crate::actions) async fn delete(session: &Session<'_, DeleteVirtualMFADev
 pub(in crate::actions) async fn list(
     session: &Session<'_, ListVirtualMFADevices>,
 ) -> Result<ListVirtualMFADevicesReply, Error> {
-    let devices = session.every(Container::MfaDevices)?;
-    let rows = session.rows_after::<MfaDevice>(&devices, None);
-    let virtual_mfa_device = rows
-        .map(|row| {
-            let user = session.user_of_device(&devices, &row.record);
-            listed(session, &row.record, user)
-        })
-        .collect();
+    let devices = session.listing::<MfaDevice>(&session.every(Container::MfaDevices)?);
+    let account = session.account().to_owned();
+    // The answer has no pages: other requests must not wait for it.
+    let look = move || {
+        let entry = |row: &Row<MfaDevice>| listed(&account, &row.record, devices.user_of(&row.record));
+        devices.rows_after(None).map(entry).collect()
+    };
+    let virtual_mfa_device = session.search(look).await?;
     Ok(ListVirtualMFADevicesReply { virtual_mfa_devices: VirtualMFADeviceList { virtual_mfa_device } })
 }
 
@@ -134,11 +134,11 @@ fn serial_number(view: &View<'_>, name: &str) -> String {
     MfaDevice::serial_number(view.account(), name)
 }
 
-fn listed(view: &View<'_>, device: &MfaDevice, user: Option<&Row<User>>) -> VirtualMFADevice {
+fn listed(account: &str, device: &MfaDevice, user: Option<&Row<User>>) -> VirtualMFADevice {
     let user = user.map(|row| &row.record);
     let bound = user.and_then(|user| user.mfa.as_ref()).map(|mfa| mfa.bound);
     VirtualMFADevice {
-        serial_number: serial_number(view, device.name.as_str()),
+        serial_number: MfaDevice::serial_number(account, device.name.as_str()),
         activate_date: bound.map(Timestamp::from_unix),
         user: user.map(|user| MFADeviceUser {
             user_id: user.id.to_string(),

@@ -11,7 +11,7 @@ use super::page::Page;
 use super::policy_versions;
 use super::refusal::{document_refused, good_text, incorrect, parse_name, text_refused};
 use super::tag_list::{self, TagFilter};
-use crate::authorize::{Allowed, AnyPolicy, Container, View};
+use crate::authorize::{Allowed, AnyPolicy, Container, Listing, View};
 use crate::people::{ManagedPolicy, NameKey, PolicyConflict, PolicyName, text};
 use crate::session::Session;
 use crate::state::Write;
@@ -87,22 +87,28 @@ pub(in crate::actions) async fn list(
     let filter = TagFilter::new(request.tag.as_ref())?;
     let after = page.after.as_deref().map(Position::parse).transpose()?;
     let policies = session.every(Container::Policies)?;
-    let listed = rows(session, &policies, after.as_ref())
-        .filter(|(_, policy)| request.policy_type.is_none_or(|of| policy_type(*policy) == of))
-        .filter(|(_, policy)| has_tags(*policy, &filter));
-    let page = page.take(listed, |(position, _)| position);
+    let custom = session.listing::<ManagedPolicy>(&policies);
+    let wanted = request.policy_type;
+    // With a filter, a page may take a look at all policies: other requests must not wait for it.
+    let may_be_long = !filter.is_empty();
+    let searched = custom.clone();
+    let look = move || {
+        let of_type = from(&searched, after.as_ref(), wanted);
+        let found = of_type.filter(|(_, policy)| has_tags(*policy, &filter));
+        page.take(found.map(|(position, _)| (position.print(), position)), |(printed, _)| printed)
+    };
+    let page = if may_be_long { session.search(look).await? } else { look() };
     let is_truncated = page.is_truncated();
-    let entry = |(_, policy): (String, AnyPolicy<'_>)| listed_policy(session, &policies, policy);
-    let policy = page.entries.into_iter().map(entry).collect();
+    let found = page.entries.iter().filter_map(|(_, position)| position.policy(&custom));
+    let policy = found.map(|policy| listed_policy(session, &policies, policy)).collect();
     Ok(ListPoliciesReply { policies: PolicyList { policy }, is_truncated, marker: page.marker })
 }
 
-/// All policies: first those of the account, then the system policies, by name.
-pub(crate) fn all<'v>(
-    view: &View<'v>,
-    policies: &Allowed<Container>,
-) -> impl Iterator<Item = AnyPolicy<'v>> + use<'v> {
-    rows(view, policies, None).map(|(_, policy)| policy)
+/// All policies, each with its place: first those of the account, then the system policies, by name.
+pub(crate) fn all(
+    custom: &Listing<ManagedPolicy>,
+) -> impl Iterator<Item = (Position, AnyPolicy<'_>)> + use<'_> {
+    from(custom, None, None)
 }
 
 /// What a list says of a policy.
@@ -155,15 +161,8 @@ fn counted<P>(view: &View<'_>, allowed: &Allowed<P>, policy: AnyPolicy<'_>) -> P
     Policy { attachment_count, ..described(policy) }
 }
 
-fn policy_type(policy: AnyPolicy<'_>) -> PolicyType {
-    match policy {
-        AnyPolicy::System(_) => PolicyType::System,
-        AnyPolicy::Custom(_) => PolicyType::Custom,
-    }
-}
-
 /// Only policies of the account have tags.
-fn has_tags(policy: AnyPolicy<'_>, filter: &TagFilter<'_>) -> bool {
+fn has_tags(policy: AnyPolicy<'_>, filter: &TagFilter) -> bool {
     match policy {
         AnyPolicy::System(_) => filter.is_empty(),
         AnyPolicy::Custom(row) => filter.matches(&row.record.tags),
@@ -177,32 +176,35 @@ fn tags_of(policy: AnyPolicy<'_>) -> EntryTagList {
     }
 }
 
-/// Policies after a position, each with its own: first those of the account, then the system policies, by name.
-fn rows<'v>(
-    view: &View<'v>,
-    policies: &Allowed<Container>,
+/// Policies after a position, each with its own: first those of the account, then the system policies, by name. Those of
+/// another type are not looked at.
+fn from<'v>(
+    custom: &'v Listing<ManagedPolicy>,
     after: Option<&Position>,
-) -> impl Iterator<Item = (String, AnyPolicy<'v>)> + use<'v> {
-    let (custom, system) = match after {
+    wanted: Option<PolicyType>,
+) -> impl Iterator<Item = (Position, AnyPolicy<'v>)> + use<'v> {
+    let (of_account, of_system) = match after {
         None => (Some(None), None),
         Some(Position::Custom(name)) => (Some(Some(name)), None),
         Some(Position::System(name)) => (None, Some(name)),
     };
-    let custom = custom.map(|after| view.rows_after::<ManagedPolicy>(policies, after));
-    let custom = custom.into_iter().flatten().map(|row| {
-        let position = Position::Custom(row.record.name.key.clone());
-        (position.print(), AnyPolicy::Custom(row))
-    });
-    let mut of_system: Vec<_> =
-        system::POLICIES.iter().map(|policy| (NameKey::of(policy.name), policy)).collect();
-    of_system.retain(|(name, _)| system.is_none_or(|after| name > after));
-    of_system.sort_by(|(one, _), (other, _)| one.cmp(other));
-    let of_system = of_system.into_iter();
-    custom.chain(of_system.map(|(name, policy)| (Position::System(name).print(), AnyPolicy::System(policy))))
+    let of_account = of_account.filter(|_| wanted != Some(PolicyType::System));
+    let of_account = of_account.map(|after| custom.rows_after(after)).into_iter().flatten();
+    let mut system: Vec<_> = if wanted == Some(PolicyType::Custom) {
+        vec![]
+    } else {
+        system::POLICIES.iter().map(|policy| (NameKey::of(policy.name), policy)).collect()
+    };
+    system.retain(|(name, _)| of_system.is_none_or(|after| name > after));
+    system.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let of_account =
+        of_account.map(|row| (Position::Custom(row.record.name.key.clone()), AnyPolicy::Custom(row)));
+    let system = system.into_iter();
+    of_account.chain(system.map(|(name, policy)| (Position::System(name), AnyPolicy::System(policy))))
 }
 
-/// Where a page of policies ends.
-enum Position {
+/// The place of a policy in the list of all, where a page may end.
+pub(crate) enum Position {
     Custom(NameKey),
     System(NameKey),
 }
@@ -213,6 +215,14 @@ impl Position {
             Some(("Custom", name)) => Ok(Self::Custom(NameKey::of(name))),
             Some(("System", name)) => Ok(Self::System(NameKey::of(name))),
             _ => Err(incorrect("Marker")),
+        }
+    }
+
+    /// The policy that is there.
+    pub(crate) fn policy<'v>(&self, custom: &'v Listing<ManagedPolicy>) -> Option<AnyPolicy<'v>> {
+        match self {
+            Self::Custom(name) => custom.get(name).map(AnyPolicy::Custom),
+            Self::System(name) => system::find(name.as_str()).map(AnyPolicy::System),
         }
     }
 

@@ -1,5 +1,7 @@
 //! CreateRole, GetRole, UpdateRole, DeleteRole, ListRoles.
 
+use std::sync::Arc;
+
 use bulla_wire::ram::{
     self as wire, CreateRole, DeleteRole, Done, GetRole, ListRoles, ListRolesReply, RoleList, RoleReply,
     UpdateRole,
@@ -98,13 +100,17 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListRoles>) -> Result
     let request = session.request;
     let page = Page::new(request.marker.as_deref(), request.max_items)?;
     let filter = TagFilter::new(request.tag.as_ref())?;
-    let roles = session.every(Container::Roles)?;
+    let roles = session.listing::<Role>(&session.every(Container::Roles)?);
     let after = page.after.as_deref().map(NameKey::of);
-    let rows = session.rows_after::<Role>(&roles, after.as_ref());
-    let page =
-        page.take(rows.filter(|row| filter.matches(&row.record.tags)), |row| row.record.name.key.as_str());
+    // With a filter, a page may take a look at all roles: other requests must not wait for it.
+    let may_be_long = !filter.is_empty();
+    let look = move || {
+        let found = roles.rows_after(after.as_ref()).filter(|row| filter.matches(&row.record.tags));
+        page.take(found.map(|row| Arc::clone(&row.record)), |role| role.name.key.as_str())
+    };
+    let page = if may_be_long { session.search(look).await? } else { look() };
     let is_truncated = page.is_truncated();
-    let role = page.entries.iter().map(|row| listed(&row.record, session.account())).collect();
+    let role = page.entries.iter().map(|role| listed(role, session.account())).collect();
     Ok(ListRolesReply { roles: RoleList { role }, is_truncated, marker: page.marker })
 }
 

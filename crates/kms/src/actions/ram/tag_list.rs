@@ -28,12 +28,12 @@ pub(super) fn entries(tags: &Tags) -> EntryTagList {
 }
 
 /// The tags that something must have to be listed: all of them. One without a value stands for any.
-pub(super) struct TagFilter<'r>(&'r [Tag]);
+pub(super) struct TagFilter(Vec<Tag>);
 
-impl<'r> TagFilter<'r> {
-    pub(super) fn new(wanted: Option<&'r JsonList<Tag>>) -> Result<Self, Error> {
+impl TagFilter {
+    pub(super) fn new(wanted: Option<&JsonList<Tag>>) -> Result<Self, Error> {
         let wanted = wanted.map_or(&[][..], |wanted| &wanted.0);
-        if wanted.len() <= Tags::MAX { Ok(Self(wanted)) } else { Err(incorrect("Tag")) }
+        if wanted.len() <= Tags::MAX { Ok(Self(wanted.to_vec())) } else { Err(incorrect("Tag")) }
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,6 +1,7 @@
 //! TagResources, UntagResources, ListTagResources.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use bulla_keys::Tags;
 use bulla_wire::ram::{
@@ -12,10 +13,10 @@ use bulla_wire::{Error, ErrorCode, JsonList};
 use super::page::Page;
 use super::refusal::incorrect;
 use super::tag_list::{self, TagFilter};
-use crate::authorize::{Allowed, Container, View};
+use crate::authorize::{Allowed, Container, Listing, View};
 use crate::people::{ManagedPolicy, NameKey, Role};
 use crate::session::Session;
-use crate::state::{Changes, Row};
+use crate::state::{Changes, KeptKind, Row};
 
 pub(in crate::actions) async fn tag(session: &Session<'_, TagResources>) -> Result<Done, Error> {
     let TagResources { resource_type, resource_names, tag } = session.request;
@@ -51,29 +52,22 @@ pub(in crate::actions) async fn untag(session: &Session<'_, UntagResources>) -> 
 pub(in crate::actions) async fn list(
     session: &Session<'_, ListTagResources>,
 ) -> Result<ListTagResourcesReply, Error> {
-    let request = session.request;
-    let page = Page::of_tags(request.next_token.as_deref(), request.page_size)?;
-    let after = page.after.as_deref().map(Position::parse).transpose()?;
-    let filter = TagFilter::new(request.tag.as_ref())?;
-    let found = match &request.resource_names {
-        Some(names) => named(session, request.resource_type, &distinct(names)?)?,
-        None => every(session, request.resource_type)?,
-    };
-    let tags = found.into_iter().filter(|found| filter.matches(found.tags)).flat_map(|found| {
-        let tags = found.tags.iter();
-        tags.map(move |(key, value)| (Position(found.key.clone(), key.to_owned()), found.name, value))
-    });
-    let rest = tags.filter(|(position, ..)| after.as_ref().is_none_or(|after| position > after));
-    let printed = rest.map(|(position, name, value)| (position.print(), position, name, value));
-    let page = page.take(printed, |(printed, ..)| printed);
-    let entry = |(_, Position(_, tag_key), name, value): (String, Position, &str, &str)| TagResourceEntry {
-        resource_name: name.into(),
-        resource_type: request.resource_type,
-        tag_key,
-        tag_value: value.into(),
-    };
-    let next_token = page.marker.unwrap_or_default();
-    Ok(ListTagResourcesReply { tag_resources: page.entries.into_iter().map(entry).collect(), next_token })
+    let search = TagSearch::new(session.request)?;
+    let kind = session.request.resource_type;
+    match (&session.request.resource_names, kind) {
+        (Some(names), _) => {
+            let found = named(session, kind, &distinct(names)?)?;
+            Ok(search.page(found.into_iter()))
+        }
+        (None, ResourceType::Role) => {
+            let roles = session.listing(&session.every(Container::Roles)?);
+            search.run(session, roles, role).await
+        }
+        (None, ResourceType::Policy) => {
+            let policies = session.listing(&session.every(Container::Policies)?);
+            search.run(session, policies, policy).await
+        }
+    }
 }
 
 /// A role or policy whose tags the request may read or change.
@@ -93,8 +87,8 @@ impl<'v> Taggable<'v> {
 
     fn tagged(&self) -> Tagged<'v> {
         match self {
-            Self::Role(role) => Tagged::of_role(&role.record),
-            Self::Policy(policy) => Tagged::of_policy(&policy.record),
+            Self::Role(row) => role(row),
+            Self::Policy(row) => policy(row),
         }
     }
 
@@ -159,29 +153,74 @@ fn named<'v>(view: &View<'v>, kind: ResourceType, names: &[&str]) -> Result<Vec<
     Ok(found)
 }
 
-/// All, for the permission for every one.
-fn every<'v>(view: &View<'v>, kind: ResourceType) -> Result<Vec<Tagged<'v>>, Error> {
-    Ok(match kind {
-        ResourceType::Role => {
-            let roles = view.every(Container::Roles)?;
-            view.rows_after::<Role>(&roles, None).map(|row| Tagged::of_role(&row.record)).collect()
-        }
-        ResourceType::Policy => {
-            let policies = view.every(Container::Policies)?;
-            let rows = view.rows_after::<ManagedPolicy>(&policies, None);
-            rows.map(|row| Tagged::of_policy(&row.record)).collect()
-        }
-    })
+/// Looks for tags of roles or policies.
+struct TagSearch {
+    kind: ResourceType,
+    filter: TagFilter,
+    page: Page,
+    after: Option<Position>,
 }
 
-impl<'v> Tagged<'v> {
-    fn of_role(role: &'v Role) -> Self {
-        Self { key: &role.name.key, name: role.name.as_str(), tags: &role.tags }
+impl TagSearch {
+    fn new(request: &ListTagResources) -> Result<Self, Error> {
+        let page = Page::of_tags(request.next_token.as_deref(), request.page_size)?;
+        let after = page.after.as_deref().map(Position::parse).transpose()?;
+        let filter = TagFilter::new(request.tag.as_ref())?;
+        Ok(Self { kind: request.resource_type, filter, page, after })
     }
 
-    fn of_policy(policy: &'v ManagedPolicy) -> Self {
-        Self { key: &policy.name.key, name: policy.name.as_str(), tags: &policy.tags }
+    /// Looks among all. Few of them may have tags, or those that are wanted: other requests must not wait for it.
+    async fn run<R: KeptKind<Id = NameKey>>(
+        self,
+        session: &Session<'_, ListTagResources>,
+        listing: Listing<R>,
+        tagged: TaggedOf<R>,
+    ) -> Result<ListTagResourcesReply, Error> {
+        session.search(move || self.among(&listing, tagged)).await
     }
+
+    fn among<R: KeptKind<Id = NameKey>>(
+        &self,
+        listing: &Listing<R>,
+        tagged: TaggedOf<R>,
+    ) -> ListTagResourcesReply {
+        // Of the one that the page before ended with, further tags may follow.
+        let start = self.after.as_ref().map_or(Bound::Unbounded, |Position(name, _)| Bound::Included(name));
+        self.page(listing.rows_from(start).map(tagged))
+    }
+
+    /// The tags of what is wanted of these, in the order in which they come.
+    fn page<'t>(&self, found: impl Iterator<Item = Tagged<'t>>) -> ListTagResourcesReply {
+        let tags = found.filter(|found| self.filter.matches(found.tags)).flat_map(|found| {
+            let tags = found.tags.iter();
+            tags.map(move |(key, value)| (Position(found.key.clone(), key.to_owned()), found.name, value))
+        });
+        let rest = tags.filter(|(position, ..)| self.after.as_ref().is_none_or(|after| position > after));
+        let printed = rest.map(|(position, name, value)| (position.print(), position, name, value));
+        let page = self.page.take(printed, |(printed, ..)| printed);
+        let entry =
+            |(_, Position(_, tag_key), name, value): (String, Position, &str, &str)| TagResourceEntry {
+                resource_name: name.into(),
+                resource_type: self.kind,
+                tag_key,
+                tag_value: value.into(),
+            };
+        let next_token = page.marker.unwrap_or_default();
+        ListTagResourcesReply { tag_resources: page.entries.into_iter().map(entry).collect(), next_token }
+    }
+}
+
+/// What a row has tags as.
+type TaggedOf<R> = for<'v> fn(&'v Row<R>) -> Tagged<'v>;
+
+fn role(row: &Row<Role>) -> Tagged<'_> {
+    let Role { name, tags, .. } = &*row.record;
+    Tagged { key: &name.key, name: name.as_str(), tags }
+}
+
+fn policy(row: &Row<ManagedPolicy>) -> Tagged<'_> {
+    let ManagedPolicy { name, tags, .. } = &*row.record;
+    Tagged { key: &name.key, name: name.as_str(), tags }
 }
 
 /// Where a page ends: something with tags, and the name of one.
@@ -200,3 +239,55 @@ impl Position {
 }
 
 const MAX_RESOURCES: usize = 50;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::people::{Document, RoleName};
+    use crate::state::{VISITS, Write};
+    use crate::{Kms, Options, SystemClock};
+
+    fn tagged_role(number: usize) -> Role {
+        let name: RoleName = format!("r{number:04}").parse().unwrap();
+        let trust = r#"{"Version": "1", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+            "Principal": {"RAM": "acs:ram::42:root"}}]}"#;
+        let mut role = Role::new(name, Document::parse("42", trust, |_| None).unwrap(), 0);
+        (0..20).for_each(|tag| role.tags.set(&format!("t{tag:02}"), "x").unwrap());
+        role
+    }
+
+    #[test]
+    fn a_page_of_all_tags_costs_by_its_size_and_not_by_where_it_is() {
+        let data = tempfile::tempdir().unwrap();
+        let kms = Kms::open(&Options::new(data.path(), crate::Role::Command), SystemClock).unwrap();
+        let staged = kms.state.commit(kms.now(), |_| {
+            let changes = (0..1_000).map(|number| (Write::Role(tagged_role(number)), 0));
+            Ok(Changes::for_test(changes).answering(()))
+        });
+        pollster::block_on(staged).unwrap();
+        let listing = Listing::for_test(Arc::clone(&*kms.state.snapshot().unwrap()));
+        let mut request = ListTagResources {
+            resource_type: ResourceType::Role,
+            resource_names: None,
+            tag: None,
+            next_token: None,
+            page_size: Some(30), // so that pages end among the tags of a role
+        };
+        let (mut costs, mut found) = (Vec::new(), Vec::new());
+        loop {
+            VISITS.set(0);
+            let reply = TagSearch::new(&request).unwrap().among(&listing, role);
+            costs.push(VISITS.get());
+            found.extend(reply.tag_resources.into_iter().map(|entry| (entry.resource_name, entry.tag_key)));
+            if reply.next_token.is_empty() {
+                break;
+            }
+            request.next_token = Some(reply.next_token);
+        }
+        assert_eq!((costs.len(), found.len()), (667, 20_000));
+        assert!(found.is_sorted_by(|one, other| one < other), "each once, in their order");
+        assert!(costs.iter().all(|cost| *cost <= 4), "{costs:?}");
+    }
+}

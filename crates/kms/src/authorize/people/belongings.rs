@@ -5,9 +5,9 @@ use bulla_keys::{Key, Secret};
 use bulla_wire::Error;
 
 use super::super::{Allowed, Container, Part, View};
-use super::{AnyPolicy, Entities, Members};
+use super::{AnyPolicy, Members};
 use crate::people::{
-    AttachedTo, Group, KeyPolicy, ManagedPolicy, Membership, MfaDevice, NameKey, PolicyRef, Quotas, Role,
+    AttachedTo, Group, KeyPolicy, ManagedPolicy, Membership, MfaDevice, NameKey, PolicyRef, Quotas,
     SecretPolicy, User,
 };
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, KeptKind, Row};
@@ -69,29 +69,6 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The users to which a policy is attached, by name.
-    pub(crate) fn users_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, User> {
-        self.entities(policy, self.snapshot.attached_users())
-    }
-
-    /// The groups to which a policy is attached, by name.
-    pub(crate) fn groups_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, Group> {
-        self.entities(policy, self.snapshot.attached_groups())
-    }
-
-    /// The roles to which a policy is attached, by name.
-    pub(crate) fn roles_with(&self, policy: &Allowed<AnyPolicy<'v>>) -> Entities<'v, Role> {
-        self.entities(policy, self.snapshot.attached_roles())
-    }
-
-    fn entities<R>(&self, policy: &Allowed<AnyPolicy<'v>>, index: &'v Attached) -> Entities<'v, R>
-    where
-        R: KeptKind<Id = NameKey>,
-    {
-        let part = policy.reference();
-        Part { snapshot: self.snapshot, index, part, row: |snapshot, name| snapshot.get(name) }
-    }
-
     /// Whether a policy of the account is attached to users, groups and roles.
     pub(crate) fn attached_to(&self, policy: &Allowed<&'v Row<ManagedPolicy>>) -> AttachedTo {
         let part = PolicyRef::Custom(policy.record.name.key.clone());
@@ -143,16 +120,6 @@ impl<'v> View<'v> {
         user: &Allowed<&'v Row<User>>,
     ) -> Result<Option<&'v Row<MfaDevice>>, Error> {
         user.record.mfa.is_some().then(|| self.snapshot.mfa_device_of(&user.record)).transpose()
-    }
-
-    /// The user whom an MFA device is bound to; for the permission to list devices, which tells.
-    pub(crate) fn user_of_device(
-        &self,
-        devices: &Allowed<Container>,
-        device: &MfaDevice,
-    ) -> Option<&'v Row<User>> {
-        debug_assert_eq!(**devices, Container::MfaDevices, "the permission is for another kind");
-        self.snapshot.user_by_id(device.user?.0)
     }
 
     /// The access keys of a user, oldest first.

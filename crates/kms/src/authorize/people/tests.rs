@@ -6,7 +6,7 @@ use bulla_keys::record::Revision;
 use bulla_wire::kms::Decrypt;
 
 use super::*;
-use crate::authorize::{AskedFor, Authorizer, Inquiry, Permission, Query};
+use crate::authorize::{AskedFor, Authorizer, Holders, Inquiry, Permission, Query};
 use crate::mfa::Seed;
 use crate::people::{AttachedTo, AttachmentLimits, Document, Profile, random_principal_id};
 use crate::state::{AccessKeyOwner, Changes, Write};
@@ -157,7 +157,9 @@ fn a_policy_is_found_by_what_it_is_attached_to() {
     bench.look(|view| {
         for (of, name) in [(PolicyType::System, "administratoraccess"), (PolicyType::Custom, "rule")] {
             let policy = view.policy(of, name).unwrap();
-            assert_eq!((view.users_with(&policy).len(), view.groups_with(&policy).len()), (1, 0));
+            let holders = Holders::of(&policy, Arc::clone(&*bench.kms.state.snapshot().unwrap()));
+            let counts = (holders.users().count(), holders.groups().count(), holders.roles().count());
+            assert_eq!(counts, (1, 0, 0));
             assert_eq!(view.attachment_count(&policy, &policy.reference()), 1);
         }
         let policy = view.custom_policy("rule").unwrap();

@@ -89,7 +89,7 @@ fn run(args: Args) -> Result<(), Failure> {
         Command::Ram(call) => commands::api::run(&kms, Product::Ram, &call),
         Command::Sts(call) => commands::api::run(&kms, Product::Sts, &call),
         Command::Whoami(whoami) => commands::whoami::run(&kms, &whoami),
-        Command::Audit(command) => commands::audit::run(&command),
+        Command::Audit(command) => commands::audit::run(&kms, &command),
         Command::Console(console) => commands::console::run(&kms, console),
         Command::Serve(serve) => commands::serve::run(*serve),
         Command::Status(status) => commands::status::run(&status),

@@ -33,6 +33,19 @@ impl KeyName {
         }
     }
 
+    /// The alias with its prefix, if the name is one or the ARN of one.
+    pub(crate) fn alias(&self) -> Option<&str> {
+        match self {
+            Self::Id(_) => None,
+            Self::Arn(arn) => {
+                // acs:kms:REGION:ACCOUNT:alias/NAME
+                let name = arn.splitn(5, ':').nth(4)?;
+                Some(name).filter(|name| name.starts_with(ALIAS))
+            }
+            Self::Alias(alias) => Some(alias),
+        }
+    }
+
     fn text(&self) -> &str {
         match self {
             Self::Id(text) | Self::Arn(text) | Self::Alias(text) => text,
@@ -172,6 +185,21 @@ mod tests {
             "acs:kms:cn-hangzhou:111122223333:alias/mykey/prod",
         ] {
             assert_eq!(id(alias), None, "{alias}");
+        }
+    }
+
+    #[test]
+    fn the_alias_in_a_name() {
+        let alias = |typed: &str| typed.parse::<KeyName>().unwrap().alias().map(str::to_owned);
+        for (typed, name) in [
+            ("work", "alias/work"),
+            ("alias/work", "alias/work"),
+            ("acs:kms:cn-hangzhou:111122223333:alias/key/prod", "alias/key/prod"),
+        ] {
+            assert_eq!(alias(typed).as_deref(), Some(name));
+        }
+        for other in [ID, "key-1", ARN_OF_KEY, "acs:x", "acs:kms:cn-hangzhou:111122223333:secret/alias/x"] {
+            assert_eq!(alias(other), None, "{other}");
         }
     }
 

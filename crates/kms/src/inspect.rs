@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use bulla_keys::KeyId;
+
+use crate::Options;
 use crate::data::Inspected;
 use crate::open_error::OpenError;
 use crate::provider::Providers;
 use crate::provider_error::KeyLocation;
 use crate::state::Snapshot;
-use crate::{Options, StoreError};
 
 /// A store that was read.
 #[derive(Clone, Debug)]
@@ -29,9 +31,7 @@ pub struct StoreSummary {
 ///
 /// [`Kms::open`]: crate::Kms::open
 pub fn inspect_store(options: &Options) -> Result<StoreSummary, OpenError> {
-    let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
-    let failed = |source: StoreError| OpenError::Store { path: options.data.clone(), source };
-    let snapshot = Snapshot::read(store, roots, *format).map_err(failed)?;
+    let snapshot = read(options)?;
     let anchor = snapshot.anchor();
     Ok(StoreSummary {
         epoch: anchor.map_or(0, |anchor| anchor.epoch),
@@ -39,4 +39,20 @@ pub fn inspect_store(options: &Options) -> Result<StoreSummary, OpenError> {
         records: snapshot.counts(),
         root_key: Providers::configured(options).first().location(),
     })
+}
+
+/// The id of the key that an alias names in a store that no server has open; none if no key has it. The store is read as by
+/// [`inspect_store`].
+///
+/// # Errors
+/// As [`inspect_store`].
+pub fn key_of_alias(options: &Options, alias: &str) -> Result<Option<KeyId>, OpenError> {
+    let snapshot = read(options)?;
+    Ok(snapshot.alias(alias).map(|row| row.record.key))
+}
+
+fn read(options: &Options) -> Result<Snapshot, OpenError> {
+    let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
+    let failed = |source| OpenError::Store { path: options.data.clone(), source };
+    Snapshot::read(store, roots, *format).map_err(failed)
 }

@@ -93,7 +93,7 @@ pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};
 pub use clock::{Clock, SystemClock};
 pub use histogram::Histogram;
-pub use inspect::{StoreSummary, inspect_store};
+pub use inspect::{StoreSummary, inspect_store, key_of_alias};
 pub use key_uses::UseTotals;
 pub use limits::{RequestLimit, RequestLimits, ThrottledRequests, counted_as};
 pub use maintenance::{FirstAccessKey, MaintenanceReport};

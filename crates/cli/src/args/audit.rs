@@ -97,7 +97,8 @@ pub(crate) struct Wanted {
     /// Before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Since>,
-    /// About this key, secret or other resource: its id, name, version or ARN
+    /// About this key, secret or other resource: its id, name, version or ARN. The server of --kms is asked which key an alias
+    /// names
     #[arg(long, value_name = "KEY")]
     pub(crate) key: Option<String>,
     /// By this user, role or access key: its name, id or ARN

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use bulla_keys::KeyId;
 use clap::{Args as ClapArgs, Subcommand};
+
+use crate::names::KeyName;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Backup {
@@ -94,9 +95,9 @@ pub(crate) struct ListBackups {
     /// The directory of the backups [default: backups in the data directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// Only those that hold this key; reads all of each backup
-    #[arg(long, value_name = "KEY-ID")]
-    pub(crate) key: Option<KeyId>,
+    /// Only those that hold this key, by its id, its ARN, or an alias that it has in the store now; reads all of each backup
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<KeyName>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

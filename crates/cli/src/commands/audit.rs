@@ -17,16 +17,16 @@ use std::path::Path;
 use bulla_kms::audit::{Content, ReadError, Record, Source};
 
 pub(crate) use self::since::{Since, span};
-use crate::args::{Audit, TrailOf};
+use crate::args::{Audit, KmsFlags, TrailOf};
 use crate::commands::serve::DATA;
 use crate::failure::{Exit, Failure};
 
-pub(crate) fn run(command: &Audit) -> Result<(), Failure> {
+pub(crate) fn run(flags: &KmsFlags, command: &Audit) -> Result<(), Failure> {
     match command {
         Audit::Verify(verify) => verify::run(verify),
         Audit::Tail(tail) => tail::run(tail),
-        Audit::Search(search) => search::run(search),
-        Audit::Export(export) => export::run(export),
+        Audit::Search(search) => search::run(flags, search),
+        Audit::Export(export) => export::run(flags, export),
     }
 }
 

@@ -1,20 +1,22 @@
 //! `bulla audit search`.
 
 use super::summary::summary;
-use super::wanted::conditions;
+use super::wanted::Query;
 use super::{as_it_is, data, for_each_record, sources};
-use crate::args::Search;
+use crate::args::{KmsFlags, Search};
 use crate::control::seal_trail;
 use crate::failure::Failure;
 use crate::results::{print, print_raw};
 
-pub(super) fn run(search: &Search) -> Result<(), Failure> {
-    let conditions = conditions(&search.wanted);
+pub(super) fn run(flags: &KmsFlags, search: &Search) -> Result<(), Failure> {
+    let mut query = Query::new(flags, &search.wanted);
     seal_trail(data(&search.place));
     for_each_record(&sources(&search.place)?, |line, record| {
-        if !conditions.hold_for(record) {
+        if !query.wants(record) {
             return Ok(());
         }
         if search.json { print_raw(as_it_is(line)) } else { print(summary(record)) }
-    })
+    })?;
+    query.finish();
+    Ok(())
 }

@@ -1,19 +1,90 @@
 //! Which lines of the trail are wanted.
 
-use bulla_kms::audit::Conditions;
+use bulla_kms::audit::{Conditions, Record};
 
 use super::Since;
-use crate::args::Wanted;
+use crate::args::{KmsFlags, Wanted};
+use crate::commands::key::resolve;
+use crate::failure::Failure;
+use crate::kms::Kms;
+use crate::location::KmsLocation;
+use crate::messages::note;
+use crate::names::KeyName;
 
-/// The conditions, with times that stay the same while lines are read.
-pub(super) fn conditions(wanted: &Wanted) -> Conditions {
-    let Wanted { since, until, key, caller, action, code } = wanted.clone();
+/// The lines that are wanted, and how many there were.
+pub(super) struct Query {
+    /// Those for which one of these holds. Their times stay the same while lines are read.
+    any_of: Vec<Conditions>,
+    /// What may be the alias of a key whose id is not known.
+    unresolved: Option<Unresolved>,
+    found: usize,
+}
+
+struct Unresolved {
+    alias: String,
+    /// Whether it can be nothing else, such as the name of a secret.
+    is_alias: bool,
+    reason: String,
+}
+
+impl Query {
+    /// Lines name keys by their ids. So the server that `--kms` names is asked which key has what may be an alias.
+    pub(super) fn new(flags: &KmsFlags, wanted: &Wanted) -> Self {
+        let Some(typed) = &wanted.key else {
+            return Self { any_of: vec![conditions(wanted, None)], unresolved: None, found: 0 };
+        };
+        let Ok(name) = typed.parse::<KeyName>();
+        let mut names = vec![typed.clone()];
+        let mut unresolved = None;
+        if let Some(alias) = name.alias() {
+            names.push(alias.to_owned());
+            match id_of(flags, &name) {
+                Ok(id) => names.push(id),
+                Err(reason) => {
+                    let is_alias = *name == **typed;
+                    unresolved = Some(Unresolved { alias: alias.to_owned(), is_alias, reason });
+                }
+            }
+        }
+        let any_of = names.into_iter().map(|name| conditions(wanted, Some(name))).collect();
+        Self { any_of, unresolved, found: 0 }
+    }
+
+    pub(super) fn wants(&mut self, record: &Record<'_>) -> bool {
+        let is_wanted = self.any_of.iter().any(|conditions| conditions.hold_for(record));
+        self.found += usize::from(is_wanted);
+        is_wanted
+    }
+
+    /// Tells, after all lines, that those of a key are missing.
+    pub(super) fn finish(self) {
+        let Some(Unresolved { alias, is_alias, reason }) = self.unresolved else { return };
+        if is_alias || self.found == 0 {
+            note(format_args!(
+                "Lines about the key {alias} are left out, because they have its id: {reason}."
+            ));
+            note(format_args!("`bulla key show {alias}` prints the id where the key is known."));
+        }
+    }
+}
+
+fn conditions(wanted: &Wanted, resource: Option<String>) -> Conditions {
+    let Wanted { since, until, key: _, caller, action, code } = wanted.clone();
     Conditions {
         since: since.map(Since::time),
         until: until.map(Since::time),
-        resource: key,
+        resource,
         caller,
         action,
         code,
     }
+}
+
+/// The id of the key that has this alias now, or why it is not known. The trail is read all the same.
+fn id_of(flags: &KmsFlags, name: &KeyName) -> Result<String, String> {
+    let Ok(KmsLocation::Remote(_)) = KmsLocation::of(flags) else {
+        return Err("--kms names no server that knows it".into());
+    };
+    let kms = Kms::connect(flags).map_err(Failure::into_what)?;
+    resolve(&kms, name).map_err(Failure::into_what)
 }

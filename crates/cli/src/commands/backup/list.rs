@@ -5,20 +5,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bulla_keys::KeyId;
-use bulla_kms::{BackupError, BackupFacts, Options, backup_holds_key, read_backup};
+use bulla_kms::{
+    BackupError, BackupFacts, OpenError, Options, Role, backup_holds_key, key_of_alias, read_backup,
+};
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
 use super::{as_value, failure, options};
 use crate::args::{KmsFlags, ListBackups};
+use crate::commands::key::resolve;
 use crate::commands::serve::BACKUPS;
 use crate::failure::{Exit, Failure};
+use crate::kms::Kms;
+use crate::location::KmsLocation;
+use crate::names::KeyName;
 use crate::results::{Table, print, print_json};
 
 pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
     let ListBackups { data, root_key, directory, key, json } = list;
     let options = options(flags, data, root_key)?;
     let directory = directory.unwrap_or_else(|| options.data.join(BACKUPS));
+    let key = key.map(|name| key_id(flags, &options, &name)).transpose()?;
     let mut found = Vec::new();
     let mut failed = Vec::new();
     for path in paths(&directory)? {
@@ -43,6 +50,31 @@ pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
             Err(Failure::new(Exit::SomeFailed, what, "they may hold anything; use other copies of them"))
         }
     }
+}
+
+/// The id of a key. Which key an alias names, the store knows, or the server that has it open and that `--kms` names.
+fn key_id(flags: &KmsFlags, options: &Options, name: &KeyName) -> Result<KeyId, Failure> {
+    let Some(alias) = name.alias() else {
+        let what = format!("--key {name}: not the id of a key in a store");
+        let id = name.id().and_then(|id| id.parse().ok());
+        return id.ok_or_else(|| Failure::new(Exit::Usage, what, BY_ID));
+    };
+    let found = match key_of_alias(options, alias) {
+        Err(OpenError::InUse { by: Role::Server, .. }) if names_server(flags) => served(flags, name),
+        found => found.map_err(|error| error.to_string()),
+    };
+    let id = found.and_then(|id| id.ok_or_else(|| "no key of the store has this alias".to_owned()));
+    id.map_err(|why| Failure::new(Exit::Kms, format!("--key {name}: {why}"), BY_ID))
+}
+
+fn names_server(flags: &KmsFlags) -> bool {
+    matches!(KmsLocation::of(flags), Ok(KmsLocation::Remote(_)))
+}
+
+fn served(flags: &KmsFlags, name: &KeyName) -> Result<Option<KeyId>, String> {
+    let kms = Kms::connect(flags).map_err(Failure::into_what)?;
+    let id = resolve(&kms, name).map_err(Failure::into_what)?;
+    id.parse().map(Some).map_err(|_| format!("{id} is not the id of a key in a store"))
 }
 
 fn holds(options: &Options, path: &Path, key: Option<KeyId>) -> Result<bool, BackupError> {
@@ -89,3 +121,5 @@ fn as_entry(path: &Path, facts: &BackupFacts) -> Value {
     }
     entry
 }
+
+const BY_ID: &str = "name the key by its id, which `bulla key show` prints; a server that has the store open is asked if --kms names it";

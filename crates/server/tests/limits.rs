@@ -83,6 +83,12 @@ fn every_parameter_of_the_api_may_stand_in_the_query() {
         let read = format!("Action=GetSecretValue&SecretName={name}");
         assert_eq!(client.send(Signed::new("GET", &read).into_query()).field("SecretData"), secret);
     }
+    let longest = longest_secret();
+    let longest = longest.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let create = Signed::with("GET", "Action=CreateSecret&VersionId=v1", &longest).into_query();
+    assert!(create.len() > 360 * 1024, "{}", create.len());
+    let answer = client.send(create);
+    assert_eq!(answer.status, 200, "{}", answer.body);
     // Contexts in characters of four bytes.
     let key = server.create_key();
     let context = format!(r#"{{"a":"{}"}}"#, "𝒌".repeat(8192 - 8));
@@ -97,6 +103,27 @@ fn every_parameter_of_the_api_may_stand_in_the_query() {
     ];
     let answer = client.send(Signed::with("POST", &again, &more).into_query());
     assert_eq!(answer.status, 200, "{}", answer.body);
+}
+
+/// The parameters of a secret that are as long as they may be, in characters of four bytes. The JSON of the tags escapes them,
+/// as that of many clients does.
+fn longest_secret() -> [(&'static str, String); 5] {
+    let letters = |count| "𝒌".repeat(count);
+    let tag = |number| {
+        let letters = |count| r"\ud835\udc8c".repeat(count);
+        format!(r#"{{"TagKey":"{number:02}{}","TagValue":"{}"}}"#, letters(126), letters(128))
+    };
+    let tags: Vec<_> = (0..20).map(tag).collect();
+    let policy = r#"{"Version":"1","Statement":[{"Effect":"Allow","Action":"kms:*","Resource":"*","Principal":
+        {"RAM":["acs:ram::111122223333:*"]}}]}"#;
+    let policy = format!("{policy}{}", " ".repeat(32_768 - policy.len()));
+    [
+        ("SecretName", "longest".into()),
+        ("SecretData", letters(30_720 / 4)),
+        ("Description", letters(8192)),
+        ("Tags", format!("[{}]", tags.join(","))),
+        ("Policy", policy),
+    ]
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! The server.
 
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
@@ -46,7 +45,7 @@ pub(crate) struct Serve {
     pub(crate) trusted_proxies: Vec<String>,
     /// Serve metrics for Prometheus there, in plain HTTP to everybody who can connect; a port alone is on 127.0.0.1 [default: no
     /// metrics]
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "HOST:PORT")]
     pub(crate) metrics: Option<String>,
     /// The region that ARNs name; the store keeps the first one that is named [default: cn-hangzhou]
     #[arg(long)]
@@ -98,9 +97,9 @@ pub(crate) struct Console {
     /// The directory of the embedded KMS [default: as for encrypt]
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
-    /// The loopback address to listen on, with its port [default: 127.0.0.1:0, a free port]
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) listen: Option<SocketAddr>,
+    /// The loopback address or a name of it to listen on, with its port [default: 127.0.0.1:0, a free port]
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) listen: Option<String>,
     /// Print the link, and do not open it in a browser
     #[arg(long)]
     pub(crate) no_open: bool,

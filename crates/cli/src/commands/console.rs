@@ -11,9 +11,9 @@ use std::{env, thread};
 
 use bulla_keys::{KeyId, SystemRandom};
 use bulla_kms::Kms;
-use bulla_server::{ConsoleEvent, Engine, OwnerConsole, Shutdown};
+use bulla_server::{ConsoleEvent, Engine, OwnerConsole, ServeError, Shutdown};
 
-use super::serve::serve_failure;
+use super::serve::{resolve, serve_failure};
 use crate::args::{Console, KmsFlags};
 use crate::embedded::EmbeddedKms;
 use crate::failure::{Exit, Failure, with_causes};
@@ -29,12 +29,14 @@ pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
             return Err(Failure::new(Exit::Usage, what, "open /console/ of that server in a browser"));
         }
     };
+    let listen = match &console.listen {
+        Some(typed) => resolve("--listen", typed)?.address,
+        None => LISTEN,
+    };
     let engine = Arc::new(Store(EmbeddedKms::new(data)));
     engine.0.with(|_| Ok(()))?; // else the user would learn in the browser that it does not open
     let name = format!("{}.localhost", KeyId::random(&SystemRandom).to_string().replace('-', ""));
-    let listen = console.listen.unwrap_or(LISTEN);
-    let pages =
-        OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), tell).map_err(serve_failure)?;
+    let pages = OwnerConsole::bind(listen, &name, engine, Shutdown::on_signals(), tell).map_err(unbound)?;
     let link = format!("http://{name}:{}{}", pages.local_addr().port(), pages.make_link());
     note("The console is at");
     note(format!("  {link}"));
@@ -43,6 +45,14 @@ pub(crate) fn run(flags: &KmsFlags, console: Console) -> Result<(), Failure> {
     let served = pages.run().map_err(serve_failure);
     drop(forwarder);
     served
+}
+
+fn unbound(error: ServeError) -> Failure {
+    match error {
+        ServeError::PlainHttp(_) => serve_failure(error)
+            .advising("name a loopback address such as 127.0.0.1:0 with --listen, or leave it out"),
+        error => serve_failure(error),
+    }
 }
 
 /// The store of the embedded KMS, which other commands can use between two requests.

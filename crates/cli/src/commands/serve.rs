@@ -24,7 +24,8 @@ pub(crate) use self::backup::DIRECTORY as BACKUPS;
 use self::backup::backup_schedule;
 use self::errors::open_failure;
 pub(super) use self::errors::serve_failure;
-use self::listen::{resolve, typed_listen};
+use self::listen::Listen;
+pub(super) use self::listen::resolve;
 pub(crate) use self::reset::reset_access_key;
 pub(crate) use self::settings::DATA;
 use self::settings::{data_directory, kms_options, server_options, with_config};
@@ -42,7 +43,7 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     let data = data_directory(&settings)?;
     let options = kms_options(&settings, &data)?;
     let access_key = given_access_key(options.secret_readers)?;
-    let listen = resolve(typed_listen(&settings))?;
+    let listen = Listen::of(&settings)?;
     let mut server_options = server_options(&settings, &data, &listen)?;
     let schedule = backup_schedule(&settings, &data)?;
     let kms = Arc::new(Kms::open(&options, SystemClock).map_err(|error| open_failure(&error))?);

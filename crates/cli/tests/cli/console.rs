@@ -178,7 +178,7 @@ fn the_link_lets_in_once_and_its_second_use_ends_every_session() {
 #[test]
 fn nothing_but_the_console_is_served_and_under_no_other_name() {
     let world = World::new();
-    let console = Console::start(world.bulla(["console", "--no-open"]));
+    let console = Console::start(world.bulla(["console", "--no-open", "--listen", "localhost:0"]));
     let mut owner = console.browser();
     assert_eq!(owner.enter(&console.link).status, 303);
     for path in ["/", "/?Action=ListKeys&Version=2016-01-20", "/healthz", "/consoles/"] {

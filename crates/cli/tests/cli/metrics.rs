@@ -25,7 +25,7 @@ fn scrape(address: SocketAddr) -> String {
 fn metrics_are_served_where_the_settings_say() {
     let world = World::new();
     world.write("c.toml", "listen = '127.0.0.1:0'\nhttp = true\nmetrics = '0'\n");
-    for flags in [&["--config", "c.toml"][..], &["--metrics", "127.0.0.1:0"]] {
+    for flags in [&["--config", "c.toml"][..], &["--metrics", "127.0.0.1:0"], &["--metrics", "localhost:0"]] {
         let server = world.serve("kms", flags);
         let metrics = address(&server);
         assert!(metrics.ip().is_loopback());

@@ -5,7 +5,7 @@ use bulla_server::{Reread, Settings};
 
 use super::backup::backup_schedule;
 use super::errors::open_failure;
-use super::listen::{Listen, metrics_address, resolve, typed_listen};
+use super::listen::Listen;
 use super::settings::{
     console_names, data_directory, has_console, kms_options, server_options, tls_options, with_config,
 };
@@ -25,13 +25,9 @@ pub(super) fn reread(flags: Serve, running: Serve, listen: Listen) -> Reread {
 /// effect at the next start.
 fn changes(running: &Serve, listen: &Listen, found: &Serve) -> Result<Settings, Failure> {
     let data = data_directory(running)?;
-    // The same name is not looked up again: its address cannot change while the server runs, and the resolver may fail.
-    let found_listen = match typed_listen(found) {
-        typed if typed == typed_listen(running) => listen.clone(),
-        typed => resolve(typed)?,
-    };
+    let found_listen = listen.found(running, found)?;
     let options = server_options(found, &data, &found_listen)?;
-    let need_restart = need_restart(running, found, listen.address != found_listen.address)?;
+    let need_restart = need_restart([running, found], [listen, &found_listen])?;
     // The host of another `listen` is reached after a restart only, and until then that of the running one is.
     let tls = tls_options(found, &data, listen)?;
     if data_directory(found)? == data {
@@ -76,9 +72,8 @@ fn is_other(running: &Option<String>, found: &Option<String>) -> bool {
 
 /// The names of settings that differ and are read at the start only.
 fn need_restart(
-    running: &Serve,
-    found: &Serve,
-    listens_elsewhere: bool,
+    [running, found]: [&Serve; 2],
+    [listen, found_listen]: [&Listen; 2],
 ) -> Result<Vec<&'static str>, Failure> {
     let data = [data_directory(running)?, data_directory(found)?];
     let [kms, new_kms] = [kms_options(running, &data[0])?, kms_options(found, &data[1])?];
@@ -115,9 +110,9 @@ fn need_restart(
     } = found;
     let differences = [
         ("data", data[0] != data[1]),
-        ("listen", listens_elsewhere),
+        ("listen", listen.address != found_listen.address),
         ("http", running.http != *http),
-        ("metrics", metrics_address(running)? != metrics_address(found)?),
+        ("metrics", listen.metrics != found_listen.metrics),
         ("root-key", kms.root_key != new_kms.root_key),
         ("group-readable-secrets", kms.secret_readers != new_kms.secret_readers),
         ("audit", kms.audit != new_kms.audit),
@@ -159,7 +154,7 @@ mod tests {
         assert_eq!([access_key, user, source].map(numbers), [None, Some((50, None)), Some((20, Some(100)))]);
 
         let running = settings("").unwrap();
-        let listen = resolve(typed_listen(&running)).unwrap();
+        let listen = Listen::of(&running).unwrap();
         let reloaded = changes(&running, &listen, &found).unwrap();
         assert_eq!(reloaded.quotas, Some(options.quotas));
         assert_eq!(reloaded.request_limits, Some(options.request_limits));
@@ -184,7 +179,7 @@ mod tests {
     fn metrics_elsewhere_need_a_restart() {
         let settings = |metrics: &str| Serve { metrics: Some(metrics.into()), ..Serve::default() };
         let running = settings("9090");
-        let listen = resolve(typed_listen(&running)).unwrap();
+        let listen = Listen::of(&running).unwrap();
         let need_restart = |found: &Serve| changes(&running, &listen, found).map(|found| found.need_restart);
         assert_eq!(need_restart(&settings("127.0.0.1:9090")).unwrap(), [""; 0]);
         assert_eq!(need_restart(&settings("9091")).unwrap(), ["metrics"]);
@@ -194,20 +189,31 @@ mod tests {
 
     #[test]
     fn a_name_to_listen_on_is_looked_up_again_only_if_it_is_another_one() {
-        let settings = |listen: &str| Serve { listen: Some(listen.into()), ..Serve::default() };
+        let metrics = || Some("gone.invalid:9090".to_owned());
+        let settings =
+            |listen: &str| Serve { listen: Some(listen.into()), metrics: metrics(), ..Serve::default() };
         let running = settings("gone.invalid:8443");
-        let listen = Listen { host: Some("gone.invalid".into()), address: ([192, 0, 2, 1], 8443).into() };
+        let listen = Listen {
+            host: Some("gone.invalid".into()),
+            address: ([192, 0, 2, 1], 8443).into(),
+            metrics: Some(([192, 0, 2, 1], 9090).into()),
+        };
         let need_restart = |found: &Serve| changes(&running, &listen, found).map(|found| found.need_restart);
         assert_eq!(need_restart(&running).unwrap(), [""; 0]);
         assert_eq!(need_restart(&settings("192.0.2.1:8443")).unwrap(), [""; 0]);
         assert_eq!(need_restart(&settings("192.0.2.1:8444")).unwrap(), ["listen"]);
         assert!(need_restart(&settings("also-gone.invalid:8443")).is_err());
+        let elsewhere = |metrics: &str| Serve { metrics: Some(metrics.into()), ..running.clone() };
+        assert_eq!(need_restart(&elsewhere("192.0.2.1:9090")).unwrap(), [""; 0]);
+        assert_eq!(need_restart(&elsewhere("9090")).unwrap(), ["metrics"]);
+        assert!(need_restart(&elsewhere("also-gone.invalid:9090")).is_err());
     }
 
     #[test]
     fn the_name_that_is_listened_on_stays_a_name_of_the_server_until_a_restart() {
         let running = Serve { listen: Some("kms.invalid:8443".into()), ..Serve::default() };
-        let listen = Listen { host: Some("kms.invalid".into()), address: ([192, 0, 2, 1], 8443).into() };
+        let address = ([192, 0, 2, 1], 8443).into();
+        let listen = Listen { host: Some("kms.invalid".into()), address, metrics: None };
         let found = Serve {
             listen: Some("192.0.2.1:8443".into()),
             tls_name: vec!["kms.example".into()],

@@ -9,7 +9,7 @@ use bulla_server::{Limits, Network, NotANetwork, ServeError, ServerOptions, TlsO
 
 use super::audit::{audit_options, audit_sinks};
 use super::errors::serve_failure;
-use super::listen::{Listen, metrics_address};
+use super::listen::Listen;
 use super::oidc::oidc_sources;
 use crate::args::{Serve, SignatureVersion};
 use crate::failure::{Exit, Failure};
@@ -108,7 +108,7 @@ pub(super) fn server_options(
     options.limits = limits(settings);
     options.trusted_proxies = trusted_proxies(settings)?;
     options.oidc = oidc_sources(&settings.oidc)?;
-    options.metrics = metrics_address(settings)?;
+    options.metrics = listen.metrics;
     options.audit = audit_sinks(settings)?;
     options.console = has_console(settings).then(|| console_names(settings, listen));
     Ok(options)

@@ -38,8 +38,13 @@ pub(super) fn load(directory: &impl Directory, name: &str, roots: &RootKeys) -> 
     Ok(str::from_utf8(&text).ok().and_then(|text| SealKey::unwrap(text, roots)))
 }
 
-/// Destroys the current key and puts the next one in its place. Killed in between, it can be called again.
+/// Destroys the current key and puts the next one in its place. Killed in between, or after a failure, it can be called again.
 pub(super) fn advance(directory: &impl Directory) -> io::Result<()> {
+    match directory.open(NEXT) {
+        // It is in its place: the current key is the next one already.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return directory.sync(),
+        next => drop(next?),
+    }
     match directory.open(CURRENT) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         file => {

@@ -237,11 +237,11 @@ impl<D: Directory> Trail<D> {
             keep_next(&self.directory, &next, &self.roots)?;
             let public = next.public();
             self.write_seal(commit, Some(public), now)?;
+            self.next = Some((next, now)); // also if the sync fails: the file has named this key
             self.sync()?;
             self.current.sealed = self.current.last;
             self.current.sealed_commit = commit;
             self.current.sealed_epoch = self.identity.epoch;
-            self.next = Some((next, now));
         }
         self.begin_next()?;
         Ok(true)
@@ -368,11 +368,19 @@ impl<D: Directory> Trail<D> {
         self.directory.renew()?; // it may be the directory that was removed
         let (key, _) = self.next.get_or_insert_with(|| (SealKey::random(), now));
         keep_next(&self.directory, key, &self.roots)?;
-        self.begin_next()
+        self.begin_file()
     }
 
-    /// Begins the next file, if its key is there.
+    /// Begins the next file, if its key is there, once the current one is durable.
     fn begin_next(&mut self) -> Result<(), TrailError> {
+        if self.next.is_none() {
+            return Ok(());
+        }
+        self.sync()?;
+        self.begin_file()
+    }
+
+    fn begin_file(&mut self) -> Result<(), TrailError> {
         let Some((key, now)) = self.next.take() else { return Ok(()) };
         let last = self.current.last;
         match begin_file(&self.directory, &self.identity, last, last.number + 1, &key, &self.key, now) {

@@ -196,3 +196,27 @@ fn whole_lines_that_do_not_follow_are_kept_apart() {
     let report = verified(&memory, None);
     assert!(report.is_sound() && report.gaps.len() == 1, "{report:?}");
 }
+
+#[test]
+fn a_failure_at_any_step_of_a_rotation_loses_neither_its_key_nor_the_file_that_it_names() {
+    let setup = Setup::new();
+    for step in 0.. {
+        let memory = Memory::default();
+        let mut trail = setup.open(&memory, None).unwrap();
+        trail.append(&setup.lines(20)).unwrap();
+        memory.stop_before(step);
+        let is_done = trail.rotate_if_due(1, at(1)).is_ok();
+        memory.stop_before(u64::MAX);
+        trail.resume(0, at(2)).unwrap();
+        trail.append(&setup.lines(1)).unwrap();
+        trail.seal(2, at(3)).unwrap();
+        let report = verified(&memory, Some(trail.sealed()));
+        assert!(report.is_sound(), "{step}: {report:?}");
+        let again = setup.open(&memory.after_kill(), Some(trail.sealed())).unwrap();
+        assert_eq!((again.gaps(), again.public_key()), (&[][..], trail.public_key()), "{step}");
+        if is_done {
+            assert!(step > 10, "{step}");
+            break;
+        }
+    }
+}

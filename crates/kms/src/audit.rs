@@ -4,12 +4,14 @@
 //! private key of a seal is replaced with each file, so a key that is stolen today cannot sign yesterday's file again.
 //! docs/audit-format.md describes every member and byte.
 //!
-//! [`Trail`] writes the files. It has no thread and no clock: its owner calls it from one thread and passes times in.
+//! [`Trail`] writes the files. It has no clock, and no thread but that of a disk that may hang (`disk_thread.rs`): its owner calls it
+//! from one thread and passes times in.
 //! What reads files needs neither a store nor its root key.
 
 mod backwards;
 mod chain;
 mod conditions;
+mod disk_thread;
 mod files;
 mod first_key;
 mod found;
@@ -31,6 +33,8 @@ mod verify;
 
 pub use chain::{Hash, NotAPosition, Position};
 pub use conditions::Conditions;
+#[cfg(test)]
+pub(crate) use disk_thread::Latch;
 pub(crate) use files::{Directory, Disk, is_of_trail};
 pub use first_key::first_key;
 pub use housekeeping::{Housekeeping, Tidied};

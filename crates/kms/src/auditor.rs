@@ -18,6 +18,7 @@ mod sinks;
 #[cfg(test)]
 mod sinks_tests;
 mod strangers;
+mod syncing;
 #[cfg(test)]
 mod tests;
 mod waiting;
@@ -147,7 +148,7 @@ impl Prepared {
         let shared = Arc::new(Shared::new(writer));
         let is_for_thread =
             options.sync_always || thread::available_parallelism().is_ok_and(|cores| cores.get() == 1);
-        let sealer = Sealer(Arc::clone(&shared));
+        let sealer = Sealer::new(Arc::clone(&shared));
         let thread = thread::Builder::new().name("auditor".into()).spawn(move || sealer.run());
         let thread =
             Some(thread.map_err(|source| OpenError::Directory { path: options.directory.clone(), source })?);

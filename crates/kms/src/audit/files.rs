@@ -14,13 +14,19 @@
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read, Seek, Write};
+use std::mem;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 use rustix::process::geteuid;
 
+use super::disk_thread::DiskThread;
+#[cfg(test)]
+use super::disk_thread::Latch;
 use super::key_files::{CURRENT, NEXT, UNFINISHED};
 use super::sources::CERTIFICATES;
 use super::trail_error::TrailError;
@@ -48,6 +54,8 @@ pub trait Directory {
     fn len_at(&self, name: &str, file: &Self::File) -> Result<u64, Loss>;
     /// Goes on in the directory that is at the path now, which is made if there is none.
     fn renew(&mut self) -> Result<(), TrailError>;
+    /// Bounds how long an operation on it, or on a file in it, is waited for: it fails with [`io::ErrorKind::TimedOut`] then.
+    fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()>;
     /// The path of a file, for messages.
     fn path(&self, name: &str) -> PathBuf;
 }
@@ -62,7 +70,7 @@ pub trait LogFile: Sized {
     fn truncate(&mut self, len: u64) -> io::Result<()>;
     /// Writes zeros in the place of the content.
     fn overwrite(&mut self) -> io::Result<()>;
-    /// The same file once more, for another thread to sync.
+    /// The same file once more, for another thread to sync: its waits are never bounded.
     fn share(&self) -> io::Result<Self>;
     /// Makes the content durable.
     fn sync(&mut self) -> io::Result<()>;
@@ -74,47 +82,63 @@ pub trait LogFile: Sized {
 #[derive(Debug)]
 pub struct Disk {
     path: PathBuf,
-    handle: OwnedFd,
+    handle: Arc<OwnedFd>,
+    thread: Arc<DiskThread>,
 }
 
 /// A file on the disk. Held open, so no other file gets its inode number.
 #[derive(Debug)]
 pub struct DiskFile {
-    file: File,
-    /// Device and inode.
-    id: (u64, u64),
+    file: Arc<File>,
+    id: FileId,
+    thread: Arc<DiskThread>,
 }
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 impl Disk {
     /// Opens the directory, or makes it. It must belong to this user or root, and no one else may write to it.
     pub(super) fn open(path: &Path) -> Result<Self, TrailError> {
-        let failed = |source| TrailError::Io { path: path.to_owned(), source };
-        create_private_dir(path).map_err(failed)?;
-        let handle = openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
-        let file = File::from(handle);
-        let found = file.metadata().map_err(failed)?;
-        check_owner(path, &found)?;
-        Ok(Self { path: path.to_owned(), handle: file.into() })
+        let handle = Arc::new(open_directory(path)?);
+        Ok(Self { path: path.to_owned(), handle, thread: Arc::default() })
     }
 
     fn open_file(&self, name: &str, flags: OFlags) -> io::Result<DiskFile> {
-        let mode = Mode::RUSR | Mode::WUSR;
-        let file = File::from(openat(&self.handle, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)?);
-        let found = file.metadata()?;
-        if !found.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
-        if !is_safe(&found) {
-            let what = "it belongs to another user, or other users may write to it";
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
-        }
-        Ok(DiskFile { file, id: (found.dev(), found.ino()) })
+        let name = name.to_owned();
+        let (file, id) = self.run(move |handle| open_file(handle, &name, flags))?;
+        Ok(DiskFile { file: Arc::new(file), id, thread: Arc::clone(&self.thread) })
+    }
+
+    fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&OwnedFd) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let handle = Arc::clone(&self.handle);
+        self.thread.run(move || operation(&handle))?
+    }
+
+    /// Lets a test hang it.
+    #[cfg(test)]
+    pub(super) fn latch(&self) -> Latch {
+        self.thread.latch()
+    }
+}
+
+impl DiskFile {
+    fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&File) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let file = Arc::clone(&self.file);
+        self.thread.run(move || operation(&file))?
     }
 }
 
 impl Directory for Disk {
     type File = DiskFile;
 
+    /// Waits for as long as it takes: a trail reads names only when it is opened.
     fn names(&self) -> io::Result<Vec<String>> {
         let names = fs::read_dir(&self.path)?.map(|entry| Ok(entry?.file_name().into_string().ok()));
         names.filter_map(Result::transpose).collect()
@@ -129,26 +153,36 @@ impl Directory for Disk {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        Ok(renameat(&self.handle, from, &self.handle, to)?)
+        let from = from.to_owned();
+        let to = to.to_owned();
+        self.run(move |handle| Ok(renameat(handle, from, handle, to)?))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        Ok(unlinkat(&self.handle, name, AtFlags::empty())?)
+        let name = name.to_owned();
+        self.run(move |handle| Ok(unlinkat(handle, name, AtFlags::empty())?))
     }
 
     fn sync(&self) -> io::Result<()> {
-        Ok(rustix::fs::fsync(&self.handle)?)
+        self.run(|handle| Ok(rustix::fs::fsync(handle)?))
     }
 
     /// One system call, since it comes before every write: a path that leads to the file leads through the directory.
     fn len_at(&self, name: &str, file: &DiskFile) -> Result<u64, Loss> {
-        let found = fs::symlink_metadata(self.path.join(name))?;
-        if (found.dev(), found.ino()) == file.id { Ok(found.len()) } else { Err(Loss::Replaced) }
+        let path = self.path.join(name);
+        let found = self.thread.run(move || fs::symlink_metadata(path))??;
+        if id(&found) == file.id { Ok(found.len()) } else { Err(Loss::Replaced) }
     }
 
     fn renew(&mut self) -> Result<(), TrailError> {
-        *self = Self::open(&self.path)?;
+        let path = self.path.clone();
+        let opened = self.thread.run(move || open_directory(&path));
+        self.handle = Arc::new(opened.map_err(|error| TrailError::new(&self.path, error))??);
         Ok(())
+    }
+
+    fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.thread.bound_waits(limit)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -158,31 +192,32 @@ impl Directory for Disk {
 
 impl LogFile for DiskFile {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all(bytes)
+        if self.thread.is_direct() {
+            return (&*self.file).write_all(bytes); // without a copy
+        }
+        let bytes = bytes.to_vec();
+        self.run(move |mut file| file.write_all(&bytes))
     }
 
     fn len(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.len())
+        self.run(|file| Ok(file.metadata()?.len()))
     }
 
     fn truncate(&mut self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
+        self.run(move |file| file.set_len(len))
     }
 
     fn overwrite(&mut self) -> io::Result<()> {
-        // A file that is opened to append is written at its end alone.
-        let zeros = vec![0; usize::try_from(self.len()?).unwrap_or_default()];
-        let flags = rustix::fs::fcntl_getfl(&self.file)?;
-        rustix::fs::fcntl_setfl(&self.file, flags.difference(OFlags::APPEND))?;
-        self.file.write_all_at(&zeros, 0)
+        self.run(overwrite)
     }
 
     fn share(&self) -> io::Result<Self> {
-        Ok(Self { file: self.file.try_clone()?, id: self.id })
+        let thread = Arc::new(self.thread.direct());
+        Ok(Self { file: Arc::clone(&self.file), id: self.id, thread })
     }
 
     fn sync(&mut self) -> io::Result<()> {
-        self.file.sync_data()
+        self.run(File::sync_data)
     }
 
     fn reader(&self) -> io::Result<impl Read> {
@@ -190,6 +225,52 @@ impl LogFile for DiskFile {
         file.rewind()?;
         Ok(file)
     }
+}
+
+impl Drop for DiskFile {
+    /// Closing a file writes to some file systems, such as NFS: where the disk hangs, that would not return either, so the file
+    /// stays open. The process ends then.
+    fn drop(&mut self) {
+        if self.thread.is_stuck() {
+            mem::forget(Arc::clone(&self.file));
+        }
+    }
+}
+
+fn open_directory(path: &Path) -> Result<OwnedFd, TrailError> {
+    let failed = |source| TrailError::Io { path: path.to_owned(), source };
+    create_private_dir(path).map_err(failed)?;
+    let handle = openat(CWD, path, DIRECTORY, Mode::empty()).map_err(|error| failed(error.into()))?;
+    let file = File::from(handle);
+    let found = file.metadata().map_err(failed)?;
+    check_owner(path, &found)?;
+    Ok(file.into())
+}
+
+fn open_file(directory: &OwnedFd, name: &str, flags: OFlags) -> io::Result<(File, FileId)> {
+    let mode = Mode::RUSR | Mode::WUSR;
+    let file = File::from(openat(directory, name, flags | OFlags::NOFOLLOW | OFlags::CLOEXEC, mode)?);
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    if !is_safe(&found) {
+        let what = "it belongs to another user, or other users may write to it";
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
+    }
+    Ok((file, id(&found)))
+}
+
+fn overwrite(file: &File) -> io::Result<()> {
+    // A file that is opened to append is written at its end alone.
+    let zeros = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or_default()];
+    let flags = rustix::fs::fcntl_getfl(file)?;
+    rustix::fs::fcntl_setfl(file, flags.difference(OFlags::APPEND))?;
+    file.write_all_at(&zeros, 0)
+}
+
+fn id(found: &Metadata) -> FileId {
+    (found.dev(), found.ino())
 }
 
 fn check_owner(path: &Path, found: &Metadata) -> Result<(), TrailError> {

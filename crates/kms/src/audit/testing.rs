@@ -6,6 +6,7 @@ use std::io::{self, Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulla_keys::root::RootKey;
 use bulla_keys::{StoreId, SystemRandom};
@@ -190,6 +191,10 @@ impl Directory for Memory {
     }
 
     fn renew(&mut self) -> Result<(), TrailError> {
+        Ok(())
+    }
+
+    fn bound_waits(&self, _limit: Option<Duration>) -> io::Result<()> {
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bulla_keys::root::RootKeys;
 
@@ -106,7 +107,7 @@ pub(super) struct Current<F> {
 /// Why a trail takes no lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stopped {
-    /// A write failed; what it left behind may still be there.
+    /// A write failed, or a look at the file did not return; what a write left behind may still be there.
     Unwritten(io::ErrorKind),
     /// The file is not ours any more, or what was written to it may not be durable.
     Ended(Loss),
@@ -119,6 +120,12 @@ impl Trail {
     /// [`TrailError`].
     pub fn open(path: &Path, opening: Opening) -> Result<Self, TrailError> {
         Self::open_in(Disk::open(path)?, opening)
+    }
+
+    /// Lets a test hang the disk.
+    #[cfg(test)]
+    pub(crate) fn latch(&self) -> super::disk_thread::Latch {
+        self.directory.latch()
     }
 }
 
@@ -204,6 +211,14 @@ impl<D: Directory> Trail<D> {
         self.finish_seal(sealing).map(Some)
     }
 
+    /// Bounds how long an operation on the files is waited for, so that lines get elsewhere while the disk hangs.
+    ///
+    /// # Errors
+    /// The thread for it cannot be started; nothing has changed.
+    pub fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()> {
+        self.directory.bound_waits(limit)
+    }
+
     /// Whether lines are kept for other sinks, as they are in the file.
     pub fn copy_lines(&mut self, is_wanted: bool) {
         self.copy = is_wanted.then(|| self.copy.take().unwrap_or_default());
@@ -253,11 +268,11 @@ impl<D: Directory> Trail<D> {
     /// # Errors
     /// [`TrailError`].
     pub fn check(&mut self) -> Result<(), TrailError> {
+        if self.stopped.is_none() {
+            self.stopped = self.find_loss().err().map(Stopped::by);
+        }
         match self.stopped {
-            None => self.find_loss().map_err(|loss| {
-                self.stopped = Some(Stopped::Ended(loss));
-                self.lost(loss)
-            }),
+            None => Ok(()),
             Some(Stopped::Ended(loss)) => Err(self.lost(loss)),
             Some(Stopped::Unwritten(kind)) => Err(TrailError::new(&self.path(), kind.into())),
         }
@@ -274,6 +289,7 @@ impl<D: Directory> Trail<D> {
         match self.stopped {
             None => {}
             Some(Stopped::Unwritten(_)) => {
+                // Also what a write has added that failed because it did not return: while it has not, this fails as well.
                 let cut = self.current.file.truncate(self.current.len);
                 cut.map_err(|error| TrailError::new(&self.path(), error))?;
             }
@@ -381,6 +397,13 @@ impl<D: Directory> Trail<D> {
     }
 
     fn begin_file(&mut self) -> Result<(), TrailError> {
+        self.try_to_begin_file().inspect_err(|error| {
+            // Lines may get elsewhere now, so that the trail takes none before it has said so.
+            self.stopped.get_or_insert(Stopped::Unwritten(error.kind()));
+        })
+    }
+
+    fn try_to_begin_file(&mut self) -> Result<(), TrailError> {
         let Some((key, now)) = self.next.take() else { return Ok(()) };
         let last = self.current.last;
         match begin_file(&self.directory, &self.identity, last, last.number + 1, &key, &self.key, now) {
@@ -460,7 +483,7 @@ impl<D: Directory> Trail<D> {
     /// A sync failed: only another file is certain to become durable.
     fn not_durable(&mut self, source: io::Error) -> TrailError {
         self.stopped = Some(Stopped::Ended(Loss::Unreadable(source.kind())));
-        TrailError::Io { path: self.path(), source }
+        TrailError::new(&self.path(), source)
     }
 
     fn lost(&self, loss: Loss) -> TrailError {
@@ -516,6 +539,16 @@ pub(super) fn begin_file<D: Directory>(
     Ok((current, bytes))
 }
 
+impl Stopped {
+    /// Whoever cannot look at a file because its disk hangs does not know of any loss.
+    fn by(loss: Loss) -> Self {
+        match loss {
+            Loss::Unreadable(kind @ io::ErrorKind::TimedOut) => Self::Unwritten(kind),
+            loss => Self::Ended(loss),
+        }
+    }
+}
+
 impl<F: LogFile> Sealing<F> {
     /// Makes the seal and all lines before it durable. Whether that failed is told by [`Trail::finish_seal`].
     pub fn sync(&mut self) {
@@ -534,6 +567,8 @@ impl Gap {
     }
 }
 
+#[cfg(test)]
+mod hangs;
 #[cfg(test)]
 mod power_cuts;
 #[cfg(test)]

@@ -20,6 +20,12 @@ pub enum TrailError {
         /// What the system says.
         source: io::Error,
     },
+    /// An operation on a file does not return, or was given up by the file system. [`super::Trail::resume`] goes on when it has
+    /// returned.
+    Hangs {
+        /// The file.
+        path: PathBuf,
+    },
     /// The directory belongs to another user, or other users may write to it.
     Exposed {
         /// The directory.
@@ -46,7 +52,16 @@ impl TrailError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 Self::Full { path, source }
             }
+            io::ErrorKind::TimedOut => Self::Hangs { path },
             _ => Self::Io { path, source },
+        }
+    }
+
+    pub(super) fn kind(&self) -> io::ErrorKind {
+        match self {
+            Self::Full { source, .. } | Self::Io { source, .. } => source.kind(),
+            Self::Hangs { .. } => io::ErrorKind::TimedOut,
+            Self::Lost(_) | Self::Exposed { .. } => io::ErrorKind::Other,
         }
     }
 
@@ -55,7 +70,7 @@ impl TrailError {
         match self {
             Self::Full { .. } => true,
             Self::Io { source, .. } => source.kind() == io::ErrorKind::ReadOnlyFilesystem,
-            Self::Lost(_) | Self::Exposed { .. } => false,
+            Self::Lost(_) | Self::Hangs { .. } | Self::Exposed { .. } => false,
         }
     }
 }
@@ -65,6 +80,9 @@ impl fmt::Display for TrailError {
         match self {
             Self::Lost(lost) => write!(f, "the audit trail is lost: {lost}"),
             Self::Full { path, .. } => write!(f, "no room for the audit trail in {}", path.display()),
+            Self::Hangs { path } => {
+                write!(f, "the audit trail cannot be written: the disk of {} hangs", path.display())
+            }
             Self::Exposed { path, owner, mode } => write!(
                 f,
                 "other users may write to the audit trail: {} belongs to user {owner} and has mode {mode:03o}",
@@ -79,7 +97,7 @@ impl std::error::Error for TrailError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Full { source, .. } | Self::Io { source, .. } => Some(source),
-            Self::Lost(_) | Self::Exposed { .. } => None,
+            Self::Lost(_) | Self::Hangs { .. } | Self::Exposed { .. } => None,
         }
     }
 }

@@ -8,7 +8,8 @@ pub(super) struct Health {
     is_available: AtomicBool,
     /// Nothing is written any more, to any sink.
     has_ended: AtomicBool,
-    /// A write to the files does not come back, so nothing is written to any sink: lines get their numbers there.
+    /// A write to the files does not come back and nothing bounds the wait, so nothing is written to any sink: lines get their
+    /// numbers there.
     is_stalled: AtomicBool,
     sinks: Mutex<Vec<SinkHealth>>,
 }

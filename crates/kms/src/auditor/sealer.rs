@@ -3,19 +3,28 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::writer::{Begun, Shared};
+use super::syncing::Syncing;
+use super::writer::Shared;
 use crate::audit::TrailError;
 
-pub(super) struct Sealer(pub(super) Arc<Shared>);
+pub(super) struct Sealer {
+    shared: Arc<Shared>,
+    /// A seal whose sync has not returned. Until it does, there is no other one, and a trail that has stopped is not resumed.
+    late: Option<Syncing>,
+}
 
 impl Sealer {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, late: None }
+    }
+
     /// Runs until there will be no more lines.
-    pub(super) fn run(self) {
+    pub(super) fn run(mut self) {
         let mut next_seal = Instant::now() + SEAL_EACH;
         loop {
-            let is_last = self.0.waiting.wait(next_seal.saturating_duration_since(Instant::now()));
-            let wanted = self.0.waiting.take_seals();
-            let Some(mut writer) = self.0.lock() else { return };
+            let is_last = self.shared.waiting.wait(next_seal.saturating_duration_since(Instant::now()));
+            let wanted = self.shared.waiting.take_seals();
+            let Some(mut writer) = self.shared.lock() else { return };
             writer.write_waiting();
             drop(writer);
             if is_last || !wanted.is_empty() || Instant::now() >= next_seal {
@@ -23,8 +32,9 @@ impl Sealer {
                 next_seal = Instant::now() + SEAL_EACH;
             }
             for request in wanted {
-                let Some(writer) = self.0.lock() else { return };
-                let _ = request.send(writer.sealed()); // the caller may have gone away
+                let Some(writer) = self.shared.lock() else { return };
+                let sealed = if self.late.is_some() { Err(LATE.into()) } else { writer.sealed() };
+                let _ = request.send(sealed); // the caller may have gone away
             }
             if is_last {
                 return;
@@ -32,34 +42,62 @@ impl Sealer {
         }
     }
 
-    fn seal(&self, is_last: bool) {
+    fn seal(&mut self, is_last: bool) {
         if let Err(error) = self.try_to_seal(is_last)
-            && let Some(writer) = self.0.lock()
+            && let Some(writer) = self.shared.lock()
         {
             writer.stop(&error);
         }
     }
 
-    /// Lines are written meanwhile: a sync takes as long as the disk needs.
-    fn try_to_seal(&self, is_last: bool) -> Result<(), TrailError> {
-        let Some(mut writer) = self.0.lock() else { return Ok(()) };
+    fn try_to_seal(&mut self, is_last: bool) -> Result<(), TrailError> {
+        if let Some(late) = self.late.take() {
+            let Some(writer) = self.shared.lock() else { return Ok(()) };
+            writer.check_sinks();
+            drop(writer);
+            self.finish(late, Duration::ZERO, is_last)?;
+        }
+        if self.late.is_some() {
+            return Ok(());
+        }
+        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
         let begun = writer.begin_seal();
+        let bounds_waits = writer.bounds_waits();
         drop(writer);
-        let mut begun: Begun = begun?;
+        let mut begun = begun?;
+        if bounds_waits {
+            let Ok(syncing) = Syncing::start(begun) else { return Ok(()) }; // the next seal covers its lines
+            return self.finish(syncing, SYNC_PATIENCE, is_last);
+        }
+        // Lines are written meanwhile: a sync takes as long as the disk needs.
         if let Some(sealing) = &mut begun.sealing {
             sealing.sync();
         }
-        let Some(mut writer) = self.0.lock() else { return Ok(()) };
+        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
         writer.finish_seal(begun, is_last)
+    }
+
+    /// Waits for a sync on its thread, but no longer than `limit`.
+    fn finish(&mut self, mut syncing: Syncing, limit: Duration, is_last: bool) -> Result<(), TrailError> {
+        if !syncing.wait(limit) {
+            self.late = Some(syncing);
+            return Ok(());
+        }
+        let Some(mut writer) = self.shared.lock() else { return Ok(()) };
+        writer.finish_seal(syncing.into_begun(), is_last)
     }
 }
 
 impl Drop for Sealer {
     /// Also after a panic: a request must not wait for a line that is not written.
     fn drop(&mut self) {
-        self.0.waiting.end();
+        self.shared.waiting.end();
     }
 }
 
 /// How often what was written is synced and sealed.
 const SEAL_EACH: Duration = Duration::from_secs(1);
+/// How long the thread waits for a sync before it writes lines for other sinks again.
+const SYNC_PATIENCE: Duration = Duration::from_secs(2);
+/// Why there is no seal while a sync does not return.
+const LATE: &str = "a sync of the audit trail does not come back: its disk hangs";

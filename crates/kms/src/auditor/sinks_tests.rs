@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::tests::{call, create_key, open, requests};
 use super::{AuditOutput, AuditSink};
 use crate::Kms;
-use crate::audit::{GapReason, verify};
+use crate::audit::{GapReason, Latch, verify};
 
 /// What a sink has got, and what it does with more.
 #[derive(Clone, Default)]
@@ -190,6 +190,99 @@ fn without_the_files_another_required_sink_is_enough() {
     let in_files = requests(data.path());
     let count = |action: &str| in_files.iter().filter(|line| line["action"] == action).count();
     assert_eq!((count("CreateAlias"), count("DescribeKey")), (1, 1), "the line of a change is written later");
+}
+
+fn latch(kms: &Kms) -> Latch {
+    kms.auditor.0.as_ref().unwrap().shared.lock().unwrap().latch()
+}
+
+/// At a look at the file, at a write, or at the sync of a seal, as it happens.
+#[test]
+fn a_file_whose_disk_hangs_holds_up_no_other_required_sink() {
+    for operations in [0, 1, 5] {
+        let data = tempfile::tempdir().unwrap();
+        let kms = open(data.path());
+        let key = create_key(&kms);
+        let output = Output::default();
+        kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+        describe(&kms, &key).unwrap();
+        pollster::block_on(kms.seal_audit()).unwrap();
+        let latch = latch(&kms);
+        latch.hang_after(operations);
+        while kms.audit_sinks()[0].fault.is_none() {
+            describe(&kms, &key).unwrap();
+        }
+        let fault = kms.audit_sinks()[0].fault.clone().unwrap();
+        assert!(fault.contains("hangs"), "{fault}");
+        assert!(kms.is_ready() && kms.audit_fault().is_none());
+        for _ in 0..10 {
+            describe(&kms, &key).unwrap();
+        }
+        call(&kms, CreateAlias { key_id: key.clone(), alias_name: "alias/a".into() }).unwrap();
+        output.lines_with(|line| line["action"] == "CreateAlias");
+        pollster::block_on(kms.seal_audit()).unwrap_err();
+
+        latch.let_go();
+        wait(|| kms.audit_sinks()[0].fault.is_none());
+        describe(&kms, &key).unwrap();
+        drop(kms);
+        let trail = data.path().join("audit");
+        let report = verify(std::slice::from_ref(&trail), None, None).unwrap();
+        let [(_, gap)] = &*report.gaps else { panic!("{operations}: {report:?}") };
+        assert!(report.is_sound() && gap.reason == GapReason::Missed, "{operations}: {report:?}");
+        let in_file = requests(data.path());
+        let number = |line: &Value| line["seq"].as_u64();
+        let missed = output.lines().into_iter().filter(|line| {
+            let is_missed = number(line) >= gap.from && number(line) <= gap.to;
+            is_missed && in_file.iter().all(|written| number(written) != number(line))
+        });
+        let numbers: Vec<_> = missed.map(|line| number(&line).unwrap()).collect();
+        let named: Vec<_> = (gap.from.unwrap()..=gap.to.unwrap()).collect();
+        assert_eq!(numbers, named, "{operations}: the other sink has what the file has not");
+        assert!(named.len() > 10, "{operations}: {named:?}");
+        assert_eq!(in_file.iter().filter(|line| line["action"] == "CreateAlias").count(), 1);
+    }
+}
+
+#[test]
+fn an_engine_ends_while_the_disk_of_the_file_hangs_if_another_sink_is_required() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+    let latch = latch(&kms);
+    latch.hang_after(0);
+    describe(&kms, &key).unwrap();
+    drop(kms);
+    assert!(output.lines().iter().any(|line| line["action"] == "DescribeKey"), "{}", output.text());
+    latch.let_go();
+}
+
+/// Without another one, a write that takes long is waited for.
+#[test]
+fn only_another_required_sink_bounds_the_wait_for_the_disk() {
+    let data = tempfile::tempdir().unwrap();
+    let kms = open(data.path());
+    let key = create_key(&kms);
+    let output = Output::default();
+    let latch = latch(&kms);
+    kms.set_audit_sinks(true, vec![output.sink("other", true)]).unwrap();
+    kms.set_audit_sinks(true, vec![output.sink("other", false)]).unwrap();
+    latch.hang_after(0);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| describe(&kms, &key));
+        while kms.is_ready() {
+            sleep(Duration::from_millis(50));
+        }
+        let fault = kms.audit_fault().unwrap();
+        assert!(fault.contains("does not come back"), "{fault}");
+        assert_eq!(kms.audit_sinks()[0].fault, None, "no operation has failed");
+        latch.let_go();
+        let _ = waits.join().unwrap(); // refused if it was the seal that hung
+    });
+    wait(|| kms.is_ready());
+    describe(&kms, &key).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::thread;
+use std::time::Duration;
 
 use futures_channel::oneshot;
 use rustix::process::nice;
@@ -14,6 +15,8 @@ use super::figures::Figures;
 use super::health::{FILES, Health};
 use super::sinks::{self, Answers, AuditSink};
 use super::waiting::{Then, Waiter, Waiting};
+#[cfg(test)]
+use crate::audit::Latch;
 use crate::audit::{
     Content, Directory, Disk, Identity, Line, Members, Position, Sealing, Time, Trail, TrailError,
 };
@@ -44,6 +47,8 @@ pub(super) struct Writer<D: Directory = Disk> {
     unsealed: Vec<(OutboxNumber, Members)>,
     /// Lines of requests that could not be written to the files since these stopped.
     missed: u64,
+    /// Whether the files may not hold up other sinks.
+    bounds_waits: bool,
 }
 
 /// A seal that is not durable yet, and the lines of changes before it.
@@ -131,6 +136,7 @@ impl<D: Directory> Writer<D> {
             written: None,
             unsealed: vec![],
             missed: 0,
+            bounds_waits: false,
         }
     }
 
@@ -202,6 +208,9 @@ impl<D: Directory> Writer<D> {
         wanted: Vec<AuditSink>,
         note: impl Fn(&'static str, &str) -> Members,
     ) -> io::Result<Vec<sinks::Running>> {
+        let bounds_waits = wanted.iter().any(|sink| sink.is_required);
+        self.trail.bound_waits(bounds_waits.then_some(DISK_PATIENCE))?;
+        self.bounds_waits = bounds_waits;
         let is_running = |name: &str| self.sinks.iter().any(|sink| sink.name == name);
         let requirements: Vec<_> = wanted.iter().map(|sink| (sink.name.clone(), sink.is_required)).collect();
         let mut added = Vec::new();
@@ -236,10 +245,20 @@ impl<D: Directory> Writer<D> {
         self.write(Batch::new(vec![], lines.into_iter().map(waiter).collect()));
     }
 
+    /// Looks whether the other sinks take lines.
+    pub(super) fn check_sinks(&self) {
+        self.sinks.iter().for_each(sinks::Running::check);
+    }
+
+    /// Whether another sink is required, so that the files may not hold it up.
+    pub(super) fn bounds_waits(&self) -> bool {
+        self.bounds_waits
+    }
+
     /// Writes a seal over everything that is written. A trail that has stopped is tried again.
     pub(super) fn begin_seal(&mut self) -> Result<Begun<D>, TrailError> {
         let now = Time::from(self.clock.now());
-        self.sinks.iter().for_each(sinks::Running::check);
+        self.check_sinks();
         let refused = self.waiting.take_refused();
         self.missed += refused;
         self.health().add_missed(FILES, refused);
@@ -328,6 +347,14 @@ impl<D: Directory> Writer<D> {
     }
 }
 
+#[cfg(test)]
+impl Writer {
+    /// Lets a test hang the disk of the files.
+    pub(super) fn latch(&self) -> Latch {
+        self.trail.latch()
+    }
+}
+
 fn answer(request: oneshot::Sender<()>) {
     let _ = request.send(()); // the caller may have gone away
 }
@@ -378,4 +405,6 @@ impl Batch {
     }
 }
 
+/// How long another required sink waits for the files. Shorter than the time for which requests wait for a write.
+const DISK_PATIENCE: Duration = Duration::from_secs(2);
 const LOW_PRIORITY: i32 = 19;

@@ -1,0 +1,230 @@
+//! A thread for operations that may block on a disk.
+//!
+//! A disk that hangs raises no error: a system call does not return. With bounded waits, the thread makes the call, and the caller
+//! waits for it no longer than the limit. The call itself cannot be given up: until it returns, all further operations fail at once, so
+//! operations never overlap, and the next one sees all that the late one did.
+
+use std::io;
+#[cfg(test)]
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// Runs operations, one at a time: where they are called, or on its thread if waits are bounded.
+#[derive(Debug, Default)]
+pub(super) struct DiskThread {
+    /// None if operations run where they are called.
+    bounded: Mutex<Option<Bounded>>,
+    /// Whether the thread is running an operation.
+    is_busy: Arc<AtomicBool>,
+    #[cfg(test)]
+    latch: Latch,
+}
+
+/// How operations get to the thread.
+#[derive(Clone, Debug)]
+struct Bounded {
+    jobs: Sender<Job>,
+    /// How long the caller waits for one.
+    limit: Duration,
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+impl DiskThread {
+    /// Bounds how long a caller waits for an operation, or not any more.
+    ///
+    /// # Errors
+    /// The thread cannot be started; nothing has changed.
+    pub(super) fn bound_waits(&self, limit: Option<Duration>) -> io::Result<()> {
+        let mut bounded = self.lock();
+        let started = |limit| {
+            let jobs = bounded.as_ref().map_or_else(start, |bounded| Ok(bounded.jobs.clone()))?;
+            io::Result::Ok(Bounded { jobs, limit })
+        };
+        *bounded = limit.map(started).transpose()?;
+        Ok(())
+    }
+
+    /// Another one, which runs operations where they are called.
+    pub(super) fn direct(&self) -> Self {
+        Self {
+            bounded: Mutex::default(),
+            is_busy: Arc::default(),
+            #[cfg(test)]
+            latch: self.latch.clone(), // it is the same disk
+        }
+    }
+
+    /// Whether the next operation runs where it is called.
+    pub(super) fn is_direct(&self) -> bool {
+        !self.is_stuck() && self.lock().is_none()
+    }
+
+    /// Whether an operation has not returned.
+    pub(super) fn is_stuck(&self) -> bool {
+        self.is_busy.load(Ordering::Acquire)
+    }
+
+    /// Runs an operation.
+    ///
+    /// # Errors
+    /// [`io::ErrorKind::TimedOut`]: it has not returned in time, or an earlier one has not returned yet, also if waits are not
+    /// bounded any more. Of the former it is not known what it will have done, the latter is not run at all.
+    pub(super) fn run<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        #[cfg(test)]
+        let operation = self.latch.clone().before(operation);
+        if self.is_stuck() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let Some(bounded) = self.lock().clone() else { return Ok(operation()) };
+        self.is_busy.store(true, Ordering::Release);
+        let is_busy = Arc::clone(&self.is_busy);
+        let (result, returned) = mpsc::channel();
+        let job = move || {
+            let done = operation();
+            is_busy.store(false, Ordering::Release); // first, because the caller may go on at once
+            let _ = result.send(done); // the caller may have given up
+        };
+        let ended = |()| io::Error::other("the thread of the disk has ended");
+        bounded.jobs.send(Box::new(job)).map_err(|_| ended(()))?;
+        returned.recv_timeout(bounded.limit).map_err(|error| match error {
+            RecvTimeoutError::Timeout => io::ErrorKind::TimedOut.into(),
+            RecvTimeoutError::Disconnected => ended(()),
+        })
+    }
+
+    /// Lets a test hang the disk.
+    #[cfg(test)]
+    pub(super) fn latch(&self) -> Latch {
+        self.latch.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Bounded>> {
+        self.bounded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a thread, which ends when its last operation has returned and there will be no more. Nothing waits for its end.
+fn start() -> io::Result<Sender<Job>> {
+    let (jobs, waiting) = mpsc::channel::<Job>();
+    thread::Builder::new()
+        .name("audit-disk".into())
+        .spawn(move || waiting.into_iter().for_each(|job| job()))?;
+    Ok(jobs)
+}
+
+/// Lets tests hang the disk: operations begin and do not return.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) struct Latch(Arc<AtomicU64>);
+
+#[cfg(test)]
+impl Latch {
+    /// Hangs the disk after this many more operations.
+    pub(crate) fn hang_after(&self, operations: u64) {
+        self.0.store(operations, Ordering::SeqCst);
+    }
+
+    /// Lets all operations return.
+    pub(crate) fn let_go(&self) {
+        self.0.store(u64::MAX, Ordering::SeqCst);
+    }
+
+    fn before<T>(self, operation: impl FnOnce() -> T) -> impl FnOnce() -> T {
+        move || {
+            let _ = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
+                0 | u64::MAX => None,
+                left => Some(left - 1),
+            });
+            while self.0.load(Ordering::SeqCst) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            operation()
+        }
+    }
+}
+
+#[cfg(test)]
+impl Default for Latch {
+    fn default() -> Self {
+        Self(Arc::new(AtomicU64::new(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const CONTENT: usize = 1 << 20;
+    const LIMIT: Option<Duration> = Some(Duration::from_secs(1));
+
+    /// A write to a pipe that nothing reads does not return, as one to a disk that hangs.
+    fn hang(disk: &DiskThread, writer: PipeWriter) -> io::Result<io::Result<()>> {
+        let writer = Mutex::new(writer);
+        disk.run(move || writer.lock().unwrap().write_all(&[1; CONTENT]))
+    }
+
+    fn let_go(mut reader: PipeReader) -> usize {
+        let mut content = Vec::new();
+        reader.read_to_end(&mut content).unwrap()
+    }
+
+    fn kind<T>(result: io::Result<T>) -> Option<io::ErrorKind> {
+        result.err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn an_operation_that_does_not_return_fails_and_all_later_ones_until_it_does() {
+        let disk = DiskThread::default();
+        disk.bound_waits(LIMIT).unwrap();
+        assert_eq!(disk.run(|| 7).unwrap(), 7);
+        let (reader, writer) = pipe().unwrap();
+        assert_eq!(kind(hang(&disk, writer)), Some(io::ErrorKind::TimedOut));
+        let is_run = Arc::new(AtomicBool::new(false));
+        for limit in [LIMIT, None] {
+            disk.bound_waits(limit).unwrap();
+            assert!(disk.is_stuck() && !disk.is_direct(), "also where waits are not bounded any more");
+            let is_run = Arc::clone(&is_run);
+            let late = disk.run(move || is_run.store(true, Ordering::SeqCst));
+            assert_eq!(kind(late), Some(io::ErrorKind::TimedOut));
+        }
+        assert_eq!(let_go(reader), CONTENT, "the operation is not given up");
+        while disk.is_stuck() {
+            thread::yield_now();
+        }
+        assert!(!is_run.load(Ordering::SeqCst), "what failed at once does not happen later");
+        for limit in [None, LIMIT] {
+            disk.bound_waits(limit).unwrap();
+            assert_eq!((disk.is_direct(), disk.run(|| 8).unwrap()), (limit.is_none(), 8));
+        }
+    }
+
+    #[test]
+    fn operations_run_where_they_are_called_unless_waits_are_bounded() {
+        let disk = DiskThread::default();
+        let own = thread::current().id();
+        assert_eq!(disk.run(|| thread::current().id()).unwrap(), own);
+        disk.bound_waits(LIMIT).unwrap();
+        assert_ne!(disk.run(|| thread::current().id()).unwrap(), own);
+    }
+
+    #[test]
+    fn it_is_dropped_while_an_operation_does_not_return() {
+        let disk = DiskThread::default();
+        disk.bound_waits(LIMIT).unwrap();
+        let (reader, writer) = pipe().unwrap();
+        hang(&disk, writer).unwrap_err();
+        drop(disk);
+        assert_eq!(let_go(reader), CONTENT);
+    }
+}

@@ -1,0 +1,84 @@
+//! The disk hangs at each operation, and does it later: the trail goes on without what was late, and names what only other
+//! sinks have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::thread::sleep;
+
+use super::super::chain::Framed;
+use super::super::testing::{Setup, at};
+use super::super::verify::verify;
+use super::*;
+
+/// Also short enough to strike without a hang where a machine is busy, which the tests allow for.
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// Fills a file, and begins another one.
+fn work(trail: &mut Trail, setup: &Setup) -> Result<(), TrailError> {
+    trail.append(&setup.lines(3))?;
+    trail.sync()?;
+    trail.append(&setup.lines(15))?;
+    trail.rotate_if_due(1, at(1))?;
+    trail.append(&setup.lines(3)).map(drop)
+}
+
+/// Lines by number.
+fn numbered(text: &str) -> BTreeMap<u64, String> {
+    text.lines().map(|line| (Framed::parse(line.as_bytes()).unwrap().number, line.to_owned())).collect()
+}
+
+fn in_files(path: &Path) -> String {
+    let mut files: Vec<_> = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|file| file.extension().is_some_and(|it| it == "jsonl"));
+    files.sort();
+    files.iter().map(|file| fs::read_to_string(file).unwrap()).collect()
+}
+
+#[test]
+fn a_trail_goes_on_after_a_hang_at_any_operation() {
+    let setup = Setup::new();
+    let mut hangs = 0;
+    for operations in 0.. {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("audit");
+        let mut trail = Trail::open(&path, setup.opening.clone()).unwrap();
+        trail.copy_lines(true);
+        trail.bound_waits(Some(LIMIT)).unwrap();
+        let latch = trail.latch();
+        latch.hang_after(operations);
+        let is_done = match work(&mut trail, &setup) {
+            Ok(()) => true,
+            Err(TrailError::Hangs { .. }) => {
+                trail.append_elsewhere(&setup.lines(2));
+                assert!(matches!(trail.resume(2, at(2)), Err(TrailError::Hangs { .. })), "{operations}");
+                trail.append_elsewhere(&setup.lines(2));
+                false
+            }
+            Err(error) => panic!("{operations}: {error}"),
+        };
+        latch.let_go();
+        while trail.resume(4, at(3)).is_err() {
+            sleep(Duration::from_millis(1));
+        }
+        trail.bound_waits(None).unwrap();
+        trail.append(&setup.lines(1)).unwrap();
+        trail.seal(2, at(4)).unwrap();
+        let files = in_files(&path);
+        let copied = numbered(str::from_utf8(&trail.take_copy()).unwrap());
+        let written = numbered(&files);
+        let differs =
+            written.iter().find(|(number, line)| copied.get(number).is_some_and(|copy| copy != *line));
+        assert_eq!(differs, None, "{operations}: no number is given twice\n{files}");
+        let report = verify(std::slice::from_ref(&path), None, Some(trail.sealed())).unwrap();
+        assert!(report.is_sound(), "{operations}: {report:?}\n{files}");
+        drop(trail);
+        let trail = Trail::open(&path, setup.opening.clone()).unwrap();
+        assert_eq!(trail.gaps(), [], "{operations}: its key was kept");
+        if is_done {
+            break;
+        }
+        assert_eq!(report.gaps.len(), 1, "{operations}: {report:?}\n{files}");
+        hangs += 1;
+    }
+    assert!(hangs > 10, "{hangs}");
+}

@@ -14,6 +14,7 @@ use bulla_kms::{
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
+pub(crate) use self::list::find;
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
 use crate::commands::serve::{TRAIL, node};
 use crate::control::connect;

@@ -1,5 +1,6 @@
 //! `bulla key`: keys for people.
 
+mod backups;
 mod uses;
 
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use bulla_wire::kms::{
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
+use self::backups::tell_of_backups;
 use self::uses::{Unused, warn_of_late_use};
 use super::pages::{self, PAGE_SIZE};
 use super::people::{NOT_YOURS_TO_SEE, unless_denied};
@@ -62,7 +64,8 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
             let used = used.map(|used| format!("; it was last used at {used}")).unwrap_or_default();
             print(format_args!(
                 "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
-            ))
+            ))?;
+            tell_of_backups(&kms, &key_id)
         }
         Key::CancelDeletion { key } => {
             let key_id = resolve(&kms, &key)?;

@@ -21,31 +21,29 @@ use crate::location::KmsLocation;
 use crate::names::KeyName;
 use crate::results::{Table, print, print_json};
 
+/// Backups in a directory.
+pub(crate) struct Found {
+    /// Those that were looked for, oldest first.
+    pub(crate) backups: Vec<(PathBuf, BackupFacts)>,
+    /// Why others cannot be read.
+    pub(crate) failures: Vec<Failure>,
+}
+
 pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
     let ListBackups { data, root_key, directory, key, json } = list;
     let options = options(flags, data, root_key)?;
     let directory = directory.unwrap_or_else(|| options.data.join(BACKUPS));
     let key = key.map(|name| key_id(flags, &options, &name)).transpose()?;
-    let mut found = Vec::new();
-    let mut failed = Vec::new();
-    for path in paths(&directory)? {
-        let read = read_backup(&options, &path).and_then(|facts| Ok((holds(&options, &path, key)?, facts)));
-        match read {
-            Ok((true, facts)) => found.push((path, facts)),
-            Ok((false, _)) => {}
-            Err(error) => failed.push(failure(&path, &error)),
-        }
-    }
-    found.sort_by_key(|(_, facts)| (facts.epoch, facts.commit));
+    let Found { backups, failures } = find(&options, &directory, key)?;
     if json {
-        print_json(&found.iter().map(|(path, facts)| as_entry(path, facts)).collect::<Vec<_>>())?;
+        print_json(&backups.iter().map(|(path, facts)| as_entry(path, facts)).collect::<Vec<_>>())?;
     } else {
-        print_table(&found, key.is_some())?;
+        print_table(&backups, key.is_some())?;
     }
-    match failed.len() {
+    match failures.len() {
         0 => Ok(()),
         count => {
-            failed.iter().for_each(Failure::print);
+            failures.iter().for_each(Failure::print);
             let what = format!("{}: {count} of the backups cannot be read", directory.display());
             Err(Failure::new(Exit::SomeFailed, what, "they may hold anything; use other copies of them"))
         }
@@ -75,6 +73,21 @@ fn served(flags: &KmsFlags, name: &KeyName) -> Result<Option<KeyId>, String> {
     let kms = Kms::connect(flags).map_err(Failure::into_what)?;
     let id = resolve(&kms, name).map_err(Failure::into_what)?;
     id.parse().map(Some).map_err(|_| format!("{id} is not the id of a key in a store"))
+}
+
+/// Looks for the backups in a directory, or for those that hold a key.
+pub(crate) fn find(options: &Options, directory: &Path, key: Option<KeyId>) -> Result<Found, Failure> {
+    let mut found = Found { backups: Vec::new(), failures: Vec::new() };
+    for path in paths(directory)? {
+        let read = read_backup(options, &path).and_then(|facts| Ok((holds(options, &path, key)?, facts)));
+        match read {
+            Ok((true, facts)) => found.backups.push((path, facts)),
+            Ok((false, _)) => {}
+            Err(error) => found.failures.push(failure(&path, &error)),
+        }
+    }
+    found.backups.sort_by_key(|(_, facts)| (facts.epoch, facts.commit));
+    Ok(found)
 }
 
 fn holds(options: &Options, path: &Path, key: Option<KeyId>) -> Result<bool, BackupError> {

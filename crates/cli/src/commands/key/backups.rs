@@ -1,0 +1,58 @@
+//! Which backups still hold a key: its deletion does not change them.
+
+use std::path::Path;
+
+use bulla_keys::KeyId;
+use bulla_kms::{Options, Role};
+use bulla_wire::Timestamp;
+
+use crate::commands::backup::find;
+use crate::commands::serve::BACKUPS;
+use crate::failure::Failure;
+use crate::kms::Kms;
+use crate::messages::note;
+use crate::results::print;
+
+/// Names the backups that still hold a key whose deletion is scheduled, as far as they are known here. That they cannot be read
+/// is no failure of the deletion.
+pub(super) fn tell_of_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
+    match kms {
+        Kms::Embedded(kms) => tell_of_files(kms.data(), key_id),
+        Kms::Remote(server) => {
+            if !server.endpoint().is_cloud() {
+                note(format_args!("bulla: backups of the server may hold {key_id} for longer"));
+                note(
+                    "       its page in the console says until when, as does `bulla backup list --key` on that machine",
+                );
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Of those that a server makes in the data directory of the store, unless its configuration names another directory.
+fn tell_of_files(data: &Path, key_id: &str) -> Result<(), Failure> {
+    let directory = data.join(BACKUPS);
+    let Ok(key) = key_id.parse::<KeyId>() else { return Ok(()) };
+    if !directory.is_dir() {
+        return Ok(());
+    }
+    let found = match find(&Options::new(data, Role::Command), &directory, Some(key)) {
+        Ok(found) => found,
+        Err(failure) => {
+            failure.print();
+            return Ok(());
+        }
+    };
+    for (path, facts) in &found.backups {
+        let time = Timestamp::from_unix(facts.time);
+        print(format_args!("the backup of {time} still holds it until it is deleted: {}", path.display()))?;
+    }
+    if !found.failures.is_empty() {
+        found.failures.iter().for_each(Failure::print);
+        let count = found.failures.len();
+        note(format_args!("bulla: {}: {count} of the backups cannot be read", directory.display()));
+        note("       they may hold the key too");
+    }
+    Ok(())
+}

@@ -9,6 +9,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use bulla_kms::{RequestLimit, RequestLimits};
 use bulla_server::{Limits, TlsOptions};
 use common::{Answer, ID, SECRET, Signed, TestServer};
 
@@ -93,6 +94,21 @@ fn requests_commits_and_records_are_counted() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
     assert!((now - samples.get("process_start_time_seconds")).abs() < 600.0);
     assert!(!samples.0.keys().any(|name| name.starts_with("bulla_certificate")), "there is none");
+}
+
+#[test]
+fn throttled_requests_are_counted_by_their_limit() {
+    let server = plain();
+    let one = 1.try_into().unwrap();
+    let limit = Some(RequestLimit { requests_per_second: one, burst: Some(one) });
+    server.kms.set_request_limits(RequestLimits { access_key: limit, ..RequestLimits::default() });
+    let answers = [(); 5].map(|()| server.send(Signed::new("POST", "Action=ListKeys").into_query()).status);
+    let throttled = answers.iter().filter(|status| **status == 400).count();
+    assert!(throttled > 0, "{answers:?}");
+    let samples = Samples::of(&server);
+    let counted = ["access-key", "user", "source"]
+        .map(|limit| samples.get(&format!(r#"bulla_throttled_requests_total{{limit="{limit}"}}"#)));
+    assert_eq!(counted, [throttled as f64, 0.0, 0.0]);
 }
 
 /// Names, ids and addresses of a request, whether it succeeds or not, are no labels.
@@ -214,7 +230,10 @@ fn the_audit_trail_shows_how_far_it_is() {
     let missed =
         |sink: &str| Samples::of(&server).get(&format!(r#"bulla_audit_lines_missed_total{{sink="{sink}"}}"#));
     assert_eq!((missed("file"), missed("other")), (0.0, 0.0));
+    let lost = || Samples::of(&server).get("bulla_audit_lines_lost_total");
+    assert_eq!(lost(), 0.0);
 
+    let before_loss = Samples::of(&server).get("bulla_audit_sealed_line");
     let audit = server.data.path().join("audit");
     fs::remove_dir_all(&audit).unwrap();
     fs::write(&audit, "in the way").unwrap();
@@ -228,6 +247,7 @@ fn the_audit_trail_shows_how_far_it_is() {
     wait_until("more lag", || lag() > before + 0.1);
     fs::remove_file(&audit).unwrap();
     wait_until("the trail to be back", || lag() == 0.0);
+    assert!(lost() >= before_loss, "{}", lost());
 }
 
 #[test]

@@ -59,6 +59,7 @@ impl<D: Directory> Trail<D> {
             copy: None,
             elsewhere: None,
             gaps: Vec::new(),
+            lost: 0,
         };
         trail.destroy_old_key()?;
         let _ = trail.directory.remove(NEXT); // of a file that was not begun; usually there is none
@@ -80,6 +81,7 @@ impl<D: Directory> Trail<D> {
         if !gaps.is_empty() {
             self.write(last)?;
         }
+        self.lost = gaps.iter().map(Gap::lost_lines).sum();
         self.gaps = gaps;
         Ok(())
     }

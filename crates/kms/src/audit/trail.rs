@@ -42,6 +42,8 @@ pub struct Trail<D: Directory = Disk> {
     /// The last line that only other sinks have.
     pub(super) elsewhere: Option<Position>,
     pub(super) gaps: Vec<Gap>,
+    /// How many lines are lost, by those gaps and by later ones.
+    pub(super) lost: u64,
 }
 
 /// What [`Trail::open`] needs to know.
@@ -300,8 +302,10 @@ impl<D: Directory> Trail<D> {
             }
         }
         self.stopped = None;
+        let lost = gaps.iter().map(Gap::lost_lines).sum::<u64>();
         let lines: Vec<Members> = gaps.into_iter().map(|gap| self.members(now, Content::Gap(gap))).collect();
         self.append(&lines)?;
+        self.lost += lost;
         self.note_missed(missed, now)
     }
 
@@ -377,6 +381,12 @@ impl<D: Directory> Trail<D> {
     #[must_use]
     pub fn gaps(&self) -> &[Gap] {
         &self.gaps
+    }
+
+    /// How many lines were lost when the trail was opened and since, as its gaps say.
+    #[must_use]
+    pub fn lost_lines(&self) -> u64 {
+        self.lost
     }
 
     /// Begins another file without a word in the current one.
@@ -559,6 +569,14 @@ impl<F: LogFile> Sealing<F> {
 impl Gap {
     pub(super) fn lost(from: u64, to: u64) -> Self {
         Self { reason: GapReason::Lost, from: Some(from), to: Some(to), lines: None }
+    }
+
+    /// How many lines it says are lost.
+    pub(super) fn lost_lines(&self) -> u64 {
+        match (self.reason, self.from, self.to) {
+            (GapReason::Lost, Some(from), Some(to)) => (to + 1).saturating_sub(from),
+            _ => 0,
+        }
     }
 
     /// Whether a line of this number may follow the line `last`, because it says that those between are missing.

@@ -16,6 +16,8 @@ pub struct AuditFigures {
     pub lag: Duration,
     /// How many lines of requests the files have missed since the start.
     pub missed: u64,
+    /// How many lines that the files had were found lost at the start or since.
+    pub lost: u64,
 }
 
 /// An audit trail while it is written.
@@ -30,6 +32,8 @@ pub(crate) struct TrailInUse {
 /// The figures behind [`AuditFigures`].
 pub(super) struct Figures {
     sealed: Position,
+    /// Lines that were found lost.
+    pub(super) lost: u64,
     /// When the first line came that no thread has taken yet.
     waiting_since: Option<Instant>,
     /// When the first line came that was taken since the last seal was begun.
@@ -97,13 +101,19 @@ impl Figures {
     pub(super) fn read(&self, missed: u64) -> AuditFigures {
         let oldest = self.sealing_since.or(self.unsealed_since).or(self.waiting_since);
         let lag = oldest.map_or(Duration::ZERO, |since| since.elapsed());
-        AuditFigures { sealed: self.sealed, lag, missed }
+        AuditFigures { sealed: self.sealed, lag, missed, lost: self.lost }
     }
 }
 
 impl Default for Figures {
     fn default() -> Self {
-        Self { sealed: Position::START, waiting_since: None, unsealed_since: None, sealing_since: None }
+        Self {
+            sealed: Position::START,
+            lost: 0,
+            waiting_since: None,
+            unsealed_since: None,
+            sealing_since: None,
+        }
     }
 }
 

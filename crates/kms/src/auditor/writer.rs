@@ -123,7 +123,10 @@ impl<D: Directory> Writer<D> {
         clock: Arc<dyn Clock>,
         sync_always: bool,
     ) -> Self {
-        waiting.figures(|figures| figures.sealed(trail.sealed()));
+        waiting.figures(|figures| {
+            figures.sealed(trail.sealed());
+            figures.lost = trail.lost_lines();
+        });
         Self {
             trail,
             identity,
@@ -308,6 +311,7 @@ impl<D: Directory> Writer<D> {
         let file = self.trail.file();
         self.trail.resume(self.missed, now)?;
         self.missed = 0;
+        self.waiting.figures(|figures| figures.lost = self.trail.lost_lines());
         if self.trail.file() != file {
             // What was written to the file before, and is not sealed, may be lost.
             self.kept.splice(0..0, mem::take(&mut self.unsealed));

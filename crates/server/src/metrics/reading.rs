@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bulla_kms::{BackupState, Kms, SinkHealth, Statistics};
+use bulla_kms::{BackupState, Kms, SinkHealth, Statistics, ThrottledRequests};
 
 use super::requests::{Requests, Totals};
 use crate::http::{ConnectionCounts, Connections};
@@ -27,6 +27,7 @@ pub(super) struct Reading {
     /// What takes lines of the audit trail, the files first.
     pub(super) audit_sinks: Vec<SinkHealth>,
     pub(super) is_ready: bool,
+    pub(super) throttled: ThrottledRequests,
     /// None without a schedule.
     pub(super) backups: Option<BackupState>,
     /// The believed time, in seconds since 1970.
@@ -74,6 +75,7 @@ impl Sources {
             engine: self.kms.statistics(),
             audit_sinks: self.kms.audit_sinks(),
             is_ready: self.kms.is_ready(),
+            throttled: self.kms.throttled_requests(),
             backups: self.kms.backup_state(),
             now: self.kms.now(),
             connections: self.connections.counts(),

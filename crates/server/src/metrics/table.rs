@@ -3,7 +3,7 @@
 //! A label has values of ours only, and few of them: names of products, actions, error codes and kinds of records. What a
 //! caller sends, keys, users, addresses and access keys are in none.
 
-use bulla_kms::{AuditFigures, BackupFacts, BackupState, Histogram, UseTotals};
+use bulla_kms::{AuditFigures, BackupFacts, BackupState, Histogram, ThrottledRequests, UseTotals};
 
 use super::reading::Reading;
 
@@ -46,6 +46,12 @@ pub(super) const METRICS: &[Metric] = &[
         help: "Requests that were answered with an error, by whether the caller was authenticated",
         labels: &["authenticated"],
         values: Values::Counter(refused_requests),
+    },
+    Metric {
+        name: "bulla_throttled_requests",
+        help: "Requests that were refused because a limit of requests was reached, by that limit",
+        labels: &["limit"],
+        values: Values::Counter(throttled_requests),
     },
     Metric {
         name: "bulla_commit_duration_seconds",
@@ -96,6 +102,14 @@ pub(super) const METRICS: &[Metric] = &[
         values: Values::Counter(missed_lines),
     },
     Metric {
+        name: "bulla_audit_lines_lost",
+        help: "Lines that the files of the audit trail had, and that were found lost at the start or since; absent without a trail",
+        labels: &[],
+        values: Values::Counter(|reading| {
+            reading.engine.audit.iter().map(|audit| (vec![], audit.lost)).collect()
+        }),
+    },
+    Metric {
         name: "bulla_nonces",
         help: "Signature nonces that are kept against replays",
         labels: &[],
@@ -133,19 +147,19 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_backup_age_seconds",
-        help: "Age of the newest verified scheduled backup; absent without one",
+        help: "Age of the newest scheduled backup, which was verified when it was made; absent without one",
         labels: &[],
         values: Values::Gauge(|reading| newest_backup(reading, |newest| (reading.now - newest.time) as f64)),
     },
     Metric {
         name: "bulla_backup_commit",
-        help: "Number of the commit that the newest verified scheduled backup is of; absent without one",
+        help: "Number of the commit that the newest scheduled backup is of; absent without one",
         labels: &[],
         values: Values::Gauge(|reading| newest_backup(reading, |newest| newest.commit as f64)),
     },
     Metric {
         name: "bulla_backups",
-        help: "Verified scheduled backups that are kept; absent without a schedule",
+        help: "Scheduled backups that are kept; each was verified when it was made, and not since; absent without a schedule",
         labels: &[],
         values: Values::Gauge(|reading| backups(reading, |state| state.count as f64)),
     },
@@ -208,6 +222,15 @@ fn request_durations(reading: &Reading) -> Series<Histogram> {
 fn refused_requests(reading: &Reading) -> Series<u64> {
     let refused = reading.requests.refused;
     vec![(vec!["true".into()], refused.authenticated), (vec!["false".into()], refused.unauthenticated)]
+}
+
+fn throttled_requests(reading: &Reading) -> Series<u64> {
+    let ThrottledRequests { access_key, user, source } = reading.throttled;
+    vec![
+        (vec!["access-key".into()], access_key),
+        (vec!["user".into()], user),
+        (vec!["source".into()], source),
+    ]
 }
 
 fn records(reading: &Reading) -> Series<f64> {

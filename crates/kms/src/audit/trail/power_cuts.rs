@@ -163,6 +163,7 @@ fn what_was_lost_while_it_was_closed_is_told_for_ever() {
         let mut trail = setup.open(&memory, answered.sealed).unwrap();
         assert_eq!(trail.gaps().iter().map(|gap| gap.reason).collect::<Vec<_>>(), [reason], "{what}");
         assert!(trail.last().number > before.number, "{what}: no number is used again");
+        assert_eq!(trail.lost_lines() > 0, reason == GapReason::Lost, "{what}");
         trail.append(&setup.lines(1)).unwrap();
         trail.seal(9, at(9)).unwrap();
         let sealed = trail.sealed();

@@ -129,6 +129,7 @@ fn a_file_that_is_not_ours_any_more_is_noticed_and_another_one_begins() {
         assert_eq!(trail.resume(1, at(5)).unwrap().number, last.number + 3, "key, lost, missed");
         let text = fs::read_to_string(path.join(file_name(last.number + 1))).unwrap();
         assert_eq!(gap(text.lines().nth(1).unwrap()), Gap::lost(first, last.number));
+        assert_eq!(trail.lost_lines(), last.number - first + 1);
         trail.append(&setup.lines(1)).unwrap();
         trail.seal(1, at(6)).unwrap().unwrap();
         drop(trail);

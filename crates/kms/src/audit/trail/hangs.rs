@@ -49,6 +49,7 @@ fn a_trail_goes_on_after_a_hang_at_any_operation() {
         let is_done = match work(&mut trail, &setup) {
             Ok(()) => true,
             Err(TrailError::Hangs { .. }) => {
+                latch.hang_after(0); // also if the machine was busy before it hung
                 trail.append_elsewhere(&setup.lines(2));
                 assert!(matches!(trail.resume(2, at(2)), Err(TrailError::Hangs { .. })), "{operations}");
                 trail.append_elsewhere(&setup.lines(2));

@@ -1,88 +1,121 @@
 //! Whether the clock is trusted, and the time that is believed while it is not.
 //!
 //! A clock that jumped ahead would end keys whose waiting period has days to go, and one that is set back would revive what
-//! has ended. So whatever expires or ends is decided by a believed time. It is the latest time that the wall clock has shown,
-//! except where the clock has moved on by more than [`MAX_JUMP`] beyond the time that has really passed. Such a jump is
-//! not believed: the believed time then moves on with elapsed time, and when the clock comes back it is as if nothing had
-//! happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
+//! has ended or let it go on. So whatever expires or ends, and every condition on the time, is decided by a believed time. It
+//! is the latest time that the wall clock has shown, except where the clock was set by more than [`MAX_JUMP`], ahead or back.
+//! Such a jump is not believed: the believed time then moves on with elapsed time, and when the clock comes back it is as if
+//! nothing had happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
+//!
+//! What the store holds makes no difference to that: tokens are not in it, and what is made during a jump is there when it is
+//! over. Only the time between two runs is another thing, because nobody was there. It counts as time that has passed: what
+//! is over by the clock cannot be used. Nothing is removed by it until the operator or the clock itself shows which time was
+//! right, or nothing is left that could be removed.
 
 /// The trust in a clock, which is given as seconds of the wall clock and of elapsed time.
 #[derive(Debug, Default)]
 pub(crate) struct ClockTrust {
-    /// The wall clock ahead of elapsed time, when it was last taken as it is. Jumps are measured from there, not from look
-    /// to look: many small steps are a large one.
-    anchor: Option<i64>,
-    /// The same at the start: where the clock is again when it comes back from a jump.
-    origin: Option<i64>,
-    /// The largest one that was believed.
-    furthest: Option<i64>,
+    /// None before the start.
+    run: Option<Run>,
+    /// What an earlier run believed, while the time between that run and this one is in doubt.
+    doubt: Option<Doubt>,
+}
+
+/// What is believed in this run. Offsets are by how much the wall clock is ahead of elapsed time.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// The offset when the clock was last taken as it is. Jumps ahead are measured from there, not from look to look: many
+    /// small steps are a large one.
+    anchor: i64,
+    /// The largest offset that was believed. Jumps back are measured from there.
+    furthest: i64,
     /// The latest time that was believed.
-    latest: Option<i64>,
+    latest: i64,
+    /// When that was, in elapsed time.
+    looked: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    /// The latest time that an earlier run believed; none if no server had the store.
+    believed: Option<i64>,
+    /// When this run began, in elapsed time.
+    began: i64,
+    /// Whether nothing is removed because of it.
+    holds: bool,
 }
 
 impl ClockTrust {
     /// Begins with the time that an earlier run believed last, if there is one.
     pub(crate) fn resume(&mut self, believed: Option<i64>, wall: i64, elapsed: i64) {
-        let Some(before) = believed else { return };
-        self.latest = Some(before);
-        self.anchor = Some(before - elapsed);
-        self.origin = Some(before - elapsed);
-        if !self.has_jumped(wall, elapsed) {
+        if let Some(before) = believed.filter(|before| wall - before <= MAX_JUMP) {
             self.accept(before.max(wall), elapsed);
+        } else {
+            self.accept(wall, elapsed);
+            self.doubt = Some(Doubt { believed, began: elapsed, holds: true });
         }
     }
 
     /// Takes the clock as it is.
     pub(crate) fn accept(&mut self, wall: i64, elapsed: i64) {
-        let offset = Some(wall - elapsed);
-        self.anchor = offset;
-        self.origin = offset;
-        self.furthest = offset;
-        self.latest = Some(wall);
-    }
-
-    /// Takes the clock as it is, because nothing can end or be revived by it. A clock that was set back is still waited
-    /// for, unless it comes back from a jump.
-    pub(crate) fn follow(&mut self, wall: i64, elapsed: i64) {
         let offset = wall - elapsed;
-        let origin = *self.origin.get_or_insert(offset);
-        let is_back =
-            (offset - origin).abs() <= MAX_JUMP && self.latest.is_some_and(|at| at > wall + MAX_JUMP);
-        if is_back {
-            self.latest = None;
-            self.furthest = None;
-        }
-        self.anchor = Some(offset);
-        self.time(wall, elapsed);
+        let run = Run { anchor: offset, furthest: offset, latest: wall, looked: elapsed };
+        *self = Self { run: Some(run), doubt: None };
     }
 
-    /// The believed time. A jump that happened before the start counts as time that has passed, because nobody was there:
-    /// what is over by the clock cannot be used then.
+    /// Nothing that could be removed depends on what was before the start. A clock that was wrong then is soon set right.
+    pub(crate) fn release(&mut self, elapsed: i64) {
+        let is_soon = |doubt: &Doubt| elapsed - doubt.began <= MAX_JUMP;
+        self.doubt = self.doubt.filter(is_soon).map(|doubt| Doubt { holds: false, ..doubt });
+    }
+
+    /// The believed time.
     pub(crate) fn time(&mut self, wall: i64, elapsed: i64) -> i64 {
-        if self.has_jumped(wall, elapsed) {
-            let Some(furthest) = self.furthest else {
-                return self.latest.map_or(wall, |latest| latest.max(wall));
-            };
-            self.latest = self.latest.max(Some(furthest + elapsed));
-        } else {
-            self.furthest = self.furthest.max(Some(wall - elapsed));
-            self.latest = self.latest.max(Some(wall));
+        if let Some(before) = self.before_the_start(wall - elapsed) {
+            self.accept(before.max(wall), elapsed);
         }
-        self.latest.unwrap_or(wall)
+        let Some(run) = &mut self.run else { return wall };
+        if run.has_jumped(wall - elapsed) {
+            run.latest += (elapsed - run.looked).max(0);
+        } else {
+            run.furthest = run.furthest.max(wall - elapsed);
+            run.latest = run.latest.max(wall);
+        }
+        run.looked = run.looked.max(elapsed);
+        run.latest
     }
 
-    /// Whether the clock has moved on by much more than the time that has passed; also if nobody can know.
-    pub(crate) fn has_jumped(&self, wall: i64, elapsed: i64) -> bool {
-        self.anchor.is_none_or(|anchor| wall - elapsed - anchor > MAX_JUMP)
+    /// What an earlier run believed, if the clock has come back to that, and so was wrong at the start.
+    fn before_the_start(&self, offset: i64) -> Option<i64> {
+        let run = self.run?;
+        let doubt = self.doubt?;
+        let before = doubt.believed?;
+        let is_back = (offset - (before - doubt.began)).abs() <= MAX_JUMP;
+        (is_back && run.has_jumped(offset)).then_some(before)
     }
 
-    /// The latest time that was believed, in this run or before it.
+    /// Whether something may be removed by the clock.
+    pub(crate) fn is_trusted(&self, wall: i64, elapsed: i64) -> bool {
+        let holds = self.doubt.is_some_and(|doubt| doubt.holds);
+        !holds && self.run.is_some_and(|run| !run.has_jumped(wall - elapsed))
+    }
+
+    /// The latest time that was believed and not in doubt, in this run or before it.
     pub(crate) fn latest(&self) -> Option<i64> {
-        self.latest
+        match self.doubt {
+            Some(Doubt { believed, holds: true, .. }) => believed,
+            _ => self.run.map(|run| run.latest),
+        }
     }
 }
 
-/// How far the clock may have moved on unseen, in seconds.
+impl Run {
+    /// Whether the clock was set by much more than the time that has passed, ahead or back.
+    fn has_jumped(&self, offset: i64) -> bool {
+        offset - self.anchor > MAX_JUMP || self.furthest - offset > MAX_JUMP
+    }
+}
+
+/// By how much the clock may be set, in seconds.
 pub(crate) const MAX_JUMP: i64 = 3600;
 
 #[cfg(test)]
@@ -98,19 +131,27 @@ mod tests {
         trust
     }
 
+    fn resumed(believed: Option<i64>, wall: i64) -> ClockTrust {
+        let mut trust = ClockTrust::default();
+        trust.resume(believed, wall, 0);
+        trust
+    }
+
     #[test]
     fn a_jump_is_more_than_the_time_that_has_passed() {
-        assert!(ClockTrust::default().has_jumped(START, 5), "before the start");
+        assert!(!ClockTrust::default().is_trusted(START, 5), "before the start");
         let trust = started();
-        assert!(!trust.has_jumped(START + 86_400, 5 + 86_400), "a day that has passed");
-        assert!(!trust.has_jumped(START + 86_400 + 3600, 5 + 86_400), "an hour is believed");
-        assert!(trust.has_jumped(START + 86_400 + 3601, 5 + 86_400), "more is not");
-        assert!(!trust.has_jumped(0, 7 + 86_400), "back");
+        for (jump, is_trusted) in
+            [(0, true), (3600, true), (3601, false), (-3600, true), (-3601, false), (-YEARS, false)]
+        {
+            let wall = START + 86_400 + jump;
+            assert_eq!(trust.is_trusted(wall, 5 + 86_400), is_trusted, "{jump} after a day that has passed");
+        }
     }
 
     #[test]
     fn believed_time_never_moves_back() {
-        for jump in [-YEARS, -7200, -1200, -3, 3, 1200, 3600] {
+        for jump in [-3600, -1200, -3, 3, 1200, 3600] {
             let mut trust = started();
             let during = trust.time(START + 10 + jump, 15);
             assert_eq!(during, START + jump.max(-10) + 10, "the clock was seen at {jump}");
@@ -122,15 +163,16 @@ mod tests {
     #[test]
     fn a_long_jump_and_its_return_leave_no_trace() {
         let mut trust = started();
-        for (round, jump) in [3601, 7200, YEARS, 7200].into_iter().enumerate() {
+        for (round, jump) in [3601, 7200, YEARS, -3601, -YEARS, 7200].into_iter().enumerate() {
             let passed = 100 * i64::try_from(round).unwrap();
             assert_eq!(trust.time(START + passed, 5 + passed), START + passed);
             for second in passed..passed + 10 {
-                assert_eq!(trust.time(START + second + jump, 5 + second), START + second, "ahead by {jump}");
-                assert!(trust.has_jumped(START + second + jump, 5 + second));
+                assert_eq!(trust.time(START + second + jump, 5 + second), START + second, "set by {jump}");
+                assert!(!trust.is_trusted(START + second + jump, 5 + second));
+                trust.release(5 + second);
             }
             assert_eq!(trust.time(START + passed + 10, 15 + passed), START + passed + 10);
-            assert!(!trust.has_jumped(START + passed + 10, 15 + passed));
+            assert!(trust.is_trusted(START + passed + 10, 15 + passed));
         }
     }
 
@@ -140,36 +182,84 @@ mod tests {
         assert_eq!(trust.time(START + 3600, 5), START + 3600);
         assert_eq!(trust.time(START + 7200, 5), START + 3600);
         assert_eq!(trust.time(START + 7260, 65), START + 3660);
-    }
 
-    #[test]
-    fn a_clock_by_which_nothing_ends_is_followed() {
         let mut trust = started();
-        trust.follow(START + YEARS, 6);
-        assert_eq!(trust.time(START + YEARS, 6), START + YEARS);
-        trust.follow(START + 10, 15);
-        assert_eq!(trust.time(START + 10, 15), START + 10, "back from a jump");
-        trust.follow(START - YEARS, 16);
-        assert_eq!(trust.time(START - YEARS, 16), START + 10, "set back");
+        assert_eq!(trust.time(START - 3600, 5), START);
+        assert_eq!(trust.time(START - 7200, 5), START);
+        assert_eq!(trust.time(START - 7140, 65), START + 60);
+    }
+
+    /// The small step was believed, and waited for when it was taken back.
+    #[test]
+    fn a_jump_after_a_small_step_and_its_return_ends_nothing() {
+        for jump in [7200, -7200, YEARS, -YEARS] {
+            let mut trust = started();
+            assert_eq!(trust.time(START + 3000, 5), START + 3000);
+            assert_eq!(trust.time(START + 6000, 6005), START + 6000);
+            assert_eq!(trust.time(START + 6010 + jump, 6015), START + 6010, "set by {jump}");
+        }
     }
 
     #[test]
-    fn what_happened_before_the_start_counts_as_passed_and_is_not_believed() {
-        let mut trust = ClockTrust::default();
-        trust.resume(Some(START), START + 8 * 86_400, 0);
-        assert!(trust.has_jumped(START + 8 * 86_400, 0));
+    fn a_long_stop_counts_as_passed_and_is_in_doubt() {
+        let mut trust = resumed(Some(START), START + 8 * 86_400);
         assert_eq!(trust.time(START + 8 * 86_400, 0), START + 8 * 86_400);
-        assert_eq!(trust.latest(), Some(START));
-        assert_eq!(trust.time(START + 30, 20), START + 30, "the clock was wrong at the start");
-        assert!(!trust.has_jumped(START + 30, 20));
+        assert!(!trust.is_trusted(START + 8 * 86_400, 0));
+        assert_eq!(trust.latest(), Some(START), "the next start asks again");
+        trust.release(60);
+        assert!(trust.is_trusted(START + 8 * 86_400, 0));
+        assert_eq!(trust.latest(), Some(START + 8 * 86_400));
 
-        let mut trust = ClockTrust::default();
-        trust.resume(Some(START), START + 3600, 0);
-        assert!(!trust.has_jumped(START + 7200, 0), "within an hour it is taken as it is");
+        let mut trust = resumed(Some(START), START + 3600);
+        assert!(trust.is_trusted(START + 7200, 0), "within an hour it is taken as it is");
+        assert_eq!(trust.time(START + 7200, 0), START + 7200);
 
-        let mut trust = ClockTrust::default();
-        trust.resume(None, START, 0);
-        assert!(trust.has_jumped(START, 0));
+        let mut trust = resumed(None, START);
+        assert!(!trust.is_trusted(START, 0));
         assert_eq!((trust.time(START, 0), trust.latest()), (START, None));
+        trust.release(0);
+        assert_eq!(trust.latest(), Some(START));
+    }
+
+    #[test]
+    fn a_clock_that_was_wrong_at_the_start_is_believed_when_it_is_right() {
+        for (holds, passed, is_believed) in
+            [(true, 20, true), (true, 86_400, true), (false, 3600, true), (false, 3601, false)]
+        {
+            let mut trust = resumed(Some(START), START + YEARS);
+            if !holds {
+                trust.release(passed);
+            }
+            let right = START + passed + 10;
+            let believed = if is_believed { right } else { START + YEARS + passed };
+            assert_eq!(trust.time(right, passed), believed, "after {passed}");
+            assert_eq!(trust.is_trusted(right, passed), is_believed);
+            assert_eq!(trust.time(START + YEARS + passed, passed), believed, "it is a jump now");
+        }
+    }
+
+    /// It is none of the time before the start, though it is as near to that as a clock must be.
+    #[test]
+    fn a_small_step_after_a_long_stop_does_not_move_back() {
+        let mut trust = resumed(Some(START), START + 4000);
+        assert_eq!(trust.time(START + 4000, 0), START + 4000);
+        assert_eq!(trust.time(START + 3000, 0), START + 4000);
+    }
+
+    #[test]
+    fn a_jump_after_a_long_stop_is_none() {
+        let mut trust = resumed(Some(START), START + 86_400);
+        for jump in [7200, -7200, YEARS, -YEARS] {
+            assert_eq!(trust.time(START + 86_400 + jump, 0), START + 86_400, "set by {jump}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_behind_at_the_start_is_not_believed() {
+        let mut trust = resumed(Some(START), START - 7200);
+        assert_eq!(trust.time(START - 7200 + 50, 50), START + 50);
+        assert!(!trust.is_trusted(START - 7200 + 50, 50));
+        trust.accept(START - 7200 + 60, 60);
+        assert_eq!(trust.time(START - 7200 + 60, 60), START - 7200 + 60, "the operator says so");
     }
 }

@@ -434,8 +434,8 @@ impl Kms {
         (!self.home.is_account_presumed).then_some(&*self.home.account)
     }
 
-    /// The believed time, in seconds since 1970: whatever expires or ends goes by it. It does not move back, and not ahead
-    /// by a jump of the clock of more than an hour.
+    /// The believed time, in seconds since 1970: whatever expires or ends goes by it, and every condition on the time. It does
+    /// not follow the clock when that is set by more than an hour, ahead or back.
     #[must_use]
     pub fn now(&self) -> i64 {
         self.clock.now()

@@ -47,15 +47,15 @@ impl Kms {
         self.clock.trust().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
     }
 
-    /// Looks at the clock: the time, and whether something may end by it.
+    /// Looks at the clock: the time, and whether something may be removed by it.
     pub(crate) fn check_clock(&self) -> (Times, bool) {
-        let Times { wall, elapsed, .. } = self.clock.look();
-        if !self.state.published().has_endings() {
-            self.clock.trust().follow(wall, elapsed);
-        }
+        let times = self.clock.look();
+        let has_endings = self.state.published().has_endings();
         let mut trust = self.clock.trust();
-        let times = Times { wall, believed: trust.time(wall, elapsed), elapsed };
-        (times, !trust.has_jumped(wall, elapsed))
+        if !has_endings {
+            trust.release(times.elapsed);
+        }
+        (times, trust.is_trusted(times.wall, times.elapsed))
     }
 
     /// Lets the store know the time, once a minute and when a minute was used ahead of the clock; nobody waits for it.

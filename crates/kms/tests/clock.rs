@@ -302,18 +302,23 @@ fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {
     assert_eq!(bench.state(&imported), "Enabled", "and has not ended");
 }
 
-/// Without anything that ends, any clock is believed; what is scheduled by it then keeps it from going back.
 #[test]
-fn a_clock_that_is_behind_what_was_believed_is_told() {
+fn a_clock_that_is_behind_what_was_believed_is_told_and_nothing_ends() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
-    bench.clock.jump(3650 * DAY);
-    assert_eq!(bench.run_due().clock_behind, 0);
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     bench.clock.jump(-3650 * DAY);
-    assert_eq!(bench.run_due().clock_behind, 3650 * DAY);
+    for _ in 0..2 {
+        let report = bench.run_due();
+        assert_eq!((report.clock_behind, report.held), (3650 * DAY, true));
+        bench.clock.pass(8 * DAY);
+    }
     let bench = bench.restarted(Role::Server, false);
-    assert_eq!(bench.run_due().clock_behind, 3650 * DAY, "also after a restart");
+    let report = bench.run_due();
+    assert_eq!((report.clock_behind, report.held), (3650 * DAY, true), "also after a restart");
+    assert_eq!(bench.state(&key), "PendingDeletion");
+    bench.ok("CancelKeyDeletion", &[("KeyId", &key)]);
+    bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     let bench = bench.restarted(Role::Server, true);
     let report = bench.run_due();
     assert_eq!(
@@ -322,4 +327,23 @@ fn a_clock_that_is_behind_what_was_believed_is_told() {
         "the operator has said that the clock is right"
     );
     assert_eq!(bench.state(&key), "PendingDeletion");
+}
+
+/// The store holds nothing that ends when the clock jumps, and something when it comes back.
+#[test]
+fn what_is_scheduled_during_a_jump_is_counted_from_the_later_time_and_stops_nothing() {
+    for jump in [7200, 3650 * DAY] {
+        let bench = Bench::with_role(Role::Server);
+        let key = bench.key();
+        bench.clock.jump(jump);
+        assert!(bench.run_due().held, "and said, also where nothing is to end");
+        bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
+        bench.clock.jump(-jump);
+        let report = bench.run_due();
+        assert_eq!((report.clock_behind, report.held), (0, false), "after a jump of {jump}");
+        bench.clock.pass(jump + 7 * DAY - 1);
+        assert_eq!(bench.run_due().changed, 0);
+        bench.clock.pass(1);
+        assert_eq!(bench.run_due().changed, 1);
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bulla_kms::Kms;
+use bulla_kms::{Kms, MaintenanceReport};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::log::Log;
@@ -13,8 +13,7 @@ use crate::log::Log;
 pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
     let mut tick = interval(PERIOD);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut held = Daily::default();
-    let mut behind = Daily::default();
+    let mut said = Daily::default();
     let mut was_failing = false;
     loop {
         tick.tick().await;
@@ -26,11 +25,13 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
                 if report.changed > 0 {
                     log.event(format!("keys that changed or ended by themselves: {}", report.changed));
                 }
-                if held.is_news(report.held) {
-                    log.event(if report.held { HELD } else { RELEASED });
-                }
-                if behind.is_news(report.clock_behind > 0) && report.clock_behind > 0 {
-                    log.event(clock_is_behind(report.clock_behind.unsigned_abs()));
+                let wrong = wrong(&report);
+                if said.is_news(wrong) {
+                    log.event(match wrong {
+                        Some(Wrong::Unseen) => UNSEEN.into(),
+                        Some(Wrong::Behind) => clock_is_behind(report.clock_behind.unsigned_abs()),
+                        None => RIGHT.into(),
+                    });
                 }
                 false
             }
@@ -44,18 +45,31 @@ pub(crate) async fn run(kms: Arc<Kms>, log: Arc<Log>) {
     }
 }
 
+/// Why nothing ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    /// The clock moved on by more than anybody has seen.
+    Unseen,
+    Behind,
+}
+
+fn wrong(report: &MaintenanceReport) -> Option<Wrong> {
+    let wrong = if report.clock_behind > 0 { Wrong::Behind } else { Wrong::Unseen };
+    report.held.then_some(wrong)
+}
+
 /// Something that is worth saying when it begins, once a day while it lasts, and when it ends.
 #[derive(Default)]
-struct Daily(Option<Instant>);
+struct Daily(Option<(Wrong, Instant)>);
 
 impl Daily {
-    fn is_news(&mut self, is_so: bool) -> bool {
+    fn is_news(&mut self, now: Option<Wrong>) -> bool {
         let is_news = match self.0 {
-            None => is_so,
-            Some(said) => !is_so || said.elapsed() >= DAY,
+            None => now.is_some(),
+            Some((wrong, said)) => now != Some(wrong) || said.elapsed() >= DAY,
         };
         if is_news {
-            self.0 = is_so.then(Instant::now);
+            self.0 = now.map(|wrong| (wrong, Instant::now()));
         }
         is_news
     }
@@ -63,8 +77,8 @@ impl Daily {
 
 fn clock_is_behind(seconds: u64) -> String {
     format!(
-        "the clock is {seconds} seconds behind what it was: expiries and deletions wait for it; if it is right, start \
-         once with: bulla serve --accept-clock"
+        "no key, material or secret ends: the clock is {seconds} seconds behind what it was; tokens and policies go by the \
+         time that has passed since; if the clock is right, start once with: bulla serve --accept-clock"
     )
 }
 
@@ -84,6 +98,6 @@ fn clock_was_set(step: i64) -> String {
 /// Somebody may have missed it.
 const DAY: Duration = Duration::from_secs(86_400);
 const PERIOD: Duration = Duration::from_secs(1);
-const HELD: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; if it is right, \
-                    start once with: bulla serve --accept-clock";
-const RELEASED: &str = "keys, material and secrets end again: the clock is back, or nothing is left to end";
+const UNSEEN: &str = "no key, material or secret ends: the clock moved by more than an hour unseen; tokens and policies go \
+                      by the time that has passed since; if the clock is right, start once with: bulla serve --accept-clock";
+const RIGHT: &str = "keys, material and secrets end again: the clock is back, or nothing is left to end";

@@ -83,3 +83,26 @@ fn a_clock_that_is_ahead_for_a_moment_locks_nobody_out_and_is_in_the_log() {
         assert_eq!(send().status, 200, "after a jump of {jump}");
     }
 }
+
+#[test]
+fn a_clock_that_is_set_far_back_is_in_the_log_once_and_again_when_it_is_right() {
+    let ahead = Arc::new(AtomicI64::new(EIGHT_DAYS));
+    let shown = Arc::clone(&ahead);
+    let clock = move || SystemTime::now() + Duration::from_secs(shown.load(Ordering::Relaxed).unsigned_abs());
+    let server = TestServer::start(Limits::default(), |_| TlsOptions::Off, clock);
+    let told = |text: &str| server.log.text().matches(text).count();
+    for (offset, text) in [
+        (0, "no key, material or secret ends: the clock is 69"), // 691,200 seconds, or one less
+        (EIGHT_DAYS, "keys, material and secrets end again"),
+    ] {
+        ahead.store(offset, Ordering::Relaxed);
+        let begun = Instant::now();
+        while told(text) == 0 {
+            assert!(begun.elapsed() < Duration::from_secs(20), "{text}: {}", server.log.text());
+            thread::sleep(Duration::from_millis(50));
+        }
+        thread::sleep(Duration::from_millis(1500));
+        assert_eq!(told(text), 1, "{}", server.log.text());
+    }
+    assert_eq!(told("unseen"), 0, "{}", server.log.text());
+}

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use bulla_kms::{Kms, Options, Role, SecretFileFault, SecretReaders, SystemClock};
+use bulla_kms::{Clock, Kms, Options, Role, SecretFileFault, SecretReaders, SystemClock};
 use bulla_server::{Limits, ServeError, Server, ServerOptions, TlsError, TlsOptions};
 use common::{Client, Signed, TestServer, pem};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -90,11 +90,29 @@ fn slow_handshakes_are_cut_off_and_plain_requests_refused() {
     assert_eq!(first, [21], "a TLS alert, not an answer");
 }
 
+/// A clock after so many days, which have passed.
+struct Later(Arc<AtomicU64>);
+
+impl Later {
+    fn passed(&self) -> Duration {
+        Duration::from_secs(86_400 * self.0.load(Ordering::Relaxed))
+    }
+}
+
+impl Clock for Later {
+    fn now(&self) -> SystemTime {
+        SystemTime::now() + self.passed()
+    }
+
+    fn elapsed(&self) -> Duration {
+        SystemClock.elapsed() + self.passed()
+    }
+}
+
 #[test]
 fn an_authority_is_replaced_while_the_server_runs() {
     let days = Arc::new(AtomicU64::new(0));
-    let shown = Arc::clone(&days);
-    let clock = move || SystemTime::now() + Duration::from_secs(86_400 * shown.load(Ordering::Relaxed));
+    let clock = Later(Arc::clone(&days));
     let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
     let server = TestServer::start(limits, authority, clock);
     let old = ca(&server);

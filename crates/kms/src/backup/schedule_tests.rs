@@ -211,7 +211,7 @@ fn no_clock_deletes_the_newest() {
     assert!(state.count >= 3, "{state:?}");
 }
 
-/// Where nothing is to end, the engine takes the clock as it is.
+/// Where nothing is to end, a start takes the clock as it is.
 #[test]
 fn no_clock_deletes_by_age_what_was_made_days_ago() {
     let mut scheduled = Scheduled::without_endings(2, Some(365));

@@ -1,7 +1,7 @@
 //! Scheduled work: new versions of keys, the end of imported material, the end of keys and secrets.
 //!
 //! A version that is overdue is made wherever the store is open. Keys, material and secrets end on a server only, and
-//! only while its clock can be believed: one that jumped by more than an hour would take away what is still to be had
+//! only while its clock can be believed: one that was set by more than an hour would take away what is still to be had
 //! for days. Then nothing ends until the clock is back, or an operator says that it is right
 //! ([`Options::accept_clock`]), and whatever expires goes by the believed time.
 //!
@@ -30,7 +30,7 @@ pub struct MaintenanceReport {
     pub held: bool,
     /// By how many seconds the clock was set ahead since the last call, or back, if negative; 0 for less than two.
     pub clock_step: i64,
-    /// By how many seconds the clock is behind the time that expiries go by; 0 for less than an hour. They wait for it.
+    /// By how many seconds the clock is behind the time that expiries go by; 0 for less than an hour. Nothing ends then.
     pub clock_behind: i64,
 }
 

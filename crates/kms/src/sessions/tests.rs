@@ -2,6 +2,7 @@
 //! without the actions that make them.
 
 mod chains;
+mod clock;
 mod limits;
 mod oidc;
 mod quotas;

@@ -16,27 +16,37 @@ use crate::people::{
     AttachmentLimits, Attachments, Document, ManagedPolicy, NameKey, PolicyRef, Profile, Role, User,
 };
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Write};
-use crate::{Clock, Connection, Kms, Options, Role as ProcessRole};
+use crate::{Clock, Connection, Kms, MaintenanceReport, Options, Role as ProcessRole};
 
 pub(crate) struct World {
     data: tempfile::TempDir,
-    clock: Arc<AtomicI64>,
+    clock: TestClock,
     pub(crate) kms: Option<Kms>,
     names: AtomicUsize,
     /// Where requests come from.
     source: Mutex<Option<IpAddr>>,
 }
 
-/// A clock that is right and moves only when time passes.
-struct TestClock(Arc<AtomicI64>);
+/// A wall clock that moves only when time passes or when it is set, and the time that has passed.
+#[derive(Clone)]
+struct TestClock {
+    wall: Arc<AtomicI64>,
+    elapsed: Arc<AtomicI64>,
+}
+
+impl TestClock {
+    fn new() -> Self {
+        Self { wall: Arc::new(AtomicI64::new(START)), elapsed: Arc::new(AtomicI64::new(1000)) }
+    }
+}
 
 impl Clock for TestClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + self.elapsed()
+        UNIX_EPOCH + Duration::from_secs(self.wall.load(Ordering::SeqCst).unsigned_abs())
     }
 
     fn elapsed(&self) -> Duration {
-        Duration::from_secs(self.0.load(Ordering::SeqCst).unsigned_abs())
+        Duration::from_secs(self.elapsed.load(Ordering::SeqCst).unsigned_abs())
     }
 }
 
@@ -74,10 +84,9 @@ impl Credentials {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let clock = Arc::new(AtomicI64::new(START));
         let mut world = Self {
             data: tempfile::tempdir().unwrap(),
-            clock,
+            clock: TestClock::new(),
             kms: None,
             names: AtomicUsize::new(0),
             source: Mutex::default(),
@@ -90,9 +99,16 @@ impl World {
 
     /// The engine stops and another one starts.
     pub(crate) fn restart(&mut self) {
+        self.restart_after(0, 0, false);
+    }
+
+    /// The engine stops, time passes and the clock is set while it is off, and another one starts.
+    pub(crate) fn restart_after(&mut self, seconds: i64, jump: i64, accept_clock: bool) {
         self.kms = None;
-        let options = Options::new(self.data.path(), ProcessRole::Server);
-        self.kms = Some(Kms::open(&options, TestClock(Arc::clone(&self.clock))).unwrap());
+        self.pass(seconds);
+        self.clock.wall.fetch_add(jump, Ordering::SeqCst);
+        let options = Options { accept_clock, ..Options::new(self.data.path(), ProcessRole::Server) };
+        self.kms = Some(Kms::open(&options, self.clock.clone()).unwrap());
         self.pass(1); // requests of the second in which it starts are refused
     }
 
@@ -109,12 +125,21 @@ impl World {
         *self.source.lock().unwrap() = Some(address);
     }
 
+    /// Time passes.
     pub(crate) fn pass(&self, seconds: i64) {
-        self.clock.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
+        self.clock.elapsed.fetch_add(seconds, Ordering::SeqCst);
     }
 
+    /// The clock is set, no time passes, and the engine looks after what is due, as a server does every second.
+    pub(crate) fn jump(&self, seconds: i64) -> MaintenanceReport {
+        self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
+        pollster::block_on(self.kms_ref().run_due()).unwrap()
+    }
+
+    /// What the wall clock says.
     pub(crate) fn now(&self) -> i64 {
-        self.clock.load(Ordering::SeqCst)
+        self.clock.wall.load(Ordering::SeqCst)
     }
 
     /// A time from now, as answers have it.

@@ -88,6 +88,24 @@ fn a_code_works_once_and_one_of_an_earlier_step_no_more() {
 }
 
 #[test]
+fn a_jump_of_the_clock_makes_no_spent_code_good_and_no_good_one_wrong() {
+    let world = world();
+    let phone = Phone::bind(&world, "alice", "phone");
+    let half = half(&world, "alice");
+    for jump in [7200, 400 * 86_400, -7200, -400 * 86_400] {
+        world.pass(90);
+        let [spent, next] = [0, 1].map(|steps| phone.code(&world, steps));
+        enter(&world, &half, &spent).unwrap();
+        world.jump(jump);
+        assert!(is_wrong(&enter(&world, &half, &spent)), "during a jump of {jump}");
+        world.pass(30);
+        enter(&world, &half, &next).unwrap();
+        world.jump(-jump);
+        assert!([spent, next].iter().all(|code| is_wrong(&enter(&world, &half, code))), "after {jump}");
+    }
+}
+
+#[test]
 fn whatever_is_no_code_of_the_device_is_wrong() {
     let world = world();
     world.user("bob", "");

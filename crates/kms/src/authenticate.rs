@@ -103,7 +103,7 @@ impl Kms {
             return Err(ErrorCode::SecurityTokenMismatch.into());
         }
         signature.verify(secret.expose())?;
-        if session.expires <= times.believed || !session.holds(snapshot, &self.oidc) {
+        if !session.lasts(times.believed) || !session.holds(snapshot, &self.oidc) {
             return Err(ErrorCode::SecurityTokenExpired.into());
         }
         Ok(Caller::Session(session.into()))

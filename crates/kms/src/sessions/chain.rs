@@ -1,11 +1,19 @@
-//! Whether the chain of a session still holds: looked at for every request, in the snapshot of its authentication.
+//! Whether a session and its chain still hold: looked at for every request, in the snapshot of its authentication.
 
+use crate::clock_trust::MAX_JUMP;
 use crate::oidc::Providers;
 use crate::origin::{AssumedRole, PrincipalId, RoleSession, SessionSource};
-use crate::people::User;
+use crate::people::{Role, User};
 use crate::state::{AccessKeyOwner, Row, Snapshot};
 
 impl RoleSession {
+    /// Whether the session is not over at `now`. One that has longer to go than any session lasts began in a later time, by a
+    /// clock that was ahead and is right again since the start, or since an operator said so.
+    pub(crate) fn lasts(&self, now: i64) -> bool {
+        let longest = i64::from(Role::MAX_SESSION) + MAX_JUMP;
+        now < self.expires && self.expires.saturating_sub(now) <= longest
+    }
+
     /// Whether whoever began the session still may, and every role is the one that was assumed, with its sessions not ended
     /// since.
     pub(crate) fn holds(&self, snapshot: &Snapshot, providers: &Providers) -> bool {

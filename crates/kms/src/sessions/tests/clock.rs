@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::oidc::Setup;
 use super::world::{Credentials, EVERYTHING, World, trusting};
+use crate::people::Role;
 
 const DAY: i64 = 86_400;
 const JUMPS: [i64; 4] = [7200, 400 * DAY, -7200, -400 * DAY];
@@ -193,4 +194,19 @@ fn a_jump_after_a_long_stop_is_none_either() {
             assert!(!site.lives(&during), "during a jump of {jump}");
         }
     }
+}
+
+/// It was issued by a clock that was ahead, as the operator says.
+#[test]
+fn a_token_of_a_later_time_is_none() {
+    let ahead = 400 * DAY;
+    let mut site = Site::new();
+    site.world.restart_after(10, ahead, false);
+    let token = site.token();
+    assert!(site.lives(&token));
+    site.world.restart_after(10, -ahead, true);
+    assert!(!site.lives(&token));
+    site.world.change_role("ops", |role| role.max_session = Role::MAX_SESSION);
+    let longest = [("DurationSeconds", &*Role::MAX_SESSION.to_string())];
+    assert!(site.lives(&site.world.assume_where(&site.alice, "ops", &longest).unwrap()));
 }

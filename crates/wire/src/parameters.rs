@@ -1,9 +1,11 @@
 //! The parameters of a request: names and values from the query string and the form body, merged.
 
 use std::fmt;
+use std::mem;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode, utf8_percent_encode};
-use zeroize::{Zeroize, Zeroizing};
+use memchr::memchr2;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode};
 
@@ -14,10 +16,23 @@ pub const MAX_PARAMETERS: usize = 512;
 
 /// Names and values of a request, sorted by name, each name once.
 ///
-/// Names and values are wiped when dropped, and values left out of `Debug`: one of them may be a plaintext, and so may a
-/// name in a request that is not well-formed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Parameters(Vec<(String, String)>);
+/// All of them lie in one piece of memory, which is wiped when dropped, and values are left out of `Debug`: one of them may be a
+/// plaintext, and so may a name in a request that is not well-formed.
+#[derive(Clone, Default)]
+pub struct Parameters {
+    text: Zeroizing<String>,
+    /// Sorted by name.
+    pairs: Vec<Pair>,
+}
+
+/// Where in the text a parameter is.
+#[derive(Clone, Copy)]
+struct Pair {
+    name: Span,
+    value: Span,
+}
+
+type Span = (usize, usize);
 
 impl Parameters {
     /// Decodes a query string or form body.
@@ -42,14 +57,19 @@ impl Parameters {
     /// # Errors
     /// InvalidParameter for a repeated name.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Self, Error> {
-        Self(pairs.into_iter().collect()).sorted()
+        let mut parameters = Self::default();
+        for (name, value) in pairs {
+            let name = parameters.add(&Zeroizing::new(name));
+            let value = parameters.add(&Zeroizing::new(value));
+            parameters.pairs.push(Pair { name, value });
+        }
+        parameters.sorted()
     }
 
     /// The value of `name`, also if it is empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let index = self.0.binary_search_by(|(key, _)| key.as_str().cmp(name)).ok()?;
-        Some(&self.0[index].1)
+        self.find(name).ok().map(|index| self.part(self.pairs[index].value))
     }
 
     /// The value of `name` unless it is absent or empty.
@@ -60,17 +80,18 @@ impl Parameters {
 
     /// Names and values in byte order of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.pairs.iter().map(|pair| (self.part(pair.name), self.part(pair.value)))
     }
 
     /// Sets `name` to `value`, replacing what was there.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
-        match self.0.binary_search_by(|(key, _)| key.as_str().cmp(name)) {
-            Ok(index) => {
-                self.0[index].1.zeroize();
-                self.0[index].1 = value.into();
+        let value = self.add(&Zeroizing::new(value.into()));
+        match self.find(name) {
+            Ok(index) => self.pairs[index].value = value,
+            Err(index) => {
+                let name = self.add(name);
+                self.pairs.insert(index, Pair { name, value });
             }
-            Err(index) => self.0.insert(index, (name.to_owned(), value.into())),
         }
     }
 
@@ -79,7 +100,7 @@ impl Parameters {
     #[must_use]
     pub fn encode(&self) -> String {
         // Enough for all, so that it never grows and leaves a part of itself behind.
-        let length = self.0.iter().map(|(name, value)| 2 + (name.len() + value.len()) * 3).sum();
+        let length = self.iter().map(|(name, value)| 2 + (name.len() + value.len()) * 3).sum();
         let mut text = String::with_capacity(length);
         for (name, value) in self.iter() {
             if !text.is_empty() {
@@ -98,35 +119,73 @@ impl Parameters {
         if count > MAX_PARAMETERS {
             return Err(Error::new(ErrorCode::ParseRequestParameterException));
         }
-        let mut parameters = Self(Vec::with_capacity(count));
+        // What is decoded is never longer, so the text never grows and leaves a part of itself behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
+        let mut found = Vec::with_capacity(count);
         for pair in pairs {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            parameters.0.push((form_decode(name)?, form_decode(value)?));
+            found.push(Pair { name: form_decode(name, &mut text), value: form_decode(value, &mut text) });
         }
-        parameters.sorted()
+        let text = match String::from_utf8(mem::take(&mut *text)) {
+            Ok(text) => Zeroizing::new(text),
+            Err(error) => {
+                drop(Zeroizing::new(error.into_bytes()));
+                return Err(Error::new(ErrorCode::ParseRequestParameterException));
+            }
+        };
+        // Bytes of one parameter and of the next one may be a character together.
+        let is_text = |(begin, end): Span| text.is_char_boundary(begin) && text.is_char_boundary(end);
+        if !found.iter().all(|pair| is_text(pair.name) && is_text(pair.value)) {
+            return Err(Error::new(ErrorCode::ParseRequestParameterException));
+        }
+        Self { text, pairs: found }.sorted()
     }
 
     fn sorted(mut self) -> Result<Self, Error> {
-        self.0.sort_unstable();
-        match self.0.windows(2).find(|pair| pair[0].0 == pair[1].0) {
-            Some(pair) => Err(Error::with(ErrorCode::InvalidParameter, pair[0].0.clone())),
+        let Self { text, pairs } = &mut self;
+        pairs.sort_unstable_by(|one, other| {
+            text[one.name.0..one.name.1].cmp(&text[other.name.0..other.name.1])
+        });
+        let name = |pair: &Pair| &text[pair.name.0..pair.name.1];
+        match pairs.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) {
+            Some(pair) => Err(Error::with(ErrorCode::InvalidParameter, name(&pair[0]))),
             None => Ok(self),
         }
     }
-}
 
-impl Drop for Parameters {
-    fn drop(&mut self) {
-        for (name, value) in &mut self.0 {
-            name.zeroize();
-            value.zeroize();
+    fn find(&self, name: &str) -> Result<usize, usize> {
+        self.pairs.binary_search_by(|pair| self.part(pair.name).cmp(name))
+    }
+
+    fn part(&self, (begin, end): Span) -> &str {
+        &self.text[begin..end]
+    }
+
+    /// Adds to the text; memory that becomes too small is wiped.
+    fn add(&mut self, part: &str) -> Span {
+        let begin = self.text.len();
+        let end = begin + part.len();
+        if end > self.text.capacity() {
+            let mut larger = Zeroizing::new(String::with_capacity(end * 2));
+            larger.push_str(&self.text);
+            self.text = larger;
         }
+        self.text.push_str(part);
+        (begin, end)
     }
 }
 
+impl PartialEq for Parameters {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Parameters {}
+
 impl fmt::Debug for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
+        f.debug_list().entries(self.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -135,26 +194,35 @@ pub(crate) fn percent_encode(text: &str) -> percent_encoding::PercentEncode<'_> 
     utf8_percent_encode(text, ESCAPED)
 }
 
-/// Decodes into one piece of memory that is large enough from the start: one that grows, and every intermediate text,
-/// would leave a part of a plaintext behind.
-fn form_decode(text: &str) -> Result<String, Error> {
-    let mut decoded = Zeroizing::new(Vec::with_capacity(text.len()));
-    for (index, part) in text.as_bytes().split(|byte| *byte == b'+').enumerate() {
-        if index > 0 {
-            decoded.push(b' ');
-        }
-        decoded.extend(percent_decode(part));
+/// Decodes a name or value of a form to the end of `text`, whose room must be enough.
+fn form_decode(encoded: &str, text: &mut Vec<u8>) -> Span {
+    let begin = text.len();
+    let mut rest = encoded.as_bytes();
+    while let Some(at) = memchr2(b'%', b'+', rest) {
+        text.extend_from_slice(&rest[..at]);
+        let (byte, length) = match rest[at..] {
+            [b'%', high, low, ..] => from_hex(high, low).map_or((b'%', 1), |byte| (byte, 3)),
+            [b'+', ..] => (b' ', 1),
+            _ => (b'%', 1),
+        };
+        text.push(byte);
+        rest = &rest[at + length..];
     }
-    String::from_utf8(std::mem::take(&mut *decoded)).map_err(|error| {
-        drop(Zeroizing::new(error.into_bytes()));
-        Error::new(ErrorCode::ParseRequestParameterException)
-    })
+    text.extend_from_slice(rest);
+    (begin, text.len())
+}
+
+fn from_hex(high: u8, low: u8) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    u8::try_from(digit(high)? << 4 | digit(low)?).ok()
 }
 
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode;
+
     use super::*;
 
     #[test]
@@ -168,12 +236,36 @@ mod tests {
 
     #[test]
     fn what_is_decoded_never_moves() {
-        for text in ["", "plain", "a+b", "+%2B+", "%E5%AF%86+%E9%92%A5", "100%", "%zz%2"] {
-            let decoded = form_decode(text).unwrap();
-            assert!(decoded.capacity() <= text.len(), "{text}: in the memory it was given at first");
+        for text in ["", "plain", "a+b", "+%2B+", "%E5%AF%86+%E9%92%A5", "100%", "%zz%2", "%%41%4", "%+41"] {
+            let mut decoded = Vec::with_capacity(text.len());
+            let room = decoded.capacity();
+            let span = form_decode(text, &mut decoded);
+            assert_eq!((span, decoded.capacity()), ((0, decoded.len()), room), "{text}");
+            let blanks = text.replace('+', " ");
+            assert_eq!(decoded, percent_decode(blanks.as_bytes()).collect::<Vec<_>>(), "{text}");
         }
         let long = Parameters::from_pairs([("密".repeat(99), "钥&".repeat(99))]).unwrap();
         assert!(long.encode().len() <= 2 + 99 * (3 + 4) * 3, "as much as was foreseen");
+    }
+
+    #[test]
+    fn a_character_is_not_made_of_two_parameters() {
+        for query in ["a=%E5&%AF%86=b", "%E5=%AF%86", "a=b%E5%AF&%86", "a%E5=%AF%86&b"] {
+            let error = Parameters::from_query(query).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::ParseRequestParameterException, "{query}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_equal_that_say_the_same() {
+        let mut set = Parameters::from_query("b=1&a=long+value").unwrap();
+        set.set("b", "2");
+        set.set("c", "");
+        set.set("a", "x".repeat(1000));
+        let made = Parameters::from_query(&format!("c&a={}&b=2", "x".repeat(1000))).unwrap();
+        assert_eq!(set, made);
+        assert_ne!(set, Parameters::from_query("c&b=2").unwrap());
+        assert_eq!(set.clone().encode(), made.encode());
     }
 
     #[test]
@@ -198,8 +290,9 @@ mod tests {
         let pairs = |range: std::ops::Range<usize>| -> String {
             range.map(|i| format!("p{i}=1")).collect::<Vec<_>>().join("&")
         };
-        let count =
-            |query: &str, form: &str| Parameters::from_query_and_form(query, form).map(|all| all.0.len());
+        let count = |query: &str, form: &str| {
+            Parameters::from_query_and_form(query, form).map(|all| all.iter().count())
+        };
         let all = pairs(0..MAX_PARAMETERS);
         for (query, form) in [
             (all.clone(), String::new()),

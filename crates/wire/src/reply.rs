@@ -1,6 +1,6 @@
 //! Answers as JSON or XML, with the request id that every answer carries.
 
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
 use serde::Serialize;
 use zeroize::Zeroizing;
@@ -97,35 +97,40 @@ pub fn render_error(
 }
 
 fn render(format: Format, root: &str, answer: &impl Serialize) -> Zeroizing<String> {
-    let mut text = WipedText(Zeroizing::new(String::with_capacity(USUAL_LEN)));
+    let mut text = WipedText(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
     let written = match format {
         Format::Json => serde_json::to_writer(&mut text, answer).map_err(Error::internal),
         Format::Xml => xml::write(&mut text, root, answer).map_err(Error::internal),
     };
     written
         .expect("answers are structs of strings, numbers, booleans and lists, which both formats can write");
-    text.0
+    Zeroizing::new(String::from_utf8(mem::take(&mut *text.0)).expect("JSON and XML are text"))
 }
 
 /// Text that may hold a plaintext: when it outgrows its memory, what it leaves behind is wiped.
-struct WipedText(Zeroizing<String>);
+struct WipedText(Zeroizing<Vec<u8>>);
+
+impl WipedText {
+    fn push(&mut self, part: &[u8]) {
+        if self.0.capacity() - self.0.len() < part.len() {
+            let mut larger = Zeroizing::new(Vec::with_capacity((self.0.len() + part.len()) * 2));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(part);
+    }
+}
 
 impl fmt::Write for WipedText {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        if self.0.capacity() - self.0.len() < part.len() {
-            let mut larger = Zeroizing::new(String::with_capacity((self.0.len() + part.len()) * 2));
-            larger.push_str(&self.0);
-            self.0 = larger;
-        }
-        self.0.push_str(part);
+        self.push(part.as_bytes());
         Ok(())
     }
 }
 
 impl io::Write for WipedText {
     fn write(&mut self, part: &[u8]) -> io::Result<usize> {
-        let text = str::from_utf8(part).map_err(io::Error::other)?;
-        fmt::Write::write_str(self, text).map_err(io::Error::other)?;
+        self.push(part);
         Ok(part.len())
     }
 

@@ -8,6 +8,7 @@
 //! in the seam, in memory that is wiped. Only a chunked body goes through hyper, which looks for its end.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
@@ -188,13 +189,13 @@ impl<S: AsyncRead + Unpin> Intake<S> {
 
     /// Reads from the socket into `held`. Returns the number of bytes, 0 at the end of the stream.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let mut piece = [0; PIECE];
-        let mut buffer = ReadBuf::new(&mut piece);
+        let mut piece = [MaybeUninit::uninit(); PIECE];
+        let mut buffer = ReadBuf::uninit(&mut piece);
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut buffer))?;
-        append(&mut self.held, buffer.filled());
-        let read = buffer.filled().len();
-        piece[..read].zeroize();
-        Poll::Ready(Ok(read))
+        let read = buffer.filled_mut();
+        append(&mut self.held, read);
+        read.zeroize();
+        Poll::Ready(Ok(read.len()))
     }
 
     /// Finds out how much of `held` hyper may read now.

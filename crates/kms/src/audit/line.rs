@@ -319,18 +319,16 @@ impl Members {
     /// Renders a line.
     #[must_use]
     pub fn new(identity: &Identity, line: &Line<'_>) -> Self {
-        let mut text = String::with_capacity(USUAL_LEN);
-        write_json(
-            &Head { store: &identity.store.to_string(), node: &identity.node, time: line.time },
-            &mut text,
-        );
+        let head = Head { store: &identity.store.to_string(), node: &identity.node, time: line.time };
+        let mut text = Vec::with_capacity(USUAL_LEN);
+        write_json(&head, &mut text);
         text.pop();
         let content = text.len();
         write_json(&line.content, &mut text);
-        text.replace_range(content..=content, ",");
+        text[content] = b',';
         text.pop();
         text.remove(0);
-        Self(text.into())
+        Self(String::from_utf8(text).expect("JSON is text").into())
     }
 
     /// What [`Members::as_str`] gave, which was kept meanwhile.

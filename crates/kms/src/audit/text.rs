@@ -1,7 +1,7 @@
 //! Text of the trail: what others chose is capped, and no character of it steers a terminal.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -42,17 +42,17 @@ impl fmt::Display for Text<'_> {
 }
 
 /// Appends a value as JSON. Strings have escapes instead of characters that steer a terminal or change the order of text.
-pub(super) fn write_json(value: &impl Serialize, out: &mut String) {
-    let mut serializer = Serializer::with_formatter(Utf8(out), Escaping);
+pub(super) fn write_json(value: &impl Serialize, out: &mut Vec<u8>) {
+    let mut serializer = Serializer::with_formatter(out, Escaping);
     value.serialize(&mut serializer).expect("names are texts, and no value fails to serialize");
 }
 
 /// A value as JSON on one line, with escapes instead of characters that steer a terminal.
 #[must_use]
 pub fn to_json(value: &impl Serialize) -> String {
-    let mut text = String::new();
-    write_json(value, &mut text);
-    text
+    let mut json = Vec::new();
+    write_json(value, &mut json);
+    String::from_utf8(json).expect("JSON is text")
 }
 
 /// JSON without blanks, as serde_json writes it, with more escapes.
@@ -61,6 +61,9 @@ struct Escaping;
 impl Formatter for Escaping {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
+        if is_printable_ascii(rest.as_bytes()) {
+            return writer.write_all(rest.as_bytes()); // nearly always
+        }
         while let Some(at) = rest.find(steers) {
             writer.write_all(&rest.as_bytes()[..at])?;
             let mut characters = rest[at..].chars();
@@ -73,19 +76,9 @@ impl Formatter for Escaping {
     }
 }
 
-/// A string that takes the pieces of a serializer, each of which is text.
-struct Utf8<'s>(&'s mut String);
-
-impl Write for Utf8<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
-        self.0.write_str(text).map_err(io::Error::other)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+/// Looks at all bytes in any case, without a branch, so that vector instructions do it.
+fn is_printable_ascii(text: &[u8]) -> bool {
+    text.iter().fold(true, |is_printable, byte| is_printable & matches!(byte, b' '..=b'~'))
 }
 
 /// Control characters, line ends, and the bidirectional controls of Unicode (UAX #9).
@@ -102,9 +95,7 @@ mod tests {
     use super::*;
 
     fn json(text: &str) -> String {
-        let mut out = String::new();
-        write_json(&Text::new(text), &mut out);
-        out
+        to_json(&Text::new(text))
     }
 
     #[test]

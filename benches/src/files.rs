@@ -59,7 +59,7 @@ fn on_disk(place: &str, sync: Sync, copy: Goal) -> Result<()> {
 }
 
 /// Says what comes, and writes the source into a folder of its own.
-fn start(place: &str, parent: &Path) -> Result<Folder> {
+pub(crate) fn start(place: &str, parent: &Path) -> Result<Folder> {
     heading(&format!("files: {} MiB {place}, below {}", SIZE >> 20, parent.display()));
     let folder = Folder::new(parent, "files")?;
     let mut source = File::create(folder.path().join(SOURCE))?;

@@ -8,6 +8,7 @@ use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use memchr::memmem;
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 use rustls::{ClientConnection, StreamOwned};
@@ -153,7 +154,7 @@ impl Connection {
         self.answer.clear();
         loop {
             self.read_some()?;
-            let Some(head) = self.answer.windows(4).position(|end| end == b"\r\n\r\n") else { continue };
+            let Some(head) = memmem::find(&self.answer, b"\r\n\r\n") else { continue };
             let body = head + 4;
             let length = content_length(&self.answer[..body]).ok_or("an answer without Content-Length")?;
             if self.answer.len() >= body + length {
@@ -188,9 +189,10 @@ impl<'a> Answer<'a> {
     }
 }
 
+/// Names of headers are in lower case, as our servers send them.
 fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"\r\ncontent-length: ";
-    let at = head.windows(NAME.len()).position(|window| window.eq_ignore_ascii_case(NAME))?;
+    let at = memmem::find(head, NAME)?;
     let value = head[at + NAME.len()..].split(|&byte| byte == b'\r').next()?;
     str::from_utf8(value).ok()?.parse().ok()
 }

@@ -8,6 +8,7 @@
 
 mod audit;
 mod backup;
+mod before;
 mod console;
 mod create;
 mod data_keys;
@@ -60,11 +61,19 @@ const BENCHMARKS: [Benchmark; 17] = [
     ("metrics", metrics::run),
 ];
 
+/// What compares this build with the one that `BULLA_BEFORE` names; not part of `all`.
+const OF_TWO_BUILDS: [Benchmark; 3] =
+    [("before-kms", before::kms), ("before-trees", before::trees), ("before-disk", before::disk)];
+
 fn main() -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_else(|| "all".into());
-    let chosen: Vec<_> = BENCHMARKS.iter().filter(|(name, _)| asked == "all" || asked == *name).collect();
+    let chosen: Vec<_> = match &*asked {
+        "all" => BENCHMARKS.iter().collect(),
+        name => BENCHMARKS.iter().chain(&OF_TWO_BUILDS).filter(|(one, _)| *one == name).collect(),
+    };
     if chosen.is_empty() {
-        eprintln!("usage: bulla-benches [{}|all]", BENCHMARKS.map(|(name, _)| name).join("|"));
+        let names = BENCHMARKS.iter().chain(&OF_TWO_BUILDS).map(|(name, _)| *name).collect::<Vec<_>>();
+        eprintln!("usage: bulla-benches [{}|all]", names.join("|"));
         return ExitCode::from(2);
     }
     let measured = programs::build().and_then(|()| chosen.iter().try_for_each(|(_, run)| run()));

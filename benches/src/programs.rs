@@ -18,6 +18,12 @@ pub(crate) fn bulla() -> PathBuf {
     folder().join("bulla")
 }
 
+/// Another build of `bulla`, which `BULLA_BEFORE` names, to measure this one against.
+pub(crate) fn before() -> Result<PathBuf> {
+    let path = env::var_os("BULLA_BEFORE").ok_or("BULLA_BEFORE=PATH has to name another build of bulla")?;
+    Ok(fs::canonicalize(path)?)
+}
+
 /// The bare "hello" on the server's HTTP stack.
 pub(crate) fn hello() -> PathBuf {
     folder().join("examples/hello")
@@ -25,7 +31,12 @@ pub(crate) fn hello() -> PathBuf {
 
 /// `bulla` with the embedded KMS, whose store lies in a folder; that is also where it runs.
 pub(crate) fn bulla_in(folder: &Path) -> Command {
-    let mut bulla = Command::new(bulla());
+    with_embedded_kms(&bulla(), folder)
+}
+
+/// The same of any build.
+pub(crate) fn with_embedded_kms(bulla: &Path, folder: &Path) -> Command {
+    let mut bulla = Command::new(bulla);
     bulla.current_dir(folder).env("BULLA_DATA", folder.join("kms"));
     bulla.env_remove("BULLA_KMS").env_remove("BULLA_KEY");
     bulla

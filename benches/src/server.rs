@@ -45,7 +45,12 @@ impl Server {
 
     /// The same with more flags.
     pub(crate) fn bulla_with(data: &Path, scheme: Scheme, flags: &[&str]) -> Result<Self> {
-        let mut command = Command::new(programs::bulla());
+        Self::of_build(&programs::bulla(), data, scheme, flags)
+    }
+
+    /// `bulla serve` of any build.
+    pub(crate) fn of_build(program: &Path, data: &Path, scheme: Scheme, flags: &[&str]) -> Result<Self> {
+        let mut command = Command::new(program);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
         command.args(["--connections-per-address", "4096"]); // all clients of a benchmark have one
         command.args(flags);

@@ -24,8 +24,20 @@ pub(crate) fn bulla(folder: &Path, sync: Sync) -> Side {
     side(BULLA, MANY, move |way, from, to| bulla_command(&folder, sync, way, from, to))
 }
 
+/// Another build of bulla, with the same store.
+pub(crate) fn before(folder: &Path, sync: Sync) -> Result<Side> {
+    let program = programs::before()?;
+    let folder = folder.to_owned();
+    Ok(side(BEFORE, MANY, move |way, from, to| {
+        arguments(programs::with_embedded_kms(&program, &folder), sync, way, from, to)
+    }))
+}
+
 pub(crate) fn bulla_command(folder: &Path, sync: Sync, way: Way, from: &str, to: &str) -> Command {
-    let mut bulla = programs::bulla_in(folder);
+    arguments(programs::bulla_in(folder), sync, way, from, to)
+}
+
+fn arguments(mut bulla: Command, sync: Sync, way: Way, from: &str, to: &str) -> Command {
     bulla.args([way.name(), from, "-o", to]);
     if sync == Sync::No {
         bulla.arg("--no-sync");
@@ -133,6 +145,7 @@ pub(crate) fn side(
 }
 
 pub(crate) const BULLA: &str = "bulla";
+pub(crate) const BEFORE: &str = "before";
 pub(crate) const CP: &str = "cp";
 pub(crate) const AGE: &str = "age";
 /// Name and script.

@@ -43,6 +43,6 @@ pub(crate) fn plant(folder: &Folder, files: usize, directories: usize, size: usi
     Ok(())
 }
 
-const FILES: usize = 20_000;
-const DIRECTORIES: usize = 100;
-const SIZE: usize = 4096;
+pub(crate) const FILES: usize = 20_000;
+pub(crate) const DIRECTORIES: usize = 100;
+pub(crate) const SIZE: usize = 4096;

@@ -59,10 +59,12 @@ impl Hash {
     }
 
     fn write(self, out: &mut Vec<u8>) {
-        for byte in self.0 {
-            out.push(HEX[usize::from(byte >> 4)]);
-            out.push(HEX[usize::from(byte & 15)]);
+        let mut digits = [0; HASH_LEN];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 15)];
         }
+        out.extend_from_slice(&digits);
     }
 }
 

@@ -36,7 +36,7 @@ pub struct Line<'a> {
 /// The members of a line as text, rendered once, without `seq` and `prev`. A line of a change is kept in this form until a
 /// sink has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Members(Box<str>);
+pub struct Members(String);
 
 /// What a line is about: the member `type`, and the members that belong to it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -328,12 +328,12 @@ impl Members {
         text[content] = b',';
         text.pop();
         text.remove(0);
-        Self(String::from_utf8(text).expect("JSON is text").into())
+        Self(String::from_utf8(text).expect("JSON is text"))
     }
 
     /// What [`Members::as_str`] gave, which was kept meanwhile.
     #[must_use]
-    pub fn from_rendered(text: impl Into<Box<str>>) -> Self {
+    pub fn from_rendered(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
@@ -415,7 +415,7 @@ impl fmt::Display for NotATime {
 impl std::error::Error for NotATime {}
 
 /// Bytes of a line of a request.
-const USUAL_LEN: usize = 640;
+const USUAL_LEN: usize = 768;
 /// As [`bulla_wire::Timestamp::MAX_UNIX`].
 const MAX_MILLIS: i64 = bulla_wire::Timestamp::MAX_UNIX * 1000;
 

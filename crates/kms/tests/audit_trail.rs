@@ -68,7 +68,7 @@ fn a_trail_that_is_being_written_verifies() {
     let opening = Opening {
         identity: identity.clone(),
         roots: Arc::new(RootKey::random(&SystemRandom).keys(store(), 1)),
-        limits: Limits { file: 20_000, total: 120_000 },
+        limits: Limits { file: 20_000, total: 60_000 },
         noted: None,
         now: time,
     };

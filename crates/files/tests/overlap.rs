@@ -22,7 +22,7 @@ use bulla_files::{
 };
 use toy::Toy;
 
-/// A KMS that answers when it has two calls of a kind: whoever makes one after the other is refused.
+/// A KMS that answers when it has two calls of a kind: a caller that makes one after the other is refused.
 #[derive(Default)]
 struct Pairwise {
     generated: Meeting,

@@ -7,7 +7,7 @@
 //! nothing had happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
 //!
 //! What the store holds makes no difference to that: tokens are not in it, and what is made during a jump is there when it is
-//! over. Only the time between two runs is another thing, because nobody was there. It counts as time that has passed: what
+//! over. Only the time between two runs is another thing, because no server was running. It counts as time that has passed: what
 //! is over by the clock cannot be used. Nothing is removed by it until the operator or the clock itself shows which time was
 //! right, or nothing is left that could be removed.
 

@@ -111,7 +111,7 @@ fn long_runs_let_other_commands_in() {
 /// Far longer than two runs keep the store.
 const STARVED: Duration = Duration::from_secs(10);
 
-/// Somebody at a terminal learns why nothing happens; a program that reads the messages gets none.
+/// A user at a terminal learns why nothing happens; a program that reads the messages gets none.
 #[test]
 fn a_terminal_is_told_that_a_command_waits() {
     let world = World::new();

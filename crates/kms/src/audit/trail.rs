@@ -550,7 +550,7 @@ pub(super) fn begin_file<D: Directory>(
 }
 
 impl Stopped {
-    /// Whoever cannot look at a file because its disk hangs does not know of any loss.
+    /// A look at a file whose disk hangs tells of no loss.
     fn by(loss: Loss) -> Self {
         match loss {
             Loss::Unreadable(kind @ io::ErrorKind::TimedOut) => Self::Unwritten(kind),

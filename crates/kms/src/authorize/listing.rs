@@ -17,7 +17,7 @@ pub(crate) struct Listing<R> {
     kind: PhantomData<fn() -> R>,
 }
 
-/// Whatever a policy is attached to, to be listed by a thread that serves nobody else. Made for the permission for the policy.
+/// What a policy is attached to, to be listed by a thread that serves no requests. Made for the permission for the policy.
 pub(crate) struct Holders {
     snapshot: Arc<Snapshot>,
     policy: PolicyRef,

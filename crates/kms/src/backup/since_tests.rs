@@ -207,7 +207,7 @@ fn a_line_that_waits_in_the_store_counts_as_one_of_the_trail() {
     assert_eq!((dry.trail_is_complete, dry.differences), (Some(true), vec![]));
 }
 
-/// Somebody has cut the end of the trail off, before a start that has noted it.
+/// An attacker has cut the end of the trail off, before a start that has noted it.
 #[test]
 fn a_trail_with_a_gap_after_the_backup_may_lack_something() {
     let bench = Bench::new();

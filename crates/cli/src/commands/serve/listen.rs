@@ -49,7 +49,7 @@ fn typed_listen(settings: &Serve) -> &str {
     settings.listen.as_deref().unwrap_or(LISTEN)
 }
 
-/// The address that a flag names by itself or by a host name.
+/// The address that a flag names directly or by a host name.
 pub(in crate::commands) fn resolve(flag: &str, typed: &str) -> Result<Resolved, Failure> {
     if let Ok(address) = typed.parse() {
         return Ok(Resolved { host: None, address });

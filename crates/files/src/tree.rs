@@ -3,6 +3,7 @@
 //! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
 //! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
 
+mod bundles;
 mod directories;
 mod in_place;
 mod plan;

@@ -2,10 +2,9 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
+use super::bundles::{Bundles, next_of};
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
@@ -74,14 +73,13 @@ pub(super) fn on_workers<J: Send>(
     work: &(dyn Fn(J) + Sync),
     produce: impl FnOnce(&mut dyn FnMut(J)),
 ) {
-    let (sender, receiver) = sync_channel::<Vec<J>>(QUEUE);
-    let receiver = Mutex::new(receiver);
-    let next =
-        |receiver: &Mutex<Receiver<Vec<J>>>| receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
+    let bundles = Bundles::new();
     thread::scope(|scope| {
         let worker = || {
-            while let Ok(bundle) = next(&receiver) {
-                bundle.into_iter().for_each(work);
+            while let Some(bundle) = bundles.next() {
+                while let Some(job) = next_of(&bundle) {
+                    work(job);
+                }
             }
         };
         let started = (0..workers.max(1))
@@ -96,15 +94,13 @@ pub(super) fn on_workers<J: Send>(
         produce(&mut |job| {
             bundle.push(job);
             if bundle.len() == bundle_len {
-                let _ = sender.send(std::mem::take(&mut bundle)); // the workers outlive the sender
+                bundles.send(std::mem::take(&mut bundle));
             }
         });
-        let _ = sender.send(bundle);
-        drop(sender);
+        bundles.send(bundle);
+        bundles.end();
     });
 }
 
-/// Files that a thread gets at once: waking it for each would take as long as the work.
-const BUNDLE: usize = 16;
-/// Bundles that wait for a thread.
-const QUEUE: usize = 16;
+/// Files that a thread gets at once: those of a directory, or a part of them.
+const BUNDLE: usize = 128;

@@ -187,7 +187,8 @@ impl<K: KeyService> Decryptor<K> {
             }
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
         };
-        pending.publish(modified, how.durability)?;
+        let replace = self.options.conversion.replace;
+        pending.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata, replace))?;
         Ok(summary(plaintext_len))
     }
 
@@ -225,7 +226,8 @@ impl<K: KeyService> Decryptor<K> {
         let pending = self.create(to, 0o600)?;
         let opened = reader.open_into_discardable(&data_key, pending)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        opened.out.publish(modified, how.durability)?;
+        let replace = self.options.conversion.replace;
+        opened.out.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata, replace))?;
         Ok(FileSummary::of_content(key_id, opened.plaintext_len).written_to(to.path))
     }
 

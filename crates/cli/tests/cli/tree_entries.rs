@@ -121,3 +121,36 @@ fn a_tree_counts_each_entry_that_it_tells_as_passed_over() {
     }
     panic!("the directory of the keys has no event");
 }
+
+/// Places of a tree that the run makes itself are not looked at before: what the run puts there is in the way all the same,
+/// and nothing of it is lost.
+#[test]
+fn a_place_in_a_new_tree_that_is_taken_is_refused_in_the_same_words() {
+    let world = World::new();
+    for directory in ["t/a.bulla", "t/b.bulla"] {
+        fs::create_dir_all(world.path(directory)).unwrap();
+    }
+    let long = "n".repeat(255);
+    for file in ["a", "b", "c", "d", &long] {
+        world.write(&format!("t/{file}"), "content");
+    }
+    for (link, target) in [("c.bulla", "nowhere"), ("d.bulla", "/dev/null")] {
+        std::os::unix::fs::symlink(target, world.path(&format!("t/{link}"))).unwrap();
+    }
+    let first = world.bulla(["encrypt", "t", "-o", "new"]).run();
+    let again = world.bulla(["encrypt", "t", "-o", "new"]).run();
+    for outcome in [first, again] {
+        let lines = |told: &str| outcome.stderr.lines().filter(|line| line.contains(told)).count();
+        for (told, count) in [
+            ("is a directory", 2),
+            ("exists already", 1),
+            ("is not a file", 1),
+            ("the name of the output is too long", 1),
+            ("5 of 5 files failed", 1),
+        ] {
+            assert_eq!(lines(told), count, "{told}: {outcome:?}");
+        }
+    }
+    assert_eq!(fs::read_link(world.path("new/c.bulla")).unwrap(), std::path::Path::new("nowhere"));
+    assert!(fs::read_dir(world.path("new/a.bulla")).unwrap().next().is_none());
+}

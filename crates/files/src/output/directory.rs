@@ -20,6 +20,8 @@ pub(crate) struct Directory {
     pub(super) anchor: PathBuf,
     /// Whether the anchor is the handle, so that a file without a name can get one by it.
     pub(super) has_proc: bool,
+    /// Whether it is in a tree that this run made.
+    pub(super) is_new: bool,
 }
 
 impl Directory {
@@ -35,7 +37,12 @@ impl Directory {
     pub(crate) fn at(handle: File, path: &Path) -> Self {
         let anchor = descriptor(&handle);
         let has_proc = anchor.is_dir();
-        Self { handle, anchor: if has_proc { anchor } else { path.to_owned() }, has_proc }
+        Self { handle, anchor: if has_proc { anchor } else { path.to_owned() }, has_proc, is_new: false }
+    }
+
+    /// The same directory, in a tree that this run made: only this run writes to it.
+    pub(crate) fn of_new_tree(self, is_new: bool) -> Self {
+        Self { is_new, ..self }
     }
 
     /// Opens the directory that `path` is in.

@@ -44,8 +44,18 @@ impl<'a> Target<'a> {
         Ok(Self { path, name, directory })
     }
 
-    /// Refuses the place for the output of `input` if something would be destroyed, before any work is done.
+    /// Refuses the place for the output of `input` if something would be destroyed, before any work is done. Looks at no
+    /// place in a tree that this run made: nothing is there, and if something has come meanwhile the file gets no name.
     pub(crate) fn check(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
+        if self.directory.is_new && !replace { Ok(()) } else { self.look_at(input, replace) }
+    }
+
+    /// Why a file got no name here, as [`Target::check`] would have said it.
+    pub(crate) fn refusal(&self, error: OutputError, input: &Metadata, replace: bool) -> OutputError {
+        self.look_at(input, replace).err().unwrap_or(error)
+    }
+
+    fn look_at(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
         let leads_to = links::follow(&self.directory.handle, self.name).map_err(looked)?;
         if leads_to == LeadsTo::Nothing {
             return Ok(());

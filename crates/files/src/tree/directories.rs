@@ -12,6 +12,8 @@ use crate::root::Root;
 pub(super) struct Roots {
     pub(super) source: Root,
     pub(super) output: Root,
+    /// Whether the top of the output was made by this run.
+    pub(super) output_is_new: bool,
 }
 
 /// The directory of some files, opened for the first of them and closed with the last.
@@ -57,7 +59,8 @@ impl Roots {
 
     /// A directory of the output, opened from its top.
     pub(super) fn output_directory(&self, path: &Path) -> Result<Arc<Directory>, FileError> {
-        Ok(self.output.directory(path).map(Arc::new).map_err(OutputError::Directory)?)
+        let directory = self.output.directory(path).map_err(OutputError::Directory)?;
+        Ok(Arc::new(directory.of_new_tree(self.output_is_new)))
     }
 }
 

@@ -68,8 +68,6 @@ struct Run<'a> {
     tree: &'a Tree<'a>,
     transform: &'a dyn Transform,
     roots: Roots,
-    /// Whether the top of the output was made by this run.
-    output_is_new: bool,
     output: Identity,
     spared: Vec<Identity>,
     /// Those that outputs are written to.
@@ -97,6 +95,7 @@ impl<'a> Run<'a> {
         let roots = Roots {
             source: Root::open(tree.from).map_err(FileError::Source)?,
             output: Root::open(output).map_err(OutputError::from)?,
+            output_is_new,
         };
         let file_systems = FileSystems::default();
         file_systems.add(&Arc::new(Directory::open(output).map_err(OutputError::from)?))?;
@@ -104,7 +103,6 @@ impl<'a> Run<'a> {
             tree,
             transform,
             roots,
-            output_is_new,
             output: identity(output).map_err(OutputError::from)?,
             spared: tree.options.spared.iter().filter_map(|path| identity(path).ok()).collect(),
             file_systems,
@@ -168,7 +166,7 @@ impl<'a> Run<'a> {
             self.counts.skip(entry.path(), SkipReason::Spared);
         }
         let is_output = self.tree.to.is_some() && entry.depth() > 0 && found == Some(self.output);
-        if is_output && !self.output_is_new {
+        if is_output && !self.roots.output_is_new {
             self.counts.skip(entry.path(), SkipReason::Output);
         }
         !is_spared && !is_output

@@ -31,9 +31,13 @@ use std::process::ExitCode;
 
 use bulla_wire::Product;
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use crate::args::{Args, Command};
 use crate::failure::Failure;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     process::keep_secrets_in();

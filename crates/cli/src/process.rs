@@ -33,7 +33,9 @@ pub(crate) fn keep_secrets_in() {
 /// right to lock as much as it wants only tells the user, who may have no swap space or an encrypted one.
 pub(crate) fn keep_memory_from_swap() {
     let is_unlimited = getrlimit(Resource::Memlock).current.is_none() || geteuid().is_root();
-    let locked = is_unlimited && mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE).is_ok();
+    // Pages are locked when they are first used: an allocator reserves far more than that.
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    let locked = is_unlimited && mlockall(flags).is_ok();
     if !locked && has_swap() {
         note("passphrases may be written to swap space: run this as root, or after `ulimit -l unlimited`");
     }

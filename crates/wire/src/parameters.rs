@@ -69,7 +69,13 @@ impl Parameters {
     /// The value of `name`, also if it is empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.find(name).ok().map(|index| self.part(self.pairs[index].value))
+        // Most names differ in their length, so this compares fewer bytes than a binary search.
+        let text = self.text.as_bytes();
+        let name = name.as_bytes();
+        let is_named = |Pair { name: (begin, end), .. }: &&Pair| {
+            end - begin == name.len() && text[*begin..*end] == *name
+        };
+        self.pairs.iter().find(is_named).map(|pair| self.part(pair.value))
     }
 
     /// The value of `name` unless it is absent or empty.
@@ -143,9 +149,8 @@ impl Parameters {
 
     fn sorted(mut self) -> Result<Self, Error> {
         let Self { text, pairs } = &mut self;
-        pairs.sort_unstable_by(|one, other| {
-            text[one.name.0..one.name.1].cmp(&text[other.name.0..other.name.1])
-        });
+        let bytes = |pair: &Pair| &text.as_bytes()[pair.name.0..pair.name.1];
+        pairs.sort_unstable_by(|one, other| bytes(one).cmp(bytes(other)));
         let name = |pair: &Pair| &text[pair.name.0..pair.name.1];
         match pairs.windows(2).find(|pair| name(&pair[0]) == name(&pair[1])) {
             Some(pair) => Err(Error::with(ErrorCode::InvalidParameter, name(&pair[0]))),
@@ -192,6 +197,11 @@ impl fmt::Debug for Parameters {
 /// RFC 3986: letters, digits and `-_.~` stay, every other byte becomes `%XX` in upper case.
 pub(crate) fn percent_encode(text: &str) -> percent_encoding::PercentEncode<'_> {
     utf8_percent_encode(text, ESCAPED)
+}
+
+/// Whether a byte stays as it is in percent encoding.
+pub(crate) fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
 /// Decodes a name or value of a form to the end of `text`, whose room must be enough.

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::{Signer, timestamp};
 use crate::error::{Error, ErrorCode};
-use crate::parameters::{Parameters, percent_encode};
+use crate::parameters::{Parameters, is_unreserved, percent_encode};
 
 /// A v1 signature as found in the parameters.
 pub struct Signed {
@@ -113,6 +113,9 @@ fn string_to_sign(method: &str, parameters: &Parameters) -> Zeroizing<String> {
 }
 
 fn encode_twice(raw: &str, text: &mut String) {
+    if raw.bytes().all(is_unreserved) {
+        return text.push_str(raw); // every name, and most values
+    }
     for part in percent_encode(raw) {
         match part.strip_prefix('%') {
             Some(hex) => text.extend(["%25", hex]),

@@ -58,6 +58,7 @@ mod rate;
 mod readiness;
 mod refusal;
 mod replay;
+mod request_id;
 mod role;
 mod root_key;
 mod secret_file;
@@ -111,6 +112,7 @@ pub use queries::{
     ScheduledEvent, ScheduledOf, SearchTrail, TrailPage, VersionUses, WantedTag,
 };
 pub use readiness::Unready;
+pub use request_id::new_request_id;
 pub use role::Role;
 pub use root_key::{RootKeyError, RootKeyFault};
 pub use secret_file::{SecretFileError, SecretFileFault, SecretReaders, read_secret_file};
@@ -527,9 +529,3 @@ pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
 
 /// What clients read the time from may be a tick of the kernel behind.
 const COARSE: Duration = Duration::from_millis(10);
-
-/// A new name for a request: a lower-case UUID.
-#[must_use]
-pub fn new_request_id() -> String {
-    bulla_keys::KeyId::random(&bulla_keys::SystemRandom).to_string()
-}

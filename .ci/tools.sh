@@ -27,7 +27,10 @@ python3      3.11  python3
 python3-venv -     python3-venv
 qemu-system-x86_64 - qemu-system-x86
 strip        -     binutils
+swtpm        -     swtpm
 systemd-analyze 250 systemd
+systemd-creds 250  systemd
+tss2         -     tpm2-tools
 END
 }
 
@@ -60,6 +63,7 @@ version_of() { # NAME: its version, or "present" if it tells none; nothing if it
     cargo-deny) text=$(cargo deny --version) ;;
     noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # the Chinese pages in pictures
     python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;
+    tss2) text=$(compgen -G '/usr/lib/*/libtss2-esys.so.0' && compgen -G '/usr/lib/*/libtss2-rc.so.0' && echo present) ;; # systemd-creds loads them
     busybox | mke2fs | mkinitramfs) text=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null && echo present) ;;
     *) text=$("$1" --version) ;;
   esac 2>/dev/null || return 0

@@ -164,10 +164,35 @@ dd if=/run/watched of=/dev/vdc bs=1M conv=fsync 2>/dev/null && echo "guest: kept
 """
 
 
+# With the word `seal` on the kernel command line, the TPM seals the secret on the second disk, and the disk gets what it gave.
+SEAL = """#!/bin/sh
+case $1 in prereqs) exit 0 ;; esac
+grep -q -w seal /proc/cmdline || exit 0
+modprobe virtio_blk
+until [ -b /dev/vdb ]; do sleep 1; done
+rm /etc/bulla/secret.tpm2
+(umask 077 && tr -d '\\0' </dev/vdb >/etc/bulla/secret)
+mkdir -p /usr/share/initramfs-tools
+/usr/bin/bulla disk install-boot && dd if=/etc/bulla/secret.tpm2 of=/dev/vdb conv=fsync 2>/dev/null && echo "guest: sealed"
+echo "guest: the end"
+poweroff -f
+"""
+# With the word `extended`, register 7 of the TPM changes (TPM2_PCR_Extend of its SHA-256 bank), as if other firmware ran.
+EXTEND = r"""#!/bin/sh
+case $1 in prereqs) exit 0 ;; esac
+grep -q -w extended /proc/cmdline || exit 0
+{
+    printf '\200\002\000\000\000\101\000\000\001\202\000\000\000\007\000\000\000\011\100\000\000\011\000\000\000\000\000'
+    printf '\000\000\000\001\000\013the digest of any other firmware'
+} | dd of=/dev/tpm0 bs=65 iflag=fullblock 2>/dev/null && echo "guest: extended"
+"""
+
+
 class BootImage:
     """Kernel and initramfs of a machine that `bulla disk install-boot` has prepared."""
 
-    def __init__(self, directory: Path, plugin: Path, server, disk: Disk, key: str):
+    def __init__(self, directory: Path, plugin: Path, server, disk: Disk, key: str, sealed=None):
+        """With the secret of the access key as it is, or as a TPM has `sealed` it."""
         self.kernel = FOLDER / f"boot/vmlinuz-{kernel_version()}"
         self.initramfs = directory / "initrd.img"
         self.machine = Machine(directory / "machine", plugin, FOLDER)
@@ -180,18 +205,30 @@ class BootImage:
             (files / folder).mkdir(parents=True)
         credentials = {"id": server.access_key_id, "secret": server.access_key_secret}
         by_hand = OPEN_BY_HAND.format(kms=f"https://{KMS_ADDRESS}:7443", **credentials)
-        for place, script in {"init-premount/watch": WATCH, "local-premount/by-hand": by_hand}.items():
+        own = {"init-premount/watch": WATCH, "local-premount/by-hand": by_hand}
+        if sealed:
+            own = {"init-premount/seal": SEAL, "init-premount/extend": EXTEND}
+        for place, script in own.items():
             (files / scripts / place).write_text(script)
             (files / scripts / place).chmod(0o755)
         self._etc("initramfs-tools/initramfs.conf", "MODULES=list\nBUSYBOX=y\nCOMPRESS=zstd\nCOMPRESSLEVEL=1\nRESUME=none\n")
         self._etc("initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\n")
         self._etc("crypttab", f"vault UUID={disk.uuid} none luks,initramfs\n")
         self._etc("bulla/ca.pem", Path(server.ca).read_text())
-        self.machine.configure("secret", server.access_key_secret)
+        if sealed:
+            self.machine.configure("secret.tpm2", sealed)
+        else:
+            self.machine.configure("secret", server.access_key_secret)
         self.machine.configure("disk.toml", configuration(server, disk.uuid, key))
         self.machine.run(BULLA, "disk", "install-boot", "--root", files)
         log = self.machine.run("mkinitramfs", "-o", self.initramfs, kernel_version())
         assert "bulla:" not in log, log
+
+    def contents(self):
+        """The contents of all files of the initramfs."""
+        unpacked = self.initramfs.with_name("unpacked")
+        self.machine.run("unmkinitramfs", self.initramfs, unpacked)
+        return [path.read_bytes() for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()]
 
     def _etc(self, name, text):
         (self.machine.files / "etc" / name).write_text(text)
@@ -212,20 +249,31 @@ def configuration(server, uuid, key):
 class Guest:
     """A boot, from its start to its end; with what its console shows."""
 
-    def __init__(self, directory: Path, image: BootImage, disk: Disk, server, note=None, clock=None, dhcp=False, others=()):
+    def __init__(
+        self,
+        directory: Path,
+        image: BootImage,
+        disk: Disk,
+        server,
+        note=None,
+        clock=None,
+        dhcp=False,
+        words=(),
+        others=(),
+        tpm=None,
+    ):
+        """With other words on the kernel command line, other disks, and a TPM (its socket), if they are given."""
         self._port = directory / "port"
         self.connect(server)
         forward = directory / "forward"
         forward.write_text(f'#!/bin/sh\nexec busybox nc 127.0.0.1 "$(cat {self._port})" 2>/dev/null\n')
         forward.chmod(0o755)
-        words = ["console=ttyS0", "root=/dev/mapper/vault", "rootfstype=ext4", "ro", "panic=-1", "loglevel=3"]
+        words = [*words, "console=ttyS0", "root=/dev/mapper/vault", "rootfstype=ext4", "ro", "panic=-1", "loglevel=3"]
         words.append("no_timer_check")  # a busy host loses ticks, and the kernel would take its timer for broken
         if not dhcp:  # which takes ten seconds in an initramfs
             words.append("ip=10.0.2.15::10.0.2.2:255.255.255.0:::off")
         if note:
             words.append(f"note={note}")
-        if others:
-            words.append("watched")
         command = [
             *["qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max", "-m", "768"],
             *["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
@@ -236,6 +284,8 @@ class Guest:
             *["-netdev", f"user,id=n,restrict=on,guestfwd=tcp:{KMS_ADDRESS}:7443-cmd:{forward}"],
             *["-device", "virtio-net-pci,netdev=n,romfile="],
             *(["-rtc", f"base={clock}"] if clock else []),
+            *(["-chardev", f"socket,id=c,path={tpm}", "-tpmdev", "emulator,id=t,chardev=c"] if tpm else []),
+            *(["-device", "tpm-tis,tpmdev=t"] if tpm else []),
         ]
         self._text = bytearray()
         self._process = subprocess.Popen(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import time
 from base64 import b64decode, b64encode
 
@@ -9,6 +10,7 @@ import pytest
 from serve import Bulla, remote_bulla
 
 from guest import PASSPHRASE, BootImage, Disk, Guest, kernel_version, new_note
+from tpm import Tpm
 
 pytestmark = pytest.mark.skipif(not kernel_version(), reason="BULLA_BOOT names no folder with a kernel")
 
@@ -120,7 +122,7 @@ def test_no_process_shows_a_key_while_volumes_are_opened(boot, make_enrolled, ad
     data, kept = make_enrolled(), tmp_path / "kept.img"
     with kept.open("wb") as image:
         image.truncate(1 << 20)
-    with boot(note=new_note(), others=[data.path, kept]) as guest:
+    with boot(note=new_note(), words=["watched"], others=[data.path, kept]) as guest:
         console = guest.end()
     assert KMS_OPENS in console
     assert "/dev/vdb is open as /dev/mapper/hand" in console and "hand is closed" in console
@@ -150,3 +152,70 @@ def test_an_image_that_others_can_read_holds_no_secret(image, tmp_path):
     names = image.machine.run("lsinitramfs", tmp_path / "initrd.img").splitlines()
     assert "scripts/local-top/cryptroot" in names
     assert not [name for name in names if name.startswith(("etc/bulla", "usr/bin/bulla"))]
+
+
+needs_tpm = pytest.mark.skipif(not shutil.which("swtpm"), reason="swtpm is missing")
+
+
+@pytest.fixture(scope="module")
+def sealed(plugin, kms, enrolled, key, tmp_path_factory):
+    """A TPM, and the secret as it sealed it, for a guest that ran `bulla disk install-boot`."""
+    directory = tmp_path_factory.mktemp("sealing")
+    tpm, drive = Tpm(directory), directory / "secret.img"
+    drive.write_bytes(kms.access_key_secret.encode().ljust(8192, b"\0"))
+    image = BootImage(directory, plugin, kms, enrolled, key, sealed="to be replaced")
+    with tpm.started() as socket, Guest(directory, image, enrolled, None, words=["seal"], others=[drive], tpm=socket) as guest:
+        console = guest.end()
+    assert "/etc/bulla/secret.tpm2 holds the secret of the access key, sealed by the TPM" in console
+    assert "boot images hold the sealed secret" in console and "which no TPM seals" not in console
+    assert "guest: sealed" in console, console
+    return tpm, drive.read_bytes().rstrip(b"\0").decode()
+
+
+@pytest.fixture(scope="module")
+def sealed_image(sealed, plugin, kms, enrolled, key, tmp_path_factory):
+    """Kernel and initramfs with the sealed secret."""
+    return BootImage(tmp_path_factory.mktemp("sealed-image"), plugin, kms, enrolled, key, sealed=sealed[1])
+
+
+@needs_tpm
+def test_the_tpm_gives_the_secret_that_it_sealed(sealed, sealed_image, enrolled, kms, tmp_path):
+    note = new_note()
+    disk = enrolled.copied(tmp_path)
+    with sealed[0].copied(tmp_path).started() as socket:
+        with Guest(tmp_path, sealed_image, disk, kms, note=note, tpm=socket) as guest:
+            console = guest.end()
+    assert KMS_OPENS in console and PROMPT not in console
+    assert f"guest: the note is: {note}" in console
+
+
+@needs_tpm
+@pytest.mark.parametrize(
+    ("words", "is_same", "cause"),
+    [
+        (["extended"], True, "the boot state of this machine is not the one that it is sealed for"),
+        ([], False, "another TPM has sealed it, or this one was cleared since"),
+    ],
+    ids=["another boot state", "another TPM"],
+)
+def test_where_the_tpm_gives_no_secret_the_passphrase_opens_the_volume(
+    sealed, sealed_image, enrolled, kms, tmp_path, words, is_same, cause
+):
+    tpm = sealed[0].copied(tmp_path) if is_same else Tpm(tmp_path)
+    disk = enrolled.copied(tmp_path)
+    with tpm.started() as socket, Guest(tmp_path, sealed_image, disk, kms, note=new_note(), words=words, tpm=socket) as guest:
+        guest.wait_for(PROMPT)
+        assert f"bulla: vault: the KMS does not open this volume: /etc/bulla/secret.tpm2 is not unsealed: {cause}" in guest.console
+        assert ("guest: extended" in guest.console) == bool(words)
+        guest.type(PASSPHRASE)
+        console = guest.end()
+    assert "cryptsetup: vault: set up successfully" in console
+    assert KMS_OPENS not in console
+
+
+@needs_tpm
+def test_an_image_with_the_sealed_secret_holds_it_nowhere_in_the_plain(image, sealed_image, kms):
+    secret = kms.access_key_secret.encode()
+    forms = [secret, b64encode(secret), secret.hex().encode()]
+    assert any(form in content for content in image.contents() for form in forms)
+    assert not any(form in content for content in sealed_image.contents() for form in forms)

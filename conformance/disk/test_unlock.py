@@ -114,6 +114,17 @@ def test_a_kms_that_is_away_leaves_the_passphrase(machine, server, enrolled, own
     machine.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
 
 
+def test_a_secret_that_no_tpm_gives_leaves_the_passphrase(configured, enrolled):
+    """No TPM of this machine has sealed it; test_boot.py has one that does."""
+    configured.configure("disk-secret.tpm2", "c2VhbGVk\n")
+    configured.cryptsetup(*TOKEN_ONLY, enrolled.image)  # the plain secret is there
+    (configured.files / "etc/bulla/disk-secret").unlink()
+    output = configured.cryptsetup(*TOKEN_ONLY, enrolled.image, status=None)
+    assert "bulla: /etc/bulla/disk-secret.tpm2 is not unsealed: " in output
+    assert "run `bulla disk install-boot`" in output
+    configured.cryptsetup(*OPEN, enrolled.image, stdin=enrolled.recovery)
+
+
 @pytest.mark.parametrize("stop", [signal.SIGHUP, signal.SIGKILL])
 def test_a_host_that_is_stopped_leaves_no_process(machine, server, enrolled, own_key, stop):
     """The KMS takes the connection and never answers. cryptsetup itself catches SIGINT and SIGTERM, and waits for the plugin."""

@@ -18,7 +18,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 
 pub(crate) use self::audit::{Audit, Export, ExportFormat, Search, Tail, TrailOf, VerifyTrail, Wanted};
 pub(crate) use self::backup::{Backup, CreateBackup, ListBackups, RestoreBackup, VerifyBackup};
-pub(crate) use self::disks::{Disk, DiskKeys, Enroll, Format as DiskFormat, InstallPlugin, InstallRoot};
+pub(crate) use self::disks::{
+    Disk, DiskKeys, Enroll, Format as DiskFormat, InstallBoot, InstallPlugin, InstallRoot,
+};
 pub(crate) use self::files::{Cat, Decrypt, Encrypt, Inspect, Rekey, Rewrap, Verify};
 pub(crate) use self::flags::{Batch, ByteRange, DataKeyPer, Opening, OutputFlags, Reading, RunOptions};
 pub(crate) use self::keys::{Alias, Api, Key};

@@ -4,6 +4,7 @@
 //! wrapped by a key of a KMS, bound to the UUID of the volume by the encryption context. cryptsetup reads and writes volumes
 //! ([`Volume`]); bulla wraps, unwraps, and keeps the tokens ([`Enrolment`]). An attacker may have written whatever a header says.
 
+mod access_secret;
 mod boot;
 mod changed;
 mod cryptsetup;
@@ -19,11 +20,12 @@ mod plugin;
 mod recovery;
 mod slot_key;
 mod token;
+mod tpm;
 mod unlock;
 mod uuid;
 mod volume;
 
-pub(crate) use self::boot::BootScripts;
+pub(crate) use self::boot::{BootScripts, BootSecret};
 pub(crate) use self::enrolment::{Enrolment, faulty_tokens};
 pub(crate) use self::header::Header;
 pub(crate) use self::mapping::{check_mapping, check_unused, close};
@@ -32,6 +34,7 @@ pub(crate) use self::plugin::Plugin;
 pub(crate) use self::recovery::RecoveryPassphrase;
 pub(crate) use self::slot_key::{VolumeKms, Wrapping};
 pub(crate) use self::token::{Token, TokenSlot, is_reserved};
+pub(crate) use self::tpm::{Pcrs, Tpm};
 pub(crate) use self::unlock::{DiskConfig, UnlockRequest};
 pub(crate) use self::uuid::VolumeUuid;
 pub(crate) use self::volume::Volume;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand, ValueHint};
 
 use super::flags::Context;
+use crate::disk::Pcrs;
 use crate::names::KeyName;
 
 #[derive(Debug, Subcommand)]
@@ -52,7 +53,7 @@ pub(crate) enum Disk {
     /// Remove the LUKS2 token plugin
     UninstallPlugin(InstallRoot),
     /// Install the scripts of initramfs-tools or dracut that open volumes at boot, as /etc/bulla/disk.toml lists them
-    InstallBoot(InstallRoot),
+    InstallBoot(InstallBoot),
     /// Remove those scripts
     UninstallBoot(InstallRoot),
     /// Check /etc/bulla/disk.toml for use at boot and print the files that a boot image needs, one a line
@@ -129,6 +130,18 @@ pub(crate) struct InstallPlugin {
     /// The library that ./build-token-plugin makes. Without it: libcryptsetup-token-bulla.so beside this program
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) plugin: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct InstallBoot {
+    #[command(flatten)]
+    pub(crate) root: InstallRoot,
+    /// Let boot images hold the plain secret of the access key, although this machine has a TPM that could seal it
+    #[arg(long)]
+    pub(crate) no_tpm: bool,
+    /// Registers (PCRs) of the TPM that must have the same values at boot, such as 0+2+7
+    #[arg(long, value_name = "PCRS", default_value = "7", conflicts_with_all = ["no_tpm", "root"])]
+    pub(crate) tpm2_pcrs: Pcrs,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -1,6 +1,7 @@
 //! Opening volumes at boot: the scripts that initramfs-tools and dracut put into boot images, and when they may not.
 //!
-//! A boot image holds the secret of the access key, so no other user may read it. The scripts run `cryptsetup open
+//! A boot image holds the secret of the access key, sealed by the TPM if the machine has one, and no other user may read it.
+//! The scripts run `cryptsetup open
 //! --token-only`; what is opened, and by which KMS, is for `disk unlock` and [`DiskConfig`] to decide, as on the running system.
 
 use std::fs;
@@ -11,12 +12,32 @@ use std::path::{Path, PathBuf};
 use bulla_client::Endpoint;
 
 use super::install::{below, remove, write};
+use super::tpm::{Pcrs, Tpm};
 use super::unlock::DiskConfig;
 use crate::failure::{Exit, Failure};
 
 /// The boot scripts of the system below a directory.
 pub(crate) struct BootScripts<'r> {
     root: &'r Path,
+}
+
+/// How boot images are to get the secret of the access key.
+pub(crate) enum BootSecret {
+    /// As they get it now.
+    Kept,
+    /// In the plain.
+    Plain,
+    /// Sealed by this TPM, bound to these registers; in the plain if the machine has no TPM.
+    SealedBy(Tpm, Pcrs),
+}
+
+/// What was installed.
+#[derive(Debug)]
+pub(crate) struct Installed {
+    /// The places of the scripts.
+    pub(crate) scripts: Vec<PathBuf>,
+    /// The file with the sealed secret, unless boot images hold the plain one.
+    pub(crate) sealed: Option<PathBuf>,
 }
 
 /// A file that is installed.
@@ -111,34 +132,33 @@ impl<'r> BootScripts<'r> {
         Self { root }
     }
 
-    /// Installs the scripts for the tools that the system has; returns their places.
+    /// Installs the scripts for the tools that the system has, after it has sealed the secret of the access key.
     ///
     /// # Errors
-    /// The system has no such tool, other users can read a boot image, or the configuration cannot be used at boot. A package
-    /// that is built below another directory has no configuration yet; [`boot_files`](Self::boot_files) checks it again for each
-    /// boot image.
-    pub(crate) fn install(&self) -> Result<Vec<PathBuf>, Failure> {
+    /// The system has no such tool, other users can read a boot image, the configuration cannot be used at boot, or the TPM
+    /// does not seal. A package that is built below another directory has no configuration yet;
+    /// [`boot_files`](Self::boot_files) checks it again for each boot image.
+    pub(crate) fn install(&self, secret: &BootSecret) -> Result<Installed, Failure> {
         if !Tool::Both.is_in(self.root) {
             let what = format!("{} has neither initramfs-tools nor dracut", self.root.display());
             let hint = "install one; a system without an initramfs needs no boot scripts, but lines in /etc/crypttab";
             return Err(Failure::new(Exit::Other, what, hint));
         }
         let is_package = self.root != Path::new("/") && !self.below(DiskConfig::PATH).exists();
-        if !is_package {
-            self.boot_files()?;
-        }
         self.check_images()?;
+        let sealed = if is_package { None } else { self.place_secret(secret)? };
         let wanted = SCRIPTS.iter().filter(|script| script.tool.is_in(self.root));
-        let mut places = Vec::new();
+        let mut scripts = Vec::new();
         for script in wanted {
             let place = self.below(script.place);
             write(&place, script.content.as_bytes(), script.mode)?;
-            places.push(place);
+            scripts.push(place);
         }
-        Ok(places)
+        Ok(Installed { scripts, sealed })
     }
 
-    /// Removes the scripts; returns the places of those that were there. The images keep theirs until they are made again.
+    /// Removes the scripts and the sealed secret; returns the places of what was there. The images keep theirs until they are
+    /// made again. A sealed secret stays if it is nowhere in the plain.
     pub(crate) fn remove(&self) -> Result<Vec<PathBuf>, Failure> {
         let mut places = Vec::new();
         for script in &SCRIPTS {
@@ -153,11 +173,44 @@ impl<'r> BootScripts<'r> {
                 places.push(place);
             }
         }
+        // Without a configuration that can be read, there is no secret that boot images could have.
+        if let Ok(config) = DiskConfig::read(&self.below(DiskConfig::PATH)) {
+            places.extend(config.secret(self.root).forget_sealed()?);
+        }
         Ok(places)
     }
 
     /// The files of the configuration, which a boot image needs, after a check that they can be used at boot.
     pub(crate) fn boot_files(&self) -> Result<Vec<PathBuf>, Failure> {
+        let config = self.config()?;
+        let secret = config.secret(self.root).boot_file()?;
+        let files = [Some(Path::new(DiskConfig::PATH)), config.ca(), Some(&secret)];
+        let files: Vec<_> = files.into_iter().flatten().map(Path::to_owned).collect();
+        files.iter().try_for_each(|path| self.check_file(path))?;
+        Ok(files)
+    }
+
+    /// Gives boot images the secret as it is wanted, after a check of the configuration; returns the sealed file.
+    fn place_secret(&self, wanted: &BootSecret) -> Result<Option<PathBuf>, Failure> {
+        let secret = self.config()?.secret(self.root);
+        match wanted {
+            BootSecret::Kept => {}
+            BootSecret::Plain => secret.use_plain()?,
+            BootSecret::SealedBy(tpm, pcrs) if tpm.is_there() => secret.seal(tpm, pcrs)?,
+            BootSecret::SealedBy(..) => {
+                if let Some(sealed) = secret.sealed() {
+                    let what = format!("a TPM sealed {}, and this machine has none now", sealed.display());
+                    let hint = "switch the TPM on, or let boot images hold the plain secret: --no-tpm";
+                    return Err(Failure::new(Exit::Usage, what, hint));
+                }
+            }
+        }
+        self.boot_files()?;
+        Ok(secret.sealed().map(Path::to_owned))
+    }
+
+    /// The configuration, after a check that it can be used at boot.
+    fn config(&self) -> Result<DiskConfig, Failure> {
         let config = DiskConfig::read(&self.below(DiskConfig::PATH))?;
         if config.is_empty() {
             let what = format!("{} lists no volume", DiskConfig::PATH);
@@ -168,15 +221,7 @@ impl<'r> BootScripts<'r> {
             ));
         }
         check_is_elsewhere(&config.endpoint()?, self.root == Path::new("/"))?;
-        let secret = config.secret_file();
-        DiskConfig::read_secret(&self.below(secret))?;
-        let files: Vec<_> = [Some(Path::new(DiskConfig::PATH)), config.ca(), Some(secret)]
-            .into_iter()
-            .flatten()
-            .map(Path::to_owned)
-            .collect();
-        files.iter().try_for_each(|path| self.check_file(path))?;
-        Ok(files)
+        Ok(config)
     }
 
     /// Refuses a path that the scripts could not copy.

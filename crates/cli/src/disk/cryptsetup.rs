@@ -34,7 +34,7 @@ pub(crate) fn cryptsetup<S: AsRef<OsStr>>(
 
 /// Runs a program that belongs to the system, found where those are, with nothing of our environment.
 pub(super) fn run(command: &mut Command, input: &[&[u8]]) -> Result<Vec<u8>, CryptsetupError> {
-    command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C");
+    command.env_clear().env("PATH", SYSTEM_PATH).env("LC_ALL", "C");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(CryptsetupError::starting)?;
     let mut stdin = child.stdin.take().expect("it is a pipe");
@@ -58,7 +58,7 @@ pub(super) fn run(command: &mut Command, input: &[&[u8]]) -> Result<Vec<u8>, Cry
 }
 
 /// What a program prints, up to a limit that no good one reaches; the rest is read and dropped.
-fn read(mut pipe: impl Read) -> io::Result<Vec<u8>> {
+pub(super) fn read(mut pipe: impl Read) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     (&mut pipe).take(MAX_OUTPUT).read_to_end(&mut text)?;
     io::copy(&mut pipe, &mut io::sink())?;
@@ -124,5 +124,7 @@ impl From<CryptsetupError> for Failure {
 const NO_KEY_OPENS: i32 = 2;
 const NO_DEVICE: i32 = 4;
 const BUSY: i32 = 5;
+/// Where the programs of a system are.
+pub(super) const SYSTEM_PATH: &str = "/usr/sbin:/usr/bin:/sbin:/bin";
 /// More than the largest header has.
 const MAX_OUTPUT: u64 = 16 << 20;

@@ -9,17 +9,18 @@ use std::io::Read;
 use std::ops::RangeInclusive;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bulla_client::{Client, ClientOptions, Credentials, Endpoint};
-use bulla_kms::{SecretReaders, read_secret_file};
 use rustix::process::geteuid;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::access_secret::AccessSecret;
 use super::header::{Header, HeaderFault, TokenId};
 use super::slot_key::{SlotKey, VolumeKms};
 use super::token::Token;
+use super::tpm::Tpm;
 use super::uuid::VolumeUuid;
 use crate::failure::{Exit, Failure};
 use crate::kms::Kms;
@@ -33,7 +34,8 @@ pub(crate) struct DiskConfig {
     /// Certificates in PEM that are trusted instead of the system's.
     ca: Option<PathBuf>,
     access_key_id: String,
-    /// A file that root alone reads, with the secret of the access key.
+    /// A file that root alone reads, with the secret of the access key; if it is missing, the TPM unseals the file beside it
+    /// ([`AccessSecret`]).
     access_key_secret_file: PathBuf,
     /// How long to try, in seconds.
     #[serde(default = "thirty")]
@@ -70,7 +72,6 @@ struct Allowed {
 impl DiskConfig {
     pub(crate) const PATH: &str = "/etc/bulla/disk.toml";
     const MAX_BYTES: u64 = 1 << 20;
-    const MAX_SECRET: usize = 512;
 
     /// Reads the configuration. Users other than root and this one must not be able to change it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
@@ -106,9 +107,9 @@ impl DiskConfig {
         self.ca.as_deref()
     }
 
-    /// The file with the secret of the access key.
-    pub(super) fn secret_file(&self) -> &Path {
-        &self.access_key_secret_file
+    /// The secret of the access key, in the system below `root`.
+    pub(super) fn secret(&self, root: &Path) -> AccessSecret {
+        AccessSecret::of(root, &self.access_key_secret_file)
     }
 
     /// Whether this machine opens no volume without a user.
@@ -118,14 +119,6 @@ impl DiskConfig {
 
     fn usage(what: &str) -> Failure {
         Failure::new(Exit::Usage, format!("{}: {what}", Self::PATH), "docs/disks.md has an example")
-    }
-
-    /// Reads the secret of an access key from a file that other users cannot read.
-    pub(super) fn read_secret(path: &Path) -> Result<zeroize::Zeroizing<String>, Failure> {
-        let secret = read_secret_file(path, Self::MAX_SECRET, SecretReaders::Nobody)
-            .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))?;
-        let secret = std::str::from_utf8(&secret).map_err(|_| Self::usage("the secret is not text"))?;
-        Ok(zeroize::Zeroizing::new(secret.trim_end_matches(['\r', '\n']).to_owned()))
     }
 
     /// The token of the request, if this machine opens its volume by its key.
@@ -168,10 +161,14 @@ impl DiskConfig {
     /// The KMS of the configuration; nothing of the environment counts.
     fn connect(&self) -> Result<Kms, Failure> {
         let endpoint = self.endpoint()?;
-        let secret = Self::read_secret(&self.access_key_secret_file)?;
+        let limit = Duration::from_secs(self.timeout.into());
+        let begun = Instant::now();
+        let secret = self.secret(Path::new("/")).read(&Tpm::of_this_machine(), limit)?;
+        // The KMS gets the time that the TPM has left.
+        let limit = limit.saturating_sub(begun.elapsed()).max(Duration::from_secs(1));
         let credentials =
             Credentials::new(&self.access_key_id, secret).map_err(|error| Self::usage(&error.to_string()))?;
-        let options = ClientOptions::new().timeout(Duration::from_secs(self.timeout.into()));
+        let options = ClientOptions::new().timeout(limit);
         // At boot, the clock may be wrong.
         let options = options.follow_server_clock(true);
         let options = match &self.ca {

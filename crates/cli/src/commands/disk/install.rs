@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use crate::args::{InstallPlugin, InstallRoot};
-use crate::disk::{BootScripts, Plugin};
+use crate::args::{InstallBoot, InstallPlugin, InstallRoot};
+use crate::disk::{BootScripts, BootSecret, Plugin, Tpm};
 use crate::failure::{Exit, Failure};
 use crate::messages::note;
 use crate::results::{print, print_raw};
@@ -30,15 +30,24 @@ pub(super) fn remove_plugin(args: &InstallRoot) -> Result<(), Failure> {
     }
 }
 
-pub(super) fn boot(args: &InstallRoot) -> Result<(), Failure> {
-    for place in BootScripts::of(&args.path).install()? {
+pub(super) fn boot(args: &InstallBoot) -> Result<(), Failure> {
+    let root = &args.root.path;
+    let secret = if args.no_tpm {
+        BootSecret::Plain
+    } else if root == Path::new("/") {
+        BootSecret::SealedBy(Tpm::of_this_machine(), args.tpm2_pcrs.clone())
+    } else {
+        BootSecret::Kept // the system below the directory may boot on another machine
+    };
+    let installed = BootScripts::of(root).install(&secret)?;
+    for place in installed.scripts {
         print(format_args!("{} is installed", place.display()))?;
     }
+    if let Some(sealed) = &installed.sealed {
+        print(format_args!("{} holds the secret of the access key, sealed by the TPM", sealed.display()))?;
+    }
     note("run `update-initramfs -u -k all` (dracut: `dracut --force`) to make the boot images again");
-    note(
-        "a boot image holds the secret of the access key, which no TPM seals: an attacker who has this disk and reaches the \
-         KMS can open the volumes; docs/disks.md says how to limit the access key",
-    );
+    note(if installed.sealed.is_some() { SEALED } else { NOT_SEALED });
     Ok(())
 }
 
@@ -65,3 +74,10 @@ pub(super) fn boot_files() -> Result<(), Failure> {
     }
     Ok(())
 }
+
+/// What a boot image without a TPM means.
+const NOT_SEALED: &str = "a boot image holds the secret of the access key, which no TPM seals: an attacker who has this disk and \
+    reaches the KMS can open the volumes; docs/disks.md says how to limit the access key";
+/// What a user must know of a sealed secret, before the TPM refuses it.
+const SEALED: &str = "boot images hold the sealed secret. If the boot state changes, the boot asks for the passphrase: run this \
+    command again then. The plain secret stays on this system: if its root volume is not encrypted, delete the file";

@@ -7,6 +7,7 @@ use bulla_client::{Client, ClientOptions, Credentials};
 use bulla_wire::kms::DescribeRegions;
 use tempfile::TempDir;
 
+use super::super::tpm::tests::{fake, with_script, without_device};
 use super::*;
 
 const CONFIG: &str = r#"
@@ -38,7 +39,15 @@ fn put(root: &TempDir, name: &str, content: &str, mode: u32) {
 }
 
 fn install(root: &TempDir) -> Result<Vec<PathBuf>, String> {
-    BootScripts::of(root.path()).install().map_err(Failure::into_what)
+    install_with(root, &BootSecret::Kept).map(|installed| installed.scripts)
+}
+
+fn install_with(root: &TempDir, secret: &BootSecret) -> Result<Installed, String> {
+    BootScripts::of(root.path()).install(secret).map_err(Failure::into_what)
+}
+
+fn sealed_by(tpm: Tpm) -> BootSecret {
+    BootSecret::SealedBy(tpm, "7".parse().unwrap())
 }
 
 fn files(root: &TempDir) -> Vec<PathBuf> {
@@ -137,6 +146,62 @@ fn a_boot_image_needs_the_files_of_the_configuration() {
         files,
         ["/etc/bulla/disk.toml", "/etc/bulla/ca.pem", "/etc/bulla/disk-secret"].map(PathBuf::from)
     );
+}
+
+#[test]
+fn a_boot_image_gets_the_secret_that_the_tpm_sealed() {
+    let root = system(&["usr/share/initramfs-tools"]);
+    let programs = tempfile::tempdir().unwrap();
+    let sealed = root.path().join("etc/bulla/disk-secret.tpm2");
+    let installed = install_with(&root, &sealed_by(fake(&programs))).unwrap();
+    assert_eq!(installed.sealed.unwrap(), sealed);
+    let boot_files = || BootScripts::of(root.path()).boot_files().unwrap();
+    let names = ["/etc/bulla/disk.toml", "/etc/bulla/ca.pem", "/etc/bulla/disk-secret.tpm2"];
+    assert_eq!(boot_files(), names.map(PathBuf::from));
+    assert_eq!(install_with(&root, &BootSecret::Kept).unwrap().sealed.unwrap(), sealed);
+    // Without the plain secret as well.
+    let plain = root.path().join("etc/bulla/disk-secret");
+    fs::rename(&plain, plain.with_extension("away")).unwrap();
+    assert_eq!(boot_files(), names.map(PathBuf::from));
+    fs::rename(plain.with_extension("away"), &plain).unwrap();
+
+    let tpm = fake(&programs);
+    without_device(&tpm);
+    let refused = install_with(&root, &sealed_by(tpm)).unwrap_err();
+    assert!(refused.contains("this machine has none now"), "{refused}");
+    assert_eq!(install_with(&root, &BootSecret::Plain).unwrap().sealed, None);
+    assert!(!sealed.exists() && boot_files().contains(&PathBuf::from("/etc/bulla/disk-secret")));
+}
+
+#[test]
+fn a_machine_without_a_tpm_has_the_plain_secret_in_its_boot_image() {
+    let root = system(&["usr/share/initramfs-tools"]);
+    let tpm = fake(&root);
+    without_device(&tpm);
+    let installed = install_with(&root, &sealed_by(tpm)).unwrap();
+    assert_eq!((installed.scripts.len(), installed.sealed), (6, None));
+}
+
+#[test]
+fn nothing_is_installed_if_the_tpm_does_not_seal() {
+    let root = system(&["usr/share/initramfs-tools"]);
+    let before = files(&root);
+    let programs = tempfile::tempdir().unwrap();
+    let refused =
+        install_with(&root, &sealed_by(with_script(&programs, "echo Broken. >&2; exit 1"))).unwrap_err();
+    assert_eq!(refused, "the TPM does not seal the secret of the access key: systemd-creds: Broken.");
+    assert_eq!(files(&root), before);
+}
+
+#[test]
+fn the_sealed_secret_is_removed_with_the_scripts() {
+    let root = system(&["usr/lib/dracut"]);
+    let before = files(&root);
+    let programs = tempfile::tempdir().unwrap();
+    install_with(&root, &sealed_by(fake(&programs))).unwrap();
+    let removed = BootScripts::of(root.path()).remove().unwrap();
+    assert!(removed.contains(&root.path().join("etc/bulla/disk-secret.tpm2")));
+    assert_eq!(files(&root), before);
 }
 
 #[test]

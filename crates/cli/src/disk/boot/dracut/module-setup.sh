@@ -6,6 +6,7 @@ check() {
     require_binaries /usr/bin/bulla cryptsetup sed grep date flock sleep || return 1
     /usr/bin/bulla disk boot-files >/dev/null || return 1
     [ -f "$(plugin)" ] || return 1
+    ! is_sealed || require_binaries systemd-creds || return 1
     return 0
 }
 
@@ -18,6 +19,15 @@ plugin() {
         sed -n 's/^LUKS2 external token plugin path: \(.*\)\.$/\1/p')/libcryptsetup-token-bulla.so"
 }
 
+is_sealed() { # whether the TPM has sealed the secret of the access key
+    /usr/bin/bulla disk boot-files 2>/dev/null | grep -q '\.tpm2$'
+}
+
+installkernel() {
+    # Whatever the machine that makes the image has.
+    ! is_sealed || hostonly='' instmods =drivers/char/tpm
+}
+
 install() {
     local file
     inst_multiple /usr/bin/bulla cryptsetup sed grep head date flock sleep mkdir
@@ -26,6 +36,11 @@ install() {
     while IFS= read -r file; do
         inst_simple "$file"
     done < <(/usr/bin/bulla disk boot-files)
+    if is_sealed; then
+        inst_multiple systemd-creds
+        # systemd-creds loads them by their names.
+        inst_libdir_file 'libtss2-esys.so.*' 'libtss2-mu.so.*' 'libtss2-rc.so.*' 'libtss2-tcti-device.so.*'
+    fi
     date +%s >"$initdir/etc/bulla/boot-image-time"
     mkdir -p "$initdir/etc/cmdline.d"
     echo rd.neednet=1 >"$initdir/etc/cmdline.d/65bulla.conf"

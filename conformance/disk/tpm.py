@@ -1,0 +1,46 @@
+"""A TPM 2.0 in software, for virtual machines: swtpm, whose state is a folder."""
+
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from machine import PATH
+
+
+class Tpm:
+    """A TPM. Its seeds and counters are in the folder; its registers begin anew with each start."""
+
+    def __init__(self, directory: Path):
+        self._state = directory / "tpm"
+        self._state.mkdir()
+
+    def copied(self, directory: Path):
+        """The same TPM, as it is now; what the copy goes through does not count for this one."""
+        copy = Tpm(directory)
+        shutil.copytree(self._state, copy._state, dirs_exist_ok=True)
+        return copy
+
+    @contextmanager
+    def started(self):
+        """Switches it on; gives the path of the socket by which QEMU uses it, once."""
+        with tempfile.TemporaryDirectory() as directory:  # paths of sockets are short
+            socket = Path(directory) / "socket"
+            state, control = f"dir={self._state}", f"type=unixio,path={socket}"
+            command = ["swtpm", "socket", "--tpm2", "--tpmstate", state, "--ctrl", control, "--terminate"]
+            with subprocess.Popen(command, env={"PATH": PATH}) as process:
+                try:
+                    wait_for(socket, process)
+                    yield socket
+                finally:
+                    process.terminate()  # it has ended by itself if QEMU used it
+
+
+def wait_for(socket, process):
+    """Waits until the program listens."""
+    deadline = time.monotonic() + 30
+    while not socket.exists():
+        assert process.poll() is None and time.monotonic() < deadline, "swtpm does not start"
+        time.sleep(0.02)

@@ -38,8 +38,8 @@ install() {
     done < <(/usr/bin/bulla disk boot-files)
     if is_sealed; then
         inst_multiple systemd-creds
-        # systemd-creds loads them by their names.
-        inst_libdir_file 'libtss2-esys.so.*' 'libtss2-mu.so.*' 'libtss2-rc.so.*' 'libtss2-tcti-device.so.*'
+        # systemd-creds loads them by their names; dracut copies what programs need, not what libraries need.
+        inst_libdir_file 'libtss2-esys.so.*' 'libtss2-mu.so.*' 'libtss2-rc.so.*' 'libtss2-sys.so.*' 'libtss2-tcti-device.so.*'
     fi
     date +%s >"$initdir/etc/bulla/boot-image-time"
     mkdir -p "$initdir/etc/cmdline.d"

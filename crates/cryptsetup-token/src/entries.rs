@@ -13,7 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::Duration;
 
-use libc::{EAGAIN, EINVAL, ENOENT};
+use libc::{EAGAIN, EINTR, EINVAL, ENOENT};
 
 use crate::device::{CryptDevice, Device, NotReadable};
 use crate::passphrase::SecretPage;
@@ -141,6 +141,7 @@ fn open(device: &Device, token: c_int, helper: &Helper<'_>) -> Result<(SecretPag
         refuse(&format!("{}: {failure}", helper.program.to_string_lossy()));
         match failure {
             Failure::Start(_) => -ENOENT,
+            Failure::Interrupted => -EINTR, // no other token is tried
             _ => -EAGAIN,
         }
     })

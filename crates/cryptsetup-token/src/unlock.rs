@@ -14,6 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::answer::{Answer, Unreadable};
 use crate::child::{Child, End, wait_for};
+use crate::interrupts::Interrupts;
 use crate::lines::Lines;
 use crate::passphrase::SecretPage;
 
@@ -34,6 +35,8 @@ pub(crate) enum Failure {
     System(io::Error),
     /// The program did not end in time, and was killed.
     TimeLimit(Duration),
+    /// The host program was asked to stop before the program ended, which was killed.
+    Interrupted,
     /// The program failed. It has told the user why.
     Exit(i32),
     /// A signal ended the program.
@@ -69,10 +72,14 @@ struct Talk<'a> {
     errors: Option<OwnedFd>,
     lines: Lines,
     time_limit: Duration,
+    /// `None` if the host catches no signal that asks it to stop, or the system gives no descriptor for them. Dropped last: a
+    /// handler of the host may end the thread.
+    interrupts: Option<Interrupts>,
 }
 
 impl<'a> Talk<'a> {
     fn start(helper: &Helper<'_>, request: &'a [u8]) -> Result<Self, Failure> {
+        let interrupts = Interrupts::keep().ok().flatten();
         let page = SecretPage::new().map_err(Failure::System)?;
         let (input, request_end) = stream_to_child().map_err(Failure::System)?;
         let (output, child_output) = stream_from_child().map_err(Failure::System)?;
@@ -87,6 +94,7 @@ impl<'a> Talk<'a> {
             errors: Some(errors),
             lines: Lines::default(),
             time_limit: helper.time_limit,
+            interrupts,
         })
     }
 
@@ -108,8 +116,15 @@ impl<'a> Talk<'a> {
         let outputs = [&self.output, &self.errors].into_iter().flatten();
         let streams = input.into_iter().chain(outputs.map(|output| (output, PollFlags::IN)));
         events.extend(streams.map(|(stream, event)| PollFd::new(stream, event)));
+        let interrupts = self.interrupts.iter().map(Interrupts::pending);
+        events.extend(interrupts.map(|pending| PollFd::from_borrowed_fd(pending, PollFlags::IN)));
         wait_for(&mut events, deadline).map_err(Failure::System)?;
         let has_ended = !events[0].revents().is_empty();
+        let is_interrupted =
+            self.interrupts.is_some() && events.last().is_some_and(|last| !last.revents().is_empty());
+        if !has_ended && is_interrupted {
+            return Err(Failure::Interrupted);
+        }
         // The clock is asked too, because a program that writes all the time always makes an event.
         if !has_ended && Instant::now() >= deadline {
             return Err(Failure::TimeLimit(self.time_limit));
@@ -190,6 +205,7 @@ impl fmt::Display for Failure {
             Self::TimeLimit(limit) => {
                 write!(f, "it was killed after {} s without an answer", limit.as_secs())
             }
+            Self::Interrupted => f.write_str("it was killed because this program is asked to stop"),
             Self::Exit(code) => write!(f, "it failed with exit code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal} ended it"),
             Self::Answer(Unreadable::Incomplete) => f.write_str("it gave no whole answer"),

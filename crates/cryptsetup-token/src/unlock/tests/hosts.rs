@@ -105,6 +105,58 @@ fn one_that_is_interrupted_all_the_time_gets_an_answer() {
 }
 
 #[test]
+fn one_that_is_asked_to_stop_waits_no_longer() {
+    static STOPS: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn stop(_: i32) {
+        STOPS.fetch_add(1, Ordering::Relaxed);
+    }
+    in_a_process_of_its_own("one_that_is_asked_to_stop_waits_no_longer", || {
+        for signal in [libc::SIGINT, libc::SIGTERM] {
+            STOPS.store(0, Ordering::Relaxed);
+            set_signal_handler(signal, stop as *const () as usize);
+            let before = signal_state();
+            let note = Note::new(&format!("stop-{signal}"));
+            let user = stop_when_started(&note, signal);
+            let (outcome, _) = ask(&format!("echo $$ >{}; exec sleep 1000", note.path()), b"", PATIENT);
+            user.join().unwrap();
+            assert!(matches!(outcome, Err(Failure::Interrupted)), "{outcome:?}");
+            note.assert_process_ends();
+            assert_eq!(STOPS.load(Ordering::Relaxed), 1, "the handler has run, once");
+            assert_eq!(signal_state(), before);
+            assert_eq!(answer(ANSWER).unwrap(), b"abc");
+        }
+    });
+}
+
+/// Sends a signal to this thread when the script has written its note: a signal for the whole process could reach another
+/// thread of the test's program, and the plugin would not see it.
+fn stop_when_started(note: &Note, signal: i32) -> std::thread::JoinHandle<()> {
+    // SAFETY: the call has no conditions.
+    let host = unsafe { libc::pthread_self() };
+    let note = note.path().to_owned();
+    std::thread::spawn(move || {
+        while !fs::read_to_string(&note).is_ok_and(|text| text.ends_with('\n')) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        // SAFETY: the thread waits for this one to end.
+        assert_eq!(unsafe { libc::pthread_kill(host, signal) }, 0);
+    })
+}
+
+#[test]
+fn one_that_ignores_what_asks_it_to_stop_gets_an_answer() {
+    in_a_process_of_its_own("one_that_ignores_what_asks_it_to_stop_gets_an_answer", || {
+        let script = format!("kill -INT {0}; kill -TERM {0}; sleep 0.2; {ANSWER}", std::process::id());
+        for signal in [libc::SIGINT, libc::SIGTERM] {
+            set_signal_handler(signal, libc::SIG_IGN);
+        }
+        let before = signal_state();
+        assert_eq!(answer(&script).unwrap(), b"abc");
+        assert_eq!(signal_state(), before);
+    });
+}
+
+#[test]
 fn one_without_standard_streams_gets_an_answer() {
     in_a_process_of_its_own("one_without_standard_streams_gets_an_answer", || {
         for stream in 0..3 {

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import time
 from base64 import b64decode, b64encode
 
@@ -154,7 +153,7 @@ def test_an_image_that_others_can_read_holds_no_secret(image, tmp_path):
     assert not [name for name in names if name.startswith(("etc/bulla", "usr/bin/bulla"))]
 
 
-needs_tpm = pytest.mark.skipif(not shutil.which("swtpm"), reason="swtpm is missing")
+needs_tpm = pytest.mark.skipif(not Tpm.is_there(), reason="swtpm, systemd-creds or the libraries of TPMs are missing")
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,12 @@ from machine import PATH
 class Tpm:
     """A TPM. Its seeds and counters are in the folder; its registers begin anew with each start."""
 
+    @staticmethod
+    def is_there():
+        """Whether this machine has what the tests need: swtpm, and what unseals in the guest."""
+        programs = [shutil.which(program, path=PATH) for program in ["swtpm", "systemd-creds"]]
+        return all(programs) and any(Path("/usr/lib").glob("*/libtss2-esys.so.0"))
+
     def __init__(self, directory: Path):
         self._state = directory / "tpm"
         self._state.mkdir()

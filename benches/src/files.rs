@@ -92,4 +92,4 @@ fn report(times: &Times, copy: Goal) {
     }
 }
 
-const SIZE: usize = 1 << 30;
+pub(crate) const SIZE: usize = 1 << 30;

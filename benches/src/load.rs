@@ -189,10 +189,10 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Names of headers are in lower case, as our servers send them.
+/// Names of headers are in lower case, as our servers send them, or begin with capitals.
 fn content_length(head: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"\r\ncontent-length: ";
-    let at = memmem::find(head, NAME)?;
+    let at = memmem::find(head, NAME).or_else(|| memmem::find(head, b"\r\nContent-Length: "))?;
     let value = head[at + NAME.len()..].split(|&byte| byte == b'\r').next()?;
     str::from_utf8(value).ok()?.parse().ok()
 }

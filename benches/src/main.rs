@@ -18,9 +18,11 @@ mod header;
 mod kms;
 mod lists;
 mod load;
+mod local_kms;
 mod memory;
 mod metrics;
 mod people;
+mod plots;
 mod process;
 mod programs;
 mod report;
@@ -29,6 +31,7 @@ mod rounds;
 mod secrets;
 mod server;
 mod sides;
+mod svg;
 mod text;
 mod trees;
 mod turns;
@@ -61,18 +64,22 @@ const BENCHMARKS: [Benchmark; 17] = [
     ("metrics", metrics::run),
 ];
 
-/// What compares this build with the one that `BULLA_BEFORE` names; not part of `all`.
-const OF_TWO_BUILDS: [Benchmark; 3] =
-    [("before-kms", before::kms), ("before-trees", before::trees), ("before-disk", before::disk)];
+/// What needs a path: of the other build that `BULLA_BEFORE` names, or of the plots. Not part of `all`.
+const WITH_A_PATH: [Benchmark; 4] = [
+    ("before-kms", before::kms),
+    ("before-trees", before::trees),
+    ("before-disk", before::disk),
+    ("plots", plots::run),
+];
 
 fn main() -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_else(|| "all".into());
     let chosen: Vec<_> = match &*asked {
         "all" => BENCHMARKS.iter().collect(),
-        name => BENCHMARKS.iter().chain(&OF_TWO_BUILDS).filter(|(one, _)| *one == name).collect(),
+        name => BENCHMARKS.iter().chain(&WITH_A_PATH).filter(|(one, _)| *one == name).collect(),
     };
     if chosen.is_empty() {
-        let names = BENCHMARKS.iter().chain(&OF_TWO_BUILDS).map(|(name, _)| *name).collect::<Vec<_>>();
+        let names = BENCHMARKS.iter().chain(&WITH_A_PATH).map(|(name, _)| *name).collect::<Vec<_>>();
         eprintln!("usage: bulla-benches [{}|all]", names.join("|"));
         return ExitCode::from(2);
     }

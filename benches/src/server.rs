@@ -1,11 +1,12 @@
 //! Servers to measure: `bulla serve` and the bare "hello", each a process of its own.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use bulla_wire::kms::{CreateAlias, CreateKey};
@@ -69,6 +70,25 @@ impl Server {
     /// The bare server.
     pub(crate) fn hello() -> Result<Self> {
         Self::start(Command::new(programs::hello()).arg("127.0.0.1:0"))
+    }
+
+    /// A server that says nothing, and listens on this port soon. None if there is no such program.
+    pub(crate) fn of_peer(command: &mut Command, port: u16) -> Result<Option<Self>> {
+        let started = Instant::now();
+        let child = match command.stdin(Stdio::null()).spawn() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            child => child?,
+        };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut server = Self { child, address, start: Duration::ZERO, tls: None };
+        while TcpStream::connect(address).is_err() {
+            if started.elapsed() > PATIENCE {
+                return Err(format!("{command:?} does not listen on port {port}").into());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        server.start = started.elapsed();
+        Ok(Some(server))
     }
 
     fn start(command: &mut Command) -> Result<Self> {
@@ -164,3 +184,6 @@ fn trusting(ca: &Path) -> Result<Arc<ClientConfig>> {
     roots.add(CertificateDer::from_pem_slice(&fs::read(ca)?)?)?;
     Ok(Arc::new(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth()))
 }
+
+/// How long a peer may take to listen.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -1,5 +1,5 @@
 //! Looks once a second whether the store is still in its place and the audit trail takes lines, and logs when that ends and
-//! when it is so again.
+//! when it is so again, and when lines of the trail were lost.
 
 use std::io;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ impl StoreWatch {
             let mut last = None;
             let mut last_fault = None;
             let mut sinks = kms.audit_sinks();
+            let mut lost_lines = lost_audit_lines(&kms);
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                 let lost = kms.check_store().err();
                 if lost != last {
@@ -36,6 +37,11 @@ impl StoreWatch {
                     log.event(audit_event(fault.as_deref()));
                 }
                 last_fault = fault;
+                let found = lost_audit_lines(&kms);
+                if found > lost_lines {
+                    log.event(lost_lines_event(found - lost_lines));
+                }
+                lost_lines = found;
                 let found = kms.audit_sinks();
                 sink_events(&sinks, &found).into_iter().for_each(|event| log.event(event));
                 sinks = found;
@@ -67,6 +73,20 @@ fn audit_event(fault: Option<&str>) -> String {
         Some(fault) => format!("every request is refused, because no line can be written: {fault}"),
         None => "the audit trail takes lines again, and requests are answered".into(),
     }
+}
+
+/// How many lines of the audit trail were found lost so far.
+fn lost_audit_lines(kms: &Kms) -> u64 {
+    kms.audit_figures().map_or(0, |figures| figures.lost)
+}
+
+/// The trail takes lines again in less than a second, so its fault alone may go unseen.
+fn lost_lines_event(lines: u64) -> String {
+    let lines = match lines {
+        1 => "1 line".to_owned(),
+        lines => format!("{lines} lines"),
+    };
+    format!("the audit trail has lost {lines}: removed, replaced or damaged after they were durable")
 }
 
 /// What has changed with sinks of the audit trail. Why the only one takes no lines is told above.

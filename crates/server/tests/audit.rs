@@ -7,6 +7,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{ID, Signed, TestServer};
@@ -106,4 +107,29 @@ fn a_flood_of_strangers_is_counted_and_valid_callers_are_answered() {
     assert_eq!(own + counted, sent);
     assert!(own <= 400, "{own} of {sent}");
     assert!(counted > 0, "{sent} were too few");
+}
+
+/// The trail goes on in another file so soon that a look once a second may not find it stopped.
+#[test]
+fn lines_that_were_removed_are_told_in_the_log() {
+    let server = TestServer::plain();
+    server.create_key();
+    let newest = || {
+        let files =
+            fs::read_dir(server.data.path().join("audit")).unwrap().map(|entry| entry.unwrap().path());
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "jsonl")).max().unwrap()
+    };
+    let first = newest();
+    wait_until("a seal", || fs::read_to_string(&first).unwrap().contains(r#""type":"seal""#));
+    fs::remove_file(&first).unwrap();
+    wait_until("the event", || server.log.text().contains("the audit trail has lost "));
+    assert_ne!(newest(), first);
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "waiting for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
 }

@@ -13,6 +13,7 @@ mod console;
 mod control;
 mod damage;
 mod disk_full;
+mod documents;
 mod durability;
 mod files;
 mod harness;

@@ -1,0 +1,20 @@
+//! The documents: every link leads to something, and messages in the tables of docs/operations.md are the program's.
+
+mod links;
+mod messages;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The top of the source tree.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// The Markdown files of a directory, sorted.
+fn pages_in(directory: &Path) -> Vec<PathBuf> {
+    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let mut pages: Vec<_> = paths.filter(|path| path.extension().is_some_and(|name| name == "md")).collect();
+    pages.sort();
+    pages
+}

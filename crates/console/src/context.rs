@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn secrets_stand_in_their_places_whatever_order_they_were_made_in() {
-        let connection = Connection { source: None, tls: false, request_id: String::new(), user_agent: None };
+        let connection = Connection { source: None, tls: false, request_id: "".into(), user_agent: None };
         let headers = HeaderMap::new();
         let request = Request {
             method: &Method::GET,

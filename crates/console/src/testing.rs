@@ -159,12 +159,8 @@ impl Browser {
         set(ACCEPT_LANGUAGE, self.language);
         set(CONTENT_TYPE, "application/x-www-form-urlencoded");
         set(COOKIE, &self.cookie.borrow());
-        let connection = Connection {
-            source: None,
-            tls: false,
-            request_id: "the-request-id".to_owned(),
-            user_agent: None,
-        };
+        let connection =
+            Connection { source: None, tls: false, request_id: "the-request-id".into(), user_agent: None };
         let request = Request {
             method,
             path,

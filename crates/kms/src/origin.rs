@@ -23,9 +23,9 @@ pub struct Connection {
     /// Whether it came over TLS.
     pub tls: bool,
     /// The name of the request in answers and logs.
-    pub request_id: String,
+    pub request_id: Arc<str>,
     /// What the client calls itself, for the audit trail.
-    pub user_agent: Option<Box<str>>,
+    pub user_agent: Option<Arc<str>>,
 }
 
 /// Who acts. Users and roles are named by their ids, because a name can pass to another user or role.

@@ -1,12 +1,13 @@
 //! The names of requests.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
 use bulla_keys::{Random, SystemRandom};
 
 /// A new name for a request: a lower-case UUID.
 #[must_use]
-pub fn new_request_id() -> String {
+pub fn new_request_id() -> Arc<str> {
     let bytes = DRAWN.with_borrow_mut(|drawn| {
         if drawn.is_empty() {
             let mut bytes = [[0; ID_LEN]; AT_ONCE];
@@ -15,7 +16,8 @@ pub fn new_request_id() -> String {
         }
         drawn.pop().unwrap_or_default()
     });
-    uuid::Builder::from_random_bytes(bytes).into_uuid().to_string()
+    let mut text = uuid::Uuid::encode_buffer();
+    Arc::from(&*uuid::Builder::from_random_bytes(bytes).into_uuid().hyphenated().encode_lower(&mut text))
 }
 
 thread_local! {
@@ -41,7 +43,7 @@ mod tests {
         assert_eq!(names.len(), 3 * AT_ONCE);
         for name in names {
             let id: KeyId = name.parse().expect("a UUID");
-            assert_eq!(id.to_string(), name);
+            assert_eq!(id.to_string(), *name);
         }
     }
 }

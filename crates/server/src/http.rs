@@ -58,7 +58,7 @@ pub struct Received {
 
 impl Received {
     /// What the client calls itself, as far as the audit trail keeps it.
-    pub(crate) fn user_agent(&self) -> Option<Box<str>> {
+    pub(crate) fn user_agent(&self) -> Option<Arc<str>> {
         let sent = self.head.headers.get(USER_AGENT)?.as_bytes();
         let kept = &sent[..sent.len().min(USER_AGENT_BYTES)];
         Some(String::from_utf8_lossy(kept).into())

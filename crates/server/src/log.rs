@@ -30,7 +30,7 @@ pub struct Log {
 /// What is known about a request when it is answered.
 pub(crate) struct RequestLine {
     pub(crate) started: Instant,
-    pub(crate) request_id: String,
+    pub(crate) request_id: Arc<str>,
     pub(crate) source: IpAddr,
     /// Not written; a connection is judged by it.
     pub(crate) authenticated: bool,

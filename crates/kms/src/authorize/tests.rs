@@ -434,7 +434,7 @@ fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
 
 #[test]
 fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
-    type Told = (String, Caller, String, i64, Option<String>);
+    type Told = (String, Caller, Arc<str>, i64, Option<String>);
     let told: Arc<Mutex<Vec<Told>>> = Arc::default();
     let telling = Arc::clone(&told);
     let (_data, kms) = open(move |query| {

@@ -83,7 +83,7 @@ pub(super) async fn explain(session: &Session<'_, Explain>) -> Result<Result<Exp
         Who::Role(name) => session.supposed_role(name)?,
     };
     let connection =
-        Connection { source: query.source_ip, tls: query.tls, request_id: String::new(), user_agent: None };
+        Connection { source: query.source_ip, tls: query.tls, request_id: "".into(), user_agent: None };
     let supposition = Supposition {
         origin: Origin { caller: asked.caller(&who, query.mfa), connection },
         time: query.time,

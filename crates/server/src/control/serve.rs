@@ -33,7 +33,7 @@ pub(crate) struct Control {
 
 /// A call that has arrived.
 struct Arrived {
-    request_id: String,
+    request_id: Arc<str>,
     /// The user at the other end.
     user: u32,
     began: Instant,

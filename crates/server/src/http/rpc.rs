@@ -255,7 +255,7 @@ fn connection(request: &Received, source: Option<IpAddr>, line: &RequestLine) ->
     Connection {
         source,
         tls: request.peer.tls,
-        request_id: line.request_id.clone(),
+        request_id: Arc::clone(&line.request_id),
         user_agent: request.user_agent(),
     }
 }

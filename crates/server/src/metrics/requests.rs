@@ -174,7 +174,7 @@ mod tests {
     ) -> RequestLine {
         RequestLine {
             started: Instant::now(),
-            request_id: String::new(),
+            request_id: "".into(),
             source: [127, 0, 0, 1].into(),
             authenticated: false,
             access_key_id: None,

@@ -7,6 +7,7 @@ mod beside;
 mod container;
 mod content;
 mod create;
+mod directory;
 mod error;
 mod incoming;
 mod output;

@@ -6,7 +6,8 @@
 
 use std::path::Path;
 
-use super::schedule::{BackupSchedule, Known, seconds};
+use super::directory::Known;
+use super::schedule::{BackupSchedule, seconds};
 
 /// Scheduled backups, each group oldest first.
 #[derive(Default)]

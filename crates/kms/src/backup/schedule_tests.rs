@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::schedule::{BackupSchedule, ScheduledBackup, file_name};
+use super::directory::file_name;
+use super::schedule::{BackupSchedule, ScheduledBackup};
 use super::tests::{Bench, key};
 use super::*;
 use crate::{AuditOptions, Clock, Role};

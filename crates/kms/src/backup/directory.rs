@@ -1,0 +1,81 @@
+//! The directory of scheduled backups: what their files are called, and which of them are those of a store.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bulla_keys::root::RootKeys;
+use bulla_wire::Timestamp;
+
+use super::BackupFacts;
+use super::output::is_hidden_name;
+use super::verify::Backup;
+use crate::files;
+
+/// A scheduled backup that is there.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) path: PathBuf,
+    pub(super) facts: BackupFacts,
+}
+
+/// The backups of a store in a directory, oldest first: those whose beginning and end open.
+pub(super) fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
+    let Ok(entries) = fs::read_dir(directory) else { return vec![] };
+    let open = |path: PathBuf| {
+        let name = ScheduledName::parse(path.file_name()?.to_str()?)?;
+        let facts = Backup::open(files::open_regular(&path).ok()?, Arc::clone(roots)).ok()?.facts();
+        name.is_of(&facts).then_some(Known { facts, path })
+    };
+    let mut known: Vec<_> = entries.filter_map(|entry| open(entry.ok()?.path())).collect();
+    known.sort_by_key(|Known { facts, path }| (facts.epoch, facts.commit, facts.time, path.clone()));
+    known
+}
+
+/// Removes what killed runs have left where there are no unnamed files. No other process writes to the directory of a server.
+pub(super) fn remove_hidden(directory: &Path) {
+    let Ok(entries) = fs::read_dir(directory) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| name.starts_with(HIDDEN_PREFIX) && is_hidden_name(name)) {
+            let _ = fs::remove_file(entry.path()); // the next attempt removes it
+        }
+    }
+}
+
+pub(super) fn file_name(now: i64, commit: u64) -> String {
+    let time = Timestamp::from_unix(now).to_string().replace([':', '-'], "");
+    format!("{PREFIX}{time}-{commit}{SUFFIX}")
+}
+
+/// What the name of a scheduled backup says of it.
+struct ScheduledName {
+    /// When it was begun, in seconds since 1970.
+    begun: i64,
+    /// The commit of the store then.
+    commit: u64,
+}
+
+impl ScheduledName {
+    /// The name of a file; none if it is not exactly as [`file_name`] writes it.
+    fn parse(name: &str) -> Option<Self> {
+        let (time, commit) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
+        let [year, month, day, minute, second] =
+            [time.get(..4)?, time.get(4..6)?, time.get(6..11)?, time.get(11..13)?, time.get(13..)?];
+        let begun = Timestamp::parse(&format!("{year}-{month}-{day}:{minute}:{second}"))?.unix();
+        let commit = commit.parse().ok()?;
+        (file_name(begun, commit) == name).then_some(Self { begun, commit })
+    }
+
+    /// Whether a backup can have got this name from the schedule: commits may follow between the name and the backup.
+    fn is_of(&self, facts: &BackupFacts) -> bool {
+        let later = facts.time.saturating_sub(self.begun);
+        (0..=BEGIN_TIMEOUT).contains(&later) && facts.commit >= self.commit
+    }
+}
+
+const PREFIX: &str = "bulla-";
+const SUFFIX: &str = ".backup";
+const HIDDEN_PREFIX: &str = ".bulla-";
+/// How long it takes at most until the state is read after the name was chosen, in seconds.
+const BEGIN_TIMEOUT: i64 = 3600;

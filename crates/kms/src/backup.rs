@@ -10,11 +10,15 @@ mod create;
 mod directory;
 mod error;
 mod incoming;
+mod notes;
 mod output;
 mod restore;
 #[cfg(test)]
 mod restore_tests;
 mod retention;
+mod reverify;
+#[cfg(test)]
+mod reverify_tests;
 mod revived;
 mod schedule;
 #[cfg(test)]
@@ -41,11 +45,13 @@ use self::container::Head;
 use self::content::Manifest;
 pub use self::error::{BackupError, Later};
 pub use self::incoming::IncomingBackup;
+pub use self::notes::{BackupNotes, BackupVerification};
 use self::output::{Pending, Replace};
 pub use self::restore::{RestoreOptions, Restored, restore_backup};
+pub use self::reverify::ReverifiedBackup;
 pub use self::revived::InactiveKey;
 pub(crate) use self::schedule::Backups;
-pub use self::schedule::{BackupSchedule, BackupState, HoldingBackup, ScheduledBackup};
+pub use self::schedule::{BackupSchedule, BackupState, FailedBackup, HoldingBackup, ScheduledBackup};
 pub use self::since::{ChangeKind, ChangeSince};
 use self::verify::Backup;
 use crate::audit::{Event, Resource, Text};

@@ -86,9 +86,10 @@ pub use auditor::{
 };
 pub use authorize::{ExplainedQuestion, PolicySource};
 pub use backup::{
-    BackupError, BackupFacts, BackupOutput, BackupSchedule, BackupState, ChangeKind, ChangeSince,
-    CreatedBackup, HoldingBackup, InactiveKey, IncomingBackup, Later, RestoreOptions, Restored,
-    ScheduledBackup, backup_holds_key, create_backup, read_backup, restore_backup, verify_backup,
+    BackupError, BackupFacts, BackupNotes, BackupOutput, BackupSchedule, BackupState, BackupVerification,
+    ChangeKind, ChangeSince, CreatedBackup, FailedBackup, HoldingBackup, InactiveKey, IncomingBackup, Later,
+    RestoreOptions, Restored, ReverifiedBackup, ScheduledBackup, backup_holds_key, create_backup,
+    read_backup, restore_backup, verify_backup,
 };
 pub use bulla_keys::{KeyOrigin, KeySpec, KeyState, KeyUsage};
 use bulla_wire::{Error, Reply, Request};

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::MAGIC;
 use super::error::BackupError;
+use super::notes::FILE as NOTES;
 use crate::audit::is_of_trail;
 use crate::data::STORE;
 use crate::files::open_regular;
@@ -38,7 +39,7 @@ fn first_other(data: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// Whether this is a backup, a file of a trail, or a directory of nothing else, which may be a link to another disk.
+/// Whether this is a backup, what is noted of backups, a file of a trail, or a directory of nothing else, which may be a link to another disk.
 fn is_ours(entry: &DirEntry, depth: u8) -> io::Result<bool> {
     let path = entry.path();
     let kind = match fs::metadata(&path) {
@@ -46,7 +47,8 @@ fn is_ours(entry: &DirEntry, depth: u8) -> io::Result<bool> {
         found => found?.file_type(),
     };
     if kind.is_file() {
-        return Ok(entry.file_name().to_str().is_some_and(is_of_trail) || is_backup(&path)?);
+        return Ok(entry.file_name().to_str().is_some_and(|name| name == NOTES || is_of_trail(name))
+            || is_backup(&path)?);
     }
     if !kind.is_dir() || depth == 0 {
         return Ok(false);

@@ -8,6 +8,7 @@ use bulla_keys::root::RootKeys;
 use bulla_wire::Timestamp;
 
 use super::BackupFacts;
+use super::notes;
 use super::output::is_hidden_name;
 use super::verify::Backup;
 use crate::files;
@@ -23,7 +24,7 @@ pub(super) struct Known {
 pub(super) fn read_backups(directory: &Path, roots: &Arc<RootKeys>) -> Vec<Known> {
     let Ok(entries) = fs::read_dir(directory) else { return vec![] };
     let open = |path: PathBuf| {
-        let name = ScheduledName::parse(path.file_name()?.to_str()?)?;
+        let name = ScheduledName::of_path(&path)?;
         let facts = Backup::open(files::open_regular(&path).ok()?, Arc::clone(roots)).ok()?.facts();
         name.is_of(&facts).then_some(Known { facts, path })
     };
@@ -37,19 +38,25 @@ pub(super) fn remove_hidden(directory: &Path) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
-        if name.to_str().is_some_and(|name| name.starts_with(HIDDEN_PREFIX) && is_hidden_name(name)) {
+        if name.to_str().is_some_and(is_left) {
             let _ = fs::remove_file(entry.path()); // the next attempt removes it
         }
     }
 }
 
+fn is_left(name: &str) -> bool {
+    let of_notes = || name.strip_prefix(notes::FILE).is_some_and(|rest| rest.ends_with(".new"));
+    name.starts_with(HIDDEN_PREFIX) && is_hidden_name(name) || of_notes()
+}
+
+/// The name of a backup that is begun now, at this commit.
 pub(super) fn file_name(now: i64, commit: u64) -> String {
     let time = Timestamp::from_unix(now).to_string().replace([':', '-'], "");
     format!("{PREFIX}{time}-{commit}{SUFFIX}")
 }
 
 /// What the name of a scheduled backup says of it.
-struct ScheduledName {
+pub(super) struct ScheduledName {
     /// When it was begun, in seconds since 1970.
     begun: i64,
     /// The commit of the store then.
@@ -57,8 +64,13 @@ struct ScheduledName {
 }
 
 impl ScheduledName {
+    /// The name of the file at a path.
+    pub(super) fn of_path(path: &Path) -> Option<Self> {
+        Self::parse(path.file_name()?.to_str()?)
+    }
+
     /// The name of a file; none if it is not exactly as [`file_name`] writes it.
-    fn parse(name: &str) -> Option<Self> {
+    pub(super) fn parse(name: &str) -> Option<Self> {
         let (time, commit) = name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once('-')?;
         let [year, month, day, minute, second] =
             [time.get(..4)?, time.get(4..6)?, time.get(6..11)?, time.get(11..13)?, time.get(13..)?];
@@ -68,7 +80,7 @@ impl ScheduledName {
     }
 
     /// Whether a backup can have got this name from the schedule: commits may follow between the name and the backup.
-    fn is_of(&self, facts: &BackupFacts) -> bool {
+    pub(super) fn is_of(&self, facts: &BackupFacts) -> bool {
         let later = facts.time.saturating_sub(self.begun);
         (0..=BEGIN_TIMEOUT).contains(&later) && facts.commit >= self.commit
     }

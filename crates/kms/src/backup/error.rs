@@ -62,6 +62,8 @@ pub enum BackupError {
     },
     /// The records are not those that the store had after a commit.
     Faults(Vec<StoreFault>),
+    /// The name of the file is that of another backup.
+    Misnamed,
     /// The engine is to end, and has broken the backup off.
     Stopped,
     /// The directory holds something else than a store of bulla.
@@ -136,6 +138,7 @@ impl BackupError {
             Self::RecordsMissing { .. } | Self::Faults(_) => {
                 "use another backup, and check the store with: bulla store check".into()
             }
+            Self::Misnamed => "use another copy of the backup that the file is named for".into(),
             Self::Stopped => "back up again when the server runs".into(),
             Self::NotEmpty { .. } => "name an empty or a missing directory with --data".into(),
             Self::OtherStore { .. } => "name another directory with --data".into(),
@@ -164,6 +167,7 @@ impl BackupError {
                 | Self::Malformed { .. }
                 | Self::RecordsMissing { .. }
                 | Self::Faults(_)
+                | Self::Misnamed
         )
     }
 }
@@ -210,6 +214,7 @@ impl fmt::Display for BackupError {
                     )
                 }
             },
+            Self::Misnamed => f.write_str("it is another backup than the one that it is named for"),
             Self::Stopped => f.write_str("the server is being stopped"),
             Self::NotEmpty { path, name } => {
                 write!(f, "{} is not empty, and holds no store: {}", path.display(), name.display())

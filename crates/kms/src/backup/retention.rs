@@ -1,12 +1,13 @@
 //! Which scheduled backups are kept.
 //!
-//! The newest always are, and the one that was just made, which is of an older state than others if an operator has accepted a
+//! The newest that are verified always are, with those between them, and the one that was just made, which is of an older state than others if an operator has accepted a
 //! rollback. Whether the others expire depends on their age, and the age on clocks. A clock that is ahead by years would delete
 //! them all, now or after a restart. So time counts only as far as backups were made in it.
 
 use std::path::Path;
 
 use super::directory::Known;
+use super::notes::BackupNotes;
 use super::schedule::{BackupSchedule, seconds};
 
 /// Scheduled backups, each group oldest first.
@@ -16,10 +17,17 @@ pub(super) struct Sorted {
     pub(super) expired: Vec<Known>,
 }
 
-/// Sorts out which backups are kept. `known` is ordered by epoch and commit, and holds the one at `made`, of the newest epoch.
+/// Sorts out which backups are kept. Only those whose last verification passed, according to `notes`, count as one of the newest.
+/// `known` is ordered by epoch and commit, and holds the one at `made`, of the newest epoch.
 /// While the clock is not believed, none expires by its age.
-pub(super) fn sort(schedule: &BackupSchedule, known: Vec<Known>, made: &Path, is_believed: bool) -> Sorted {
-    let first_newest = known.len().saturating_sub(schedule.keep.max(1));
+pub(super) fn sort(
+    schedule: &BackupSchedule,
+    known: Vec<Known>,
+    notes: &BackupNotes,
+    made: &Path,
+    is_believed: bool,
+) -> Sorted {
+    let first_newest = first_newest(&known, schedule.keep, notes);
     let ages = ages(&known, seconds(schedule.every));
     let epoch_began = epoch_began(&known);
     let mut sorted = Sorted::default();
@@ -31,6 +39,13 @@ pub(super) fn sort(schedule: &BackupSchedule, known: Vec<Known>, made: &Path, is
         group.push(known);
     }
     sorted
+}
+
+/// The place of the oldest one that is kept in any case.
+fn first_newest(known: &[Known], keep: usize, notes: &BackupNotes) -> usize {
+    let newest_first = known.iter().enumerate().rev();
+    let mut verified = newest_first.filter(|(_, known)| notes.is_verified(&known.path));
+    verified.nth(keep.saturating_sub(1)).map_or(0, |(place, _)| place)
 }
 
 /// How old each backup is at least, in seconds. The time between two counts as `every` at most: the clock may have been set
@@ -68,6 +83,7 @@ const DELAY: i64 = 3600;
 mod tests {
     use std::time::Duration;
 
+    use super::super::notes::{BackupVerification, Stamp};
     use super::*;
     use crate::BackupFacts;
 
@@ -90,9 +106,25 @@ mod tests {
     }
 
     fn expired(keep: usize, keep_days: Option<u64>, known: Vec<Known>, made: &str) -> Vec<String> {
+        expired_without(&[], keep, keep_days, known, made)
+    }
+
+    /// With some whose last verification failed.
+    fn expired_without(
+        failed: &[&str],
+        keep: usize,
+        keep_days: Option<u64>,
+        known: Vec<Known>,
+        made: &str,
+    ) -> Vec<String> {
+        let mut notes = BackupNotes::default();
+        for Known { path, facts } in &known {
+            let failure = failed.contains(&path.to_str().unwrap()).then(|| "damaged".to_owned());
+            notes.note(path, BackupVerification { time: facts.time, failure, stamp: Stamp::default() });
+        }
         let keep_for = keep_days.map(|days| Duration::from_secs(days * 86_400));
         let schedule = BackupSchedule { keep, keep_for, ..BackupSchedule::new("") };
-        let Sorted { kept, expired } = sort(&schedule, known.clone(), Path::new(made), true);
+        let Sorted { kept, expired } = sort(&schedule, known.clone(), &notes, Path::new(made), true);
         assert_eq!(kept.len() + expired.len(), known.len());
         expired.into_iter().map(|known| known.path.to_string_lossy().into_owned()).collect()
     }
@@ -101,6 +133,16 @@ mod tests {
     fn the_backup_that_was_just_made_is_kept_whatever_state_it_is_of() {
         let known = vec![known(1, 9, 3), known(1, 13, 1), known(1, 14, 2)];
         assert_eq!(expired(1, None, known, "1-9"), ["1-13"]);
+    }
+
+    #[test]
+    fn only_verified_ones_count_as_the_newest() {
+        let days = || (0..6).map(|day: i64| known(1, day.unsigned_abs(), day)).collect();
+        let expired = |failed: &[&str], keep_days| expired_without(failed, 2, keep_days, days(), "1-5");
+        assert_eq!(expired(&[], None), ["1-0", "1-1", "1-2", "1-3"]);
+        assert_eq!(expired(&["1-4", "1-2"], None), ["1-0", "1-1", "1-2"], "1-3 is the second one that opens");
+        assert_eq!(expired(&["1-4", "1-3", "1-2", "1-1", "1-0"], None), [""; 0], "there is one");
+        assert_eq!(expired(&["1-4", "1-2"], Some(3)), ["1-0", "1-1"], "damaged ones have an age as well");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Scheduled backups of a server: when one is due, and which are kept.
 //!
-//! A backup gets its name only when it is verified, so the files of the directory that have such a name were verified then. One
-//! that does not open any more counts for nothing, and is left for people to look at. So is a backup that an operator has put
-//! there, and one of a later epoch: a server that runs
+//! A backup gets its name only when it is verified, so the files of the directory that have such a name were verified then, and
+//! `reverify.rs` verifies them again. One whose beginning or end does not open counts for nothing, and is left for people to look
+//! at. So is a backup that an operator has put there, and one of a later epoch: a server that runs
 //! a restore on trial makes it in the same directory. Which are kept: `retention.rs`.
 
 use std::fs;
@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::directory::{Known, file_name, read_backups, remove_hidden};
+use super::notes::{BackupNotes, BackupVerification};
 use super::retention::{Sorted, sort};
 use super::{BackupError, BackupFacts, BackupOutput};
 use crate::Kms;
@@ -29,13 +30,15 @@ pub struct BackupSchedule {
     pub keep: usize,
     /// For how long others are kept; they are not, without it.
     pub keep_for: Option<Duration>,
+    /// The time between two verifications of a backup that is kept.
+    pub verify_every: Duration,
 }
 
 impl BackupSchedule {
-    /// Each day, the last seven.
+    /// Each day, the last seven, each verified once a day.
     #[must_use]
     pub fn new(directory: impl Into<PathBuf>) -> Self {
-        Self { every: DAY, directory: directory.into(), keep: 7, keep_for: None }
+        Self { every: DAY, directory: directory.into(), keep: 7, keep_for: None, verify_every: DAY }
     }
 
     /// Until when a backup of this time is kept at least; none if that depends on the backups that follow alone.
@@ -48,12 +51,31 @@ impl BackupSchedule {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupState {
-    /// The newest backup; none if there is none. It was verified when it was made, and its beginning and end still open.
+    /// The newest backup; none if there is none. It was verified when it was made, and its beginning and end opened when the
+    /// server last looked.
     pub newest: Option<BackupFacts>,
     /// How many there are of that kind.
     pub count: usize,
+    /// How many of them passed their last verification, and were not changed since.
+    pub verified: usize,
+    /// When the one was verified that was so longest ago, in seconds since 1970; none if there is none.
+    pub oldest_verification: Option<i64>,
+    /// Those whose last verification failed, also if not even their beginning and end open.
+    pub failed: Vec<FailedBackup>,
     /// Why the last attempt failed, until one succeeds.
     pub failure: Option<String>,
+}
+
+/// A scheduled backup that does not verify.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailedBackup {
+    /// The file.
+    pub path: PathBuf,
+    /// When it was verified, in seconds since 1970.
+    pub time: i64,
+    /// What is wrong.
+    pub failure: String,
 }
 
 /// What [`Kms::back_up_if_due`] has done.
@@ -98,22 +120,32 @@ pub(crate) struct Backups {
 }
 
 #[derive(Default)]
-struct Inner {
-    schedule: Option<BackupSchedule>,
-    /// Oldest first.
-    known: Vec<Known>,
+pub(super) struct Inner {
+    pub(super) schedule: Option<BackupSchedule>,
+    pub(super) present: Present,
     failure: Option<String>,
     /// The last attempt, in seconds of elapsed time.
     tried: Option<i64>,
     /// The last success in this run, likewise.
     made: Option<i64>,
+    /// When the files were last looked at to verify one of them, likewise.
+    pub(super) looked: Option<i64>,
+}
+
+/// The scheduled backups that are there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Present {
+    /// Those whose beginning and end open, oldest first.
+    pub(super) known: Vec<Known>,
+    /// What is noted of these, and of others that were backups once.
+    pub(super) notes: BackupNotes,
 }
 
 /// A backup that was made, and what is there then.
 pub(super) struct Attempt {
     path: PathBuf,
     facts: BackupFacts,
-    known: Vec<Known>,
+    present: Present,
     deleted: Vec<PathBuf>,
 }
 
@@ -124,18 +156,16 @@ impl Kms {
             return;
         }
         // Requests ask for the state meanwhile, and a directory may be slow.
-        let known =
-            schedule.as_ref().map(|schedule| self.read_backups(&schedule.directory)).unwrap_or_default();
-        *self.backups.lock() = Inner { schedule, known, ..Inner::default() };
+        let present = schedule.as_ref().map(|schedule| self.present(schedule)).unwrap_or_default();
+        *self.backups.lock() = Inner { schedule, present, ..Inner::default() };
     }
 
     /// What is known of scheduled backups; none without a schedule.
     #[must_use]
     pub fn backup_state(&self) -> Option<BackupState> {
         let inner = self.backups.lock();
-        inner.schedule.as_ref()?;
-        let newest = inner.known.last().map(|known| known.facts.clone());
-        Some(BackupState { newest, count: inner.known.len(), failure: inner.failure.clone() })
+        let schedule = inner.schedule.as_ref()?;
+        Some(BackupState { failure: inner.failure.clone(), ..inner.present.state(&schedule.directory) })
     }
 
     /// The scheduled backups that hold a key which was created at this time, in seconds since 1970, and is still there.
@@ -144,7 +174,7 @@ impl Kms {
     pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
         let inner = self.backups.lock();
         let Some(schedule) = &inner.schedule else { return vec![] };
-        let holding = inner.known.iter().filter(|known| known.facts.time >= created);
+        let holding = inner.present.known.iter().filter(|known| known.facts.time >= created);
         let holder = |known: &Known| HoldingBackup {
             path: known.path.clone(),
             time: known.facts.time,
@@ -158,7 +188,7 @@ impl Kms {
         self.backups.is_stopping.store(true, Ordering::Relaxed);
     }
 
-    fn is_stopping(&self) -> bool {
+    pub(super) fn is_stopping(&self) -> bool {
         self.backups.is_stopping.load(Ordering::Relaxed)
     }
 
@@ -167,15 +197,15 @@ impl Kms {
     pub fn back_up_if_due(&self) -> Option<ScheduledBackup> {
         let now = self.now();
         let elapsed = self.clock.seconds_elapsed();
-        let schedule = {
+        let (schedule, notes) = {
             let mut inner = self.backups.lock();
             let is_due = |schedule: &BackupSchedule| inner.is_due(schedule, now, elapsed);
             let schedule =
                 inner.schedule.clone().filter(|schedule| is_due(schedule) && !self.is_stopping())?;
             inner.tried = Some(elapsed);
-            schedule
+            (schedule, inner.present.notes.clone())
         };
-        let made = self.make_scheduled(&schedule, now);
+        let made = self.make_scheduled(&schedule, now, notes);
         self.note_attempt(&schedule, elapsed, made)
     }
 
@@ -191,8 +221,8 @@ impl Kms {
         let is_current = inner.schedule.as_ref().is_some_and(|now| now.directory == schedule.directory);
         let noted = if is_current { &mut *inner } else { &mut of_before };
         match made {
-            Ok(Attempt { path, facts, known, deleted }) => {
-                noted.known = known;
+            Ok(Attempt { path, facts, present, deleted }) => {
+                noted.present = present;
                 noted.failure = None;
                 noted.made = Some(elapsed);
                 Some(ScheduledBackup::Made { path, facts, deleted })
@@ -211,25 +241,51 @@ impl Kms {
         }
     }
 
-    pub(super) fn make_scheduled(&self, schedule: &BackupSchedule, now: i64) -> Result<Attempt, BackupError> {
+    /// Makes a backup, notes that it is verified, and deletes those that are no longer kept.
+    pub(super) fn make_scheduled(
+        &self,
+        schedule: &BackupSchedule,
+        now: i64,
+        mut notes: BackupNotes,
+    ) -> Result<Attempt, BackupError> {
         let directory = &schedule.directory;
         files::create_private_dir(directory).map_err(BackupError::Write)?;
         remove_hidden(directory);
         let path = directory.join(file_name(now, self.commit_number()));
         let facts = self.backup_unless(&|| self.is_stopping(), &path, BackupOutput::default())?;
+        notes.note_made(&path, now);
+        notes.look(directory);
         let (_, is_believed) = self.check_clock();
-        let Sorted { mut kept, expired } = sort(schedule, self.read_backups(directory), &path, is_believed);
+        let known = self.read_backups(directory);
+        let Sorted { kept: mut known, expired } = sort(schedule, known, &notes, &path, is_believed);
         let mut deleted = vec![];
         for expired in expired {
             if fs::remove_file(&expired.path).is_ok() {
                 self.auditor.note_event(self.clock.raw(), removed(&expired));
                 deleted.push(expired.path);
             } else {
-                kept.insert(0, expired); // the next attempt deletes it
+                known.insert(0, expired); // the next attempt deletes it
             }
         }
+        notes.look(directory);
+        let _ = notes.write(directory); // what is not noted is verified again
         let _ = files::sync_dir(directory); // a backup that is there again is deleted again
-        Ok(Attempt { path, facts, known: kept, deleted })
+        Ok(Attempt { path, facts, present: Present { known, notes }, deleted })
+    }
+
+    /// The backups that are there, and what is noted of them.
+    fn present(&self, schedule: &BackupSchedule) -> Present {
+        let BackupSchedule { directory, keep_for, .. } = schedule;
+        let known = self.read_backups(directory);
+        let mut notes = BackupNotes::read(directory);
+        let keep_for = keep_for.map(seconds);
+        if notes.keep_for != keep_for {
+            notes.keep_for = keep_for;
+            if !known.is_empty() {
+                let _ = notes.write(directory); // the next backup notes it
+            }
+        }
+        Present { known, notes }
     }
 
     /// The verified backups of this store in a directory, oldest first; none of an epoch that this store has not reached.
@@ -242,8 +298,32 @@ impl Kms {
 }
 
 impl Backups {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Present {
+    fn state(&self, directory: &Path) -> BackupState {
+        let Self { known, notes } = self;
+        let failed = |(name, last): (&str, &BackupVerification)| FailedBackup {
+            path: directory.join(name),
+            time: last.time,
+            failure: last.failure.clone().unwrap_or_default(),
+        };
+        BackupState {
+            newest: known.last().map(|known| known.facts.clone()),
+            count: known.len(),
+            verified: known.iter().filter(|known| notes.is_verified(&known.path)).count(),
+            oldest_verification: known.iter().map(|known| self.last_verified(known)).min(),
+            failed: notes.failed().map(failed).collect(),
+            failure: None,
+        }
+    }
+
+    /// When a backup was last verified, whatever the result was: when it was made, if nothing else is noted.
+    fn last_verified(&self, known: &Known) -> i64 {
+        self.notes.verification(&known.path).map_or(known.facts.time, |last| last.time)
     }
 }
 
@@ -257,7 +337,7 @@ impl Inner {
         if let Some(made) = self.made {
             return elapsed >= made + every;
         }
-        let newest = self.known.last().map(|known| known.facts.time);
+        let newest = self.present.known.last().map(|known| known.facts.time);
         newest.is_none_or(|time| now >= time + every || now < time)
     }
 }

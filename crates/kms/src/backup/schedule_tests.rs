@@ -7,19 +7,20 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::directory::file_name;
+use super::notes::FILE as NOTES;
 use super::schedule::{BackupSchedule, ScheduledBackup};
 use super::tests::{Bench, key};
 use super::*;
 use crate::{AuditOptions, Clock, Role};
 
-const START: i64 = 1_900_000_000;
-const DAY: i64 = 86_400;
-const YEARS: i64 = 3650 * DAY;
+pub(super) const START: i64 = 1_900_000_000;
+pub(super) const DAY: i64 = 86_400;
+pub(super) const YEARS: i64 = 3650 * DAY;
 
 /// A wall clock that can be set, and elapsed time.
 #[derive(Clone)]
-struct TestClock {
-    wall: Arc<AtomicI64>,
+pub(super) struct TestClock {
+    pub(super) wall: Arc<AtomicI64>,
     elapsed: Arc<AtomicI64>,
 }
 
@@ -34,15 +35,15 @@ impl Clock for TestClock {
 }
 
 /// An engine that makes backups, and its clock.
-struct Scheduled {
-    bench: Bench,
-    clock: TestClock,
+pub(super) struct Scheduled {
+    pub(super) bench: Bench,
+    pub(super) clock: TestClock,
     kms: Option<Kms>,
-    schedule: BackupSchedule,
+    pub(super) schedule: BackupSchedule,
 }
 
 impl Scheduled {
-    fn new(keep: usize, keep_for_days: Option<i64>) -> Self {
+    pub(super) fn new(keep: usize, keep_for_days: Option<i64>) -> Self {
         Self::of(Bench::new(), keep, keep_for_days)
     }
 
@@ -66,7 +67,11 @@ impl Scheduled {
         scheduled
     }
 
-    fn restart(&mut self) {
+    pub(super) fn stop(&mut self) {
+        self.kms = None;
+    }
+
+    pub(super) fn restart(&mut self) {
         self.start(false);
     }
 
@@ -79,17 +84,17 @@ impl Scheduled {
         self.kms = Some(kms);
     }
 
-    fn kms(&self) -> &Kms {
+    pub(super) fn kms(&self) -> &Kms {
         self.kms.as_ref().unwrap()
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(super) fn pass(&self, seconds: i64) {
         self.clock.wall.fetch_add(seconds, Ordering::SeqCst);
         self.clock.elapsed.fetch_add(seconds, Ordering::SeqCst);
         pollster::block_on(self.kms().run_due()).unwrap();
     }
 
-    fn made(&self) -> Vec<PathBuf> {
+    pub(super) fn made(&self) -> Vec<PathBuf> {
         match self.kms().back_up_if_due() {
             Some(ScheduledBackup::Made { path, deleted, .. }) => {
                 assert!(path.exists());
@@ -99,13 +104,18 @@ impl Scheduled {
         }
     }
 
-    fn files(&self) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(&self.schedule.directory) else { return vec![] };
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
+    /// The names in the directory, without that of the notes.
+    pub(super) fn files(&self) -> Vec<String> {
+        names(&self.schedule.directory)
     }
+}
+
+fn names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(directory) else { return vec![] };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.filter(|name| name != NOTES).collect();
+    names.sort();
+    names
 }
 
 #[test]
@@ -161,7 +171,7 @@ fn another_directory_gets_a_backup_at_once() {
     scheduled.kms().set_backup_schedule(Some(schedule));
     assert_eq!(scheduled.kms().backup_state().unwrap().count, 0);
     scheduled.made();
-    assert_eq!(fs::read_dir(directory).unwrap().count(), 1);
+    assert_eq!(names(&directory).len(), 1);
     scheduled.kms().set_backup_schedule(Some(scheduled.schedule.clone()));
     assert_eq!(scheduled.kms().back_up_if_due(), None, "there is one of today");
 }
@@ -304,7 +314,8 @@ fn a_file_that_is_not_regular_delays_nothing() {
 #[test]
 fn a_backup_for_a_directory_of_before_is_none_of_the_new_schedule() {
     let scheduled = Scheduled::new(2, None);
-    let made = || scheduled.kms().make_scheduled(&scheduled.schedule, scheduled.kms().now());
+    let made =
+        || scheduled.kms().make_scheduled(&scheduled.schedule, scheduled.kms().now(), BackupNotes::default());
     let note = |made| scheduled.kms().note_attempt(&scheduled.schedule, 1000, made);
     let failed = || Err(BackupError::Write(std::io::ErrorKind::StorageFull.into()));
     let elsewhere = scheduled.bench.path("data/elsewhere");
@@ -316,7 +327,7 @@ fn a_backup_for_a_directory_of_before_is_none_of_the_new_schedule() {
     assert!(matches!(note(failed()), Some(ScheduledBackup::Failed { is_known: false, .. })));
     assert_eq!(scheduled.kms().backup_state(), Some(BackupState::default()));
     scheduled.made();
-    assert_eq!(fs::read_dir(elsewhere).unwrap().count(), 1);
+    assert_eq!(names(&elsewhere).len(), 1);
     scheduled.kms().set_backup_schedule(None);
     note(failed());
     assert_eq!(scheduled.kms().backup_state(), None);

@@ -1,0 +1,160 @@
+//! What a server notes of its scheduled backups, in a small file beside them: when each was last verified and with what result,
+//! and how long they are kept.
+//!
+//! It is a note, and proves nothing. A backup of which it tells nothing was not verified since it was made, and neither was one
+//! whose size or modification time is another one now. A file that is missing, damaged or of another version tells nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::files;
+
+/// The notes of the backups in a directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupNotes {
+    /// For how many seconds backups are kept that are not among the newest; they are not, without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) keep_for: Option<i64>,
+    /// The last verifications, by the names of files; none of a file that was changed since.
+    backups: BTreeMap<String, Option<BackupVerification>>,
+}
+
+/// The last verification of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct BackupVerification {
+    /// The believed time, in seconds since 1970.
+    pub time: i64,
+    /// Why it failed; none if it passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// The file that was read.
+    #[serde(flatten)]
+    pub(super) stamp: Stamp,
+}
+
+/// What differs when a file was changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Stamp {
+    bytes: u64,
+    /// Seconds since 1970, and nanoseconds.
+    modified: (i64, i64),
+}
+
+/// The content of the file.
+#[derive(Serialize, Deserialize)]
+struct Content<N> {
+    version: u32,
+    #[serde(flatten)]
+    notes: N,
+}
+
+impl Stamp {
+    pub(super) fn of(file: &File) -> io::Result<Self> {
+        file.metadata().map(|found| Self::new(&found))
+    }
+
+    /// That of the file at a path; none if it cannot be seen.
+    pub(super) fn at(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().map(|found| Self::new(&found))
+    }
+
+    fn new(found: &Metadata) -> Self {
+        Self { bytes: found.len(), modified: (found.mtime(), found.mtime_nsec()) }
+    }
+}
+
+impl BackupNotes {
+    /// Reads the notes in a directory; they are empty if there are none that can be understood.
+    #[must_use]
+    pub fn read(directory: &Path) -> Self {
+        let mut notes = Self::read_file(&directory.join(FILE)).unwrap_or_default();
+        notes.look(directory);
+        notes
+    }
+
+    fn read_file(path: &Path) -> Option<Self> {
+        let mut json = Vec::new();
+        files::open_regular(path).ok()?.take(MAX_BYTES).read_to_end(&mut json).ok()?;
+        let Content { version, notes } = serde_json::from_slice(&json).ok()?;
+        (version == VERSION).then_some(notes)
+    }
+
+    /// Replaces the notes in a directory, whole or not at all.
+    pub(super) fn write(&self, directory: &Path) -> io::Result<()> {
+        let mut json = serde_json::to_vec_pretty(&Content { version: VERSION, notes: self })?;
+        json.push(b'\n');
+        files::replace_private(&directory.join(FILE), &json)
+    }
+
+    /// Looks at the files: forgets those that are gone, and the verifications of those that were changed since.
+    pub(super) fn look(&mut self, directory: &Path) {
+        self.backups.retain(|name, _| !is_gone(&directory.join(name)));
+        for (name, last) in &mut self.backups {
+            let now = Stamp::at(&directory.join(name));
+            last.take_if(|last| now.is_some_and(|now| now != last.stamp));
+        }
+    }
+
+    /// The last verification of a backup; none if the file was changed since, or if there was none after it was made.
+    #[must_use]
+    pub fn verification(&self, path: &Path) -> Option<&BackupVerification> {
+        self.backups.get(name(path)?)?.as_ref()
+    }
+
+    /// Whether a backup was found whole when it was last verified.
+    pub(super) fn is_verified(&self, path: &Path) -> bool {
+        self.verification(path).is_some_and(BackupVerification::has_passed)
+    }
+
+    /// The names of the files that are, or once were, backups.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.backups.keys().map(String::as_str)
+    }
+
+    /// The files whose last verification failed.
+    pub(super) fn failed(&self) -> impl Iterator<Item = (&str, &BackupVerification)> {
+        let last = self.backups.iter().filter_map(|(name, last)| Some((name.as_str(), last.as_ref()?)));
+        last.filter(|(_, last)| !last.has_passed())
+    }
+
+    pub(super) fn note(&mut self, path: &Path, last: BackupVerification) {
+        if let Some(name) = name(path) {
+            self.backups.insert(name.to_owned(), Some(last));
+        }
+    }
+
+    /// Notes that a backup was made. It was verified before it got its name.
+    pub(super) fn note_made(&mut self, path: &Path, time: i64) {
+        let stamp = Stamp::at(path).unwrap_or_default();
+        self.note(path, BackupVerification { time, failure: None, stamp });
+    }
+}
+
+impl BackupVerification {
+    /// Whether the backup was found whole.
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+/// Whether there is no such file any more, and not only no way to see it.
+pub(super) fn is_gone(path: &Path) -> bool {
+    matches!(fs::metadata(path), Err(error) if error.kind() == io::ErrorKind::NotFound)
+}
+
+fn name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// The name of the file.
+pub(super) const FILE: &str = "bulla-backups.json";
+const VERSION: u32 = 1;
+/// Far more than the notes of a hundred thousand backups take.
+const MAX_BYTES: u64 = 64 << 20;

@@ -1,0 +1,142 @@
+//! Verifying kept backups again: a file may rot, or be overwritten, after it was made.
+//!
+//! Once a minute at most one of them is read, the one whose last verification is longest ago if that is due, and at once one that
+//! was changed since. The results are noted beside the backups (`notes.rs`).
+
+use std::cmp::Reverse;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bulla_keys::root::RootKeys;
+use rustix::fs::{Advice, fadvise};
+
+use super::BackupError;
+use super::directory::ScheduledName;
+use super::notes::{BackupVerification, Stamp, is_gone};
+use super::schedule::{BackupSchedule, Present, seconds};
+use super::verify::Backup;
+use crate::audit::{Event, Text};
+use crate::{Kms, files};
+
+/// What [`Kms::verify_backup_if_due`] has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReverifiedBackup {
+    /// The backup is whole.
+    Passed {
+        /// The file.
+        path: PathBuf,
+        /// Whether it was not, the last time.
+        had_failed: bool,
+    },
+    /// It is not, and counts for nothing until it is.
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: String,
+        /// What the operator can do about it.
+        hint: String,
+        /// Whether the same was wrong the last time.
+        is_known: bool,
+    },
+}
+
+impl Kms {
+    /// Verifies a kept backup again, if that is due for one. Called once a second by the thread that makes backups; blocks
+    /// meanwhile, and takes as much memory as making one.
+    pub fn verify_backup_if_due(&self) -> Option<ReverifiedBackup> {
+        let now = self.now();
+        let elapsed = self.clock.seconds_elapsed();
+        let (schedule, mut present) = {
+            let mut inner = self.backups.lock();
+            let schedule = inner.schedule.clone()?;
+            if inner.looked.is_some_and(|looked| elapsed < looked + PAUSE) || self.is_stopping() {
+                return None;
+            }
+            inner.looked = Some(elapsed);
+            (schedule, inner.present.clone())
+        };
+        present.look(&schedule.directory);
+        let due = present.due(&schedule, now);
+        let done = due.and_then(|path| self.verify_again(&path, &mut present, now));
+        if done.is_some() {
+            let _ = present.notes.write(&schedule.directory); // what is not noted is verified again
+        }
+        let mut inner = self.backups.lock();
+        if inner.schedule.as_ref().is_some_and(|now| now.directory == schedule.directory) {
+            inner.present = present;
+        }
+        done
+    }
+
+    /// Verifies one backup, and notes the result. None if there is none: the file is gone or is being changed, or the server ends.
+    fn verify_again(&self, path: &Path, present: &mut Present, now: i64) -> Option<ReverifiedBackup> {
+        let before = present.notes.verification(path).and_then(|last| last.failure.clone());
+        let (stamp, result) = self.read_again(path)?;
+        let failure = result.as_ref().err().map(ToString::to_string);
+        present.notes.note(path, BackupVerification { time: now, failure: failure.clone(), stamp });
+        let path = path.to_owned();
+        let (Err(failed), Some(error)) = (result, failure) else {
+            return Some(ReverifiedBackup::Passed { path, had_failed: before.is_some() });
+        };
+        let is_known = before.as_ref() == Some(&error);
+        if !is_known {
+            self.auditor.note_event(self.clock.raw(), found_damaged(&path, &error));
+        }
+        Some(ReverifiedBackup::Failed { path, error, hint: failed.hint(), is_known })
+    }
+
+    fn read_again(&self, path: &Path) -> Option<(Stamp, Result<(), BackupError>)> {
+        let file = match files::open_regular(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) => return Some((Stamp::at(path).unwrap_or_default(), Err(BackupError::Read(error)))),
+        };
+        let before = Stamp::of(&file).ok()?;
+        let (_, roots) = self.state.frozen().ok()?; // a store that is lost says nothing of its backups
+        let result = self.verify_file(path, file, roots);
+        let is_over = !matches!(result, Err(BackupError::Stopped)) && Stamp::at(path) == Some(before);
+        is_over.then_some((before, result))
+    }
+
+    fn verify_file(&self, path: &Path, file: File, roots: Arc<RootKeys>) -> Result<(), BackupError> {
+        let _ = fadvise(&file, 0, None, Advice::DontNeed); // what memory still has says nothing of the disk
+        let facts = Backup::open(file, roots)?.verify_unless(&|| self.is_stopping())?;
+        match ScheduledName::of_path(path) {
+            Some(name) if name.is_of(&facts) => Ok(()),
+            _ => Err(BackupError::Misnamed),
+        }
+    }
+}
+
+impl Present {
+    /// Looks at the files, without reading them.
+    fn look(&mut self, directory: &Path) {
+        self.known.retain(|known| !is_gone(&known.path));
+        self.notes.look(directory);
+    }
+
+    /// The backup that is to be verified next, if one is due. One of which nothing is noted, or that was changed, comes before
+    /// others, and the newest of these first, because it counts for most.
+    fn due(&self, schedule: &BackupSchedule, now: i64) -> Option<PathBuf> {
+        let of_notes = self.notes.names().filter(|name| ScheduledName::parse(name).is_some());
+        let noted = of_notes.map(|name| schedule.directory.join(name));
+        let known = self.known.iter().map(|known| known.path.clone());
+        let last = |path: &PathBuf| self.notes.verification(path).map(|last| last.time);
+        let every = seconds(schedule.verify_every);
+        let is_due =
+            |path: &PathBuf| last(path).is_none_or(|last| now >= last.saturating_add(every) || now < last);
+        known.chain(noted).filter(is_due).min_by_key(|path| (last(path), Reverse(path.clone())))
+    }
+}
+
+fn found_damaged<'e>(path: &Path, error: &str) -> Event<'e> {
+    let detail = Some(Text::new(format!("{}: {error}", path.display())));
+    Event { event: "backup-verification-failed".into(), detail, ..Event::default() }
+}
+
+/// The time from one look to the next, in seconds of elapsed time.
+const PAUSE: i64 = 60;

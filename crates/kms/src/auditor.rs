@@ -255,16 +255,17 @@ impl Auditor {
         running.waiting.push_event(Members::new(&running.identity, &line));
     }
 
-    /// A change that the engine makes without a request, with its line.
+    /// A change that the engine makes without a request, with its line, and more about it for people.
     pub(crate) fn with_event(
         &self,
         changes: Changes,
         event: &'static str,
         time: SystemTime,
         resources: &[(&'static str, &str)],
+        detail: Option<String>,
     ) -> Changes {
         let Some(running) = &self.0 else { return changes };
-        changes.with_line(|| running.event(event, time, resources).as_str().into())
+        changes.with_line(|| running.event(event, time, resources, detail).as_str().into())
     }
 
     /// A decision with its line, if it changes something.
@@ -284,7 +285,7 @@ impl Auditor {
 impl Running {
     fn set_sinks(&self, is_file_required: bool, sinks: Vec<AuditSink>, now: SystemTime) -> io::Result<()> {
         let Some(mut writer) = self.shared.lock() else { return Ok(()) };
-        let note = |event, name: &str| self.event(event, now, &[("audit-sink", name)]);
+        let note = |event, name: &str| self.event(event, now, &[("audit-sink", name)], None);
         let removed = writer.set_sinks(is_file_required, sinks, note)?;
         drop(writer);
         removed.into_iter().for_each(sinks::Running::close);

@@ -124,13 +124,15 @@ impl Running {
         event: &'static str,
         time: SystemTime,
         resources: &[(&'static str, &str)],
+        detail: Option<String>,
     ) -> Members {
         let resources = resources.iter().map(|(kind, name)| Resource {
             kind: (*kind).into(),
             name: Text::new(*name),
             version: None,
         });
-        let event = Event { event: event.into(), resources: resources.collect(), ..Event::default() };
+        let detail = detail.map(Text::new);
+        let event = Event { event: event.into(), resources: resources.collect(), detail };
         Members::new(&self.identity, &Line { time: Time::from(time), content: Content::Event(event) })
     }
 

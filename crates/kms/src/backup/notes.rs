@@ -107,6 +107,11 @@ impl BackupNotes {
         self.backups.get(name(path)?)?.as_ref()
     }
 
+    /// Whether a file is, or once was, a backup of the schedule.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        name(path).is_some_and(|name| self.backups.contains_key(name))
+    }
+
     /// Whether a backup was found whole when it was last verified.
     pub(super) fn is_verified(&self, path: &Path) -> bool {
         self.verification(path).is_some_and(BackupVerification::has_passed)

@@ -40,21 +40,15 @@ impl BackupSchedule {
     pub fn new(directory: impl Into<PathBuf>) -> Self {
         Self { every: DAY, directory: directory.into(), keep: 7, keep_for: None, verify_every: DAY }
     }
-
-    /// Until when a backup of this time is kept at least; none if that depends on the backups that follow alone.
-    fn kept_until(&self, time: i64) -> Option<i64> {
-        Some(time.saturating_add(seconds(self.keep_for?)))
-    }
 }
 
 /// What is known of scheduled backups.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BackupState {
-    /// The newest backup; none if there is none. It was verified when it was made, and its beginning and end opened when the
-    /// server last looked.
+    /// The newest backup that is not known to be damaged; none if there is none. It was verified when it was made.
     pub newest: Option<BackupFacts>,
-    /// How many there are of that kind.
+    /// How many there are whose beginning and end open.
     pub count: usize,
     /// How many of them passed their last verification, and were not changed since.
     pub verified: usize,
@@ -98,18 +92,6 @@ pub enum ScheduledBackup {
         /// Whether the attempt before failed for the same reason.
         is_known: bool,
     },
-}
-
-/// A scheduled backup that holds a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HoldingBackup {
-    /// The file.
-    pub path: PathBuf,
-    /// The believed time of its state, in seconds since 1970.
-    pub time: i64,
-    /// Until when it is kept at least, if the schedule says so; otherwise until enough others follow.
-    pub kept_until: Option<i64>,
 }
 
 /// The scheduled backups of an engine.
@@ -166,21 +148,6 @@ impl Kms {
         let inner = self.backups.lock();
         let schedule = inner.schedule.as_ref()?;
         Some(BackupState { failure: inner.failure.clone(), ..inner.present.state(&schedule.directory) })
-    }
-
-    /// The scheduled backups that hold a key which was created at this time, in seconds since 1970, and is still there.
-    /// Oldest first.
-    #[must_use]
-    pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
-        let inner = self.backups.lock();
-        let Some(schedule) = &inner.schedule else { return vec![] };
-        let holding = inner.present.known.iter().filter(|known| known.facts.time >= created);
-        let holder = |known: &Known| HoldingBackup {
-            path: known.path.clone(),
-            time: known.facts.time,
-            kept_until: schedule.kept_until(known.facts.time),
-        };
-        holding.map(holder).collect()
     }
 
     /// Breaks a scheduled backup off, and makes no further one: for a server that ends.

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bulla_wire::kms::ScheduleKeyDeletion;
+
 use super::directory::file_name;
 use super::notes::FILE as NOTES;
 use super::schedule::{BackupSchedule, ScheduledBackup};
-use super::tests::{Bench, key};
+use super::tests::{Bench, call, key};
 use super::*;
 use crate::{AuditOptions, Clock, Role};
 
@@ -400,7 +402,7 @@ fn a_failure_is_told_once_and_tried_again() {
 
 #[test]
 fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
-    let scheduled = Scheduled::new(2, Some(30));
+    let mut scheduled = Scheduled::new(2, Some(30));
     scheduled.made();
     scheduled.pass(DAY);
     let created = scheduled.kms().now();
@@ -411,4 +413,48 @@ fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
     assert_eq!(holding.len(), 1);
     assert_eq!((holding[0].time, holding[0].kept_until), (created, Some(created + 30 * DAY)));
     assert_eq!(scheduled.kms().backups_since(START).len(), 2);
+    // What a command reads from the notes of the server is the same.
+    let notes = BackupNotes::read(&scheduled.schedule.directory);
+    assert_eq!(notes.kept_until(&holding[0].path, holding[0].time), holding[0].kept_until);
+    let own = scheduled.schedule.directory.join("own.backup");
+    assert_eq!(notes.kept_until(&own, holding[0].time), None, "no server deletes it");
+    scheduled.schedule.keep_for = None;
+    scheduled.restart();
+    assert_eq!(scheduled.kms().backups_since(created)[0].kept_until, None);
+    let notes = BackupNotes::read(&scheduled.schedule.directory);
+    assert_eq!(notes.kept_until(&holding[0].path, holding[0].time), None);
+}
+
+/// That it is gone is known only then, and nobody asks for it any more.
+#[test]
+fn the_line_of_a_deleted_key_says_which_backups_still_hold_it() {
+    let mut scheduled = Scheduled::new(2, Some(30));
+    scheduled.pass(DAY);
+    let key_id = key(scheduled.kms());
+    scheduled.made();
+    let pending_window_in_days = Some(7);
+    call(scheduled.kms(), ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days });
+    for _ in 0..8 {
+        scheduled.pass(DAY);
+    }
+    let later = key(scheduled.kms());
+    call(scheduled.kms(), ScheduleKeyDeletion { key_id: later.clone(), pending_window_in_days });
+    for _ in 0..8 {
+        scheduled.pass(DAY);
+    }
+    scheduled.stop();
+    let mut lines = vec![];
+    for source in crate::audit::Source::all(&[scheduled.bench.path("data/audit")]).unwrap() {
+        let take = |line: &[u8]| {
+            let line = str::from_utf8(line).unwrap();
+            lines.extend(line.contains("key-deleted").then(|| line.to_owned()));
+            true
+        };
+        source.for_each(take).unwrap();
+    }
+    let line_of = |id: &str| lines.iter().find(|line| line.contains(id)).unwrap();
+    let detail = "backups that still hold it: 1, the newest of 2030-03-18T17:46:40Z, which is kept at least until \
+                  2030-04-17T17:46:40Z";
+    assert!(line_of(&key_id).contains(detail), "{lines:?}");
+    assert!(!line_of(&later).contains("backups"), "{lines:?}");
 }

@@ -91,7 +91,7 @@ impl Kms {
 
     fn access_key_event(&self, changes: Changes, event: &'static str, ids: &[&str]) -> Changes {
         let resources: Vec<_> = ids.iter().map(|id| ("access-key", *id)).collect();
-        self.auditor.with_event(changes, event, self.clock.raw(), &resources)
+        self.auditor.with_event(changes, event, self.clock.raw(), &resources, None)
     }
 
     fn write_access_key(&self, id: &str, secret: &SecretText) -> Result<(), Error> {

@@ -114,16 +114,19 @@ impl Kms {
             Scheduled::Key(id) => {
                 let key = snapshot.key(*id).map(|row| &row.record);
                 let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
-                let event = match key {
-                    Some(key) if is_due(key.delete_at()) => "key-deleted",
-                    Some(key) if is_due(key.material_expires()) => "key-material-expired",
-                    _ => "key-rotated",
+                let (event, detail) = match key {
+                    Some(key) if is_due(key.delete_at()) => {
+                        ("key-deleted", self.held_by_backups(key.created))
+                    }
+                    Some(key) if is_due(key.material_expires()) => ("key-material-expired", None),
+                    _ => ("key-rotated", None),
                 };
-                self.auditor.with_event(changes, event, self.clock.raw(), &[("key", &id.to_string())])
+                let resources = [("key", &*id.to_string())];
+                self.auditor.with_event(changes, event, self.clock.raw(), &resources, detail)
             }
             Scheduled::Secret(name) => {
                 let resources = [("secret", name.as_str())];
-                self.auditor.with_event(changes, "secret-deleted", self.clock.raw(), &resources)
+                self.auditor.with_event(changes, "secret-deleted", self.clock.raw(), &resources, None)
             }
         }
     }

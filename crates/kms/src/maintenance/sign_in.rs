@@ -48,7 +48,7 @@ impl Kms {
     /// The changes with their line of the audit trail.
     pub(super) fn user_event(&self, changes: Changes, event: &'static str, row: &Row<User>) -> Changes {
         let user = [("user", row.record.name.as_str())];
-        self.auditor.with_event(changes, event, self.clock.raw(), &user)
+        self.auditor.with_event(changes, event, self.clock.raw(), &user, None)
     }
 }
 

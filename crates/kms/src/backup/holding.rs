@@ -1,0 +1,64 @@
+//! Which scheduled backups still hold a key that is to be gone, and until when they are kept.
+
+use std::path::{Path, PathBuf};
+
+use bulla_wire::Timestamp;
+
+use super::directory::Known;
+use super::notes::BackupNotes;
+use super::schedule::seconds;
+use crate::Kms;
+
+/// A scheduled backup that holds a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HoldingBackup {
+    /// The file.
+    pub path: PathBuf,
+    /// The believed time of its state, in seconds since 1970.
+    pub time: i64,
+    /// Until when it is kept at least, if the schedule says so; otherwise until enough others follow.
+    pub kept_until: Option<i64>,
+}
+
+impl Kms {
+    /// The scheduled backups that hold a key which was created at this time, in seconds since 1970, and is still there.
+    /// Oldest first.
+    #[must_use]
+    pub fn backups_since(&self, created: i64) -> Vec<HoldingBackup> {
+        let inner = self.backups.lock();
+        let Some(schedule) = &inner.schedule else { return vec![] };
+        let holding = inner.present.known.iter().filter(|known| known.facts.time >= created);
+        let holder = |known: &Known| HoldingBackup {
+            path: known.path.clone(),
+            time: known.facts.time,
+            kept_until: kept_until(known.facts.time, schedule.keep_for.map(seconds)),
+        };
+        holding.map(holder).collect()
+    }
+
+    /// What the audit trail says of the backups that hold a key which is deleted; none if there are none.
+    pub(crate) fn held_by_backups(&self, created: i64) -> Option<String> {
+        let holding = self.backups_since(created);
+        let newest = holding.last()?;
+        let time = Timestamp::from_unix(newest.time);
+        let until = newest.kept_until.map(Timestamp::from_unix);
+        let until = until.map(|until| format!(", which is kept at least until {until}")).unwrap_or_default();
+        let count = holding.len();
+        Some(format!("backups that still hold it: {count}, the newest of {time}{until}"))
+    }
+}
+
+impl BackupNotes {
+    /// Until when a backup of this time is kept at least, in seconds since 1970; none if the server that made it has not noted that,
+    /// or if it depends on the backups that follow alone.
+    #[must_use]
+    pub fn kept_until(&self, path: &Path, time: i64) -> Option<i64> {
+        self.has(path).then(|| kept_until(time, self.keep_for))?
+    }
+}
+
+/// Until when a backup of this time is kept at least, if others than the newest are kept for so many seconds.
+fn kept_until(time: i64, keep_for: Option<i64>) -> Option<i64> {
+    Some(time.saturating_add(keep_for?))
+}

@@ -117,6 +117,11 @@ impl BackupNotes {
         self.verification(path).is_some_and(BackupVerification::has_passed)
     }
 
+    /// Whether a backup was found damaged when it was last verified.
+    pub(super) fn has_failed(&self, path: &Path) -> bool {
+        self.verification(path).is_some_and(|last| !last.has_passed())
+    }
+
     /// The names of the files that are, or once were, backups.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.backups.keys().map(String::as_str)

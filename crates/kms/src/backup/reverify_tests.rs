@@ -187,6 +187,23 @@ fn a_file_that_was_changed_is_not_verified_until_it_was_read() {
     assert_eq!(state(&scheduled).verified, 1);
 }
 
+/// Otherwise changes of a day are in no backup, and its age says nothing.
+#[test]
+fn a_backup_is_made_at_once_when_the_newest_one_is_damaged() {
+    let scheduled = with_backups(2, 7);
+    let paths = backups(&scheduled);
+    let second = state(&scheduled).newest.unwrap();
+    rot(&paths[1]);
+    touch(&paths[1]);
+    assert_eq!(verified(&scheduled, 1), [(paths[1].clone(), false)]);
+    let newest = state(&scheduled).newest.unwrap();
+    assert!(newest.time < second.time, "{newest:?}");
+    scheduled.made();
+    assert!(state(&scheduled).newest.unwrap().time > second.time);
+    scheduled.pass(DAY - MINUTE);
+    assert_eq!(scheduled.kms().back_up_if_due(), None);
+}
+
 /// Its beginning or end is damaged, so nobody can tell whose it is; the notes can.
 #[test]
 fn a_backup_that_does_not_open_is_known_from_the_notes_and_is_left() {

@@ -279,13 +279,18 @@ impl Present {
             failure: last.failure.clone().unwrap_or_default(),
         };
         BackupState {
-            newest: known.last().map(|known| known.facts.clone()),
+            newest: self.newest().map(|known| known.facts.clone()),
             count: known.len(),
             verified: known.iter().filter(|known| notes.is_verified(&known.path)).count(),
             oldest_verification: known.iter().map(|known| self.last_verified(known)).min(),
             failed: notes.failed().map(failed).collect(),
             failure: None,
         }
+    }
+
+    /// The newest backup that is not known to be damaged.
+    fn newest(&self) -> Option<&Known> {
+        self.known.iter().rev().find(|known| !self.notes.has_failed(&known.path))
     }
 
     /// When a backup was last verified, whatever the result was: when it was made, if nothing else is noted.
@@ -295,16 +300,20 @@ impl Present {
 }
 
 impl Inner {
-    /// By the believed time since the newest backup, and by elapsed time if that is in the future.
+    fn is_newest_damaged(&self) -> bool {
+        self.present.known.last().is_some_and(|newest| self.present.notes.has_failed(&newest.path))
+    }
+
+    /// By the believed time since the newest backup that is not damaged, and by elapsed time if that is in the future.
     fn is_due(&self, schedule: &BackupSchedule, now: i64, elapsed: i64) -> bool {
         let every = seconds(schedule.every);
         if let (Some(tried), Some(_)) = (self.tried, &self.failure) {
             return elapsed >= tried + every.min(RETRY);
         }
-        if let Some(made) = self.made {
+        if let Some(made) = self.made.filter(|_| !self.is_newest_damaged()) {
             return elapsed >= made + every;
         }
-        let newest = self.present.known.last().map(|known| known.facts.time);
+        let newest = self.present.newest().map(|known| known.facts.time);
         newest.is_none_or(|time| now >= time + every || now < time)
     }
 }

@@ -83,6 +83,7 @@ texts! {
     CONSOLE: "bulla console", "bulla 控制台";
     SKIP: "Skip to the content", "跳到正文";
     OVERVIEW: "Overview", "概览";
+    BACKUPS: "Backups", "备份";
     KEYS: "Keys", "密钥";
     ALIASES: "Aliases", "别名";
     SECRETS: "Secrets", "凭据";

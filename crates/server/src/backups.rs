@@ -1,4 +1,4 @@
-//! Makes the scheduled backups of a running server.
+//! Makes the scheduled backups of a running server, and verifies again those that are kept.
 
 use std::io;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use bulla_kms::{Kms, ScheduledBackup};
+use bulla_kms::{Kms, ReverifiedBackup, ScheduledBackup};
 use rustix::process::nice;
 
 use crate::log::Log;
@@ -25,7 +25,7 @@ impl Backups {
         let work = move || {
             let _ = nice(LOW_PRIORITY); // of this thread; where it is refused, requests share the cores with it
             while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                if let Some(event) = kms.back_up_if_due().as_ref().and_then(event) {
+                if let Some(event) = work_of_a_second(&kms) {
                     log.event(event);
                 }
             }
@@ -45,8 +45,16 @@ impl Drop for Backups {
     }
 }
 
-/// What the log says; nothing of a failure that it knows.
-fn event(done: &ScheduledBackup) -> Option<String> {
+/// Makes a backup if one is due, or else verifies one that is kept, and returns what the log says of it.
+fn work_of_a_second(kms: &Kms) -> Option<String> {
+    match kms.back_up_if_due() {
+        Some(done) => made(&done),
+        None => kms.verify_backup_if_due().as_ref().and_then(verified),
+    }
+}
+
+/// What the log says of a backup; nothing of a failure that it knows.
+fn made(done: &ScheduledBackup) -> Option<String> {
     match done {
         ScheduledBackup::Made { path, facts, deleted } => {
             let deleted = match deleted.len() {
@@ -61,6 +69,22 @@ fn event(done: &ScheduledBackup) -> Option<String> {
         ScheduledBackup::Failed { error, .. } => {
             Some(format!("the scheduled backup failed, and is tried again: {error}"))
         }
+        _ => None,
+    }
+}
+
+/// What the log says of a verification: what is new.
+fn verified(done: &ReverifiedBackup) -> Option<String> {
+    match done {
+        ReverifiedBackup::Passed { had_failed: false, .. }
+        | ReverifiedBackup::Failed { is_known: true, .. } => None,
+        ReverifiedBackup::Passed { path, .. } => {
+            Some(format!("a backup that had failed is whole: {}", path.display()))
+        }
+        ReverifiedBackup::Failed { path, error, hint, .. } => Some(format!(
+            "a backup that is kept failed to verify: {}: {error}; it counts for nothing: {hint}",
+            path.display()
+        )),
         _ => None,
     }
 }

@@ -22,7 +22,7 @@ pub use self::protocol::{CallError, ErrorKind, Progress};
 pub(crate) use self::serve::{Control, serve};
 pub(crate) use self::socket::ControlSocket;
 pub use self::status::{
-    AuditStatus, BackupStatus, CertificateStatus, ConnectionStatus, LimitStatus, NonceStatus, RootKeyStatus,
-    SinkStatus, Status, StoreStatus,
+    AuditStatus, BackupStatus, CertificateStatus, ConnectionStatus, FailedBackupStatus, LimitStatus,
+    NonceStatus, RootKeyStatus, SinkStatus, Status, StoreStatus,
 };
 pub(crate) use self::status::{Facts, Looks};

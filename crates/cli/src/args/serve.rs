@@ -186,6 +186,8 @@ pub(crate) struct BackupTable {
     pub(crate) keep: Option<NonZeroU32>,
     /// For how many days others are kept.
     pub(crate) keep_days: Option<NonZeroU32>,
+    /// The time between two verifications of a backup that is kept: a number and m, h or d.
+    pub(crate) verify_every: Option<String>,
 }
 
 /// An OIDC provider: a table `[[oidc]]` of the configuration file.

@@ -14,7 +14,7 @@ use bulla_kms::{
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
 
-pub(crate) use self::list::find;
+pub(crate) use self::list::{find, kept_until};
 use crate::args::{Backup, CreateBackup, KmsFlags, VerifyBackup};
 use crate::commands::serve::{TRAIL, node};
 use crate::control::connect;

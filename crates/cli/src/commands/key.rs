@@ -11,7 +11,7 @@ use bulla_wire::kms::{
     KeyMetadata, ListAliases, ListAliasesByKeyId, ListKeys, ScheduleKeyDeletion,
 };
 
-use self::backups::tell_of_backups;
+use self::backups::{tell_if_deleted, tell_of_backups};
 use self::uses::{Unused, warn_of_late_use};
 use super::pages::{self, PAGE_SIZE};
 use super::people::{NOT_YOURS_TO_SEE, unless_denied};
@@ -40,7 +40,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
             create(&kms, &request, alias.as_ref())
         }
         Key::List { unused_since } => list(&kms, unused_since),
-        Key::Show { key } => show(&kms, &key),
+        Key::Show { key } => show(&kms, &key).map_err(|failure| tell_if_deleted(&kms, &key, failure)),
         Key::Enable { key } => {
             let key_id = resolve(&kms, &key)?;
             kms.call(&EnableKey { key_id: key_id.clone() })?;
@@ -57,15 +57,7 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
         }
         Key::ScheduleDeletion { key, days } => {
             let key_id = resolve(&kms, &key)?;
-            let used = warn_of_late_use(&kms, &key_id)?;
-            let pending_window_in_days = Some(days);
-            kms.call(&ScheduleKeyDeletion { key_id: key_id.clone(), pending_window_in_days })?;
-            let at = describe(&kms, &key_id)?.delete_date;
-            let used = used.map(|used| format!("; it was last used at {used}")).unwrap_or_default();
-            print(format_args!(
-                "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
-            ))?;
-            tell_of_backups(&kms, &key_id)
+            schedule_deletion(&kms, &key_id, days).map_err(|failure| tell_if_deleted(&kms, &key_id, failure))
         }
         Key::CancelDeletion { key } => {
             let key_id = resolve(&kms, &key)?;
@@ -73,6 +65,17 @@ pub(crate) fn run(kms: &KmsFlags, command: Key) -> Result<(), Failure> {
             print(format_args!("{key_id} stays"))
         }
     }
+}
+
+fn schedule_deletion(kms: &Kms, key_id: &str, days: u32) -> Result<(), Failure> {
+    let used = warn_of_late_use(kms, key_id)?;
+    kms.call(&ScheduleKeyDeletion { key_id: key_id.to_owned(), pending_window_in_days: Some(days) })?;
+    let at = describe(kms, key_id)?.delete_date;
+    let used = used.map(|used| format!("; it was last used at {used}")).unwrap_or_default();
+    print(format_args!(
+        "{key_id} is scheduled for deletion at {at}, and cannot be used meanwhile; what it encrypted is lost then{used}"
+    ))?;
+    tell_of_backups(kms, key_id)
 }
 
 fn create(kms: &Kms, request: &CreateKey, alias: Option<&AliasName>) -> Result<(), Failure> {

@@ -149,6 +149,7 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     assert_eq!(asked.text(), verified.text());
     let status = world.bulla(["status", "--data", "kms"]).ok();
     assert!(status.text().contains("1 file, the newest of"), "{status:?}");
+    assert!(status.text().contains("1 of 1, all read since"), "{status:?}");
 
     world.write("bulla.toml", "listen = \"127.0.0.1:0\"\n");
     server.signal(rustix::process::Signal::HUP);
@@ -157,4 +158,40 @@ fn a_server_makes_backups_by_itself_and_stops_when_that_is_configured() {
     server.stop();
     let searched = world.bulla(["audit", "search", "--data", "kms", "--action", "backup-created"]).ok();
     assert_eq!(searched.text().lines().count(), 2, "{searched:?}");
+}
+
+/// A start looks at once; later it would do so within a minute.
+#[test]
+fn a_server_finds_a_kept_backup_that_was_damaged_and_says_so_everywhere() {
+    let world = World::new();
+    world.write("bulla.toml", "listen = \"127.0.0.1:0\"\n[backup]\nkeep-days = 30\n");
+    let serve = || world.serve("kms", ["--config", "bulla.toml"]);
+    let server = serve();
+    wait_for("a backup", || server.log().contains("a backup was made and verified"));
+    server.stop();
+    let is_backup = |name: &String| name.ends_with(".backup");
+    let name = names_in(&world.path("kms/backups")).into_iter().find(is_backup).unwrap();
+    let file = format!("kms/backups/{name}");
+    let mut content = fs::read(world.path(&file)).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 1;
+    fs::write(world.path(&file), content).unwrap();
+
+    let server = serve();
+    wait_for("the log", || server.log().contains("a backup that is kept failed to verify: "));
+    let log = server.log();
+    assert!(log.contains(&name) && log.contains("use another backup, or another copy of this one"), "{log}");
+    let status = world.bulla(["status", "--data", "kms"]).ok(); // it is ready
+    let is_told = |line: &str| line.starts_with("backup damaged ") && line.contains(&name);
+    assert!(status.text().lines().any(is_told), "{status:?}");
+    wait_for("another backup", || server.log().contains("a backup was made and verified"));
+    server.stop();
+    let searched = ["audit", "search", "--data", "kms", "--action", "backup-verification-failed"];
+    let searched = world.bulla(searched).ok();
+    assert!(searched.text().lines().count() == 1 && searched.text().contains(&name), "{searched:?}");
+    let listed = world.bulla(["backup", "list", "--data", "kms", "--json"]).run();
+    assert!(
+        listed.text().contains("\"verified_at\"") && listed.text().contains("\"kept_until\""),
+        "{listed:?}"
+    );
 }

@@ -1,5 +1,6 @@
 //! The first page: how many keys there are, and what is going to happen to keys and secrets.
 
+mod backups;
 mod chart;
 
 use bulla_kms::{Ahead, KeyCounts, On, Overview, Scheduled, ScheduledEvent, ScheduledOf};
@@ -25,16 +26,22 @@ pub(super) async fn show(context: &Context<'_>) -> Result<Page, Error> {
         (upcoming(context, &ahead.scheduled))
         (chart::show(context))
         h2 { (context.say(text("About this server", "关于本服务器"))) }
-        (facts(&context.view, &[
-            (texts::VERSION, html! { "bulla " (env!("CARGO_PKG_VERSION")) }),
-            (text("Account", "账号"), html! { code { (context.kms.account()) } }),
-            (text("Region", "地域"), html! { code { (context.kms.region()) } }),
-        ]))
+        (facts(&context.view, &about(context)))
         @if super::recovery::is_shown_to(context) {
             p { a href=(path("recovery", &[])) { (context.say(texts::RECOVERY)) } }
         }
     };
     Ok(Page { title: context.say(texts::OVERVIEW).to_owned(), content })
+}
+
+fn about(context: &Context<'_>) -> Vec<(Text, Markup)> {
+    let mut about = vec![
+        (texts::VERSION, html! { "bulla " (env!("CARGO_PKG_VERSION")) }),
+        (text("Account", "账号"), html! { code { (context.kms.account()) } }),
+        (text("Region", "地域"), html! { code { (context.kms.region()) } }),
+    ];
+    about.extend(context.kms.backup_state().map(|state| (texts::BACKUPS, backups::show(context, &state))));
+    about
 }
 
 fn totals(context: &Context<'_>, ahead: &Ahead) -> Markup {

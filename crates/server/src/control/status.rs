@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bulla_kms::audit::{Gap, Source};
-use bulla_kms::{KeyLocation, Kms, RequestLimit, RequestLimits, SinkHealth};
+use bulla_kms::{BackupState, FailedBackup, KeyLocation, Kms, RequestLimit, RequestLimits, SinkHealth};
 use bulla_wire::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
@@ -138,6 +138,14 @@ pub struct SinkStatus {
 pub struct BackupStatus {
     /// How many files are kept. Each was verified when it was made, and its beginning and end still open.
     pub count: u64,
+    /// How many of them passed their last verification, and were not changed since.
+    pub verified: u64,
+    /// When the one was verified that was so longest ago.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oldest_verification: Option<String>,
+    /// Those whose last verification failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed: Vec<FailedBackupStatus>,
     /// The time of the newest one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub newest: Option<String>,
@@ -147,6 +155,18 @@ pub struct BackupStatus {
     /// Why the last attempt failed, if it did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
+}
+
+/// A scheduled backup that does not verify.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailedBackupStatus {
+    /// The file.
+    pub file: String,
+    /// When it was verified.
+    pub time: String,
+    /// What is wrong.
+    pub failure: String,
 }
 
 /// The certificate in use.
@@ -256,12 +276,7 @@ impl Facts {
             },
             root_key: RootKeyStatus::at(&self.kms.root_key_location()),
             audit: trail.and_then(|trail| self.audit(trail)),
-            backups: self.kms.backup_state().map(|state| BackupStatus {
-                count: state.count as u64,
-                newest: state.newest.as_ref().map(|newest| seconds(newest.time)),
-                commit: state.newest.as_ref().map(|newest| newest.commit),
-                failure: state.failure,
-            }),
+            backups: self.kms.backup_state().map(BackupStatus::from),
             certificate: self.certificate.as_ref().map(|certificate| CertificateStatus {
                 end: certificate.not_after().and_then(|end| Some(seconds(i64::try_from(end).ok()?))),
             }),
@@ -300,6 +315,25 @@ impl AuditStatus {
             files: lengths.len() as u64,
             bytes: lengths.iter().sum(),
             ..Self::default()
+        }
+    }
+}
+
+impl From<BackupState> for BackupStatus {
+    fn from(state: BackupState) -> Self {
+        let failed = |FailedBackup { path, time, failure, .. }| FailedBackupStatus {
+            file: path.display().to_string(),
+            time: seconds(time),
+            failure,
+        };
+        Self {
+            count: state.count as u64,
+            verified: state.verified as u64,
+            oldest_verification: state.oldest_verification.map(seconds),
+            failed: state.failed.into_iter().map(failed).collect(),
+            newest: state.newest.as_ref().map(|newest| seconds(newest.time)),
+            commit: state.newest.as_ref().map(|newest| newest.commit),
+            failure: state.failure,
         }
     }
 }

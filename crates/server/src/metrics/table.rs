@@ -147,7 +147,7 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_backup_age_seconds",
-        help: "Age of the newest scheduled backup, which was verified when it was made; absent without one",
+        help: "Age of the newest scheduled backup that is not known to be damaged; absent without one",
         labels: &[],
         values: Values::Gauge(|reading| newest_backup(reading, |newest| (reading.now - newest.time) as f64)),
     },
@@ -159,9 +159,30 @@ pub(super) const METRICS: &[Metric] = &[
     },
     Metric {
         name: "bulla_backups",
-        help: "Scheduled backups that are kept; each was verified when it was made, and not since; absent without a schedule",
+        help: "Scheduled backups that are kept; each was verified when it was made; absent without a schedule",
         labels: &[],
         values: Values::Gauge(|reading| backups(reading, |state| state.count as f64)),
+    },
+    Metric {
+        name: "bulla_backups_verified",
+        help: "Kept backups that passed their last verification and were not changed since; absent without a schedule",
+        labels: &[],
+        values: Values::Gauge(|reading| backups(reading, |state| state.verified as f64)),
+    },
+    Metric {
+        name: "bulla_backups_failed",
+        help: "Files of backups whose last verification failed; absent without a schedule",
+        labels: &[],
+        values: Values::Gauge(|reading| backups(reading, |state| state.failed.len() as f64)),
+    },
+    Metric {
+        name: "bulla_backup_verification_age_seconds",
+        help: "Time since the last verification of the kept backup that was verified longest ago; absent without one",
+        labels: &[],
+        values: Values::Gauge(|reading| {
+            let oldest = reading.backups.iter().filter_map(|state| state.oldest_verification);
+            oldest.map(|time| (vec![], (reading.now - time) as f64)).collect()
+        }),
     },
     Metric {
         name: "bulla_backup_failing",

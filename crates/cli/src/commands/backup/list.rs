@@ -1,4 +1,4 @@
-//! `bulla backup list`: the backups in a directory, and those that still hold a key.
+//! `bulla backup list`: the backups in a directory, when a server last verified them, and those that still hold a key.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use bulla_keys::KeyId;
 use bulla_kms::{
-    BackupError, BackupFacts, OpenError, Options, Role, backup_holds_key, key_of_alias, read_backup,
+    BackupError, BackupFacts, BackupNotes, OpenError, Options, Role, backup_holds_key, key_of_alias,
+    read_backup,
 };
 use bulla_wire::Timestamp;
 use serde_json::{Value, json};
@@ -35,10 +36,12 @@ pub(super) fn run(flags: &KmsFlags, list: ListBackups) -> Result<(), Failure> {
     let directory = directory.unwrap_or_else(|| options.data.join(BACKUPS));
     let key = key.map(|name| key_id(flags, &options, &name)).transpose()?;
     let Found { backups, failures } = find(&options, &directory, key)?;
+    let notes = BackupNotes::read(&directory);
     if json {
-        print_json(&backups.iter().map(|(path, facts)| as_entry(path, facts)).collect::<Vec<_>>())?;
+        let entries = backups.iter().map(|(path, facts)| as_entry(path, facts, &notes));
+        print_json(&entries.collect::<Vec<_>>())?;
     } else {
-        print_table(&backups, key.is_some())?;
+        print_table(&backups, &notes, key.is_some())?;
     }
     match failures.len() {
         0 => Ok(()),
@@ -108,11 +111,16 @@ fn paths(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(paths)
 }
 
-fn print_table(found: &[(PathBuf, BackupFacts)], is_of_key: bool) -> Result<(), Failure> {
+fn print_table(
+    found: &[(PathBuf, BackupFacts)],
+    notes: &BackupNotes,
+    is_of_key: bool,
+) -> Result<(), Failure> {
     if found.is_empty() {
         return print(if is_of_key { "no backup here holds the key" } else { "no backups" });
     }
-    let mut table = Table::new(["TIME", "EPOCH", "COMMIT", "RECORDS", "BYTES", "FILE"]);
+    let mut table =
+        Table::new(["TIME", "EPOCH", "COMMIT", "RECORDS", "BYTES", "VERIFIED", "KEPT UNTIL", "FILE"]);
     for (path, facts) in found {
         table.push([
             Timestamp::from_unix(facts.time).to_string(),
@@ -120,16 +128,35 @@ fn print_table(found: &[(PathBuf, BackupFacts)], is_of_key: bool) -> Result<(), 
             facts.commit.to_string(),
             facts.records.to_string(),
             facts.bytes.to_string(),
+            verified(path, notes),
+            kept_until(path, facts, notes).unwrap_or_else(|| "-".to_owned()),
             path.display().to_string(),
         ]);
     }
     table.print()
 }
 
-fn as_entry(path: &Path, facts: &BackupFacts) -> Value {
+/// What the server has noted of the last verification.
+fn verified(path: &Path, notes: &BackupNotes) -> String {
+    let Some(last) = notes.verification(path) else { return "-".to_owned() };
+    let time = Timestamp::from_unix(last.time);
+    if last.has_passed() { time.to_string() } else { format!("failed {time}") }
+}
+
+/// Until when the server keeps a backup at least, if it has noted that.
+pub(crate) fn kept_until(path: &Path, facts: &BackupFacts, notes: &BackupNotes) -> Option<String> {
+    notes.kept_until(path, facts.time).map(|until| Timestamp::from_unix(until).to_string())
+}
+
+fn as_entry(path: &Path, facts: &BackupFacts, notes: &BackupNotes) -> Value {
     let mut entry = as_value(facts, "not verified now");
     if let Some(members) = entry.as_object_mut() {
-        members.remove("verified");
+        members.shift_remove("verified"); // it was not verified now
+        if let Some(last) = notes.verification(path) {
+            members.insert("verified_at".into(), json!(Timestamp::from_unix(last.time).to_string()));
+            members.extend(last.failure.as_ref().map(|failure| ("failure".into(), json!(failure))));
+        }
+        members.extend(kept_until(path, facts, notes).map(|until| ("kept_until".into(), json!(until))));
         members.insert("file".into(), json!(path.to_string_lossy()));
     }
     entry

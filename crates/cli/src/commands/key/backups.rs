@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use bulla_client::CallError;
 use bulla_keys::KeyId;
-use bulla_kms::{Options, Role};
+use bulla_kms::{BackupNotes, Options, Role};
 use bulla_wire::Timestamp;
+use bulla_wire::kms::DescribeKey;
 
-use crate::commands::backup::find;
+use crate::commands::backup::{find, kept_until};
 use crate::commands::serve::BACKUPS;
 use crate::failure::Failure;
 use crate::kms::Kms;
@@ -17,7 +19,7 @@ use crate::results::print;
 /// is no failure of the deletion.
 pub(super) fn tell_of_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
     match kms {
-        Kms::Embedded(kms) => tell_of_files(kms.data(), key_id),
+        Kms::Embedded(kms) => tell_of_files(kms.data(), key_id, print),
         Kms::Remote(server) => {
             if !server.endpoint().is_cloud() {
                 note(format_args!("bulla: backups of the server may hold {key_id} for longer"));
@@ -30,8 +32,28 @@ pub(super) fn tell_of_backups(kms: &Kms, key_id: &str) -> Result<(), Failure> {
     }
 }
 
+/// Names the backups that hold a key on standard error, if the store does not have the key any more. Returns the failure that
+/// led to this.
+pub(super) fn tell_if_deleted(kms: &Kms, key_id: &str, failure: Failure) -> Failure {
+    let Kms::Embedded(embedded) = kms else { return failure };
+    let found = kms.call(&DescribeKey { key_id: key_id.to_owned() });
+    if matches!(found, Err(CallError::Refused(refusal)) if refusal.code == NOT_FOUND) {
+        let _ = tell_of_files(embedded.data(), key_id, said); // the failure is what counts
+    }
+    failure
+}
+
+fn said(line: String) -> Result<(), Failure> {
+    note(line);
+    Ok(())
+}
+
 /// Of those that a server makes in the data directory of the store, unless its configuration names another directory.
-fn tell_of_files(data: &Path, key_id: &str) -> Result<(), Failure> {
+fn tell_of_files(
+    data: &Path,
+    key_id: &str,
+    say: impl Fn(String) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let directory = data.join(BACKUPS);
     let Ok(key) = key_id.parse::<KeyId>() else { return Ok(()) };
     if !directory.is_dir() {
@@ -44,9 +66,14 @@ fn tell_of_files(data: &Path, key_id: &str) -> Result<(), Failure> {
             return Ok(());
         }
     };
+    let notes = BackupNotes::read(&directory);
     for (path, facts) in &found.backups {
         let time = Timestamp::from_unix(facts.time);
-        print(format_args!("the backup of {time} still holds it until it is deleted: {}", path.display()))?;
+        let until = match kept_until(path, facts, &notes) {
+            Some(until) => format!("and is kept at least until {until}"),
+            None => "until it is deleted".to_owned(),
+        };
+        say(format!("the backup of {time} still holds it {until}: {}", path.display()))?;
     }
     if !found.failures.is_empty() {
         found.failures.iter().for_each(Failure::print);
@@ -56,3 +83,5 @@ fn tell_of_files(data: &Path, key_id: &str) -> Result<(), Failure> {
     }
     Ok(())
 }
+
+const NOT_FOUND: &str = "Forbidden.KeyNotFound";

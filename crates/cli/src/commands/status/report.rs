@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use bulla_server::control::{
-    AuditStatus, BackupStatus, LimitStatus, RootKeyStatus, SinkStatus, Status, StoreStatus,
+    AuditStatus, BackupStatus, FailedBackupStatus, LimitStatus, RootKeyStatus, SinkStatus, Status,
+    StoreStatus,
 };
 
 use crate::commands::audit::of_gap;
@@ -93,13 +94,22 @@ fn print_sink(sink: &SinkStatus) -> Result<(), Failure> {
 }
 
 fn print_backups(backups: &BackupStatus) -> Result<(), Failure> {
-    let BackupStatus { count, newest, failure, .. } = backups;
+    let BackupStatus { count, verified, newest, oldest_verification, failed, failure, .. } = backups;
     let files = if *count == 1 { "file" } else { "files" };
     match newest {
         Some(newest) => print_field("backups", format_args!("{count} {files}, the newest of {newest}"))?,
         None => print_field("backups", "none yet")?,
     }
+    if let Some(oldest) = oldest_verification {
+        print_field("verified", format_args!("{verified} of {count}, all read since {oldest}"))?;
+    }
+    failed.iter().try_for_each(print_failed_backup)?;
     failure.as_ref().map_or(Ok(()), |failure| print_field("backup failed", failure))
+}
+
+fn print_failed_backup(failed: &FailedBackupStatus) -> Result<(), Failure> {
+    let FailedBackupStatus { file, time, failure } = failed;
+    print_field("backup damaged", format_args!("{file}: {failure} (found at {time})"))
 }
 
 fn limits(limits: &BTreeMap<String, LimitStatus>) -> String {

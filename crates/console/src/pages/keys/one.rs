@@ -81,7 +81,7 @@ fn details(context: &Context<'_>, key: &KeyMetadata) -> Markup {
         (text("ARN", "资源名称（ARN）"), html! { code { (key.arn) } }),
     ];
     if let Some(held) = backups(context, key) {
-        shown.push((text("Backups", "备份"), held));
+        shown.push((texts::BACKUPS, held));
     }
     if let Some(at) = Timestamp::parse(&key.delete_date) {
         shown.insert(1, (text("Deleted at", "删除时间"), time(at)));

@@ -19,6 +19,7 @@ use bulla_kms::{FirstAccessKey, Kms, SystemClock};
 use bulla_server::{Server, ServiceManager};
 
 use self::access_key::{ACCESS_KEY_ID, given_access_key};
+use self::audit::leave_trail;
 pub(crate) use self::audit::{TRAIL, node};
 pub(crate) use self::backup::DIRECTORY as BACKUPS;
 use self::backup::backup_schedule;
@@ -59,6 +60,9 @@ pub(crate) fn run(flags: Serve) -> Result<(), Failure> {
     }
     if let Some(rollback) = kms.accepted_rollback() {
         note(format!("The store was rolled back, and is used as it is: {rollback}."));
+    }
+    if options.audit.is_none() {
+        leave_trail(&kms, &data);
     }
     if let Some(key) = kms.new_audit_key() {
         note(format!("The audit trail begins. Keep its first public key elsewhere: {key}"));

@@ -72,3 +72,27 @@ fn standard_output_gets_the_lines_too() {
     let json: Vec<_> = printed().lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect();
     assert!(seals > 1 && trail.ends_with(&format!("{}\n", json.join("\n"))), "{}\n{trail}", printed());
 }
+
+/// Nobody is told by a reload: whether there is a trail is settled at the start.
+#[test]
+fn a_start_that_switches_the_trail_off_says_so_in_it() {
+    let world = World::new();
+    let on = format!("{SERVE}{FILE}");
+    let off = format!("{SERVE}audit = []\n");
+    let run = |configuration: &str| {
+        world.write("c.toml", configuration);
+        let server = world.serve("kms", ["--config", "c.toml"]);
+        let log = server.log();
+        server.stop();
+        log
+    };
+    let said = "is switched off, and its last line says so.";
+    assert!(!run(&on).contains(said));
+    let log = run(&off);
+    assert!(log.contains(said), "{log}");
+    assert!(!run(&off).contains(said), "once");
+    let search = ["audit", "search", "--data", "kms", "--action", "audit-sink-removed"];
+    let found = world.bulla(search).ok();
+    assert!(found.text().lines().count() == 1 && found.text().contains("audit-sink/file"), "{found:?}");
+    world.bulla(["audit", "verify", "kms/audit"]).ok();
+}

@@ -1,15 +1,58 @@
-//! Lines about a store that no engine has open.
+//! Lines in a trail that no engine writes: about a store that no engine has open, and the last line of a trail that is left.
 
+use std::slice;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use bulla_keys::Anchor;
 use bulla_keys::root::RootKeys;
 
-use super::{AuditOptions, behind};
-use crate::audit::{Content, Event, Identity, Line, Members, Opening, Position, Time, Trail};
+use super::health::FILES;
+use super::{AuditOptions, behind, noted};
+use crate::Kms;
+use crate::audit::{
+    Conditions, Content, Event, Identity, Line, Members, NewestFirst, Opening, Position, ReadError, Record,
+    Resource, Source, Text, Time, Trail,
+};
 use crate::open_error::OpenError;
 use crate::store::StoreError;
+
+impl Kms {
+    /// Notes in a trail of this store that it is not continued, once: for a server whose configuration has switched the trail off
+    /// since the last start. Returns whether it did. There is nothing to note where no trail is.
+    ///
+    /// # Errors
+    /// As when a trail is opened.
+    pub fn note_trail_left(&self, left: &AuditOptions) -> Result<bool, OpenError> {
+        let anchor = self.state.anchor();
+        let (Some(anchor), true) = (anchor, is_open(left)?) else { return Ok(false) };
+        let failed = |source| OpenError::Store { path: self.options.data.clone(), source };
+        let (_, roots) = self.state.frozen().map_err(failed)?;
+        let noted = noted(&self.state.published());
+        let file = Resource { kind: "audit-sink".into(), name: Text::new(FILES), version: None };
+        let event = Event { event: REMOVED.into(), resources: vec![file], ..Event::default() };
+        note_closed(left, &roots, anchor, noted, self.clock.raw(), event).map(|()| true)
+    }
+}
+
+/// Whether there is a trail, and its newest line does not say that it was left.
+fn is_open(trail: &AuditOptions) -> Result<bool, OpenError> {
+    let directory = &trail.directory;
+    let failed = |error: ReadError| OpenError::Directory { path: error.path, source: error.source };
+    if !directory.is_dir() || Source::all(slice::from_ref(directory)).map_err(failed)?.is_empty() {
+        return Ok(false);
+    }
+    let newest = NewestFirst { conditions: Conditions::default(), before: None, count: 1 };
+    let found = newest.search(directory, |_| true).map_err(failed)?;
+    Ok(!found.lines.iter().any(|line| says_that_it_was_left(&line.text)))
+}
+
+fn says_that_it_was_left(line: &str) -> bool {
+    let Some(Content::Event(event)) = Record::parse(line.as_bytes()).map(|record| record.content) else {
+        return false;
+    };
+    event.event == REMOVED && event.resources.iter().any(|it| it.name.as_str() == FILES)
+}
 
 /// Writes and seals the line of something that happened, while no other process can write to the trail. `noted` is the last seal
 /// that the store has noted.
@@ -38,3 +81,6 @@ pub(crate) fn note_closed(
     trail.seal(anchor.commit, now).map_err(OpenError::Audit)?;
     Ok(())
 }
+
+/// What says that no lines follow.
+const REMOVED: &str = "audit-sink-removed";

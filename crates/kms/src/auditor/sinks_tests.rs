@@ -12,9 +12,9 @@ use bulla_wire::{ErrorCode, Reply};
 use serde_json::Value;
 
 use super::tests::{call, create_key, open, requests};
-use super::{AuditOutput, AuditSink};
-use crate::Kms;
+use super::{AuditOptions, AuditOutput, AuditSink};
 use crate::audit::{GapReason, Latch, verify};
+use crate::{Kms, Options, Role, SystemClock};
 
 /// What a sink has got, and what it does with more.
 #[derive(Clone, Default)]
@@ -120,6 +120,35 @@ fn a_sink_that_is_removed_gets_a_line_that_says_so_last() {
     let events = two.lines().iter().filter(|line| line["event"] == "audit-sink-added").count();
     assert_eq!(events, 2, "the one that stayed is not begun again: {}", two.text());
     assert!(newest_file(data.path()).contains("audit-sink-removed"));
+}
+
+/// A start without a trail, such as by another configuration.
+#[test]
+fn a_trail_that_is_left_says_so_once_in_its_last_line_and_goes_on_later() {
+    let data = tempfile::tempdir().unwrap();
+    let left = AuditOptions::new(data.path().join("audit"), "node");
+    let without = Options::new(data.path(), Role::Server);
+    let open_without = || Kms::open(&without, SystemClock).unwrap();
+    assert!(!open_without().note_trail_left(&left).unwrap(), "there was none");
+    assert!(!left.directory.exists());
+    drop(open(data.path()));
+    assert!(open_without().note_trail_left(&left).unwrap());
+    let last = || {
+        let text = newest_file(data.path());
+        let lines: Vec<_> = text.lines().rev().take(2).map(str::to_owned).collect();
+        assert!(lines[0].contains(r#""type":"seal""#), "{text}");
+        lines[1].clone()
+    };
+    let is_removed = |line: &str| line.contains("audit-sink-removed") && line.contains(r#""name":"file""#);
+    assert!(is_removed(&last()), "{}", last());
+    let before = newest_file(data.path());
+    assert!(!open_without().note_trail_left(&left).unwrap(), "it says so already");
+    assert_eq!(newest_file(data.path()), before);
+    let kms = open(data.path());
+    create_key(&kms);
+    assert!(kms.audit_gaps().is_empty());
+    drop(kms);
+    assert!(open_without().note_trail_left(&left).unwrap(), "it went on meanwhile");
 }
 
 #[test]

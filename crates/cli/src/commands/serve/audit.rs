@@ -3,12 +3,13 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use bulla_kms::AuditOptions;
+use bulla_kms::{AuditOptions, Kms};
 use bulla_server::{AuditSinks, AuditTarget, OtherSink, SyslogTarget};
 use rustix::system::uname;
 
 use crate::args::{AuditSink, AuditSync, Serve};
 use crate::failure::{Exit, Failure};
+use crate::messages::note;
 
 /// How the trail is written; none if the configuration switches it off.
 pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<AuditOptions>, Failure> {
@@ -40,6 +41,22 @@ pub(super) fn audit_options(settings: &Serve, data: &Path) -> Result<Option<Audi
         _ => {
             let what = "[[audit]] has several tables of type \"file\"";
             Err(Failure::new(Exit::Usage, what, "keep one of them"))
+        }
+    }
+}
+
+/// Says in the trail of an earlier start that it is switched off. The configuration does not tell any more where that was, if it was
+/// not in the usual place.
+pub(super) fn leave_trail(kms: &Kms, data: &Path) {
+    let left = AuditOptions::new(data.join(TRAIL), node());
+    let directory = left.directory.display();
+    match kms.note_trail_left(&left) {
+        Ok(true) => {
+            note(format!("The audit trail in {directory} is switched off, and its last line says so."))
+        }
+        Ok(false) => {}
+        Err(error) => {
+            note(format!("The audit trail in {directory} is switched off, and cannot say so: {error}"));
         }
     }
 }

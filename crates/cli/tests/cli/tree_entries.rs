@@ -135,7 +135,7 @@ fn a_place_in_a_new_tree_that_is_taken_is_refused_in_the_same_words() {
         world.write(&format!("t/{file}"), "content");
     }
     for (link, target) in [("c.bulla", "nowhere"), ("d.bulla", "/dev/null")] {
-        std::os::unix::fs::symlink(target, world.path(&format!("t/{link}"))).unwrap();
+        std::os::unix::fs::symlink(target, world.path(format!("t/{link}"))).unwrap();
     }
     let first = world.bulla(["encrypt", "t", "-o", "new"]).run();
     let again = world.bulla(["encrypt", "t", "-o", "new"]).run();

@@ -182,6 +182,9 @@ pub(super) fn hint_of_code(code: &str) -> Option<&'static str> {
         }
         (_, "Forbidden.KmsServiceNotEnabled") => "open the KMS service for this account in the console",
         (_, "Forbidden.InDebt" | "Forbidden.InDebtOverdue") => "settle the account's bills",
+        (_, "Forbidden.DKMSInstanceNotFound") => {
+            "leave DKMSInstanceId out, or give the id of an instance: `bulla serve` has none"
+        }
         (_, "Forbidden.KeyNotFound" | "Forbidden.AliasNotFound") => {
             "check the key's name, the region and the account"
         }
@@ -232,6 +235,10 @@ mod tests {
         for (code, hint) in [
             ("SignatureDoesNotMatch", Some("the secret does not belong to this access key: check both")),
             ("Throttling.User", Some("try again in a while")),
+            (
+                "Forbidden.DKMSInstanceNotFound",
+                Some("leave DKMSInstanceId out, or give the id of an instance: `bulla serve` has none"),
+            ),
             ("MissingKeyId", Some("give the parameter that it names")),
             ("InternalFailure", None),
         ] {

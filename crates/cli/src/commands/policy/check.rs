@@ -106,7 +106,7 @@ impl Report {
         let known = known_actions();
         let known: Vec<_> = known.iter().map(String::as_str).collect();
         for (statement, action) in policy.unknown_actions(&known) {
-            let effect = match nearest(&known, &action) {
+            let effect = match nearest_action(&known, &action) {
                 Some(near) if !action.contains(['*', '?']) => format!("is no action: did you mean {near}?"),
                 _ => "is no action".to_owned(),
             };
@@ -115,6 +115,14 @@ impl Report {
         findings.sort_by_key(|entry| entry.statement);
         Self { statements: policy.statement_count(), findings }
     }
+}
+
+/// The action of the same product that was probably meant.
+fn nearest_action(known: &[&str], typed: &str) -> Option<String> {
+    let (product, name) = typed.split_once(':')?;
+    let names: Vec<_> =
+        known.iter().filter_map(|action| action.strip_prefix(product)?.strip_prefix(':')).collect();
+    nearest(&names, name).map(|near| format!("{product}:{near}"))
 }
 
 impl Entry {
@@ -135,6 +143,21 @@ mod tests {
         let account = first_account(&text).unwrap_or(NO_ACCOUNT);
         let kind = likely_kind(&text);
         Policy::parse(kind, account, &text).map(|policy| policy.kind()).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn an_action_is_offered_that_is_near_without_its_product() {
+        let known = ["kms:Decrypt", "kms:UpdateRotationPolicy", "ram:GetUser"];
+        for (typed, near) in [
+            ("kms:decrpt", Some("kms:Decrypt")),
+            ("ram:GetUsr", Some("ram:GetUser")),
+            ("kms:Foo", None),
+            ("ram:Decrypt", None),
+            ("oss:GetUser", None),
+            ("Decrypt", None),
+        ] {
+            assert_eq!(nearest_action(&known, typed).as_deref(), near, "{typed}");
+        }
     }
 
     #[test]

@@ -36,8 +36,9 @@ pub(super) fn run(data: &Path) -> Result<()> {
         figure("the first page of keys against ListKeys", first / list, "x");
         figure("the fastest page", times[times.len() - 1].median, "ms");
         judge("the slowest page, median", times[0].median, "ms", goal);
-        let longest = times.iter().map(|page| page.longest).fold(0.0, f64::max);
-        judge("the slowest of all requests", longest, "ms", goal);
+        let slowest = times.iter().max_by(|one, other| one.longest.total_cmp(&other.longest));
+        let slowest = slowest.ok_or("there are no pages")?;
+        judge(&format!("the slowest request: {}", slowest.path), slowest.longest, "ms", goal);
         let processor = times.iter().map(|page| page.processor).fold(0.0, f64::max);
         judge("the most processor time of a page, median", processor, "ms", goal);
         let most = times.iter().map(|page| page.most_processor).fold(0.0, f64::max);

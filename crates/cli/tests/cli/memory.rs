@@ -385,6 +385,30 @@ fn no_password_is_left_in_memory() {
     server.stop();
 }
 
+/// The check of a password takes 64 MiB, which go back to the system when it is over.
+#[test]
+fn a_password_leaves_no_memory_in_use() {
+    let world = World::new();
+    let server = world.serve("kms", ["--http"]);
+    let mut client = Client::of(&server);
+    client.browse("GET", "/console/sign-in", "");
+    let before = resident(server.id());
+    for _ in 0..2 {
+        let page = client.post("/console/sign-in", &[("UserName", "absent"), ("Password", "wrong")]);
+        assert!(page.contains("Password"), "{page}");
+    }
+    let after = resident(server.id());
+    assert!(after < before + (32 << 10), "{before} KiB, and {after} KiB after two passwords");
+    server.stop();
+}
+
+/// KiB of a process that are in memory.
+fn resident(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
 fn encrypt_and_decrypt(client: &mut Client, key: &str, number: usize) {
     let ways = [('q', Way::Query), ('f', Way::Form), ('p', Way::PlusForm), ('a', Way::Acs3Query)];
     let plain = ways.map(|(kind, way)| (kind.to_ascii_uppercase(), way));

@@ -1,0 +1,148 @@
+#!/usr/bin/env python3
+"""Finds words of a private dialect in comments and documents; exits with 1 if there are any.
+
+Looks at comments of Rust, C, Python, shell and TOML, at docstrings and at Markdown. Code, string literals, inline code and
+code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
+"""
+
+import io
+import re
+import sys
+import tokenize
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Folders and files that are reworded. The list grows until it holds the whole repository, and is then replaced by it.
+DONE = [
+    ".ci/words.py",
+]
+
+# What must not come back, and what to write instead.
+WORDS = [
+    (r"who(?:m|se)?ever", "name the actor: the caller, the client, the operator, another process"),
+    (r"no one|nobody", "name the actor: no caller, no other process"),
+    (r"some(?:body|one)(?: else)?|any(?:body|one)(?: else)?|every(?:body|one)", "name the actor"),
+    (r"he|him|his|she|hers?|himself|herself", "name the actor, or use `they`"),
+    (r"whatever", "any, regardless of"),
+    (r"shall", "must, will, or the present tense"),
+    (r"anew", "again"),
+    (r"by (?:it|them)sel(?:f|ves)", "automatically, on its own, scheduled; or drop it"),
+    (r"(?:of )?no (?:more )?use", "unused, expired, cannot be used"),
+    (r"goes|going on|gone on", "name what happens: is sent, is written, continues, is deleted"),
+    (r"lies|stands?", "is, is stored, remains, means"),
+    (r"(?:is|are|was|were|being|been|be) told", "name who learns what from what: the caller gets, the error names"),
+    (r"sa(?:y|ys|id|ying) nothing", "does not answer, is unavailable, has no statement"),
+    (r"ha(?:s|ve|d|ving) a say|a say in", "apply, take part in the decision"),
+    (r"(?:to|can|could) be had", "available"),
+    (r"as good as", "equivalent to"),
+    (r"nothing of (?:it|them|this|that)", "name what is missing"),
+    (r"in some \w+ (?:seconds|minutes|hours)", "about ten seconds"),
+    (r"makes? no sense", "is invalid, is malformed"),
+    (r"become of|becomes of", "name the result"),
+    (r"(?:is|are) no matter", "does not matter, is irrelevant"),
+]
+
+# What stays: the file, a part of the line, and why.
+KEPT = []
+
+TABLE = [(re.compile(rf"\b(?:{words})\b".replace(" ", r"\s+"), re.IGNORECASE), advice) for words, advice in WORDS]
+
+
+def main():
+    unused = set(KEPT)
+    count = 0
+    for path in files():
+        name = str(path.relative_to(ROOT))
+        for line, text, found, advice in dialect(path):
+            kept = {entry for entry in KEPT if entry[0] == name and entry[1] in text}
+            unused -= kept
+            if not kept:
+                print(f"{name}:{line}: {found!r}: {advice}\n    {text}")
+                count += 1
+    for name, part, _ in sorted(unused):
+        print(f"{name}: the exception for {part!r} matches nothing: drop it")
+    sys.exit(bool(count or unused))
+
+
+def files():
+    """The files of `DONE` that have comments or text."""
+    for entry in DONE:
+        path = ROOT / entry
+        candidates = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in candidates if file.is_file() and reader(file))
+
+
+def dialect(path):
+    """The line, its text, the words and the advice for each match in a file."""
+    text = path.read_text()
+    lines = text.splitlines()
+    prose = reader(path)(text)
+    for pattern, advice in TABLE:
+        for match in pattern.finditer(prose):
+            line = text.count("\n", 0, match.start())
+            yield line + 1, lines[line].strip(), " ".join(match[0].split()), advice
+
+
+def reader(path):
+    """The function that finds the prose in a file of this kind; none for other kinds."""
+    if path.suffix in {".rs", ".c"}:
+        return slashes
+    if path.suffix == ".py":
+        return python
+    if path.suffix == ".md":
+        return markdown
+    if path.suffix in {".sh", ".toml"} or path.suffix == "" and path.read_bytes().startswith(b"#!/"):
+        return hashes
+    return None
+
+
+# Each reader returns a text of the same length: prose at its place, spaces for comment markers, and CODE for all the rest.
+CODE = "\0"
+STRINGS = r"""b?r(?P<hashes>#*)".*?"(?P=hashes)|b?"(?:\\.|[^"\\])*"|b?'(?:\\[^']*|[^'\\])'"""
+SLASHES = re.compile(rf"(?P<comment>//[^\n]*|/\*.*?\*/)|{STRINGS}", re.DOTALL)
+HASHES = re.compile(r"(?P<comment>(?:^|(?<=\s))#(?!!)[^\n]*)", re.MULTILINE)
+CODE_SPAN = re.compile(r"(`+)[^`].*?\1", re.DOTALL)
+FENCE = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
+
+
+def slashes(text):
+    return keep(text, [match.span() for match in SLASHES.finditer(text) if match["comment"]], "/*!")
+
+
+def hashes(text):
+    return keep(text, [match.span() for match in HASHES.finditer(text)], "#")
+
+
+def python(text):
+    starts = [0]
+    for line in text.splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    spans = []
+    before = tokenize.NEWLINE
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        is_docstring = token.type == tokenize.STRING and before in {tokenize.NEWLINE, tokenize.INDENT}
+        if token.type == tokenize.COMMENT or is_docstring:
+            spans.append((starts[token.start[0] - 1] + token.start[1], starts[token.end[0] - 1] + token.end[1]))
+        if token.type not in {tokenize.COMMENT, tokenize.NL}:
+            before = token.type
+    return keep(text, spans, "#\"")
+
+
+def markdown(text):
+    return keep(FENCE.sub(blank, text), [(0, len(text))], "")
+
+
+def keep(text, spans, markers):
+    prose = ["\n" if letter == "\n" else " " if letter == " " else CODE for letter in text]
+    for start, end in spans:
+        part = CODE_SPAN.sub(blank, text[start:end])
+        prose[start:end] = [" " if letter in markers else letter for letter in part]
+    return "".join(prose)
+
+
+def blank(match):
+    return re.sub(r"[^\n]", CODE, match[0])
+
+
+main()

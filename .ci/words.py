@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folders and files that are reworded. The list grows until it holds the whole repository, and is then replaced by it.
 DONE = [
     ".ci/words.py",
+    "crates/access",
 ]
 
 # What must not come back, and what to write instead.

@@ -1,22 +1,22 @@
-//! Actions: `kms:Decrypt` in a request, `kms:*` or `*:Get*` in a policy. Matched without case.
+//! Actions: `kms:Decrypt` in a request, `kms:*` or `*:Get*` in a policy. ASCII letters match in either case.
 
 use std::fmt;
 
 use crate::error::Reason;
 use crate::pattern::{Pattern, Subject};
 
-/// The actions of a statement.
+/// The `Action` or `NotAction` of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActionList {
-    /// `NotAction`: all actions but these.
+    /// Set for `NotAction`: the list matches every action that no pattern matches.
     pub(crate) negated: bool,
     pub(crate) patterns: Box<[ActionPattern]>,
 }
 
-/// One action of a policy, in lower case.
+/// One entry of the list, such as `kms:Get*`, in lower case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActionPattern {
-    /// `None` for every product.
+    /// `None` for any product.
     product: Option<Box<str>>,
     name: Pattern,
 }
@@ -27,14 +27,14 @@ impl fmt::Display for ActionPattern {
     }
 }
 
-/// One name of the action of a request.
+/// One name of the requested action, split into product and name.
 #[derive(Debug)]
-pub(crate) struct Asked<'a> {
+pub(crate) struct ActionName<'a> {
     product: &'a str,
     name: Subject<'a>,
 }
 
-impl<'a> Asked<'a> {
+impl<'a> ActionName<'a> {
     pub(crate) fn new(action: &'a str) -> Self {
         let (product, name) = action.split_once(':').unwrap_or(("", action));
         Self { product, name: Subject::without_case(name) }
@@ -42,26 +42,26 @@ impl<'a> Asked<'a> {
 }
 
 impl ActionList {
-    /// Whether the list has every action.
+    /// Whether the list matches every action.
     pub(crate) fn is_everything(&self) -> bool {
         let is_any = |pattern: &ActionPattern| pattern.product.is_none() && pattern.name == Pattern::Any;
         !self.negated && self.patterns.iter().any(is_any)
     }
 
-    /// Whether the list has one of the names.
-    pub(crate) fn has_any(&self, names: &[Asked<'_>]) -> bool {
+    /// Whether the list matches at least one of the names.
+    pub(crate) fn has_any(&self, names: &[ActionName<'_>]) -> bool {
         let listed = |name| self.patterns.iter().any(|pattern| pattern.matches(name));
         names.iter().any(|name| listed(name) != self.negated)
     }
 }
 
 impl ActionPattern {
-    /// Whether it is about a product of `known` actions, and about none of them.
-    pub(crate) fn misses(&self, known: &[Asked<'_>]) -> bool {
+    /// Whether `known` has actions of the pattern's product, and the pattern matches none of them.
+    pub(crate) fn misses(&self, known: &[ActionName<'_>]) -> bool {
         let of_product =
-            |asked: &&Asked<'_>| self.product.as_deref().is_some_and(|name| name == asked.product);
+            |action: &&ActionName<'_>| self.product.as_deref().is_some_and(|name| name == action.product);
         let mut of_product = known.iter().filter(of_product).peekable();
-        of_product.peek().is_some() && !of_product.any(|asked| self.matches(asked))
+        of_product.peek().is_some() && !of_product.any(|action| self.matches(action))
     }
 
     pub(crate) fn parse(text: &str, only: Option<&'static str>) -> Result<Self, Reason> {
@@ -77,9 +77,9 @@ impl ActionPattern {
         Ok(Self { product: (product != "*").then(|| product.into()), name: Pattern::new(name) })
     }
 
-    pub(crate) fn matches(&self, asked: &Asked<'_>) -> bool {
-        self.product.as_deref().is_none_or(|product| product.eq_ignore_ascii_case(asked.product))
-            && self.name.matches(&asked.name)
+    pub(crate) fn matches(&self, action: &ActionName<'_>) -> bool {
+        self.product.as_deref().is_none_or(|product| product.eq_ignore_ascii_case(action.product))
+            && self.name.matches(&action.name)
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, action: &str) -> bool {
-        ActionPattern::parse(pattern, None).expect("a pattern").matches(&Asked::new(action))
+        ActionPattern::parse(pattern, None).expect("a pattern").matches(&ActionName::new(action))
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn a_pattern_that_misses_all_actions_of_its_product() {
-        let known = ["kms:Decrypt", "kms:Encrypt", "ram:GetUser"].map(Asked::new);
+        let known = ["kms:Decrypt", "kms:Encrypt", "ram:GetUser"].map(ActionName::new);
         let misses = |text| {
             let pattern = ActionPattern::parse(text, None).expect("a pattern");
             assert_eq!(pattern.to_string(), text.to_lowercase());

@@ -1,4 +1,4 @@
-//! What an explanation depends on, if it was made without all values that a request has.
+//! How certain an explanation is that was made without some values of the request.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,9 @@ use crate::explain::{Application, Considered, Explanation};
 use crate::key::ConditionKey;
 use crate::policy::Effect;
 
-/// The keys whose values may turn the decision into the opposite one. `unknown` are those whose values were not known.
+/// Returns the keys in `unknown` whose values could reverse the decision.
+///
+/// `unknown` holds the condition keys that had no value when `explanation` was made, because the client does not know them.
 pub fn depends_on(explanation: &Explanation, unknown: &BTreeSet<ConditionKey>) -> BTreeSet<ConditionKey> {
     let statements = &explanation.statements;
     let standings: Vec<_> = statements.iter().map(|one| Standing::of(one, unknown)).collect();
@@ -23,11 +25,11 @@ pub fn depends_on(explanation: &Explanation, unknown: &BTreeSet<ConditionKey>) -
     keys.filter(|key| unknown.contains(*key)).cloned().collect()
 }
 
-/// Whether a statement applies to the request that the server will see.
+/// Whether a statement applies to the request as the server will see it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     Applies,
-    /// That depends on what is unknown.
+    /// Depends on unknown values.
     Open,
     Passed,
 }
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
     use crate::{Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value, explain};
 
-    /// A client that knows nothing.
+    /// A context without any value.
     struct Nothing;
 
     impl Context for Nothing {
@@ -91,7 +93,7 @@ mod tests {
         assert_eq!(depends(&with(allow, by_day)), (false, 0));
         assert_eq!(depends(&format!("{},{deny}", with(allow, inside))), (false, 0));
         assert_eq!(depends(&format!("{allow},{}", with(deny, inside))), (true, 1));
-        // A negated condition on an absent key is met in a Deny; the address may lift it.
+        // A negated condition on an absent key is met in a Deny; with the client's address it may not be.
         assert_eq!(depends(&format!("{allow},{}", with(deny, outside))), (false, 1));
         assert_eq!(depends(&with(deny, outside)), (false, 0));
         assert_eq!(depends(&format!("{allow},{}", with(allow, inside))), (true, 0));

@@ -1,25 +1,25 @@
-//! Which statements of a policy amount to granting: their holder can give itself, or others, rights that the policy does not
-//! name. And which leave out less than they seem to.
+//! Findings about a policy: statements that amount to privilege escalation, because they let their holder give itself or others
+//! rights that the policy does not name, and `NotAction` lists that exclude less than they seem to.
 
 use std::fmt;
 
-use crate::action::Asked;
+use crate::action::ActionName;
 use crate::evaluate::StatementRef;
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
 use crate::principal::Trusted;
 use crate::synonyms;
 
-/// A right that amounts to granting, or an action that a statement is about against its appearance.
+/// An action that allows privilege escalation, or one that a `NotAction` list fails to exclude.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// The statement that has it.
+    /// The statement that allows the action, or whose `NotAction` list fails to exclude it.
     pub statement: StatementRef,
-    /// The action; `*` if the statement allows all of them.
+    /// The action; `*` if the statement allows all actions of the table.
     pub action: &'static str,
-    /// What its holder can do, or what is wrong with it.
+    /// What the holder can do with the action, or what is wrong with the statement, as a phrase that follows the action.
     pub effect: &'static str,
-    /// Whether it amounts to granting.
+    /// Whether the action allows privilege escalation.
     pub grants: bool,
 }
 
@@ -29,10 +29,10 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The findings of a policy, statement by statement.
+/// Returns the findings of a policy, in the order of its statements.
 ///
-/// Conditions and resources of an Allow do not matter: a right on one resource is one too. A Deny does only if it is on `*` and
-/// without conditions. A trust policy has no findings: what it allows is to be a role.
+/// The conditions and resources of an Allow are ignored: a right on one resource is a finding too. An action is no finding if a
+/// Deny on `*` without conditions covers it. A trust policy has no findings: all that it can allow is assuming the role.
 pub fn check(policy: &Policy) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, statement) in policy.statements.iter().enumerate() {
@@ -59,10 +59,10 @@ pub fn check(policy: &Policy) -> Vec<Finding> {
 }
 
 impl Policy {
-    /// The actions, in lower case, that are about no action of their product among `known` ones, such as `kms:Decrypt`: they are
-    /// misspelt, or of a product's later version. Other products are passed over.
+    /// Returns the actions, in lower case, that match none of the `known` actions (such as `kms:Decrypt`) of their product: they
+    /// are misspelt, or belong to a later version of the product. Actions of products without a known action are skipped.
     pub fn unknown_actions(&self, known: &[&str]) -> Vec<(StatementRef, String)> {
-        let known: Vec<_> = known.iter().map(|name| Asked::new(name)).collect();
+        let known: Vec<_> = known.iter().map(|name| ActionName::new(name)).collect();
         let mut unknown = Vec::new();
         for (index, statement) in self.statements.iter().enumerate() {
             let place = StatementRef { index, line: statement.line };
@@ -73,17 +73,17 @@ impl Policy {
     }
 }
 
-/// Names that `NotAction` does not list of actions that it lists by another name. An action is allowed, or denied, if it is by
-/// one of its names, so these are not left out.
+/// Returns the synonyms that a `NotAction` list forgets: for each action of which it lists a name, the names that it does not
+/// list. An action matches a statement by any of its names, so such an action is not excluded.
 fn names_left_in(statement: &Statement) -> impl Iterator<Item = &'static str> {
-    let is_left_in = |name: &'static str| statement.actions.has_any(&[Asked::new(name)]);
+    let is_left_in = |name: &'static str| statement.actions.has_any(&[ActionName::new(name)]);
     let groups = synonyms::GROUPS
         .iter()
         .filter(move |names| statement.actions.negated && names.iter().any(|name| !is_left_in(name)));
     groups.flat_map(move |names| names.iter().copied().filter(move |name| is_left_in(name)))
 }
 
-/// Whether the statement gives any principal anything.
+/// Whether the statement allows a user, role or OIDC provider anything.
 fn grants(statement: &Statement, kind: PolicyKind) -> bool {
     let acts = |trusted: &Trusted| !matches!(trusted, Trusted::Account | Trusted::Service);
     statement.effect == Effect::Allow && (!kind.has_principals() || statement.principals.iter().any(acts))
@@ -92,15 +92,15 @@ fn grants(statement: &Statement, kind: PolicyKind) -> bool {
 struct Grant {
     action: &'static str,
     effect: &'static str,
-    /// A right on single resources is what the action is for; only patterns are findings.
+    /// A right on single resources is the purpose of the action; only resource patterns are findings.
     only_patterns: bool,
-    /// The action is about no resource that is there already, so the policy of one does not decide about it.
+    /// The action creates its resource, so no policy of an existing resource decides about it.
     only_identity: bool,
 }
 
 impl Grant {
     fn is_in(&self, statement: &Statement, policy: &Policy) -> bool {
-        let names = [Asked::new(self.action)];
+        let names = [ActionName::new(self.action)];
         let is_elsewhere = self.only_identity && policy.kind.has_principals();
         let is_meant = self.only_patterns && statement.resources.iter().all(is_single);
         let is_refused = || policy.statements.iter().any(|other| refuses(other, &names));
@@ -108,14 +108,14 @@ impl Grant {
     }
 }
 
-/// Whether the pattern is of one resource: in every region and account it is the same one here.
+/// Whether the pattern names one resource. Wildcards in region and account are ignored: there is one of each.
 fn is_single(pattern: &Pattern) -> bool {
     let text = pattern.to_string();
     text.splitn(5, ':').nth(4).is_some_and(|local| !local.contains(['*', '?']))
 }
 
-/// Whether the statement denies an action on every resource, to every principal.
-fn refuses(statement: &Statement, names: &[Asked<'_>]) -> bool {
+/// Whether the statement denies the action on every resource to every principal.
+fn refuses(statement: &Statement, names: &[ActionName<'_>]) -> bool {
     statement.effect == Effect::Deny
         && statement.principals.is_empty()
         && statement.conditions.is_empty()

@@ -1,4 +1,4 @@
-//! Conditions: an operator, a key, and the values to compare with.
+//! Conditions: an operator, a key, and the values to compare the request's value with.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;
@@ -14,29 +14,29 @@ use crate::key::{ConditionKey, Holds};
 use crate::pattern::{Pattern, Subject};
 use crate::policy::{Effect, PolicyKind};
 
-/// A value that a request has for a condition key.
+/// The value of a condition key in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value<'a> {
     /// A text.
     Text(&'a str),
-    /// Several texts, of which one has to match. None is as good as an absent key.
+    /// Several texts, at least one of which has to match. An empty list is equivalent to an absent key.
     Texts(&'a [&'a str]),
-    /// A time in seconds since 1970.
+    /// Seconds since the Unix epoch.
     Date(i64),
     /// A boolean.
     Boolean(bool),
-    /// An address; an IPv4 address in its IPv6 form is an IPv4 address.
+    /// An IP address; an IPv4-mapped IPv6 address is treated as the IPv4 address.
     Address(IpAddr),
 }
 
-/// What a request brings for conditions.
+/// The values of a request that conditions compare.
 pub trait Context {
-    /// The value of a key, or `None` if the request has none. An absent key meets no condition, but a negated one of a
-    /// Deny.
+    /// Returns the value of a key, or `None` if the request has none. No condition is met by an absent key, except negated ones
+    /// in a Deny.
     fn value(&self, key: &ConditionKey) -> Option<Value<'_>>;
 }
 
-/// The values of one request. Texts that patterns were compared with are kept, because many statements look at the same one.
+/// The values of one request. Keeps the texts that were compared with patterns, because many statements compare the same one.
 pub(crate) struct Values<'a> {
     context: &'a dyn Context,
     subjects: RefCell<Vec<Rc<Subject<'a>>>>,
@@ -64,10 +64,10 @@ impl<'a> Values<'a> {
     }
 }
 
-/// Texts that are kept; a search among them must stay cheap.
+/// Maximum number of texts kept; few, so that a linear search is cheap.
 const MOST_KEPT: usize = 8;
 
-/// One key of one operator of one statement.
+/// One operator and key of a statement, with the values that the policy lists.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Condition {
     pub(crate) key: ConditionKey,
@@ -80,7 +80,7 @@ pub(crate) struct Condition {
 pub(crate) struct Operator {
     pub(crate) name: &'static str,
     family: Family,
-    /// Met if no value matches.
+    /// The condition is met if no value matches.
     negated: bool,
 }
 
@@ -104,7 +104,7 @@ enum Comparison {
     GreaterOrEqual,
 }
 
-/// The values of a condition, read for its operator.
+/// The values that the policy lists, parsed for the operator.
 #[derive(Clone, Debug, PartialEq)]
 enum Test {
     Texts(Box<[Box<str>]>),
@@ -117,7 +117,7 @@ enum Test {
 }
 
 impl Condition {
-    /// The `Condition` of a statement: `{operator: {key: values}}`.
+    /// Parses the `Condition` of a statement: `{operator: {key: values}}`.
     pub(crate) fn parse_all(node: &Node<'_>, kind: PolicyKind) -> Result<Vec<Self>, PolicyError> {
         let mut conditions = Vec::new();
         for operator in node.members()? {
@@ -139,8 +139,8 @@ impl Condition {
         if conditions.is_empty() { Err(node.refused(Reason::Empty)) } else { Ok(conditions) }
     }
 
-    /// Whether the condition lets its statement apply. In doubt a Deny applies and an Allow does not: an absent key meets
-    /// a negated operator in a Deny, and a value that cannot be read meets every operator there.
+    /// Whether the condition lets its statement apply. In doubt, a Deny applies and an Allow does not: an absent key meets
+    /// a negated operator in a Deny, and an unreadable value meets every operator in a Deny.
     pub(crate) fn is_met(&self, effect: Effect, values: &Values<'_>) -> bool {
         match self.matches(values) {
             Match::Absent => effect == Effect::Deny && self.operator.negated,
@@ -150,7 +150,7 @@ impl Condition {
         }
     }
 
-    /// Whether the condition allows only texts that it lists, none of which is a wildcard alone.
+    /// Whether the condition restricts `key` to listed texts, none of which consists of wildcards alone.
     pub(crate) fn fixes(&self, key: &ConditionKey) -> bool {
         let lists = |texts: &[Box<str>]| texts.iter().all(|text| !Pattern::new(text).is_only_wildcards());
         self.key == *key
@@ -167,7 +167,7 @@ impl Condition {
             None | Some(Value::Texts([])) => Match::Absent,
             Some(Value::Texts(texts)) => {
                 let matches = texts.iter().map(|text| self.test.matches(Value::Text(text), values));
-                // One match is enough; else one unreadable text leaves the question open.
+                // One match is enough. Without a match, one unreadable text makes the result unreadable.
                 matches.max().expect("the list is not empty")
             }
             Some(value) => self.test.matches(value, values),
@@ -175,7 +175,7 @@ impl Condition {
     }
 }
 
-/// How a value compares with a test, in the order of what decides about several values.
+/// The result of comparing a value with a test. Of several values, the greatest result counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Match {
     Absent,
@@ -185,7 +185,8 @@ enum Match {
 }
 
 impl Operator {
-    /// Texts are read as whatever the operator compares; other keys have operators of their own.
+    /// Checks that the operator can compare what the key holds. A text can be parsed as any type; other keys need an operator of
+    /// their own type.
     fn check(&'static self, key: &ConditionKey) -> Result<(), Reason> {
         let holds = match (key.holds(), self.family) {
             (Holds::Text, _)
@@ -229,7 +230,7 @@ impl Test {
             .map_or(Match::Unreadable, |matches| if matches { Match::Yes } else { Match::No })
     }
 
-    /// `None` if the value cannot be read as what the test compares.
+    /// Compares a value; `None` if it cannot be parsed as the type of the test.
     fn compare<'a>(&self, value: Value<'a>, values: &Values<'a>) -> Option<bool> {
         let text = match value {
             Value::Text(text) => Some(text),
@@ -304,7 +305,7 @@ fn each<T>(
 struct Number(i128);
 
 impl Number {
-    /// Reads digits with an optional sign and fraction, up to 18 digits on each side. Exponents are refused.
+    /// Parses digits with an optional sign and fraction, up to 18 digits on each side. Exponents are refused.
     fn parse(text: &str) -> Option<Self> {
         let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
         let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -319,9 +320,9 @@ impl Number {
     }
 }
 
-/// ISO 8601 with seconds and an offset, or `Z`.
+/// Parses ISO 8601 with seconds and an offset or `Z`.
 fn date(text: &str) -> Option<Timestamp> {
-    // The parser also takes the name of a time zone in brackets, lower case and a space instead of `T`.
+    // `jiff` also accepts the name of a time zone in brackets, lower case, and a space instead of `T`.
     let plain = |byte: u8| byte.is_ascii_digit() || b"-+:.TZ".contains(&byte);
     if text.len() <= 40 && text.bytes().all(plain) { text.parse().ok() } else { None }
 }
@@ -336,7 +337,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// An address is a network of one. An IPv4 network in its IPv6 form is an IPv4 network.
+/// Parses a network or a single address. An IPv4-mapped IPv6 network becomes the IPv4 network.
 fn network(text: &str) -> Option<IpNet> {
     let network = match text.parse::<IpAddr>() {
         Ok(address) => IpNet::from(address),
@@ -351,10 +352,10 @@ fn network(text: &str) -> Option<IpNet> {
     })
 }
 
-/// The length of `::ffff:0:0/96`, before an IPv4 address in its IPv6 form.
+/// The prefix length of `::ffff:0:0/96`, the IPv4-mapped addresses.
 const MAPPED_BITS: u8 = 96;
 
-/// Character by character, so that a comparison ends with the first difference.
+/// Returns the characters in lower case, lazily, so that a comparison ends at the first difference.
 fn lower(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)
 }
@@ -367,7 +368,7 @@ const fn negated(name: &'static str, family: Family) -> Operator {
     Operator { name, family, negated: true }
 }
 
-/// The one table of operators.
+/// All operators.
 static OPERATORS: &[Operator] = &[
     operator("StringEquals", Family::Text),
     negated("StringNotEquals", Family::Text),

@@ -1,4 +1,4 @@
-//! Whether a request is allowed by all the policies that have a say.
+//! Decides whether all applicable policies together allow a request.
 
 use std::fmt;
 
@@ -7,31 +7,31 @@ use crate::evaluate::{Outcome, Query, Question, StatementRef, resource};
 use crate::pattern::Pattern;
 use crate::policy::{Effect, Policy, PolicyKind};
 
-/// The policies that have a say in a request.
+/// The policies that apply to a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Layers<'a> {
-    /// What the session was limited to when it was made. `None` for a session without a policy, and for a user.
+    /// The policy that a session was limited to when it was created. `None` for a session without a policy, and for a user.
     pub session: Option<&'a Policy>,
     /// The policies of the user and its groups, or of the role.
     pub identity: &'a [&'a Policy],
     /// The policy of the key or secret, or the trust policy of the role.
     pub resource: Option<&'a Policy>,
-    /// How identity and resource go together.
+    /// How the decisions of identity and resource are combined.
     pub rule: Rule,
 }
 
-/// Who has to allow. A Deny on either side always denies.
+/// Which layers have to allow a request. A Deny in any layer always denies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// The identity or the resource: keys, secrets and everything else of one account.
+    /// The identity or the resource: for keys, secrets and everything else of one account.
     Either,
-    /// The identity and the resource: AssumeRole.
+    /// The identity and the resource: for AssumeRole.
     Both,
-    /// The resource: AssumeRoleWithOIDC, whose caller has no identity here.
+    /// The resource: for AssumeRoleWithOIDC, whose caller has no identity in the account.
     Resource,
 }
 
-/// Which policies a decision rests on.
+/// The group of policies that a decision is based on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layer {
     /// [`Layers::session`].
@@ -42,10 +42,10 @@ pub enum Layer {
     Resource,
 }
 
-/// A statement among the [`Layers`].
+/// The place of a statement in the [`Layers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// Where its policy is.
+    /// The layer of its policy.
     pub layer: Layer,
     /// The index of its policy in [`Layers::identity`]; 0 in the other layers.
     pub policy: usize,
@@ -53,10 +53,10 @@ pub struct Source {
     pub statement: StatementRef,
 }
 
-/// The answer.
+/// The result of [`decide()`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Allowed, by this statement among others.
+    /// Allowed. This is one of the statements that allow it.
     Allow(Source),
     /// Denied.
     Deny(Denial),
@@ -67,7 +67,7 @@ pub enum Decision {
 pub enum Denial {
     /// A statement denies it.
     Explicit(Source),
-    /// No statement of this layer, which has to allow it, does.
+    /// No statement of this layer allows it, and one would have to.
     Implicit(Layer),
 }
 
@@ -79,7 +79,7 @@ impl Decision {
 }
 
 impl Denial {
-    /// The policies that deny, or that lack an Allow.
+    /// Returns the layer that denies, or that lacks an Allow.
     pub const fn layer(&self) -> Layer {
         match self {
             Self::Explicit(source) => source.layer,
@@ -87,7 +87,7 @@ impl Denial {
         }
     }
 
-    /// The `NoPermissionType` of AccessDeniedDetail.
+    /// Returns the `NoPermissionType` of AccessDeniedDetail.
     pub const fn no_permission_type(&self) -> &'static str {
         match self {
             Self::Explicit(_) => "ExplicitDeny",
@@ -97,7 +97,7 @@ impl Denial {
 }
 
 impl Layer {
-    /// The `PolicyType` of AccessDeniedDetail. `kind` is that of the resource's policy.
+    /// Returns the `PolicyType` of AccessDeniedDetail. `kind` is the kind of the resource's policy.
     pub const fn policy_type(self, kind: PolicyKind) -> &'static str {
         match (self, kind) {
             (Self::Session, _) => "SessionPolicy",
@@ -118,19 +118,19 @@ impl fmt::Display for Layer {
     }
 }
 
-/// Decides a request. A session policy has to allow it in any case; then a Deny of any policy denies it; then those allow
-/// it that the rule names.
+/// Decides a request: a session policy, if there is one, has to allow it; a Deny of any policy denies it; otherwise it is
+/// allowed if the layers that the rule names allow it.
 pub fn decide(layers: &Layers<'_>, query: &Query<'_>) -> Decision {
     let arn = resource(query.resource);
     layers.decide(&Question::new(query, &arn))
 }
 
 /// Whether the caller has the action on every resource whose ARN begins with the query's resource, such as
-/// `acs:kms:cn-hangzhou:1234567890123456:key/`; policies of single resources aside. Only then may the caller learn that a
-/// resource does not exist.
+/// `acs:kms:cn-hangzhou:1234567890123456:key/`. Policies of single resources are not considered. Only a caller with such a
+/// right may learn that a resource does not exist.
 ///
-/// Answers `false` in doubt: a Deny counts if it can apply to any of the resources, an Allow only if one statement covers all
-/// of them, and conditions on what is known of a single resource only are taken as met in a Deny and as not met in an Allow.
+/// Returns `false` in doubt: a Deny counts if it can apply to any of the resources, an Allow only if one statement covers all
+/// of them. Conditions on properties of a single resource count as met in a Deny and as not met in an Allow.
 pub fn covers_all(session: Option<&Policy>, identity: &[&Policy], query: &Query<'_>) -> bool {
     let prefix = resource(query.resource);
     let question = Question::new(query, &prefix);
@@ -145,21 +145,21 @@ pub fn covers_all(session: Option<&Policy>, identity: &[&Policy], query: &Query<
     granted && session.is_none_or(|policy| question.reach(policy) == Reach::All)
 }
 
-/// What makes policies answer differently about two resources below one prefix.
+/// What the decisions about two resources with the same ARN prefix can depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Distinction {
-    /// Nothing: the answer is the same for all.
+    /// Nothing: the decision is the same for all.
     Nothing,
-    /// Only what conditions see of a resource, such as its tags.
+    /// Properties that conditions compare, such as tags.
     Conditions,
-    /// Also the names.
+    /// The name, and possibly the properties too.
     Names,
 }
 
-/// What makes the answer to the query differ between resources whose ARNs begin with the query's resource, policies of
-/// single resources aside; so that a caller who asks about many need not ask about those that are alike.
+/// Returns what the decisions about resources whose ARNs begin with the query's resource depend on, so that a caller with many
+/// resources needs one decision for all that are alike. Policies of single resources are not considered.
 ///
-/// Answers [`Distinction::Names`] in doubt.
+/// Returns [`Distinction::Names`] in doubt.
 pub fn distinction(session: Option<&Policy>, identity: &[&Policy], query: &Query<'_>) -> Distinction {
     let prefix = resource(query.resource);
     let question = Question::new(query, &prefix);
@@ -195,7 +195,7 @@ impl Layers<'_> {
     }
 }
 
-/// What the policies of a layer say together.
+/// The combined result of the policies of a layer.
 struct Verdict {
     layer: Layer,
     denies: Option<Source>,
@@ -220,7 +220,7 @@ impl Verdict {
         verdict
     }
 
-    /// Why this layer does not allow.
+    /// Returns why this layer does not allow the request; `None` if it does.
     fn missing(&self) -> Option<Denial> {
         match (self.denies, self.allows) {
             (Some(source), _) => Some(Denial::Explicit(source)),
@@ -230,19 +230,19 @@ impl Verdict {
     }
 }
 
-/// What a policy says about all resources below a prefix.
+/// What a policy decides about all resources with a prefix.
 #[derive(PartialEq, Eq)]
 enum Reach {
     /// A Deny may apply to one of them.
     Denied,
-    /// A statement allows all.
+    /// One statement allows all of them.
     All,
-    /// No statement allows all.
+    /// No single statement allows all of them.
     Some,
 }
 
 impl Question<'_> {
-    /// The resource of the question is the prefix.
+    /// Implements [`distinction()`] for one policy. The resource of the question is the prefix.
     fn distinction(&self, policy: &Policy) -> Distinction {
         let mut distinction = Distinction::Nothing;
         for statement in policy.statements.iter().filter(|statement| self.concerns(statement, policy.kind)) {
@@ -258,7 +258,7 @@ impl Question<'_> {
         distinction
     }
 
-    /// The resource of the question is the prefix.
+    /// Implements [`covers_all`] for one policy. The resource of the question is the prefix.
     fn reach(&self, policy: &Policy) -> Reach {
         let mut reach = Reach::Some;
         for statement in policy.statements.iter().filter(|statement| self.concerns(statement, policy.kind)) {

@@ -1,4 +1,4 @@
-//! Why a policy document is refused, and where in it.
+//! Why a policy document is refused, and at which place in it.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ pub struct PolicyError {
     pub line: u32,
     /// The column in characters, from 1.
     pub column: u32,
-    /// The place in the structure, such as `Statement[1].Condition.IpAddress`; empty for the whole document.
+    /// The path of the value, such as `Statement[1].Condition.IpAddress`; empty for the whole document.
     pub path: String,
     /// What is wrong there.
     pub reason: Reason,
@@ -35,27 +35,27 @@ impl fmt::Display for PolicyError {
 
 impl std::error::Error for PolicyError {}
 
-/// What is wrong with a document. Texts are as written in it.
+/// What is wrong with a document. Texts are quoted as they are written there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
     /// The document is empty or longer than [`crate::PolicyKind::limit`].
     Length(Limit),
-    /// It is not JSON.
+    /// The document is not JSON.
     Syntax(String),
-    /// A value has another type than this one.
+    /// A value does not have this type.
     Expected(&'static str),
     /// A list or an object has no entries.
     Empty,
-    /// A name occurs twice in an object.
+    /// A member name occurs twice in an object.
     RepeatedName,
-    /// A policy has no such member.
+    /// The policy language has no member of this name.
     UnknownMember(String),
-    /// A member is required here.
+    /// A required member is absent.
     Missing(&'static str),
-    /// The language has this member, but not in this kind of policy.
+    /// The policy language has this member, but this kind of policy does not.
     Misplaced(&'static str),
-    /// `NotResource`, which the language no longer has.
+    /// `NotResource`, which is no longer part of the policy language.
     NotResource,
     /// `Action` and `NotAction` exclude each other.
     ActionAndNotAction,
@@ -63,11 +63,11 @@ pub enum Reason {
     Version(String),
     /// `Effect` is not `Allow` or `Deny`.
     Effect(String),
-    /// `Sid` is longer than 128 characters or has others than letters, digits, spaces and `_/+=.@-`.
+    /// `Sid` is longer than 128 characters or has characters other than letters, digits, spaces and `_/+=.@-`.
     Sid(String),
     /// An action is not `*` or `<product>:<name>`.
     Action(String),
-    /// An action is not one of the products that this kind of policy is about.
+    /// An action belongs to another product than the one that this kind of policy is about.
     ForeignAction {
         /// The action as written.
         action: String,
@@ -78,30 +78,30 @@ pub enum Reason {
     Resource(String),
     /// The resource of a key or secret policy is not `*`.
     ResourceNotAll(String),
-    /// A principal is no exact ARN of a user, role or provider, and none of the two spellings of the account.
+    /// A principal is neither the exact ARN of a user, role or provider nor one of the two spellings of the account.
     Principal(String),
     /// A principal belongs to another account.
     ForeignPrincipal(String),
-    /// A key or secret policy denies the account, whose root no policy binds.
+    /// A key or secret policy denies the account. The account means its root, which policies do not bind.
     AccountDenied,
-    /// There is no such user or role.
+    /// No user or role has this name.
     UnknownPrincipal(PrincipalName),
-    /// There is no such condition operator.
+    /// No condition operator has this name.
     Operator(String),
-    /// There is no such condition key in this kind of policy.
+    /// This kind of policy has no condition key of this name.
     ConditionKey(String),
-    /// The operator compares another type than the key has.
+    /// The operator does not compare the type of the key.
     OperatorForKey {
         /// The operator as written.
         operator: &'static str,
-        /// What the key holds, such as `a date`.
+        /// The type of the key, such as `a date`.
         holds: &'static str,
     },
-    /// A value of a condition cannot be read as this type.
+    /// A value of a condition cannot be parsed as this type.
     ConditionValue(&'static str),
     /// `Bool` takes one value.
     SeveralBooleans,
-    /// A trust policy lets a provider's tokens in without a condition that fixes this claim.
+    /// A trust policy trusts an OIDC provider without a condition that restricts this claim.
     UnrestrictedClaim(&'static str),
 }
 
@@ -170,7 +170,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The greatest length of a document.
+/// The maximum length of a document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// Unicode characters.
@@ -198,20 +198,20 @@ impl fmt::Display for Limit {
     }
 }
 
-/// The line of an offset, from 1.
+/// Returns the line of an offset, from 1.
 pub(crate) fn line(document: &str, offset: usize) -> u32 {
     let line = document[..document.floor_char_boundary(offset)].matches('\n').count() + 1;
     u32::try_from(line).unwrap_or(u32::MAX)
 }
 
-/// The column of an offset in characters, from 1.
+/// Returns the column of an offset in characters, from 1.
 fn column(document: &str, offset: usize) -> u32 {
     let before = &document[..document.floor_char_boundary(offset)];
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     u32::try_from(column).unwrap_or(u32::MAX)
 }
 
-/// A text of the document in an error message: quoted, escaped, and not longer than a line.
+/// A text of the document in an error message: quoted, with control characters escaped, and shortened to [`MOST_SHOWN`].
 struct Quoted<'a>(&'a str);
 
 impl fmt::Display for Quoted<'_> {
@@ -236,5 +236,5 @@ impl fmt::Display for Shortened<'_> {
     }
 }
 
-/// Characters of a document's text in a message.
+/// Maximum number of characters of the document's text in a message.
 const MOST_SHOWN: usize = 128;

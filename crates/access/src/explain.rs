@@ -1,4 +1,4 @@
-//! Why a request is allowed or denied: what each statement about the action says, and what is missing.
+//! Explains why a request is allowed or denied: whether each statement about the action applies, and what is missing.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use crate::key::ConditionKey;
 use crate::policy::{Effect, Policy, PolicyKind, Statement};
 use crate::principal::Trusted;
 
-/// The whole answer to a question.
+/// The explanation of a decision.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The decision, the same as that of [`decide`](crate::decide()).
     pub decision: Decision,
-    /// All statements that are about the action, in the order of the layers.
+    /// All statements about the action, in the order of the layers.
     pub statements: Vec<Considered>,
-    /// What would have to change for the request to be allowed; empty if it is.
+    /// What would have to change for the request to be allowed; empty if it is allowed.
     pub missing: Vec<Missing>,
 }
 
 /// A statement about the action.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Considered {
-    /// Where it is.
+    /// The place of the statement.
     pub source: Source,
-    /// What it says if it applies.
+    /// The effect of the statement if it applies.
     pub effect: Effect,
     /// Whether it applies.
     pub application: Application,
-    /// The keys of its conditions.
+    /// The condition keys of the statement.
     pub keys: Vec<ConditionKey>,
 }
 
@@ -37,9 +37,9 @@ pub struct Considered {
 pub enum Application {
     /// It applies.
     Applies,
-    /// It names others.
+    /// It names other principals.
     OtherPrincipal,
-    /// It names the account, which gives its users and roles nothing: they need policies of their own.
+    /// It names the account, which grants its users and roles no right: they need policies of their own.
     AccountOnly,
     /// It is about other resources.
     OtherResource,
@@ -95,7 +95,8 @@ impl fmt::Display for Unmet {
 }
 
 impl Explanation {
-    /// The explanation of a request that is about all resources of a kind, of which [`covers_all`](crate::covers_all) said no.
+    /// Turns an explanation of an allowed request into a denial, for a request about all resources of a kind for which
+    /// [`covers_all`](crate::covers_all) returned `false`.
     #[must_use]
     pub fn not_on_all(mut self) -> Self {
         if self.decision.is_allowed() {
@@ -108,8 +109,8 @@ impl Explanation {
 
 /// Explains the decision about a request.
 ///
-/// A key without a value in the query's context counts as absent. A client that does not know a value, such as the address that
-/// the server sees, finds the conditions on it in [`Application::Conditions`].
+/// A key without a value in the query's context counts as absent. So if a client does not know a value, such as the address that
+/// the server sees, the conditions on it are listed in [`Application::Conditions`].
 pub fn explain(layers: &Layers<'_>, query: &Query<'_>) -> Explanation {
     let arn = resource(query.resource);
     let question = Question::new(query, &arn);
@@ -155,7 +156,7 @@ fn missing(layers: &Layers<'_>, statements: &[Considered]) -> Vec<Missing> {
 }
 
 impl<'a> Layers<'a> {
-    /// Every policy with its layer and its index there.
+    /// Returns every policy with its layer and its index in the layer.
     fn policies(&self) -> impl Iterator<Item = (Layer, usize, &'a Policy)> {
         let session = self.session.map(|policy| (Layer::Session, 0, policy));
         let identity = self.identity.iter().enumerate().map(|(at, policy)| (Layer::Identity, at, *policy));

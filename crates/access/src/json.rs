@@ -1,7 +1,7 @@
-//! JSON whose values know where they are in the text, so that an error names line, column and path.
+//! JSON values that know their place in the text, so that errors have a line, a column and a path.
 //!
-//! `serde_json` decides what JSON is. A value is a slice of the text, taken apart only when it is asked for, and no deeper
-//! than a policy is; so the depth of a document is no matter.
+//! `serde_json` parses the text. A value is a slice of it, whose content is parsed only on request and no deeper than policies
+//! are nested, so the nesting depth of a document is not limited.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::error::{PolicyError, Reason};
 
-/// A value at its place.
+/// A value and its place.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     document: &'a str,
@@ -22,7 +22,7 @@ pub(crate) struct Node<'a> {
     path: Option<Rc<Step>>,
 }
 
-/// The last step of a path. Paths become text in errors only.
+/// The last step of a path. Paths are formatted only for errors.
 #[derive(Debug)]
 struct Step {
     parent: Option<Rc<Self>>,
@@ -35,7 +35,7 @@ enum Part {
     Index(usize),
 }
 
-/// A member of an object. Errors about its name are at the name.
+/// A member of an object. [`Member::refused`] reports errors at its name.
 #[derive(Debug)]
 pub(crate) struct Member<'a> {
     pub(crate) name: Rc<str>,
@@ -44,7 +44,7 @@ pub(crate) struct Member<'a> {
 }
 
 impl<'a> Node<'a> {
-    /// The only value of a document.
+    /// Parses a document.
     pub(crate) fn parse(document: &'a str) -> Result<Self, PolicyError> {
         match serde_json::from_str::<&RawValue>(document) {
             Ok(raw) => Ok(Self { document, raw: raw.get(), path: None }),
@@ -55,7 +55,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The members of an object in their order. A repeated name is an error: readers disagree about which one counts.
+    /// Returns the members of an object in order. A repeated name is an error, because JSON parsers disagree about which one
+    /// counts.
     pub(crate) fn members(&self) -> Result<Vec<Member<'a>>, PolicyError> {
         let Entries(entries) = self.read('{', "an object")?;
         let mut from = self.offset() + 1;
@@ -73,13 +74,13 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The values of a list.
+    /// Returns the values of a list.
     pub(crate) fn items(&self) -> Result<Vec<Self>, PolicyError> {
         let raw: Vec<&RawValue> = self.read('[', "a list")?;
         Ok(raw.into_iter().enumerate().map(|(at, raw)| self.below(raw, Part::Index(at))).collect())
     }
 
-    /// The values of a list that is not empty, or the only value instead of a list.
+    /// Returns the values of a list that is not empty, or a single value that is written without a list.
     pub(crate) fn one_or_more(&self) -> Result<Vec<Self>, PolicyError> {
         if !self.raw.starts_with('[') {
             return Ok(vec![self.clone()]);
@@ -88,12 +89,12 @@ impl<'a> Node<'a> {
         if items.is_empty() { Err(self.refused(Reason::Empty)) } else { Ok(items) }
     }
 
-    /// A string.
+    /// Returns a string.
     pub(crate) fn string(&self) -> Result<String, PolicyError> {
         self.read('"', "a string")
     }
 
-    /// A string, or a number or boolean as it is written.
+    /// Returns a string, or a number or boolean as it is written.
     pub(crate) fn scalar(&self) -> Result<String, PolicyError> {
         match self.raw.as_bytes()[0] {
             b'"' => self.string(),
@@ -102,12 +103,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// An error at this value.
+    /// Returns an error at this value.
     pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
         PolicyError::at(self.document, self.offset(), self.path(), reason)
     }
 
-    /// The line of the value, from 1.
+    /// Returns the line of the value, from 1.
     pub(crate) fn line(&self) -> u32 {
         crate::error::line(self.document, self.offset())
     }
@@ -119,7 +120,7 @@ impl<'a> Node<'a> {
         serde_json::from_str(self.raw).map_err(|error| self.refused(syntax(&error)))
     }
 
-    /// Where the slice begins in the document.
+    /// Returns the offset of the value in the document.
     fn offset(&self) -> usize {
         self.raw.as_ptr().addr() - self.document.as_ptr().addr()
     }
@@ -135,7 +136,7 @@ impl<'a> Node<'a> {
 }
 
 impl Member<'_> {
-    /// An error at the name.
+    /// Returns an error at the name.
     pub(crate) fn refused(&self, reason: Reason) -> PolicyError {
         PolicyError::at(self.value.document, self.at, self.value.path(), reason)
     }
@@ -154,9 +155,9 @@ impl fmt::Display for Step {
     }
 }
 
-/// The first member whose name an earlier one has.
+/// Returns the first member whose name an earlier member has too.
 fn repeated<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Member<'a>> {
-    // Nearly all objects are too small for a set to pay.
+    // Most objects are too small for a set to be faster.
     if members.len() <= 8 {
         let earlier = |at: usize| members[..at].iter().any(|one| one.name == members[at].name);
         return (0..members.len()).find(|at| earlier(*at)).map(|at| &members[at]);
@@ -165,7 +166,7 @@ fn repeated<'m, 'a>(members: &'m [Member<'a>]) -> Option<&'m Member<'a>> {
     members.iter().find(|member| !names.insert(&*member.name))
 }
 
-/// Members as they are written, repeated names included.
+/// The members of an object in order, with repeated names.
 struct Entries<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
@@ -192,13 +193,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
     }
 }
 
-/// What `serde_json` says, without its place: it counts from the beginning of the value.
+/// Returns the message of `serde_json` without its place, which is relative to the beginning of the value.
 fn syntax(error: &serde_json::Error) -> Reason {
     let text = error.to_string();
     Reason::Syntax(text.split(" at line ").next().unwrap_or_default().to_owned())
 }
 
-/// The offset of a line and a column that counts bytes.
+/// Returns the byte offset of a line and a column, where the column counts bytes.
 fn offset(document: &str, line: usize, column: usize) -> usize {
     let start: usize = document.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (start + column.saturating_sub(1)).min(document.len())

@@ -1,10 +1,10 @@
-//! The one table of condition keys: what each is called, what it holds and in which policies it may stand.
+//! Condition keys: the name of each, the type of its value, and the kinds of policies that may have it.
 
 use std::fmt;
 
 use crate::policy::PolicyKind;
 
-/// What a condition looks at.
+/// What a condition compares.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ConditionKey {
     /// `acs:CurrentTime`: when the request arrived. A date.
@@ -15,16 +15,16 @@ pub enum ConditionKey {
     SourceIp,
     /// `acs:MFAPresent`: whether the caller signed in with a second factor; absent for access keys. A boolean.
     MfaPresent,
-    /// `acs:ResourceTag/<key>`: a tag of the resource before any change. A text, as all below.
+    /// `acs:ResourceTag/<key>`: a tag of the resource before any change. A text, as are all below.
     ResourceTag(Box<str>),
-    /// `acs:RequestTag/<key>`: a tag that the request brings.
+    /// `acs:RequestTag/<key>`: a tag in the parameters of the request.
     RequestTag(Box<str>),
-    /// `kms:tag/<key>`: a tag of the key that is used, before any change.
+    /// `kms:tag/<key>`: a tag of the key in use, before any change.
     KeyTag(Box<str>),
-    /// `kms:EncryptionAlgorithm`: such as `SYMMETRIC_DEFAULT`.
+    /// `kms:EncryptionAlgorithm`: an algorithm such as `SYMMETRIC_DEFAULT`.
     EncryptionAlgorithm,
-    /// `kms:EncryptionContext:<name>`: the value of a name of the encryption context. All that follows the second colon
-    /// is the name, and case matters.
+    /// `kms:EncryptionContext:<name>`: the value of this name in the encryption context. Everything after the second colon is
+    /// the name; it matches with case.
     EncryptionContext(Box<str>),
     /// `sts:ExternalId`: the ExternalId of AssumeRole.
     ExternalId,
@@ -34,14 +34,14 @@ pub enum ConditionKey {
     OidcAudience,
     /// `oidc:sub`: the subject of the token.
     OidcSubject,
-    /// `ram:ServiceName`: stands in system policies only, and no request has it.
+    /// `ram:ServiceName`: occurs in system policies only. No request has a value for it.
     ServiceName,
 }
 
-/// What the values of a key are.
+/// The type of a key's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Holds {
-    /// Text, which every family of operators can read.
+    /// Text, which every family of operators can parse.
     Text,
     Date,
     Boolean,
@@ -49,7 +49,7 @@ pub(crate) enum Holds {
 }
 
 impl ConditionKey {
-    /// The key of this name, if policies of this kind may have it. Names of keys match with case.
+    /// Returns the key of this name, if policies of this kind may have it. Names of keys match with case.
     pub(crate) fn parse(text: &str, kind: PolicyKind) -> Option<Self> {
         let key = FIXED.iter().find(|(name, _)| *name == text).map(|(_, key)| key.clone()).or_else(|| {
             NAMED.iter().find_map(|(prefix, key)| {
@@ -59,8 +59,8 @@ impl ConditionKey {
         key.is_in(kind).then_some(key)
     }
 
-    /// Whether requests that policies of this kind decide about can have the key. A condition on another key would be
-    /// without effect.
+    /// Whether requests that policies of this kind decide about can have a value for the key. A condition on another key
+    /// would have no effect.
     fn is_in(&self, kind: PolicyKind) -> bool {
         match self {
             Self::CurrentTime | Self::SecureTransport | Self::SourceIp | Self::MfaPresent => true,
@@ -83,14 +83,14 @@ impl ConditionKey {
         }
     }
 
-    /// Whether the value depends on the resource, and not on the request alone.
+    /// Whether the value depends on the resource rather than on the request alone.
     pub(crate) const fn is_of_resource(&self) -> bool {
         matches!(self, Self::ResourceTag(_) | Self::KeyTag(_) | Self::EncryptionAlgorithm)
     }
 }
 
 impl fmt::Display for ConditionKey {
-    /// The key as documents write it.
+    /// Writes the key as documents spell it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ResourceTag(name) => write!(formatter, "acs:ResourceTag/{name}"),

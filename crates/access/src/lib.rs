@@ -1,7 +1,7 @@
-//! Access policies as Alibaba Cloud writes them. No IO, no clock.
+//! Access policies in Alibaba Cloud's policy language: parsing, evaluation, explanation. No IO and no clock.
 //!
-//! A document is parsed once, when it is written: everything that is wrong with it is found then, with its place. The
-//! names in it are [bound](Policy::bind) to ids. A request is decided over parsed policies.
+//! [`Policy::parse`] checks a document when it is written and reports errors with their place. [`Policy::bind`] then replaces
+//! the names of users and roles in it with their ids. [`decide()`] answers whether the parsed policies allow a request.
 //!
 //! ```
 //! use bulla_access::{ConditionKey, Context, Layers, Policy, PolicyKind, Principal, PrincipalId, Query, Rule, Value};
@@ -52,42 +52,43 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Policy`], [`PolicyKind`] | a document, and what may stand in which |
+//! | [`Policy`], [`PolicyKind`] | a parsed document, and the kinds of policies with what each may contain |
 //! | [`PolicyError`], [`Reason`] | why a document is refused, with line, column and path |
-//! | [`evaluate()`], [`decide()`] | one policy, and all that have a say in a request |
+//! | [`evaluate()`], [`decide()`] | the result of one policy, and of all that apply to a request |
 //! | [`covers_all`] | whether a caller may learn that a resource does not exist |
 //! | [`system`] | the system policies |
-//! | [`check()`], [`explain()`] | which statements amount to granting, and why a request is allowed or denied |
-//! | [`depends_on`] | which values that are not known may turn an explanation |
+//! | [`check()`], [`explain()`] | which statements allow privilege escalation, and why a request is allowed or denied |
+//! | [`depends_on`] | which unknown values could reverse an explained decision |
 //!
 //! # The language
 //!
-//! Version `"1"` of the cloud's: `Effect`, `Action` or `NotAction`, `Resource`, `Condition`, in policies of a resource
-//! `Principal` and in those of keys and secrets `Sid`. What the cloud documents differently or not at all is decided here:
+//! Version `"1"` of the cloud's policy language: `Effect`, `Action` or `NotAction`, `Resource`, `Condition`; `Principal` in
+//! policies of a resource; `Sid` in policies of keys and secrets. These rules settle what the cloud's documentation leaves open,
+//! or what this crate decides differently:
 //!
-//! - Actions and ARNs of roles match without case; other resources, names of condition keys and texts with case.
-//! - `*` is any run of characters, also of `/` and `:`; `?` is one character. `${` is text: there are no variables.
-//! - `Statement` is a list. Repeated names, unknown members, `NotResource` and an empty list, object or `Condition` are refused.
-//! - Values may be JSON numbers and booleans; they are compared as they are written.
-//! - A principal is an exact ARN of the own account. Principals of other accounts and SAML providers are refused. A service of
-//!   the cloud may stand in a trust policy and matches nothing.
-//! - The actions of a key or secret policy are `kms:` actions, those of a trust policy `sts:` actions, without `NotAction`.
-//! - A trust in an OIDC provider needs conditions on `oidc:aud` and `oidc:sub` that are not wildcards alone.
-//! - Operators compare the type that a key has. Keys without a type of their own (tags, encryption context, claims) take every
+//! - Actions and ARNs of roles match without case; other resources, names of condition keys and texts match with case.
+//! - `*` matches any run of characters, including `/` and `:`; `?` matches one character. `${` is text: there are no variables.
+//! - `Statement` is a list. Repeated names, unknown members, `NotResource`, and an empty list, object or `Condition` are refused.
+//! - Values may be JSON numbers and booleans; they are compared as written.
+//! - A principal is an exact ARN of the own account. Principals of other accounts and SAML providers are refused. A trust policy
+//!   may name a service of the cloud, which matches no caller.
+//! - The actions of a key or secret policy are `kms:` actions, those of a trust policy `sts:` actions; neither has `NotAction`.
+//! - A statement that trusts an OIDC provider needs conditions on `oidc:aud` and `oidc:sub` whose values are not wildcards alone.
+//! - An operator compares the type of its key. Keys whose values are text (tags, encryption context, claims) accept every
 //!   operator.
 //!
 //! # Guarantees
 //!
-//! - **No match is a deny, and a Deny wins.**
-//! - **The account as a principal of a key or secret policy gives no user or session anything.** The default key policy
+//! - **The default is deny, and a Deny overrides every Allow.**
+//! - **The account as a principal of a key or secret policy grants no user or session any right.** The default key policy
 //!   names the account.
-//! - **Users and roles match by id.** A policy that is not bound gives those that it names nothing.
-//! - **No condition is ignored.** Operators and keys that are unknown, or that no request of this kind has, are refused.
-//! - **In doubt the answer is no.** A condition on a value that the request lacks, or that cannot be read, is not met in an
-//!   Allow; in a Deny an unreadable value meets every operator, and an absent one the negated ones. `StringLike`,
-//!   `StringNotLike` and resources with wildcards read texts of up to 512 bytes.
-//! - **Time is linear** in the length of the policies, for names of up to 255 bytes; beyond, a step takes longer by one
-//!   instruction for each 64 bytes. No pattern backtracks.
+//! - **Users and roles match by id.** A policy that is not bound grants the users and roles that it names no right.
+//! - **No condition is ignored.** Unknown operators and keys are refused, and so are keys that no request of this kind has.
+//! - **Evaluation fails closed.** A condition on a value that is absent or cannot be parsed is not met in an Allow; in a Deny, a
+//!   value that cannot be parsed meets every operator, and an absent one meets the negated ones. `StringLike`,
+//!   `StringNotLike` and resources with wildcards accept texts of up to 512 bytes.
+//! - **Time is linear** in the length of the policies, for names of up to 255 bytes; for longer names, each step takes one more
+//!   instruction per 64 bytes. Patterns do not backtrack.
 
 #![forbid(unsafe_code)]
 

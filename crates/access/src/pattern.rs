@@ -1,38 +1,38 @@
-//! Patterns with `*` (any run of characters, also an empty one) and `?` (one character).
+//! Patterns with `*` (any run of characters, including an empty one) and `?` (one character).
 //!
-//! Most patterns are a fixed text or a fixed text before one `*`; those compare bytes. Any other pattern runs over the
-//! subject as an automaton whose states are the positions of the subject, 64 in a word. A step takes one instruction per
-//! word, whatever the pattern looks like, so no pattern backtracks.
+//! Most patterns are a fixed text, or a fixed text before a final `*`; they are matched by comparing bytes. Any other pattern
+//! runs as an automaton whose states are sets of positions in the subject, 64 positions a word. Each byte of the pattern takes
+//! a few instructions per word for any pattern, so no pattern backtracks.
 
 use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 
-/// A pattern, classified when it is written.
+/// A pattern, classified when it is parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Pattern {
     /// `*`.
     Any,
     /// No wildcard.
     Exact(Box<str>),
-    /// A fixed text before the only wildcard, a `*` at the end. The text is without the `*`.
+    /// A fixed text before the only wildcard, a final `*`. The text excludes the `*`.
     Prefix(Box<str>),
-    /// Anything else.
+    /// Any other pattern.
     General(Box<General>),
 }
 
-/// A pattern with wildcards elsewhere.
+/// A pattern with wildcards elsewhere than at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct General {
     text: Box<str>,
-    /// What lies between the fixed texts before the first and after the last wildcard.
+    /// The range from the first to the last wildcard, between the fixed texts at both ends.
     core: Range<usize>,
-    /// The least number of characters that fit.
+    /// The minimum number of characters of a text that matches.
     least: usize,
 }
 
 impl fmt::Display for Pattern {
-    /// The pattern as policies write it.
+    /// Writes the pattern as policies spell it.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Any => formatter.write_str("*"),
@@ -65,7 +65,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the whole subject fits.
+    /// Whether the pattern matches the whole subject.
     pub(crate) fn matches(&self, subject: &Subject<'_>) -> bool {
         match self {
             Self::Any => true,
@@ -75,8 +75,8 @@ impl Pattern {
         }
     }
 
-    /// Whether any text fits that is the subject and then a name. Names have no colon, so that a pattern for secrets does
-    /// not touch keys.
+    /// Whether the pattern matches any text that consists of the subject and a name. Names have no colon, so a pattern for
+    /// secrets does not touch keys.
     pub(crate) fn touches(&self, prefix: &Subject<'_>) -> bool {
         let goes_on = |text: &str| prefix.begins(text) && !text[prefix.text.len()..].contains(':');
         match self {
@@ -84,15 +84,15 @@ impl Pattern {
             Self::Exact(text) => goes_on(text),
             Self::Prefix(text) => prefix.starts_with(text) || goes_on(text),
             Self::General(general) => {
-                // What is left of the pattern has to fit a name, which has no colon.
+                // The rest of the pattern has to match a name, which has no colon.
                 let open_from = general.text.rfind(':').map_or(0, |colon| colon + 1);
                 run(&general.text, prefix.positions(), 0..prefix.text.len(), open_from)
             }
         }
     }
 
-    /// Whether every text that begins with the subject fits. Answers `false` where only an analysis of several wildcards
-    /// could tell.
+    /// Whether the pattern matches every text that begins with the subject. Returns `false` where only an analysis of several
+    /// wildcards could prove it.
     pub(crate) fn covers(&self, prefix: &Subject<'_>) -> bool {
         match self {
             Self::Any => true,
@@ -102,7 +102,7 @@ impl Pattern {
         }
     }
 
-    /// Whether the pattern consists of wildcards alone, so that it excludes next to nothing.
+    /// Whether the pattern consists of wildcards alone, so that it excludes almost no text.
     pub(crate) fn is_only_wildcards(&self) -> bool {
         match self {
             Self::Any => true,
@@ -113,7 +113,7 @@ impl Pattern {
 }
 
 impl General {
-    /// Compares the fixed texts at both ends, which refuses most subjects, and runs the automaton between them.
+    /// Compares the fixed texts at both ends, which rules out most subjects, then runs the automaton between them.
     fn matches(&self, subject: &Subject<'_>) -> bool {
         let head = &self.text[..self.core.start];
         let tail = &self.text[self.core.end..];
@@ -132,11 +132,10 @@ impl General {
 }
 
 const WILDCARDS: [char; 2] = ['*', '?'];
-/// Bytes of a text that patterns with wildcards inside are compared with. No name is as long.
+/// Maximum length in bytes of a text that is compared with patterns of the general kind. All names are shorter.
 const LONGEST: usize = 512;
 
-/// A text that patterns are compared with. What the automaton needs of it is computed once, for the first pattern that
-/// asks.
+/// A text to compare with patterns. What the automaton needs is computed once, when the first pattern needs it.
 #[derive(Debug)]
 pub(crate) struct Subject<'a> {
     text: &'a str,
@@ -150,18 +149,18 @@ impl<'a> Subject<'a> {
         Self { text, without_case: false, positions: OnceCell::new() }
     }
 
-    /// ASCII letters of the text and of patterns match in either case.
+    /// Creates a subject whose ASCII letters match in either case.
     pub(crate) const fn without_case(text: &'a str) -> Self {
         Self { text, without_case: true, positions: OnceCell::new() }
     }
 
-    /// Whether the text is too long to be compared with patterns in time: callers choose texts freely, up to hundreds of KiB,
-    /// and their policies hold as many of patterns.
+    /// Whether the text is too long to be compared with patterns: callers choose texts freely, up to hundreds of KiB, and their
+    /// policies can hold as many bytes of patterns.
     pub(crate) const fn is_too_long(&self) -> bool {
         self.text.len() > LONGEST
     }
 
-    /// Whether this is the subject of the very same text, by its place in memory.
+    /// Whether this subject was made of the same text at the same address.
     pub(crate) fn is(&self, text: &str) -> bool {
         std::ptr::eq(self.text, text)
     }
@@ -189,17 +188,17 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// For each byte that occurs in a text, the set of the positions where it does. Sets have `words` words of 64 positions;
+/// For each byte that occurs in a text, the set of positions where it occurs. A set has `words` words of 64 positions each;
 /// position `length` is the end of the text.
 #[derive(Debug)]
 struct Positions {
     words: usize,
-    /// The row of a byte; row 0 is the empty set.
+    /// The index of the row of a byte; row 0 is the empty set.
     row: [u8; 256],
     rows: Vec<u64>,
-    /// All positions but the end.
+    /// All positions except the end.
     every: Vec<u64>,
-    /// Positions inside a character, in UTF-8; empty if all characters are ASCII.
+    /// Positions of UTF-8 continuation bytes; empty if all characters are ASCII.
     inner: Vec<u64>,
 }
 
@@ -243,7 +242,7 @@ impl Positions {
         usize::from(*row)
     }
 
-    /// `words` is the number of words of a set, where the compiler knows it.
+    /// Returns the set of a byte. `words` is the number of words of a set, passed where the compiler knows it.
     #[inline(always)]
     fn of_byte(&self, byte: u8, words: usize) -> &[u64] {
         let start = usize::from(self.row[usize::from(byte)]) * words;
@@ -251,11 +250,11 @@ impl Positions {
     }
 }
 
-/// Runs the automaton of `pattern` over a part of the text. From `open_from` on, the rest of the pattern may fit what
-/// follows the text.
+/// Runs the automaton of `pattern` over `part` of the text. From byte `open_from` of the pattern on, reaching the end of the part
+/// is a match, because text after it may match the rest.
 fn run(pattern: &str, positions: &Positions, part: Range<usize>, open_from: usize) -> bool {
     let run = Run { pattern: pattern.as_bytes(), positions, part, open_from };
-    // The same steps, compiled for the lengths of names, where the words of a state stay in registers.
+    // The same steps, specialized for the lengths of names, so that the words of a state stay in registers.
     match positions.words {
         1 => run.steps(&mut [0; 1]),
         2 => run.steps(&mut [0; 2]),
@@ -274,7 +273,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The state is the set of positions that the pattern so far can reach.
+    /// Returns whether the pattern matches. The state is the set of positions that the pattern so far can reach.
     #[inline(always)]
     fn steps(&self, state: &mut [u64]) -> bool {
         let words = state.len();
@@ -315,8 +314,8 @@ fn advance(state: &mut [u64], allowed: &[u64]) -> u64 {
     alive
 }
 
-/// Adds every position after the first one, but those inside a character. Positions beyond the end may be added too;
-/// the next step drops them, and only the end itself is ever asked about.
+/// Adds every position after the first one, except those inside a character. May add positions beyond the end too; the next
+/// step drops them, and the result reads only the end itself.
 #[inline(always)]
 fn spread(state: &mut [u64], inner: &[u64]) -> u64 {
     let mut filling = 0;
@@ -331,7 +330,7 @@ fn spread(state: &mut [u64], inner: &[u64]) -> u64 {
     1
 }
 
-/// Moves positions inside a character to its end. A character has at most three bytes after its first one.
+/// Moves positions inside a character to its end. A character has at most three continuation bytes.
 #[inline(always)]
 fn leave_characters(state: &mut [u64], inner: &[u64], alive: u64) -> u64 {
     if inner.is_empty() {
@@ -356,7 +355,7 @@ mod tests {
         Pattern::new(pattern).matches(&Subject::new(text))
     }
 
-    /// The definition itself.
+    /// Matches by the definition.
     fn naive(pattern: &[char], text: &[char]) -> bool {
         match pattern.split_first() {
             None => text.is_empty(),
@@ -366,7 +365,7 @@ mod tests {
         }
     }
 
-    /// All words of up to `length` letters.
+    /// Returns all words of up to `length` letters.
     fn words(letters: &[char], length: usize) -> Vec<String> {
         let mut all = vec![String::new()];
         let mut from = 0;

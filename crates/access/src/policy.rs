@@ -1,4 +1,4 @@
-//! A policy document, parsed: everything that can be decided when it is written is decided here.
+//! A parsed policy document. All checks that need only the document are made here, when it is parsed.
 
 use crate::action::{ActionList, ActionPattern};
 use crate::condition::Condition;
@@ -8,26 +8,26 @@ use crate::key::ConditionKey;
 use crate::pattern::Pattern;
 use crate::principal::{self, PrincipalId, PrincipalName, Trusted};
 
-/// What a policy is attached to, which decides what may stand in it.
+/// What a policy is attached to, which decides what the policy may contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PolicyKind {
     /// A policy of users, groups and roles.
     Identity,
-    /// What a caller of AssumeRole gives along, to limit the session.
+    /// A policy that the caller of AssumeRole passes to limit the session.
     Session,
-    /// Who may assume a role. No `Resource`.
+    /// Which principals may assume a role. Has no `Resource`.
     Trust,
-    /// Who may use a key. `Resource` is `*`, the key.
+    /// Which principals may use a key. `Resource` is `*`, which means the key.
     Key,
-    /// Who may use a secret. `Resource` is `*`, the secret.
+    /// Which principals may use a secret. `Resource` is `*`, which means the secret.
     Secret,
-    /// A policy of the [`system`](crate::system) table: an identity policy that may have conditions of products that are not
-    /// served here.
+    /// A policy of the [`system`](crate::system) table: an identity policy that may have conditions of products that this
+    /// service does not have.
     System,
 }
 
 impl PolicyKind {
-    /// The greatest length of a document.
+    /// Returns the maximum length of a document.
     pub const fn limit(self) -> Limit {
         match self {
             Self::Identity | Self::Trust | Self::System => Limit::Characters(6144),
@@ -41,7 +41,7 @@ impl PolicyKind {
         matches!(self, Self::Trust | Self::Key | Self::Secret)
     }
 
-    /// The only product whose actions may stand in the policy.
+    /// Returns the only product whose actions the policy may contain; `None` if it may contain those of all products.
     const fn product(self) -> Option<&'static str> {
         match self {
             Self::Key | Self::Secret => Some("kms"),
@@ -51,44 +51,44 @@ impl PolicyKind {
     }
 }
 
-/// A parsed policy. It does not keep its text.
+/// A parsed policy. It does not keep the text of the document.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policy {
     pub(crate) kind: PolicyKind,
     pub(crate) statements: Box<[Statement]>,
-    /// Users and roles by name, each as the error if no user or role has this name. Empty once bound.
+    /// The users and roles that are not bound yet, each as the error to return if no user or role has this name.
     unbound: Box<[PolicyError]>,
 }
 
-/// Whether a statement grants or refuses.
+/// The effect of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Grants, unless a Deny refuses.
+    /// Allows, unless a Deny applies too.
     Allow,
-    /// Refuses, whatever grants.
+    /// Denies, even if an Allow applies too.
     Deny,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Statement {
     pub(crate) effect: Effect,
-    /// Empty in policies that have no principals.
+    /// Empty in policies without principals.
     pub(crate) principals: Box<[Trusted]>,
     pub(crate) actions: ActionList,
-    /// `*` alone in policies of a resource.
+    /// Only `*` in policies of a resource.
     pub(crate) resources: Box<[Pattern]>,
     pub(crate) conditions: Box<[Condition]>,
     pub(crate) line: u32,
 }
 
 impl Policy {
-    /// Parses and checks a document of `account`, whose id is 16 digits or fewer.
+    /// Parses and checks a document of `account`, an id of at most 16 digits.
     ///
-    /// Users and roles of the document match no principal until [`bind`](Self::bind) gives their ids.
+    /// Users and roles in the document match no principal until [`bind`](Self::bind) replaces them with their ids.
     ///
     /// # Errors
     ///
-    /// The first thing that is wrong, with its place.
+    /// Returns the first error and its place.
     pub fn parse(kind: PolicyKind, account: &str, text: &str) -> Result<Self, PolicyError> {
         if !kind.limit().allows(text) {
             return Err(PolicyError::at(text, 0, String::new(), Reason::Length(kind.limit())));
@@ -115,13 +115,13 @@ impl Policy {
         Ok(Self { kind, statements, unbound: unbound.into() })
     }
 
-    /// What the policy is attached to.
+    /// Returns what the policy is attached to.
     pub const fn kind(&self) -> PolicyKind {
         self.kind
     }
 
-    /// The users and roles that are named but not bound, and the OIDC providers. A principal that is named twice comes
-    /// twice. The account is not among them.
+    /// Returns the users and roles that are named but not bound, and the OIDC providers. A principal that is named twice is
+    /// returned twice. The account is not returned.
     pub fn principals(&self) -> impl Iterator<Item = &PrincipalName> {
         let unbound = self.unbound.iter().filter_map(|error| match &error.reason {
             Reason::UnknownPrincipal(name) => Some(name),
@@ -134,12 +134,12 @@ impl Policy {
         }))
     }
 
-    /// Replaces the names of users and roles by their ids. `resolve` is not asked about OIDC providers, whose names are
-    /// their identity.
+    /// Replaces the names of users and roles with their ids. `resolve` is not called for OIDC providers, which are identified by
+    /// name.
     ///
     /// # Errors
     ///
-    /// The first name that `resolve` does not know, with its place.
+    /// Returns an error for the first name for which `resolve` returns `None`, with its place.
     pub fn bind(
         mut self,
         mut resolve: impl FnMut(&PrincipalName) -> Option<PrincipalId>,
@@ -159,7 +159,7 @@ impl Policy {
         Ok(self)
     }
 
-    /// The users and roles to which a Deny is addressed. One that is denied twice comes twice.
+    /// Returns the users and roles that a Deny names. One that is named twice is returned twice.
     pub fn denied(&self) -> impl Iterator<Item = PrincipalId> {
         let denials = self.statements.iter().filter(|statement| statement.effect == Effect::Deny);
         denials.flat_map(|statement| &statement.principals).filter_map(|trusted| match trusted {
@@ -168,7 +168,7 @@ impl Policy {
         })
     }
 
-    /// Whether a statement allows every action on every resource, without a condition.
+    /// Whether a statement allows every action on every resource without a condition.
     pub fn allows_everything(&self) -> bool {
         self.statements.iter().any(|statement| {
             statement.effect == Effect::Allow
@@ -183,13 +183,13 @@ impl Policy {
         self.statements.iter().any(|statement| statement.effect == Effect::Deny)
     }
 
-    /// The number of statements, at least 1.
+    /// Returns the number of statements, at least 1.
     pub fn statement_count(&self) -> usize {
         self.statements.len()
     }
 }
 
-/// The members of a statement, before they are checked together.
+/// The members of a statement before they are checked together.
 struct Parts<'a> {
     node: Node<'a>,
     effect: Option<Member<'a>>,
@@ -344,8 +344,8 @@ impl<'a> Parts<'a> {
 }
 
 impl Statement {
-    /// The claim of a token that a trust in a provider leaves open. A provider such as a CI service gives tokens to all its
-    /// customers, so a trust without these conditions would let strangers in.
+    /// Returns the token claim that the trust in an OIDC provider does not restrict. A provider such as a CI service issues
+    /// tokens to all its customers, so without these conditions any of them could assume the role.
     fn unrestricted_claim(&self) -> Option<&'static str> {
         let is_provider =
             |trusted: &Trusted| matches!(trusted, Trusted::Named(PrincipalName::OidcProvider(_)));
@@ -372,7 +372,7 @@ fn unknown(member: &Member<'_>) -> PolicyError {
     member.refused(Reason::UnknownMember(member.name.to_string()))
 }
 
-/// `*`, or an ARN. A `*` may take the place of several of its parts, as in `acs:kms:*`.
+/// Parses `*` or an ARN. A `*` may replace several parts of the ARN, as in `acs:kms:*`.
 fn resource(text: &str) -> Option<Pattern> {
     if text == "*" {
         return Some(Pattern::Any);

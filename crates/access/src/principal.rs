@@ -1,7 +1,7 @@
-//! Who acts, and who is named in a policy.
+//! Principals: the caller of a request, and those that policies name.
 //!
-//! Documents name users and roles; evaluation knows ids only. A name is resolved once, when the document is written, so
-//! that another user who gets the name later does not get the rights.
+//! Documents name users and roles by name; evaluation compares ids only. A name is resolved once, when the document is written,
+//! so a user who gets the name later does not get its rights.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,23 +11,23 @@ use crate::error::Reason;
 use crate::json::Node;
 use crate::policy::{Effect, PolicyKind};
 
-/// The id of a user or role: 18 decimal digits, the first of them not zero.
+/// The id of a user or role: a number of 18 decimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrincipalId(u64);
 
 impl PrincipalId {
-    /// The id for a random number; every id is about as likely as another.
+    /// Returns the id for a random number. All ids are about equally likely.
     pub const fn from_random(random: u64) -> Self {
         Self(FIRST_ID + random % (LAST_ID - FIRST_ID + 1))
     }
 
-    /// The id as a number.
+    /// Returns the id as a number.
     pub const fn as_u64(self) -> u64 {
         self.0
     }
 }
 
-/// A number that has not 18 digits.
+/// The error for a number that does not have 18 digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidPrincipalId;
 
@@ -64,36 +64,36 @@ impl fmt::Display for PrincipalId {
     }
 }
 
-/// Who makes a request. The account's root is not here: no policy binds it.
+/// The caller of a request. The account's root has no variant, because policies do not bind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Principal<'a> {
     /// A user.
     User(PrincipalId),
     /// A session of a role.
     Role(PrincipalId),
-    /// The bearer of a token of this OIDC provider, which has no identity policies. Only trust policies match it.
+    /// The bearer of a token of this OIDC provider. It has no identity policies and matches only trust policies.
     Oidc(&'a str),
 }
 
-/// A principal that a document names. Users and roles are named as written; their names are compared without case.
+/// A principal that a document names. Keeps the spelling of users and roles; the caller compares their names without case.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PrincipalName {
     /// The name of a user.
     User(String),
     /// The name of a role.
     Role(String),
-    /// The name of an OIDC provider. Providers are configured, so the name is their identity.
+    /// The name of an OIDC provider. Providers are configured, so they have no id besides their name.
     OidcProvider(String),
 }
 
 impl PrincipalName {
-    /// `acs:ram::<account>:user/<name>`, as a document has to write it.
+    /// Returns `acs:ram::<account>:user/<name>` (or `role/`, `oidc-provider/`), the ARN that a document has to contain.
     pub fn arn(&self, account: &str) -> String {
         let (kind, name) = self.parts();
         format!("acs:ram::{account}:{kind}/{name}")
     }
 
-    /// The principal that an ARN names, if it is an exact one of this account.
+    /// Parses an ARN. Returns `None` unless it is the exact ARN of a user, role or provider of this account.
     pub fn from_arn(account: &str, arn: &str) -> Option<Self> {
         let (kind, name) =
             arn.strip_prefix("acs:ram::")?.strip_prefix(account)?.strip_prefix(':')?.split_once('/')?;
@@ -121,16 +121,16 @@ impl fmt::Display for PrincipalName {
     }
 }
 
-/// One principal of a statement.
+/// A principal of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Trusted {
     /// The account: its root in a key or secret policy, all its users and roles in a trust policy.
     Account,
-    /// A user, a role or a provider by name. Users and roles match no principal until they are bound.
+    /// A user, role or provider by name. Users and roles match no principal until they are bound.
     Named(PrincipalName),
     User(PrincipalId),
     Role(PrincipalId),
-    /// A service of the cloud, none of which acts here.
+    /// A service of the cloud. It matches no caller, because the cloud's services do not call this one.
     Service,
 }
 
@@ -148,7 +148,7 @@ impl Trusted {
     }
 }
 
-/// The `Principal` of a statement.
+/// Parses the `Principal` of a statement.
 pub(crate) fn parse(
     node: &Node<'_>,
     kind: PolicyKind,
@@ -183,7 +183,7 @@ pub(crate) fn parse(
 /// A principal as parsed.
 pub(crate) struct Placed {
     pub(crate) trusted: Trusted,
-    /// For a user or role: the error if no user or role has this name.
+    /// The error to return if no user or role has this name; `None` for other principals.
     pub(crate) unknown: Option<PolicyError>,
 }
 
@@ -231,7 +231,7 @@ fn own(account: &str, owner: &str, text: &str) -> Result<(), Reason> {
     }
 }
 
-/// The names that RAM gives: 1 to 64 letters, digits and `marks`.
+/// Whether a text is a name that RAM accepts: 1 to 64 letters, digits and `marks`.
 fn is_name(text: &str, marks: &[u8]) -> bool {
     (1..=64).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || marks.contains(&byte))

@@ -1,7 +1,7 @@
-//! Actions that policies know by several names.
+//! Actions that have several names in policies.
 
-/// All names of an action of `product`, itself among them: the action is allowed if it is by one of them, and denied if it is by
-/// one. Empty for an action with one name.
+/// Returns all names of an action of `product`, including its own; an empty list if it has only one. The action is allowed if any
+/// name is allowed, and denied if any name is denied.
 pub fn synonyms(product: &str, action: &str) -> &'static [&'static str] {
     match (product, action) {
         ("kms", "TagResource" | "TagResources") => TAG,
@@ -16,5 +16,5 @@ const TAG: &[&str] = &["kms:TagResource", "kms:TagResources", "ecs:TagResources"
 const UNTAG: &[&str] = &["kms:UntagResource", "kms:UntagResources", "ecs:UntagResources"];
 const LIST_TAGS: &[&str] = &["kms:ListResourceTags", "kms:ListTagResources", "ecs:ListTagResources"];
 
-/// The actions with several names that policies of identities decide about.
+/// The actions with several names about which identity policies decide.
 pub(crate) const GROUPS: [&[&str]; 3] = [TAG, UNTAG, LIST_TAGS];

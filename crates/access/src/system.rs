@@ -1,6 +1,6 @@
-//! The system policies: those of the cloud for keys and secrets, as its help pages print them, and those for a whole account.
+//! The system policies: those that the cloud's help pages print for keys and secrets, and those for a whole account.
 //!
-//! Nobody can change them, and every account has them. They may speak of products that are not served here.
+//! Every account has them, and no caller can change them. They may name actions of products that this service does not have.
 
 use std::sync::LazyLock;
 
@@ -9,13 +9,13 @@ use crate::policy::{Policy, PolicyKind};
 /// A system policy.
 #[derive(Debug)]
 pub struct SystemPolicy {
-    /// Its name. Found without case.
+    /// Its name. [`find`] ignores the case of it.
     pub name: &'static str,
-    /// What it is for.
+    /// What the policy is for.
     pub description: &'static str,
     /// Its only version, such as `v3`.
     pub version: &'static str,
-    /// When the policy was first published, as replies print times.
+    /// When the policy was first published, in the time format of replies.
     pub created: &'static str,
     /// When this version was published.
     pub updated: &'static str,
@@ -24,25 +24,25 @@ pub struct SystemPolicy {
 }
 
 impl SystemPolicy {
-    /// The document, parsed once in a process.
+    /// Returns the document, parsed once per process.
     pub fn policy(&self) -> &'static Policy {
         let at = POLICIES.iter().position(|policy| policy.name == self.name);
         &PARSED[at.expect("only the table has system policies")]
     }
 }
 
-/// The system policy of this name.
+/// Returns the system policy of this name, in any case.
 pub fn find(name: &str) -> Option<&'static SystemPolicy> {
     POLICIES.iter().find(|policy| policy.name.eq_ignore_ascii_case(name))
 }
 
 static PARSED: LazyLock<Vec<Policy>> = LazyLock::new(|| {
-    // They name no principals, so they are those of every account.
+    // They name no principals, so the account does not matter.
     let parse = |policy: &SystemPolicy| Policy::parse(PolicyKind::System, "", policy.document);
     POLICIES.iter().map(|policy| parse(policy).expect("a test parses each of them")).collect()
 });
 
-/// The table.
+/// All system policies.
 pub static POLICIES: &[SystemPolicy] = &[
     SystemPolicy {
         name: "AdministratorAccess",
@@ -307,7 +307,7 @@ pub static POLICIES: &[SystemPolicy] = &[
     },
 ];
 
-/// These policies are older than their documents, which are of this program.
+/// When policies whose documents are this program's own were first published, as the cloud's policies of these names are older.
 const FIRST: &str = "2015-05-01T00:00:00Z";
 
 #[cfg(test)]

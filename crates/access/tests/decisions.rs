@@ -1,4 +1,4 @@
-//! What policies mean: which statements apply, and what several policies decide together.
+//! Which statements apply to a request, and what several policies decide together.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use bulla_access::{
 const ACCOUNT: &str = "1234567890123456";
 const KEY: &str = "acs:kms:cn-hangzhou:1234567890123456:key/a";
 
-/// Values by the key as documents write it.
+/// Values by the key as documents spell it.
 #[derive(Default)]
 struct Values(HashMap<&'static str, Value<'static>>);
 
@@ -33,7 +33,7 @@ fn ci() -> PrincipalId {
     PrincipalId::from_random(2)
 }
 
-/// `user/bob` and `role/ci` are the only ones.
+/// Parses a policy and binds `user/bob` and `role/ci`, the only principals.
 fn policy(kind: PolicyKind, statements: &str) -> Policy {
     let text = format!(r#"{{"Version": "1", "Statement": [{statements}]}}"#);
     let parsed = Policy::parse(kind, ACCOUNT, &text).unwrap_or_else(|error| panic!("{text}: {error}"));
@@ -116,7 +116,7 @@ fn both_spellings_of_an_empty_region_match_in_both_directions() {
     assert!(!allows(&identity("Allow", "kms:*", "acs:kms::1234567890123456:key/a"), "kms:Encrypt", KEY));
 }
 
-/// Names of roles are the same in every case: else a Deny in the spelling of the role's name would deny nothing.
+/// Names of roles match in any case; otherwise a Deny that spells the name differently would not deny anything.
 #[test]
 fn roles_match_in_every_case() {
     for pattern in [
@@ -124,7 +124,7 @@ fn roles_match_in_every_case() {
         "acs:ram::*:role/ecs*",
         "acs:*:role/ECS?DMIN",
         "acs:ra?:*:1:role/EcsAdmin",
-        // The name of a role is told from other text by the resource, not by the pattern.
+        // The resource decides whether a text is the name of a role, not the pattern.
         "acs:ram:*:*:*/ECSAdmin",
         "acs:ram:*:*:rol?/ECSAdmin",
         "acs:ram:*:*:role*/ECSAdmin",
@@ -148,7 +148,7 @@ fn roles_match_in_every_case() {
     assert!(!allows(&policy, "ram:GetPolicy", "acs:ram:*:1:policy/bob"), "as have policies");
 }
 
-/// No name is that long, but a request may have one, and must not cost as much as its policies and the name together.
+/// Real names are shorter, but a request may have one of this length; its cost must not grow with policies times name.
 #[test]
 fn wildcards_are_not_compared_with_a_name_that_is_too_long() {
     let long = format!("acs:kms:r:1:key/{}", "a".repeat(500));
@@ -350,12 +350,12 @@ fn a_session_policy_limits_whatever_else_allows() {
         decided(&refusing, &[&all], "kms:Decrypt"),
         Decision::Deny(Denial::Explicit(source)) if source.layer == Layer::Session
     ));
-    // It gives nothing.
+    // The statement has no effect.
     let none_of_it = Layers { session: Some(&all), identity: &[], resource: None, rule: Rule::Either };
     assert!(!decide(&none_of_it, &query(&["kms:Encrypt"], KEY, &none())).is_allowed());
 }
 
-/// Whether a condition with this request value lets an Allow and a Deny apply.
+/// Returns whether a condition with this request value lets an Allow and a Deny apply.
 fn met(operator: &str, key: &'static str, values: &str, value: Option<Value<'static>>) -> (bool, bool) {
     let context = Values(value.map(|value| (key, value)).into_iter().collect());
     let applies = |effect| {

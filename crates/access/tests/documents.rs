@@ -1,4 +1,4 @@
-//! What may stand in a document of each kind, and what is refused, with its place.
+//! What a document of each kind may contain, and which errors refuse the others, with their place.
 
 use bulla_access::{Limit, Policy, PolicyError, PolicyKind, PrincipalId, PrincipalName, Reason};
 
@@ -11,12 +11,12 @@ fn parse(kind: PolicyKind, text: &str) -> Result<Policy, PolicyError> {
     Policy::parse(kind, ACCOUNT, text)
 }
 
-/// A document of one statement.
+/// Returns a document of one statement.
 fn document(statement: &str) -> String {
     format!(r#"{{"Version": "1", "Statement": [{{{statement}}}]}}"#)
 }
 
-/// The members that a statement of a kind needs.
+/// Returns the members that a statement of a kind needs.
 fn usual(kind: PolicyKind) -> &'static [(&'static str, &'static str)] {
     match kind {
         PolicyKind::Trust => &[
@@ -34,12 +34,12 @@ fn usual(kind: PolicyKind) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// A document of one statement without one of these members.
+/// Returns a document of one statement without one of these members.
 fn without(kind: PolicyKind, name: &str) -> String {
     document(&members(kind, name).join(", "))
 }
 
-/// A document of one statement with one more member, or another value of one.
+/// Returns a document of one statement with one member added or replaced.
 fn with(kind: PolicyKind, name: &str, value: &str) -> String {
     let mut members = members(kind, name);
     members.push(format!("\"{name}\": {value}"));
@@ -51,7 +51,7 @@ fn members(kind: PolicyKind, but: &str) -> Vec<String> {
     kept.map(|(name, value)| format!("\"{name}\": {value}")).collect()
 }
 
-/// The path and the reason of the refusal.
+/// Returns the path and the reason of the error.
 fn refused(kind: PolicyKind, text: &str) -> (String, Reason) {
     let error = parse(kind, text).expect_err(text);
     (error.path, error.reason)
@@ -134,7 +134,7 @@ fn repeated_names_are_refused_everywhere_also_escaped() {
     ] {
         assert_eq!(refused(kind, &text).1, Reason::RepeatedName, "{text}");
     }
-    // Also in an object of many members, where the second of the two is named.
+    // In an object of many members too, the error names the second of the two.
     let tags: Vec<_> = (0..20).chain([7]).map(|tag| format!("\n\"kms:tag/{tag}\": \"\"")).collect();
     let condition = format!("{{\"StringEquals\": {{{}}}}}", tags.join(","));
     let error = parse(kind, &with(kind, "Condition", &condition)).expect_err("a repeated name");

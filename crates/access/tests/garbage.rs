@@ -1,6 +1,6 @@
-//! Parsing never panics, whatever the text, and a refusal is always at a place of the text.
+//! Parsing never panics for any text, and an error is always at a place inside the text.
 
-// The naive evaluator and its cases are not used here.
+// These tests do not use the naive evaluator and its cases.
 #[allow(dead_code, reason = "shared with the tests of random cases")]
 mod support;
 
@@ -18,7 +18,7 @@ const KINDS: [PolicyKind; 6] = [
     PolicyKind::System,
 ];
 
-/// What documents consist of, so that random texts get past the first checks.
+/// Parts of documents, so that random texts pass the first checks.
 const TOKENS: &[&str] = &[
     "{",
     "}",
@@ -91,7 +91,7 @@ fn random_tokens_do_not_panic() {
     }
 }
 
-/// The text with a few parts removed, doubled, or replaced by tokens.
+/// Returns the text with a few parts removed, doubled, or replaced with tokens.
 fn edited(random: &mut Random, text: &str) -> String {
     let mut characters: Vec<char> = text.chars().collect();
     for _ in 0..=random.below(3) {
@@ -108,7 +108,7 @@ fn edited(random: &mut Random, text: &str) -> String {
     characters.into_iter().collect()
 }
 
-/// Parses a text as every kind of policy, and evaluates it if it is one. Returns how many kinds accept it.
+/// Parses a text as every kind of policy and evaluates those that parse. Returns how many kinds accept it.
 fn try_all(text: &str) -> usize {
     let lines = text.split('\n').count();
     let mut accepted = 0;
@@ -136,7 +136,7 @@ fn try_all(text: &str) -> usize {
     accepted
 }
 
-/// A request that has every condition key.
+/// A context with a value for every condition key.
 struct Always;
 
 impl Context for Always {

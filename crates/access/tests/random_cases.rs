@@ -1,6 +1,6 @@
-//! Random policies and requests: decisions equal those of an evaluator that is written apart, in `support/naive.rs`.
+//! Compares decisions about random policies and requests with those of an independent evaluator, `support/naive.rs`.
 //!
-//! `BULLA_POLICY_CASES` is the number of cases; CI and developers run fewer than a release needs.
+//! `BULLA_POLICY_CASES` sets the number of cases. The default suits CI and development; run more before a release.
 
 mod support;
 
@@ -35,7 +35,7 @@ fn decisions_equal_those_of_the_naive_evaluator() {
             allowed += u64::from(decision.is_allowed());
         }
     }
-    // If one of the answers were rare, the cases would show little.
+    // If one of the answers were rare, the cases would prove little.
     assert!(allowed > cases / 4 && allowed < cases * 2, "{allowed} of {} decisions allow", 3 * cases);
 }
 
@@ -144,7 +144,7 @@ fn id(kind: &str, name: &str) -> PrincipalId {
     PrincipalId::from_random(2 * at + u64::from(kind == "role"))
 }
 
-/// The documents of a case, parsed and bound.
+/// The parsed and bound documents of a case.
 struct Parsed {
     session: Option<Policy>,
     identity: Vec<Policy>,

@@ -1,4 +1,4 @@
-//! What decisions cost, printed: `cargo test --release -p bulla-access --test speed -- --ignored --nocapture`.
+//! Prints the cost of decisions: `cargo test --release -p bulla-access --test speed -- --ignored --nocapture`.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use bulla_access::{
 const ACCOUNT: &str = "1234567890123456";
 const KEY: &str = "acs:kms:cn-hangzhou:1234567890123456:key/05754286-3ba2-4fa6-8d41-4323aca6e7c4";
 
-/// A request from an address, with an encryption context.
+/// The context of a request from an address, with an encryption context.
 struct Request {
     context: String,
 }
@@ -77,7 +77,7 @@ fn ten_policies_and_a_key_policy() {
     print("an action of two names", &layers, &["kms:TagResources", "ecs:TagResources"], KEY, "");
 }
 
-/// A document full of patterns of the given shapes, none of which matches until its end.
+/// Prints the cost of documents full of patterns of the given shapes, each of which fails only at its end.
 fn wildcards(length: usize) {
     let resource = name(length);
     for (shape, unit) in SHAPES {
@@ -93,7 +93,7 @@ fn wildcards(length: usize) {
     }
 }
 
-/// Every policy that a user and a key can have, at its greatest length, with each document in the worst shape.
+/// Prints the cost of all policies that a user and a key can have, at maximum length, in the worst shape of each document.
 fn all_limits(context: usize) {
     let text = "a".repeat(context);
     let resource = name(256);
@@ -101,7 +101,7 @@ fn all_limits(context: usize) {
     let system: Vec<&Policy> = system.map(|policy| policy.policy()).cycle().take(120).collect();
     let session = parse(PolicyKind::Session, r#"{"Effect": "Allow", "Action": "*", "Resource": "*"}"#);
     for (shape, unit) in SHAPES {
-        // Ten policies of its own and five of each of five groups.
+        // Ten policies of the user and five for each of five groups.
         let repeat = |policy: Policy| vec![policy; 35];
         let resources = repeat(full(unit, 256));
         let conditions = repeat(full_conditions(PolicyKind::Identity, 5900, unit, context));
@@ -138,13 +138,13 @@ fn parsing() {
 
 const SHAPES: [(&str, &str); 4] = [("*a", "*a"), ("*?a", "*?a"), ("*aaaaaaa?", "*aaaaaaa?"), ("a?", "a?")];
 
-/// The name of a secret; such a long one does not exist, but the cost is what counts.
+/// Returns the name of a secret of this length. Names of such a length do not exist, but they cost the most.
 fn name(length: usize) -> String {
     let prefix = "acs:kms:r:1:secret/";
     format!("{prefix}{}", "a".repeat(length - prefix.len()))
 }
 
-/// As many repetitions as a name of this length can survive, and then something that it does not end with.
+/// Returns as many repetitions as a name of this length can match, and then a text that it does not end with.
 fn pattern(unit: &str, length: usize) -> String {
     let characters = unit.replace('*', "").len();
     format!("acs:kms:*{}*b*", unit.repeat((length - 30) / characters))
@@ -154,7 +154,7 @@ fn full(unit: &str, length: usize) -> Policy {
     parse(PolicyKind::Identity, &statement(6100, &pattern(unit, length)))
 }
 
-/// A statement of this length, of resources of one pattern.
+/// Returns a statement of this length whose resources all have one pattern.
 fn statement(length: usize, pattern: &str) -> String {
     let frame = r#"{"Effect":"Allow","Action":"*","Resource":[]}"#.len();
     let pattern = &pattern[..pattern.len().min(length - frame - 3)];
@@ -163,7 +163,7 @@ fn statement(length: usize, pattern: &str) -> String {
     format!(r#"{{"Effect":"Allow","Action":"*","Resource":[{list}]}}"#)
 }
 
-/// One statement of this size whose patterns survive a text of this length.
+/// Returns a policy of one statement of this size whose patterns all match up to the end of a text of this length.
 fn full_conditions(kind: PolicyKind, size: usize, unit: &str, length: usize) -> Policy {
     let characters = unit.replace('*', "").len();
     let repetitions = (length / characters).min(size / unit.len()).saturating_sub(1);
@@ -178,7 +178,7 @@ fn full_conditions(kind: PolicyKind, size: usize, unit: &str, length: usize) -> 
     parse(kind, &format!(r#"{{"Effect":"Allow",{principal}{rest}}}"#))
 }
 
-/// As many statements as fit, each of which looks at the text anew.
+/// Returns as many statements as fit, each of which compares the text again.
 fn short_conditions(size: usize) -> Policy {
     let one = r#"{"Effect":"Allow","Action":"*","Resource":"*","Condition":{"StringLike":{"kms:EncryptionContext:a":"*?b*"}}}"#;
     parse(PolicyKind::Identity, &vec![one; size / (one.len() + 1)].join(","))
@@ -190,7 +190,7 @@ fn parse(kind: PolicyKind, statements: &str) -> Policy {
     policy.bind(|_| Some(PrincipalId::from_random(1))).expect("every user is this one")
 }
 
-/// The best of many short runs: other programs disturb it least.
+/// Prints the best of many short runs, which other programs disturb least.
 fn print(label: &str, layers: &Layers<'_>, actions: &[&str], resource: &str, context: &str) {
     let request = Request { context: context.to_owned() };
     let principal = Principal::User(PrincipalId::from_random(1));

@@ -1,4 +1,4 @@
-//! A random request with all the policies that have a say in it.
+//! A random request with all the policies that apply to it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -20,14 +20,14 @@ pub(crate) struct Case {
     pub(crate) request: Request,
 }
 
-/// What a user, a role or the bearer of a token wants to do.
+/// A random request of a user, a role or the bearer of a token.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) actions: &'static [&'static str],
     pub(crate) resource: String,
     /// `user`, `role` or `oidc`, and a name.
     pub(crate) who: (&'static str, &'static str),
-    /// By the key as documents write it.
+    /// The values by the key as documents spell it.
     pub(crate) values: HashMap<&'static str, Given>,
 }
 

@@ -1,4 +1,4 @@
-//! Random policies and requests, out of small alphabets so that they meet. The same number makes the same case.
+//! Random policies and requests, made of small alphabets so that they often match. The same seed makes the same case.
 
 pub(crate) mod case;
 pub(crate) mod naive;
@@ -35,7 +35,7 @@ impl Random {
     }
 }
 
-/// What a policy is a policy of, as the generator sees it.
+/// What a policy is attached to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Of {
     Identity,
@@ -43,7 +43,7 @@ pub(crate) enum Of {
     Trust,
 }
 
-/// The names of one action, as a request asks about them.
+/// The names of each action, as in [`Query`](bulla_access::Query).
 pub(crate) const ACTIONS: &[&[&str]] = &[
     &["kms:Decrypt"],
     &["kms:DescribeKey"],
@@ -66,7 +66,7 @@ pub(crate) const RESOURCES: &[&str] = &[
     "*",
 ];
 
-/// Users and roles that exist, with the same names.
+/// Names that both a user and a role have.
 pub(crate) const NAMES: &[&str] = &["bob", "Eve"];
 
 pub(crate) const TEXT_KEYS: &[&str] =
@@ -82,7 +82,7 @@ pub(crate) const DATES: &[&str] = &[
     "1969-12-31T23:59:59Z",
     "2024-02-29T23:30:00-00:30",
 ];
-/// The points in time of [`DATES`] and their neighbours, in seconds.
+/// The times of [`DATES`] in seconds, and times around them.
 pub(crate) const TIMES: &[i64] = &[1_565_600_400, 1_565_600_401, 1_565_600_399, -1, 0, 1_709_251_200];
 const NETWORKS: &[&str] = &[
     "10.0.0.1",
@@ -123,7 +123,7 @@ const DATE_OPERATORS: &[&str] = &[
 ];
 const ADDRESS_OPERATORS: &[&str] = &["IpAddress", "NotIpAddress"];
 
-/// A document that parses.
+/// Returns a random document that parses.
 pub(crate) fn document(random: &mut Random, of: Of) -> Json {
     let count = 1 + random.below(3);
     let statements: Vec<Json> = (0..count).map(|_| statement(random, of)).collect();
@@ -191,19 +191,19 @@ fn resource(random: &mut Random) -> String {
     match arn.strip_prefix("acs:") {
         None => "*".to_owned(),
         Some(_) if random.one_in(3) => "*".to_owned(),
-        // The region as the other spelling.
+        // The other spelling of an empty region.
         Some(rest) if random.one_in(4) => format!("acs:{}", rest.replacen("ram::", "ram:*:", 1)),
         Some(rest) => format!("acs:{}", keep_parts(&pattern(random, rest), rest)),
     }
 }
 
-/// The pattern, unless it no longer looks like an ARN.
+/// Returns the pattern if it still looks like an ARN.
 fn keep_parts(pattern: &str, rest: &str) -> String {
     let looks = pattern.matches(':').count() >= 3 || pattern.contains('*');
     if looks { pattern.to_owned() } else { rest.to_owned() }
 }
 
-/// The text with some parts replaced by wildcards; never wildcards alone.
+/// Returns the text with some parts replaced with wildcards; never wildcards alone.
 pub(crate) fn pattern(random: &mut Random, text: &str) -> String {
     let mut pattern: Vec<char> = text.chars().collect();
     for _ in 0..random.below(3) {

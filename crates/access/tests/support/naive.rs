@@ -1,5 +1,5 @@
-//! An evaluator written apart from the crate: straight from the rules, over the text of the documents, without parsing ahead,
-//! classes of patterns or bits.
+//! An evaluator that is independent of the crate: it applies the rules directly to the text of the documents, without parsing
+//! ahead, classes of patterns or bit sets.
 
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use super::case::{Case, Given, Request};
 
-/// What policies say together: allowed, or the layer and whether a Deny denies.
+/// The decision of several policies: allowed, or the layer that does not allow and whether a Deny is the reason.
 pub(crate) type Answer = Result<(), (&'static str, bool)>;
 
-/// `rule` is who has to allow: `either`, `both` or `resource`.
+/// Decides a case. `rule` names who has to allow: `either`, `both` or `resource`.
 pub(crate) fn decide(case: &Case, rule: &str) -> Answer {
     let request = &case.request;
     if let Some(session) = &case.session {
@@ -82,9 +82,9 @@ fn has_principal(statement: &Json, request: &Request, trust: bool) -> bool {
 
 fn has_resource(statement: &Json, request: &Request) -> bool {
     let Some(list) = statement.get("Resource") else { return true };
-    // Without a region both spellings are one.
+    // A region of `*` and an empty one are the same.
     let resource = request.resource.replacen("acs:ram:*:", "acs:ram::", 1);
-    // Names of roles are the same in every case.
+    // Names of roles match in any case.
     let parts: Vec<&str> = resource.split(':').collect();
     let is_role = parts.len() > 4 && parts[1] == "ram" && parts[4].starts_with("role/");
     let cased = |text: &str| if is_role { text.to_ascii_lowercase() } else { text.to_owned() };
@@ -123,7 +123,7 @@ fn conditions_met(statement: &Json, request: &Request) -> bool {
     })
 }
 
-/// Whether one value of a request matches one value of a condition; `None` if it cannot be read.
+/// Returns whether a value of a request matches a value of a condition; `None` if it cannot be parsed.
 fn compare(operator: &str, given: &Given, value: &str) -> Option<bool> {
     let text = match given {
         Given::Texts(texts) => Some(texts[0]),
@@ -169,7 +169,7 @@ fn holds(comparison: &str, ordering: Ordering) -> bool {
     }
 }
 
-/// A number in units of 10^-18, by adding up its digits.
+/// Parses a number in units of 10^-18, by adding up its digits.
 fn number(text: &str) -> Option<i128> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
@@ -186,7 +186,7 @@ fn number(text: &str) -> Option<i128> {
     Some(if text.starts_with('-') { -total } else { total })
 }
 
-/// `YYYY-MM-DDThh:mm:ss[.fff](Z|±hh:mm)` since 1970, by counting days.
+/// Parses `YYYY-MM-DDThh:mm:ss[.fff](Z|±hh:mm)` and returns milliseconds since 1970, by counting days.
 fn milliseconds(text: &str) -> Option<i64> {
     let field = |from: usize, until: usize| text.get(from..until)?.parse::<i64>().ok();
     if text.get(10..11)? != "T" {
@@ -220,7 +220,7 @@ fn milliseconds(text: &str) -> Option<i64> {
     Some(seconds * 1000 + fraction)
 }
 
-/// All addresses as IPv6, bit by bit.
+/// Compares addresses as IPv6, bit by bit.
 fn is_in_network(address: IpAddr, network: &str) -> bool {
     let (base, length) = match network.split_once('/') {
         Some((base, length)) => (base, Some(length.parse::<u32>().expect("checked when written"))),
@@ -243,7 +243,7 @@ fn is_in_network(address: IpAddr, network: &str) -> bool {
     bits(address)[..length as usize] == bits(base)[..length as usize]
 }
 
-/// `*` is any run of characters, `?` is one: a table of which prefixes match.
+/// Whether a text matches a pattern (`*` is any run of characters, `?` is one), by a table of matching prefixes.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut matched = vec![false; text.len() + 1];
@@ -262,7 +262,7 @@ pub(crate) fn like(pattern: &str, text: &str) -> bool {
     matched[text.len()]
 }
 
-/// One value or a list of them, as texts.
+/// Returns a value or a list of values as texts.
 fn texts(value: &Json) -> Vec<String> {
     match value {
         Json::Array(values) => values.iter().flat_map(texts).collect(),

@@ -1,7 +1,7 @@
-//! How several parts become the associated data of one seal: each with its length in front, so that no two lists of
-//! parts give the same bytes.
+//! Encodes several parts as associated data: each part is preceded by its length, so different lists of parts have different
+//! encodings.
 
-/// `len ‖ part` for each part; `len` is u32be.
+/// Returns `len ‖ part` for each part; `len` is u32be.
 pub(crate) fn length_prefixed(parts: &[&[u8]]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
     for part in parts {

@@ -1,4 +1,4 @@
-//! The secret of an access key, sealed: HMAC needs it in clear, for one signature at a time.
+//! Seals the secrets of access keys. HMAC signatures need the plaintext, so a secret is opened for one signature at a time.
 //!
 //! ```text
 //! sealed secret = XAES-256-GCM(material subkey of the root key, secret,
@@ -22,10 +22,10 @@ pub fn seal(roots: &RootKeys, id: &str, secret: &str, random: &impl Random) -> V
     roots.current().material().seal(&aad(roots.store(), id), secret.as_bytes(), random)
 }
 
-/// Opens what [`seal`] gave for the same access key of the same store.
+/// Opens the result of [`seal`] for the same access key of the same store.
 ///
 /// # Errors
-/// [`Damaged`].
+/// [`Damaged`] if it was changed, or belongs to another access key or store.
 pub fn open(roots: &RootKeys, id: &str, sealed: &[u8]) -> Result<Zeroizing<String>, Damaged> {
     let aad = aad(roots.store(), id);
     let mut opened = roots.open_under_any(|generation| generation.material().open(&aad, sealed))?;

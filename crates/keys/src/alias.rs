@@ -1,4 +1,4 @@
-//! Aliases: second names of keys.
+//! Aliases: alternative names of keys.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,49 +9,49 @@ use minicbor::{Decode, Encode};
 use crate::id::KeyId;
 use crate::maker::Maker;
 
-/// `alias/` and 1 to 255 of the characters `A-Z a-z 0-9 _ - /`; not beginning with `alias/acs`, which the
-/// cloud keeps for its own services.
+/// The name of an alias: `alias/` followed by 1 to 255 of the characters `A-Z a-z 0-9 _ - /`. Names that begin with `alias/acs`
+/// are reserved for keys of services.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct AliasName(#[n(0)] Box<str>);
 
-/// A text that no alias may be called.
+/// The error for a text that is not the name of an alias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotAnAlias;
 
-/// An alias and the key it stands for.
+/// An alias and its target.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Alias {
-    /// Its name.
+    /// The name of the alias.
     #[n(0)]
     pub name: AliasName,
-    /// The key.
+    /// The key that the alias names.
     #[n(1)]
     pub key: KeyId,
-    /// Who made it.
+    /// The user or program that created the alias.
     #[n(2)]
     pub made_by: Option<Maker>,
 }
 
 impl AliasName {
-    /// What every alias begins with.
+    /// The prefix of every alias name.
     pub const PREFIX: &str = "alias/";
 
-    /// The alias of the key of a service, which nobody else can give or take away.
+    /// Returns the alias of the key of a service. Callers can neither create nor delete such an alias.
     #[must_use]
     pub fn of_service(service: &str) -> Self {
         Self(format!("{}acs/{service}", Self::PREFIX).into())
     }
 
-    /// Whether it is that of the key of a service.
+    /// Whether this is the alias of the key of a service.
     #[must_use]
     pub fn is_of_service(&self) -> bool {
         self.0.strip_prefix(Self::PREFIX).is_some_and(|name| name.starts_with("acs"))
     }
 
-    /// The whole name, prefix included.
+    /// Returns the whole name with its prefix.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -72,7 +72,7 @@ impl FromStr for AliasName {
     }
 }
 
-/// Names are looked up by their text.
+/// Lets maps look up a name by its text.
 impl Borrow<str> for AliasName {
     fn borrow(&self) -> &str {
         &self.0

@@ -1,12 +1,13 @@
-//! The anchor of a store: what all of its rows have in common, so that one that is put back, removed or added shows.
+//! The anchor of a store: a hash over all of its rows, which reveals rows that were rolled back, removed or added.
 //!
 //! ```text
 //! anchor    = { 0: copy, 1: epoch, 2: commit, 3: generation of the root key, 4: number of rows, 5: sum, 6: nonce }   (CBOR)
 //! ```
 //!
-//! Every commit writes it, in the same transaction, as two rows of the table `anchor`: equal but for the number of the copy,
-//! 1 or 2, which is their primary key. If only one was put back, the copies differ; that is told from rows that were
-//! added. The sum is that of `bulla_keys::row_set`, over all rows of other tables. The revision of both rows is the commit.
+//! Every commit writes the anchor in the same transaction, as two rows of the table `anchor`. Their primary key is the number of
+//! the copy, 1 or 2; otherwise they are equal. If only one was rolled back, the copies differ, which tells that case from rows
+//! that were added. The sum is that of `bulla_keys::row_set`, over all rows of other tables. The revision of both rows is the
+//! number of the commit.
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
@@ -17,23 +18,23 @@ use crate::root::RootKeys;
 use crate::row_set::{RowHasher, RowSet, StoredHash};
 use crate::xaes::Damaged;
 
-/// What a store holds after a commit.
+/// What a store contains after a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Anchor {
-    /// Begins at 1. A store that was restored from a backup has a later one.
+    /// Begins at 1. Restoring the store from a backup raises it.
     pub epoch: u64,
-    /// Counts the commits of the store; the first one made it.
+    /// The number of commits of the store, including the one that created it.
     pub commit: u64,
-    /// The generation of the root key under which the rows are hashed.
+    /// The generation of the root key whose subkey hashes the rows.
     pub generation: u32,
-    /// The rows of all tables but that of the anchor.
+    /// The rows of all tables except the anchor's own.
     pub rows: RowSet,
 }
 
-/// A row of the anchor.
+/// A sealed copy of the anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedCopy {
-    /// Its place in [`Anchor::TABLE`].
+    /// The primary key in [`Anchor::TABLE`].
     pub primary_key: &'static [u8],
     /// The revision under which it is sealed.
     pub revision: Revision,
@@ -42,32 +43,32 @@ pub struct SealedCopy {
 }
 
 impl Anchor {
-    /// The table of the anchor.
+    /// The name of the anchor's table.
     pub const TABLE: &'static str = "anchor";
-    /// The primary keys of its two copies.
+    /// The primary keys of the two copies.
     pub const COPIES: [&'static [u8]; 2] = [b"1", b"2"];
 
-    /// The anchor of a store that gets one: a new store, or one of an earlier version. The rows are hashed by
+    /// Returns the first anchor of a store: of a new store, or of one from an earlier version. The rows are hashed by
     /// [`RootKeys::row_hasher`] of `generation`.
     #[must_use]
     pub fn first(generation: u32, rows: RowSet) -> Self {
         Self { epoch: 1, commit: 1, generation, rows }
     }
 
-    /// The anchor after one more commit, which leaves `rows`.
+    /// Returns the anchor after the next commit, which leaves `rows`.
     #[must_use]
     pub fn next(self, rows: RowSet) -> Self {
         Self { commit: self.commit + 1, rows, ..self }
     }
 
-    /// The anchor of a store that goes on from an older state, with these rows. `epoch` is later than every epoch that the store
-    /// is known to have had.
+    /// Returns the anchor of a store that is restored to an older state with these rows. `epoch` must be later than every epoch
+    /// that the store is known to have had.
     #[must_use]
     pub fn restored(self, epoch: u64, rows: RowSet) -> Self {
         Self { epoch, ..self.next(rows) }
     }
 
-    /// Seals both copies; none if there is no root key of its generation.
+    /// Seals both copies. Returns `None` if there is no root key of the anchor's generation.
     #[must_use]
     pub fn seal(&self, roots: &RootKeys, random: &impl Random) -> Option<[SealedCopy; 2]> {
         let hash = roots.row_hasher(self.generation)?.store(&self.rows, random);
@@ -77,10 +78,10 @@ impl Anchor {
         }))
     }
 
-    /// Opens the copy in the row `primary_key`.
+    /// Opens the copy with this primary key.
     ///
     /// # Errors
-    /// [`Damaged`], also if there is no root key of its generation.
+    /// [`Damaged`] if the row was changed, or if there is no root key of the anchor's generation.
     pub fn open(
         roots: &RootKeys,
         primary_key: &[u8],
@@ -108,7 +109,7 @@ impl Anchor {
     }
 }
 
-/// As it is stored.
+/// The stored form of [`Anchor`].
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct AnchorRecord {

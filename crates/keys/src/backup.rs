@@ -1,4 +1,4 @@
-//! The chunks of a backup, sealed under a subkey of the store's root key.
+//! Seals the chunks of a backup under a subkey of the store's root key.
 //!
 //! ```text
 //! chunk     = XAES-256-GCM(subkey "bulla/root/backup", plaintext, aad)
@@ -7,10 +7,10 @@
 //! ```
 //!
 //! The construction is STREAM of V. T. Hoang, R. Reyhanitabar, P. Rogaway and D. Vizár, *Online Authenticated-Encryption and
-//! its Nonce-Reuse Misuse-Resistance*, CRYPTO 2015, as the age format uses it: a chunk opens in its own place only, and
-//! only the last one opens as the last one, so that no chunk can be dropped, moved, repeated or taken from another backup.
-//! STREAM keeps the number and the flag in the nonce. Here they are associated data, and the nonce is drawn at random for
-//! each chunk, because the subkey is the same for all backups of a store.
+//! its Nonce-Reuse Misuse-Resistance*, CRYPTO 2015, in the form that the age format uses: a chunk opens only at its own position,
+//! and only the last one opens as the last one, so no chunk can be dropped, moved, repeated or taken from another backup. STREAM
+//! has the number and the flag in the nonce. Here they are associated data, and the nonce is random for each chunk, because all
+//! backups of a store share one subkey.
 
 use zeroize::Zeroizing;
 
@@ -19,21 +19,21 @@ use crate::random::Random;
 use crate::root::RootKeys;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
-/// What a chunk is bound to.
+/// The associated data of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkBinding<'a> {
     /// The id of the backup.
     pub backup: &'a [u8; 16],
-    /// The SHA-256 of what the backup has in clear.
+    /// The SHA-256 of the part of the backup that is not encrypted.
     pub head: &'a [u8; 32],
-    /// Its number, from 0.
+    /// The number of the chunk, from 0.
     pub number: u64,
-    /// Whether no chunk follows.
+    /// Whether this is the last chunk.
     pub is_last: bool,
 }
 
 impl RootKeys {
-    /// Bytes that sealing adds to a chunk of a backup.
+    /// The number of bytes by which a sealed chunk is longer than its plaintext.
     pub const CHUNK_OVERHEAD: usize = Xaes256Gcm::OVERHEAD;
 
     /// Seals a chunk of a backup under the current root key.
@@ -42,11 +42,11 @@ impl RootKeys {
         self.current().backup().seal(&binding.aad(), plaintext, random)
     }
 
-    /// Opens what [`RootKeys::seal_chunk`] sealed. The root key is the one in the head of the backup, so no earlier one is
-    /// tried.
+    /// Opens the result of [`RootKeys::seal_chunk`] with the current root key only: the head of the backup contains the root key
+    /// that sealed it.
     ///
     /// # Errors
-    /// [`Damaged`]: the chunk was changed, or belongs elsewhere.
+    /// [`Damaged`] if the chunk was changed or belongs to another position or backup.
     pub fn open_chunk(
         &self,
         binding: ChunkBinding<'_>,

@@ -1,12 +1,12 @@
-//! The ciphertext blob: what Encrypt and GenerateDataKey answer and Decrypt takes.
+//! The ciphertext blob: the result of Encrypt and GenerateDataKey, and the input of Decrypt.
 //!
 //! ```text
 //! blob = KeyVersionId (36 ASCII characters) ‖ nonce (24) ‖ ciphertext ‖ tag (16)
 //! aad  = "bulla/blob/v1" ‖ 0x00 ‖ KeyVersionId (36 ASCII characters) ‖ canonical encryption context
 //! ```
 //!
-//! The construction is XAES-256-GCM under the material of the version. What is encrypted is the `Plaintext`
-//! text as the caller gave it, so base64 for data keys.
+//! The construction is XAES-256-GCM or SM4-GCM under the material of the version. The encrypted bytes are the `Plaintext` text as
+//! the caller passed it, so base64 for data keys.
 
 use zeroize::Zeroizing;
 
@@ -17,10 +17,10 @@ use crate::random::Random;
 use crate::sm4::Sm4Gcm;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
-/// Bytes that a blob has more than its plaintext.
+/// The number of bytes by which a blob is longer than its plaintext.
 pub const OVERHEAD: usize = ID_LEN + Xaes256Gcm::OVERHEAD;
 
-/// The key of one version's blobs: its material, as its construction takes it.
+/// The key of one version's blobs: its material, expanded for its construction.
 #[derive(Debug)]
 pub struct BlobKey(Cipher);
 
@@ -34,7 +34,7 @@ impl BlobKey {
     /// Expands the material of a version.
     ///
     /// # Errors
-    /// [`Damaged`]: the material is too long or short, or its construction makes no blobs.
+    /// [`Damaged`] if the material has the wrong length, or its construction does not encrypt blobs.
     pub fn new(construction: Construction, material: &Material) -> Result<Self, Damaged> {
         let cipher = match construction {
             Construction::Xaes256Gcm => {
@@ -48,7 +48,7 @@ impl BlobKey {
         Ok(Self(cipher))
     }
 
-    /// Seals `plaintext` as a blob of `version`, whose key this is, bound to `context`.
+    /// Seals `plaintext` as a blob of `version`, whose material this key has, bound to `context`.
     #[must_use]
     pub fn seal(
         &self,
@@ -68,10 +68,10 @@ impl BlobKey {
         blob
     }
 
-    /// Opens a blob of `version`, whose key this is.
+    /// Opens a blob of `version`, whose material this key has.
     ///
     /// # Errors
-    /// [`Damaged`], also for another context, another version or another key.
+    /// [`Damaged`] if the blob was changed, or was sealed with another context, version or key.
     pub fn open(
         &self,
         version: KeyVersionId,
@@ -90,7 +90,7 @@ impl BlobKey {
     }
 }
 
-/// The version that a blob names. It is a hint until the blob opens.
+/// Returns the version that a blob names. The name is unauthenticated until the blob opens.
 #[must_use]
 pub fn version(blob: &[u8]) -> Option<KeyVersionId> {
     str::from_utf8(blob.get(..ID_LEN)?).ok()?.parse().ok()

@@ -1,26 +1,26 @@
-//! The encryption context: what a caller says about its data, and must say again to decrypt.
+//! The encryption context: pairs that a caller binds to its data, and must pass again to decrypt.
 
 use std::fmt;
 
-/// An encryption context in canonical form, as it goes into the associated data.
+/// An encryption context in canonical form, as it is used in associated data.
 ///
 /// ```text
 /// u32be count, then for each pair, sorted by name (bytes): u32be length ‖ name, u32be length ‖ value
 /// ```
 ///
-/// UTF-8 as given, without Unicode normalization. No context and the empty one are the same.
+/// Texts are UTF-8 as passed, without Unicode normalization. No context is the same as an empty one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EncryptionContext(Vec<u8>);
 
-/// A name that stands in a context more than once.
+/// The error for a name that occurs more than once in a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedName(pub String);
 
 impl EncryptionContext {
-    /// The context with these pairs, in any order.
+    /// Creates a context with these pairs, in any order.
     ///
     /// # Errors
-    /// [`RepeatedName`], also if the value is the same.
+    /// [`RepeatedName`] if a name occurs twice, even with the same value.
     pub fn new<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Self, RepeatedName> {
         let mut pairs: Vec<_> = pairs.into_iter().collect();
         pairs.sort_unstable();
@@ -35,7 +35,7 @@ impl EncryptionContext {
         Ok(Self(canonical))
     }
 
-    /// The canonical bytes.
+    /// Returns the canonical bytes.
     #[must_use]
     pub fn canonical(&self) -> &[u8] {
         &self.0

@@ -1,4 +1,4 @@
-//! Ids of keys, key versions, values of secrets and stores: random UUIDs, written in lower case.
+//! Ids of keys, key versions, values of secrets, and stores: random UUIDs, written in lower case.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::random::{self, Random};
 
-/// A text that is not an id as bulla writes it: 36 characters, lower case, hyphens.
+/// The error for a text that is not an id in its only spelling: 36 characters, lower case, hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotAnId;
@@ -20,25 +20,25 @@ macro_rules! id {
         pub struct $name(Uuid);
 
         impl $name {
-            /// A new id.
+            /// Creates a random id.
             #[must_use]
             pub fn random(random: &impl Random) -> Self {
                 Self(uuid::Builder::from_random_bytes(random::array(random)).into_uuid())
             }
 
-            /// The 16 bytes of the id.
+            /// Returns the 16 bytes of the id.
             #[must_use]
             pub fn as_bytes(&self) -> &[u8; 16] {
                 self.0.as_bytes()
             }
 
-            /// The id with these bytes.
+            /// Creates the id with these bytes.
             #[must_use]
             pub fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(Uuid::from_bytes(bytes))
             }
 
-            /// The 36 ASCII characters of the id.
+            /// Returns the 36 ASCII characters of the id.
             #[must_use]
             pub fn to_ascii(self) -> [u8; 36] {
                 let mut text = [0; 36];
@@ -52,7 +52,7 @@ macro_rules! id {
 
             fn from_str(text: &str) -> Result<Self, NotAnId> {
                 let id = Self(Uuid::try_parse(text).map_err(|_| NotAnId)?);
-                // One id has one spelling, else two names would mean one key.
+                // An id has only one spelling, so that two different texts never mean the same key.
                 if id.to_ascii() == text.as_bytes() { Ok(id) } else { Err(NotAnId) }
             }
         }
@@ -89,19 +89,19 @@ macro_rules! id {
 }
 
 id! {
-    /// A master key, for its whole life.
+    /// Identifies a master key for its whole life.
     KeyId
 }
 id! {
-    /// One version of a master key; a blob begins with it.
+    /// Identifies one version of a master key. A blob begins with it.
     KeyVersionId
 }
 id! {
-    /// What one version of a secret holds.
+    /// Identifies the value of one version of a secret.
     SecretValueId
 }
 id! {
-    /// A store, so that records of one cannot be put into another.
+    /// Identifies a store. Records are bound to it, so they cannot be moved to another store.
     StoreId
 }
 

@@ -1,7 +1,7 @@
-//! Master keys and their versions, as they are recorded, and what may become of them.
+//! The records of master keys and their versions, and all changes of a master key.
 //!
-//! Every change is a function from one record to the next; whoever calls it writes the result if the record is still
-//! the same. Times are seconds since 1970.
+//! Every change is a function from a record to a new one. Its caller writes the new record if the old one is still current. Times
+//! are in seconds since the Unix epoch.
 
 use std::fmt;
 
@@ -19,137 +19,138 @@ use crate::tags::Tags;
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Key {
-    /// Its id.
+    /// The id of the key.
     #[n(0)]
     pub id: KeyId,
-    /// When it was made.
+    /// When the key was created.
     #[n(1)]
     pub created: i64,
-    /// The account that made it, or [`Key::SECRETS_SERVICE`].
+    /// The account that created the key, or [`Key::SECRETS_SERVICE`].
     #[n(2)]
     pub creator: Box<str>,
-    /// What it is for.
+    /// The purpose of the key, in its owner's words.
     #[n(3)]
     pub description: Description,
-    /// What it is.
+    /// The algorithm and size of the key.
     #[n(4)]
     pub spec: KeySpec,
-    /// What it may be used for.
+    /// The operations that the key is for.
     #[n(5)]
     pub usage: KeyUsage,
-    /// Where its material comes from.
+    /// Where the material of the key comes from.
     #[n(6)]
     pub origin: KeyOrigin,
-    /// What guards its material.
+    /// How the material of the key is protected.
     #[n(7)]
     pub protection: ProtectionLevel,
-    /// As it was written; [`Key::state`] is what counts.
+    /// The stored state. [`Key::state`] returns the effective one.
     #[n(8)]
     written_state: KeyState,
-    /// The newest version: the one that encrypts, if this is no key pair.
+    /// The newest version. If the key is not a key pair, it encrypts with this version.
     #[n(9)]
     pub primary: KeyVersionId,
-    /// When that version was made.
+    /// When the primary version was created.
     #[n(10)]
     pub last_rotation: i64,
-    /// Seconds between versions that are made by themselves.
+    /// The interval of automatic rotation; `None` if it is off.
     #[n(11)]
     pub rotation_interval: Option<RotationInterval>,
-    /// When it will be gone; only while its deletion is pending.
+    /// When the key will be deleted; only while its deletion is pending.
     #[n(12)]
     delete_at: Option<i64>,
-    /// Why it must not be deleted, if it is protected.
+    /// The reason for the deletion protection; `None` if the key is not protected.
     #[n(13)]
     pub deletion_protection: Option<Description>,
-    /// What its owners file it under.
+    /// The tags that the key's owners set.
     #[n(14)]
     #[cbor(default)]
     pub tags: Tags,
-    /// The material that was imported, if any ever was; apart, because most keys have none.
+    /// The material that was imported; `None` if none ever was. Boxed because most keys have none.
     #[n(15)]
     imported: Option<Box<Imported>>,
-    /// Who made it.
+    /// The user or program that created the key.
     #[n(16)]
     pub made_by: Option<Maker>,
 }
 
-/// What a key is when it is made.
+/// The parameters of [`Key::new`].
 #[derive(Clone, Copy, Debug)]
 pub struct NewKey<'a> {
-    /// Its id.
+    /// The id of the key.
     pub id: KeyId,
-    /// Its first version.
+    /// The id of its first version.
     pub primary: KeyVersionId,
-    /// When it is made.
+    /// When the key is created.
     pub created: i64,
-    /// The account that makes it, or [`Key::SECRETS_SERVICE`].
+    /// The account that creates the key, or [`Key::SECRETS_SERVICE`].
     pub creator: &'a str,
-    /// What it is.
+    /// The algorithm and size of the key.
     pub spec: KeySpec,
-    /// What it may be used for.
+    /// The operations that the key is for.
     pub usage: KeyUsage,
-    /// Where its material comes from.
+    /// Where the material of the key comes from.
     pub origin: KeyOrigin,
 }
 
-/// What is remembered of imported material.
+/// What the record of a key keeps about imported material.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 struct Imported {
-    /// Tells whether other material is the same.
+    /// Identifies the material, because only the same material may be imported again.
     #[n(0)]
     fingerprint: ByteArray<32>,
-    /// When it ends; never, if absent.
+    /// When the material expires; `None` if it does not.
     #[n(1)]
     expires: Option<i64>,
-    /// Whether it is there, and was not deleted.
+    /// Whether the key still has the material; `false` after it was deleted.
     #[n(2)]
     present: bool,
 }
 
-/// One version of a key, with its material sealed once more inside the sealed record.
+/// A version of a key. Its material is sealed separately inside the sealed record.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct KeyVersion {
-    /// Its id.
+    /// The id of the version.
     #[n(0)]
     pub id: KeyVersionId,
-    /// The key it belongs to.
+    /// The key that the version belongs to.
     #[n(1)]
     pub key: KeyId,
-    /// When it was made.
+    /// When the version was created.
     #[n(2)]
     pub created: i64,
-    /// What its material is, and so how it is used.
+    /// The construction that the material is for.
     #[n(3)]
     pub construction: Construction,
-    /// What [`crate::Material::seal`] gave; empty if the material was deleted.
+    /// The result of [`crate::Material::seal`]; empty if the material was deleted.
     #[n(4)]
     pub sealed_material: ByteVec,
     /// The public key of a key pair: DER of its SubjectPublicKeyInfo (RFC 5280).
     #[n(5)]
     pub public_key: Option<ByteVec>,
-    /// Which version of its key it is, from 0.
+    /// The number of the version within its key, from 0.
     #[n(6)]
     #[cbor(default)]
     pub number: u32,
 }
 
-/// What a key is for: up to 8192 characters.
+/// A description: up to 8192 characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct Description(#[n(0)] Box<str>);
 
-/// How often a new version is made: 7 to 730 days.
+/// The interval of automatic rotation: 7 to 730 days.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct RotationInterval(#[n(0)] u32);
 
 impl Key {
-    /// The creator of the key that seals secrets for which nobody named a key. Accounts are digits.
+    /// The creator of the default key for secrets, which encrypts the secrets that were created without a key. It cannot be
+    /// mistaken for an account, because accounts are digits.
     pub const SECRETS_SERVICE: &str = "secretsmanager";
 
-    /// A new key. It waits for its material if that is to be imported.
+    /// Creates a key: enabled, or waiting for its material if that is to be imported.
     #[must_use]
     pub fn new(new: NewKey<'_>) -> Self {
         let NewKey { id, primary, created, creator, spec, usage, origin } = new;
@@ -178,7 +179,7 @@ impl Key {
         }
     }
 
-    /// Whether it may be used at `now`.
+    /// Returns the effective state at `now`: expired material makes an enabled or disabled key wait for import.
     #[must_use]
     pub fn state(&self, now: i64) -> KeyState {
         match self.written_state {
@@ -187,16 +188,17 @@ impl Key {
         }
     }
 
-    /// Whether it is the key of a service, which everybody can use and nobody can change: what it seals stays readable.
+    /// Whether this is the key of a service. Callers may use such a key but not change it, so that what it encrypted stays
+    /// readable.
     #[must_use]
     pub fn is_service(&self) -> bool {
         *self.creator == *Self::SECRETS_SERVICE
     }
 
-    /// Whether it allows `operation` at `now`.
+    /// Checks that the key allows `operation` at `now`.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state, or because it is the key of a service.
+    /// [`Refusal`] if the state of the key does not allow the operation, or if it is the key of a service.
     pub fn allows(&self, operation: Operation, now: i64) -> Result<(), Refusal> {
         if self.is_service() && operation != Operation::Use {
             return Err(Refusal::Unsupported);
@@ -204,32 +206,32 @@ impl Key {
         self.state(now).allows(operation)
     }
 
-    /// When it will be gone, if its deletion is pending.
+    /// Returns when the key will be deleted, if its deletion is pending.
     #[must_use]
     pub fn delete_at(&self) -> Option<i64> {
         self.delete_at
     }
 
-    /// Whether it has imported material that has not ended at `now`.
+    /// Whether the key has imported material that has not expired at `now`.
     #[must_use]
     pub fn has_imported(&self, now: i64) -> bool {
         self.holds_material() && !self.has_expired(now)
     }
 
-    /// When its imported material ends, if it does.
+    /// Returns when the imported material expires, if it does.
     #[must_use]
     pub fn material_expires(&self) -> Option<i64> {
         self.imported.as_ref().filter(|imported| imported.present)?.expires
     }
 
-    /// When the rotation policy asks for the next version, whether or not the state lets it be made: what the API shows
-    /// for a suspended rotation too.
+    /// Returns when the rotation policy asks for the next version, in any state of the key. The API shows this time for suspended
+    /// rotations too.
     #[must_use]
     pub fn planned_rotation(&self) -> Option<i64> {
         Some(self.last_rotation.saturating_add(i64::from(self.rotation_interval?.seconds())))
     }
 
-    /// When the next version will be made; only enabled keys get one.
+    /// Returns when the next version will be created automatically; `None` unless the key is enabled.
     #[must_use]
     pub fn next_rotation(&self) -> Option<i64> {
         self.planned_rotation().filter(|_| self.written_state == KeyState::Enabled)
@@ -241,26 +243,26 @@ impl Key {
         [self.next_rotation(), self.delete_at, self.material_expires()].into_iter().flatten().min()
     }
 
-    /// Whether its deletion is scheduled, or its material expires.
+    /// Whether the deletion of the key is scheduled, or its material expires.
     #[must_use]
     pub fn ends(&self) -> bool {
         self.delete_at.is_some() || self.material_expires().is_some()
     }
 
-    /// This key, enabled or disabled; the same key if it is so already.
+    /// Enables or disables the key; returns an unchanged copy if it is enabled or disabled already.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state.
+    /// [`Refusal`] if the state of the key does not allow it.
     pub fn with_enabled(&self, enabled: bool, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::EnableOrDisable, now)?;
         let written_state = if enabled { KeyState::Enabled } else { KeyState::Disabled };
         Ok(Self { written_state, ..self.clone() })
     }
 
-    /// Returns a copy with edited metadata: fields that say what the key is for, and not what it is.
+    /// Returns a copy with edited metadata: fields that describe the key without changing what it does.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state.
+    /// [`Refusal`] if the state of the key does not allow it.
     pub fn with_metadata(&self, now: i64, edit: impl FnOnce(&mut Self)) -> Result<Self, Refusal> {
         self.allows(Operation::Describe, now)?;
         let mut key = self.clone();
@@ -268,10 +270,10 @@ impl Key {
         Ok(key)
     }
 
-    /// This key, to be gone at `delete_at`.
+    /// Schedules the deletion of the key at `delete_at`.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state, or because it is protected.
+    /// [`Refusal`] if the state of the key does not allow it, or if the key is protected from deletion.
     pub fn with_deletion(&self, delete_at: i64, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::ScheduleDeletion, now)?;
         if self.deletion_protection.is_some() {
@@ -280,23 +282,23 @@ impl Key {
         Ok(Self { written_state: KeyState::PendingDeletion, delete_at: Some(delete_at), ..self.clone() })
     }
 
-    /// This key, which stays after all.
+    /// Cancels the scheduled deletion of the key.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state.
+    /// [`Refusal`] if the deletion of the key is not pending.
     pub fn without_deletion(&self, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::CancelDeletion, now)?;
         let written_state = match self.origin {
             KeyOrigin::External if !self.holds_material() => KeyState::PendingImport,
-            _ => KeyState::Enabled, // which it is not while its material has expired
+            _ => KeyState::Enabled, // still `PendingImport` in effect while its material has expired
         };
         Ok(Self { written_state, delete_at: None, ..self.clone() })
     }
 
-    /// This key with the version `primary`, made now.
+    /// Makes `primary`, created at `now`, the primary version of the key. `versions` is the number of versions so far.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state, its kind, or the number of its versions so far.
+    /// [`Refusal`] if the state or kind of the key does not allow it, or if the key has too many versions.
     pub fn rotated(&self, primary: KeyVersionId, versions: usize, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::Use, now)?;
         if self.origin == KeyOrigin::External || self.spec.kind() == KeyKind::Mac || self.is_service() {
@@ -308,11 +310,11 @@ impl Key {
         Ok(Self { primary, last_rotation: now, ..self.clone() })
     }
 
-    /// This key with or without versions that are made by themselves. A rotation by a clock that was ahead counts as one
-    /// made now: else the next ones would wait for that time.
+    /// Sets or removes the interval of automatic rotation. If the clock was ahead at the last rotation, that rotation counts as
+    /// made at `now`; otherwise the next one would wait until the clock catches up.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state or its kind.
+    /// [`Refusal`] if the state or kind of the key does not allow it.
     pub fn with_rotation(&self, interval: Option<RotationInterval>, now: i64) -> Result<Self, Refusal> {
         self.allows(Operation::Use, now)?;
         if self.origin == KeyOrigin::External || self.spec.kind() != KeyKind::Symmetric || self.is_service() {
@@ -322,10 +324,10 @@ impl Key {
         Ok(Self { rotation_interval: interval, last_rotation, ..self.clone() })
     }
 
-    /// This key with imported material, which ends at `expires`; none if it had other material before.
+    /// Adds imported material, which expires at `expires`. Returns `None` if other material was imported before.
     ///
     /// # Errors
-    /// [`Refusal`] by its present state or its origin.
+    /// [`Refusal`] if the state or origin of the key does not allow it.
     pub fn with_imported(
         &self,
         material: &Material,
@@ -346,10 +348,10 @@ impl Key {
         Ok(Some(Self { written_state, imported, ..self.clone() }))
     }
 
-    /// This key without its imported material, which can be imported again.
+    /// Removes the imported material. The same material can be imported again.
     ///
     /// # Errors
-    /// [`Refusal`] by its origin.
+    /// [`Refusal`] if the material of the key was not imported.
     pub fn without_imported(&self) -> Result<Self, Refusal> {
         if self.origin != KeyOrigin::External {
             return Err(Refusal::Unsupported);
@@ -365,7 +367,7 @@ impl Key {
         Ok(Self { written_state, imported, ..self.clone() })
     }
 
-    /// Whether imported material is there, expired or not: that may be due to a wrong clock.
+    /// Whether the key has imported material, expired or not, because a wrong clock can make it seem expired.
     fn holds_material(&self) -> bool {
         self.imported.as_ref().is_some_and(|imported| imported.present)
     }
@@ -376,7 +378,7 @@ impl Key {
 }
 
 impl KeyVersion {
-    /// Whether its material is there.
+    /// Whether the version has its material.
     #[must_use]
     pub fn has_material(&self) -> bool {
         !self.sealed_material.is_empty()
@@ -384,16 +386,16 @@ impl KeyVersion {
 }
 
 impl Description {
-    /// The longest description, in characters.
+    /// The maximum number of characters.
     pub const MAX_CHARS: usize = 8192;
 
-    /// The description `text`, unless it is too long.
+    /// Creates a description; `None` if the text is too long.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         (text.chars().count() <= Self::MAX_CHARS).then(|| Self(text.into()))
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -401,7 +403,7 @@ impl Description {
 }
 
 impl RotationInterval {
-    /// What the API spells `<integer>[d|h|m|s]`, if it is in the range.
+    /// Parses the API's spelling `<integer>[d|h|m|s]`; `None` if the interval is out of range.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let unit = match text.chars().last()? {
@@ -417,7 +419,7 @@ impl RotationInterval {
         (7 * DAY..=730 * DAY).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// In seconds.
+    /// Returns the interval in seconds.
     #[must_use]
     pub fn seconds(self) -> u32 {
         self.0
@@ -436,7 +438,7 @@ impl fmt::Debug for KeyVersion {
     }
 }
 
-/// As many versions as a key pair may have.
+/// The maximum number of versions of a key pair.
 const MAX_KEY_PAIRS: usize = 50;
 const DAY: u32 = 86_400;
 

@@ -1,7 +1,7 @@
-//! The domain of a key management service (KMS): keys, aliases, secrets and what they are sealed into. No IO.
+//! The data model of a key management service (KMS): keys, aliases and secrets, and how they are encrypted at rest. No IO.
 //!
-//! What lasts is decided here: the bytes of a [blob], of a [record] and of the [root key slots](root), and which
-//! [state](KeyState) of a key allows which [operation](Operation).
+//! This crate defines all stored formats: the bytes of a ciphertext [blob], of a [record] and of the [root key slots](root). It
+//! also decides which [operations](Operation) a key allows in which [state](KeyState).
 //!
 //! ```
 //! use bulla_keys::blob::{self, BlobKey};
@@ -23,25 +23,26 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Key`], [`KeyVersion`], [`Alias`] | the records of a key, and every change to them as a function from one to the next |
-//! | [`KeyState`] | the one table of what a state allows |
-//! | [`Secret`], [`Stage`] | versions of a secret and the stages that point at them |
-//! | [`blob`] | ciphertext blobs: what Encrypt answers and Decrypt takes |
-//! | [`Material`], [`record`], [`root`] | secret bytes, sealed rows of a store, and the root key above both |
-//! | [`TokenKey`] | what seals the tokens of temporary credentials |
-//! | [`Anchor`], [`RowSet`] | what all rows of a store have in common, so that one that is put back shows |
-//! | [`access_key`] | the sealed secret of an access key |
-//! | [`mfa_seed`] | the sealed seed of a device for multi-factor authentication |
-//! | [`backup`] | the sealed chunks of a backup of a store |
-//! | [`seal_seed`] | the wrapped private key that seals the audit trail |
-//! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions, each with a 192-bit nonce that may be drawn at random |
+//! | [`Key`], [`KeyVersion`], [`Alias`] | the records of a key, and every change as a function from a record to a new one |
+//! | [`KeyState`] | the operations that each state of a key allows |
+//! | [`Secret`], [`Stage`] | the versions of a secret, and the stages that point to them |
+//! | [`blob`] | ciphertext blobs: the result of Encrypt, and the input of Decrypt |
+//! | [`Material`], [`record`], [`root`] | key material, sealed rows of a store, and the root key that protects both |
+//! | [`TokenKey`] | the key that seals the tokens of temporary credentials |
+//! | [`Anchor`], [`RowSet`] | a hash over all rows of a store, which reveals rows that were rolled back |
+//! | [`access_key`] | sealed secrets of access keys |
+//! | [`mfa_seed`] | sealed seeds of devices for multi-factor authentication |
+//! | [`backup`] | sealed chunks of a backup of a store |
+//! | [`seal_seed`] | the wrapped private key that signs the audit trail |
+//! | [`Xaes256Gcm`], [`Sm4Gcm`] | the two constructions for encryption, both with random 192-bit nonces |
 //!
 //! # Guarantees
 //!
-//! - **No IO.** Nothing here reads a clock, a file or a socket; times are seconds since 1970 that the caller passes in.
-//! - **No nonce from outside.** Randomness comes through [`Random`], which only the system generator implements.
-//! - **Secrets are types**, wiped on drop, without their content in `Debug`; `expose` shows it.
-//! - **Whatever does not open is [`Damaged`]**, and nothing else: damage, forgery and another key look alike.
+//! - **No IO.** Nothing here reads a clock, a file or a socket. The caller passes times, in seconds since the Unix epoch.
+//! - **Nonces are random.** Callers cannot pass one. Randomness comes from [`Random`], which only the system generator
+//!   implements.
+//! - **Secrets have types of their own**, which are wiped on drop and do not show their content in `Debug`; `expose` returns it.
+//! - **Every failure to open is [`Damaged`]**: damage, forgery and a wrong key are indistinguishable.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

@@ -1,4 +1,4 @@
-//! Key material: the secret bytes of one key version, and how they lie in the store.
+//! Key material: the secret bytes of one key version, and how they are sealed in the store.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use crate::spec::{KeyKind, KeySpec, named};
 use crate::xaes::Damaged;
 
 named! {
-    /// What the material of a version is. It stands in the sealed record of the version, never in a blob, so that nobody
-    /// can choose a weaker one for it.
+    /// What the material of a version is for. It is a field of the sealed record of the version and not of a blob, so that an
+    /// attacker cannot choose a weaker construction.
     Construction {
         /// A key of XAES-256-GCM (C2SP).
         Xaes256Gcm(0) = "XAES-256-GCM",
@@ -28,7 +28,7 @@ named! {
 }
 
 impl Construction {
-    /// That of a key of this spec.
+    /// Returns the construction of a key of this spec.
     #[must_use]
     pub fn of(spec: KeySpec) -> Self {
         match (spec, spec.kind()) {
@@ -40,11 +40,11 @@ impl Construction {
     }
 }
 
-/// Secret bytes, wiped on drop and never shown.
+/// Secret bytes, wiped on drop and not shown by `Debug`.
 pub struct Material(Zeroizing<Vec<u8>>);
 
 impl Material {
-    /// New material of some bytes.
+    /// Creates `len` random bytes.
     #[must_use]
     pub fn random(len: usize, random: &impl Random) -> Self {
         let mut bytes = Zeroizing::new(vec![0; len]);
@@ -52,19 +52,19 @@ impl Material {
         Self(bytes)
     }
 
-    /// Material that was made elsewhere.
+    /// Creates material of existing bytes.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<Vec<u8>>) -> Self {
         Self(bytes)
     }
 
-    /// The secret bytes, for those who compute with them.
+    /// Returns the secret bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// What tells whether other material of the same key is the same. It stands in sealed records only.
+    /// Returns a hash that tells whether other material of the same key is the same. Only sealed records may contain it.
     #[must_use]
     pub fn fingerprint(&self, key: KeyId) -> [u8; 32] {
         let mut hash = digest::Context::new(&digest::SHA256);
@@ -80,10 +80,10 @@ impl Material {
         roots.current().material().seal(&aad(roots.store(), key, version), &self.0, random)
     }
 
-    /// Opens what [`Material::seal`] gave for the same store, key and version.
+    /// Opens the result of [`Material::seal`] for the same store, key and version.
     ///
     /// # Errors
-    /// [`Damaged`].
+    /// [`Damaged`] if it was changed, or belongs to another store, key or version.
     pub fn open(roots: &RootKeys, key: KeyId, version: KeyVersionId, sealed: &[u8]) -> Result<Self, Damaged> {
         let aad = aad(roots.store(), key, version);
         roots.open_under_any(|generation| generation.material().open(&aad, sealed)).map(Self)
@@ -96,7 +96,7 @@ impl fmt::Debug for Material {
     }
 }
 
-/// All parts but the label have a fixed length.
+/// Needs no lengths, because all parts but the label have a fixed length.
 fn aad(store: StoreId, key: KeyId, version: KeyVersionId) -> Vec<u8> {
     [b"bulla/material/v1\0".as_slice(), store.as_bytes(), key.as_bytes(), version.as_bytes()].concat()
 }

@@ -1,4 +1,5 @@
-//! The seed of a device for multi-factor authentication, sealed: HMAC needs it in clear, for one code at a time.
+//! Seals the seeds of devices for multi-factor authentication. HMAC needs the plaintext, so a seed is opened for one code at a
+//! time.
 //!
 //! ```text
 //! sealed seed = XAES-256-GCM(material subkey of the root key, seed,
@@ -20,10 +21,10 @@ pub fn seal(roots: &RootKeys, device: &str, seed: &[u8], random: &impl Random) -
     roots.current().material().seal(&aad(roots.store(), device), seed, random)
 }
 
-/// Opens what [`seal`] returned for the same device of the same store.
+/// Opens the result of [`seal`] for the same device of the same store.
 ///
 /// # Errors
-/// [`Damaged`].
+/// [`Damaged`] if it was changed, or belongs to another device or store.
 pub fn open(roots: &RootKeys, device: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
     let aad = aad(roots.store(), device);
     roots.open_under_any(|generation| generation.material().open(&aad, sealed))

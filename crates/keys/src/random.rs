@@ -1,6 +1,6 @@
-//! The one source of randomness of the pure crates.
+//! The only source of randomness of this crate.
 
-/// The system's random generator, as an argument. Sealed: nobody can put a weaker one in its place.
+/// The system's random generator, as an argument. The trait is sealed, so that callers cannot pass a weaker generator.
 pub trait Random: sealed::Sealed {
     /// Fills `bytes` with unpredictable bytes.
     fn fill(&self, bytes: &mut [u8]);
@@ -16,7 +16,7 @@ impl Random for SystemRandom {
     }
 }
 
-/// `N` random bytes.
+/// Returns `N` random bytes.
 pub(crate) fn array<const N: usize>(random: &impl Random) -> [u8; N] {
     let mut bytes = [0; N];
     random.fill(&mut bytes);
@@ -30,7 +30,7 @@ mod sealed {
     impl Sealed for super::Fixed {}
 }
 
-/// Fixed bytes in place of random ones, to reproduce published vectors.
+/// Returns fixed bytes instead of random ones, to reproduce published vectors.
 #[cfg(test)]
 pub(crate) struct Fixed(pub(crate) Vec<u8>);
 

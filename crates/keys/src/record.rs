@@ -1,17 +1,17 @@
-//! Records: what a store keeps, each value sealed whole and bound to its place.
+//! Records: the rows of a store. Each value is sealed as a whole and bound to its place.
 //!
 //! ```text
 //! value     = XAES-256-GCM(record subkey, format version (u8) ‖ revision (u64be) ‖ CBOR, aad)
-//! format    = 02 in stores with an anchor, 01 in rows that are older than it; they are the same but for the number
+//! format    = 02 in stores with an anchor, 01 in older rows; otherwise the two are the same
 //! aad       = len ‖ "bulla/record/v1", len ‖ store id, len ‖ generation (u32be), len ‖ table, len ‖ primary key
 //! len       = u32be
 //! ```
 //!
-//! The generation is that of the root key under which the value was sealed; a store may have rows of several.
+//! The generation is that of the root key under which the value was sealed. A store may have rows of several generations.
 //!
-//! A value that was moved to another row, table or store, or edited, does not open. The revision changes with every
-//! write of a row; the store keeps it beside the value too, and both must agree. A whole
-//! row put back to an older state opens; [`Anchor`](crate::Anchor) is what shows it.
+//! A value that was edited, or moved to another row, table or store, does not open. The revision changes with every write of a
+//! row. The store keeps it beside the value too, and both must agree. A whole row that was rolled back to an older state still
+//! opens; [`Anchor`](crate::Anchor) reveals it.
 
 use std::convert::Infallible;
 
@@ -27,11 +27,11 @@ use crate::root::RootKeys;
 use crate::secret::{Secret, SecretValue};
 use crate::xaes::Damaged;
 
-/// Which write of a row this is; 0 for a row that is not there.
+/// The revision of a row, changed by every write; 0 means that the row does not exist.
 pub type Revision = u64;
 
-/// The revision after `revision`. A new row begins anywhere: one that was removed and made again is not what it was, and
-/// what was decided on the old one must not be taken for a change of the new one.
+/// Returns the revision after `revision`. A new row begins at a random revision: if a row was deleted and created again, a change
+/// that was decided on the old row must conflict with the new one.
 #[must_use]
 pub fn next_revision(revision: Revision, random: &impl Random) -> Revision {
     match revision {
@@ -40,11 +40,11 @@ pub fn next_revision(revision: Revision, random: &impl Random) -> Revision {
     }
 }
 
-/// Something that is kept in a table under a primary key.
+/// A value that is stored in a table under a primary key.
 pub trait Record: Encode<()> + for<'b> Decode<'b, ()> {
-    /// The table.
+    /// The name of the table.
     const TABLE: &'static str;
-    /// The place in it.
+    /// Returns the primary key.
     fn primary_key(&self) -> &[u8];
 }
 
@@ -83,7 +83,7 @@ impl Record for SecretValue {
     }
 }
 
-/// Seals a record that is about to be written as `revision`.
+/// Seals a record to be written as `revision`.
 #[must_use]
 pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random: &impl Random) -> Vec<u8> {
     let mut plaintext = Wiped(Zeroizing::new(Vec::with_capacity(USUAL_LEN)));
@@ -95,7 +95,7 @@ pub fn seal<R: Record>(roots: &RootKeys, revision: Revision, record: &R, random:
     current.record().seal(&aad, &plaintext.0, random)
 }
 
-/// Bytes of a record, which may be a private key: when they outgrow their memory, what they leave behind is wiped.
+/// A growing buffer for a record, which may contain a private key. Wipes the memory that it outgrows.
 struct Wiped(Zeroizing<Vec<u8>>);
 
 impl Wiped {
@@ -118,10 +118,10 @@ impl minicbor::encode::Write for Wiped {
     }
 }
 
-/// Opens the record in the row `primary_key` of its table.
+/// Opens the record with this primary key.
 ///
 /// # Errors
-/// [`Damaged`] for any change, and for a format that a newer version wrote.
+/// [`Damaged`] if the row was changed, or if a newer version of this program wrote its format.
 pub fn open<R: Record>(
     roots: &RootKeys,
     primary_key: &[u8],
@@ -137,20 +137,20 @@ pub fn open<R: Record>(
     if record.primary_key() == primary_key { Ok(record) } else { Err(Damaged) }
 }
 
-/// What a sealed row says of itself, whatever its record is.
+/// The fields that all sealed rows have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
-    /// Whether it was written to a store with an [`Anchor`](crate::Anchor). The header of such a store says so; one that was put
-    /// back to an earlier version does not, and must not be believed.
+    /// Whether the row was written to a store with an [`Anchor`](crate::Anchor). If the header of the store says that it has
+    /// none, such a row proves that the header was rolled back.
     pub is_anchored: bool,
-    /// The revision as which it was sealed.
+    /// The revision under which the row was sealed.
     pub revision: Revision,
 }
 
-/// Opens a row of any table for its [`Head`].
+/// Opens a row of any table and returns its [`Head`].
 ///
 /// # Errors
-/// [`Damaged`], as for [`open`].
+/// [`Damaged`], as [`open`] returns it.
 pub fn head(roots: &RootKeys, table: &str, primary_key: &[u8], value: &[u8]) -> Result<Head, Damaged> {
     let plaintext = unseal(roots, table, primary_key, value)?;
     let (format, rest) = plaintext.split_first().ok_or(Damaged)?;
@@ -179,10 +179,10 @@ fn aad(store: StoreId, generation: u32, table: &str, primary_key: &[u8]) -> Vec<
     length_prefixed(&[b"bulla/record/v1", store.as_bytes(), &generation, table.as_bytes(), primary_key])
 }
 
-/// The format of rows that were written before stores had an anchor.
+/// The format of rows written before stores had an anchor.
 const UNANCHORED: u8 = 1;
 const ANCHORED: u8 = 2;
-/// Room for most records.
+/// The initial capacity, enough for most records.
 const USUAL_LEN: usize = 512;
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ mod tests {
         assert_eq!(open::<Alias>(&other, b"alias/a", 3, &value), Err(Damaged), "another root key");
     }
 
-    /// While rows are moved from one root key to the next, one by one.
+    /// This is the case while a change of the root key re-encrypts the rows one by one.
     #[test]
     fn records_of_two_generations_open_side_by_side() {
         let (store, first, second) =
@@ -241,7 +241,7 @@ mod tests {
         );
     }
 
-    /// The table `alias` of the golden store of version 1 has one of the first kind (docs/blob-format.md).
+    /// The table `alias` of the golden store of version 1 has a value of format 01 (docs/blob-format.md).
     #[test]
     fn a_row_shows_that_its_store_had_an_anchor() {
         let (roots, alias) = (roots(), alias("alias/a"));

@@ -1,13 +1,13 @@
-//! The root key of a store, the keys derived from it, and the slots that hold it wrapped.
+//! The root key of a store, the subkeys derived from it, and the slots that store it wrapped.
 //!
 //! ```text
-//! root key  = 32 random bytes, made with the store
+//! root key  = 32 random bytes, generated when the store is created
 //! subkey    = HKDF-Expand-SHA-512(root key, label, 32)      (RFC 5869; the root key is uniform, no Extract)
 //! label     = "bulla/root/" ‖ "record", "material", "anchor", "audit", "backup", "header" or "previous"
 //! ```
 //!
-//! The provider key is what an operator guards: the content of a file today. Changing it rewrites a slot of the header,
-//! never the records.
+//! The operator protects the provider key, for example in a file. Replacing the provider key rewrites a slot of the header, but
+//! no record.
 
 mod slot;
 
@@ -23,13 +23,13 @@ use crate::random::{self, Random};
 use crate::row_set::RowHasher;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
-/// The key from which every other key of a store is derived. Wiped on drop.
+/// The key from which all subkeys of a store are derived. Wiped on drop.
 pub struct RootKey(Zeroizing<[u8; 32]>);
 
-/// The key that wraps a root key; what the operator keeps.
+/// The key that wraps a root key. The operator protects it.
 pub struct ProviderKey(Zeroizing<[u8; 32]>);
 
-/// The subkeys of a store: of the current root key, and of earlier ones that rows may still be sealed under.
+/// The subkeys of a store: those of the current root key, and those of earlier root keys that rows may still be sealed under.
 #[derive(Debug)]
 pub struct RootKeys {
     store: StoreId,
@@ -50,7 +50,7 @@ pub(crate) struct Generation {
 }
 
 impl RootKey {
-    /// A new root key.
+    /// Creates a random root key.
     #[must_use]
     pub fn random(random: &impl Random) -> Self {
         Self(Zeroizing::new(random::array(random)))
@@ -61,7 +61,7 @@ impl RootKey {
         Self(bytes)
     }
 
-    /// Derives the keys of the store, whose current root key this is.
+    /// Derives the subkeys of `store`, with this as the current root key.
     #[must_use]
     pub fn keys(&self, store: StoreId, generation: u32) -> RootKeys {
         RootKeys { store, current: self.generation(generation), previous: Vec::new() }
@@ -91,19 +91,19 @@ impl RootKey {
 }
 
 impl ProviderKey {
-    /// A new provider key.
+    /// Creates a random provider key.
     #[must_use]
     pub fn random(random: &impl Random) -> Self {
         Self(Zeroizing::new(random::array(random)))
     }
 
-    /// The provider key with these bytes.
+    /// Creates the provider key with these bytes.
     #[must_use]
     pub fn from_bytes(bytes: Zeroizing<[u8; 32]>) -> Self {
         Self(bytes)
     }
 
-    /// The bytes, for the file that keeps them.
+    /// Returns the bytes, for the file that stores them.
     #[must_use]
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
@@ -111,39 +111,39 @@ impl ProviderKey {
 }
 
 impl RootKeys {
-    /// The store they belong to.
+    /// Returns the store that the keys belong to.
     #[must_use]
     pub fn store(&self) -> StoreId {
         self.store
     }
 
-    /// Opens rows of an earlier root key too. New rows are sealed under the current one.
+    /// Adds the subkeys of an earlier root key, to open rows that are sealed under it. New rows are sealed under the current one.
     #[must_use]
     pub fn with_previous(mut self, root: &RootKey, generation: u32) -> Self {
         self.previous.push(root.generation(generation));
         self
     }
 
-    /// The number of the current root key.
+    /// Returns the generation number of the current root key.
     #[must_use]
     pub fn generation(&self) -> u32 {
         self.current.number
     }
 
-    /// What hashes the rows of the store for an anchor of this generation; none if there is no such root key.
+    /// Returns the hasher of the rows for an anchor of this generation; `None` if there is no root key of the generation.
     #[must_use]
     pub fn row_hasher(&self, generation: u32) -> Option<&RowHasher> {
         let mut generations = iter::once(&self.current).chain(&self.previous);
         generations.find(|one| one.number == generation).map(|one| &one.anchor)
     }
 
-    /// The generation of the current root key, under which everything new is sealed.
+    /// Returns the subkeys of the current root key, under which all new values are sealed.
     pub(crate) fn current(&self) -> &Generation {
         &self.current
     }
 
-    /// Tries to open something under each generation, the current one first. What is sealed names no generation: only
-    /// while rows are moved from one root key to the next does a row cost more than one try.
+    /// Opens a sealed value with each generation in turn, the current one first, because sealed values do not name their
+    /// generation. More than one attempt is needed only while a change of the root key re-encrypts the rows.
     pub(crate) fn open_under_any<T>(
         &self,
         open: impl Fn(&Generation) -> Result<T, Damaged>,
@@ -199,8 +199,8 @@ impl hkdf::KeyType for Length {
 mod tests {
     use super::*;
 
-    /// Computed with Python: HKDFExpand(SHA512, 32, b"bulla/root/record").derive(bytes(range(32))) of PyPI
-    /// `cryptography`. A store made today must open for ever, so the derivation must never change.
+    /// Computed with Python: HKDFExpand(SHA512, 32, b"bulla/root/record").derive(bytes(range(32))) of PyPI `cryptography`.
+    /// Existing stores must always open, so the derivation must never change.
     #[test]
     fn subkeys_stay_what_they_are() {
         let root = RootKey(Zeroizing::new(std::array::from_fn(|i| u8::try_from(i).unwrap())));

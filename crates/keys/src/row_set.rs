@@ -1,4 +1,4 @@
-//! A hash of the set of rows that a store holds, updated by the rows that a commit changes.
+//! A hash of the multiset of a store's rows. A commit updates it with only the rows that it changes.
 //!
 //! The construction is MSet-Add-Hash of D. Clarke, S. Devadas, M. van Dijk, B. Gassend and G. E. Suh, *Incremental Multiset
 //! Hash Functions and Their Application to Memory Integrity Checking*, ASIACRYPT 2003, with HMAC-SHA-256 as the keyed
@@ -10,9 +10,9 @@
 //! hash  = ( H(00 ‖ nonce) + Σ H(01 ‖ row)  mod 2^256,  number of rows,  nonce )
 //! ```
 //!
-//! Without the key, no attacker finds two different multisets of rows with one hash. MSet-XOR-Hash would be as fast, but promises
-//! that for sets alone: a row that was taken in twice would vanish from it, so a mistake in the engine would go unnoticed
-//! that this sum shows. The nonce is drawn for each hash that is stored.
+//! Without the key, an attacker cannot find two different multisets of rows with the same hash. MSet-XOR-Hash would be as fast,
+//! but is secure for sets only: a row that is added twice cancels out, so it would hide a mistake of the engine that this sum
+//! reveals. The nonce is random for each stored hash.
 
 use std::fmt;
 
@@ -22,21 +22,21 @@ use crate::aad::length_prefixed;
 use crate::random::{self, Random};
 use crate::record::Revision;
 
-/// A set of rows: how many there are, and the sum of their hashes. It exists in memory only.
+/// A multiset of rows: their number and the sum of their hashes. It exists in memory only.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowSet {
     rows: u64,
     sum: Number,
 }
 
-/// Hashes rows under a subkey of the root key.
+/// Hashes rows with a subkey of the root key.
 pub struct RowHasher(hmac::Key);
 
-/// What one row adds to the sum of a [`RowSet`].
+/// The hash of one row, or a sum or difference of such hashes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowHash(Number);
 
-/// The hash of a [`RowSet`], as it is stored.
+/// The stored form of a [`RowSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct StoredHash {
     pub(crate) rows: u64,
@@ -44,30 +44,30 @@ pub(crate) struct StoredHash {
     pub(crate) nonce: [u8; 16],
 }
 
-/// A number of 256 bits; the least significant limb is the first one.
+/// A number of 256 bits, least significant limb first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Number([u64; 4]);
 
 impl RowSet {
-    /// How many rows there are.
+    /// Returns the number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows
     }
 
-    /// Takes a row in.
+    /// Adds a row.
     pub fn add(&mut self, row: RowHash) {
         self.rows = self.rows.wrapping_add(1);
         self.sum = self.sum.plus(row.0);
     }
 
-    /// Takes a row out. One that was not in leaves a set that is no set of rows, and equals none.
+    /// Removes a row. Removing a row that was not added leaves a value that no set of rows has.
     pub fn remove(&mut self, row: RowHash) {
         self.rows = self.rows.wrapping_sub(1);
         self.sum = self.sum.minus(row.0);
     }
 
-    /// What makes this set of `other`: the sum of the rows that are only here, less that of the rows that are only there.
+    /// Returns the sum of the rows that only this set has, minus the sum of those that only `other` has.
     #[must_use]
     pub fn difference(&self, other: &Self) -> RowHash {
         RowHash(self.sum.minus(other.sum))
@@ -75,7 +75,7 @@ impl RowSet {
 }
 
 impl RowHash {
-    /// What a row adds that takes the place of `other`.
+    /// Returns the change of the sum when this row replaces `other`.
     #[must_use]
     pub fn instead_of(self, other: Self) -> Self {
         Self(self.0.minus(other.0))
@@ -87,7 +87,7 @@ impl RowHasher {
         Self(hmac::Key::new(hmac::HMAC_SHA256, subkey))
     }
 
-    /// What the row at `primary_key` of a table adds to a set.
+    /// Returns the hash of a row of a table.
     #[must_use]
     pub fn row(&self, table: &str, primary_key: &[u8], revision: Revision) -> RowHash {
         let mut row = vec![1];
@@ -138,7 +138,7 @@ impl Number {
         }))
     }
 
-    /// Two's complement: `-x` is `!x + 1`.
+    /// Subtracts by two's complement: `-x` is `!x + 1`.
     fn minus(self, other: Self) -> Self {
         self.plus(Self(other.0.map(|limb| !limb))).plus(Self([1, 0, 0, 0]))
     }
@@ -187,7 +187,7 @@ mod tests {
         set
     }
 
-    /// Computed with Python's standard library (`testdata/anchor`). A store made today must open for ever.
+    /// Computed with Python's standard library (`testdata/anchor`). Existing stores must always open.
     #[test]
     fn sets_have_the_hashes_of_the_vectors() {
         let table: Value =
@@ -241,7 +241,7 @@ mod tests {
         assert_ne!(set([RowHasher::new(&[8; 32]).row("t", b"a", 1)]), set([rows[0]]), "under another key");
     }
 
-    /// In a sum of exclusive ors it would be as if it had never been there.
+    /// With exclusive or instead of a sum, the two additions would cancel out.
     #[test]
     fn a_row_that_is_taken_in_twice_or_out_without_being_in_shows() {
         let row = hasher().row("t", b"a", 1);

@@ -1,4 +1,4 @@
-//! The private key that seals the audit trail, wrapped: 32 bytes, from which Ed25519 (RFC 8032) derives the rest.
+//! Wraps the private key that signs the audit trail: the 32 bytes from which Ed25519 (RFC 8032) derives the rest.
 //!
 //! ```text
 //! wrapped seed = XAES-256-GCM(subkey "bulla/root/audit", seed,
@@ -20,10 +20,10 @@ pub fn wrap(roots: &RootKeys, public_key: &[u8; 32], seed: &[u8; 32], random: &i
     roots.current().audit().seal(&aad(roots.store(), public_key), seed, random)
 }
 
-/// Unwraps what [`wrap`] returned for the same public key and the same store.
+/// Unwraps the result of [`wrap`] for the same public key and the same store.
 ///
 /// # Errors
-/// [`Damaged`].
+/// [`Damaged`] if it was changed, or belongs to another public key or store.
 pub fn unwrap(
     roots: &RootKeys,
     public_key: &[u8; 32],

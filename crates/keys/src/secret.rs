@@ -1,8 +1,8 @@
-//! Secrets: what programs need and people should not see, in versions at which stages point.
+//! Secrets, such as passwords that programs need: versions of a value, and stages that point to them.
 //!
-//! The record of a secret says which versions there are and which stage points at which of them, so that a stage cannot
-//! be in two places. What a version holds lies apart from it in a [`SecretValue`], which is written once. As for keys,
-//! every change is a function from one record to the next. Times are seconds since 1970.
+//! The record of a secret lists its versions and which version each stage points to, so a stage points to only one version. The
+//! value of a version is stored separately in a [`SecretValue`], which is never rewritten. As for keys, every change is a
+//! function from a record to a new one. Times are in seconds since the Unix epoch.
 
 mod names;
 
@@ -20,127 +20,128 @@ use crate::maker::Maker;
 use crate::spec::named;
 use crate::tags::Tags;
 
-/// A secret without what it holds.
+/// A secret without its values.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Secret {
-    /// Its name, which it keeps.
+    /// The name of the secret, which does not change.
     #[n(0)]
     pub name: SecretName,
-    /// When it was made.
+    /// When the secret was created.
     #[n(1)]
     pub created: i64,
-    /// When it got its newest version, or when a stage was moved or its description changed since.
+    /// When the last version was added, a stage moved, or the description changed, whichever was last.
     #[n(2)]
     updated: i64,
-    /// What it is.
+    /// The kind of the secret.
     #[n(3)]
     pub kind: SecretKind,
-    /// What it is for.
+    /// The purpose of the secret, in its owner's words.
     #[n(4)]
     pub description: Description,
-    /// The key that seals what it holds.
+    /// The key that encrypts the values.
     #[n(5)]
     pub key: KeyId,
-    /// What its owners file it under.
+    /// The tags that the secret's owners set.
     #[n(6)]
     pub tags: Tags,
-    /// When it will be gone; only in its recovery window.
+    /// When the secret will be deleted; only in its recovery window.
     #[n(7)]
     delete_at: Option<i64>,
-    /// Oldest first.
+    /// The versions, oldest first.
     #[n(8)]
     versions: Vec<SecretVersion>,
-    /// Each stage points at one version.
+    /// The version that each stage points to.
     #[n(9)]
     stages: BTreeMap<Stage, SecretVersionId>,
-    /// Who made it.
+    /// The user or program that created the secret.
     #[n(10)]
     pub made_by: Option<Maker>,
 }
 
-/// One version of a secret: what can be said of it without opening it.
+/// One version of a secret, without its value.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SecretVersion {
-    /// What its owner calls it.
+    /// The id that the owner gave to the version.
     #[n(0)]
     pub id: SecretVersionId,
-    /// When it was made.
+    /// When the version was created.
     #[n(1)]
     pub created: i64,
-    /// What its owner says it holds.
+    /// The type of the value, as its owner declared it.
     #[n(2)]
     pub data_type: SecretDataType,
-    /// Where that lies.
+    /// The id of the [`SecretValue`].
     #[n(3)]
     pub value: SecretValueId,
 }
 
-/// What a version holds, sealed once more inside the sealed record, under the key of its secret.
+/// The value of a version. It is encrypted under the key of its secret, inside the sealed record.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SecretValue {
-    /// Its place.
+    /// The id of the value.
     #[n(0)]
     pub id: SecretValueId,
-    /// A blob (see [`crate::blob`]) that is bound to the secret and the version by [`binding`].
+    /// A blob (see [`crate::blob`]) that [`binding`] binds to the secret and the version.
     #[n(1)]
     pub blob: ByteVec,
 }
 
 named! {
-    /// What a secret is.
+    /// The kind of a secret.
     SecretKind {
-        /// Whatever its owner puts into it.
+        /// Any value that its owner chooses.
         Generic(0) = "Generic",
     }
 }
 
 impl SecretKind {
-    /// Kinds that the API has and bulla does not make: each is for another service of the cloud, which changes it.
+    /// The kinds of the API that bulla does not support: each is for another service of the cloud, which changes the secret.
     pub const UNSUPPORTED: [&str; 5] = ["Rds", "Redis", "RAMCredentials", "ECS", "PolarDB"];
 }
 
 named! {
-    /// What a version holds, as its owner says; it is a text in both cases.
+    /// The type of a value, as its owner declared it. The value is a text for both types.
     SecretDataType {
-        /// Text as it is.
+        /// The text itself.
         Text(0) = "text",
-        /// Text that stands for bytes.
+        /// Bytes, encoded as text.
         Binary(1) = "binary",
     }
 }
 
-/// Why a secret does not take a change.
+/// Why a secret does not allow a change.
 ///
-/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
+/// The enum is exhaustive on purpose: the API has a separate answer for each variant, and a `match` that omits one must not
+/// compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SecretRefusal {
-    /// It will be gone when its recovery window is over.
+    /// The secret is in its recovery window and will be deleted.
     InDeleteWindow,
-    /// It is not in a recovery window.
+    /// The secret is not in a recovery window.
     NotInDeleteWindow,
-    /// It has a version of this name.
+    /// The secret has a version with this id already.
     VersionExists,
-    /// It has no version of this name.
+    /// The secret has no version with this id.
     NoSuchVersion,
-    /// The stage points at another version than the one it is taken from, or at none.
+    /// The stage does not point to the version that the caller named.
     StageElsewhere,
-    /// This stage always points at some version.
+    /// The stage is one of the service's, which always point to a version.
     StageStays,
-    /// There would be more stages than a secret may have.
+    /// The secret would have too many stages.
     TooManyStages,
 }
 
 impl Secret {
-    /// As many versions as a secret keeps: with one more, the oldest one is gone at which no stage points.
+    /// Maximum number of versions. Adding another drops the oldest one without a stage.
     pub const MAX_VERSIONS: usize = 10;
-    /// As many stages as a secret may have, which are fewer than its versions. The two of the service always have a
-    /// place: a new version needs it for the previous one.
+    /// Maximum number of stages, which is less than that of versions. It includes the two stages of the service, whose places are
+    /// reserved: a new version needs one of them for the previous version.
     pub const MAX_STAGES: usize = 8;
 
-    /// A new secret, whose first version is the current one.
+    /// Creates a secret with its first version, which is the current one.
     #[must_use]
     pub fn new(name: SecretName, key: KeyId, first: SecretVersion) -> Self {
         Self {
@@ -158,53 +159,53 @@ impl Secret {
         }
     }
 
-    /// When it was last changed by its owner.
+    /// Returns when the secret was last changed, not counting changes of its tags and its deletion.
     #[must_use]
     pub fn updated(&self) -> i64 {
         self.updated
     }
 
-    /// When it will be gone, if it is in its recovery window.
+    /// Returns when the secret will be deleted, if it is in its recovery window.
     #[must_use]
     pub fn delete_at(&self) -> Option<i64> {
         self.delete_at
     }
 
-    /// Its versions, oldest first.
+    /// Returns the versions, oldest first.
     pub fn versions(&self) -> impl DoubleEndedIterator<Item = &SecretVersion> {
         self.versions.iter()
     }
 
-    /// The version of this name.
+    /// Returns the version with this id.
     #[must_use]
     pub fn version(&self, id: &str) -> Option<&SecretVersion> {
         self.versions.iter().find(|version| version.id.as_str() == id)
     }
 
-    /// The version at which a stage points.
+    /// Returns the version that a stage points to.
     #[must_use]
     pub fn staged(&self, stage: &str) -> Option<&SecretVersion> {
         let (_, version) = self.stages.iter().find(|(name, _)| name.as_str() == stage)?;
         self.version(version.as_str())
     }
 
-    /// The stages that point at a version, by name; a version without any is deprecated.
+    /// Returns the stages that point to a version, in the order of their names. A version without a stage is deprecated.
     pub fn stages_of(&self, version: &SecretVersionId) -> impl Iterator<Item = &Stage> {
         self.stages.iter().filter(move |(_, pointed)| *pointed == version).map(|(stage, _)| stage)
     }
 
-    /// Whether it can be read and changed.
+    /// Checks that the secret can be read and changed.
     ///
     /// # Errors
-    /// [`SecretRefusal::InDeleteWindow`].
+    /// [`SecretRefusal::InDeleteWindow`] if it is in its recovery window.
     pub fn check_in_use(&self) -> Result<(), SecretRefusal> {
         self.delete_at.map_or(Ok(()), |_| Err(SecretRefusal::InDeleteWindow))
     }
 
-    /// This secret with one more version, at which `stages` point from now on; and the value that is of no use any more.
+    /// Adds a version and points `stages` to it. Also returns the value of the version that was dropped to make room, if one was.
     ///
     /// # Errors
-    /// [`SecretRefusal`].
+    /// [`SecretRefusal`] if the secret is in its recovery window, has a version with this id, or would have too many stages.
     pub fn with_version(
         &self,
         version: SecretVersion,
@@ -216,18 +217,19 @@ impl Secret {
         }
         let mut secret = self.clone();
         for stage in stages {
-            secret.point(stage, &version.id); // by name, so that a previous version that was chosen stays the chosen one
+            secret.point(stage, &version.id); // in the order of names, so that an explicit ACSPrevious overrides the implied one
         }
         secret.updated = version.created;
         secret.versions.push(version);
-        let superfluous = secret.remove_superfluous();
-        Ok((secret.with_no_more_stages_than(self)?, superfluous))
+        let dropped = secret.drop_oldest_unstaged();
+        Ok((secret.check_stage_limit(self)?, dropped))
     }
 
-    /// This secret with a stage that points at `to`; it must have pointed at `from`, if that is said.
+    /// Points a stage to the version `to`. If `from` is given, the stage must have pointed to that version.
     ///
     /// # Errors
-    /// [`SecretRefusal`].
+    /// [`SecretRefusal`] if the secret is in its recovery window, has no such version, or would have too many stages, or if the
+    /// stage does not point to `from`.
     pub fn with_stage(
         &self,
         stage: &Stage,
@@ -240,13 +242,14 @@ impl Secret {
         self.version(to.as_str()).ok_or(SecretRefusal::NoSuchVersion)?;
         let mut secret = Self { updated: now, ..self.clone() };
         secret.point(stage, to);
-        secret.with_no_more_stages_than(self)
+        secret.check_stage_limit(self)
     }
 
-    /// This secret without a stage, which pointed at `from`.
+    /// Removes a stage, which must have pointed to the version `from`.
     ///
     /// # Errors
-    /// [`SecretRefusal`].
+    /// [`SecretRefusal`] if the secret is in its recovery window, the stage does not point to `from`, or the stage is one of the
+    /// service's.
     pub fn without_stage(
         &self,
         stage: &Stage,
@@ -263,10 +266,10 @@ impl Secret {
         Ok(secret)
     }
 
-    /// This secret with another description; the same secret if none is given.
+    /// Replaces the description; returns an unchanged copy for `None`.
     ///
     /// # Errors
-    /// [`SecretRefusal::InDeleteWindow`].
+    /// [`SecretRefusal::InDeleteWindow`] if the secret is in its recovery window.
     pub fn described(&self, description: Option<Description>, now: i64) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         let same = self.clone();
@@ -276,34 +279,34 @@ impl Secret {
         })
     }
 
-    /// This secret with other tags.
+    /// Replaces the tags.
     ///
     /// # Errors
-    /// [`SecretRefusal::InDeleteWindow`].
+    /// [`SecretRefusal::InDeleteWindow`] if the secret is in its recovery window.
     pub fn tagged(&self, tags: Tags) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         Ok(Self { tags, ..self.clone() })
     }
 
-    /// This secret, to be gone at `delete_at`.
+    /// Schedules the deletion of the secret at `delete_at`.
     ///
     /// # Errors
-    /// [`SecretRefusal::InDeleteWindow`].
+    /// [`SecretRefusal::InDeleteWindow`] if it is scheduled already.
     pub fn with_deletion(&self, delete_at: i64) -> Result<Self, SecretRefusal> {
         self.check_in_use()?;
         Ok(Self { delete_at: Some(delete_at), ..self.clone() })
     }
 
-    /// This secret, which stays after all.
+    /// Cancels the scheduled deletion of the secret.
     ///
     /// # Errors
-    /// [`SecretRefusal::NotInDeleteWindow`].
+    /// [`SecretRefusal::NotInDeleteWindow`] if it is not scheduled.
     pub fn without_deletion(&self) -> Result<Self, SecretRefusal> {
         self.delete_at.ok_or(SecretRefusal::NotInDeleteWindow)?;
         Ok(Self { delete_at: None, ..self.clone() })
     }
 
-    /// Points a stage at a version. What was current before is the previous version then.
+    /// Points a stage to a version. If it is ACSCurrent, ACSPrevious then points to the version that was current.
     fn point(&mut self, stage: &Stage, version: &SecretVersionId) {
         let before = self.stages.insert(stage.clone(), version.clone());
         if stage.as_str() == Stage::CURRENT
@@ -313,7 +316,7 @@ impl Secret {
         }
     }
 
-    fn remove_superfluous(&mut self) -> Option<SecretValueId> {
+    fn drop_oldest_unstaged(&mut self) -> Option<SecretValueId> {
         if self.versions.len() <= Self::MAX_VERSIONS {
             return None;
         }
@@ -327,8 +330,8 @@ impl Secret {
         if self.stages.get(stage) == Some(from) { Ok(()) } else { Err(SecretRefusal::StageElsewhere) }
     }
 
-    /// This secret, unless it has too many stages, and more than `before`.
-    fn with_no_more_stages_than(self, before: &Self) -> Result<Self, SecretRefusal> {
+    /// Checks the number of stages. A secret that had too many before, under an earlier limit, may keep as many.
+    fn check_stage_limit(self, before: &Self) -> Result<Self, SecretRefusal> {
         let own = |secret: &Self| secret.stages.keys().filter(|stage| !stage.is_of_service()).count();
         if own(&self) <= own(before).max(Self::MAX_STAGES - 2) {
             Ok(self)
@@ -338,7 +341,7 @@ impl Secret {
     }
 }
 
-/// What binds the blob of a version to its place: the blob of another version, or of another secret, does not open there.
+/// Returns the encryption context that binds a blob to its secret and version, so that it does not open for any other.
 #[must_use]
 pub fn binding(name: &SecretName, version: &SecretVersionId) -> EncryptionContext {
     EncryptionContext::new([("bulla/secret", name.as_str()), ("bulla/version", version.as_str())])
@@ -387,7 +390,7 @@ mod tests {
         secret.with_version(version(id, 2000), &stages(names)).unwrap().0
     }
 
-    /// Versions with their stages, oldest first.
+    /// Returns the versions with their stages, oldest first.
     fn shown(secret: &Secret) -> Vec<String> {
         let show = |version: &SecretVersion| {
             let stages: Vec<_> = secret.stages_of(&version.id).map(Stage::as_str).collect();
@@ -454,16 +457,16 @@ mod tests {
         }
         assert_eq!(full.versions().count(), Secret::MAX_VERSIONS);
         let oldest = full.version("v1").unwrap().value;
-        let (next, superfluous) = full.with_version(version("v10", 0), &stages(&["ACSCurrent"])).unwrap();
-        assert_eq!(superfluous, Some(oldest));
+        let (next, dropped) = full.with_version(version("v10", 0), &stages(&["ACSCurrent"])).unwrap();
+        assert_eq!(dropped, Some(oldest));
         assert_eq!(next.versions().count(), Secret::MAX_VERSIONS);
         assert_eq!((next.version("v1"), next.staged("kept").is_some()), (None, true));
         let second = next.version("v2").unwrap().value;
-        let (_, superfluous) = next.with_version(version("v11", 0), &stages(&["x"])).unwrap();
-        assert_eq!(superfluous, Some(second), "a version with a stage stays, however old");
+        let (_, dropped) = next.with_version(version("v11", 0), &stages(&["x"])).unwrap();
+        assert_eq!(dropped, Some(second), "a version with a stage stays, however old");
     }
 
-    /// The limit of an earlier version was another one.
+    /// An earlier version had a higher limit.
     #[test]
     fn a_secret_that_has_too_many_stages_keeps_them() {
         let mut secret = put(&secret(), "v2", &["s1", "s2", "s3", "s4", "s5", "s6"]);
@@ -474,7 +477,7 @@ mod tests {
         assert_eq!(one_more, Err(SecretRefusal::TooManyStages));
     }
 
-    /// There are fewer stages than versions, so a full secret always has a version that can make room.
+    /// There are fewer stages than versions, so a secret at the limit always has a version without a stage to drop.
     #[test]
     fn there_are_eight_stages_at_most() {
         const { assert!(Secret::MAX_STAGES < Secret::MAX_VERSIONS) };

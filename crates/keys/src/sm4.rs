@@ -1,14 +1,14 @@
-//! SM4-GCM with a key of its own for each message, so that a 192-bit nonce may be drawn at random.
+//! SM4-GCM with a derived key for each message, so that nonces are 192 bits long and can be random.
 //!
 //! ```text
 //! K'     = HMAC-SM3(K, 0x00000001 ‖ "bulla/blob/sm4/v1" ‖ 0x00 ‖ N[..12] ‖ 0x00000080)[..16]
 //! sealed = N ‖ SM4-GCM(K', nonce = N[12..], plaintext, aad)
 //! ```
 //!
-//! Specifications: the KDF in counter mode of SP 800-108r1, with HMAC (RFC 2104) over SM3 (GB/T 32905) as its
-//! PRF; SM4 (GB/T 32907) in GCM (RFC 8998). The composition is our own, after that of XAES-256-GCM, and has its
-//! vectors in `testdata/sm4`. Caveats: like GCM it does not commit to its key; the S-box of this SM4 is a table
-//! in memory, so the time it takes may show something to other programs on the same processor.
+//! Specifications: the KDF in counter mode of SP 800-108r1, with HMAC (RFC 2104) over SM3 (GB/T 32905) as its PRF; SM4
+//! (GB/T 32907) in GCM (RFC 8998). The composition is our own, modelled on XAES-256-GCM; its vectors are in `testdata/sm4`.
+//! Caveats: like GCM it does not commit to its key. This SM4 is not constant-time: its S-box is a table in memory, so its timing
+//! may leak to other programs on the same processor.
 
 use std::fmt;
 
@@ -23,11 +23,11 @@ use crate::random::{self, Random};
 use crate::stack;
 use crate::xaes::Damaged;
 
-/// A key for SM4 messages, expanded.
+/// An expanded key.
 pub struct Sm4Gcm(Hmac<Sm3>);
 
 impl Sm4Gcm {
-    /// Bytes that sealing adds: the nonce before, the tag after.
+    /// The number of bytes that sealing adds: a nonce before the ciphertext, a tag after it.
     pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
     /// Expands a key.
@@ -36,7 +36,7 @@ impl Sm4Gcm {
         stack::run_and_wipe(|| Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
     }
 
-    /// Seals `plaintext`, bound to `aad`: nonce, ciphertext, tag.
+    /// Seals `plaintext`, bound to `aad`. Returns nonce, ciphertext and tag.
     #[must_use]
     pub fn seal(&self, aad: &[u8], plaintext: &[u8], random: &impl Random) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = random::array(random);
@@ -52,10 +52,10 @@ impl Sm4Gcm {
         sealed
     }
 
-    /// Opens what [`Sm4Gcm::seal`] sealed under the same key and `aad`.
+    /// Opens the result of [`Sm4Gcm::seal`] under the same key and `aad`.
     ///
     /// # Errors
-    /// [`Damaged`], and nothing of the plaintext.
+    /// [`Damaged`]; no plaintext is returned.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
         let (nonce, rest) = sealed.split_first_chunk().ok_or(Damaged)?;
         let (ciphertext, tag) = rest.split_last_chunk::<TAG_LEN>().ok_or(Damaged)?;
@@ -85,14 +85,14 @@ impl fmt::Debug for Sm4Gcm {
     }
 }
 
-/// The context of the key of the message, and the nonce under that key.
+/// Returns the two halves of a nonce: the context of the key derivation, and the nonce of GCM.
 fn halves(nonce: &[u8; NONCE_LEN]) -> (&[u8; 12], &[u8; 12]) {
     let (context, gcm_nonce) = nonce.split_at(12);
     let [context, gcm_nonce] = [context, gcm_nonce].map(|half| half.try_into().expect("half of 24 bytes"));
     (context, gcm_nonce)
 }
 
-/// SM4-GCM of RFC 8998.
+/// SM4-GCM as RFC 8998 defines it.
 type Gcm = AesGcm<Sm4, U12>;
 
 const LABEL: &[u8] = b"bulla/blob/sm4/v1";
@@ -120,7 +120,7 @@ mod tests {
         digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
-    /// GB/T 32907, annex A: one block, and a million times the same.
+    /// GB/T 32907, annex A: one block encrypted once, and a million times.
     #[test]
     fn sm4_of_the_standard() {
         let key = *b"\x01\x23\x45\x67\x89\xab\xcd\xef\xfe\xdc\xba\x98\x76\x54\x32\x10";
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(hex(&tag), "83de3541e4c2b58177e065a9bf7b62ec");
     }
 
-    /// Wycheproof's SM4-GCM with nonces of 96 bits, the only ones here. None of them is "acceptable".
+    /// The cases of Wycheproof's SM4-GCM with 96-bit nonces, the only ones used here. None of these is "acceptable".
     #[test]
     fn sm4_gcm_of_wycheproof() {
         let groups = TestSet::load(TestName::Sm4Gcm).unwrap().test_groups.into_iter();

@@ -1,4 +1,4 @@
-//! The kinds of keys, as the API names them.
+//! Specs, usages and origins of keys, with their names in the API.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ macro_rules! named {
         }
 
         impl $name {
-            /// The name the API uses, case sensitive.
+            /// Returns the name in the API. Case matters.
             #[must_use]
             pub fn name(self) -> &'static str {
                 match self {
@@ -22,7 +22,7 @@ macro_rules! named {
                 }
             }
 
-            /// The one with this name.
+            /// Returns the variant with this name.
             #[must_use]
             pub fn from_name(name: &str) -> Option<Self> {
                 match name {
@@ -42,7 +42,7 @@ macro_rules! named {
 pub(crate) use named;
 
 named! {
-    /// What a key is.
+    /// The algorithm and size of a key.
     KeySpec {
         /// 256 bits for AES in XAES-256-GCM.
         Aes256(0) = "Aliyun_AES_256",
@@ -69,22 +69,22 @@ named! {
     }
 }
 
-/// What kind of cryptography a key is for.
+/// The kind of cryptography that a key is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum KeyKind {
-    /// A secret that makes and opens ciphertext blobs.
+    /// A secret key that encrypts and decrypts ciphertext blobs.
     Symmetric,
     /// A key pair.
     Asymmetric,
-    /// A secret that authenticates messages.
+    /// A secret key that authenticates messages.
     Mac,
 }
 
 impl KeySpec {
-    /// Specs that the API has and bulla does not make: the cloud has them in hardware only.
+    /// The specs of the API that bulla does not support: the cloud has them in hardware only.
     pub const UNSUPPORTED: [&str; 2] = ["Aliyun_AES_128", "Aliyun_AES_192"];
 
-    /// What kind of cryptography it is for.
+    /// Returns the kind of cryptography that keys of this spec are for.
     #[must_use]
     pub fn kind(self) -> KeyKind {
         match self {
@@ -94,7 +94,7 @@ impl KeySpec {
         }
     }
 
-    /// What such keys may be used for; the first is meant where nobody says.
+    /// Returns the usages that keys of this spec may have. The first one is the default.
     #[must_use]
     pub fn usages(self) -> &'static [KeyUsage] {
         match self {
@@ -105,7 +105,8 @@ impl KeySpec {
         }
     }
 
-    /// The secret bytes of a key that is no key pair: as many as its cipher takes, or the hash of its HMAC gives.
+    /// Returns the length of the secret in bytes: the key length of the cipher, or the output length of the hash of HMAC. Returns
+    /// `None` for a key pair.
     #[must_use]
     pub fn secret_len(self) -> Option<usize> {
         match self {
@@ -119,7 +120,7 @@ impl KeySpec {
 }
 
 named! {
-    /// What a key may be used for.
+    /// The operations that a key is for.
     KeyUsage {
         /// Encryption and decryption.
         EncryptDecrypt(0) = "ENCRYPT/DECRYPT",
@@ -131,19 +132,19 @@ named! {
 named! {
     /// Where the material of a key comes from.
     KeyOrigin {
-        /// Made by this KMS.
+        /// This KMS generated it.
         Kms(0) = "Aliyun_KMS",
-        /// Imported.
+        /// It is imported.
         External(1) = "EXTERNAL",
     }
 }
 
 named! {
-    /// What guards the material of a key.
+    /// How the material of a key is protected.
     ProtectionLevel {
-        /// This program.
+        /// By this program.
         Software(0) = "SOFTWARE",
-        /// A hardware module.
+        /// By a hardware security module.
         Hsm(1) = "HSM",
     }
 }

@@ -1,23 +1,23 @@
-//! Wiping what a computation left on the stack.
+//! Wipes the stack that a computation used.
 
 use zeroize::zeroize_stack;
 
 /// Runs `work`, then wipes the stack that it used.
 ///
-/// Values that are wiped on drop leave copies behind: of arguments that were moved, of what a register held,
-/// of what the libraries below do not wipe at all. Caveat: the compiler decides what lies where, so this is
-/// the best that can be done, and no promise. The tests of bulla-kms look for SM2 keys on a stack.
+/// Types that are wiped on drop leave copies behind: of moved arguments, of spilled registers, and of values that the libraries
+/// below do not wipe. Caveat: the compiler decides the stack layout, so this is best effort and not a guarantee. The tests of
+/// bulla-kms search a stack for SM2 keys.
 pub fn run_and_wipe<T>(work: impl FnOnce() -> T) -> T {
     let result = in_its_own_frame(work);
     zeroize_stack::<DEPTH>();
     result
 }
 
-/// Inlined, `work` would use the frame of the caller, and that is not wiped.
+/// Prevents inlining, because inlined `work` would use the frame of the caller, which is not wiped.
 #[inline(never)]
 fn in_its_own_frame<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
-/// Several times what elliptic curves need in debug builds; it takes microseconds.
+/// Bytes to wipe: several times what elliptic curves need in debug builds. Wiping them takes microseconds.
 const DEPTH: usize = 64 * 1024;

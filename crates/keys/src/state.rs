@@ -1,4 +1,4 @@
-//! Which state lets a key do what: the one table of it.
+//! The operations that a key allows in each state.
 
 use std::fmt;
 
@@ -9,25 +9,26 @@ use crate::spec::named;
 named! {
     /// The state of a key.
     KeyState {
-        /// Ready for use.
+        /// The key can be used.
         Enabled(0) = "Enabled",
-        /// Switched off by its owner.
+        /// The owner disabled the key.
         Disabled(1) = "Disabled",
-        /// Waiting for the end of its life.
+        /// The key is scheduled for deletion.
         PendingDeletion(2) = "PendingDeletion",
-        /// Without material.
+        /// The key has no material.
         PendingImport(3) = "PendingImport",
     }
 }
 
-/// What somebody wants to do with a key, as far as its state has a say in it.
+/// An operation on a key whose permission depends on the state of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// Any cryptography: Encrypt, Decrypt, GenerateDataKey and their kin; also new versions and their policy.
+    /// Any cryptographic operation, such as Encrypt, Decrypt and GenerateDataKey; also creating versions and setting their
+    /// policy.
     Use,
-    /// Changing what is said about it: description, tags, protection from deletion.
+    /// Changing the metadata: description, tags, deletion protection.
     Describe,
-    /// EnableKey and DisableKey; repeating one changes nothing and succeeds.
+    /// EnableKey and DisableKey; repeating one succeeds without a change.
     EnableOrDisable,
     /// ScheduleKeyDeletion.
     ScheduleDeletion,
@@ -41,28 +42,29 @@ pub enum Operation {
     RetargetAlias,
 }
 
-/// Why the state of a key does not allow an operation.
+/// Why a key does not allow an operation.
 ///
-/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
+/// The enum is exhaustive on purpose: the API has a separate answer for each variant, and a `match` that omits one must not
+/// compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The key is in this state.
     State(KeyState),
-    /// The state cannot be changed from here.
+    /// The operation cannot change the state that the key is in.
     StateModifiedFailed,
     /// The key is protected from deletion.
     DeletionProtected,
-    /// It is for other keys: of another kind, origin or usage.
+    /// Keys of this kind, origin or usage do not support the operation.
     Unsupported,
-    /// The key has as many versions as one may have.
+    /// The key has the maximum number of versions.
     TooManyVersions,
 }
 
 impl KeyState {
-    /// Whether a key in this state allows `operation`.
+    /// Checks that a key in this state allows `operation`.
     ///
     /// # Errors
-    /// The [`Refusal`] that the API answers.
+    /// The [`Refusal`] that the API returns.
     pub fn allows(self, operation: Operation) -> Result<(), Refusal> {
         match (operation, self) {
             (Operation::Use, Self::Enabled) => Ok(()),

@@ -1,4 +1,4 @@
-//! Tags: names and values by which their owners find keys and secrets again.
+//! Tags: names and values with which owners classify keys and secrets.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,23 +12,24 @@ pub struct Tags(#[n(0)] BTreeMap<Box<str>, Box<str>>);
 
 /// Why a tag is refused.
 ///
-/// Exhaustive on purpose: each one has an answer of its own in the API, and a `match` that forgets one must not compile.
+/// The enum is exhaustive on purpose: the API has a separate answer for each variant, and a `match` that omits one must not
+/// compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TagProblem {
-    /// A name or value is too long, empty or reserved.
+    /// The name or value is too long, or the name is empty or reserved.
     Spelling,
-    /// There would be more than a key or secret may have.
+    /// The key or secret has the maximum number of tags.
     TooMany,
 }
 
 impl Tags {
-    /// As many as a key or secret may have.
+    /// Maximum number of tags of a key or secret.
     pub const MAX: usize = 20;
 
     /// Sets a tag.
     ///
     /// # Errors
-    /// [`TagProblem`]; nothing was changed.
+    /// [`TagProblem`]; the tags are unchanged.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), TagProblem> {
         let reserved = ["aliyun", "acs:"].iter().any(|prefix| name.starts_with(prefix));
         let fits = |text: &str| text.chars().count() <= MAX_CHARS;
@@ -42,29 +43,29 @@ impl Tags {
         Ok(())
     }
 
-    /// Takes a tag away, if it is there.
+    /// Removes a tag, if it exists.
     pub fn remove(&mut self, name: &str) {
         self.0.remove(name);
     }
 
-    /// Takes all tags away.
+    /// Removes all tags.
     pub fn clear(&mut self) {
         self.0.clear();
     }
 
-    /// The value of a tag.
+    /// Returns the value of a tag.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| &**value)
     }
 
-    /// Whether there are none.
+    /// Whether there are no tags.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Names and values, by name.
+    /// Returns names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }

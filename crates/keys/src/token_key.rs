@@ -6,8 +6,8 @@
 //! len          = u32be
 //! ```
 //!
-//! The key is drawn at random and kept in a record of its own, so another root key ends no session. The epoch numbers the
-//! keys of a store. A token opens for the access key id, the epoch and the store that it was made for, and for no other.
+//! The key is random and stored in a record of its own, so a change of the root key does not end sessions. The epoch numbers the
+//! keys of a store. A token opens only for the access key id, the epoch and the store that it was sealed for.
 
 use std::fmt;
 
@@ -27,31 +27,31 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    /// Bytes that sealing a token adds.
+    /// The number of bytes that sealing adds to the content of a token.
     pub const OVERHEAD: usize = Xaes256Gcm::OVERHEAD;
 
-    /// A new key, number `epoch` of its store.
+    /// Creates a random key with number `epoch` for its store.
     #[must_use]
     pub fn random(store: StoreId, epoch: u32, random: &impl Random) -> Self {
         Self { bytes: Zeroizing::new(random::array(random)), store, epoch }
     }
 
-    /// The number of the key among those of its store.
+    /// Returns the number of the key among those of its store.
     #[must_use]
     pub fn epoch(&self) -> u32 {
         self.epoch
     }
 
-    /// Seals the key itself, for the record that keeps it.
+    /// Seals the key itself, for its record.
     #[must_use]
     pub fn seal(&self, roots: &RootKeys, random: &impl Random) -> Vec<u8> {
         roots.current().material().seal(&key_aad(self.store, self.epoch), &*self.bytes, random)
     }
 
-    /// Opens what [`TokenKey::seal`] gave, in the same store.
+    /// Opens the result of [`TokenKey::seal`] for the same store and epoch.
     ///
     /// # Errors
-    /// [`Damaged`], also for another epoch.
+    /// [`Damaged`] if it was changed, or sealed for another store or epoch.
     pub fn open(roots: &RootKeys, epoch: u32, sealed: &[u8]) -> Result<Self, Damaged> {
         let store = roots.store();
         let aad = key_aad(store, epoch);
@@ -73,7 +73,7 @@ impl TokenKey {
     /// Opens the content of a token.
     ///
     /// # Errors
-    /// [`Damaged`]: it was edited, or made for another access key id, epoch or store.
+    /// [`Damaged`] if it was changed, or sealed for another access key id, epoch or store.
     pub fn open_token(&self, access_key_id: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
         Xaes256Gcm::new(&self.bytes).open(&self.token_aad(access_key_id), sealed)
     }

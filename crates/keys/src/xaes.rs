@@ -1,12 +1,12 @@
-//! XAES-256-GCM: AES-256-GCM with a 192-bit nonce that may be drawn at random for 2^80 messages.
+//! XAES-256-GCM: AES-256-GCM with a 192-bit nonce, which can be random for up to 2^80 messages.
 //!
 //! ```text
 //! K' = CMAC(K, 0x0001 ‖ "X" ‖ 0x00 ‖ N[..12]) ‖ CMAC(K, 0x0002 ‖ "X" ‖ 0x00 ‖ N[..12])
 //! sealed = N ‖ AES-256-GCM(K', nonce = N[12..], plaintext, aad)
 //! ```
 //!
-//! Specification: C2SP XAES-256-GCM, a counter KDF of SP 800-108r1 over AES-CMAC. Caveat: like GCM it does
-//! not commit to its key; nothing here asks which of several keys opens a message.
+//! Specification: C2SP XAES-256-GCM, a counter KDF of SP 800-108r1 over AES-CMAC. Caveat: like GCM it does not commit to its key.
+//! This crate does not rely on commitment: no decision depends on which of several keys opens a message.
 
 use std::fmt;
 
@@ -15,17 +15,17 @@ use zeroize::Zeroizing;
 
 use crate::random::{self, Random};
 
-/// A key for XAES-256-GCM, expanded.
+/// An expanded key.
 pub struct Xaes256Gcm(cmac::Key);
 
-/// A message that does not open: damaged, forged, for another key, or with other associated data. From
-/// outside these are alike.
+/// The error for a message that does not open because it was damaged, forged, or sealed for another key or other associated data.
+/// These cases are indistinguishable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Damaged;
 
 impl Xaes256Gcm {
-    /// Bytes that sealing adds: the nonce before, the tag after.
+    /// The number of bytes that sealing adds: a nonce before the ciphertext, a tag after it.
     pub const OVERHEAD: usize = NONCE_LEN + TAG_LEN;
 
     /// Expands a key.
@@ -34,7 +34,7 @@ impl Xaes256Gcm {
         Self(cmac::Key::new(cmac::AES_256, key).expect("an AES-256 key has 32 bytes"))
     }
 
-    /// Seals `plaintext`, bound to `aad`: nonce, ciphertext, tag.
+    /// Seals `plaintext`, bound to `aad`. Returns nonce, ciphertext and tag.
     #[must_use]
     pub fn seal(&self, aad: &[u8], plaintext: &[u8], random: &impl Random) -> Vec<u8> {
         let nonce: [u8; NONCE_LEN] = random::array(random);
@@ -49,10 +49,10 @@ impl Xaes256Gcm {
         sealed
     }
 
-    /// Opens what [`Xaes256Gcm::seal`] sealed under the same key and `aad`.
+    /// Opens the result of [`Xaes256Gcm::seal`] under the same key and `aad`.
     ///
     /// # Errors
-    /// [`Damaged`], and nothing of the plaintext.
+    /// [`Damaged`]; no plaintext is returned.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(Damaged)?;
         let (key, gcm_nonce) = self.derive(nonce);
@@ -107,7 +107,7 @@ mod tests {
         bytes.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The two vectors of the specification, in which the top bit of the CMAC subkey differs.
+    /// The two vectors of the specification, which differ in the top bit of the CMAC subkey.
     #[test]
     fn c2sp_vectors() {
         let nonce = Fixed(b"ABCDEFGHIJKLMNOPQRSTUVWX".to_vec());
@@ -122,7 +122,7 @@ mod tests {
         }
     }
 
-    /// The accumulated vectors: random messages from SHAKE-128, all ciphertexts hashed.
+    /// The accumulated test vectors: random messages generated with SHAKE-128, and a hash over all ciphertexts.
     #[test]
     fn c2sp_accumulated_10_000() {
         let mut random = Shake128::default().finalize_xof();

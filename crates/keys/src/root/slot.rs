@@ -1,4 +1,4 @@
-//! What the header of a store keeps under its root key, and the root key itself, wrapped in slots.
+//! The sealed parts of a store's header: the root key, wrapped in slots, and the content that is sealed under it.
 //!
 //! ```text
 //! slot      = XAES-256-GCM(provider key, root key, len ‖ "bulla/root-slot/v2", len ‖ store id, len ‖ generation (u32be),
@@ -9,14 +9,14 @@
 //! len       = u32be
 //! ```
 //!
-//! In headers of versions 1 and 2, which have one slot without id and parameters:
+//! Headers of versions 1 and 2 have one slot without id and parameters:
 //!
 //! ```text
 //! slot      = XAES-256-GCM(provider key, root key, "bulla/root-slot/v1" ‖ 0x00 ‖ store id ‖ generation (u32be))
 //! ```
 //!
-//! A slot that was edited, or moved to another store, generation, id or provider, does not open. The seal over the rest of
-//! the header also reveals a slot that was added or removed without the root key.
+//! A slot that was edited, or moved to another store, generation, id or provider, does not open. The seal over the rest of the
+//! header also reveals a slot that was added or removed without the root key.
 
 use zeroize::Zeroizing;
 
@@ -26,29 +26,29 @@ use crate::id::StoreId;
 use crate::random::Random;
 use crate::xaes::{Damaged, Xaes256Gcm};
 
-/// What a slot is bound to.
+/// The associated data of a slot.
 #[derive(Clone, Copy, Debug)]
 pub struct SlotBinding<'a> {
-    /// The store.
+    /// The store of the header.
     pub store: StoreId,
     /// The generation of the root key in the slot.
     pub generation: u32,
     /// The id of the slot in the header.
     pub slot: u32,
-    /// The kind of provider that has the provider key, as the header numbers it.
+    /// The kind of provider that has the provider key, by its number in the header.
     pub provider: u32,
-    /// What the provider needs to know to find or derive the provider key.
+    /// What the provider needs to find or derive the provider key.
     pub parameters: &'a [u8],
 }
 
-/// What a wrapped root key of an earlier generation is bound to.
+/// The associated data of a wrapped root key of an earlier generation.
 #[derive(Clone, Copy, Debug)]
 pub struct PreviousBinding {
-    /// The store.
+    /// The store of the header.
     pub store: StoreId,
-    /// The generation of the root key that wraps.
+    /// The generation of the wrapping root key.
     pub generation: u32,
-    /// The generation of the root key that is wrapped.
+    /// The generation of the wrapped root key.
     pub previous: u32,
 }
 
@@ -59,10 +59,10 @@ impl RootKey {
         Xaes256Gcm::new(&provider.0).seal(&slot.aad(), &*self.0, random)
     }
 
-    /// Unwraps what [`RootKey::wrap`] wrapped.
+    /// Unwraps the result of [`RootKey::wrap`].
     ///
     /// # Errors
-    /// [`Damaged`]: the provider key is of another slot or store, or the slot was changed.
+    /// [`Damaged`] if the slot was changed, or the provider key belongs to another slot or store.
     pub fn unwrap(provider: &ProviderKey, slot: SlotBinding<'_>, wrapped: &[u8]) -> Result<Self, Damaged> {
         Self::open(&Xaes256Gcm::new(&provider.0), &slot.aad(), wrapped)
     }
@@ -81,16 +81,16 @@ impl RootKey {
         Self::open(&Xaes256Gcm::new(&provider.0), &aad, wrapped)
     }
 
-    /// Wraps the root key of an earlier generation under this one, so that a slot of this one opens both.
+    /// Wraps the root key of an earlier generation under this one, so that a slot of this root key gives access to both.
     #[must_use]
     pub fn wrap_previous(&self, previous: &Self, binding: PreviousBinding, random: &impl Random) -> Vec<u8> {
         self.previous_key().seal(&binding.aad(), &*previous.0, random)
     }
 
-    /// Unwraps what [`RootKey::wrap_previous`] wrapped.
+    /// Unwraps the result of [`RootKey::wrap_previous`].
     ///
     /// # Errors
-    /// [`Damaged`].
+    /// [`Damaged`] if it was changed, or wrapped under another root key or binding.
     pub fn unwrap_previous(&self, binding: PreviousBinding, wrapped: &[u8]) -> Result<Self, Damaged> {
         Self::open(&self.previous_key(), &binding.aad(), wrapped)
     }
@@ -107,16 +107,16 @@ impl RootKey {
 }
 
 impl RootKeys {
-    /// Seals what the header keeps sealed, bound to the rest of the header.
+    /// Seals the sealed part of the header, bound to the rest of the header.
     #[must_use]
     pub fn seal_in_header(&self, rest: &[u8], content: &[u8], random: &impl Random) -> Vec<u8> {
         self.current.header.seal(&header_aad(rest), content, random)
     }
 
-    /// Opens what [`RootKeys::seal_in_header`] sealed.
+    /// Opens the result of [`RootKeys::seal_in_header`].
     ///
     /// # Errors
-    /// [`Damaged`]: it or the rest of the header was changed.
+    /// [`Damaged`] if it or the rest of the header was changed.
     pub fn open_in_header(&self, rest: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Damaged> {
         self.current.header.open(&header_aad(rest), sealed)
     }
@@ -202,8 +202,8 @@ mod tests {
         assert!(RootKey::unwrap_v1(&provider, bound.store, 2, &wrapped).is_err(), "not in an older header");
     }
 
-    /// Computed with Python: CMAC, AESGCM and HKDFExpand of PyPI `cryptography`, put together as the formulas above
-    /// say. A store made today must open for ever.
+    /// Computed with Python: CMAC, AESGCM and HKDFExpand of PyPI `cryptography`, combined by the formulas above. Existing stores
+    /// must always open.
     #[test]
     fn what_a_header_holds_stays_what_it_is() {
         let nonce = || Fixed(counted::<24>(0).into());

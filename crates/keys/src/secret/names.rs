@@ -1,17 +1,17 @@
-//! What secrets, their versions and their stages may be called.
+//! The names of secrets, of their versions and of their stages.
 
 use std::fmt;
 use std::str::FromStr;
 
 use minicbor::{Decode, Encode};
 
-/// 1 to 192 of the characters `A-Z a-z 0-9 _ / + = . @ -`; not beginning with `acs/`, which the cloud keeps for its
-/// own services.
+/// The name of a secret: 1 to 192 of the characters `A-Z a-z 0-9 _ / + = . @ -`. Names that begin with `acs/` are reserved for
+/// the cloud's own services.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(transparent)]
 pub struct SecretName(#[n(0)] Box<str>);
 
-/// A text that no secret, version or stage may be called.
+/// The error for a text that is not the name of a secret, version or stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NotASecretName;
@@ -43,7 +43,7 @@ macro_rules! label {
 macro_rules! text {
     ($name:ident) => {
         impl $name {
-            /// The text.
+            /// Returns the text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -65,35 +65,35 @@ macro_rules! text {
 }
 
 label! {
-    /// What the owner of a secret calls one of its versions: 1 to 64 characters, no control characters.
+    /// The id that an owner gives to a version of a secret: 1 to 64 characters, no control characters.
     SecretVersionId
 }
 label! {
-    /// What points at one version of a secret: [`Stage::CURRENT`], [`Stage::PREVIOUS`], or a name that its owner chose,
-    /// of 1 to 64 characters.
+    /// The name of a pointer to one version of a secret: [`Stage::CURRENT`], [`Stage::PREVIOUS`], or a name that the owner chose,
+    /// of 1 to 64 characters without control characters.
     Stage
 }
 text!(SecretName);
 
 impl Stage {
-    /// Points at the version that is meant if nobody says which.
+    /// The stage of the version that callers get by default.
     pub const CURRENT: &str = "ACSCurrent";
-    /// Points at the version that was current before.
+    /// The stage of the version that was current before.
     pub const PREVIOUS: &str = "ACSPrevious";
 
-    /// [`Stage::CURRENT`].
+    /// Returns [`Stage::CURRENT`].
     #[must_use]
     pub fn current() -> Self {
         Self(Self::CURRENT.into())
     }
 
-    /// [`Stage::PREVIOUS`].
+    /// Returns [`Stage::PREVIOUS`].
     #[must_use]
     pub fn previous() -> Self {
         Self(Self::PREVIOUS.into())
     }
 
-    /// Whether it is one of these two, which no owner can take away.
+    /// Whether this is one of these two, which owners cannot remove.
     #[must_use]
     pub fn is_of_service(&self) -> bool {
         [Self::CURRENT, Self::PREVIOUS].contains(&self.as_str())

@@ -1,15 +1,15 @@
-//! The body key: what one file's body is sealed with, and nothing else.
+//! The body key, which encrypts the body of one file.
 
 use std::fmt;
 
 use crate::key_bytes::KeyBytes;
 use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey};
 
-/// The 256-bit key that the body of one file is sealed with. Wiped on drop; it cannot be read.
+/// The 256-bit key of one file's body. Wiped on drop; callers cannot read its bytes.
 ///
-/// It is derived from a data key ([`BodyKey::of_set`](Self::of_set)) or comes out of a wrap that was believed
-/// ([`UnlockedKey::body_key`](crate::native::UnlockedKey::body_key)). A data key is of another type, so neither can
-/// be used for the other:
+/// It is derived from a data key ([`BodyKey::of_set`](Self::of_set)), or unwrapped and verified
+/// ([`UnlockedKey::body_key`](crate::native::UnlockedKey::body_key)). A data key has another type, so neither can be used in
+/// place of the other:
 ///
 /// ```compile_fail,E0308
 /// # use bulla_envelope::{DataKey, cobblestone::Sealer};
@@ -25,7 +25,7 @@ use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, WrappedKey}
 pub struct BodyKey(KeyBytes);
 
 impl BodyKey {
-    /// For the derivation alone (`native/keys.rs`).
+    /// Only `native/keys.rs` calls this, to derive a body key.
     pub(crate) fn from_bytes(bytes: KeyBytes) -> Self {
         Self(bytes)
     }
@@ -34,11 +34,11 @@ impl BodyKey {
         &self.0
     }
 
-    /// Has the KMS wrap this very key by `key`: for a wrap of kind [`File`](crate::native::WrapKind::File), which opens
-    /// this file and no other of its run.
+    /// Wraps this key under the KMS key `key`. The result is for a wrap of kind [`File`](crate::native::WrapKind::File), which
+    /// opens only this file and no other file of the run.
     ///
     /// # Errors
-    /// [`KeyServiceError`].
+    /// [`KeyServiceError`] if the KMS does not wrap it.
     pub fn wrap(
         &self,
         kms: &dyn KeyService,

@@ -1,4 +1,4 @@
-//! Cobblestone-256: a message in chunks that are sealed and opened independently of each other.
+//! Cobblestone-256: encrypts a message in chunks that can be sealed and opened independently.
 //!
 //! ```text
 //! key ‖ base nonce ‖ commitment = HKDF-Expand-SHA-512(input key,
@@ -7,11 +7,12 @@
 //! chunk i = AES-256-GCM(key, base nonce ⊕ i, 16 KiB of plaintext, less for the last)
 //! ```
 //!
-//! Specification: [C2SP chunked-encryption](https://c2sp.org/chunked-encryption); PyPI `cryptography` has it as
-//! `cryptography.cobblestone`. The last chunk is always short, so a message that ends with a full one is cut.
+//! Specification: [C2SP chunked-encryption](https://c2sp.org/chunked-encryption); PyPI `cryptography` implements it as
+//! `cryptography.cobblestone`. The last chunk is always shorter than 16 KiB, so a message that ends with a full chunk is
+//! truncated.
 //!
-//! A [`Sealer`] hands out each chunk number once, as [`Chunks`], which are used up by sealing. So no chunk can be
-//! sealed twice, whoever seals and in whatever order; anything else does not compile:
+//! [`Sealer::take`] returns each chunk number once, as [`Chunks`], which sealing consumes. So no chunk can be sealed twice, by
+//! any number of threads in any order. This does not compile:
 //!
 //! ```compile_fail,E0382
 //! # use bulla_envelope::{cobblestone::{Sealer, TooLong}, native::BodyKey};
@@ -35,23 +36,23 @@ use zeroize::Zeroizing;
 use crate::body_key::BodyKey;
 use crate::key_bytes::KEY_LEN;
 
-/// Bytes of plaintext in every chunk but the last.
+/// Bytes of plaintext in each chunk except the last.
 pub const CHUNK_LEN: usize = 16 << 10;
-/// Bytes that sealing adds to a chunk.
+/// The number of bytes that sealing adds to a chunk.
 pub const TAG_LEN: usize = 16;
-/// Bytes of a sealed chunk, but for the last.
+/// The length of each sealed chunk except the last, in bytes.
 pub const SEALED_CHUNK_LEN: usize = CHUNK_LEN + TAG_LEN;
-/// Bytes before the first chunk: salt and commitment.
+/// The length of salt and commitment, which precede the first chunk, in bytes.
 pub const PREFIX_LEN: usize = SALT_LEN + COMMITMENT_LEN;
 
-/// Seals one message.
+/// Seals the chunks of one message.
 pub struct Sealer {
     chunks: ChunkKey,
     prefix: [u8; PREFIX_LEN],
     next: AtomicU64,
 }
 
-/// The right to seal some chunks that follow each other, once.
+/// Consecutive chunk numbers, each of which can be sealed once.
 #[must_use = "chunks that were taken and not sealed are missing from the message"]
 pub struct Chunks<'a> {
     sealer: &'a Sealer,
@@ -62,26 +63,26 @@ pub struct Chunks<'a> {
 /// Opens the chunks of one message, in any order.
 pub struct Opener(ChunkKey);
 
-/// A message cannot have so many chunks: it would have 4 PiB or more.
+/// The error for a message that would have too many chunks. A message holds less than 4 PiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TooLong;
 
-/// The commitment does not agree: another key, another context, or damaged.
+/// The error for a commitment that does not match, because the key or the context is wrong or the message is damaged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WrongCommitment;
 
-/// A chunk that is not what was sealed in its place.
+/// The error for a chunk that differs from the one that was sealed at its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DamagedChunk {
-    /// Its number, from 0.
+    /// The number of the chunk, from 0.
     pub index: u64,
 }
 
 impl Sealer {
-    /// Begins a message under `key`, bound to `context`, with a salt from the generator of aws-lc.
+    /// Begins a message under `key`, bound to `context`, with a random salt.
     #[must_use]
     pub fn new(key: &BodyKey, context: &[u8]) -> Self {
         let mut salt = [0; SALT_LEN];
@@ -93,18 +94,18 @@ impl Sealer {
         Self { chunks, prefix, next: AtomicU64::new(0) }
     }
 
-    /// What comes before the first chunk.
+    /// Returns salt and commitment, which precede the first chunk.
     #[must_use]
     pub fn prefix(&self) -> &[u8; PREFIX_LEN] {
         &self.prefix
     }
 
-    /// The next `count` chunks, which nobody else gets.
+    /// Takes the next `count` chunk numbers. No other call returns the same numbers.
     ///
     /// # Errors
-    /// [`TooLong`].
+    /// [`TooLong`] if the message would have too many chunks.
     pub fn take(&self, count: usize) -> Result<Chunks<'_>, TooLong> {
-        // Not `fetch_add`: refused requests must not move the counter, which could come round.
+        // Not `fetch_add`: refused calls must not advance the counter, which could wrap around.
         let end = |first: u64| first.checked_add(count as u64).filter(|end| *end <= CHUNK_LIMIT);
         let first = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, end);
         first.map(|first| Chunks { sealer: self, first, count }).map_err(|_| TooLong)
@@ -112,19 +113,19 @@ impl Sealer {
 }
 
 impl Chunks<'_> {
-    /// Where the plaintext of these chunks begins in the message's.
+    /// Returns the offset of these chunks in the plaintext.
     #[must_use]
     pub fn plaintext_offset(&self) -> u64 {
         self.first * CHUNK_LEN as u64
     }
 
-    /// Where these chunks begin in the sealed message.
+    /// Returns the offset of these chunks in the sealed message.
     #[must_use]
     pub fn sealed_offset(&self) -> u64 {
         sealed_offset(self.first)
     }
 
-    /// Bytes of these chunks sealed, if they hold so many of plaintext.
+    /// Returns the sealed length of these chunks if they hold `plaintext_len` bytes.
     ///
     /// # Panics
     /// If there is more plaintext than the chunks hold.
@@ -136,22 +137,22 @@ impl Chunks<'_> {
         plaintext_len + (full + usize::from(full < self.count)) * TAG_LEN
     }
 
-    /// Seals the plaintext of these chunks and puts it in place of what `sealed` holds.
+    /// Seals the plaintext of these chunks and replaces the content of `sealed` with the result.
     ///
-    /// If it does not fill them, the message ends with it: what is left over, or nothing, is the last chunk.
+    /// If the plaintext does not fill the chunks, it ends the message: the last chunk holds the remainder, which may be empty.
     ///
     /// # Panics
     /// If there is more plaintext than the chunks hold.
     pub fn seal(self, plaintext: &[u8], sealed: &mut Vec<u8>) {
-        // Not cleared before: what it held is overwritten anyway, and zeroing it would cost.
+        // Not cleared first: zeroing bytes that sealing overwrites would take time.
         sealed.resize(self.sealed_len(plaintext.len()), 0);
         self.seal_into(plaintext, sealed);
     }
 
-    /// Seals as [`Chunks::seal`] does, into a place of [`Chunks::sealed_len`] bytes.
+    /// Like [`Chunks::seal`], but writes to a buffer of [`Chunks::sealed_len`] bytes.
     ///
     /// # Panics
-    /// If there is more plaintext than the chunks hold, or the place has another length.
+    /// If there is more plaintext than the chunks hold, or the buffer has another length.
     pub fn seal_into(self, plaintext: &[u8], sealed: &mut [u8]) {
         assert_eq!(sealed.len(), self.sealed_len(plaintext.len()), "room for the sealed chunks");
         let (full, rest) = plaintext.as_chunks::<CHUNK_LEN>();
@@ -165,10 +166,10 @@ impl Chunks<'_> {
 }
 
 impl Opener {
-    /// Opens the message that begins with `prefix`.
+    /// Opens a message that begins with `prefix`, after checking its commitment.
     ///
     /// # Errors
-    /// [`WrongCommitment`].
+    /// [`WrongCommitment`] if the key or the context is wrong, or the prefix is damaged.
     pub fn new(key: &BodyKey, context: &[u8], prefix: &[u8; PREFIX_LEN]) -> Result<Self, WrongCommitment> {
         let (salt, commitment) = prefix.split_at(SALT_LEN);
         let (chunks, expected) = derive(key, salt, context);
@@ -176,28 +177,28 @@ impl Opener {
         Ok(Self(chunks))
     }
 
-    /// Opens the chunks from number `first` on and puts their plaintext in place of what `plaintext` holds.
+    /// Opens consecutive chunks, beginning with number `first`, and replaces the content of `plaintext` with theirs.
     ///
-    /// All but the last of the message have [`SEALED_CHUNK_LEN`] bytes. The caller sees to it that a shorter one
-    /// ends the message, and that the message ends with one: [`plaintext_len`].
+    /// All chunks of a message except the last have [`SEALED_CHUNK_LEN`] bytes. The caller must check that a shorter chunk is the
+    /// last one, and that the last one is shorter; [`plaintext_len`] does so.
     ///
     /// # Errors
-    /// [`DamagedChunk`], with `plaintext` empty.
+    /// [`DamagedChunk`]; `plaintext` is empty then.
     pub fn open(&self, first: u64, sealed: &[u8], plaintext: &mut Vec<u8>) -> Result<(), DamagedChunk> {
         plaintext.resize(opened_len(sealed.len()), 0);
         self.open_into(first, sealed, plaintext).inspect_err(|_| plaintext.clear())
     }
 
-    /// Opens as [`Opener::open`] does, into a place of [`opened_len`] bytes.
+    /// Like [`Opener::open`], but writes to a buffer of [`opened_len`] bytes.
     ///
     /// # Errors
-    /// [`DamagedChunk`]. The place may hold the plaintext of chunks before that one, which is not to be used.
+    /// [`DamagedChunk`]. The buffer may then hold plaintext of earlier chunks, which must not be used.
     ///
     /// # Panics
-    /// If the place has another length.
+    /// If the buffer has another length.
     pub fn open_into(&self, first: u64, sealed: &[u8], plaintext: &mut [u8]) -> Result<(), DamagedChunk> {
         assert_eq!(plaintext.len(), opened_len(sealed.len()), "room for the opened chunks");
-        // A last chunk without plaintext has no room of its own.
+        // A last chunk without plaintext has no bytes in the buffer.
         let rooms = plaintext.chunks_mut(CHUNK_LEN).chain([&mut [][..]]);
         let mut pieces = (first..).zip(sealed.chunks(SEALED_CHUNK_LEN).zip(rooms));
         pieces.try_for_each(|(index, (sealed, room))| {
@@ -206,19 +207,19 @@ impl Opener {
     }
 }
 
-/// Bytes of plaintext in chunks that have so many sealed; the last of them may be short.
+/// Returns the number of plaintext bytes in chunks of `sealed_len` bytes, the last of which may be short.
 #[must_use]
 pub fn opened_len(sealed_len: usize) -> usize {
     sealed_len.saturating_sub(sealed_len.div_ceil(SEALED_CHUNK_LEN) * TAG_LEN)
 }
 
-/// Bytes of the sealed message for so many of plaintext, of which a message has less than 4 PiB.
+/// Returns the length of the sealed message for a plaintext of less than 4 PiB.
 #[must_use]
 pub fn sealed_len(plaintext_len: u64) -> u64 {
     PREFIX_LEN as u64 + plaintext_len + (plaintext_len / CHUNK_LEN as u64 + 1) * TAG_LEN as u64
 }
 
-/// Bytes of plaintext in a sealed message of this length; none if no whole message is so long.
+/// Returns the length of the plaintext in a sealed message of this length; `None` if no complete message has it.
 #[must_use]
 pub fn plaintext_len(sealed_len: u64) -> Option<u64> {
     let chunks = sealed_len.checked_sub(PREFIX_LEN as u64)?;
@@ -228,13 +229,13 @@ pub fn plaintext_len(sealed_len: u64) -> Option<u64> {
     (full < CHUNK_LIMIT).then_some(full * CHUNK_LEN as u64 + last)
 }
 
-/// Where a chunk begins in the sealed message, which has at most 2^38 of them.
+/// Returns the offset of a chunk in the sealed message. A message has at most 2^38 chunks.
 #[must_use]
 pub fn sealed_offset(chunk: u64) -> u64 {
     PREFIX_LEN as u64 + chunk * SEALED_CHUNK_LEN as u64
 }
 
-/// The key of all chunks, and what their nonces begin from.
+/// The key of all chunks, and the base of their nonces.
 struct ChunkKey {
     key: LessSafeKey,
     base_nonce: [u8; NONCE_LEN],
@@ -320,7 +321,7 @@ impl Error for DamagedChunk {}
 const LABEL: &[u8] = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM";
 const SALT_LEN: usize = 24;
 const COMMITMENT_LEN: usize = 32;
-/// Chunks of a message at most.
+/// Maximum number of chunks of a message.
 const CHUNK_LIMIT: u64 = 1 << 38;
 
 #[cfg(test)]

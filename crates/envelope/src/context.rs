@@ -1,24 +1,24 @@
-//! The encryption context: what a caller says about its data, and must say again to decrypt.
+//! The encryption context: pairs that a caller binds to its data, and must pass again to decrypt.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-/// Names and values that a KMS binds to a wrapped key, sorted by name. The default is none.
+/// Names and values that a KMS binds to a wrapped key, sorted by name. The default is empty.
 ///
-/// Not a secret: it stands in requests and audit logs.
+/// It is no secret: requests and audit logs contain it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct EncryptionContext(BTreeMap<String, String>);
 
-/// A name that stands in a context more than once.
+/// The error for a name that occurs more than once in a context.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RepeatedName(pub String);
 
 impl EncryptionContext {
-    /// The context with these pairs, in any order.
+    /// Creates a context with these pairs, in any order.
     ///
     /// # Errors
-    /// [`RepeatedName`], also if the value is the same.
+    /// [`RepeatedName`] if a name occurs twice, even with the same value.
     pub fn new<N, V>(pairs: impl IntoIterator<Item = (N, V)>) -> Result<Self, RepeatedName>
     where
         N: Into<String>,
@@ -35,19 +35,19 @@ impl EncryptionContext {
         Ok(Self(context))
     }
 
-    /// Whether there are no pairs, which a KMS treats as no context.
+    /// Whether the context is empty, which a KMS treats as no context.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether all pairs of `other` are among these.
+    /// Whether this context has all pairs of `other`.
     #[must_use]
     pub fn contains(&self, other: &Self) -> bool {
         other.0.iter().all(|(name, value)| self.0.get(name) == Some(value))
     }
 
-    /// The pairs, sorted by name.
+    /// Returns the pairs, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
@@ -65,7 +65,7 @@ impl EncryptionContext {
         canonical
     }
 
-    /// None for anything but the canonical form of a context.
+    /// Parses the canonical form. Returns `None` for any other encoding of a context.
     pub(crate) fn from_canonical(mut bytes: &[u8]) -> Option<Self> {
         fn split<'a>(bytes: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
             let (part, rest) = bytes.split_at_checked(length)?;

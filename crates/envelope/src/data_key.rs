@@ -1,4 +1,4 @@
-//! The data key: 32 bytes that encrypt one file, kept out of sight and wiped on drop.
+//! The data key: 32 bytes, issued by a KMS to encrypt data. Wiped on drop and not shown.
 
 use std::error::Error;
 use std::fmt;
@@ -8,19 +8,18 @@ use zeroize::Zeroizing;
 use crate::key_bytes::{KEY_LEN, KeyBytes};
 use crate::strict_base64::{self, Mismatch};
 
-/// A 256-bit key that a KMS gave out to encrypt data with.
+/// A 256-bit data key, issued by a KMS.
 ///
-/// Wiped on drop, without copies where it was moved from; shown only by [`DataKey::expose`] and
-/// [`DataKey::to_base64`].
+/// It is wiped on drop, and moving it leaves no copies. Only [`DataKey::expose`] and [`DataKey::to_base64`] return its bytes.
 pub struct DataKey(KeyBytes);
 
-/// What a KMS gave out as a data key is none: it is not the base64 of 32 bytes.
+/// The error for a text that is not a data key, because it is not the base64 of 32 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotADataKey {
-    /// It is not base64 of the standard alphabet with padding.
+    /// The text is not base64 of the standard alphabet with padding.
     NotBase64,
-    /// It is base64 of another number of bytes.
+    /// The text is base64 of another number of bytes.
     Length {
         /// The number of bytes.
         bytes: usize,
@@ -28,13 +27,13 @@ pub enum NotADataKey {
 }
 
 impl DataKey {
-    /// The same key once more, for a cache: a visible call, because each copy lives as long as its owner.
+    /// Returns a copy for a cache. The call is explicit because each copy stays in memory until its owner drops it.
     #[must_use]
     pub fn duplicate(&self) -> Self {
         Self(self.0.duplicate())
     }
 
-    /// A key from the generator of aws-lc, seeded by the operating system.
+    /// Creates a random key with the generator of aws-lc, which the operating system seeds.
     #[must_use]
     pub fn random() -> Self {
         Self(KeyBytes::random())
@@ -52,10 +51,10 @@ impl DataKey {
         self.0
     }
 
-    /// The key that a KMS answers as `Plaintext`: strict standard base64 of exactly 32 bytes.
+    /// Parses the `Plaintext` of a KMS reply: strict standard base64 of exactly 32 bytes.
     ///
     /// # Errors
-    /// [`NotADataKey`], which never shows the text.
+    /// [`NotADataKey`], which does not contain the text.
     pub fn from_base64(text: &str) -> Result<Self, NotADataKey> {
         let mut key = KeyBytes::zero();
         match strict_base64::decode_exactly(text.as_bytes(), key.as_mut()) {
@@ -65,13 +64,13 @@ impl DataKey {
         }
     }
 
-    /// The key as a KMS expects it for wrapping.
+    /// Returns the key in base64, as a KMS expects it for wrapping.
     #[must_use]
     pub fn to_base64(&self) -> Zeroizing<String> {
         Zeroizing::new(strict_base64::encode(self.expose()))
     }
 
-    /// The key itself.
+    /// Returns the bytes of the key.
     #[must_use]
     pub fn expose(&self) -> &[u8; KEY_LEN] {
         self.0.expose()

@@ -1,4 +1,4 @@
-//! AES-256-EAX with a 16-byte nonce, a 16-byte tag and an empty header, in two halves that run side by side.
+//! AES-256-EAX with a 16-byte nonce, a 16-byte tag and an empty header, in two halves that can run in parallel.
 //!
 //! ```text
 //! OMAC^t(x) = CMAC(K, [t] ‖ x)            [t] = t as a block of 16 bytes
@@ -6,37 +6,37 @@
 //! T         = OMAC^0(N) ⊕ OMAC^1("") ⊕ OMAC^2(C)
 //! ```
 //!
-//! Specification: Bellare, Rogaway, Wagner, "The EAX Mode of Operation" (FSE 2004); PyCryptodome's
-//! `AES.MODE_EAX` with its defaults. Caveats: a nonce must not repeat under one key, so it can only be drawn
-//! here; the tag does not commit to the key, so nothing here may ask which of several keys opens a message.
+//! Specification: Bellare, Rogaway, Wagner, "The EAX Mode of Operation" (FSE 2004); the same as PyCryptodome's `AES.MODE_EAX`
+//! with its defaults. Caveats: a nonce must not repeat under one key, so only this module creates nonces for sealing. The tag
+//! does not commit to the key, so no caller may decide by it which of several keys a message belongs to.
 
 use aws_lc_rs::cipher::{AES_256, EncryptionContext, StreamingEncryptingKey, UnboundCipherKey};
 use aws_lc_rs::{cmac, constant_time, rand};
 
 use crate::DataKey;
 
-/// What makes two messages under one key differ.
+/// A nonce. No two messages under one key may have the same one.
 #[derive(Clone, Copy)]
 pub(crate) struct Nonce(pub(crate) [u8; BLOCK_LEN]);
 
-/// What proves that a message is whole and was made with the key.
+/// The authentication tag of a message.
 pub(crate) type Tag = [u8; BLOCK_LEN];
 
-/// A tag that does not belong to the message.
+/// The error for a tag that does not match the message.
 #[derive(Debug)]
 pub(crate) struct Mismatch;
 
-/// The half that hides: it turns plaintext into ciphertext, and ciphertext into plaintext.
+/// The encrypting half: applies the CTR keystream, which both encrypts and decrypts.
 pub(crate) struct Keystream(StreamingEncryptingKey);
 
-/// The half that authenticates: it takes the ciphertext.
+/// The authenticating half: computes the tag of the ciphertext.
 pub(crate) struct Authenticator {
     ciphertext: cmac::Context,
     nonce_and_header: [u8; BLOCK_LEN],
 }
 
 impl Nonce {
-    /// A nonce from the generator of aws-lc. 128 bits may be drawn at random.
+    /// Creates a random nonce. 128 bits are enough for that.
     pub(crate) fn random() -> Self {
         let mut nonce = [0; BLOCK_LEN];
         rand::fill(&mut nonce).expect("the operating system gives random bytes once it has booted");
@@ -49,9 +49,9 @@ impl Keystream {
         Self::from_counter(key, omac(&cmac_key(key), 0, &nonce.0))
     }
 
-    /// Puts the next bytes of the message, hidden or revealed, in place of what `output` holds.
+    /// Encrypts or decrypts the next bytes of the message and replaces the content of `output` with them.
     pub(crate) fn apply(&mut self, input: &[u8], output: &mut Vec<u8>) {
-        // aws-lc-rs asks for the room that a block mode would need.
+        // aws-lc-rs requires the buffer that a block mode would need.
         output.resize(input.len() + BLOCK_LEN - 1, 0);
         let written = self.0.update(input, output).expect("CTR takes any number of bytes").written().len();
         output.truncate(written);
@@ -71,17 +71,17 @@ impl Authenticator {
         Self { ciphertext, nonce_and_header: xor(omac(&key, 0, &nonce.0), omac(&key, 1, b"")) }
     }
 
-    /// Takes the next bytes of the ciphertext.
+    /// Adds the next bytes of the ciphertext.
     pub(crate) fn update(&mut self, ciphertext: &[u8]) {
         self.ciphertext.update(ciphertext).expect(CMAC_DOES_NOT_FAIL);
     }
 
-    /// The tag of the message.
+    /// Returns the tag of the message.
     pub(crate) fn finish(self) -> Tag {
         xor(self.nonce_and_header, finish(self.ciphertext))
     }
 
-    /// Compares the tag of the message with `tag`, in constant time.
+    /// Compares the tag of the message with `tag` in constant time.
     pub(crate) fn verify(self, tag: &Tag) -> Result<(), Mismatch> {
         constant_time::verify_slices_are_equal(&self.finish(), tag).map_err(|_| Mismatch)
     }
@@ -114,7 +114,7 @@ fn xor(a: [u8; BLOCK_LEN], b: [u8; BLOCK_LEN]) -> [u8; BLOCK_LEN] {
     std::array::from_fn(|i| a[i] ^ b[i])
 }
 
-/// Bytes of an AES block, a nonce and a tag.
+/// The length of an AES block, a nonce and a tag, in bytes.
 pub(crate) const BLOCK_LEN: usize = 16;
 const CMAC_DOES_NOT_FAIL: &str = "CMAC over AES takes any number of bytes";
 
@@ -146,7 +146,7 @@ mod tests {
         (ciphertext, authenticator.finish())
     }
 
-    /// As in PyCryptodome, all 128 bits count; other libraries count only the last 32.
+    /// All 128 bits of the block are counted, as in PyCryptodome; some libraries count only the last 32.
     #[test]
     fn the_counter_carries_through_the_whole_block() {
         let key = DataKey::random();

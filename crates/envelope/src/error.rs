@@ -1,6 +1,6 @@
-//! Errors of a caller that handles either format: of the KMS, or of the format that the file has.
+//! Errors for callers that handle both formats.
 //!
-//! Each format has errors of its own in its module. These two take them up by `?`, with their text and their cause.
+//! Each format has its own errors in its module. `?` converts them to these two, which keep their text and their cause.
 
 use std::error::Error;
 use std::fmt;
@@ -8,19 +8,19 @@ use std::fmt;
 use crate::native::UnlockError;
 use crate::{KeyServiceError, native, text_format};
 
-/// Why a plaintext was not encrypted in the format that the caller chose.
+/// Why a plaintext could not be encrypted in the format that the caller chose.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EncryptError {
-    /// The KMS gave no data key.
+    /// The KMS did not issue a data key.
     Kms(KeyServiceError),
-    /// The native format was not sealed.
+    /// Sealing in the native format failed.
     Native(native::SealError),
-    /// The text format was not sealed.
+    /// Sealing in the text format failed.
     Text(text_format::SealError),
 }
 
-/// Why an input was not decrypted, whichever format it has.
+/// Why an input could not be decrypted, in either format.
 ///
 /// ```
 /// # use std::io::Read;
@@ -46,13 +46,13 @@ pub enum EncryptError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum DecryptError {
-    /// The KMS unwrapped no data key, for a file of either format.
+    /// The KMS did not unwrap the data key of a file, in either format.
     Kms(KeyServiceError),
-    /// No wrapped key opens the native file, for another reason than [`DecryptError::Kms`].
+    /// No wrapped key opens the native file, for a reason other than [`DecryptError::Kms`].
     Unlock(UnlockError),
-    /// The native format was not opened.
+    /// Opening the native format failed.
     Native(native::OpenError),
-    /// The text format was not opened.
+    /// Opening the text format failed.
     Text(text_format::OpenError),
 }
 

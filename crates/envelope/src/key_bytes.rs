@@ -1,24 +1,24 @@
-//! 256 secret bytes: what data keys and body keys are made of, and how one is derived from another.
+//! The secret bytes of data keys and body keys, and the derivation of one from another.
 
 use aws_lc_rs::hkdf::{HKDF_SHA512, KeyType, Prk};
 use aws_lc_rs::rand;
 use zeroize::Zeroize;
 
-/// A 256-bit key of any use. Boxed, so that moving it leaves no copy behind; wiped on drop.
+/// A 256-bit key. Boxed, so that moving it leaves no copy; wiped on drop.
 ///
-/// It has no `Debug`: the types around it say what the key is for, and nothing else.
+/// It has no `Debug` implementation; the types that contain it have one that shows only their name.
 pub(crate) struct KeyBytes(Box<[u8; KEY_LEN]>);
 
-/// Bytes of a key.
+/// The length of a key in bytes.
 pub(crate) const KEY_LEN: usize = 32;
 
 impl KeyBytes {
-    /// Zeros, to be overwritten.
+    /// Returns zeros, to be overwritten.
     pub(crate) fn zero() -> Self {
         Self(Box::new([0; KEY_LEN]))
     }
 
-    /// A key from the generator of aws-lc, seeded by the operating system.
+    /// Creates a random key with the generator of aws-lc, which the operating system seeds.
     pub(crate) fn random() -> Self {
         let mut key = Self::zero();
         rand::fill(key.as_mut()).expect("the operating system gives random bytes once it has booted");
@@ -37,7 +37,7 @@ impl KeyBytes {
         &mut self.0
     }
 
-    /// HKDF-Expand with SHA-512 (RFC 5869): without Extract, because the key is random.
+    /// Computes HKDF-Expand with SHA-512 (RFC 5869). Needs no Extract, because the key is uniformly random.
     pub(crate) fn expand(&self, info: &[&[u8]], output: &mut [u8]) {
         struct Length(usize);
         impl KeyType for Length {

@@ -1,4 +1,4 @@
-//! The one joint of the project: a KMS as encryption and decryption see it, whoever runs it.
+//! The extension point of the project: the trait through which encryption and decryption call any KMS.
 
 use std::error::Error;
 use std::fmt;
@@ -6,25 +6,25 @@ use std::sync::Arc;
 
 use crate::{DataKey, EncryptionContext};
 
-/// A key management service: draws data keys, and wraps and unwraps them by keys that it never gives away.
+/// A key management service. It issues data keys, and wraps and unwraps them under keys that never leave it.
 ///
-/// Calls block; one service serves many threads. `key` is a key id, an alias (`alias/NAME`) or an ARN. The
-/// context given when a data key is wrapped must be given again to unwrap it.
+/// Calls block, and several threads may share a service. `key` is a key id, an alias (`alias/NAME`) or an ARN. To unwrap a data
+/// key, the caller must pass the context with which the key was wrapped.
 pub trait KeyService: Send + Sync {
-    /// Draws a data key and wraps it by `key`.
+    /// Creates a data key and wraps it under `key`.
     ///
     /// # Errors
-    /// [`KeyServiceError`].
+    /// [`KeyServiceError`] if the KMS cannot be reached or refuses.
     fn generate_data_key(
         &self,
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError>;
 
-    /// Wraps a data key that exists already by `key`.
+    /// Wraps an existing data key under `key`.
     ///
     /// # Errors
-    /// [`KeyServiceError`].
+    /// [`KeyServiceError`] if the KMS cannot be reached or refuses.
     fn wrap(
         &self,
         key: &str,
@@ -32,10 +32,11 @@ pub trait KeyService: Send + Sync {
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError>;
 
-    /// Unwraps a [`WrappedKey::ciphertext_blob`], which names its key version itself.
+    /// Unwraps a [`WrappedKey::ciphertext_blob`], which itself names the key version that wrapped it.
     ///
     /// # Errors
-    /// [`KeyServiceError`]; [`KeyServiceError::Damaged`] also for another context than at wrapping.
+    /// [`KeyServiceError`] if the KMS cannot be reached or refuses; [`KeyServiceError::Damaged`] also if the context differs from
+    /// the one at wrapping.
     fn unwrap(
         &self,
         ciphertext_blob: &str,
@@ -43,7 +44,7 @@ pub trait KeyService: Send + Sync {
     ) -> Result<UnwrappedDataKey, KeyServiceError>;
 }
 
-// A pointer to a service is a service: a caller that takes one by value can also be lent a service, or share it.
+// Pointers to a service implement the trait too, so that callers can lend or share a service.
 macro_rules! by_pointer {
     ($($pointer:ty),+) => {$(
         impl<K: KeyService + ?Sized> KeyService for $pointer {
@@ -77,108 +78,108 @@ macro_rules! by_pointer {
 
 by_pointer!(&K, Box<K>, Arc<K>);
 
-/// A data key that only the KMS can open, and which of its keys it is wrapped by.
+/// A wrapped data key, and the KMS key that wrapped it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WrappedKey {
-    /// The id of the key, as the KMS answered it.
+    /// The id of the KMS key, as the KMS returned it.
     pub key_id: String,
-    /// The id of the key's version, as the KMS answered it.
+    /// The id of the key version, as the KMS returned it.
     pub key_version_id: String,
-    /// Base64, exactly as the KMS answered it.
+    /// The wrapped data key in base64, exactly as the KMS returned it.
     pub ciphertext_blob: String,
 }
 
-/// A new data key, in the clear and wrapped.
+/// A new data key, as plaintext and wrapped.
 #[derive(Debug)]
 pub struct GeneratedDataKey {
-    /// The key to encrypt with.
+    /// The data key to encrypt with.
     pub data_key: DataKey,
-    /// The same key, to be stored with the ciphertext.
+    /// The same data key, wrapped, to store with the ciphertext.
     pub wrapped: WrappedKey,
 }
 
-/// A data key that the KMS unwrapped, and which of its keys it was wrapped by.
+/// An unwrapped data key, and the KMS key that had wrapped it.
 #[derive(Debug)]
 pub struct UnwrappedDataKey {
-    /// The key to decrypt with.
+    /// The data key to decrypt with.
     pub data_key: DataKey,
-    /// The id of the key, as the KMS answered it.
+    /// The id of the KMS key, as the KMS returned it.
     pub key_id: String,
-    /// The id of the key's version, as the KMS answered it.
+    /// The id of the key version, as the KMS returned it.
     pub key_version_id: String,
 }
 
-/// Why a KMS gave no answer, or not the one asked for.
+/// Why a call of a KMS failed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum KeyServiceError {
-    /// No answer came: no connection, no trust in its certificate, or no end of waiting.
+    /// The KMS did not reply: the connection failed, its certificate is not trusted, or the call timed out.
     Unreachable {
-        /// Where the KMS was looked for.
+        /// The endpoint of the KMS.
         endpoint: String,
-        /// What happened on the way.
+        /// The cause.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The KMS refused, for a reason without a variant of its own.
+    /// The KMS refused the request, for a reason without a variant of its own.
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The KMS's error code.
+        /// The error code of the KMS.
         code: String,
-        /// The KMS's explanation.
+        /// The message of the KMS.
         message: String,
-        /// The id under which the KMS logged the request.
+        /// The request id, under which the KMS logged the request.
         request_id: String,
     },
-    /// The caller may not do this, or is not known to the KMS.
+    /// The KMS denied access, or does not know the caller.
     Denied {
-        /// The KMS's error code.
+        /// The error code of the KMS.
         code: String,
-        /// The KMS's explanation.
+        /// The message of the KMS.
         message: String,
-        /// The id under which the KMS logged the request.
+        /// The request id, under which the KMS logged the request.
         request_id: String,
     },
-    /// There are no credentials to call the KMS with. The text is that of the error inside.
+    /// There are no credentials for the KMS. `Display` shows the text of the inner error.
     NoCredentials(Arc<dyn Error + Send + Sync>),
-    /// Too many requests, still after retries.
+    /// The KMS is rate-limiting the caller, and retries failed too.
     Throttled,
-    /// There is no such key or alias.
+    /// The key or alias does not exist.
     KeyNotFound {
-        /// The key as it was asked for.
+        /// The key as the caller named it.
         key: String,
     },
-    /// The key exists and is of no use now: disabled, waiting for its deletion, or without material.
+    /// The key exists but cannot be used: it is disabled, pending deletion, or without material.
     KeyUnavailable {
         /// The key, as far as it is known.
         key: String,
-        /// The KMS's error code, such as `Rejected.Disabled`.
+        /// The error code of the KMS, such as `Rejected.Disabled`.
         code: String,
     },
-    /// The wrapped key is damaged or the encryption context is another; a KMS cannot tell these apart.
+    /// The wrapped key is damaged or the encryption context is wrong. A KMS cannot distinguish the two.
     Damaged,
-    /// The KMS does not know the key version that wrapped this key: another KMS, account or region did.
+    /// The KMS does not have the key version that wrapped this key: another KMS, account or region wrapped it.
     UnknownKeyVersion,
-    /// The KMS answered something that makes no sense, such as a data key of a wrong length.
+    /// The reply of the KMS is invalid, such as a data key of a wrong length.
     Answer(Arc<dyn Error + Send + Sync>),
-    /// The KMS runs in this process and is unavailable. The text is that of `source`.
+    /// The KMS runs in this process and is unavailable. `Display` shows the text of `source`.
     Local {
-        /// In which way.
+        /// How the KMS failed.
         kind: LocalFailure,
-        /// What happened, as the KMS reports it.
+        /// The error of the KMS.
         source: Arc<dyn Error + Send + Sync>,
     },
 }
 
-/// In which way a KMS in the same process is unavailable.
+/// How a KMS in this process failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LocalFailure {
-    /// Another process holds its keys, and may release them.
+    /// Another process has locked the KMS, and may release it.
     InUse,
-    /// It cannot be opened.
+    /// The KMS could not be opened.
     Unopened,
-    /// It is open, and a call failed inside it.
+    /// The KMS is open, and a call failed inside it.
     Failed,
 }
 
@@ -203,7 +204,7 @@ impl KeyServiceError {
         }
     }
 
-    /// Whether this wrapped key will never be unwrapped under this context by this KMS.
+    /// Whether this KMS can never unwrap this wrapped key with this context.
     #[must_use]
     pub fn is_final(&self) -> bool {
         matches!(self, Self::Damaged | Self::UnknownKeyVersion)
@@ -305,7 +306,7 @@ mod tests {
         shared::<dyn KeyService>();
     }
 
-    /// Each of its functions fails in another way.
+    /// A service whose functions fail with different errors.
     struct Failing;
 
     impl KeyService for Failing {

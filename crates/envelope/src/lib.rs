@@ -1,8 +1,8 @@
 //! Envelope encryption of files and streams: two file formats, data keys, and the trait [`KeyService`]. No IO.
 //!
-//! A key management service (KMS) keeps a key that never leaves it. It draws a *data key* and answers it twice, in the
-//! clear and wrapped under its own key; later it unwraps the wrapped one for callers with permission. The data key
-//! encrypts a file here, the wrapped one is stored in the file, and the clear one is wiped from memory.
+//! A key management service (KMS) has a key that never leaves it. It creates a *data key* and returns it twice: as plaintext, and
+//! wrapped under its own key. Later it unwraps the wrapped data key for callers with permission. This crate encrypts a file with
+//! the plaintext data key, stores the wrapped one in the file, and wipes the plaintext one from memory.
 //!
 //! ```
 //! # use std::io::{Read, Write};
@@ -56,21 +56,21 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`KeyService`] | the trait to implement for another KMS; [`DataKey`] and [`EncryptionContext`] pass through it |
-//! | [`native`] | `.bulla` files: several keys for one file, an encryption context in the file, random access |
-//! | [`text_format`] | four lines of base64, for readers of a few lines in any language |
-//! | [`cobblestone`] | the chunks of a native body, for callers that seal or open many at once |
-//! | [`recall`] | whether a second pass over an input sees what the first one saw |
-//! | [`EncryptError`], [`DecryptError`] | for callers of either format; each format has its own errors in its module |
+//! | [`KeyService`] | the trait to implement for another KMS; its functions use [`DataKey`] and [`EncryptionContext`] |
+//! | [`native`] | `.bulla` files: several keys for one file, a stored encryption context, random access |
+//! | [`text_format`] | four lines of base64, which a short program in any language can read |
+//! | [`cobblestone`] | the chunks of a native body, for callers that seal or open several in parallel |
+//! | [`recall`] | checks that a second pass over an input reads what the first one read |
+//! | [`EncryptError`], [`DecryptError`] | errors for callers of both formats; each format has its own errors in its module |
 //!
 //! # Guarantees
 //!
-//! - **No IO.** Nothing here opens a file or a socket or reads the clock: the caller brings `Read`, `Write` and `Seek`.
-//! - **No nonce from outside.** Nonces and salts are drawn inside the function that seals.
-//! - **Keys are types.** Data keys and body keys are wiped on drop, do not show themselves in `Debug`, and cannot be used
-//!   for each other.
-//! - **Constant memory.** A file of any size passes through a few buffers. The text format uses a second thread, which ends
-//!   before the call returns.
+//! - **No IO.** Nothing here opens a file or a socket or reads the clock. The caller passes `Read`, `Write` and `Seek`.
+//! - **Nonces and salts are random.** The functions that seal create them; callers cannot pass one.
+//! - **Keys have types of their own.** Data keys and body keys are wiped on drop, are not shown by `Debug`, and cannot be used in
+//!   place of each other.
+//! - **Memory is constant.** A file of any size is processed through a few buffers. The text format uses a second thread, which
+//!   ends before the call returns. before the call returns.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

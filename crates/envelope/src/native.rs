@@ -1,16 +1,16 @@
-//! The native format, `.bulla`: a header with the wrapped keys, and one Cobblestone-256 message.
+//! The native format, `.bulla`: a header with the wrapped keys, followed by one Cobblestone-256 message.
 //!
 //! ```text
 //! prelude   magic, version, suite, slot count and size                                       never changes
 //! bound     file id, set id, encryption context, mode, size and time of the source           never changes
-//! slots     one or two: generation, wraps, SHA-256 against torn writes                       written by a rewrap
+//! slots     one or two: generation, wraps, SHA-256 against torn writes                       a rewrap replaces them
 //! body      Cobblestone-256 under the body key; its context is "bulla/v1" ‖ 00 ‖ prelude ‖ bound
 //! ```
 //!
-//! Every byte is drawn in `docs/file-format.md`. Reading takes two steps: [`Header::read`], then [`Header::unlock`]
-//! with a [`KeyService`](crate::KeyService), which believes nothing of the header before the body's commitment
-//! agrees. Whole streams go through [`Writer`] and [`Reader`]; whoever works on many chunks at once uses
-//! [`Sealer`](crate::cobblestone::Sealer) and [`Opener`](crate::cobblestone::Opener) themselves.
+//! `docs/file-format.md` defines every byte. Reading takes two steps: [`Header::read`], then [`Header::unlock`] with a
+//! [`KeyService`](crate::KeyService), which trusts nothing in the header until the commitment of the body matches. [`Writer`] and
+//! [`Reader`] process whole streams. Callers that process several chunks in parallel use
+//! [`Sealer`](crate::cobblestone::Sealer) and [`Opener`](crate::cobblestone::Opener) directly.
 
 mod error;
 mod header;

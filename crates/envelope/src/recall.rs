@@ -1,12 +1,12 @@
-//! Recognizing in a second pass over an input what the first pass has verified.
+//! Checks that a second pass over an input reads the same chunks as the first pass, which verified them.
 //!
 //! ```text
 //! mark_i = GMAC(K, nonce = u96be(i), chunk_i)    K: 32 random bytes, for one reading
 //! ```
 //!
-//! Specification: GMAC, SP 800-38D. What the first pass saw is remembered by 16 bytes a chunk (21 KiB per
-//! GiB); in the second pass another chunk, or the same one elsewhere, passes with probability 2^-112 at most.
-//! The prefix states of the file's own CMAC would do as well, at a twentieth of the speed.
+//! Specification: GMAC, SP 800-38D, with a random key for each input. The first pass stores 16 bytes per chunk (21 KiB per GiB
+//! for chunks of 768 KiB). In the second pass, a different chunk, or the same one at another position, is accepted with a
+//! probability of at most 2^-112. The intermediate states of the file's own CMAC would serve too, at a twentieth of the speed.
 
 use std::fmt;
 
@@ -14,14 +14,14 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::{constant_time, rand};
 use zeroize::Zeroizing;
 
-/// The marks of the chunks seen so far.
+/// The marks of the chunks that were read so far.
 pub struct Recall {
     key: LessSafeKey,
     marks: Vec<Mark>,
 }
 
 impl Recall {
-    /// No marks yet, and a key of its own.
+    /// Creates an empty list of marks with a new key.
     #[must_use]
     pub fn new() -> Self {
         let mut key = Zeroizing::new([0; 32]);
@@ -30,28 +30,28 @@ impl Recall {
         Self { key: LessSafeKey::new(key), marks: Vec::new() }
     }
 
-    /// Remembers the next chunk.
+    /// Adds the mark of the next chunk.
     pub fn push(&mut self, chunk: &[u8]) {
         let mark = self.mark(self.marks.len(), chunk);
         self.marks.push(mark);
     }
 
-    /// Whether no chunk is remembered.
+    /// Whether there are no marks.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.marks.is_empty()
     }
 
-    /// How many chunks are remembered.
+    /// Returns the number of marks.
     #[must_use]
     pub fn len(&self) -> usize {
         self.marks.len()
     }
 
-    /// Whether this is the chunk that was remembered as number `index`, from 0.
+    /// Whether this is the chunk that was added with number `index`, from 0.
     ///
     /// # Panics
-    /// If no chunk was remembered with this number.
+    /// If there is no mark with this number.
     #[must_use]
     pub fn knows(&self, index: usize, chunk: &[u8]) -> bool {
         let mark = self.mark(index, chunk);

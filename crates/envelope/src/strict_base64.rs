@@ -1,10 +1,10 @@
-//! Base64 (RFC 4648, section 4): the standard alphabet with padding, without unused bits.
+//! Strict base64 (RFC 4648, section 4): the standard alphabet with padding, whose unused bits are zero.
 
 use base64::Engine;
 use base64::engine::Simd;
 use base64::engine::general_purpose::{PAD, STANDARD};
 
-/// Base64 of whole files, by the fastest instructions that this processor has.
+/// Base64 of whole files, with the fastest SIMD instructions of the processor.
 pub(crate) struct Bulk(Simd);
 
 impl Bulk {
@@ -17,16 +17,16 @@ impl Bulk {
         self.0.encode_slice(bytes, text).expect("the caller gives room for the text")
     }
 
-    /// Writes the bytes of `text` to the beginning of `bytes`, and returns how many there are.
+    /// Writes the bytes of `text` to the beginning of `bytes` and returns their number.
     ///
     /// # Errors
-    /// [`NotBase64`], also if `bytes` is too short; `bytes` may hold a part then.
+    /// [`NotBase64`], also if `bytes` is too short. `bytes` may then contain a part.
     pub(crate) fn decode(&self, text: &[u8], bytes: &mut [u8]) -> Result<usize, NotBase64> {
         self.0.decode_slice(text, bytes).map_err(|_| NotBase64)
     }
 }
 
-/// A text is not base64.
+/// The error for a text that is not base64.
 #[derive(Debug)]
 pub(crate) struct NotBase64;
 
@@ -35,7 +35,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
-/// Returns the number of characters that `length` bytes become.
+/// Returns the length of the text of `length` bytes.
 pub(crate) const fn encoded_len(length: usize) -> usize {
     length.div_ceil(3) * 4
 }
@@ -45,10 +45,10 @@ pub(crate) fn is_valid(text: &[u8]) -> bool {
     STANDARD.decode(text).is_ok()
 }
 
-/// Decodes `text`, which must be that of as many bytes as `bytes` holds.
+/// Decodes `text`, which must be the base64 of exactly `bytes.len()` bytes.
 ///
 /// # Errors
-/// [`Mismatch`]; `bytes` may hold a part then.
+/// [`Mismatch`]. `bytes` may then contain a part.
 pub(crate) fn decode_exactly(text: &[u8], bytes: &mut [u8]) -> Result<(), Mismatch> {
     let length = decoded_len(text).ok_or(Mismatch::NotBase64)?;
     if length != bytes.len() {
@@ -57,15 +57,15 @@ pub(crate) fn decode_exactly(text: &[u8], bytes: &mut [u8]) -> Result<(), Mismat
     STANDARD.decode_slice(text, bytes).map(drop).map_err(|_| Mismatch::NotBase64)
 }
 
-/// Why a text is not that of so many bytes.
+/// Why a text is not the base64 of the expected number of bytes.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Mismatch {
     NotBase64,
-    /// It is that of another number of bytes, if it is base64 at all.
+    /// The text has the length of another number of bytes. Its characters were not checked.
     Length(usize),
 }
 
-/// Returns the number of bytes by the length of `text` and its padding alone.
+/// Returns the number of bytes that the length and padding of `text` announce.
 fn decoded_len(text: &[u8]) -> Option<usize> {
     let padding = text.iter().rev().take_while(|&&byte| byte == b'=').count();
     (text.len().is_multiple_of(4) && padding <= 2).then(|| text.len() / 4 * 3 - padding)
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(decode_exactly(b"", &mut two), Err(Mismatch::Length(0)));
     }
 
-    /// Each byte at each place of a text that is long enough for the fast instructions.
+    /// Replaces each byte at each position of a text that is long enough for the SIMD instructions.
     #[test]
     fn both_engines_agree_on_every_text() {
         let text = encode(&(0..=u8::MAX).cycle().take(300).collect::<Vec<_>>()).into_bytes();

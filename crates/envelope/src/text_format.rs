@@ -1,15 +1,15 @@
-//! The four-line text format, readable and writable with a few lines of any language.
+//! The four-line text format, which a short program in any language can read and write.
 //!
 //! ```text
-//! base64(CiphertextBlob) LF    the wrapped data key, exactly as the KMS answered it
+//! base64(CiphertextBlob) LF    the wrapped data key, exactly as the KMS returned it
 //! base64(nonce) LF             16 bytes
 //! base64(ciphertext) LF        as long as the plaintext; an empty line for an empty file
 //! base64(tag) LF               16 bytes
 //! ```
 //!
-//! The cipher is AES-256-EAX with an empty header; the base64 is standard, padded and not wrapped. Written is
-//! exactly this form. Read are also CRLF, blanks at the end of a line, blank lines at the end and a missing
-//! last newline; everything else, down to the unused bits of the base64, is refused.
+//! The cipher is AES-256-EAX with an empty header; the base64 is standard, padded and not wrapped. [`seal()`] writes exactly this
+//! form. [`Reader`] also accepts CRLF, blanks at the end of a line, blank lines at the end, and a missing last newline; it
+//! refuses everything else, including unused bits of the base64 that are not zero.
 //!
 //! ```
 //! use bulla_envelope::{DataKey, text_format};
@@ -26,10 +26,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Caveats. The tag comes last: see [`Reader`] for the two ways not to trust a plaintext before it is
-//! verified. Unlike the native format this one has no encryption context in the file, so it must be given
-//! again, and no commitment to the key: whoever can choose data keys can make a file that opens to different
-//! plaintexts under two of them.
+//! Caveats. The tag is at the end: see [`Reader`] for the two ways to verify a plaintext before using it. Unlike the native
+//! format, the file does not contain the encryption context, so the caller must pass it again; and the tag does not commit to the
+//! key: a sender that can choose data keys can create a file that opens to different plaintexts under two of them.
 
 mod error;
 mod lines;
@@ -41,10 +40,10 @@ pub use error::{LineFlaw, OpenError, SealError};
 pub use reader::{Opened, Reader};
 pub use seal::{Sealed, seal};
 
-/// Bytes of ciphertext handled at once: whole base64 groups and whole AES blocks, small enough that what is
-/// in flight stays near the cores.
+/// Bytes of ciphertext to process at once: whole base64 groups and whole AES blocks, and few enough that the buffers stay in
+/// the processor caches.
 const CHUNK_LEN: usize = 768 << 10;
-/// Characters of base64 that hold a chunk.
+/// Characters of base64 for one chunk.
 const CHUNK_TEXT_LEN: usize = CHUNK_LEN / 3 * 4;
-/// The longest line accepted, except for the ciphertext: a wrapped key has some hundred characters.
+/// Maximum length of a line other than the ciphertext. A wrapped key has a few hundred characters.
 const SHORT_LINE_LIMIT: usize = 16 << 10;

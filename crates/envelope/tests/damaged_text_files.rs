@@ -1,4 +1,4 @@
-//! Text files that were cut, flipped, edited or replaced: none opens to anything but its own plaintext.
+//! Text files that were truncated, edited or replaced do not open to anything but their own plaintext.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -21,7 +21,7 @@ fn a_cut_at_any_byte_is_refused() {
                 OpenError::Truncated { line } => line,
                 error => panic!("cut to {length}: {error}"),
             };
-            // Without its newline alone a line is whole, and the next one is missed.
+            // A line that only lacks its newline is complete; the next line is the missing one.
             assert!(found == line || (sealed[length] == b'\n' && found == line + 1), "cut to {length}");
         }
     }
@@ -29,7 +29,7 @@ fn a_cut_at_any_byte_is_refused() {
     assert_opens(&sealed, &key);
 }
 
-/// A flip in line 1 makes another wrapped key, which the KMS refuses; every other flip is refused here.
+/// A flipped bit in line 1 yields another wrapped key, which the KMS refuses; the reader refuses all other flips.
 #[test]
 fn every_flipped_bit_is_refused() {
     let (key, sealed) = sealed(PLAIN);
@@ -165,7 +165,7 @@ fn an_input_that_changes_between_the_passes_releases_only_what_was_verified() {
         |file| file[LENGTH / 3 * 4] ^= 2,
         |file| file.fill(b'A'),
         |file| {
-            // Two chunks change places.
+            // Swaps two chunks.
             let start = BLOB.len() + 1 + 25;
             let (first, second) = file[start..].split_at_mut(1 << 20);
             first.swap_with_slice(&mut second[..1 << 20]);
@@ -183,7 +183,7 @@ fn an_input_that_changes_between_the_passes_releases_only_what_was_verified() {
     assert!(opened.out == plain);
 }
 
-/// A file in which another process writes just before the second pass.
+/// A file that another process changes just before the second pass.
 struct ChangesOnRewind {
     file: Cursor<Vec<u8>>,
     change: fn(&mut Vec<u8>),

@@ -1,4 +1,4 @@
-//! Inputs and outputs that fail, stutter or panic: the call ends with the right error, and so do its threads.
+//! With inputs and outputs that fail, stutter or panic, the call ends with the right error, and its threads end too.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -11,7 +11,7 @@ use bulla_envelope::DataKey;
 use bulla_envelope::text_format::{OpenError, Reader, SealError, seal};
 
 const BLOB: &str = "YmxvYg==";
-/// Enough chunks that every buffer is on its way when something fails.
+/// Enough chunks that every buffer is in use when a stream fails.
 const LENGTH: usize = 8 << 20;
 
 #[test]
@@ -96,7 +96,7 @@ fn single_bytes_and_interruptions_make_no_difference() {
     assert!(opened.out.inner == plain);
 }
 
-/// Fails if `work` hangs.
+/// Fails if `work` does not end.
 fn ends(work: impl FnOnce() + Send + 'static) {
     let (done, end) = mpsc::channel();
     let worker = thread::spawn(move || {
@@ -120,7 +120,7 @@ fn text_len() -> usize {
     9 + 25 + LENGTH.div_ceil(3) * 4 + 1 + 25
 }
 
-/// A disk with some room left.
+/// A disk with limited space.
 struct Full {
     room: usize,
 }
@@ -148,7 +148,7 @@ impl Read for Broken {
     }
 }
 
-/// Says where it begins and fails to go there again.
+/// An input that reports its position and fails to seek back to it.
 struct Seekable<R>(R);
 
 impl<R: Read> Read for Seekable<R> {
@@ -179,7 +179,7 @@ impl Write for Panics {
     }
 }
 
-/// Gives and takes one byte at a time, and is interrupted before each.
+/// Reads and writes one byte at a time, and is interrupted before each.
 struct Stutters<T> {
     inner: T,
     interrupted: bool,

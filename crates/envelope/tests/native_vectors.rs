@@ -1,4 +1,4 @@
-//! The vectors of `testdata/native`, read in three ways, and what the writer makes of every length at a border.
+//! Opens the vectors of `testdata/native` in three ways, and files of the writer with lengths around every boundary.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ use bulla_envelope::{
 };
 use serde_json::Value;
 
-/// A KMS that knows some blobs by heart, and under which context each was wrapped.
+/// A KMS with a fixed set of blobs, each with its key and its context.
 #[derive(Default)]
 struct Toy(Mutex<HashMap<String, Known>>);
 
@@ -73,9 +73,9 @@ impl KeyService for Toy {
     }
 }
 
-/// The classes of errors that the vectors name.
+/// The class of an error, as the vectors name it.
 type Class = &'static str;
-/// What came out, and how it ended.
+/// The plaintext that was read, and how reading ended.
 type Outcome = (Vec<u8>, Result<(), Class>);
 
 fn class_of_open(error: &OpenError) -> Class {
@@ -99,7 +99,7 @@ fn class_of_unlock(error: &UnlockError) -> Class {
     }
 }
 
-/// An error on its way through `Read` keeps its class, and its kind says the same.
+/// Returns the class of an error that passed through `Read`, and checks that its kind agrees.
 fn class_of_io(error: io::Error) -> Class {
     let class = class_of_open(error.get_ref().unwrap().downcast_ref().unwrap());
     let kind = if class == "truncated" { io::ErrorKind::UnexpectedEof } else { io::ErrorKind::InvalidData };
@@ -114,7 +114,7 @@ fn drain(mut reader: impl Read) -> Outcome {
     (plaintext, result)
 }
 
-/// As from a pipe: through an input that cannot seek and gives few bytes at once.
+/// Reads a file like a pipe: the input cannot seek and returns few bytes at a time.
 fn streamed(file: &[u8], kms: &Toy) -> Outcome {
     let open = || {
         let reader = Reader::new(Stutter(file)).map_err(|error| class_of_open(&error))?;
@@ -136,7 +136,7 @@ fn sought(file: &[u8], kms: &Toy) -> Outcome {
     open().map_or_else(|class| (Vec::new(), Err(class)), drain)
 }
 
-/// Chunk by chunk, the last one first, as somebody may who works on several at once.
+/// Opens the chunks one by one, the last one first, like a caller that opens several in parallel.
 fn by_chunks(file: &[u8], kms: &Toy) -> Outcome {
     let mut chunks = Vec::new();
     let mut open = || {
@@ -165,7 +165,7 @@ fn by_chunks(file: &[u8], kms: &Toy) -> Outcome {
     (chunks.concat(), result)
 }
 
-/// Gives up to 1,000 bytes at once.
+/// Returns up to 1,000 bytes at a time.
 struct Stutter<'a>(&'a [u8]);
 
 impl Read for Stutter<'_> {
@@ -192,7 +192,7 @@ fn text<'a>(of: &'a Value, field: &str) -> &'a str {
     of[field].as_str().unwrap_or_else(|| panic!("{field} in {of}"))
 }
 
-/// The vectors with their files, and the KMS that knows their keys.
+/// Returns the vectors with their files, and the KMS that has their keys.
 fn vectors() -> (Vec<(Value, Vec<u8>)>, Toy) {
     let json: Value = serde_json::from_slice(&fs::read(folder().join("vectors.json")).unwrap()).unwrap();
     let keys = json["keys"].as_object().unwrap().iter().map(|(blob, key)| {
@@ -237,7 +237,7 @@ fn every_vector_is_read_as_it_says_in_each_way() {
             match error {
                 None => assert!(found == expected, "{name} {way}"),
                 Some("truncated") if way == "sought" => assert!(found.is_empty(), "{name} {way}"),
-                // Of a damaged file there may come a genuine beginning, and nothing else.
+                // A damaged file may yield a genuine beginning, but nothing else.
                 Some(_) if way != "by chunks" => assert!(expected.starts_with(&found), "{name} {way}"),
                 Some(_) => {}
             }
@@ -245,7 +245,7 @@ fn every_vector_is_read_as_it_says_in_each_way() {
     }
 }
 
-/// Cut at a chunk's end or anywhere else: nothing comes from a file that can seek, however it is read.
+/// A seekable file that was truncated, at a chunk boundary or elsewhere, yields no plaintext.
 #[test]
 fn a_cut_file_that_can_seek_gives_no_byte() {
     let (vectors, kms) = vectors();
@@ -266,7 +266,7 @@ fn a_cut_file_that_can_seek_gives_no_byte() {
     }
 }
 
-/// Whoever reads on after an error finds no end that looks like that of a whole file.
+/// Reading on after an error does not return an end of file, as it would for a complete file.
 #[test]
 fn an_error_stays_one() {
     let (vectors, kms) = vectors();
@@ -301,7 +301,7 @@ fn headers_say_what_the_vectors_say() {
         assert_eq!(wraps, said, "{name}");
         let damaged = header.slots().iter().any(Option::is_none);
         assert_eq!(damaged, vector["warning"] == "slot", "{name}");
-        // What was read is written again as it was, unless a slot cannot be.
+        // A header that was read is written back unchanged, unless a slot is damaged.
         if damaged {
             assert!(header.to_bytes().is_err() && header.needs_repair(), "{name}");
         } else {
@@ -341,7 +341,7 @@ fn a_seek_goes_where_it_should() {
     }
 }
 
-/// A file as the writer makes it; the pieces that are written have no common measure with the chunks.
+/// Returns a file of the writer. The lengths of the written pieces are no divisor or multiple of the chunk length.
 fn written(
     content: &[u8],
     source: Source,
@@ -393,7 +393,7 @@ fn what_is_written_is_read_at_every_border() {
     }
 }
 
-/// The size in the header is checked also where the body is well formed.
+/// The size in the header is checked even if the body is well formed.
 #[test]
 fn a_size_that_is_not_so_is_damage() {
     let kms = Toy::default();

@@ -1,4 +1,4 @@
-//! What holds for public types as such: `Debug` without secrets, and which of them may cross threads.
+//! Properties of public types: `Debug` shows no secrets, and which types can be sent to other threads.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ const KEY: [u8; 32] = *b"\x4e\x84\xff\xf1\xc2\x3b\x6c\x84\xff\x1b\xc4\x0e\xcf\x9
 const KEY_TEXT: &str = "ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=";
 const PLAINTEXT: &[u8] = b"attack at dawn";
 
-/// A KMS that answers with one data key, and remembers the last key that it wrapped.
+/// A KMS that always returns one data key, and stores the last key that it wrapped.
 #[derive(Default)]
 struct OneKey(Mutex<Vec<u8>>);
 
@@ -50,7 +50,7 @@ impl KeyService for OneKey {
     }
 }
 
-/// Neither the data key, the body key nor the plaintext, in any of the forms in which `Debug` shows bytes.
+/// Checks that a text contains neither the data key, the body key nor the plaintext, in any form in which `Debug` shows bytes.
 #[track_caller]
 fn assert_hides_secrets(value: &dyn Debug, body_key: &[u8]) {
     for shown in [format!("{value:?}"), format!("{value:#?}").replace(['\n', ' '], "")] {
@@ -98,7 +98,7 @@ fn debug_shows_no_secret() {
     hides(&unlocked.opener);
     let mut open = reader.open(unlocked);
     open.read_exact(&mut [0; 6]).unwrap();
-    hides(&open); // holds the rest
+    hides(&open); // contains the rest
     let mut seekable = open.seekable().unwrap();
     seekable.read_exact(&mut [0; 6]).unwrap();
     hides(&seekable);

@@ -1,4 +1,4 @@
-//! Errors of the native format: one enum for sealing, one for opening, one for the keys of a file.
+//! Errors of the native format: one enum for sealing, one for opening, one for unlocking a file.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -6,7 +6,7 @@ use std::{fmt, io};
 use crate::KeyServiceError;
 use crate::cobblestone::{DamagedChunk, TooLong};
 
-/// Why a plaintext was not sealed in the native format, or a header got no other wraps.
+/// Why a plaintext could not be sealed in the native format, or the wraps of a header could not be replaced.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SealError {
@@ -14,17 +14,17 @@ pub enum SealError {
     Read(io::Error),
     /// The output could not be written.
     Write(io::Error),
-    /// The operating system started no thread.
+    /// The operating system could not start a thread.
     Thread(io::Error),
     /// The header cannot be written.
     Header(HeaderFlaw),
     /// The plaintext has 4 PiB or more.
     TooLong,
-    /// The source changed while it was being read.
+    /// The source changed while it was read.
     Changed,
 }
 
-/// Why an input was not opened as the native format.
+/// Why an input could not be opened as the native format.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -32,24 +32,24 @@ pub enum OpenError {
     Read(io::Error),
     /// The plaintext could not be written.
     Write(io::Error),
-    /// The operating system started no thread.
+    /// The operating system could not start a thread.
     Thread(io::Error),
-    /// The input does not begin as a native file does.
+    /// The input does not begin with the magic bytes of a native file.
     NotNative,
-    /// The version or the suite is not known to this version of bulla.
+    /// This version of bulla does not support the format version or the suite.
     Newer {
-        /// The format's version.
+        /// The format version.
         version: u8,
         /// The suite.
         suite: u8,
     },
-    /// The header is not well formed.
+    /// The header is malformed.
     Header(HeaderFlaw),
-    /// The input ends too early.
+    /// The input is truncated.
     Truncated,
-    /// The body has another size than the header says, and the header is genuine.
+    /// The length of the body differs from the size in the authenticated header.
     Size,
-    /// A chunk is damaged, or was tampered with.
+    /// A chunk is damaged or was tampered with.
     Damaged(DamagedChunk),
 }
 
@@ -57,49 +57,49 @@ pub enum OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeaderFlaw {
-    /// Sizes or counts that cannot be.
+    /// A size or count is invalid.
     Prelude,
-    /// The bound part is not well formed.
+    /// The bound part is malformed.
     Bound,
-    /// It has more than 64 KiB.
+    /// The header is longer than 64 KiB.
     TooLong,
-    /// No slot is whole.
+    /// No slot is intact.
     Slots,
     /// The wraps do not fit into a slot.
     SlotFull,
-    /// No wraps, more than 32, or ids and wrapped keys that are none.
+    /// There are no wraps or more than 32, or an id or wrapped key is malformed.
     Wraps,
 }
 
-/// Why no wrapped key of a header opened the file.
+/// Why no wrapped key of a header unlocks the file.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum UnlockError {
-    /// No slot is whole.
+    /// No slot is intact.
     NoSlot,
-    /// The caller named pairs that are not in the file's encryption context.
+    /// The caller requires pairs that the file's encryption context does not have.
     Context,
-    /// None of the keys that the header names may be used.
+    /// The caller allows none of the keys that the header names.
     NotAllowed {
         /// The keys that the header names.
         keys: Vec<String>,
     },
-    /// The header names one key, and the KMS used another.
+    /// The KMS used another key than the one that the header names.
     KeyMismatch {
-        /// What the header says.
+        /// The key in the header.
         named: String,
-        /// What the KMS answered.
+        /// The key in the reply of the KMS.
         answered: String,
     },
-    /// The KMS unwrapped no key; of several reasons, the one that most can be done about.
+    /// The KMS unwrapped no key. Of several errors, this is the most actionable one.
     Kms(KeyServiceError),
-    /// The unwrapped keys do not belong to this header and body: damaged, or tampered with.
+    /// The unwrapped keys do not match this header and body, which are damaged or were tampered with.
     Commitment,
 }
 
 impl OpenError {
-    /// The error of a plaintext that was read through [`Read`](io::Read): the one that the reader put into the
-    /// [`io::Error`], or [`OpenError::Read`] for an error of the input.
+    /// Converts an error from [`Read`](io::Read): returns the error that the reader wrapped in the [`io::Error`], or
+    /// [`OpenError::Read`] for an error of the input.
     #[must_use]
     pub fn of_read(error: io::Error) -> Self {
         error.downcast().unwrap_or_else(Self::Read)

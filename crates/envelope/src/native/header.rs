@@ -1,4 +1,4 @@
-//! The header: prelude and bound part, which never change, and the slots, which do.
+//! The header: prelude and bound part, which never change, and slots, which a rewrap replaces.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -10,37 +10,37 @@ use super::slots::Slots;
 use super::template::HeaderTemplate;
 use crate::EncryptionContext;
 
-/// The first bytes of every native file: not text, and damaged by whatever converts line ends.
+/// The first bytes of every native file. They are not text, and converting line endings damages them.
 pub const MAGIC: [u8; 8] = *b"\x89bulla\r\n";
 
-/// Everything before the body. Hints, until [`Header::unlock`] has succeeded.
+/// Everything before the body. The fields are unauthenticated until [`Header::unlock`] has succeeded.
 #[derive(Clone, Debug)]
 pub struct Header {
     file_id: FileId,
     set_id: SetId,
     context: Arc<EncryptionContext>,
     source: Source,
-    /// Prelude and bound part, as they stand in the file.
+    /// Prelude and bound part, as they are stored.
     immutable: Vec<u8>,
     slots: Arc<Slots>,
 }
 
-/// What is known of the plaintext's file.
+/// What is known about the file that contained the plaintext.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Source {
-    /// Permission bits.
+    /// The permission bits.
     pub mode: Option<u32>,
-    /// Bytes.
+    /// The size in bytes.
     pub size: Option<u64>,
-    /// Time of the last change: seconds since 1970 and nanoseconds.
+    /// The time of the last modification: seconds since the Unix epoch and nanoseconds.
     pub modified: Option<(i64, u32)>,
 }
 
 impl Header {
-    /// The header of a single file with a new id, whose keys are these wraps; [`HeaderTemplate`] makes those of many.
+    /// Creates the header of a single file with a new id and these wraps. For many files, use [`HeaderTemplate`].
     ///
     /// # Errors
-    /// [`SealError::Header`]: no wraps or too many, ids that are no ids, or a context that is too large.
+    /// [`SealError::Header`] if there are no wraps or too many, an id is malformed, or the context is too large.
     pub fn new(
         set_id: SetId,
         context: EncryptionContext,
@@ -50,7 +50,7 @@ impl Header {
         HeaderTemplate::new(set_id, context, wraps).map_err(SealError::Header)?.header(source)
     }
 
-    /// The header of a new file with a new id.
+    /// Creates the header of a file with a new id.
     pub(super) fn of_template(
         template: &HeaderTemplate,
         source: Source,
@@ -85,10 +85,11 @@ impl Header {
         })
     }
 
-    /// Reads the header and no byte of the body.
+    /// Reads the header, and no byte of the body.
     ///
     /// # Errors
-    /// [`OpenError`]: not this format, a newer one, truncated, or not well formed. Damaged slots are no error here.
+    /// [`OpenError`] if the input has another format or a newer version, is truncated or malformed. Damaged slots are no error
+    /// here.
     pub fn read(mut input: impl Read) -> Result<Self, OpenError> {
         let mut prelude = [0; PRELUDE_LEN];
         let (magic, fields) = prelude.split_at_mut(MAGIC.len());
@@ -126,18 +127,18 @@ impl Header {
         Ok(Self { file_id, set_id, context, source, immutable, slots })
     }
 
-    /// The whole header as it stands in the file.
+    /// Returns the header as it is stored.
     ///
     /// # Errors
-    /// [`SealError::Header`]; slots that were damaged when they were read cannot be written again.
+    /// [`SealError::Header`] if a slot was damaged when it was read; such a slot is not written back.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SealError> {
         Ok([&*self.immutable, self.slots.bytes()?].concat())
     }
 
-    /// One slot as it stands in the file, at [`Header::slot_offset`].
+    /// Returns one slot as it is stored at [`Header::slot_offset`].
     ///
     /// # Errors
-    /// As for [`Header::to_bytes`].
+    /// Like [`Header::to_bytes`].
     ///
     /// # Panics
     /// If there is no slot with this index.
@@ -145,16 +146,16 @@ impl Header {
         Ok(self.slots.slot_bytes(index)?.to_vec())
     }
 
-    /// Where a slot begins in the file.
+    /// Returns the offset of a slot in the file.
     #[must_use]
     pub fn slot_offset(&self, index: usize) -> u64 {
         (self.immutable.len() + index * self.slots.slot_size()) as u64
     }
 
-    /// The same file with other wraps, in every slot, as the next generation.
+    /// Returns the header with other wraps in every slot, as the next generation.
     ///
     /// # Errors
-    /// [`SealError::Header`]: the wraps do not fit into the slot, whose size cannot change.
+    /// [`SealError::Header`] if the wraps do not fit into a slot, whose size cannot change.
     pub fn with_wraps(&self, wraps: Vec<Wrap>) -> Result<Self, SealError> {
         let newest = self.slots().iter().flatten().map(|slot| slot.generation).max().unwrap_or(0);
         let slot = Slot { generation: newest.saturating_add(1), wraps };
@@ -162,56 +163,56 @@ impl Header {
         Ok(Self { slots: Arc::new(slots), ..self.clone() })
     }
 
-    /// What the body is bound to: the context of its Cobblestone message.
+    /// Returns the context of the body's Cobblestone message, which binds the body to the header.
     #[must_use]
     pub fn body_context(&self) -> Vec<u8> {
         [b"bulla/v1\0", &*self.immutable].concat()
     }
 
-    /// Bytes of the header: where the body begins.
+    /// Returns the length of the header, which is the offset of the body.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "no header is empty")]
     pub fn len(&self) -> usize {
         self.immutable.len() + self.slots.len()
     }
 
-    /// The random name of the file.
+    /// Returns the random id of the file.
     #[must_use]
     pub fn file_id(&self) -> &FileId {
         &self.file_id
     }
 
-    /// The random name of the run that made the file.
+    /// Returns the random id of the run that created the file.
     #[must_use]
     pub fn set_id(&self) -> &SetId {
         &self.set_id
     }
 
-    /// The encryption context of the wrapped keys.
+    /// Returns the encryption context of the wrapped keys.
     #[must_use]
     pub fn context(&self) -> &EncryptionContext {
         &self.context
     }
 
-    /// What is known of the plaintext's file.
+    /// Returns what is known about the file that contained the plaintext.
     #[must_use]
     pub fn source(&self) -> &Source {
         &self.source
     }
 
-    /// The slots; none for one that is damaged.
+    /// Returns the slots; `None` for a damaged one.
     #[must_use]
     pub fn slots(&self) -> &[Option<Slot>] {
         self.slots.as_slice()
     }
 
-    /// Whether a slot is damaged, or the slots differ: a rewrap was cut short, or the disk is failing.
+    /// Whether a slot is damaged, or the slots differ because a rewrap was interrupted or the disk is failing.
     #[must_use]
     pub fn needs_repair(&self) -> bool {
         self.slots().iter().any(Option::is_none) || self.slots().windows(2).any(|two| two[0] != two[1])
     }
 
-    /// Every wrap once, those of the newest slot first.
+    /// Returns every wrap once, beginning with those of the newest slot.
     pub fn wraps(&self) -> impl Iterator<Item = &Wrap> {
         let mut slots: Vec<_> = self.slots().iter().flatten().collect();
         slots.sort_by_key(|slot| std::cmp::Reverse(slot.generation));
@@ -252,7 +253,7 @@ fn push_bound(
     fields.iter().for_each(|field| bytes.extend_from_slice(field));
 }
 
-/// None for anything that [`push_bound`] does not make.
+/// Parses the bound part. Returns `None` for any encoding that [`push_bound`] does not produce.
 fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source)> {
     fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
         let (part, rest) = bytes.split_first_chunk()?;
@@ -274,7 +275,7 @@ fn parse_bound(bytes: &[u8]) -> Option<(FileId, SetId, EncryptionContext, Source
         size: (known & 2 != 0).then_some(size),
         modified: (known & 4 != 0).then_some(modified),
     };
-    // There is one way to write a header: the other ones are refused.
+    // A header has only one encoding; any other is refused.
     let mut canonical = Vec::new();
     push_bound(&mut canonical, &file_id, &set_id, &context.to_canonical(), &source);
     let (fields, padding) = bytes.split_at_checked(canonical.len())?;
@@ -293,10 +294,10 @@ pub(super) fn fill(input: &mut impl Read, buffer: &mut [u8], too_short: OpenErro
 }
 
 const VERSION: u8 = 1;
-/// Cobblestone-256.
+/// The number of Cobblestone-256.
 const SUITE: u8 = 1;
 const PRELUDE_LEN: usize = 20;
-/// What one write of a disk cannot tear apart from its neighbours.
+/// The unit of disk writes: a torn write within one page leaves the pages around it intact.
 pub(super) const PAGE: usize = 4096;
 pub(super) const MAX_LEN: usize = 64 << 10;
 const MODE_BITS: u32 = 0o7777;

@@ -1,10 +1,10 @@
-//! From the data key to the key of one file's body.
+//! Derives the key of a file's body from the data key.
 //!
 //! ```text
 //! body key = HKDF-Expand-SHA-512(data key, "bulla/v1/file" ‖ file id, 32)
 //! ```
 //!
-//! One data key serves all files of a run; whoever gets the body key of one file cannot open the others.
+//! All files of a run share one data key, but the body key of one file does not open the others.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ use crate::DataKey;
 use crate::body_key::BodyKey;
 use crate::key_bytes::KeyBytes;
 
-/// The random name of a file, which makes its body key another than that of every other file.
+/// The random id of a file. It makes the file's body key different from all others.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct FileId(pub(super) [u8; 16]);
 
-/// The random name of a run: its files share a data key.
+/// The random id of a run, whose files share a data key.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SetId(pub(super) [u8; 16]);
 
@@ -27,7 +27,7 @@ impl FileId {
         Self(random())
     }
 
-    /// The bytes.
+    /// Returns the bytes of the id.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -35,13 +35,13 @@ impl FileId {
 }
 
 impl SetId {
-    /// A name for a new run.
+    /// Creates an id for a new run.
     #[must_use]
     pub fn random() -> Self {
         Self(random())
     }
 
-    /// The bytes.
+    /// Returns the bytes of the id.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
@@ -49,7 +49,7 @@ impl SetId {
 }
 
 impl BodyKey {
-    /// The key of a file of a run with this data key.
+    /// Derives the body key of a file from the data key of its run.
     #[must_use]
     pub fn of_set(data_key: &DataKey, file: &FileId) -> Self {
         let mut key = KeyBytes::zero();
@@ -57,7 +57,7 @@ impl BodyKey {
         Self::from_bytes(key)
     }
 
-    /// The key that a wrap of the file itself holds.
+    /// Converts the content of a wrap of kind [`File`](super::WrapKind::File).
     pub(super) fn of_file(unwrapped: DataKey) -> Self {
         Self::from_bytes(unwrapped.into_bytes())
     }

@@ -1,4 +1,4 @@
-//! Opening as a `Read`, and as a `Seek` where the input is one.
+//! Decrypts a file as `Read`, and as `Seek` if the input can seek.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,18 +13,17 @@ use crate::cobblestone::{
 };
 use crate::{EncryptionContext, KeyService};
 
-/// A file of which the header was read, and nothing is believed yet.
+/// A file whose header was read but not verified yet.
 pub struct Reader<R> {
     input: R,
     header: Header,
     prefix: [u8; PREFIX_LEN],
 }
 
-/// The plaintext of a file, verified chunk by chunk before it is given out.
+/// The plaintext of a file. Each chunk is verified before its plaintext is returned.
 ///
-/// From an input that ends too early it gives what is genuine, and then an error of kind `UnexpectedEof` instead of
-/// the end; one that is damaged gives `InvalidData`. With [`OpenReader::seekable`] a cut input is noticed before the
-/// first byte.
+/// For a truncated input, reading returns the genuine beginning and then an error of kind `UnexpectedEof` instead of the end; for
+/// a damaged one, an error of kind `InvalidData`. [`OpenReader::seekable`] detects truncation before the first byte.
 pub struct OpenReader<R> {
     input: R,
     opener: Opener,
@@ -41,7 +40,7 @@ impl<R: Read> Reader<R> {
     /// Reads the header.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`] if the header cannot be read or is malformed.
     pub fn new(mut input: R) -> Result<Self, OpenError> {
         let header = Header::read(&mut input)?;
         let mut prefix = [0; PREFIX_LEN];
@@ -52,22 +51,22 @@ impl<R: Read> Reader<R> {
         Ok(Self { input, header, prefix })
     }
 
-    /// The header, whose fields are hints.
+    /// Returns the header, whose fields are unauthenticated.
     #[must_use]
     pub fn header(&self) -> &Header {
         &self.header
     }
 
-    /// What the body begins with.
+    /// Returns the first bytes of the body: salt and commitment.
     #[must_use]
     pub fn prefix(&self) -> &[u8; PREFIX_LEN] {
         &self.prefix
     }
 
-    /// Has the KMS unwrap a key of the file, and returns its plaintext; see [`Header::unlock`].
+    /// Unlocks the file with the KMS and returns its plaintext; see [`Header::unlock`].
     ///
     /// # Errors
-    /// [`UnlockError`].
+    /// [`UnlockError`] if no wrapped key unlocks it.
     pub fn unlock(
         self,
         kms: &dyn KeyService,
@@ -78,7 +77,7 @@ impl<R: Read> Reader<R> {
         Ok(self.open(unlocked))
     }
 
-    /// The plaintext, for a file that was unlocked already.
+    /// Returns the plaintext of a file that is unlocked already.
     #[must_use]
     pub fn open(self, unlocked: Unlocked) -> OpenReader<R> {
         OpenReader {
@@ -96,7 +95,7 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R: Read> OpenReader<R> {
-    /// Opens the chunks from the next one on; none are left after the short one.
+    /// Opens the next chunks. There are none after the short one.
     fn refill(&mut self) -> Result<(), OpenError> {
         self.at = 0;
         self.plaintext.clear();
@@ -106,7 +105,7 @@ impl<R: Read> OpenReader<R> {
         let rest = self.sealed.len() % SEALED_CHUNK_LEN;
         match rest {
             0 if self.sealed.is_empty() => return Err(OpenError::Truncated),
-            // The full chunks are given out; the next call finds nothing more.
+            // Returns the full chunks first; the next call finds the input truncated.
             1..TAG_LEN if self.sealed.len() > rest => self.sealed.truncate(self.sealed.len() - rest),
             1..TAG_LEN => return Err(OpenError::Truncated),
             _ => {}
@@ -117,23 +116,23 @@ impl<R: Read> OpenReader<R> {
             self.plaintext.clear();
             return Err(OpenError::Size);
         }
-        // Only now: whoever reads on after an error must not find an end.
+        // Set only now, so that a caller that reads on after an error does not get an end of file.
         self.ended = ended;
         self.next_chunk += self.sealed.len().div_ceil(SEALED_CHUNK_LEN) as u64;
         Ok(())
     }
 
-    /// Where the plaintext that was just opened ends in the whole.
+    /// Returns the offset of the end of the plaintext that was just opened.
     fn plaintext_end(&self) -> u64 {
         self.next_chunk * CHUNK_LEN as u64 + self.plaintext.len() as u64
     }
 }
 
 impl<R: Read + Seek> OpenReader<R> {
-    /// Verifies the last chunk before anything else, so that no plaintext comes out of a file that was cut.
+    /// Verifies the last chunk first, so that a truncated file returns no plaintext.
     ///
     /// # Errors
-    /// [`OpenError`].
+    /// [`OpenError`] if the file is truncated, damaged, or cannot be read.
     pub fn seekable(mut self) -> Result<SeekReader<R>, OpenError> {
         let file_len = self.input.seek(SeekFrom::End(0)).map_err(OpenError::Read)?;
         let length = plaintext_len(file_len.saturating_sub(self.body_offset)).ok_or(OpenError::Truncated)?;
@@ -149,7 +148,7 @@ impl<R: Read + Seek> OpenReader<R> {
     }
 }
 
-/// The plaintext of a file that can be read anywhere; its length is verified.
+/// The plaintext of a file with random access. Its length is verified.
 pub struct SeekReader<R> {
     reader: OpenReader<R>,
     length: u64,
@@ -157,7 +156,7 @@ pub struct SeekReader<R> {
 }
 
 impl<R: Read + Seek> SeekReader<R> {
-    /// Bytes of plaintext.
+    /// Returns the length of the plaintext.
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a length of a stream, not a collection")]
     pub fn len(&self) -> u64 {
@@ -257,5 +256,5 @@ fn to_io(error: OpenError) -> io::Error {
     }
 }
 
-/// Chunks that are read at once.
+/// The number of chunks to read at once.
 const AT_ONCE: usize = 8;

@@ -1,32 +1,32 @@
-//! A slot of the header: the wrapped keys, replaceable as a whole.
+//! A slot of the header: the wrapped keys, which are replaced as a whole.
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::error::HeaderFlaw;
 use crate::WrappedKey;
 
-/// The wraps of a file, as one slot holds them.
+/// The content of a slot.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Slot {
-    /// 1 at first; each rewrap writes the next.
+    /// The generation: 1 at first, raised by each rewrap.
     pub generation: u64,
-    /// 1 to 32; any one of them opens the file.
+    /// 1 to 32 wraps, each of which opens the file.
     pub wraps: Vec<Wrap>,
 }
 
-/// A key of the file, wrapped by a KMS. What it says about itself is a hint.
+/// A key of the file, wrapped by a KMS. Its fields are unauthenticated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wrap {
-    /// What is wrapped.
+    /// The kind of key that is wrapped.
     pub kind: WrapKind,
-    /// The region of the KMS, if known; else empty.
+    /// The region of the KMS; empty if it is not known.
     pub region: String,
-    /// The wrapped key, and the key that wrapped it as the KMS answered it.
+    /// The wrapped key, and the KMS key that wrapped it, as the KMS returned them.
     pub key: WrappedKey,
 }
 
-/// What a wrap holds.
+/// The kind of key in a wrap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WrapKind {
     /// The data key that all files of a run share.
@@ -36,7 +36,7 @@ pub enum WrapKind {
 }
 
 impl WrapKind {
-    /// As it is called in documents.
+    /// Returns the name in documents.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -47,15 +47,15 @@ impl WrapKind {
 }
 
 impl Slot {
-    /// Bytes that it needs at least.
+    /// Returns the minimum length of the encoded slot in bytes.
     pub(super) fn needed_len(&self) -> usize {
         FIXED_LEN + self.wraps.iter().map(wrap_len).sum::<usize>()
     }
 
-    /// The slot in `size` bytes.
+    /// Encodes the slot in `size` bytes.
     ///
     /// # Errors
-    /// It does not fit, or holds what no slot can.
+    /// [`HeaderFlaw`] if it does not fit, or its wraps are invalid.
     pub(super) fn encode(&self, size: usize) -> Result<Vec<u8>, HeaderFlaw> {
         let count = match self.wraps.len() {
             count @ 1..=MAX_WRAPS => count as u16,
@@ -84,7 +84,7 @@ impl Slot {
         Ok(slot)
     }
 
-    /// None for a slot that is torn, damaged or not well formed.
+    /// Decodes a slot. Returns `None` if it is torn, damaged or malformed.
     pub(super) fn decode(slot: &[u8]) -> Option<Self> {
         let (hash, mut rest) = slot.split_at_checked(HASH_LEN)?;
         if digest(&SHA256, rest).as_ref() != hash {
@@ -133,7 +133,7 @@ fn wrap_len(wrap: &Wrap) -> usize {
     1 + wrap.texts().iter().map(|(text, _)| 2 + text.len()).sum::<usize>()
 }
 
-/// Which texts may stand in a field: so many printable ASCII characters.
+/// The length limits of a field. Its characters are printable ASCII.
 #[derive(Clone, Copy)]
 struct Limit {
     min: usize,
@@ -154,7 +154,7 @@ fn take<'a, const N: usize>(bytes: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(part)
 }
 
-/// Of key id, key version id, region and wrapped key.
+/// The limits of key id, key version id, region and wrapped key.
 const LIMITS: [Limit; 4] = [
     Limit { min: 1, max: 255 },
     Limit { min: 1, max: 255 },
@@ -164,9 +164,9 @@ const LIMITS: [Limit; 4] = [
 const SET: u8 = 1;
 const FILE: u8 = 2;
 const HASH_LEN: usize = 32;
-/// Hash, generation and count.
+/// The length of hash, generation and count.
 const FIXED_LEN: usize = HASH_LEN + 8 + 2;
-/// Keys that one file can be opened by.
+/// Maximum number of wraps of a file.
 pub(super) const MAX_WRAPS: usize = 32;
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ pub(super) mod tests {
         }
     }
 
-    /// Fields that cannot be, under a hash that agrees.
+    /// Invalid fields under a matching hash.
     #[test]
     fn well_hashed_nonsense_is_refused() {
         let good = Slot { generation: 1, wraps: vec![wrap(WrapKind::Set, "a")] }.encode(128).unwrap();

@@ -1,4 +1,4 @@
-//! All slots of a header, decoded and as they stand in the file: encoded once, and shared by the headers of a run.
+//! All slots of a header, decoded and encoded. The headers of a run share them, so they are encoded once.
 
 use std::io::Read;
 
@@ -6,17 +6,17 @@ use super::error::{HeaderFlaw, OpenError, SealError};
 use super::header::fill;
 use super::slot::Slot;
 
-/// The slots of a header; None for one that is damaged.
+/// The slots of a header; `None` for a damaged one.
 #[derive(Debug)]
 pub(super) struct Slots {
     slots: Vec<Option<Slot>>,
-    /// Bytes of each.
+    /// The length of each slot in bytes.
     slot_size: usize,
     bytes: Vec<u8>,
 }
 
 impl Slots {
-    /// The same slot `count` times.
+    /// Returns `count` copies of one slot.
     pub(super) fn new(slot: Slot, slot_size: usize, count: usize) -> Result<Self, HeaderFlaw> {
         let bytes = slot.encode(slot_size)?.repeat(count);
         Ok(Self { slots: vec![Some(slot); count], slot_size, bytes })
@@ -29,7 +29,7 @@ impl Slots {
         Ok(Self { slots, slot_size, bytes })
     }
 
-    /// The same slot in the place of each.
+    /// Returns these slots, each replaced with `slot`.
     pub(super) fn with_each(&self, slot: Slot) -> Result<Self, HeaderFlaw> {
         Self::new(slot, self.slot_size, self.slots.len())
     }
@@ -42,12 +42,12 @@ impl Slots {
         self.slot_size
     }
 
-    /// Bytes of all slots.
+    /// Returns the length of all slots in bytes.
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
     }
 
-    /// All slots as they stand in the file. A damaged one is not written again.
+    /// Returns all slots as they are stored. Fails if one is damaged, because a damaged slot must not be written back.
     pub(super) fn bytes(&self) -> Result<&[u8], SealError> {
         if self.slots.iter().all(Option::is_some) {
             Ok(&self.bytes)
@@ -56,7 +56,7 @@ impl Slots {
         }
     }
 
-    /// One slot as it stands in the file. A damaged one is not written again.
+    /// Returns one slot as it is stored. Fails if it is damaged, because a damaged slot must not be written back.
     pub(super) fn slot_bytes(&self, index: usize) -> Result<&[u8], SealError> {
         match self.slots[index] {
             Some(_) => Ok(&self.bytes[index * self.slot_size..][..self.slot_size]),

@@ -1,4 +1,4 @@
-//! What the headers of a run have in common, encoded once.
+//! The common part of the headers of a run, encoded once.
 
 use std::sync::Arc;
 
@@ -9,24 +9,24 @@ use super::slot::{Slot, Wrap};
 use super::slots::Slots;
 use crate::EncryptionContext;
 
-/// Makes the headers of the files of a run, which differ in the file id and in what is known of the source.
+/// Creates the headers of a run's files, which differ in the file id and in what is known about the source.
 #[derive(Clone, Debug)]
 pub struct HeaderTemplate {
     pub(super) set_id: SetId,
     pub(super) context: Arc<EncryptionContext>,
-    /// The encryption context as it stands in the file.
+    /// The encryption context as it is stored.
     pub(super) canonical_context: Vec<u8>,
     /// One slot, for sources that are known to be small.
     small: Arc<Slots>,
-    /// Two slots, of which a rewrap writes one after the other.
+    /// Two slots, which a rewrap writes one after the other.
     large: Arc<Slots>,
 }
 
 impl HeaderTemplate {
-    /// The headers of the files of a new run, whose keys are these wraps.
+    /// Creates a template for the files of a new run, whose keys are these wraps.
     ///
     /// # Errors
-    /// [`HeaderFlaw`]: no wraps or too many, ids that are no ids, or a context that is too large.
+    /// [`HeaderFlaw`] if there are no wraps or too many, an id is malformed, or the context is too large.
     pub fn new(set_id: SetId, context: EncryptionContext, wraps: Vec<Wrap>) -> Result<Self, HeaderFlaw> {
         let canonical_context = context.to_canonical();
         if canonical_context.len() > MAX_LEN {
@@ -42,19 +42,20 @@ impl HeaderTemplate {
         Ok(Self { set_id, context: Arc::new(context), canonical_context, small, large })
     }
 
-    /// The header of a new file with a new id.
+    /// Creates the header of a file with a new id.
     ///
-    /// It has one slot if the source is known to be smaller than 1 MiB, else two, each with room for twice as much.
+    /// It has one slot if the source is known to be smaller than 1 MiB, otherwise two. Each slot has room for twice the current
+    /// wraps.
     ///
     /// # Errors
-    /// [`SealError::Header`]: it is too long.
+    /// [`SealError::Header`] if the header is too long.
     pub fn header(&self, source: Source) -> Result<Header, SealError> {
         let small = source.size.is_some_and(|size| size < TWO_SLOTS_FROM);
         Header::of_template(self, source, if small { &self.small } else { &self.large })
     }
 }
 
-/// Slots of small files have a multiple of this.
+/// The length of slots of small files is a multiple of this.
 const SMALL_UNIT: usize = 256;
 const TWO_SLOTS_FROM: u64 = 1 << 20;
 

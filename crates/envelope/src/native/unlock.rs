@@ -1,4 +1,4 @@
-//! From a header to the key of its body: the only place that decides whether a wrapped key may be believed.
+//! Unlocks a file. This module alone decides whether to trust an unwrapped key.
 
 use std::collections::BTreeSet;
 
@@ -9,25 +9,25 @@ use crate::body_key::BodyKey;
 use crate::cobblestone::{Opener, PREFIX_LEN};
 use crate::{DataKey, EncryptionContext, KeyService, KeyServiceError, UnwrappedDataKey};
 
-/// The keys whose wraps may be opened.
+/// The keys that the caller allows a file to be unlocked with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllowedKeys(Allowed);
 
-/// A file whose header is genuine.
+/// A file whose header is verified.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Unlocked {
-    /// Opens the body.
+    /// Opens the chunks of the body.
     pub opener: Opener,
-    /// The wrap that did it.
+    /// The wrap that unlocked the file.
     pub wrap: Wrap,
-    /// What was in the wrap.
+    /// The content of the wrap.
     pub key: UnlockedKey,
-    /// The key version that the KMS answered.
+    /// The key version in the reply of the KMS.
     pub key_version_id: String,
 }
 
-/// What was in a wrap, to be wrapped again.
+/// The content of a wrap, which can be wrapped again.
 #[derive(Debug)]
 pub enum UnlockedKey {
     /// The data key of the run.
@@ -37,19 +37,19 @@ pub enum UnlockedKey {
 }
 
 impl AllowedKeys {
-    /// Every key that the KMS opens for the caller.
+    /// Allows every key that the caller may use.
     #[must_use]
     pub fn all() -> Self {
         Self(Allowed::All)
     }
 
-    /// The keys with these ids and no other: an empty list allows no key.
+    /// Allows only the keys with these ids. An empty list allows no key.
     #[must_use]
     pub fn only<I: Into<String>>(ids: impl IntoIterator<Item = I>) -> Self {
         Self(Allowed::Only(ids.into_iter().map(Into::into).collect()))
     }
 
-    /// Whether the key with this id may be used.
+    /// Whether the key with this id is allowed.
     #[must_use]
     pub fn allows(&self, key_id: &str) -> bool {
         match &self.0 {
@@ -60,7 +60,7 @@ impl AllowedKeys {
 }
 
 impl UnlockedKey {
-    /// The key of the body.
+    /// Returns the key of the body.
     #[must_use]
     pub fn body_key(&self, header: &Header) -> BodyKey {
         match self {
@@ -71,13 +71,13 @@ impl UnlockedKey {
 }
 
 impl Header {
-    /// Has the wraps unwrapped, one after the other, until one opens the body that begins with `prefix`.
+    /// Unlocks the body that begins with `prefix`: calls the KMS for one wrap after the other until one succeeds.
     ///
-    /// Every pair of `required` must be in the file's context; with none, the context of the file is used as it is. An
-    /// answer is believed if the KMS used the key that the wrap names, that key is allowed, and the commitment agrees.
+    /// The file's context must have every pair of `required`; an empty `required` accepts any context. The result of a call is
+    /// trusted only if the KMS used the key that the wrap names, that key is allowed, and the commitment matches.
     ///
     /// # Errors
-    /// [`UnlockError`].
+    /// [`UnlockError`] if no wrap unlocks the body.
     pub fn unlock(
         &self,
         prefix: &[u8; PREFIX_LEN],
@@ -96,7 +96,7 @@ impl Header {
         for wrap in wraps.iter().filter(|wrap| allowed.allows(&wrap.key.key_id)) {
             match self.try_wrap(wrap, prefix, kms, allowed) {
                 Ok(unlocked) => return Ok(unlocked),
-                // The header lies, or there is nobody to ask: more questions do not help.
+                // The header is wrong, or the KMS is unavailable: calls for the other wraps would not help.
                 Err(error @ UnlockError::KeyMismatch { .. }) => return Err(error),
                 Err(UnlockError::Kms(error)) if error.is_outage() => return Err(UnlockError::Kms(error)),
                 Err(error) => failed.push(error),
@@ -107,10 +107,10 @@ impl Header {
         Err(failed.into_iter().min_by_key(rank).unwrap_or_else(none))
     }
 
-    /// Has one wrap unwrapped.
+    /// Unlocks the body with one wrap.
     ///
     /// # Errors
-    /// [`UnlockError`].
+    /// [`UnlockError`] if the wrap does not unlock the body.
     pub fn try_wrap(
         &self,
         wrap: &Wrap,
@@ -142,7 +142,7 @@ enum Allowed {
     Only(BTreeSet<String>),
 }
 
-/// Of several reasons the one that most can be done about: another KMS is to be expected if there are several keys.
+/// Ranks errors, the most actionable first. With several keys, a wrap of another KMS is to be expected, so that is last.
 fn rank(error: &UnlockError) -> u8 {
     match error {
         UnlockError::Commitment => 0,

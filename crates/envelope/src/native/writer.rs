@@ -1,4 +1,4 @@
-//! Sealing as a `Write`: what is written goes into the body of a file.
+//! Encrypts a file as `Write`.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use super::header::Header;
 use crate::body_key::BodyKey;
 use crate::cobblestone::{CHUNK_LEN, Sealer};
 
-/// Encrypts what is written to it. **Call [`Writer::finish`]**: without its last chunk nobody opens the file.
+/// Encrypts what is written to it. **Call [`Writer::finish`]**: without its last chunk the file does not open.
 #[must_use = "without `finish` the file has no last chunk, and does not open"]
 pub struct Writer<W> {
     output: W,
@@ -31,12 +31,12 @@ impl<W: Write> Writer<W> {
         Ok(Self { output, sealer, plaintext: Zeroizing::new(Vec::with_capacity(BUFFER)), sealed: Vec::new() })
     }
 
-    /// Seals what is left as the last chunk, and flushes.
+    /// Seals the remaining plaintext as the last chunk and flushes the output.
     ///
     /// # Errors
-    /// [`SealError::Write`].
+    /// [`SealError::Write`] if the output cannot be written.
     pub fn finish(mut self) -> Result<W, SealError> {
-        // Room for one chunk more than is there, so that the last one is short.
+        // One chunk more than is full, so that the last one is short.
         self.seal(self.plaintext.len() / CHUNK_LEN + 1).map_err(SealError::Write)?;
         self.output.flush().map_err(SealError::Write)?;
         Ok(self.output)
@@ -61,7 +61,7 @@ impl<W: Write> Write for Writer<W> {
         Ok(taken)
     }
 
-    /// Does nothing: chunks that are not full cannot be written before the end.
+    /// Does nothing, because a chunk that is not full can only be written at the end.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
@@ -73,5 +73,5 @@ impl<W> fmt::Debug for Writer<W> {
     }
 }
 
-/// Bytes that are sealed at once.
+/// The number of bytes to seal at once.
 const BUFFER: usize = 8 * CHUNK_LEN;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::{fmt, io};
 
-/// Why a plaintext was not sealed in the text format. The cause is in `source()`, not in the text.
+/// Why a plaintext could not be sealed in the text format. The cause is in `source()`, not in the text.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SealError {
@@ -11,13 +11,13 @@ pub enum SealError {
     Read(io::Error),
     /// The output could not be written.
     Write(io::Error),
-    /// The operating system started no second thread.
+    /// The operating system could not start the second thread.
     Thread(io::Error),
-    /// The wrapped key that a KMS answered cannot stand in a line of its own.
+    /// The wrapped key from the KMS cannot be a line.
     CiphertextBlob(LineFlaw),
 }
 
-/// Why an input was not opened as the text format. The cause is in `source()`, not in the text.
+/// Why an input could not be opened as the text format. The cause is in `source()`, not in the text.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -25,25 +25,25 @@ pub enum OpenError {
     Read(io::Error),
     /// The plaintext could not be written.
     Write(io::Error),
-    /// The operating system started no second thread.
+    /// The operating system could not start the second thread.
     Thread(io::Error),
-    /// The first line is not a wrapped key, so this is something else.
+    /// The first line is not a wrapped key, so the input has another format.
     NotTextFormat(LineFlaw),
-    /// The input ends too early.
+    /// The input is truncated.
     Truncated {
         /// The line in which it ends, from 1.
         line: u8,
     },
-    /// A line is not as it was written.
+    /// A line is damaged.
     Damaged {
         /// The line, from 1.
         line: u8,
         /// What is wrong with it.
         flaw: LineFlaw,
     },
-    /// The authentication tag does not agree: damaged, tampered with, or the data key of something else.
+    /// The authentication tag does not match: the input is damaged, was tampered with, or belongs to another data key.
     Tampered,
-    /// The input is not what it was a moment ago, when its tag was verified.
+    /// The input changed after its tag was verified.
     Changed,
 }
 
@@ -51,23 +51,23 @@ pub enum OpenError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LineFlaw {
-    /// Nothing stands in it.
+    /// The line is empty.
     Empty,
-    /// It is longer than a line like this can be.
+    /// The line is longer than this line can be.
     TooLong {
-        /// The longest that is accepted.
+        /// The maximum length.
         limit: usize,
     },
-    /// It is not base64 of the standard alphabet with padding.
+    /// The line is not base64 of the standard alphabet with padding.
     NotBase64,
-    /// It is base64 of another number of bytes.
+    /// The line is base64 of another number of bytes.
     Length {
         /// The number of bytes.
         bytes: usize,
-        /// The right number.
+        /// The number of bytes that the line must have.
         expected: usize,
     },
-    /// It should not be there.
+    /// The format does not have this line.
     Surplus,
 }
 
@@ -120,7 +120,7 @@ impl Error for OpenError {
     }
 }
 
-/// The second half of a sentence about a line.
+/// Formats the flaw as the predicate of a sentence about the line.
 impl fmt::Display for LineFlaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

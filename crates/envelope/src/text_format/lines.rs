@@ -1,4 +1,4 @@
-//! Reading the lines: strict about what they hold, patient about how they end.
+//! Reads the lines: strict about their content, tolerant of their endings.
 
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
@@ -7,7 +7,7 @@ use super::{CHUNK_LEN, CHUNK_TEXT_LEN, SHORT_LINE_LIMIT};
 use crate::eax::BLOCK_LEN;
 use crate::strict_base64::{self, Bulk, Mismatch};
 
-/// The lines of an input, one after the other. Blanks at the end of a line do not count.
+/// The lines of an input, read in order. Blanks at the end of a line are ignored.
 pub(super) struct Lines<R>(BufReader<R>);
 
 impl<R: Read> Lines<R> {
@@ -15,10 +15,10 @@ impl<R: Read> Lines<R> {
         Self(BufReader::with_capacity(READ_LEN, input))
     }
 
-    /// Line 1, the wrapped key.
+    /// Reads line 1, the wrapped key.
     ///
     /// # Errors
-    /// [`OpenError::NotTextFormat`] for whatever cannot be the beginning of a wrapped key.
+    /// [`OpenError::NotTextFormat`] if the line cannot be the beginning of a wrapped key.
     pub(super) fn ciphertext_blob(&mut self) -> Result<String, OpenError> {
         let (line, end) = self.short_line()?;
         let text = trim(&line);
@@ -38,7 +38,7 @@ impl<R: Read> Lines<R> {
         Err(OpenError::NotTextFormat(flaw))
     }
 
-    /// Line 2 or 4, the nonce or the tag.
+    /// Reads line 2 or 4, the nonce or the tag.
     pub(super) fn block(&mut self, number: u8) -> Result<[u8; BLOCK_LEN], OpenError> {
         let damaged = |flaw| OpenError::Damaged { line: number, flaw };
         let (line, end) = self.short_line()?;
@@ -57,7 +57,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// Line 3, in chunks.
+    /// Reads line 3 in chunks.
     pub(super) fn ciphertext(&mut self) -> Ciphertext<'_, R> {
         Ciphertext {
             input: &mut self.0,
@@ -68,7 +68,7 @@ impl<R: Read> Lines<R> {
         }
     }
 
-    /// What follows line 4: blanks at most.
+    /// Checks that only blanks follow line 4.
     pub(super) fn end(&mut self) -> Result<(), OpenError> {
         loop {
             let rest = match self.0.fill_buf() {
@@ -95,12 +95,12 @@ impl<R: Read> Lines<R> {
 }
 
 impl<R: Read + Seek> Lines<R> {
-    /// Where the next line begins.
+    /// Returns the offset of the next line.
     pub(super) fn position(&mut self) -> Result<u64, OpenError> {
         self.0.stream_position().map_err(OpenError::Read)
     }
 
-    /// Goes back to where a line begins.
+    /// Moves back to the beginning of a line.
     pub(super) fn go_to(&mut self, position: u64) -> Result<(), OpenError> {
         self.0.seek(SeekFrom::Start(position)).map(drop).map_err(OpenError::Read)
     }
@@ -112,15 +112,15 @@ pub(super) struct Ciphertext<'a, R> {
     base64: Bulk,
     /// The base64 of one chunk.
     text: Vec<u8>,
-    /// From here on only blanks may follow in this line.
+    /// Whether only blanks may follow in this line.
     data_ended: bool,
     line_ended: bool,
 }
 
 impl<R: Read> Ciphertext<'_, R> {
-    /// Puts the next chunk, never an empty one, in place of what `chunk` holds; `false` after the last.
+    /// Replaces the content of `chunk` with the next chunk, which is not empty. Returns `false` after the last one.
     ///
-    /// The same input is cut into the same chunks every time.
+    /// The same input is always split into the same chunks.
     pub(super) fn next(&mut self, chunk: &mut Vec<u8>) -> Result<bool, OpenError> {
         const NOT_BASE64: OpenError = OpenError::Damaged { line: 3, flaw: LineFlaw::NotBase64 };
         while !self.line_ended {
@@ -137,7 +137,7 @@ impl<R: Read> Ciphertext<'_, R> {
             chunk.resize(text.len().div_ceil(4) * 3, 0);
             let length = self.base64.decode(text, chunk).map_err(|_| NOT_BASE64)?;
             chunk.truncate(length);
-            // Blanks, padding or the end of the line: whatever made the chunk short ends the data.
+            // Blanks, padding or the end of the line made the chunk short; each of them ends the data.
             self.data_ended = length < CHUNK_LEN;
             if length > 0 {
                 return Ok(true);
@@ -147,16 +147,16 @@ impl<R: Read> Ciphertext<'_, R> {
     }
 }
 
-/// What ended the reading of a line.
+/// The reason why reading a line ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Line,
     Input,
-    /// The line may go on.
+    /// The limit was reached; the line may be longer.
     Limit,
 }
 
-/// Appends up to `limit` characters of a line, its end included, to `line`.
+/// Appends up to `limit` characters of a line, including its end, to `line`.
 fn read_line(input: &mut impl BufRead, limit: usize, line: &mut Vec<u8>) -> Result<End, OpenError> {
     line.reserve_exact(limit);
     let length = input.take(limit as u64).read_until(b'\n', line).map_err(OpenError::Read)?;
@@ -177,5 +177,5 @@ fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
 
-/// Bytes asked of the input at once.
+/// The number of bytes to read from the input at once.
 const READ_LEN: usize = 256 << 10;

@@ -1,4 +1,4 @@
-//! CMAC, the slowest part of the format and serial by nature, on a thread of its own beside everything else.
+//! Computes the CMAC, which is the slowest part of the format and cannot be parallelized, on its own thread.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -6,10 +6,10 @@ use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::eax::Authenticator;
 
-/// An [`Authenticator`] on a second thread, fed through a few buffers that go round.
+/// An [`Authenticator`] on a second thread, which receives chunks in a few recycled buffers.
 ///
-/// It cannot hang: the thread waits only for chunks and ends when this end of the channel is dropped, on any
-/// way out of the scope; here one waits only for a buffer, which comes back after at most all the others.
+/// It cannot deadlock: the thread waits only for chunks, and ends when this end of the channel is dropped, on every path out of
+/// the scope. This side waits only for a buffer, which the thread returns after at most all the others.
 pub(super) struct MacThread<'scope> {
     chunks: SyncSender<Vec<u8>>,
     buffers: Receiver<Vec<u8>>,
@@ -18,7 +18,7 @@ pub(super) struct MacThread<'scope> {
 
 impl<'scope> MacThread<'scope> {
     /// # Errors
-    /// The operating system's, if it starts no thread.
+    /// The error of the operating system if it cannot start a thread.
     pub(super) fn start(
         scope: &'scope Scope<'scope, '_>,
         mut authenticator: Authenticator,
@@ -31,7 +31,7 @@ impl<'scope> MacThread<'scope> {
         let thread = Builder::new().name("mac".to_owned()).spawn_scoped(scope, move || {
             for chunk in incoming {
                 authenticator.update(&chunk);
-                // Once the other end has gone, nobody needs the buffer any more.
+                // Once the other end is dropped, the buffer is not needed.
                 let _ = done.send(chunk);
             }
             authenticator
@@ -39,23 +39,23 @@ impl<'scope> MacThread<'scope> {
         Ok(Self { chunks, buffers, thread })
     }
 
-    /// A buffer to put the next chunk into, with whatever it held before.
+    /// Returns a buffer for the next chunk, with its previous content.
     pub(super) fn buffer(&self) -> Vec<u8> {
         self.buffers.recv().expect(THREAD_LIVES)
     }
 
-    /// Authenticates a chunk after those before.
+    /// Authenticates the next chunk.
     pub(super) fn update(&self, chunk: Vec<u8>) {
         self.chunks.send(chunk).expect(THREAD_LIVES);
     }
 
-    /// The authenticator, when it has taken every chunk.
+    /// Returns the authenticator after it has processed all chunks.
     pub(super) fn finish(self) -> Authenticator {
         drop(self.chunks);
         self.thread.join().expect(THREAD_LIVES)
     }
 }
 
-/// One on each side and one on the way.
+/// One buffer on each side and one in transit.
 const BUFFERS: usize = 3;
 const THREAD_LIVES: &str = "the MAC of memory does not fail, and its thread ends after its channel";

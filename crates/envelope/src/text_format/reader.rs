@@ -1,4 +1,4 @@
-//! Opening: the wrapped key first, then, with the data key, the plaintext.
+//! Opens a file: reads the wrapped key first, then decrypts with the data key.
 
 use std::io::{Read, Seek, Write};
 use std::{fmt, thread};
@@ -10,33 +10,33 @@ use crate::DataKey;
 use crate::eax::{Authenticator, Keystream, Nonce};
 use crate::recall::Recall;
 
-/// An input in the text format, read up to its wrapped key.
+/// An input in the text format, read up to and including its nonce.
 ///
-/// The tag that proves everything stands at the end of the input. So there are two ways on:
-/// [`open_into_discardable`](Reader::open_into_discardable) for an output that nobody sees before it is
-/// complete, and [`open_verified`](Reader::open_verified) for one that is seen at once, such as a pipe.
+/// The tag that authenticates the plaintext is at the end of the input. So there are two ways to decrypt:
+/// [`open_into_discardable`](Reader::open_into_discardable) for an output that is invisible until it is complete, and
+/// [`open_verified`](Reader::open_verified) for one that is visible at once, such as a pipe.
 pub struct Reader<R> {
     lines: Lines<R>,
     ciphertext_blob: String,
     nonce: Nonce,
 }
 
-/// An output that holds a whole, verified plaintext.
+/// An output with a complete, verified plaintext.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Opened<W> {
-    /// The output that was given.
+    /// The output that the caller passed.
     pub out: W,
-    /// Bytes of plaintext.
+    /// The length of the plaintext in bytes.
     pub plaintext_len: u64,
 }
 
 impl<R: Read> Reader<R> {
-    /// Reads the first two lines, some KiB at most.
+    /// Reads the first two lines, at most a few KiB.
     ///
     /// # Errors
-    /// [`OpenError::NotTextFormat`] for anything that does not begin with a wrapped key;
-    /// [`OpenError::Truncated`], [`OpenError::Damaged`] and [`OpenError::Read`].
+    /// [`OpenError::NotTextFormat`] if the input does not begin with a wrapped key; [`OpenError::Truncated`],
+    /// [`OpenError::Damaged`] or [`OpenError::Read`] if the nonce cannot be read.
     pub fn new(input: R) -> Result<Self, OpenError> {
         let mut lines = Lines::new(input);
         let ciphertext_blob = lines.ciphertext_blob()?;
@@ -44,21 +44,20 @@ impl<R: Read> Reader<R> {
         Ok(Self { lines, ciphertext_blob, nonce })
     }
 
-    /// The wrapped data key, base64, for [`KeyService::unwrap`](crate::KeyService::unwrap).
+    /// Returns the wrapped data key in base64, for [`KeyService::unwrap`](crate::KeyService::unwrap).
     #[must_use]
     pub fn ciphertext_blob(&self) -> &str {
         &self.ciphertext_blob
     }
 
-    /// Decrypts into `out` in one pass, **before it is known whether the plaintext is genuine**.
+    /// Decrypts into `out` in one pass, **before the plaintext is verified**.
     ///
-    /// Therefore `out` moves in and comes back only once the tag has agreed; otherwise it is dropped, and
-    /// with it must go what was written: an unnamed temporary file, a file that removes itself, memory.
-    /// Never pass standard output, a pipe, or a reference to something that stays: that is what
-    /// [`open_verified`](Reader::open_verified) is for.
+    /// Therefore this takes `out` by value and returns it only after the tag matched. Otherwise it drops `out`, which must
+    /// discard what was written: pass an unnamed temporary file, a file that deletes itself, or memory. Never pass standard
+    /// output, a pipe, or a reference to an output that survives; use [`open_verified`](Reader::open_verified) for those.
     ///
     /// # Errors
-    /// [`OpenError`], with `out` gone.
+    /// [`OpenError`]; `out` is dropped.
     pub fn open_into_discardable<W: Write>(
         mut self,
         data_key: &DataKey,
@@ -76,7 +75,7 @@ impl<R: Read> Reader<R> {
         Ok(Opened { out, plaintext_len })
     }
 
-    /// Reads to the end and verifies the tag, showing each chunk of ciphertext to `each` on the way.
+    /// Reads to the end and verifies the tag; calls `each` with each chunk of ciphertext.
     fn authenticate(
         &mut self,
         data_key: &DataKey,
@@ -100,15 +99,15 @@ impl<R: Read> Reader<R> {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// Verifies the tag in a first pass, then decrypts into `out` in a second pass, releasing only chunks
-    /// that are those of the first.
+    /// Verifies the tag in a first pass, then decrypts into `out` in a second pass, which writes only chunks that are equal to
+    /// those of the first.
     ///
-    /// So nothing is written if the input is not genuine, and nothing but the genuine plaintext if the input
-    /// changes in between. `out` may be a reference, as with any `Write`.
+    /// So an input that is not genuine writes nothing, and an input that changes between the passes writes only genuine
+    /// plaintext. `out` may be a reference, as with any `Write`.
     ///
     /// # Errors
-    /// [`OpenError::Changed`] or [`OpenError::Read`] in the second pass, and [`OpenError::Write`],
-    /// after a genuine beginning of the plaintext; every other [`OpenError`] before the first byte.
+    /// [`OpenError::Changed`] or [`OpenError::Read`] in the second pass, and [`OpenError::Write`], after a genuine beginning of
+    /// the plaintext was written; every other [`OpenError`] before the first byte.
     pub fn open_verified<W: Write>(mut self, data_key: &DataKey, mut out: W) -> Result<Opened<W>, OpenError> {
         let third_line = self.lines.position()?;
         let mut recall = Recall::new();
@@ -143,7 +142,7 @@ impl<R> fmt::Debug for Reader<R> {
     }
 }
 
-/// A line that was whole in the first pass is not damaged in the second but another one.
+/// Converts an error of the second pass: a line that was intact in the first pass is not damaged but replaced.
 fn changed_unless_unread(error: OpenError) -> OpenError {
     match error {
         OpenError::Read(_) => error,

@@ -1,4 +1,4 @@
-//! Sealing: one pass from the plaintext to the four lines.
+//! Seals a plaintext as the four lines, in one pass.
 
 use std::io::{self, Read, Write};
 use std::thread;
@@ -10,20 +10,20 @@ use crate::DataKey;
 use crate::eax::{Authenticator, Keystream, Nonce};
 use crate::strict_base64::{self, Bulk};
 
-/// What was sealed.
+/// The result of [`seal()`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Sealed {
-    /// Bytes of plaintext.
+    /// The length of the plaintext in bytes.
     pub plaintext_len: u64,
 }
 
 /// Encrypts all of `plaintext` into `output`, and flushes it.
 ///
-/// `ciphertext_blob` is the same data key as a KMS wrapped it, base64. A data key serves one file.
+/// `ciphertext_blob` is `data_key`, wrapped by a KMS, in base64. Use a data key for one file only.
 ///
 /// # Errors
-/// [`SealError`]; then `output` holds a part without a tag, which no reader accepts.
+/// [`SealError`]; `output` then has no tag, and no reader accepts it.
 pub fn seal(
     plaintext: impl Read,
     output: impl Write,
@@ -33,7 +33,7 @@ pub fn seal(
     seal_with_nonce(plaintext, output, data_key, ciphertext_blob, Nonce::random())
 }
 
-/// With a nonce from outside only to reproduce published vectors.
+/// Seals with a given nonce. Only tests that reproduce published vectors pass one that is not random.
 fn seal_with_nonce(
     mut plaintext: impl Read,
     mut output: impl Write,
@@ -59,7 +59,7 @@ fn seal_with_nonce(
             mac.update(ciphertext);
             output.write_all(&text[..text_len]).map_err(SealError::Write)?;
             plaintext_len += length as u64;
-            // Every chunk but the last is full, so that base64 pads at the end of the line only.
+            // Every chunk except the last is full, so the base64 is padded only at the end of the line.
             if length < CHUNK_LEN {
                 return Ok(mac.finish());
             }
@@ -71,7 +71,7 @@ fn seal_with_nonce(
     Ok(Sealed { plaintext_len })
 }
 
-/// A blob that is no base64 could break the lines; one that is too long would not be read again.
+/// Checks the blob. One that is not base64 could contain a newline, and one that is too long could not be read back.
 fn check_blob(ciphertext_blob: &str) -> Result<(), SealError> {
     let flaw = match ciphertext_blob.len() {
         0 => LineFlaw::Empty,
@@ -105,7 +105,7 @@ mod tests {
     use super::super::Reader;
     use super::*;
 
-    /// Made by the guide's script with PyCryptodome: the same bytes come out of sealing and of opening.
+    /// The guide's script created it with PyCryptodome. Sealing and opening reproduce the same bytes.
     #[test]
     fn vectors_of_the_guide() {
         let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../testdata/text-format");

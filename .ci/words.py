@@ -19,6 +19,7 @@ DONE = [
     "crates/access",
     "crates/envelope",
     "crates/keys",
+    "crates/wire",
 ]
 
 # What must not come back, and what to write instead.

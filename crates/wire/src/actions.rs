@@ -1,9 +1,9 @@
-//! The one table of products, and for each product one table of its actions: name, request and reply.
+//! The table of products, and for each product a table of its actions with their requests and replies.
 //!
-//! A server finds the [`Request`] of a call here, a client prints it from the same type, and the engine's one
-//! `match` has an arm for each. Products may have actions of the same name with other parameters, so an action is
-//! always looked up in the table of its product. A new product is a file beside `kms.rs`, its `mod`, and its line in
-//! the table below.
+//! The server parses the [`Request`] of a call with these types, and a client prints it from the same ones. The engine has one
+//! `match` with an arm for each action. Products may have actions of the same name with different parameters, so an action is
+//! always looked up in the table of its product. To add a product, add a file beside `kms.rs`, its `mod`, and a line in the table
+//! below.
 
 pub mod kms;
 pub mod ram;
@@ -28,34 +28,34 @@ products! {
     Ram => ram,
     /// Security Token Service: temporary credentials.
     Sts => sts,
-    /// Stands for the next product in the tests of this crate.
+    /// A product that exists only in the tests of this crate.
     #[cfg(test)]
     Toy => toy,
 }
 
 impl Product {
-    /// The server refuses requests whose version names no product as this product refuses its own.
+    /// The product whose error codes apply if the version of a request names no product.
     pub const FALLBACK: Self = Self::Kms;
 
-    /// The product with this API version.
+    /// Returns the product with this API version.
     #[must_use]
     pub fn from_version(version: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|product| product.version() == version)
     }
 
-    /// The API version, which no two products share.
+    /// Returns the API version, which identifies the product.
     #[must_use]
     pub const fn version(self) -> &'static str {
         self.table().version
     }
 
-    /// The name, as it is part of credentials and error answers: `Kms`.
+    /// Returns the name of the product, which is part of credentials and error replies, such as `Kms`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         self.table().name
     }
 
-    /// The host that the cloud serves the product at in `region`; RAM and STS have one for all regions.
+    /// Returns the host of the product in `region`. RAM and STS have one host for all regions.
     #[must_use]
     pub fn host(self, region: &str) -> String {
         let name = self.name().to_ascii_lowercase();
@@ -66,91 +66,91 @@ impl Product {
         }
     }
 
-    /// The names of the actions that bulla implements.
+    /// Returns the names of the actions that bulla implements.
     #[must_use]
     pub const fn actions(self) -> &'static [&'static str] {
         self.table().actions
     }
 
-    /// Operations of the official SDK that bulla does not implement, with the feature that each is for.
+    /// Returns the operations of the official SDK that bulla does not implement, each with the feature that it belongs to.
     #[must_use]
     pub const fn not_implemented(self) -> &'static [(&'static str, &'static str)] {
         self.table().not_implemented
     }
 
-    /// Whether a request for `action` may come without a signature.
+    /// Whether a request for `action` may be unsigned.
     #[must_use]
     pub fn may_be_unsigned(self, action: &str) -> bool {
         self.table().rules.unsigned.contains(&action)
     }
 
-    /// The refusal of a required parameter that is absent or empty.
+    /// Returns the error for a required parameter that is absent or empty.
     pub(crate) fn missing(self, parameter: &str) -> Error {
         Error::with(self.table().rules.missing, parameter)
     }
 
-    /// The refusal of a value that is none of the type of its parameter.
+    /// Returns the error for a value that does not have the type of its parameter.
     pub(crate) fn invalid(self, parameter: &str) -> Error {
         Error::with(self.table().rules.invalid, parameter)
     }
 
-    /// The code for a fault of the server.
+    /// Returns the error code for a fault of the server.
     pub(crate) fn internal(self) -> ErrorCode {
         self.table().rules.internal
     }
 
-    /// The answer to a caller who lacks the permission for `action`, such as `ram:CreateRole`, on `resource`, an ARN.
+    /// Returns the error for a caller without permission for `action`, such as `ram:CreateRole`, on the ARN `resource`.
     #[must_use]
     pub fn denied(self, action: &str, resource: &str) -> Error {
         (self.table().rules.denied)(action, resource)
     }
 
-    /// The names of the parameters that `action` takes; `None` for an action that is not in the table. A dotted or
-    /// numbered parameter, such as `Tag.1.Key`, is named by its part before the first dot.
+    /// Returns the names of the parameters of `action`; `None` if the table has no such action. A dotted or numbered parameter,
+    /// such as `Tag.1.Key`, is named by its part before the first dot.
     #[must_use]
     pub fn parameters(self, action: &str) -> Option<&'static [&'static str]> {
         (self.table().parameters)(action)
     }
 }
 
-/// One action: the type of its request, which knows its product, its name and its reply.
+/// An action: the type of its request, with its product, its name and its reply.
 pub trait Action: Clone + Serialize + DeserializeOwned + Into<Request> {
-    /// The product it belongs to.
+    /// The product of the action.
     const PRODUCT: Product;
-    /// Its name, case sensitive.
+    /// The name of the action. Case matters.
     const NAME: &'static str;
-    /// What is answered.
+    /// The reply.
     type Reply: Serialize + DeserializeOwned;
 
-    /// Reads the request from the parameters of a call.
+    /// Parses the request from the parameters of a call.
     ///
     /// # Errors
-    /// The product's code for a missing or an invalid parameter, naming it: of the KMS `Missing<Name>` or
-    /// InvalidParameter.
+    /// The product's error for a missing or an invalid parameter, with the name of the parameter: `Missing<Name>` or
+    /// InvalidParameter for the KMS.
     fn parse(parameters: &Parameters) -> Result<Self, Error> {
         flat::read(Self::PRODUCT, parameters)
     }
 
-    /// The reply to this action, out of any reply; none for the reply to another.
+    /// Returns the reply to this action; `None` if `reply` is the reply to another action.
     fn reply(reply: Reply) -> Option<Self::Reply>;
 
-    /// Prints the request as parameters, such that [`Action::parse`] gives it back.
+    /// Prints the request as parameters, which [`Action::parse`] parses back.
     fn print(&self) -> Parameters {
         flat::print(self)
     }
 
-    /// Whether the request asks for everything to be checked and nothing to be done: its `DryRun`.
+    /// Whether the request only asks for a check without execution: its `DryRun`.
     fn is_dry_run(&self) -> bool {
         false
     }
 
-    /// The `EncryptionContext` of the request.
+    /// Returns the `EncryptionContext` of the request.
     fn encryption_context(&self) -> Option<&ContextParameter> {
         None
     }
 }
 
-/// The answer of an action that has nothing to say: the request id alone.
+/// A reply without members other than the request id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {}
 
@@ -162,7 +162,7 @@ mod tests {
     use crate::parameters::Parameters;
     use crate::reply::{Format, render_error, render_reply};
 
-    /// What the parameters of TagResources are, by product.
+    /// The parameters of TagResources, by product.
     const OF_KMS: &str = "RegionId=r&ResourceId.1=a&ResourceType=key&Tag.1.Key=k&Tag.1.Value=v";
     const OF_TOY: &str = "Colour=red&ResourceNames=%5B%22a%22%5D";
 
@@ -219,7 +219,7 @@ mod tests {
         assert!(parse(Product::Toy, "GetToy", "ToyName=a").is_ok());
     }
 
-    /// A DryRun that the table forgets would be done.
+    /// If the table missed a DryRun, the action would be executed.
     #[test]
     fn every_action_tells_of_its_shared_parameters() {
         for product in Product::ALL {

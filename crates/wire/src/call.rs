@@ -1,4 +1,4 @@
-//! From an HTTP request to a call: which action, with which parameters, signed how.
+//! Parses an HTTP request into a call: action, parameters and signature.
 
 use crate::actions::{Product, Request};
 use crate::error::{Error, ErrorCode};
@@ -6,40 +6,40 @@ use crate::parameters::Parameters;
 use crate::reply::Format;
 use crate::signature::{Signature, authorization, v1};
 
-/// One HTTP request as it came, before any of it is believed.
+/// An HTTP request as received, not authenticated yet.
 #[derive(Clone, Copy)]
 pub struct HttpRequest<'a> {
-    /// `GET` or `POST`, as on the wire.
+    /// The method as received: `GET` or `POST`, if the request is valid.
     pub method: &'a str,
     /// The path, without the query.
     pub path: &'a str,
     /// The query string, without the question mark.
     pub query: &'a str,
-    /// Names in lower case, and values as they came.
+    /// The headers: names in lower case, values as received.
     pub headers: &'a [(&'a str, &'a [u8])],
     /// The body, without chunk framing.
     pub body: &'a [u8],
 }
 
-/// A request taken apart, its signature not yet checked.
+/// A parsed request whose signature is not verified yet.
 #[derive(Debug)]
 pub struct Call {
-    /// The product with the API version in the signed place; none if no product has it.
+    /// The product of the API version in the signed part of the request; `None` if no product has the version.
     pub product: Option<Product>,
-    /// The name of the action, from the signed place.
+    /// The name of the action in the signed part of the request.
     pub action: String,
-    /// All parameters, from query and form body.
+    /// All parameters of query and form body.
     pub parameters: Parameters,
-    /// What the caller proves itself with.
+    /// The signature with which the caller authenticates.
     pub signature: Signature,
 }
 
 impl Call {
-    /// Takes a request apart. The format is known, as well as it can be, also when the rest fails.
+    /// Parses a request. The format for the reply is returned even if parsing fails, as far as the request has one.
     ///
     /// # Errors
-    /// The gateway's answers: a method or path that is not served, parameters that cannot be parsed or are
-    /// repeated, a missing common parameter, a signature that covers too little.
+    /// The errors of the cloud's gateway: for an unknown method or path, parameters that cannot be parsed or are repeated, a
+    /// missing common parameter, or a signature that does not cover everything.
     pub fn parse(request: &HttpRequest<'_>) -> (Format, Result<Self, Error>) {
         let parameters = match request.parameters() {
             Ok(parameters) => parameters,
@@ -52,10 +52,10 @@ impl Call {
         (format, Self::from_parts(request, parameters))
     }
 
-    /// The request that version and action name.
+    /// Parses the request that version and action name.
     ///
     /// # Errors
-    /// InvalidVersion for the version of no product, else as [`Request::parse`].
+    /// InvalidVersion if no product has the version, otherwise as [`Request::parse`].
     pub fn request(&self) -> Result<Request, Error> {
         let product = self.product.ok_or(ErrorCode::InvalidVersion)?;
         Request::parse(product, &self.action, &self.parameters)
@@ -79,7 +79,7 @@ impl Call {
         }
     }
 
-    /// A call without an `Authorization` header, whose product and action are parameters.
+    /// Returns a call without an `Authorization` header, whose product and action are parameters.
     fn from_parameters(parameters: Parameters, signature: Signature) -> Result<Self, Error> {
         let product = Product::from_version(v1::required(&parameters, "Version")?);
         let action = v1::required(&parameters, "Action")?.to_owned();
@@ -87,7 +87,7 @@ impl Call {
     }
 }
 
-/// Whether the action that the parameters name takes requests without a signature.
+/// Whether the action that the parameters name may be unsigned.
 fn may_be_unsigned(parameters: &Parameters) -> bool {
     let product = parameters.get("Version").and_then(Product::from_version);
     let action = parameters.get("Action").unwrap_or_default();
@@ -95,7 +95,7 @@ fn may_be_unsigned(parameters: &Parameters) -> bool {
 }
 
 impl<'a> HttpRequest<'a> {
-    /// The value of a header that may be given once only.
+    /// Returns the value of a header that must not be repeated.
     ///
     /// # Errors
     /// IncompleteSignature if the header is repeated or is not text.
@@ -121,7 +121,7 @@ impl<'a> HttpRequest<'a> {
         Parameters::from_query_and_form(self.query, self.form()?)
     }
 
-    /// The form body. A body of any other kind would be a part of the request that nobody reads.
+    /// Returns the form body. A body of another type is an error, because no part of the request may be ignored.
     fn form(&self) -> Result<&'a str, Error> {
         if self.body.is_empty() {
             return Ok("");
@@ -146,7 +146,7 @@ mod tests {
 
     const DATE: &str = "2026-11-23T21:32:10Z";
 
-    /// The same request signed by version 1 and by version 3.
+    /// Returns the same request, signed by version 1 and by version 3.
     fn calls(version: &str, action: &str, typed: &str) -> [Call; 2] {
         let mut parameters = Parameters::from_query(typed).unwrap();
         let outgoing = Outgoing {
@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    /// They say where a request comes from, and any caller can write them.
+    /// Any caller can set headers that claim to say where a request comes from.
     #[test]
     fn no_action_takes_a_claim_about_the_connection() {
         for product in Product::ALL {

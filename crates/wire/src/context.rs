@@ -1,4 +1,4 @@
-//! The EncryptionContext parameter in its spellings.
+//! The parameter EncryptionContext in all its spellings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,17 +6,17 @@ use std::fmt;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Names and values of an encryption context as a request gives them: each name once.
+/// The names and values of an encryption context in a request. Each name occurs once.
 ///
-/// Clients send a JSON object of strings (`EncryptionContext={"a":"b"}`), dotted names
-/// (`EncryptionContext.a=b`, the name is everything after the first dot), and for none also an empty string or
-/// `null`, which is the JSON of a Go map that was never made. It is printed as JSON. At most [`ContextParameter::MAX_CHARS`] characters of JSON; a dotted context counts as
-/// the JSON it stands for.
+/// Clients send a JSON object of strings (`EncryptionContext={"a":"b"}`) or dotted names (`EncryptionContext.a=b`, where the name
+/// is everything after the first dot). For an empty context they also send an empty string, or `null`, which is the JSON of a nil
+/// map in Go. It is printed as JSON. A context has at most [`ContextParameter::MAX_CHARS`] characters of JSON; dotted names count
+/// as the equivalent JSON.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ContextParameter(pub BTreeMap<String, String>);
 
 impl ContextParameter {
-    /// The longest context, in characters of its JSON text.
+    /// Maximum length of a context, in characters of its JSON text.
     pub const MAX_CHARS: usize = 8192;
 
     fn from_json(text: &str) -> Result<Self, &'static str> {
@@ -69,7 +69,7 @@ impl Serialize for ContextParameter {
     }
 }
 
-/// A map of strings that refuses a name given twice, which `BTreeMap` would quietly overwrite.
+/// Deserializes a map of strings and refuses repeated names, where `BTreeMap` would silently overwrite the value.
 struct Pairs;
 
 impl<'de> Visitor<'de> for Pairs {

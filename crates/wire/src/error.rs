@@ -1,7 +1,7 @@
-//! Every error code of the protocol, in one table, with the HTTP status and the text that go with it.
+//! All error codes of the protocol, with their HTTP status and text.
 //!
-//! Texts are those of the public API reference and of the gateway in front of the cloud's services, because
-//! official clients look into some of them.
+//! The texts are those of the public API reference and of the gateway in front of the cloud's services, because official clients
+//! parse some of them.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::access_denied::AccessDenied;
 
 macro_rules! error_codes {
     ($($variant:ident $status:literal $code:literal $message:literal;)*) => {
-        /// What went wrong, by the name the cloud gives it. `{}` in code or text stands for the argument.
+        /// An error code, named as in the cloud. `{}` in the code or text is replaced with the argument.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[non_exhaustive]
         pub enum ErrorCode {
@@ -35,7 +35,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    // Before dispatch: the gateway's answers.
+    // Before dispatch: the codes of the gateway.
     UnsupportedHttpMethod 403 "UnsupportedHTTPMethod" "This http method is not supported.";
     InvalidActionNotFound 404 "InvalidAction.NotFound" "Specified api is not found, please check your url and method.";
     InvalidVersion 400 "InvalidVersion" "Specified parameter Version is not valid.";
@@ -55,7 +55,7 @@ error_codes! {
     IllegalTimestamp 400 "IllegalTimestamp" "The input parameter \"Timestamp\" that is mandatory for processing this request is not supplied.";
     SignatureNonceUsed 400 "SignatureNonceUsed" "Specified signature nonce was used already.";
     ThrottlingUser 400 "Throttling.User" "Request was denied due to request throttling.";
-    // After dispatch: the answers of the KMS.
+    // After dispatch: the codes of the KMS.
     ForbiddenNoPermission 403 "Forbidden.NoPermission" "This operation{} is forbidden by permission system.";
     InvalidParameter 400 "InvalidParameter" "The specified parameter \"{}\" is not valid.";
     InvalidPolicy 400 "InvalidParameter" "The specified parameter \"Policy\" is not valid: {}.";
@@ -82,7 +82,7 @@ error_codes! {
     RejectedResourceExist 409 "Rejected.ResourceExist" "The resource already exists.";
     RejectedResourceInDeleteWindow 409 "Rejected.ResourceInDeleteWindow" "The secret is planned to be deleted.";
     RejectedResourceInUse 409 "Rejected.ResourceInUse" "restore normal secret";
-    // The answers of RAM and STS.
+    // The codes of RAM and STS.
     MissingParameter 400 "MissingParameter" "Parameter {} is required.";
     ParameterIncorrect 400 "InvalidParameter.{}" "The parameter - \"{}\" is incorrect.";
     ParameterInvalidChars 400 "InvalidParameter.{}.InvalidChars" "The parameter - \"{}\" contains invalid chars.";
@@ -155,91 +155,90 @@ error_codes! {
     OidcTokenInvalid 400 "AuthenticationFail.OIDCToken.Invalid" "This JsonWebToken is invalid.";
     OidcTokenKeyMismatch 400 "AuthenticationFail.OIDCToken.PublicKeyFingerprintMismatch" "The key that signed this JsonWebToken is none of the provider's.";
     OidcTokenExpired 400 "AuthenticationFail.OIDCToken.Expired" "This JsonWebToken is expired.";
-    // Always an error, also when everything is in order: what a DryRun answers.
+    // The codes of a DryRun, whose reply is always an error, even if the request would succeed.
     DryRunOperation 400 "DryRunOperationError" "The request would have succeeded, but DryRun is set.";
     DryRunValidation 400 "ValidationError" "The request would have failed: {}";
-    // The server's own fault.
+    // Faults of the server.
     InternalFailure 500 "InternalFailure" "Internal Failure.";
-    // What RAM and STS call it.
+    // The same in RAM and STS.
     InternalErrorOfRam 500 "InternalError" "An internal error occurred.";
     InternalErrorOfSts 500 "InternalError" "STS Server Internal Error happened.";
     ServiceUnavailableTemporary 503 "ServiceUnavailableTemporary" "Service Unavailable Temporary.";
 }
 
 impl ErrorCode {
-    /// The HTTP status that goes with the code.
+    /// Returns the HTTP status of the code.
     #[must_use]
     pub fn status(self) -> u16 {
         self.row().0
     }
 
-    /// The code with `{}` for what it names, such as `Rejected.{}`: one text for each row of the table, whatever a request
-    /// holds.
+    /// Returns the code with its placeholder, such as `Rejected.{}`, so that it does not depend on the request.
     #[must_use]
     pub fn template(self) -> &'static str {
         self.row().1
     }
 }
 
-/// An error as the caller sees it, with the cause that only the log of the server sees.
+/// An error for the caller, with a cause that only the server's log contains.
 pub struct Error {
     code: ErrorCode,
-    /// May be a string to sign, and so hold a plaintext: wiped, and not shown by `Debug`.
+    /// May be a string to sign that contains a plaintext, so it is wiped and not shown by `Debug`.
     argument: Zeroizing<String>,
-    /// In a box, because every result of the engine has room for an error.
+    /// Boxed to keep the results of the engine small.
     detail: Option<Box<Detail>>,
 }
 
-/// What some errors have beside their code.
+/// Additional data of some errors.
 enum Detail {
-    /// Why a fault of the server happened.
+    /// The cause of a fault of the server.
     Cause(Box<dyn StdError + Send + Sync>),
-    /// Who was denied what.
+    /// The details of a denial.
     AccessDenied(AccessDenied),
-    /// After how long the same request would be accepted.
+    /// The time after which the same request would be accepted.
     RetryAfter(Duration),
 }
 
 impl Error {
-    /// An error whose text needs no argument.
+    /// Creates an error whose code and text have no argument.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
         Self::with(code, "")
     }
 
-    /// An error whose code or text names something: a parameter, a key state, a string to sign.
+    /// Creates an error whose code or text has an argument: a parameter, a key state, a string to sign.
     #[must_use]
     pub fn with(code: ErrorCode, argument: impl Into<String>) -> Self {
         Self { code, argument: Zeroizing::new(argument.into()), detail: None }
     }
 
-    /// This error, whose answer also tells who was denied what.
+    /// Adds the details of a denial to the reply.
     #[must_use]
     pub fn with_access_denied(mut self, access_denied: AccessDenied) -> Self {
         self.detail = Some(Box::new(Detail::AccessDenied(access_denied)));
         self
     }
 
-    /// An error that ends by itself: after `retry_after` the same request would be accepted.
+    /// Creates a temporary error: after `retry_after` the same request would be accepted.
     #[must_use]
     pub fn throttled(code: ErrorCode, retry_after: Duration) -> Self {
         Self { detail: Some(Box::new(Detail::RetryAfter(retry_after))), ..Self::new(code) }
     }
 
-    /// InvalidParameter, naming the parameter.
+    /// Creates an InvalidParameter error for a parameter.
     #[must_use]
     pub fn invalid(parameter: &str) -> Self {
         Self::with(ErrorCode::InvalidParameter, parameter)
     }
 
-    /// A fault of the server: the caller sees InternalFailure, the log sees `cause`.
+    /// Creates an InternalFailure error. The caller does not see `cause`; the log does.
     #[must_use]
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let detail = Some(Box::new(Detail::Cause(cause.into())));
         Self { code: ErrorCode::InternalFailure, argument: Zeroizing::default(), detail }
     }
 
-    /// The cause of a fault of the server, if this is one.
+    /// Returns the cause, if this is a fault of the server.
     #[must_use]
     pub fn into_cause(self) -> Option<Box<dyn StdError + Send + Sync>> {
         match *self.detail? {
@@ -248,47 +247,47 @@ impl Error {
         }
     }
 
-    /// What is answered instead if the request was a DryRun, which tells how it would have gone.
+    /// Converts the error of a request to the one for its DryRun, which says that the request would have failed.
     #[must_use]
     pub fn of_dry_run(self) -> Self {
         match self.code {
-            ErrorCode::ForbiddenNoPermission => self, // the same for every request that is denied
-            code if code.status() >= 500 => self,     // the log has to hear of it
+            ErrorCode::ForbiddenNoPermission => self, // the same for every denied request
+            code if code.status() >= 500 => self,     // it must be logged
             _ => Self::with(ErrorCode::DryRunValidation, self.message()),
         }
     }
 
-    /// The row of the table.
+    /// Returns the row of the table.
     #[must_use]
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The HTTP status of the answer.
+    /// Returns the HTTP status of the reply.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.code.status()
     }
 
-    /// The code as it goes over the wire, such as `Forbidden.KeyNotFound`.
+    /// Returns the code in the reply, such as `Forbidden.KeyNotFound`.
     #[must_use]
     pub fn code_text(&self) -> String {
         filled(self.code.row().1, &self.argument)
     }
 
-    /// The text for the caller. May echo the caller's own string to sign: never log it.
+    /// Returns the text for the caller. It may contain the caller's own string to sign, so never log it.
     #[must_use]
     pub fn message(&self) -> String {
         filled(self.code.row().2, &self.argument)
     }
 
-    /// What code or text name; empty if they name nothing. May be the caller's own string to sign: never log it.
+    /// Returns the argument of code or text; empty if there is none. It may be the caller's own string to sign, so never log it.
     #[must_use]
     pub fn argument(&self) -> &str {
         &self.argument
     }
 
-    /// What went wrong inside, for the log only.
+    /// Returns the cause, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
         match self.detail.as_deref()? {
@@ -297,7 +296,7 @@ impl Error {
         }
     }
 
-    /// Who was denied what, if the answer tells it.
+    /// Returns the details of a denial, if the reply contains them.
     #[must_use]
     pub fn access_denied(&self) -> Option<&AccessDenied> {
         match self.detail.as_deref()? {
@@ -306,7 +305,7 @@ impl Error {
         }
     }
 
-    /// After how long the same request would be accepted, if that is known.
+    /// Returns the time after which the same request would be accepted, if it is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.detail.as_deref()? {
@@ -316,7 +315,7 @@ impl Error {
     }
 }
 
-/// A text of the table with its argument, made in one piece: a string to sign may hold a plaintext.
+/// Inserts the argument into a text of the table, in one allocation, because a string to sign may contain a plaintext.
 fn filled(template: &str, argument: &str) -> String {
     match template.split_once("{}") {
         Some((before, after)) => [before, argument, after].concat(),
@@ -345,19 +344,19 @@ impl StdError for Error {
     }
 }
 
-/// The body of an error answer, as a client reads it.
+/// The body of an error reply, as a client parses it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ErrorReply {
     /// The code, such as `Forbidden.KeyNotFound`.
     pub code: String,
-    /// The text that goes with it.
+    /// The text of the code.
     #[serde(default)]
     pub message: String,
-    /// The name of the request in the logs of the KMS.
+    /// The request id, under which the KMS logged the request.
     #[serde(default)]
     pub request_id: String,
-    /// Who was denied what; not in every answer to a denied request.
+    /// The details of a denial; not in every reply to a denied request.
     #[serde(default, rename = "AccessDeniedDetail", skip_serializing_if = "Option::is_none")]
     pub access_denied: Option<AccessDenied>,
 }
@@ -375,7 +374,7 @@ mod tests {
         assert_eq!(state.status(), 409);
     }
 
-    /// The old Python SDK takes `Message.split(':')[1]` of this code and crashes without a colon.
+    /// The old Python SDK evaluates `Message.split(':')[1]` for this code and crashes without a colon.
     #[test]
     fn signature_mismatch_always_has_a_colon() {
         assert!(Error::new(ErrorCode::SignatureDoesNotMatch).message().contains("sign is:"));

@@ -1,8 +1,8 @@
-//! A serde format for flat parameters: one field of a request is one parameter, lists and maps use dots.
+//! A serde format for flat parameters: each field of a request is one parameter; lists and maps use dotted names.
 //!
-//! An empty value means an absent parameter, except for a [`MaybeEmpty`]. Booleans are read without regard to case
-//! (`True` from Python, `true` from everybody else), integers are plain decimals. Parameters that the request does not
-//! name are ignored, as the cloud does: the common parameters travel in the same list.
+//! An empty value is treated as an absent parameter, except for a [`MaybeEmpty`]. Booleans ignore case (Python clients send
+//! `True`, others `true`); integers are plain decimals. Unknown parameters are ignored, as in the cloud, because the common
+//! parameters are in the same list.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ use crate::actions::Product;
 use crate::error::Error;
 use crate::parameters::Parameters;
 
-/// A text that may be empty, which is not the same as absent.
+/// A text for which empty differs from absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MaybeEmpty(pub String);
 
 impl MaybeEmpty {
-    /// What serde calls it.
+    /// The name of the type in serde.
     const NAME: &str = "MaybeEmpty";
 
-    /// For a field that may be absent: an `Option` alone takes what is empty for absent.
+    /// Deserializes a field that may be absent. A plain `Option` would treat an empty value as absent.
     pub(crate) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
         Self::deserialize(deserializer).map(Some)
     }
 }
 
-/// A parameter that is always refused, so that it is enough to know that it is there: as one value, or in dotted names.
+/// A parameter that is always refused, so only its presence matters: as one value, or in dotted names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 pub struct Unread(IgnoredAny);
 
@@ -38,19 +38,19 @@ impl Serialize for Unread {
     }
 }
 
-/// Reads a request to `product` from its parameters.
+/// Parses a request to `product` from its parameters.
 pub(crate) fn read<T: de::DeserializeOwned>(product: Product, parameters: &Parameters) -> Result<T, Error> {
     T::deserialize(Fields(parameters)).map_err(|fault| fault.refusal(product))
 }
 
-/// The names of the parameters that a request takes: the fields that serde asks for.
+/// Returns the names of the parameters of a request: the fields that serde requests.
 pub(crate) fn names<T: de::DeserializeOwned>() -> &'static [&'static str] {
     let mut names: &[_] = &[];
-    let _ = T::deserialize(FieldNames(&mut names)); // always an error: it notes the names and makes no value
+    let _ = T::deserialize(FieldNames(&mut names)); // always an error: it stores the names and creates no value
     names
 }
 
-/// Prints a request as parameters; fields that are `None` are left out.
+/// Prints a request as parameters, without fields that are `None`.
 pub(crate) fn print<T: Serialize>(request: &T) -> Parameters {
     let Ok(Json::Object(fields)) = serde_json::to_value(request) else {
         unreachable!("requests are structs of strings, numbers, booleans and lists");
@@ -78,9 +78,9 @@ fn text(value: Json) -> String {
 #[derive(Debug)]
 enum Fault {
     Missing(&'static str),
-    /// The parameter's name; empty until the field it belongs to is known.
+    /// The name of the parameter; empty until its field is known.
     Invalid(String),
-    /// The fault of a request that is a DryRun.
+    /// The fault of a DryRun request.
     OfDryRun(Box<Self>),
 }
 
@@ -140,7 +140,7 @@ impl<'de> Deserializer<'de> for Fields<'_> {
     }
 }
 
-/// Notes the names of the fields of a request.
+/// Stores the names of the fields of a request.
 struct FieldNames<'a>(&'a mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for FieldNames<'_> {
@@ -166,7 +166,7 @@ impl<'de> Deserializer<'de> for FieldNames<'_> {
     }
 }
 
-/// Walks over the fields of a request that the parameters hold.
+/// Iterates over the fields of a request that the parameters contain.
 struct FieldAccess<'a> {
     parameters: &'a Parameters,
     fields: std::slice::Iter<'static, &'static str>,
@@ -214,7 +214,7 @@ impl<'de> MapAccess<'de> for FieldAccess<'_> {
 }
 
 enum Value<'a> {
-    /// As if it were absent.
+    /// Treated as absent.
     Empty,
     Text(&'a str),
     Dotted(Vec<(&'a str, &'a str)>),
@@ -287,7 +287,7 @@ impl<'de> Deserializer<'de> for Value<'_> {
         }
     }
 
-    /// One of several words, such as `Active`.
+    /// Deserializes one of several words, such as `Active`.
     fn deserialize_enum<V: Visitor<'de>>(
         self,
         _: &'static str,
@@ -307,5 +307,5 @@ fn is_true(text: &str) -> bool {
     text.eq_ignore_ascii_case("true")
 }
 
-/// Of every action that has it: asks how the request would go, and is always answered with an error.
+/// The parameter that all actions with a dry run have. A request with it is always answered with an error.
 const DRY_RUN: &str = "DryRun";

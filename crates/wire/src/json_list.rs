@@ -1,10 +1,10 @@
-//! Lists that travel as one JSON text: `Tag=[{"Key":"team","Value":"ops"}]`, `TagKeys=["team"]`.
+//! Lists that are sent as JSON text: `Tag=[{"Key":"team","Value":"ops"}]`, `TagKeys=["team"]`.
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The entries, in their order.
+/// The entries in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JsonList<T>(pub Vec<T>);
 

@@ -1,9 +1,9 @@
-//! The Alibaba Cloud RPC protocol as bulla speaks it, for both ends of the wire and without IO.
+//! The Alibaba Cloud RPC protocol, for servers and clients. No IO.
 //!
-//! A server turns an [`HttpRequest`] into a [`Call`] (product, action, parameters, signature), checks the
-//! signature with the secret of its access key, and parses the parameters into a [`Request`], one variant per
-//! [`Product`] and in it one per action, such as [`kms::Request`]. A client prints the same types and signs them.
-//! Replies and [errors](ErrorCode) are rendered as JSON or XML.
+//! A server parses an [`HttpRequest`] into a [`Call`] (product, action, parameters, signature), verifies the signature with the
+//! secret of its access key, and parses the parameters into a [`Request`], which has one variant per [`Product`] and within it
+//! one per action, such as [`kms::Request`]. A client prints requests from the same types and signs them. Replies and
+//! [errors](ErrorCode) are rendered as JSON or XML.
 //!
 //! ```
 //! use bulla_wire::{Action, Parameters, kms::GenerateDataKey};

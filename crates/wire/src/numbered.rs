@@ -1,4 +1,4 @@
-//! Lists in parameters: `ResourceId.1=…&ResourceId.2=…`, and tags as `Tag.1.Key=…&Tag.1.Value=…`.
+//! Lists in numbered parameters: `ResourceId.1=…&ResourceId.2=…`, and tags as `Tag.1.Key=…&Tag.1.Value=…`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,11 +7,11 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Texts in their order.
+/// A list of texts in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Numbered(pub Vec<String>);
 
-/// Names with values, in their order.
+/// A list of names with values in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NumberedTags(pub Vec<(String, String)>);
 
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Numbered {
         let numbered = texts.into_iter().map(|(name, text)| Some((number(&name)?, text)));
         let numbered: Option<BTreeMap<_, _>> = numbered.collect();
         let texts = numbered.ok_or_else(|| D::Error::custom("not a number"))?.into_values();
-        Ok(Self(texts.filter(|text| !text.is_empty()).collect())) // as if they were absent
+        Ok(Self(texts.filter(|text| !text.is_empty()).collect())) // empty values are treated as absent
     }
 }
 
@@ -62,13 +62,13 @@ impl<'de> Deserialize<'de> for NumberedTags {
     }
 }
 
-/// From 1, in plain decimals.
+/// Parses a number from 1 in plain decimals.
 fn number(text: &str) -> Option<u32> {
     let plain = !text.starts_with(['+', '0']);
     text.parse().ok().filter(|_| plain)
 }
 
-/// What stands behind the dots, as it comes.
+/// Collects the dotted names behind the first dot, in the order of the parameters.
 struct Dotted;
 
 impl<'de> Visitor<'de> for Dotted {

@@ -1,4 +1,4 @@
-//! The parameters of a request: names and values from the query string and the form body, merged.
+//! The parameters of a request: the names and values of query string and form body.
 
 use std::fmt;
 use std::mem;
@@ -9,15 +9,15 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, ErrorCode};
 
-/// The most parameters one request may carry, counted before anything is decoded.
+/// Maximum number of parameters of a request, checked before decoding.
 ///
-/// The largest request of the API (TagResources: 50 ids, 20 tags of two parts) stays below 110.
+/// The largest request of the API (TagResources: 50 ids, 20 tags of two parts) has fewer than 110.
 pub const MAX_PARAMETERS: usize = 512;
 
-/// Names and values of a request, sorted by name, each name once.
+/// The names and values of a request, sorted by name. Each name occurs once.
 ///
-/// All of them lie in one piece of memory, which is wiped when dropped, and values are left out of `Debug`: one of them may be a
-/// plaintext, and so may a name in a request that is not well-formed.
+/// All of them are stored in one allocation, which is wiped on drop, and `Debug` does not show values: one of them may be a
+/// plaintext. A name in a malformed request may be one too.
 #[derive(Clone, Default)]
 pub struct Parameters {
     text: Zeroizing<String>,
@@ -25,7 +25,7 @@ pub struct Parameters {
     pairs: Vec<Pair>,
 }
 
-/// Where in the text a parameter is.
+/// The places of a parameter's name and value in the text.
 #[derive(Clone, Copy)]
 struct Pair {
     name: Span,
@@ -38,8 +38,7 @@ impl Parameters {
     /// Decodes a query string or form body.
     ///
     /// # Errors
-    /// ParseRequestParameterException for too many parameters or bytes that are not UTF-8;
-    /// InvalidParameter for a repeated name.
+    /// ParseRequestParameterException for too many parameters or bytes that are not UTF-8; InvalidParameter for a repeated name.
     pub fn from_query(query: &str) -> Result<Self, Error> {
         Self::from_parts([query])
     }
@@ -47,12 +46,12 @@ impl Parameters {
     /// Decodes a query string and a form body and merges them.
     ///
     /// # Errors
-    /// As [`Parameters::from_query`]; a name that stands in both is repeated too.
+    /// As [`Parameters::from_query`]. A name that occurs in both is repeated too.
     pub fn from_query_and_form(query: &str, form: &str) -> Result<Self, Error> {
         Self::from_parts([query, form])
     }
 
-    /// Collects pairs that are already decoded.
+    /// Collects decoded pairs.
     ///
     /// # Errors
     /// InvalidParameter for a repeated name.
@@ -66,10 +65,10 @@ impl Parameters {
         parameters.sorted()
     }
 
-    /// The value of `name`, also if it is empty.
+    /// Returns the value of `name`, which may be empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        // Most names differ in their length, so this compares fewer bytes than a binary search.
+        // Most names differ in length, so this compares fewer bytes than a binary search.
         let text = self.text.as_bytes();
         let name = name.as_bytes();
         let is_named = |Pair { name: (begin, end), .. }: &&Pair| {
@@ -78,18 +77,18 @@ impl Parameters {
         self.pairs.iter().find(is_named).map(|pair| self.part(pair.value))
     }
 
-    /// The value of `name` unless it is absent or empty.
+    /// Returns the value of `name`; `None` if it is absent or empty.
     #[must_use]
     pub fn non_empty(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
-    /// Names and values in byte order of the names.
+    /// Returns names and values, sorted by the bytes of the names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.pairs.iter().map(|pair| (self.part(pair.name), self.part(pair.value)))
     }
 
-    /// Sets `name` to `value`, replacing what was there.
+    /// Sets `name` to `value`, replacing its previous value.
     pub fn set(&mut self, name: &str, value: impl Into<String>) {
         let value = self.add(&Zeroizing::new(value.into()));
         match self.find(name) {
@@ -101,11 +100,11 @@ impl Parameters {
         }
     }
 
-    /// `name=value&…` in byte order of the names, percent-encoded as the signatures want it; this is also a
+    /// Returns `name=value&…`, sorted by the bytes of the names and percent-encoded as the signatures require. This is also a
     /// valid form body.
     #[must_use]
     pub fn encode(&self) -> String {
-        // Enough for all, so that it never grows and leaves a part of itself behind.
+        // Large enough that the text never grows, which would leave a copy of a part in freed memory.
         let length = self.iter().map(|(name, value)| 2 + (name.len() + value.len()) * 3).sum();
         let mut text = String::with_capacity(length);
         for (name, value) in self.iter() {
@@ -125,7 +124,7 @@ impl Parameters {
         if count > MAX_PARAMETERS {
             return Err(Error::new(ErrorCode::ParseRequestParameterException));
         }
-        // What is decoded is never longer, so the text never grows and leaves a part of itself behind.
+        // Decoding never makes it longer, so the text never grows, which would leave a copy of a part in freed memory.
         let mut text = Zeroizing::new(Vec::with_capacity(parts.iter().map(|part| part.len()).sum()));
         let mut found = Vec::with_capacity(count);
         for pair in pairs {
@@ -139,7 +138,7 @@ impl Parameters {
                 return Err(Error::new(ErrorCode::ParseRequestParameterException));
             }
         };
-        // Bytes of one parameter and of the next one may be a character together.
+        // The end of one parameter and the beginning of the next could together form a character.
         let is_text = |(begin, end): Span| text.is_char_boundary(begin) && text.is_char_boundary(end);
         if !found.iter().all(|pair| is_text(pair.name) && is_text(pair.value)) {
             return Err(Error::new(ErrorCode::ParseRequestParameterException));
@@ -166,7 +165,7 @@ impl Parameters {
         &self.text[begin..end]
     }
 
-    /// Adds to the text; memory that becomes too small is wiped.
+    /// Appends to the text. Wipes memory that it outgrows.
     fn add(&mut self, part: &str) -> Span {
         let begin = self.text.len();
         let end = begin + part.len();
@@ -194,17 +193,17 @@ impl fmt::Debug for Parameters {
     }
 }
 
-/// RFC 3986: letters, digits and `-_.~` stay, every other byte becomes `%XX` in upper case.
+/// Percent-encodes by RFC 3986: letters, digits and `-_.~` are unchanged, every other byte becomes `%XX` in upper case.
 pub(crate) fn percent_encode(text: &str) -> percent_encoding::PercentEncode<'_> {
     utf8_percent_encode(text, ESCAPED)
 }
 
-/// Whether a byte stays as it is in percent encoding.
+/// Whether percent-encoding leaves a byte unchanged.
 pub(crate) fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
-/// Decodes a name or value of a form to the end of `text`, whose room must be enough.
+/// Decodes a name or value of a form and appends it to `text`, which must have enough capacity.
 fn form_decode(encoded: &str, text: &mut Vec<u8>) -> Span {
     let begin = text.len();
     let mut rest = encoded.as_bytes();

@@ -1,4 +1,4 @@
-//! Answers as JSON or XML, with the request id that every answer carries.
+//! Renders replies as JSON or XML, with the request id that every reply has.
 
 use std::{fmt, io, mem};
 
@@ -10,18 +10,18 @@ use crate::actions::{Product, Reply};
 use crate::error::{Error, ErrorCode};
 use crate::xml;
 
-/// How an answer is written.
+/// The format of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// The default; also for `None`, which one client sends.
+    /// The default; also for the text `None`, which one client sends as the format.
     #[default]
     Json,
-    /// Only when asked for by `Format=XML`.
+    /// Only if the request asks for it, such as with `Format=XML`.
     Xml,
 }
 
 impl Format {
-    /// What a request asks for by its `Format` parameter or `Accept` header; anything but XML is JSON.
+    /// Returns the format for a `Format` parameter or `Accept` header. Everything but XML is JSON.
     #[must_use]
     pub fn from_name(name: &str) -> Self {
         match name.to_ascii_lowercase().as_str() {
@@ -30,7 +30,7 @@ impl Format {
         }
     }
 
-    /// The `Content-Type` of the answer.
+    /// Returns the `Content-Type` of the reply.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -40,7 +40,7 @@ impl Format {
     }
 }
 
-/// Renders a reply: JSON fields and `RequestId`, or XML below `<{action}Response>`.
+/// Renders a reply: its members and `RequestId` as JSON, or as XML below `<{action}Response>`.
 #[must_use]
 pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizing<String> {
     #[derive(Serialize)]
@@ -55,8 +55,8 @@ pub fn render_reply(format: Format, reply: &Reply, request_id: &str) -> Zeroizin
     render(format, &format!("{action}Response"), &Answer { reply, request_id })
 }
 
-/// Renders an error as the gateway in front of `product` does: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`, and
-/// for a denied request `AccessDeniedDetail`.
+/// Renders an error like the gateway in front of `product`: `RequestId`, `HostId`, `Code`, `Message`, `Recommend`, and
+/// `AccessDeniedDetail` for a denied request.
 #[must_use]
 pub fn render_error(
     format: Format,
@@ -107,7 +107,7 @@ fn render(format: Format, root: &str, answer: &impl Serialize) -> Zeroizing<Stri
     Zeroizing::new(String::from_utf8(mem::take(&mut *text.0)).expect("JSON and XML are text"))
 }
 
-/// Text that may hold a plaintext: when it outgrows its memory, what it leaves behind is wiped.
+/// A text that may contain a plaintext. Wipes memory that it outgrows.
 struct WipedText(Zeroizing<Vec<u8>>);
 
 impl WipedText {
@@ -145,7 +145,7 @@ impl From<ErrorCode> for Error {
     }
 }
 
-/// Room for the reply to GenerateDataKey and every error that echoes nothing.
+/// The initial capacity, enough for the reply to GenerateDataKey and every error that echoes nothing.
 const USUAL_LEN: usize = 512;
 
 #[cfg(test)]

@@ -1,20 +1,20 @@
-//! Text that must not be seen: plaintexts, access key secrets, security tokens.
+//! Secret texts: plaintexts, access key secrets, security tokens.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// A string that is wiped when dropped and never shown by `Debug`.
+/// A string that is wiped on drop and not shown by `Debug`.
 ///
-/// It serializes, because a reply has to carry the plaintext of a data key to the caller who asked for it;
-/// everything else reads it by the visible call [`SecretText::expose`].
+/// It implements `Serialize`, because replies contain plaintexts of data keys. All other code reads it with the explicit call
+/// [`SecretText::expose`].
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SecretText(Zeroizing<String>);
 
 impl SecretText {
-    /// The text itself.
+    /// Returns the text.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

@@ -1,7 +1,7 @@
-//! How a caller proves that it knows the secret of its access key.
+//! Signatures, by which a caller proves that it has the secret of its access key.
 //!
-//! All schemes that bulla verifies sign the decoded and re-encoded parameters, never the raw query: clients
-//! differ in how they escape. Verifying costs the same for a wrong and for an unknown secret.
+//! All supported schemes sign parameters that are decoded and encoded again instead of the raw query, because clients escape
+//! differently. Verification takes the same time for a wrong secret and for an unknown access key.
 
 pub mod acs3;
 mod acs4;
@@ -13,37 +13,37 @@ use crate::error::{Error, ErrorCode};
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
-/// A signature taken from a request, with everything that is needed to check it.
+/// The signature of a request, with all data needed to verify it.
 #[derive(Debug)]
 pub enum Signature {
     /// HMAC-SHA1 over the parameters.
     V1(v1::Signed),
     /// ACS3 or ACS4, over method, parameters, headers and body.
     Acs(authorization::Signed),
-    /// A scheme that is recognized and refused, by its name.
+    /// A known scheme that is refused, by its name.
     Unsupported(String),
-    /// No signature, which few actions take: [`Product::may_be_unsigned`](crate::Product::may_be_unsigned).
+    /// No signature, which only few actions accept: [`Product::may_be_unsigned`](crate::Product::may_be_unsigned).
     Unsigned,
 }
 
-/// Who signed, when, and with which token: the same for every scheme.
+/// The signer of a request, with the time and the token. All schemes have these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signer {
-    /// The access key whose secret signed.
+    /// The id of the access key that signed.
     pub access_key_id: String,
-    /// A random text that may be used once.
+    /// A random text that may be used only once.
     pub nonce: String,
-    /// When the request was signed, by the clock of the caller.
+    /// When the caller signed the request, by its own clock.
     pub timestamp: Timestamp,
-    /// The security token that came with it, from the place that the signature covers.
+    /// The security token, from the part of the request that the signature covers.
     pub security_token: Option<SecretText>,
 }
 
 impl Signature {
-    /// Who claims to have signed.
+    /// Returns the claimed signer, not authenticated yet.
     ///
     /// # Errors
-    /// IncompleteSignature for a scheme that is not supported, MissingAccessKeyId for no signature.
+    /// IncompleteSignature for an unsupported scheme, MissingAccessKeyId without a signature.
     pub fn signer(&self) -> Result<&Signer, Error> {
         match self {
             Self::V1(signed) => Ok(signed.signer()),
@@ -53,10 +53,10 @@ impl Signature {
         }
     }
 
-    /// Checks the signature against a secret, in constant time.
+    /// Verifies the signature with a secret, in constant time.
     ///
     /// # Errors
-    /// SignatureDoesNotMatch, echoing the string to sign to its sender; else as [`Signature::signer`].
+    /// SignatureDoesNotMatch with the string to sign, echoed to its sender; otherwise as [`Signature::signer`].
     pub fn verify(&self, secret: &str) -> Result<(), Error> {
         match self {
             Self::V1(signed) => signed.verify(secret),
@@ -67,15 +67,15 @@ impl Signature {
     }
 }
 
-/// SignatureDoesNotMatch, with the echo unless it is so long that many of them would fill the memory.
+/// Returns SignatureDoesNotMatch. Echoes the string to sign unless it is so long that many echoes could exhaust the memory.
 fn mismatch(echo: &str) -> Error {
     Error::with(ErrorCode::SignatureDoesNotMatch, if echo.len() <= MAX_ECHO { echo } else { "(too long)" })
 }
 
-/// Longer than the string to sign of any request but those with a large value in their parameters.
+/// Maximum length of an echo. Only requests with a large parameter value have a longer string to sign.
 const MAX_ECHO: usize = 64 * 1024;
 
-/// The time a request names, or IllegalTimestamp.
+/// Parses the time of a request, or returns IllegalTimestamp.
 fn timestamp(text: &str) -> Result<Timestamp, Error> {
     Timestamp::parse(text).ok_or_else(|| ErrorCode::IllegalTimestamp.into())
 }

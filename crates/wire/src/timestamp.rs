@@ -1,31 +1,30 @@
-//! Points in time as the protocol writes them.
+//! Timestamps of the protocol.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// A point in time in whole seconds since 1970, written `yyyy-MM-ddTHH:mm:ssZ` (UTC).
+/// A time in whole seconds since the Unix epoch, written `yyyy-MM-ddTHH:mm:ssZ` (UTC).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The last second that can be written: a day before the end of the year 9999, as [`jiff::Timestamp`] has it.
+    /// The latest time: a day before the end of the year 9999, the limit of [`jiff::Timestamp`].
     pub const MAX_UNIX: i64 = 253_402_207_200;
 
-    /// The time `seconds` after 1970-01-01T00:00:00Z; from the year 1 to [`Timestamp::MAX_UNIX`], values beyond are
-    /// clamped.
+    /// Returns the time `seconds` after 1970-01-01T00:00:00Z, clamped to the range from the year 1 to [`Timestamp::MAX_UNIX`].
     #[must_use]
     pub fn from_unix(seconds: i64) -> Self {
         Self(seconds.clamp(-62_135_596_800, Self::MAX_UNIX))
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     #[must_use]
     pub fn unix(self) -> i64 {
         self.0
     }
 
-    /// Reads exactly `yyyy-MM-ddTHH:mm:ssZ`; fractions and other zones are refused.
+    /// Parses exactly `yyyy-MM-ddTHH:mm:ssZ`. Fractions and other time zones are refused.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let shaped = text.len() == 20
@@ -34,7 +33,7 @@ impl Timestamp {
                 _ => byte == shape,
             });
         let time: jiff::Timestamp = shaped.then(|| text.parse().ok())??;
-        // A leap second (`:60`) is folded into the second before it, which would not print back.
+        // `jiff` maps a leap second (`:60`) to the second before it, which would be printed differently.
         Some(Self(time.as_second())).filter(|parsed| parsed.to_string() == text)
     }
 }

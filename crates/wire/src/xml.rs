@@ -1,6 +1,6 @@
-//! Answers as XML: a struct is an element with an element for each field, a list repeats the element of its field.
+//! Serializes replies as XML: a struct is an element with one child for each field, a list repeats the element of its field.
 //!
-//! Everything is written at once to where it goes. Serializers that collect the inside of an element first leave it behind in
+//! Everything is written directly to the output. Serializers that collect the content of an element first would leave it in
 //! memory that is not wiped, and it may be a plaintext.
 
 use std::fmt::{self, Display, Write};
@@ -16,7 +16,7 @@ pub(crate) fn write(out: &mut impl Write, root: &str, value: &impl Serialize) ->
 
 struct Writer<'w> {
     out: &'w mut dyn Write,
-    /// The last thing written is a start tag without its end: the element may still be empty.
+    /// Whether the last output is an open start tag, so that the element can still be empty.
     in_tag: bool,
 }
 
@@ -39,7 +39,7 @@ impl Writer<'_> {
         if std::mem::take(&mut self.in_tag) { self.out.write_str(">") } else { Ok(()) }
     }
 
-    /// XML has no way to write most control characters, not even escaped.
+    /// Writes escaped text. XML cannot represent most control characters, not even escaped.
     fn text(&mut self, text: &str) -> fmt::Result {
         if text.is_empty() {
             return Ok(());
@@ -54,7 +54,7 @@ impl Writer<'_> {
                 Some('&') => "&amp;",
                 Some('<') => "&lt;",
                 Some('>') => "&gt;",
-                Some('\r') => "&#13;", // else read as a line feed
+                Some('\r') => "&#13;", // a parser would read it as a line feed
                 _ => "\u{fffd}",
             })?;
             rest = characters.as_str();
@@ -67,7 +67,7 @@ fn needs_escape(character: char) -> bool {
     matches!(character, '&' | '<' | '>' | '\0'..='\u{8}' | '\u{b}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Where a value becomes an element of a name; a list as many as it has entries.
+/// Serializes a value as an element of a name; a list as one element for each entry.
 struct Element<'a, 'w> {
     writer: &'a mut Writer<'w>,
     name: &'a str,
@@ -219,7 +219,7 @@ impl SerializeStruct for Element<'_, '_> {
     }
 }
 
-/// What a struct becomes whose fields are flattened into it.
+/// Serializes a struct with flattened fields, which serde passes as a map.
 impl SerializeMap for Element<'_, '_> {
     type Ok = ();
     type Error = fmt::Error;

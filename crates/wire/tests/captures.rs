@@ -1,8 +1,8 @@
-//! Requests of official clients, byte for byte as they came from the socket: to the KMS (`testdata/wire`), to RAM and STS
+//! Requests of official clients, exactly as they were received: to the KMS (`testdata/wire`), to RAM and STS
 //! (`testdata/wire-ram`).
 //!
-//! Every one parses and verifies with the secret of the captures, and does not with another secret or after a
-//! change. The exceptions are named: one client signs wrongly, and one action is not signed.
+//! Every request parses, verifies with the secret of the captures, and fails to verify with another secret or after a change. The
+//! exceptions are listed by name: one client signs incorrectly, and one action is unsigned.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -46,7 +46,7 @@ fn every_capture_of_ram_and_sts_parses_and_verifies() {
     assert_eq!(counts, expected.into(), "a capture went missing or was added");
 }
 
-/// Checks the call of a capture by its name, and returns how it is signed.
+/// Checks that the call matches the name of its capture, and returns its signature scheme.
 fn check_capture(call: &Call, name: &str) -> &'static str {
     assert_eq!(call.action, name.split('.').next().unwrap(), "{name}");
     let product = match &*call.action {
@@ -70,7 +70,7 @@ fn check_capture(call: &Call, name: &str) -> &'static str {
     "signed"
 }
 
-/// Policies arrive as they were written, with spaces and signs, in query and form, from GET and POST.
+/// Policies are received as they were written, with spaces and signs, in query and form, by GET and POST.
 #[test]
 fn parameters_of_ram_and_sts_captures_are_read_whole() {
     let request = |file: &str| call_of(&root("wire-ram").join(file)).request().unwrap();
@@ -113,7 +113,7 @@ fn call_of(file: &Path) -> Call {
     with_request(&raw, |request| Call::parse(request).1.unwrap())
 }
 
-/// For signatures in the Authorization header; those in the parameters have no other parts than parameters.
+/// Covers signatures in the `Authorization` header; signatures in the parameters have no other parts.
 #[test]
 fn a_changed_capture_does_not_verify() {
     let mut schemes = BTreeMap::<String, u32>::new();
@@ -137,7 +137,7 @@ fn verifies(request: &HttpRequest<'_>) -> bool {
     Call::parse(request).1.is_ok_and(|call| call.signature.verify("testsecret").is_ok())
 }
 
-/// Every character of the signature, the scheme, and where there is one the scope.
+/// Changes every character of the signature, the scheme, and the scope if there is one.
 fn check_authorization(request: &HttpRequest<'_>, scheme: &str, fields: &str) {
     let index = request.headers.iter().position(|(name, _)| *name == "authorization").unwrap();
     let with = |text: &str| {
@@ -212,7 +212,7 @@ fn root(folder: &str) -> PathBuf {
 fn captures(folder: &str) -> Vec<PathBuf> {
     let folders =
         fs::read_dir(root(folder)).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    // The captures of tls-custom-ca are named for the client, not only for the action.
+    // The captures of tls-custom-ca are named for the client too, not only for the action.
     let mut files: Vec<_> = folders
         .flat_map(|folder| fs::read_dir(folder).unwrap())
         .map(|entry| entry.unwrap().path())
@@ -222,7 +222,7 @@ fn captures(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Takes a raw capture apart as an HTTP server would, chunk framing included.
+/// Parses a raw capture like an HTTP server, including chunked framing.
 fn with_request<T>(raw: &[u8], check: impl FnOnce(&HttpRequest<'_>) -> T) -> T {
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut parsed = httparse::Request::new(&mut headers);

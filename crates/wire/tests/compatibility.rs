@@ -1,6 +1,6 @@
-//! docs/compatibility.md says of every operation of the official SDKs whether it is answered and what it
-//! takes. The table is made from the table of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test compatibility`
-//! writes it.
+//! Checks the table in docs/compatibility.md, which lists for every operation of the official SDKs whether bulla implements it,
+//! and with which parameters. The table is generated from the tables of actions: `UPDATE_DOCS=1 cargo test -p bulla-wire --test
+//! compatibility` writes it.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,17 +12,17 @@ use bulla_wire::{Error, ErrorCode, Parameters, Product, Request};
 
 /// The operations of alibabacloud_kms20160120 3.3.1.
 const OFFICIAL: &str = include_str!("../../../testdata/operations.txt");
-/// Of each product, the operations of its official SDK, and how many they are: those of alibabacloud_ram20150501 1.3.0
-/// and alibabacloud_sts20150401 1.2.0 beside the KMS.
+/// For each product, the operations of its official SDK and their number. For RAM and STS, the SDKs are alibabacloud_ram20150501
+/// 1.3.0 and alibabacloud_sts20150401 1.2.0.
 const PRODUCTS: [(Product, &str, usize); 3] = [
     (Product::Kms, OFFICIAL, 91),
     (Product::Ram, include_str!("../../../testdata/operations-ram.txt"), 69),
     (Product::Sts, include_str!("../../../testdata/operations-sts.txt"), 4),
 ];
-/// Actions that the official SDK lacks; the cloud's system policies name them.
+/// Actions that the official SDK lacks, but the cloud's system policies name.
 const BEYOND_SDK: [&str; 1] = ["GetKeyDefaultPolicy"];
 const DOCUMENT: &str = "../../docs/compatibility.md";
-/// The secrets of the only type there is do not change by themselves.
+/// Actions that are always refused, because secrets of the only supported type are not rotated.
 const REFUSED: [&str; 2] = ["RotateSecret", "UpdateSecretRotationPolicy"];
 const END: &str = "<!-- The end of the generated table -->\n";
 
@@ -119,7 +119,7 @@ fn cell(product: Product, action: &str) -> String {
     required.chain(optional).collect::<Vec<_>>().join(", ")
 }
 
-/// What an action requires and what else it takes, found out by asking it.
+/// Finds the required and the optional parameters of an action by parsing requests.
 fn parameters(product: Product, action: &str) -> (Vec<String>, Vec<String>) {
     let mut given = BTreeMap::<String, String>::new();
     let mut required = Vec::new();
@@ -137,11 +137,11 @@ fn parameters(product: Product, action: &str) -> (Vec<String>, Vec<String>) {
     let fields = serde_json::to_value(&request).unwrap();
     let mut optional: Vec<_> = fields.as_object().unwrap().keys().cloned().collect();
     optional.retain(|name| !required.contains(name));
-    optional.sort_unstable(); // other crates may have serde_json keep the order of the fields
+    optional.sort_unstable(); // other crates may make serde_json preserve the order of the fields
     (required, optional)
 }
 
-/// The name of the parameter that a request lacks.
+/// Returns the name of the parameter that a request lacks.
 fn missing(error: &Error) -> Option<String> {
     match error.code() {
         ErrorCode::Missing => error.code_text().strip_prefix("Missing").map(str::to_owned),
@@ -150,7 +150,7 @@ fn missing(error: &Error) -> Option<String> {
     }
 }
 
-/// A value that the parameter takes: of which type it is, only the action knows.
+/// Finds a value that the parameter accepts, because only the action knows its type.
 fn some_value(
     product: Product,
     action: &str,

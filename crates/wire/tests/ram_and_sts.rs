@@ -1,4 +1,4 @@
-//! The actions of RAM and STS: what a client prints, a server parses, and replies read and look as those of the cloud.
+//! The actions of RAM and STS: the server parses what a client prints, and replies parse and render like those of the cloud.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -215,7 +215,7 @@ fn rendered(reply: &Reply) -> Value {
     serde_json::from_str(&render_reply(Format::Json, reply, "r-1")).unwrap()
 }
 
-/// The reply to `A`, read as a client does, is rendered as it came.
+/// Checks that the reply to `A`, parsed like a client does, renders to the same JSON.
 fn same<A: Action>(expected: Value, wrap: impl FnOnce(A::Reply) -> Reply) {
     let reply = wrap(read(expected.clone()));
     assert_eq!(reply.action(), (A::PRODUCT, A::NAME));

@@ -1,4 +1,4 @@
-//! One definition for both sides: what a client prints, a server parses, for every action.
+//! Round trips for every action: the server parses what a client prints.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -11,7 +11,7 @@ use bulla_wire::{
 };
 use serde_json::json;
 
-/// A request of texts only, which is what its parameters are.
+/// Checks a request whose parameters are all texts.
 fn texts<A: Action + PartialEq + std::fmt::Debug>(expected: &str) -> &'static str {
     let request = A::parse(&Parameters::from_query(expected).unwrap()).unwrap();
     round_trip(request, expected)

@@ -1,4 +1,4 @@
-//! The table of the Key Management Service; its requests and replies have a file for each family.
+//! The actions of the Key Management Service. Each family of actions has a file with its requests and replies.
 
 mod aliases;
 mod asymmetric;
@@ -106,8 +106,8 @@ const RULES: Rules = Rules {
     is_global: false,
 };
 
-/// Operations of the official SDK that bulla does not implement, with the feature that each is for. They are answered as
-/// unknown ones, as the cloud answers those that it does not know.
+/// The operations of the official SDK that bulla does not implement, each with the feature that it belongs to. The server answers
+/// them like unknown operations, as the cloud does.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[
     ("ConnectKmsInstance", INSTANCES),
     ("CreateApplicationAccessPoint", ACCESS_POINTS),

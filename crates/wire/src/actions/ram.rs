@@ -1,4 +1,4 @@
-//! The table of Resource Access Management; its requests and replies have a file for each family.
+//! The actions of Resource Access Management. Each family of actions has a file with its requests and replies.
 
 mod access_keys;
 mod account;
@@ -101,7 +101,7 @@ const RULES: Rules = Rules {
     is_global: true,
 };
 
-/// Operations of the official SDK that bulla does not implement, with the feature that each is for.
+/// The operations of the official SDK that bulla does not implement, each with the feature that it belongs to.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[
     ("ChangePassword", PASSWORDS),
     ("CreateServiceLinkedRole", SERVICE_ROLES),

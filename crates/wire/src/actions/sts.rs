@@ -1,4 +1,4 @@
-//! The table of the Security Token Service, with its requests and replies.
+//! The actions of the Security Token Service, with their requests and replies.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,14 +19,14 @@ const RULES: Rules = Rules {
     invalid: ErrorCode::ParameterWronglyFormed,
     denied: |_, _| Error::with(ErrorCode::NoPermission, " You should be authorized by RAM."),
     internal: ErrorCode::InternalErrorOfSts,
-    unsigned: &["AssumeRoleWithOIDC"], // its token proves who asks
+    unsigned: &["AssumeRoleWithOIDC"], // its token authenticates the caller
     is_global: true,
 };
 
-/// Operations of the official SDK that bulla does not implement, with the feature that each is for.
+/// The operations of the official SDK that bulla does not implement, each with the feature that it belongs to.
 const NOT_IMPLEMENTED: &[(&str, &str)] = &[("AssumeRoleWithSAML", "identity providers that speak SAML")];
 
-/// Gives a user, or the session of another role, temporary credentials of a role.
+/// Returns temporary credentials of a role to a user or to a session of another role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRole {
@@ -34,21 +34,21 @@ pub struct AssumeRole {
     pub role_arn: String,
     /// 2 to 64 letters, digits, `.`, `@`, `-` and `_`.
     pub role_session_name: String,
-    /// 900 seconds to the longest session of the role; 3600 if absent.
+    /// 900 seconds up to the maximum session duration of the role; 3600 if absent.
     #[serde(default)]
     pub duration_seconds: Option<u32>,
-    /// A policy that the session does not exceed, up to 2048 characters.
+    /// A policy that limits the session, up to 2048 characters.
     #[serde(default)]
     pub policy: Option<String>,
-    /// What the role's trust policy may ask for; 2 to 1224 characters.
+    /// A text that the trust policy of the role may require, 2 to 1224 characters.
     #[serde(default)]
     pub external_id: Option<String>,
-    /// Who started the chain of sessions.
+    /// The identity that started a chain of sessions.
     #[serde(default)]
     pub source_identity: Option<String>,
 }
 
-/// Gives the bearer of an OIDC token temporary credentials of a role. The request needs no signature.
+/// Returns temporary credentials of a role to the bearer of an OIDC token. The request needs no signature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRoleWithOIDC {
@@ -57,7 +57,7 @@ pub struct AssumeRoleWithOIDC {
     /// `acs:ram::<account>:oidc-provider/<name>`.
     #[serde(rename = "OIDCProviderArn")]
     pub oidc_provider_arn: String,
-    /// The JSON Web Token, which proves who asks.
+    /// The JSON Web Token, which authenticates the caller.
     #[serde(rename = "OIDCToken")]
     pub oidc_token: SecretText,
     /// As in [`AssumeRole`].
@@ -70,32 +70,32 @@ pub struct AssumeRoleWithOIDC {
     pub policy: Option<String>,
 }
 
-/// Returns who signed the request.
+/// Returns the identity of the caller.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GetCallerIdentity {}
 
-/// The answer to [`AssumeRole`].
+/// The reply to [`AssumeRole`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRoleReply {
     /// The session.
     pub assumed_role_user: AssumedRoleUser,
-    /// Its credentials.
+    /// The credentials of the session.
     pub credentials: Credentials,
-    /// As it was given.
+    /// The source identity of the request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_identity: Option<String>,
 }
 
-/// The answer to [`AssumeRoleWithOIDC`].
+/// The reply to [`AssumeRoleWithOIDC`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AssumeRoleWithOidcReply {
     /// The session.
     pub assumed_role_user: AssumedRoleUser,
-    /// Its credentials.
+    /// The credentials of the session.
     pub credentials: Credentials,
-    /// The token.
+    /// The claims of the token.
     #[serde(rename = "OIDCTokenInfo")]
     pub oidc_token_info: OidcTokenInfo,
 }
@@ -118,35 +118,35 @@ pub struct Credentials {
     pub access_key_id: String,
     /// The secret that signs requests.
     pub access_key_secret: SecretText,
-    /// The token that comes with each request.
+    /// The security token, which each request must contain.
     pub security_token: SecretText,
-    /// When they end.
+    /// When the credentials expire.
     pub expiration: Timestamp,
 }
 
-/// What an OIDC token says.
+/// The claims of an OIDC token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct OidcTokenInfo {
-    /// Its `sub`.
+    /// The claim `sub`.
     pub subject: String,
-    /// Its `iss`.
+    /// The claim `iss`.
     pub issuer: String,
-    /// Its `aud`, separated by commas.
+    /// The audiences of the claim `aud`, separated by commas.
     pub client_ids: String,
-    /// Its `exp`.
+    /// The claim `exp`.
     pub expiration_time: Timestamp,
-    /// Its `iat`.
+    /// The claim `iat`.
     pub issuance_time: Timestamp,
     /// `Success`.
     pub verification_info: String,
 }
 
-/// The answer to [`GetCallerIdentity`].
+/// The reply to [`GetCallerIdentity`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetCallerIdentityReply {
-    /// What the caller is.
+    /// The kind of caller.
     pub identity_type: IdentityType,
     /// The account.
     pub account_id: String,
@@ -155,14 +155,14 @@ pub struct GetCallerIdentityReply {
     /// The id of the account or user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// The id of the role whose session the caller has.
+    /// The id of the role, if the caller is a session of a role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_id: Option<String>,
     /// `acs:ram::<account>:root`, `…:user/<name>` or `…:assumed-role/<role>/<session name>`.
     pub arn: String,
 }
 
-/// What a caller is.
+/// The kind of a caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdentityType {
     /// The account's root.
@@ -170,6 +170,6 @@ pub enum IdentityType {
     /// A user.
     #[serde(rename = "RAMUser", alias = "RamUser")]
     RamUser,
-    /// The session of a role.
+    /// A session of a role.
     AssumedRoleUser,
 }

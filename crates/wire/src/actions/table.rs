@@ -1,24 +1,24 @@
-//! The two macros that the tables are written in: one for the products, and one for the actions of each.
+//! The macros with which the tables are written: one for the products, and one for the actions of a product.
 
 use crate::error::{Error, ErrorCode};
 
-/// How a product refuses and is reached, where products differ.
+/// The properties in which products differ: error codes, hosts, and actions without a signature.
 pub(super) struct Rules {
-    /// The code for a required parameter that is absent; its argument is the name of the parameter.
+    /// The code for a required parameter that is absent. Its argument is the name of the parameter.
     pub(super) missing: ErrorCode,
-    /// The code for a value that is none of the type of its parameter; its argument is the name of the parameter.
+    /// The code for a value that does not have the type of its parameter. Its argument is the name of the parameter.
     pub(super) invalid: ErrorCode,
-    /// The answer to a caller without permission, made of the action and the resource.
+    /// Returns the error for a caller without permission, from the action and the resource.
     pub(super) denied: fn(&str, &str) -> Error,
     /// The code for a fault of the server.
     pub(super) internal: ErrorCode,
-    /// The actions whose requests may come without a signature.
+    /// The actions whose requests may be unsigned.
     pub(super) unsigned: &'static [&'static str],
-    /// Whether one host serves the product in all regions.
+    /// Whether the product has one host for all regions.
     pub(super) is_global: bool,
 }
 
-/// What the table of one product says.
+/// The table of a product.
 pub(super) struct Table {
     pub(super) name: &'static str,
     pub(super) version: &'static str,
@@ -26,15 +26,15 @@ pub(super) struct Table {
     pub(super) actions: &'static [&'static str],
     pub(super) parameters: fn(&str) -> Option<&'static [&'static str]>,
     pub(super) not_implemented: &'static [(&'static str, &'static str)],
-    /// Each action, with what the table says about its parameters that several requests have.
+    /// Each action with the names in its brackets, see [`actions!`].
     #[cfg(test)]
     pub(super) shared: &'static [(&'static str, &'static [&'static str])],
 }
 
-/// The table of products: `Product => module`, where the module holds the [`actions!`] of the product.
+/// Defines the products: `Product => module`, where the module has the [`actions!`] of the product.
 macro_rules! products {
     ($($(#[doc = $doc:literal])* $(#[cfg($cfg:meta)])? $product:ident => $module:ident,)*) => {
-        /// A service of the cloud. The version that a request names decides which one it is for.
+        /// A service of the cloud. The version in a request names its product.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Product {
             $($(#[doc = $doc])* $(#[cfg($cfg)])? $product,)*
@@ -60,10 +60,10 @@ macro_rules! products {
         }
 
         impl Request {
-            /// Parses the request that `action` of `product` makes of `parameters`.
+            /// Parses the request for `action` of `product` from its parameters.
             ///
             /// # Errors
-            /// InvalidAction.NotFound for an action that is not in the table of the product, else as [`Action::parse`].
+            /// InvalidAction.NotFound if the product has no such action, otherwise as [`Action::parse`].
             pub fn parse(product: Product, action: &str, parameters: &Parameters) -> Result<Self, Error> {
                 match product {
                     $($(#[cfg($cfg)])? Product::$product => {
@@ -72,7 +72,7 @@ macro_rules! products {
                 }
             }
 
-            /// The product and the name of the action.
+            /// Returns the product and the name of the action.
             #[must_use]
             pub fn action(&self) -> (Product, &'static str) {
                 match self {
@@ -81,7 +81,7 @@ macro_rules! products {
             }
         }
 
-        /// The reply to a request, one variant per product.
+        /// A reply, one variant per product.
         #[derive(Debug, Serialize)]
         #[serde(untagged)]
         #[allow(clippy::large_enum_variant, reason = "moved a few times, and never kept in a list")]
@@ -90,7 +90,7 @@ macro_rules! products {
         }
 
         impl Reply {
-            /// The product and the name of the action that this is the reply to.
+            /// Returns the product and the name of the action that was requested.
             #[must_use]
             pub fn action(&self) -> (Product, &'static str) {
                 match self {
@@ -101,9 +101,9 @@ macro_rules! products {
     };
 }
 
-/// The table of one product: its name and API version, then `Action => Reply` for each of its actions, in brackets what
-/// [`Action`](super::Action) tells of its parameters. The types of both, `RULES` and `NOT_IMPLEMENTED` are those of the
-/// module.
+/// Defines the actions of a product: its name and API version, then `Action => Reply` for each action. The names in brackets
+/// select the methods of [`Action`](super::Action) that return a parameter. The module defines the types of requests and replies,
+/// and `RULES` and `NOT_IMPLEMENTED`.
 macro_rules! actions {
     ($product:ident, $version:literal; $($name:ident => $reply:ident $([$($shared:ident),*])?,)*) => {
         pub(super) const TABLE: $crate::actions::table::Table = $crate::actions::table::Table {
@@ -126,10 +126,10 @@ macro_rules! actions {
         }
 
         impl Request {
-            /// Parses the request that `action` makes of `parameters`.
+            /// Parses the request for `action` from its parameters.
             ///
             /// # Errors
-            /// InvalidAction.NotFound for an action that is not in the table, else as [`Action::parse`].
+            /// InvalidAction.NotFound if the table has no such action, otherwise as [`Action::parse`].
             ///
             /// [`Action::parse`]: crate::Action::parse
             pub fn parse(action: &str, parameters: &$crate::Parameters) -> Result<Self, $crate::Error> {
@@ -146,7 +146,7 @@ macro_rules! actions {
                 }
             }
 
-            /// The name of the action.
+            /// Returns the name of the action.
             #[must_use]
             pub fn name(&self) -> &'static str {
                 match self {
@@ -155,7 +155,7 @@ macro_rules! actions {
             }
         }
 
-        /// The reply to a request, one variant per action.
+        /// A reply, one variant per action.
         #[derive(Debug, serde::Serialize)]
         #[serde(untagged)]
         #[allow(missing_docs, reason = "each variant is named like its action")]
@@ -164,7 +164,7 @@ macro_rules! actions {
         }
 
         impl Reply {
-            /// The name of the action.
+            /// Returns the name of the action that was requested.
             #[must_use]
             pub fn name(&self) -> &'static str {
                 match self {
@@ -198,7 +198,7 @@ macro_rules! actions {
     };
 }
 
-/// What [`Action`](super::Action) tells of a parameter that several requests have.
+/// Implements a method of [`Action`](super::Action) that returns a parameter.
 macro_rules! shared {
     (dry_run) => {
         fn is_dry_run(&self) -> bool {

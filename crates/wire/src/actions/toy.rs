@@ -1,5 +1,4 @@
-//! A product for the tests of this crate: `TagResources` is the name of an action of the KMS too, and takes other
-//! parameters there.
+//! A product for the tests of this crate. Its action `TagResources` has the same name as one of the KMS, and other parameters.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,28 +1,28 @@
-//! Signature version 3 as a client makes it: ACS3-HMAC-SHA256, in the form that [`super::authorization`] has.
+//! Signs requests with version 3, ACS3-HMAC-SHA256, in the format of [`super::authorization`].
 
 use super::authorization::string_to_sign;
 use super::hash::{Hash, hex};
 
-/// What a client sends: parameters as form body, everything else in headers.
+/// The content of a client's request: parameters as form body, everything else in headers.
 pub struct Outgoing<'a> {
-    /// The `Host` header as it will be sent, with the port if it is not the default one.
+    /// The `Host` header as it will be sent, with the port unless it is the default one.
     pub host: &'a str,
     /// The API version.
     pub version: &'a str,
     /// The action.
     pub action: &'a str,
-    /// The form body, already encoded.
+    /// The encoded form body.
     pub body: &'a str,
-    /// Now, `yyyy-MM-ddTHH:mm:ssZ`.
+    /// The current time, `yyyy-MM-ddTHH:mm:ssZ`.
     pub date: &'a str,
-    /// A random text, never used again.
+    /// A random text, never used before.
     pub nonce: &'a str,
     /// The security token of temporary credentials.
     pub security_token: Option<&'a str>,
 }
 
 impl Outgoing<'_> {
-    /// All headers of the POST request, signed.
+    /// Returns all headers of the POST request, including the signature.
     #[must_use]
     pub fn headers(&self, access_key_id: &str, secret: &str) -> Vec<(&'static str, String)> {
         let mut headers = vec![

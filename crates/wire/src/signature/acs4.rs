@@ -1,19 +1,20 @@
-//! Signature version 4: what differs from version 3 is the key, good for one day, region and product only.
+//! Signature version 4. It differs from version 3 in the key, which is valid for one day, region and product only.
 //!
 //! ```text
 //! Credential = <id>/<yyyymmdd>/<region>/<product>/aliyun_v4_request
 //! Key        = HMAC(HMAC(HMAC(HMAC("aliyun_v4" ‖ secret, yyyymmdd), region), product), "aliyun_v4_request")
 //! ```
 //!
-//! The day must be that of `x-acs-date`, and the product that of `x-acs-version`. The region may be any: a client that was given none takes one from the
-//! address it was pointed at, or "center" if it finds none there, so it cannot be asked for the server's.
+//! The day must be that of `x-acs-date`, and the product that of `x-acs-version`. Any region is accepted: a client without a
+//! configured region takes one from the address of the server, or "center" if the address has none, so the server cannot require
+//! its own.
 
 use zeroize::Zeroizing;
 
 use super::hash::Hash;
 use crate::actions::Product;
 
-/// What a key is derived for.
+/// What a key is derived for: the scope of a credential.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Scope {
     day: String,
@@ -22,9 +23,10 @@ pub(super) struct Scope {
 }
 
 impl Scope {
-    /// The access key id and the scope of a credential, in a request to `product` of `date` (`yyyy-MM-ddTHH:mm:ssZ`).
+    /// Splits a credential into the access key id and the scope. Returns `None` unless the scope is for `product` and the day of
+    /// `date` (`yyyy-MM-ddTHH:mm:ssZ`).
     ///
-    /// Read from the end, so that an id may have slashes.
+    /// Parses from the end, because an id may contain slashes.
     pub(super) fn parse<'a>(credential: &'a str, product: Product, date: &str) -> Option<(&'a str, Self)> {
         let rest = credential.strip_suffix(TERMINATOR)?.strip_suffix('/')?;
         let rest = rest.strip_suffix(product.name())?.strip_suffix('/')?;
@@ -35,7 +37,7 @@ impl Scope {
         (of_the_day && !region.is_empty()).then_some((id, scope))
     }
 
-    /// The key that is derived from the secret.
+    /// Derives the key from the secret.
     pub(super) fn key(&self, secret: &str) -> Zeroizing<[u8; 32]> {
         let secret = Zeroizing::new(["aliyun_v4", secret].concat());
         let day = Hash::Sha256.mac(secret.as_bytes(), self.day.as_bytes());

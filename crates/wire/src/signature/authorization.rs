@@ -7,8 +7,8 @@
 //! Signature        = hex(HMAC-HASH(key, StringToSign))
 //! ```
 //!
-//! The schemes differ in the hash and in the key: in version 3 the credential is an access key id and the key is
-//! its secret, in [version 4](super::acs4) the credential says what the key is derived for.
+//! The schemes differ in the hash and in the key. In version 3, the credential is an access key id and the key is its secret. In
+//! [version 4](super::acs4), the credential also has a scope, for which the key is derived from the secret.
 
 use zeroize::Zeroizing;
 
@@ -20,14 +20,14 @@ use crate::call::HttpRequest;
 use crate::error::{Error, ErrorCode};
 use crate::parameters::Parameters;
 
-/// A signature as found in the headers.
+/// The signature in the headers of a request.
 pub struct Signed {
     signer: Signer,
     scheme: &'static Scheme,
-    /// What the key is derived for, in version 4.
+    /// The scope of the key, in version 4.
     scope: Option<Scope>,
     canonical_request: Zeroizing<String>,
-    /// None if the header names another body than the one that came.
+    /// The signature; `None` if it is not hex, or if the header with the hash of the body does not match the body.
     signature: Option<Vec<u8>>,
 }
 
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Signed {
     }
 }
 
-/// Product, action and signature of a request with an `Authorization` header.
+/// Parses product, action and signature of a request with an `Authorization` header.
 pub(crate) fn parse(
     request: &HttpRequest<'_>,
     authorization: &str,
@@ -77,7 +77,7 @@ pub(crate) fn parse(
     let fields = Fields::parse(fields).ok_or(ErrorCode::IncompleteSignature)?;
     fields.check_coverage(request)?;
     let body_hash = scheme.hash.hex(request.body);
-    // The name of the header stays, whichever the hash.
+    // The header has this name for every hash.
     let body_as_signed = required("x-acs-content-sha256")?.eq_ignore_ascii_case(&body_hash);
     let date = required("x-acs-date")?;
     let nonce = required("x-acs-signature-nonce")?;
@@ -99,16 +99,16 @@ pub(super) fn string_to_sign(scheme: &str, hash: Hash, canonical_request: &str) 
     format!("{scheme}\n{}", hash.hex(canonical_request.as_bytes()))
 }
 
-/// A way to sign, by the name that it has in the header.
+/// A signature scheme.
 struct Scheme {
     name: &'static str,
     hash: Hash,
-    /// Whether the credential has a scope, and the key is derived for it.
+    /// Whether the credential has a scope for which the key is derived.
     scoped: bool,
 }
 
 impl Scheme {
-    /// The access key id in a credential, and what the key is derived for, if it is.
+    /// Splits a credential into the access key id and the scope, if the scheme has one.
     fn signer<'a>(
         &self,
         credential: &'a str,
@@ -125,7 +125,7 @@ impl Scheme {
     }
 }
 
-/// The fields of the Authorization header.
+/// The fields of the `Authorization` header.
 struct Fields<'a> {
     credential: &'a str,
     signed_headers: Vec<&'a str>,
@@ -144,7 +144,7 @@ impl<'a> Fields<'a> {
         parts.next().is_none().then_some(fields)
     }
 
-    /// Everything that decides what a request means must be signed, and nothing may be signed twice.
+    /// Checks that the signature covers every header that decides what the request means, and none twice.
     fn check_coverage(&self, request: &HttpRequest<'_>) -> Result<(), Error> {
         let mut needed = REQUIRED.to_vec();
         if request.header("x-acs-security-token")?.is_some() {
@@ -178,11 +178,11 @@ impl<'a> Fields<'a> {
         }
         let signed_headers = self.signed_headers.join(";");
         parts.extend(["\n", &signed_headers, "\n", body_hash]);
-        Ok(Zeroizing::new(parts.concat())) // in one piece: a text that grows leaves a part of the query behind
+        Ok(Zeroizing::new(parts.concat())) // in one allocation: a text that grows leaves a part of the query in freed memory
     }
 }
 
-/// All schemes that are verified.
+/// The supported schemes.
 static SCHEMES: [Scheme; 3] = [
     Scheme { name: "ACS3-HMAC-SHA256", hash: Hash::Sha256, scoped: false },
     Scheme { name: "ACS3-HMAC-SM3", hash: Hash::Sm3, scoped: false },
@@ -206,7 +206,7 @@ mod tests {
 
     type Headers = Vec<(&'static str, String)>;
 
-    /// The request of the public documentation, signed at `date`.
+    /// Returns the request of the public documentation, signed at `date`.
     fn documented(date: &str, nonce: &str, authorization: &str) -> Headers {
         [
             ("host", "ecs.cn-shanghai.aliyuncs.com"),
@@ -221,12 +221,12 @@ mod tests {
         .to_vec()
     }
 
-    /// The same with a body, signed by `scheme`.
+    /// Returns the same request with a body, signed by `scheme`.
     fn sign(scheme: &Scheme, body: &str) -> Headers {
         sign_with(scheme, body, &scheme.hash.hex(body.as_bytes()))
     }
 
-    /// The same, with a header that says what the hash of the body is.
+    /// Returns the same request with a header that claims a hash of the body.
     fn sign_with(scheme: &Scheme, body: &str, content_hash: &str) -> Headers {
         let mut headers = documented(DATE, "n", "");
         headers[2].1 = content_hash.to_owned();
@@ -369,7 +369,7 @@ mod tests {
         }
     }
 
-    /// Whoever changes the name of the scheme, and the hash of the body with it, has no signature for it.
+    /// An attacker who changes the name of the scheme, and the hash of the body accordingly, has no signature for it.
     #[test]
     fn a_signature_is_good_for_its_own_scheme() {
         for (scheme, other) in SCHEMES.iter().flat_map(|one| SCHEMES.iter().map(move |two| (one, two))) {

@@ -1,4 +1,4 @@
-//! The hashes that signatures in the Authorization header use, each with its HMAC (RFC 2104).
+//! The hashes of the signature schemes, each with its HMAC (RFC 2104).
 
 use ::hmac::{Hmac, KeyInit, Mac};
 use aws_lc_rs::{digest, hmac};
@@ -15,7 +15,7 @@ pub(super) enum Hash {
 }
 
 impl Hash {
-    /// The hash of `bytes`, as lower-case hex.
+    /// Returns the hash of `bytes` in lower-case hex.
     pub(super) fn hex(self, bytes: &[u8]) -> String {
         match self {
             Self::Sha256 => hex(digest::digest(&digest::SHA256, bytes).as_ref()),
@@ -23,7 +23,7 @@ impl Hash {
         }
     }
 
-    /// The HMAC of `text`; wiped, because it may be a key in its turn.
+    /// Returns the HMAC of `text`. It is wiped on drop, because it may be used as a key.
     pub(super) fn mac(self, key: &[u8], text: &[u8]) -> Zeroizing<[u8; 32]> {
         match self {
             Self::Sha256 => {
@@ -35,7 +35,7 @@ impl Hash {
         }
     }
 
-    /// Whether `mac` is the HMAC of `text`, in constant time.
+    /// Compares `mac` with the HMAC of `text` in constant time.
     pub(super) fn verify(self, key: &[u8], text: &[u8], mac: &[u8]) -> bool {
         match self {
             Self::Sha256 => hmac::verify(&sha256_key(key), text, mac).is_ok(),
@@ -52,13 +52,13 @@ fn sm3_mac(key: &[u8], text: &[u8]) -> Hmac<Sm3> {
     Hmac::<Sm3>::new_from_slice(key).expect("HMAC takes keys of any length").chain_update(text)
 }
 
-/// Lower-case hex.
+/// Returns lower-case hex.
 pub(super) fn hex(bytes: &[u8]) -> String {
     let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
-/// Lower-case hex only: one signature has one spelling.
+/// Decodes lower-case hex only, so that a signature has one spelling.
 pub(super) fn unhex(text: &str) -> Option<Vec<u8>> {
     let nibble = |digit: u8| match digit {
         b'0'..=b'9' => Some(digit - b'0'),

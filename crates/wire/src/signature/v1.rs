@@ -1,11 +1,11 @@
-//! Signature version 1.0: HMAC-SHA1 over all parameters, in query or form.
+//! Signature version 1.0: HMAC-SHA1 over all parameters of query or form.
 //!
 //! ```text
 //! StringToSign = METHOD & %2F & enc(enc(name)=enc(value)&… sorted by name, without Signature)
 //! Signature    = base64(HMAC-SHA1(secret ‖ "&", StringToSign))
 //! ```
 //!
-//! SHA-1 is broken for collisions, not for HMAC; the scheme is what most clients in the field speak.
+//! SHA-1 is broken for collisions, but not for HMAC. Most deployed clients use this scheme.
 
 use aws_lc_rs::hmac;
 use base64::Engine;
@@ -16,7 +16,7 @@ use super::{Signer, timestamp};
 use crate::error::{Error, ErrorCode};
 use crate::parameters::{Parameters, is_unreserved, percent_encode};
 
-/// A v1 signature as found in the parameters.
+/// The signature in the parameters of a request.
 pub struct Signed {
     signer: Signer,
     string_to_sign: Zeroizing<String>,
@@ -40,13 +40,13 @@ impl std::fmt::Debug for Signed {
     }
 }
 
-/// The base64 signature of `parameters` (without `Signature`) sent by `method`.
+/// Returns the base64 signature of `parameters` (without `Signature`) for a request with `method`.
 #[must_use]
 pub fn signature(method: &str, parameters: &Parameters, secret: &str) -> String {
     STANDARD.encode(hmac::sign(&key(secret), string_to_sign(method, parameters).as_bytes()))
 }
 
-/// Signs: sets every common parameter but `Action`, `Version` and `Format`, then `Signature`.
+/// Signs a request: sets all common parameters except `Action`, `Version` and `Format`, then `Signature`.
 pub fn sign(
     method: &str,
     parameters: &mut Parameters,
@@ -85,17 +85,17 @@ pub(crate) fn parse(method: &str, parameters: &Parameters) -> Result<Signed, Err
     Ok(Signed { signer, string_to_sign: string_to_sign(method, parameters), signature })
 }
 
-/// Whether the parameters hold no part of a signature, nor what only a signature gives a meaning.
+/// Whether the parameters contain no part of a signature, and no parameter that has a meaning only with one.
 pub(crate) fn is_absent(parameters: &Parameters) -> bool {
     ["AccessKeyId", "Signature", "SecurityToken"].iter().all(|name| parameters.non_empty(name).is_none())
 }
 
-/// A common parameter, or `Missing<Name>`.
+/// Returns a common parameter, or the error `Missing<Name>`.
 pub(crate) fn required<'a>(parameters: &'a Parameters, name: &str) -> Result<&'a str, Error> {
     parameters.non_empty(name).ok_or_else(|| Error::with(ErrorCode::Missing, name))
 }
 
-/// The parameters are percent-encoded twice: each name and value, then the text they make.
+/// Percent-encodes the parameters twice: each name and value, then the text that they form.
 fn string_to_sign(method: &str, parameters: &Parameters) -> Zeroizing<String> {
     let length: usize = parameters.iter().map(|(name, value)| (name.len() + value.len()) * 5 + 6).sum();
     let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 + length));
@@ -124,7 +124,7 @@ fn encode_twice(raw: &str, text: &mut String) {
     }
 }
 
-/// The text is made in one piece: one that grows leaves copies of the secret behind.
+/// Creates the key from one allocation, because a text that grows leaves copies of the secret in freed memory.
 fn key(secret: &str) -> hmac::Key {
     let secret = Zeroizing::new([secret, "&"].concat());
     hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, secret.as_bytes())
@@ -137,7 +137,7 @@ const VERSION: &str = "1.0";
 mod tests {
     use super::*;
 
-    /// The vector of the public documentation, from the final URL of its page.
+    /// The vector of the public documentation, from the final URL on its page.
     #[test]
     fn documented_vector() {
         let parameters = Parameters::from_query(

@@ -2,27 +2,27 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Gives a key a second name.
+/// Creates an alias of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateAlias {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
-    /// `alias/` and 1 to 255 characters.
+    /// `alias/` followed by 1 to 255 characters.
     pub alias_name: String,
 }
 
-/// Points an alias at another key.
+/// Points an alias to another key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateAlias {
-    /// The id of the new key; no alias.
+    /// The id of the new key; not an alias.
     pub key_id: String,
     /// The alias.
     pub alias_name: String,
 }
 
-/// Takes an alias away; its key stays.
+/// Deletes an alias, but not its key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteAlias {
@@ -30,23 +30,23 @@ pub struct DeleteAlias {
     pub alias_name: String,
 }
 
-/// Lists all aliases of the account, a page at a time.
+/// Lists all aliases of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListAliases {
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     pub page_number: Option<u32>,
     /// 0 to 100; 10 if absent.
     pub page_size: Option<u32>,
 }
 
-/// Lists the aliases of one key, a page at a time.
+/// Lists the aliases of one key, page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAliasesByKeyId {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     #[serde(default)]
     pub page_number: Option<u32>,
     /// 0 to 101; 10 if absent.
@@ -54,17 +54,17 @@ pub struct ListAliasesByKeyId {
     pub page_size: Option<u32>,
 }
 
-/// The answer to [`ListAliases`] and [`ListAliasesByKeyId`].
+/// The reply to [`ListAliases`] and [`ListAliasesByKeyId`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAliasesReply {
     /// The aliases of this page.
     pub aliases: AliasList,
-    /// How many aliases there are on all pages.
+    /// The number of aliases on all pages.
     pub total_count: u64,
-    /// This page.
+    /// The number of this page.
     pub page_number: u32,
-    /// How many aliases a page holds.
+    /// The page size.
     pub page_size: u32,
 }
 
@@ -72,17 +72,17 @@ pub struct ListAliasesReply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AliasList {
-    /// The aliases, by name.
+    /// The aliases, sorted by name.
     pub alias: Vec<AliasEntry>,
 }
 
-/// One alias of a list.
+/// An entry of the list: one alias.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AliasEntry {
     /// `alias/…`.
     pub alias_name: String,
-    /// The key it stands for.
+    /// The key that the alias names.
     pub key_id: String,
     /// `acs:kms:<region>:<account>:alias/…`.
     pub alias_arn: String,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::SecretText;
 
-/// Asks for the public key of a version.
+/// Returns the public key of a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetPublicKey {
@@ -12,12 +12,12 @@ pub struct GetPublicKey {
     pub key_id: String,
     /// The version.
     pub key_version_id: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`GetPublicKey`].
+/// The reply to [`GetPublicKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetPublicKeyReply {
@@ -25,7 +25,7 @@ pub struct GetPublicKeyReply {
     pub key_id: String,
     /// The version that was used.
     pub key_version_id: String,
-    /// PEM of the SubjectPublicKeyInfo.
+    /// The SubjectPublicKeyInfo in PEM.
     pub public_key: String,
 }
 
@@ -39,18 +39,18 @@ pub struct AsymmetricEncrypt {
     pub key_version_id: String,
     /// `RSAES_OAEP_SHA_256`, `RSAES_OAEP_SHA_1` or `SM2PKE`.
     pub algorithm: String,
-    /// Base64 of what is to be encrypted.
+    /// The plaintext in base64.
     pub plaintext: SecretText,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`AsymmetricEncrypt`].
+/// The reply to [`AsymmetricEncrypt`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AsymmetricEncryptReply {
-    /// Base64 of the ciphertext, without any header.
+    /// The ciphertext in base64, without a header.
     pub ciphertext_blob: String,
     /// The key that was used.
     pub key_id: String,
@@ -66,23 +66,23 @@ pub struct AsymmetricDecrypt {
     pub key_id: String,
     /// The version.
     pub key_version_id: String,
-    /// As it was encrypted.
+    /// The algorithm with which it was encrypted.
     pub algorithm: String,
-    /// Base64 of the ciphertext.
+    /// The ciphertext in base64.
     pub ciphertext_blob: String,
-    /// The enclave that is to receive the plaintext.
+    /// The enclave that receives the plaintext.
     #[serde(default)]
     pub recipient: Option<String>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`AsymmetricDecrypt`].
+/// The reply to [`AsymmetricDecrypt`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AsymmetricDecryptReply {
-    /// Base64 of the plaintext.
+    /// The plaintext in base64.
     pub plaintext: SecretText,
     /// The key that was used.
     pub key_id: String,
@@ -100,14 +100,14 @@ pub struct AsymmetricSign {
     pub key_version_id: String,
     /// `RSA_PSS_SHA_256`, `RSA_PKCS1_SHA_256`, `ECDSA_SHA_256` or `SM2DSA`.
     pub algorithm: String,
-    /// Base64 of the 32 bytes that a message hashes to.
+    /// The digest of the message in base64: 32 bytes.
     pub digest: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`AsymmetricSign`].
+/// The reply to [`AsymmetricSign`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AsymmetricSignReply {
@@ -115,11 +115,11 @@ pub struct AsymmetricSignReply {
     pub key_id: String,
     /// The version that was used.
     pub key_version_id: String,
-    /// Base64 of the signature.
+    /// The signature in base64.
     pub value: String,
 }
 
-/// Checks a signature with a public key.
+/// Verifies a signature with a public key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AsymmetricVerify {
@@ -127,18 +127,18 @@ pub struct AsymmetricVerify {
     pub key_id: String,
     /// The version.
     pub key_version_id: String,
-    /// As it was signed.
+    /// The algorithm of the signature.
     pub algorithm: String,
-    /// Base64 of the 32 bytes that the message hashes to.
+    /// The digest of the message in base64: 32 bytes.
     pub digest: String,
-    /// Base64 of the signature.
+    /// The signature in base64.
     pub value: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`AsymmetricVerify`].
+/// The reply to [`AsymmetricVerify`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AsymmetricVerifyReply {
@@ -146,6 +146,6 @@ pub struct AsymmetricVerifyReply {
     pub key_id: String,
     /// The version that was used.
     pub key_version_id: String,
-    /// Whether the signature is right.
+    /// Whether the signature is valid.
     pub value: bool,
 }

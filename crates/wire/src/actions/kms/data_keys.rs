@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 use crate::context::ContextParameter;
 use crate::secret::SecretText;
 
-/// Encrypts a small text, at most 6144 bytes once base64 is taken off.
+/// Encrypts a short text: at most 6144 bytes, counted after base64 decoding.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Encrypt {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// The text, usually base64; Decrypt gives it back as it is.
+    /// The text, usually base64. Decrypt returns it unchanged.
     pub plaintext: SecretText,
-    /// What Decrypt must be told again.
+    /// The encryption context, which Decrypt needs again.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`Encrypt`] and [`GenerateDataKeyWithoutPlaintext`].
+/// The reply to [`Encrypt`] and [`GenerateDataKeyWithoutPlaintext`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EncryptReply {
-    /// Base64 of the blob, one line.
+    /// The blob in base64, on one line.
     pub ciphertext_blob: String,
     /// The key that encrypted.
     pub key_id: String,
@@ -34,28 +34,28 @@ pub struct EncryptReply {
     pub key_version_id: String,
 }
 
-/// Decrypts a blob; key and version are found in it.
+/// Decrypts a blob, which names its key and version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Decrypt {
-    /// Base64 of the blob; white space around it is ignored.
+    /// The blob in base64. White space around it is ignored.
     pub ciphertext_blob: String,
-    /// What Encrypt was told.
+    /// The encryption context with which it was encrypted.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// The enclave that is to receive the plaintext.
+    /// The enclave that receives the plaintext.
     #[serde(default)]
     pub recipient: Option<String>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`Decrypt`].
+/// The reply to [`Decrypt`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DecryptReply {
-    /// The text exactly as it was encrypted; base64 of a data key.
+    /// The text exactly as it was encrypted. For a data key it is base64.
     pub plaintext: SecretText,
     /// The key that decrypted.
     pub key_id: String,
@@ -63,7 +63,7 @@ pub struct DecryptReply {
     pub key_version_id: String,
 }
 
-/// Makes a data key and wraps it.
+/// Creates a data key and returns it as plaintext and wrapped.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateDataKey {
@@ -72,35 +72,35 @@ pub struct GenerateDataKey {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
+    /// 1 to 1024; overrides the spec. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
-    /// What Decrypt must be told again.
+    /// The encryption context, which Decrypt needs again.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// The enclave that is to receive the plaintext.
+    /// The enclave that receives the plaintext.
     #[serde(default)]
     pub recipient: Option<String>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`GenerateDataKey`].
+/// The reply to [`GenerateDataKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateDataKeyReply {
-    /// Base64 of the wrapped data key.
+    /// The wrapped data key in base64.
     pub ciphertext_blob: String,
-    /// The key that wrapped.
+    /// The key that wrapped the data key.
     pub key_id: String,
-    /// The version that wrapped.
+    /// The version that wrapped the data key.
     pub key_version_id: String,
-    /// Base64 of the data key.
+    /// The data key in base64.
     pub plaintext: SecretText,
 }
 
-/// Makes a data key and answers it wrapped only.
+/// Creates a data key and returns it only wrapped.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateDataKeyWithoutPlaintext {
@@ -109,41 +109,41 @@ pub struct GenerateDataKeyWithoutPlaintext {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
+    /// 1 to 1024; overrides the spec. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
-    /// What Decrypt must be told again.
+    /// The encryption context, which Decrypt needs again.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// Decrypts and encrypts under another key, without anybody seeing the plaintext.
+/// Decrypts a ciphertext and encrypts it under another key, without returning the plaintext.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ReEncrypt {
-    /// Base64 of the blob, or of the ciphertext of a key pair.
+    /// The blob, or the ciphertext of a key pair, in base64.
     pub ciphertext_blob: String,
-    /// The key pair that decrypts; for ciphertexts of key pairs.
+    /// The key pair that decrypts. Only for ciphertexts of key pairs.
     #[serde(default)]
     pub source_key_id: Option<String>,
-    /// Its version.
+    /// The version of the key pair.
     #[serde(default)]
     pub source_key_version_id: Option<String>,
     /// `RSAES_OAEP_SHA_256`, `RSAES_OAEP_SHA_1` or `SM2PKE`.
     #[serde(default)]
     pub source_encryption_algorithm: Option<String>,
-    /// What Encrypt was told.
+    /// The encryption context with which it was encrypted.
     #[serde(default)]
     pub source_encryption_context: Option<ContextParameter>,
     /// Key id, alias or ARN of the symmetric key that encrypts.
     pub destination_key_id: String,
-    /// What Decrypt must be told from now on.
+    /// The encryption context that Decrypt needs from now on.
     #[serde(default)]
     pub destination_encryption_context: Option<ContextParameter>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
@@ -152,35 +152,35 @@ pub struct ReEncrypt {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ExportDataKey {
-    /// Base64 of the wrapped data key.
+    /// The wrapped data key in base64.
     pub ciphertext_blob: String,
-    /// What Encrypt was told.
+    /// The encryption context with which it was encrypted.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// Base64 of the DER of the SubjectPublicKeyInfo that the data key is wrapped for.
+    /// The public key to wrap the data key for: base64 of the DER of its SubjectPublicKeyInfo.
     pub public_key_blob: String,
     /// `RSAES_OAEP_SHA_256`, `RSAES_OAEP_SHA_1` or `SM2PKE`.
     pub wrapping_algorithm: String,
     /// `RSA_2048` or `EC_SM2`.
     pub wrapping_key_spec: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`ExportDataKey`].
+/// The reply to [`ExportDataKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ExportDataKeyReply {
-    /// Base64 of the data key, wrapped for the public key.
+    /// The data key, wrapped for the public key, in base64.
     pub exported_data_key: String,
-    /// The key that unwrapped.
+    /// The key that had wrapped the data key.
     pub key_id: String,
-    /// The version that unwrapped.
+    /// The version that had wrapped the data key.
     pub key_version_id: String,
 }
 
-/// Makes a data key, wrapped by a key and for a public key.
+/// Creates a data key and returns it wrapped under a key and wrapped for a public key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateAndExportDataKey {
@@ -189,33 +189,33 @@ pub struct GenerateAndExportDataKey {
     /// `AES_256` for 32 bytes, `AES_128` for 16.
     #[serde(default)]
     pub key_spec: Option<String>,
-    /// 1 to 1024; the spec is ignored then, whatever it says. 32 if both are absent.
+    /// 1 to 1024; overrides the spec. 32 if both are absent.
     #[serde(default)]
     pub number_of_bytes: Option<u32>,
-    /// What Decrypt must be told again.
+    /// The encryption context, which Decrypt needs again.
     #[serde(default)]
     pub encryption_context: Option<ContextParameter>,
-    /// Base64 of the DER of the SubjectPublicKeyInfo that the data key is wrapped for.
+    /// The public key to wrap the data key for: base64 of the DER of its SubjectPublicKeyInfo.
     pub public_key_blob: String,
     /// `RSAES_OAEP_SHA_256`, `RSAES_OAEP_SHA_1` or `SM2PKE`.
     pub wrapping_algorithm: String,
     /// `RSA_2048` or `EC_SM2`.
     pub wrapping_key_spec: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`GenerateAndExportDataKey`].
+/// The reply to [`GenerateAndExportDataKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateAndExportDataKeyReply {
-    /// Base64 of the wrapped data key.
+    /// The wrapped data key in base64.
     pub ciphertext_blob: String,
-    /// Base64 of the data key, wrapped for the public key.
+    /// The data key, wrapped for the public key, in base64.
     pub exported_data_key: String,
-    /// The key that wrapped.
+    /// The key that wrapped the data key.
     pub key_id: String,
-    /// The version that wrapped.
+    /// The version that wrapped the data key.
     pub key_version_id: String,
 }

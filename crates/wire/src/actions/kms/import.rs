@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// Asks for a public key to wrap key material with, and the token that goes with it.
+/// Returns a public key to wrap key material with, and an import token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetParametersForImport {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
     /// `RSAES_PKCS1_V1_5`, `RSAES_OAEP_SHA_1`, `RSAES_OAEP_SHA_256`, or `SM2PKE`.
     pub wrapping_algorithm: String,
@@ -16,39 +16,39 @@ pub struct GetParametersForImport {
     pub wrapping_key_spec: String,
 }
 
-/// The answer to [`GetParametersForImport`].
+/// The reply to [`GetParametersForImport`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetParametersForImportReply {
-    /// What ImportKeyMaterial must bring.
+    /// The import token, which ImportKeyMaterial needs.
     pub import_token: String,
-    /// The key's id.
+    /// The id of the key.
     pub key_id: String,
-    /// Base64 of the DER of a SubjectPublicKeyInfo.
+    /// The public key: base64 of the DER of its SubjectPublicKeyInfo.
     pub public_key: String,
-    /// Until when the token is good.
+    /// When the token expires.
     pub token_expire_time: Timestamp,
 }
 
-/// Brings the material of a key.
+/// Imports the material of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ImportKeyMaterial {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
-    /// Base64 of the wrapped material.
+    /// The wrapped material in base64.
     pub encrypted_key_material: String,
-    /// From GetParametersForImport.
+    /// The import token of GetParametersForImport.
     pub import_token: String,
-    /// When the material ends, in seconds since 1970; 0 or absent for never.
+    /// When the material expires, in seconds since the Unix epoch; never, if 0 or absent.
     #[serde(default)]
     pub key_material_expire_unix: Option<i64>,
 }
 
-/// Takes imported material away; it can be imported again.
+/// Deletes the imported material of a key. The same material can be imported again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteKeyMaterial {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
 }

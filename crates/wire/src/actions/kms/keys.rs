@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::flat::MaybeEmpty;
 use crate::timestamp::Timestamp;
 
-/// Makes a master key.
+/// Creates a master key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateKey {
-    /// What the key is for; up to 8192 characters.
+    /// The description, up to 8192 characters.
     pub description: Option<String>,
     /// `Aliyun_AES_256` if absent.
     pub key_spec: Option<String>,
@@ -20,30 +20,30 @@ pub struct CreateKey {
     pub origin: Option<String>,
     /// `SOFTWARE` if absent, or `HSM`.
     pub protection_level: Option<String>,
-    /// Whether new versions are made by themselves.
+    /// Whether the key is rotated automatically.
     pub enable_automatic_rotation: Option<bool>,
-    /// How often; needed when rotation is on, else ignored.
+    /// The rotation interval; required with automatic rotation, otherwise ignored.
     pub rotation_interval: Option<String>,
-    /// JSON list of `TagKey` and `TagValue`.
+    /// The tags: a JSON list of objects with `TagKey` and `TagValue`.
     pub tags: Option<String>,
-    /// JSON key policy.
+    /// The key policy in JSON.
     pub policy: Option<String>,
-    /// The KMS instance to hold the key.
+    /// The KMS instance for the key.
     #[serde(rename = "DKMSInstanceId")]
     pub dkms_instance_id: Option<String>,
     /// `HsmInternal` or `HsmEncryptedDatabase`.
     pub key_storage_mechanism: Option<String>,
 }
 
-/// The answer to [`CreateKey`].
+/// The reply to [`CreateKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateKeyReply {
-    /// The key that was made.
+    /// The created key.
     pub key_metadata: KeyMetadata,
 }
 
-/// Asks for the metadata of one key.
+/// Returns the metadata of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeKey {
@@ -51,7 +51,7 @@ pub struct DescribeKey {
     pub key_id: String,
 }
 
-/// The answer to [`DescribeKey`].
+/// The reply to [`DescribeKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeKeyReply {
@@ -59,17 +59,17 @@ pub struct DescribeKeyReply {
     pub key_metadata: KeyMetadata,
 }
 
-/// What can be said of a key without its material.
+/// The metadata of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyMetadata {
-    /// When the key was made.
+    /// When the key was created.
     pub creation_date: Timestamp,
-    /// What it is for.
+    /// The description.
     pub description: String,
-    /// Its id, a lower-case UUID.
+    /// The id of the key, a lower-case UUID.
     pub key_id: String,
-    /// `Aliyun_AES_256`; absent in answers of 2019.
+    /// The spec, such as `Aliyun_AES_256`; absent in replies of 2019.
     #[serde(default)]
     pub key_spec: String,
     /// `Enabled`, `Disabled`, `PendingDeletion` or `PendingImport`.
@@ -79,62 +79,62 @@ pub struct KeyMetadata {
     /// The version that encrypts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub primary_key_version: Option<String>,
-    /// When the key will be gone; empty unless its deletion is scheduled.
+    /// When the key will be deleted; empty unless its deletion is scheduled.
     pub delete_date: String,
-    /// The account that made it.
+    /// The account that created the key.
     pub creator: String,
     /// `acs:kms:<region>:<account>:key/<id>`.
     pub arn: String,
     /// `Aliyun_KMS` or `EXTERNAL`.
     pub origin: String,
-    /// When imported material ends; empty for never.
+    /// When imported material expires; empty if it does not.
     pub material_expire_time: String,
     /// `SOFTWARE`.
     #[serde(default)]
     pub protection_level: String,
-    /// When the primary version was made.
+    /// When the primary version was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_rotation_date: Option<Timestamp>,
     /// `Disabled`, `Enabled` or `Suspended`.
     #[serde(default)]
     pub automatic_rotation: String,
-    /// When the next version will be made; only with automatic rotation.
+    /// When the next version will be created; only with automatic rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_rotation_date: Option<Timestamp>,
     /// `<seconds>s`; only with automatic rotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation_interval: Option<String>,
-    /// `Disabled` or `Enabled`; told by DescribeKey only.
+    /// `Disabled` or `Enabled`; only in the reply to [`DescribeKey`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<String>,
-    /// Why the key is protected; told by DescribeKey only.
+    /// The reason for the deletion protection; only in the reply to [`DescribeKey`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection_description: Option<String>,
 }
 
-/// Lists the keys of the account, a page at a time.
+/// Lists the keys of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListKeys {
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     pub page_number: Option<u32>,
     /// 1 to 100; 10 if absent.
     pub page_size: Option<u32>,
-    /// JSON list of `Key` and `Values`; at most ten.
+    /// Filters: a JSON list of at most ten objects with `Key` and `Values`.
     pub filters: Option<String>,
 }
 
-/// The answer to [`ListKeys`].
+/// The reply to [`ListKeys`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListKeysReply {
     /// The keys of this page.
     pub keys: KeyList,
-    /// How many keys there are on all pages.
+    /// The number of keys on all pages.
     pub total_count: u64,
-    /// This page.
+    /// The number of this page.
     pub page_number: u32,
-    /// How many keys a page holds.
+    /// The page size.
     pub page_size: u32,
 }
 
@@ -146,78 +146,78 @@ pub struct KeyList {
     pub key: Vec<KeyEntry>,
 }
 
-/// One key of a list.
+/// An entry of the list: one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyEntry {
-    /// The key's id.
+    /// The id of the key.
     pub key_id: String,
-    /// Its ARN; absent in old answers.
+    /// The ARN of the key; absent in old replies.
     #[serde(default)]
     pub key_arn: String,
 }
 
-/// Lets a key be used again.
+/// Enables a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EnableKey {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
 }
 
-/// Stops all use of a key until it is enabled again.
+/// Disables a key: it cannot be used until it is enabled again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DisableKey {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
 }
 
-/// Says anew what a key is for.
+/// Changes the description of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateKeyDescription {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
     /// Up to 8192 characters.
     pub description: MaybeEmpty,
 }
 
-/// Lets a key end after some days, in which it cannot be used.
+/// Schedules the deletion of a key after some days, during which it cannot be used.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ScheduleKeyDeletion {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
-    /// 7 to 366; 30 if absent.
+    /// The number of days, 7 to 366; 30 if absent.
     #[serde(default)]
     pub pending_window_in_days: Option<u32>,
 }
 
-/// Lets a key stay after all.
+/// Cancels the scheduled deletion of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CancelKeyDeletion {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
 }
 
-/// Protects a key from deletion, or lets it be deleted again.
+/// Enables or disables the deletion protection of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetDeletionProtection {
     /// The ARN of the key.
     #[serde(default)]
     pub protected_resource_arn: Option<String>,
-    /// Or its id.
+    /// The id of the key, instead of its ARN.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Or a KMS instance; always refused.
+    /// A KMS instance; always refused.
     #[serde(default)]
     pub kms_instance_id: Option<String>,
-    /// Whether it is protected.
+    /// Whether the key is protected.
     pub enable_deletion_protection: bool,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub deletion_protection_description: Option<String>,
 }

@@ -4,22 +4,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::secret::SecretText;
 
-/// Authenticates a message.
+/// Computes the message authentication code of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateMac {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// Base64 of the message.
+    /// The message in base64.
     pub message: SecretText,
-    /// `HMAC_SHA_256`, `HMAC_SHA_384`, `HMAC_SHA_512` or `HMAC_SM3`, as the key is.
+    /// `HMAC_SHA_256`, `HMAC_SHA_384`, `HMAC_SHA_512` or `HMAC_SM3`, as the spec of the key requires.
     pub algorithm: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`GenerateMac`].
+/// The reply to [`GenerateMac`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GenerateMacReply {
@@ -27,28 +27,28 @@ pub struct GenerateMacReply {
     pub algorithm: String,
     /// The key that was used.
     pub key_id: String,
-    /// Base64 of the code.
+    /// The message authentication code in base64.
     pub mac: String,
 }
 
-/// Checks the code of a message.
+/// Verifies the message authentication code of a message.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VerifyMac {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// Base64 of the message.
+    /// The message in base64.
     pub message: SecretText,
-    /// Base64 of the code.
+    /// The message authentication code in base64.
     pub mac: String,
-    /// As it was made.
+    /// The algorithm of the code.
     pub algorithm: String,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`VerifyMac`].
+/// The reply to [`VerifyMac`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VerifyMacReply {
@@ -56,6 +56,6 @@ pub struct VerifyMacReply {
     pub algorithm: String,
     /// The key that was used.
     pub key_id: String,
-    /// Whether the code is right.
+    /// Whether the code is valid.
     pub value: bool,
 }

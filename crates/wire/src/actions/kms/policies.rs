@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct GetKeyPolicy {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// `default`, the only one.
+    /// `default`, the only name.
     #[serde(default)]
     pub policy_name: Option<String>,
 }
@@ -19,14 +19,14 @@ pub struct GetKeyPolicy {
 pub struct SetKeyPolicy {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// `default`, the only one.
+    /// `default`, the only name.
     #[serde(default)]
     pub policy_name: Option<String>,
     /// The policy, up to 32768 bytes of JSON.
     pub policy: String,
 }
 
-/// Returns the policy that a key has if none is set.
+/// Returns the policy of keys for which no policy was set.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct GetKeyDefaultPolicy {}
 
@@ -36,7 +36,7 @@ pub struct GetKeyDefaultPolicy {}
 pub struct GetSecretPolicy {
     /// Name or ARN.
     pub secret_name: String,
-    /// `default`, the only one.
+    /// `default`, the only name.
     #[serde(default)]
     pub policy_name: Option<String>,
 }
@@ -47,18 +47,18 @@ pub struct GetSecretPolicy {
 pub struct SetSecretPolicy {
     /// Name or ARN.
     pub secret_name: String,
-    /// `default`, the only one.
+    /// `default`, the only name.
     #[serde(default)]
     pub policy_name: Option<String>,
     /// The policy, up to 32768 bytes of JSON.
     pub policy: String,
 }
 
-/// The answer to [`GetKeyPolicy`], [`GetKeyDefaultPolicy`] and [`GetSecretPolicy`].
+/// The reply to [`GetKeyPolicy`], [`GetKeyDefaultPolicy`] and [`GetSecretPolicy`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyReply {
-    /// The policy as it was written.
+    /// The policy as it was set.
     pub policy: String,
 }
 

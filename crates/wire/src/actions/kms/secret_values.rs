@@ -5,89 +5,89 @@ use serde::{Deserialize, Serialize};
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
-/// Asks for what a version of a secret holds.
+/// Returns the value of a version of a secret.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetSecretValue {
     /// Name or ARN.
     pub secret_name: String,
-    /// The version.
+    /// The id of the version.
     #[serde(default)]
     pub version_id: Option<String>,
-    /// What points at the version; `ACSCurrent` if both are absent.
+    /// The stage that points to the version; `ACSCurrent` if both are absent.
     #[serde(default)]
     pub version_stage: Option<String>,
-    /// Of no effect for the type `Generic`.
+    /// Has no effect for the type `Generic`.
     #[serde(default)]
     pub fetch_extended_config: Option<bool>,
-    /// The enclave that is to receive the data.
+    /// The enclave that receives the value.
     #[serde(default)]
     pub recipient: Option<String>,
-    /// Check everything, do nothing, answer an error.
+    /// Checks the request without executing it. The reply is always an error.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
 
-/// The answer to [`GetSecretValue`].
+/// The reply to [`GetSecretValue`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetSecretValueReply {
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
     /// `Generic`.
     pub secret_type: String,
-    /// The version.
+    /// The id of the version.
     pub version_id: String,
-    /// What it holds, exactly as it was given.
+    /// The value, exactly as it was stored.
     pub secret_data: SecretText,
     /// `text` or `binary`.
     pub secret_data_type: String,
-    /// What points at the version.
+    /// The stages that point to the version.
     pub version_stages: VersionStageList,
-    /// When the secret was made.
+    /// When the secret was created.
     pub create_time: Timestamp,
 }
 
-/// The stages that point at a version.
+/// The stages that point to a version.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VersionStageList {
-    /// Their names; none for a deprecated version.
+    /// The names of the stages; none for a deprecated version.
     #[serde(default)]
     pub version_stage: Vec<String>,
 }
 
-/// Asks for several secrets at once.
+/// Returns the values of several secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BatchGetSecretValue {
-    /// JSON list of up to 20 `SecretName`, with `VersionId`, `VersionStage` or `FetchExtendedConfig`.
+    /// JSON list of up to 20 objects with `SecretName`, and optionally `VersionId`, `VersionStage` or `FetchExtendedConfig`.
     pub secrets_list: String,
 }
 
-/// The answer to [`BatchGetSecretValue`].
+/// The reply to [`BatchGetSecretValue`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BatchGetSecretValueReply {
-    /// What could be read.
+    /// The values that could be read.
     #[serde(default)]
     pub secret_values: Vec<GetSecretValueReply>,
-    /// What could not.
+    /// The errors of the others.
     #[serde(default)]
     pub errors: Vec<SecretError>,
 }
 
-/// Why one secret of several could not be read.
+/// Why one of several secrets could not be read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretError {
-    /// The secret, as it was asked for.
+    /// The secret as the request named it.
     pub secret_name: String,
-    /// The code, such as `Forbidden.ResourceNotFound`.
+    /// The error code, such as `Forbidden.ResourceNotFound`.
     pub code: String,
-    /// The HTTP status that goes with it.
+    /// The HTTP status of the code.
     pub http_status: u16,
-    /// The text that goes with it.
+    /// The text of the code.
     pub message: String,
 }
 
@@ -97,40 +97,40 @@ pub struct SecretError {
 pub struct PutSecretValue {
     /// Name or ARN.
     pub secret_name: String,
-    /// What the version is called: up to 64 characters.
+    /// The id of the version: up to 64 characters.
     pub version_id: String,
-    /// What it holds: up to 30,720 bytes.
+    /// The value: up to 30,720 bytes.
     pub secret_data: SecretText,
     /// `text` if absent, or `binary`.
     #[serde(default)]
     pub secret_data_type: Option<String>,
-    /// JSON list of its stages, also as `{"VersionStage":[…]}`; `ACSCurrent` if absent.
+    /// The stages to point to the version: a JSON list, also in the form `{"VersionStage":[…]}`; `ACSCurrent` if absent.
     #[serde(default)]
     pub version_stages: Option<String>,
 }
 
-/// The answer to [`PutSecretValue`].
+/// The reply to [`PutSecretValue`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PutSecretValueReply {
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
-    /// The version.
+    /// The id of the version.
     pub version_id: String,
-    /// What points at it.
+    /// The stages that point to the version.
     pub version_stages: VersionStageList,
 }
 
-/// Lists the versions of a secret, a page at a time.
+/// Lists the versions of a secret, page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListSecretVersionIds {
     /// Name or ARN.
     pub secret_name: String,
-    /// Also those at which no stage points.
+    /// Whether to list versions without a stage too.
     #[serde(default)]
     pub include_deprecated: Option<bool>,
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     #[serde(default)]
     pub page_number: Option<u32>,
     /// 1 to 100; 20 if absent.
@@ -138,19 +138,19 @@ pub struct ListSecretVersionIds {
     pub page_size: Option<u32>,
 }
 
-/// The answer to [`ListSecretVersionIds`].
+/// The reply to [`ListSecretVersionIds`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListSecretVersionIdsReply {
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
     /// The versions of this page.
     pub version_ids: SecretVersionList,
-    /// How many versions there are on all pages.
+    /// The number of versions on all pages.
     pub total_count: u64,
-    /// This page.
+    /// The number of this page.
     pub page_number: u32,
-    /// How many versions a page holds.
+    /// The page size.
     pub page_size: u32,
 }
 
@@ -166,15 +166,15 @@ pub struct SecretVersionList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretVersionEntry {
-    /// What it is called.
+    /// The id of the version.
     pub version_id: String,
-    /// When it was made.
+    /// When it was created.
     pub create_time: Timestamp,
-    /// What points at it.
+    /// The stages that point to the version.
     pub version_stages: VersionStageList,
 }
 
-/// Points a stage at another version, or takes a stage away.
+/// Points a stage to another version, or removes a stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateSecretVersionStage {
@@ -182,10 +182,10 @@ pub struct UpdateSecretVersionStage {
     pub secret_name: String,
     /// `ACSCurrent`, `ACSPrevious`, or a name of up to 64 characters.
     pub version_stage: String,
-    /// What it points at from now on; nothing if absent.
+    /// The version to which the stage will point; absent to remove the stage.
     #[serde(default)]
     pub move_to_version: Option<String>,
-    /// What it points at now.
+    /// The version to which the stage points now.
     #[serde(default)]
     pub remove_from_version: Option<String>,
 }

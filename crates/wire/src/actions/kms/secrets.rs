@@ -7,7 +7,7 @@ use crate::flat::{MaybeEmpty, Unread};
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
-/// Makes a secret with its first version, which is the current one.
+/// Creates a secret with its first version, which is the current one.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateSecret {
@@ -15,15 +15,15 @@ pub struct CreateSecret {
     pub secret_name: String,
     /// What the first version is called: up to 64 characters.
     pub version_id: String,
-    /// What it holds: up to 30,720 bytes.
+    /// The value: up to 30,720 bytes.
     pub secret_data: SecretText,
     /// `text` if absent, or `binary`.
     #[serde(default)]
     pub secret_data_type: Option<String>,
-    /// Key id, alias or ARN of the symmetric key that seals it; a key of the service if absent.
+    /// Key id, alias or ARN of the symmetric key that encrypts the value; a key of the service if absent.
     #[serde(default)]
     pub encryption_key_id: Option<String>,
-    /// What the secret is for.
+    /// The description.
     #[serde(default)]
     pub description: Option<String>,
     /// `Generic` if absent.
@@ -35,46 +35,46 @@ pub struct CreateSecret {
     /// For types other than `Generic`.
     #[serde(default)]
     pub enable_automatic_rotation: Option<bool>,
-    /// How often; ignored without automatic rotation.
+    /// The rotation interval; ignored without automatic rotation.
     #[serde(default)]
     pub rotation_interval: Option<String>,
-    /// JSON list of `TagKey` and `TagValue`.
+    /// The tags: a JSON list of objects with `TagKey` and `TagValue`.
     #[serde(default)]
     pub tags: Option<String>,
-    /// JSON policy.
+    /// The policy of the secret in JSON.
     #[serde(default)]
     pub policy: Option<String>,
-    /// The KMS instance to hold the secret.
+    /// The KMS instance for the secret.
     #[serde(rename = "DKMSInstanceId", default)]
     pub dkms_instance_id: Option<String>,
 }
 
-/// The answer to [`CreateSecret`].
+/// The reply to [`CreateSecret`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateSecretReply {
     /// `acs:kms:<region>:<account>:secret/<name>`.
     pub arn: String,
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
-    /// Its first version.
+    /// The id of the first version.
     pub version_id: String,
     /// `Generic`.
     pub secret_type: String,
 }
 
-/// Asks what can be said of a secret without opening it.
+/// Returns the metadata of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeSecret {
     /// Name or ARN.
     pub secret_name: String,
-    /// Whether its tags are wanted.
+    /// Whether to return its tags.
     #[serde(default)]
     pub fetch_tags: Option<bool>,
 }
 
-/// The answer to [`DescribeSecret`].
+/// The reply to [`DescribeSecret`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeSecretReply {
@@ -84,19 +84,19 @@ pub struct DescribeSecretReply {
     pub secret_name: String,
     /// `Generic`.
     pub secret_type: String,
-    /// What it is for.
+    /// The description.
     pub description: String,
-    /// The key that seals it; absent if that is the key of the service.
+    /// The key that encrypts the values; absent if it is the key of the service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_key_id: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub create_time: Timestamp,
     /// When its versions, stages or description last changed.
     pub update_time: Timestamp,
-    /// When it will be gone; only in its recovery window.
+    /// When it will be deleted; only in its recovery window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_delete_time: Option<Timestamp>,
-    /// Its tags; only if they were wanted.
+    /// Its tags; only if the request asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<SecretTagList>,
 }
@@ -105,7 +105,7 @@ pub struct DescribeSecretReply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretTagList {
-    /// The tags, by name.
+    /// The tags, sorted by name.
     pub tag: Vec<SecretTagEntry>,
 }
 
@@ -113,37 +113,37 @@ pub struct SecretTagList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretTagEntry {
-    /// The tag's name.
+    /// The key of the tag.
     pub tag_key: String,
-    /// Its value.
+    /// The value of the tag.
     pub tag_value: String,
 }
 
-/// Lists the secrets of the account, a page at a time.
+/// Lists the secrets of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListSecrets {
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     pub page_number: Option<u32>,
     /// 1 to 100; 10 if absent.
     pub page_size: Option<u32>,
-    /// Whether their tags are wanted.
+    /// Whether to return their tags.
     pub fetch_tags: Option<bool>,
-    /// JSON list of `Key` and `Values`; at most ten.
+    /// Filters: a JSON list of at most ten objects with `Key` and `Values`.
     pub filters: Option<String>,
 }
 
-/// The answer to [`ListSecrets`].
+/// The reply to [`ListSecrets`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListSecretsReply {
     /// The secrets of this page.
     pub secret_list: SecretList,
-    /// How many secrets there are on all pages.
+    /// The number of secrets on all pages.
     pub total_count: u64,
-    /// This page.
+    /// The number of this page.
     pub page_number: u32,
-    /// How many secrets a page holds.
+    /// The page size.
     pub page_size: u32,
 }
 
@@ -151,11 +151,11 @@ pub struct ListSecretsReply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretList {
-    /// The secrets, by name.
+    /// The secrets, sorted by name.
     pub secret: Vec<SecretEntry>,
 }
 
-/// One secret of a list.
+/// An entry of the list: one secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretEntry {
@@ -163,25 +163,25 @@ pub struct SecretEntry {
     pub secret_name: String,
     /// `Generic`.
     pub secret_type: String,
-    /// When it was made.
+    /// When it was created.
     pub create_time: Timestamp,
     /// When its versions, stages or description last changed.
     pub update_time: Timestamp,
-    /// When it will be gone; only in its recovery window.
+    /// When it will be deleted; only in its recovery window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub planned_delete_time: Option<Timestamp>,
-    /// Its tags; only if they were wanted.
+    /// Its tags; only if the request asked for them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<SecretTagList>,
 }
 
-/// Says anew what a secret is for.
+/// Changes the description of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateSecret {
     /// Name or ARN.
     pub secret_name: String,
-    /// Up to 8192 characters; as it was, if absent.
+    /// The description, up to 8192 characters; unchanged if absent.
     #[serde(default, deserialize_with = "MaybeEmpty::given")]
     pub description: Option<MaybeEmpty>,
     /// For types other than `Generic`: `ExtendedConfig.CustomData`.
@@ -189,40 +189,40 @@ pub struct UpdateSecret {
     pub extended_config: Option<Unread>,
 }
 
-/// Names a secret: the answer to [`UpdateSecret`], [`RestoreSecret`], [`UpdateSecretRotationPolicy`] and
+/// The name of a secret: the reply to [`UpdateSecret`], [`RestoreSecret`], [`UpdateSecretRotationPolicy`] and
 /// [`UpdateSecretVersionStage`](super::UpdateSecretVersionStage).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SecretReply {
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
 }
 
-/// Lets a secret end after some days, in which it can be restored.
+/// Schedules the deletion of a secret after a recovery window, during which it can be restored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteSecret {
     /// Name or ARN.
     pub secret_name: String,
-    /// At once, whatever the window is.
+    /// Whether to delete the secret at once, without a recovery window.
     #[serde(default)]
     pub force_delete_without_recovery: Option<bool>,
-    /// 7 to 30; 30 if absent.
+    /// The recovery window in days, 7 to 30; 30 if absent.
     #[serde(default)]
     pub recovery_window_in_days: Option<u32>,
 }
 
-/// The answer to [`DeleteSecret`].
+/// The reply to [`DeleteSecret`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteSecretReply {
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
-    /// When it will be gone, or went.
+    /// When the secret will be deleted, or was deleted.
     pub planned_delete_time: Timestamp,
 }
 
-/// Lets a secret stay after all.
+/// Cancels the scheduled deletion of a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RestoreSecret {
@@ -230,37 +230,37 @@ pub struct RestoreSecret {
     pub secret_name: String,
 }
 
-/// Says whether a secret changes by itself; for types other than `Generic`.
+/// Changes the automatic rotation of a secret. Only for types other than `Generic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateSecretRotationPolicy {
     /// Name or ARN.
     pub secret_name: String,
-    /// Whether it does.
+    /// Whether the secret is rotated automatically.
     pub enable_automatic_rotation: bool,
-    /// How often.
+    /// The rotation interval.
     #[serde(default)]
     pub rotation_interval: Option<String>,
 }
 
-/// Changes a secret now; for types other than `Generic`.
+/// Rotates a secret now. Only for types other than `Generic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotateSecret {
     /// Name or ARN.
     pub secret_name: String,
-    /// What the new version is called.
+    /// The id of the new version.
     pub version_id: String,
 }
 
-/// The answer to [`RotateSecret`].
+/// The reply to [`RotateSecret`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RotateSecretReply {
     /// `acs:kms:<region>:<account>:secret/<name>`.
     pub arn: String,
-    /// The secret's name.
+    /// The name of the secret.
     pub secret_name: String,
-    /// The new version.
+    /// The id of the new version.
     pub version_id: String,
 }

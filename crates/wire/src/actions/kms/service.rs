@@ -8,7 +8,7 @@ use crate::secret::SecretText;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescribeRegions {}
 
-/// The answer to [`DescribeRegions`].
+/// The reply to [`DescribeRegions`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeRegionsReply {
@@ -20,7 +20,7 @@ pub struct DescribeRegionsReply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RegionList {
-    /// The region of this server.
+    /// The region of this server, the only one.
     pub region: Vec<Region>,
 }
 
@@ -28,15 +28,15 @@ pub struct RegionList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Region {
-    /// Its name, such as `cn-hangzhou`.
+    /// The name of the region, such as `cn-hangzhou`.
     pub region_id: String,
 }
 
-/// Asks whether the account may use the service.
+/// Returns whether the account may use the service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DescribeAccountKmsStatus {}
 
-/// The answer to [`DescribeAccountKmsStatus`].
+/// The reply to [`DescribeAccountKmsStatus`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeAccountKmsStatusReply {
@@ -44,38 +44,38 @@ pub struct DescribeAccountKmsStatusReply {
     pub account_status: String,
 }
 
-/// Asks the cloud to sell the service. Here it is open from the beginning.
+/// Activates the service for the account, in the cloud. In bulla it is always active.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenKmsService {}
 
-/// Asks for a random password.
+/// Returns a random password.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetRandomPassword {
-    /// 8 to 128; 32 if absent.
+    /// The length, 8 to 128; 32 if absent.
     #[serde(default)]
     pub password_length: Option<u32>,
-    /// Characters that it must not hold.
+    /// Characters that the password must not contain.
     #[serde(default)]
     pub exclude_characters: Option<String>,
-    /// No lower-case letters.
+    /// Whether to exclude lower-case letters.
     #[serde(default)]
     pub exclude_lowercase: Option<bool>,
-    /// No upper-case letters.
+    /// Whether to exclude upper-case letters.
     #[serde(default)]
     pub exclude_uppercase: Option<bool>,
-    /// No digits.
+    /// Whether to exclude digits.
     #[serde(default)]
     pub exclude_numbers: Option<bool>,
-    /// No punctuation.
+    /// Whether to exclude punctuation.
     #[serde(default)]
     pub exclude_punctuation: Option<bool>,
-    /// At least one character of each type that is left.
+    /// Whether to include at least one character of each type that is not excluded.
     #[serde(default)]
     pub require_each_included_type: Option<bool>,
 }
 
-/// The answer to [`GetRandomPassword`].
+/// The reply to [`GetRandomPassword`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetRandomPasswordReply {

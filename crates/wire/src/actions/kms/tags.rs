@@ -8,33 +8,33 @@ use crate::numbered::{Numbered, NumberedTags};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagResource {
-    /// The key's id.
+    /// The id of the key.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Or the secret's name.
+    /// The name of the secret, instead of a key.
     #[serde(default)]
     pub secret_name: Option<String>,
-    /// Or a certificate's id; there are none.
+    /// The id of a certificate; always refused, because there are none.
     #[serde(default)]
     pub certificate_id: Option<String>,
-    /// JSON list of `TagKey` and `TagValue`.
+    /// The tags: a JSON list of objects with `TagKey` and `TagValue`.
     pub tags: String,
 }
 
-/// Takes tags from a key or a secret.
+/// Removes tags from a key or a secret.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UntagResource {
-    /// The key's id.
+    /// The id of the key.
     #[serde(default)]
     pub key_id: Option<String>,
-    /// Or the secret's name.
+    /// The name of the secret, instead of a key.
     #[serde(default)]
     pub secret_name: Option<String>,
-    /// Or a certificate's id; there are none.
+    /// The id of a certificate; always refused, because there are none.
     #[serde(default)]
     pub certificate_id: Option<String>,
-    /// JSON list of names.
+    /// JSON list of tag keys.
     pub tag_keys: String,
 }
 
@@ -42,11 +42,11 @@ pub struct UntagResource {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListResourceTags {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
 }
 
-/// The answer to [`ListResourceTags`].
+/// The reply to [`ListResourceTags`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListResourceTagsReply {
@@ -58,7 +58,7 @@ pub struct ListResourceTagsReply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyTagList {
-    /// The tags, by name.
+    /// The tags, sorted by name.
     pub tag: Vec<KeyTagEntry>,
 }
 
@@ -66,15 +66,15 @@ pub struct KeyTagList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyTagEntry {
-    /// The key's id.
+    /// The id of the key.
     pub key_id: String,
-    /// The tag's name.
+    /// The key of the tag.
     pub tag_key: String,
-    /// Its value.
+    /// The value of the tag.
     pub tag_value: String,
 }
 
-/// Tags several keys or secrets at once.
+/// Tags several keys or secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagResources {
@@ -82,13 +82,13 @@ pub struct TagResources {
     pub region_id: String,
     /// `key` or `secret`.
     pub resource_type: String,
-    /// The ids of up to 50 of them.
+    /// Up to 50 ids of keys or names of secrets.
     pub resource_id: Numbered,
     /// Up to 20 tags.
     pub tag: NumberedTags,
 }
 
-/// Takes tags from several keys or secrets at once.
+/// Removes tags from several keys or secrets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UntagResources {
@@ -96,17 +96,17 @@ pub struct UntagResources {
     pub region_id: String,
     /// `key` or `secret`.
     pub resource_type: String,
-    /// The ids of up to 50 of them.
+    /// Up to 50 ids of keys or names of secrets.
     pub resource_id: Numbered,
-    /// Up to 20 names.
+    /// Up to 20 tag keys.
     #[serde(default)]
     pub tag_key: Option<Numbered>,
-    /// All tags, if no names are given.
+    /// Whether to remove all tags, if no tag keys are given.
     #[serde(default)]
     pub all: Option<bool>,
 }
 
-/// Finds tagged keys or secrets, 200 tags a page.
+/// Finds tagged keys or secrets. A page has up to 200 tags.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListTagResources {
@@ -114,22 +114,22 @@ pub struct ListTagResources {
     pub region_id: String,
     /// `key` or `secret`.
     pub resource_type: String,
-    /// Only these.
+    /// Lists only these keys or secrets.
     #[serde(default)]
     pub resource_id: Option<Numbered>,
-    /// Only with all of these tags; a name without a value takes any.
+    /// Lists only keys or secrets with all of these tags. A tag without a value matches any value.
     #[serde(default)]
     pub tag: Option<NumberedTags>,
-    /// Where the page before ended.
+    /// The token in the reply with the previous page.
     #[serde(default)]
     pub next_token: Option<String>,
 }
 
-/// The answer to [`ListTagResources`].
+/// The reply to [`ListTagResources`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListTagResourcesReply {
-    /// Where this page ended; empty on the last.
+    /// The token for the next page; empty on the last page.
     pub next_token: String,
     /// The tags of this page.
     pub tag_resources: TagResourceList,
@@ -143,16 +143,16 @@ pub struct TagResourceList {
     pub tag_resource: Vec<TagResourceEntry>,
 }
 
-/// One tag of one resource.
+/// A tag of a resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagResourceEntry {
-    /// The key's id or the secret's name.
+    /// The id of the key, or the name of the secret.
     pub resource_id: String,
     /// `key` or `secret`.
     pub resource_type: String,
-    /// The tag's name.
+    /// The key of the tag.
     pub tag_key: String,
-    /// Its value.
+    /// The value of the tag.
     pub tag_value: String,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::timestamp::Timestamp;
 
-/// Makes a new version of a key; a symmetric key encrypts with it from then on.
+/// Creates a version of a key. A symmetric key encrypts with it from then on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateKeyVersion {
@@ -12,7 +12,7 @@ pub struct CreateKeyVersion {
     pub key_id: String,
 }
 
-/// Asks for one version of a key.
+/// Returns the metadata of a version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DescribeKeyVersion {
@@ -22,7 +22,7 @@ pub struct DescribeKeyVersion {
     pub key_version_id: String,
 }
 
-/// The answer to [`CreateKeyVersion`] and [`DescribeKeyVersion`].
+/// The reply to [`CreateKeyVersion`] and [`DescribeKeyVersion`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyVersionReply {
@@ -30,13 +30,13 @@ pub struct KeyVersionReply {
     pub key_version: KeyVersionEntry,
 }
 
-/// Lists the versions of a key, a page at a time.
+/// Lists the versions of a key, page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListKeyVersions {
     /// Key id, alias or ARN.
     pub key_id: String,
-    /// From 1; 1 if absent.
+    /// The number of the page, from 1; 1 if absent.
     #[serde(default)]
     pub page_number: Option<u32>,
     /// 0 to 101; 10 if absent.
@@ -44,17 +44,17 @@ pub struct ListKeyVersions {
     pub page_size: Option<u32>,
 }
 
-/// The answer to [`ListKeyVersions`].
+/// The reply to [`ListKeyVersions`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListKeyVersionsReply {
     /// The versions of this page.
     pub key_versions: KeyVersionList,
-    /// How many versions there are on all pages.
+    /// The number of versions on all pages.
     pub total_count: u64,
-    /// This page.
+    /// The number of this page.
     pub page_number: u32,
-    /// How many versions a page holds.
+    /// The page size.
     pub page_size: u32,
 }
 
@@ -70,23 +70,23 @@ pub struct KeyVersionList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct KeyVersionEntry {
-    /// The key's id.
+    /// The id of the key.
     pub key_id: String,
-    /// The version's id.
+    /// The id of the version.
     pub key_version_id: String,
-    /// When it was made.
+    /// When it was created.
     pub creation_date: Timestamp,
 }
 
-/// Says whether new versions of a key are made by themselves, and how often.
+/// Changes the automatic rotation of a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateRotationPolicy {
-    /// The key's id; no alias.
+    /// The id of the key; not an alias.
     pub key_id: String,
-    /// Whether they are.
+    /// Whether the key is rotated automatically.
     pub enable_automatic_rotation: bool,
-    /// `<integer>[d|h|m|s]`, 7 to 730 days; needed when rotation is on, else ignored.
+    /// The rotation interval, `<integer>[d|h|m|s]`, 7 to 730 days; required with automatic rotation, otherwise ignored.
     #[serde(default)]
     pub rotation_interval: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! CreateAccessKey, UpdateAccessKey, DeleteAccessKey, ListAccessKeys, GetAccessKeyLastUsed.
 //!
-//! Without a UserName they are about the access keys of the caller.
+//! Without a UserName, the request is about the access keys of the caller.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CreateAccessKey {
-    /// The name of the user who gets it.
+    /// The name of the user to create it for.
     pub user_name: Option<String>,
 }
 
@@ -19,31 +19,31 @@ pub struct CreateAccessKey {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateAccessKey {
-    /// The name of the user who has it.
+    /// The name of the user who has the access key.
     #[serde(default)]
     pub user_name: Option<String>,
-    /// Its id; `AccessKeyId` is the one that signs the request.
+    /// The id of the access key. (`AccessKeyId` is the one that signs the request.)
     pub user_access_key_id: String,
-    /// The next status.
+    /// The new status.
     pub status: AccessKeyStatus,
 }
 
-/// Deletes an access key, whatever its status.
+/// Deletes an access key in any status.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteAccessKey {
-    /// The name of the user who has it.
+    /// The name of the user who has the access key.
     #[serde(default)]
     pub user_name: Option<String>,
-    /// Its id.
+    /// The id of the access key.
     pub user_access_key_id: String,
 }
 
-/// Lists the access keys of one user.
+/// Lists the access keys of a user.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListAccessKeys {
-    /// The name of the user who has them.
+    /// The name of the user.
     pub user_name: Option<String>,
 }
 
@@ -51,23 +51,23 @@ pub struct ListAccessKeys {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetAccessKeyLastUsed {
-    /// The name of the user who has it.
+    /// The name of the user who has the access key.
     #[serde(default)]
     pub user_name: Option<String>,
-    /// Its id.
+    /// The id of the access key.
     pub user_access_key_id: String,
 }
 
 /// Whether an access key may sign requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessKeyStatus {
-    /// Its requests are answered.
+    /// The server accepts its requests.
     Active,
-    /// Its requests are refused.
+    /// The server refuses its requests.
     Inactive,
 }
 
-/// The answer to [`CreateAccessKey`].
+/// The reply to [`CreateAccessKey`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateAccessKeyReply {
@@ -75,21 +75,21 @@ pub struct CreateAccessKeyReply {
     pub access_key: NewAccessKey,
 }
 
-/// An access key with its secret, which no later answer shows.
+/// An access key with its secret, which no later reply contains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NewAccessKey {
-    /// Its id.
+    /// The id of the access key.
     pub access_key_id: String,
-    /// Its secret.
+    /// The secret.
     pub access_key_secret: SecretText,
-    /// Its status.
+    /// The status.
     pub status: AccessKeyStatus,
     /// The time of CreateAccessKey.
     pub create_date: Timestamp,
 }
 
-/// The answer to [`ListAccessKeys`].
+/// The reply to [`ListAccessKeys`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAccessKeysReply {
@@ -109,15 +109,15 @@ pub struct AccessKeyList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AccessKeyEntry {
-    /// Its id.
+    /// The id of the access key.
     pub access_key_id: String,
-    /// Its status.
+    /// The status.
     pub status: AccessKeyStatus,
     /// The time of CreateAccessKey.
     pub create_date: Timestamp,
 }
 
-/// The answer to [`GetAccessKeyLastUsed`].
+/// The reply to [`GetAccessKeyLastUsed`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetAccessKeyLastUsedReply {

@@ -18,7 +18,7 @@ pub struct GetAccountAlias {}
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClearAccountAlias {}
 
-/// The answer to [`GetAccountAlias`].
+/// The reply to [`GetAccountAlias`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetAccountAliasReply {

@@ -130,7 +130,7 @@ pub struct ListEntitiesForPolicy {
     pub policy_name: String,
 }
 
-/// The answer to [`ListPoliciesForUser`], [`ListPoliciesForGroup`] and [`ListPoliciesForRole`].
+/// The reply to [`ListPoliciesForUser`], [`ListPoliciesForGroup`] and [`ListPoliciesForRole`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AttachedPoliciesReply {
@@ -146,7 +146,7 @@ pub struct AttachedPolicyList {
     pub policy: Vec<AttachedPolicy>,
 }
 
-/// One policy of a user, group or role.
+/// A policy that is attached to a user, group or role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AttachedPolicy {
@@ -159,11 +159,11 @@ pub struct AttachedPolicy {
     pub description: String,
     /// The version that is evaluated.
     pub default_version: String,
-    /// When it was attached.
+    /// When the policy was attached.
     pub attach_date: Timestamp,
 }
 
-/// The answer to [`ListEntitiesForPolicy`].
+/// The reply to [`ListEntitiesForPolicy`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListEntitiesForPolicyReply {
@@ -183,16 +183,16 @@ pub struct EntityUserList {
     pub user: Vec<EntityUser>,
 }
 
-/// One user that a policy is attached to.
+/// A user that the policy is attached to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EntityUser {
-    /// The user's id; absent in old answers.
+    /// The id of the user; absent in old replies.
     #[serde(default)]
     pub user_id: String,
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The name that people see.
+    /// The display name.
     #[serde(default)]
     pub display_name: String,
     /// When the policy was attached.
@@ -207,11 +207,11 @@ pub struct EntityGroupList {
     pub group: Vec<EntityGroup>,
 }
 
-/// One group that a policy is attached to.
+/// A group that the policy is attached to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EntityGroup {
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
     /// The comments of the group.
     #[serde(default)]
@@ -228,14 +228,14 @@ pub struct EntityRoleList {
     pub role: Vec<EntityRole>,
 }
 
-/// One role that a policy is attached to.
+/// A role that the policy is attached to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EntityRole {
-    /// The role's id.
+    /// The id of the role.
     #[serde(default)]
     pub role_id: String,
-    /// The role's name.
+    /// The name of the role.
     pub role_name: String,
     /// `acs:ram::<account>:role/<name>`.
     #[serde(default)]

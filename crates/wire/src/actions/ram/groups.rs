@@ -17,11 +17,11 @@ pub struct CreateGroup {
     pub comments: Option<String>,
 }
 
-/// Returns one group.
+/// Returns a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetGroup {
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
 }
 
@@ -29,9 +29,9 @@ pub struct GetGroup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateGroup {
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
-    /// The next name; the group keeps id, users and policies.
+    /// The new name; the group keeps id, users and policies.
     #[serde(default)]
     pub new_group_name: Option<String>,
     /// As in [`CreateGroup`].
@@ -43,55 +43,55 @@ pub struct UpdateGroup {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteGroup {
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
 }
 
-/// Lists the groups of the account, a page at a time.
+/// Lists the groups of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListGroups {
-    /// Where the previous page ended.
+    /// The marker in the reply with the previous page.
     pub marker: Option<String>,
     /// 1 to 1000; 100 if absent.
     pub max_items: Option<u32>,
 }
 
-/// Makes a user a member of a group, whose policies the user gets.
+/// Makes a user a member of a group. The policies of the group then apply to the user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AddUserToGroup {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
 }
 
-/// Ends the membership of a user in a group.
+/// Removes a user from a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RemoveUserFromGroup {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
 }
 
-/// Lists the groups of one user.
+/// Lists the groups of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListGroupsForUser {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// Lists the users of one group, a page at a time.
+/// Lists the users of a group, page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListUsersForGroup {
-    /// The group's name.
+    /// The name of the group.
     pub group_name: String,
-    /// Where the previous page ended.
+    /// The marker in the reply with the previous page.
     #[serde(default)]
     pub marker: Option<String>,
     /// 1 to 1000; 100 if absent.
@@ -99,7 +99,7 @@ pub struct ListUsersForGroup {
     pub max_items: Option<u32>,
 }
 
-/// The answer to [`CreateGroup`], [`GetGroup`] and [`UpdateGroup`].
+/// The reply to [`CreateGroup`], [`GetGroup`] and [`UpdateGroup`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GroupReply {
@@ -107,15 +107,15 @@ pub struct GroupReply {
     pub group: Group,
 }
 
-/// The answer to [`ListGroups`].
+/// The reply to [`ListGroups`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListGroupsReply {
     /// The groups of this page.
     pub groups: GroupList,
-    /// Whether there are more.
+    /// Whether there are more pages.
     pub is_truncated: bool,
-    /// Where this page ended; absent on the last.
+    /// The marker for the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
 }
@@ -128,26 +128,26 @@ pub struct GroupList {
     pub group: Vec<Group>,
 }
 
-/// One group.
+/// A group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Group {
-    /// The id; absent in old answers.
+    /// The id; absent in old replies.
     #[serde(default)]
     pub group_id: String,
     /// The name.
     pub group_name: String,
-    /// Any text.
+    /// Free text.
     #[serde(default)]
     pub comments: String,
     /// The time of CreateGroup.
     pub create_date: Timestamp,
-    /// The time of the last change; absent in the answer to [`CreateGroup`].
+    /// When it last changed; absent in the reply to [`CreateGroup`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_date: Option<Timestamp>,
 }
 
-/// The answer to [`ListGroupsForUser`].
+/// The reply to [`ListGroupsForUser`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListGroupsForUserReply {
@@ -163,11 +163,11 @@ pub struct JoinedGroupList {
     pub group: Vec<JoinedGroup>,
 }
 
-/// One group of a user.
+/// A group of a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct JoinedGroup {
-    /// The id; absent in old answers.
+    /// The id; absent in old replies.
     #[serde(default)]
     pub group_id: String,
     /// The name.
@@ -179,16 +179,16 @@ pub struct JoinedGroup {
     pub join_date: Timestamp,
 }
 
-/// The answer to [`ListUsersForGroup`].
+/// The reply to [`ListUsersForGroup`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListUsersForGroupReply {
     /// The users of this page.
     pub users: MemberList,
-    /// Whether there are more; absent in old answers.
+    /// Whether there are more pages; absent in old replies.
     #[serde(default)]
     pub is_truncated: bool,
-    /// Where this page ended; absent on the last.
+    /// The marker for the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
 }
@@ -201,13 +201,13 @@ pub struct MemberList {
     pub user: Vec<Member>,
 }
 
-/// One user of a group.
+/// A user of a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Member {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The name that people see.
+    /// The display name.
     #[serde(default)]
     pub display_name: String,
     /// When the user became a member.

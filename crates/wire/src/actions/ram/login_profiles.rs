@@ -9,9 +9,9 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateLoginProfile {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The password in clear.
+    /// The password as plaintext.
     pub password: SecretText,
     /// Whether the user has to change the password at the next sign-in; `false` if absent.
     #[serde(default)]
@@ -21,21 +21,21 @@ pub struct CreateLoginProfile {
     pub mfa_bind_required: Option<bool>,
 }
 
-/// Returns how a user may sign in to the console.
+/// Returns how a user can sign in to the console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetLoginProfile {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// Changes how a user may sign in to the console; an absent parameter keeps its value.
+/// Changes how a user can sign in to the console. An absent parameter keeps its value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateLoginProfile {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The next password in clear.
+    /// The new password as plaintext.
     #[serde(default)]
     pub password: Option<SecretText>,
     /// As in [`CreateLoginProfile`].
@@ -46,15 +46,15 @@ pub struct UpdateLoginProfile {
     pub mfa_bind_required: Option<bool>,
 }
 
-/// Ends that a user may sign in to the console.
+/// Prevents a user from signing in to the console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteLoginProfile {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// The answer to [`CreateLoginProfile`] and [`GetLoginProfile`].
+/// The reply to [`CreateLoginProfile`] and [`GetLoginProfile`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LoginProfileReply {
@@ -62,11 +62,11 @@ pub struct LoginProfileReply {
     pub login_profile: LoginProfile,
 }
 
-/// How one user may sign in to the console.
+/// How a user can sign in to the console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct LoginProfile {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
     /// Whether the user has to change the password at the next sign-in.
     #[serde(default)]

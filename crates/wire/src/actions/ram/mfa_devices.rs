@@ -5,19 +5,19 @@ use serde::{Deserialize, Serialize};
 use crate::secret::SecretText;
 use crate::timestamp::Timestamp;
 
-/// Creates a virtual MFA device, which is bound to no user yet.
+/// Creates a virtual MFA device, which is not bound to a user yet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CreateVirtualMFADevice {
-    /// Its name.
+    /// The name of the device.
     #[serde(rename = "VirtualMFADeviceName")]
     pub virtual_mfa_device_name: String,
 }
 
-/// Deletes a virtual MFA device that is bound to no user.
+/// Deletes a virtual MFA device that is not bound to a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteVirtualMFADevice {
-    /// Its serial number.
+    /// The serial number.
     pub serial_number: String,
 }
 
@@ -25,37 +25,37 @@ pub struct DeleteVirtualMFADevice {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ListVirtualMFADevices {}
 
-/// Binds an MFA device to a user, whose sign-ins to the console need a code of it from then on.
+/// Binds an MFA device to a user. From then on, the user needs its codes to sign in to the console.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BindMFADevice {
     /// The serial number of the device.
     pub serial_number: String,
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// A code that the device shows.
+    /// A code of the device.
     pub authentication_code1: SecretText,
-    /// The code that follows it.
+    /// The next code of the device.
     pub authentication_code2: SecretText,
 }
 
-/// Unbinds the MFA device of a user. The device stays.
+/// Unbinds the MFA device of a user, but does not delete it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UnbindMFADevice {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// Returns which MFA device is bound to a user.
+/// Returns the MFA device that is bound to a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetUserMFAInfo {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// The answer to [`CreateVirtualMFADevice`].
+/// The reply to [`CreateVirtualMFADevice`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CreateVirtualMFADeviceReply {
     /// The device with its seed.
@@ -63,21 +63,21 @@ pub struct CreateVirtualMFADeviceReply {
     pub virtual_mfa_device: NewVirtualMFADevice,
 }
 
-/// A virtual MFA device with its seed, which no later answer shows.
+/// A virtual MFA device with its seed, which no later reply contains.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct NewVirtualMFADevice {
-    /// Its serial number.
+    /// The serial number.
     pub serial_number: String,
     /// The seed in Base32.
     #[serde(rename = "Base32StringSeed")]
     pub base32_string_seed: SecretText,
-    /// A QR code with the seed, for authenticator apps: Base64 of a PNG file.
+    /// A QR code with the seed for authenticator apps: a PNG file in base64.
     #[serde(rename = "QRCodePNG")]
     pub qr_code_png: SecretText,
 }
 
-/// The answer to [`ListVirtualMFADevices`].
+/// The reply to [`ListVirtualMFADevices`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ListVirtualMFADevicesReply {
     /// All devices.
@@ -88,7 +88,7 @@ pub struct ListVirtualMFADevicesReply {
 /// A list of virtual MFA devices.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VirtualMFADeviceList {
-    /// The devices, by name.
+    /// The devices, sorted by name.
     #[serde(rename = "VirtualMFADevice")]
     pub virtual_mfa_device: Vec<VirtualMFADevice>,
 }
@@ -97,29 +97,29 @@ pub struct VirtualMFADeviceList {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct VirtualMFADevice {
-    /// Its serial number.
+    /// The serial number.
     pub serial_number: String,
-    /// The time of BindMFADevice; absent while it is bound to no user.
+    /// The time of BindMFADevice; absent while the device is not bound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub activate_date: Option<Timestamp>,
-    /// The user whom it is bound to.
+    /// The user that the device is bound to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<MFADeviceUser>,
 }
 
-/// The user whom an MFA device is bound to.
+/// The user that an MFA device is bound to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct MFADeviceUser {
-    /// The user's id.
+    /// The id of the user.
     pub user_id: String,
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// What people call the user.
+    /// The display name.
     pub display_name: String,
 }
 
-/// The answer to [`UnbindMFADevice`].
+/// The reply to [`UnbindMFADevice`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UnbindMFADeviceReply {
     /// The device that was bound.
@@ -127,15 +127,15 @@ pub struct UnbindMFADeviceReply {
     pub mfa_device: UnboundMFADevice,
 }
 
-/// An MFA device by its serial number.
+/// The serial number of an MFA device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UnboundMFADevice {
-    /// Its serial number.
+    /// The serial number.
     pub serial_number: String,
 }
 
-/// The answer to [`GetUserMFAInfo`].
+/// The reply to [`GetUserMFAInfo`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GetUserMFAInfoReply {
     /// The device that is bound.
@@ -143,13 +143,13 @@ pub struct GetUserMFAInfoReply {
     pub mfa_device: BoundMFADevice,
 }
 
-/// An MFA device with its kind.
+/// An MFA device with its type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BoundMFADevice {
-    /// Its serial number.
+    /// The serial number.
     pub serial_number: String,
-    /// `VMFA`, a virtual one.
+    /// `VMFA`, for a virtual device.
     #[serde(rename = "Type")]
     pub kind: String,
 }

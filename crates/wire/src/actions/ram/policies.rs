@@ -9,12 +9,12 @@ use super::tags::{EntryTagList, Tag};
 use crate::json_list::JsonList;
 use crate::timestamp::Timestamp;
 
-/// Who maintains a policy. Together with its name this identifies the policy.
+/// Whether the service or the account maintains a policy. Type and name identify a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PolicyType {
-    /// Part of the service; no request changes it.
+    /// A policy of the service, which no request can change.
     System,
-    /// Made by CreatePolicy.
+    /// A policy created by CreatePolicy.
     Custom,
 }
 
@@ -29,12 +29,12 @@ pub struct CreatePolicy {
     /// 1 to 1024 characters.
     #[serde(default)]
     pub description: Option<String>,
-    /// The tags, as one JSON text.
+    /// The tags, as JSON text.
     #[serde(default)]
     pub tag: Option<JsonList<Tag>>,
 }
 
-/// Returns one policy with its default version.
+/// Returns a policy with its default version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetPolicy {
@@ -54,28 +54,28 @@ pub struct UpdatePolicyDescription {
     pub new_description: String,
 }
 
-/// Deletes a custom policy that is attached to nothing.
+/// Deletes a custom policy that is not attached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeletePolicy {
     /// The name of the policy.
     pub policy_name: String,
-    /// Whether its versions are deleted too; `false` if absent, which refuses a policy that has several.
+    /// Whether to delete its versions too; `false` if absent, which refuses a policy with several versions.
     #[serde(default)]
     pub cascading_delete: Option<bool>,
 }
 
-/// Lists policies, a page at a time.
+/// Lists policies, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListPolicies {
-    /// Only policies of this type.
+    /// Lists only policies of this type.
     pub policy_type: Option<PolicyType>,
-    /// Where the previous page ended.
+    /// The marker in the reply with the previous page.
     pub marker: Option<String>,
     /// 1 to 1000; 100 if absent.
     pub max_items: Option<u32>,
-    /// Only policies with all of these tags, as one JSON text.
+    /// Lists only policies with all of these tags, as JSON text.
     pub tag: Option<JsonList<Tag>>,
 }
 
@@ -90,21 +90,21 @@ pub struct CreatePolicyVersion {
     /// Whether it becomes the default version; `false` if absent.
     #[serde(default)]
     pub set_as_default: Option<bool>,
-    /// What happens to older versions; `None` if absent.
+    /// What to do with older versions; `None` if absent.
     #[serde(default)]
     pub rotate_strategy: Option<RotateStrategy>,
 }
 
-/// What happens if a policy already has as many versions as it may have.
+/// What to do if a policy has the maximum number of versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RotateStrategy {
-    /// The request is refused.
+    /// Refuse the request.
     None,
-    /// The oldest version that is not the default one is deleted.
+    /// Delete the oldest version that is not the default one.
     DeleteOldestNonDefaultVersionWhenLimitExceeded,
 }
 
-/// Returns one version of a policy.
+/// Returns a version of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetPolicyVersion {
@@ -112,7 +112,7 @@ pub struct GetPolicyVersion {
     pub policy_type: PolicyType,
     /// The name of the policy.
     pub policy_name: String,
-    /// `v` and a number.
+    /// `v` followed by a number.
     pub version_id: String,
 }
 
@@ -122,7 +122,7 @@ pub struct GetPolicyVersion {
 pub struct DeletePolicyVersion {
     /// The name of the policy.
     pub policy_name: String,
-    /// `v` and a number.
+    /// `v` followed by a number.
     pub version_id: String,
 }
 
@@ -136,17 +136,17 @@ pub struct ListPolicyVersions {
     pub policy_name: String,
 }
 
-/// Makes a version of a custom policy the one that is evaluated.
+/// Makes a version of a custom policy the default one, which is evaluated.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetDefaultPolicyVersion {
     /// The name of the policy.
     pub policy_name: String,
-    /// `v` and a number.
+    /// `v` followed by a number.
     pub version_id: String,
 }
 
-/// The answer to [`CreatePolicy`] and [`UpdatePolicyDescription`].
+/// The reply to [`CreatePolicy`] and [`UpdatePolicyDescription`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyReply {
@@ -154,51 +154,52 @@ pub struct PolicyReply {
     pub policy: Policy,
 }
 
-/// The answer to [`GetPolicy`].
+/// The reply to [`GetPolicy`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetPolicyReply {
     /// The policy.
     pub policy: Policy,
-    /// Its default version.
+    /// The default version.
     pub default_policy_version: PolicyVersion,
 }
 
-/// One policy, without its documents.
+/// A policy without its documents.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
-    /// The name, as it was written at its creation.
+    /// The name, as it was spelled when the policy was created.
     pub policy_name: String,
     /// The type.
     pub policy_type: PolicyType,
-    /// Any text.
+    /// Free text.
     #[serde(default)]
     pub description: String,
     /// The version that is evaluated.
     pub default_version: String,
     /// The time of CreatePolicy.
     pub create_date: Timestamp,
-    /// The time of the last change; absent in the answer to [`CreatePolicy`].
+    /// When it last changed; absent in the reply to [`CreatePolicy`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_date: Option<Timestamp>,
-    /// How many users, groups and roles have it; only in the answers to [`GetPolicy`] and [`ListPolicies`].
+    /// The number of users, groups and roles that the policy is attached to; only in the replies to [`GetPolicy`] and
+    /// [`ListPolicies`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attachment_count: Option<u32>,
-    /// The tags; only in the answer to [`ListPolicies`].
+    /// The tags; only in the reply to [`ListPolicies`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<EntryTagList>,
 }
 
-/// The answer to [`ListPolicies`].
+/// The reply to [`ListPolicies`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListPoliciesReply {
     /// The policies of this page.
     pub policies: PolicyList,
-    /// Whether there are more.
+    /// Whether there are more pages.
     pub is_truncated: bool,
-    /// Where this page ended; absent on the last.
+    /// The marker for the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
 }
@@ -211,7 +212,7 @@ pub struct PolicyList {
     pub policy: Vec<Policy>,
 }
 
-/// The answer to [`CreatePolicyVersion`] and [`GetPolicyVersion`].
+/// The reply to [`CreatePolicyVersion`] and [`GetPolicyVersion`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyVersionReply {
@@ -219,22 +220,22 @@ pub struct PolicyVersionReply {
     pub policy_version: PolicyVersion,
 }
 
-/// One version of a policy.
+/// A version of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyVersion {
-    /// `v` and a number, which no other version of the policy ever gets.
+    /// `v` followed by a number. The numbers of deleted versions are not reused.
     pub version_id: String,
-    /// Whether it is the one that is evaluated.
+    /// Whether it is the default version, which is evaluated.
     pub is_default_version: bool,
-    /// The document as it was written; absent where the service leaves it out of lists.
+    /// The document as it was written; absent where the service omits it from lists.
     #[serde(default)]
     pub policy_document: String,
     /// When the version was created.
     pub create_date: Timestamp,
 }
 
-/// The answer to [`ListPolicyVersions`].
+/// The reply to [`ListPolicyVersions`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListPolicyVersionsReply {

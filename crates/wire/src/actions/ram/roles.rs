@@ -13,7 +13,7 @@ use crate::timestamp::Timestamp;
 pub struct CreateRole {
     /// 1 to 64 letters, digits, `.` and `-`.
     pub role_name: String,
-    /// The trust policy: who may assume the role.
+    /// The trust policy, which names the principals that may assume the role.
     pub assume_role_policy_document: String,
     /// 1 to 1024 characters.
     #[serde(default)]
@@ -24,24 +24,24 @@ pub struct CreateRole {
     /// Whether users may switch to the role in the console; `true` is refused.
     #[serde(default)]
     pub allow_console_login: Option<bool>,
-    /// The tags, as one JSON text.
+    /// The tags, as JSON text.
     #[serde(default)]
     pub tag: Option<JsonList<Tag>>,
 }
 
-/// Returns one role.
+/// Returns a role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetRole {
-    /// The role's name.
+    /// The name of the role.
     pub role_name: String,
 }
 
-/// Changes a role; an absent parameter keeps its value, an empty description clears it.
+/// Changes a role. An absent parameter keeps its value; an empty description clears it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateRole {
-    /// The role's name.
+    /// The name of the role.
     pub role_name: String,
     /// As in [`CreateRole`].
     #[serde(default)]
@@ -55,32 +55,32 @@ pub struct UpdateRole {
     /// As in [`CreateRole`].
     #[serde(default)]
     pub new_allow_console_login: Option<bool>,
-    /// Whether all sessions of the role end now. A parameter of bulla: the cloud ends sessions by a policy.
+    /// Whether to end all sessions of the role now. This parameter is an addition of bulla: in the cloud, a policy ends sessions.
     #[serde(default)]
     pub end_sessions: Option<bool>,
 }
 
-/// Deletes a role that has no policy.
+/// Deletes a role without policies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteRole {
-    /// The role's name.
+    /// The name of the role.
     pub role_name: String,
 }
 
-/// Lists the roles of the account, a page at a time.
+/// Lists the roles of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListRoles {
-    /// Where the previous page ended.
+    /// The marker in the reply with the previous page.
     pub marker: Option<String>,
     /// 1 to 1000; 100 if absent.
     pub max_items: Option<u32>,
-    /// Only roles with all of these tags, as one JSON text.
+    /// Lists only roles with all of these tags, as JSON text.
     pub tag: Option<JsonList<Tag>>,
 }
 
-/// The answer to [`CreateRole`], [`GetRole`] and [`UpdateRole`].
+/// The reply to [`CreateRole`], [`GetRole`] and [`UpdateRole`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RoleReply {
@@ -88,47 +88,47 @@ pub struct RoleReply {
     pub role: Role,
 }
 
-/// One role.
+/// A role.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
-    /// The id, which no other role ever gets.
+    /// The id. Ids of deleted roles are not reused.
     pub role_id: String,
-    /// The name, as it was written at its creation.
+    /// The name, as it was spelled when the role was created.
     pub role_name: String,
     /// `acs:ram::<account>:role/<name>`, with the name in lower case.
     pub arn: String,
-    /// Any text.
+    /// Free text.
     #[serde(default)]
     pub description: String,
-    /// The trust policy as it was written; absent in the answer to [`ListRoles`].
+    /// The trust policy as it was written; absent in the reply to [`ListRoles`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assume_role_policy_document: Option<String>,
-    /// The longest session, in seconds.
+    /// The maximum duration of a session in seconds.
     #[serde(default)]
     pub max_session_duration: u32,
     /// The time of CreateRole.
     pub create_date: Timestamp,
-    /// The time of the last change; absent in the answer to [`CreateRole`].
+    /// When it last changed; absent in the reply to [`CreateRole`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_date: Option<Timestamp>,
-    /// Whether it is a role of one of the cloud's services; only in the answer to [`GetRole`].
+    /// Whether the role belongs to one of the cloud's services; only in the reply to [`GetRole`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub is_service_linked_role: Option<bool>,
-    /// The tags; only in the answer to [`ListRoles`].
+    /// The tags; only in the reply to [`ListRoles`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tags: Option<EntryTagList>,
 }
 
-/// The answer to [`ListRoles`].
+/// The reply to [`ListRoles`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListRolesReply {
     /// The roles of this page.
     pub roles: RoleList,
-    /// Whether there are more.
+    /// Whether there are more pages.
     pub is_truncated: bool,
-    /// Where this page ended; absent on the last.
+    /// The marker for the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
 }

@@ -1,10 +1,10 @@
-//! TagResources, UntagResources, ListTagResources, and the tags in other requests and answers.
+//! TagResources, UntagResources, ListTagResources, and the tags in other requests and replies.
 
 use serde::{Deserialize, Serialize};
 
 use crate::json_list::JsonList;
 
-/// What has tags.
+/// The types of resources that have tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ResourceType {
@@ -14,13 +14,13 @@ pub enum ResourceType {
     Policy,
 }
 
-/// One tag of a request.
+/// A tag in a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Tag {
-    /// The name.
+    /// The key.
     pub key: String,
-    /// The value; absent in filters that take any.
+    /// The value; absent in a filter that matches any value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
 }
@@ -29,11 +29,11 @@ pub struct Tag {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagResources {
-    /// The type of all of them.
+    /// The type of the resources.
     pub resource_type: ResourceType,
-    /// The names of up to 50 of them, as one JSON text.
+    /// The names of up to 50 resources, as JSON text.
     pub resource_names: JsonList<String>,
-    /// Up to 20 tags, as one JSON text.
+    /// Up to 20 tags, as JSON text.
     pub tag: JsonList<Tag>,
 }
 
@@ -41,65 +41,65 @@ pub struct TagResources {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UntagResources {
-    /// The type of all of them.
+    /// The type of the resources.
     pub resource_type: ResourceType,
-    /// The names of up to 50 of them, as one JSON text.
+    /// The names of up to 50 resources, as JSON text.
     pub resource_names: JsonList<String>,
-    /// Up to 20 names of tags, as one JSON text.
+    /// Up to 20 tag keys, as JSON text.
     #[serde(default)]
     pub tag_keys: Option<JsonList<String>>,
-    /// All tags, if no names are given.
+    /// Whether to remove all tags, if no tag keys are given.
     #[serde(default)]
     pub all: Option<bool>,
 }
 
-/// Finds tagged roles or policies, a page at a time.
+/// Finds tagged roles or policies, page by page.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListTagResources {
-    /// The type of all of them.
+    /// The type of the resources.
     pub resource_type: ResourceType,
-    /// Only these, as one JSON text.
+    /// Lists only these roles or policies, as JSON text.
     #[serde(default)]
     pub resource_names: Option<JsonList<String>>,
-    /// Only with all of these tags, as one JSON text.
+    /// Lists only roles or policies with all of these tags, as JSON text.
     #[serde(default)]
     pub tag: Option<JsonList<Tag>>,
-    /// Where the previous page ended.
+    /// The token in the reply with the previous page.
     #[serde(default)]
     pub next_token: Option<String>,
-    /// 1 to 100 tags.
+    /// The number of tags of a page, 1 to 100.
     #[serde(default)]
     pub page_size: Option<u32>,
 }
 
-/// The answer to [`ListTagResources`]. Its list has no element around it, unlike those of other answers.
+/// The reply to [`ListTagResources`]. Unlike in other replies, its list is not wrapped in an object.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListTagResourcesReply {
     /// The tags of this page, resource by resource.
     #[serde(default)]
     pub tag_resources: Vec<TagResourceEntry>,
-    /// Where this page ended; empty on the last.
+    /// The token for the next page; empty on the last page.
     #[serde(default)]
     pub next_token: String,
 }
 
-/// One tag of one resource.
+/// A tag of a resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct TagResourceEntry {
     /// The name of the role or policy.
     pub resource_name: String,
-    /// Its type.
+    /// The type of the resource.
     pub resource_type: ResourceType,
-    /// The tag's name.
+    /// The key of the tag.
     pub tag_key: String,
-    /// Its value.
+    /// The value of the tag.
     pub tag_value: String,
 }
 
-/// The tags of one entry of a list.
+/// The tags of an entry of a list.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EntryTagList {
@@ -107,12 +107,12 @@ pub struct EntryTagList {
     pub tag: Vec<EntryTag>,
 }
 
-/// One tag of one entry of a list.
+/// A tag of an entry of a list.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EntryTag {
-    /// The tag's name.
+    /// The key of the tag.
     pub tag_key: String,
-    /// Its value.
+    /// The value of the tag.
     pub tag_value: String,
 }

@@ -25,21 +25,21 @@ pub struct CreateUser {
     pub comments: Option<String>,
 }
 
-/// Returns one user.
+/// Returns a user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct GetUser {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// Changes a user; an absent parameter keeps its value, an empty one clears it.
+/// Changes a user. An absent parameter keeps its value; an empty one clears it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UpdateUser {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
-    /// The next name; the user keeps id, access keys and policies.
+    /// The new name; the user keeps id, access keys and policies.
     #[serde(default)]
     pub new_user_name: Option<String>,
     /// As in [`CreateUser`].
@@ -56,25 +56,25 @@ pub struct UpdateUser {
     pub new_comments: Option<MaybeEmpty>,
 }
 
-/// Deletes a user who has no group, access key, login profile or policy.
+/// Deletes a user without group, access key, login profile or policy.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DeleteUser {
-    /// The user's name.
+    /// The name of the user.
     pub user_name: String,
 }
 
-/// Lists the users of the account, a page at a time.
+/// Lists the users of the account, page by page.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct ListUsers {
-    /// Where the previous page ended.
+    /// The marker in the reply with the previous page.
     pub marker: Option<String>,
     /// 1 to 1000; 100 if absent.
     pub max_items: Option<u32>,
 }
 
-/// The answer to [`CreateUser`], [`GetUser`] and [`UpdateUser`].
+/// The reply to [`CreateUser`], [`GetUser`] and [`UpdateUser`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct UserReply {
@@ -82,15 +82,15 @@ pub struct UserReply {
     pub user: User,
 }
 
-/// The answer to [`ListUsers`].
+/// The reply to [`ListUsers`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListUsersReply {
     /// The users of this page.
     pub users: UserList,
-    /// Whether there are more.
+    /// Whether there are more pages.
     pub is_truncated: bool,
-    /// Where this page ended; absent on the last.
+    /// The marker for the next page; absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub marker: Option<String>,
 }
@@ -103,15 +103,15 @@ pub struct UserList {
     pub user: Vec<User>,
 }
 
-/// One user.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct User {
-    /// The id, which no other user ever gets.
+    /// The id. Ids of deleted users are not reused.
     pub user_id: String,
     /// The name, which is part of the user's ARN.
     pub user_name: String,
-    /// The name that people see.
+    /// The display name.
     #[serde(default)]
     pub display_name: String,
     /// `<country code>-<number>`, or empty.
@@ -120,15 +120,15 @@ pub struct User {
     /// The e-mail address, or empty.
     #[serde(default)]
     pub email: String,
-    /// Any text.
+    /// Free text.
     #[serde(default)]
     pub comments: String,
     /// The time of CreateUser.
     pub create_date: Timestamp,
-    /// The time of the last change; absent in the answer to [`CreateUser`].
+    /// When it last changed; absent in the reply to [`CreateUser`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_date: Option<Timestamp>,
-    /// The time of the last sign-in to the console, empty if there was none; only in the answer to [`GetUser`].
+    /// The time of the last sign-in to the console, empty if there was none; only in the reply to [`GetUser`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_login_date: Option<String>,
 }

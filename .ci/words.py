@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DONE = [
     ".ci/words.py",
     "crates/access",
+    "crates/client",
     "crates/envelope",
     "crates/keys",
     "crates/wire",

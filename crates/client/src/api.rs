@@ -1,4 +1,4 @@
-//! The API of a KMS, remote or in the same process.
+//! The trait of a KMS that implements the API, remote or in the same process.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use bulla_wire::Action;
 use crate::client::Client;
 use crate::error::CallError;
 
-/// A KMS that answers the actions of the API: a remote one, or an engine in the same process.
+/// A KMS that implements the actions of the API: a remote one, or an engine in the same process.
 ///
-/// [`ApiKeyService`](crate::ApiKeyService) makes a `KeyService` of one. Calls block; one KMS serves many threads.
+/// [`ApiKeyService`](crate::ApiKeyService) makes it a `KeyService`. Calls block, and several threads may share a KMS.
 pub trait KmsApi: Send + Sync {
     /// Calls an action and waits for its reply.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the call fails.
     fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError>;
 
-    /// Creates `key`, which was not found, if it is one that this KMS creates on its first use. Returns whether it exists
-    /// now, so that the call is worth another try.
+    /// Creates `key`, which does not exist, if this KMS creates that key on first use. Returns whether the key exists now, so
+    /// that the caller can try again.
     ///
     /// # Errors
-    /// [`CallError`].
+    /// [`CallError`] if the key cannot be created.
     fn create_on_first_use(&self, key: &str) -> Result<bool, CallError> {
         let _ = key;
         Ok(false)
@@ -34,7 +34,7 @@ impl KmsApi for Client {
     }
 }
 
-// A pointer to a KMS is one too, so that it can be lent or shared.
+// Pointers to a KMS implement the trait too, so that callers can lend or share a KMS.
 macro_rules! by_pointer {
     ($($pointer:ty),+) => {$(
         impl<T: KmsApi> KmsApi for $pointer {

@@ -1,4 +1,4 @@
-//! The client: prints a request, signs it, sends it, reads the reply; again, if that makes sense.
+//! The client: prints a request, signs it, sends it, and parses the response; retries where that is safe.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,14 +15,14 @@ use crate::endpoint::Endpoint;
 use crate::error::{AnswerProblem, CallError, SetupError};
 use crate::options::ClientOptions;
 use crate::refusal::Refusal;
-use crate::retry::{self, Again, Failure, RealTime};
-use crate::transport::{Answer, Method, Request, Transport};
+use crate::retry::{self, Failure, RealTime, Retry};
+use crate::transport::{Method, Request, Response, Transport};
 
-/// A remote KMS: `bulla serve` or the real Alibaba Cloud. Calls block; one client serves many threads and
-/// keeps its connections.
+/// A client of a remote KMS: `bulla serve` or the real Alibaba Cloud. Calls block. Several threads may share a client, which
+/// keeps its connections open.
 pub struct Client {
     endpoint: Endpoint,
-    /// `None` for requests that are not signed.
+    /// `None` for a client that does not sign requests.
     credentials: Option<CredentialProvider>,
     options: ClientOptions,
     transport: Transport,
@@ -30,12 +30,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the KMS at `endpoint`. Reads certificates, but connects only when it is called.
+    /// Creates a client of the KMS at `endpoint`. Reads the trusted certificates, but does not connect before the first call.
     ///
-    /// `credentials` are [`Credentials`], or a [`CredentialProvider`] that gives them when they are needed.
+    /// `credentials` are [`Credentials`], or a [`CredentialProvider`] that finds or renews them on demand.
     ///
     /// # Errors
-    /// The certificates or the proxy of `options` cannot be used.
+    /// [`SetupError`] if the certificates or the proxy of `options` cannot be used.
     pub fn new(
         endpoint: Endpoint,
         credentials: impl Into<CredentialProvider>,
@@ -44,7 +44,7 @@ impl Client {
         Self::with(endpoint, Some(credentials.into()), options)
     }
 
-    /// A client for the few actions that need no signature.
+    /// Creates a client for the few actions that need no signature.
     pub(crate) fn unsigned(endpoint: Endpoint, options: ClientOptions) -> Result<Self, SetupError> {
         Self::with(endpoint, None, options)
     }
@@ -55,32 +55,32 @@ impl Client {
         options: ClientOptions,
     ) -> Result<Self, SetupError> {
         let transport = Transport::new(&endpoint, &options)?;
-        // Over plain HTTP, anyone may have written the date of an answer.
+        // Over plain HTTP, an attacker could forge the date of a response.
         let clock = Clock::new(options.follows_server_clock && endpoint.is_https());
         Ok(Self { endpoint, credentials, options, transport, clock })
     }
 
-    /// The KMS that is called.
+    /// Returns the address of the KMS.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Calls an action and waits for its reply, at most [`ClientOptions::timeout`] with all retries, after the time that
-    /// new credentials take.
+    /// Calls an action and waits for its reply, with all retries for at most [`ClientOptions::timeout`], plus the time needed to
+    /// renew credentials.
     ///
     /// # Errors
-    /// [`CallError`]. After `Unreachable` an action that changes something may have been carried out.
+    /// [`CallError`]. After `Unreachable`, the KMS may have executed an action that changes something.
     pub fn call<A: Action>(&self, request: &A) -> Result<A::Reply, CallError> {
-        let answer = self.ask(A::PRODUCT.version(), A::NAME, &request.print())?;
-        serde_json::from_slice(&answer.body).map_err(|error| self.senseless(&answer, &error))
+        let response = self.exchange(A::PRODUCT.version(), A::NAME, &request.print())?;
+        serde_json::from_slice(&response.body).map_err(|error| self.malformed(&response, &error))
     }
 
-    /// Calls any action by its name, of the product with this API version (`2016-01-20` for the KMS); the
-    /// reply is JSON, and a secret because it may hold a plaintext.
+    /// Calls any action by its name, for the product with this API version (`2016-01-20` for the KMS). Returns the reply in JSON,
+    /// as a secret because it may contain a plaintext.
     ///
     /// # Errors
-    /// As [`Client::call`].
+    /// As for [`Client::call`].
     pub fn call_raw(
         &self,
         version: &str,
@@ -90,20 +90,20 @@ impl Client {
         if let Some(name) = [version, action].into_iter().find(|name| !is_name(name)) {
             return Err(CallError::Name(name.to_owned()));
         }
-        let answer = self.ask(version, action, parameters)?;
-        serde_json::from_slice::<IgnoredAny>(&answer.body)
-            .map_err(|error| self.senseless(&answer, &error))?;
-        let text = str::from_utf8(&answer.body).expect("serde_json accepts UTF-8 only");
+        let response = self.exchange(version, action, parameters)?;
+        serde_json::from_slice::<IgnoredAny>(&response.body)
+            .map_err(|error| self.malformed(&response, &error))?;
+        let text = str::from_utf8(&response.body).expect("serde_json accepts UTF-8 only");
         Ok(Zeroizing::new(text.to_owned()).into())
     }
 
-    /// The answer to a call that the KMS did not refuse.
-    fn ask(&self, version: &str, action: &str, parameters: &Parameters) -> Result<Answer, CallError> {
+    /// Sends a call, with retries, and returns the response if it is not an error.
+    fn exchange(&self, version: &str, action: &str, parameters: &Parameters) -> Result<Response, CallError> {
         let body = Zeroizing::new(parameters.encode());
-        self.credentials()?; // so that renewing them takes none of the call's time
+        self.credentials()?; // renewed here, so that renewing takes none of the call's time
         let mut pace = RealTime(Instant::now());
-        retry::run(&mut pace, self.options.timeout, retry::changes_nothing(action), |time_left| {
-            let never = |error| Failure { error, again: Again::Never, wait: None };
+        retry::run(&mut pace, self.options.timeout, retry::is_idempotent(action), |time_left| {
+            let never = |error| Failure { error, retry: Retry::Never, wait: None };
             let credentials = self.credentials().map_err(never)?;
             let (path, headers) = match &credentials {
                 Some(credentials) => ("/".to_owned(), self.sign(credentials, version, action, &body)),
@@ -111,17 +111,17 @@ impl Client {
             };
             let request = Request { method: Method::Post, path: &path, headers: &headers, body: &body };
             match self.transport.send(&request, time_left) {
-                Ok(answer) => self.accept(answer, credentials.as_ref()),
+                Ok(response) => self.accept(response, credentials.as_ref()),
                 Err(source) => {
-                    let again = source.again();
+                    let retry = source.retry();
                     let error = CallError::Unreachable { endpoint: self.endpoint.to_string(), source };
-                    Err(Failure { error, again, wait: None })
+                    Err(Failure { error, retry, wait: None })
                 }
             }
         })
     }
 
-    /// What to sign with; `None` for requests that are not signed.
+    /// Returns the credentials to sign with; `None` if this client does not sign.
     fn credentials(&self) -> Result<Option<Arc<Credentials>>, CallError> {
         let current = self.credentials.as_ref().map(CredentialProvider::current);
         current.transpose().map_err(CallError::Credentials)
@@ -146,7 +146,7 @@ impl Client {
         outgoing.headers(&credentials.access_key_id, credentials.access_key_secret.expose())
     }
 
-    /// Path and headers of a request without a signature, in the form that the official clients send.
+    /// Returns path and headers of an unsigned request, in the form of the official clients.
     fn address(&self, version: &str, action: &str) -> (String, Vec<(&'static str, String)>) {
         let mut query = Parameters::default();
         query.set("Action", action);
@@ -162,53 +162,53 @@ impl Client {
 
     fn accept(
         &self,
-        answer: Answer,
+        response: Response,
         credentials: Option<&Arc<Credentials>>,
-    ) -> Result<Answer, Failure<CallError>> {
-        if (200..300).contains(&answer.status) {
-            return Ok(answer);
+    ) -> Result<Response, Failure<CallError>> {
+        if (200..300).contains(&response.status) {
+            return Ok(response);
         }
-        let mut wait = answer.retry_after;
-        let (again, error) = match Refusal::parse(answer.status, &answer.body) {
+        let mut wait = response.retry_after;
+        let (retry, error) = match Refusal::parse(response.status, &response.body) {
             Some(refusal) if refusal.code == "InvalidSecurityToken.Expired" => {
-                let again = if self.forget(credentials) { Again::Always } else { Again::Never };
-                (again, CallError::Refused(refusal))
+                let retry = if self.forget(credentials) { Retry::Always } else { Retry::Never };
+                (retry, CallError::Refused(refusal))
             }
             Some(refusal) => {
-                if refusal.is_about_time() {
-                    self.clock.correct(answer.date);
+                if refusal.is_clock_skew() {
+                    self.clock.correct(response.date);
                 }
                 wait = wait.or(refusal.pause());
-                (refusal.again(), CallError::Refused(refusal))
+                (refusal.retry(), CallError::Refused(refusal))
             }
             None => {
-                // A gateway in front of the KMS may have lost it for a moment.
-                let again = match answer.status {
-                    429 => Again::Slower,
-                    500 | 502..=504 => Again::IfNothingChanges,
-                    _ => Again::Never,
+                // The gateway in front of the KMS may be temporarily unable to reach it.
+                let retry = match response.status {
+                    429 => Retry::Throttled,
+                    500 | 502..=504 => Retry::IfIdempotent,
+                    _ => Retry::Never,
                 };
-                (again, self.answer_error(&answer, AnswerProblem::NoErrorCode))
+                (retry, self.invalid_response(&response, AnswerProblem::NoErrorCode))
             }
         };
-        Err(Failure { error, again, wait })
+        Err(Failure { error, retry, wait })
     }
 
-    /// Forgets credentials that have expired before they should have: the clock of this machine may be slow. Returns
-    /// whether there can be others.
+    /// Drops credentials that expired early, which happens if the clock of this machine is slow. Returns whether the provider can
+    /// get others.
     fn forget(&self, credentials: Option<&Arc<Credentials>>) -> bool {
         let forgotten = self.credentials.as_ref().zip(credentials);
         forgotten.is_some_and(|(provider, credentials)| provider.forget(credentials))
     }
 
-    /// The error of serde_json may quote the answer, so no more than its kind is kept.
-    fn senseless(&self, answer: &Answer, error: &serde_json::Error) -> CallError {
+    /// Returns the error for a malformed response. An error of `serde_json` may quote the response, so only its kind is kept.
+    fn malformed(&self, response: &Response, error: &serde_json::Error) -> CallError {
         let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
-        self.answer_error(answer, problem)
+        self.invalid_response(response, problem)
     }
 
-    fn answer_error(&self, answer: &Answer, problem: AnswerProblem) -> CallError {
-        CallError::Answer { endpoint: self.endpoint.to_string(), status: answer.status, problem }
+    fn invalid_response(&self, response: &Response, problem: AnswerProblem) -> CallError {
+        CallError::Answer { endpoint: self.endpoint.to_string(), status: response.status, problem }
     }
 }
 
@@ -221,12 +221,12 @@ impl fmt::Debug for Client {
     }
 }
 
-/// Whether a name can stand in a header.
+/// Whether a name may be the value of a header.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// 128 random bits in hex.
+/// Returns 128 random bits in hex.
 fn nonce() -> String {
     let mut random = [0; 16];
     aws_lc_rs::rand::fill(&mut random).expect("the generator of aws-lc does not fail once it is seeded");

@@ -1,4 +1,4 @@
-//! The time that requests are signed with: this machine's, or the server's after the server refused this machine's.
+//! The clock for signatures: this machine's, or the server's after the server refused this machine's time.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,9 +8,9 @@ use bulla_wire::Timestamp;
 /// The clock of a client.
 #[derive(Debug)]
 pub(crate) struct Clock {
-    /// Whether the server may correct it.
+    /// Whether the server may correct the clock.
     follows_server: bool,
-    /// Seconds that are added to this machine's time.
+    /// Seconds to add to this machine's time.
     correction: AtomicI64,
 }
 
@@ -19,13 +19,13 @@ impl Clock {
         Self { follows_server, correction: AtomicI64::new(0) }
     }
 
-    /// The time to sign with.
+    /// Returns the time to sign with.
     pub(crate) fn now(&self) -> Timestamp {
         let own = now().unix();
         Timestamp::from_unix(own.saturating_add(self.correction.load(Ordering::Relaxed)))
     }
 
-    /// Takes the time of the server, in seconds since 1970, if that is allowed.
+    /// Adopts the server's time, in seconds since the Unix epoch, if that is allowed.
     pub(crate) fn correct(&self, server: Option<i64>) {
         if let (true, Some(server)) = (self.follows_server, server) {
             self.correction.store(server.saturating_sub(now().unix()), Ordering::Relaxed);
@@ -33,7 +33,7 @@ impl Clock {
     }
 }
 
-/// The time by this machine's clock. One set before 1970 gives 1970, which the KMS refuses with the right hint.
+/// Returns the time of this machine. A clock before 1970 counts as 1970, which the KMS refuses with the right advice.
 pub(crate) fn now() -> Timestamp {
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix(i64::try_from(since_1970.as_secs()).unwrap_or(i64::MAX))

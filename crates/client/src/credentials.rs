@@ -1,7 +1,8 @@
-//! Who calls: credentials, found where the official clients find them.
+//! Credentials, found where the official clients find them.
 //!
-//! [`chain`] has the order. A source that is configured but cannot be used is an error that names it, never skipped: a
-//! command must not run as another identity by accident. No file of another tool is written.
+//! [`chain`] defines the order of the sources. If a configured source cannot be used, the search fails with an error that names
+//! the source instead of trying the next one, so that a command never runs under another identity by accident. No file of another
+//! tool is written.
 
 mod answer;
 mod chain;
@@ -30,17 +31,17 @@ pub use self::sts::Sts;
 #[derive(Clone, Debug)]
 pub struct Credentials {
     pub(crate) access_key_id: String,
-    /// What requests are signed with; never sent.
+    /// The secret that signs requests. It is not sent.
     pub(crate) access_key_secret: SecretText,
-    /// Sent with temporary credentials.
+    /// The security token, which is sent with temporary credentials.
     pub(crate) security_token: Option<SecretText>,
 }
 
 impl Credentials {
-    /// An access key.
+    /// Creates the credentials of an access key.
     ///
     /// # Errors
-    /// [`CredentialsError::Unprintable`].
+    /// [`CredentialsError::Unprintable`] if a value cannot be part of a header.
     pub fn new(
         access_key_id: impl Into<String>,
         access_key_secret: impl Into<SecretText>,
@@ -50,21 +51,21 @@ impl Credentials {
         Self { access_key_id, access_key_secret, security_token: None }.checked(caller)
     }
 
-    /// The same with the security token of a temporary access key.
+    /// Adds the security token of a temporary access key.
     ///
     /// # Errors
-    /// [`CredentialsError::Unprintable`].
+    /// [`CredentialsError::Unprintable`] if the token cannot be part of a header.
     pub fn with_security_token(self, token: impl Into<SecretText>) -> Result<Self, CredentialsError> {
         Self { security_token: Some(token.into()), ..self }.checked(caller)
     }
 
-    /// The name of the access key; not secret.
+    /// Returns the id of the access key, which is not secret.
     #[must_use]
     pub fn access_key_id(&self) -> &str {
         &self.access_key_id
     }
 
-    /// Refuses values that cannot stand in a header, which are also values that no KMS gave out.
+    /// Refuses values that cannot be part of a header. No KMS issues such values.
     fn checked(self, place: impl Fn() -> String) -> Result<Self, CredentialsError> {
         let printable = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic());
         let id = printable(&self.access_key_id) && !self.access_key_id.contains(',');
@@ -77,7 +78,7 @@ impl Credentials {
     }
 }
 
-/// Names credentials that a program has brought itself.
+/// The place of credentials that the calling program passed.
 fn caller() -> String {
     "the program".to_owned()
 }

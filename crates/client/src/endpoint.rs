@@ -1,32 +1,31 @@
-//! The address of a remote KMS, or of a server that gives credentials, checked before anything is sent to it.
+//! The address of a remote KMS, or of a server that issues credentials, validated before anything is sent to it.
 //!
-//! Plaintext data keys and credentials come back in the answers, so plain HTTP is for loopback only, and for the metadata
-//! service of a cloud instance, which has nothing else. The host is kept in the one spelling that goes into both the
-//! `Host` header and the signature.
+//! Responses contain plaintext data keys and credentials, so plain HTTP is allowed only to this machine, and to the metadata
+//! service of a cloud instance, which has no TLS. The host is kept in the spelling of both the `Host` header and the signature.
 
 use std::error::Error;
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
-/// The address of a KMS: scheme, host and port, nothing else.
+/// The address of a KMS: scheme, host and port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
     scheme: Scheme,
-    /// In lower case; an IPv6 address keeps its brackets.
+    /// In lower case; an IPv6 address in brackets.
     host: String,
     port: u16,
 }
 
 impl Endpoint {
-    /// Reads `https://host[:port]`, `http://loopback[:port]`, `aliyun:REGION` or `aliyun-vpc:REGION`.
+    /// Parses `https://host[:port]`, `http://loopback[:port]`, `aliyun:REGION` or `aliyun-vpc:REGION`.
     ///
-    /// A single trailing slash is accepted. `aliyun:cn-hangzhou` stands for
-    /// `https://kms.cn-hangzhou.aliyuncs.com`, and `aliyun-vpc:cn-hangzhou` for
-    /// `https://kms-vpc.cn-hangzhou.aliyuncs.com`, which only machines in a VPC of the region reach.
+    /// A single trailing slash is accepted. `aliyun:cn-hangzhou` means `https://kms.cn-hangzhou.aliyuncs.com`, and
+    /// `aliyun-vpc:cn-hangzhou` means `https://kms-vpc.cn-hangzhou.aliyuncs.com`, which only machines in a VPC of the region can
+    /// reach.
     ///
     /// # Errors
-    /// Anything else, as [`EndpointError`] says.
+    /// [`EndpointError`] for any other text.
     ///
     /// ```
     /// use bulla_client::Endpoint;
@@ -56,15 +55,15 @@ impl Endpoint {
         }
     }
 
-    /// Reads the address of an STS: as [`Endpoint::parse`] reads that of a KMS, but `host[:port]` alone means `https://`.
+    /// Parses the address of an STS like [`Endpoint::parse`] that of a KMS, but `host[:port]` alone means `https://`.
     ///
     /// # Errors
-    /// [`EndpointError`].
+    /// [`EndpointError`] for any other text.
     pub fn parse_sts(text: &str) -> Result<Self, EndpointError> {
         if text.contains("://") { Self::parse(text) } else { Self::parse(&format!("https://{text}")) }
     }
 
-    /// The cloud's `service` in `region`.
+    /// Returns the cloud's `service` in `region`.
     pub(crate) fn of_region(service: &str, region: &str) -> Result<Self, EndpointError> {
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         if region.is_empty() || !region.bytes().all(valid) {
@@ -73,12 +72,12 @@ impl Endpoint {
         Ok(Self::https(format!("{service}.{}{CLOUD}", region.to_ascii_lowercase())))
     }
 
-    /// The cloud's STS that serves all regions.
+    /// Returns the cloud's STS for all regions.
     pub(crate) fn sts() -> Self {
         Self::https(format!("sts{CLOUD}"))
     }
 
-    /// The metadata service of a cloud instance: the one address that plain HTTP is spoken to beside loopback.
+    /// Returns the metadata service of a cloud instance, the only server besides this machine for which plain HTTP is used.
     pub(crate) fn metadata() -> Self {
         Self { scheme: Scheme::Http, host: METADATA.to_owned(), port: Scheme::Http.default_port() }
     }
@@ -87,31 +86,30 @@ impl Endpoint {
         Self { scheme: Scheme::Https, host, port: Scheme::Https.default_port() }
     }
 
-    /// The region, of a regional endpoint of the real Alibaba Cloud's KMS.
+    /// Returns the region, if this is a regional endpoint of the real Alibaba Cloud's KMS.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         let (service, region) = self.host.strip_suffix(CLOUD)?.split_once('.')?;
         (matches!(service, KMS | KMS_VPC) && !region.contains('.')).then_some(region)
     }
 
-    /// Whether the host is one of the real Alibaba Cloud; a dedicated KMS instance is one too.
+    /// Whether the host belongs to the real Alibaba Cloud, as that of a dedicated KMS instance does.
     #[must_use]
     pub fn is_cloud(&self) -> bool {
         self.host.ends_with(CLOUD)
     }
 
-    /// Whether the host is reached only from inside a VPC.
+    /// Whether the host can only be reached from inside a VPC.
     pub(crate) fn is_vpc(&self) -> bool {
         self.region().is_some() && self.host.starts_with(KMS_VPC)
     }
 
-    /// Whether no proxy may be used: to this machine, and to the metadata service.
+    /// Whether no proxy may be used, because this is the same machine or the metadata service.
     pub(crate) fn is_direct(&self) -> bool {
         self.is_loopback() || self.host == METADATA
     }
 
-    /// The value of the `Host` header exactly as it is sent and signed: without the port if it is the default
-    /// one of the scheme.
+    /// Returns the `Host` header exactly as it is sent and signed: without the port if it is the default port of the scheme.
     #[must_use]
     pub fn host_header(&self) -> String {
         if self.port == self.scheme.default_port() {
@@ -121,7 +119,7 @@ impl Endpoint {
         }
     }
 
-    /// The host without its port, in lower case; an IPv6 address stands in brackets.
+    /// Returns the host without its port, in lower case; an IPv6 address in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -136,14 +134,14 @@ impl Endpoint {
             || bare.parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
     }
 
-    /// Whether the connection is protected by TLS.
+    /// Whether the connection uses TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.scheme == Scheme::Https
     }
 }
 
-/// As [`Endpoint::parse`].
+/// Parses like [`Endpoint::parse`].
 impl FromStr for Endpoint {
     type Err = EndpointError;
 
@@ -184,25 +182,25 @@ impl Scheme {
     }
 }
 
-/// Why a text is not the address of a KMS. Never shows more of the text than its host or region, because a
-/// mistyped URL may hold a password.
+/// Why a text is not the address of a KMS. Shows no more of the text than its host or region, because a mistyped URL may contain
+/// a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointError {
-    /// Not one of the forms.
+    /// The text has none of the accepted forms.
     Scheme,
-    /// A user, path, query or fragment, none of which a KMS has.
+    /// The text has a user, path, query or fragment, which the address of a KMS does not have.
     Excess,
-    /// Not a host name or IP address.
+    /// The host is not a host name or IP address.
     Host(String),
-    /// Not a number from 1 to 65535.
+    /// The port is not a number from 1 to 65535.
     Port(String),
-    /// Plain HTTP to another machine.
+    /// Plain HTTP to another machine is refused.
     PlainHttp {
-        /// The host that is not loopback.
+        /// The host, which is not loopback.
         host: String,
     },
-    /// Not a region: letters, digits, `-` and `_` only.
+    /// The region has characters other than letters, digits, `-` and `_`.
     Region(String),
 }
 
@@ -253,8 +251,8 @@ fn parse_port(text: &str) -> Result<u16, EndpointError> {
     }
 }
 
-/// A host name of RFC 1123 (with `_`, which private networks use), an IPv4 address, or an IPv6 address in
-/// brackets.
+/// Whether a text is a host name of RFC 1123 (or one with `_`, which private networks use), an IPv4 address, or an IPv6 address
+/// in brackets.
 fn is_host(host: &str) -> bool {
     if let Some(inner) = host.strip_prefix('[') {
         return inner.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());

@@ -1,4 +1,4 @@
-//! What can go wrong: while a client is made, and in a call. A cause stands in `source()`, not in the text.
+//! Errors of creating a client, and of calls. A cause is in `source()`, not in the text.
 
 use std::error::Error;
 use std::fmt;
@@ -10,60 +10,60 @@ use crate::credentials::CredentialsError;
 use crate::refusal::Refusal;
 use crate::transport::{RootsError, TransportError};
 
-/// Why a client could not be made.
+/// Why a client could not be created.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SetupError {
-    /// There is nobody to trust.
+    /// There are no trusted CA certificates.
     Roots(RootsError),
-    /// The proxy is not given as a URL. What is given is not shown, because it may hold a password.
+    /// The proxy is not a valid URL. The error does not contain it, because it may contain a password.
     Proxy,
 }
 
-/// Why a call brought no reply.
+/// Why a call returned no reply.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {
-    /// No usable answer came.
+    /// No usable response was received.
     Unreachable {
         /// The address of the KMS.
         endpoint: String,
-        /// What happened on the way.
+        /// The cause.
         source: TransportError,
     },
-    /// The KMS answered an error.
+    /// The KMS returned an error.
     Refused(Refusal),
-    /// There are no credentials to sign with. The text is that of the error inside.
+    /// There are no credentials to sign with. `Display` shows the text of the inner error.
     Credentials(Arc<CredentialsError>),
-    /// Not a name that an action or an API version can have; nothing was sent.
+    /// The text is not the name of an action or an API version. Nothing was sent.
     Name(String),
-    /// The KMS runs in this process and is unavailable. The text is that of `source`.
+    /// The KMS runs in this process and is unavailable. `Display` shows the text of `source`.
     Local {
-        /// In which way.
+        /// How the KMS failed.
         kind: LocalFailure,
-        /// What happened, as the KMS reports it.
+        /// The error of the KMS.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// The KMS, or whatever is at its address, answered something that makes no sense.
+    /// The response of the KMS, or of another server at its address, is malformed.
     Answer {
         /// The address of the KMS.
         endpoint: String,
-        /// The HTTP status of the answer.
+        /// The HTTP status of the response.
         status: u16,
-        /// What it is that makes no sense; never the answer itself, which may hold a plaintext.
+        /// What is wrong with the response. It does not contain the response, which may contain a plaintext.
         problem: AnswerProblem,
     },
 }
 
-/// In which way an answer makes no sense.
+/// What is wrong with a malformed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AnswerProblem {
-    /// The status says that the call failed, but the answer does not say why.
+    /// The status is an error, but the body contains no error code.
     NoErrorCode,
-    /// The answer is not JSON in UTF-8.
+    /// The body is not JSON in UTF-8.
     NotJson,
-    /// The answer is JSON, but not that of the action.
+    /// The body is JSON, but not the reply to the action.
     OtherShape,
 }
 

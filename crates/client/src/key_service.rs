@@ -1,4 +1,4 @@
-//! The API of a KMS as the [`KeyService`] that encryption and decryption see, and what its refusals mean to them.
+//! Adapts the API of a KMS to the trait [`KeyService`], and maps its errors.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::error::CallError;
 use crate::refusal::Refusal;
 use crate::transport::TransportError;
 
-/// A KMS that answers the actions of the API, remote or in the same process, as a [`KeyService`].
+/// Adapts a KMS that implements the API, remote or in the same process, to the trait [`KeyService`].
 ///
 /// ```no_run
 /// # fn client() -> bulla_client::Client { unimplemented!() }
@@ -31,19 +31,19 @@ pub struct ApiKeyService<A> {
 }
 
 impl<A: KmsApi> ApiKeyService<A> {
-    /// The key service of a KMS.
+    /// Creates the key service of a KMS.
     #[must_use]
     pub fn new(api: A) -> Self {
         Self { api }
     }
 
-    /// The KMS that is called.
+    /// Returns the KMS.
     #[must_use]
     pub fn api(&self) -> &A {
         &self.api
     }
 
-    /// Calls an action about `key`, which may be created by its first use.
+    /// Calls an action with `key`, and creates the key if the KMS does so on first use.
     fn call_for_key<R: Action>(&self, key: &str, request: &R) -> Result<R::Reply, KeyServiceError> {
         let failed = |error| of_call(error, Some(key));
         match self.api.call(request).map_err(failed) {
@@ -52,13 +52,13 @@ impl<A: KmsApi> ApiKeyService<A> {
             {
                 self.api.call(request).map_err(failed)
             }
-            answer => answer,
+            response => response,
         }
     }
 }
 
 impl<A: KmsApi> KeyService for ApiKeyService<A> {
-    /// By GenerateDataKey, for 32 bytes.
+    /// Calls GenerateDataKey for 32 bytes.
     fn generate_data_key(
         &self,
         key: &str,
@@ -80,7 +80,7 @@ impl<A: KmsApi> KeyService for ApiKeyService<A> {
         Ok(GeneratedDataKey { data_key, wrapped })
     }
 
-    /// By Encrypt of the data key's base64.
+    /// Calls Encrypt with the base64 of the data key.
     fn wrap(
         &self,
         key: &str,
@@ -101,7 +101,7 @@ impl<A: KmsApi> KeyService for ApiKeyService<A> {
         })
     }
 
-    /// By Decrypt.
+    /// Calls Decrypt.
     fn unwrap(
         &self,
         ciphertext_blob: &str,
@@ -122,9 +122,9 @@ impl<A: KmsApi> KeyService for ApiKeyService<A> {
     }
 }
 
-/// What a KMS's refusal means to a [`KeyService`], for every KMS that answers with the codes of the API.
+/// Maps an error of any KMS that uses the error codes of the API.
 ///
-/// `key` is the key that was asked for; None for Decrypt, which finds its key in the ciphertext.
+/// `key` is the key in the request; `None` for Decrypt, whose key is named in the ciphertext.
 fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
     let asked_for = || key.unwrap_or(WRAPPING_KEY).to_owned();
     let Refusal { code, .. } = &refusal;
@@ -135,7 +135,7 @@ fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
             KeyServiceError::KeyNotFound { key: asked_for() }
         }
         _ if is_key_state(code) => KeyServiceError::KeyUnavailable { key: asked_for(), code: refusal.code },
-        // The cloud does not always name the parameter, and Decrypt has only one other.
+        // The cloud does not always name the parameter. Besides the context, Decrypt has only the ciphertext.
         "InvalidParameter" if key.is_none() && !refusal.message.contains("EncryptionContext") => {
             KeyServiceError::Damaged
         }
@@ -153,13 +153,13 @@ fn key_service_error(refusal: Refusal, key: Option<&str>) -> KeyServiceError {
     }
 }
 
-/// What a failed call means to a [`KeyService`]; `key` as for [`key_service_error`].
+/// Maps the error of a call. `key` is as for [`key_service_error`].
 fn of_call(error: CallError, key: Option<&str>) -> KeyServiceError {
     match error {
         CallError::Refused(refusal) => key_service_error(refusal, key),
         CallError::Local { kind, source } => KeyServiceError::Local { kind, source },
         CallError::Credentials(error) => KeyServiceError::NoCredentials(error),
-        // A gateway that answers for a KMS which it cannot reach.
+        // A gateway replied because it cannot reach the KMS.
         CallError::Answer { endpoint, status: status @ (429 | 500..), problem } => {
             let source = CallError::Answer { endpoint: endpoint.clone(), status, problem };
             KeyServiceError::Unreachable { endpoint, source: Arc::new(source) }
@@ -182,13 +182,13 @@ fn data_key(plaintext: &SecretText) -> Result<DataKey, KeyServiceError> {
     DataKey::from_base64(plaintext.expose()).map_err(|error| KeyServiceError::Answer(Arc::new(error)))
 }
 
-/// `Rejected.<state>`, also in the misspelling that the cloud's documents have.
+/// Whether a code is `Rejected.<state>`, also in the misspelling of the cloud's documentation.
 fn is_key_state(code: &str) -> bool {
     let state = code.strip_prefix("Rejected.").or_else(|| code.strip_prefix("Rejetced."));
     matches!(state, Some("Disabled" | "PendingDeletion" | "PendingImport" | "Unavailable"))
 }
 
-/// Whether the KMS does not know the caller, or does not let it.
+/// Whether a code means that the KMS does not know the caller or denies access.
 fn is_denial(code: &str) -> bool {
     let (family, _) = code.split_once('.').unwrap_or((code, ""));
     DENIALS.contains(&family)
@@ -205,7 +205,7 @@ const DENIALS: [&str; 8] = [
     "SignatureDoesNotMatch",
 ];
 
-/// Stands where the key of a wrapped data key would, which only the KMS knows.
+/// Replaces the name of the key that wrapped a data key, which only the KMS knows.
 const WRAPPING_KEY: &str = "that wrapped this data key";
 
 #[cfg(test)]
@@ -259,7 +259,7 @@ mod tests {
             ErrorCode::InvalidTimeStampExpired,
             ErrorCode::IllegalTimestamp,
         ] {
-            // A denial names the resource, which is no secret; an echo of the request is.
+            // A denial names the resource, which is not secret; an echo of the request is.
             let denied = code == ErrorCode::ForbiddenNoPermission;
             let detail = if denied { "acs:kms:r:1:key/k" } else { "Plaintext=hunter2" };
             let error = meaning(&Error::with(code, detail), Some("k"));

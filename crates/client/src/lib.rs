@@ -22,22 +22,23 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Endpoint`], [`ClientOptions`] | where the KMS is; trust, proxy and timeouts |
-//! | [`CredentialProvider`], [`Credentials`] | who calls: found as the official clients do, or brought by the program |
-//! | [`Client`] | calls an action of [`bulla_wire`], or any other by its name |
-//! | [`ApiKeyService`] | the [`KeyService`](bulla_envelope::KeyService) that encryption uses, of a client or any other [`KmsApi`] |
-//! | [`CallError`], [`Refusal`] | why a call brought no reply |
+//! | [`Endpoint`], [`ClientOptions`] | the address of the KMS; certificates, proxy and timeouts |
+//! | [`CredentialProvider`], [`Credentials`] | credentials, found like the official clients do, or passed by the program |
+//! | [`Client`] | calls an action of [`bulla_wire`], or any other action by its name |
+//! | [`ApiKeyService`] | the [`KeyService`](bulla_envelope::KeyService) for encryption, for a client or any other [`KmsApi`] |
+//! | [`CallError`], [`Refusal`] | why a call returned no reply |
 //!
 //! # Guarantees
 //!
-//! - **Signed for each try** with ACS3-HMAC-SHA256: no nonce is used twice.
-//! - **Tried again only if that is safe**: a request that changes something is sent again only if it was not acted on.
-//! - **TLS, or loopback.** Plain HTTP to another machine is refused, because answers hold plaintext data keys; only the
-//!   metadata service of a cloud instance is asked that way, and never through a proxy.
-//! - **No secret in an error.** Answers are not repeated, and an echo of the request is cut out.
-//! - **Nothing of the process is read** but the files that the options and the environment name: the caller passes the
-//!   environment in. A program is started only if a profile of mode External is used.
-//! - **No file is written**, and a configuration file that others may write is refused.
+//! - **Each attempt is signed separately** with ACS3-HMAC-SHA256, so no nonce is used twice.
+//! - **Retries are safe.** A request that changes something is sent again only if the KMS certainly did not execute it.
+//! - **TLS, or loopback.** Plain HTTP to another machine is refused, because responses contain plaintext data keys. The only
+//!   exception is the metadata service of a cloud instance, which is never called through a proxy.
+//! - **Errors contain no secrets.** They do not quote responses, and an echo of the request is removed.
+//! - **The process environment is not read**: the caller passes the environment in. The only files that are read are those that
+//!   the options and the environment name, and configuration files in the home directory. A program is started only for a profile
+//!   of mode External.
+//! - **No file is written**, and a configuration file that another user can write is refused.
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

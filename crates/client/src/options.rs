@@ -1,4 +1,4 @@
-//! How a client reaches its server: whom it trusts, through which proxy, for how long.
+//! Options of a client: certificates, proxy and timeouts.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use bulla_wire::SecretText;
 
 use crate::endpoint::Endpoint;
 
-/// How a client reaches its KMS. The default trusts the system's certificates and uses no proxy.
+/// Options for connections to a KMS. By default, the system's certificates are trusted and no proxy is used.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,14 +26,14 @@ pub struct ClientOptions {
 }
 
 impl ClientOptions {
-    /// The default.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The default, with what the environment says: `ALIBABA_CLOUD_CA_BUNDLE`, `HTTPS_PROXY` or else
-    /// `ALL_PROXY`, and `NO_PROXY`; the last three also in lower case, which wins.
+    /// Returns the default options with the settings of the environment: `ALIBABA_CLOUD_CA_BUNDLE`; `HTTPS_PROXY` or else
+    /// `ALL_PROXY`; `NO_PROXY`. The last three are also read in lower case, which takes precedence.
     ///
     /// `environment` is as for [`CredentialProvider::find`](crate::CredentialProvider::find).
     #[must_use]
@@ -49,58 +49,58 @@ impl ClientOptions {
         }
     }
 
-    /// A PEM file of certificates that are trusted **instead of** the system's.
+    /// Sets a PEM file of certificates to trust **instead of** the system's.
     #[must_use]
     pub fn ca(mut self, ca: impl Into<PathBuf>) -> Self {
         self.ca = Some(ca.into());
         self
     }
 
-    /// The longest wait for a connection: name, TCP and TLS together. Default: 5 seconds, as the official SDKs have it.
+    /// Sets the timeout of a connection: name resolution, TCP and TLS together. Default: 5 seconds, as in the official SDKs.
     #[must_use]
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self
     }
 
-    /// The longest time a whole call may take, retries included. Default: 10 seconds.
+    /// Sets the timeout of a call with all retries. Default: 10 seconds.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Whether to sign with the time of the server after it refused a request for its time. For machines whose clock may be
-    /// wrong, such as at boot. Over HTTPS only. The server can then get requests signed for a later time than this machine's,
-    /// so it must be one that is trusted. Default: no.
+    /// Sets whether to sign with the server's time after the server refused a request because of its time. This is for machines
+    /// whose clock may be wrong, for example at boot, and works over HTTPS only. It lets the server obtain requests that are
+    /// signed for a later time than this machine's, so the server must be trusted. Default: no.
     #[must_use]
     pub fn follow_server_clock(mut self, follow: bool) -> Self {
         self.follows_server_clock = follow;
         self
     }
 
-    /// The URL of a proxy for `https://`; secret because it may hold a password. Default: none.
+    /// Sets the URL of a proxy for `https://`, which is a secret because it may contain a password. Default: none.
     #[must_use]
     pub fn proxy(mut self, proxy: impl Into<SecretText>) -> Self {
         self.proxy = Some(proxy.into());
         self
     }
 
-    /// Hosts that are reached without the proxy, separated by commas; `*` is every host, and a domain stands for all
-    /// names below it. Loopback never goes through a proxy.
+    /// Sets the hosts to reach without the proxy, separated by commas. `*` matches every host, and a domain matches all names
+    /// below it. Loopback is always reached without a proxy.
     #[must_use]
     pub fn no_proxy(mut self, no_proxy: impl Into<String>) -> Self {
         self.no_proxy = no_proxy.into();
         self
     }
 
-    /// The same with the system's certificates, for servers that the user did not name.
+    /// Trusts the system's certificates, for servers that the user did not name.
     pub(crate) fn trusting_the_system(mut self) -> Self {
         self.ca = None;
         self
     }
 
-    /// The proxy to `endpoint`, if there is one. A proxy never sees a call to this machine or to the metadata service.
+    /// Returns the proxy for `endpoint`, if one applies. Calls to this machine and to the metadata service never use a proxy.
     pub(crate) fn proxy_to(&self, endpoint: &Endpoint) -> Option<&SecretText> {
         let direct =
             endpoint.is_direct() || self.no_proxy.split(',').any(|rule| covers(rule, endpoint.host()));
@@ -121,7 +121,7 @@ impl Default for ClientOptions {
     }
 }
 
-/// Whether a rule of `NO_PROXY` is for `host`: `*`, the host itself, or a domain above it.
+/// Whether a rule of `NO_PROXY` matches `host`: `*`, the host itself, or a domain above it.
 fn covers(rule: &str, host: &str) -> bool {
     let rule = rule.trim().to_ascii_lowercase();
     let domain = rule.trim_start_matches('*').trim_start_matches('.');

@@ -1,4 +1,4 @@
-//! An error answer of a KMS, made fit to be shown: without echoes of the request, without control characters.
+//! An error reply of a KMS, made safe to show: without echoes of the request and without control characters.
 
 use std::error::Error;
 use std::fmt;
@@ -6,41 +6,41 @@ use std::time::Duration;
 
 use bulla_wire::{AccessDenied, ErrorReply};
 
-use crate::retry::Again;
+use crate::retry::Retry;
 
-/// What a KMS answered instead of what was asked for.
+/// An error reply of a KMS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The code, such as `Forbidden.KeyNotFound`.
+    /// The error code, such as `Forbidden.KeyNotFound`.
     pub code: String,
-    /// The sentence that goes with it.
+    /// The text of the code.
     pub message: String,
-    /// The name of the request in the logs of the KMS; empty if it told none.
+    /// The request id, under which the KMS logged the request; empty if the reply has none.
     pub request_id: String,
-    /// Which permission the caller lacks, if the KMS told.
+    /// The permission that the caller lacks, if the reply names it.
     pub denial: Option<Box<Denial>>,
 }
 
-/// A permission that the caller lacks, and which policies lack or deny it. Displayed as a part of a sentence.
+/// A permission that the caller lacks, and which policies deny or do not allow it. `Display` formats it as part of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Denial {
     /// The action, such as `kms:Decrypt`.
     pub action: String,
-    /// `ExplicitDeny` if a statement denies, `ImplicitDeny` if none allows.
+    /// `ExplicitDeny` if a statement denies the action, `ImplicitDeny` if none allows it.
     pub no_permission_type: String,
-    /// The kind of policy, such as `AccountLevelIdentityBasedPolicy`.
+    /// The kind of the policy, such as `AccountLevelIdentityBasedPolicy`.
     pub policy_type: String,
 }
 
 impl Refusal {
-    /// A refusal that can be shown.
+    /// Creates a refusal that is safe to show.
     ///
-    /// A wrong signature is answered with the string that should have been signed, which repeats the
-    /// request and so may hold a plaintext: the message is cut before it.
+    /// The error for a wrong signature echoes the string to sign, which contains the request and so possibly a plaintext. The
+    /// message is truncated before it.
     #[must_use]
     pub fn new(status: u16, code: &str, message: &str, request_id: &str) -> Self {
         let end = message.to_ascii_lowercase().find(ECHO).unwrap_or(message.len());
@@ -48,7 +48,7 @@ impl Refusal {
         Self { status, code, message, request_id, denial: None }
     }
 
-    /// The refusal in an error answer; None if it is none.
+    /// Parses an error reply; `None` if the body is not one.
     pub(crate) fn parse(status: u16, body: &[u8]) -> Option<Self> {
         let reply: ErrorReply = serde_json::from_slice(body).ok()?;
         let denial = reply.access_denied.as_ref().map(|detail| Denial::new(detail).into());
@@ -56,7 +56,7 @@ impl Refusal {
         (!reply.code.is_empty()).then_some(Self { denial, ..refusal })
     }
 
-    /// Status, code, message and request id on one line.
+    /// Returns status, code, message and request id on one line.
     pub(crate) fn what(&self) -> String {
         let what = format!("{} {}: {}", self.status, self.code, self.message_with_denial());
         match self.request_id.as_str() {
@@ -65,7 +65,7 @@ impl Refusal {
         }
     }
 
-    /// The message, with the permission that the caller lacks.
+    /// Returns the message with the permission that the caller lacks.
     pub(crate) fn message_with_denial(&self) -> String {
         match &self.denial {
             Some(denial) => format!("{} ({denial})", self.message),
@@ -73,31 +73,31 @@ impl Refusal {
         }
     }
 
-    /// Whether the KMS has too much to do: the request was not acted on and may succeed later.
+    /// Whether the KMS rate-limits the caller: it did not execute the request, and the same request may succeed later.
     #[must_use]
     pub fn is_throttled(&self) -> bool {
         self.status == 429 || self.code.starts_with("Throttling") || self.code == "Rejected.Throttling"
     }
 
-    pub(crate) fn again(&self) -> Again {
+    pub(crate) fn retry(&self) -> Retry {
         match (self.status, self.code.as_str()) {
-            _ if self.is_throttled() => Again::Slower,
-            (500 | 502..=504, _) => Again::IfNothingChanges,
-            // Signed before the KMS was started; each try has a signature of its own.
-            _ if self.is_about_time() => Again::Always,
-            // A proxy sent the request twice. Each try has a nonce of its own.
-            (_, "SignatureNonceUsed") => Again::IfNothingChanges,
-            _ => Again::Never,
+            _ if self.is_throttled() => Retry::Throttled,
+            (500 | 502..=504, _) => Retry::IfIdempotent,
+            // Signed before the start of the KMS. Each attempt is signed at its own time.
+            _ if self.is_clock_skew() => Retry::Always,
+            // A proxy sent the request twice. Each attempt has its own nonce.
+            (_, "SignatureNonceUsed") => Retry::IfIdempotent,
+            _ => Retry::Never,
         }
     }
 
-    /// How long another try should wait, if the KMS does not say.
+    /// Returns the pause before the next attempt, if the KMS does not set one.
     pub(crate) fn pause(&self) -> Option<Duration> {
-        self.is_about_time().then_some(NEXT_SECOND)
+        self.is_clock_skew().then_some(NEXT_SECOND)
     }
 
-    /// Whether the request was signed at a time that is too far from the server's.
-    pub(crate) fn is_about_time(&self) -> bool {
+    /// Whether the KMS refused the time of the signature, because it differs too much from the server's time.
+    pub(crate) fn is_clock_skew(&self) -> bool {
         self.code == "InvalidTimeStamp.Expired"
     }
 }
@@ -136,15 +136,15 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
-/// One line for a terminal: no control characters, and an end.
+/// Returns one line for a terminal: without control characters, and of limited length.
 fn printable(text: &str) -> String {
     text.trim().chars().filter(|character| !character.is_control()).take(MAX_CHARS).collect()
 }
 
-/// Begins every echo that is known: "server string to sign is:", "server StringToSign is".
+/// The beginning of all known echoes: "server string to sign is:", "server StringToSign is".
 const ECHO: &str = "server string";
 const MAX_CHARS: usize = 1000;
-/// A KMS that was started just now takes what is signed from the next whole second on.
+/// A KMS that was just started accepts signatures from the next whole second on.
 const NEXT_SECOND: Duration = Duration::from_millis(1100);
 
 #[cfg(test)]
@@ -213,20 +213,20 @@ mod tests {
 
     #[test]
     fn which_refusals_are_worth_another_try() {
-        for (status, code, again) in [
-            (400, "Throttling.User", Again::Slower),
-            (429, "Rejected.Throttling", Again::Slower),
-            (429, "Anything", Again::Slower),
-            (400, "InvalidTimeStamp.Expired", Again::Always),
-            (400, "InvalidTimeStamp.Format", Again::Never),
-            (400, "SignatureNonceUsed", Again::IfNothingChanges),
-            (503, "ServiceUnavailableTemporary", Again::IfNothingChanges),
-            (500, "InternalFailure", Again::IfNothingChanges),
-            (501, "NotImplemented", Again::Never),
-            (403, "Forbidden.NoPermission", Again::Never),
-            (409, "Rejected.Disabled", Again::Never),
+        for (status, code, retry) in [
+            (400, "Throttling.User", Retry::Throttled),
+            (429, "Rejected.Throttling", Retry::Throttled),
+            (429, "Anything", Retry::Throttled),
+            (400, "InvalidTimeStamp.Expired", Retry::Always),
+            (400, "InvalidTimeStamp.Format", Retry::Never),
+            (400, "SignatureNonceUsed", Retry::IfIdempotent),
+            (503, "ServiceUnavailableTemporary", Retry::IfIdempotent),
+            (500, "InternalFailure", Retry::IfIdempotent),
+            (501, "NotImplemented", Retry::Never),
+            (403, "Forbidden.NoPermission", Retry::Never),
+            (409, "Rejected.Disabled", Retry::Never),
         ] {
-            assert_eq!(Refusal::new(status, code, "", "").again(), again, "{status} {code}");
+            assert_eq!(Refusal::new(status, code, "", "").retry(), retry, "{status} {code}");
         }
     }
 }

@@ -1,46 +1,44 @@
-//! When a failed call is tried again: at most three tries within the time of one call, and more while the KMS only asks to
-//! slow down.
+//! Retries of a failed call: at most three attempts within the time of one call, and more while the KMS rate-limits the caller.
 //!
-//! A request that certainly was not acted on (no connection, throttled) may always be sent again. Where that
-//! is not known (connection lost, 5xx), only an action that changes nothing is. Each try is signed anew, so no
-//! nonce is used twice.
+//! A request that certainly was not executed (no connection, rate limit) may always be sent again. If that is not certain
+//! (connection lost, 5xx), only an idempotent action is. Each attempt is signed separately, so no nonce is used twice.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A try that failed.
+/// A failed attempt.
 #[derive(Debug)]
 pub(crate) struct Failure<E> {
-    /// What the caller sees if this was the last try.
+    /// The error to return if this was the last attempt.
     pub(crate) error: E,
-    /// Whether another try could help.
-    pub(crate) again: Again,
-    /// How long the KMS asked to wait.
+    /// Whether to try again.
+    pub(crate) retry: Retry,
+    /// The pause that the KMS asked for.
     pub(crate) wait: Option<Duration>,
 }
 
-/// Whether another try could help, and whom it could hurt.
+/// Whether another attempt could succeed, and whether it is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// It would fail again.
+pub(crate) enum Retry {
+    /// Another attempt would fail too.
     Never,
-    /// It may help, but the request may have been acted on already.
-    IfNothingChanges,
-    /// It may help, and the request was not acted on.
+    /// Another attempt may succeed, but the KMS may have executed the request.
+    IfIdempotent,
+    /// Another attempt may succeed, and the KMS did not execute the request.
     Always,
-    /// It will help once there are fewer requests; the request was not acted on.
-    Slower,
+    /// The KMS rate-limits the caller: another attempt will succeed later, and the KMS did not execute the request.
+    Throttled,
 }
 
-/// The time that passes: the real one, or the one of a test.
+/// A clock that can be replaced in tests.
 pub(crate) trait Pace {
-    /// How long the call has taken so far.
+    /// Returns the time since the beginning of the call.
     fn elapsed(&self) -> Duration;
     /// Waits.
     fn pause(&mut self, wait: Duration);
 }
 
-/// The monotonic clock of the machine, from the start of the call.
+/// The monotonic clock of the machine, with the start of the call.
 pub(crate) struct RealTime(pub(crate) Instant);
 
 impl Pace for RealTime {
@@ -53,29 +51,29 @@ impl Pace for RealTime {
     }
 }
 
-/// Calls `attempt` with the time that is left until it succeeds or another try makes no sense.
+/// Calls `attempt` with the remaining time until it succeeds or another attempt is not allowed.
 ///
 /// # Errors
-/// The error of the last try.
+/// The error of the last attempt.
 pub(crate) fn run<T, E>(
     pace: &mut impl Pace,
     budget: Duration,
-    changes_nothing: bool,
+    is_idempotent: bool,
     mut attempt: impl FnMut(Duration) -> Result<T, Failure<E>>,
 ) -> Result<T, E> {
     let mut tries = 0;
     loop {
         let failure = match attempt(budget.saturating_sub(pace.elapsed())) {
-            Ok(answer) => return Ok(answer),
+            Ok(response) => return Ok(response),
             Err(failure) => failure,
         };
         tries += 1;
         let wait = failure.wait.unwrap_or_else(|| backoff(tries));
-        let allowed = match failure.again {
-            Again::Never => false,
-            Again::IfNothingChanges => changes_nothing && tries < MAX_TRIES,
-            Again::Always => tries < MAX_TRIES,
-            Again::Slower => true,
+        let allowed = match failure.retry {
+            Retry::Never => false,
+            Retry::IfIdempotent => is_idempotent && tries < MAX_TRIES,
+            Retry::Always => tries < MAX_TRIES,
+            Retry::Throttled => true,
         };
         if !allowed || pace.elapsed() + wait >= budget {
             return Err(failure.error);
@@ -84,14 +82,15 @@ pub(crate) fn run<T, E>(
     }
 }
 
-/// Whether an action only answers a question, so that asking twice is the same as asking once.
+/// Whether executing an action twice has the same effect as executing it once.
 ///
-/// Decided by the verb its name begins with; an unknown one counts as a change.
-pub(crate) fn changes_nothing(action: &str) -> bool {
-    QUESTIONS.iter().any(|verb| action.starts_with(verb))
+/// The verb at the beginning of the action's name decides; an unknown verb counts as not idempotent.
+pub(crate) fn is_idempotent(action: &str) -> bool {
+    IDEMPOTENT_VERBS.iter().any(|verb| action.starts_with(verb))
 }
 
-/// 200 ms, then twice as long each time up to 1.6 s, of which a random part up to one half is taken off so that clients spread out.
+/// Returns the pause after a number of attempts: 200 ms, then doubled each time up to 1.6 s, minus a random part of up to one
+/// half so that clients spread out.
 fn backoff(tries: u32) -> Duration {
     let full = FIRST_PAUSE * 2_u32.pow((tries - 1).min(3));
     let mut random = [0];
@@ -101,8 +100,8 @@ fn backoff(tries: u32) -> Duration {
 
 const MAX_TRIES: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-const QUESTIONS: [&str; 12] = [
-    "AssumeRole", // a session whose answer was lost expires unused
+const IDEMPOTENT_VERBS: [&str; 12] = [
+    "AssumeRole", // a session whose reply was lost expires unused
     "Asymmetric",
     "BatchGet",
     "Decrypt",
@@ -137,35 +136,35 @@ mod tests {
         }
     }
 
-    /// Fails `failures` times, then succeeds; gives the outcome and the pauses.
+    /// Fails `failures` times, then succeeds. Returns the result and the pauses.
     fn play(
         failures: u32,
-        again: Again,
+        retry: Retry,
         wait: Option<Duration>,
-        changes_nothing: bool,
+        is_idempotent: bool,
     ) -> (Result<u32, u32>, Vec<Duration>) {
         let mut time = TestTime::default();
         let mut tries = 0;
-        let outcome = run(&mut time, Duration::from_secs(10), changes_nothing, |_| {
+        let outcome = run(&mut time, Duration::from_secs(10), is_idempotent, |_| {
             tries += 1;
-            if tries > failures { Ok(tries) } else { Err(Failure { error: tries, again, wait }) }
+            if tries > failures { Ok(tries) } else { Err(Failure { error: tries, retry, wait }) }
         });
         (outcome, time.pauses)
     }
 
     #[test]
     fn three_tries_with_growing_pauses() {
-        let (outcome, pauses) = play(9, Again::Always, None, false);
+        let (outcome, pauses) = play(9, Retry::Always, None, false);
         assert_eq!(outcome, Err(3));
         assert!((100..=200).contains(&pauses[0].as_millis()), "{pauses:?}");
         assert!((200..=400).contains(&pauses[1].as_millis()), "{pauses:?}");
-        assert_eq!(play(2, Again::Always, None, false).0, Ok(3));
+        assert_eq!(play(2, Retry::Always, None, false).0, Ok(3));
     }
 
     #[test]
     fn a_kms_that_asks_to_slow_down_is_tried_until_the_time_is_up() {
-        assert_eq!(play(5, Again::Slower, None, false).0, Ok(6));
-        let (outcome, pauses) = play(99, Again::Slower, None, false);
+        assert_eq!(play(5, Retry::Throttled, None, false).0, Ok(6));
+        let (outcome, pauses) = play(99, Retry::Throttled, None, false);
         assert!(outcome.is_err());
         let sum: Duration = pauses.iter().sum();
         assert!((Duration::from_secs(8)..Duration::from_secs(10)).contains(&sum), "{pauses:?}");
@@ -174,17 +173,17 @@ mod tests {
 
     #[test]
     fn an_unknown_outcome_is_repeated_only_for_questions() {
-        assert_eq!(play(1, Again::IfNothingChanges, None, true).0, Ok(2));
-        assert_eq!(play(1, Again::IfNothingChanges, None, false).0, Err(1));
-        assert_eq!(play(1, Again::Never, None, true).0, Err(1));
+        assert_eq!(play(1, Retry::IfIdempotent, None, true).0, Ok(2));
+        assert_eq!(play(1, Retry::IfIdempotent, None, false).0, Err(1));
+        assert_eq!(play(1, Retry::Never, None, true).0, Err(1));
     }
 
     #[test]
     fn the_pause_that_the_kms_asks_for_is_kept() {
         let wait = Duration::from_millis(1234);
-        assert_eq!(play(1, Again::Always, Some(wait), false), (Ok(2), vec![wait]));
+        assert_eq!(play(1, Retry::Always, Some(wait), false), (Ok(2), vec![wait]));
         let too_long = Duration::from_secs(10);
-        assert_eq!(play(1, Again::Always, Some(too_long), false), (Err(1), vec![]));
+        assert_eq!(play(1, Retry::Always, Some(too_long), false), (Err(1), vec![]));
     }
 
     #[test]
@@ -194,7 +193,7 @@ mod tests {
         let wait = Some(Duration::from_secs(3));
         let outcome: Result<(), ()> = run(&mut time, Duration::from_secs(10), true, |time_left| {
             left.push(time_left.as_secs());
-            Err(Failure { error: (), again: Again::Always, wait })
+            Err(Failure { error: (), retry: Retry::Always, wait })
         });
         assert_eq!((outcome, left), (Err(()), vec![10, 7, 4]));
     }
@@ -204,12 +203,12 @@ mod tests {
         for question in
             ["Decrypt", "GenerateDataKey", "DescribeKey", "ListKeys", "GetKeyPolicy", "GenerateMac"]
         {
-            assert!(changes_nothing(question), "{question}");
+            assert!(is_idempotent(question), "{question}");
         }
         for change in
             ["CreateKey", "CreateAlias", "EnableKey", "ScheduleKeyDeletion", "PutSecretValue", "Unheard"]
         {
-            assert!(!changes_nothing(change), "{change}");
+            assert!(!is_idempotent(change), "{change}");
         }
     }
 }

@@ -1,7 +1,7 @@
-//! One request and its answer over HTTP/1.1, with TLS below unless the server is on this machine.
+//! Sends a request and receives the response over HTTP/1.1, with TLS unless the server is on this machine.
 //!
-//! No redirect is followed, because the signature is for one host. Answers are capped. The answer's body is
-//! wiped when dropped; the buffers of the HTTP and TLS libraries, through which it came, are not.
+//! Redirects are not followed, because the signature is for one host. The size of responses is limited. The body of a response is
+//! wiped on drop; the buffers of the HTTP and TLS libraries are not.
 
 mod error;
 mod roots;
@@ -24,19 +24,19 @@ use crate::endpoint::Endpoint;
 use crate::error::SetupError;
 use crate::options::ClientOptions;
 
-/// Connections to one server, kept alive between calls.
+/// The connections to one server, kept open between calls.
 pub(crate) struct Transport {
     agent: Agent,
     endpoint: Endpoint,
 }
 
-/// What is sent.
+/// A request.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
-    /// From the first slash on, with the query.
+    /// The path from the first slash on, with the query.
     pub(crate) path: &'a str,
     pub(crate) headers: &'a [(&'static str, String)],
-    /// Not sent with [`Method::Get`].
+    /// The body, which is not sent with [`Method::Get`].
     pub(crate) body: &'a str,
 }
 
@@ -47,24 +47,24 @@ pub(crate) enum Method {
     Put,
 }
 
-/// What came back, whatever its status.
-pub(crate) struct Answer {
+/// A response with any status.
+pub(crate) struct Response {
     pub(crate) status: u16,
-    /// How long the server asks to wait before the next try.
+    /// The pause before the next attempt that the server asks for.
     pub(crate) retry_after: Option<Duration>,
-    /// The time by the server's clock, in seconds since 1970.
+    /// The time of the server's clock, in seconds since the Unix epoch.
     pub(crate) date: Option<i64>,
     pub(crate) body: Zeroizing<Vec<u8>>,
 }
 
 impl Transport {
-    /// Prepares connections to `endpoint`; none is made yet.
+    /// Prepares connections to `endpoint`, but does not connect.
     pub(crate) fn new(endpoint: &Endpoint, options: &ClientOptions) -> Result<Self, SetupError> {
         let proxy = match options.proxy_to(endpoint) {
             Some(url) => Some(ureq::Proxy::new(url.expose()).map_err(|_| SetupError::Proxy)?),
             None => None,
         };
-        // Loading the system's certificates takes a moment, which plain HTTP need not spend.
+        // Plain HTTP does not need the system's certificates, which take time to load.
         let roots = if endpoint.is_https() {
             roots::load(options.ca.as_deref()).map_err(SetupError::Roots)?
         } else {
@@ -89,24 +89,28 @@ impl Transport {
         Ok(Self { agent: config.build().new_agent(), endpoint: endpoint.clone() })
     }
 
-    /// The server.
+    /// Returns the address of the server.
     pub(crate) fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Sends a request and waits for the whole answer, at most `time_left`.
-    pub(crate) fn send(&self, request: &Request<'_>, time_left: Duration) -> Result<Answer, TransportError> {
-        let mut answer = match request.method {
+    /// Sends a request and waits for the complete response, for at most `time_left`.
+    pub(crate) fn send(
+        &self,
+        request: &Request<'_>,
+        time_left: Duration,
+    ) -> Result<Response, TransportError> {
+        let mut response = match request.method {
             Method::Get => self.run(http::Method::GET, request, (), time_left),
             Method::Post => self.run(http::Method::POST, request, request.body, time_left),
             Method::Put => self.run(http::Method::PUT, request, request.body, time_left),
         }
         .map_err(TransportError::new)?;
-        Ok(Answer {
-            status: answer.status().as_u16(),
-            retry_after: retry_after(&answer),
-            date: date(&answer),
-            body: read_capped(answer.body_mut()).map_err(TransportError::new)?,
+        Ok(Response {
+            status: response.status().as_u16(),
+            retry_after: retry_after(&response),
+            date: date(&response),
+            body: read_capped(response.body_mut()).map_err(TransportError::new)?,
         })
     }
 
@@ -129,27 +133,27 @@ impl Transport {
 
 fn read_capped(body: &mut ureq::Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     let expected = body.content_length().unwrap_or(0).clamp(USUAL_ANSWER, MAX_ANSWER);
-    // Room for all of it from the start: a vector that grows leaves an unwiped copy behind.
+    // Allocated at once: a vector that grows leaves copies in memory that is not wiped.
     let room = usize::try_from(expected).expect("at most 1 MiB");
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     body.with_config().limit(MAX_ANSWER).reader().read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-fn retry_after(answer: &http::Response<ureq::Body>) -> Option<Duration> {
-    let text = answer.headers().get("x-acs-retry-after")?.to_str().ok()?;
+fn retry_after(response: &http::Response<ureq::Body>) -> Option<Duration> {
+    let text = response.headers().get("x-acs-retry-after")?.to_str().ok()?;
     let milliseconds = text.trim().parse().ok().filter(|&milliseconds| milliseconds > 0)?;
     Some(Duration::from_millis(milliseconds))
 }
 
-fn date(answer: &http::Response<ureq::Body>) -> Option<i64> {
-    let text = answer.headers().get(http::header::DATE)?.to_str().ok()?;
+fn date(response: &http::Response<ureq::Body>) -> Option<i64> {
+    let text = response.headers().get(http::header::DATE)?.to_str().ok()?;
     let since_1970 = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since_1970.as_secs()).ok()
 }
 
-/// The largest answer that is read, in bytes. A page of a hundred keys has some 20 KiB.
+/// Maximum size of a response in bytes. A page of a hundred keys has about 20 KiB.
 const MAX_ANSWER: u64 = 1024 * 1024;
-/// Connections kept between calls: one for each thread that calls at the same time.
+/// Maximum number of idle connections: one for each thread that calls at the same time.
 const KEPT_CONNECTIONS: usize = 64;
 const USUAL_ANSWER: u64 = 16 * 1024;

@@ -1,4 +1,4 @@
-//! Calls that succeed at last, and every way in which an answer can fail to come.
+//! Calls that succeed after retries, and all ways in which a response can fail to arrive.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -185,7 +185,7 @@ fn loopback_goes_past_the_proxy() {
 fn other_hosts_go_through_the_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let asked = thread::spawn(move || {
+    let received = thread::spawn(move || {
         let mut stream = BufReader::new(listener.accept().unwrap().0);
         let mut request = String::new();
         while !request.ends_with("\r\n\r\n") {
@@ -200,9 +200,9 @@ fn other_hosts_go_through_the_proxy() {
     let client = Client::new(endpoint, credentials(SECRET), options).unwrap();
     let error = client.call(&DescribeRegions::default()).unwrap_err();
     assert!(matches!(transport_error(error), TransportError::Proxy(_)));
-    let asked = asked.join().unwrap();
-    assert!(asked.starts_with("CONNECT kms.invalid:8443 HTTP/1.1\r\n"), "{asked}");
-    assert!(!asked.to_ascii_lowercase().contains("authorization"), "{asked}");
+    let received = received.join().unwrap();
+    assert!(received.starts_with("CONNECT kms.invalid:8443 HTTP/1.1\r\n"), "{received}");
+    assert!(!received.to_ascii_lowercase().contains("authorization"), "{received}");
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn a_proxy_that_is_no_url_is_an_error() {
     assert!(!format!("{error:?} {error}").contains("hunter2"));
 }
 
-/// Some authority, so that no test needs the system's.
+/// Returns an authority, so that no test needs the system's.
 fn support_ca() -> tempfile::NamedTempFile {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let ca = rcgen::generate_simple_self_signed(["ca.invalid".to_owned()]).unwrap();

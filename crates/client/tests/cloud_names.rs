@@ -1,4 +1,4 @@
-//! Hosts of the cloud under their own names, which lead to servers of the tests: whose certificates are trusted where.
+//! Servers of the tests under names of the cloud: which certificates are trusted there.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -23,7 +23,7 @@ fn a_kms_instance_with_its_own_authority_and_the_sts_of_the_cloud() {
     in_namespace("a_kms_instance_with_its_own_authority_and_the_sts_of_the_cloud", || {
         let of_instance = Authority::new();
         let of_cloud = Authority::new();
-        // The system's certificates are read by a process from its environment, which a test does not change.
+        // The system's certificates are found by environment variables, which a test must not change in its own process.
         let status = Command::new(env::current_exe().unwrap())
             .args(["--exact", "calls_of_the_child", "--ignored", "--nocapture"])
             .env("SSL_CERT_FILE", of_cloud.file.path())
@@ -36,12 +36,12 @@ fn a_kms_instance_with_its_own_authority_and_the_sts_of_the_cloud() {
             (200, REGIONS.to_owned())
         });
         assert!(status.unwrap().wait().unwrap().success());
-        let asked = sts.asked();
-        assert_eq!((asked.len(), asked[0].header("host")), (1, Some("sts.aliyuncs.com")));
-        assert_eq!(asked[0].signed_by("s"), "i");
-        let asked = kms.asked();
-        assert_eq!((asked.len(), asked[0].header("host")), (1, Some(INSTANCE)));
-        assert_eq!(asked[0].signed_by("secret-of-STS.x"), "STS.x");
+        let received = sts.received();
+        assert_eq!((received.len(), received[0].header("host")), (1, Some("sts.aliyuncs.com")));
+        assert_eq!(received[0].signed_by("s"), "i");
+        let received = kms.received();
+        assert_eq!((received.len(), received[0].header("host")), (1, Some(INSTANCE)));
+        assert_eq!(received[0].signed_by("secret-of-STS.x"), "STS.x");
     });
 }
 
@@ -62,7 +62,7 @@ fn calls_of_the_child() {
     let provider = CredentialProvider::find(environment, None, &options).unwrap();
     Client::new(kms, provider, connection).unwrap().call(&DescribeRegions::default()).unwrap();
 
-    // An STS that the user named is trusted by the user's certificates, and not by the system's.
+    // The user's certificates are trusted at an STS that the user named, and the system's are not.
     let named = options.sts(Endpoint::parse_sts("sts.aliyuncs.com").unwrap());
     let provider = CredentialProvider::find(environment, None, &named).unwrap();
     let error = provider.access_key_id().unwrap_err();

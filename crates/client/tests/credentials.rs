@@ -1,5 +1,5 @@
-//! Every source of credentials against servers, programs and files that the tests make; the instance role has a file of its
-//! own, because its address needs a network namespace.
+//! Every source of credentials with servers, programs and files of the tests. The tests of the instance role are in
+//! `metadata.rs`, because its address needs a network namespace.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +13,7 @@ use bulla_client::Endpoint;
 use bulla_wire::kms::DescribeRegions;
 use bulla_wire::{Request, sts};
 use serde_json::{Value, json};
-use support::fake::{Asked, Fake};
+use support::fake::{Fake, Received};
 use support::sources::{FAR, REGIONS, Setup, assumed, code, coded};
 
 const ROLE: &str = "acs:ram::1111222233334444:role/backup";
@@ -25,13 +25,13 @@ fn access_key(name: &str, id: &str) -> Value {
 }
 
 /// Checks that the KMS was called with the credentials `id`, and with their token if they are temporary.
-fn check(asked: &Asked, id: &str, temporary: bool) {
-    assert_eq!(asked.signed_by(&format!("secret-of-{id}")), id);
+fn check(received: &Received, id: &str, temporary: bool) {
+    assert_eq!(received.signed_by(&format!("secret-of-{id}")), id);
     let token = temporary.then(|| format!("token-of-{id}"));
-    assert_eq!(asked.header("x-acs-security-token"), token.as_deref());
+    assert_eq!(received.header("x-acs-security-token"), token.as_deref());
 }
 
-/// A setup in which roles are assumed at a server of its own, which gives `STS.1`, `STS.2`, ….
+/// Returns a setup in which roles are assumed at a separate server, which issues `STS.1`, `STS.2`, ….
 fn with_sts() -> (Setup, Fake) {
     let count = AtomicUsize::new(0);
     let sts = Fake::start(move |_| {
@@ -50,8 +50,8 @@ fn variables_come_first() {
     setup.profiles(&[access_key("p", "profile")]);
     setup.set(KEY, "env");
     setup.set(SECRET, "secret-of-env");
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "env", false);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "env", false);
     assert_eq!(place, KEY);
     setup.set("ALIBABA_CLOUD_SECURITY_TOKEN", "token-of-env");
     check(&setup.call().unwrap().0, "env", true);
@@ -66,24 +66,24 @@ fn a_role_by_openid_connect_from_variables() {
     setup.set("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", "acs:ram::1111222233334444:oidc-provider/ack");
     setup.set("ALIBABA_CLOUD_OIDC_TOKEN_FILE", token.display().to_string());
     setup.set("ALIBABA_CLOUD_ROLE_SESSION_NAME", "pod-1");
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "STS.1", true);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "STS.1", true);
     assert_eq!(place, "ALIBABA_CLOUD_OIDC_TOKEN_FILE");
 
-    let asked = sts.asked().remove(0);
-    assert_eq!(asked.method, "POST");
-    let query = asked.path.strip_prefix("/?Action=AssumeRoleWithOIDC&Format=JSON&Timestamp=").unwrap();
+    let received = sts.received().remove(0);
+    assert_eq!(received.method, "POST");
+    let query = received.path.strip_prefix("/?Action=AssumeRoleWithOIDC&Format=JSON&Timestamp=").unwrap();
     assert!(query.ends_with("Z&Version=2015-04-01"), "no token in the URL: {query}");
     assert_eq!(
-        asked.body,
+        received.body,
         "DurationSeconds=3600&OIDCProviderArn=acs%3Aram%3A%3A1111222233334444%3Aoidc-provider%2Fack\
          &OIDCToken=eyJ.e30.c2ln&RoleArn=acs%3Aram%3A%3A1111222233334444%3Arole%2Fbackup&RoleSessionName=pod-1",
         "the same as the official clients send"
     );
-    assert!(asked.header("authorization").is_none(), "it is not signed");
-    let request = asked.call().request().unwrap();
+    assert!(received.header("authorization").is_none(), "it is not signed");
+    let request = received.call().request().unwrap();
     assert!(matches!(request, Request::Sts(sts::Request::AssumeRoleWithOIDC(_))), "{request:?}");
-    assert_eq!(asked.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(received.header("content-type"), Some("application/x-www-form-urlencoded"));
 }
 
 #[test]
@@ -113,8 +113,8 @@ fn the_current_profile_unless_another_is_named() {
     work["sts_token"] = "stale".into();
     work["retry_count"] = 3.into();
     setup.profiles(&[work, guest]);
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "w", false);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "w", false);
     assert_eq!(place, r#"~/.aliyun/config.json: profile "work""#);
     for variable in ["ALIBABA_CLOUD_PROFILE", "ALIBABACLOUD_PROFILE", "ALICLOUD_PROFILE"] {
         setup.set(variable, "guest");
@@ -228,16 +228,16 @@ fn a_role_with_an_access_key() {
     profile["mode"] = "ramrolearn".into();
     profile["ram_role_arn"] = ROLE.into();
     setup.profiles(&[profile.clone()]);
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "STS.1", true);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "STS.1", true);
     assert_eq!(place, r#"~/.aliyun/config.json: profile "p""#);
-    let asked = sts.asked().remove(0);
-    check(&asked, "i", false);
-    assert_eq!(asked.header("x-acs-action"), Some("AssumeRole"));
-    assert_eq!(asked.header("x-acs-version"), Some("2015-04-01"));
-    let request = asked.call().request().unwrap();
+    let received = sts.received().remove(0);
+    check(&received, "i", false);
+    assert_eq!(received.header("x-acs-action"), Some("AssumeRole"));
+    assert_eq!(received.header("x-acs-version"), Some("2015-04-01"));
+    let request = received.call().request().unwrap();
     assert!(matches!(request, Request::Sts(sts::Request::AssumeRole(_))), "{request:?}");
-    let parameters = asked.parameters();
+    let parameters = received.parameters();
     let sent: Vec<_> = parameters.iter().collect();
     assert_eq!(sent, [("DurationSeconds", "3600"), ("RoleArn", ROLE), ("RoleSessionName", "bulla")]);
 
@@ -249,15 +249,15 @@ fn a_role_with_an_access_key() {
     profile["sts_token"] = "token-of-i".into();
     setup.profiles(&[profile]);
     setup.call().unwrap();
-    let asked = sts.asked().remove(0);
-    check(&asked, "i", true);
+    let received = sts.received().remove(0);
+    check(&received, "i", true);
     for (name, value) in [
         ("DurationSeconds", "900"),
         ("ExternalId", "ext:1"),
         ("Policy", "{ }"),
         ("RoleSessionName", "alice@host-1"),
     ] {
-        assert_eq!(asked.parameter(name), value);
+        assert_eq!(received.parameter(name), value);
     }
 }
 
@@ -270,11 +270,11 @@ fn a_chain_of_roles() {
     };
     setup.profiles(&[role("c", "b"), role("b", "a"), access_key("a", "i")]);
     check(&setup.call().unwrap().0, "STS.2", true);
-    let asked = sts.asked();
-    check(&asked[0], "i", false);
-    check(&asked[1], "STS.1", true);
-    assert_eq!(asked[0].parameter("RoleArn"), format!("{ROLE}-b"));
-    assert_eq!(asked[1].parameter("RoleArn"), format!("{ROLE}-c"));
+    let received = sts.received();
+    check(&received[0], "i", false);
+    check(&received[1], "STS.1", true);
+    assert_eq!(received[0].parameter("RoleArn"), format!("{ROLE}-b"));
+    assert_eq!(received[1].parameter("RoleArn"), format!("{ROLE}-c"));
 
     setup.profiles(&[role("c", "b"), role("b", "c")]);
     assert_eq!(setup.error(), r#"~/.aliyun/config.json: profile "c" is among its own source profiles"#);
@@ -293,7 +293,7 @@ fn what_fails_below_a_role_is_told_with_both() {
         setup.error(),
         r#"~/.aliyun/config.json: profile "c": ~/.aliyun/config.json: profile "b": the external program failed with exit code 1"#
     );
-    assert!(sts.asked().is_empty());
+    assert!(sts.received().is_empty());
 }
 
 #[test]
@@ -305,12 +305,12 @@ fn openid_connect_from_a_profile_reads_its_token_each_time() {
     check(&setup.call().unwrap().0, "STS.1", true);
     setup.write("token", "second");
     check(&setup.call().unwrap().0, "STS.2", true);
-    let asked = sts.asked();
+    let received = sts.received();
     assert_eq!(
-        (asked[0].parameter("OIDCToken"), asked[1].parameter("OIDCToken")),
+        (received[0].parameter("OIDCToken"), received[1].parameter("OIDCToken")),
         ("first".into(), "second".into())
     );
-    assert_eq!(asked[0].parameter("DurationSeconds"), "1800");
+    assert_eq!(received[0].parameter("DurationSeconds"), "1800");
 }
 
 #[test]
@@ -337,12 +337,12 @@ fn a_credentials_uri_of_a_profile() {
     let server = Fake::start(|_| (200, coded("u", FAR)));
     let uri = format!("{}/credentials?x=1", server.url);
     setup.profiles(&[json!({ "name": "p", "mode": "CredentialsURI", "credentials_uri": uri })]);
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "u", true);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "u", true);
     assert_eq!(place, r#"~/.aliyun/config.json: profile "p""#);
-    let asked = server.asked().remove(0);
-    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("GET", "/credentials?x=1"));
-    assert!(asked.header("host").unwrap().contains(':'), "the port is part of the host");
+    let received = server.received().remove(0);
+    assert_eq!((received.method.as_str(), received.path.as_str()), ("GET", "/credentials?x=1"));
+    assert!(received.header("host").unwrap().contains(':'), "the port is part of the host");
     setup.profiles(&[json!({ "name": "p", "mode": "CredentialsURI" })]);
     setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri);
     check(&setup.call().unwrap().0, "u", true);
@@ -362,14 +362,14 @@ fn a_login_of_cloud_sso() {
     };
     setup.profiles(&[profile(32_000_000_000)]);
     check(&setup.call().unwrap().0, "sso", true);
-    let asked = server.asked().remove(0);
-    assert_eq!((asked.method.as_str(), asked.path.as_str()), ("POST", "/cloud-credentials"));
-    assert_eq!(asked.header("authorization"), Some("Bearer hunter2"));
-    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    let received = server.received().remove(0);
+    assert_eq!((received.method.as_str(), received.path.as_str()), ("POST", "/cloud-credentials"));
+    assert_eq!(received.header("authorization"), Some("Bearer hunter2"));
+    let body: Value = serde_json::from_str(&received.body).unwrap();
     assert_eq!(body, json!({ "AccountId": "account", "AccessConfigurationId": "ac-1" }));
     setup.profiles(&[profile(1_700_000_000)]);
     assert_eq!(setup.error(), r#"~/.aliyun/config.json: profile "p": the login has expired"#);
-    assert!(server.asked().is_empty());
+    assert!(server.received().is_empty());
 }
 
 #[test]
@@ -396,7 +396,7 @@ fn a_mode_that_is_not_written_is_told_from_the_fields() {
     profile["ram_role_arn"] = ROLE.into();
     setup.profiles(&[profile.clone()]);
     check(&setup.call().unwrap().0, "STS.1", true);
-    assert_eq!(sts.asked().len(), 1);
+    assert_eq!(sts.received().len(), 1);
     profile["sts_token"] = "token-of-i".into();
     setup.profiles(&[profile]);
     check(&setup.call().unwrap().0, "i", true);
@@ -433,18 +433,18 @@ fn sections_of_the_credentials_file() {
         token.display()
     );
     setup.write(".alibabacloud/credentials", &text);
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "i", false);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "i", false);
     assert_eq!(place, "~/.alibabacloud/credentials: section [default]");
     setup.set("ALIBABA_CLOUD_PROFILE", "role");
     check(&setup.call().unwrap().0, "STS.1", true);
-    let asked = sts.asked().remove(0);
-    check(&asked, "i", false);
-    let sent = ["RoleArn", "RoleSessionName", "Policy"].map(|name| asked.parameter(name));
+    let received = sts.received().remove(0);
+    check(&received, "i", false);
+    let sent = ["RoleArn", "RoleSessionName", "Policy"].map(|name| received.parameter(name));
     assert_eq!(sent, [ROLE, "alice", "{}"]);
     setup.set("ALIBABA_CLOUD_PROFILE", "pod");
     check(&setup.call().unwrap().0, "STS.2", true);
-    assert_eq!(sts.asked().remove(0).parameter("OIDCToken"), "jwt");
+    assert_eq!(sts.received().remove(0).parameter("OIDCToken"), "jwt");
     for (section, message) in [
         ("off", r#"~/.aliyun/config.json, ~/.alibabacloud/credentials: no profile "off""#),
         (
@@ -488,14 +488,14 @@ fn the_credentials_uri_is_last() {
     let mut setup = Setup::new();
     let server = Fake::start(|_| (200, coded("u", FAR)));
     setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", format!("{}/x", server.url));
-    let (asked, place) = setup.call().unwrap();
-    check(&asked, "u", true);
+    let (received, place) = setup.call().unwrap();
+    check(&received, "u", true);
     assert_eq!(place, "ALIBABA_CLOUD_CREDENTIALS_URI");
     setup.profiles(&[access_key("p", "profile")]);
     check(&setup.call().unwrap().0, "profile", false);
     setup.profiles(&[json!({ "name": "p", "mode": "Nonsense" })]);
     assert!(setup.error().contains("Nonsense"), "nothing is passed over");
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.received().len(), 1);
 }
 
 #[test]
@@ -550,7 +550,7 @@ fn a_refusal_of_the_sts_names_the_source() {
             sts.url
         )
     );
-    assert_eq!(sts.asked().len(), 1, "a refusal is final");
+    assert_eq!(sts.received().len(), 1, "a refusal is final");
 }
 
 #[test]
@@ -568,9 +568,9 @@ fn an_sts_that_is_busy_is_asked_again_with_another_nonce() {
     profile["mode"] = "RamRoleArn".into();
     setup.profiles(&[profile]);
     check(&setup.call().unwrap().0, "STS.x", true);
-    let asked = sts.asked();
+    let received = sts.received();
     let mut nonces: Vec<_> =
-        asked.iter().map(|asked| asked.header("x-acs-signature-nonce").unwrap()).collect();
+        received.iter().map(|received| received.header("x-acs-signature-nonce").unwrap()).collect();
     nonces.sort_unstable();
     nonces.dedup();
     assert_eq!(nonces.len(), 3);
@@ -578,7 +578,7 @@ fn an_sts_that_is_busy_is_asked_again_with_another_nonce() {
 
 #[test]
 fn roles_are_assumed_at_the_kms_unless_an_sts_is_named() {
-    let kms = Fake::start(|asked| match asked.header("x-acs-action") {
+    let kms = Fake::start(|received| match received.header("x-acs-action") {
         Some("AssumeRole") => (200, assumed("STS.kms", FAR)),
         _ => (200, REGIONS.to_owned()),
     });
@@ -590,7 +590,7 @@ fn roles_are_assumed_at_the_kms_unless_an_sts_is_named() {
     let provider = setup.find().unwrap();
     assert_eq!(provider.sts().unwrap().endpoint().to_string(), setup.kms.url);
     setup.client(&provider).call(&DescribeRegions::default()).unwrap();
-    check(&setup.kms.asked()[1], "STS.kms", true);
+    check(&setup.kms.received()[1], "STS.kms", true);
 
     let [of_variable, of_profile, of_flag] =
         ["v", "p", "f"].map(|id| Fake::start(move |_| (200, assumed(&format!("STS.{id}"), FAR))));
@@ -618,16 +618,16 @@ fn one_session_serves_many_calls() {
             scope.spawn(|| client.call(&DescribeRegions::default()).unwrap());
         }
     });
-    assert_eq!(sts.asked().len(), 1);
-    let kms = setup.kms.asked();
+    assert_eq!(sts.received().len(), 1);
+    let kms = setup.kms.received();
     assert_eq!(kms.len(), 8);
-    kms.iter().for_each(|asked| check(asked, "STS.1", true));
+    kms.iter().for_each(|received| check(received, "STS.1", true));
 }
 
 #[test]
 fn a_session_that_the_kms_calls_expired_is_renewed() {
     let expired = r#"{"Code":"InvalidSecurityToken.Expired","Message":"m","RequestId":"r"}"#;
-    let kms = Fake::start(move |asked| match asked.header("x-acs-security-token") {
+    let kms = Fake::start(move |received| match received.header("x-acs-security-token") {
         Some("token-of-STS.1") => (400, expired.to_owned()),
         _ => (200, REGIONS.to_owned()),
     });
@@ -639,10 +639,10 @@ fn a_session_that_the_kms_calls_expired_is_renewed() {
     profile["mode"] = "RamRoleArn".into();
     setup.profiles(&[profile]);
     setup.client(&setup.find().unwrap()).call(&DescribeRegions::default()).unwrap();
-    let asked = setup.kms.asked();
-    check(&asked[0], "STS.1", true);
-    check(&asked[1], "STS.2", true);
-    assert_eq!((asked.len(), sts.asked().len()), (2, 2));
+    let received = setup.kms.received();
+    check(&received[0], "STS.1", true);
+    check(&received[1], "STS.2", true);
+    assert_eq!((received.len(), sts.received().len()), (2, 2));
 
     let mut fixed = Setup::with_kms(Fake::start(move |_| (400, expired.to_owned())));
     fixed.set(KEY, "env");
@@ -650,7 +650,7 @@ fn a_session_that_the_kms_calls_expired_is_renewed() {
     fixed.set("ALIBABA_CLOUD_SECURITY_TOKEN", "t");
     let error = fixed.client(&fixed.find().unwrap()).call(&DescribeRegions::default()).unwrap_err();
     assert_eq!(code(&error), "InvalidSecurityToken.Expired");
-    assert_eq!(fixed.kms.asked().len(), 1, "there are no others");
+    assert_eq!(fixed.kms.received().len(), 1, "there are no others");
 }
 
 #[test]
@@ -665,5 +665,5 @@ fn credentials_that_soon_expire_are_renewed_for_the_next_call() {
     for _ in 0..2 {
         client.call(&DescribeRegions::default()).unwrap();
     }
-    assert!(server.asked().len() >= 2);
+    assert!(server.received().len() >= 2);
 }

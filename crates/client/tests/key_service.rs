@@ -1,4 +1,4 @@
-//! The client as a KeyService, against a server that checks what it is sent.
+//! The client as a KeyService, with a server that checks the requests.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -129,7 +129,7 @@ fn a_data_key_of_another_length_is_no_answer() {
     assert!(!format!("{error:?}").contains("aHVudGVyMg"));
 }
 
-/// Creates `alias/new` on its first use, as an embedded KMS creates its default key.
+/// Creates `alias/new` on first use, like an embedded KMS creates its default key.
 struct Creating(Client);
 
 impl KmsApi for Creating {
@@ -153,6 +153,6 @@ fn a_key_that_is_created_on_first_use_is_asked_for_again() {
     assert_eq!(missing.to_string(), "the KMS has no key alias/new", "it is created once for each call");
     let missing = service.generate_data_key("alias/other", &context()).unwrap_err();
     assert_eq!(missing.to_string(), "the KMS has no key alias/other");
-    let asked: Vec<_> = kms.seen().into_iter().map(|request| request.action).collect();
-    assert_eq!(asked, ["GenerateDataKey", "GenerateDataKey", "Encrypt", "Encrypt", "GenerateDataKey"]);
+    let received: Vec<_> = kms.seen().into_iter().map(|request| request.action).collect();
+    assert_eq!(received, ["GenerateDataKey", "GenerateDataKey", "Encrypt", "Encrypt", "GenerateDataKey"]);
 }

@@ -1,33 +1,33 @@
-//! The role of a cloud instance, from a metadata service at its fixed address: each test runs again in a network namespace
-//! whose loopback device has that address.
+//! The role of a cloud instance, with a metadata service at its fixed address. Each test runs again in a network namespace whose
+//! loopback device has that address.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod support;
 
 use serde_json::json;
-use support::fake::{Asked, Fake};
+use support::fake::{Fake, Received};
 use support::namespace::in_namespace;
 use support::sources::{FAR, Setup, assumed, coded};
 
 const ADDRESS: &str = "100.100.100.200:80";
 const ROLES: &str = "/latest/meta-data/ram/security-credentials/";
-/// A metadata service as the cloud has it: each GET needs a token.
-fn service(asked: &Asked) -> (u16, String) {
-    let role = asked.path.strip_prefix(ROLES);
-    match (asked.method.as_str(), asked.path.as_str(), role) {
+/// Replies like the cloud's metadata service: each GET needs a token.
+fn service(received: &Received) -> (u16, String) {
+    let role = received.path.strip_prefix(ROLES);
+    match (received.method.as_str(), received.path.as_str(), role) {
         ("PUT", "/latest/api/token", _) => {
-            assert_eq!(asked.header("x-aliyun-ecs-metadata-token-ttl-seconds"), Some("21600"));
+            assert_eq!(received.header("x-aliyun-ecs-metadata-token-ttl-seconds"), Some("21600"));
             (200, "imds-token".to_owned())
         }
-        _ if asked.header("x-aliyun-ecs-metadata-token") != Some("imds-token") => (403, String::new()),
+        _ if received.header("x-aliyun-ecs-metadata-token") != Some("imds-token") => (403, String::new()),
         ("GET", _, Some("")) => (200, "EcsRole\n".to_owned()),
         ("GET", _, Some("EcsRole" | "Other")) => (200, coded("STS.ecs", FAR)),
         _ => (404, "not found".to_owned()),
     }
 }
 
-/// A setup that may ask the metadata service.
+/// Returns a setup that may call the metadata service.
 fn setup() -> Setup {
     let mut setup = Setup::new();
     setup.unset("ALIBABA_CLOUD_ECS_METADATA_DISABLED");
@@ -35,14 +35,14 @@ fn setup() -> Setup {
 }
 
 fn check(setup: &Setup) -> String {
-    let (asked, place) = setup.call().unwrap();
-    assert_eq!(asked.signed_by("secret-of-STS.ecs"), "STS.ecs");
-    assert_eq!(asked.header("x-acs-security-token"), Some("token-of-STS.ecs"));
+    let (received, place) = setup.call().unwrap();
+    assert_eq!(received.signed_by("secret-of-STS.ecs"), "STS.ecs");
+    assert_eq!(received.header("x-acs-security-token"), Some("token-of-STS.ecs"));
     place
 }
 
 fn lines(service: &Fake) -> Vec<String> {
-    service.asked().iter().map(|asked| format!("{} {}", asked.method, asked.path)).collect()
+    service.received().iter().map(|received| format!("{} {}", received.method, received.path)).collect()
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn the_role_of_an_instance() {
 
         setup.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
         assert!(setup.error().ends_with("the metadata service is switched off"));
-        assert!(fake.asked().is_empty());
+        assert!(fake.received().is_empty());
     });
 }
 
@@ -68,17 +68,17 @@ fn the_role_of_an_instance() {
 fn instance_roles_of_files() {
     in_namespace("instance_roles_of_files", || {
         let fake = Fake::listen(ADDRESS, service);
-        let mut setup = Setup::new(); // switched off, but the files ask for it
+        let mut setup = Setup::new(); // switched off, but the files name it
         for (role, requests) in [("", 3), ("Other", 2)] {
             setup.profiles(&[json!({ "name": "p", "mode": "EcsRamRole", "ram_role_name": role })]);
             assert_eq!(check(&setup), r#"~/.aliyun/config.json: profile "p""#);
-            assert_eq!(fake.asked().len(), requests);
+            assert_eq!(fake.received().len(), requests);
         }
         let sts = Fake::start(|_| (200, assumed("STS.role", FAR)));
         setup.set("ALIBABA_CLOUD_STS_ENDPOINT", sts.url.as_str());
         setup.profiles(&[json!({ "name": "p", "mode": "RamRoleArnWithRoleName", "ram_role_name": "Other", "ram_role_arn": "r" })]);
         assert_eq!(setup.call().unwrap().0.signed_by("secret-of-STS.role"), "STS.role");
-        assert_eq!(sts.asked()[0].signed_by("secret-of-STS.ecs"), "STS.ecs");
+        assert_eq!(sts.received()[0].signed_by("secret-of-STS.ecs"), "STS.ecs");
         std::fs::remove_file(setup.path(".aliyun/config.json")).unwrap();
         setup.write(".alibabacloud/credentials", "[default]\ntype = ecs_ram_role\n");
         assert_eq!(check(&setup), "~/.alibabacloud/credentials: section [default]");
@@ -99,15 +99,15 @@ fn no_proxy_sees_a_request_to_the_metadata_service() {
         setup.set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
         setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", format!("http://{}{ROLES}Other", &ADDRESS[..15]));
         assert!(setup.error().ends_with("answered 403"), "the address is reached, without a token");
-        assert!(proxy.asked().is_empty());
+        assert!(proxy.received().is_empty());
     });
 }
 
 #[test]
 fn without_a_token_only_if_allowed() {
     in_namespace("without_a_token_only_if_allowed", || {
-        let fake = Fake::listen(ADDRESS, |asked| match asked.path.strip_prefix(ROLES) {
-            _ if asked.method != "GET" => (405, String::new()),
+        let fake = Fake::listen(ADDRESS, |received| match received.path.strip_prefix(ROLES) {
+            _ if received.method != "GET" => (405, String::new()),
             Some("") => (200, "EcsRole".to_owned()),
             _ => (200, coded("STS.ecs", FAR)),
         });
@@ -115,10 +115,12 @@ fn without_a_token_only_if_allowed() {
         let message =
             "the metadata service: http://100.100.100.200 answered 405 to the request for a token (IMDSv2)";
         assert_eq!(setup.error(), message);
-        assert_eq!(fake.asked().len(), 1);
+        assert_eq!(fake.received().len(), 1);
         setup.imds_v1 = true;
         check(&setup);
-        assert!(fake.asked().iter().all(|asked| asked.header("x-aliyun-ecs-metadata-token").is_none()));
+        assert!(
+            fake.received().iter().all(|received| received.header("x-aliyun-ecs-metadata-token").is_none())
+        );
     });
 }
 
@@ -128,9 +130,9 @@ fn what_is_wrong_with_the_metadata_service_is_told() {
         use std::sync::{Arc, Mutex};
         let answers: Arc<Mutex<(u16, String, u16, String)>> = Arc::default();
         let in_server = Arc::clone(&answers);
-        let _fake = Fake::listen(ADDRESS, move |asked| {
+        let _fake = Fake::listen(ADDRESS, move |received| {
             let answers = in_server.lock().unwrap();
-            match asked.path.strip_prefix(ROLES) {
+            match received.path.strip_prefix(ROLES) {
                 None => (200, "imds-token".to_owned()),
                 Some("") => (answers.0, answers.1.clone()),
                 Some(_) => (answers.2, answers.3.clone()),
@@ -152,7 +154,7 @@ fn what_is_wrong_with_the_metadata_service_is_told() {
             *answers.lock().unwrap() = (names.0, names.1.to_owned(), role.0, role.1);
             assert_eq!(setup.error(), format!("the metadata service: http://100.100.100.200 {message}"));
         }
-        assert!(uri.asked().is_empty(), "a service that fails is not passed over");
+        assert!(uri.received().is_empty(), "a service that fails is not passed over");
 
         // No role: the machine is an instance, but not configured as a source.
         *answers.lock().unwrap() = (404, String::new(), 200, whole);
@@ -176,7 +178,7 @@ fn a_web_server_that_is_no_metadata_service() {
         let uri = Fake::start(|_| (200, coded("STS.ecs", FAR)));
         setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.as_str());
         assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
-        // A service that is named has to answer.
+        // If the service is named in the configuration, it must reply.
         setup.set("ALIBABA_CLOUD_ECS_METADATA", "EcsRole");
         assert!(
             setup
@@ -189,7 +191,7 @@ fn a_web_server_that_is_no_metadata_service() {
 #[test]
 fn a_metadata_service_that_does_not_answer() {
     in_namespace("a_metadata_service_that_does_not_answer", || {
-        let listener = std::net::TcpListener::bind(ADDRESS).unwrap(); // connects, and nothing more
+        let listener = std::net::TcpListener::bind(ADDRESS).unwrap(); // accepts connections, and does not reply
         let mut setup = setup();
         setup.set("ALIBABA_CLOUD_ECS_METADATA", "EcsRole");
         let error = setup.error();
@@ -213,7 +215,7 @@ fn a_machine_that_is_no_instance() {
         setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", uri.url.as_str());
         assert_eq!(check(&setup), "ALIBABA_CLOUD_CREDENTIALS_URI");
 
-        // The source that gave credentials first is kept for their renewal.
+        // The source that first returned credentials is kept for renewals.
         let expired = Fake::start(|_| (200, coded("STS.ecs", "2020-01-01T00:00:00Z")));
         setup.set("ALIBABA_CLOUD_CREDENTIALS_URI", expired.url.as_str());
         let client = setup.client(&setup.find().unwrap());
@@ -221,10 +223,10 @@ fn a_machine_that_is_no_instance() {
         call();
         let service = Fake::listen(ADDRESS, service);
         call();
-        assert!(service.asked().is_empty());
-        assert_eq!(setup.kms.asked().len(), 2);
+        assert!(service.received().is_empty());
+        assert_eq!(setup.kms.received().len(), 2);
 
-        // A role that was named is asked for, and nothing else.
+        // A role that was named is fetched without a fallback.
         drop(service);
         setup.set("ALIBABA_CLOUD_ECS_METADATA", "../x");
         let expected = "the name of the role is not 1 to 64 letters, digits, dots, hyphens and underscores";

@@ -1,4 +1,4 @@
-//! TLS against a private authority: whom the client trusts, and what it says about whom it does not.
+//! TLS with a private authority: which servers the client trusts, and its errors about the others.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -23,7 +23,7 @@ fn start(config: ServerConfig) -> TestKms {
     TestKms::start_tls(config, vec![Reply::Json(200, REGIONS)])
 }
 
-/// What was wrong with the server's certificate.
+/// Returns what is wrong with the certificate of the server.
 fn problem(kms: &TestKms, options: ClientOptions) -> CertificateProblem {
     let error = kms.client_with(options).call(&DescribeRegions::default()).unwrap_err();
     assert!(kms.seen().is_empty(), "nothing is sent to whom one does not trust");
@@ -44,14 +44,14 @@ fn the_right_authority_is_trusted() {
 #[test]
 fn another_authority_is_not() {
     let kms = start(Authority::new().server(&["127.0.0.1"], |_| ()));
-    let other = Authority::new(); // of the same name, as those of two servers are
+    let other = Authority::new(); // with the same name, as authorities of two servers have
     assert_eq!(problem(&kms, other.options()), CertificateProblem::Untrusted);
     let error = kms.client_with(other.options()).call(&DescribeRegions::default()).unwrap_err();
     assert_eq!(error.to_string(), format!("the KMS at {} cannot be reached", kms.endpoint));
     assert_eq!(error.source().unwrap().to_string(), "its certificate is not signed by a trusted authority");
 }
 
-/// The system does not know the private authority, or (in a bare container) any.
+/// The system does not trust the private authority, or (in a bare container) any authority.
 #[test]
 fn without_an_authority_the_system_decides() {
     let kms = start(Authority::new().server(&["127.0.0.1"], |_| ()));
@@ -92,7 +92,7 @@ fn the_wrong_scheme_is_told() {
     }
 }
 
-/// The address of a server that answers anything with an error in plain HTTP.
+/// Returns the address of a server that replies to everything with an error in plain HTTP.
 fn http_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -101,7 +101,7 @@ fn http_server() -> SocketAddr {
         let mut hello = [0; 16];
         stream.read_exact(&mut hello).unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n").unwrap();
-        stream.read_to_end(&mut Vec::new()) // not closed before the client has read the answer
+        stream.read_to_end(&mut Vec::new()) // kept open until the client has read the response
     });
     address
 }
@@ -118,7 +118,7 @@ fn a_missing_authority_is_told_before_any_call() {
 
 const TOO_LATE: &str = r#"{"Code":"InvalidTimeStamp.Expired","Message":"m","RequestId":"r"}"#;
 
-/// The times that two requests were signed with: before and after the server refused the first and named its own time.
+/// Returns the times at which two requests were signed: before and after the server refused the first and sent its own time.
 fn signed_at(kms: &TestKms, options: ClientOptions) -> [String; 2] {
     kms.client_with(options).call(&DescribeRegions::default()).unwrap();
     let dates =

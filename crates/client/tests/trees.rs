@@ -1,4 +1,4 @@
-//! Trees whose KMS fails for a moment, and what is told of their files.
+//! Trees whose KMS fails temporarily, and what is reported about their files.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ use support::{Reply, TestKms};
 const FILES: usize = 20;
 const ANSWER: &str = r#"{"CiphertextBlob":"blob","KeyId":"key","KeyVersionId":"version",
     "Plaintext":"ToT/8cI7bIT/G8QOz5eBNDfSpXdUi5guYYDZp1Ou/tc=","RequestId":"r"}"#;
-/// Answers that say nothing about the next call.
+/// Errors that do not predict the result of the next call.
 const TRANSIENT: [(u16, &str); 6] = [
     (500, r#"{"Code":"InternalFailure","Message":"m","RequestId":"r"}"#),
     (503, r#"{"Code":"ServiceUnavailableTemporary","Message":"m","RequestId":"r"}"#),
@@ -41,7 +41,7 @@ fn decrypt(script: Vec<Reply>, from: &Path, to: &Path) -> (TreeSummary, usize) {
     (decryptor.decrypt_tree(from, Some(to), |_| {}).unwrap(), kms.seen().len())
 }
 
-/// `failing` answers, then as many good ones as are asked for.
+/// Returns a script of errors, followed by as many valid replies as are needed.
 fn script(failing: &[(u16, &'static str)]) -> Vec<Reply> {
     let good = (0..FILES).map(|_| Reply::Json(200, ANSWER));
     failing.iter().map(|&(status, body)| Reply::Json(status, body)).chain(good).collect()
@@ -69,7 +69,7 @@ fn one_transient_answer_fails_no_file() {
     }
 }
 
-/// More failures than a call is tried again: they are not taken for answers about the other files.
+/// More failures than there are attempts of a call do not count as failures of the other files.
 #[test]
 fn internal_errors_fail_one_file_and_not_its_tree() {
     let directory = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ fn internal_errors_fail_one_file_and_not_its_tree() {
     assert_eq!((summary.done, summary.failed, asked), (FILES - 2, 1, 4));
 }
 
-/// A refusal is the same for all files with this wrapped key, and none of them asks again.
+/// A refusal applies to all files with this wrapped key, so none of them calls the KMS again.
 #[test]
 fn a_refusal_fails_a_tree_with_one_call() {
     let directory = tempfile::tempdir().unwrap();
@@ -98,7 +98,7 @@ fn a_refusal_fails_a_tree_with_one_call() {
     assert_eq!((summary.done, summary.failed, asked), (0, FILES, 1));
 }
 
-/// Several files at once share one progress; each tells its own length all the same.
+/// Several files at once share one progress report, and each reports its own length.
 #[test]
 fn each_file_tells_its_own_length() {
     let directory = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The JSON in which servers give temporary credentials: the metadata service, credentials URIs, CloudSSO and STS.
+//! Parses the JSON in which servers return temporary credentials: the metadata service, credentials URIs, CloudSSO and STS.
 
 use bulla_wire::{SecretText, Timestamp};
 use serde::Deserialize;
@@ -9,26 +9,30 @@ use super::error::{CredentialsError, ServerProblem};
 use super::refresh::Session;
 use crate::endpoint::Endpoint;
 use crate::error::AnswerProblem;
-use crate::transport::Answer;
+use crate::transport::Response;
 
-/// A source and its server, for errors.
+/// A source and the server that it calls, for errors.
 #[derive(Clone, Copy)]
-pub(super) struct Asked<'a> {
+pub(super) struct Peer<'a> {
     pub(super) place: &'a str,
     pub(super) server: &'a Endpoint,
 }
 
-impl Asked<'_> {
+impl Peer<'_> {
     pub(super) fn failed(&self, problem: ServerProblem) -> CredentialsError {
         CredentialsError::Server { place: self.place.to_owned(), server: self.server.to_string(), problem }
     }
 
-    /// The body of an answer, if its status says success.
-    pub(super) fn success(&self, answer: Answer) -> Result<Answer, CredentialsError> {
-        if answer.status == 200 { Ok(answer) } else { Err(self.failed(ServerProblem::Status(answer.status))) }
+    /// Returns the response if its status is 200.
+    pub(super) fn success(&self, response: Response) -> Result<Response, CredentialsError> {
+        if response.status == 200 {
+            Ok(response)
+        } else {
+            Err(self.failed(ServerProblem::Status(response.status)))
+        }
     }
 
-    /// Reads an answer. The error of serde_json may quote it, so no more than its kind is kept.
+    /// Parses the body of a response. An error of `serde_json` may quote it, so only its kind is kept.
     pub(super) fn parse<T: DeserializeOwned>(&self, body: &[u8]) -> Result<T, CredentialsError> {
         serde_json::from_slice(body).map_err(|error| {
             let problem = if error.is_data() { AnswerProblem::OtherShape } else { AnswerProblem::NotJson };
@@ -37,7 +41,7 @@ impl Asked<'_> {
     }
 }
 
-/// Temporary credentials as all servers spell them.
+/// Temporary credentials, in the spelling of all servers.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
 pub(super) struct TemporaryCredentials {
@@ -47,7 +51,7 @@ pub(super) struct TemporaryCredentials {
     expiration: String,
 }
 
-/// The same, beside a code.
+/// Temporary credentials with a result code.
 #[derive(Deserialize)]
 pub(super) struct CodedCredentials {
     #[serde(rename = "Code", default)]
@@ -57,18 +61,18 @@ pub(super) struct CodedCredentials {
 }
 
 impl TemporaryCredentials {
-    /// All four fields are required: without an expiry, the client could not renew them in time.
-    pub(super) fn session(self, asked: Asked<'_>) -> Result<Session, CredentialsError> {
+    /// Returns the session. All four fields are required: without an expiry, the client could not renew the credentials in time.
+    pub(super) fn session(self, peer: Peer<'_>) -> Result<Session, CredentialsError> {
         let empty = [
             ("AccessKeyId", self.access_key_id.is_empty()),
             ("AccessKeySecret", self.access_key_secret.expose().is_empty()),
             ("SecurityToken", self.security_token.expose().is_empty()),
         ];
         if let Some((field, _)) = empty.into_iter().find(|(_, empty)| *empty) {
-            return Err(asked.failed(ServerProblem::Field(field)));
+            return Err(peer.failed(ServerProblem::Field(field)));
         }
         let expires = Timestamp::parse(&self.expiration)
-            .ok_or_else(|| asked.failed(ServerProblem::Field("Expiration")))?;
+            .ok_or_else(|| peer.failed(ServerProblem::Field("Expiration")))?;
         let credentials = Credentials {
             access_key_id: self.access_key_id,
             access_key_secret: self.access_key_secret,
@@ -79,12 +83,12 @@ impl TemporaryCredentials {
 }
 
 impl CodedCredentials {
-    /// The code must be there, and `Success`.
-    pub(super) fn session(self, asked: Asked<'_>) -> Result<Session, CredentialsError> {
+    /// Returns the session if the code is `Success`.
+    pub(super) fn session(self, peer: Peer<'_>) -> Result<Session, CredentialsError> {
         if self.code != "Success" {
-            return Err(asked.failed(ServerProblem::NoSuccess));
+            return Err(peer.failed(ServerProblem::NoSuccess));
         }
-        self.credentials.session(asked)
+        self.credentials.session(peer)
     }
 }
 
@@ -94,9 +98,9 @@ mod tests {
 
     fn read(json: &str) -> Result<Session, String> {
         let server = Endpoint::metadata();
-        let asked = Asked { place: "here", server: &server };
-        let read = asked.parse::<CodedCredentials>(json.as_bytes());
-        read.and_then(|answer| answer.session(asked)).map_err(|error| error.to_string())
+        let peer = Peer { place: "here", server: &server };
+        let read = peer.parse::<CodedCredentials>(json.as_bytes());
+        read.and_then(|response| response.session(peer)).map_err(|error| error.to_string())
     }
 
     const WHOLE: &str = r#"{"Code":"Success","AccessKeyId":"STS.i","AccessKeySecret":"hunter2","SecurityToken":"t",

@@ -1,7 +1,7 @@
-//! The order in which credentials are looked for: that of the official libraries.
+//! The order in which credentials are searched: that of the official libraries.
 //!
-//! What is configured decides at once, without a connection. Only whether this machine is a cloud instance with a role is
-//! found out by asking, when the first request is signed; what answered then is kept.
+//! A configured source is selected at once, without a connection. Only whether this machine is a cloud instance with a role is
+//! determined with the first request to sign, by calling the metadata service; the result is kept.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -18,7 +18,7 @@ use super::uri::CredentialsUri;
 use crate::endpoint::Endpoint;
 use crate::options::ClientOptions;
 
-/// For which KMS credentials are looked for, and how their servers are reached.
+/// Options of the search for credentials: the KMS that they are for, and how to reach servers that issue credentials.
 #[derive(Clone, Debug)]
 pub struct CredentialOptions {
     pub(super) connection: ClientOptions,
@@ -28,25 +28,25 @@ pub struct CredentialOptions {
 }
 
 impl CredentialOptions {
-    /// Credentials for `kms`, from servers that are reached like it.
+    /// Creates options for credentials for `kms`. `connection` applies to servers that issue credentials too.
     ///
-    /// The certificates of `connection` are trusted at servers that the user names; at the cloud's own ones, the system's
-    /// are. Roles are assumed at the STS of the cloud for a KMS of the cloud, and at the KMS itself for every other, unless
-    /// an STS is named.
+    /// Servers that the user names must have a certificate that `connection` trusts; the cloud's own servers one that the system
+    /// trusts. Roles are assumed at the cloud's STS if the KMS is the cloud's, and otherwise at the KMS itself, unless an STS is
+    /// named.
     #[must_use]
     pub fn new(kms: Endpoint, connection: ClientOptions) -> Self {
         Self { connection, imds_v1: false, kms, sts: None }
     }
 
-    /// The STS at which roles are assumed. It comes before those of profiles and the environment.
+    /// Sets the STS at which roles are assumed. It takes precedence over those of profiles and the environment.
     #[must_use]
     pub fn sts(mut self, endpoint: Endpoint) -> Self {
         self.sts = Some(endpoint);
         self
     }
 
-    /// Asks the metadata service without a token (IMDSv1) if it has none. Then programs that can be made to send a GET to
-    /// any address leak the role's credentials, so this is off by default.
+    /// Sets whether to call the metadata service without a token (IMDSv1) if it does not issue one. This is off by default,
+    /// because a program that an attacker can make send a GET to any address would then leak the role's credentials.
     #[must_use]
     pub fn imds_v1(mut self, allowed: bool) -> Self {
         self.imds_v1 = allowed;
@@ -55,46 +55,46 @@ impl CredentialOptions {
 }
 
 impl CredentialProvider {
-    /// Finds credentials where the official clients find theirs. The first source that is configured is used.
+    /// Finds credentials where the official clients find theirs, and uses the first configured source:
     ///
-    /// 1. `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` and, if set,
-    ///    `ALIBABA_CLOUD_SECURITY_TOKEN`; then the same names with `ALIBABACLOUD_`, `ALICLOUD_` and without
-    ///    a prefix. The parts of one access key must be spelled alike.
-    /// 2. A role by OpenID Connect: `ALIBABA_CLOUD_ROLE_ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and
+    /// 1. `ALIBABA_CLOUD_ACCESS_KEY_ID`, `ALIBABA_CLOUD_ACCESS_KEY_SECRET` and, if set, `ALIBABA_CLOUD_SECURITY_TOKEN`; then the
+    ///    same names with the prefix `ALIBABACLOUD_`, with `ALICLOUD_`, and without a prefix. All parts of an access key must
+    ///    have the same prefix.
+    /// 2. A role with OpenID Connect: `ALIBABA_CLOUD_ROLE_ARN`, `ALIBABA_CLOUD_OIDC_PROVIDER_ARN` and
     ///    `ALIBABA_CLOUD_OIDC_TOKEN_FILE`, and, if set, `ALIBABA_CLOUD_ROLE_SESSION_NAME`.
     /// 3. A profile of the `aliyun` command line in `ALIBABA_CLOUD_CONFIG_FILE` or `~/.aliyun/config.json`: the one that
-    ///    `ALIBABA_CLOUD_PROFILE` (or `ALIBABACLOUD_PROFILE`, `ALICLOUD_PROFILE`) names, else its `current` one. Not read
-    ///    if `ALIBABA_CLOUD_CLI_PROFILE_DISABLED` or `ALIBABA_CLOUD_IGNORE_PROFILE` is `true`.
-    /// 4. A section, `default` or of the same name, of the file that `ALIBABA_CLOUD_CREDENTIALS_FILE` names, else of
-    ///    `~/.alibabacloud/credentials.ini`, else of `~/.alibabacloud/credentials`.
-    /// 5. The role of this cloud instance, which `ALIBABA_CLOUD_ECS_METADATA` may name, from the metadata service. Not asked
-    ///    if `ALIBABA_CLOUD_ECS_METADATA_DISABLED` is `true`.
+    ///    `ALIBABA_CLOUD_PROFILE` (or `ALIBABACLOUD_PROFILE`, `ALICLOUD_PROFILE`) names, or the `current` one. Skipped if
+    ///    `ALIBABA_CLOUD_CLI_PROFILE_DISABLED` or `ALIBABA_CLOUD_IGNORE_PROFILE` is `true`.
+    /// 4. The section `default`, or that of the named profile, in the file that `ALIBABA_CLOUD_CREDENTIALS_FILE` names, or in
+    ///    `~/.alibabacloud/credentials.ini`, or in `~/.alibabacloud/credentials`.
+    /// 5. The role of this cloud instance, which `ALIBABA_CLOUD_ECS_METADATA` may name, from the metadata service. Skipped if
+    ///    `ALIBABA_CLOUD_ECS_METADATA_DISABLED` is `true`.
     /// 6. `ALIBABA_CLOUD_CREDENTIALS_URI`.
     ///
-    /// `environment` gives the value of a variable, such as `|name| std::env::var(name).ok()`; an empty value
-    /// counts as absent. No connection is made before the first call.
+    /// `environment` returns the value of a variable, such as `|name| std::env::var(name).ok()`; an empty value counts as absent.
+    /// The search makes no connection; the first call does.
     ///
     /// # Errors
-    /// Nothing found, or something that cannot be used, as [`CredentialsError`] says.
+    /// [`CredentialsError`] if no source is configured, or if the first configured source cannot be used.
     pub fn find(
         environment: impl Fn(&str) -> Option<String>,
         home: Option<&Path>,
         options: &CredentialOptions,
     ) -> Result<Self, CredentialsError> {
         let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
-        Surroundings { environment: &environment, home, options }.find()
+        SearchContext { environment: &environment, home, options }.find()
     }
 }
 
-/// What the search for credentials depends on.
-pub(super) struct Surroundings<'a> {
-    /// Gives variables that are not empty.
+/// The input of the search for credentials.
+pub(super) struct SearchContext<'a> {
+    /// Returns the value of a variable that is set and not empty.
     pub(super) environment: &'a dyn Fn(&str) -> Option<String>,
     home: Option<&'a Path>,
     pub(super) options: &'a CredentialOptions,
 }
 
-impl Surroundings<'_> {
+impl SearchContext<'_> {
     fn find(&self) -> Result<CredentialProvider, CredentialsError> {
         if let Some((place, source)) = environment::find(self)? {
             let sts = self.sts(&place, "", "", false)?;
@@ -114,7 +114,7 @@ impl Surroundings<'_> {
         self.elsewhere(looked)
     }
 
-    /// The profiles of the `aliyun` command line.
+    /// Searches the profiles of the `aliyun` command line.
     fn in_profiles(
         &self,
         named: Option<&str>,
@@ -142,7 +142,7 @@ impl Surroundings<'_> {
         name.map(|name| profile::provider(&file, name, self)).transpose()
     }
 
-    /// The credentials file of the SDKs.
+    /// Searches the credentials file of the SDKs.
     fn in_sections(
         &self,
         named: Option<&str>,
@@ -166,7 +166,7 @@ impl Surroundings<'_> {
         Ok(None)
     }
 
-    /// The instance role, and the credentials URI.
+    /// Searches the instance role and the credentials URI.
     fn elsewhere(&self, mut looked: Looked) -> Result<CredentialProvider, CredentialsError> {
         let off = self.is_set("ALIBABA_CLOUD_ECS_METADATA_DISABLED", &["true"]);
         let role = (self.environment)("ALIBABA_CLOUD_ECS_METADATA");
@@ -200,7 +200,7 @@ impl Surroundings<'_> {
         found.is_some_and(|found| values.iter().any(|value| value.eq_ignore_ascii_case(&found)))
     }
 
-    /// The STS for a source that names this endpoint and region, or leaves them empty.
+    /// Returns the STS for a source with this endpoint and region, which may be empty.
     pub(super) fn sts(
         &self,
         place: &str,
@@ -213,7 +213,7 @@ impl Surroundings<'_> {
         let or = |value: &str, name| if value.is_empty() { variable(name) } else { value.to_owned() };
         let named = |endpoint| Sts { endpoint, options: connection.clone() };
         let of_cloud = |endpoint| Sts { endpoint, options: connection.clone().trusting_the_system() };
-        // A value of a variable is corrected there, and not at the source of the credentials.
+        // An error in the value of a variable names the variable, not the source of the credentials.
         let place_of =
             |value: &str, name: &str| if value.is_empty() { name.to_owned() } else { place.to_owned() };
         let invalid = |place, field, expected| CredentialsError::Invalid { place, field, expected };
@@ -248,10 +248,10 @@ impl Surroundings<'_> {
     }
 }
 
-/// Where credentials were looked for so far.
+/// The places that were searched so far.
 struct Looked {
     texts: Vec<String>,
-    /// The files.
+    /// The files that were searched.
     paths: Vec<PathBuf>,
 }
 
@@ -272,12 +272,12 @@ impl Looked {
     }
 }
 
-/// The instance role if this machine has one, else the credentials URI if one is set.
+/// The instance role if this machine has one, otherwise the credentials URI if one is set.
 pub(super) struct Search {
     instance: Instance,
     uri: Option<CredentialsUri>,
     looked: Looked,
-    /// Which of them gave credentials first. The other one is not asked any more.
+    /// The source that first returned credentials. The other one is not called anymore.
     found: OnceLock<Found>,
 }
 
@@ -288,7 +288,7 @@ enum Found {
 }
 
 impl Search {
-    /// What gave credentials, if anything did.
+    /// Returns the source that returned credentials, if one did.
     pub(super) fn found(&self) -> Option<&'static str> {
         self.found.get().map(|found| match found {
             Found::Instance => METADATA,
@@ -320,7 +320,7 @@ impl Search {
             }
             (Err(error), _) => return Err(error),
         };
-        let _ = self.found.set(found); // only one thread fetches at a time
+        let _ = self.found.set(found); // cannot be set already, because only one thread fetches at a time
         Ok(session)
     }
 }
@@ -336,15 +336,15 @@ const SWITCHES: [&str; 2] = ["ALIBABA_CLOUD_CLI_PROFILE_DISABLED", "ALIBABA_CLOU
 mod tests {
     use super::*;
 
-    /// The STS for a KMS with these variables, and whether the user's certificates are trusted there.
+    /// Returns the STS for a KMS with these variables, and whether the user's certificates are trusted there.
     fn sts(kms: &str, variables: &[(&str, &str)]) -> (String, bool) {
         let connection = ClientOptions::new().ca("/ca.pem");
         let options = CredentialOptions::new(Endpoint::parse(kms).unwrap(), connection);
         let environment = |name: &str| {
             variables.iter().find(|(found, _)| *found == name).map(|(_, value)| (*value).to_owned())
         };
-        let around = Surroundings { environment: &environment, home: None, options: &options };
-        let sts = around.sts("here", "", "", false).unwrap();
+        let context = SearchContext { environment: &environment, home: None, options: &options };
+        let sts = context.sts("here", "", "", false).unwrap();
         (sts.endpoint.to_string(), sts.options.ca.is_some())
     }
 
@@ -382,11 +382,11 @@ mod tests {
     fn what_is_wrong_with_the_sts_is_told_where_it_is_written() {
         let options = CredentialOptions::new(Endpoint::parse("https://kms").unwrap(), ClientOptions::new());
         for (name, field) in [(STS_ENDPOINT, "the STS endpoint"), (STS_REGION, "the region of the STS")] {
-            let environment = |asked: &str| (asked == name).then(|| "http://sts.example/".to_owned());
-            let around = Surroundings { environment: &environment, home: None, options: &options };
-            let error = around.sts("here", "", "", false).unwrap_err().to_string();
+            let environment = |variable: &str| (variable == name).then(|| "http://sts.example/".to_owned());
+            let context = SearchContext { environment: &environment, home: None, options: &options };
+            let error = context.sts("here", "", "", false).unwrap_err().to_string();
             assert!(error.starts_with(&format!("{name}: {field} is not ")), "{error}");
-            let error = around.sts("here", "a b", "a b", false).unwrap_err().to_string();
+            let error = context.sts("here", "a b", "a b", false).unwrap_err().to_string();
             assert!(error.starts_with("here: the STS endpoint is not "), "{error}");
         }
     }

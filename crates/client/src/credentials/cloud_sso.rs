@@ -1,4 +1,4 @@
-//! CloudSSO: the access token of a login that the `aliyun` command line made in a browser buys temporary credentials.
+//! CloudSSO: exchanges the access token of a browser login by the `aliyun` command line for temporary credentials.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::endpoint::Endpoint;
 use crate::options::ClientOptions;
 use crate::transport::{Method, Request};
 
-/// A profile of mode CloudSSO. Its file is read again at every renewal, because each login writes a new token there.
+/// A profile of mode CloudSSO. Its file is read again at every renewal, because each login stores a new token there.
 pub(super) struct CloudSso {
     server: Server,
     path: PathBuf,
@@ -48,7 +48,7 @@ impl CloudSso {
         if profile.cloud_sso_access_token_expire <= now.unix() {
             return Err(CredentialsError::LoginExpired { place: place.to_owned() });
         }
-        let asked = self.server.asked(place);
+        let peer = self.server.peer(place);
         let headers = [
             ("authorization", format!("Bearer {}", profile.access_token.expose())),
             ("content-type", "application/json".to_owned()),
@@ -60,12 +60,12 @@ impl CloudSso {
         let body = body.to_string();
         let request =
             Request { method: Method::Post, path: "/cloud-credentials", headers: &headers, body: &body };
-        let answer = asked.success(self.server.send(asked, &request)?)?;
-        asked.parse::<Reply>(&answer.body)?.cloud_credential.session(asked)
+        let response = peer.success(self.server.send(peer, &request)?)?;
+        peer.parse::<Reply>(&response.body)?.cloud_credential.session(peer)
     }
 }
 
-/// The server of a sign-in URL; its path is that of the page in the browser.
+/// Returns the server of a sign-in URL. The path of the URL belongs to the page in the browser.
 fn host(url: &str) -> Option<Endpoint> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -78,5 +78,5 @@ struct Reply {
     cloud_credential: TemporaryCredentials,
 }
 
-/// For all tries together.
+/// The timeout of all attempts together.
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,24 +1,24 @@
-//! Credentials in environment variables: an access key, in the spellings of the SDKs and of the `aliyun` command line, or a
-//! role by OpenID Connect.
+//! Credentials in environment variables: an access key, with the variable names of the SDKs or of the `aliyun` command line, or a
+//! role with OpenID Connect.
 
 use std::sync::Arc;
 
 use super::Credentials;
-use super::chain::Surroundings;
+use super::chain::SearchContext;
 use super::error::CredentialsError;
 use super::provider::Source;
 use super::sts::{OidcRole, RoleRequest};
 
-/// The place and the source, if the environment has one.
-pub(super) fn find(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
-    let key = access_key(around.environment)?;
+/// Returns the place and the source, if the environment has one.
+pub(super) fn find(context: &SearchContext<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+    let key = access_key(context.environment)?;
     if let Some((variable, credentials)) = key {
         return Ok(Some((variable, Source::Fixed(Arc::new(credentials)))));
     }
-    oidc(around)
+    oidc(context)
 }
 
-/// The first spelling of which anything is set decides: a mixture of two access keys is nobody's intention.
+/// Returns the access key of the first prefix with a variable that is set. Parts of two access keys are never combined.
 fn access_key(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Result<Option<(String, Credentials)>, CredentialsError> {
@@ -40,9 +40,9 @@ fn access_key(
     Ok(None)
 }
 
-/// A role by OpenID Connect. Its ARN alone is not meant for bulla: other tools assume it with an access key.
-fn oidc(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
-    let found = OIDC.map(|name| (around.environment)(name));
+/// Returns a role with OpenID Connect. A role ARN alone is ignored: other tools assume that role with an access key.
+fn oidc(context: &SearchContext<'_>) -> Result<Option<(String, Source)>, CredentialsError> {
+    let found = OIDC.map(|name| (context.environment)(name));
     let [role_arn, provider_arn, token_file] = match found {
         [Some(role), Some(provider), Some(file)] => [role, provider, file],
         [_, None, None] => return Ok(None),
@@ -55,7 +55,7 @@ fn oidc(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, Credentia
         }
     };
     let place = TOKEN_FILE.to_owned();
-    let session_name = (around.environment)("ALIBABA_CLOUD_ROLE_SESSION_NAME").unwrap_or_default();
+    let session_name = (context.environment)("ALIBABA_CLOUD_ROLE_SESSION_NAME").unwrap_or_default();
     let request = RoleRequest {
         role_arn,
         session_name: RoleRequest::session_name_or_default(&session_name),
@@ -63,7 +63,7 @@ fn oidc(around: &Surroundings<'_>) -> Result<Option<(String, Source)>, Credentia
         policy: None,
         external_id: None,
     };
-    let sts = around.sts(&place, "", "", false)?;
+    let sts = context.sts(&place, "", "", false)?;
     let role = OidcRole::new(&sts, provider_arn, token_file.into(), request, &place)?;
     Ok(Some((place, Source::Oidc(role))))
 }

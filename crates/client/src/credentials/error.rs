@@ -1,4 +1,4 @@
-//! Why there are no credentials to sign with. Shows names and places, never values.
+//! Why there are no credentials to sign with. The errors contain names and places, never values.
 
 use std::error::Error;
 use std::fmt;
@@ -10,86 +10,86 @@ use crate::error::{AnswerProblem, SetupError};
 use crate::refusal::Refusal;
 use crate::transport::TransportError;
 
-/// Why there are no credentials to sign with. Shows names and places, never values.
+/// Why there are no credentials to sign with. The errors contain names and places, never values.
 ///
-/// `place` names the source as a user knows it, such as `/home/me/.aliyun/config.json: profile "work"`.
+/// `place` describes the source for users, such as `/home/me/.aliyun/config.json: profile "work"`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CredentialsError {
     /// No source is configured.
     NotFound {
-        /// Each place that was looked at, in order.
+        /// The places that were searched, in order.
         looked: Vec<String>,
     },
-    /// Some of the variables that belong together are set, one is not.
+    /// Some of the variables that belong together are set, but not all.
     HalfSet {
         /// A variable that is set.
         set: String,
-        /// The variable that is not.
+        /// A variable that is not set.
         missing: String,
     },
-    /// A value with blanks, line ends or other characters that no access key has.
+    /// A value has blanks, line ends or other characters that no access key has.
     Unprintable {
-        /// Where the value is from.
+        /// The place of the value.
         place: String,
     },
-    /// A file is there, or named, but cannot be read.
+    /// A file exists or is named, but cannot be read.
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
-    /// Another user may write the configuration file, or replace it.
+    /// Another user can write or replace the configuration file.
     NotPrivate {
-        /// The file, or the directory or link on the way to it.
+        /// The file, or a directory or symbolic link on the path to it.
         path: PathBuf,
-        /// Who may.
+        /// The user who can.
         writer: Writer,
     },
-    /// The configuration file does not have the syntax that it should have.
+    /// The configuration file has a syntax error.
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The line of the first mistake, from 1.
+        /// The line of the first error, from 1.
         line: usize,
     },
     /// No configuration file has a profile of this name.
     NoProfile {
-        /// The name.
+        /// The name of the profile.
         profile: String,
-        /// The files that were looked for; none if there is no home directory, or if they are switched off.
+        /// The files that were searched; empty if there is no home directory, or if the files are switched off.
         paths: Vec<PathBuf>,
     },
-    /// The profile is of a kind that bulla does not support.
+    /// bulla does not support the mode of the profile.
     Mode {
         /// The source.
         place: String,
-        /// Its mode, such as `RsaKeyPair`.
+        /// The mode, such as `RsaKeyPair`.
         mode: String,
     },
-    /// The source lacks a field that its mode needs.
+    /// The source lacks a field that its mode requires.
     Incomplete {
         /// The source.
         place: String,
         /// The field.
         field: &'static str,
     },
-    /// A value of the configuration cannot be used.
+    /// A value of the configuration is invalid.
     Invalid {
         /// The source.
         place: String,
         /// The field.
         field: &'static str,
-        /// What the value must be.
+        /// A description of valid values.
         expected: &'static str,
     },
-    /// The source profiles of a profile lead back to itself.
+    /// The source profiles of a profile form a loop.
     Loop {
         /// The source.
         place: String,
     },
-    /// What the `aliyun` command line has cached has expired; only a login in a browser renews it.
+    /// The credentials that the `aliyun` command line cached have expired. Only a login in a browser renews them.
     LoginExpired {
         /// The source.
         place: String,
@@ -98,35 +98,35 @@ pub enum CredentialsError {
     Base {
         /// The source.
         place: String,
-        /// Why they are missing.
+        /// The cause.
         source: Arc<Self>,
     },
-    /// The certificates or the proxy that lead to a server of credentials cannot be used.
+    /// The certificates or the proxy for a server that issues credentials cannot be used.
     Setup {
         /// The source.
         place: String,
-        /// Why not.
+        /// The cause.
         source: SetupError,
     },
-    /// A server of credentials gave none.
+    /// A server did not issue credentials.
     Server {
         /// The source.
         place: String,
         /// The address of the server.
         server: String,
-        /// Why not.
+        /// The cause.
         problem: ServerProblem,
     },
-    /// The external program gave no credentials.
+    /// The external program did not return credentials.
     Process {
         /// The source.
         place: String,
-        /// Why not.
+        /// The cause.
         problem: ProcessProblem,
     },
 }
 
-/// Who else may change a configuration file.
+/// A user other than the caller who can change a configuration file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Writer {
@@ -138,43 +138,43 @@ pub enum Writer {
     Everyone,
 }
 
-/// Why a server gave no credentials.
+/// Why a server did not issue credentials.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ServerProblem {
-    /// No usable answer came.
+    /// No usable response was received.
     Unreachable(TransportError),
-    /// It answered an error.
+    /// The server returned an error.
     Refused(Box<Refusal>),
-    /// It answered with this HTTP status and no error code.
+    /// The server returned this HTTP status without an error code.
     Status(u16),
-    /// It answered something malformed.
+    /// The response is malformed.
     Answer(AnswerProblem),
-    /// Its answer says `Code`, and not `Success`.
+    /// The `Code` in the response is not `Success`.
     NoSuccess,
-    /// The answer lacks this field, or the field cannot be used.
+    /// The response lacks this field, or the value of the field is invalid.
     Field(&'static str),
     /// The instance has no role.
     NoRole,
-    /// It has no tokens (IMDSv2), with this HTTP status.
+    /// The metadata service does not issue tokens (IMDSv2). It returned this HTTP status.
     NoToken(u16),
 }
 
-/// Why an external program gave no credentials.
+/// Why an external program did not return credentials.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProcessProblem {
-    /// External programs are switched off by `ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS`.
+    /// `ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS` disables external programs.
     Disabled,
-    /// It could not be started, or its output not be read.
+    /// The program could not be started, or its output could not be read.
     Io(io::Error),
-    /// It did not end within 60 seconds.
+    /// The program did not exit within 60 seconds.
     Timeout,
-    /// It failed with this exit code; `None` if a signal ended it.
+    /// The program failed with this exit code; `None` if a signal terminated it.
     Failed(Option<i32>),
-    /// Its output is longer than 64 KiB.
+    /// The output is longer than 64 KiB.
     TooLong,
-    /// Its output is not the JSON that it should be.
+    /// The output is not the expected JSON.
     Output,
 }
 

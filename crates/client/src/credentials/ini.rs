@@ -1,18 +1,18 @@
-//! The credentials file of the SDKs, in the INI format: `~/.alibabacloud/credentials.ini` or another.
+//! The credentials file of the SDKs in the INI format, such as `~/.alibabacloud/credentials.ini`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bulla_wire::SecretText;
 
-use super::chain::Surroundings;
+use super::chain::SearchContext;
 use super::error::CredentialsError;
 use super::metadata::Instance;
 use super::provider::{CredentialProvider, Source};
 use super::sts::{AssumedRole, OidcRole, RoleRequest};
 use super::{Credentials, trusted_file};
 
-/// The sections of a file.
+/// The sections of a credentials file.
 pub(super) struct IniFile {
     path: PathBuf,
     sections: Vec<Section>,
@@ -24,12 +24,12 @@ struct Section {
 }
 
 impl IniFile {
-    /// Reads the file at `path`; None if there is none.
+    /// Reads the file at `path`; `None` if it does not exist.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, CredentialsError> {
         trusted_file::read(path)?.map(|text| Self::parse(&text, path)).transpose()
     }
 
-    /// Reads a file that is named.
+    /// Reads a file that is configured by name, so it must exist.
     pub(super) fn read_named(path: &Path) -> Result<Self, CredentialsError> {
         Self::parse(&trusted_file::read_named(path)?, path)
     }
@@ -57,19 +57,19 @@ impl IniFile {
         Ok(Self { path: path.to_owned(), sections })
     }
 
-    /// The credentials of a section; None if it is not there, or switched off.
+    /// Returns the credentials of a section; `None` if the section does not exist or is disabled.
     pub(super) fn provider(
         &self,
         name: &str,
-        around: &Surroundings<'_>,
+        context: &SearchContext<'_>,
     ) -> Result<Option<CredentialProvider>, CredentialsError> {
         let found = self.sections.iter().find(|section| section.name == name);
         let Some(section) = found.filter(|section| !section.is_off()) else {
             return Ok(None);
         };
         let place = format!("{}: section [{name}]", self.path.display());
-        let source = section.source(&place, around)?;
-        let sts = around.sts(&place, "", "", false)?;
+        let source = section.source(&place, context)?;
+        let sts = context.sts(&place, "", "", false)?;
         Ok(Some(CredentialProvider::with_sts(place, source, sts)))
     }
 }
@@ -85,29 +85,29 @@ impl Section {
         self.get(field).map(str::to_owned).ok_or_else(missing)
     }
 
-    /// `enable = false`, which the Java SDK has.
+    /// Whether the section has `enable = false`, a feature of the Java SDK.
     fn is_off(&self) -> bool {
         self.get("enable").is_some_and(|value| value.eq_ignore_ascii_case("false"))
     }
 
-    fn source(&self, place: &str, around: &Surroundings<'_>) -> Result<Source, CredentialsError> {
+    fn source(&self, place: &str, context: &SearchContext<'_>) -> Result<Source, CredentialsError> {
         match self.require(place, "type")?.as_str() {
             "access_key" => self.access_key(place),
             "ram_role_arn" => {
                 let by = CredentialProvider::new(place, self.access_key(place)?);
-                let sts = around.sts(place, "", "", false)?;
+                let sts = context.sts(place, "", "", false)?;
                 AssumedRole::new(by, &sts, self.role(place)?, place).map(Source::Role)
             }
             "ecs_ram_role" => {
                 let role = self.get("role_name").map(str::to_owned);
-                Instance::new(role, around.options.imds_v1)
+                Instance::new(role, context.options.imds_v1)
                     .map(Source::Instance)
                     .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })
             }
             "oidc_role_arn" => {
                 let provider_arn = self.require(place, "oidc_provider_arn")?;
                 let token_file = self.require(place, "oidc_token_file_path")?.into();
-                let sts = around.sts(place, "", "", false)?;
+                let sts = context.sts(place, "", "", false)?;
                 OidcRole::new(&sts, provider_arn, token_file, self.role(place)?, place).map(Source::Oidc)
             }
             other => Err(CredentialsError::Mode { place: place.to_owned(), mode: other.to_owned() }),
@@ -136,8 +136,8 @@ impl Section {
     }
 }
 
-/// The line without its comment, which begins with `#` or `;` at its start or after a blank: a secret may have either in
-/// its middle.
+/// Removes the comment from a line. A comment starts with `#` or `;` at the beginning of the line or after a blank, because a
+/// secret may contain these characters.
 fn without_comment(line: &str) -> &str {
     let mut before = ' ';
     for (index, character) in line.char_indices() {

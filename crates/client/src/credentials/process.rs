@@ -1,4 +1,4 @@
-//! Credentials from a program that the configuration names. It runs without a shell, so nothing in the text is expanded.
+//! Credentials from an external program of the configuration. It runs without a shell, so nothing in the command is expanded.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,11 +20,11 @@ use super::refresh::Session;
 /// A program that prints credentials.
 pub(super) struct ExternalProcess {
     words: Vec<String>,
-    patience: Duration,
+    timeout: Duration,
 }
 
 impl ExternalProcess {
-    /// Splits the command at blanks; quotes of both kinds keep blanks together, and nothing else is special.
+    /// Splits the command at blanks. Single and double quotes keep blanks together; no other character is special.
     pub(super) fn new(command: &str, place: &str) -> Result<Self, CredentialsError> {
         let invalid = || CredentialsError::Invalid {
             place: place.to_owned(),
@@ -32,7 +32,7 @@ impl ExternalProcess {
             expected: "a program with its arguments, in closed quotes where they have blanks",
         };
         let words = split(command).filter(|words| !words.is_empty()).ok_or_else(invalid)?;
-        Ok(Self { words, patience: PATIENCE })
+        Ok(Self { words, timeout: TIMEOUT })
     }
 
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
@@ -40,9 +40,9 @@ impl ExternalProcess {
         output.map_err(|problem| CredentialsError::Process { place: place.to_owned(), problem })
     }
 
-    /// What the program prints. Its standard error is that of this process, so that its user sees what it says.
+    /// Runs the program and returns its output. It inherits standard error, so that the user sees its messages.
     fn run(&self) -> Result<Zeroizing<Vec<u8>>, ProcessProblem> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.timeout;
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).stdin(Stdio::null()).stdout(Stdio::piped());
         let has_group = !has_terminal();
@@ -62,32 +62,32 @@ impl ExternalProcess {
     }
 }
 
-/// Whether this process has a controlling terminal. Then the program stays in the foreground group, because it may ask its user
-/// there, and is ended by Ctrl-C as bulla is.
+/// Whether this process has a controlling terminal. If so, the program stays in the foreground process group: it may prompt the
+/// user, and Ctrl-C terminates it together with bulla.
 fn has_terminal() -> bool {
     File::open("/dev/tty").is_ok()
 }
 
-/// Kills the program, which was not waited for, with the processes that it started if they have a group of their own.
+/// Kills the program, which must not have been waited for, and the processes in its own process group if it has one.
 fn kill(child: &mut Child, has_group: bool) {
-    // No other group can have this id: the child is in the group until it is waited for.
+    // The id is not reused: the child keeps the group until it is waited for.
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).filter(|_| has_group);
     let _ = match group {
         Some(group) => kill_process_group(group, Signal::KILL).map_err(io::Error::from),
         None => child.kill(),
-    }; // fails if all have ended, which is what is wanted
+    }; // fails if all have exited, which is the goal
     let _ = child.wait();
 }
 
-/// Reads to the end, in a thread that is detached when the time is up: a process that the program started may hold the pipe
+/// Reads to the end on a thread, which is detached at the deadline, because a process that the program started may keep the pipe
 /// open.
 fn read_until(stdout: ChildStdout, deadline: Instant) -> Result<Zeroizing<Vec<u8>>, ProcessProblem> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        // Room for all of it from the start: a vector that grows leaves an unwiped copy behind.
+        // Allocated at once: a vector that grows leaves copies in memory that is not wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT + 1));
         let read = stdout.take(MAX_OUTPUT as u64 + 1).read_to_end(&mut output);
-        let _ = sender.send(read.map(|_| output)); // fails if the time is up
+        let _ = sender.send(read.map(|_| output)); // fails after the deadline
     });
     let left = deadline.saturating_duration_since(Instant::now());
     let read: io::Result<_> = receiver.recv_timeout(left).map_err(|_| ProcessProblem::Timeout)?;
@@ -145,7 +145,7 @@ fn parse(output: &[u8]) -> Result<Session, ProcessProblem> {
     Ok(Session { credentials, expires })
 }
 
-/// The words of a command; None if a quote is not closed.
+/// Splits a command into words; `None` if a quote is not closed.
 fn split(command: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
@@ -165,8 +165,8 @@ fn split(command: &str) -> Option<Vec<String>> {
     quote.is_none().then_some(words)
 }
 
-/// As the official libraries have it.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout of the official libraries.
+const TIMEOUT: Duration = Duration::from_secs(60);
 const MAX_OUTPUT: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -240,7 +240,7 @@ mod tests {
     fn a_program_that_does_not_end_is_killed() {
         for command in ["sleep 3", "sh -c 'exec >&- 2>&-; exec sleep 3'", "sh -c 'sleep 3 2>&- & exit'"] {
             let mut process = ExternalProcess::new(command, "here").unwrap();
-            process.patience = Duration::from_millis(100);
+            process.timeout = Duration::from_millis(100);
             let error = process.fetch("here").unwrap_err();
             assert_eq!(error.to_string(), "here: the external program did not end within 60 seconds");
         }
@@ -257,7 +257,7 @@ mod tests {
         for command in ["(sleep 1; touch MARK) & sleep 9", "(sleep 1; touch MARK) & exit"] {
             let command = format!("sh -c '{}'", command.replace("MARK", mark.to_str().unwrap()));
             let mut process = ExternalProcess::new(&command, "here").unwrap();
-            process.patience = Duration::from_millis(200);
+            process.timeout = Duration::from_millis(200);
             assert!(process.fetch("here").is_err());
             thread::sleep(Duration::from_millis(1500));
             assert!(!mark.exists(), "{command}");

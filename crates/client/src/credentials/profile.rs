@@ -1,4 +1,4 @@
-//! The profiles of the `aliyun` command line, in `~/.aliyun/config.json`: the file, and which profile is meant.
+//! The profiles of the `aliyun` command line in `~/.aliyun/config.json`: parsing the file and selecting a profile.
 
 mod modes;
 
@@ -12,14 +12,14 @@ use super::error::CredentialsError;
 use super::refresh::Session;
 use super::{Credentials, trusted_file};
 
-/// The file, as `aliyun configure` writes it.
+/// The configuration file that `aliyun configure` writes.
 pub(super) struct ProfileFile {
     path: PathBuf,
     current: String,
     profiles: Vec<Profile>,
 }
 
-/// One profile, with the fields of all modes that bulla supports.
+/// A profile, with the fields of all supported modes.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Profile {
@@ -59,24 +59,24 @@ struct Config {
 }
 
 impl ProfileFile {
-    /// Reads the file at `path`; None if there is none.
+    /// Reads the file at `path`; `None` if it does not exist.
     pub(super) fn read(path: &Path) -> Result<Option<Self>, CredentialsError> {
         trusted_file::read(path)?.map(|text| Self::parse(&text, path)).transpose()
     }
 
-    /// Reads a file that is named, or that was there before.
+    /// Reads a file that is configured by name or was read before, so it must exist.
     pub(super) fn read_named(path: &Path) -> Result<Self, CredentialsError> {
         Self::parse(&trusted_file::read_named(path)?, path)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self, CredentialsError> {
-        // The error of serde_json may quote a value, so no more than its line is kept.
+        // An error of `serde_json` may quote a value, so only its line is kept.
         let Config { current, profiles } = serde_json::from_str(text)
             .map_err(|error| CredentialsError::Malformed { path: path.to_owned(), line: error.line() })?;
         Ok(Self { path: path.to_owned(), current, profiles })
     }
 
-    /// The profile that is used if none is named; None if there are no profiles.
+    /// Returns the name of the default profile; `None` if there are no profiles.
     pub(super) fn current(&self) -> Option<&str> {
         (!self.profiles.is_empty()).then_some(&self.current)
     }
@@ -93,7 +93,7 @@ impl ProfileFile {
 }
 
 impl Profile {
-    /// The access key in the profile, with the security token if there is one and `with_token`.
+    /// Returns the access key of the profile, with its security token if there is one and `with_token` is set.
     fn access_key(&self, place: &str, with_token: bool) -> Result<Credentials, CredentialsError> {
         require(place, "access_key_id", &self.access_key_id)?;
         require(place, "access_key_secret", self.access_key_secret.expose())?;
@@ -106,7 +106,7 @@ impl Profile {
         credentials.checked(|| place.to_owned())
     }
 
-    /// The access key with its security token, which must be there.
+    /// Returns the access key with its security token, which is required.
     fn sts_token(&self, place: &str) -> Result<Credentials, CredentialsError> {
         let credentials = self.access_key(place, true)?;
         require(place, "sts_token", self.sts_token.expose())?;
@@ -121,8 +121,8 @@ fn require<'a>(place: &str, field: &'static str, value: &'a str) -> Result<&'a s
     Ok(value)
 }
 
-/// A profile of mode OAuth: the session that the last login has left there. The file is read again at every renewal,
-/// because the `aliyun` command line renews the session.
+/// A profile of mode OAuth: the session that the last login stored there. The file is read again at every renewal, because the
+/// `aliyun` command line renews the session.
 pub(super) struct CachedLogin {
     path: PathBuf,
     profile: String,

@@ -1,4 +1,4 @@
-//! Credentials on demand: the same ones again and again, or those of a session that is renewed before it expires.
+//! Credentials on demand: fixed ones, or a session that is renewed before it expires.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::sts::{AssumedRole, OidcRole, Sts};
 use super::uri::CredentialsUri;
 use crate::clock::now;
 
-/// Credentials on demand, of one source. Sessions are renewed before they expire, by one thread while the others go on.
+/// Credentials on demand, from one source. One thread renews a session before it expires, while the others use the old one.
 ///
 /// A clone shares the credentials with the original.
 #[derive(Clone)]
@@ -25,11 +25,11 @@ struct Inner {
     place: String,
     source: Source,
     renewed: Renewed,
-    /// The STS of the cloud or server that gave the credentials out.
+    /// The STS of the cloud or server that issued the credentials.
     sts: Option<Sts>,
 }
 
-/// What gives the credentials.
+/// The source of credentials.
 pub(super) enum Source {
     Fixed(Arc<Credentials>),
     Role(AssumedRole),
@@ -43,18 +43,18 @@ pub(super) enum Source {
 }
 
 impl CredentialProvider {
-    /// The credentials of `source`, which users know as `place`.
+    /// Creates a provider for `source`, which is called `place` in messages to users.
     pub(super) fn new(place: impl Into<String>, source: Source) -> Self {
         Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: None }))
     }
 
-    /// The same, with the STS that knows them.
+    /// Creates a provider with the STS that knows the credentials.
     pub(super) fn with_sts(place: impl Into<String>, source: Source, sts: Sts) -> Self {
         Self(Arc::new(Inner { place: place.into(), source, renewed: Renewed::default(), sts: Some(sts) }))
     }
 
-    /// Where the credentials are from, such as `/home/me/.aliyun/config.json: profile "work"`. What an instance's
-    /// metadata service or a credentials URI gives is known after the first call.
+    /// Returns the place of the credentials, such as `/home/me/.aliyun/config.json: profile "work"`. For the metadata service and
+    /// a credentials URI, it is final after the first call.
     #[must_use]
     pub fn place(&self) -> &str {
         match &self.0.source {
@@ -63,13 +63,14 @@ impl CredentialProvider {
         }
     }
 
-    /// The STS that knows these credentials; `None` if the program brought them itself.
+    /// Returns the STS that knows these credentials; `None` if the calling program passed them.
     #[must_use]
     pub fn sts(&self) -> Option<&Sts> {
         self.0.sts.as_ref()
     }
 
-    /// The name of the access key that signs now; not secret. Calls servers and programs if the source needs them.
+    /// Returns the id of the access key that signs now, which is not secret. Calls servers and programs if the source requires
+    /// it.
     ///
     /// # Errors
     /// [`CredentialsError`], shared with other threads that waited for the same renewal.
@@ -77,7 +78,7 @@ impl CredentialProvider {
         self.current().map(|credentials| credentials.access_key_id.clone())
     }
 
-    /// The credentials to sign with now. Calls servers and programs if the source needs them.
+    /// Returns the credentials to sign with now. Calls servers and programs if the source requires it.
     pub(crate) fn current(&self) -> Result<Arc<Credentials>, Arc<CredentialsError>> {
         match &self.0.source {
             Source::Fixed(credentials) => Ok(Arc::clone(credentials)),
@@ -85,7 +86,7 @@ impl CredentialProvider {
         }
     }
 
-    /// Forgets credentials that a server calls expired. Returns whether the source can give others.
+    /// Drops credentials that a server calls expired. Returns whether the source can provide others.
     pub(crate) fn forget(&self, credentials: &Arc<Credentials>) -> bool {
         self.0.renewed.forget(credentials);
         !matches!(self.0.source, Source::Fixed(_))
@@ -105,7 +106,7 @@ impl fmt::Debug for CredentialProvider {
 }
 
 impl Source {
-    /// Credentials, new ones if the source makes them.
+    /// Returns credentials of the source; new ones if it issues sessions.
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
         let session = match self {
             Self::Fixed(credentials) => {

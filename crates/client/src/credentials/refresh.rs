@@ -1,4 +1,4 @@
-//! Credentials that expire: one thread renews them in time, the others use the old ones as long as they are valid.
+//! Renews credentials that expire: one thread renews them in time, while the others use the old ones as long as they are valid.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,19 +7,19 @@ use bulla_wire::Timestamp;
 use super::Credentials;
 use super::error::CredentialsError;
 
-/// Credentials of a source, and until when they are good.
+/// Credentials of a source, and when they expire.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) credentials: Credentials,
-    /// `None` if that is not known, or if they do not expire.
+    /// `None` if it is not known, or if they do not expire.
     pub(super) expires: Option<Timestamp>,
 }
 
-/// The credentials that a source gave last.
+/// The last credentials of a source.
 #[derive(Debug, Default)]
 pub(super) struct Renewed {
     state: Mutex<State>,
-    /// A round of renewal has ended.
+    /// Signals the end of a renewal.
     ended: Condvar,
 }
 
@@ -27,9 +27,9 @@ pub(super) struct Renewed {
 struct State {
     held: Option<Held>,
     renewing: bool,
-    /// Rounds of renewal that have ended.
+    /// The number of renewals that have ended.
     rounds: u64,
-    /// Why the last round failed; `None` if it did not.
+    /// The error of the last renewal; `None` if it succeeded.
     failure: Option<Arc<CredentialsError>>,
 }
 
@@ -37,16 +37,16 @@ struct State {
 struct Held {
     credentials: Arc<Credentials>,
     expires: Option<Timestamp>,
-    /// From when on they are to be renewed.
+    /// When to renew them.
     due: Option<Timestamp>,
 }
 
 impl Renewed {
-    /// The credentials at `now`, renewed by `fetch` if they are due.
+    /// Returns the credentials at `now`, and renews them with `fetch` if they are due.
     ///
-    /// One thread calls `fetch` at a time. Meanwhile the others get the old credentials; they wait only if those have
-    /// expired, and then share the outcome. If `fetch` fails, the old credentials serve until they expire, and the next
-    /// renewal is tried after [`PAUSE`].
+    /// One thread calls `fetch` at a time. The other threads get the old credentials meanwhile; if these have expired, they wait
+    /// and share the result. If `fetch` fails, the old credentials are used until they expire, and the next renewal is attempted
+    /// after [`PAUSE`].
     pub(super) fn get(
         &self,
         now: Timestamp,
@@ -79,7 +79,8 @@ impl Renewed {
         round.settle(now, outcome)
     }
 
-    /// Forgets `credentials`, which a server calls expired, so that the next call renews them. Others stay.
+    /// Drops `credentials`, which a server calls expired, so that the next call renews them. Does nothing if they were renewed
+    /// already.
     pub(super) fn forget(&self, credentials: &Arc<Credentials>) {
         let mut state = self.lock();
         if state.held.as_ref().is_some_and(|held| Arc::ptr_eq(&held.credentials, credentials)) {
@@ -92,7 +93,7 @@ impl Renewed {
     }
 }
 
-/// A round of renewal. It ends even if `fetch` panics, so that no other thread waits for ever.
+/// A renewal in progress. It ends even if `fetch` panics, so that no other thread waits forever.
 struct Round<'a>(&'a Renewed);
 
 impl Round<'_> {
@@ -148,10 +149,10 @@ impl Held {
     }
 }
 
-/// Credentials are renewed this many seconds before they expire, as by the official clients; those that last for less than
-/// an hour when a quarter of their time is left.
+/// Credentials are renewed this many seconds before they expire, as in the official clients. If they are valid for less than an
+/// hour, they are renewed when a quarter of that time is left.
 const MARGIN: i64 = 15 * 60;
-/// Seconds between a failed renewal and the next one, while the old credentials are good.
+/// Seconds between a failed renewal and the next attempt, while the old credentials are valid.
 const PAUSE: i64 = 10;
 
 #[cfg(test)]
@@ -254,7 +255,7 @@ mod tests {
         assert_eq!(id(renewed.get(at(3000), unasked)), "new");
     }
 
-    /// Calls from many threads at once, and counts the fetches.
+    /// Calls from many threads at once and counts the fetches.
     fn herd(fetch: fn() -> Result<Session, CredentialsError>) -> (Vec<String>, usize) {
         let renewed = Renewed::default();
         let count = AtomicUsize::new(0);
@@ -264,7 +265,7 @@ mod tests {
                 barrier.wait();
                 id(renewed.get(at(0), || {
                     count.fetch_add(1, Ordering::Relaxed);
-                    // Until all others wait, or have passed by.
+                    // Waits until all other threads wait, or have returned.
                     thread::sleep(std::time::Duration::from_millis(100));
                     fetch()
                 }))

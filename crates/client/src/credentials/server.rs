@@ -1,21 +1,21 @@
-//! A server that gives credentials over plain requests: sent again with pauses, within a time.
+//! A server that issues credentials without signatures. Failed requests are retried with pauses, within a time limit.
 
 use std::time::{Duration, Instant};
 
-use super::answer::Asked;
+use super::answer::Peer;
 use super::error::{CredentialsError, ServerProblem};
 use crate::endpoint::Endpoint;
 use crate::error::SetupError;
 use crate::options::ClientOptions;
-use crate::retry::{self, Again, Failure, RealTime};
-use crate::transport::{Answer, Request, Transport};
+use crate::retry::{self, Failure, RealTime, Retry};
+use crate::transport::{Request, Response, Transport};
 
-/// A server, and how long it is waited for.
+/// A server with its time limits.
 pub(super) struct Server {
     transport: Transport,
-    /// For one try.
-    patience: Duration,
-    /// For one request with its retries.
+    /// The timeout of one attempt.
+    attempt_timeout: Duration,
+    /// The timeout of a request with all retries.
     budget: Duration,
 }
 
@@ -23,34 +23,30 @@ impl Server {
     pub(super) fn new(
         endpoint: &Endpoint,
         options: &ClientOptions,
-        patience: Duration,
+        attempt_timeout: Duration,
         budget: Duration,
     ) -> Result<Self, SetupError> {
-        Ok(Self { transport: Transport::new(endpoint, options)?, patience, budget })
+        Ok(Self { transport: Transport::new(endpoint, options)?, attempt_timeout, budget })
     }
 
-    /// This server, asked for the source `place`.
-    pub(super) fn asked<'a>(&'a self, place: &'a str) -> Asked<'a> {
-        Asked { place, server: self.transport.endpoint() }
+    /// Returns this server for requests of the source `place`.
+    pub(super) fn peer<'a>(&'a self, place: &'a str) -> Peer<'a> {
+        Peer { place, server: self.transport.endpoint() }
     }
 
-    /// The answer to a request that changes nothing, whatever its status below 500.
-    pub(super) fn send(&self, asked: Asked<'_>, request: &Request<'_>) -> Result<Answer, CredentialsError> {
+    /// Sends an idempotent request. Returns every response except 429 and statuses from 500 on.
+    pub(super) fn send(&self, peer: Peer<'_>, request: &Request<'_>) -> Result<Response, CredentialsError> {
         let mut pace = RealTime(Instant::now());
         retry::run(&mut pace, self.budget, true, |time_left| {
-            match self.transport.send(request, time_left.min(self.patience)) {
-                Ok(answer) if answer.status == 429 || answer.status >= 500 => {
-                    let error = asked.failed(ServerProblem::Status(answer.status));
-                    Err(Failure { error, again: Again::IfNothingChanges, wait: answer.retry_after })
+            match self.transport.send(request, time_left.min(self.attempt_timeout)) {
+                Ok(response) if response.status == 429 || response.status >= 500 => {
+                    let error = peer.failed(ServerProblem::Status(response.status));
+                    Err(Failure { error, retry: Retry::IfIdempotent, wait: response.retry_after })
                 }
-                Ok(answer) => Ok(answer),
+                Ok(response) => Ok(response),
                 Err(source) => {
-                    let again = source.again();
-                    Err(Failure {
-                        error: asked.failed(ServerProblem::Unreachable(source)),
-                        again,
-                        wait: None,
-                    })
+                    let retry = source.retry();
+                    Err(Failure { error: peer.failed(ServerProblem::Unreachable(source)), retry, wait: None })
                 }
             }
         })

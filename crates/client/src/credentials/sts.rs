@@ -1,4 +1,4 @@
-//! Sessions of roles: AssumeRole with other credentials, AssumeRoleWithOIDC with a token in a file.
+//! Sessions of roles: AssumeRole with other credentials, AssumeRoleWithOIDC with a token from a file.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use bulla_wire::{Action, SecretText};
 use rustix::fs::OFlags;
 use serde::Deserialize;
 
-use super::answer::{Asked, TemporaryCredentials};
+use super::answer::{Peer, TemporaryCredentials};
 use super::error::{CredentialsError, ServerProblem};
 use super::provider::CredentialProvider;
 use super::refresh::Session;
@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{AnswerProblem, CallError};
 use crate::options::ClientOptions;
 
-/// A security token service (STS), and how it is reached.
+/// A security token service (STS) and the options for calls to it.
 #[derive(Clone, Debug)]
 pub struct Sts {
     pub(super) endpoint: Endpoint,
@@ -27,36 +27,37 @@ pub struct Sts {
 }
 
 impl Sts {
-    /// Its address.
+    /// Returns the address.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// Asks which identity the credentials prove, by GetCallerIdentity.
+    /// Returns the identity of the credentials, by GetCallerIdentity.
     ///
     /// # Errors
-    /// There are no credentials, or the STS does not answer.
+    /// [`CredentialsError`] if there are no credentials, or the STS does not reply.
     pub fn identity(
         &self,
         credentials: &CredentialProvider,
     ) -> Result<GetCallerIdentityReply, Arc<CredentialsError>> {
-        credentials.current()?; // an error of the source is not one of this STS
+        credentials.current()?; // an error of the source is not an error of the STS
         let place = credentials.place();
         let client = Client::new(self.endpoint.clone(), credentials.clone(), self.options.clone())
             .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })?;
-        let asked = Asked { place, server: &self.endpoint };
-        Ok(client.call(&GetCallerIdentity {}).map_err(|error| failure(asked, error))?)
+        let peer = Peer { place, server: &self.endpoint };
+        Ok(client.call(&GetCallerIdentity {}).map_err(|error| failure(peer, error))?)
     }
 
-    /// How it is reached. The user's certificates are trusted at an STS that the user named; the system's at the cloud's.
+    /// Returns the options. An STS that the user named must have a certificate that the user trusts; the cloud's one that the
+    /// system trusts.
     #[must_use]
     pub fn options(&self) -> &ClientOptions {
         &self.options
     }
 }
 
-/// Which role, and which session of it.
+/// A role and the parameters of a session.
 #[derive(Debug)]
 pub(super) struct RoleRequest {
     pub(super) role_arn: String,
@@ -68,10 +69,10 @@ pub(super) struct RoleRequest {
 
 impl RoleRequest {
     pub(super) const DEFAULT_DURATION: u32 = 3600;
-    /// The shortest session of an STS.
+    /// The minimum duration that an STS accepts.
     pub(super) const MIN_DURATION: u32 = 900;
 
-    /// `bulla` if no name is given.
+    /// Returns the name, or `bulla` if it is empty.
     pub(super) fn session_name_or_default(name: &str) -> String {
         if name.is_empty() { "bulla".to_owned() } else { name.to_owned() }
     }
@@ -106,7 +107,7 @@ pub(super) struct AssumedRole {
 }
 
 impl AssumedRole {
-    /// The role of `request`, for the owner of the credentials `by`.
+    /// Creates the role of `request`, to be assumed with the credentials `by`.
     pub(super) fn new(
         by: CredentialProvider,
         sts: &Sts,
@@ -127,7 +128,7 @@ impl AssumedRole {
 pub(super) struct OidcRole {
     client: Client,
     provider_arn: String,
-    /// Read at every renewal: the issuer of the tokens replaces them in time.
+    /// Read at every renewal, because the issuer replaces the token before it expires.
     token_file: PathBuf,
     request: RoleRequest,
 }
@@ -150,7 +151,7 @@ impl OidcRole {
         session(place, &self.client, &request)
     }
 
-    /// The token without the line end that an editor may have left.
+    /// Reads the token, without the line end that an editor may have added.
     fn token(&self) -> Result<SecretText, CredentialsError> {
         let read = || {
             let text = read_text(&open_regular(&self.token_file, OFlags::empty())?)?;
@@ -163,7 +164,7 @@ impl OidcRole {
     }
 }
 
-/// What matters of both replies. An STS that leaves something else out serves as well.
+/// The used part of both replies. An STS that omits other parts works too.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Reply {
@@ -171,16 +172,16 @@ struct Reply {
 }
 
 fn session<A: Action>(place: &str, client: &Client, request: &A) -> Result<Session, CredentialsError> {
-    let asked = Asked { place, server: client.endpoint() };
+    let peer = Peer { place, server: client.endpoint() };
     let reply = client.call_raw(A::PRODUCT.version(), A::NAME, &request.print());
-    let reply = reply.map_err(|error| failure(asked, error))?;
-    asked.parse::<Reply>(reply.expose().as_bytes())?.credentials.session(asked)
+    let reply = reply.map_err(|error| failure(peer, error))?;
+    peer.parse::<Reply>(reply.expose().as_bytes())?.credentials.session(peer)
 }
 
-fn failure(asked: Asked<'_>, error: CallError) -> CredentialsError {
-    asked.failed(match error {
+fn failure(peer: Peer<'_>, error: CallError) -> CredentialsError {
+    peer.failed(match error {
         CallError::Credentials(source) => {
-            return CredentialsError::Base { place: asked.place.to_owned(), source };
+            return CredentialsError::Base { place: peer.place.to_owned(), source };
         }
         CallError::Unreachable { source, .. } => ServerProblem::Unreachable(source),
         CallError::Refused(refusal) => ServerProblem::Refused(Box::new(refusal)),

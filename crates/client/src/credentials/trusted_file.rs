@@ -1,10 +1,10 @@
-//! Configuration files, read only if no other user can have written them.
+//! Reads configuration files, but only if no other user can have written them.
 //!
-//! The writer of such a file chooses which account encrypts, and which program runs. So the file, each directory on the
-//! way to it and each symbolic link must belong to the user of this process or to root, and no other user may write the
-//! file or the directories. A directory with the sticky bit, such as /tmp, passes: what is in it belongs to its owner. The way
-//! is walked one component at a time; since no other user can change any of it, it leads to the same file when that is
-//! opened.
+//! The writer of such a file decides which account encrypts and which program runs. So the file, each directory on the path to it
+//! and each symbolic link must belong to the user of this process or to root, and no other user may have write access to the file
+//! or the directories. A directory with the sticky bit, such as /tmp, is accepted, because only their owners can replace its
+//! entries. The path is checked component by component. No other user can change a checked component, so opening the path
+//! afterwards leads to the same file.
 
 use std::ffi::OsString;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::error::{CredentialsError, Writer};
 
-/// The content of the configuration file at `path`; None if there is no such file.
+/// Reads the configuration file at `path`; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialsError> {
     let unreadable = |source| CredentialsError::Read { path: path.to_owned(), source };
     let real = match walk(path) {
@@ -30,7 +30,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<String>>, Credentials
     read_text(&file).map(Some).map_err(unreadable)
 }
 
-/// The content of a file that must be there.
+/// Reads a configuration file that must exist.
 pub(super) fn read_named(path: &Path) -> Result<Zeroizing<String>, CredentialsError> {
     let missing = || {
         let source = io::Error::from(rustix::io::Errno::NOENT);
@@ -39,17 +39,17 @@ pub(super) fn read_named(path: &Path) -> Result<Zeroizing<String>, CredentialsEr
     read(path)?.ok_or_else(missing)
 }
 
-/// Opens a file that is no directory, pipe or device, which could block or never end.
+/// Opens a regular file. A directory, pipe or device could block or never end.
 pub(super) fn open_regular(path: &Path, flags: OFlags) -> io::Result<File> {
     let flags = (flags | OFlags::NONBLOCK).bits().cast_signed();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a regular file")) }
 }
 
-/// The content of a text file of at most 1 MiB.
+/// Reads a text file of at most 1 MiB.
 pub(super) fn read_text(file: &File) -> io::Result<Zeroizing<String>> {
     let room = usize::try_from(file.metadata()?.len().min(MAX_LENGTH)).expect("at most 1 MiB");
-    // Room for all of it from the start: a vector that grows leaves an unwiped copy behind.
+    // Allocated at once: a vector that grows leaves copies in memory that is not wiped.
     let mut bytes = Zeroizing::new(Vec::with_capacity(room + 64));
     file.take(MAX_LENGTH + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LENGTH {
@@ -59,7 +59,7 @@ pub(super) fn read_text(file: &File) -> io::Result<Zeroizing<String>> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// The path without links, after each directory and link on the way was checked. The last component is not checked.
+/// Returns the path without symbolic links, after checking each directory and link. Does not check the last component.
 fn walk(path: &Path) -> io::Result<Result<PathBuf, CredentialsError>> {
     let mut real = PathBuf::from("/");
     let mut links = 0;
@@ -99,7 +99,7 @@ fn walk(path: &Path) -> io::Result<Result<PathBuf, CredentialsError>> {
     Ok(Ok(real))
 }
 
-/// The components of a path, the last one first.
+/// Returns the components of a path, the last one first.
 fn components(path: &Path) -> Vec<OsString> {
     let names = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -111,7 +111,7 @@ fn components(path: &Path) -> Vec<OsString> {
     names
 }
 
-/// Checks owner and mode of a file or directory.
+/// Checks the owner and mode of a file or directory.
 fn check(path: &Path, metadata: &Metadata) -> Result<(), CredentialsError> {
     check_owner(path, metadata)?;
     let sticky = metadata.is_dir() && metadata.mode() & STICKY != 0;
@@ -137,7 +137,7 @@ fn is_absent(error: &io::Error) -> bool {
 }
 
 const MAX_LENGTH: u64 = 1024 * 1024;
-/// As many as the kernel follows.
+/// The limit of the kernel.
 const MAX_LINKS: u32 = 40;
 const STICKY: u32 = 0o1000;
 

@@ -1,4 +1,4 @@
-//! Credentials from a URI: a small server beside the program, or inside a network, gives them in answer to a GET.
+//! Credentials from a URI: a small server on this machine or in a private network returns them in response to a GET.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::endpoint::Endpoint;
 use crate::options::ClientOptions;
 use crate::transport::{Method, Request};
 
-/// A URI that gives credentials.
+/// A URI that returns credentials.
 pub(super) struct CredentialsUri {
     server: Server,
     path: String,
 }
 
 impl CredentialsUri {
-    /// Reads a URI: https, or http to this machine or to the metadata service.
+    /// Parses a URI: https, or http to this machine or to the metadata service.
     pub(super) fn new(
         uri: &str,
         field: &'static str,
@@ -33,20 +33,20 @@ impl CredentialsUri {
     }
 
     pub(super) fn fetch(&self, place: &str) -> Result<Session, CredentialsError> {
-        let asked = self.server.asked(place);
+        let peer = self.server.peer(place);
         let request = Request { method: Method::Get, path: &self.path, headers: &[], body: "" };
-        let answer = asked.success(self.server.send(asked, &request)?)?;
-        asked.parse::<CodedCredentials>(&answer.body)?.session(asked)
+        let response = peer.success(self.server.send(peer, &request)?)?;
+        peer.parse::<CodedCredentials>(&response.body)?.session(peer)
     }
 }
 
-/// The server of a URI, and the rest from the first slash on.
+/// Splits a URI into its server and the rest from the first slash on.
 fn split(uri: &str) -> Option<(Endpoint, String)> {
     let printable = uri.bytes().all(|byte| byte.is_ascii_graphic());
     let (scheme, rest) = uri.split_once("://").filter(|_| printable)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let path = path.split('#').next().unwrap_or_default(); // a fragment is never sent
+    let path = path.split('#').next().unwrap_or_default(); // a fragment is not sent
     let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let metadata = Endpoint::metadata();
     if scheme.eq_ignore_ascii_case("http") && [metadata.host(), "100.100.100.200:80"].contains(&authority) {
@@ -57,7 +57,7 @@ fn split(uri: &str) -> Option<(Endpoint, String)> {
 
 const EXPECTED: &str = "https://HOST/PATH, or http:// to this machine or the metadata service";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// For all tries together.
+/// The timeout of all attempts together.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

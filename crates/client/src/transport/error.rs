@@ -1,4 +1,4 @@
-//! Why no usable answer came, told apart as far as the user can do something about it.
+//! Why no usable response was received, distinguished by what the user can do about it.
 
 use std::error::Error;
 use std::fmt;
@@ -6,40 +6,40 @@ use std::io;
 
 use rustls::CertificateError;
 
-use crate::retry::Again;
+use crate::retry::Retry;
 
-/// Why no usable answer came from a KMS.
+/// Why no usable response was received from a KMS.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TransportError {
-    /// The system's answer: name not known, connection refused, connection lost.
+    /// An error of the operating system, such as an unknown name, a refused connection or a lost connection.
     Io(io::Error),
-    /// There was no connection in time.
+    /// The connection timed out.
     ConnectTimeout,
-    /// There was a connection, but no answer in time.
+    /// The connection was established, but the response timed out.
     AnswerTimeout,
-    /// The server's certificate was not accepted.
+    /// The client does not accept the certificate of the server.
     Certificate {
-        /// What is wrong with it.
+        /// What is wrong with the certificate.
         problem: CertificateProblem,
-        /// As the TLS library tells it.
+        /// The error of the TLS library.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// TLS failed for another reason; perhaps the other side speaks plain HTTP.
+    /// TLS failed for another reason, for example because the server speaks plain HTTP.
     Tls(Box<dyn Error + Send + Sync>),
-    /// The proxy did not connect us.
+    /// The proxy did not connect to the server.
     Proxy(Box<dyn Error + Send + Sync>),
-    /// The answer is larger than 1 MiB.
+    /// The response is larger than 1 MiB.
     TooLarge,
-    /// What was sent or answered is not HTTP.
+    /// The request or the response is not valid HTTP.
     Http(Box<dyn Error + Send + Sync>),
 }
 
-/// What is wrong with a server's certificate.
+/// What is wrong with the certificate of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CertificateProblem {
-    /// It is not signed by an authority that is trusted here.
+    /// No trusted authority signed it.
     Untrusted,
     /// It is for another host name.
     OtherHost,
@@ -64,7 +64,7 @@ impl TransportError {
         }
     }
 
-    /// The TLS library hides its errors in those of the socket.
+    /// Converts an error of a socket, which may contain one of the TLS library.
     fn of_io(error: io::Error) -> Self {
         match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
             Some(error) => Self::of_tls(error.clone()),
@@ -90,13 +90,13 @@ impl TransportError {
         Self::Certificate { problem, source: error.into() }
     }
 
-    /// Whether to try again. Only a refused or unfinished connection certainly carried no request.
-    pub(crate) fn again(&self) -> Again {
+    /// Returns whether to try again. Only if the connection was refused or not established, certainly no request was sent.
+    pub(crate) fn retry(&self) -> Retry {
         match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Again::Always,
-            Self::ConnectTimeout => Again::Always,
-            Self::Io(_) | Self::AnswerTimeout => Again::IfNothingChanges,
-            _ => Again::Never,
+            Self::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused => Retry::Always,
+            Self::ConnectTimeout => Retry::Always,
+            Self::Io(_) | Self::AnswerTimeout => Retry::IfIdempotent,
+            _ => Retry::Never,
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Whom a client trusts: the system's authorities, or those of one file instead.
+//! The trusted certificates: the system's, or those of one file instead.
 //!
-//! The system's rather than Mozilla's list compiled in: an operator who adds an authority to the machine or
-//! takes one away is obeyed, as by curl and the `aliyun` command line, and no list grows old in the binary.
+//! The system's certificates are used rather than Mozilla's list, compiled in, so that an operator can add or remove an authority
+//! on the machine, as with curl and the `aliyun` command line, and no list in the binary becomes outdated.
 
 use std::error::Error;
 use std::fmt;
@@ -14,7 +14,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject};
 use ureq::tls::Certificate;
 
-/// The certificates of `ca`, or the system's.
+/// Loads the certificates of `ca`, or the system's.
 pub(super) fn load(ca: Option<&Path>) -> Result<Vec<Certificate<'static>>, RootsError> {
     let found = match ca {
         Some(path) => of_file(path)?,
@@ -23,7 +23,7 @@ pub(super) fn load(ca: Option<&Path>) -> Result<Vec<Certificate<'static>>, Roots
     Ok(found.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect())
 }
 
-/// Why there is nobody to trust.
+/// Why there are no trusted CA certificates.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RootsError {
@@ -31,7 +31,7 @@ pub enum RootsError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The cause.
         source: io::Error,
     },
     /// The file is not PEM, or one of its certificates is damaged.
@@ -41,7 +41,7 @@ pub enum RootsError {
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// The file holds no certificate.
+    /// The file contains no certificate.
     Empty {
         /// The file.
         path: PathBuf,
@@ -77,7 +77,7 @@ fn of_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, RootsError> {
     if found.is_empty() { Err(RootsError::Empty { path: path.to_owned() }) } else { Ok(found) }
 }
 
-/// Every certificate of a PEM file; one that would only be ignored later is an error now.
+/// Parses all certificates of a PEM file. A certificate that TLS would ignore later is an error.
 fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Box<dyn Error + Send + Sync>> {
     let found: Result<Vec<_>, pem::Error> = CertificateDer::pem_slice_iter(text).collect();
     let found = found?;
@@ -88,7 +88,7 @@ fn parse(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, Box<dyn Error + Se
     Ok(found)
 }
 
-/// What the system trusts. Single certificates that cannot be read are left out, as every client does.
+/// Loads the system's certificates. Single certificates that cannot be read are skipped, as other clients do.
 fn of_system() -> Result<Vec<CertificateDer<'static>>, RootsError> {
     let found = rustls_native_certs::load_native_certs().certs;
     if found.is_empty() { Err(RootsError::NoSystemRoots) } else { Ok(found) }

@@ -10,7 +10,7 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::NamedTempFile;
 
-/// A private authority and its file.
+/// A private authority and the file with its certificate.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pub(crate) file: NamedTempFile,

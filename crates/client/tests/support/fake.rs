@@ -1,4 +1,4 @@
-//! Servers of credentials for tests, which answer by a function and note what they were asked.
+//! Servers of credentials for tests. They reply by a function and store the requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,17 +8,17 @@ use std::thread;
 use bulla_wire::{Call, HttpRequest, Parameters};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// One request as it came.
+/// A request as it was received.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct Received {
     pub(crate) method: String,
-    /// With the query.
+    /// The path with the query.
     pub(crate) path: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
-impl Asked {
+impl Received {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(found, _)| found == name);
         let value = values.next().map(|(_, value)| value.as_str());
@@ -26,18 +26,18 @@ impl Asked {
         value
     }
 
-    /// The parameters of the query and the form body.
+    /// Returns the parameters of the query and the form body.
     pub(crate) fn parameters(&self) -> Parameters {
         let (_, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
         Parameters::from_query_and_form(query, &self.body).unwrap()
     }
 
-    /// The value of a parameter; empty if it is not there.
+    /// Returns the value of a parameter; empty if it is absent.
     pub(crate) fn parameter(&self, name: &str) -> String {
         self.parameters().get(name).unwrap_or_default().to_owned()
     }
 
-    /// The request as a server of bulla takes it apart.
+    /// Parses the request like a server of bulla.
     pub(crate) fn call(&self) -> Call {
         let headers: Vec<_> =
             self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
@@ -47,7 +47,7 @@ impl Asked {
         Call::parse(&request).1.unwrap()
     }
 
-    /// The access key id that signed this request, after the signature was verified.
+    /// Verifies the signature and returns the access key id that signed.
     pub(crate) fn signed_by(&self, secret: &str) -> String {
         let call = self.call();
         call.signature.verify(secret).unwrap();
@@ -58,25 +58,28 @@ impl Asked {
 /// A running server. It ends with the test process.
 pub(crate) struct Fake {
     pub(crate) url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    received: Arc<Mutex<Vec<Received>>>,
 }
 
 impl Fake {
-    /// Answers at a port of its own by `answer`: status and body.
-    pub(crate) fn start(answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> Self {
+    /// Starts a server on a free port. `answer` returns the status and the body.
+    pub(crate) fn start(answer: impl Fn(&Received) -> (u16, String) + Send + 'static) -> Self {
         Self::listen("127.0.0.1:0", answer)
     }
 
-    /// Answers at this address.
-    pub(crate) fn listen(address: &str, answer: impl Fn(&Asked) -> (u16, String) + Send + 'static) -> Self {
+    /// Starts a server at this address.
+    pub(crate) fn listen(
+        address: &str,
+        answer: impl Fn(&Received) -> (u16, String) + Send + 'static,
+    ) -> Self {
         Self::serve("http", address, |stream| stream, answer)
     }
 
-    /// Answers over TLS.
+    /// Starts a server with TLS.
     pub(crate) fn listen_tls(
         address: &str,
         config: ServerConfig,
-        answer: impl Fn(&Asked) -> (u16, String) + Send + 'static,
+        answer: impl Fn(&Received) -> (u16, String) + Send + 'static,
     ) -> Self {
         let config = Arc::new(config);
         let wrap =
@@ -88,30 +91,30 @@ impl Fake {
         scheme: &str,
         address: &str,
         wrap: impl Fn(TcpStream) -> S + Send + 'static,
-        answer: impl Fn(&Asked) -> (u16, String) + Send + 'static,
+        answer: impl Fn(&Received) -> (u16, String) + Send + 'static,
     ) -> Self {
         let listener = TcpListener::bind(address).unwrap();
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let in_thread = Arc::clone(&asked);
+        let received = Arc::new(Mutex::new(Vec::new()));
+        let in_thread = Arc::clone(&received);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                let _ = serve(wrap(stream.unwrap()), &answer, &in_thread); // a client may break off
+                let _ = serve(wrap(stream.unwrap()), &answer, &in_thread); // a client may disconnect
             }
         });
-        Self { url, asked }
+        Self { url, received }
     }
 
-    /// The requests so far, removed from the list.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        std::mem::take(&mut self.asked.lock().unwrap())
+    /// Returns the requests so far and clears the list.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        std::mem::take(&mut self.received.lock().unwrap())
     }
 }
 
 fn serve(
     stream: impl Read + Write,
-    answer: &impl Fn(&Asked) -> (u16, String),
-    seen: &Mutex<Vec<Asked>>,
+    answer: &impl Fn(&Received) -> (u16, String),
+    seen: &Mutex<Vec<Received>>,
 ) -> std::io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = String::new();
@@ -131,9 +134,9 @@ fn serve(
     let length = headers.iter().find(|(name, _)| name == "content-length").map_or("0", |(_, value)| value);
     let mut body = vec![0; length.parse().unwrap()];
     stream.read_exact(&mut body)?;
-    let asked = Asked { method, path, headers, body: String::from_utf8(body).unwrap() };
-    let (status, body) = answer(&asked);
-    seen.lock().unwrap().push(asked);
+    let received = Received { method, path, headers, body: String::from_utf8(body).unwrap() };
+    let (status, body) = answer(&received);
+    seen.lock().unwrap().push(received);
     let length = body.len();
     let answer =
         format!("HTTP/1.1 {status} X\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}");

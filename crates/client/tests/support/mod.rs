@@ -1,4 +1,4 @@
-//! A KMS for tests: a thread that speaks just enough HTTP/1.1, checks every signature, and answers by a script.
+//! A KMS for tests: a thread with just enough HTTP/1.1, which verifies every signature and replies by a script.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -18,19 +18,19 @@ use bulla_client::{ApiKeyService, Client, ClientOptions, Credentials, Endpoint};
 use bulla_wire::{Call, Format, HttpRequest, Parameters, Product, render_error};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-/// What the server does with one request.
+/// What the server does with a request.
 pub(crate) enum Reply {
-    /// A whole answer: status and body.
+    /// Sends a complete response: status and body.
     Json(u16, &'static str),
-    /// A whole answer with one more header line.
+    /// Sends a complete response with an additional header line.
     JsonWith(u16, String, &'static str),
-    /// These bytes, then the end of the connection.
+    /// Sends these bytes, then closes the connection.
     Raw(Vec<u8>),
-    /// Nothing for this long, then the end of the connection.
+    /// Waits this long, then closes the connection.
     Silence(Duration),
 }
 
-/// A request whose signature was right.
+/// A request whose signature was valid.
 pub(crate) struct Seen {
     pub(crate) action: String,
     pub(crate) parameters: Parameters,
@@ -48,19 +48,19 @@ impl Seen {
     }
 }
 
-/// The running server. It ends with the test process.
+/// A running server. It ends with the test process.
 pub(crate) struct TestKms {
     pub(crate) endpoint: Endpoint,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl TestKms {
-    /// Answers one request after the other by `script`, over plain HTTP.
+    /// Starts a server with plain HTTP that replies to one request after the other by `script`.
     pub(crate) fn start(script: Vec<Reply>) -> Self {
         Self::listen("http", script, Plain)
     }
 
-    /// The same over TLS.
+    /// Starts the same server with TLS.
     pub(crate) fn start_tls(config: ServerConfig, script: Vec<Reply>) -> Self {
         let config = Arc::new(config);
         Self::listen("https", script, move |stream| {
@@ -77,14 +77,14 @@ impl TestKms {
         thread::spawn(move || {
             let mut script = VecDeque::from(script);
             for stream in listener.incoming() {
-                // A client may break off, for example because it does not trust the certificate.
+                // A client may disconnect, for example because it does not trust the certificate.
                 let _ = serve(wrap.wrap(stream.unwrap()), &mut script, &in_thread);
             }
         });
         Self { endpoint: Endpoint::parse(&url).unwrap(), seen }
     }
 
-    /// The requests so far, removed from the list.
+    /// Returns the requests so far and clears the list.
     pub(crate) fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
@@ -106,10 +106,10 @@ pub(crate) fn credentials(secret: &str) -> Credentials {
     Credentials::new("test-id", secret.to_owned()).unwrap()
 }
 
-/// The secret that the server knows.
+/// The secret of the access key.
 pub(crate) const SECRET: &str = "test-secret";
 
-/// Puts TLS around a connection, or nothing.
+/// Wraps a connection in TLS, or leaves it unchanged.
 pub(crate) trait Wrap: Send + 'static {
     type Stream: Read + Write;
     fn wrap(&self, stream: TcpStream) -> Self::Stream;

@@ -1,4 +1,4 @@
-//! Tests that run in a network of their own, where addresses and names of the cloud lead to servers of the tests.
+//! Runs tests in their own network namespace, where addresses and names of the cloud lead to servers of the tests.
 
 use std::env;
 use std::io::{self, Write};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 /// Set in the namespace.
 const INSIDE: &str = "BULLA_TEST_IN_NAMESPACE";
-/// The address of the metadata service on the loopback device, and names of the cloud in a hosts file.
+/// Assigns the address of the metadata service to the loopback device, and writes names of the cloud to a hosts file.
 const UP: &str = "
     set -e
     ip link set lo up
@@ -16,8 +16,8 @@ const UP: &str = "
         > /mnt/hosts
     mount --bind /mnt/hosts /etc/hosts";
 
-/// Runs `test`, which is the test called `name`, again in network and mount namespaces of its own; says so loudly where
-/// that is not possible.
+/// Runs `test`, which is the test called `name`, again in its own network and mount namespaces. Prints a notice if that is not
+/// possible.
 pub(crate) fn in_namespace(name: &str, test: fn()) {
     if env::var_os(INSIDE).is_some() {
         return test();

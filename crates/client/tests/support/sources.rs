@@ -1,4 +1,4 @@
-//! A home directory with configuration files, an environment, and the KMS that is called with what is found there.
+//! A home directory with configuration files, an environment, and a KMS that is called with the credentials found there.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,12 +10,12 @@ use bulla_client::{
 use bulla_wire::kms::DescribeRegions;
 use tempfile::TempDir;
 
-use super::fake::{Asked, Fake};
+use super::fake::{Fake, Received};
 
 pub(crate) const REGIONS: &str = r#"{"Regions":{"Region":[]},"RequestId":"r"}"#;
 pub(crate) const FAR: &str = "2999-01-01T00:00:00Z";
 
-/// What a user has set up.
+/// The configuration of a user.
 pub(crate) struct Setup {
     home: TempDir,
     variables: Vec<(String, String)>,
@@ -55,7 +55,7 @@ impl Setup {
         self.home.path().join(name)
     }
 
-    /// Writes a file that only its owner may write.
+    /// Writes a file that only its owner can write.
     pub(crate) fn write(&self, name: &str, content: &str) -> PathBuf {
         let path = self.path(name);
         let parent = path.parent().unwrap();
@@ -66,7 +66,7 @@ impl Setup {
         path
     }
 
-    /// Writes `~/.aliyun/config.json` with these profiles, the first of which is current.
+    /// Writes `~/.aliyun/config.json` with these profiles, the first of which is the current one.
     pub(crate) fn profiles(&self, profiles: &[serde_json::Value]) -> PathBuf {
         let config = serde_json::json!({ "current": profiles[0]["name"], "profiles": profiles });
         self.write(".aliyun/config.json", &config.to_string())
@@ -84,13 +84,14 @@ impl Setup {
         CredentialProvider::find(environment, Some(self.home.path()), &options)
     }
 
-    /// Calls the KMS with what is found; gives the request as the KMS saw it, and where the credentials are from.
-    pub(crate) fn call(&self) -> Result<(Asked, String), String> {
+    /// Calls the KMS with the credentials that are found. Returns the request that the KMS received, and the place of the
+    /// credentials.
+    pub(crate) fn call(&self) -> Result<(Received, String), String> {
         let provider = self.find().map_err(|error| text(&error))?;
         let client = self.client(&provider);
         client.call(&DescribeRegions::default()).map_err(|error| text(&error))?;
         let place = provider.place().replace(&self.home.path().display().to_string(), "~");
-        Ok((self.kms.asked().remove(0), place))
+        Ok((self.kms.received().remove(0), place))
     }
 
     pub(crate) fn client(&self, provider: &CredentialProvider) -> Client {
@@ -98,16 +99,16 @@ impl Setup {
         Client::new(kms, provider.clone(), self.connection.clone()).unwrap()
     }
 
-    /// The error of a call or of the search, with its causes. It must not show a secret.
+    /// Returns the error of a call or of the search, with its causes. It must not contain a secret.
     pub(crate) fn error(&self) -> String {
         let error = self.call().map(|(_, place)| place).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
-        assert!(self.kms.asked().is_empty(), "nothing is sent without credentials");
+        assert!(self.kms.received().is_empty(), "nothing is sent without credentials");
         error.replace(&self.home.path().display().to_string(), "~")
     }
 }
 
-/// An error with its causes, as a user sees it.
+/// Formats an error with its causes, as users see it.
 fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
@@ -119,7 +120,7 @@ fn text(error: &dyn std::error::Error) -> String {
     text
 }
 
-/// The code of the refusal in a call's error.
+/// Returns the error code in the refusal of a call.
 pub(crate) fn code(error: &CallError) -> &str {
     match error {
         CallError::Refused(refusal) => &refusal.code,
@@ -127,7 +128,7 @@ pub(crate) fn code(error: &CallError) -> &str {
     }
 }
 
-/// The answer of a metadata service or credentials URI.
+/// Returns the response of a metadata service or credentials URI.
 pub(crate) fn coded(id: &str, expiration: &str) -> String {
     format!(
         r#"{{"Code":"Success","AccessKeyId":"{id}","AccessKeySecret":"secret of {id}","SecurityToken":"token-of-{id}","Expiration":"{expiration}","LastUpdated":"2026-01-01T00:00:00Z"}}"#
@@ -135,7 +136,7 @@ pub(crate) fn coded(id: &str, expiration: &str) -> String {
     .replace("secret of ", "secret-of-")
 }
 
-/// The answer of an STS.
+/// Returns the response of an STS.
 pub(crate) fn assumed(id: &str, expiration: &str) -> String {
     format!(
         r#"{{"RequestId":"r","AssumedRoleUser":{{"Arn":"a","AssumedRoleId":"b"}},"Credentials":{{"AccessKeyId":"{id}","AccessKeySecret":"secret-of-{id}","SecurityToken":"token-of-{id}","Expiration":"{expiration}"}}}}"#

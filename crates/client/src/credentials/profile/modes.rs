@@ -1,9 +1,9 @@
-//! What each mode of a profile means. Modes that need a browser or that the KMS does not take are refused.
+//! The modes of a profile. Modes that need a browser, and modes that the KMS does not support, are refused.
 
 use std::sync::Arc;
 
 use super::{CachedLogin, Profile, ProfileFile, require};
-use crate::credentials::chain::Surroundings;
+use crate::credentials::chain::SearchContext;
 use crate::credentials::cloud_sso::CloudSso;
 use crate::credentials::error::{CredentialsError, ProcessProblem};
 use crate::credentials::metadata::Instance;
@@ -12,29 +12,29 @@ use crate::credentials::provider::{CredentialProvider, Source};
 use crate::credentials::sts::{AssumedRole, OidcRole, RoleRequest, Sts};
 use crate::credentials::uri::CredentialsUri;
 
-/// The credentials of the profile `name`.
+/// Returns the credentials of the profile `name`.
 pub(in crate::credentials) fn provider(
     file: &ProfileFile,
     name: &str,
-    around: &Surroundings<'_>,
+    context: &SearchContext<'_>,
 ) -> Result<CredentialProvider, CredentialsError> {
-    Reader { file, around }.provider(name, &[])
+    Reader { file, context }.provider(name, &[])
 }
 
 struct Reader<'a> {
     file: &'a ProfileFile,
-    around: &'a Surroundings<'a>,
+    context: &'a SearchContext<'a>,
 }
 
 impl Reader<'_> {
-    /// `above`: the profiles that this one is the source of.
+    /// Returns the credentials of a profile. `above` are the profiles that have this one as their source.
     fn provider(&self, name: &str, above: &[&str]) -> Result<CredentialProvider, CredentialsError> {
         let profile = self.file.profile(name)?;
         let place = format!("{}: profile {name:?}", self.file.path.display());
         if above.contains(&name) {
             return Err(CredentialsError::Loop { place });
         }
-        let sts = self.around.sts(&place, &profile.sts_endpoint, &profile.sts_region, profile.enable_vpc)?;
+        let sts = self.context.sts(&place, &profile.sts_endpoint, &profile.sts_region, profile.enable_vpc)?;
         let source = self.source(profile, &place, &sts, above)?;
         Ok(CredentialProvider::with_sts(place, source, sts))
     }
@@ -78,12 +78,12 @@ impl Reader<'_> {
 
     fn instance(&self, role: &str, place: &str) -> Result<Instance, CredentialsError> {
         let role = (!role.is_empty()).then(|| role.to_owned());
-        Instance::new(role, self.around.options.imds_v1)
+        Instance::new(role, self.context.options.imds_v1)
             .map_err(|source| CredentialsError::Setup { place: place.to_owned(), source })
     }
 
     fn process(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
-        if self.around.is_set("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", &["1", "true"]) {
+        if self.context.is_set("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS", &["1", "true"]) {
             let problem = ProcessProblem::Disabled;
             return Err(CredentialsError::Process { place: place.to_owned(), problem });
         }
@@ -92,10 +92,10 @@ impl Reader<'_> {
     }
 
     fn uri(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
-        let variable = (self.around.environment)("ALIBABA_CLOUD_CREDENTIALS_URI").unwrap_or_default();
+        let variable = (self.context.environment)("ALIBABA_CLOUD_CREDENTIALS_URI").unwrap_or_default();
         let uri = if profile.credentials_uri.is_empty() { &variable } else { &profile.credentials_uri };
         let uri = require(place, "credentials_uri", uri)?;
-        CredentialsUri::new(uri, "credentials_uri", place, &self.around.options.connection).map(Source::Uri)
+        CredentialsUri::new(uri, "credentials_uri", place, &self.context.options.connection).map(Source::Uri)
     }
 
     fn cloud_sso(&self, profile: &Profile, place: &str) -> Result<Source, CredentialsError> {
@@ -103,11 +103,11 @@ impl Reader<'_> {
         require(place, "cloud_sso_access_config", &profile.cloud_sso_access_config)?;
         require(place, "access_token", profile.access_token.expose())?;
         let path = self.file.path.clone();
-        CloudSso::new(path, profile, place, &self.around.options.connection).map(Source::CloudSso)
+        CloudSso::new(path, profile, place, &self.context.options.connection).map(Source::CloudSso)
     }
 }
 
-/// The mode in lower case. As the `aliyun` command line does, one that is not written is told from the fields.
+/// Returns the mode in lower case. Like the `aliyun` command line, infers a missing mode from the fields.
 fn mode(profile: &Profile) -> String {
     if !profile.mode.is_empty() {
         return profile.mode.to_ascii_lowercase();

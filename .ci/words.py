@@ -19,6 +19,7 @@ DONE = [
     "crates/access",
     "crates/client",
     "crates/envelope",
+    "crates/files",
     "crates/keys",
     "crates/wire",
 ]

@@ -1,4 +1,4 @@
-//! What a KMS answered in one run: a tree of files asks it once for each distinct wrapped key.
+//! Caches the results of a KMS during one run, so that a tree of files unwraps each distinct wrapped key only once.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -9,29 +9,30 @@ use bulla_envelope::{
     DataKey, EncryptionContext, GeneratedDataKey, KeyService, KeyServiceError, UnwrappedDataKey, WrappedKey,
 };
 
-/// A [`KeyService`] that remembers what the KMS unwrapped, for as long as it lives, and what it refused, for [`PAUSE`]. A
-/// KMS that is unavailable is not called for as long either: a tree fails at once, and not after a wait for each file.
+/// A [`KeyService`] that caches the keys that the KMS unwrapped until it is dropped, and refusals for [`PAUSE`]. It does not call
+/// a KMS that is unavailable for the same time either, so that a tree fails at once instead of after a timeout for each file.
 ///
-/// Transient errors are not remembered: an internal error of the KMS, or an embedded store that another process holds. A KMS
-/// that answers only internal errors for as long is unavailable too. What is final for a wrapped key is remembered for good.
+/// Transient errors are not cached: an internal error of the KMS, or an embedded store that another process has locked. But a KMS
+/// that returns only internal errors for that long counts as unavailable too. An error that is final for a wrapped key is cached
+/// permanently.
 ///
-/// It is made for one KMS with one set of credentials, so an answer is known by its wrapped key and context. It
-/// decides nothing about what may be used: the caller checks the answered key each time. Remembered keys
-/// are wiped when they make room for others and in the end.
+/// A cache is for one KMS with one set of credentials, so wrapped key and context identify a result. It does not decide which
+/// keys may be used: the caller checks the returned key each time. Cached keys are wiped when they are evicted or the cache is
+/// dropped.
 pub struct KeyCache<K> {
     kms: K,
     unwrapped: Mutex<Unwrapped>,
-    refused: Mutex<HashMap<Question, Refused>>,
-    /// When the KMS was last found unavailable.
-    outage: Mutex<Option<Refused>>,
-    /// The failures that may pass by themselves, since the last answer.
+    refused: Mutex<HashMap<CallKey, RecentFailure>>,
+    /// The last outage of the KMS.
+    outage: Mutex<Option<RecentFailure>>,
+    /// The transient failures since the last success or refusal.
     failing: Mutex<Option<Streak>>,
 }
 
-/// A call: what for, the key or the wrapped key, and the encryption context.
-type Question = (Operation, String, EncryptionContext);
-/// Held during the call, so that threads with the same question make one call.
-type Answer = Arc<Mutex<Option<UnwrappedDataKey>>>;
+/// A call: the operation, the key or the wrapped key, and the encryption context.
+type CallKey = (Operation, String, EncryptionContext);
+/// The result of a call. It is locked during the call, so that threads with the same call make it only once.
+type Entry = Arc<Mutex<Option<UnwrappedDataKey>>>;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Operation {
@@ -40,12 +41,12 @@ enum Operation {
     Unwrap,
 }
 
-struct Refused {
+struct RecentFailure {
     since: Instant,
     error: KeyServiceError,
 }
 
-/// Failures without an answer between them.
+/// A series of transient failures.
 struct Streak {
     first: Instant,
     last: Instant,
@@ -53,13 +54,13 @@ struct Streak {
 
 #[derive(Default)]
 struct Unwrapped {
-    answers: HashMap<Question, Answer>,
-    /// In the order in which they came.
-    order: VecDeque<Question>,
+    entries: HashMap<CallKey, Entry>,
+    /// The calls in the order in which they were added.
+    order: VecDeque<CallKey>,
 }
 
 impl<K: KeyService> KeyCache<K> {
-    /// A cache in front of `kms`.
+    /// Creates a cache for `kms`.
     #[must_use]
     pub fn new(kms: K) -> Self {
         Self {
@@ -71,31 +72,31 @@ impl<K: KeyService> KeyCache<K> {
         }
     }
 
-    /// Calls the KMS unless a recent call found it unavailable, or had the same question refused.
-    fn ask<T>(
+    /// Calls the KMS unless a recent call found it unavailable, or refused the same call.
+    fn call_unless_refused<T>(
         &self,
-        question: &Question,
+        call_key: &CallKey,
         call: impl FnOnce(&K) -> Result<T, KeyServiceError>,
     ) -> Result<T, KeyServiceError> {
-        let outage = lock(&self.outage).as_ref().and_then(Refused::still);
-        let known = outage.or_else(|| lock(&self.refused).get(question).and_then(Refused::still));
+        let outage = lock(&self.outage).as_ref().and_then(RecentFailure::unexpired);
+        let known = outage.or_else(|| lock(&self.refused).get(call_key).and_then(RecentFailure::unexpired));
         match known {
             Some(error) => Err(error),
             None => {
-                let answer = call(&self.kms);
-                match &answer {
-                    Err(error) => self.remember(question, error),
+                let result = call(&self.kms);
+                match &result {
+                    Err(error) => self.remember(call_key, error),
                     Ok(_) => *lock(&self.failing) = None,
                 }
-                answer
+                result
             }
         }
     }
 
-    fn remember(&self, question: &Question, error: &KeyServiceError) {
-        let refused = Refused { since: Instant::now(), error: error.clone() };
+    fn remember(&self, call_key: &CallKey, error: &KeyServiceError) {
+        let refused = RecentFailure { since: Instant::now(), error: error.clone() };
         match error {
-            KeyServiceError::Local { .. } => {} // the embedded KMS has waited already
+            KeyServiceError::Local { .. } => {} // the embedded KMS waited already
             error if error.is_outage() => *lock(&self.outage) = Some(refused),
             error if error.is_transient() => {
                 if self.has_failed_for_long() {
@@ -108,42 +109,42 @@ impl<K: KeyService> KeyCache<K> {
                 if known.len() >= LIMIT {
                     known.clear();
                 }
-                known.insert(question.clone(), refused);
+                known.insert(call_key.clone(), refused);
             }
         }
     }
 
-    /// Notes a failure that may pass. Returns whether there was nothing else for as long as a client tries: then the next
-    /// file would fail too, after as many tries.
+    /// Records a transient failure. Returns whether all calls have failed for as long as a client retries; then the next file
+    /// would fail too, after as many attempts.
     fn has_failed_for_long(&self) -> bool {
         let mut failing = lock(&self.failing);
         let now = Instant::now();
         let streak = failing.get_or_insert(Streak { first: now, last: now });
         if now - streak.last >= 2 * PAUSE {
-            streak.first = now; // nothing was asked meanwhile, and not because of an outage
+            streak.first = now; // no call was made meanwhile, and not because of an outage
         }
         streak.last = now;
         now - streak.first >= PAUSE
     }
 
-    fn answer(&self, question: &Question) -> Answer {
+    fn entry(&self, call_key: &CallKey) -> Entry {
         let mut unwrapped = lock(&self.unwrapped);
-        if let Some(answer) = unwrapped.answers.get(question) {
-            return answer.clone();
+        if let Some(entry) = unwrapped.entries.get(call_key) {
+            return entry.clone();
         }
         if unwrapped.order.len() == LIMIT
             && let Some(oldest) = unwrapped.order.pop_front()
         {
-            unwrapped.answers.remove(&oldest);
+            unwrapped.entries.remove(&oldest);
         }
-        unwrapped.order.push_back(question.clone());
-        unwrapped.answers.entry(question.clone()).or_default().clone()
+        unwrapped.order.push_back(call_key.clone());
+        unwrapped.entries.entry(call_key.clone()).or_default().clone()
     }
 }
 
-impl Refused {
-    /// The error, as long as it is worth remembering.
-    fn still(&self) -> Option<KeyServiceError> {
+impl RecentFailure {
+    /// Returns the error, unless it has expired.
+    fn unexpired(&self) -> Option<KeyServiceError> {
         (self.error.is_final() || self.since.elapsed() < PAUSE).then(|| self.error.clone())
     }
 }
@@ -154,8 +155,8 @@ impl<K: KeyService> KeyService for KeyCache<K> {
         key: &str,
         context: &EncryptionContext,
     ) -> Result<GeneratedDataKey, KeyServiceError> {
-        let question = (Operation::Generate, key.to_owned(), context.clone());
-        self.ask(&question, |kms| kms.generate_data_key(key, context))
+        let call_key = (Operation::Generate, key.to_owned(), context.clone());
+        self.call_unless_refused(&call_key, |kms| kms.generate_data_key(key, context))
     }
 
     fn wrap(
@@ -164,8 +165,8 @@ impl<K: KeyService> KeyService for KeyCache<K> {
         data_key: &DataKey,
         context: &EncryptionContext,
     ) -> Result<WrappedKey, KeyServiceError> {
-        let question = (Operation::Wrap, key.to_owned(), context.clone());
-        self.ask(&question, |kms| kms.wrap(key, data_key, context))
+        let call_key = (Operation::Wrap, key.to_owned(), context.clone());
+        self.call_unless_refused(&call_key, |kms| kms.wrap(key, data_key, context))
     }
 
     fn unwrap(
@@ -173,12 +174,13 @@ impl<K: KeyService> KeyService for KeyCache<K> {
         ciphertext_blob: &str,
         context: &EncryptionContext,
     ) -> Result<UnwrappedDataKey, KeyServiceError> {
-        let question = (Operation::Unwrap, ciphertext_blob.to_owned(), context.clone());
-        let answer = self.answer(&question);
-        let mut answer = lock(&answer);
-        let known = match &mut *answer {
+        let call_key = (Operation::Unwrap, ciphertext_blob.to_owned(), context.clone());
+        let entry = self.entry(&call_key);
+        let mut entry = lock(&entry);
+        let known = match &mut *entry {
             Some(known) => known,
-            unknown => unknown.insert(self.ask(&question, |kms| kms.unwrap(ciphertext_blob, context))?),
+            unknown => unknown
+                .insert(self.call_unless_refused(&call_key, |kms| kms.unwrap(ciphertext_blob, context))?),
         };
         Ok(UnwrappedDataKey {
             data_key: known.data_key.duplicate(),
@@ -188,7 +190,7 @@ impl<K: KeyService> KeyService for KeyCache<K> {
     }
 }
 
-/// Neither keys nor questions.
+/// Shows neither keys nor calls.
 impl<K> fmt::Debug for KeyCache<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyCache").finish_non_exhaustive()
@@ -199,9 +201,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Keys remembered at once, and refusals.
+/// Maximum number of cached keys, and of cached refusals.
 const LIMIT: usize = 1024;
-/// How long a refusal is remembered, and an unavailable KMS not called: as long as a client tries before it gives up.
+/// How long a refusal is cached, and an unavailable KMS is not called: as long as a client retries before it gives up.
 const PAUSE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -212,7 +214,7 @@ mod tests {
 
     use super::*;
 
-    /// Unwraps by reading the wrapped key, and counts.
+    /// Unwraps by decoding the wrapped key, and counts the calls.
     #[derive(Default)]
     struct Counting(AtomicUsize);
 
@@ -256,7 +258,7 @@ mod tests {
         assert_eq!(kms.0.load(Ordering::Relaxed), 4, "a refusal is remembered too");
     }
 
-    /// Answers every call with one error, and counts.
+    /// Returns the same error for every call, and counts the calls.
     struct Failing(AtomicUsize, Mutex<KeyServiceError>);
 
     impl Failing {
@@ -282,11 +284,12 @@ mod tests {
         }
     }
 
-    /// How many calls reach a KMS that always fails so, of three for each of two keys; then of as many after a pause.
+    /// Returns how many calls reach a KMS that always fails with an error, of three calls for each of two keys; then the same
+    /// after a pause.
     fn calls(error: KeyServiceError) -> (usize, usize) {
         let kms = Failing(AtomicUsize::new(0), Mutex::new(error));
         let (cache, none, data_key) = (KeyCache::new(&kms), EncryptionContext::default(), DataKey::random());
-        let ask = || {
+        let call_unless_refused = || {
             for key in ["one", "two", "one"] {
                 assert!(cache.unwrap(key, &none).is_err());
                 assert!(cache.wrap(key, &data_key, &none).is_err());
@@ -294,13 +297,13 @@ mod tests {
             }
             kms.0.swap(0, Ordering::Relaxed)
         };
-        let first = ask();
+        let first = call_unless_refused();
         let long_ago = Instant::now().checked_sub(PAUSE).unwrap();
         lock(&cache.refused)
             .values_mut()
             .chain(&mut *lock(&cache.outage))
             .for_each(|known| known.since = long_ago);
-        (first, ask())
+        (first, call_unless_refused())
     }
 
     #[test]
@@ -342,7 +345,7 @@ mod tests {
         let kms = Failing(AtomicUsize::new(0), Mutex::new(refused(503)));
         let (cache, none) = (KeyCache::new(&kms), EncryptionContext::default());
         let calls_of = |questions: &[&str]| {
-            questions.iter().for_each(|question| assert!(cache.unwrap(question, &none).is_err()));
+            questions.iter().for_each(|call_key| assert!(cache.unwrap(call_key, &none).is_err()));
             kms.0.swap(0, Ordering::Relaxed)
         };
         let long_ago = Instant::now().checked_sub(PAUSE).unwrap();
@@ -355,12 +358,12 @@ mod tests {
         past();
         assert_eq!(calls_of(&["one", "two"]), 1, "it is still so");
         past();
-        // Any answer ends it, also a refusal.
+        // Any reply ends it, even a refusal.
         *lock(&kms.1) = refused(400);
         assert_eq!(calls_of(&["three"]), 1);
         *lock(&kms.1) = refused(503);
         assert_eq!(calls_of(&["one", "two"]), 2);
-        // Failures with a long time between them say nothing about that time.
+        // Failures with a long time between them do not mean that the KMS was unavailable meanwhile.
         let longer_ago = long_ago.checked_sub(PAUSE).unwrap();
         *failing() = Some(Streak { first: longer_ago, last: longer_ago });
         assert_eq!(calls_of(&["one", "two"]), 2);
@@ -426,7 +429,7 @@ mod tests {
         for key in &keys {
             cache.unwrap(key, &none).unwrap();
         }
-        assert_eq!(cache.unwrapped.lock().unwrap().answers.len(), LIMIT);
+        assert_eq!(cache.unwrapped.lock().unwrap().entries.len(), LIMIT);
         cache.unwrap(&keys[LIMIT], &none).unwrap();
         assert_eq!(kms.0.load(Ordering::Relaxed), LIMIT + 1);
         cache.unwrap(&keys[0], &none).unwrap();

@@ -1,4 +1,4 @@
-//! Whether a file holds the plaintext of a file in the text format.
+//! Compares the plaintext of a file in the text format with another file.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -8,7 +8,7 @@ use bulla_envelope::{DataKey, text_format};
 
 use crate::file_error::FileError;
 
-/// Whether the plaintext of a text format file is what stands in `file`.
+/// Whether the plaintext of a file in the text format equals the content of `file`.
 pub(crate) fn text_is_the_content_of(
     reader: text_format::Reader<impl Read>,
     data_key: &DataKey,
@@ -21,7 +21,7 @@ pub(crate) fn text_is_the_content_of(
     }
 }
 
-/// Takes only what stands in a file.
+/// A `Write` that accepts only the content of a file.
 struct Compare<'a> {
     with: &'a File,
     at: u64,

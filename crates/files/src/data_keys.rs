@@ -1,4 +1,4 @@
-//! The data key of a run: drawn by the KMS, wrapped by one key or several, shared by many files.
+//! The data key of a run: issued by the KMS, wrapped under one key or several, and shared by many files.
 
 use std::sync::Arc;
 
@@ -8,27 +8,28 @@ use bulla_envelope::native::{
 use bulla_envelope::{DataKey, EncryptError, EncryptionContext, GeneratedDataKey, KeyService, WrappedKey};
 
 use crate::file_error::FileError;
-use crate::once::Answers;
+use crate::once::OnceMap;
 
-/// A data key with its wraps, any one of which will open the files.
+/// A data key with its wraps, each of which opens the files.
 pub(crate) struct DataKeySet {
     data_key: DataKey,
     wraps: Vec<Wrap>,
-    /// The headers of the files, unless no native file can hold the wraps or the context.
+    /// The headers of the files; an error if the wraps or the context do not fit into a native file.
     headers: Result<HeaderTemplate, HeaderFlaw>,
 }
 
-/// What a new file begins with, and the key of its body.
+/// The header of a new file, and the key of its body.
 pub(crate) struct NewFile {
     pub(crate) header: Header,
     pub(crate) key: BodyKey,
 }
 
-/// The data keys of a run: one for each list of keys that wrap it and each context.
-pub(crate) type DataKeySets = Answers<(Vec<String>, EncryptionContext), Arc<DataKeySet>>;
+/// The data keys of a run: one for each combination of wrapping keys and context.
+pub(crate) type DataKeySets = OnceMap<(Vec<String>, EncryptionContext), Arc<DataKeySet>>;
 
 impl DataKeySet {
-    /// A new data key: drawn by the KMS under the first key, wrapped by the others too. [`FileError::NoKeys`] without keys.
+    /// Generates a data key with the KMS under the first key, and wraps it under the others. Returns [`FileError::NoKeys`] for an
+    /// empty list.
     pub(crate) fn generate(
         kms: &dyn KeyService,
         keys: &[String],
@@ -41,7 +42,7 @@ impl DataKeySet {
         let mut wrapped = vec![wrapped];
         for key in others {
             let another = kms.wrap(key, &data_key, context).map_err(EncryptError::Kms)?;
-            // Two names of one key.
+            // Two names may mean the same key.
             if wrapped.iter().all(|known| known.key_id != another.key_id) {
                 wrapped.push(another);
             }
@@ -52,7 +53,7 @@ impl DataKeySet {
         Ok(Self { data_key, wraps, headers })
     }
 
-    /// The head of a new file.
+    /// Returns the header and the body key of a new file.
     pub(crate) fn new_file(&self, source: Source) -> Result<NewFile, SealError> {
         let headers = self.headers.as_ref().map_err(|flaw| SealError::Header(*flaw))?;
         let header = headers.header(source)?;
@@ -60,20 +61,20 @@ impl DataKeySet {
         Ok(NewFile { header, key })
     }
 
-    /// The data key and its wrap, for a format that holds one.
+    /// Returns the data key and its wrap, if it has only one, for formats that store one.
     pub(crate) fn only_wrap(&self) -> Option<(&DataKey, &WrappedKey)> {
         let [wrap] = &*self.wraps else { return None };
         Some((&self.data_key, &wrap.key))
     }
 
-    /// The keys that wrap it, in the order of their ids.
+    /// Returns the ids of the wrapping keys, sorted.
     pub(crate) fn key_ids(&self) -> Vec<String> {
         let mut ids: Vec<_> = self.wraps.iter().map(|wrap| wrap.key.key_id.clone()).collect();
         ids.sort_unstable();
         ids
     }
 
-    /// The key that the KMS drew it under.
+    /// Returns the id of the key under which the KMS generated the data key.
     pub(crate) fn key_id(&self) -> &str {
         &self.wraps[0].key.key_id
     }

@@ -1,4 +1,4 @@
-//! Decrypting and verifying files and streams of either format; nothing unverified is given out.
+//! Decrypts and verifies files and streams of both formats. Unverified plaintext is never returned.
 
 mod sniffed;
 mod to_stream;
@@ -30,7 +30,7 @@ use crate::progress::Progress;
 use crate::removal::{Removal, refuse_link};
 use crate::times::{Agreement, Time};
 
-/// Decrypts files and streams with the keys of a KMS.
+/// Decrypts files and streams with keys of a KMS.
 pub struct Decryptor<K> {
     pub(crate) kms: KeyCache<K>,
     required: EncryptionContext,
@@ -40,7 +40,8 @@ pub struct Decryptor<K> {
 }
 
 impl<K: KeyService> Decryptor<K> {
-    /// `required` must be part of the context that a native file names, and be the whole context of a text file.
+    /// Creates a decryptor. A native file must have all pairs of `required` in its context; a text file must have exactly this
+    /// context.
     #[must_use]
     pub fn new(kms: K, required: EncryptionContext, options: DecryptOptions) -> Self {
         let kms = KeyCache::new(kms);
@@ -48,16 +49,16 @@ impl<K: KeyService> Decryptor<K> {
         Self { kms, required, options, large, progress: Progress::default() }
     }
 
-    /// Bytes of plaintext done so far.
+    /// Returns the progress in bytes of plaintext.
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Decrypts the file `from` to the new file `to`.
+    /// Decrypts the file `from` into the new file `to`.
     ///
     /// # Errors
-    /// [`FileError`], and no output.
+    /// [`FileError`]; there is no output.
     pub fn decrypt_file(
         &self,
         from: impl AsRef<Path>,
@@ -77,10 +78,10 @@ impl<K: KeyService> Decryptor<K> {
         Ok(done)
     }
 
-    /// Decrypts an open file or pipe, called `name`, to the new file `to`.
+    /// Decrypts an open file or pipe, called `name`, into the new file `to`.
     ///
     /// # Errors
-    /// [`FileError`], and no output.
+    /// [`FileError`]; there is no output.
     pub fn decrypt_open(
         &self,
         source: &File,
@@ -99,7 +100,7 @@ impl<K: KeyService> Decryptor<K> {
         )
     }
 
-    /// Decrypts a file of a tree into a directory that is open already; the whole tree is synced later.
+    /// Decrypts a file of a tree into an open directory. The caller syncs the whole tree later.
     pub(crate) fn decrypt_of_tree(
         &self,
         source: &File,
@@ -132,12 +133,12 @@ impl<K: KeyService> Decryptor<K> {
         }
     }
 
-    /// Removes an encrypted file whose plaintext stands in `to`.
+    /// Removes an encrypted file after checking that its output has its plaintext.
     pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
         removal.finish(&|source, output| self.reads_back(&source.file, &output.file))
     }
 
-    /// Whether a file holds what an encrypted one does.
+    /// Whether a file has the plaintext of an encrypted one.
     fn reads_back(&self, mut file: &File, output: &File) -> Result<bool, FileError> {
         let mut magic = [0; MAGIC.len()];
         let native = file.read_exact_at(&mut magic, 0).is_ok() && magic == MAGIC;
@@ -192,8 +193,8 @@ impl<K: KeyService> Decryptor<K> {
         Ok(summary(plaintext_len))
     }
 
-    /// Whether the output is there already: by its size and time, and where the file system may have rounded the time,
-    /// by its content too.
+    /// Whether the output is complete already, judged by size and time, and also by content where the file system may have
+    /// rounded the time.
     fn is_done(
         &self,
         output: &Target<'_>,
@@ -213,7 +214,7 @@ impl<K: KeyService> Decryptor<K> {
         }
     }
 
-    /// In one pass, into a file that nobody sees before the tag was verified.
+    /// Decrypts in one pass, into a file that is invisible until the tag is verified.
     fn text_to_file(
         &self,
         source: Sniffed<'_>,
@@ -232,14 +233,14 @@ impl<K: KeyService> Decryptor<K> {
     }
 
     fn create(&self, to: &Target<'_>, mode: u32) -> Result<Pending, FileError> {
-        // What was not accepted as done is only replaced if that was asked for.
-        if self.options.resume && !self.options.conversion.replace && to.is_there()? {
+        // An existing output that is not complete is only replaced on request.
+        if self.options.resume && !self.options.conversion.replace && to.exists()? {
             return Err(OutputError::Exists.into());
         }
         Ok(to.create(mode, self.options.conversion.replace)?)
     }
 
-    /// The key of a native file; its prefix is read behind the header.
+    /// Unlocks a native file. `source` is at the first byte of the body.
     pub(crate) fn unlock(&self, header: &Header, source: impl Read) -> Result<Unlocked, FileError> {
         let prefix = read_prefix(source)?;
         Ok(header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?)
@@ -254,14 +255,14 @@ impl<K: KeyService> Decryptor<K> {
         }
     }
 
-    /// What the first bytes say. A file that is called `.bulla` is not taken for the text format, which protects
-    /// less, unless that was asked for: somebody may have exchanged it.
+    /// Returns the format of a file by its first bytes. A file called `.bulla` must not have the text format, which protects
+    /// less, unless the caller chose that format, because an attacker may have replaced the file.
     fn format(&self, head: &[u8], name: Option<&Path>) -> Result<Format, FileError> {
         let found = if head.starts_with(&MAGIC) { Format::Native } else { Format::Text };
         let expected = self.options.format;
         let named_native = name.is_some_and(|name| Format::Native.is_suffix_of(name));
         match (found, expected) {
-            (Format::Native, Some(Format::Text)) => Ok(Format::Text), // whose reader says what is wrong
+            (Format::Native, Some(Format::Text)) => Ok(Format::Text), // its reader returns the precise error
             (Format::Text, Some(Format::Native)) => Err(OpenError::NotNative.into()),
             (Format::Text, None) if named_native => {
                 if looks_like_text(&head[..head.len().min(MAGIC.len())]) {
@@ -284,13 +285,13 @@ impl<K> fmt::Debug for Decryptor<K> {
     }
 }
 
-/// What came of an unlocked file of which everything was opened.
+/// Returns the summary of an unlocked file whose chunks were all opened.
 fn native_summary(header: &Header, unlocked: &Unlocked, plaintext_len: u64) -> FileSummary {
     let summary = FileSummary::of_content(unlocked.wrap.key.key_id.clone(), plaintext_len);
     FileSummary { damaged_slot: header.slots().iter().any(Option::is_none), ..summary }
 }
 
-/// The time that the output of a file gets.
+/// Returns the modification time of the output.
 fn expected_time(header: &Header, source: &Metadata) -> Time {
     header.source().modified.map_or_else(|| Time::of(source), |(seconds, nanos)| Time::new(seconds, nanos))
 }
@@ -303,7 +304,7 @@ fn time(seconds: i64, nanos: u32) -> Option<SystemTime> {
     whole?.checked_add(Duration::from_nanos(nanos.into()))
 }
 
-/// The body of an unlocked file.
+/// Returns the body of an unlocked file.
 fn body<'a>(file: &'a File, header: &Header, unlocked: &'a Unlocked) -> Result<Body<'a>, FileError> {
     let file_len = file.metadata().map_err(FileError::Source)?.len();
     Ok(Body::of(file, file_len, header, &unlocked.opener)?)

@@ -1,4 +1,4 @@
-//! Encrypting files and streams: a data key from the KMS, the content sealed with it, the wrapped key kept with it.
+//! Encrypts files and streams with a data key of the KMS, and stores the wrapped key with the ciphertext.
 
 mod resume;
 mod seal;
@@ -26,21 +26,21 @@ use crate::progress::Progress;
 use crate::removal::{Removal, refuse_link};
 use crate::watched::Watched;
 
-/// Encrypts files and streams under some keys of a KMS.
+/// Encrypts files and streams under keys of a KMS.
 pub struct Encryptor<K> {
     pub(crate) kms: KeyCache<K>,
     keys: Vec<String>,
     context: EncryptionContext,
     pub(crate) options: EncryptOptions,
     shared: Mutex<Option<Arc<DataKeySet>>>,
-    /// The ids of `keys`, in order.
+    /// The ids of `keys`, sorted.
     key_ids: Mutex<Option<Vec<String>>>,
     large: LargeFiles,
     progress: Progress,
 }
 
 impl<K: KeyService> Encryptor<K> {
-    /// Any one of `keys` will open the files. Asks the KMS nothing yet.
+    /// Creates an encryptor. Each of `keys` opens the files. Does not call the KMS yet.
     #[must_use]
     pub fn new(
         kms: K,
@@ -60,16 +60,16 @@ impl<K: KeyService> Encryptor<K> {
         }
     }
 
-    /// Bytes of plaintext done so far.
+    /// Returns the progress in bytes of plaintext.
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Encrypts the file `from` to the new file `to`.
+    /// Encrypts the file `from` into the new file `to`.
     ///
     /// # Errors
-    /// [`FileError`], and no output.
+    /// [`FileError`]; there is no output.
     pub fn encrypt_file(
         &self,
         from: impl AsRef<Path>,
@@ -89,10 +89,10 @@ impl<K: KeyService> Encryptor<K> {
         Ok(done)
     }
 
-    /// Encrypts an open file, pipe or device to the new file `to`.
+    /// Encrypts an open file, pipe or device into the new file `to`.
     ///
     /// # Errors
-    /// [`FileError`], and no output.
+    /// [`FileError`]; there is no output.
     pub fn encrypt_open(&self, source: &File, to: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         let sized = is_sized(source, &metadata);
@@ -101,7 +101,7 @@ impl<K: KeyService> Encryptor<K> {
         self.encrypt(source, &metadata, sized, &Target::of(to.as_ref())?, how)
     }
 
-    /// Encrypts a file of a tree into a directory that is open already; the whole tree is synced later.
+    /// Encrypts a file of a tree into an open directory. The caller syncs the whole tree later.
     pub(crate) fn encrypt_of_tree(
         &self,
         source: &File,
@@ -130,7 +130,7 @@ impl<K: KeyService> Encryptor<K> {
             Err(OutputError::Exists) if self.options.resume => {
                 return self.done_already(source, metadata, to, how)?.ok_or(OutputError::Exists.into());
             }
-            Ok(()) if self.options.resume && to.is_there()? => {
+            Ok(()) if self.options.resume && to.exists()? => {
                 if let Some(done) = self.done_already(source, metadata, to, how)? {
                     return Ok(done);
                 }
@@ -146,11 +146,11 @@ impl<K: KeyService> Encryptor<K> {
         Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len).written_to(to.path))
     }
 
-    /// Encrypts a stream, which cannot be read twice, to another one. Of the options, `format`, `data_key_per_file` and
-    /// `region` count.
+    /// Encrypts a stream, which cannot be read twice, to another stream. Only the options `format`, `data_key_per_file` and
+    /// `region` apply.
     ///
     /// # Errors
-    /// [`FileError`]; what was written then is no whole file.
+    /// [`FileError`]; `output` is incomplete then.
     pub fn encrypt_stream(
         &self,
         source: impl Read + Send,
@@ -170,7 +170,7 @@ impl<K: KeyService> Encryptor<K> {
     /// Encrypts an open file, pipe or device to a stream.
     ///
     /// # Errors
-    /// [`FileError`]; what was written then is no whole file, or not what the source is now.
+    /// [`FileError`]; `output` is then incomplete, or differs from the current content of the source.
     pub fn encrypt_open_to_stream(
         &self,
         source: &File,
@@ -183,7 +183,7 @@ impl<K: KeyService> Encryptor<K> {
         Ok(summary)
     }
 
-    /// Removes a source whose output opens, is whole, and was made from it as it is now.
+    /// Removes a source after checking that its output opens, is complete, and has the current content of the source.
     pub(crate) fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError> {
         removal.finish(&|source, output| match self.options.format {
             Format::Native => self.reads_back(&output.file, &source.file, &source.before),
@@ -191,13 +191,13 @@ impl<K: KeyService> Encryptor<K> {
         })
     }
 
-    /// The data key of this file: that of the run, unless each file or the format wants one of its own.
+    /// Returns the data key for a file: the shared one of the run, or a new one if each file has its own.
     fn data_keys(&self) -> Result<Arc<DataKeySet>, FileError> {
         let generate = || DataKeySet::generate(&self.kms, &self.keys, &self.context, &self.options.region);
         if self.options.data_key_per_file || self.options.format == Format::Text {
             return Ok(Arc::new(generate()?));
         }
-        // Held while the KMS is asked: one call for all threads.
+        // The lock is held during the call, so that all threads share one call.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
         match &*shared {
             Some(keys) => Ok(keys.clone()),
@@ -238,8 +238,8 @@ impl<K> fmt::Debug for Encryptor<K> {
     }
 }
 
-/// Whether the size of a file says how much there is to read: not of a pipe, nor of the files of /proc, nor of
-/// standard input that somebody has begun to read.
+/// Whether the size of a file tells how much there is to read. It does not for pipes, for files of /proc, and for standard input
+/// that another process has partly read.
 fn is_sized(mut file: &File, metadata: &Metadata) -> bool {
     metadata.is_file()
         && file.stream_position().is_ok_and(|position| position == 0)

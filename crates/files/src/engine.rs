@@ -1,8 +1,9 @@
-//! Whole bodies, on all cores: files by workers that pull ranges of chunks and read and write them where they
-//! belong, streams by one thread that reads and seals beside one that writes.
+//! Seals and opens whole bodies in parallel. For files, workers take ranges of chunks, and read and write them at their offsets.
+//! For streams, one thread reads and seals (or opens) while another one writes.
 //!
-//! Source bytes are copied to private memory before they are sealed, so that nobody can change them between
-//! sealing and writing; buffers of plaintext are wiped. Memory is bounded by two ranges for each thread.
+//! Source bytes are copied to private memory before they are sealed, so that no other process can change them between sealing and
+//! writing. Buffers of plaintext are wiped. Memory is limited to two ranges per thread. sealing and writing; buffers of plaintext
+//! are wiped. Memory is bounded by two ranges for each thread.
 
 mod open;
 mod scratch;

@@ -1,4 +1,4 @@
-//! Why one file was not encrypted, decrypted or given other keys.
+//! Why a file was not encrypted, decrypted or rewrapped.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -10,46 +10,45 @@ use bulla_envelope::{DecryptError, EncryptError, text_format};
 
 use crate::output::OutputError;
 
-/// What went wrong, by where it did.
+/// Why a file failed, by the step that failed.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FileError {
-    /// The source could not be opened or looked at.
+    /// The source could not be opened, or its metadata not be read.
     Source(io::Error),
-    /// The source is no file that could be encrypted or decrypted: a device, pipe, socket or directory.
+    /// The source is not a regular file but a device, pipe, socket or directory.
     Special,
-    /// The output.
+    /// The output could not be written.
     Output(OutputError),
-    /// Encryption in either format, or the KMS that was asked for its keys.
+    /// Encryption failed in either format, or the KMS did not issue or wrap a key.
     Encrypt(EncryptError),
-    /// Decryption of either format, or the KMS that was asked to unwrap its key.
+    /// Decryption failed in either format, or the KMS did not unwrap a key.
     Decrypt(DecryptError),
-    /// The list of keys to encrypt or rewrap for is empty; the KMS was not called.
+    /// The list of keys to encrypt or rewrap for is empty. The KMS was not called.
     NoKeys,
-    /// A `.bulla` file that holds the text format, which protects less, and nobody said so.
+    /// A `.bulla` file has the text format, which protects less, and the caller did not choose that format.
     UnexpectedText,
-    /// The text format has no place for what was asked: several keys, or other ones.
+    /// The text format does not support several wrapped keys, or replacing them.
     NotInText,
-    /// The output did not read back as what was written; the source is still there.
+    /// The output could not be verified by reading it back. The source was not removed.
     ReadBack,
-    /// The output is good, but the source could not be removed.
+    /// The output is complete, but the source could not be removed.
     NotRemoved(io::Error),
-    /// A new version of the source took its name while the old one was removed, and then another one did: that has the
-    /// name, and the first is kept beside it.
+    /// The source was replaced twice during its removal. The second replacement has its name; the first one is kept under `name`.
     SetAside {
-        /// The hidden name where it is kept.
+        /// The hidden name.
         name: OsString,
     },
-    /// Another process has locked the file or its output, and may be about to change or remove it; nothing was done to it.
+    /// Another process has locked the file or its output, and may be about to change or remove it. The file was not changed.
     InUse,
-    /// One of two slots is damaged: the file opens, but is not as it was written.
+    /// One of two slots is damaged: the file opens, but is not intact.
     DamagedSlot,
-    /// Keys of the file that this KMS does not open now; under a new data key they would lose it.
+    /// The file has keys that this KMS does not open at present. A new data key would make the file unreadable for them.
     Foreign {
-        /// Their ids, as the file names them.
+        /// The ids of the keys, as the file names them.
         keys: Vec<String>,
     },
-    /// A pipe could not be kept to be read twice.
+    /// The data from a pipe could not be spooled.
     Spool(io::Error),
 }
 
@@ -97,7 +96,7 @@ impl Error for FileError {
     }
 }
 
-/// A file, if it is a regular one, and what is known of it.
+/// Returns a file with its metadata, if it is a regular file.
 pub(crate) fn regular(file: File) -> Result<(File, Metadata), FileError> {
     let metadata = file.metadata().map_err(FileError::Source)?;
     if metadata.is_file() { Ok((file, metadata)) } else { Err(FileError::Special) }

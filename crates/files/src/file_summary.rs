@@ -1,25 +1,25 @@
-//! What came of one file.
+//! The result for a file.
 
 use std::path::{Path, PathBuf};
 
-/// What came of one file or stream.
+/// The result for a file or stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FileSummary {
-    /// The file that was written, or that was found done already; None if there is none, as for a stream or a verification.
+    /// The file that was written, or that was complete already; `None` for a stream or a verification.
     pub output: Option<PathBuf>,
-    /// The id of the key, as the KMS answered it.
+    /// The id of the key, as the KMS returned it.
     pub key_id: String,
-    /// Bytes of plaintext; None if the content was not looked at, as when only the header was written.
+    /// The length of the plaintext in bytes; `None` if the content was not read, because only the header was written.
     pub plaintext_len: Option<u64>,
-    /// The output was there already, and nothing was written.
+    /// Whether the output was complete already, so that nothing was written.
     pub already_done: bool,
-    /// A slot of wrapped keys in the header is damaged; the other one served.
+    /// Whether a slot of wrapped keys in the header is damaged. Another slot opened the file.
     pub damaged_slot: bool,
 }
 
 impl FileSummary {
-    /// That of content which was read, and of which no output is left.
+    /// Returns the summary for content that was read without writing an output.
     pub(crate) fn of_content(key_id: String, plaintext_len: u64) -> Self {
         Self {
             output: None,
@@ -30,7 +30,7 @@ impl FileSummary {
         }
     }
 
-    /// The same with an output.
+    /// Adds the output.
     pub(crate) fn written_to(self, output: &Path) -> Self {
         Self { output: Some(output.to_owned()), ..self }
     }

@@ -1,4 +1,4 @@
-//! The formats of encrypted files: by their suffixes and their first bytes.
+//! The formats of encrypted files, determined by suffix or by first bytes.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ pub enum Format {
     /// `.bulla`: [`bulla_envelope::native`].
     #[default]
     Native,
-    /// `.cipher`: [`bulla_envelope::text_format`], four lines of base64; each file has a data key of its own.
+    /// `.cipher`: [`bulla_envelope::text_format`], four lines of base64. Each file has its own data key.
     Text,
 }
 
 impl Format {
-    /// Every format.
+    /// All formats.
     pub const ALL: &'static [Self] = &[Self::Native, Self::Text];
 
-    /// The suffix of the names of its files, with the dot.
+    /// Returns the suffix of the format's file names, with the dot.
     #[must_use]
     pub fn suffix(self) -> &'static str {
         match self {
@@ -26,7 +26,7 @@ impl Format {
         }
     }
 
-    /// The format that the suffix of a path promises; the content may be something else.
+    /// Returns the format that the suffix of a path announces. The content may have another format.
     #[must_use]
     pub fn by_suffix(path: &Path) -> Option<Self> {
         Self::ALL.iter().copied().find(|format| format.is_suffix_of(path))

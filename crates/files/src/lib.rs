@@ -1,7 +1,7 @@
-//! Envelope encryption of files, streams and trees by any key management service (KMS).
+//! Envelope encryption of files, streams and directory trees with any key management service (KMS).
 //!
-//! A [`KeyService`](bulla_envelope::KeyService) draws and unwraps data keys; this crate encrypts with them, on all cores,
-//! and puts outputs where they belong: whole, verified and durable, or not at all.
+//! A [`KeyService`](bulla_envelope::KeyService) issues and unwraps data keys. This crate encrypts with them, using all cores, and
+//! publishes outputs atomically: complete, verified and durable, or not at all.
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
@@ -29,19 +29,19 @@
 //!
 //! | | |
 //! |---|---|
-//! | [`Encryptor`], [`EncryptOptions`] | a file, a stream or a tree is encrypted under one key or several |
-//! | [`Decryptor`], [`DecryptOptions`] | it is decrypted or verified; some bytes of a file are read |
-//! | [`Rewrapper`], [`RewrapOptions`] | a file that is there gets other keys |
-//! | [`FileSummary`], [`TreeSummary`], [`TreeEvent`] | what came of a file and of a tree |
+//! | [`Encryptor`], [`EncryptOptions`] | encrypts a file, a stream or a tree under one key or several |
+//! | [`Decryptor`], [`DecryptOptions`] | decrypts or verifies them; reads ranges of a file |
+//! | [`Rewrapper`], [`RewrapOptions`] | gives existing files other keys |
+//! | [`FileSummary`], [`TreeSummary`], [`TreeEvent`] | the results for a file and for a tree |
 //! | [`FileError`] | why a file failed |
-//! | [`KeyCache`] | a KMS is asked once for each wrapped key |
-//! | [`output`] | what a program does when it is told to stop, and errors of outputs |
+//! | [`KeyCache`] | calls a KMS only once for each wrapped key |
+//! | [`output`] | clean-up when a signal stops the program, and errors of outputs |
 //!
 //! The formats of the files are those of [`bulla_envelope`]; [`Format`] names them.
 //!
 //! # Trees
 //!
-//! One call to the KMS for all files; a file that fails stops no other one:
+//! All files share one call of the KMS. If a file fails, the others are still processed:
 //!
 //! ```
 //! # include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/toy.rs"));
@@ -90,12 +90,12 @@
 //! # }
 //! ```
 //!
-//! A stream cannot be verified to its end before its beginning is written: see [`Decryptor::decrypt_stream`] for what an
-//! output holds after an error.
+//! The beginning of a stream is written before its end is verified: see [`Decryptor::decrypt_stream`] for what an output contains
+//! after an error.
 //!
-//! # One shape for all
+//! # Methods
 //!
-//! Options are given once, to the constructor, and every method returns a [`FileSummary`], or a [`TreeSummary`].
+//! The constructor takes the options, and every method returns a [`FileSummary`] or a [`TreeSummary`].
 //!
 //! | | encrypt | decrypt | verify |
 //! |---|---|---|---|
@@ -107,14 +107,14 @@
 //!
 //! # Guarantees
 //!
-//! - **Nothing unverified is seen.** A decrypted file gets its name after its last byte was verified, and a stream gets only
-//!   bytes that were verified.
-//! - **Outputs appear whole and durable or not at all**, and replace nothing unless asked to. An error leaves no output.
+//! - **Unverified plaintext is never visible.** A decrypted file gets its name after its last byte was verified, and a stream
+//!   receives only verified bytes.
+//! - **Outputs are atomic and durable**, and existing files are replaced only on request. An error leaves no output.
 //! - **A source is removed only after its output was read back**, with both files locked.
-//! - **A source that changes while it is read is an error**, not a mixture of two states.
-//! - **Keys are wiped** when they are no longer needed, and `Debug` shows none.
+//! - **A source that changes while it is read is an error**; an output never mixes two states of it.
+//! - **Keys are wiped** when they are no longer needed, and `Debug` does not show them.
 //!
-//! Linux only: outputs are unnamed files (`O_TMPFILE`), and trees are opened without following links (`openat2`).
+//! Linux only: outputs are unnamed files (`O_TMPFILE`), and trees are opened without following symbolic links (`openat2`).
 
 #![forbid(unsafe_code)]
 #![deny(missing_debug_implementations, missing_docs)]

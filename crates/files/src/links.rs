@@ -1,8 +1,7 @@
-//! Where a name leads, through any chain of links, and whether a file may take its place.
+//! Resolves a name through any chain of symbolic links, and decides whether a file may replace it.
 //!
-//! The links of `/proc/PID/fd` look like links to ordinary files when a descriptor is one, but replacing
-//! `/dev/stdout`, which leads there, destroys it for every process. So the chain is walked link by link, and every
-//! directory on it must lie outside of procfs.
+//! The links of `/proc/PID/fd` look like links to regular files if a descriptor is one. But replacing `/dev/stdout`, which leads
+//! there, would destroy it for every process. So the chain is followed link by link, and no directory on it may be in procfs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -19,19 +18,19 @@ use crate::output::directory_of;
 /// What a name leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeadsTo {
-    /// Nothing has the name.
+    /// The name does not exist.
     Nothing,
     /// A regular file.
     File,
     /// A directory.
     Directory,
-    /// The name is a link, and nothing is at the end of the chain.
+    /// The name is a symbolic link whose target does not exist.
     Dangling,
-    /// A device, pipe or socket, or anything by way of procfs.
+    /// A device, pipe or socket, or anything reached through procfs.
     Special,
 }
 
-/// What `name` in `start` leads to.
+/// Returns what `name` in the directory `start` leads to.
 pub(crate) fn follow(start: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
     let mut opened: File;
     let mut directory = start;
@@ -39,7 +38,7 @@ pub(crate) fn follow(start: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
     let mut missing = LeadsTo::Nothing;
     for _ in 0..=MAX_LINKS {
         let found = match statat(directory, &name, AtFlags::SYMLINK_NOFOLLOW) {
-            Err(Errno::NOENT) if missing == LeadsTo::Nothing => return Ok(missing), // the most common case by far
+            Err(Errno::NOENT) if missing == LeadsTo::Nothing => return Ok(missing), // the most common case
             Err(Errno::NOENT) if is_in_proc(directory)? => return Ok(LeadsTo::Special),
             Err(Errno::NOENT) => return Ok(missing),
             found => found?,
@@ -56,7 +55,7 @@ pub(crate) fn follow(start: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
         let target =
             PathBuf::from(OsString::from_vec(readlinkat(directory, &name, Vec::new())?.into_bytes()));
         if DEVICES.iter().any(|devices| target.starts_with(devices)) {
-            missing = LeadsTo::Special; // also without a /proc, or with the device unplugged
+            missing = LeadsTo::Special; // even without /proc, or with the device unplugged
         }
         let Some(last) = target.file_name() else { return Ok(LeadsTo::Directory) }; // `/` or `..`
         name = last.to_owned();
@@ -69,11 +68,11 @@ pub(crate) fn follow(start: &File, name: &OsStr) -> Result<LeadsTo, Errno> {
     Ok(missing)
 }
 
-/// The path of the file that a named path leads to, for a command that writes to it in its place.
+/// Returns the path of the file that a path leads to, for a command that changes the file in place.
 ///
 /// # Errors
-/// [`FileError::Special`] for a device, pipe or socket and for anything by way of procfs, such as `/dev/stdin`;
-/// [`FileError::Source`].
+/// [`FileError::Special`] for a device, pipe or socket and for anything reached through procfs, such as `/dev/stdin`;
+/// [`FileError::Source`] if the path cannot be resolved.
 pub fn resolve_in_place(path: &Path) -> Result<PathBuf, FileError> {
     if let Some(name) = path.file_name() {
         let directory = File::open(directory_of(path)).map_err(FileError::Source)?;
@@ -85,12 +84,12 @@ pub fn resolve_in_place(path: &Path) -> Result<PathBuf, FileError> {
     path.canonicalize().map_err(FileError::Source)
 }
 
-/// Whether a directory is one of procfs, where no file can be made.
+/// Whether a directory is in procfs, where no file can be created.
 pub(crate) fn is_in_proc(directory: impl AsFd) -> Result<bool, Errno> {
     Ok(fstatfs(directory)?.f_type == PROC_SUPER_MAGIC)
 }
 
-/// A link whose `target` has no directory. It leads into procfs all the same if that is where its way ends.
+/// Classifies a link whose `target` has no directory: it is special if the existing part of the path is in procfs.
 fn dangling(directory: &File, target: &Path, otherwise: LeadsTo) -> Result<LeadsTo, Errno> {
     let above = directory_of(target).ancestors().skip(1);
     let reached = above
@@ -106,9 +105,9 @@ fn open_directory(directory: &File, path: &Path) -> Result<File, Errno> {
     Ok(openat(directory, path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?.into())
 }
 
-/// As many as the kernel follows.
+/// The limit of the kernel.
 const MAX_LINKS: usize = 40;
-/// Where links lead to devices and descriptors, even to those that are not there now.
+/// Directories of devices and descriptors. Links into them are special even if the target does not exist at present.
 const DEVICES: [&str; 2] = ["/proc", "/dev"];
 
 #[cfg(test)]
@@ -165,7 +164,7 @@ mod tests {
         ] {
             assert_eq!(follow(&opened, OsStr::new(name)).unwrap(), expected, "{name}");
         }
-        // Not by an absolute path either.
+        // The same with a relative path that leads to the root.
         let up = "../".repeat(directory.path().components().count());
         symlink(format!("{up}proc/999999999/fd/1"), path("relative")).unwrap();
         assert_eq!(follow(&opened, OsStr::new("relative")).unwrap(), LeadsTo::Special);

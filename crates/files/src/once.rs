@@ -1,35 +1,35 @@
-//! Answers that several threads need: one of them asks, and the others wait for it.
+//! Results that several threads need: one thread computes each, and the others wait for it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The answers of a run, by their questions.
-pub(crate) struct Answers<Q, A>(Mutex<HashMap<Q, Place<A>>>);
+/// The results of a run, by key.
+pub(crate) struct OnceMap<K, V>(Mutex<HashMap<K, Entry<V>>>);
 
-/// Held while the answer is asked for.
-type Place<A> = Arc<Mutex<Option<A>>>;
+/// Locked while the result is computed.
+type Entry<V> = Arc<Mutex<Option<V>>>;
 
-impl<Q: Hash + Eq, A: Clone> Answers<Q, A> {
-    /// The answer to `question`, which `ask` is called for if there is none yet. Threads with the same question make one
-    /// call; those with other questions do not wait for it. A failure is not kept.
-    pub(crate) fn get_or_ask<E>(&self, question: Q, ask: impl FnOnce() -> Result<A, E>) -> Result<A, E> {
-        let place = {
-            let mut places = lock(&self.0);
-            if places.len() >= LIMIT {
-                places.clear();
+impl<K: Hash + Eq, V: Clone> OnceMap<K, V> {
+    /// Returns the result for a key, and calls the function if there is none yet. Threads with the same key make one call;
+    /// threads with other keys do not wait for it. A failure is not stored.
+    pub(crate) fn get_or_call<E>(&self, key: K, call: impl FnOnce() -> Result<V, E>) -> Result<V, E> {
+        let entry = {
+            let mut entries = lock(&self.0);
+            if entries.len() >= LIMIT {
+                entries.clear();
             }
-            Arc::clone(places.entry(question).or_default())
+            Arc::clone(entries.entry(key).or_default())
         };
-        let mut answer = lock(&place);
-        match &*answer {
-            Some(answer) => Ok(answer.clone()),
-            None => Ok(answer.insert(ask()?).clone()),
+        let mut value = lock(&entry);
+        match &*value {
+            Some(value) => Ok(value.clone()),
+            None => Ok(value.insert(call()?).clone()),
         }
     }
 }
 
-impl<Q, A> Default for Answers<Q, A> {
+impl<K, V> Default for OnceMap<K, V> {
     fn default() -> Self {
         Self(Mutex::default())
     }
@@ -39,7 +39,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers kept at once.
+/// Maximum number of results.
 const LIMIT: usize = 1024;
 
 #[cfg(test)]
@@ -52,35 +52,35 @@ mod tests {
 
     #[test]
     fn threads_with_one_question_ask_once() {
-        let (answers, calls) = (Answers::default(), AtomicUsize::new(0));
-        let ask = || Ok::<_, ()>(calls.fetch_add(1, Ordering::Relaxed));
+        let (answers, calls) = (OnceMap::default(), AtomicUsize::new(0));
+        let call = || Ok::<_, ()>(calls.fetch_add(1, Ordering::Relaxed));
         thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| assert_eq!(answers.get_or_ask("a", ask), Ok(0)));
+                scope.spawn(|| assert_eq!(answers.get_or_call("a", call), Ok(0)));
             }
         });
-        assert_eq!(answers.get_or_ask("b", ask), Ok(1));
+        assert_eq!(answers.get_or_call("b", call), Ok(1));
     }
 
     #[test]
     fn other_questions_do_not_wait() {
-        let (answers, both) = (Answers::default(), Barrier::new(2));
-        let ask = || {
-            both.wait(); // only if both are asked at the same time
+        let (answers, both) = (OnceMap::default(), Barrier::new(2));
+        let call = || {
+            both.wait(); // ends only if both calls run at the same time
             Ok::<_, ()>(())
         };
         thread::scope(|scope| {
-            for question in ["a", "b"] {
-                let (answers, ask) = (&answers, &ask);
-                scope.spawn(move || answers.get_or_ask(question, ask).unwrap());
+            for key in ["a", "b"] {
+                let (answers, call) = (&answers, &call);
+                scope.spawn(move || answers.get_or_call(key, call).unwrap());
             }
         });
     }
 
     #[test]
     fn a_failure_is_not_kept() {
-        let answers = Answers::default();
-        assert_eq!(answers.get_or_ask("a", || Err("first")), Err("first"));
-        assert_eq!(answers.get_or_ask("a", || Ok::<_, &str>(1)), Ok(1));
+        let answers = OnceMap::default();
+        assert_eq!(answers.get_or_call("a", || Err("first")), Err("first"));
+        assert_eq!(answers.get_or_call("a", || Ok::<_, &str>(1)), Ok(1));
     }
 }

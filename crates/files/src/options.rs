@@ -1,4 +1,4 @@
-//! How files are encrypted, decrypted and given other keys.
+//! Options for encrypting, decrypting and rewrapping files.
 
 use std::path::PathBuf;
 
@@ -8,13 +8,13 @@ use crate::format::Format;
 use crate::output::Durability;
 use crate::threads::all_cores;
 
-/// Setters that several kinds of options have, each with the field that it sets.
+/// Defines setters that several options have, each for a field.
 macro_rules! setters {
     ($($setter:ident => $($field:ident).+),+ $(,)?) => {
         $(setters!(@$setter $($field).+);)+
     };
     (@allowed $($field:ident).+) => {
-        /// The keys that may be used to open files. Default: all.
+        /// Sets the keys that may be used to open files. Default: all.
         #[must_use]
         pub fn allowed(mut self, allowed: AllowedKeys) -> Self {
             self.$($field).+ = allowed;
@@ -22,7 +22,7 @@ macro_rules! setters {
         }
     };
     (@durability $($field:ident).+) => {
-        /// When an output must be safe from a loss of power. Default: when it has its name.
+        /// Sets when an output must be durable. Default: when it has its name.
         #[must_use]
         pub fn durability(mut self, durability: Durability) -> Self {
             self.$($field).+ = durability;
@@ -30,8 +30,8 @@ macro_rules! setters {
         }
     };
     (@files $($field:ident).+) => {
-        /// Files of a tree at once. Default: as many as there are cores. More than [`jobs`](Self::jobs) make sense for
-        /// a remote KMS, because each of them waits for it.
+        /// Sets the number of files of a tree to process at once. Default: the number of cores. For a remote KMS, more than
+        /// [`jobs`](Self::jobs) is useful, because each file waits for it.
         #[must_use]
         pub fn files(mut self, files: usize) -> Self {
             self.$($field).+ = files;
@@ -39,7 +39,7 @@ macro_rules! setters {
         }
     };
     (@jobs $($field:ident).+) => {
-        /// Threads at once. Default: as many as there are cores.
+        /// Sets the number of threads. Default: the number of cores.
         #[must_use]
         pub fn jobs(mut self, jobs: usize) -> Self {
             self.$($field).+ = jobs;
@@ -47,7 +47,7 @@ macro_rules! setters {
         }
     };
     (@region $($field:ident).+) => {
-        /// The region of the KMS, to be noted in the files. Default: none.
+        /// Sets the region of the KMS to store in the files. Default: none.
         #[must_use]
         pub fn region(mut self, region: impl Into<String>) -> Self {
             self.$($field).+ = region.into();
@@ -55,7 +55,7 @@ macro_rules! setters {
         }
     };
     (@remove_source $($field:ident).+) => {
-        /// Whether a source is removed after its output was read back and verified. Default: no.
+        /// Sets whether to remove a source after its output was read back and verified. Default: no.
         #[must_use]
         pub fn remove_source(mut self, remove_source: bool) -> Self {
             self.$($field).+ = remove_source;
@@ -63,7 +63,7 @@ macro_rules! setters {
         }
     };
     (@replace $($field:ident).+) => {
-        /// Whether outputs that exist are replaced. Default: no.
+        /// Sets whether to replace existing outputs. Default: no.
         #[must_use]
         pub fn replace(mut self, replace: bool) -> Self {
             self.$($field).+ = replace;
@@ -71,7 +71,7 @@ macro_rules! setters {
         }
     };
     (@spared $($field:ident).+) => {
-        /// Directories that are part of no tree, such as one that holds the keys. Default: none.
+        /// Sets directories to exclude from all trees, such as one that contains keys. Default: none.
         #[must_use]
         pub fn spared(mut self, spared: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
             self.$($field).+ = spared.into_iter().map(Into::into).collect();
@@ -80,7 +80,8 @@ macro_rules! setters {
     };
 }
 
-/// How files are encrypted. The default: one data key for all, nothing replaced, durable, all cores.
+/// Options for encryption. By default, all files share a data key, outputs are durable and replace nothing, and all cores are
+/// used.
 ///
 /// ```
 /// use bulla_files::{EncryptOptions, Format};
@@ -97,27 +98,27 @@ pub struct EncryptOptions {
 }
 
 impl EncryptOptions {
-    /// The default.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The format of the output. Default: the native one.
+    /// Sets the format of the output. Default: the native one.
     #[must_use]
     pub fn format(mut self, format: Format) -> Self {
         self.format = format;
         self
     }
 
-    /// Whether each file gets a data key of its own, at the price of a call to the KMS for each. Default: no.
+    /// Sets whether each file gets its own data key, which takes a call of the KMS for each. Default: no.
     #[must_use]
     pub fn data_key_per_file(mut self, data_key_per_file: bool) -> Self {
         self.data_key_per_file = data_key_per_file;
         self
     }
 
-    /// Whether an output that exists counts as done, if it opens and was made from the source as it is. Default: no.
+    /// Sets whether an existing output counts as complete if it opens and was made from the current source. Default: no.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
@@ -147,7 +148,8 @@ impl Default for EncryptOptions {
     }
 }
 
-/// How files are decrypted. The default: either format, every key, nothing replaced, durable, all cores.
+/// Options for decryption. By default, both formats and all keys are accepted, outputs are durable and replace nothing, and all
+/// cores are used.
 #[derive(Clone, Debug)]
 pub struct DecryptOptions {
     pub(crate) format: Option<Format>,
@@ -158,28 +160,28 @@ pub struct DecryptOptions {
 }
 
 impl DecryptOptions {
-    /// The default.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The format, if it must be this one. Default: either.
+    /// Sets the only accepted format. Default: both are accepted.
     #[must_use]
     pub fn format(mut self, format: impl Into<Option<Format>>) -> Self {
         self.format = format.into();
         self
     }
 
-    /// Whether an output that exists counts as done, if it has the size and time that the file says; where its file
-    /// system may have rounded the time, if it has the content too. Default: no.
+    /// Sets whether an existing output counts as complete if it has the size and time that the encrypted file records. If its
+    /// file system may have rounded the time, it must have the content too. Default: no.
     #[must_use]
     pub fn resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// Whether a pipe is spooled to its end before anything is given out. Default: no.
+    /// Sets whether to spool a pipe completely before writing any plaintext. Default: no.
     #[must_use]
     pub fn whole(mut self, whole: bool) -> Self {
         self.whole = whole;
@@ -209,10 +211,10 @@ impl Default for DecryptOptions {
     }
 }
 
-/// How files get other keys. The default: the keys they have, in their current versions.
+/// Options for rewrapping. By default, files keep their keys, in their current versions.
 #[derive(Clone, Debug)]
 pub struct RewrapOptions {
-    /// None for those that open the file now.
+    /// `None` for the keys that open the file at present.
     pub(crate) keys: Option<Vec<String>>,
     pub(crate) whole_set: bool,
     pub(crate) data_key_per_file: bool,
@@ -223,27 +225,27 @@ pub struct RewrapOptions {
 }
 
 impl RewrapOptions {
-    /// The default.
+    /// Returns the default options.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The keys that a file has afterwards; a list of none is an error. Default: those that open it now.
+    /// Sets the keys of a file afterwards. An empty list is an error. Default: the keys that open it at present.
     #[must_use]
     pub fn keys(mut self, keys: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.keys = Some(keys.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Whether other keys get the data key of a whole run too, and with it every file of that run. Default: no.
+    /// Sets whether other keys get the data key of the whole run, which opens every file of that run. Default: no.
     #[must_use]
     pub fn whole_set(mut self, whole_set: bool) -> Self {
         self.whole_set = whole_set;
         self
     }
 
-    /// Whether [`rekey`](crate::Rewrapper::rekey) gets a data key for each file, at the price of a call to the KMS for each.
+    /// Sets whether [`rekey`](crate::Rewrapper::rekey) uses a new data key for each file, which takes a call of the KMS for each.
     /// Default: no.
     #[must_use]
     pub fn data_key_per_file(mut self, data_key_per_file: bool) -> Self {
@@ -273,7 +275,7 @@ impl Default for RewrapOptions {
     }
 }
 
-/// What is the same to encryption and decryption: how a source becomes an output, and how many at once.
+/// Options that encryption and decryption share: how to write outputs, and how many at once.
 #[derive(Clone, Debug)]
 pub(crate) struct Conversion {
     pub(crate) replace: bool,
@@ -297,7 +299,7 @@ impl Default for Conversion {
     }
 }
 
-/// How one file is written.
+/// How to write one file.
 #[derive(Clone, Copy)]
 pub(crate) struct How {
     pub(crate) threads: usize,

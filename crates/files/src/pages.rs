@@ -1,26 +1,26 @@
-//! Buffers that lie in their pages as what is read into them lies in the pages of the file.
+//! Buffers with the same offset within a page as the data in the file that is read into them.
 //!
-//! The kernel copies four times as slowly to an address that is a few bytes further into its page than the source
-//! is in its own, as a processor takes the next load for one of what it has just stored; and memory that comes
-//! fresh from the allocator begins 16 bytes into a page. docs/performance.md has the figures.
+//! The kernel copies four times as slowly to an address whose offset within its page is a few bytes greater than that of the
+//! source, because the processor mistakes the next load for a load of bytes that it just stored (4K aliasing); and fresh memory
+//! of the allocator begins 16 bytes into a page. docs/performance.md has the figures.
 
 use zeroize::optimization_barrier;
 
-/// A buffer that is used again and again. What was handed out is wiped by [`Pages::wipe`] and on drop.
+/// A reusable buffer. [`Pages::wipe`] and dropping it wipe the parts that were returned.
 #[derive(Default)]
 pub(crate) struct Pages {
     bytes: Vec<u8>,
-    /// The end of what was handed out since the buffer was wiped.
+    /// The end of the part that was returned since the last wipe.
     used: usize,
 }
 
 impl Pages {
-    /// Room for `len` bytes wherever they lie in their pages.
+    /// Creates a buffer for `len` bytes at any offset within a page.
     pub(crate) fn new(len: usize) -> Self {
         Self { bytes: vec![0; len + 2 * PAGE], used: 0 }
     }
 
-    /// Room for `len` bytes that stand at `offset` in a file. The buffer grows if it is too small, and loses its content.
+    /// Returns room for `len` bytes with offset `offset` in a file. If the buffer is too small, it is replaced by a larger one.
     pub(crate) fn at(&mut self, offset: u64, len: usize) -> &mut [u8] {
         if self.bytes.len() < len + 2 * PAGE {
             *self = Self::new(len.next_power_of_two());
@@ -31,8 +31,8 @@ impl Pages {
         &mut self.bytes[start..start + len]
     }
 
-    /// Overwrites what was handed out: one `memset`, which the compiler must not remove. `Zeroize` would write each byte by
-    /// itself, also of the part that no small file has ever used.
+    /// Overwrites the part that was returned, with one `memset` that the compiler must not remove. `Zeroize` would write each
+    /// byte separately, including the part that small files never use.
     pub(crate) fn wipe(&mut self) {
         let used = &mut self.bytes[..self.used];
         used.fill(0);

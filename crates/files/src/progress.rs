@@ -1,13 +1,13 @@
-//! How far a run is.
+//! The progress of a run.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts the bytes of plaintext that are done, on all threads. Another thread may read it at any time.
+/// Counts the processed bytes of plaintext over all threads. Any thread may read it at any time.
 #[derive(Debug, Default)]
 pub struct Progress(AtomicU64);
 
 impl Progress {
-    /// Bytes of plaintext done so far.
+    /// Returns the number of processed bytes of plaintext.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -17,7 +17,7 @@ impl Progress {
         self.0.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Forgets what was done since there were so many.
+    /// Resets the count to an earlier value.
     pub(crate) fn set_back(&self, bytes: u64) {
         self.0.store(bytes, Ordering::Relaxed);
     }

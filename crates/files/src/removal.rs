@@ -1,4 +1,4 @@
-//! A source goes only while its output is there, whole, and in nobody else's hands.
+//! Removes a source only after its output was read back, with both files locked.
 
 use std::fs::{self, File, Metadata};
 use std::path::Path;
@@ -10,24 +10,24 @@ use crate::file_error::FileError;
 use crate::output::{self, OutputError, Target};
 use crate::watched::Change;
 
-/// A source that is to go and the output that stays, both locked against others who would remove one of them.
+/// A source to remove and its output, both locked against other processes that would remove one of them.
 pub(crate) struct Removal<'a> {
-    pub(crate) source: Held<'a>,
-    pub(crate) output: Held<'a>,
+    pub(crate) source: LockedFile<'a>,
+    pub(crate) output: LockedFile<'a>,
 }
 
-/// A file that is looked at, where it has its name.
-pub(crate) struct Held<'a> {
+/// An open, locked file with its metadata and its place.
+pub(crate) struct LockedFile<'a> {
     pub(crate) file: File,
     pub(crate) before: Metadata,
     place: Target<'a>,
 }
 
 impl<'a> Removal<'a> {
-    /// Opens both; neither may be a link or have become something else.
+    /// Opens and locks both files, which must be regular files and no symbolic links.
     pub(crate) fn begin(source: Target<'a>, output: Target<'a>) -> Result<Self, FileError> {
-        let source = Held::open(source)?;
-        let output = Held::open(output).map_err(|error| match error {
+        let source = LockedFile::open(source)?;
+        let output = LockedFile::open(output).map_err(|error| match error {
             FileError::Source(error) => OutputError::from(error).into(),
             FileError::Special => FileError::ReadBack,
             error => error,
@@ -35,23 +35,24 @@ impl<'a> Removal<'a> {
         Ok(Self { source, output })
     }
 
-    /// Both by their paths.
+    /// Opens both files by their paths.
     pub(crate) fn of(from: &'a Path, to: &'a Path) -> Result<Self, FileError> {
         Self::begin(Target::of(from)?, Target::of(to)?)
     }
 
-    /// Removes the source, if `reads_back` says that the output holds it and both are still what was looked at. What had
-    /// a change of its status meanwhile is read once more: somebody may have set its time back.
+    /// Removes the source if `reads_back` confirms that the output has its content, and neither file has changed since it was
+    /// opened. A file whose status changed meanwhile is read again, because a program may have written to it and reset its
+    /// modification time.
     pub(crate) fn finish(
         self,
-        reads_back: &dyn Fn(&Held<'_>, &Held<'_>) -> Result<bool, FileError>,
+        reads_back: &dyn Fn(&LockedFile<'_>, &LockedFile<'_>) -> Result<bool, FileError>,
     ) -> Result<(), FileError> {
         let Self { mut source, mut output } = self;
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_READS {
             if !reads_back(&source, &output)? {
                 break;
             }
-            match (output.look_again(), source.look_again()) {
+            match (output.recheck(), source.recheck()) {
                 (Change::Nothing, Change::Nothing) => return source.remove(),
                 (Change::Content, _) | (_, Change::Content) => break,
                 _ => {}
@@ -61,18 +62,18 @@ impl<'a> Removal<'a> {
     }
 }
 
-impl<'a> Held<'a> {
+impl<'a> LockedFile<'a> {
     fn open(place: Target<'a>) -> Result<Self, FileError> {
         let (file, before) = place.open(OFlags::RDONLY)?;
-        // Without waiting: whoever holds it may be about to remove what we rely on. Not all file systems have locks.
+        // Does not wait: the process that has the lock may be about to remove the other file. Not all file systems have locks.
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK) => Err(FileError::InUse),
             _ => Ok(Self { file, before, place }),
         }
     }
 
-    /// What happened since the last look; another file with its name is other content.
-    fn look_again(&mut self) -> Change {
+    /// Returns what changed since the last check. Another file with the same name counts as changed content.
+    fn recheck(&mut self) -> Change {
         let Ok(now) = self.file.metadata() else { return Change::Content };
         let change = match self.place.leads_to(&now) {
             Ok(true) => Change::between(&self.before, &now),
@@ -82,14 +83,14 @@ impl<'a> Held<'a> {
         change
     }
 
-    /// Takes its name away first: a new version that got the name since the last look is found out, and put back.
+    /// Removes the file: renames it first, so that a new version with its name is detected, and renamed back.
     fn remove(self) -> Result<(), FileError> {
-        // A process that is told to stop does so with the name gone or back, and not in between.
-        let _whole = output::without_a_stop();
+        // Signal clean-up waits until the file is removed or has its name back.
+        let _whole = output::defer_exit();
         let hidden = self.place.set_aside().map_err(FileError::NotRemoved)?;
         let aside = self.place.beside(&hidden);
         let now = self.file.metadata().map_err(FileError::NotRemoved)?;
-        // The new name is a change of its status.
+        // Renaming the file changed its status.
         if aside.leads_to(&self.before)? && Change::between(&self.before, &now) != Change::Content {
             return aside.remove().map_err(FileError::NotRemoved);
         }
@@ -100,7 +101,7 @@ impl<'a> Held<'a> {
     }
 }
 
-/// A link is not what was encrypted, so removing it would say that something is gone which is not.
+/// Refuses a symbolic link. Removing it would leave the plaintext in place.
 pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
     if fs::symlink_metadata(path).map_err(FileError::Source)?.is_symlink() {
         Err(FileError::Special)
@@ -109,8 +110,8 @@ pub(crate) fn refuse_link(path: &Path) -> Result<(), FileError> {
     }
 }
 
-/// How often a source is read back whose status changes meanwhile.
-const LOOKS: usize = 3;
+/// Maximum number of times a source is read back if its status changes meanwhile.
+const MAX_READS: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -132,8 +133,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "old").unwrap();
-        let mut held = Held::open(Target::of(&path).unwrap()).unwrap();
-        assert_eq!(held.look_again(), Change::Nothing);
+        let mut held = LockedFile::open(Target::of(&path).unwrap()).unwrap();
+        assert_eq!(held.recheck(), Change::Nothing);
         fs::write(directory.path().join("new"), "new").unwrap();
         fs::rename(directory.path().join("new"), &path).unwrap();
         assert!(matches!(held.remove(), Err(FileError::ReadBack)));
@@ -146,7 +147,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "old").unwrap();
-        Held::open(Target::of(&path).unwrap()).unwrap().remove().unwrap();
+        LockedFile::open(Target::of(&path).unwrap()).unwrap().remove().unwrap();
         assert!(names(directory.path()).is_empty());
     }
 
@@ -155,13 +156,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");
         fs::write(&path, "old").unwrap();
-        let held = Held::open(Target::of(&path).unwrap()).unwrap();
+        let held = LockedFile::open(Target::of(&path).unwrap()).unwrap();
         fs::write(&path, "longer").unwrap();
         assert!(matches!(held.remove(), Err(FileError::ReadBack)));
         assert_eq!(names(directory.path()), ["file"]);
     }
 
-    /// Removes a source while `change` happens to it with each look but the first; the looks, and what came of it.
+    /// Removes a source while `change` changes it during each check except the first. Returns the number of checks, and whether
+    /// it was removed.
     fn removed_while(change: &dyn Fn(&File, usize)) -> (usize, bool) {
         let directory = tempfile::tempdir().unwrap();
         let (source, output) = (directory.path().join("source"), directory.path().join("output"));
@@ -203,7 +205,7 @@ mod tests {
             (2, false)
         );
         assert_eq!(removed_while(&|file, _| file.write_all_at(b"x", 0).unwrap()), (1, false));
-        assert_eq!(removed_while(&|file, _| set_mode(file)), (LOOKS, false), "it never rests");
+        assert_eq!(removed_while(&|file, _| set_mode(file)), (MAX_READS, false), "it never rests");
     }
 
     #[test]

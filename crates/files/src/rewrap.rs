@@ -1,9 +1,8 @@
-//! Other keys for a file that is there: `rewrap` writes its header, `rekey` all of it.
+//! Gives an existing file other keys: `rewrap` writes its header, `rekey` the whole file.
 //!
-//! A header says whom a file is for, but nobody has signed that. So a key is only wrapped again after the commitment
-//! has proved that it belongs to this very file, and only for keys that the caller named or whose wrap did open it:
-//! a wrapped key that somebody stole and put into a file of his own is not rewrapped, and a recipient that somebody
-//! wrote into a header gets nothing.
+//! The keys in a header are unauthenticated. So a key is wrapped again only after the commitment has proved that it belongs to
+//! this file, and only for keys that the caller named or whose wrap opened the file. If an attacker puts a stolen wrapped key
+//! into a file of their own, it is not rewrapped; and a recipient that an attacker adds to a header gets nothing.
 
 use std::fmt;
 use std::fs::{File, Permissions};
@@ -28,7 +27,7 @@ use crate::engine::{self, Body, read_prefix};
 use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::format::looks_like_text;
-use crate::once::Answers;
+use crate::once::OnceMap;
 use crate::options::RewrapOptions;
 use crate::output::{Durability, OutputError, Pending, Target};
 use crate::progress::Progress;
@@ -38,55 +37,55 @@ pub struct Rewrapper<K> {
     kms: KeyCache<K>,
     required: EncryptionContext,
     pub(crate) options: RewrapOptions,
-    /// What the names of keys stand for now.
-    current: Answers<String, KeyVersion>,
-    /// New wraps of data keys of whole runs, which many files share, by an old wrap and the new key.
-    rewrapped: Answers<(String, String), Wrap>,
+    /// The current versions of keys, by name.
+    current: OnceMap<String, KeyVersion>,
+    /// New wraps of data keys that the files of a run share, by the old wrap and the new key.
+    rewrapped: OnceMap<(String, String), Wrap>,
     /// The data keys of this run, for `rekey`.
     data_keys: DataKeySets,
     progress: Progress,
 }
 
-/// A key in one of its versions.
+/// A key and a version of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct KeyVersion {
     key_id: String,
     key_version_id: String,
 }
 
-/// A file that is open for a change, with every wrap that opened.
+/// A file that is open and locked for a change, with all wraps that opened it.
 struct Opened {
     file: File,
     header: Header,
     unlocked: Vec<Unlocked>,
-    /// Wraps that this KMS does not open: they are of another one, or nobody's.
+    /// Wraps that this KMS does not open, which belong to another KMS or are invalid.
     foreign: Vec<Wrap>,
-    /// Whether there were wraps besides that the KMS opens, with no key of this file in them.
-    useless: bool,
+    /// Whether there are other wraps that the KMS opens, but whose key does not belong to this file.
+    has_wrong_wraps: bool,
 }
 
 impl<K: KeyService> Rewrapper<K> {
-    /// `required` must be part of the contexts that the files name.
+    /// Creates a rewrapper. The contexts of the files must have all pairs of `required`.
     #[must_use]
     pub fn new(kms: K, required: EncryptionContext, options: RewrapOptions) -> Self {
         let kms = KeyCache::new(kms);
-        let current = Answers::default();
-        let rewrapped = Answers::default();
+        let current = OnceMap::default();
+        let rewrapped = OnceMap::default();
         let data_keys = DataKeySets::default();
         let progress = Progress::default();
         Self { kms, required, options, current, rewrapped, data_keys, progress }
     }
 
-    /// Bytes of plaintext done so far.
+    /// Returns the progress in bytes of plaintext.
     #[must_use]
     pub fn progress(&self) -> &Progress {
         &self.progress
     }
 
-    /// Wraps the key of a file anew and writes it into the header; the body stays as it is. `path` is no link.
+    /// Wraps the key of a file again and writes it into the header; the body is unchanged. `path` must not be a symbolic link.
     ///
     /// # Errors
-    /// [`FileError`]; then the file still opens as before, or already by the new keys too.
+    /// [`FileError`]; the file still opens with the old keys, and possibly with the new ones too.
     pub fn rewrap(&self, path: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         self.rewrap_at(&Target::of(path.as_ref())?)
     }
@@ -99,7 +98,7 @@ impl<K: KeyService> Rewrapper<K> {
             key_id: plan[0].1.key_id.clone(),
             plaintext_len: None,
             already_done,
-            damaged_slot: false, // not any more
+            damaged_slot: false, // writing repairs both slots
         };
         if opened.is_done(&plan, self.options.keys.is_some()) {
             return Ok(summary(true));
@@ -119,10 +118,10 @@ impl<K: KeyService> Rewrapper<K> {
         Ok(summary(false))
     }
 
-    /// Encrypts a file anew under a new data key, in the place of the old one. `path` is no link.
+    /// Encrypts a file again under a new data key and replaces it. `path` must not be a symbolic link.
     ///
     /// # Errors
-    /// [`FileError`], and the file is as it was.
+    /// [`FileError`]; the file is unchanged.
     pub fn rekey(&self, path: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         self.rekey_at(&Target::of(path.as_ref())?, self.options.jobs)
     }
@@ -145,18 +144,18 @@ impl<K: KeyService> Rewrapper<K> {
         Ok(FileSummary::of_content(set.key_id().to_owned(), body.len).written_to(place.path))
     }
 
-    /// The new data key of a file: that of the run for these keys and this context, unless each file has its own.
+    /// Returns the new data key for a file: the shared one of the run for these keys and this context, or one for each file.
     fn data_keys(&self, keys: &[String], context: &EncryptionContext) -> Result<Arc<DataKeySet>, FileError> {
         let generate = || DataKeySet::generate(&self.kms, keys, context, &self.options.region);
         Ok(if self.options.data_key_per_file {
             Arc::new(generate()?)
         } else {
-            self.data_keys.get_or_ask((keys.to_vec(), context.clone()), || generate().map(Arc::new))?
+            self.data_keys.get_or_call((keys.to_vec(), context.clone()), || generate().map(Arc::new))?
         })
     }
 
-    /// Opens a file, alone, and tries all of its wraps. What only an older slot holds was taken away by a rewrap that
-    /// was cut short, unless nothing newer opens.
+    /// Opens and locks a file, and tries all of its wraps. Wraps that only an older slot has are ignored, because an interrupted
+    /// rewrap removed them, unless no newer slot opens the file.
     fn open(&self, place: &Target<'_>) -> Result<Opened, FileError> {
         let file = lock(place)?;
         let header = Header::read(&file).map_err(|error| match error {
@@ -164,7 +163,7 @@ impl<K: KeyService> Rewrapper<K> {
             error => error.into(),
         })?;
         let prefix = read_prefix(&file)?;
-        // Says whatever there is to say about a file that does not open.
+        // Returns the right error for a file that does not open.
         let first = header.unlock(&prefix, &self.kms, &self.required, &self.options.allowed)?;
         let slots = || header.slots().iter().flatten();
         let generation = slots()
@@ -179,18 +178,18 @@ impl<K: KeyService> Rewrapper<K> {
         let others: Vec<_> = header.wraps().filter(counts).cloned().collect();
         let mut unlocked = vec![first];
         let mut foreign = Vec::new();
-        let mut useless = false;
+        let mut has_wrong_wraps = false;
         for wrap in others {
             match self.try_wrap(&header, &wrap, &prefix)? {
                 Ok(opened) => unlocked.push(opened),
-                Err(UnlockError::Commitment) => useless = true,
+                Err(UnlockError::Commitment) => has_wrong_wraps = true,
                 Err(_) => foreign.push(wrap),
             }
         }
-        Ok(Opened { file, header, unlocked, foreign, useless })
+        Ok(Opened { file, header, unlocked, foreign, has_wrong_wraps })
     }
 
-    /// Tries one of several wraps; an error is about the KMS, and nothing is done.
+    /// Tries one of several wraps. The outer error means that the KMS is unavailable, so that nothing can be decided.
     fn try_wrap(
         &self,
         header: &Header,
@@ -210,7 +209,7 @@ impl<K: KeyService> Rewrapper<K> {
         }
     }
 
-    /// What the file shall hold: each key once, and of which kind its wrap is.
+    /// Returns the new wraps of the file: each key once, and the kind of its wrap.
     fn plan(&self, opened: &Opened) -> Result<Vec<(WrapKind, KeyVersion)>, FileError> {
         let names: Vec<_> = match &self.options.keys {
             None => opened.unlocked.iter().map(|unlocked| unlocked.wrap.key.key_id.clone()).collect(),
@@ -226,7 +225,7 @@ impl<K: KeyService> Rewrapper<K> {
             if plan.iter().any(|(_, planned)| planned.key_id == target.key_id) {
                 continue;
             }
-            // A key gets the data key of the run only if it has it already, or if that was asked for.
+            // A key gets the data key of the run only if it already has it, or on request.
             let has_it = opened.unlocked.iter().any(|unlocked| {
                 unlocked.wrap.kind == WrapKind::Set && unlocked.wrap.key.key_id == target.key_id
             });
@@ -240,9 +239,9 @@ impl<K: KeyService> Rewrapper<K> {
         Ok(plan)
     }
 
-    /// Which key and version a name stands for: found out once a run, by wrapping a key of no use.
+    /// Returns the current key and version for a name, determined once per run by wrapping a random key.
     fn current(&self, name: &str, context: &EncryptionContext) -> Result<KeyVersion, FileError> {
-        self.current.get_or_ask(name.to_owned(), || {
+        self.current.get_or_call(name.to_owned(), || {
             let WrappedKey { key_id, key_version_id, .. } =
                 self.kms.wrap(name, &DataKey::random(), context).map_err(EncryptError::Kms)?;
             Ok(KeyVersion { key_id, key_version_id })
@@ -255,7 +254,7 @@ impl<K: KeyService> Rewrapper<K> {
         match (kind, opened.set()) {
             (WrapKind::Set, Some((old, data_key))) => {
                 let question = (old.key.ciphertext_blob.clone(), key_id.to_owned());
-                self.rewrapped.get_or_ask(question, || {
+                self.rewrapped.get_or_call(question, || {
                     Ok(wrap(self.kms.wrap(key_id, data_key, context).map_err(EncryptError::Kms)?))
                 })
             }
@@ -281,14 +280,14 @@ fn is_text(file: &File) -> bool {
     file.read_exact_at(&mut head, 0).is_ok() && looks_like_text(&head)
 }
 
-/// Opens a file for a change and waits until nobody else changes it, but not for ever: who may read a file can lock it.
-/// Whoever did may have put another file in its place, so the one that is there then is taken.
+/// Opens a file for a change and waits for the lock, with a timeout, because any process that can read the file can lock it. The
+/// previous holder of the lock may have replaced the file; then the new one is opened and locked.
 fn lock(place: &Target<'_>) -> Result<File, FileError> {
     let begun = Instant::now();
     loop {
         let (file, ours) = place.open(OFlags::RDWR)?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => {
+            Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCK_TIMEOUT => {
                 thread::sleep(PAUSE);
                 continue;
             }
@@ -301,12 +300,12 @@ fn lock(place: &Target<'_>) -> Result<File, FileError> {
     }
 }
 
-/// How long to wait for others who change a file, as long as for the store of an embedded KMS.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for other processes that change a file; the same as for the store of an embedded KMS.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Opened {
-    /// The data key of the run and its wrap, if one opened.
+    /// Returns the data key of the run and its wrap, if one opened.
     fn set(&self) -> Option<(&Wrap, &DataKey)> {
         self.unlocked.iter().find_map(|unlocked| match &unlocked.key {
             UnlockedKey::Set(data_key) => Some((&unlocked.wrap, data_key)),
@@ -314,8 +313,8 @@ impl Opened {
         })
     }
 
-    /// Whether what is planned is what opened, by the versions that the KMS answered, and `only` that stands in the
-    /// header.
+    /// Whether the planned wraps are those that opened the file, in the versions that the KMS returned. With `only`, the header
+    /// must not have other wraps.
     fn is_done(&self, plan: &[(WrapKind, KeyVersion)], only: bool) -> bool {
         let is = |(kind, target): &(WrapKind, KeyVersion), unlocked: &Unlocked| {
             *kind == unlocked.wrap.kind
@@ -323,14 +322,14 @@ impl Opened {
                 && target.key_version_id == unlocked.key_version_id
         };
         !self.header.needs_repair()
-            && !self.useless
+            && !self.has_wrong_wraps
             && (!only || self.foreign.is_empty())
             && self.unlocked.len() == plan.len()
             && plan.iter().all(|planned| self.unlocked.iter().any(|unlocked| is(planned, unlocked)))
     }
 
-    /// Writes one slot, makes it durable, and then the other: at any instant one of them is whole. First comes the one
-    /// that can best be spared, which is not the one that has just opened the file.
+    /// Writes one slot, syncs it, and then writes the other one, so that at least one of them is intact at any time. The slot
+    /// that did not open the file is written first.
     fn write_slots(&self, header: &Header) -> Result<(), FileError> {
         let slots = self.header.slots();
         let opens = |slot: usize| {
@@ -349,7 +348,7 @@ impl Opened {
         Ok(())
     }
 
-    /// Writes the file anew with another header, in the place of the old one.
+    /// Writes the file with another header and replaces it.
     fn replace(&self, place: &Target<'_>, header: &Header) -> Result<(), FileError> {
         let pending = self.beside(place)?;
         let bytes = header.to_bytes()?;
@@ -364,13 +363,13 @@ impl Opened {
         Ok(pending.publish(modified, Durability::Synced)?)
     }
 
-    /// A new file that will take the place of this one, with its mode and owner.
+    /// Creates a new file to replace this one, with its mode and owner.
     fn beside(&self, place: &Target<'_>) -> Result<Pending, FileError> {
         let metadata = self.file.metadata().map_err(FileError::Source)?;
         let pending = place.create(0o600, true)?;
-        // Only root may give a file away; for others it is theirs already, or becomes so.
+        // Only root can change the owner. For other users, the new file belongs to them.
         let _ = std::os::unix::fs::fchown(pending.file(), Some(metadata.uid()), Some(metadata.gid()));
-        // A set-user-id bit would be the business of whoever runs this now.
+        // A set-user-id bit would apply to the user who runs this.
         let mode = Permissions::from_mode(metadata.mode() & 0o777);
         pending.file().set_permissions(mode).map_err(OutputError::from)?;
         Ok(pending)

@@ -1,4 +1,4 @@
-//! A directory that a tree begins at: what is below it is opened and made from there, and by no link on the way.
+//! The top directory of a tree. Everything below is opened and created relative to it, without following symbolic links.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -20,7 +20,7 @@ impl Root {
         Ok(Self { handle: File::open(path)?, path: path.to_owned() })
     }
 
-    /// A directory below, by its whole path.
+    /// Opens a directory below, by its whole path.
     pub(crate) fn directory(&self, path: &Path) -> io::Result<Directory> {
         let opened = match self.below(path)? {
             None => File::open(path)?,
@@ -29,28 +29,28 @@ impl Root {
         Ok(Directory::at(opened, path))
     }
 
-    /// The directory that something below is in.
+    /// Opens the directory below that contains `path`.
     pub(crate) fn parent(&self, path: &Path) -> Result<Directory, OutputError> {
         self.directory(directory_of(path)).map_err(OutputError::Directory)
     }
 
-    /// Makes a directory below; one that is there already is as good, but not a link to one: what is written to it
-    /// would go somewhere else.
+    /// Creates a directory below. An existing directory is accepted, but a symbolic link is not, because files would be written
+    /// somewhere else.
     pub(crate) fn make_directory(&self, path: &Path, mode: u32) -> Result<(), OutputError> {
         self.parent(path)?.make_directory(name_of(path)?, mode)
     }
 
-    /// Makes a link below that leads to `target`; one that is there already is as good.
+    /// Creates a symbolic link to `target` below. An existing link with the same target is accepted.
     pub(crate) fn make_link(&self, path: &Path, target: &Path) -> Result<(), OutputError> {
         self.parent(path)?.make_link(name_of(path)?, target)
     }
 
-    /// Where a link below leads to.
+    /// Returns the target of a symbolic link below.
     pub(crate) fn read_link(&self, path: &Path) -> Result<PathBuf, OutputError> {
         Ok(self.parent(path)?.read_link(name_of(path)?)?)
     }
 
-    /// Opens a directory below; None where the system cannot do that.
+    /// Opens a directory below; `None` if the system does not support `openat2`.
     fn below(&self, path: &Path) -> io::Result<Option<File>> {
         let relative = match path.strip_prefix(&self.path) {
             Ok(rest) if rest == Path::new("") => Path::new("."),
@@ -61,7 +61,7 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::DIRECTORY;
         match openat2(&self.handle, relative, flags, Mode::empty(), resolve) {
             Ok(file) => Ok(Some(file.into())),
-            Err(Errno::NOSYS | Errno::PERM) => Ok(None), // an old kernel, or a sandbox that does not know the call
+            Err(Errno::NOSYS | Errno::PERM) => Ok(None), // an old kernel, or a sandbox that blocks the call
             Err(error) => Err(error.into()),
         }
     }
@@ -81,7 +81,7 @@ mod tests {
     use crate::output::Target;
 
     impl Root {
-        /// A regular file below, by its whole path, as a run over a tree opens it.
+        /// Opens a regular file below, by its whole path, like a run over a tree.
         fn file(&self, path: &Path) -> Result<(File, fs::Metadata), FileError> {
             Target::within(self.parent(path)?.into(), path)?.open(OFlags::RDONLY)
         }

@@ -1,8 +1,8 @@
-//! How many threads are worth having.
+//! The default number of threads.
 
 use std::thread;
 
-/// As many threads as there are cores to run them.
+/// Returns the number of cores that are available to this process.
 #[must_use]
 pub fn all_cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)

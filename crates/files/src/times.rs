@@ -1,20 +1,20 @@
-//! Whether a file system that rounds times, or cannot hold all of them, would show this time for that one.
+//! Compares a time that was set with one that a file system returns, which may have rounded or clamped it.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 
-/// Nanoseconds since 1970, before which they are negative.
+/// Nanoseconds since the Unix epoch, negative before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Time(i128);
 
-/// How far two times agree.
+/// How closely two times agree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Agreement {
     /// They are equal.
     Exact,
-    /// The first may be what a file system made of the second; only the content can prove more.
+    /// A file system may have rounded or clamped one to the other. Only the content can prove more.
     Coarse,
-    /// They are different.
+    /// The times are different.
     None,
 }
 
@@ -23,13 +23,13 @@ impl Time {
         Self(i128::from(seconds) * SECOND + i128::from(nanos))
     }
 
-    /// When the content of a file was modified.
+    /// Returns the modification time of a file.
     pub(crate) fn of(file: &Metadata) -> Self {
         Self(i128::from(file.mtime()) * SECOND + i128::from(file.mtime_nsec()))
     }
 
-    /// Whether a file that was given the time `set` may have this one now. Some file systems round down, others up,
-    /// and what is beyond their range becomes the end of it.
+    /// Compares the time of a file with the time `set` that it was given. Some file systems round down, others up, and a time
+    /// beyond their range becomes the end of the range.
     pub(crate) fn agrees_with(self, set: Self) -> Agreement {
         let rounded = |unit: &i128| self.0 % unit == 0 && (self.0 - set.0).abs() < *unit;
         let clamped = |&(first, last): &(i64, i64)| {
@@ -47,11 +47,11 @@ impl Time {
 }
 
 const SECOND: i128 = 1_000_000_000;
-/// What times are multiples of: on NTFS and over SMB, over some network file systems, on exFAT, on ext4 with inodes
-/// of 128 bytes, and on FAT.
+/// The units of file times: on NTFS and over SMB, over some network file systems, on exFAT, on ext4 with inodes of 128 bytes, and
+/// on FAT.
 const UNITS: [i128; 6] = [100, 1000, 1_000_000, 10_000_000, SECOND, 2 * SECOND];
-/// The first and last second: of 32 bits, signed (ext4 with inodes of 128 bytes) and unsigned (NFS 3), of ext4's and
-/// XFS's 34 bits, of HFS+ and of FAT.
+/// The first and last second of file times: with 32 bits, signed (ext4 with inodes of 128 bytes) and unsigned (NFS 3); with the
+/// 34 bits of ext4 and XFS; of HFS+; of FAT.
 const RANGES: [(i64, i64); 6] = [
     (i32::MIN as i64, i32::MAX as i64),
     (0, u32::MAX as i64),
@@ -60,7 +60,7 @@ const RANGES: [(i64, i64); 6] = [
     (-2_082_844_800, 2_212_122_495),
     (315_532_800, 4_354_819_199),
 ];
-/// FAT counts in local time, so its ends depend on the time zone.
+/// FAT stores local time, so its range depends on the time zone.
 const ZONE: i128 = 15 * 3600 * SECOND;
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
 
     const SET: Time = Time(1_767_323_045_678_912_345); // 2026-01-02 03:04:05, an odd second
 
-    /// A multiple of `unit`: the last one up to the time, or the next.
+    /// Returns a multiple of `unit`: the last one up to the time, or the next one.
     fn rounded(set: Time, unit: i128, up: bool) -> Time {
         Time((set.0.div_euclid(unit) + i128::from(up)) * unit)
     }
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_time_that_no_file_system_makes_of_it_does_not_agree() {
         for unit in [100, 10_000_000, SECOND, 2 * SECOND] {
-            // One unit too far, or in between.
+            // One unit too far, or not a multiple.
             let (below, above) = (rounded(SET, unit, false), rounded(SET, unit, true));
             if unit == 2 * SECOND {
                 assert_eq!(Time(below.0 - unit).agrees_with(SET), Agreement::None);

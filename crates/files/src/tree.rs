@@ -1,7 +1,8 @@
-//! Many files: a whole tree into another one, or each file beside its source, on all cores.
+//! Processes many files: a whole tree into another one, or each file beside its source, on all cores.
 //!
-//! Directories and links are made by the thread that walks, files by workers. A file that fails stops no other one.
-//! What was written is made durable by one `syncfs` for each file system, and only then are sources removed.
+//! The thread that walks the tree creates directories and symbolic links; workers process the files. If a file fails, the others
+//! are still processed. At the end, one `syncfs` for each file system makes the outputs durable, and only then are sources
+//! removed.
 
 mod bundles;
 mod directories;
@@ -26,76 +27,76 @@ use crate::format::Format;
 use crate::output::{Directory, OutputError};
 use crate::removal::Removal;
 
-/// What happened to one entry of a tree.
+/// An event for one entry of a tree.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TreeEvent<'a> {
-    /// A file is done.
+    /// A file was processed.
     Done {
         /// The file.
         path: &'a Path,
-        /// What came of it.
+        /// Its result.
         file: &'a FileSummary,
     },
-    /// A file, directory or link failed; the others are worked on all the same.
+    /// A file, directory or symbolic link failed. The other entries are still processed.
     Failed {
-        /// The file, directory or link.
+        /// The file, directory or symbolic link.
         path: &'a Path,
-        /// Where its output would be.
+        /// The path of its output.
         output: &'a Path,
-        /// Why.
+        /// The error.
         error: &'a FileError,
     },
-    /// An entry was passed over.
+    /// An entry was skipped.
     Skipped {
         /// The entry.
         path: &'a Path,
-        /// Why.
+        /// The reason.
         reason: SkipReason,
     },
 }
 
-/// Why an entry of a tree was passed over.
+/// Why an entry of a tree was skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SkipReason {
-    /// The name of the file says that there is nothing to do.
+    /// The name of the file shows that there is nothing to do.
     Name,
-    /// It is a link, and the files stay in place.
+    /// It is a symbolic link, and files are processed in place.
     Link,
-    /// It is a device, pipe or socket, which holds no content.
+    /// It is a device, pipe or socket.
     Special,
-    /// It has the hidden name that an output or a source has for a moment; a run that was killed may leave one.
+    /// It has the hidden name of an unfinished output or source, which a killed run leaves.
     Leftover,
-    /// It is a directory that the options spare, such as the one that holds the keys, with all that is in it.
+    /// It is a directory that the options exclude, with its content.
     Spared,
-    /// It is the output, which is in the tree and was there before: what is in it is no part of the tree.
+    /// It is the output directory, which is inside the tree and existed before. Its content is not part of the tree.
     Output,
 }
 
-/// What came of a tree.
+/// The result for a tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TreeSummary {
-    /// Files that are done.
+    /// The number of processed files.
     pub done: usize,
-    /// Entries that failed.
+    /// The number of entries that failed.
     pub failed: usize,
-    /// Entries that were passed over.
+    /// The number of entries that were skipped.
     pub skipped: usize,
-    /// Those of them that are devices, pipes or sockets.
+    /// The number of skipped entries that are devices, pipes or sockets.
     pub special: usize,
 }
 
-/// Is called with what happens, from any thread.
+/// Called with each event, from any thread.
 type Listener<'a> = &'a (dyn Fn(TreeEvent<'_>) + Sync);
 
 impl<K: KeyService> Encryptor<K> {
-    /// Encrypts every file below `from`, to the same place below `to`, or beside itself. `listener` is called
-    /// from any thread.
+    /// Encrypts every file below `from`, to the same relative path below `to`, or beside its source without `to`. `listener` is
+    /// called from any thread.
     ///
     /// # Errors
-    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    /// [`FileError`] if the run could not begin. Failed files are events, and are counted.
     pub fn encrypt_tree(
         &self,
         from: impl AsRef<Path>,
@@ -108,11 +109,11 @@ impl<K: KeyService> Encryptor<K> {
 }
 
 impl<K: KeyService> Decryptor<K> {
-    /// Decrypts every file below `from`, to the same place below `to`, or beside itself. `listener` is called
-    /// from any thread.
+    /// Decrypts every file below `from`, to the same relative path below `to`, or beside its source without `to`. `listener` is
+    /// called from any thread.
     ///
     /// # Errors
-    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    /// [`FileError`] if the run could not begin. Failed files are events, and are counted.
     pub fn decrypt_tree(
         &self,
         from: impl AsRef<Path>,
@@ -124,13 +125,13 @@ impl<K: KeyService> Decryptor<K> {
     }
 }
 
-/// Encrypts the files of a tree, beside themselves or into a tree of its own.
+/// Encrypts the files of a tree, beside their sources or into another tree.
 struct Encrypting<'a, K> {
     encryptor: &'a Encryptor<K>,
     beside: bool,
 }
 
-/// Decrypts the files of a tree, beside themselves or into a tree of its own.
+/// Decrypts the files of a tree, beside their sources or into another tree.
 struct Decrypting<'a, K> {
     decryptor: &'a Decryptor<K>,
     beside: bool,
@@ -165,7 +166,7 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         if Format::by_suffix(path).is_some() {
             return Some(path.with_extension(""));
         }
-        // In a tree of its own every file must be accounted for: this one will say that it is not encrypted.
+        // In another tree, every file must be accounted for, so this one fails because it is not encrypted.
         (!self.beside).then(|| path.to_owned())
     }
 
@@ -176,7 +177,7 @@ impl<K: KeyService> Transform for Decrypting<'_, K> {
         metadata: &Metadata,
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError> {
-        // Of two formats of one file the native one gets the output, whichever comes first.
+        // If a file exists in both formats, the native one gets the output, regardless of the order.
         let native = job.from.with_extension(&Format::Native.suffix()[1..]);
         if Format::Text.is_suffix_of(&job.from) && native.symlink_metadata().is_ok() {
             return Err(OutputError::Twice.into());

@@ -1,8 +1,8 @@
-//! Whether a source changed while it was read.
+//! Detects whether a source changed while it was read.
 //!
-//! Its size and the time of its last modification decide. A change of its status alone (chmod, a new hard link, a
-//! rename) is none of its content, but a program that sets the time back after it wrote leaves the same trace. So the
-//! content is read once more then, and compared.
+//! The size and the modification time decide. A change of only the status (chmod, a new hard link, a rename) does not change the
+//! content, but a program that resets the modification time after writing leaves the same trace. So in that case the content is
+//! read again and compared.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek};
@@ -12,14 +12,14 @@ use bulla_envelope::native::SealError;
 use bulla_envelope::recall::Recall;
 use zeroize::Zeroizing;
 
-/// What happened to a file between two looks at it.
+/// What changed in a file between two checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// Nothing.
     Nothing,
-    /// Its status: only the content itself can say whether that is all.
+    /// Its status. Only the content can show whether it changed too.
     Status,
-    /// Its size or the time of its last modification.
+    /// Its size or its modification time.
     Content,
 }
 
@@ -37,20 +37,20 @@ impl Change {
     }
 }
 
-/// A source that is read as a stream, and can say afterwards whether it still holds what was read.
+/// A source that is read as a stream and can be checked afterwards for changes.
 pub(crate) struct Watched<'a> {
     file: &'a File,
     before: &'a Metadata,
-    /// Of a regular file: where reading began, and marks of what was read.
+    /// For a regular file: the offset where reading began, and the marks of the content.
     marks: Option<(u64, Recall)>,
-    /// What was read since the last mark.
+    /// The content since the last mark.
     chunk: Zeroizing<Vec<u8>>,
 }
 
 impl<'a> Watched<'a> {
-    /// `before` is what was known of the file before anything of it was read.
+    /// Creates the source. `before` is the metadata of the file before reading.
     pub(crate) fn new(mut file: &'a File, before: &'a Metadata) -> io::Result<Self> {
-        // A pipe cannot be read twice, and files of /proc have no size, and a time of their own at each look.
+        // A pipe cannot be read twice. Files of /proc have no size, and another time at each check.
         let (marks, room) = if before.is_file() && before.len() > 0 {
             (Some((file.stream_position()?, Recall::new())), MARKED_LEN)
         } else {
@@ -59,7 +59,7 @@ impl<'a> Watched<'a> {
         Ok(Self { file, before, marks, chunk: Zeroizing::new(Vec::with_capacity(room)) })
     }
 
-    /// Refuses a source that does not hold any more what was read.
+    /// Checks that the source still has the content that was read.
     pub(crate) fn check(mut self) -> Result<(), SealError> {
         let Some((from, mut marks)) = self.marks.take() else { return Ok(()) };
         let look = |file: &File| file.metadata().map_err(SealError::Read);
@@ -77,7 +77,7 @@ impl<'a> Watched<'a> {
         }
     }
 
-    /// Whether the marks are those of what the file holds from `at` on.
+    /// Whether the marks match the content of the file from `at` on.
     fn holds(&mut self, mut at: u64, marks: &Recall) -> io::Result<bool> {
         self.chunk.resize(MARKED_LEN, 0);
         for index in 0..marks.len() {
@@ -123,7 +123,7 @@ fn read_up_to(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     Ok(length)
 }
 
-/// Bytes between two marks, of which each takes 16.
+/// The number of bytes per mark. A mark has 16 bytes.
 const MARKED_LEN: usize = 256 << 10;
 
 #[cfg(test)]
@@ -136,7 +136,7 @@ mod tests {
 
     type Event<'a> = &'a dyn Fn(&Path, &File);
 
-    /// What `check` says if something happens after a file of `len` bytes was read from `from` on.
+    /// Returns the result of `check` if `event` happens after a file of `len` bytes was read from `from` on.
     fn after(len: usize, from: u64, event: Event<'_>) -> Result<(), SealError> {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("file");

@@ -1,4 +1,4 @@
-//! Random bits of a large native file, turned: no plaintext is published, unless only one of two slots was hit.
+//! Flips random bits of a large native file: no plaintext is published, unless only one of two slots was hit.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -13,7 +13,7 @@ use bulla_envelope::{
 use bulla_files::output::Durability;
 use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor};
 
-/// Wraps a data key by writing it down.
+/// A KMS that wraps a data key by encoding it.
 struct Toy;
 
 impl KeyService for Toy {
@@ -45,7 +45,7 @@ impl KeyService for Toy {
     }
 }
 
-/// A number that nobody foresaw.
+/// Returns an unpredictable number.
 fn random_below(limit: u64) -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(0) % limit
@@ -66,7 +66,7 @@ fn seal(directory: &Path) -> Vec<u8> {
     content
 }
 
-/// What decryption to a file says of a file as it is now.
+/// Checks what decryption to a file returns for the current file.
 fn check(directory: &Path, content: &[u8], what: &str, may_open: bool) {
     let options = DecryptOptions::new().durability(Durability::Later);
     let decryptor = Decryptor::new(&Toy, EncryptionContext::default(), options);
@@ -88,11 +88,11 @@ fn check(directory: &Path, content: &[u8], what: &str, may_open: bool) {
     }
 }
 
-/// What decryption to a stream and verification say of it.
+/// Checks what decryption to a stream and verification return for it.
 fn check_streams(directory: &Path, content: &[u8], what: &str, may_open: bool) {
     let decryptor = Decryptor::new(&Toy, EncryptionContext::default(), DecryptOptions::default());
     let from = directory.join("file.bulla");
-    // A stream gets verified chunks until the damaged one, and then an error.
+    // A stream receives verified chunks up to the damaged one, then fails.
     let file = || File::open(&from).unwrap();
     let check = |stream: &[u8], result: Result<_, _>| {
         assert_eq!(result.is_ok(), may_open, "{what}: {result:?}");
@@ -120,7 +120,7 @@ fn a_thousand_turned_bits() {
     let file = File::options().read(true).write(true).open(&path).unwrap();
     let length = file.metadata().unwrap().len();
     for round in 0..1000 {
-        // Most of them in the body, and enough in the header.
+        // Most flips are in the body, and enough are in the header.
         let at = if round % 4 == 0 { random_below(body) } else { random_below(length) };
         let mut byte = [0];
         file.read_exact_at(&mut byte, at).unwrap();
@@ -135,7 +135,7 @@ fn a_thousand_turned_bits() {
     }
 }
 
-/// Bits in both slots at once are damage of all wraps, whatever else is whole.
+/// If bits in both slots are flipped, all wraps are damaged, even if the rest is intact.
 #[test]
 fn both_slots_hit_is_the_end() {
     let directory = tempfile::tempdir().unwrap();

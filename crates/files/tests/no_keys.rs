@@ -1,4 +1,4 @@
-//! A list of no keys names no keys: it is neither the keys that a file has nor a default.
+//! An empty list of keys means no keys: neither the keys that a file has, nor a default.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -1,4 +1,4 @@
-//! Calls of different files are in flight together: a remote KMS is waited for once for both, and not one after the other.
+//! Calls for different files overlap, so that they wait for a remote KMS at the same time and not one after the other.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -22,14 +22,14 @@ use bulla_files::{
 };
 use toy::Toy;
 
-/// A KMS that answers when it has two calls of a kind: a caller that makes one after the other is refused.
+/// A KMS that replies once it has two calls of a kind, and refuses a caller that makes one after the other.
 #[derive(Default)]
 struct Pairwise {
     generated: Meeting,
     unwrapped: Meeting,
 }
 
-/// Two that wait for each other.
+/// A meeting point of two calls.
 #[derive(Default)]
 struct Meeting {
     came: Mutex<usize>,
@@ -82,7 +82,7 @@ fn a_cache_lets_different_questions_overlap() {
             scope.spawn(|| cache.unwrap(blob, &none).unwrap());
         }
     });
-    // Two data keys for the same question are two calls.
+    // Two data keys with the same parameters take two calls.
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| cache.generate_data_key("key", &none).unwrap());
@@ -111,7 +111,7 @@ fn files_with_data_keys_of_their_own_call_the_kms_together() {
     assert_both_done(&decrypt(&path("native"), &path("opened")), "rekeyed");
 }
 
-/// As many files at once as for a remote KMS: more than there are cores, so that each thread takes one.
+/// Returns a number of files as for a remote KMS: more than there are cores, so that each thread takes one.
 fn many() -> usize {
     all_cores() + 1
 }
@@ -127,5 +127,5 @@ fn assert_both_done(summary: &TreeSummary, what: &str) {
     assert_eq!((summary.done, summary.failed), (2, 0), "{what}");
 }
 
-/// Far longer than two threads take to come, and shorter than a test may hang.
+/// Much longer than two threads need to meet, and shorter than a test may hang.
 const LONG: Duration = Duration::from_secs(30);

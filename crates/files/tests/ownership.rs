@@ -1,4 +1,4 @@
-//! An encryptor, a decryptor and a rewrapper own their KMS: whatever keeps them needs no lifetime and may be shared.
+//! An encryptor, a decryptor and a rewrapper own their KMS, so a struct that contains one needs no lifetime and can be shared.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ use bulla_envelope::{EncryptionContext, KeyService};
 use bulla_files::{DecryptOptions, Decryptor, EncryptOptions, Encryptor, RewrapOptions, Rewrapper};
 use toy::Toy;
 
-/// What a program would keep: no lifetime, and a KMS that is chosen when it runs.
+/// A struct of a program: without a lifetime, and with a KMS that is chosen at run time.
 struct Archive {
     encryptor: Encryptor<Box<dyn KeyService>>,
     decryptor: Decryptor<Arc<dyn KeyService>>,
@@ -59,7 +59,7 @@ fn debug_shows_keys_by_their_names_only() {
     archive.keep_and_read(directory.path(), "content");
     let header = fs::read(directory.path().join("content.bulla")).unwrap();
     let wrap = bulla_envelope::native::Header::read(&*header).unwrap();
-    let data_key = &wrap.wraps().next().unwrap().key.ciphertext_blob; // this KMS wraps by writing it down
+    let data_key = &wrap.wraps().next().unwrap().key.ciphertext_blob; // this KMS wraps by encoding
     let shown = format!("{:?} {:?} {:?}", archive.encryptor, archive.decryptor, archive.rewrapper);
     assert!(shown.contains("alias/work") && !shown.contains(data_key), "{shown}");
 }

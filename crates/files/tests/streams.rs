@@ -1,4 +1,4 @@
-//! Streams: what is written of one that is truncated, damaged or of an unexpected format.
+//! What decryption writes for a stream that is truncated, damaged or of an unexpected format.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -26,7 +26,7 @@ fn sealed(format: Format) -> Vec<u8> {
     sealed
 }
 
-/// What was written, and what came of it.
+/// Returns what was written, and the result.
 fn decrypt(options: DecryptOptions, sealed: &[u8]) -> (Vec<u8>, Result<FileSummary, FileError>) {
     let mut plaintext = Vec::new();
     let decryptor = Decryptor::new(Toy, EncryptionContext::default(), options);

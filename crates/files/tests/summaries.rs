@@ -1,4 +1,4 @@
-//! What came of a file: nothing stands for something that is not there.
+//! The summary of a file has no placeholders for missing values.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -27,7 +27,7 @@ fn decryptor() -> Decryptor<Toy> {
     Decryptor::new(Toy, EncryptionContext::default(), DecryptOptions::default())
 }
 
-/// The output and the bytes of a summary, of which the rest is always the same here.
+/// Returns the output and the length of a summary, whose other fields are always the same here.
 fn parts(summary: &FileSummary) -> (Option<&Path>, Option<u64>) {
     assert_eq!(summary.key_id, "toy");
     assert!(!summary.already_done && !summary.damaged_slot);

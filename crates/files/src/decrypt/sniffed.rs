@@ -1,4 +1,4 @@
-//! An input of which the first bytes are known before it is read: a file, or a stream such as a pipe.
+//! An input whose first bytes are read in advance to determine its format: a file, or a stream such as a pipe.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Seek, Write};
@@ -11,31 +11,31 @@ use bulla_envelope::text_format::Reader;
 use crate::engine::read_prefix;
 use crate::file_error::FileError;
 
-/// An input whose first bytes were looked at.
+/// An input with its first bytes.
 pub(super) enum Sniffed<'a> {
     File(SniffedFile<'a>),
     Stream(SniffedStream<'a>),
 }
 
-/// A file that can be read anywhere; its position is still that of the beginning.
+/// A file with random access. Its position is still at the beginning.
 pub(super) struct SniffedFile<'a> {
-    /// The whole header, or as much as there is.
+    /// The whole header, or the whole file if that is shorter.
     pub(super) head: Vec<u8>,
     pub(super) file: &'a File,
 }
 
-/// What can be read once only.
+/// An input that can be read only once.
 pub(super) struct SniffedStream<'a> {
-    /// As much as the magic, or as much as there is.
+    /// The length of the magic, or the whole stream if that is shorter.
     head: Vec<u8>,
-    /// Bytes of the head that are still to be read.
+    /// The number of bytes of `head` that were not returned yet.
     left: usize,
     rest: Box<dyn Read + Send + 'a>,
 }
 
 impl<'a> Sniffed<'a> {
     pub(super) fn new(mut file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
-        // Standard input may be a file that somebody has begun to read: what is left of it is a stream.
+        // Standard input may be a file that another process has partly read: the rest of it is a stream.
         if metadata.is_file() && file.stream_position().is_ok_and(|position| position == 0) {
             return Self::of_file(file, metadata);
         }
@@ -46,7 +46,7 @@ impl<'a> Sniffed<'a> {
     }
 
     pub(super) fn of_file(file: &'a File, metadata: &Metadata) -> Result<Self, FileError> {
-        // Files of /proc have no size.
+        // Files of /proc have a size of 0.
         let known = Some(metadata.len()).filter(|len| *len > 0).unwrap_or(u64::MAX);
         let mut head = vec![0; known.min(HEAD_LEN + PREFIX_LEN as u64) as usize];
         let mut length = 0;
@@ -66,14 +66,14 @@ impl<'a> Sniffed<'a> {
         Ok(Self::Stream(SniffedStream { left: head.len(), head, rest: Box::new(source) }))
     }
 
-    /// The first bytes: those of the magic at least, unless there are fewer.
+    /// Returns the first bytes: at least as many as the magic has, unless the input is shorter.
     pub(super) fn head(&self) -> &[u8] {
         match self {
             Self::File(SniffedFile { head, .. }) | Self::Stream(SniffedStream { head, .. }) => head,
         }
     }
 
-    /// The header of a native file, and what its body begins with.
+    /// Returns the header of a native file and the first bytes of its body.
     pub(super) fn native_head(&mut self) -> Result<(Header, [u8; PREFIX_LEN]), FileError> {
         match self {
             Self::File(file) => native_head(&*file.head),
@@ -83,8 +83,8 @@ impl<'a> Sniffed<'a> {
 }
 
 impl SniffedStream<'_> {
-    /// The same bytes in a file that can be read twice: ciphertext, spooled to an unnamed temporary file after its beginning
-    /// was found to make sense.
+    /// Copies the ciphertext to an unnamed temporary file, which can be read twice. Parses the beginning first, to fail early if
+    /// it is malformed.
     pub(super) fn spooled(mut self) -> Result<File, FileError> {
         let mut head = Vec::new();
         (&mut self).take(HEAD_LEN).read_to_end(&mut head).map_err(FileError::Source)?;
@@ -131,5 +131,5 @@ fn native_head(mut source: impl Read) -> Result<(Header, [u8; PREFIX_LEN]), File
     Ok((header, prefix))
 }
 
-/// The longest header, and more than the lines before the ciphertext of the text format.
+/// The maximum length of a header. The lines before the ciphertext of the text format are shorter.
 const HEAD_LEN: u64 = 64 << 10;

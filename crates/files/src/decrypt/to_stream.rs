@@ -1,4 +1,4 @@
-//! Decryption to a stream, whose reader sees each byte at once: nothing unverified is written.
+//! Decrypts to a stream, whose reader receives each byte at once. Unverified plaintext is not written.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -17,19 +17,19 @@ use crate::file_summary::FileSummary;
 use crate::format::Format;
 
 impl<K: KeyService> Decryptor<K> {
-    /// Decrypts a stream, which cannot be read twice, to another one.
+    /// Decrypts a stream, which cannot be read twice, to another stream.
     ///
-    /// Everything that is written was verified, but a truncated or damaged stream is noticed only where it is truncated or
-    /// damaged. **So `output` holds a whole plaintext only if this succeeds**; after an error it may hold a genuine beginning
-    /// of one. With [`whole`](crate::DecryptOptions::whole), and always in the text format, whose tag comes last, the ciphertext is
-    /// first spooled to an unnamed temporary file. Then nothing is written of a truncated stream, and nothing of a text file
-    /// that is damaged anywhere.
+    /// Everything that is written was verified, but truncation or damage is only detected at the place where it occurs. **So
+    /// `output` has the whole plaintext only if this succeeds**; after an error it may have a genuine beginning. With
+    /// [`whole`](crate::DecryptOptions::whole), and always in the text format, whose tag is at the end, the ciphertext is first
+    /// spooled to an unnamed temporary file. Then nothing is written for a truncated stream, or for a text file that is damaged
+    /// anywhere.
     ///
-    /// Of the options, `format`, `allowed` and `whole` count. A stream has no name that says which format to expect:
-    /// [`format`](crate::DecryptOptions::format) refuses the other one.
+    /// Only the options `format`, `allowed` and `whole` apply. A stream has no name that determines the expected format; to
+    /// refuse one format, set the other with [`format`](crate::DecryptOptions::format).
     ///
     /// # Errors
-    /// [`FileError`]; what was written then is not a whole plaintext.
+    /// [`FileError`]; `output` does not have the whole plaintext then.
     pub fn decrypt_stream(
         &self,
         source: impl Read + Send,
@@ -38,11 +38,11 @@ impl<K: KeyService> Decryptor<K> {
         self.release(Sniffed::of_stream(source)?, None, output)
     }
 
-    /// Decrypts an open file or pipe, called `name`, to a stream. The end of a file is verified first, so nothing is written
-    /// of a truncated file; a pipe is read as by [`decrypt_stream`](Self::decrypt_stream).
+    /// Decrypts an open file or pipe, called `name`, to a stream. The end of a file is verified first, so nothing is written for
+    /// a truncated file; a pipe is read as by [`decrypt_stream`](Self::decrypt_stream).
     ///
     /// # Errors
-    /// [`FileError`]; what was written then is not a whole plaintext, perhaps a genuine beginning of one.
+    /// [`FileError`]; `output` does not have the whole plaintext then, but may have a genuine beginning.
     pub fn decrypt_open_to_stream(
         &self,
         source: &File,
@@ -53,11 +53,11 @@ impl<K: KeyService> Decryptor<K> {
         self.release(Sniffed::new(source, &metadata)?, Some(name.as_ref()), output)
     }
 
-    /// Decrypts some bytes of an open native file to a stream. A range that goes beyond the end stops there; the summary
-    /// counts the bytes that were written.
+    /// Decrypts a range of an open native file to a stream. A range beyond the end is cut to the file's length; the summary has
+    /// the number of bytes that were written.
     ///
     /// # Errors
-    /// [`FileError`]; every chunk is verified before its bytes are written, and the last chunk before all others.
+    /// [`FileError`]. Every chunk is verified before its bytes are written, and the last chunk before all others.
     pub fn decrypt_range(
         &self,
         mut source: &File,
@@ -73,7 +73,7 @@ impl<K: KeyService> Decryptor<K> {
         Ok(native_summary(&header, &unlocked, written))
     }
 
-    /// Writes the plaintext to `output` as soon as the format and the source allow.
+    /// Writes the plaintext to `output` as soon as format and source allow.
     fn release(
         &self,
         source: Sniffed<'_>,
@@ -89,7 +89,7 @@ impl<K: KeyService> Decryptor<K> {
         }
     }
 
-    /// Releases each chunk of a native file when it is verified.
+    /// Writes each chunk of a native file after it is verified.
     fn release_chunks(
         &self,
         mut stream: SniffedStream<'_>,
@@ -101,7 +101,7 @@ impl<K: KeyService> Decryptor<K> {
         Ok(native_summary(&header, &unlocked, plaintext_len))
     }
 
-    /// Releases what a file holds, after its end was verified: the last chunk of a native file, the tag of a text file.
+    /// Writes the plaintext of a file after its end was verified: the last chunk of a native file, or the tag of a text file.
     fn release_file(
         &self,
         format: Format,

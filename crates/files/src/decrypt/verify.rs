@@ -1,4 +1,4 @@
-//! Verification: decryption that keeps nothing.
+//! Verifies files: decrypts them without output.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,33 +17,33 @@ use crate::format::Format;
 use crate::output::Target;
 
 impl<K: KeyService> Decryptor<K> {
-    /// Opens every chunk of a file and keeps nothing.
+    /// Verifies every chunk of a file.
     ///
     /// # Errors
-    /// [`FileError`]; a damaged slot is none: [`FileSummary::damaged_slot`].
+    /// [`FileError`]. A damaged slot is not an error; it sets [`FileSummary::damaged_slot`].
     pub fn verify_file(&self, path: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let source = File::open(path.as_ref()).map_err(FileError::Source)?;
         self.verify_open(&source, path)
     }
 
-    /// Opens every chunk of an open file or pipe, called `name`, and keeps nothing.
+    /// Verifies every chunk of an open file or pipe, called `name`.
     ///
     /// # Errors
-    /// As of [`verify_file`](Self::verify_file).
+    /// As for [`verify_file`](Self::verify_file).
     pub fn verify_open(&self, source: &File, name: impl AsRef<Path>) -> Result<FileSummary, FileError> {
         let metadata = source.metadata().map_err(FileError::Source)?;
         self.verify(Sniffed::new(source, &metadata)?, Some(name.as_ref()))
     }
 
-    /// Opens every chunk of a stream and keeps nothing.
+    /// Verifies every chunk of a stream.
     ///
     /// # Errors
-    /// As of [`verify_file`](Self::verify_file).
+    /// As for [`verify_file`](Self::verify_file).
     pub fn verify_stream(&self, source: impl Read + Send) -> Result<FileSummary, FileError> {
         self.verify(Sniffed::of_stream(source)?, None)
     }
 
-    /// Opens every chunk of a file of a tree. There a damaged slot is a failed file too.
+    /// Verifies every chunk of a file of a tree, where a damaged slot is an error too.
     pub(crate) fn verify_of_tree(&self, place: &Target<'_>) -> Result<FileSummary, FileError> {
         let (source, _) = place.open(OFlags::RDONLY)?;
         match self.verify_open(&source, place.path)? {
@@ -69,7 +69,7 @@ impl<K: KeyService> Decryptor<K> {
                         body.verify(self.options.conversion.jobs, &self.progress)?;
                         body.len
                     }
-                    // Nothing is given out, so what comes through a pipe need not be kept to be read twice.
+                    // There is no output, so a pipe can be verified in one pass, without a spool.
                     Sniffed::Stream(stream) => {
                         engine::open_stream(stream, &header, &unlocked.opener, io::sink(), &self.progress)?
                     }

@@ -1,4 +1,4 @@
-//! Outputs of an earlier run: which of them are done.
+//! Decides which outputs of an earlier run are complete.
 
 use std::fs::{File, Metadata};
 use std::sync::PoisonError;
@@ -17,8 +17,8 @@ use crate::output::{OutputError, Target};
 use crate::times::{Agreement, Time};
 
 impl<K: KeyService> Encryptor<K> {
-    /// An output that opens by the keys of this run and no others, is whole, and was made from the source as it is.
-    /// Looks at the last chunk only, unless the source is where times are rounded: then at all of it.
+    /// Returns the summary of an output that exactly the keys of this run open, that is complete, and that was made from the
+    /// current source. Opens only the last chunk, unless the file system rounds times; then it compares the whole content.
     pub(super) fn done_already(
         &self,
         file: &File,
@@ -27,9 +27,9 @@ impl<K: KeyService> Encryptor<K> {
         how: How,
     ) -> Result<Option<FileSummary>, FileError> {
         if self.options.format == Format::Text {
-            return Ok(None); // says nothing about its source
+            return Ok(None); // does not record anything about its source
         }
-        let Ok((mut output, _)) = to.open(OFlags::RDONLY) else { return Ok(None) }; // a link is no output of ours
+        let Ok((mut output, _)) = to.open(OFlags::RDONLY) else { return Ok(None) }; // a link is no output of an earlier run
         let Ok(header) = Header::read(&mut output) else { return Ok(None) };
         let Ok(prefix) = read_prefix(&mut output) else { return Ok(None) };
         let noted = header.source().modified.map(|(seconds, nanos)| Time::new(seconds, nanos));
@@ -42,7 +42,7 @@ impl<K: KeyService> Encryptor<K> {
         for wrap in header.wraps() {
             match header.try_wrap(wrap, &prefix, &self.kms, &AllowedKeys::all()) {
                 Ok(unlocked) => opened.push(unlocked),
-                Err(UnlockError::Kms(error)) if !is_about_the_wrap(&error) => {
+                Err(UnlockError::Kms(error)) if !is_final_for_wrap(&error) => {
                     return Err(EncryptError::Kms(error).into());
                 }
                 Err(_) => return Ok(None),
@@ -65,7 +65,7 @@ impl<K: KeyService> Encryptor<K> {
         Ok(Some(FileSummary { already_done: true, damaged_slot, ..summary }))
     }
 
-    /// The ids of the keys of this run, in order: those that the KMS answered for a data key.
+    /// Returns the ids of the keys of this run, sorted, as the KMS returned them for a data key.
     fn key_ids(&self) -> Result<Vec<String>, FileError> {
         let mut known = self.key_ids.lock().unwrap_or_else(PoisonError::into_inner);
         match &*known {
@@ -75,8 +75,8 @@ impl<K: KeyService> Encryptor<K> {
     }
 }
 
-/// Whether the KMS has said that it opens this wrap for nobody now, and not that it would not say.
-fn is_about_the_wrap(error: &KeyServiceError) -> bool {
+/// Whether the error is final for this wrap, as opposed to the KMS being unavailable or denying the caller.
+fn is_final_for_wrap(error: &KeyServiceError) -> bool {
     use KeyServiceError::{Damaged, KeyNotFound, KeyUnavailable, UnknownKeyVersion};
     matches!(error, Damaged | KeyNotFound { .. } | KeyUnavailable { .. } | UnknownKeyVersion)
 }

@@ -1,4 +1,4 @@
-//! The content of one file, sealed into its output.
+//! Seals the content of a file into its output.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read, Write};
@@ -45,8 +45,8 @@ impl<K: KeyService> Encryptor<K> {
         Ok(plaintext_len)
     }
 
-    /// Encrypts a file of a known size, on all threads. False if it does not have that size, and did not change either, as
-    /// the files of /sys: then the output is empty again, and the file is to be read as a stream.
+    /// Encrypts a file of a known size with all threads. Returns `false` if the file has another size but did not change, like
+    /// files of /sys: the output is then empty again, and the caller must read the file as a stream.
     fn seal_sized(
         &self,
         source: &File,
@@ -83,14 +83,14 @@ impl<K: KeyService> Encryptor<K> {
 }
 
 impl DataKeySet {
-    /// Returns the bytes of plaintext.
+    /// Returns the length of the plaintext.
     pub(super) fn seal_text(&self, source: impl Read, output: impl Write) -> Result<u64, FileError> {
         let (data_key, wrapped) = self.only_wrap().ok_or(FileError::NotInText)?;
         Ok(text_format::seal(source, output, data_key, &wrapped.ciphertext_blob)?.plaintext_len)
     }
 }
 
-/// What a header says about a regular file.
+/// Returns what a header stores about a regular file.
 fn describe(file: &Metadata) -> Source {
     let modified = file.modified().ok().map(|time| match time.duration_since(UNIX_EPOCH) {
         Ok(after) => (i64::try_from(after.as_secs()).unwrap_or(i64::MAX), after.subsec_nanos()),
@@ -99,7 +99,7 @@ fn describe(file: &Metadata) -> Source {
     Source { mode: Some(file.mode() & 0o7777), size: Some(file.len()), modified }
 }
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 struct Counted<'a, R> {
     source: R,
     progress: &'a Progress,

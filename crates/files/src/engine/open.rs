@@ -1,4 +1,4 @@
-//! Bodies opened: a file on all cores or some of its bytes, a stream on two.
+//! Opens bodies: whole files with several threads, ranges of files, and streams with two threads.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -19,13 +19,13 @@ use crate::data_keys::NewFile;
 use crate::pages::Pages;
 use crate::progress::Progress;
 
-/// The body of a file that can be read anywhere.
+/// The body of a file with random access.
 #[derive(Clone, Copy)]
 pub(crate) struct Body<'a> {
     pub(crate) file: &'a File,
-    /// Where it begins.
+    /// The offset of the body in the file.
     offset: u64,
-    /// Bytes of plaintext.
+    /// The length of the plaintext.
     pub(crate) len: u64,
     opener: &'a Opener,
     /// The beginning of the file, as far as it was read already.
@@ -33,7 +33,8 @@ pub(crate) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// The body of an unlocked file of `file_len` bytes, which agrees with the size that its header says, if any.
+    /// Returns the body of an unlocked file of `file_len` bytes. Its length must agree with the size in the header, if there is
+    /// one.
     pub(crate) fn of(
         file: &'a File,
         file_len: u64,
@@ -48,12 +49,13 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The same body. What `head`, the beginning of the file, holds of it is not read again: all of a small file.
+    /// Returns the same body, which takes chunks from `head`, the beginning of the file, instead of reading them again. For a
+    /// small file these are all chunks.
     pub(crate) fn with_head(self, head: &'a [u8]) -> Self {
         Self { head, ..self }
     }
 
-    /// Opens the last chunk: the body was not cut. Everything that gives out or believes a part does that first.
+    /// Verifies the last chunk, which proves that the body is not truncated. Called before any partial read.
     pub(crate) fn check_end(&self) -> Result<(), OpenError> {
         let last = self.len / CHUNK_LEN as u64;
         with_scratch(|scratch| self.open_in(last, 1, scratch).map(|_| ()))
@@ -71,12 +73,12 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Opens every chunk and keeps nothing.
+    /// Verifies every chunk.
     pub(crate) fn verify(&self, threads: usize, progress: &Progress) -> Result<(), OpenError> {
         self.each_range(threads, progress, |_, _| Ok(()))
     }
 
-    /// Whether this is what stands in `file`.
+    /// Whether the plaintext equals the content of `file`.
     pub(crate) fn is_the_content_of(
         &self,
         file: &File,
@@ -98,7 +100,7 @@ impl<'a> Body<'a> {
         Ok(same.into_inner())
     }
 
-    /// Opens all chunks on several threads; `each` gets their plaintext and where it belongs.
+    /// Opens all chunks with several threads, and calls `each` with their plaintext and its offset.
     fn each_range(
         &self,
         threads: usize,
@@ -109,7 +111,7 @@ impl<'a> Body<'a> {
         let total = self.len / CHUNK_LEN as u64 + 1;
         let ranges = usize::try_from(total.div_ceil(OPENED_AT_ONCE as u64)).unwrap_or(usize::MAX);
         if ranges > 1 {
-            self.check_end()?; // a single range has the last chunk in it
+            self.check_end()?; // a single range includes the last chunk
         }
         on_threads(threads.min(ranges), OpenError::Thread, |stop| {
             with_scratch(|scratch| {
@@ -127,7 +129,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// Decrypts some bytes of the plaintext into a stream, each verified before it is written.
+    /// Decrypts a range of the plaintext to a stream. Each chunk is verified before its bytes are written.
     pub(crate) fn open_range(
         &self,
         range: std::ops::Range<u64>,
@@ -159,7 +161,7 @@ impl<'a> Body<'a> {
         output.flush().map_err(OpenError::Write)
     }
 
-    /// Room for as many sealed chunks as are opened at once.
+    /// Returns a buffer for as many sealed chunks as are opened at once.
     fn pages(&self) -> Pages {
         Pages::new(sealed_len(self.len).min(SEALED_OPENED_LEN as u64) as usize)
     }
@@ -176,7 +178,7 @@ impl<'a> Body<'a> {
         Ok(self.opener.open(first, sealed, plaintext)?)
     }
 
-    /// Reads and opens up to `count` chunks in the buffers of a thread.
+    /// Reads and opens up to `count` chunks in the buffers of the thread.
     fn open_in<'s>(&self, first: u64, count: usize, scratch: &'s mut Scratch) -> Result<&'s [u8], OpenError> {
         let sealed = self.read(first, count, &mut scratch.sealed)?;
         let plaintext = scratch.plaintext.at(first * CHUNK_LEN as u64, opened_len(sealed.len()));
@@ -184,7 +186,7 @@ impl<'a> Body<'a> {
         Ok(plaintext)
     }
 
-    /// Reads up to `count` chunks, unless they are in memory already.
+    /// Reads up to `count` chunks, or takes them from `head`.
     fn read<'p>(&self, first: u64, count: usize, pages: &'p mut Pages) -> Result<&'p [u8], OpenError>
     where
         'a: 'p,
@@ -203,7 +205,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Decrypts a stream that stands behind the body's prefix; verified chunks flow, and a cut tail is an error at the
+/// Decrypts a stream that is behind the prefix of the body. Verified chunks are written at once; truncation is an error at the
 /// end.
 pub(crate) fn open_stream(
     mut source: impl Read + Send,
@@ -242,15 +244,15 @@ pub(crate) fn open_stream(
     Ok(total)
 }
 
-/// What opens a file that was just sealed.
+/// Returns the opener for a file that was just sealed.
 pub(crate) fn own_opener(output: &File, NewFile { header, key }: &NewFile) -> Result<Opener, OpenError> {
     let mut prefix = [0; PREFIX_LEN];
     output.read_exact_at(&mut prefix, header.len() as u64).map_err(OpenError::Read)?;
-    // An output that holds another prefix was not written by us.
+    // If the prefix differs, another process changed the output.
     Opener::new(key, &header.body_context(), &prefix).map_err(|_| OpenError::Truncated)
 }
 
-/// Reads the body's prefix of a stream or file.
+/// Reads the prefix of the body from a stream or file.
 pub(crate) fn read_prefix(mut source: impl Read) -> Result<[u8; PREFIX_LEN], OpenError> {
     let mut prefix = [0; PREFIX_LEN];
     source.read_exact(&mut prefix).map_err(truncated_if_shorter)?;
@@ -264,7 +266,7 @@ fn truncated_if_shorter(error: io::Error) -> OpenError {
     }
 }
 
-/// Chunks that a thread opens at once. For 256 KiB, which begin at a page, a file system looks for as much memory in one
-/// piece, and that took up to three times as long wherever memory had been in use for a while.
+/// The number of chunks that a thread opens at once. With 256 KiB, aligned to a page, a file system tries to allocate as much
+/// memory in one piece, which took up to three times as long on systems with fragmented memory.
 const OPENED_AT_ONCE: usize = 8;
 const SEALED_OPENED_LEN: usize = OPENED_AT_ONCE * SEALED_CHUNK_LEN;

@@ -1,10 +1,10 @@
-//! The buffers of a thread, which all files that it works on share: a small file costs no memory of its own.
+//! The buffers of a thread. All files that the thread processes share them, so that a small file needs no allocation.
 
 use std::cell::Cell;
 
 use crate::pages::Pages;
 
-/// Room for a range of a file.
+/// The buffers for a range of a file.
 #[derive(Default)]
 pub(super) struct Scratch {
     pub(super) plaintext: Pages,
@@ -15,9 +15,9 @@ thread_local! {
     static SCRATCH: Cell<Scratch> = Cell::default();
 }
 
-/// Lends the buffers of this thread to `work`. They are wiped when it returns, so no plaintext outlives its file.
+/// Calls `work` with the buffers of this thread. They are wiped when it returns, so no plaintext outlives its file.
 pub(super) fn with_scratch<R>(work: impl FnOnce(&mut Scratch) -> R) -> R {
-    // A call within a call, or one that panics, leaves new buffers behind.
+    // A nested call, or one that panics, leaves new buffers.
     let mut scratch = SCRATCH.take();
     let result = work(&mut scratch);
     scratch.plaintext.wipe();

@@ -1,4 +1,4 @@
-//! Bodies sealed: a file on all cores, a stream on two.
+//! Seals bodies: files with several threads, streams with two.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,8 +18,8 @@ use crate::file_error::FileError;
 use crate::pages::Pages;
 use crate::progress::Progress;
 
-/// Encrypts a regular file of `size` bytes into an empty one. [`SealError::Changed`] if it holds fewer or more; whether it
-/// was written to meanwhile, its metadata say.
+/// Encrypts a regular file of `size` bytes into an empty one. Returns [`SealError::Changed`] if the file has another size. To
+/// detect a write with the same size, the caller compares the metadata.
 pub(crate) fn seal_file(
     source: &File,
     size: u64,
@@ -69,7 +69,7 @@ fn seal_small(
     progress: &Progress,
 ) -> Result<(), SealError> {
     with_scratch(|Scratch { plaintext, sealed }| {
-        let plaintext = plaintext.at(0, size + 1); // with room for a byte too many
+        let plaintext = plaintext.at(0, size + 1); // with room for an excess byte
         if read_at_least(source, size, plaintext).map_err(changed_if_shorter)? != size {
             return Err(SealError::Changed);
         }
@@ -84,7 +84,7 @@ fn seal_small(
     })
 }
 
-/// Encrypts a stream; gives the bytes of plaintext.
+/// Encrypts a stream. Returns the length of the plaintext.
 pub(crate) fn seal_stream(
     mut source: impl Read + Send,
     mut output: impl Write,
@@ -110,7 +110,7 @@ pub(crate) fn seal_stream(
     Ok(total)
 }
 
-/// Encrypts what another body holds into an empty file, range by range; the plaintext stays in memory.
+/// Encrypts the plaintext of another body into an empty file, range by range. The plaintext stays in memory.
 pub(crate) fn seal_body(
     source: &Body<'_>,
     output: &File,
@@ -146,7 +146,7 @@ pub(crate) fn seal_body(
     )
 }
 
-/// Reads the beginning of a file: what it has to hold, and more if that comes with it.
+/// Reads the beginning of a file: at least `least` bytes, and more if one read returns them.
 fn read_at_least(file: &File, least: usize, buffer: &mut [u8]) -> io::Result<usize> {
     let length = match file.read_at(buffer, 0) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
@@ -166,8 +166,8 @@ fn changed_if_shorter(error: io::Error) -> SealError {
     }
 }
 
-/// Chunks that a thread seals at once: 256 KiB, large enough that taking them costs nothing, small enough that both
-/// buffers stay near the core.
+/// The number of chunks that a thread seals at once: 256 KiB, large enough that the overhead per range is negligible, and small
+/// enough that both buffers stay in the processor caches.
 const CHUNKS_AT_ONCE: usize = 16;
 const RANGE_LEN: usize = CHUNKS_AT_ONCE * CHUNK_LEN;
 const SEALED_RANGE_LEN: usize = CHUNKS_AT_ONCE * SEALED_CHUNK_LEN;

@@ -1,4 +1,4 @@
-//! Threads: how many a file gets, and the two ways in which several work on one.
+//! Threads: how many a file gets, and two ways to process a file with several threads.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,13 +8,12 @@ use std::thread;
 
 use zeroize::Zeroizing;
 
-/// Who has the threads when many files are worked on at once: each file one, and one large file at a time as many more
-/// as there are.
+/// Assigns threads to files when many are processed at once: one thread per file, and all threads for one large file at a time.
 #[derive(Default)]
 pub(crate) struct LargeFiles(Mutex<()>);
 
 impl LargeFiles {
-    /// The threads for a file, as long as the guard lives.
+    /// Returns the number of threads for a file, valid while the guard lives.
     pub(crate) fn threads(&self, len: u64, jobs: usize) -> (usize, Option<MutexGuard<'_, ()>>) {
         if len >= LARGE {
             (jobs, Some(self.0.lock().unwrap_or_else(PoisonError::into_inner)))
@@ -24,7 +23,7 @@ impl LargeFiles {
     }
 }
 
-/// Runs the same work on several threads, this one among them, until it is done; the first error stops all.
+/// Runs `work` on several threads, including this one, and waits for all. The first error stops all of them.
 pub(super) fn on_threads<E: Send>(
     threads: usize,
     no_thread: fn(io::Error) -> E,
@@ -53,8 +52,8 @@ pub(super) fn on_threads<E: Send>(
     failed.into_inner().unwrap_or_else(PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-/// Runs `produce` on a thread of its own, which says whether there is more, and `consume` on this one, in order, with
-/// buffers that go round and are wiped wherever they end.
+/// Runs `produce`, which returns whether there is more, on another thread, and `consume` on this one, in order. The buffers are
+/// recycled and wiped.
 pub(super) fn pipeline<E: Send>(
     mut produce: impl FnMut(&mut Vec<u8>) -> Result<bool, E> + Send,
     no_thread: fn(io::Error) -> E,
@@ -82,13 +81,13 @@ pub(super) fn pipeline<E: Send>(
         for piece in pieces {
             let piece = piece?;
             consume(&piece)?;
-            let _ = empty.send(piece); // nobody needs it any more after the last piece
+            let _ = empty.send(piece); // the producer needs no buffer after the last piece
         }
         Ok(())
     })
 }
 
-/// Bytes from which on a file among many is worked on by several threads.
+/// The size in bytes from which several threads process a file of a tree.
 const LARGE: u64 = 64 << 20;
-/// One on each side and one on the way.
+/// One buffer on each side and one in transit.
 const BUFFERS: usize = 3;

@@ -1,4 +1,4 @@
-//! Directories that are open: what is made in them stays in them, whatever happens to their paths.
+//! Open directories: files that are created in them stay in them, even if their paths change.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -13,47 +13,47 @@ use rustix::io::Errno;
 
 use super::{OutputError, directory_of};
 
-/// An open directory that files are published in, whatever happens to its path meanwhile.
+/// An open directory to publish files in, even if its path changes.
 pub(crate) struct Directory {
     pub(super) handle: File,
-    /// The directory by its handle; by its path where there is no /proc.
+    /// A path to the directory through its handle; its own path if there is no /proc.
     pub(super) anchor: PathBuf,
-    /// Whether the anchor is the handle, so that a file without a name can get one by it.
+    /// Whether the anchor uses the handle, so that an unnamed file can be linked through it.
     pub(super) has_proc: bool,
-    /// Whether it is in a tree that this run made.
+    /// Whether this run created the tree that it belongs to.
     pub(super) is_new: bool,
 }
 
 impl Directory {
-    /// Opens a directory: what cannot be opened could not be synced later, when it would be too late to say so.
+    /// Opens a directory. One that cannot be opened could not be synced later, so it is an error now.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The error of the operating system.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         Ok(Self::at(File::open(path)?, path))
     }
 
-    /// One that is open already.
+    /// Wraps a directory that is open already.
     pub(crate) fn at(handle: File, path: &Path) -> Self {
         let anchor = descriptor(&handle);
         let has_proc = anchor.is_dir();
         Self { handle, anchor: if has_proc { anchor } else { path.to_owned() }, has_proc, is_new: false }
     }
 
-    /// The same directory, in a tree that this run made: only this run writes to it.
+    /// Marks the directory as part of a tree that this run created, so that only this run writes to it.
     pub(crate) fn of_new_tree(self, is_new: bool) -> Self {
         Self { is_new, ..self }
     }
 
-    /// Opens the directory that `path` is in.
+    /// Opens the directory that contains `path`.
     ///
     /// # Errors
-    /// [`OutputError::Directory`].
+    /// [`OutputError::Directory`] if it cannot be opened.
     pub(crate) fn of(path: &Path) -> Result<Self, OutputError> {
         Self::open(directory_of(path)).map_err(OutputError::Directory)
     }
 
-    /// Makes a directory in it; one that is there already is as good, but no link to one.
+    /// Creates a directory in it. An existing directory is accepted, but a symbolic link to one is not.
     pub(crate) fn make_directory(&self, name: &OsStr, mode: u32) -> Result<(), OutputError> {
         match mkdirat(&self.handle, name, Mode::from_raw_mode(mode)) {
             Err(Errno::EXIST) => {
@@ -67,7 +67,7 @@ impl Directory {
         }
     }
 
-    /// Makes a link in it; one to the same place that is there already is as good.
+    /// Creates a symbolic link in it. An existing link with the same target is accepted.
     pub(crate) fn make_link(&self, name: &OsStr, target: &Path) -> Result<(), OutputError> {
         match symlinkat(target, &self.handle, name) {
             Err(Errno::EXIST) => match self.read_link(name) {
@@ -78,23 +78,23 @@ impl Directory {
         }
     }
 
-    /// Where a link in it leads to.
+    /// Returns the target of a symbolic link in it.
     pub(crate) fn read_link(&self, name: &OsStr) -> io::Result<PathBuf> {
         let target = readlinkat(&self.handle, name, Vec::new())?;
         Ok(OsString::from_vec(target.into_bytes()).into())
     }
 
-    /// Which file system it is on.
+    /// Returns the device number of its file system.
     pub(crate) fn file_system(&self) -> io::Result<u64> {
         Ok(self.handle.metadata()?.dev())
     }
 
-    /// Makes everything that was written to its file system safe from a loss of power.
+    /// Makes all data that was written to its file system durable.
     pub(crate) fn sync_file_system(&self) -> Result<(), OutputError> {
         rustix::fs::syncfs(&self.handle).map_err(|error| OutputError::Io(error.into()))
     }
 
-    /// Makes a published file, and that it has its name, safe from a loss of power.
+    /// Makes a published file and its name durable.
     pub(crate) fn sync_published(path: &Path) -> Result<(), OutputError> {
         File::open(path)?.sync_all()?;
         Ok(Self::of(path)?.handle.sync_all()?)

@@ -1,31 +1,31 @@
-//! Why a file cannot be put at a path.
+//! Why a file cannot be published at a path.
 
 use std::error::Error;
 use std::{fmt, io};
 
-/// Why a file cannot be put at a path.
+/// Why a file cannot be published at a path.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OutputError {
-    /// Something is there, and was not to be replaced.
+    /// A file exists there and may not be replaced.
     Exists,
-    /// It is the output of another file of the same tree.
+    /// The path is the output of another file of the same tree.
     Twice,
-    /// It is the input itself, by whatever name.
+    /// The path leads to the input itself.
     IsInput,
-    /// A directory is there.
+    /// A directory exists there.
     IsDirectory,
-    /// A device, pipe or socket is there, or a link into /proc, such as `/dev/stdout`.
+    /// The path is a device, pipe or socket, or a link into /proc, such as `/dev/stdout`.
     NotAFile,
-    /// Its directory is one of /proc, where no file can be made.
+    /// The directory is in /proc, where no file can be created.
     NoFiles,
-    /// Its name has more bytes than the file system takes.
+    /// The name is longer than the file system allows.
     NameTooLong,
-    /// A file is there, and not the directory that the files of a tree would go to.
+    /// A file exists where the directory for the files of a tree would be.
     NotADirectory,
-    /// The directory where it goes cannot be opened, or no file be made in it.
+    /// The directory cannot be opened, or no file can be created in it.
     Directory(io::Error),
-    /// It could not be looked at, written or named.
+    /// The path could not be examined, or the file not be written or named.
     Io(io::Error),
 }
 

@@ -1,4 +1,4 @@
-//! Hidden names, `.NAME.bulla-XXXXXX.part` and `.removed`: a file has one for a moment where it cannot be without a name.
+//! Hidden names, `.NAME.bulla-XXXXXX.part` and `.removed`, for files that briefly need one.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -13,26 +13,26 @@ use tempfile::TempPath;
 
 use super::Directory;
 
-/// Lets [`remove_partials`], and with it the end of the process, wait until this is dropped.
-pub(crate) fn without_a_stop() -> impl Drop {
+/// Blocks signal clean-up, and with it the exit of the process, until dropped.
+pub(crate) fn defer_exit() -> impl Drop {
     partials()
 }
 
-/// Removes every hidden file of this process and lets nobody make or publish another one: for a process that is
-/// about to exit.
+/// Removes all hidden files of this process and prevents it from creating or publishing others. For a process that is about to
+/// exit.
 pub fn remove_partials() {
     let partials = partials();
     for path in partials.iter() {
-        let _ = fs::remove_file(path); // there is nobody left to tell
+        let _ = fs::remove_file(path); // no error can be reported anymore
     }
     mem::forget(partials);
 }
 
-/// A hidden file that goes when it is dropped, or by [`remove_partials`].
+/// A hidden file, deleted on drop or by [`remove_partials`].
 pub(super) struct Partial(pub(super) Option<TempPath>);
 
 impl Partial {
-    /// Makes a file and notes it, so that a signal in between waits.
+    /// Creates a file and registers it. A clean-up in between waits until it is registered.
     pub(super) fn make<T: AsRef<Path>>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let mut partials = partials();
         let made = make()?;
@@ -66,7 +66,7 @@ pub(super) fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Resu
         let created = File::options().read(true).write(true).create_new(true).mode(mode).open(path);
         created.inspect_err(|error| cause = error.raw_os_error())
     };
-    // The error of `tempfile` names the hidden file, which tells the user nothing.
+    // An error of `tempfile` contains the hidden name, which does not help the user.
     let made = Partial::make(|| builder.make_in(&directory.anchor, &mut create));
     let made = made.map_err(|error| cause.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error));
     let (file, path) = made?.into_parts();
@@ -76,7 +76,7 @@ pub(super) fn hidden(directory: &Directory, name: &OsStr, mode: u32) -> io::Resu
 pub(super) fn hidden_prefix(name: &OsStr) -> OsString {
     let name = name.as_bytes();
     let begin = &name[..name.len().min(NAMED)];
-    // Half a character is no name on file systems that count in characters.
+    // On file systems that count characters, half of a character is invalid.
     let whole = match str::from_utf8(begin) {
         Err(error) if error.error_len().is_none() => &begin[..error.valid_up_to()],
         _ => begin,
@@ -87,7 +87,7 @@ pub(super) fn hidden_prefix(name: &OsStr) -> OsString {
     prefix
 }
 
-/// Whether a file has the hidden name of an output that is being written or of a source that is being removed.
+/// Whether a name is the hidden name of an output that is being written or of a source that is being removed.
 pub(crate) fn is_hidden_name(name: &OsStr) -> bool {
     let name = name.as_bytes();
     let rest = name.strip_suffix(PART.as_bytes()).or(name.strip_suffix(REMOVED.as_bytes()));
@@ -104,13 +104,14 @@ fn partials() -> MutexGuard<'static, BTreeSet<PathBuf>> {
 }
 
 static PARTIALS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
-/// A hidden name is `.NAME`, this, some random letters and digits, and one of the two suffixes.
+/// The middle part of a hidden name, between `.NAME` and six random letters and digits, which are followed by one of the
+/// suffixes.
 const MARK: &str = ".bulla-";
 pub(super) const PART: &str = ".part";
 pub(super) const REMOVED: &str = ".removed";
-/// Random letters and digits that `tempfile` puts into a name.
+/// The number of random letters and digits that `tempfile` uses.
 const RANDOM_LEN: usize = 6;
-/// Bytes of a name that its hidden name takes over: names end at 255, on eCryptfs at 143.
+/// Maximum number of bytes of a name that its hidden name contains. Names have up to 255 bytes, on eCryptfs up to 143.
 const NAMED: usize = 120;
 
 #[cfg(test)]
@@ -125,7 +126,7 @@ mod tests {
             assert!(text.len() + RANDOM_LEN + REMOVED.len() <= 143, "{text}");
             assert!(name.starts_with(text.strip_prefix('.').unwrap().strip_suffix(MARK).unwrap()), "{text}");
         }
-        // What is no text stays as it is.
+        // A name that is not UTF-8 is kept.
         let odd = hidden_prefix(OsStr::from_bytes(b"a\xffb"));
         assert_eq!(odd.as_bytes(), b".a\xffb.bulla-");
     }

@@ -1,4 +1,4 @@
-//! A file that is being written, and how it gets its name.
+//! A file that is being written, and its publication.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, FileTimes};
@@ -15,10 +15,10 @@ use super::hidden::{PART, Partial, hidden, hidden_prefix};
 use super::{Directory, Durability, OutputError};
 use crate::links::{self, LeadsTo};
 
-/// A file that is being written. Dropping it unpublished leaves nothing.
+/// A file that is being written. If it is dropped before it is published, nothing remains.
 pub(crate) struct Pending {
-    /// The hidden name, where the file system has no unnamed files. First, since fields are dropped in their order:
-    /// it is removed by way of the open directory.
+    /// The hidden name, on file systems without unnamed files. It is the first field because fields are dropped in order, and
+    /// removing the file requires the open directory.
     partial: Option<Partial>,
     directory: Arc<Directory>,
     name: OsString,
@@ -27,10 +27,10 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Begins to write a file that will be called `name`. `mode` is what it will have, less the umask.
+    /// Creates a file to be published as `name`. `mode` is its mode before the umask is applied.
     ///
     /// # Errors
-    /// The operating system's.
+    /// The error of the operating system.
     pub(crate) fn create(
         directory: Arc<Directory>,
         name: &OsStr,
@@ -44,23 +44,23 @@ impl Pending {
         Ok(Self { partial, directory, name: name.to_owned(), replace, file })
     }
 
-    /// The file, to write to it.
+    /// Returns the file to write to.
     #[must_use]
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Gives the file a time and its name.
+    /// Sets the modification time and gives the file its name.
     ///
     /// # Errors
-    /// [`OutputError::Exists`] or [`OutputError::NotAFile`] if something has appeared there that is not to be
-    /// replaced, and [`OutputError::Io`].
+    /// [`OutputError::Exists`] or [`OutputError::NotAFile`] if another process has created something there that must not be
+    /// replaced; [`OutputError::Io`].
     pub(crate) fn publish(
         self,
         modified: Option<SystemTime>,
         durability: Durability,
     ) -> Result<(), OutputError> {
-        let Self { directory, name, replace, file, partial } = self; // dropped from the last to the first
+        let Self { directory, name, replace, file, partial } = self; // dropped in reverse order
         if let Some(modified) = modified {
             file.set_times(FileTimes::new().set_modified(modified))?;
         }
@@ -68,7 +68,7 @@ impl Pending {
             file.sync_all()?;
         }
         if replace && links::follow(&directory.handle, &name).map_err(io::Error::from)? == LeadsTo::Special {
-            return Err(OutputError::NotAFile); // it came meanwhile
+            return Err(OutputError::NotAFile); // another process created it meanwhile
         }
         let published = match partial {
             Some(partial) => partial.publish(&directory.anchor.join(&name), replace),
@@ -85,7 +85,7 @@ impl Pending {
     }
 }
 
-/// A text format writer sees the file as a stream.
+/// Writes to the file as a stream, for the text format.
 impl io::Write for Pending {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file.write(bytes)
@@ -96,7 +96,7 @@ impl io::Write for Pending {
     }
 }
 
-/// A file without a name; none if it could not be had here, or could not be given a name later.
+/// Creates a file without a name; `None` if the file system does not support that, or could not give it a name later.
 fn unnamed(directory: &Directory, mode: u32) -> io::Result<Option<File>> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     if !directory.has_proc {
@@ -114,7 +114,7 @@ fn publish_unnamed(file: &File, directory: &Directory, name: &OsStr, replace: bo
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && replace => {}
         result => return result,
     }
-    // A link cannot replace: take a hidden name first, then move it over the old file.
+    // Linking cannot replace a file, so link to a hidden name first, then rename that over the old file.
     let mut builder = tempfile::Builder::new();
     let prefix = hidden_prefix(name);
     builder.prefix(&prefix).suffix(PART);
@@ -123,7 +123,7 @@ fn publish_unnamed(file: &File, directory: &Directory, name: &OsStr, replace: bo
     Partial(Some(hidden.into_temp_path())).publish(&directory.anchor.join(name), replace)
 }
 
-/// Gives an unnamed file its name: by its descriptor, as newer kernels let its owner do, else by way of /proc.
+/// Gives an unnamed file its name: through its descriptor, which newer kernels allow the owner, otherwise through /proc.
 fn link(file: &File, directory: &Directory, name: &OsStr) -> io::Result<()> {
     match linkat(file, "", &directory.handle, name, AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT | Errno::PERM) => {
@@ -148,7 +148,7 @@ mod tests {
         pending
     }
 
-    /// As on a file system without unnamed files.
+    /// Creates a file as on a file system without unnamed files.
     fn hidden_one(path: &Path, replace: bool) -> Pending {
         let directory = Arc::new(Directory::of(path).unwrap());
         let name = path.file_name().unwrap();
@@ -212,7 +212,7 @@ mod tests {
             forced.publish(None, Durability::Later).unwrap();
             assert_eq!(fs::read(&path).unwrap(), b"new");
             assert_eq!(names(directory.path()), ["out"]);
-            // What is no file is not replaced even then.
+            // Only a regular file is replaced, even on request.
             let forced = begin(&path, true);
             fs::remove_file(&path).unwrap();
             let _socket = std::os::unix::net::UnixListener::bind(&path).unwrap();

@@ -18,7 +18,7 @@ use super::{Directory, OutputError, Pending};
 use crate::file_error::{FileError, regular};
 use crate::links::{self, LeadsTo};
 
-/// Where a file is or goes: a name in a directory that is open, whatever happens to its path meanwhile.
+/// The place of a file: a name in a directory that is open, so that changes of its path do not matter.
 pub(crate) struct Target<'a> {
     pub(crate) path: &'a Path,
     name: &'a OsStr,
@@ -28,40 +28,40 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     pub(crate) fn of(path: &'a Path) -> Result<Self, OutputError> {
         if path.as_os_str().as_bytes().ends_with(b"/") {
-            return Err(OutputError::IsDirectory); // or was meant to be one
+            return Err(OutputError::IsDirectory); // a directory, or intended as one
         }
         let target = Self::within(Arc::new(Directory::of(path)?), path)?;
-        if links::is_in_proc(&target.directory.handle).map_err(io::Error::from)? && !target.is_there()? {
+        if links::is_in_proc(&target.directory.handle).map_err(io::Error::from)? && !target.exists()? {
             Err(OutputError::NoFiles)
         } else {
             Ok(target)
         }
     }
 
-    /// `directory` is the one that `path` is in.
+    /// Creates the target for `path` in `directory`, which must contain it.
     pub(crate) fn within(directory: Arc<Directory>, path: &'a Path) -> Result<Self, OutputError> {
         let name = path.file_name().ok_or(OutputError::IsDirectory)?;
         Ok(Self { path, name, directory })
     }
 
-    /// Refuses the place for the output of `input` if something would be destroyed, before any work is done. Looks at no
-    /// place in a tree that this run made: nothing is there, and if something has come meanwhile the file gets no name.
+    /// Checks, before any work is done, that writing the output of `input` here destroys nothing. Skips the check in a tree that
+    /// this run created: it is empty, and if another process has created the name meanwhile, publishing fails.
     pub(crate) fn check(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-        if self.directory.is_new && !replace { Ok(()) } else { self.look_at(input, replace) }
+        if self.directory.is_new && !replace { Ok(()) } else { self.check_existing(input, replace) }
     }
 
-    /// Why a file got no name here, as [`Target::check`] would have said it.
+    /// Returns the reason why publishing failed, as [`Target::check`] would have returned it.
     pub(crate) fn refusal(&self, error: OutputError, input: &Metadata, replace: bool) -> OutputError {
-        self.look_at(input, replace).err().unwrap_or(error)
+        self.check_existing(input, replace).err().unwrap_or(error)
     }
 
-    fn look_at(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
-        let leads_to = links::follow(&self.directory.handle, self.name).map_err(looked)?;
+    fn check_existing(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {
+        let leads_to = links::follow(&self.directory.handle, self.name).map_err(lookup_error)?;
         if leads_to == LeadsTo::Nothing {
             return Ok(());
         }
-        // By whatever name: a chain that ends nowhere is no input.
-        let existing = self.look(AtFlags::empty()).ok().flatten();
+        // The input can have several names. A chain that leads to nothing is not the input.
+        let existing = self.stat(AtFlags::empty()).ok().flatten();
         if existing.is_some_and(|found| (found.st_dev, found.st_ino) == (input.dev(), input.ino())) {
             return Err(OutputError::IsInput);
         }
@@ -74,17 +74,17 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Whether anything has the name.
-    pub(crate) fn is_there(&self) -> Result<bool, OutputError> {
-        Ok(self.look(AtFlags::SYMLINK_NOFOLLOW)?.is_some())
+    /// Whether the name exists.
+    pub(crate) fn exists(&self) -> Result<bool, OutputError> {
+        Ok(self.stat(AtFlags::SYMLINK_NOFOLLOW)?.is_some())
     }
 
-    /// Begins to write the file. `mode` is what it will have, less the umask.
+    /// Begins to write the file. `mode` is its mode before the umask is applied.
     pub(crate) fn create(&self, mode: u32, replace: bool) -> Result<Pending, OutputError> {
         Pending::create(self.directory.clone(), self.name, mode, replace).map_err(OutputError::Directory)
     }
 
-    /// The regular file that is there; by no link, and without waiting if somebody has put a pipe there.
+    /// Opens the regular file at this place, without following a symbolic link, and without blocking on a pipe.
     pub(crate) fn open(&self, access: OFlags) -> Result<(File, Metadata), FileError> {
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         match openat(&self.directory.handle, self.name, flags, Mode::empty()) {
@@ -96,11 +96,11 @@ impl<'a> Target<'a> {
 
     /// Whether the name still leads to this file.
     pub(crate) fn leads_to(&self, file: &Metadata) -> Result<bool, OutputError> {
-        let found = self.look(AtFlags::SYMLINK_NOFOLLOW)?;
+        let found = self.stat(AtFlags::SYMLINK_NOFOLLOW)?;
         Ok(found.is_some_and(|found| (found.st_dev, found.st_ino) == (file.dev(), file.ino())))
     }
 
-    /// Moves whatever is there to a hidden name, which is given, in the same directory.
+    /// Renames the file to a hidden name in the same directory, and returns that name.
     pub(crate) fn set_aside(&self) -> io::Result<OsString> {
         let prefix = hidden_prefix(self.name);
         let directory = &self.directory.handle;
@@ -119,12 +119,12 @@ impl<'a> Target<'a> {
         Ok(hidden.file_name().unwrap_or_default().to_owned())
     }
 
-    /// A name in the same directory.
+    /// Returns the target for another name in the same directory.
     pub(crate) fn beside<'n>(&self, name: &'n OsStr) -> Target<'n> {
         Target { path: Path::new(name), name, directory: self.directory.clone() }
     }
 
-    /// Gives what is here the name of another target in the same directory, if nothing has it.
+    /// Renames the file to another target in the same directory, if that does not exist.
     pub(crate) fn rename_to(&self, to: &Target<'_>) -> io::Result<()> {
         let directory = &self.directory.handle;
         Ok(renameat_with(directory, self.name, directory, to.name, RenameFlags::NOREPLACE)?)
@@ -134,17 +134,17 @@ impl<'a> Target<'a> {
         Ok(unlinkat(&self.directory.handle, self.name, AtFlags::empty())?)
     }
 
-    fn look(&self, flags: AtFlags) -> Result<Option<Stat>, OutputError> {
+    fn stat(&self, flags: AtFlags) -> Result<Option<Stat>, OutputError> {
         match statat(&self.directory.handle, self.name, flags) {
             Ok(found) => Ok(Some(found)),
             Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(looked(error)),
+            Err(error) => Err(lookup_error(error)),
         }
     }
 }
 
-/// Why a name could not be looked at.
-fn looked(error: Errno) -> OutputError {
+/// Converts the error of examining a name.
+fn lookup_error(error: Errno) -> OutputError {
     match error {
         Errno::NAMETOOLONG => OutputError::NameTooLong,
         error => OutputError::Io(error.into()),

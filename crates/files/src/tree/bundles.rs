@@ -1,28 +1,28 @@
-//! Bundles of jobs for several threads: a thread works on one to its end, and on that of another thread when none waits.
+//! Distributes bundles of jobs to several threads. A thread processes a bundle to its end, and helps with that of another thread
+//! if no bundle is waiting.
 //!
-//! The files of a directory come one after another, so a large bundle keeps the threads in directories of their own, where
-//! they do not wait for each other. A thread that runs out of bundles takes what is left of another's, so that none is left
-//! alone with the last one.
+//! The files of a directory follow each other, so with large bundles the threads work in different directories, where they do not
+//! block each other. A thread without a bundle takes jobs from another thread's bundle, so that the last one is shared.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::vec::IntoIter;
 
-/// Jobs that are not yet begun.
+/// The jobs of a bundle that have not begun.
 pub(super) type Bundle<J> = Mutex<IntoIter<J>>;
 
-/// The bundles of one run.
+/// The bundles of a run.
 pub(super) struct Bundles<J> {
     state: Mutex<State<J>>,
-    /// A bundle was sent, or the end has come.
+    /// Signals that a bundle was sent, or that there will be no more.
     sent: Condvar,
-    /// A bundle was taken.
+    /// Signals that a bundle was taken.
     taken: Condvar,
 }
 
 struct State<J> {
     waiting: VecDeque<Arc<Bundle<J>>>,
-    /// Those that a thread has taken.
+    /// The bundles that threads have taken.
     begun: Vec<Arc<Bundle<J>>>,
     ended: bool,
 }
@@ -33,7 +33,7 @@ impl<J> Bundles<J> {
         Self { state: Mutex::new(state), sent: Condvar::new(), taken: Condvar::new() }
     }
 
-    /// Sends a bundle, after a wait if enough of them wait.
+    /// Sends a bundle. Blocks while the queue is full.
     pub(super) fn send(&self, jobs: Vec<J>) {
         let full = |state: &mut State<J>| state.waiting.len() >= WAITING;
         let mut state = self.taken.wait_while(self.state(), full).unwrap_or_else(PoisonError::into_inner);
@@ -41,13 +41,13 @@ impl<J> Bundles<J> {
         self.sent.notify_one();
     }
 
-    /// Lets the threads end when all is done.
+    /// Lets the threads end when all jobs are done.
     pub(super) fn end(&self) {
         self.state().ended = true;
         self.sent.notify_all();
     }
 
-    /// The bundle to go on with: one that waits, else one that another thread has begun. None at the end.
+    /// Returns the next bundle: a waiting one, otherwise one that another thread has begun; `None` at the end.
     pub(super) fn next(&self) -> Option<Arc<Bundle<J>>> {
         let mut state = self.state();
         loop {
@@ -72,7 +72,7 @@ impl<J> Bundles<J> {
     }
 }
 
-/// The next job of a bundle.
+/// Returns the next job of a bundle.
 pub(super) fn next_of<J>(bundle: &Bundle<J>) -> Option<J> {
     bundle.lock().unwrap_or_else(PoisonError::into_inner).next()
 }
@@ -81,7 +81,7 @@ fn is_empty<J>(bundle: &Bundle<J>) -> bool {
     bundle.lock().unwrap_or_else(PoisonError::into_inner).len() == 0
 }
 
-/// Bundles that wait for a thread.
+/// Maximum number of waiting bundles.
 const WAITING: usize = 4;
 
 #[cfg(test)]

@@ -8,21 +8,21 @@ use crate::file_error::FileError;
 use crate::output::{Directory, OutputError, directory_of};
 use crate::root::Root;
 
-/// The tops of a tree and of its output.
+/// The top directories of a tree and of its output.
 pub(super) struct Roots {
     pub(super) source: Root,
     pub(super) output: Root,
-    /// Whether the top of the output was made by this run.
+    /// Whether this run created the top of the output.
     pub(super) output_is_new: bool,
 }
 
-/// The directory of some files, opened for the first of them and closed with the last.
+/// The directory of some files, opened for the first of them and closed after the last.
 pub(super) struct Parent {
     path: PathBuf,
     opened: Mutex<Option<Arc<Directory>>>,
 }
 
-/// The directories of files that come one after another: those of one directory come together.
+/// The directory of the last file. The files of a directory follow each other, so they share it.
 #[derive(Default)]
 pub(super) struct Parents(Option<Arc<Parent>>);
 
@@ -33,12 +33,12 @@ pub(super) struct LastParents {
     pub(super) output: Parents,
 }
 
-/// The file systems that were written to, each by one of its directories.
+/// The file systems that were written to, each represented by one of its directories.
 #[derive(Default)]
 pub(super) struct FileSystems(Mutex<HashMap<u64, Arc<Directory>>>);
 
 impl Parent {
-    /// `open` is called for the first file.
+    /// Returns the open directory. Calls `open` for the first file.
     pub(super) fn open(
         &self,
         open: impl FnOnce(&Path) -> Result<Arc<Directory>, FileError>,
@@ -52,12 +52,12 @@ impl Parent {
 }
 
 impl Roots {
-    /// A directory of the source, opened from its top.
+    /// Opens a directory of the source, relative to its top.
     pub(super) fn source_directory(&self, path: &Path) -> Result<Arc<Directory>, FileError> {
         self.source.directory(path).map(Arc::new).map_err(FileError::Source)
     }
 
-    /// A directory of the output, opened from its top.
+    /// Opens a directory of the output, relative to its top.
     pub(super) fn output_directory(&self, path: &Path) -> Result<Arc<Directory>, FileError> {
         let directory = self.output.directory(path).map_err(OutputError::Directory)?;
         Ok(Arc::new(directory.of_new_tree(self.output_is_new)))

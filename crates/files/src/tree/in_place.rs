@@ -1,4 +1,4 @@
-//! Trees whose files stay where they are: verified, or given other keys.
+//! Trees whose files are processed in place: verified, or given other keys.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use bulla_envelope::KeyService;
 use walkdir::{DirEntry, WalkDir};
 
 use super::directories::{Parent, Parents};
-use super::plan::walked;
+use super::plan::walk_error;
 use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeEvent, TreeSummary};
 use crate::decrypt::Decryptor;
@@ -19,11 +19,11 @@ use crate::rewrap::Rewrapper;
 use crate::root::Root;
 
 impl<K: KeyService> Decryptor<K> {
-    /// Opens every chunk of every encrypted file below `path` and keeps nothing. A damaged slot is a failed file.
-    /// `listener` is called from any thread.
+    /// Verifies every chunk of every encrypted file below `path`. A file with a damaged slot fails. `listener` is called from any
+    /// thread.
     ///
     /// # Errors
-    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    /// [`FileError`] if the run could not begin. Failed files are events, and are counted.
     pub fn verify_tree(
         &self,
         path: impl AsRef<Path>,
@@ -36,10 +36,10 @@ impl<K: KeyService> Decryptor<K> {
 }
 
 impl<K: KeyService> Rewrapper<K> {
-    /// Gives every native file below `path` its new wraps. `listener` is called from any thread.
+    /// Rewraps every native file below `path`. `listener` is called from any thread.
     ///
     /// # Errors
-    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    /// [`FileError`] if the run could not begin. Failed files are events, and are counted.
     pub fn rewrap_tree(
         &self,
         path: impl AsRef<Path>,
@@ -50,11 +50,11 @@ impl<K: KeyService> Rewrapper<K> {
         })
     }
 
-    /// Encrypts every native file below `path` again, under the data key of the run or one for each file. `listener` is
-    /// called from any thread.
+    /// Encrypts every native file below `path` again, under one data key for the run or one for each file. `listener` is called
+    /// from any thread.
     ///
     /// # Errors
-    /// [`FileError`], if nothing could be begun; failed files are events and are counted.
+    /// [`FileError`] if the run could not begin. Failed files are events, and are counted.
     pub fn rekey_tree(
         &self,
         path: impl AsRef<Path>,
@@ -68,7 +68,7 @@ impl<K: KeyService> Rewrapper<K> {
 
 type Work<'a> = &'a (dyn Fn(&Target<'_>) -> Result<FileSummary, FileError> + Sync);
 
-/// Works on every file below `path` that is called as if it was encrypted.
+/// Processes every file below `path` whose suffix is that of an encrypted file.
 fn each_file(
     path: &Path,
     files: usize,
@@ -98,7 +98,7 @@ fn each_file(
                 },
                 Err(error) => {
                     let failed = error.path().unwrap_or(path).to_owned();
-                    counts.fail(&failed, &failed, walked(error));
+                    counts.fail(&failed, &failed, walk_error(error));
                 }
             }
         }
@@ -106,11 +106,11 @@ fn each_file(
     Ok(counts.summary())
 }
 
-/// Why an entry that is no directory is passed over.
+/// Returns why an entry other than a directory is skipped.
 fn skip_reason(entry: &DirEntry, formats: &[Format]) -> Option<SkipReason> {
     let kind = entry.file_type();
     if kind.is_symlink() {
-        Some(SkipReason::Link) // what it leads to is worked on where it is, if it is part of the tree
+        Some(SkipReason::Link) // its target is processed at its own place, if it is part of the tree
     } else if !kind.is_file() {
         Some(SkipReason::Special)
     } else if output::is_hidden_name(entry.file_name()) {

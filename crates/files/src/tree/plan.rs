@@ -1,4 +1,4 @@
-//! What is to be done about an entry of a tree, and where its output belongs.
+//! Decides what to do with an entry of a tree, and where its output is.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -14,7 +14,7 @@ use super::run::Transform;
 use crate::file_error::FileError;
 use crate::output;
 
-/// A file to be worked on.
+/// A file to process.
 pub(super) struct Job {
     pub(super) from: PathBuf,
     pub(super) to: PathBuf,
@@ -26,18 +26,18 @@ pub(super) struct Job {
 
 pub(super) enum Planned {
     File(Job),
-    /// A directory or link, which is done already.
+    /// A directory or symbolic link, which needs no more work.
     Nothing,
     Skip(SkipReason),
 }
 
-/// Where an entry has its place in the output.
+/// Returns the path of an entry in the output.
 pub(super) fn place(entry: &DirEntry, from: &Path, to: Option<&Path>) -> PathBuf {
     let relative = entry.path().strip_prefix(from).unwrap_or(entry.path());
     to.map_or_else(|| entry.path().to_owned(), |to| to.join(relative))
 }
 
-/// What is to be done about an entry. With `copy`, directories and links are copied.
+/// Decides what to do with an entry. With `copy`, creates directories and symbolic links.
 pub(super) fn plan(
     entry: &DirEntry,
     place: &Path,
@@ -47,11 +47,11 @@ pub(super) fn plan(
 ) -> Result<Planned, FileError> {
     let kind = entry.file_type();
     if entry.depth() == 0 {
-        return Ok(Planned::Nothing); // a directory or a link to one, whose place is there already
+        return Ok(Planned::Nothing); // the top directory, or a link to it, whose place exists already
     }
     if kind.is_dir() {
         if let Some(roots) = copy {
-            roots.output.make_directory(place, mode(&entry.metadata().map_err(walked)?))?;
+            roots.output.make_directory(place, mode(&entry.metadata().map_err(walk_error)?))?;
         }
         return Ok(Planned::Nothing);
     }
@@ -74,12 +74,12 @@ pub(super) fn plan(
     Ok(Planned::File(Job { from, to, source, output }))
 }
 
-/// That of a directory which can be written to, whatever the mode of the source.
+/// Returns the mode for a directory of the output, which must be writable regardless of the mode of the source.
 pub(super) fn mode(source: &fs::Metadata) -> u32 {
     source.mode() & 0o777 | 0o700
 }
 
-pub(super) fn walked(error: walkdir::Error) -> FileError {
+pub(super) fn walk_error(error: walkdir::Error) -> FileError {
     let error = error.into_io_error().unwrap_or_else(|| Errno::LOOP.into());
     FileError::Source(error)
 }

@@ -1,4 +1,4 @@
-//! A run over a tree, in three parts: it begins, walks while workers take the files, and ends.
+//! A run over a tree, in three steps: it begins, walks the tree while workers process the files, and finishes.
 
 use std::fs::{self, DirBuilder, File, Metadata};
 use std::io;
@@ -10,7 +10,7 @@ use rustix::fs::OFlags;
 use walkdir::{DirEntry, WalkDir};
 
 use super::directories::{FileSystems, LastParents, Roots};
-use super::plan::{Job, Planned, mode, place, plan, walked};
+use super::plan::{Job, Planned, mode, place, plan, walk_error};
 use super::workers::{Counts, on_workers};
 use super::{Listener, SkipReason, TreeSummary};
 use crate::file_error::FileError;
@@ -20,12 +20,12 @@ use crate::output::{Directory, Durability, OutputError, Target};
 use crate::removal::Removal;
 use crate::root::Root;
 
-/// What is done to each file of a tree.
+/// The operation on each file of a tree.
 pub(super) trait Transform: Sync {
-    /// The path of the output of a file whose place in the output is `path`; None for a file that is passed over.
+    /// Returns the path of a file's output, where `path` is its place in the output; `None` to skip the file.
     fn output_of(&self, path: &Path) -> Option<PathBuf>;
 
-    /// Writes the output of a file into its directory; the whole tree is synced later.
+    /// Writes the output of a file into its directory. The caller syncs the whole tree later.
     fn write(
         &self,
         job: &Job,
@@ -34,20 +34,21 @@ pub(super) trait Transform: Sync {
         directory: &Arc<Directory>,
     ) -> Result<FileSummary, FileError>;
 
-    /// Removes a source whose output reads back.
+    /// Removes a source after its output was read back.
     fn remove_source(&self, removal: Removal<'_>) -> Result<(), FileError>;
 }
 
-/// A tree and how it is worked on.
+/// A tree with the options of the run.
 pub(super) struct Tree<'a> {
     from: &'a Path,
-    /// None if each output is written beside its source.
+    /// The output tree; `None` to write each output beside its source.
     pub(super) to: Option<&'a Path>,
     options: &'a Conversion,
 }
 
 impl<'a> Tree<'a> {
-    /// Outputs are written to the tree `to`, or beside their sources without one and where it is `from` itself.
+    /// Creates a tree whose outputs are written to the tree `to`, or beside their sources if `to` is `None` or the same
+    /// directory.
     pub(super) fn new(from: &'a Path, to: Option<&'a Path>, options: &'a Conversion) -> Self {
         Self { from, to: to.filter(|to| !is_same_directory(from, to)), options }
     }
@@ -63,25 +64,25 @@ impl<'a> Tree<'a> {
     }
 }
 
-/// A run that has begun.
+/// A run in progress.
 struct Run<'a> {
     tree: &'a Tree<'a>,
     transform: &'a dyn Transform,
     roots: Roots,
     output: Identity,
     spared: Vec<Identity>,
-    /// Those that outputs are written to.
+    /// The file systems that outputs are written to.
     file_systems: FileSystems,
     counts: Counts<'a>,
-    /// Sources that are to be removed, each with its output.
+    /// Sources to remove, each with its output.
     finished: Mutex<Vec<(PathBuf, PathBuf)>>,
 }
 
-/// Device and inode.
+/// Device and inode numbers.
 type Identity = (u64, u64);
 
 impl<'a> Run<'a> {
-    /// Makes the top of the output and opens both trees.
+    /// Creates the top of the output and opens both trees.
     fn begin(
         tree: &'a Tree<'a>,
         transform: &'a dyn Transform,
@@ -111,11 +112,11 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Copies directories and links, and sends files to the workers.
+    /// Copies directories and symbolic links, and sends files to the workers.
     fn walk(&self, send: &mut dyn FnMut(Job)) {
         let mut parents = LastParents::default();
         let walk = WalkDir::new(self.tree.from).follow_links(false);
-        // Outputs appear beside their sources while they are made: each directory is read to its end first.
+        // Outputs are created beside their sources during the walk, so each directory is read completely first.
         let walk = if self.tree.to.is_none() { walk.sort_by_file_name() } else { walk };
         let mut walk = walk.into_iter().filter_entry(|entry| self.is_part(entry));
         while let Some(entry) = walk.next() {
@@ -128,13 +129,13 @@ impl<'a> Run<'a> {
                 }
                 Err(error) => {
                     let failed = error.path().unwrap_or(self.tree.from).to_owned();
-                    self.counts.fail(&failed, &failed, walked(error));
+                    self.counts.fail(&failed, &failed, walk_error(error));
                 }
             }
         }
     }
 
-    /// An error, which was told already, says that the entry has no place in the output.
+    /// Handles an entry. Returns an error, which was reported already, if the entry has no place in the output.
     fn visit(
         &self,
         entry: &DirEntry,
@@ -155,7 +156,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The output may be a part of the input, and is none of what is worked on. Nor is where the keys of the files are.
+    /// Whether an entry is part of the tree. The output directory and excluded directories are not.
     fn is_part(&self, entry: &DirEntry) -> bool {
         if !entry.file_type().is_dir() && entry.depth() > 0 {
             return true;
@@ -172,7 +173,7 @@ impl<'a> Run<'a> {
         !is_spared && !is_output
     }
 
-    /// Works on one file.
+    /// Processes one file.
     fn work(&self, job: &Job) {
         let result = self.write(job);
         if self.tree.options.remove_source && result.is_ok() {
@@ -214,10 +215,10 @@ impl<'a> Run<'a> {
     }
 }
 
-/// An entry that has no place in the output.
+/// The error for an entry that has no place in the output.
 struct NoPlace;
 
-/// Whether a tree would go into itself, by whatever name: then each output goes beside its source.
+/// Whether two paths are the same directory. Then each output is written beside its source.
 fn is_same_directory(from: &Path, to: &Path) -> bool {
     identity(to).is_ok_and(|to| identity(from).is_ok_and(|from| from == to))
 }
@@ -226,7 +227,7 @@ fn identity(path: &Path) -> io::Result<Identity> {
     fs::metadata(path).map(|found| (found.dev(), found.ino()))
 }
 
-/// Makes the top of the output, unless it is there; it may be a link to a directory, since somebody named it.
+/// Creates the top of the output, unless it exists. It may be a symbolic link to a directory, because the caller named it.
 fn make_top(path: &Path, source: &Metadata) -> Result<bool, FileError> {
     match DirBuilder::new().mode(mode(source)).create(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {

@@ -1,4 +1,4 @@
-//! Several threads that work on the files of a tree, and what they tell.
+//! Worker threads that process the files of a tree, and report events.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use crate::file_error::FileError;
 use crate::file_summary::FileSummary;
 use crate::threads::all_cores;
 
-/// Counts what happens, and tells it.
+/// Counts events and reports them to the listener.
 pub(super) struct Counts<'a> {
     listener: Listener<'a>,
     done: AtomicUsize,
@@ -25,7 +25,7 @@ impl<'a> Counts<'a> {
         Self { listener, done: zero(), failed: zero(), skipped: zero(), special: zero() }
     }
 
-    /// Work on a file has ended.
+    /// Records the result of a file.
     pub(super) fn finish(&self, from: &Path, to: &Path, result: Result<FileSummary, FileError>) {
         match result {
             Ok(done) => {
@@ -41,7 +41,7 @@ impl<'a> Counts<'a> {
         (self.listener)(TreeEvent::Failed { path: from, output: to, error: &error });
     }
 
-    /// A file that was counted as done has failed.
+    /// Records the failure of a file that was counted as done.
     pub(super) fn fail_after_all(&self, from: &Path, to: &Path, error: FileError) {
         self.done.fetch_sub(1, Ordering::Relaxed);
         self.fail(from, to, error);
@@ -66,8 +66,8 @@ impl<'a> Counts<'a> {
     }
 }
 
-/// Lets `produce` send jobs to several threads, some at a time; returns when all are done. Without a second thread the
-/// work is done on this one.
+/// Runs `produce`, which sends jobs to several threads in bundles, and waits until all jobs are done. If no thread can be
+/// started, the jobs run on this one.
 pub(super) fn on_workers<J: Send>(
     workers: usize,
     work: &(dyn Fn(J) + Sync),
@@ -88,7 +88,7 @@ pub(super) fn on_workers<J: Send>(
         if started == 0 {
             return produce(&mut |job| work(job));
         }
-        // More workers than cores wait for a KMS most of the time, and each should have something to ask.
+        // More workers than cores mostly wait for a KMS, and each of them should have a call to make.
         let bundle_len = if workers > all_cores() { 1 } else { BUNDLE };
         let mut bundle = Vec::new();
         produce(&mut |job| {
@@ -102,5 +102,5 @@ pub(super) fn on_workers<J: Send>(
     });
 }
 
-/// Files that a thread gets at once: those of a directory, or a part of them.
+/// The number of files that a thread takes at once: those of a directory, or a part of them.
 const BUNDLE: usize = 128;

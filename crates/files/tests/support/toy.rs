@@ -1,4 +1,4 @@
-/// A KMS that wraps a data key by writing it down, for examples: any other `KeyService` does.
+/// A KMS for examples, which wraps a data key by encoding it. Any other `KeyService` can take its place.
 pub struct Toy;
 
 impl bulla_envelope::KeyService for Toy {

@@ -18,6 +18,7 @@ DONE = [
     ".ci/words.py",
     "crates/access",
     "crates/client",
+    "crates/cryptsetup-token",
     "crates/envelope",
     "crates/files",
     "crates/keys",

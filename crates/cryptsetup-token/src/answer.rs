@@ -1,22 +1,22 @@
-//! The answer of `bulla disk unlock` on its standard output: a line `bulla 1 LENGTH`, and then as many bytes of passphrase.
+//! The output of `bulla disk unlock`: a line `bulla 1 LENGTH`, followed by that many bytes of passphrase.
 //!
-//! The length makes a whole answer known as such, although the exit status of the program may be lost to the host program,
-//! and although another process may keep the pipe open.
+//! The length shows that an output is complete, even if the host program consumed the exit status, or another process keeps the
+//! pipe open.
 
 use crate::passphrase::SecretPage;
 
-/// Collects an answer in protected memory.
+/// Collects the output in protected memory.
 pub(crate) struct Answer {
     page: SecretPage,
     filled: usize,
 }
 
-/// An answer is not what `bulla disk unlock` writes.
+/// The error for an output that `bulla disk unlock` does not write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unreadable {
-    /// There is none, or only a part of one.
+    /// The output is empty or truncated.
     Incomplete,
-    /// It does not begin with the line, or has other bytes after its end.
+    /// The output does not begin with the line, or has other bytes after the passphrase.
     Malformed,
 }
 
@@ -25,18 +25,18 @@ impl Answer {
         Self { page, filled: 0 }
     }
 
-    /// Returns the memory for what is read next; it is empty if there is more than the longest answer.
+    /// Returns the memory for the next read; empty if the output is longer than any valid one.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let filled = self.filled;
         &mut self.page.bytes_mut()[filled..]
     }
 
-    /// Notes that `count` bytes were read into `room`.
+    /// Records that `count` bytes were read into `room`.
     pub(crate) fn note(&mut self, count: usize) {
         self.filled += count;
     }
 
-    /// Returns the page with the passphrase at its begin and zeroes behind it, and its length.
+    /// Returns the page, with the passphrase at its beginning and zeroes after it, and the length of the passphrase.
     pub(crate) fn passphrase(mut self) -> Result<(SecretPage, usize), Unreadable> {
         let (begin, length) = parse(&self.page.bytes()[..self.filled])?;
         let bytes = self.page.bytes_mut();
@@ -46,7 +46,7 @@ impl Answer {
     }
 }
 
-/// Returns where the passphrase begins, and its length.
+/// Returns the offset and the length of the passphrase.
 fn parse(answer: &[u8]) -> Result<(usize, usize), Unreadable> {
     let expected = answer.len().min(PREFIX.len());
     if answer[..expected] != PREFIX[..expected] {
@@ -66,7 +66,7 @@ fn parse(answer: &[u8]) -> Result<(usize, usize), Unreadable> {
     }
 }
 
-/// Returns a length from 1 to [`MAX_PASSPHRASE`], written without leading zeroes.
+/// Parses a length from 1 to [`MAX_PASSPHRASE`] without leading zeroes.
 fn number(digits: &[u8]) -> Option<usize> {
     if digits.starts_with(b"0") || !digits.iter().all(u8::is_ascii_digit) {
         return None;
@@ -76,11 +76,11 @@ fn number(digits: &[u8]) -> Option<usize> {
 }
 
 const PREFIX: &[u8] = b"bulla 1 ";
-/// The longest passphrase that cryptsetup takes from a terminal, too.
+/// Maximum length of a passphrase; the same as cryptsetup accepts from a terminal.
 const MAX_PASSPHRASE: usize = 512;
 const MAX_DIGITS: usize = 3;
 
-// Room for the longest answer and a byte too many, which makes it malformed.
+// Room for the longest output and an excess byte, which makes it malformed.
 const _: () = assert!(PREFIX.len() + MAX_DIGITS + 1 + MAX_PASSPHRASE < SecretPage::SIZE);
 
 #[cfg(test)]

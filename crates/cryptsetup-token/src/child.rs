@@ -1,7 +1,7 @@
-//! A program that runs until a deadline: watched, killed with all that it started, and reaped.
+//! Runs a program until a deadline: waits for it, kills it and all processes that it started, and reaps it.
 //!
-//! The host program may ignore SIGCHLD, or reap every child in another thread. So the end of the program is seen by a pidfd,
-//! which works whichever thread reaps the child, and its exit status may be lost.
+//! The host program may ignore SIGCHLD, or reap all children in another thread. So the end of the program is detected with a
+//! pidfd, which works no matter which thread reaps the child. Its exit status may be lost.
 
 use std::ffi::CStr;
 use std::io;
@@ -21,22 +21,22 @@ use crate::spawn::spawn;
 pub(crate) enum End {
     Exit(i32),
     Signal(i32),
-    /// The host program reaped it first.
+    /// The host program reaped it first, so its status is unknown.
     Unknown,
 }
 
-/// A running program. It is killed on drop with all of its process group, unless `reap` was called.
+/// A running program. It is killed on drop with its process group, unless `reap` was called.
 pub(crate) struct Child {
-    /// The process, also the number of its process group.
+    /// The process id, which is also the id of its process group.
     pid: Pid,
     /// `None` if the program ended, and the host reaped it, before it could be opened.
     pidfd: Option<OwnedFd>,
-    /// Whether nothing is left to do on drop.
+    /// Whether there is nothing to do on drop.
     is_reaped: bool,
 }
 
 impl Child {
-    /// Starts `program` as [`spawn`] does.
+    /// Starts `program` like [`spawn`].
     pub(crate) fn start(
         program: &CStr,
         arguments: &[&CStr],
@@ -55,20 +55,20 @@ impl Child {
         Ok(child)
     }
 
-    /// Returns what is readable when the program has ended; `None` if it has ended long since.
+    /// Returns a descriptor that becomes readable when the program ends; `None` if it ended before.
     pub(crate) fn end(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Kills what the program, which has ended, left running, and returns how it ended.
+    /// Kills the processes that the ended program left running, and returns how it ended.
     pub(crate) fn reap(mut self) -> End {
         self.kill_group();
         self.wait()
     }
 
-    /// Kills all of the program's process group. The number cannot be that of a stranger: the kernel gives it to no other
-    /// process while the program is not reaped or its group has a member. If the host reaped the program and the group is
-    /// empty, it would have to come round to this number within this call.
+    /// Kills the process group of the program. The id cannot belong to another group: the kernel does not reuse it while the
+    /// program is not reaped or its group has a member. If the host reaped the program and the group is empty, all other ids
+    /// would have to be used within this call.
     fn kill_group(&self) {
         let _ = kill_process_group(self.pid, Signal::KILL);
     }
@@ -104,17 +104,17 @@ impl Drop for Child {
         }
         self.kill_group();
         if let Some(pidfd) = &self.pidfd {
-            // A process that waits for a broken disk cannot be killed; the host program must not hang with it.
-            let _ = wait_for(&mut [PollFd::new(pidfd, PollFlags::IN)], Instant::now() + PATIENCE);
+            // A process that waits for a broken disk cannot be killed. The host program must not hang because of it.
+            let _ = wait_for(&mut [PollFd::new(pidfd, PollFlags::IN)], Instant::now() + KILL_TIMEOUT);
         }
         self.wait();
     }
 }
 
-/// How long a killed program has to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a killed program may take to end.
+const KILL_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Waits until one of `events` happens or `deadline` passes, whatever signals arrive.
+/// Waits until one of `events` occurs or `deadline` passes. Signals do not end the wait.
 pub(crate) fn wait_for(events: &mut [PollFd<'_>], deadline: Instant) -> io::Result<()> {
     loop {
         let left = deadline.saturating_duration_since(Instant::now());

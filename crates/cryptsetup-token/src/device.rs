@@ -1,4 +1,4 @@
-//! The volume that libcryptsetup is opening, as far as the plugin looks at it.
+//! The parts of a volume that the plugin reads through libcryptsetup.
 
 use std::ffi::{CStr, CString, c_int};
 use std::ptr;
@@ -11,28 +11,28 @@ use crate::libcryptsetup;
 pub use libcryptsetup::CryptDevice;
 use libcryptsetup::{CRYPT_LOG_ERROR, CRYPT_LOG_NORMAL, crypt_dump_json, crypt_get_uuid, crypt_log};
 
-/// A handle of libcryptsetup, for as long as one call of the plugin lasts.
+/// A handle of libcryptsetup, valid during one call of the plugin.
 pub(crate) struct Device {
     handle: *mut CryptDevice,
 }
 
-/// What is missing of a volume.
+/// The part of a volume that cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotReadable {
     Metadata,
-    /// The header may say anything in the place of its UUID.
+    /// The UUID in the header is malformed. The header is unauthenticated and may contain anything.
     Uuid,
 }
 
 impl Device {
     /// # Safety
     ///
-    /// `handle` is null or what libcryptsetup passed to the plugin, and the value does not outlive that call.
+    /// `handle` is null or the handle that libcryptsetup passed to the plugin, and the value does not outlive that call.
     pub(crate) unsafe fn new(handle: *mut CryptDevice) -> Self {
         Self { handle }
     }
 
-    /// Returns the UUID in the header of the volume: 32 hexadecimal digits in five groups, whatever the header holds.
+    /// Returns the UUID in the header of the volume. It always has 32 hexadecimal digits in five groups.
     pub(crate) fn uuid(&self) -> Result<String, NotReadable> {
         // SAFETY: the handle is valid, by the contract of `new`.
         let uuid = unsafe { crypt_get_uuid(self.handle) };
@@ -45,7 +45,7 @@ impl Device {
         Ok(uuid.ok_or(NotReadable::Uuid)?.to_owned())
     }
 
-    /// Returns the metadata that libcryptsetup has read and will open the volume by, as JSON.
+    /// Returns the metadata that libcryptsetup has read and opens the volume with, as JSON.
     pub(crate) fn metadata(&self) -> Result<String, NotReadable> {
         let mut json = ptr::null();
         // SAFETY: the handle is valid, by the contract of `new`, and the pointer to write to as well.
@@ -58,12 +58,12 @@ impl Device {
         Ok(json.to_str().map_err(|_| NotReadable::Metadata)?.to_owned())
     }
 
-    /// Prints a line for the user who asked for it. It ends in a line end.
+    /// Prints a line, including its line end, as requested output.
     pub(crate) fn print(&self, line: &str) {
         self.log(CRYPT_LOG_NORMAL, line);
     }
 
-    /// Reports a line about a failure. It ends in a line end.
+    /// Reports a line, including its line end, about a failure.
     pub(crate) fn report(&self, line: &str) {
         self.log(CRYPT_LOG_ERROR, line);
     }
@@ -75,7 +75,7 @@ impl Device {
     }
 }
 
-/// Whether `text` is a UUID as RFC 9562 prints it. Nothing of one has to be escaped in JSON.
+/// Whether `text` is a UUID in the format of RFC 9562. Such a text needs no escaping in JSON.
 fn is_uuid(text: &str) -> bool {
     let groups = text.split('-').map(str::len);
     groups.eq([8, 4, 4, 4, 12]) && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())

@@ -1,12 +1,12 @@
-//! The five functions that libcryptsetup looks up: interface `CRYPTSETUP_TOKEN_1.0` of libcryptsetup.h.
+//! The five functions that libcryptsetup looks up: the interface `CRYPTSETUP_TOKEN_1.0` of libcryptsetup.h.
 //!
-//! There is no `cryptsetup_token_open_pin`: a token has no PIN, and while libcryptsetup tries the PIN of another token, ones
-//! without that function are passed over instead of asking the KMS again.
+//! There is no `cryptsetup_token_open_pin`: a token has no PIN. While libcryptsetup tries the PIN of another token, it skips
+//! tokens without that function, instead of calling the KMS again.
 //!
-//! No panic leaves a function. What libcryptsetup makes of a failure depends on its number: after `-ENOENT`, `-EPERM` and
-//! `-EAGAIN` it tries the next token, and the host program asks for a passphrase; any other number ends the attempt with all
-//! tokens (`break_loop_retval` in its lib/luks2/luks2_token.c). `-EAGAIN` is "the token requires additional missing
-//! resource"; `-ENOENT` is "no usable token".
+//! No panic leaves a function. The error number decides what libcryptsetup does next: after `-ENOENT`, `-EPERM` and `-EAGAIN` it
+//! tries the next token, and the host program prompts for a passphrase; any other number ends the attempt with all tokens
+//! (`break_loop_retval` in its lib/luks2/luks2_token.c). `-EAGAIN` means "the token requires additional missing resource";
+//! `-ENOENT` means "no usable token".
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,8 +26,8 @@ pub extern "C" fn cryptsetup_token_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Asks the KMS for the passphrase of the volume `cd`, as its token `token` says. On success, 0, the passphrase is in
-/// `buffer`, with its length in `buffer_len`, until [`cryptsetup_token_buffer_free`].
+/// Gets the passphrase of the volume `cd` from the KMS, with the token number `token`. Returns 0 on success; then `buffer` has
+/// the passphrase and `buffer_len` its length, until [`cryptsetup_token_buffer_free`].
 ///
 /// # Safety
 ///
@@ -64,35 +64,35 @@ pub unsafe extern "C" fn cryptsetup_token_open(
 ///
 /// # Safety
 ///
-/// `buffer` is null or what [`cryptsetup_token_open`] returned, once.
+/// `buffer` is null or a value that [`cryptsetup_token_open`] returned, and is passed only once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cryptsetup_token_buffer_free(buffer: *mut c_void, _buffer_len: usize) {
     if let Some(start) = NonNull::new(buffer.cast()) {
-        // SAFETY: `buffer` comes from `into_raw` in `cryptsetup_token_open`, and libcryptsetup does not use it any more.
+        // SAFETY: `buffer` comes from `into_raw` in `cryptsetup_token_open`, and libcryptsetup no longer uses it.
         drop(unsafe { SecretPage::from_raw(start) });
     }
 }
 
-/// Checks the form of a token, also when one is imported: 0 if it is one of bulla.
+/// Checks the form of a token, also before it is imported. Returns 0 for a valid token of bulla.
 ///
 /// # Safety
 ///
 /// `cd` is a handle of libcryptsetup, and `json` a string that ends in a null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cryptsetup_token_validate(cd: *mut CryptDevice, json: *const c_char) -> c_int {
-    // SAFETY: both are what this function asks for.
+    // SAFETY: both are valid, by the contract of this function.
     let (device, json) = unsafe { (Device::new(cd), text(json)) };
     guarded(|| validate(&device, json)).unwrap_or(-EINVAL)
 }
 
-/// Prints what a token says, for `cryptsetup luksDump`.
+/// Prints the content of a token for `cryptsetup luksDump`.
 ///
 /// # Safety
 ///
 /// `cd` is a handle of libcryptsetup, and `json` a string that ends in a null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cryptsetup_token_dump(cd: *mut CryptDevice, json: *const c_char) {
-    // SAFETY: both are what this function asks for.
+    // SAFETY: both are valid, by the contract of this function.
     let (device, json) = unsafe { (Device::new(cd), text(json)) };
     guarded(|| {
         for line in token::describe(json.unwrap_or_default()) {
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn cryptsetup_token_dump(cd: *mut CryptDevice, json: *cons
     });
 }
 
-/// Runs `work`; a panic is reported by Rust's panic hook, and ends here.
+/// Runs `work`. Catches a panic, which Rust's panic hook has reported.
 fn guarded<T>(work: impl FnOnce() -> T) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).ok()
 }
@@ -137,17 +137,17 @@ fn open(device: &Device, token: c_int, helper: &Helper<'_>) -> Result<(SecretPag
         refuse(&problem);
         -ENOENT
     })?;
-    helper.ask(request.as_bytes(), &mut |line| device.report(line)).map_err(|failure| {
+    helper.run(request.as_bytes(), &mut |line| device.report(line)).map_err(|failure| {
         refuse(&format!("{}: {failure}", helper.program.to_string_lossy()));
         match failure {
             Failure::Start(_) => -ENOENT,
-            Failure::Interrupted => -EINTR, // no other token is tried
+            Failure::Interrupted => -EINTR, // ends the attempt: no other token is tried
             _ => -EAGAIN,
         }
     })
 }
 
-/// Returns the request as one JSON object. The UUID is checked and the metadata is JSON, so neither needs quoting.
+/// Returns the request as a JSON object. The UUID was checked and the metadata is JSON, so neither needs escaping.
 fn request(device: &Device, token: c_int) -> Result<String, NotReadable> {
     let uuid = device.uuid()?;
     let metadata = device.metadata()?;
@@ -163,7 +163,7 @@ impl std::fmt::Display for NotReadable {
     }
 }
 
-/// What the plugin runs. Both are fixed when it is built: nothing that a user or the header of a volume says changes them.
+/// The program that the plugin runs. It is fixed at build time, so neither a user nor the header of a volume can change it.
 const PROGRAM: &str = match option_env!("BULLA_PROGRAM") {
     Some(path) => path,
     None => "/usr/bin/bulla",
@@ -171,7 +171,7 @@ const PROGRAM: &str = match option_env!("BULLA_PROGRAM") {
 const _: () =
     assert!(!PROGRAM.is_empty() && PROGRAM.as_bytes()[0] == b'/', "BULLA_PROGRAM is no absolute path");
 
-/// How long the program may take, with all its retries. A boot waits for the network in this time, and for a passphrase after it.
+/// The time limit of the program with all its retries. A boot waits this long for the network before it prompts for a passphrase.
 const TIME_LIMIT: Duration = match option_env!("BULLA_TIME_LIMIT_SECONDS") {
     Some(seconds) => match u64::from_str_radix(seconds, 10) {
         Ok(seconds @ 1..=600) => Duration::from_secs(seconds),

@@ -1,9 +1,9 @@
-//! A libcryptsetup for the tests, which are linked without the real one: a volume that remembers what was logged.
+//! A libcryptsetup for the tests, which are linked without the real one: a volume that stores the logged messages.
 
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
 
-/// A volume; null pointers are what libcryptsetup gives on failure.
+/// A volume. `None` makes the function return a null pointer, as libcryptsetup does on failure.
 #[derive(Default)]
 pub struct CryptDevice {
     pub(crate) uuid: Option<CString>,

@@ -1,9 +1,9 @@
-//! A strict reader of JSON (RFC 8259) for tokens, which are small.
+//! A strict parser of JSON (RFC 8259) for tokens, which are small.
 //!
-//! A parser of another crate would be most of this plugin, in programs of others that run as root. Names that an object has
-//! twice are refused, because readers differ in which of the values they take.
+//! The parser of another crate would be the largest part of this plugin, which other projects' programs load and run as root. An
+//! object with a repeated name is refused, because parsers disagree about which value counts.
 
-/// A JSON value. Numbers stay as they were written.
+/// A JSON value. Numbers are kept as written.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Value {
     Null,
@@ -15,7 +15,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// Parses a text that holds one value; `None` if it is malformed or nested too deeply.
+    /// Parses a text with one value; `None` if it is malformed or nested too deeply.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut reader = Reader { rest: text };
         let value = reader.value(MAX_DEPTH)?;
@@ -38,10 +38,10 @@ impl Value {
     }
 }
 
-/// The depth that json-c, the parser of libcryptsetup, reads as well.
+/// Maximum depth; the same as that of json-c, the parser of libcryptsetup.
 const MAX_DEPTH: usize = 32;
 
-/// What is left to read. White space in front of it is skipped after each piece.
+/// The rest of the text. White space is skipped after each value.
 struct Reader<'a> {
     rest: &'a str,
 }
@@ -84,7 +84,7 @@ impl Reader<'_> {
         Some(items)
     }
 
-    /// Reads what `item` reads, separated by commas, between `open` and `close`.
+    /// Parses items with `item`, separated by commas, between `open` and `close`.
     fn sequence(
         &mut self,
         open: char,
@@ -123,7 +123,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads what follows a backslash.
+    /// Parses the rest of an escape sequence, after the backslash.
     fn escape(&mut self) -> Option<char> {
         let mut letters = self.rest.chars();
         let letter = letters.next()?;
@@ -140,7 +140,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Reads what follows `\u`: a code unit of UTF-16, or two that are a surrogate pair.
+    /// Parses the rest of `\u`: a UTF-16 code unit, or two that form a surrogate pair.
     fn code_point(&mut self) -> Option<char> {
         let first = self.code_unit()?;
         if !(0xd800..0xdc00).contains(&first) {

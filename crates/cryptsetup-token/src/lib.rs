@@ -1,12 +1,14 @@
 //! The LUKS2 token plugin of bulla, `libcryptsetup-token-bulla.so`.
 //!
-//! libcryptsetup loads it into cryptsetup, systemd-cryptsetup and other programs that open disks, most of them as root. So it
-//! is as thin as can be: it hands the volume's metadata to `/usr/bin/bulla disk unlock` (`unlock.rs`), which knows
-//! configuration, network and KMS, and hands the passphrase back. It changes nothing in its host program: no signal, no
-//! descriptor, no environment. While it waits, its thread keeps SIGINT and SIGTERM for later (`interrupts.rs`).
+//! libcryptsetup loads it into cryptsetup, systemd-cryptsetup and other programs that open disks, most of which run as root. So
+//! it does as little as possible: it passes the metadata of the volume to `/usr/bin/bulla disk unlock` (`unlock.rs`), which has
+//! the configuration and calls the KMS over the network, and returns the passphrase to libcryptsetup. It changes no signal
+//! handler, descriptor or environment variable of its host program. While it waits, its thread blocks SIGINT and SIGTERM
+//! (`interrupts.rs`).
 //!
-//! This is the only crate of the workspace with unsafe code: it is called by C, calls C, starts a process the way a host with
-//! any signals and threads needs it, and keeps a passphrase in memory of its own. `./build-token-plugin` makes the library.
+//! This is the only crate of the workspace with unsafe code: C calls it, it calls C, it starts a process in a way that is safe in
+//! a host with any signals and threads, and it keeps a passphrase in memory that it maps itself. `./build-token-plugin` builds
+//! the library.
 
 #![allow(unsafe_code, reason = "the interface of libcryptsetup is C")]
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]

@@ -1,55 +1,55 @@
-//! What the program says on standard error, as lines for the log of the host program.
+//! Converts the standard error of the program to lines for the log of the host program.
 
 use crate::text::push_visibly;
 
-/// Takes bytes as they arrive and gives lines that are fit for a log. A flood ends with a line that says so.
+/// Splits bytes into lines that are safe to log. Limits their number, and reports that further lines are omitted.
 #[derive(Default)]
 pub(crate) struct Lines {
-    /// The line that has begun, up to as many bytes as are shown of it.
+    /// The incomplete line, up to the number of bytes that are shown.
     begun: Vec<u8>,
     given: usize,
 }
 
 impl Lines {
-    /// Takes `bytes`, and gives each line that they end to `say`.
-    pub(crate) fn take(&mut self, bytes: &[u8], say: &mut dyn FnMut(&str)) {
+    /// Adds `bytes`, and passes each line that they complete to `report`.
+    pub(crate) fn take(&mut self, bytes: &[u8], report: &mut dyn FnMut(&str)) {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let text = piece.strip_suffix(b"\n").unwrap_or(piece);
             let room = MAX_BYTES - self.begun.len();
             self.begun.extend(&text[..text.len().min(room)]);
             if text.len() < piece.len() {
-                self.end_line(say);
+                self.end_line(report);
             }
         }
     }
 
-    /// Gives what was said without a line end.
-    pub(crate) fn finish(&mut self, say: &mut dyn FnMut(&str)) {
+    /// Passes on the last line if it has no line end.
+    pub(crate) fn finish(&mut self, report: &mut dyn FnMut(&str)) {
         if !self.begun.is_empty() {
-            self.end_line(say);
+            self.end_line(report);
         }
     }
 
-    fn end_line(&mut self, say: &mut dyn FnMut(&str)) {
+    fn end_line(&mut self, report: &mut dyn FnMut(&str)) {
         let text = String::from_utf8_lossy(&self.begun);
         self.given += 1;
         if self.given <= MAX_LINES {
             let mut line = String::new();
             push_visibly(&mut line, text.trim_end_matches('\r'), MAX_LINE);
             line.push('\n');
-            say(&line);
+            report(&line);
         } else if self.given == MAX_LINES + 1 {
-            say("bulla: more messages are left out\n");
+            report("bulla: more messages are left out\n");
         }
         self.begun.clear();
     }
 }
 
-/// Lines of one answer: a few tries at a few addresses, each with its reason.
+/// Maximum number of lines: enough for a few attempts with a few addresses, each with its reason.
 const MAX_LINES: usize = 100;
-/// Characters of a line.
+/// Maximum number of characters of a line.
 const MAX_LINE: usize = 500;
-/// Bytes that are kept of a line: one character more than is shown, of four bytes each.
+/// Bytes to keep of a line: for one character more than is shown, with four bytes each.
 const MAX_BYTES: usize = 4 * (MAX_LINE + 1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Memory for a passphrase: locked, in no core dump, in no child of the host program, wiped before it is given back.
+//! Memory for a passphrase: locked, excluded from core dumps and from children of the host program, and wiped before it is freed.
 
 use std::ffi::c_void;
 use std::io;
@@ -8,16 +8,16 @@ use std::sync::atomic::{Ordering, compiler_fence};
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mlock, mmap_anonymous, munmap};
 
-/// A page of zeroes that only this process has. It is wiped and unmapped on drop.
+/// A page of zeroes that is not shared with other processes. It is wiped and unmapped on drop.
 pub(crate) struct SecretPage {
     start: NonNull<u8>,
 }
 
 impl SecretPage {
-    /// Bytes that are used of the page; a page may be larger.
+    /// The number of bytes that are used of the page, which may be larger.
     pub(crate) const SIZE: usize = 4096;
 
-    /// Maps a page. What of its protection the system refuses is left out: an unprivileged user may have no memory to lock.
+    /// Maps a page. Ignores protections that the system refuses: an unprivileged user may not be allowed to lock memory.
     pub(crate) fn new() -> io::Result<Self> {
         let protection = ProtFlags::READ | ProtFlags::WRITE;
         // SAFETY: a private mapping at an address that the system chooses touches no other memory.
@@ -26,7 +26,7 @@ impl SecretPage {
         // SAFETY: the mapping was just made and is of this size; neither call changes what it holds.
         let _ = unsafe { mlock(start, Self::SIZE) };
         for advice in [Advice::LinuxDontDump, Advice::LinuxWipeOnFork] {
-            // SAFETY: as above; a child of a fork sees zeroes, this process keeps its bytes.
+            // SAFETY: as above; a forked child sees zeroes, and this process keeps its bytes.
             let _ = unsafe { madvise(start, Self::SIZE, advice) };
         }
         Ok(page)
@@ -42,16 +42,16 @@ impl SecretPage {
         unsafe { std::slice::from_raw_parts_mut(self.start.as_ptr(), Self::SIZE) }
     }
 
-    /// Hands the page over to C, until `from_raw`.
+    /// Passes the page to C, until `from_raw`.
     pub(crate) fn into_raw(self) -> NonNull<u8> {
         ManuallyDrop::new(self).start
     }
 
-    /// Takes a page back.
+    /// Takes back a page.
     ///
     /// # Safety
     ///
-    /// `start` is what `into_raw` returned, and has no user after this call.
+    /// `start` is a value that `into_raw` returned, and is not used after this call.
     pub(crate) unsafe fn from_raw(start: NonNull<u8>) -> Self {
         Self { start }
     }
@@ -65,7 +65,7 @@ impl Drop for SecretPage {
     }
 }
 
-/// Overwrites `bytes` with zeroes, which the compiler may not leave out.
+/// Overwrites `bytes` with zeroes. The compiler cannot optimize this away.
 pub(crate) fn wipe(bytes: &mut [u8]) {
     for byte in bytes {
         // SAFETY: `byte` is a reference, so it is valid for writes and aligned.
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// The flags that the kernel shows for the mapping at `address`, as in /proc/PID/smaps.
+    /// Returns the flags that the kernel shows in /proc/PID/smaps for the mapping at `address`.
     fn flags_of(address: usize) -> String {
         let maps = fs::read_to_string("/proc/self/smaps").unwrap();
         let from = maps.find(&format!("{address:x}-")).unwrap();

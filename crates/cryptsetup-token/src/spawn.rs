@@ -1,4 +1,4 @@
-//! Starts a program by posix_spawn, which is safe in a host program with any number of threads, and shares nothing with it.
+//! Starts a program with posix_spawn, which is safe in a host program with any number of threads, and isolates it from the host.
 //!
 //! `std::process::Command` would inherit the signals that the host ignores, and its descriptors without close-on-exec.
 
@@ -10,10 +10,10 @@ use std::ptr;
 
 use rustix::process::Pid;
 
-/// Starts `program` in a session of its own, without a terminal, in `/`. It has the three `streams` (0, 1, 2) and no other
-/// descriptor of the host, default signals, none of them blocked, and the environment [`ENVIRONMENT`].
+/// Starts `program` in its own session, without a terminal, in `/`. It gets the three `streams` (0, 1, 2) and no other descriptor
+/// of the host, default signal handlers with no signal blocked, and the environment [`ENVIRONMENT`].
 ///
-/// The descriptors of `streams` must be above 2, and close-on-exec for other programs that the host starts meanwhile.
+/// The descriptors of `streams` must be above 2, and have close-on-exec set for other programs that the host starts meanwhile.
 pub(crate) fn spawn(program: &CStr, arguments: &[&CStr], streams: [BorrowedFd<'_>; 3]) -> io::Result<Pid> {
     let actions = FileActions::new(streams)?;
     let attributes = Attributes::new()?;
@@ -36,14 +36,14 @@ pub(crate) fn spawn(program: &CStr, arguments: &[&CStr], streams: [BorrowedFd<'_
     Pid::from_raw(pid).ok_or_else(|| io::ErrorKind::Other.into())
 }
 
-/// All that the program inherits as environment: nothing that a user of the host program could have set.
+/// The complete environment of the program. It contains no variable that a user of the host program could have set.
 const ENVIRONMENT: [&CStr; 2] = [c"PATH=/usr/sbin:/usr/bin:/sbin:/bin", c"LC_ALL=C.UTF-8"];
 
 fn null_terminated<'a>(texts: impl Iterator<Item = &'a &'a CStr>) -> Vec<*mut c_char> {
     texts.map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
 }
 
-/// What the child does with descriptors and its directory before it becomes the program.
+/// The changes of descriptors and working directory in the child, before it executes the program.
 struct FileActions(libc::posix_spawn_file_actions_t);
 
 impl FileActions {
@@ -74,7 +74,7 @@ impl Drop for FileActions {
     }
 }
 
-/// Signals and session of the child.
+/// The signals and the session of the child.
 struct Attributes(libc::posix_spawnattr_t);
 
 impl Attributes {
@@ -114,7 +114,7 @@ fn signal_set(fill: unsafe extern "C" fn(*mut libc::sigset_t) -> c_int) -> libc:
     }
 }
 
-/// Functions of this family return the number of the error.
+/// Converts a result of the posix_spawn functions, which return the error number.
 fn checked(error: c_int) -> io::Result<()> {
     match error {
         0 => Ok(()),

@@ -1,7 +1,7 @@
-//! Text that others chose, made fit for a terminal and a log.
+//! Makes untrusted text safe for a terminal and a log.
 
-/// Appends `text` to `line` on one line: what would move the cursor, end the line or turn the direction of writing is shown
-/// as U+FFFD, and what is longer than `max` characters ends in an ellipsis.
+/// Appends `text` to `line` on one line. Replaces characters that move the cursor, end the line or change the writing direction
+/// with U+FFFD, and truncates the text after `max` characters with an ellipsis.
 pub(crate) fn push_visibly(line: &mut String, text: &str, max: usize) {
     let mut letters = text.chars();
     for letter in letters.by_ref().take(max) {

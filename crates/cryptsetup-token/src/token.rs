@@ -1,6 +1,6 @@
-//! The token as `bulla disk` writes it into the header of a volume: a check of its form, and the lines that people see.
+//! The token that `bulla disk` writes into the header of a volume: checks its form, and formats it for `cryptsetup luksDump`.
 //!
-//! The header is not authenticated, so whatever a token says is a claim. `bulla disk unlock` decides what it is worth.
+//! The header is unauthenticated, and so is the content of a token. `bulla disk unlock` decides whether to trust it.
 
 use crate::json::Value;
 use crate::text::push_visibly;
@@ -8,17 +8,17 @@ use crate::text::push_visibly;
 /// What is wrong with the form of a token.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Malformed {
-    /// It is no JSON object, or too large for one.
+    /// It is not a JSON object, or it is too large.
     NotAnObject,
-    /// It is of another type.
+    /// It has another type.
     Type,
     /// A later version of bulla wrote it.
     Version,
-    /// A member is missing, of another kind, empty or too long.
+    /// A member is missing, has another type, or is empty or too long.
     Member(&'static str),
 }
 
-/// Checks the form of a token, also of one whose enrolment is not finished. Members that are not known are allowed.
+/// Checks the form of a token, also while its enrolment is unfinished. Unknown members are allowed.
 pub(crate) fn check(token: &str) -> Result<(), Malformed> {
     let token = parse(token)?;
     if token.member("type").and_then(Value::text) != Some("bulla") {
@@ -36,7 +36,7 @@ pub(crate) fn check(token: &str) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Returns what `cryptsetup luksDump` shows of a token, line by line. Nothing is left out because something else is malformed.
+/// Returns the lines that `cryptsetup luksDump` shows for a token. Malformed members do not hide the others.
 pub(crate) fn describe(token: &str) -> Vec<String> {
     let Ok(token) = parse(token) else {
         return Vec::new();
@@ -55,7 +55,7 @@ pub(crate) fn describe(token: &str) -> Vec<String> {
     lines
 }
 
-/// Formats a line as cryptsetup does those of a token: a tab, and the value in the thirteenth column.
+/// Formats a line like cryptsetup does for tokens: a tab, and the value in the thirteenth column.
 fn line(label: &str, text: &str, value: Option<&str>) -> String {
     let mut line = format!("\t{label:<12}");
     push_visibly(&mut line, text, MAX_SHOWN);
@@ -72,14 +72,14 @@ fn parse(token: &str) -> Result<Value, Malformed> {
     object.filter(|value| matches!(value, Value::Object(_))).ok_or(Malformed::NotAnObject)
 }
 
-/// A member that this version knows, and what it may be.
+/// A member that this version knows, with its check.
 struct Member {
     name: &'static str,
     is_required: bool,
     is_good: fn(&Value) -> bool,
 }
 
-/// Those beside `type` and `version`.
+/// All members except `type` and `version`.
 const MEMBERS: &[Member] = &[
     Member { name: "keyslots", is_required: true, is_good: is_list_of_key_slots },
     Member { name: "key_id", is_required: true, is_good: is_name },
@@ -91,12 +91,12 @@ const MEMBERS: &[Member] = &[
     Member { name: "replaces", is_required: false, is_good: is_number },
 ];
 
-/// A token is empty of key slots while its slot is being enrolled.
+/// The list is empty while the key slot is being enrolled.
 fn is_list_of_key_slots(value: &Value) -> bool {
     matches!(value, Value::Array(slots) if slots.len() <= MAX_KEY_SLOTS && slots.iter().all(is_number))
 }
 
-/// The number of a key slot or token, which LUKS2 writes as a text.
+/// The number of a key slot or token, which LUKS2 writes as a string.
 fn is_number(value: &Value) -> bool {
     value
         .text()
@@ -119,13 +119,13 @@ fn is_context(value: &Value) -> bool {
     matches!(value, Value::Object(pairs) if pairs.iter().all(|(_, value)| value.text().is_some()))
 }
 
-/// Twice as long as any that bulla writes.
+/// Maximum length of a token: twice as long as any that bulla writes.
 const MAX_TOKEN: usize = 16 << 10;
-/// ARNs and addresses are shorter.
+/// Maximum length of a name. ARNs and addresses are shorter.
 const MAX_NAME: usize = 2 << 10;
-/// LUKS2 has no more.
+/// The maximum of LUKS2.
 const MAX_KEY_SLOTS: usize = 32;
-/// Characters of one text in a dump.
+/// Maximum number of characters of a text in a dump.
 const MAX_SHOWN: usize = 512;
 
 #[cfg(test)]
@@ -193,7 +193,7 @@ mod tests {
         }
     }
 
-    /// Every bit of every byte, also of those between the members.
+    /// Flips every bit of every byte, including those between the members.
     #[test]
     fn a_token_with_a_changed_byte_is_checked_and_described() {
         let token = include_str!("../../../testdata/luks/token.json");

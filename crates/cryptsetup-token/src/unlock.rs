@@ -1,5 +1,5 @@
-//! Asks `bulla disk unlock` for the passphrase of a volume: the request on its standard input, the answer on its standard
-//! output, messages for people on its standard error, within a time limit.
+//! Gets the passphrase of a volume from `bulla disk unlock`: sends the request to its standard input, reads the passphrase from
+//! its standard output and messages for the user from its standard error, within a time limit.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::interrupts::Interrupts;
 use crate::lines::Lines;
 use crate::passphrase::SecretPage;
 
-/// The program that answers, and how long it may take.
+/// The program to run, and its time limit.
 pub(crate) struct Helper<'a> {
     /// An absolute path.
     pub(crate) program: &'a CStr,
@@ -31,55 +31,55 @@ pub(crate) struct Helper<'a> {
 pub(crate) enum Failure {
     /// The program could not be started.
     Start(io::Error),
-    /// The system gave no memory, pipe or socket.
+    /// The system provided no memory, pipe or socket.
     System(io::Error),
-    /// The program did not end in time, and was killed.
+    /// The program did not end within the time limit and was killed.
     TimeLimit(Duration),
-    /// The host program was asked to stop before the program ended, which was killed.
+    /// A signal asked the host program to stop before the program ended. The program was killed.
     Interrupted,
-    /// The program failed. It has told the user why.
+    /// The program failed, and has reported the reason to the user.
     Exit(i32),
-    /// A signal ended the program.
+    /// A signal terminated the program.
     Signal(i32),
-    /// The program ended well, without a whole answer.
+    /// The program succeeded, but its output is not complete and well-formed.
     Answer(Unreadable),
 }
 
 impl Helper<'_> {
-    /// Runs the program, gives it `request`, and returns the page that holds its answer, with the length. What the program
-    /// writes for people is passed line by line to `say`. Whatever happens, no process of it is left running.
-    pub(crate) fn ask(
+    /// Runs the program, sends `request` to it, and returns the page with the passphrase and its length. Passes the program's
+    /// messages to `report`, line by line. In any case, no process of the program is left running.
+    pub(crate) fn run(
         &self,
         request: &[u8],
-        say: &mut dyn FnMut(&str),
+        report: &mut dyn FnMut(&str),
     ) -> Result<(SecretPage, usize), Failure> {
         let deadline = Instant::now() + self.time_limit;
-        let mut talk = Talk::start(self, request)?;
-        let exchanged = talk.exchange_until_end(deadline, say);
-        talk.lines.finish(say);
+        let mut running = RunningHelper::start(self, request)?;
+        let exchanged = running.exchange_until_end(deadline, report);
+        running.lines.finish(report);
         exchanged?;
-        talk.passphrase()
+        running.passphrase()
     }
 }
 
-/// A running program, and what was exchanged with it.
-struct Talk<'a> {
+/// A running program, and the state of its streams.
+struct RunningHelper<'a> {
     child: Child,
-    /// What of the request is still to be written, and where; `None` if it was written, or the program did not want it.
+    /// The unwritten rest of the request and its stream; `None` if it is complete, or the program closed its standard input.
     request: Option<(OwnedFd, &'a [u8])>,
     output: Option<OwnedFd>,
     answer: Answer,
     errors: Option<OwnedFd>,
     lines: Lines,
     time_limit: Duration,
-    /// `None` if the host catches no signal that asks it to stop, or the system gives no descriptor for them. Dropped last: a
-    /// handler of the host may end the thread.
+    /// `None` if the host catches no signal that asks it to stop, or the system provides no descriptor for them. Dropped last,
+    /// because a handler of the host may end the thread.
     interrupts: Option<Interrupts>,
 }
 
-impl<'a> Talk<'a> {
+impl<'a> RunningHelper<'a> {
     fn start(helper: &Helper<'_>, request: &'a [u8]) -> Result<Self, Failure> {
-        let interrupts = Interrupts::keep().ok().flatten();
+        let interrupts = Interrupts::block().ok().flatten();
         let page = SecretPage::new().map_err(Failure::System)?;
         let (input, request_end) = stream_to_child().map_err(Failure::System)?;
         let (output, child_output) = stream_from_child().map_err(Failure::System)?;
@@ -98,15 +98,15 @@ impl<'a> Talk<'a> {
         })
     }
 
-    /// Exchanges request, answer and messages until the program has ended, and reads what it left in its pipes.
-    fn exchange_until_end(&mut self, deadline: Instant, say: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+    /// Transfers data until the program has ended, and then reads the rest of its pipes.
+    fn exchange_until_end(&mut self, deadline: Instant, report: &mut dyn FnMut(&str)) -> Result<(), Failure> {
         while !self.has_ended(deadline)? {
-            self.exchange(say)?;
+            self.exchange(report)?;
         }
-        self.exchange(say)
+        self.exchange(report)
     }
 
-    /// Waits for the next event; `true` if it is the end of the program.
+    /// Waits for the next event. Returns `true` if the program has ended.
     fn has_ended(&self, deadline: Instant) -> Result<bool, Failure> {
         let Some(end) = self.child.end() else {
             return Ok(true);
@@ -125,22 +125,22 @@ impl<'a> Talk<'a> {
         if !has_ended && is_interrupted {
             return Err(Failure::Interrupted);
         }
-        // The clock is asked too, because a program that writes all the time always makes an event.
+        // The clock is checked too, because a program that writes continuously always causes an event.
         if !has_ended && Instant::now() >= deadline {
             return Err(Failure::TimeLimit(self.time_limit));
         }
         Ok(has_ended)
     }
 
-    /// Writes and reads what is possible without waiting.
-    fn exchange(&mut self, say: &mut dyn FnMut(&str)) -> Result<(), Failure> {
+    /// Writes and reads as much as possible without blocking.
+    fn exchange(&mut self, report: &mut dyn FnMut(&str)) -> Result<(), Failure> {
         self.write_request();
         self.read_answer()?;
-        self.read_errors(say);
+        self.read_errors(report);
         Ok(())
     }
 
-    /// Writes a part of the request. A program that does not read it may still answer.
+    /// Writes a part of the request. A program that does not read it may still succeed.
     fn write_request(&mut self) {
         let Some((input, rest)) = &mut self.request else {
             return;
@@ -172,14 +172,14 @@ impl<'a> Talk<'a> {
         Ok(())
     }
 
-    /// Reads a pipe at most, so that a flood does not keep the loop from looking at the clock.
-    fn read_errors(&mut self, say: &mut dyn FnMut(&str)) {
+    /// Reads at most the capacity of a pipe, so that a flood of messages cannot prevent the check of the clock.
+    fn read_errors(&mut self, report: &mut dyn FnMut(&str)) {
         let mut buffer = [0; 4096];
         for _ in 0..PIPE_SIZE / buffer.len() {
             let Some(errors) = &self.errors else { return };
             match read(errors, &mut buffer) {
                 Ok(0) => self.errors = None,
-                Ok(count) => self.lines.take(&buffer[..count], say),
+                Ok(count) => self.lines.take(&buffer[..count], report),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => return,
                 Err(_) => self.errors = None,
@@ -187,7 +187,7 @@ impl<'a> Talk<'a> {
         }
     }
 
-    /// Decides what the answer of a program that has ended is worth.
+    /// Returns the passphrase, if the program has succeeded.
     fn passphrase(self) -> Result<(SecretPage, usize), Failure> {
         match self.child.reap() {
             End::Exit(0) | End::Unknown => self.answer.passphrase().map_err(Failure::Answer),
@@ -216,23 +216,24 @@ impl fmt::Display for Failure {
     }
 }
 
-/// A pipe's capacity in Linux.
+/// The capacity of a pipe in Linux.
 const PIPE_SIZE: usize = 64 << 10;
 
-/// Returns the child's end and ours. A socket, because writing to one is possible without SIGPIPE.
+/// Returns the child's end and this process's end. It is a socket, because writing to a socket can avoid SIGPIPE.
 fn stream_to_child() -> io::Result<(OwnedFd, OwnedFd)> {
     let (theirs, ours) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     Ok((above_standard_streams(theirs)?, ours))
 }
 
-/// Returns our end, from which reading does not wait, and the child's.
+/// Returns this process's end, which does not block, and the child's end.
 fn stream_from_child() -> io::Result<(OwnedFd, OwnedFd)> {
     let (ours, theirs) = pipe_with(PipeFlags::CLOEXEC)?;
     ioctl_fionbio(&ours, true)?;
     Ok((ours, above_standard_streams(theirs)?))
 }
 
-/// A host without standard streams has 0, 1 and 2 to give; the child could not tell such an end from its own stream.
+/// Duplicates a descriptor above 2. In a host without standard streams, it could be 0, 1 or 2, which the child uses for its own
+/// streams.
 fn above_standard_streams(end: OwnedFd) -> io::Result<OwnedFd> {
     Ok(fcntl_dupfd_cloexec(end, 3)?)
 }

@@ -1,4 +1,4 @@
-//! The functions as libcryptsetup calls them, on a volume of `fake.rs`.
+//! Calls the functions like libcryptsetup does, with a volume of `fake.rs`.
 
 use std::ptr;
 
@@ -15,7 +15,7 @@ fn volume() -> CryptDevice {
     }
 }
 
-/// Opens the volume by a shell script in the place of `bulla disk unlock`.
+/// Opens the volume with a shell script instead of `bulla disk unlock`.
 fn open_by(volume: &mut CryptDevice, script: &str) -> Result<Vec<u8>, c_int> {
     let script = CString::new(script).unwrap();
     let helper =
@@ -103,7 +103,7 @@ fn tokens_are_validated_and_dumped() {
 fn a_passphrase_is_freed_with_any_length() {
     let mut page = SecretPage::new().unwrap();
     page.bytes_mut()[0] = 1;
-    // SAFETY: the page is given back once; null is allowed.
+    // SAFETY: the page is freed once; null is allowed.
     unsafe {
         cryptsetup_token_buffer_free(page.into_raw().as_ptr().cast(), 64);
         cryptsetup_token_buffer_free(ptr::null_mut(), 0);

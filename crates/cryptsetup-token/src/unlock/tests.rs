@@ -1,5 +1,5 @@
-//! Programs that answer, fail and misbehave, as shell scripts; and host programs with signals of their own, each of which is
-//! a process of its own, because signals belong to the whole process.
+//! Programs that succeed, fail and misbehave, as shell scripts; and host programs with other signal settings, which run in
+//! separate processes, because signals belong to the whole process.
 
 mod hosts;
 
@@ -11,17 +11,17 @@ use super::*;
 
 /// Long enough for every program that is expected to end before its time limit.
 const PATIENT: Duration = Duration::from_secs(60);
-/// For what is expected to be killed.
+/// The time limit for programs that are expected to be killed.
 const BRIEF: Duration = Duration::from_millis(500);
-/// Writes a whole answer, of the passphrase `abc`.
+/// Writes a complete output with the passphrase `abc`.
 const ANSWER: &str = "printf 'bulla 1 3\\nabc'";
 
-/// Asks a script within a time limit; gives the answer, and the lines for people.
+/// Runs a script with a time limit. Returns the result, and the reported lines.
 fn ask(script: &str, request: &[u8], time_limit: Duration) -> (Result<Vec<u8>, Failure>, Vec<String>) {
     let script = CString::new(script).unwrap();
     let helper = Helper { program: c"/bin/sh", arguments: &[c"-c", &script], time_limit };
     let mut said = Vec::new();
-    let answer = helper.ask(request, &mut |line| said.push(line.to_owned()));
+    let answer = helper.run(request, &mut |line| said.push(line.to_owned()));
     let answer = answer.map(|(page, length)| page.bytes()[..length].to_vec());
     (answer, said)
 }
@@ -30,14 +30,14 @@ fn answer(script: &str) -> Result<Vec<u8>, Failure> {
     ask(script, b"{}", PATIENT).0
 }
 
-/// What the script prints for people.
+/// Returns the messages of a script.
 fn print(script: &str) -> String {
     let (answer, said) = ask(&format!("{{ {script}; }} >&2; {ANSWER}"), b"{}", PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
     said.concat()
 }
 
-/// A file for a script to write the number of a process to.
+/// A file to which a script writes a process id.
 struct Note(PathBuf);
 
 impl Note {
@@ -49,7 +49,7 @@ impl Note {
         self.0.to_str().unwrap()
     }
 
-    /// Waits until the process is gone, or a zombie that its new parent leaves.
+    /// Waits until the process has ended, or is a zombie that its new parent does not reap.
     fn assert_process_ends(&self) {
         let number = fs::read_to_string(&self.0).unwrap();
         let stat = Path::new("/proc").join(number.trim()).join("stat");
@@ -160,7 +160,7 @@ fn a_process_that_keeps_the_pipes_open_delays_nothing_and_is_killed() {
 fn what_cannot_be_started_is_told() {
     for program in [c"/nowhere/bulla", c"/etc", c"/etc/hostname"] {
         let helper = Helper { program, arguments: &[], time_limit: PATIENT };
-        let answer = helper.ask(b"", &mut |_| {});
+        let answer = helper.run(b"", &mut |_| {});
         assert!(matches!(answer, Err(Failure::Start(_))), "{program:?}");
     }
 }
@@ -183,8 +183,8 @@ fn a_program_has_a_session_and_a_process_group_of_its_own_in_the_root_directory(
 
 #[test]
 fn the_ends_that_the_host_keeps_are_close_on_exec() {
-    // The script sees the pipes that it shares with this process, and the sockets of this process; cargo's own pipes may be
-    // inherited. 02000000 is O_CLOEXEC.
+    // The script sees the pipes that it shares with this process, and the sockets of this process. It may inherit pipes of cargo.
+    // 02000000 is O_CLOEXEC.
     let script = format!(
         r#"output=$(readlink /proc/$$/fd/1) errors=$(readlink /proc/$$/fd/2)
         for end in /proc/$PPID/fd/*; do
@@ -194,7 +194,7 @@ fn the_ends_that_the_host_keeps_are_close_on_exec() {
         done >&2
         {ANSWER}"#
     );
-    // More than fits into the socket, so the host keeps its end.
+    // More than the capacity of the socket, so the host keeps its end open.
     let (answer, said) = ask(&script, &vec![b'x'; 8 << 20], PATIENT);
     assert_eq!(answer.unwrap(), b"abc");
     let said = said.concat();

@@ -1,4 +1,4 @@
-//! Host programs that ignore SIGCHLD, reap every child, are interrupted, lack standard streams or have signals blocked.
+//! Host programs that ignore SIGCHLD, reap all children, are interrupted, lack standard streams or have blocked signals.
 
 use std::mem::MaybeUninit;
 use std::process::Command;
@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::*;
 
-/// Runs `body` in a process of its own: the test's own program, which is started again for this test alone.
+/// Runs `body` in a separate process: the test program, started again for this test alone.
 fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
     const VARIABLE: &str = "BULLA_TEST_ALONE";
     if std::env::var_os(VARIABLE).is_some_and(|alone| alone == test) {
         body();
-        std::process::exit(WELL); // of a body that was run: a test that is not found would end with 0
+        std::process::exit(WELL); // proves that the body ran: if no test matched, the process would exit with 0
     }
     let name = format!("unlock::tests::hosts::{test}");
     let done = Command::new(std::env::current_exe().unwrap())
@@ -24,7 +24,7 @@ fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
     assert_eq!(done.status.code(), Some(WELL), "{}", String::from_utf8_lossy(&output));
 }
 
-/// The exit code of a process whose test went well.
+/// The exit code of a process whose test succeeded.
 const WELL: i32 = 77;
 
 fn set_signal_handler(signal: i32, handler: usize) {
@@ -36,7 +36,7 @@ fn set_signal_handler(signal: i32, handler: usize) {
     assert_eq!(error, 0);
 }
 
-/// The signals that this thread blocks, and that this process ignores and catches, as the kernel shows them.
+/// Returns the signals that this thread blocks, and that this process ignores and catches, as the kernel shows them.
 fn signal_state() -> String {
     let status = fs::read_to_string("/proc/thread-self/status").unwrap();
     let names = ["SigBlk", "SigIgn", "SigCgt"];
@@ -68,7 +68,7 @@ fn one_that_reaps_every_child_gets_answers() {
         let reaper = std::thread::spawn(|| {
             let mut reaped = 0;
             while !IS_OVER.load(Ordering::Relaxed) {
-                // SAFETY: the null pointer says that a status is not asked for.
+                // SAFETY: with a null pointer, no status is returned.
                 if unsafe { libc::waitpid(-1, ptr::null_mut(), libc::WNOHANG) } > 0 {
                     reaped += 1;
                 }
@@ -93,11 +93,11 @@ fn one_that_is_interrupted_all_the_time_gets_an_answer() {
         ALARMS.fetch_add(1, Ordering::Relaxed);
     }
     in_a_process_of_its_own("one_that_is_interrupted_all_the_time_gets_an_answer", || {
-        // Without SA_RESTART, so system calls fail with EINTR.
+        // Without SA_RESTART, so that system calls fail with EINTR.
         set_signal_handler(libc::SIGALRM, count as *const () as usize);
         let every = libc::timeval { tv_sec: 0, tv_usec: 1000 };
         let timer = libc::itimerval { it_interval: every, it_value: every };
-        // SAFETY: the timer is valid, and the old one is not asked for.
+        // SAFETY: the timer is valid, and the old one is not returned.
         assert_eq!(unsafe { libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut()) }, 0);
         assert_eq!(answer(&format!("sleep 0.3; {ANSWER}")).unwrap(), b"abc");
         assert!(ALARMS.load(Ordering::Relaxed) > 0);
@@ -128,8 +128,8 @@ fn one_that_is_asked_to_stop_waits_no_longer() {
     });
 }
 
-/// Sends a signal to this thread when the script has written its note: a signal for the whole process could reach another
-/// thread of the test's program, and the plugin would not see it.
+/// Sends a signal to this thread after the script has written its note. A signal to the whole process could reach another thread
+/// of the test program, where the plugin would not notice it.
 fn stop_when_started(note: &Note, signal: i32) -> std::thread::JoinHandle<()> {
     // SAFETY: the call has no conditions.
     let host = unsafe { libc::pthread_self() };
@@ -164,7 +164,7 @@ fn one_without_standard_streams_gets_an_answer() {
             unsafe { libc::close(stream) };
         }
         let (answer, said) = ask(&format!("cat >&2; {ANSWER}"), b"{}\n", PATIENT);
-        // A message of an assertion would be lost.
+        // The message of an assertion would be lost.
         if answer.is_err() || said != ["{}\n"] {
             std::process::exit(1);
         }
@@ -178,7 +178,7 @@ fn one_with_signals_and_descriptors_of_its_own_hands_down_none_of_them() {
             set_signal_handler(signal, libc::SIG_IGN);
         }
         let mut set = MaybeUninit::uninit();
-        // SAFETY: the first call initializes the set, and the second one does not ask for the old one.
+        // SAFETY: the first call initializes the set, and the second one does not return the old one.
         let error = unsafe {
             libc::sigfillset(set.as_mut_ptr());
             libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut())
@@ -191,7 +191,7 @@ fn one_with_signals_and_descriptors_of_its_own_hands_down_none_of_them() {
         for name in ["SigBlk:", "SigIgn:"] {
             let mask = said.iter().find_map(|line| line.strip_prefix(name)).unwrap();
             let mask = u64::from_str_radix(mask.trim_matches(|letter: char| !letter.is_ascii_hexdigit()), 16);
-            // posix_spawn of glibc ignores signals 32 and 33 in the child, which glibc itself sets when it needs them.
+            // posix_spawn of glibc does not change signals 32 and 33 in the child, which glibc uses itself.
             assert_eq!(mask.unwrap() & !(0b11 << 31), 0, "{said:?}");
         }
         let (answer, said) = ask(&format!("{ANSWER}; exec ls /proc/self/fd >&2"), b"", PATIENT);

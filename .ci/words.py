@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Finds words of a private dialect in comments and documents; exits with 1 if there are any.
 
-Looks at comments of Rust, C, Python, shell and TOML, at docstrings and at Markdown. Code, string literals, inline code and
+Reads comments of Rust, C, Python, shell and TOML, docstrings and Markdown. Code, string literals, inline code and
 code blocks of Markdown are left out. A phrase is also found where it is wrapped to the next line.
 """
 
@@ -48,6 +48,15 @@ WORDS = [
     (r"makes? no sense", "is invalid, is malformed"),
     (r"become of|becomes of", "name the result"),
     (r"(?:is|are) no matter", "does not matter, is irrelevant"),
+    (r"any more", "no longer"),
+    (r"after all", "drop it, or name what is cancelled"),
+    (r"once more", "again"),
+    (r"for ever", "forever, permanently"),
+    (r"giv(?:en|es|e|ing) out", "issued, returned"),
+    (r"look(?:s|ed|ing)? at", "reads, checks, compares"),
+    (r"tak(?:en|es|e|ing) away", "removed"),
+    (r"put back", "rolled back, restored"),
+    (r"(?:is|are|was|were|be) asked", "name the caller: calls, requests, prompts"),
 ]
 
 # What stays: the file, a part of the line, and why.

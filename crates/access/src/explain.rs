@@ -68,7 +68,7 @@ pub enum Missing {
     /// A statement of the identity's policies or of the resource's policy has to allow the action.
     AllowOfEither,
     /// A statement has to allow the action on all resources of a kind, and none may deny it on one of them, as
-    /// [`covers_all`](crate::covers_all) asks.
+    /// [`covers_all`](crate::covers_all) checks.
     AllowOnAll,
 }
 

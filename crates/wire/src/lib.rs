@@ -14,6 +14,18 @@
 //! assert_eq!(request.print(), typed);
 //! # Ok::<(), bulla_wire::Error>(())
 //! ```
+//!
+//! # Where to start
+//!
+//! | | |
+//! |---|---|
+//! | [`HttpRequest`], [`Call`] | what a server receives, and what it parses from that |
+//! | [`signature`] | how clients sign requests, and how a server verifies the signatures |
+//! | [`Product`], [`Action`] | the tables of products and actions |
+//! | [`kms`], [`ram`], [`sts`] | the requests and replies of each product |
+//! | [`Parameters`] | the names and values of a request, before they are parsed into a type |
+//! | [`Error`], [`ErrorCode`] | the error codes with their HTTP status and text |
+//! | [`render_reply`], [`render_error`] | replies and errors as JSON or XML |
 
 mod access_denied;
 mod actions;

@@ -1,4 +1,4 @@
-//! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
+//! The requests and replies of CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
 
 use serde::{Deserialize, Serialize};
 

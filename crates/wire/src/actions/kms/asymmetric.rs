@@ -1,4 +1,4 @@
-//! GetPublicKey, AsymmetricEncrypt, AsymmetricDecrypt, AsymmetricSign, AsymmetricVerify.
+//! The requests and replies of GetPublicKey, AsymmetricEncrypt, AsymmetricDecrypt, AsymmetricSign, AsymmetricVerify.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncrypt, ExportDataKey,
+//! The requests and replies of Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncrypt, ExportDataKey,
 //! GenerateAndExportDataKey.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! GetParametersForImport, ImportKeyMaterial, DeleteKeyMaterial.
+//! The requests and replies of GetParametersForImport, ImportKeyMaterial, DeleteKeyMaterial.
 
 use serde::{Deserialize, Serialize};
 

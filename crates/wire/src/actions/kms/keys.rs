@@ -1,5 +1,5 @@
-//! CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription, ScheduleKeyDeletion,
-//! CancelKeyDeletion, SetDeletionProtection.
+//! The requests and replies of CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription,
+//! ScheduleKeyDeletion, CancelKeyDeletion, SetDeletionProtection.
 
 use serde::{Deserialize, Serialize};
 

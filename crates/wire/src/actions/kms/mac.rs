@@ -1,4 +1,4 @@
-//! GenerateMac, VerifyMac.
+//! The requests and replies of GenerateMac, VerifyMac.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! GetKeyPolicy, SetKeyPolicy, GetKeyDefaultPolicy, GetSecretPolicy, SetSecretPolicy.
+//! The requests and replies of GetKeyPolicy, SetKeyPolicy, GetKeyDefaultPolicy, GetSecretPolicy, SetSecretPolicy.
 
 use serde::{Deserialize, Serialize};
 

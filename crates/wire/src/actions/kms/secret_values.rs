@@ -1,4 +1,5 @@
-//! GetSecretValue, BatchGetSecretValue, PutSecretValue, ListSecretVersionIds, UpdateSecretVersionStage.
+//! The requests and replies of GetSecretValue, BatchGetSecretValue, PutSecretValue, ListSecretVersionIds,
+//! UpdateSecretVersionStage.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,5 +1,5 @@
-//! CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret, UpdateSecretRotationPolicy,
-//! RotateSecret.
+//! The requests and replies of CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret,
+//! UpdateSecretRotationPolicy, RotateSecret.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,9 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreateSecret {
-    /// 1 to 192 letters, digits and `_ / + = . @ -`.
+    /// The name: 1 to 192 letters, digits and `_ / + = . @ -`.
     pub secret_name: String,
-    /// What the first version is called: up to 64 characters.
+    /// The id of the first version: up to 64 characters.
     pub version_id: String,
     /// The value: up to 30,720 bytes.
     pub secret_data: SecretText,

@@ -1,4 +1,4 @@
-//! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, GetRandomPassword.
+//! The requests and replies of DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, GetRandomPassword.
 
 use serde::{Deserialize, Serialize};
 

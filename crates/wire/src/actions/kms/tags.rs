@@ -1,4 +1,4 @@
-//! TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
+//! The requests and replies of TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy.
+//! The requests and replies of CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy.
 
 use serde::{Deserialize, Serialize};
 

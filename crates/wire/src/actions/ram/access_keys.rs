@@ -1,4 +1,4 @@
-//! CreateAccessKey, UpdateAccessKey, DeleteAccessKey, ListAccessKeys, GetAccessKeyLastUsed.
+//! The requests and replies of CreateAccessKey, UpdateAccessKey, DeleteAccessKey, ListAccessKeys, GetAccessKeyLastUsed.
 //!
 //! Without a UserName, the request is about the access keys of the caller.
 

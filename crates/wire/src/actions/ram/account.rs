@@ -1,8 +1,8 @@
-//! SetAccountAlias, GetAccountAlias, ClearAccountAlias.
+//! The requests and replies of SetAccountAlias, GetAccountAlias, ClearAccountAlias.
 
 use serde::{Deserialize, Serialize};
 
-/// Gives the account an alias.
+/// Sets the alias of the account.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct SetAccountAlias {

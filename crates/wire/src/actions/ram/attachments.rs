@@ -1,4 +1,4 @@
-//! AttachPolicyToUser, DetachPolicyFromUser, ListPoliciesForUser, the same for groups and roles, and
+//! The requests and replies of AttachPolicyToUser, DetachPolicyFromUser, ListPoliciesForUser, the same for groups and roles, and
 //! ListEntitiesForPolicy.
 
 use serde::{Deserialize, Serialize};

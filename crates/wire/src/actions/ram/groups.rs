@@ -1,4 +1,4 @@
-//! CreateGroup, GetGroup, UpdateGroup, DeleteGroup, ListGroups, AddUserToGroup, RemoveUserFromGroup,
+//! The requests and replies of CreateGroup, GetGroup, UpdateGroup, DeleteGroup, ListGroups, AddUserToGroup, RemoveUserFromGroup,
 //! ListGroupsForUser, ListUsersForGroup.
 
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! CreateLoginProfile, GetLoginProfile, UpdateLoginProfile, DeleteLoginProfile.
+//! The requests and replies of CreateLoginProfile, GetLoginProfile, UpdateLoginProfile, DeleteLoginProfile.
 
 use serde::{Deserialize, Serialize};
 

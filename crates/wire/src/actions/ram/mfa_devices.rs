@@ -1,4 +1,5 @@
-//! CreateVirtualMFADevice, DeleteVirtualMFADevice, ListVirtualMFADevices, BindMFADevice, UnbindMFADevice, GetUserMFAInfo.
+//! The requests and replies of CreateVirtualMFADevice, DeleteVirtualMFADevice, ListVirtualMFADevices, BindMFADevice,
+//! UnbindMFADevice, GetUserMFAInfo.
 
 use serde::{Deserialize, Serialize};
 

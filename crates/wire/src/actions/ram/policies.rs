@@ -1,5 +1,5 @@
-//! CreatePolicy, GetPolicy, UpdatePolicyDescription, DeletePolicy, ListPolicies, and the versions of a policy:
-//! CreatePolicyVersion, GetPolicyVersion, DeletePolicyVersion, ListPolicyVersions, SetDefaultPolicyVersion.
+//! The requests and replies of CreatePolicy, GetPolicy, UpdatePolicyDescription, DeletePolicy, ListPolicies, and the versions of
+//! a policy: CreatePolicyVersion, GetPolicyVersion, DeletePolicyVersion, ListPolicyVersions, SetDefaultPolicyVersion.
 //!
 //! Requests without a PolicyType are about custom policies.
 

@@ -1,4 +1,4 @@
-//! CreateRole, GetRole, UpdateRole, DeleteRole, ListRoles.
+//! The requests and replies of CreateRole, GetRole, UpdateRole, DeleteRole, ListRoles.
 
 use serde::{Deserialize, Serialize};
 

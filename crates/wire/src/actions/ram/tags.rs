@@ -1,4 +1,4 @@
-//! TagResources, UntagResources, ListTagResources, and the tags in other requests and replies.
+//! The requests and replies of TagResources, UntagResources, ListTagResources, and the tags in other requests and replies.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! CreateUser, GetUser, UpdateUser, DeleteUser, ListUsers.
+//! The requests and replies of CreateUser, GetUser, UpdateUser, DeleteUser, ListUsers.
 
 use serde::{Deserialize, Serialize};
 

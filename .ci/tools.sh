@@ -1,7 +1,7 @@
-# The tools that the checks need. ./test reads this list and names what it leaves out without them; .ci/run reads it
-# and installs what is missing. Sourced, not run.
+# The tools that the checks need. ./test reads this list to skip checks without their tools; .ci/run reads it to install missing
+# tools. Sourced, not executed.
 
-tools() { # NAME, the oldest VERSION that will do (- for any), and the Debian PACKAGE that brings it (- for none)
+tools() { # prints NAME, the minimum VERSION (- for any), and the Debian PACKAGE that contains it (- for none)
   cat <<END
 busybox      -     busybox
 cargo        $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)  -
@@ -34,7 +34,7 @@ tss2         -     tpm2-tools
 END
 }
 
-missing_tools() { # NAME...: what of it is missing or too old, as a text; nothing if all is there
+missing_tools() { # NAME...: prints the tools that are missing or too old, as a text
   local name version package found missing=()
   while read -r name version package; do
     [[ " $* " == *" $name "* ]] || continue
@@ -48,20 +48,20 @@ missing_tools() { # NAME...: what of it is missing or too old, as a text; nothin
   [ ${#missing[@]} -eq 0 ] || printf '%s\n' "${missing[@]}" | paste -s -d , | sed 's/,/, /g'
 }
 
-missing_packages() { # the Debian packages of all tools that are missing or too old
+missing_packages() { # prints the Debian packages of all tools that are missing or too old
   local name version package
   while read -r name version package; do
     [ "$package" = - ] || [ -z "$(missing_tools "$name")" ] || echo "$package"
   done < <(tools)
 }
 
-version_of() { # NAME: its version, or "present" if it tells none; nothing if it is missing
+version_of() { # NAME: prints its version, "present" if it has none, or nothing if it is missing
   local text
   case $1 in
     go | openssl) text=$("$1" version) ;;
-    cryptsetup) text=$(PATH=$PATH:/usr/sbin:/sbin cryptsetup --version) ;; # users have neither on their PATH
+    cryptsetup) text=$(PATH=$PATH:/usr/sbin:/sbin cryptsetup --version) ;; # users do not have these folders in PATH
     cargo-deny) text=$(cargo deny --version) ;;
-    noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # the Chinese pages in pictures
+    noto-cjk) text=$(compgen -G '/usr/share/fonts/*/noto*/NotoSansCJK*' && echo present) ;; # for pictures of the Chinese pages
     python3-venv) text=$(python3 -c 'import venv, ensurepip' && echo present) ;;
     tss2) text=$(compgen -G '/usr/lib/*/libtss2-esys.so.0' && compgen -G '/usr/lib/*/libtss2-rc.so.0' && echo present) ;; # systemd-creds loads them
     busybox | mke2fs | mkinitramfs) text=$(PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null && echo present) ;;

@@ -1,7 +1,9 @@
-//! The documents: every link leads to something, and messages in the tables of docs/operations.md are the program's.
+//! The documents: every link leads to something, messages in the tables of docs/operations.md are the
+//! program's, and tests that docs/threat-model.md names exist.
 
 mod links;
 mod messages;
+mod threats;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ javac        11    default-jdk-headless
 jq           1.6   jq
 mke2fs       -     e2fsprogs
 mkinitramfs  -     initramfs-tools-core
+mdbook       0.5   -
 mvn          3.6   maven
 node         16    nodejs
 noto-cjk     -     fonts-noto-cjk

@@ -16,7 +16,7 @@ fn every_link_leads_to_a_file_and_a_heading() {
 }
 
 /// What is wrong with the links of a page.
-fn broken_links(page: &Path) -> Vec<String> {
+pub(super) fn broken_links(page: &Path) -> Vec<String> {
     let text = fs::read_to_string(page).unwrap();
     let directory = page.parent().unwrap();
     let mut broken = Vec::new();
@@ -48,7 +48,7 @@ fn fault(page: &Path, directory: &Path, link: &str) -> Option<&'static str> {
 }
 
 /// The targets of links and pictures, with their lines.
-fn links(markdown: &str) -> Vec<(usize, &str)> {
+pub(super) fn links(markdown: &str) -> Vec<(usize, &str)> {
     let mut links = Vec::new();
     for (number, line) in prose(markdown) {
         let mut rest = line;

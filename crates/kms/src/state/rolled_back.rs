@@ -339,16 +339,18 @@ fn commits_are_counted_and_published_when_they_are_answered() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::new(data.path(), Role::Command);
     let kms = Kms::open(&options, SystemClock).unwrap();
-    assert_eq!((kms.epoch(), kms.commit_number()), (1, 1));
+    // A new store notes in a commit of its own since when uses are counted, and does not wait for it.
+    pollster::block_on(kms.state.catch_up()).unwrap_or_else(|_| panic!("the store fails"));
+    assert_eq!((kms.epoch(), kms.commit_number()), (1, 2));
     let key = call(&kms, CreateKey::default()).key_metadata.key_id;
-    assert_eq!(kms.commit_number(), 2);
-    call(&kms, DisableKey { key_id: key.clone() });
     assert_eq!(kms.commit_number(), 3);
+    call(&kms, DisableKey { key_id: key.clone() });
+    assert_eq!(kms.commit_number(), 4);
     call(&kms, DisableKey { key_id: key });
-    assert_eq!(kms.commit_number(), 3, "nothing has changed");
+    assert_eq!(kms.commit_number(), 4, "nothing has changed");
     drop(kms);
     let kms = Kms::open(&options, SystemClock).unwrap();
-    assert_eq!(kms.commit_number(), 3, "a start is no commit");
+    assert_eq!(kms.commit_number(), 4, "a start is no commit");
     let rows = |snapshot: &Snapshot| snapshot.anchor.unwrap().rows.rows();
     assert_eq!(rows(&kms.state.published()), 3, "a key, its version, and since when uses are counted");
 }

@@ -63,6 +63,7 @@ impl Kms {
         let due = present.due(&schedule, now);
         let done = due.and_then(|path| self.verify_again(&path, &mut present, now));
         if done.is_some() {
+            present.notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
             let _ = present.notes.write(&schedule.directory); // what is not noted is verified again
         }
         let mut inner = self.backups.lock();

@@ -204,6 +204,23 @@ fn a_backup_is_made_at_once_when_the_newest_one_is_damaged() {
     assert_eq!(scheduled.kms().back_up_if_due(), None);
 }
 
+/// A damaged one may be of a later commit than those that are made after it, if the store was put back.
+#[test]
+fn a_damaged_backup_leads_to_one_other_and_no_more() {
+    let scheduled = with_backups(2, 7);
+    let damaged = backups(&scheduled).pop().unwrap();
+    rot(&damaged);
+    touch(&damaged);
+    assert_eq!(verified(&scheduled, 1), [(damaged.clone(), false)]);
+    scheduled.made();
+    scheduled.kms().backups.lock().present.known.sort_by_key(|known| known.path == damaged);
+    for _ in 0..3 {
+        scheduled.pass(1);
+        assert_eq!(scheduled.kms().back_up_if_due(), None);
+    }
+    assert_eq!(backups(&scheduled).len(), 3);
+}
+
 /// Its beginning or end is damaged, so nobody can tell whose it is; the notes can.
 #[test]
 fn a_backup_that_does_not_open_is_known_from_the_notes_and_is_left() {

@@ -108,8 +108,8 @@ pub(super) struct Inner {
     failure: Option<String>,
     /// The last attempt, in seconds of elapsed time.
     tried: Option<i64>,
-    /// The last success in this run, likewise.
-    made: Option<i64>,
+    /// The last success in this run, likewise, and its file.
+    made: Option<(i64, PathBuf)>,
     /// When the files were last looked at to verify one of them, likewise.
     pub(super) looked: Option<i64>,
 }
@@ -191,7 +191,7 @@ impl Kms {
             Ok(Attempt { path, facts, present, deleted }) => {
                 noted.present = present;
                 noted.failure = None;
-                noted.made = Some(elapsed);
+                noted.made = Some((elapsed, path.clone()));
                 Some(ScheduledBackup::Made { path, facts, deleted })
             }
             Err(BackupError::Stopped) => None,
@@ -235,6 +235,7 @@ impl Kms {
             }
         }
         notes.look(directory);
+        notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
         let _ = notes.write(directory); // what is not noted is verified again
         let _ = files::sync_dir(directory); // a backup that is there again is deleted again
         Ok(Attempt { path, facts, present: Present { known, notes }, deleted })
@@ -300,8 +301,9 @@ impl Present {
 }
 
 impl Inner {
-    fn is_newest_damaged(&self) -> bool {
-        self.present.known.last().is_some_and(|newest| self.present.notes.has_failed(&newest.path))
+    /// For how many seconds backups are kept that are not among the newest.
+    pub(super) fn keep_for(&self) -> Option<i64> {
+        self.schedule.as_ref().and_then(|schedule| schedule.keep_for).map(seconds)
     }
 
     /// By the believed time since the newest backup that is not damaged, and by elapsed time if that is in the future.
@@ -310,7 +312,8 @@ impl Inner {
         if let (Some(tried), Some(_)) = (self.tried, &self.failure) {
             return elapsed >= tried + every.min(RETRY);
         }
-        if let Some(made) = self.made.filter(|_| !self.is_newest_damaged()) {
+        // Others may be of a later commit, if the store was put back, and damaged: only the one that was made counts here.
+        if let Some((made, _)) = self.made.as_ref().filter(|(_, path)| !self.present.notes.has_failed(path)) {
             return elapsed >= made + every;
         }
         let newest = self.present.newest().map(|known| known.facts.time);

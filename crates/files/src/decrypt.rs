@@ -188,8 +188,7 @@ impl<K: KeyService> Decryptor<K> {
             }
             None => engine::open_stream(source, &header, &unlocked.opener, pending.file(), &self.progress)?,
         };
-        let replace = self.options.conversion.replace;
-        pending.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata, replace))?;
+        pending.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata))?;
         Ok(summary(plaintext_len))
     }
 
@@ -227,8 +226,7 @@ impl<K: KeyService> Decryptor<K> {
         let pending = self.create(to, 0o600)?;
         let opened = reader.open_into_discardable(&data_key, pending)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        let replace = self.options.conversion.replace;
-        opened.out.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata, replace))?;
+        opened.out.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata))?;
         Ok(FileSummary::of_content(key_id, opened.plaintext_len).written_to(to.path))
     }
 

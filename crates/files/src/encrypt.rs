@@ -141,8 +141,7 @@ impl<K: KeyService> Encryptor<K> {
         let pending = to.create(0o666, self.options.conversion.replace)?;
         let plaintext_len = self.seal(source, metadata, sized, &pending, &keys, how.threads)?;
         let modified = metadata.modified().ok().filter(|_| metadata.is_file());
-        let replace = self.options.conversion.replace;
-        pending.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata, replace))?;
+        pending.publish(modified, how.durability).map_err(|error| to.refusal(error, metadata))?;
         Ok(FileSummary::of_content(keys.key_id().to_owned(), plaintext_len).written_to(to.path))
     }
 

@@ -50,9 +50,10 @@ impl<'a> Target<'a> {
         if self.directory.is_new && !replace { Ok(()) } else { self.check_existing(input, replace) }
     }
 
-    /// Returns the reason why publishing failed, as [`Target::check`] would have returned it.
-    pub(crate) fn refusal(&self, error: OutputError, input: &Metadata, replace: bool) -> OutputError {
-        self.check_existing(input, replace).err().unwrap_or(error)
+    /// The reason why a file got no name in a tree that this run made, in the words of [`Target::check`]. Any other place was
+    /// checked before, so its errors stay as they are.
+    pub(crate) fn refusal(&self, error: OutputError, input: &Metadata) -> OutputError {
+        if self.directory.is_new { self.check_existing(input, false).err().unwrap_or(error) } else { error }
     }
 
     fn check_existing(&self, input: &Metadata, replace: bool) -> Result<(), OutputError> {

@@ -47,6 +47,11 @@ impl<J> Bundles<J> {
         self.sent.notify_all();
     }
 
+    /// Does that when the returned guard is dropped.
+    pub(super) fn end_when_dropped(&self) -> impl Drop + '_ {
+        End(self)
+    }
+
     /// Returns the next bundle: a waiting one, otherwise one that another thread has begun; `None` at the end.
     pub(super) fn next(&self) -> Option<Arc<Bundle<J>>> {
         let mut state = self.state();
@@ -69,6 +74,14 @@ impl<J> Bundles<J> {
 
     fn state(&self) -> MutexGuard<'_, State<J>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct End<'a, J>(&'a Bundles<J>);
+
+impl<J> Drop for End<'_, J> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

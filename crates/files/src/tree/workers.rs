@@ -90,6 +90,7 @@ pub(super) fn on_workers<J: Send>(
         }
         // More workers than cores mostly wait for a KMS, and each of them should have a call to make.
         let bundle_len = if workers > all_cores() { 1 } else { BUNDLE };
+        let _end = bundles.end_when_dropped(); // also by a panic: the threads would wait forever
         let mut bundle = Vec::new();
         produce(&mut |job| {
             bundle.push(job);
@@ -98,9 +99,29 @@ pub(super) fn on_workers<J: Send>(
             }
         });
         bundles.send(bundle);
-        bundles.end();
     });
 }
 
 /// The number of files that a thread takes at once: those of a directory, or a part of them.
 const BUNDLE: usize = 128;
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_producer_ends_the_threads() {
+        let done = AtomicUsize::new(0);
+        let work = |_: usize| drop(done.fetch_add(1, Ordering::Relaxed));
+        let run = AssertUnwindSafe(|| {
+            on_workers(2, &work, |send| {
+                (0..BUNDLE).for_each(send);
+                panic!("a listener fails");
+            });
+        });
+        assert!(catch_unwind(run).is_err());
+        assert_eq!(done.into_inner(), BUNDLE, "what was sent is done");
+    }
+}

@@ -5,8 +5,9 @@
 //! as in such an image, the sealed one is used.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bulla_kms::{SecretReaders, read_secret_file};
 use zeroize::Zeroizing;
@@ -127,8 +128,9 @@ fn exists(path: &Path) -> bool {
     path.try_exists().unwrap_or(true)
 }
 
-fn changed_at(path: &Path) -> Option<SystemTime> {
-    fs::metadata(path).ok()?.modified().ok()
+/// When the file at a path was written or put there: a copy may keep its modification time.
+fn changed_at(path: &Path) -> Option<(i64, i64)> {
+    fs::metadata(path).ok().map(|found| (found.ctime(), found.ctime_nsec()))
 }
 
 /// Reads a file that other users cannot read.

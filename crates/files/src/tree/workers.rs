@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn a_panic_of_the_producer_ends_the_threads() {
         let done = AtomicUsize::new(0);
-        let work = |_: usize| drop(done.fetch_add(1, Ordering::Relaxed));
+        let work = |_: usize| {
+            done.fetch_add(1, Ordering::Relaxed);
+        };
         let run = AssertUnwindSafe(|| {
             on_workers(2, &work, |send| {
                 (0..BUNDLE).for_each(send);

@@ -11,7 +11,7 @@ from machine import PATH
 
 
 class Tpm:
-    """A TPM. Its seeds and counters are in the folder; its registers begin anew with each start."""
+    """A TPM. Its seeds and counters are in the folder; each start resets its registers."""
 
     @staticmethod
     def is_there():
@@ -41,7 +41,7 @@ class Tpm:
                     wait_for(socket, process)
                     yield socket
                 finally:
-                    process.terminate()  # it has ended by itself if QEMU used it
+                    process.terminate()  # swtpm has exited already if QEMU used it
 
 
 def wait_for(socket, process):

@@ -73,7 +73,7 @@ fn standard_output_gets_the_lines_too() {
     assert!(seals > 1 && trail.ends_with(&format!("{}\n", json.join("\n"))), "{}\n{trail}", printed());
 }
 
-/// Nobody is told by a reload: whether there is a trail is settled at the start.
+/// A reload does not write it: whether there is a trail is settled at the start.
 #[test]
 fn a_start_that_switches_the_trail_off_says_so_in_it() {
     let world = World::new();

@@ -40,7 +40,7 @@ impl Directory {
         Self { handle, anchor: if has_proc { anchor } else { path.to_owned() }, has_proc, is_new: false }
     }
 
-    /// Marks the directory as part of a tree that this run created, so that only this run writes to it.
+    /// Says whether this run created the tree that the directory belongs to. Other processes may write to it all the same.
     pub(crate) fn of_new_tree(self, is_new: bool) -> Self {
         Self { is_new, ..self }
     }

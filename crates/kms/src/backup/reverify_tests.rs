@@ -154,7 +154,7 @@ fn damaged_ones_do_not_count_as_the_newest() {
         rot(path);
         touch(path); // so that it is read at once
     }
-    assert_eq!(state(&scheduled).verified, 3, "nobody has looked yet");
+    assert_eq!(state(&scheduled).verified, 3, "the server has not looked yet");
     assert_eq!(verified(&scheduled, 2), [(paths[2].clone(), false), (paths[1].clone(), false)]);
     assert_eq!((state(&scheduled).count, state(&scheduled).verified), (3, 1));
     scheduled.pass(DAY);
@@ -221,7 +221,7 @@ fn a_damaged_backup_leads_to_one_other_and_no_more() {
     assert_eq!(backups(&scheduled).len(), 3);
 }
 
-/// Its beginning or end is damaged, so nobody can tell whose it is; the notes can.
+/// Its beginning or end is damaged, so only the notes can tell which store it is of.
 #[test]
 fn a_backup_that_does_not_open_is_known_from_the_notes_and_is_left() {
     let mut scheduled = with_backups(2, 1);
@@ -324,7 +324,7 @@ fn a_server_that_ends_verifies_nothing_and_notes_nothing() {
     scheduled.kms().stop_backups();
     scheduled.pass(MINUTE);
     assert_eq!(scheduled.kms().verify_backup_if_due(), None);
-    assert_eq!(state(&scheduled).verified, 2, "nobody has looked");
+    assert_eq!(state(&scheduled).verified, 2, "the server has not looked");
 }
 
 #[test]

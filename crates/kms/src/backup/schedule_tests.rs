@@ -425,7 +425,7 @@ fn the_backups_that_hold_a_key_are_known_and_until_when_they_are_kept() {
     assert_eq!(notes.kept_until(&holding[0].path, holding[0].time), None);
 }
 
-/// That it is gone is known only then, and nobody asks for it any more.
+/// Later, no request names the key, so no answer could say it.
 #[test]
 fn the_line_of_a_deleted_key_says_which_backups_still_hold_it() {
     let mut scheduled = Scheduled::new(2, Some(30));

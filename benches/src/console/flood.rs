@@ -56,7 +56,7 @@ fn tell_sign_ins(flooded: &[Flooded]) {
     };
     figure("wrong passwords that were checked", rate(|answers| &answers.refused), "/s");
     figure("passwords that were sent away", rate(|answers| &answers.busy), "/s");
-    for (at, place) in PLACES.iter().enumerate() {
+    for (at, (place, ..)) in PLACES.iter().enumerate() {
         let seconds: Vec<_> = flooded.iter().flat_map(|flooded| flooded.entered[at].clone()).collect();
         let name = format!("a right password from {place}");
         figure(&format!("{name}, sign-ins"), seconds.len() as f64, "");
@@ -91,9 +91,6 @@ struct Answers {
 fn flood(server: &Server) -> Result<Flooded> {
     let clients = (0..CLIENTS).map(|client| Visitor::new(server, address(client)));
     let clients = clients.collect::<Result<Vec<_>>>()?;
-    let people = [Ipv4Addr::LOCALHOST, address(0)].map(|address| Visitor::new(server, address));
-    let [elsewhere, here] = people;
-    let people = [elsewhere?, here?];
     let answers = Answers::default();
     let stop = AtomicBool::new(false);
     let begun = Instant::now();
@@ -101,7 +98,11 @@ fn flood(server: &Server) -> Result<Flooded> {
         for client in clients {
             scope.spawn(|| guess(client, &answers, &stop));
         }
-        let people = people.map(|visitor| scope.spawn(|| sign_in(visitor, &stop)));
+        let stop = &stop;
+        let people = PLACES.map(|(_, address, is_known)| {
+            scope
+                .spawn(move || sign_in(server, address, is_known, stop).expect("the server answers sign-ins"))
+        });
         thread::sleep(BEGIN);
         let load = load(server);
         stop.store(true, Ordering::Relaxed);
@@ -125,20 +126,34 @@ fn guess(mut client: Visitor, answers: &Answers, stop: &AtomicBool) {
     }
 }
 
-/// Signs in again and again as people do, who try once more a second after they were told to; gives the seconds of each.
-fn sign_in(mut visitor: Visitor, stop: &AtomicBool) -> Vec<f64> {
+/// Signs in repeatedly as people do, who retry a second after a refusal. Returns the seconds of each sign-in. A known browser has
+/// signed in before the flood began; an unknown one is new for each sign-in.
+fn sign_in(server: &Server, address: Ipv4Addr, is_known: bool, stop: &AtomicBool) -> Result<Vec<f64>> {
     let mut entered = Vec::new();
+    let mut visitor = Visitor::new(server, address)?;
+    if is_known {
+        enter(&mut visitor)?;
+    }
     thread::sleep(BEGIN);
     while !stop.load(Ordering::Relaxed) {
-        let begun = Instant::now();
-        while visitor.try_password(USER, PASSWORD).expect("the server answers sign-ins") != ENTERED {
-            thread::sleep(AGAIN);
+        if is_known {
+            visitor.get("/console/sign-in")?;
+        } else {
+            visitor = Visitor::new(server, address)?;
         }
+        let begun = Instant::now();
+        enter(&mut visitor)?;
         entered.push(begun.elapsed().as_secs_f64());
-        visitor.get("/console/sign-in").expect("the server answers");
         thread::sleep(AGAIN);
     }
-    entered
+    Ok(entered)
+}
+
+fn enter(visitor: &mut Visitor) -> Result<()> {
+    while visitor.try_password(USER, PASSWORD)? != ENTERED {
+        thread::sleep(AGAIN);
+    }
+    Ok(())
 }
 
 fn load(server: &Server) -> Result<Load> {
@@ -147,11 +162,16 @@ fn load(server: &Server) -> Result<Load> {
 }
 
 /// The address of a client of the flood.
-fn address(client: u8) -> Ipv4Addr {
+const fn address(client: u8) -> Ipv4Addr {
     Ipv4Addr::new(127, 0, 0, 2 + client % ADDRESSES)
 }
 
-const PLACES: [&str; 2] = ["elsewhere", "an address of the flood"];
+/// Where people sign in: a name, the address, and whether their browser has signed in before.
+const PLACES: [(&str, Ipv4Addr, bool); 3] = [
+    ("elsewhere", Ipv4Addr::LOCALHOST, false),
+    ("an address of the flood", address(0), false),
+    ("an address of the flood in a known browser", address(0), true),
+];
 const CLIENTS: u8 = 64;
 const ADDRESSES: u8 = 19;
 const ROUNDS: usize = 3;

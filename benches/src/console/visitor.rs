@@ -14,6 +14,8 @@ pub(super) struct Visitor {
     host: String,
     /// The cookie of the session, as `name=value`.
     cookie: String,
+    /// The cookie of a browser that has signed in by password, as `; name=value`.
+    browser: String,
     /// What the forms of this session carry.
     token: String,
 }
@@ -23,7 +25,8 @@ impl Visitor {
     pub(super) fn new(server: &Server, source: Ipv4Addr) -> Result<Self> {
         let connection = server.connect_from(source)?;
         let host = server.address.to_string();
-        let mut visitor = Self { connection, host, cookie: String::new(), token: String::new() };
+        let mut visitor =
+            Self { connection, host, cookie: String::new(), browser: String::new(), token: String::new() };
         visitor.get(SIGN_IN)?;
         Ok(visitor)
     }
@@ -67,10 +70,10 @@ impl Visitor {
     }
 
     fn request(&self, method: &str, path: &str, headers: &str, body: &str) -> Request {
-        let Self { host, cookie, .. } = self;
+        let Self { host, cookie, browser, .. } = self;
         let length = body.len();
         format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}\r\nAccept: text/html\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nCookie: {cookie}{browser}\r\nAccept: text/html\r\n\
              Accept-Language: en\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
         )
         .into_bytes()
@@ -78,8 +81,13 @@ impl Visitor {
 
     fn send(&mut self, request: &Request) -> Result<u16> {
         let answer = self.connection.exchange(request)?;
-        if let Some(set) = answer.headers("set-cookie").find(|set| set.starts_with("bulla-session")) {
-            self.cookie = set.split(';').next().unwrap_or_default().to_owned();
+        for set in answer.headers("set-cookie") {
+            let pair = set.split(';').next().unwrap_or_default();
+            if pair.starts_with("bulla-browser") {
+                self.browser = format!("; {pair}");
+            } else {
+                self.cookie = pair.to_owned();
+            }
         }
         if let Some((_, rest)) = answer.body.split_once(r#"name="token" value=""#) {
             self.token = rest.split('"').next().unwrap_or_default().to_owned();

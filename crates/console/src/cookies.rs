@@ -1,30 +1,43 @@
-//! The two cookies: of the session, and of the language.
+//! The cookies of this server: of the session, of the browser, and of the language.
 
 use http::header::{COOKIE, HOST};
 
 use crate::guard::without_port;
 use crate::http::Request;
 
-/// The cookie of the session, as its name and attributes depend on how the page was reached.
-pub(crate) struct SessionCookie {
+/// A cookie that only this server reads. Its name and attributes depend on how the page was reached.
+pub(crate) struct ServerCookie {
     name: String,
-    attributes: &'static str,
+    attributes: String,
 }
 
-impl SessionCookie {
-    /// Over TLS its name has the prefix that makes browsers bind it to this host. Without TLS the server is on loopback, where
-    /// cookies are shared by all ports, so the port is a part of the name.
-    pub(crate) fn of(request: &Request<'_>) -> Self {
+impl ServerCookie {
+    /// The cookie of the session, which ends with the browser.
+    pub(crate) fn of_session(request: &Request<'_>) -> Self {
+        Self::of(request, "bulla-session", "")
+    }
+
+    /// The cookie of a browser in which a user has signed in ([`KnownBrowsers`](crate::known_browsers::KnownBrowsers)).
+    pub(crate) fn of_browser(request: &Request<'_>) -> Self {
+        Self::of(request, "bulla-browser", "; Max-Age=2592000")
+    }
+
+    /// Over TLS the name has the prefix that makes browsers bind the cookie to this host. Without TLS the server is on loopback,
+    /// where cookies are shared by all ports, so the port is a part of the name.
+    fn of(request: &Request<'_>, name: &str, lifetime: &str) -> Self {
         if request.connection.tls {
             return Self {
-                name: format!("__Host-{NAME}"),
-                attributes: "; Path=/; HttpOnly; Secure; SameSite=Strict",
+                name: format!("__Host-{name}"),
+                attributes: format!("{lifetime}; Path=/; HttpOnly; Secure; SameSite=Strict"),
             };
         }
         let host = request.header(&HOST).unwrap_or_default();
         let port = host.strip_prefix(without_port(host)).unwrap_or_default().trim_start_matches(':');
         let port = if port.is_empty() { "80" } else { port };
-        Self { name: format!("{NAME}-{port}"), attributes: "; Path=/; HttpOnly; SameSite=Strict" }
+        Self {
+            name: format!("{name}-{port}"),
+            attributes: format!("{lifetime}; Path=/; HttpOnly; SameSite=Strict"),
+        }
     }
 
     /// The value in the request. A name that occurs twice is none: another program on this host has planted one.
@@ -55,5 +68,3 @@ pub(crate) fn read<'a>(request: &Request<'a>, name: &str) -> Option<&'a str> {
         _ => None,
     }
 }
-
-const NAME: &str = "bulla-session";

@@ -68,9 +68,8 @@ impl Console {
         let [first, second] = ["Code1", "Code2"].map(|name| secret(fields, name));
         let password = fields.non_empty("Password").map(|_| secret(fields, "Password"));
         let kms = own.visit.kms;
-        let from = own.visit.request.connection.source;
         let codes = [&first, &second];
-        match kms.bind_own_device(&own.signed_in, &offered, codes, password.as_ref(), from).await {
+        match kms.bind_own_device(&own.signed_in, &offered, codes, password.as_ref()).await {
             Ok(signed_in) => self.renewed(own, signed_in),
             Err(refusal) => self.refused(own, &refusal, Some(&offered)),
         }

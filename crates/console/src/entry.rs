@@ -121,7 +121,9 @@ impl Console {
         let name = sign_in::tried_name(fields);
         let then = fields.get("then").unwrap_or_default();
         let source = visit.request.connection.source;
-        match sign_in::check(visit.kms, fields, visit.request.connection).await {
+        let now = visit.kms.elapsed();
+        let known = self.known_browsers.user(visit.request, now);
+        match sign_in::check(visit.kms, fields, visit.request.connection, known).await {
             Ok(FirstFactor::Enough(signed_in)) => self.signed_in(visit, name, then, signed_in),
             Ok(FirstFactor::CodeNeeded(half)) => {
                 let mut answer = Answer::redirect(&path("code", &[]));
@@ -139,7 +141,10 @@ impl Console {
                         answer.status = StatusCode::SERVICE_UNAVAILABLE;
                         return answer;
                     }
-                    _ => answer.event = Some(Event::Refused),
+                    SignInRefusal::Wrong | SignInRefusal::NoSecretsHere => {
+                        self.known_browsers.fail(visit.request, now);
+                        answer.event = Some(Event::Refused);
+                    }
                 }
                 // Also of a password that was not checked: a flood would else take the cores with answers.
                 answer.delay = self.attempts.fail(name, source, visit.kms.elapsed());
@@ -156,6 +161,10 @@ impl Console {
         answer.user_id = signed_in.user_id();
         answer.access_key_id = signed_in.access_key_id().map(str::to_owned);
         self.begin(visit, &mut answer, Who::SignedIn(signed_in, None));
+        if let (Some(user), None) = (answer.user_id, &answer.access_key_id) {
+            let cookie = self.known_browsers.remember(visit.request, user, visit.kms.elapsed());
+            answer.add("set-cookie", &cookie);
+        }
         answer.event = Some(event);
         answer
     }
@@ -208,7 +217,7 @@ impl Console {
         let Some(fields) = posted else {
             return Some(sign_in::password_page(&self.view(visit, name), is_due, None));
         };
-        let chosen = sign_in::choose_password(visit.kms, &signed_in, fields, visit.request.connection);
+        let chosen = sign_in::choose_password(visit.kms, &signed_in, fields);
         Some(match chosen.await {
             Ok(signed_in) => {
                 let mut answer = Answer::redirect(PREFIX);
@@ -269,24 +278,22 @@ impl Console {
 mod tests {
     use std::collections::VecDeque;
     use std::future::Future;
+    use std::pin::pin;
     use std::task::{Context, Poll, Waker};
 
-    use bulla_kms::SignInRefusal;
+    use bulla_kms::{Kms, SignInRefusal};
+    use bulla_wire::{Product, SecretText};
     use http::{Method, StatusCode};
     use pollster::block_on;
 
     use crate::testing::Browser;
 
-    /// As many sign-ins from one address as there is room for, none of which is polled after the first has ended: its turn is then
-    /// with one that does not take it, so the console finds no room.
-    #[test]
-    fn the_answer_about_a_password_that_was_not_checked_waits_as_that_about_a_wrong_one() {
-        let browser = Browser::owner().signed_out();
-        let kms = &browser.site.kms;
-        let password = String::from("Wrong-Horse-7").into();
+    /// Sends as many wrong passwords as may wait. None is polled after the first was checked, so the turn is never free again
+    /// while they are there.
+    fn flood<'k>(kms: &'k Kms, password: &'k SecretText) -> VecDeque<impl Future + use<'k>> {
         let mut waiting = VecDeque::new();
         let fill = |waiting: &mut VecDeque<_>| loop {
-            let mut sign_in = Box::pin(kms.sign_in_by_password("ann", &password, None));
+            let mut sign_in = Box::pin(kms.sign_in_by_password("ann", password, None, None));
             match sign_in.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Pending => waiting.push_back(sign_in),
                 Poll::Ready(refused) => return assert!(matches!(refused, Err(SignInRefusal::Busy))),
@@ -296,6 +303,75 @@ mod tests {
         let first = waiting.pop_front().unwrap();
         assert!(matches!(block_on(first), Err(SignInRefusal::Wrong)));
         fill(&mut waiting);
+        waiting
+    }
+
+    /// A user of the console with the password `Right-Horse-7`.
+    fn user(owner: &Browser, name: &str) {
+        owner.call(Product::Ram, "CreateUser", &[("UserName", name)]).unwrap();
+        let fields = [("UserName", name), ("Password", "Right-Horse-7")];
+        owner.call(Product::Ram, "CreateLoginProfile", &fields).unwrap();
+    }
+
+    /// Whether the password that a browser sends waits for its check. Else the answer is `429`.
+    fn is_queued(browser: &Browser, name: &str) -> bool {
+        let path = "/console/sign-in";
+        let mut form = browser.get(path).form(path);
+        form.set("UserName", name);
+        form.set("Password", "Right-Horse-7");
+        browser.ask(&Method::POST, path, &form.encode(), |console, request| {
+            let answer = pin!(console.answer(&browser.site.kms, request));
+            match answer.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => true,
+                Poll::Ready(answer) => {
+                    assert_eq!(answer.status, StatusCode::TOO_MANY_REQUESTS);
+                    false
+                }
+            }
+        })
+    }
+
+    #[test]
+    fn a_browser_that_has_signed_in_waits_for_no_flood_of_its_address_for_that_user_alone() {
+        let owner = Browser::owner();
+        user(&owner, "ann");
+        user(&owner, "bob");
+        let known = owner.visitor();
+        known.post("/console/sign-in", &[("UserName", "ann"), ("Password", "Right-Horse-7")]);
+        assert!(known.get("/console/").has("ann"));
+        known.post("/console/sign-out", &[]);
+        let password = String::from("Wrong-Horse-7").into();
+        let flood = flood(&owner.site.kms, &password);
+        assert!(is_queued(&known, "ann"));
+        assert!(!is_queued(&known, "bob"));
+        assert!(!is_queued(&owner.visitor(), "ann"));
+        drop(flood);
+    }
+
+    #[test]
+    fn five_wrong_passwords_end_the_cookie_of_a_browser() {
+        let owner = Browser::owner();
+        user(&owner, "ann");
+        let known = owner.visitor();
+        let sign_in =
+            |password| known.post("/console/sign-in", &[("UserName", "ann"), ("Password", password)]);
+        for wrong in [4, 5] {
+            assert!(sign_in("Right-Horse-7").has("ann"));
+            known.post("/console/sign-out", &[]);
+            (0..wrong).for_each(|_| drop(sign_in("Wrong-Horse-7")));
+            let password = String::from("Wrong-Horse-7").into();
+            let flood = flood(&owner.site.kms, &password);
+            assert_eq!(is_queued(&known, "ann"), wrong == 4);
+            drop(flood);
+        }
+    }
+
+    #[test]
+    fn the_answer_about_a_password_that_was_not_checked_waits_as_that_about_a_wrong_one() {
+        let browser = Browser::owner().signed_out();
+        let kms = &browser.site.kms;
+        let password = String::from("Wrong-Horse-7").into();
+        let _flood = flood(kms, &password);
         let path = "/console/sign-in";
         let mut form = browser.get(path).form(path);
         form.set("UserName", "ann");

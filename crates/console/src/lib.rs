@@ -17,6 +17,7 @@ mod forms;
 mod guard;
 mod http;
 mod indented;
+mod known_browsers;
 mod layout;
 mod offers;
 mod owner_link;

@@ -7,10 +7,11 @@ use maud::html;
 
 use crate::attempts::Attempts;
 use crate::context::{Context, View};
-use crate::cookies::SessionCookie;
+use crate::cookies::ServerCookie;
 use crate::entry::{Entry, Half, Who};
 use crate::guard::{Hosts, is_same_origin};
 use crate::http::{Answer, Request};
+use crate::known_browsers::KnownBrowsers;
 use crate::layout::{self, TOKEN};
 use crate::owner_link::OwnerLink;
 use crate::sessions::{Lifetime, Sessions};
@@ -30,6 +31,7 @@ pub struct Console {
     /// looks here.
     pub(crate) halves: Sessions<Half>,
     pub(crate) attempts: Attempts,
+    pub(crate) known_browsers: KnownBrowsers,
     traffic: Traffic,
 }
 
@@ -37,7 +39,7 @@ pub struct Console {
 pub(crate) struct Visit<'a> {
     pub(crate) kms: &'a Kms,
     pub(crate) request: &'a Request<'a>,
-    pub(crate) cookie: SessionCookie,
+    pub(crate) cookie: ServerCookie,
     /// The value of the cookie: of a session, or drawn for the form that signs in.
     pub(crate) value: Option<&'a str>,
     pub(crate) language: Language,
@@ -73,6 +75,7 @@ impl Console {
             sessions: Sessions::new(Lifetime::SIGNED_IN),
             halves: Sessions::new(Lifetime::HALF),
             attempts: Attempts::default(),
+            known_browsers: KnownBrowsers::default(),
             traffic: Traffic::new(),
         }
     }
@@ -105,7 +108,7 @@ impl Console {
         }
         let segments = paths::segments(request.path).ok_or(Refusal::NotFound)?;
         let segments: Vec<_> = segments.iter().map(String::as_str).collect();
-        let cookie = SessionCookie::of(request);
+        let cookie = ServerCookie::of_session(request);
         let value = cookie.read(request);
         let visit = Visit { kms, request, cookie, value, language: Language::of(request) };
         let posted = match *request.method {

@@ -35,6 +35,9 @@ impl Lifetime {
         Self { idle: Duration::from_secs(15 * 60), longest: Duration::from_secs(8 * 3600) };
     /// Of somebody who has given a password and is asked for a code.
     pub(crate) const HALF: Self = Self { idle: Duration::from_secs(300), longest: Duration::from_secs(300) };
+    /// Of a browser in which a user has signed in.
+    pub(crate) const KNOWN_BROWSER: Self =
+        Self { idle: Duration::from_secs(30 * 86_400), longest: Duration::from_secs(30 * 86_400) };
 }
 
 type Hash = [u8; 32];

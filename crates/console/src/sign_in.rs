@@ -1,6 +1,8 @@
 //! Signing in: by access key, by password, or by the link of an embedded store; and choosing another password.
 
-use bulla_kms::{CodeRefusal, Connection, FirstFactor, Kms, PasswordRefusal, SignInRefusal, SignedIn};
+use bulla_kms::{
+    CodeRefusal, Connection, FirstFactor, Kms, PasswordRefusal, PrincipalId, SignInRefusal, SignedIn,
+};
 use bulla_wire::{Parameters, SecretText};
 use http::StatusCode;
 use maud::{Markup, html};
@@ -126,7 +128,7 @@ pub(crate) fn tried_name(fields: &Parameters) -> &str {
     fields.non_empty("AccessKeyId").or(fields.get("UserName")).unwrap_or_default()
 }
 
-/// Checks what a form says.
+/// Checks the access key or the password of a form. `known` is the user who signed in before in this browser.
 ///
 /// # Errors
 /// As the engine's.
@@ -134,13 +136,14 @@ pub(crate) async fn check(
     kms: &Kms,
     fields: &Parameters,
     from: &Connection,
+    known: Option<PrincipalId>,
 ) -> Result<FirstFactor, SignInRefusal> {
     let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
     match fields.non_empty("AccessKeyId") {
         Some(id) => kms.sign_in_by_access_key(id, &secret("AccessKeySecret")).map(FirstFactor::Enough),
         None => {
             let name = fields.get("UserName").unwrap_or_default();
-            kms.sign_in_by_password(name, &secret("Password"), from.source).await
+            kms.sign_in_by_password(name, &secret("Password"), from.source, known).await
         }
     }
 }
@@ -153,7 +156,6 @@ pub(crate) async fn choose_password(
     kms: &Kms,
     signed_in: &SignedIn,
     fields: &Parameters,
-    from: &Connection,
 ) -> Result<SignedIn, Text> {
     let secret = |name: &str| SecretText::from(fields.get(name).unwrap_or_default().to_owned());
     let new = secret("NewPassword");
@@ -161,7 +163,7 @@ pub(crate) async fn choose_password(
         return Err(texts::PASSWORDS_DIFFER);
     }
     let old = fields.non_empty("OldPassword").map(|_| secret("OldPassword"));
-    kms.choose_password(signed_in, old.as_ref(), &new, from.source).await.map_err(|refusal| match refusal {
+    kms.choose_password(signed_in, old.as_ref(), &new).await.map_err(|refusal| match refusal {
         PasswordRefusal::Ended => texts::FORM_IS_OLD,
         PasswordRefusal::WrongOld => texts::PASSWORD_WRONG,
         PasswordRefusal::Same => texts::PASSWORD_SAME,

@@ -1,6 +1,7 @@
-//! A small browser for the tests: it keeps a cookie, fills in the forms of pages as they are, and follows redirects.
+//! A small browser for the tests: it keeps cookies, fills in the forms of pages as they are, and follows redirects.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use aws_lc_rs::rsa::{OAEP_SHA256_MGF1SHA256, OaepPublicEncryptingKey, PublicEncryptingKey};
@@ -31,7 +32,7 @@ pub(crate) struct Browser {
     pub(crate) site: Rc<Site>,
     is_owner: bool,
     language: &'static str,
-    cookie: RefCell<String>,
+    cookies: RefCell<BTreeMap<String, String>>,
 }
 
 /// A page that came.
@@ -66,7 +67,7 @@ impl Browser {
         let link = owners.make_link(kms.elapsed());
         let users = Console::new(["localhost".to_owned()]);
         let site = Rc::new(Site { kms, owners, users, count: Cell::new(0), _data: data });
-        let browser = Self { site, is_owner: true, language: "en", cookie: RefCell::default() };
+        let browser = Self { site, is_owner: true, language: "en", cookies: RefCell::default() };
         let page = browser.post(&link, &[]);
         assert_eq!(page.status, StatusCode::OK, "{page:?}");
         browser
@@ -74,7 +75,7 @@ impl Browser {
 
     /// Another browser, in which nobody has signed in.
     pub(crate) fn visitor(&self) -> Self {
-        Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookie: RefCell::default() }
+        Self { site: Rc::clone(&self.site), is_owner: false, language: "en", cookies: RefCell::default() }
     }
 
     /// A new user of the same store with this policy, who signs in by an access key.
@@ -97,7 +98,7 @@ impl Browser {
 
     /// Another browser at the same store, in which nobody has signed in.
     pub(crate) fn signed_out(&self) -> Self {
-        Self { is_owner: false, cookie: RefCell::default(), ..self.clone() }
+        Self { is_owner: false, cookies: RefCell::default(), ..self.clone() }
     }
 
     /// The same browser, which asks for pages in Chinese.
@@ -147,8 +148,26 @@ impl Browser {
         self.page(path, self.send(&Method::POST, path, &filled.encode()))
     }
 
-    /// One request, without what browsers do with its answer.
+    /// Sends one request and keeps the cookies of the answer; does not follow a redirect.
     pub(crate) fn send(&self, method: &Method, to: &str, body: &str) -> Answer {
+        let kms = &self.site.kms;
+        let answer = self.ask(method, to, body, |console, request| block_on(console.answer(kms, request)));
+        for line in answer.headers.get_all(SET_COOKIE) {
+            let pair = line.to_str().unwrap().split(';').next().unwrap();
+            let (name, value) = pair.split_once('=').unwrap();
+            self.cookies.borrow_mut().insert(name.to_owned(), value.to_owned());
+        }
+        answer
+    }
+
+    /// Makes one request with the cookies of this browser, and gives what `answered` makes of it.
+    pub(crate) fn ask<T>(
+        &self,
+        method: &Method,
+        to: &str,
+        body: &str,
+        answered: impl FnOnce(&Console, Request<'_>) -> T,
+    ) -> T {
         let (path, query) = to.split_once('?').unwrap_or((to, ""));
         let mut headers = HeaderMap::new();
         let mut set = |name: HeaderName, value: &str| {
@@ -158,7 +177,9 @@ impl Browser {
         set(ORIGIN, "http://localhost:7443");
         set(ACCEPT_LANGUAGE, self.language);
         set(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        set(COOKIE, &self.cookie.borrow());
+        let cookies: Vec<_> =
+            self.cookies.borrow().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        set(COOKIE, &cookies.join("; "));
         let connection =
             Connection { source: None, tls: false, request_id: "the-request-id".into(), user_agent: None };
         let request = Request {
@@ -169,12 +190,7 @@ impl Browser {
             body: body.as_bytes(),
             connection: &connection,
         };
-        let console = if self.is_owner { &self.site.owners } else { &self.site.users };
-        let answer = block_on(console.answer(&self.site.kms, request));
-        if let Some(cookie) = answer.headers.get(SET_COOKIE) {
-            *self.cookie.borrow_mut() = cookie.to_str().unwrap().split(';').next().unwrap().to_owned();
-        }
-        answer
+        answered(if self.is_owner { &self.site.owners } else { &self.site.users }, request)
     }
 
     fn page(&self, at: &str, answer: Answer) -> Page {

@@ -15,6 +15,7 @@ use bulla_wire::SecretText;
 use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) use self::hasher::{CheckError, Hasher};
+pub(crate) use self::turns::Source;
 
 /// The longest password, in bytes: longer ones are never set, so none is right.
 pub(crate) const MAX_PASSWORD: usize = 128;

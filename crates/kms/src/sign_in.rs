@@ -27,7 +27,7 @@ pub(crate) use self::signed_in::SecondFactor;
 pub use self::signed_in::{FirstFactor, HalfSignedIn, SignedIn};
 use crate::Kms;
 use crate::origin::{Connection, Origin};
-use crate::password::CheckError;
+use crate::password::{CheckError, Source};
 use crate::people::{Account, PrincipalId, User};
 use crate::state::{AccessKey, Snapshot};
 
@@ -83,8 +83,11 @@ impl Kms {
     }
 
     /// Signs in a user by password. The name is found without case, and may be followed by `@` and the id or the alias of the
-    /// account, with or without `.onaliyun.com`. `from` is the address of the client: passwords are checked one at a time, and
-    /// addresses take turns.
+    /// account, with or without `.onaliyun.com`.
+    ///
+    /// Passwords are checked one at a time. Addresses take turns, so that a flood of sign-ins delays itself; `from` is the
+    /// address of the client. A password for the user `known` does not wait for addresses: the caller has to know that the
+    /// client has signed in as this user before.
     ///
     /// The password of a user with an MFA device is enough for nothing but [`Kms::second_factor`]. A user who has to choose
     /// another password, or to bind a device, signs in for nothing but [`Kms::choose_password`] and [`Kms::bind_own_device`].
@@ -96,6 +99,7 @@ impl Kms {
         name: &str,
         password: &SecretText,
         from: Option<IpAddr>,
+        known: Option<PrincipalId>,
     ) -> Result<FirstFactor, SignInRefusal> {
         let found = {
             let snapshot = self.state.snapshot()?;
@@ -103,7 +107,10 @@ impl Kms {
             user.and_then(|user| Some((user.id, user.login_profile.as_ref()?.password_hash.clone())))
         };
         let hash = found.as_ref().map(|(_, hash)| hash.clone());
-        let is_right = self.hasher.is_right(password, hash, from).await?;
+        let is_known = |(user, _): &&(PrincipalId, _)| known == Some(*user);
+        let source =
+            found.as_ref().filter(is_known).map_or(Source::of(from), |(user, _)| Source::User(*user));
+        let is_right = self.hasher.is_right(password, hash, source).await?;
         let (user, hash) = found.filter(|_| is_right).ok_or(SignInRefusal::Wrong)?;
         let first = {
             // The user may have changed while the password was hashed.

@@ -1,12 +1,11 @@
 //! The one thread that hashes passwords, at a low priority: a hash takes a tenth of a second and 64 MiB.
 
-use std::net::IpAddr;
 #[cfg(test)]
 use std::sync::{Arc, atomic::AtomicUsize};
 
 use bulla_wire::{Error, ErrorCode, SecretText};
 
-use super::turns::{Busy, Turns};
+use super::turns::{Busy, Source, Turns};
 use super::{MAX_PASSWORD, hash_password, no_password_hash, verify_password};
 use crate::worker::Worker;
 
@@ -57,13 +56,13 @@ impl Hasher {
         &self,
         password: &SecretText,
         hash: Option<SecretText>,
-        from: Option<IpAddr>,
+        source: Source,
     ) -> Result<bool, CheckError> {
         let hash = hash.filter(|_| password.expose().len() <= MAX_PASSWORD);
         let can_be = hash.is_some();
         let hash = hash.unwrap_or_else(no_password_hash);
         let password = if can_be { password.clone() } else { SecretText::default() };
-        let turn = self.turns.next(from).await.map_err(|Busy| CheckError::Busy)?;
+        let turn = self.turns.next(source).await.map_err(|Busy| CheckError::Busy)?;
         #[cfg(test)]
         let checks = Arc::clone(&self.checks);
         let check = move || {
@@ -81,7 +80,7 @@ impl Hasher {
 impl Hasher {
     /// Lets no password be checked until it is dropped.
     pub(crate) async fn held(&self) -> impl Drop + use<> {
-        self.turns.next(None).await.unwrap()
+        self.turns.next(Source::Local).await.unwrap()
     }
 }
 
@@ -117,7 +116,8 @@ mod tests {
             (&*long, Some(&hash), false),
         ];
         for (number, (password, hash, expected)) in cases.into_iter().enumerate() {
-            let is_right = pollster::block_on(hasher.is_right(&text(password), hash.cloned(), None)).unwrap();
+            let is_right =
+                pollster::block_on(hasher.is_right(&text(password), hash.cloned(), Source::Local)).unwrap();
             assert_eq!((is_right, hasher.checks.load(Ordering::SeqCst)), (expected, number + 1));
         }
     }
@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn a_hash_that_is_none_is_an_error_and_the_next_password_is_checked() {
         let hasher = Hasher::default();
-        let check = |hash: SecretText| pollster::block_on(hasher.is_right(&text("p"), Some(hash), None));
+        let check =
+            |hash: SecretText| pollster::block_on(hasher.is_right(&text("p"), Some(hash), Source::Local));
         for bad in [
             "",
             "$argon2i$v=19$m=8,t=1,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAA",

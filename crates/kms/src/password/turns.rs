@@ -1,54 +1,59 @@
-//! Turns on the thread that hashes, for passwords that anyone may send: one at a time, and the address that was served least
-//! recently comes first.
+//! The queue of passwords that wait for their check. Any client can send passwords, and they are checked one at a time, so
+//! sources take turns: the source that was served least recently is next, and its passwords are checked in order of arrival.
+//! Where users and addresses wait, every second turn is a user's.
 //!
-//! A flood of sign-ins therefore delays itself: once each of its addresses had a turn, a password from an address that had none
-//! lately waits for the check that runs, and for no other.
+//! A flood of sign-ins therefore delays itself: a password from an address without a recent turn waits for the check that is
+//! running, and one from an address of the flood for those that the address sent before it. A user whose browser has signed in
+//! before waits for no address, whatever their number. Where there is no room, the address with the most waiting passwords
+//! loses its newest one.
 
-use std::collections::{BTreeMap, HashMap};
-use std::net::{IpAddr, Ipv6Addr};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_channel::oneshot;
 
-/// The queue of those who wait for a turn.
+use crate::limits::counted_as;
+use crate::people::PrincipalId;
+
+/// The queue of passwords that wait for a turn.
 #[derive(Default)]
 pub(super) struct Turns(Arc<Mutex<Queue>>);
 
-/// The right to one check. The next waiter gets it when it is dropped.
+/// The right to one check. Dropping it gives the next waiter the turn.
 pub(super) struct Turn(Arc<Mutex<Queue>>);
 
-/// Too many wait, in all or from one address.
+/// Too many passwords wait, in all or from one source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Busy;
 
-/// Where passwords come from: an IPv4 address, a network of IPv6 with a prefix of 64 bits, or this process.
+/// What shares a place in the rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Source(Option<IpAddr>);
+pub(crate) enum Source {
+    /// A user who has proved to know the password before: one who is signed in, or whose browser has signed in.
+    User(PrincipalId),
+    /// An IPv4 address, or the /64 of an IPv6 address.
+    Address(IpAddr),
+    /// This process.
+    Local,
+}
 
 #[derive(Default)]
 struct Queue {
     is_taken: bool,
-    waiting: BTreeMap<Rank, Waiter>,
-    /// The last turn of each source, for the last [`REMEMBERED`] turns and some more.
-    last: HashMap<Source, u64>,
-    /// How many turns there were.
+    /// The waiters of each source in order of arrival. A source without waiters has no line.
+    lines: HashMap<Source, VecDeque<Waiter>>,
+    /// The number of the last turn of each source, for at least the last [`REMEMBERED`] turns.
+    last_turns: HashMap<Source, u64>,
     turns: u64,
-    /// How many waited.
-    waiters: u64,
-}
-
-/// What decides who is next: the lowest rank.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
-    /// The last turn of the source, 0 if it had none lately. No source has a turn while it waits for its first one, so the rank
-    /// of a waiter does not change.
-    last_turn: u64,
-    /// The order of arrival.
-    number: u64,
+    /// Whether the last turn was a user's.
+    was_user: bool,
+    arrivals: u64,
 }
 
 struct Waiter {
-    source: Source,
+    /// The number of its arrival.
+    number: u64,
     turn: oneshot::Sender<Turn>,
 }
 
@@ -56,9 +61,9 @@ impl Turns {
     /// Waits for a turn.
     ///
     /// # Errors
-    /// [`Busy`], also later: a waiter of the lowest precedence makes room for one of a higher one.
-    pub(super) async fn next(&self, from: Option<IpAddr>) -> Result<Turn, Busy> {
-        let entered = lock(&self.0).enter(Source::of(from))?;
+    /// [`Busy`] at once or later: a waiter of the longest line makes room for one of a shorter line.
+    pub(super) async fn next(&self, source: Source) -> Result<Turn, Busy> {
+        let entered = lock(&self.0).enter(source)?;
         match entered {
             Some(turn) => turn.await.map_err(|_| Busy),
             None => Ok(Turn(Arc::clone(&self.0))),
@@ -77,60 +82,98 @@ impl Drop for Turn {
 }
 
 impl Queue {
-    /// Takes the turn if it is free: none to wait for.
+    /// Takes the turn if it is free, else joins the line of the source.
     fn enter(&mut self, source: Source) -> Result<Option<oneshot::Receiver<Turn>>, Busy> {
         if !self.is_taken {
             self.is_taken = true;
             self.note_turn(source);
             return Ok(None);
         }
-        self.waiting.retain(|_, waiter| !waiter.turn.is_canceled());
-        let rank = self.rank(source)?;
-        if self.waiting.len() >= WAITING {
-            self.waiting.last_entry().filter(|worst| rank < *worst.key()).ok_or(Busy)?.remove();
-        }
+        self.drop_canceled();
+        self.make_room(source)?;
         let (turn, receiver) = oneshot::channel();
-        self.waiting.insert(rank, Waiter { source, turn });
+        self.arrivals += 1;
+        self.lines.entry(source).or_default().push_back(Waiter { number: self.arrivals, turn });
         Ok(Some(receiver))
     }
 
-    /// A source that waits already comes after the others, as if it had been served.
-    fn rank(&mut self, source: Source) -> Result<Rank, Busy> {
-        let last_turn = match self.waiting.values().filter(|waiter| waiter.source == source).count() {
-            0 => self.last.get(&source).copied().unwrap_or(0),
-            1..WAITING_PER_SOURCE => self.turns + 1,
-            _ => return Err(Busy),
-        };
-        self.waiters += 1;
-        Ok(Rank { last_turn, number: self.waiters })
+    fn drop_canceled(&mut self) {
+        self.lines.retain(|_, line| {
+            line.retain(|waiter| !waiter.turn.is_canceled());
+            !line.is_empty()
+        });
+    }
+
+    /// Removes a waiter if the queue is full: the newest one of the longest line of an address, and of equal lines of that which
+    /// was served last. That line has to be worse than the one of `source` with its new waiter.
+    fn make_room(&mut self, source: Source) -> Result<(), Busy> {
+        let length = self.lines.get(&source).map_or(0, VecDeque::len);
+        if length >= WAITING_PER_SOURCE {
+            return Err(Busy);
+        }
+        if self.lines.values().map(VecDeque::len).sum::<usize>() < WAITING {
+            return Ok(());
+        }
+        let badness = |source: Source, length| (!source.is_user(), length, self.last_turn(source));
+        let lines = self.lines.iter().map(|(source, line)| (badness(*source, line.len()), *source));
+        let (worst, victim) = lines.max_by_key(|(badness, _)| *badness).ok_or(Busy)?;
+        if worst <= badness(source, length + 1) {
+            return Err(Busy);
+        }
+        self.take(victim, VecDeque::pop_back);
+        Ok(())
     }
 
     /// The waiter that gets the turn; without one the turn is free.
     fn next(&mut self) -> Option<Waiter> {
-        let next = self.waiting.pop_first();
-        match &next {
-            Some((_, waiter)) => self.note_turn(waiter.source),
-            None => self.is_taken = false,
+        let oldest = self.lines.iter().filter_map(|(source, line)| Some((*source, line.front()?.number)));
+        let next = oldest.min_by_key(|(source, number)| {
+            (source.is_user() == self.was_user, self.last_turn(*source), *number)
+        });
+        let Some((source, _)) = next else {
+            self.is_taken = false;
+            return None;
+        };
+        self.note_turn(source);
+        self.take(source, VecDeque::pop_front)
+    }
+
+    fn take(
+        &mut self,
+        source: Source,
+        pop: impl FnOnce(&mut VecDeque<Waiter>) -> Option<Waiter>,
+    ) -> Option<Waiter> {
+        let line = self.lines.get_mut(&source)?;
+        let waiter = pop(line);
+        if line.is_empty() {
+            self.lines.remove(&source);
         }
-        next.map(|(_, waiter)| waiter)
+        waiter
+    }
+
+    /// The number of the last turn of a source, 0 without a recent one.
+    fn last_turn(&self, source: Source) -> u64 {
+        self.last_turns.get(&source).copied().unwrap_or(0)
     }
 
     fn note_turn(&mut self, source: Source) {
         self.turns += 1;
-        self.last.insert(source, self.turns);
-        if self.last.len() > 2 * REMEMBERED {
+        self.was_user = source.is_user();
+        self.last_turns.insert(source, self.turns);
+        if self.last_turns.len() > 2 * REMEMBERED {
             let oldest = self.turns - REMEMBERED as u64;
-            self.last.retain(|_, turn| *turn > oldest);
+            self.last_turns.retain(|_, turn| *turn > oldest);
         }
     }
 }
 
 impl Source {
-    fn of(address: Option<IpAddr>) -> Self {
-        Self(address.map(|address| match address.to_canonical() {
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
-            address @ IpAddr::V4(_) => address,
-        }))
+    pub(crate) fn of(address: Option<IpAddr>) -> Self {
+        address.map_or(Self::Local, |address| Self::Address(counted_as(address)))
+    }
+
+    const fn is_user(self) -> bool {
+        matches!(self, Self::User(_))
     }
 }
 
@@ -138,12 +181,11 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Waiters in all. A check takes a tenth of a second, and up to half of one beside full cores, so the last one that waits is
-/// answered within 8 seconds.
-const WAITING: usize = 16;
+/// The most waiters of all sources. A check takes about a tenth of a second, so the last of them waits for about 7 seconds.
+const WAITING: usize = 64;
 
-/// Waiters from one source: two people behind one address need not see each other.
-const WAITING_PER_SOURCE: usize = 2;
+/// The most waiters of one source: several people behind one address do not refuse each other.
+const WAITING_PER_SOURCE: usize = 8;
 
 /// Turns whose sources are remembered: those of a minute and a half. Takes at most 64 KiB.
 const REMEMBERED: usize = 1024;
@@ -158,12 +200,16 @@ mod tests {
 
     type Waiting<'t> = Pin<Box<dyn Future<Output = Result<Turn, Busy>> + 't>>;
 
-    fn address(number: u32) -> Option<IpAddr> {
-        Some(IpAddr::from(number.to_be_bytes()))
+    fn address(number: u32) -> Source {
+        Source::of(Some(IpAddr::from(number.to_be_bytes())))
     }
 
-    fn enter(turns: &Turns, from: Option<IpAddr>) -> Waiting<'_> {
-        let mut waiting: Waiting<'_> = Box::pin(turns.next(from));
+    fn user(number: u64) -> Source {
+        Source::User(PrincipalId::from_random(number))
+    }
+
+    fn enter(turns: &Turns, source: Source) -> Waiting<'_> {
+        let mut waiting: Waiting<'_> = Box::pin(turns.next(source));
         assert!(poll(&mut waiting).is_pending());
         waiting
     }
@@ -172,8 +218,8 @@ mod tests {
         waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     }
 
-    fn is_busy(turns: &Turns, from: Option<IpAddr>) -> bool {
-        matches!(poll(&mut (Box::pin(turns.next(from)) as Waiting<'_>)), Poll::Ready(Err(Busy)))
+    fn is_busy(turns: &Turns, source: Source) -> bool {
+        matches!(poll(&mut (Box::pin(turns.next(source)) as Waiting<'_>)), Poll::Ready(Err(Busy)))
     }
 
     /// The one that has the turn; all others wait.
@@ -187,29 +233,68 @@ mod tests {
         first
     }
 
-    #[test]
-    fn a_quiet_address_waits_for_one_check_whatever_the_others_send() {
-        let turns = Turns::default();
-        let flood: Vec<_> = (0..8).map(address).collect();
+    /// Lets each source of `flood` wait with as many passwords as it may, and serves them `rounds` times. Each sends another
+    /// password as soon as one is served.
+    fn flooded<'t>(turns: &'t Turns, flood: &[Source], rounds: usize) -> (Turn, Vec<Waiting<'t>>) {
         let mut turn = pollster::block_on(turns.next(flood[0])).unwrap();
-        let mut waiting: Vec<_> =
-            flood.iter().flat_map(|from| [enter(&turns, *from), enter(&turns, *from)]).collect();
-        for _ in 0..50 {
+        let sources: Vec<_> = (0..WAITING_PER_SOURCE).flat_map(|_| flood).take(WAITING).collect();
+        let mut waiting: Vec<_> = sources.iter().map(|source| enter(turns, **source)).collect();
+        for _ in 0..rounds {
             drop(turn);
             let (number, next) = served(&mut waiting).unwrap();
             turn = next;
-            waiting[number] = enter(&turns, flood[number / 2]); // each sends again at once
+            waiting[number] = enter(turns, *sources[number]);
         }
-        assert!(flood.iter().all(|from| is_busy(&turns, *from)));
+        (turn, waiting)
+    }
+
+    #[test]
+    fn a_quiet_address_waits_for_one_check_whatever_the_others_send() {
+        let turns = Turns::default();
+        let flood: Vec<_> = (0..20).map(address).collect();
+        let (turn, _waiting) = flooded(&turns, &flood, 50);
         let mut quiet = enter(&turns, address(99));
         drop(turn);
         assert!(matches!(poll(&mut quiet), Poll::Ready(Ok(_))));
     }
 
     #[test]
+    fn a_user_who_was_just_served_waits_for_one_check_whatever_addresses_send() {
+        let turns = Turns::default();
+        let flood: Vec<_> = (0..2 * WAITING as u32).map(address).collect();
+        let (mut turn, mut waiting) = flooded(&turns, &flood, 0);
+        for round in 0..3 {
+            let mut ann = enter(&turns, user(1));
+            waiting.retain_mut(|waiting| poll(waiting).is_pending()); // one made room for her
+            drop(turn);
+            let Poll::Ready(Ok(hers)) = poll(&mut ann) else { panic!("round {round}") };
+            drop(hers);
+            let (number, next) = served(&mut waiting).unwrap();
+            turn = next;
+            waiting[number] = enter(&turns, address(1000 + round));
+            waiting.push(enter(&turns, address(2000 + round)));
+        }
+    }
+
+    #[test]
+    fn addresses_have_every_second_turn_beside_users() {
+        let turns = Turns::default();
+        let turn = pollster::block_on(turns.next(user(1))).unwrap();
+        let sources = [user(1), user(2), user(3), address(1), address(2)];
+        let mut waiting: Vec<_> = sources.iter().map(|source| enter(&turns, *source)).collect();
+        drop(turn);
+        for expected in [3, 1, 4, 2, 0] {
+            let (number, turn) = served(&mut waiting).unwrap();
+            assert_eq!(number, expected);
+            waiting[number] = Box::pin(std::future::pending());
+            drop(turn);
+        }
+    }
+
+    #[test]
     fn addresses_that_were_never_served_are_served_in_the_order_of_arrival_up_to_the_limit() {
         let turns = Turns::default();
-        let mut turn = pollster::block_on(turns.next(None)).unwrap();
+        let mut turn = pollster::block_on(turns.next(Source::Local)).unwrap();
         let mut waiting: Vec<_> = (0..WAITING as u32).map(|number| enter(&turns, address(number))).collect();
         assert!(is_busy(&turns, address(99)));
         for number in 0..WAITING {
@@ -224,14 +309,14 @@ mod tests {
     }
 
     #[test]
-    fn one_address_has_two_places_and_the_second_one_comes_after_all_others() {
+    fn passwords_of_one_address_are_checked_in_order_of_arrival_in_turns_with_other_addresses() {
         let turns = Turns::default();
         let turn = pollster::block_on(turns.next(address(1))).unwrap();
-        let mut waiting = vec![enter(&turns, address(2)), enter(&turns, address(2))];
+        let mut waiting: Vec<_> = (0..WAITING_PER_SOURCE).map(|_| enter(&turns, address(2))).collect();
         assert!(is_busy(&turns, address(2)));
-        waiting.push(enter(&turns, address(3)));
+        waiting.extend([enter(&turns, address(3)), enter(&turns, address(3))]);
         drop(turn);
-        for expected in [0, 2, 1] {
+        for expected in [0, WAITING_PER_SOURCE, 1, WAITING_PER_SOURCE + 1, 2, 3, 4, 5, 6, 7] {
             let (number, turn) = served(&mut waiting).unwrap();
             assert_eq!(number, expected);
             waiting[number] = Box::pin(std::future::pending());
@@ -240,9 +325,27 @@ mod tests {
     }
 
     #[test]
+    fn the_longest_line_makes_room_for_a_shorter_one() {
+        let turns = Turns::default();
+        let _turn = pollster::block_on(turns.next(Source::Local)).unwrap();
+        let lines = WAITING / WAITING_PER_SOURCE;
+        let mut waiting: Vec<_> = (0..lines as u32)
+            .flat_map(|number| [(); WAITING_PER_SOURCE].map(|()| address(number)))
+            .map(|source| enter(&turns, source))
+            .collect();
+        let _newcomers: Vec<_> = (0..3).map(|_| enter(&turns, address(99))).collect();
+        let lost: Vec<_> = waiting.iter_mut().map(|waiting| poll(waiting).is_ready()).collect();
+        assert_eq!(lost.iter().filter(|lost| **lost).count(), 3);
+        let lengths = lost.chunks(WAITING_PER_SOURCE);
+        for line in lengths {
+            assert!(line.iter().filter(|lost| **lost).count() <= 1 && !line[0], "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_waiter_that_is_dropped_leaves_its_place_and_loses_no_turn() {
         let turns = Turns::default();
-        let turn = pollster::block_on(turns.next(None)).unwrap();
+        let turn = pollster::block_on(turns.next(Source::Local)).unwrap();
         let gone = enter(&turns, address(1));
         let got_and_gone = enter(&turns, address(2));
         let mut last = enter(&turns, address(3));
@@ -251,7 +354,7 @@ mod tests {
         assert!(poll(&mut last).is_pending());
         drop(got_and_gone); // the turn was sent to it
         assert!(matches!(poll(&mut last), Poll::Ready(Ok(_))));
-        drop(pollster::block_on(turns.next(None)).unwrap());
+        drop(pollster::block_on(turns.next(Source::Local)).unwrap());
     }
 
     #[test]
@@ -270,7 +373,7 @@ mod tests {
         for number in 0..10_000 {
             drop(pollster::block_on(turns.next(address(number))).unwrap());
         }
-        let remembered = lock(&turns.0).last.len();
+        let remembered = lock(&turns.0).last_turns.len();
         assert!((REMEMBERED..=2 * REMEMBERED).contains(&remembered), "{remembered}");
     }
 }

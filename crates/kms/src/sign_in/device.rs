@@ -1,14 +1,12 @@
 //! A user who signed in by password binds an MFA device to herself, or removes it. Neither needs a permission: a user whose
 //! login profile requires a device has to bind one before anything else.
 
-use std::net::IpAddr;
-
 use bulla_wire::{Error, SecretText};
 
 use super::{CodeRefusal, SignedIn};
 use crate::Kms;
 use crate::mfa::{Code, Enrolment, Seed};
-use crate::password::CheckError;
+use crate::password::{CheckError, Source};
 use crate::people::{MfaDevice, PrincipalId};
 
 /// A device that a user may bind to herself: no row of the store, and its seed is sealed.
@@ -77,16 +75,15 @@ impl Kms {
         offered: &OfferedDevice,
         codes: [&SecretText; 2],
         password: Option<&SecretText>,
-        from: Option<IpAddr>,
     ) -> Result<SignedIn, DeviceRefusal> {
-        let hash = {
+        let (source, hash) = {
             let snapshot = self.state.snapshot()?;
-            let (_, profile) = signed_in.user_by_password(&snapshot).ok_or(DeviceRefusal::Ended)?;
-            profile.password_hash.clone()
+            let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(DeviceRefusal::Ended)?;
+            (Source::User(row.record.id), profile.password_hash.clone())
         };
         if !signed_in.must_bind_device() {
             let password = password.ok_or(DeviceRefusal::WrongPassword)?;
-            if !self.hasher.is_right(password, Some(hash), from).await? {
+            if !self.hasher.is_right(password, Some(hash), source).await? {
                 return Err(DeviceRefusal::WrongPassword);
             }
         }

@@ -1,12 +1,10 @@
 //! A user who signed in by password chooses another one.
 
-use std::net::IpAddr;
-
 use bulla_wire::{Error, SecretText};
 
 use super::SignedIn;
 use crate::Kms;
-use crate::password::CheckError;
+use crate::password::{CheckError, Source};
 use crate::people::{LoginProfile, PasswordFault};
 
 /// Why a password is not replaced.
@@ -37,22 +35,21 @@ impl Kms {
         signed_in: &SignedIn,
         old: Option<&SecretText>,
         new: &SecretText,
-        from: Option<IpAddr>,
     ) -> Result<SignedIn, PasswordRefusal> {
-        let (name, hash) = {
+        let (name, source, hash) = {
             let snapshot = self.state.snapshot()?;
             let (row, profile) = signed_in.user_by_password(&snapshot).ok_or(PasswordRefusal::Ended)?;
-            (row.record.name.clone(), profile.password_hash.clone())
+            (row.record.name.clone(), Source::User(row.record.id), profile.password_hash.clone())
         };
         LoginProfile::check_password(new.expose(), name.as_str()).map_err(PasswordRefusal::Unfit)?;
         if signed_in.must_choose_password() {
             // The old one was given at the sign-in, which is good for nothing else.
-            if self.hasher.is_right(new, Some(hash), from).await? {
+            if self.hasher.is_right(new, Some(hash), source).await? {
                 return Err(PasswordRefusal::Same);
             }
         } else {
             let old = old.ok_or(PasswordRefusal::WrongOld)?;
-            if !self.hasher.is_right(old, Some(hash), from).await? {
+            if !self.hasher.is_right(old, Some(hash), source).await? {
                 return Err(PasswordRefusal::WrongOld);
             }
             if old == new {

@@ -60,12 +60,12 @@ fn by_password(world: &World, name: &str, password: &str) -> Result<SignedIn, Si
 }
 
 fn first_factor(world: &World, name: &str, password: &str) -> Result<FirstFactor, SignInRefusal> {
-    pollster::block_on(world.kms_ref().sign_in_by_password(name, &text(password), None))
+    pollster::block_on(world.kms_ref().sign_in_by_password(name, &text(password), None, None))
 }
 
 fn choose(world: &World, by: &SignedIn, old: Option<&str>, new: &str) -> Result<SignedIn, PasswordRefusal> {
     let old = old.map(text);
-    pollster::block_on(world.kms_ref().choose_password(by, old.as_ref(), &text(new), None))
+    pollster::block_on(world.kms_ref().choose_password(by, old.as_ref(), &text(new)))
 }
 
 fn is_over(world: &World, signed_in: &SignedIn) -> bool {
@@ -282,31 +282,39 @@ fn a_user_changes_the_password_by_the_old_one_and_ends_all_other_sign_ins() {
 }
 
 #[test]
-fn a_flood_from_one_address_is_refused_and_keeps_no_other_address_out() {
+fn a_flood_from_one_address_delays_no_other_address_and_no_user_known_at_that_address() {
     let world = world();
+    world.user("Bob", EVERYTHING);
+    change_user(&world, "bob", |user| user.login_profile = Some(profile(PASSWORD)));
     let kms = world.kms_ref();
     let from = |number: u8| Some(IpAddr::from([192, 0, 2, number]));
+    let alice = by_password(&world, "alice", PASSWORD).unwrap().user_id();
     let held = pollster::block_on(kms.hasher.held());
     let mut context = Context::from_waker(Waker::noop());
     let wrong = text("abcDEF-13");
-    let mut flood: Vec<_> =
-        (0..20).map(|_| Box::pin(kms.sign_in_by_password("unknown", &wrong, from(1)))).collect();
-    let mut waiting = 0;
-    for sign_in in &mut flood {
-        match sign_in.as_mut().poll(&mut context) {
-            Poll::Pending => waiting += 1,
-            Poll::Ready(refused) => assert!(matches!(refused, Err(SignInRefusal::Busy))),
-        }
-    }
-    assert_eq!(waiting, 2);
     let right = text(PASSWORD);
-    let mut alice = Box::pin(kms.sign_in_by_password("alice", &right, from(2)));
-    assert!(alice.as_mut().poll(&mut context).is_pending());
-    drop(held);
-    thread::scope(|scope| {
-        flood.into_iter().take(2).for_each(|sign_in| drop(scope.spawn(|| pollster::block_on(sign_in))));
-        pollster::block_on(alice).unwrap();
+    let mut flood: Vec<_> =
+        (0..20).map(|_| Box::pin(kms.sign_in_by_password("unknown", &wrong, from(1), None))).collect();
+    flood.retain_mut(|sign_in| match sign_in.as_mut().poll(&mut context) {
+        Poll::Pending => true,
+        Poll::Ready(refused) => !matches!(refused, Err(SignInRefusal::Busy)),
     });
+    assert_eq!(flood.len(), 8);
+    let mut sign_in = |name, from, known| {
+        let mut sign_in = Box::pin(kms.sign_in_by_password(name, &right, from, known));
+        sign_in.as_mut().poll(&mut context).is_pending().then_some(sign_in)
+    };
+    assert!(sign_in("alice", from(1), None).is_none());
+    assert!(sign_in("bob", from(1), alice).is_none(), "known is another user");
+    let admitted = [sign_in("alice", from(2), None), sign_in("ALICE", from(1), alice)];
+    drop(held);
+    let checks = kms.hasher.checks.load(Ordering::SeqCst);
+    thread::scope(|scope| {
+        flood.into_iter().for_each(|sign_in| drop(scope.spawn(|| pollster::block_on(sign_in))));
+        let admitted = admitted.map(|sign_in| scope.spawn(|| pollster::block_on(sign_in.unwrap())));
+        admitted.into_iter().for_each(|sign_in| drop(sign_in.join().unwrap().unwrap()));
+    });
+    assert_eq!(kms.hasher.checks.load(Ordering::SeqCst) - checks, 8 + 2);
 }
 
 /// The profile is there when its password is looked up, and deleted when the check of it ends.
@@ -314,7 +322,7 @@ fn a_flood_from_one_address_is_refused_and_keeps_no_other_address_out() {
 fn a_profile_that_is_deleted_while_its_password_is_hashed_signs_no_user_in() {
     let world = world();
     let password = text(PASSWORD);
-    let mut sign_in = Box::pin(world.kms_ref().sign_in_by_password("alice", &password, None));
+    let mut sign_in = Box::pin(world.kms_ref().sign_in_by_password("alice", &password, None, None));
     let held = pollster::block_on(world.kms_ref().hasher.held());
     assert!(sign_in.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     world.ram(&world.root(), "DeleteLoginProfile", &[("UserName", "alice")]).unwrap();

@@ -250,7 +250,7 @@ fn bind_own(
 ) -> Result<SignedIn, DeviceRefusal> {
     let password = password.map(text);
     let [first, second] = codes;
-    pollster::block_on(world.kms_ref().bind_own_device(by, offered, [first, second], password.as_ref(), None))
+    pollster::block_on(world.kms_ref().bind_own_device(by, offered, [first, second], password.as_ref()))
 }
 
 #[test]

@@ -18,6 +18,8 @@ DONE = [
     ".cargo",
     ".ci",
     "Cargo.toml",
+    "README.md",
+    "README.zh-CN.md",
     "build-token-plugin",
     "crates/access",
     "crates/client",
@@ -27,6 +29,9 @@ DONE = [
     "crates/keys",
     "crates/wire",
     "deny.toml",
+    "docs/cli.md",
+    "docs/first-steps.md",
+    "docs/guide.md",
     "test",
 ]
 

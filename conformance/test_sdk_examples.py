@@ -1,4 +1,4 @@
-"""The examples of docs/sdk.md and of the READMEs, as they stand there but for the address of the server."""
+"""The examples of docs/sdk.md, docs/first-steps.md and docs/guide.md as they are there, but for the address of the server."""
 
 import re
 
@@ -35,11 +35,34 @@ def test_the_example_runs(server, work_key, tmp_path, language, code):
     assert language == "python" or output == f"{work_key} true\n"
 
 
-@pytest.mark.parametrize("readme", ["README.md", "README.zh-CN.md"])
-def test_the_example_of_the_readme_runs(server, work_key, tmp_path, readme):
-    code = re.search(r"^```python\n(.*?)^```$", (ROOT / readme).read_text(), re.MULTILINE | re.DOTALL)[1]
-    assert "GenerateDataKey" in code, "the first example is the whole one"
+@pytest.mark.parametrize("page", ["first-steps.md", "first-steps.zh-CN.md"])
+def test_the_example_of_the_first_steps_runs(server, work_key, tmp_path, page):
+    code = python_block(page)
+    assert "GenerateDataKey" in code
     assert run(server, tmp_path, "python", code.replace("127.0.0.1:8443", server.address)) == ""
+
+
+@pytest.mark.parametrize("page", ["guide.md", "guide.zh-CN.md"])
+def test_the_line_of_the_guide_points_a_script_at_the_server(server, work_key, tmp_path, page):
+    code = python_block(page).replace("127.0.0.1:8443", server.address)
+    code = code.replace("Access-Key-Id", server.access_key_id).replace("Access-Key-Secret", server.access_key_secret)
+    assert run(server, tmp_path, "python", BEFORE_THE_LINE + code + AFTER_THE_LINE) == f"{work_key}\n"
+
+
+BEFORE_THE_LINE = "from aliyunsdkcore import client\n"
+AFTER_THE_LINE = """
+import json
+from aliyunsdkkms.request.v20160120.DescribeKeyRequest import DescribeKeyRequest
+
+request = DescribeKeyRequest()
+request.set_KeyId("alias/work")
+print(json.loads(clt.do_action_with_exception(request))["KeyMetadata"]["KeyId"])
+"""
+
+
+def python_block(page):
+    (code,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.MULTILINE | re.DOTALL)
+    return code
 
 
 def test_every_section_has_an_example():

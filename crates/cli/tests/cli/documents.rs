@@ -1,10 +1,11 @@
 //! The documents: every link leads to something, every page is in the book, messages in the tables of docs/operations.md are the
-//! program's, and tests that docs/threat-model.md names exist.
+//! program's, tests that docs/threat-model.md names exist, and translations have the sections of their pages.
 
 mod book;
 mod links;
 mod messages;
 mod threats;
+mod translations;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DONE = [
     ".cargo",
     ".ci",
+    "CONTRIBUTING.md",
     "Cargo.toml",
     "README.md",
     "README.zh-CN.md",

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DONE = [
     ".cargo",
     ".ci",
+    "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "Cargo.toml",
     "README.md",

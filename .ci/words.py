@@ -18,6 +18,7 @@ DONE = [
     ".cargo",
     ".ci",
     "ARCHITECTURE.md",
+    "CHANGELOG.md",
     "CONTRIBUTING.md",
     "Cargo.toml",
     "README.md",

@@ -1,7 +1,9 @@
 //! The documents: every link leads to something, every page is in the book, messages in the tables of docs/operations.md are the
-//! program's, tests that docs/threat-model.md names exist, and translations have the sections of their pages.
+//! program's, tests that docs/threat-model.md names exist, docs/cli.md has every command, and translations have the sections of
+//! their pages.
 
 mod book;
+mod commands;
 mod links;
 mod messages;
 mod threats;

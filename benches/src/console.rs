@@ -15,8 +15,12 @@ pub(crate) fn run() -> Result<()> {
     let folder = folder.path();
     pages::run(&folder.join("pages"))?;
     idle::memory(&folder.join("memory"))?;
-    idle::data_keys(folder)?;
-    flood::run(&folder.join("flood"))
+    idle::data_keys(folder)
+}
+
+/// A flood of sign-ins.
+pub(crate) fn sign_ins() -> Result<()> {
+    flood::run(Folder::new(&programs::scratch()?, "flood")?.path())
 }
 
 /// The flag that turns the console off.

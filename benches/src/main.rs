@@ -44,7 +44,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// A name on the command line, and what it measures.
 type Benchmark = (&'static str, fn() -> Result<()>);
 
-const BENCHMARKS: [Benchmark; 17] = [
+const BENCHMARKS: [Benchmark; 18] = [
     ("files", files::in_memory),
     ("disk", files::on_disks),
     ("disk-test", disk_test::run),
@@ -61,6 +61,7 @@ const BENCHMARKS: [Benchmark; 17] = [
     ("secrets", secrets::run),
     ("lists", lists::run),
     ("console", console::run),
+    ("sign-ins", console::sign_ins),
     ("metrics", metrics::run),
 ];
 

@@ -29,15 +29,15 @@ fn hash_password(password: &SecretText) -> Result<SecretText, argon2::Error> {
     SystemRandom.fill(&mut salt);
     let params = Params::new(MEMORY_KIB, PASSES, LANES, Some(TAG))?;
     let mut tag = Zeroizing::new([0; TAG]);
-    argon2id(password, &salt, params, &mut *tag)?;
+    argon2id(password, &salt, params, &mut Blocks::default(), &mut *tag)?;
     Ok(phc_string(&salt, &*tag).into())
 }
 
-/// Whether a password is the one of a hash, by the parameters that it names.
+/// Whether a password is the one of a hash, by the parameters that it names. The memory of one check can serve the next.
 ///
 /// # Errors
 /// It is not a hash that was made here; there is not enough memory.
-fn verify_password(password: &SecretText, hash: &SecretText) -> Result<bool, PhcError> {
+fn verify_password(password: &SecretText, hash: &SecretText, memory: &mut Blocks) -> Result<bool, PhcError> {
     let hash = PasswordHash::new(hash.expose())?;
     let is_ours =
         hash.algorithm == Algorithm::Argon2id.ident() && hash.version == Some(Version::V0x13.into());
@@ -45,7 +45,7 @@ fn verify_password(password: &SecretText, hash: &SecretText) -> Result<bool, Phc
         return Err(PhcError::Algorithm);
     };
     let mut tag = Zeroizing::new(vec![0; expected.len()]);
-    argon2id(password, &salt, Params::try_from(&hash)?, &mut tag)?;
+    argon2id(password, &salt, Params::try_from(&hash)?, memory, &mut tag)?;
     Ok(verify_slices_are_equal(&tag, expected.as_bytes()).is_ok())
 }
 
@@ -66,12 +66,18 @@ pub(crate) fn cheap_hash(password: &str) -> SecretText {
     hash.to_string().into()
 }
 
-fn argon2id(password: &SecretText, salt: &[u8], params: Params, tag: &mut [u8]) -> argon2::Result<()> {
-    let mut blocks = Blocks(Vec::new());
-    blocks.0.try_reserve_exact(params.block_count()).map_err(|_| argon2::Error::OutOfMemory)?;
-    blocks.0.resize(params.block_count(), Block::default());
+fn argon2id(
+    password: &SecretText,
+    salt: &[u8],
+    params: Params,
+    memory: &mut Blocks,
+    tag: &mut [u8],
+) -> argon2::Result<()> {
+    let blocks = memory.reserve(params.block_count())?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, tag, &mut blocks.0)
+    let hashed = argon2.hash_password_into_with_memory(password.expose().as_bytes(), salt, tag, blocks);
+    memory.wipe();
+    hashed
 }
 
 /// Of this length from the start, so that no part of it is left behind.
@@ -85,11 +91,26 @@ fn phc_string(salt: &[u8], tag: &[u8]) -> Zeroizing<String> {
 }
 
 /// The memory of a hash, from which a password is guessed faster than from the hash.
+#[derive(Default)]
 struct Blocks(Vec<Block>);
+
+impl Blocks {
+    /// Returns this many blocks. What they hold does not matter: each is written before it is read.
+    fn reserve(&mut self, count: usize) -> argon2::Result<&mut [Block]> {
+        let missing = count.saturating_sub(self.0.len());
+        self.0.try_reserve_exact(missing).map_err(|_| argon2::Error::OutOfMemory)?;
+        self.0.resize(count.max(self.0.len()), Block::default());
+        Ok(&mut self.0[..count])
+    }
+
+    fn wipe(&mut self) {
+        self.0.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
 
 impl Drop for Blocks {
     fn drop(&mut self) {
-        self.0.iter_mut().for_each(Zeroize::zeroize);
+        self.wipe();
     }
 }
 
@@ -117,6 +138,10 @@ mod tests {
         assert!(verify("correct Horse 7") && !verify("correct Horse 8"));
         let other = hash_password(&password()).unwrap();
         assert_ne!(other, hash);
-        assert!(verify_password(&password(), &other).unwrap());
+        let mut memory = Blocks::default();
+        for _ in 0..2 {
+            assert!(verify_password(&password(), &other, &mut memory).unwrap());
+        }
+        assert!(memory.0.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "it is wiped");
     }
 }

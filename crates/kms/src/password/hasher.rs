@@ -62,14 +62,13 @@ impl Hasher {
         let can_be = hash.is_some();
         let hash = hash.unwrap_or_else(no_password_hash);
         let password = if can_be { password.clone() } else { SecretText::default() };
-        let turn = self.turns.next(source).await.map_err(|Busy| CheckError::Busy)?;
+        let mut turn = self.turns.next(source).await.map_err(|Busy| CheckError::Busy)?;
         #[cfg(test)]
         let checks = Arc::clone(&self.checks);
         let check = move || {
-            let _turn = turn;
             #[cfg(test)]
             checks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-            verify_password(&password, &hash)
+            verify_password(&password, &hash, turn.memory())
         };
         let is_equal = self.worker.run(CHECKS, check).await?.map_err(Error::internal)?;
         Ok(is_equal && can_be)

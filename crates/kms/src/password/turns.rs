@@ -195,8 +195,8 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The most waiters of all sources. A check takes about a tenth of a second, so the last of them waits for about 7 seconds.
-const WAITING: usize = 64;
+/// The most waiters of all sources. A check takes about a tenth of a second, so the last of them waits for 10 to 15 seconds.
+const WAITING: usize = 128;
 
 /// The most waiters of one source: several people behind one address do not refuse each other.
 const WAITING_PER_SOURCE: usize = 8;

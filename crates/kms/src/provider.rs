@@ -35,7 +35,7 @@ impl Providers {
     pub(crate) fn of_files<const N: usize>(paths: [&std::path::Path; N]) -> Self {
         let provider = |path: &std::path::Path| Provider::RootKeyFile {
             path: path.to_owned(),
-            readers: SecretReaders::Nobody,
+            readers: SecretReaders::OwnerOnly,
         };
         let mut providers = paths.into_iter().map(provider);
         Self { first: providers.next().expect("a test names some"), others: providers.collect() }

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     fn load(path: &Path) -> Result<ProviderKey, RootKeyError> {
-        super::load(path, SecretReaders::Nobody)
+        super::load(path, SecretReaders::OwnerOnly)
     }
 
     #[test]

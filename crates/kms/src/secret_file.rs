@@ -31,7 +31,7 @@ use crate::files;
 pub enum SecretReaders {
     /// Nobody.
     #[default]
-    Nobody,
+    OwnerOnly,
     /// The effective group or a supplementary group of this process.
     OwnGroups,
 }
@@ -297,8 +297,8 @@ mod tests {
 
     use super::*;
 
-    fn nobody(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
-        read(path, 64, SecretReaders::Nobody)
+    fn owner_only(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
+        read(path, 64, SecretReaders::OwnerOnly)
     }
 
     fn own_groups(path: &Path) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
@@ -327,16 +327,16 @@ mod tests {
     fn a_file_for_its_owner_is_read() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("key");
-        assert!(matches!(nobody(&path), Err(SecretFileFault::Missing)));
-        assert!(matches!(nobody(&path.join("below")), Err(SecretFileFault::Missing)));
+        assert!(matches!(owner_only(&path), Err(SecretFileFault::Missing)));
+        assert!(matches!(owner_only(&path.join("below")), Err(SecretFileFault::Missing)));
         for mode in [0o600, 0o400, 0o700] {
             write(&path, mode);
-            assert_eq!(*nobody(&path).unwrap(), b"secret");
+            assert_eq!(*owner_only(&path).unwrap(), b"secret");
             fs::remove_file(&path).unwrap();
         }
         write(&path, 0o600);
-        assert!(matches!(read(&path, 5, SecretReaders::Nobody), Err(SecretFileFault::TooLong)));
-        assert_eq!(*read(&path, 6, SecretReaders::Nobody).unwrap(), b"secret");
+        assert!(matches!(read(&path, 5, SecretReaders::OwnerOnly), Err(SecretFileFault::TooLong)));
+        assert_eq!(*read(&path, 6, SecretReaders::OwnerOnly).unwrap(), b"secret");
     }
 
     #[test]
@@ -346,7 +346,7 @@ mod tests {
         write(&path, 0o600);
         for mode in [0o604, 0o602, 0o601, 0o620, 0o610, 0o660, 0o650, 0o644, 0o666] {
             set_mode(&path, mode);
-            for refused in [nobody(&path), own_groups(&path)] {
+            for refused in [owner_only(&path), own_groups(&path)] {
                 assert!(matches!(refused, Err(SecretFileFault::Exposed(found)) if found == mode), "{mode:o}");
             }
         }
@@ -361,7 +361,7 @@ mod tests {
         for mode in [0o640, 0o440] {
             set_mode(&path, mode);
             assert_eq!(*own_groups(&path).unwrap(), b"secret");
-            let hint = nobody(&path).unwrap_err().server_hint(&path);
+            let hint = owner_only(&path).unwrap_err().server_hint(&path);
             assert!(hint.ends_with("start with --group-readable-secrets"), "{hint}");
         }
         if is_root("a group that is not ours") {
@@ -380,14 +380,17 @@ mod tests {
         let (path, link) = (directory.path().join("key"), directory.path().join("link"));
         write(&path, 0o600);
         symlink("key", &link).unwrap();
-        nobody(&link).unwrap();
+        owner_only(&link).unwrap();
         std::os::unix::fs::lchown(&link, Some(4711), None).unwrap();
-        assert!(matches!(nobody(&link), Err(SecretFileFault::Link)), "a link that another user made in /tmp");
+        assert!(
+            matches!(owner_only(&link), Err(SecretFileFault::Link)),
+            "a link that another user made in /tmp"
+        );
         chown(&path, Some(4711), None).unwrap();
-        assert!(matches!(nobody(&path), Err(SecretFileFault::Foreign(4711))));
+        assert!(matches!(owner_only(&path), Err(SecretFileFault::Foreign(4711))));
         chown(&path, Some(0), None).unwrap();
         chown(directory.path(), Some(4711), None).unwrap();
-        assert!(matches!(nobody(&path), Err(SecretFileFault::Directory { owner: 4711, .. })));
+        assert!(matches!(owner_only(&path), Err(SecretFileFault::Directory { owner: 4711, .. })));
     }
 
     #[test]
@@ -400,15 +403,15 @@ mod tests {
         symlink("below/key", directory.path().join("link")).unwrap();
         for mode in [0o777, 0o770, 0o702] {
             set_mode(directory.path(), mode);
-            let refused = nobody(&path).unwrap_err();
+            let refused = owner_only(&path).unwrap_err();
             assert!(
                 matches!(refused, SecretFileFault::Directory { mode: found, .. } if found == mode),
                 "{refused}"
             );
             set_mode(directory.path(), mode | STICKY);
-            nobody(&path).unwrap();
+            owner_only(&path).unwrap();
             set_mode(&below, mode);
-            let refused = nobody(&directory.path().join("link")).unwrap_err();
+            let refused = owner_only(&directory.path().join("link")).unwrap_err();
             assert!(
                 matches!(&refused, SecretFileFault::Directory { path, .. } if *path == below),
                 "{refused}"
@@ -416,7 +419,7 @@ mod tests {
         }
         set_mode(&below, 0o755);
         set_mode(directory.path(), 0o755);
-        nobody(&directory.path().join("link")).unwrap();
+        owner_only(&directory.path().join("link")).unwrap();
     }
 
     /// As Kubernetes lays out a secret: an update changes where `..data` leads to.
@@ -433,12 +436,12 @@ mod tests {
         }
         symlink("..2026_1", at("..data")).unwrap();
         symlink("..data/key.pem", at("key.pem")).unwrap();
-        assert_eq!(*nobody(&at("key.pem")).unwrap(), b"..2026_1");
+        assert_eq!(*owner_only(&at("key.pem")).unwrap(), b"..2026_1");
         symlink("..2026_2", at("..data_tmp")).unwrap();
         fs::rename(at("..data_tmp"), at("..data")).unwrap();
-        assert_eq!(*nobody(&at("key.pem")).unwrap(), b"..2026_2");
+        assert_eq!(*owner_only(&at("key.pem")).unwrap(), b"..2026_2");
         symlink("./..data/../..2026_1/./key.pem", at("winding")).unwrap();
-        assert_eq!(*nobody(&at("winding")).unwrap(), b"..2026_1");
+        assert_eq!(*owner_only(&at("winding")).unwrap(), b"..2026_1");
     }
 
     #[test]
@@ -453,7 +456,7 @@ mod tests {
             let link = below.join("link");
             let _ = fs::remove_file(&link);
             symlink(target, &link).unwrap();
-            nobody(&link)
+            owner_only(&link)
         };
         link(Path::new("key")).unwrap();
         for target in ["../key", "../below/key", "../../key", "link", ".."].map(Path::new) {
@@ -469,7 +472,7 @@ mod tests {
         assert!(matches!(link(Path::new("elsewhere/key")), Err(SecretFileFault::Link)));
         assert!(matches!(link(Path::new("nothing")), Err(SecretFileFault::Missing)));
         // The directory itself may be named by a link: whoever names it means it.
-        nobody(&below.join("elsewhere/key")).unwrap();
+        owner_only(&below.join("elsewhere/key")).unwrap();
     }
 
     #[test]
@@ -478,7 +481,7 @@ mod tests {
         let pipe = directory.path().join("pipe");
         rustix::fs::mknodat(CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
         for path in [directory.path(), Path::new("/dev/null"), Path::new("/"), &pipe] {
-            let refused = nobody(path).unwrap_err();
+            let refused = owner_only(path).unwrap_err();
             assert!(matches!(refused, SecretFileFault::NotAFile), "{}: {refused}", path.display());
         }
     }

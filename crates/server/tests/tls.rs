@@ -200,14 +200,14 @@ fn a_private_key_that_others_can_reach_is_refused() {
             error => panic!("{error}"),
         })
     };
-    let fault = bind(SecretReaders::Nobody, 0o666, 0o777).unwrap_err();
+    let fault = bind(SecretReaders::OwnerOnly, 0o666, 0o777).unwrap_err();
     assert!(matches!(fault, SecretFileFault::Directory { mode: 0o777, .. }), "{fault}");
     let fault = bind(SecretReaders::OwnGroups, 0o666, 0o755).unwrap_err();
     assert!(matches!(fault, SecretFileFault::Exposed(0o666)), "{fault}");
-    let fault = bind(SecretReaders::Nobody, 0o640, 0o755).unwrap_err();
+    let fault = bind(SecretReaders::OwnerOnly, 0o640, 0o755).unwrap_err();
     assert!(matches!(fault, SecretFileFault::Exposed(0o640)), "{fault}");
     bind(SecretReaders::OwnGroups, 0o640, 0o755).unwrap();
-    bind(SecretReaders::Nobody, 0o600, 0o1777).unwrap();
+    bind(SecretReaders::OwnerOnly, 0o600, 0o1777).unwrap();
 
     let limits = Limits { refresh: Duration::from_millis(50), ..Limits::default() };
     let server = TestServer::start(limits, move |_| tls.clone(), SystemClock);

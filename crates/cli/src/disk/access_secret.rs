@@ -135,7 +135,7 @@ fn changed_at(path: &Path) -> Option<(i64, i64)> {
 
 /// Reads a file that other users cannot read.
 fn read_file(path: &Path, max_len: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    read_secret_file(path, max_len, SecretReaders::Nobody)
+    read_secret_file(path, max_len, SecretReaders::OwnerOnly)
         .map_err(|error| Failure::new(Exit::Usage, error.to_string(), error.hint()))
 }
 

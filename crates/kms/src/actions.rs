@@ -30,7 +30,7 @@ mod versions;
 
 use bulla_wire::{self as wire, Error};
 
-pub(crate) use self::keys::described as described_key;
+pub(crate) use self::keys::full_metadata as full_key_metadata;
 pub(crate) use self::paging::{Joined, Page};
 pub(crate) use self::ram::groups::with_update as listed_group;
 pub(crate) use self::ram::policies::{all as all_policies, listed_policy};

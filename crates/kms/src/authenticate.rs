@@ -44,7 +44,7 @@ impl Kms {
             return Err(ErrorCode::IncompleteSignature.into());
         }
         let signer = call.signature.signer()?;
-        let times = self.clock.look();
+        let times = self.clock.times();
         let snapshot = self.state.snapshot()?;
         let is_temporary = signer.access_key_id.starts_with(PREFIX);
         let caller = if is_temporary && snapshot.access_key(&signer.access_key_id).is_none() {

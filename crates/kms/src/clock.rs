@@ -88,7 +88,7 @@ impl EngineClock {
         self.clock.now()
     }
 
-    pub(crate) fn look(&self) -> Times {
+    pub(crate) fn times(&self) -> Times {
         let wall = unix_seconds(self.clock.now());
         let elapsed = self.seconds_elapsed();
         Times { wall, believed: self.trust().time(wall, elapsed), elapsed }
@@ -96,7 +96,7 @@ impl EngineClock {
 
     /// The believed time.
     pub(crate) fn now(&self) -> i64 {
-        self.look().believed
+        self.times().believed
     }
 
     pub(crate) fn trust(&self) -> MutexGuard<'_, ClockTrust> {
@@ -159,7 +159,7 @@ mod tests {
     fn steps_of_the_clock_are_seen_once() {
         let hands = Arc::new((AtomicI64::new(1_000_000), AtomicI64::new(50)));
         let clock = EngineClock::new(Hands(Arc::clone(&hands)));
-        assert_eq!(clock.step(), 0, "the first look");
+        assert_eq!(clock.step(), 0, "the first reading");
         for (set, passed, step) in
             [(0, 60, 0), (1, 0, 0), (3, 1, 3), (-3, 1, -3), (7200, 0, 7200), (-7200, 9, -7200)]
         {

@@ -296,7 +296,7 @@ mod tests {
 
     /// The steps of a first start, killed after each.
     #[test]
-    fn a_killed_first_start_is_finished_or_begun_anew() {
+    fn a_killed_first_start_is_finished_or_repeated() {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path();
         drop(open(data).unwrap());
@@ -307,12 +307,12 @@ mod tests {
 
         fs::rename(&store, data.join(UNFINISHED)).unwrap();
         fs::remove_file(&root_key).unwrap();
-        assert!(open(data).unwrap().is_new, "killed before the root key: begun anew");
+        assert!(open(data).unwrap().is_new, "killed before the root key: created again");
 
         fs::rename(&store, data.join(UNFINISHED)).unwrap();
         fs::remove_file(&root_key).unwrap();
         fs::write(data.join(UNFINISHED), b"half").unwrap();
-        assert!(open(data).unwrap().is_new, "killed while making the store: begun anew");
+        assert!(open(data).unwrap().is_new, "killed while making the store: created again");
         drop(open(data).unwrap());
     }
 

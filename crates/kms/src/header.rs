@@ -363,7 +363,7 @@ mod tests {
 
     /// Whatever a newer version makes of the other fields.
     #[test]
-    fn a_newer_header_is_told_from_a_damaged_one() {
+    fn a_newer_header_is_distinguished_from_a_damaged_one() {
         assert_eq!(decode(&[0xa2, 0, 7, 3, 0x63, b'n', b'e', b'w']), Err(HeaderError::Newer));
         assert_eq!(decode(&[0xa1, 0, 0]), Err(HeaderError::Malformed));
         assert_eq!(decode(&[0xa1, 1, 3]), Err(HeaderError::Malformed), "no version");

@@ -485,7 +485,7 @@ impl Kms {
     fn update_header(&self, change: Option<HeaderChange>) -> Result<(), OpenError> {
         let path = self.options.data.clone();
         let written = change.map_or(Ok(Ok(())), |change| self.state.write_header(&change));
-        match written.and_then(|written| Ok((written, self.state.anchor_anew()?))) {
+        match written.and_then(|written| Ok((written, self.state.write_missing_anchor()?))) {
             Ok((Ok(()), ())) => Ok(()),
             Ok((Err(Conflict), ())) => Err(OpenError::InUse { path, by: Role::Server }),
             Err(source) => Err(OpenError::Store { path, source }),

@@ -187,7 +187,7 @@ mod tests {
 
     /// Otherwise the next secret of the same name would have it.
     #[test]
-    fn the_policy_of_a_secret_goes_with_the_secret_at_once_or_when_it_is_due() {
+    fn the_policy_of_a_secret_is_deleted_with_the_secret_at_once_or_when_it_is_due() {
         for days in [None, Some(7)] {
             let bench = Bench::new();
             let name = bench.secret().secret;
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_policy_of_a_key_goes_with_the_key() {
+    fn the_policy_of_a_key_is_deleted_with_the_key() {
         let bench = Bench::new();
         let key_id = bench.call(CreateKey::default()).key_metadata.key_id;
         let key = key_id.parse().unwrap();

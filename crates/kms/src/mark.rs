@@ -23,7 +23,7 @@ impl Kms {
     /// nothing.
     pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
         let mark = self.mark();
-        let Times { wall, elapsed, .. } = self.clock.look();
+        let Times { wall, elapsed, .. } = self.clock.times();
         let mark = mark.filter(|_| !self.options.accept_clock);
         if let Some(mark) = &mark {
             self.nonces.close(&mark.used_ahead);
@@ -43,13 +43,13 @@ impl Kms {
     /// A command whose clock is behind counts from when a server last had the store: what it plans must not end too soon.
     pub(crate) fn follow_mark(&self) {
         let believed = self.mark().and_then(|mark| mark.believed);
-        let Times { wall, elapsed, .. } = self.clock.look();
+        let Times { wall, elapsed, .. } = self.clock.times();
         self.clock.trust().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
     }
 
     /// Looks at the clock: the time, and whether something may be removed by it.
     pub(crate) fn check_clock(&self) -> (Times, bool) {
-        let times = self.clock.look();
+        let times = self.clock.times();
         let has_endings = self.state.published().has_endings();
         let mut trust = self.clock.trust();
         if !has_endings {

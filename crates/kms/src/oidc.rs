@@ -65,7 +65,7 @@ impl Kms {
     pub fn set_oidc_keys(&self, provider: &str, json: &[u8]) -> Result<usize, KeySetError> {
         let set = KeySet::parse(json)?;
         let count = set.len();
-        self.oidc.refresh(provider, set, self.clock.look().elapsed);
+        self.oidc.refresh(provider, set, self.clock.times().elapsed);
         Ok(count)
     }
 

@@ -167,7 +167,7 @@ mod tests {
 
     /// An error is told with all its causes, and a text that holds its cause must not give it out once more.
     #[test]
-    fn no_cause_is_told_twice() {
+    fn no_cause_is_printed_twice() {
         use std::error::Error;
         const FULL: &str = "No space left on device";
         let path = PathBuf::from("data");

@@ -30,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_second_has_the_limit_anew() {
+    fn the_limit_holds_for_each_second() {
         let rate = Rate::default();
         for second in [5, 6, 9] {
             assert_eq!([(); 4].map(|()| rate.take(second, 3)), [true, true, true, false]);

@@ -133,7 +133,7 @@ pub(crate) enum ReadError {
 }
 
 impl State {
-    /// Reads a store, and takes it over. If it has no anchor that agrees with it, [`State::write_header`] or [`State::anchor_anew`]
+    /// Reads a store, and takes it over. If it has no anchor that agrees with it, [`State::write_header`] or [`State::write_missing_anchor`]
     /// writes one, before anything is committed.
     pub(crate) fn start(
         store: Arc<Store>,
@@ -303,7 +303,7 @@ impl State {
     ///
     /// # Errors
     /// As [`State::write_header`].
-    pub(crate) fn anchor_anew(&self) -> Result<(), StoreError> {
+    pub(crate) fn write_missing_anchor(&self) -> Result<(), StoreError> {
         if self.unanchored().is_none() || self.store.is_read_only() {
             return Ok(());
         }

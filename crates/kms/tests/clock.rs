@@ -152,7 +152,7 @@ fn a_request_of_a_jump_is_not_accepted_when_its_time_comes() {
                 endings = endings.restarted();
             }
             endings.bench.clock.pass(60);
-            assert_eq!(endings.sign(endings.now(), "after"), Ok(()), "a jump of {jump} locks nobody out");
+            assert_eq!(endings.sign(endings.now(), "after"), Ok(()), "a jump of {jump} locks no caller out");
             endings.bench.clock.pass(jump - 60);
             endings.bench.run_due();
             assert!(endings.sign(ahead, "ahead").is_err(), "a jump of {jump}, restarts: {restarts}");
@@ -201,7 +201,7 @@ fn what_is_scheduled_during_a_jump_does_not_end_too_soon() {
     let bench = endings.bench.restarted(Role::Server, true);
     bench.clock.pass(7 * DAY - 1);
     bench.run_due();
-    assert_eq!(bench.state(&key), "PendingDeletion", "the operator has said that the clock is right");
+    assert_eq!(bench.state(&key), "PendingDeletion", "the operator has confirmed the clock");
     assert_eq!(
         bench.code("GetSecretValue", &[("SecretName", "kept")]),
         "409 Rejected.ResourceInDeleteWindow"
@@ -303,7 +303,7 @@ fn a_clock_that_is_wrong_at_the_start_is_believed_when_it_is_right() {
 }
 
 #[test]
-fn a_clock_that_is_behind_what_was_believed_is_told_and_nothing_ends() {
+fn a_clock_behind_the_believed_time_is_reported_and_nothing_is_removed() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
@@ -321,11 +321,7 @@ fn a_clock_that_is_behind_what_was_believed_is_told_and_nothing_ends() {
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
     let bench = bench.restarted(Role::Server, true);
     let report = bench.run_due();
-    assert_eq!(
-        (report.clock_behind, report.held),
-        (0, false),
-        "the operator has said that the clock is right"
-    );
+    assert_eq!((report.clock_behind, report.held), (0, false), "the operator has confirmed the clock");
     assert_eq!(bench.state(&key), "PendingDeletion");
 }
 
@@ -336,7 +332,7 @@ fn what_is_scheduled_during_a_jump_is_counted_from_the_later_time_and_stops_noth
         let bench = Bench::with_role(Role::Server);
         let key = bench.key();
         bench.clock.jump(jump);
-        assert!(bench.run_due().held, "and said, also where nothing is to end");
+        assert!(bench.run_due().held, "and reported, also without scheduled removals");
         bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
         bench.clock.jump(-jump);
         let report = bench.run_due();

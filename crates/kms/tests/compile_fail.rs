@@ -33,7 +33,7 @@ const BREACHES: [(&str, &str); 13] = [
 const PHASES: [&[&str]; 3] = [&["E0603"], &["E0308", "E0616", "E0624"], &["E0451"]];
 
 #[test]
-fn what_goes_around_a_gate_does_not_compile() {
+fn code_that_bypasses_a_gate_does_not_compile() {
     let modules = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/actions/breaches");
     let names = modules.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let names: BTreeSet<_> =

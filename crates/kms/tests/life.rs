@@ -206,7 +206,7 @@ fn a_key_is_gone_when_its_window_is_over_and_never_before() {
 }
 
 #[test]
-fn nothing_ends_after_a_jump_of_the_clock_until_somebody_says_that_it_is_right() {
+fn nothing_is_removed_after_a_jump_of_the_clock_until_an_operator_confirms_it() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);
@@ -226,7 +226,7 @@ fn nothing_ends_after_a_jump_of_the_clock_until_somebody_says_that_it_is_right()
     let bench = bench.restarted(Role::Server, true);
     bench.run_due();
     bench.clock.pass(7 * DAY);
-    assert_eq!(bench.run_due().changed, 1, "the operator has said that the clock is right");
+    assert_eq!(bench.run_due().changed, 1, "the operator has confirmed the clock");
     assert_eq!(bench.code("DescribeKey", &[("KeyId", &key)]), "404 Forbidden.KeyNotFound");
 }
 
@@ -256,7 +256,7 @@ fn nothing_ends_unseen_while_the_server_is_off() {
 
 /// Whatever notes the time looks at the clock first: else the next start would find nothing unseen.
 #[test]
-fn a_jump_that_nobody_has_looked_at_is_found_after_a_restart() {
+fn a_jump_that_was_not_checked_is_found_after_a_restart() {
     let bench = Bench::with_role(Role::Server);
     let key = bench.key();
     bench.ok("ScheduleKeyDeletion", &[("KeyId", &key), ("PendingWindowInDays", "7")]);

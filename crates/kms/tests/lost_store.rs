@@ -227,7 +227,7 @@ fn a_store_without_its_lock_is_not_opened_a_second_time() {
 }
 
 #[test]
-fn a_store_that_nobody_touches_is_never_lost() {
+fn a_store_that_no_process_touches_is_never_lost() {
     let bench = Bench::in_subdirectory(Role::Server);
     let done = AtomicBool::new(false);
     thread::scope(|scope| {

@@ -38,7 +38,7 @@ fn an_access_key_of_a_user_has_a_secret_that_is_shown_once() {
 }
 
 #[test]
-fn an_access_key_is_deactivated_activated_and_deleted_whatever_its_status() {
+fn an_access_key_is_deactivated_activated_and_deleted_in_any_status() {
     let bench = Bench::new();
     bench.ram("CreateUser", &[ALICE]);
     let id = create(&bench);

@@ -206,7 +206,7 @@ fn a_policy_lists_what_it_is_attached_to() {
 }
 
 #[test]
-fn what_is_missing_is_told_in_order() {
+fn missing_resources_are_reported_in_order() {
     let bench = bench(Quotas::default());
     let policy = "404 EntityNotExist.Policy: The policy does not exist.";
     for kind in &KINDS {

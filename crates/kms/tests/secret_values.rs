@@ -107,7 +107,7 @@ fn a_version_is_written_once() {
     put(&bench, "v2", "hunter2", &[]).unwrap();
     put(&bench, "v3", "hunter3", &[]).unwrap();
     let again = put(&bench, "v1", "hunter1", &[]).unwrap();
-    assert_eq!(again["VersionStages"]["VersionStage"], json!([]), "said twice: nothing happens");
+    assert_eq!(again["VersionStages"]["VersionStage"], json!([]), "repeated: nothing happens");
     bench.clock.pass(60);
     // Neither stages nor type enter: only another value is refused.
     for (version, data, more, stages) in [

@@ -50,8 +50,8 @@ pub(super) async fn parameters(
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
             let tokens = key.changes([(Write::ImportToken(token.clone()), 0)]);
-            let superfluous = key.changes(superfluous(state, &key));
-            Ok(tokens.and(key.unchanged()).and(superfluous).answering(()))
+            let stale = key.changes(without_stale_tokens(state, &key));
+            Ok(tokens.and(key.unchanged()).and(stale).answering(()))
         })
         .await?;
     Ok(GetParametersForImportReply {
@@ -205,14 +205,14 @@ fn imported_version<'v>(
 }
 
 /// Removes tokens of this key that can no longer be used, and the oldest ones beyond [`MAX_TOKENS`].
-fn superfluous<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Writes {
+fn without_stale_tokens<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Writes {
     let mut tokens: Vec<_> = view.tokens_of(key).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
-    let is_useless = |row: &Row<ImportToken>| {
+    let is_stale = |row: &Row<ImportToken>| {
         row.record.expires <= view.now() - TOKENS_KEPT || row.record.failures >= MAX_FAILURES
     };
     let tokens = tokens.into_iter().enumerate();
-    let tokens = tokens.filter(|(index, row)| *index + 1 >= MAX_TOKENS || is_useless(row));
+    let tokens = tokens.filter(|(index, row)| *index + 1 >= MAX_TOKENS || is_stale(row));
     tokens.map(|(_, row)| remove_token(row)).collect()
 }
 

@@ -60,11 +60,11 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
 
 pub(super) async fn describe(session: &Session<'_, DescribeKey>) -> Result<DescribeKeyReply, Error> {
     let key = session.key(&session.request.key_id)?;
-    Ok(DescribeKeyReply { key_metadata: described(session, &key) })
+    Ok(DescribeKeyReply { key_metadata: full_metadata(session, &key) })
 }
 
 /// What is told of a key to those who may describe it.
-pub(crate) fn described(view: &View<'_>, key: &Allowed<&Row<Key>>) -> KeyMetadata {
+pub(crate) fn full_metadata(view: &View<'_>, key: &Allowed<&Row<Key>>) -> KeyMetadata {
     let protection = key.record.deletion_protection.as_ref();
     KeyMetadata {
         deletion_protection: Some(if protection.is_some() { "Enabled" } else { "Disabled" }.into()),

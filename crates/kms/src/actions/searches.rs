@@ -80,7 +80,7 @@ where
         Plan::Named(keys) => Ok(page.counted(keys.into_iter().filter(|key| matches(&listing, key)))),
         // May be as long as the store is large: other requests must not wait for it.
         Plan::Among(parts) => {
-            let look = move || {
+            let search = move || {
                 let index = index(&listing);
                 let all = parts.iter().flat_map(|part| index.keys(index.part(part)));
                 let mut found: Vec<_> = all.filter(|key| matches(&listing, key)).collect();
@@ -88,7 +88,7 @@ where
                 found.dedup();
                 page.counted(found.into_iter().cloned())
             };
-            session.search(look).await
+            session.search(search).await
         }
     }
 }

@@ -93,11 +93,10 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
                 return Err(StaleSnapshot.into()); // another request has made it: its value is compared
             }
             let Sealed { version, writes, .. } = new.seal(state, &secret.record.name, &key)?;
-            let (changed, superfluous) =
-                secret.record.with_version(version, &stages).map_err(secret_refused)?;
-            let superfluous = superfluous.map(|id| (Write::NoSecretValue(id), 0));
+            let (changed, dropped) = secret.record.with_version(version, &stages).map_err(secret_refused)?;
+            let dropped = dropped.map(|id| (Write::NoSecretValue(id), 0));
             let reply = reply(&changed);
-            Ok(secret.replaced(changed).and(writes).and(secret.changes(superfluous)).answering(reply))
+            Ok(secret.replaced(changed).and(writes).and(secret.changes(dropped)).answering(reply))
         })
         .await
 }
@@ -168,7 +167,7 @@ struct Which {
 /// A boolean, as some clients write it, or a text.
 #[derive(Deserialize)]
 #[serde(untagged)]
-#[expect(dead_code, reason = "nobody asks which")]
+#[expect(dead_code, reason = "its presence alone is checked")]
 enum Flag {
     Bool(bool),
     Text(String),

@@ -131,7 +131,7 @@ impl KeyCatalogue {
     }
 
     /// Looks which permissions the caller has for all keys.
-    pub(crate) fn look(&self) -> KeySight<'_> {
+    pub(crate) fn sight(&self) -> KeySight<'_> {
         let extent = |permission, whole| Extent::new(&self.asker, permission, &self.snapshot, whole);
         let every = Resource::Every(Container::Keys);
         let all_aliases = extent(Permission::of::<ListAliases>(), &Resource::Container(Container::Aliases));
@@ -155,7 +155,7 @@ impl SecretCatalogue {
         self.snapshot.count::<Secret>()
     }
 
-    pub(crate) fn look(&self) -> SecretSight<'_> {
+    pub(crate) fn sight(&self) -> SecretSight<'_> {
         let permission = Permission::of::<DescribeSecret>();
         let every = Resource::Every(Container::Secrets);
         let details = Extent::new(&self.asker, permission, &self.snapshot, &every);
@@ -231,11 +231,11 @@ impl<'c> KeySight<'c> {
         rows.map(move |row| {
             let id = row.record.id;
             let aliases = aliases.as_mut().map(|aliases| {
-                pass_over(aliases, id);
+                skip_before(aliases, id);
                 iter::from_fn(|| Some(aliases.next_if(|(key, _)| *key == id)?.1)).collect()
             });
             let alias_rank = ranks.as_mut().and_then(|ranks| {
-                pass_over(ranks, id);
+                skip_before(ranks, id);
                 Some(ranks.next_if(|(key, _)| *key == id)?.1)
             });
             SeenKey { sight: self, row, aliases, alias_rank }
@@ -298,7 +298,7 @@ impl KeyPart {
 }
 
 /// Passes over what belongs to keys before this one.
-fn pass_over<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) {
+fn skip_before<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) {
     while list.next_if(|(key, _)| *key < id).is_some() {}
 }
 

@@ -28,7 +28,7 @@ impl Query<'_> {
     /// The answer to the caller who lacks the permission.
     pub(super) fn denial(&self, written: &Written<'_>) -> Error {
         let rights = Rights::of(self);
-        let permission = self.told_permission(written, rights.as_ref());
+        let permission = self.disclosed_permission(written, rights.as_ref());
         let named = self.named(written);
         let error = match &named {
             Some(_) if permission.is_to_assume() => ErrorCode::AssumeRoleNoPermission.into(),
@@ -44,7 +44,7 @@ impl Query<'_> {
     }
 
     /// The permission that the answer names. That a resource behind the named one is denied tells that the named one exists.
-    fn told_permission(&self, written: &Written<'_>, rights: Option<&Rights<'_>>) -> Permission {
+    fn disclosed_permission(&self, written: &Written<'_>, rights: Option<&Rights<'_>>) -> Permission {
         match written {
             Written::Behind { permission, container, .. }
                 if !rights.is_some_and(|rights| rights.cover(self, *permission, *container)) =>
@@ -98,16 +98,16 @@ impl Query<'_> {
     /// Which kind of policy denies, and whether by a statement. What the policy of the resource says is told only to those who
     /// may read it, and who have named the resource itself: else it would tell where an alias leads, or what made a blob.
     fn reason(&self, rights: &Rights<'_>, permission: Permission, arn: &str) -> (&'static str, &'static str) {
-        let told =
+        let cause =
             |denial: Denial, layer: Layer| (denial.no_permission_type(), layer.policy_type(PolicyKind::Key));
         if self.missing_from.is_none()
             && self.resource.arn(self.home) == arn
             && let Some(denial) = self.denial_by_resource(rights)
         {
-            return told(denial, Layer::Resource);
+            return cause(denial, Layer::Resource);
         }
         let denial = rights.lack(self, permission, arn).unwrap_or(Denial::Implicit(Layer::Identity));
-        told(denial, denial.layer())
+        cause(denial, denial.layer())
     }
 
     /// The statement of the resource's policy that denies, if the caller may read that policy.

@@ -116,7 +116,7 @@ pub(crate) struct Used {
 impl<'k> Inquiry<'k> {
     /// Begins a request: looks at the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin, asked_for: AskedFor) -> Self {
-        let times = kms.clock.look();
+        let times = kms.clock.times();
         let started = Instant::now();
         Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained: None }
     }

@@ -366,8 +366,8 @@ fn check_denials(bench: &Bench, case: &Case, label: &str) {
             let (answer, queries, noted) = bench.ask(case, Some(denied), *dry_run);
             assert_eq!(queries, case.queries[..=number], "{label}");
             assert_noted(&noted, &queries, Some(denied), label);
-            let told = format!("{answer:?}");
-            assert!(is_denied(case, answer), "{label}, without {denied}: {told}");
+            let text = format!("{answer:?}");
+            assert!(is_denied(case, answer), "{label}, without {denied}: {text}");
         }
     }
     assert!(Arc::ptr_eq(&before, &bench.kms.state.published()), "{label}: something was written");
@@ -390,7 +390,7 @@ fn check_questions(bench: &Bench, case: &Case, label: &str) -> bool {
 }
 
 #[test]
-fn each_resource_is_asked_about_before_anything_is_told() {
+fn each_resource_is_checked_before_anything_is_revealed() {
     let bench = Bench::new();
     let public_key = subjects::public_key(&bench);
     let mut seen = BTreeSet::new();
@@ -433,12 +433,12 @@ fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
 }
 
 #[test]
-fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
-    type Told = (String, Caller, Arc<str>, i64, Option<String>);
-    let told: Arc<Mutex<Vec<Told>>> = Arc::default();
-    let telling = Arc::clone(&told);
+fn the_authorizer_gets_the_caller_the_time_the_connection_and_the_context() {
+    type Received = (String, Caller, Arc<str>, i64, Option<String>);
+    let received: Arc<Mutex<Vec<Received>>> = Arc::default();
+    let recorder = Arc::clone(&received);
     let (_data, kms) = open(move |query| {
-        telling.lock().unwrap().push((
+        recorder.lock().unwrap().push((
             describe(query),
             query.caller.clone(),
             query.connection.request_id.clone(),
@@ -449,15 +449,15 @@ fn the_authorizer_is_told_who_asks_when_from_where_and_with_what_context() {
     });
     let origin = kms.owner();
     let ask = |action: &str, parameters: &[(&str, &str)]| {
-        told.lock().unwrap().clear();
+        received.lock().unwrap().clear();
         let before = kms.now();
         let answer = pollster::block_on(kms.call(request(action, parameters), &origin)).unwrap();
-        let told = std::mem::take(&mut *told.lock().unwrap());
-        for (_, caller, request_id, time, _) in &told {
+        let received = std::mem::take(&mut *received.lock().unwrap());
+        for (_, caller, request_id, time, _) in &received {
             assert_eq!((caller, request_id), (origin.caller(), &origin.connection().request_id));
             assert!((before..=kms.now()).contains(time));
         }
-        let contexts: Vec<_> = told.into_iter().map(|(query, .., context)| (query, context)).collect();
+        let contexts: Vec<_> = received.into_iter().map(|(query, .., context)| (query, context)).collect();
         (serde_json::to_value(answer).unwrap(), contexts)
     };
     let (created, _) = ask("CreateKey", &[]);

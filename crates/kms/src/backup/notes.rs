@@ -74,7 +74,7 @@ impl BackupNotes {
     #[must_use]
     pub fn read(directory: &Path) -> Self {
         let mut notes = Self::read_file(&directory.join(FILE)).unwrap_or_default();
-        notes.look(directory);
+        notes.refresh(directory);
         notes
     }
 
@@ -93,7 +93,7 @@ impl BackupNotes {
     }
 
     /// Looks at the files: forgets those that are gone, and the verifications of those that were changed since.
-    pub(super) fn look(&mut self, directory: &Path) {
+    pub(super) fn refresh(&mut self, directory: &Path) {
         self.backups.retain(|name, _| !is_gone(&directory.join(name)));
         for (name, last) in &mut self.backups {
             let now = Stamp::at(&directory.join(name));

@@ -247,7 +247,7 @@ fn a_killed_restore_leaves_a_store_and_the_next_one_succeeds() {
 }
 
 #[test]
-fn what_the_trail_knows_is_told_and_access_keys_stay_inactive_until_confirmed() {
+fn changes_in_the_trail_are_reported_and_access_keys_stay_inactive_until_confirmed() {
     let bench = Bench::new();
     let kms = bench.audited_kms();
     let user_name = "carol".to_owned();
@@ -327,7 +327,7 @@ fn what_the_trail_knows_is_told_and_access_keys_stay_inactive_until_confirmed() 
 }
 
 #[test]
-fn a_trail_goes_on_after_a_restore_and_names_it_and_the_old_store_is_refused() {
+fn a_trail_continues_after_a_restore_and_records_it_and_the_old_store_is_refused() {
     let bench = Bench::new();
     let kms = bench.audited_kms();
     let first_key = kms.new_audit_key();

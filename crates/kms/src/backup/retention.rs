@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_backup_that_was_just_made_is_kept_whatever_state_it_is_of() {
+    fn the_backup_that_was_just_made_is_kept_with_any_state() {
         let known = vec![known(1, 9, 3), known(1, 13, 1), known(1, 14, 2)];
         assert_eq!(expired(1, None, known, "1-9"), ["1-13"]);
     }

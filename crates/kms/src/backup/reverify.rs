@@ -53,13 +53,13 @@ impl Kms {
         let (schedule, mut present) = {
             let mut inner = self.backups.lock();
             let schedule = inner.schedule.clone()?;
-            if inner.looked.is_some_and(|looked| elapsed < looked + PAUSE) || self.is_stopping() {
+            if inner.checked.is_some_and(|checked| elapsed < checked + PAUSE) || self.is_stopping() {
                 return None;
             }
-            inner.looked = Some(elapsed);
+            inner.checked = Some(elapsed);
             (schedule, inner.present.clone())
         };
-        present.look(&schedule.directory);
+        present.refresh(&schedule.directory);
         let due = present.due(&schedule, now);
         let done = due.and_then(|path| self.verify_again(&path, &mut present, now));
         if done.is_some() {
@@ -115,9 +115,9 @@ impl Kms {
 
 impl Present {
     /// Looks at the files, without reading them.
-    fn look(&mut self, directory: &Path) {
+    fn refresh(&mut self, directory: &Path) {
         self.known.retain(|known| !is_gone(&known.path));
-        self.notes.look(directory);
+        self.notes.refresh(directory);
     }
 
     /// The backup that is to be verified next, if one is due. One of which nothing is noted, or that was changed, comes before

@@ -154,7 +154,7 @@ fn damaged_ones_do_not_count_as_the_newest() {
         rot(path);
         touch(path); // so that it is read at once
     }
-    assert_eq!(state(&scheduled).verified, 3, "the server has not looked yet");
+    assert_eq!(state(&scheduled).verified, 3, "the server has not checked yet");
     assert_eq!(verified(&scheduled, 2), [(paths[2].clone(), false), (paths[1].clone(), false)]);
     assert_eq!((state(&scheduled).count, state(&scheduled).verified), (3, 1));
     scheduled.pass(DAY);
@@ -324,7 +324,7 @@ fn a_server_that_ends_verifies_nothing_and_notes_nothing() {
     scheduled.kms().stop_backups();
     scheduled.pass(MINUTE);
     assert_eq!(scheduled.kms().verify_backup_if_due(), None);
-    assert_eq!(state(&scheduled).verified, 2, "the server has not looked");
+    assert_eq!(state(&scheduled).verified, 2, "the server has not checked");
 }
 
 #[test]

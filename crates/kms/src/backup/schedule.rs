@@ -111,7 +111,7 @@ pub(super) struct Inner {
     /// The last success in this run, likewise, and its file.
     made: Option<(i64, PathBuf)>,
     /// When the files were last looked at to verify one of them, likewise.
-    pub(super) looked: Option<i64>,
+    pub(super) checked: Option<i64>,
 }
 
 /// The scheduled backups that are there.
@@ -221,7 +221,7 @@ impl Kms {
         let path = directory.join(file_name(now, self.commit_number()));
         let facts = self.backup_unless(&|| self.is_stopping(), &path, BackupOutput::default())?;
         notes.note_made(&path, now);
-        notes.look(directory);
+        notes.refresh(directory);
         let (_, is_believed) = self.check_clock();
         let known = self.read_backups(directory);
         let Sorted { kept: mut known, expired } = sort(schedule, known, &notes, &path, is_believed);
@@ -234,7 +234,7 @@ impl Kms {
                 known.insert(0, expired); // the next attempt deletes it
             }
         }
-        notes.look(directory);
+        notes.refresh(directory);
         notes.keep_for = self.backups.lock().keep_for(); // a reload may have changed it
         let _ = notes.write(directory); // what is not noted is verified again
         let _ = files::sync_dir(directory); // a backup that is there again is deleted again

@@ -364,7 +364,7 @@ fn what_does_not_open_counts_for_nothing_and_is_left() {
 }
 
 #[test]
-fn a_failure_is_told_once_and_tried_again() {
+fn a_failure_is_reported_once_and_tried_again() {
     let scheduled = Scheduled::new(2, None);
     fs::write(&scheduled.schedule.directory, "a file in the way").unwrap();
     let failed = |done: Option<ScheduledBackup>, known: bool| {

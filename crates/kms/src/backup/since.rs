@@ -140,7 +140,7 @@ const CHANGES: &[(&str, &str, ChangeKind)] = &[
 ];
 
 /// Changes that a restore undoes and need not tell: they neither give rights nor take them.
-const UNTOLD: &[(&str, &str)] = &[
+const UNREPORTED: &[(&str, &str)] = &[
     ("Kms", "UpdateKeyDescription"),
     ("Kms", "GetParametersForImport"),
     ("Kms", "UpdateSecret"),
@@ -316,7 +316,7 @@ impl<'b> Reading<'b> {
 
     /// Notes what a change was about.
     fn name(&mut self, product: &str, action: &str, resources: &[Resource<'_>]) {
-        if kind(product, action).is_some() || UNTOLD.contains(&(product, action)) {
+        if kind(product, action).is_some() || UNREPORTED.contains(&(product, action)) {
             let names = resources.iter().map(|resource| name(resource).to_lowercase());
             self.since.named.extend(names);
         }
@@ -381,12 +381,12 @@ mod tests {
     }
 
     #[test]
-    fn every_action_is_told_or_left_out_for_a_reason() {
+    fn every_action_is_reported_or_left_out_for_a_reason() {
         for product in [Product::Kms, Product::Ram, Product::Sts] {
             for action in product.actions() {
                 let name = format!("{product:?}");
                 let is_told = kind(&name, action).is_some();
-                let is_untold = UNTOLD.contains(&(&*name, action));
+                let is_untold = UNREPORTED.contains(&(&*name, action));
                 let changes_nothing = ["Get", "List", "Describe", "BatchGet"]
                     .iter()
                     .any(|reads| action.starts_with(reads) && !is_untold)

@@ -212,7 +212,7 @@ fn a_damaged_part_is_named() {
 }
 
 #[test]
-fn a_cut_is_told_from_damage_wherever_it_is() {
+fn truncation_is_distinguished_from_damage_at_any_length() {
     let bench = Bench::new();
     let path = bench.backup();
     let content = fs::read(&path).unwrap();
@@ -289,7 +289,7 @@ fn rewritten(bench: &Bench, path: &Path, edit: impl FnOnce(&mut Vec<StoredRow>, 
 }
 
 #[test]
-fn a_missing_added_or_older_record_is_told() {
+fn a_missing_added_or_older_record_is_reported() {
     let bench = Bench::new();
     let path = bench.backup();
     let rows = bench.verify(&path).unwrap().records + 2;
@@ -361,7 +361,7 @@ fn another_root_key_is_refused_as_such() {
 }
 
 #[test]
-fn a_later_version_is_told_from_damage() {
+fn a_later_version_is_distinguished_from_damage() {
     let bench = Bench::new();
     let path = bench.backup();
     let mut content = fs::read(&path).unwrap();

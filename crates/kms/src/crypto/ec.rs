@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_encrypts_for_a_key_that_signs() {
+    fn a_signing_key_does_not_encrypt() {
         for spec in SPECS {
             assert!(!check_public(spec, &generate(spec).unwrap().public));
         }

@@ -43,7 +43,7 @@ impl Kms {
         let (times, believed) = self.check_clock();
         self.write_uses_if_due().await;
         self.mark_time(); // so that a later start knows how long nobody looked at the clock
-        let ends = believed && self.options.role == Role::Server;
+        let may_remove = believed && self.options.role == Role::Server;
         let mut report = MaintenanceReport {
             changed: 0,
             held: !believed,
@@ -51,7 +51,7 @@ impl Kms {
             clock_behind: times.behind(),
         };
         loop {
-            let submitted = self.submit_due(times, ends)?;
+            let submitted = self.submit_due(times, may_remove)?;
             let mut progress = 0;
             for answer in submitted {
                 match answer.await.unwrap_or(Err(CommitError::Closed)) {
@@ -68,30 +68,30 @@ impl Kms {
     }
 
     /// Hands over the next changes that are due, up to a number.
-    fn submit_due(&self, times: Times, ends: bool) -> Result<Vec<Answered>, Error> {
+    fn submit_due(&self, times: Times, may_remove: bool) -> Result<Vec<Answered>, Error> {
         let snapshot = self.state.snapshot()?;
         // Keys rotate by whatever the clock says; what ends does so only while both times are the same.
         let now = times.latest();
         let tokens = snapshot.import_tokens_until(times.believed - TOKENS_KEPT);
         let tokens = tokens.map(|row| Scheduled::Token(row.record.id));
-        let due = snapshot.due(now).filter(|due| ends || !due.ends_by(now)).map(|due| match due {
+        let due = snapshot.due(now).filter(|due| may_remove || !due.removes_by(now)).map(|due| match due {
             Due::Key(row) => Scheduled::Key(row.record.id),
             Due::Secret(row) => Scheduled::Secret(row.record.name.clone()),
         });
         let scheduled = tokens.chain(due).take(AT_ONCE);
-        scheduled.filter_map(|scheduled| self.submit(&scheduled, now, ends).transpose()).collect()
+        scheduled.filter_map(|scheduled| self.submit(&scheduled, now, may_remove).transpose()).collect()
     }
 
     /// Hands over what is due for one record, if that is still so. All by the time of the one look at the clock: it may
     /// be set while this works.
-    fn submit(&self, scheduled: &Scheduled, now: i64, ends: bool) -> Result<Option<Answered>, Error> {
+    fn submit(&self, scheduled: &Scheduled, now: i64, may_remove: bool) -> Result<Option<Answered>, Error> {
         let (decision, answered) = self.state.stage(now, |snapshot| {
             let changes = match scheduled {
                 Scheduled::Token(id) => snapshot.import_token(id).map(|row| Ok(vec![remove_token(row)])),
-                Scheduled::Key(id) => snapshot.key(*id).map(|row| self.due(snapshot, row, now, ends)),
+                Scheduled::Key(id) => snapshot.key(*id).map(|row| self.due(snapshot, row, now, may_remove)),
                 Scheduled::Secret(name) => snapshot.secret(name).map(|row| {
                     let is_due = row.record.delete_at().is_some_and(|at| at <= now);
-                    Ok(if is_due && ends {
+                    Ok(if is_due && may_remove {
                         remove_secret(row, snapshot.get::<SecretPolicy>(name))
                     } else {
                         vec![]
@@ -132,12 +132,12 @@ impl Kms {
     }
 
     /// What is due for one key; nothing if it would take something away and nothing `ends`.
-    fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, ends: bool) -> Result<Writes, Error> {
+    fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, may_remove: bool) -> Result<Writes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
         let key = &row.record;
         let is_over = is_due(key.delete_at());
         let is_empty = is_due(key.material_expires());
-        if (is_over || is_empty) && !ends {
+        if (is_over || is_empty) && !may_remove {
             Ok(vec![])
         } else if is_over {
             Ok(remove_key(snapshot, row))
@@ -158,7 +158,7 @@ enum Scheduled {
 
 impl Due<'_> {
     /// Whether what is due at `now` takes something away.
-    fn ends_by(&self, now: i64) -> bool {
+    fn removes_by(&self, now: i64) -> bool {
         match self {
             Self::Key(row) => [row.record.delete_at(), row.record.material_expires()]
                 .into_iter()

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_a_deletion_is_told_in_a_fixed_order() {
+    fn conflicts_of_a_deletion_are_reported_in_a_fixed_order() {
         let mut policy = policy();
         let all = AttachedTo { users: true, groups: true, roles: true };
         assert_eq!(policy.check_deletable(all, true), Err(PolicyConflict::User));

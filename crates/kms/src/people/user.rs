@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stops_a_deletion_is_told_in_a_fixed_order() {
+    fn conflicts_of_a_deletion_are_reported_in_a_fixed_order() {
         let mut user = user();
         let group = GroupId::random();
         let policy = PolicyRef::Custom(NameKey::of("p"));

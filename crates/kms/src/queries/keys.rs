@@ -11,7 +11,7 @@ use bulla_wire::Error;
 use bulla_wire::kms::KeyMetadata;
 
 use self::scan::scan;
-use crate::actions::{Joined, Page, described_key};
+use crate::actions::{Joined, Page, full_key_metadata};
 use crate::authorize::{KeyCatalogue, SeenKey, View};
 use crate::session::Session;
 use crate::state::{Age, Group, KeyClass, Label};
@@ -108,7 +108,7 @@ pub(super) async fn find(session: &Session<'_, FindKeys>) -> Result<FoundKeys, E
             session.search(search).await?
         }
     };
-    let sight = catalogue.look();
+    let sight = catalogue.sight();
     let keys = ids.into_iter().filter_map(|id| Some(entry(session, &sight.key(id)?))).collect();
     Ok(FoundKeys { total, keys })
 }
@@ -118,7 +118,7 @@ fn entry(view: &View<'_>, key: &SeenKey<'_, '_>) -> KeyEntry {
     KeyEntry {
         key_id: key.id().to_string(),
         arn: view.arn(&format_args!("key/{}", key.id())),
-        metadata: key.details().map(|key| described_key(view, &key)),
+        metadata: key.details().map(|key| full_key_metadata(view, &key)),
         aliases: key.aliases().map(|names| names.iter().map(ToString::to_string).collect()),
         tags: key.tags().map(tags),
     }
@@ -136,7 +136,7 @@ impl FindKeys {
             KeyOrder::Created if is_whole => Some(vec![vec![(Label::ALL, None)]]),
             KeyOrder::Alias | KeyOrder::Id => None,
             // Lists of classes tell of all keys what their details tell.
-            KeyOrder::Created | KeyOrder::State if !catalogue.look().has_all_details() => None,
+            KeyOrder::Created | KeyOrder::State if !catalogue.sight().has_all_details() => None,
             KeyOrder::Created => Some(vec![self.classes(catalogue, |_| true)]),
             KeyOrder::State => {
                 let mut states = STATES;

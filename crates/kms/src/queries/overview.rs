@@ -103,11 +103,11 @@ fn count(catalogue: &KeyCatalogue) -> KeyCounts {
 fn scheduled(keys: Option<&KeyCatalogue>, secrets: Option<&SecretCatalogue>) -> Vec<Scheduled> {
     let mut events = Vec::new();
     if let Some(catalogue) = keys {
-        let sight = catalogue.look();
+        let sight = catalogue.sight();
         events.extend(sight.scheduled().filter_map(|key| of_key(&key)).take(MAX_EVENTS));
     }
     if let Some(catalogue) = secrets {
-        let sight = catalogue.look();
+        let sight = catalogue.sight();
         let deletions = sight.scheduled().filter_map(|row| {
             let at = Timestamp::from_unix(row.record.delete_at()?);
             let of = ScheduledOf::Secret { name: row.record.name.to_string() };

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_request_names_is_told_apart() {
+    fn resources_that_no_request_names_are_distinguished() {
         for (action, text, why) in [
             ("kms:Decrypt", "", NoResource::Missing),
             ("kms:Decrypt", "key/", NoResource::Missing),

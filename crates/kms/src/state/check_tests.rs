@@ -56,7 +56,7 @@ fn golden_stores_have_no_fault_and_stay_as_they_are() {
 
 /// What the engine would never write: each leaves something that another record names.
 #[test]
-fn what_a_record_names_and_is_not_there_is_told() {
+fn a_missing_record_that_another_one_names_is_reported() {
     type Writes = fn(&Snapshot) -> Vec<(Write, Revision)>;
     let cases: [(Writes, &[&str]); 5] = [
         (
@@ -109,7 +109,7 @@ fn what_a_record_names_and_is_not_there_is_told() {
 }
 
 #[test]
-fn every_damaged_row_is_told_and_the_rollback_with_it() {
+fn every_damaged_row_is_reported_with_the_rollback() {
     let (data, options) = golden(6);
     let path = data.path().join(crate::data::STORE);
     let mut rows = vec![];

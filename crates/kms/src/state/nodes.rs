@@ -255,7 +255,7 @@ fn nodes_that_count_together_lose_nothing() {
 
 /// A start compares it with all rows.
 #[test]
-fn the_anchor_is_right_whatever_nodes_write_at_once() {
+fn the_anchor_is_right_after_concurrent_writes_of_nodes() {
     let site = Site::new();
     let nodes = [site.start(), site.start(), site.start()];
     nodes[0].put(&[("shared", 0)]);

@@ -124,7 +124,7 @@ fn get(kms: &Kms, name: &str, version: Option<&str>) -> Result<String, Error> {
 }
 
 #[test]
-fn a_value_that_goes_before_it_is_read_is_not_found() {
+fn a_value_that_is_deleted_before_it_is_read_is_not_found() {
     let bench = Bench::new();
     create(&bench.kms, "s", "x");
     bench.before_read(|kms| delete(kms, "s"));
@@ -152,7 +152,7 @@ fn a_value_that_is_replaced_before_it_is_read_is_the_new_one() {
 }
 
 #[test]
-fn a_batch_of_which_one_goes_has_the_others() {
+fn a_batch_of_which_one_is_deleted_has_the_others() {
     let bench = Bench::new();
     ["a", "b", "c"].iter().for_each(|name| create(&bench.kms, name, name));
     bench.before_read(|kms| delete(kms, "b"));

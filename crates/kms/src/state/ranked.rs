@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_the_sorted_set_whatever_is_added_and_removed() {
+    fn it_equals_a_sorted_set_after_any_changes() {
         for range in [10, 100, 3_000, 100_000] {
             let (mut ranked, mut model) = (Ranked::default(), BTreeSet::new());
             let mut earlier = Vec::new();

@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_use_of_an_access_key_is_told_and_goes_with_it() {
+    fn the_last_use_of_an_access_key_is_returned_and_deleted_with_it() {
         let world = World::new();
         let alice = world.user("alice", OWN);
         let of_alice = [("UserName", "alice"), ("UserAccessKeyId", &*alice.id)];
@@ -236,7 +236,7 @@ mod tests {
         world.ram(&world.root(), "DeleteAccessKey", &of_alice).unwrap();
         let uses = world.kms_ref().state.published().count::<AccessKeyUse>();
         assert_eq!(uses, 0);
-        let told = code(&world, &world.root(), "GetAccessKeyLastUsed", &of_alice);
-        assert_eq!(told, "EntityNotExist.User.AccessKey");
+        let refused = code(&world, &world.root(), "GetAccessKeyLastUsed", &of_alice);
+        assert_eq!(refused, "EntityNotExist.User.AccessKey");
     }
 }

@@ -75,7 +75,7 @@ pub(in crate::actions) async fn entities(
     let reference = policy.reference();
     let account = session.account().to_owned();
     // The answer has no pages: other requests must not wait for it.
-    let look = move || {
+    let search = move || {
         let since =
             |policies: &Attachments| policies.iter().find(|one| one.policy == reference).map(attach_date);
         let user = |row: &Row<User>| Some(user_entry(&row.record, since(&row.record.policies)?));
@@ -87,7 +87,7 @@ pub(in crate::actions) async fn entities(
             roles: EntityRoleList { role: holders.roles().filter_map(role).collect() },
         }
     };
-    session.search(look).await
+    session.search(search).await
 }
 
 async fn attach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Result<Done, Error> {
@@ -177,7 +177,7 @@ fn policy_entry<R>(view: &View<'_>, entity: &Allowed<R>, attachment: &Attachment
             attach_date,
         };
     };
-    let policy = policies::described(policy);
+    let policy = policies::uncounted(policy);
     AttachedPolicy {
         policy_name: policy.policy_name,
         policy_type: policy.policy_type,

@@ -27,7 +27,7 @@ pub(in crate::actions) async fn create(session: &Session<'_, CreateGroup>) -> Re
                 return Err(ErrorCode::LimitExceededGroup.into());
             }
             let group = Group::new(name.clone(), comments.clone().unwrap_or_default(), state.now());
-            let reply = GroupReply { group: described(&group) };
+            let reply = GroupReply { group: without_update(&group) };
             Ok(groups.changes([(Write::Group(group), 0)]).answering(reply))
         })
         .await
@@ -96,7 +96,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListGroups>) -> Resul
 }
 
 /// The group as the answer to CreateGroup has it.
-fn described(group: &Group) -> ram::Group {
+fn without_update(group: &Group) -> ram::Group {
     ram::Group {
         group_id: group.id.to_string(),
         group_name: group.name.to_string(),
@@ -108,5 +108,5 @@ fn described(group: &Group) -> ram::Group {
 
 /// The group as all other answers have it.
 pub(crate) fn with_update(group: &Group) -> ram::Group {
-    ram::Group { update_date: Some(Timestamp::from_unix(group.updated)), ..described(group) }
+    ram::Group { update_date: Some(Timestamp::from_unix(group.updated)), ..without_update(group) }
 }

@@ -29,7 +29,7 @@ pub(in crate::actions) async fn create(
                 created: state.now(),
                 updated: state.now(),
             };
-            let reply = described(&user.record, &profile);
+            let reply = profile_reply(&user.record, &profile);
             let changed = with_profile(&user.record, Some(profile));
             Ok(user.replaced(changed).answering(reply))
         })
@@ -40,7 +40,7 @@ pub(in crate::actions) async fn get(
     session: &Session<'_, GetLoginProfile>,
 ) -> Result<LoginProfileReply, Error> {
     let user = session.user(&session.request.user_name)?;
-    Ok(described(&user.record, profile_of(&user.record)?))
+    Ok(profile_reply(&user.record, profile_of(&user.record)?))
 }
 
 pub(in crate::actions) async fn update(session: &Session<'_, UpdateLoginProfile>) -> Result<Done, Error> {
@@ -106,7 +106,7 @@ fn with_profile(user: &User, profile: Option<LoginProfile>) -> User {
     changed
 }
 
-fn described(user: &User, profile: &LoginProfile) -> LoginProfileReply {
+fn profile_reply(user: &User, profile: &LoginProfile) -> LoginProfileReply {
     LoginProfileReply {
         login_profile: ram::LoginProfile {
             user_name: user.name.to_string(),

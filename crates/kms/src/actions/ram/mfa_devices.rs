@@ -62,11 +62,11 @@ pub(in crate::actions) async fn list(
     let devices = session.listing::<MfaDevice>(&session.every(Container::MfaDevices)?);
     let account = session.account().to_owned();
     // The answer has no pages: other requests must not wait for it.
-    let look = move || {
+    let search = move || {
         let entry = |row: &Row<MfaDevice>| listed(&account, &row.record, devices.user_of(&row.record));
         devices.rows_after(None).map(entry).collect()
     };
-    let virtual_mfa_device = session.search(look).await?;
+    let virtual_mfa_device = session.search(search).await?;
     Ok(ListVirtualMFADevicesReply { virtual_mfa_devices: VirtualMFADeviceList { virtual_mfa_device } })
 }
 

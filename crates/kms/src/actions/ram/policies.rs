@@ -92,12 +92,12 @@ pub(in crate::actions) async fn list(
     // With a filter, a page may take a look at all policies: other requests must not wait for it.
     let may_be_long = !filter.is_empty();
     let searched = custom.clone();
-    let look = move || {
+    let search = move || {
         let of_type = from(&searched, after.as_ref(), wanted);
         let found = of_type.filter(|(_, policy)| has_tags(*policy, &filter));
         page.take(found.map(|(position, _)| (position.print(), position)), |(printed, _)| printed)
     };
-    let page = if may_be_long { session.search(look).await? } else { look() };
+    let page = if may_be_long { session.search(search).await? } else { search() };
     let is_truncated = page.is_truncated();
     let found = page.entries.iter().filter_map(|(_, position)| position.policy(&custom));
     let policy = found.map(|policy| listed_policy(session, &policies, policy)).collect();
@@ -117,7 +117,7 @@ pub(crate) fn listed_policy(view: &View<'_>, policies: &Allowed<Container>, poli
 }
 
 /// What answers say of a policy.
-pub(super) fn described(policy: AnyPolicy<'_>) -> Policy {
+pub(super) fn uncounted(policy: AnyPolicy<'_>) -> Policy {
     match policy {
         AnyPolicy::System(policy) => of_system(policy),
         AnyPolicy::Custom(row) => of_account(&row.record),
@@ -158,7 +158,7 @@ pub(super) fn published(time: &str) -> Timestamp {
 fn counted<P>(view: &View<'_>, allowed: &Allowed<P>, policy: AnyPolicy<'_>) -> Policy {
     let count = view.attachment_count(allowed, &policy.reference());
     let attachment_count = Some(u32::try_from(count).unwrap_or(u32::MAX));
-    Policy { attachment_count, ..described(policy) }
+    Policy { attachment_count, ..uncounted(policy) }
 }
 
 /// Only policies of the account have tags.

@@ -104,11 +104,11 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListRoles>) -> Result
     let after = page.after.as_deref().map(NameKey::of);
     // With a filter, a page may take a look at all roles: other requests must not wait for it.
     let may_be_long = !filter.is_empty();
-    let look = move || {
+    let search = move || {
         let found = roles.rows_after(after.as_ref()).filter(|row| filter.matches(&row.record.tags));
         page.take(found.map(|row| Arc::clone(&row.record)), |role| role.name.key.as_str())
     };
-    let page = if may_be_long { session.search(look).await? } else { look() };
+    let page = if may_be_long { session.search(search).await? } else { search() };
     let is_truncated = page.is_truncated();
     let role = page.entries.iter().map(|role| listed(role, session.account())).collect();
     Ok(ListRolesReply { roles: RoleList { role }, is_truncated, marker: page.marker })

@@ -238,7 +238,7 @@ mod tests {
             let world = World::new();
             let admin = world.user("admin", policy);
             let deactivate = || set(&world, "rootkey", AccessKeyStatus::Inactive);
-            assert_eq!(deactivate(), refused, "nobody else signed a request");
+            assert_eq!(deactivate(), refused, "no other administrator signed a request");
             note_use(&world, &admin, world.now() - 86_401);
             assert_eq!(deactivate(), refused, "more than a day ago");
             note_use(&world, &admin, world.now() - 86_400);

@@ -25,7 +25,7 @@ pub(in crate::actions) async fn create(session: &Session<'_, CreateUser>) -> Res
                 return Err(ErrorCode::LimitExceededUser.into());
             }
             let user = User::new(name.clone(), profile.clone(), state.now());
-            let reply = UserReply { user: described(&user) };
+            let reply = UserReply { user: without_update(&user) };
             Ok(users.changes([(Write::User(user), 0)]).answering(reply))
         })
         .await
@@ -94,7 +94,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListUsers>) -> Result
 }
 
 /// The user as the answer to CreateUser has it.
-fn described(user: &User) -> ram::User {
+fn without_update(user: &User) -> ram::User {
     let Profile { display_name, mobile_phone, email, comments } = &user.profile;
     ram::User {
         user_id: user.id.to_string(),
@@ -111,7 +111,7 @@ fn described(user: &User) -> ram::User {
 
 /// The user as all other answers have it.
 pub(crate) fn with_update(user: &User) -> ram::User {
-    ram::User { update_date: Some(Timestamp::from_unix(user.updated)), ..described(user) }
+    ram::User { update_date: Some(Timestamp::from_unix(user.updated)), ..without_update(user) }
 }
 
 /// What a request says about the profile; what it does not name is empty.

@@ -72,11 +72,11 @@ impl Bench {
         pollster::block_on(answered).unwrap().unwrap();
     }
 
-    fn look<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
+    fn with_view<T>(&self, visit: impl FnOnce(&View<'_>) -> T) -> T {
         let origin = self.kms.owner();
         let inquiry = Inquiry::new(&self.kms, &origin, AskedFor::default());
         let snapshot = self.kms.state.snapshot().unwrap();
-        look(&View::new(&snapshot, &inquiry, Permission::of::<Decrypt>()))
+        visit(&View::new(&snapshot, &inquiry, Permission::of::<Decrypt>()))
     }
 
     /// What is asked about.
@@ -110,10 +110,10 @@ fn the_permission_is_asked_for_the_name_as_the_record_has_it() {
     let bench = Bench::new(true);
     for (find, name, arn) in FINDERS {
         for spelled in [name.to_owned(), name.to_uppercase(), name.to_lowercase()] {
-            bench.look(|view| find(view, &spelled)).unwrap();
+            bench.with_view(|view| find(view, &spelled)).unwrap();
             assert_eq!(bench.asked(), format!("{arn}{name}"));
         }
-        let missing = bench.look(|view| find(view, "nobody")).unwrap_err();
+        let missing = bench.with_view(|view| find(view, "nobody")).unwrap_err();
         assert!(missing.code_text().starts_with("EntityNotExist."), "{missing}");
         assert_eq!(bench.asked(), format!("{arn}nobody"));
     }
@@ -123,7 +123,7 @@ fn the_permission_is_asked_for_the_name_as_the_record_has_it() {
 fn a_denial_tells_neither_whether_there_is_a_record_nor_how_its_name_is_spelled() {
     let bench = Bench::new(false);
     for (find, name, arn) in FINDERS {
-        let denied = |written: &str| bench.look(|view| find(view, written)).unwrap_err().to_string();
+        let denied = |written: &str| bench.with_view(|view| find(view, written)).unwrap_err().to_string();
         let written = name.to_uppercase();
         assert!(denied(&written).contains(&format!("{arn}{written}")), "{}", denied(&written));
         let same_length = "X".repeat(written.len());
@@ -134,7 +134,7 @@ fn a_denial_tells_neither_whether_there_is_a_record_nor_how_its_name_is_spelled(
 #[test]
 fn what_belongs_to_a_user_is_found_by_the_user_alone() {
     let bench = Bench::new(true);
-    bench.look(|view| {
+    bench.with_view(|view| {
         let alice = view.user("alice").unwrap();
         let keys: Vec<_> = view.access_keys_of(&alice).map(|key| &*key.record.id).collect();
         assert_eq!(keys, ["k1"]);
@@ -154,7 +154,7 @@ fn what_belongs_to_a_user_is_found_by_the_user_alone() {
 #[test]
 fn a_policy_is_found_by_what_it_is_attached_to() {
     let bench = Bench::new(true);
-    bench.look(|view| {
+    bench.with_view(|view| {
         for (of, name) in [(PolicyType::System, "administratoraccess"), (PolicyType::Custom, "rule")] {
             let policy = view.policy(of, name).unwrap();
             let holders = Holders::of(&policy, Arc::clone(&*bench.kms.state.snapshot().unwrap()));
@@ -179,7 +179,7 @@ fn a_policy_is_found_by_what_it_is_attached_to() {
 #[test]
 fn lists_go_on_after_a_name_and_say_which_names_are_taken() {
     let bench = Bench::new(true);
-    bench.look(|view| {
+    bench.with_view(|view| {
         let users = view.every(Container::Users).unwrap();
         let after = |name: &str| {
             let rows = view.rows_after::<User>(&users, Some(&NameKey::of(name)));

@@ -16,7 +16,7 @@ fn made(keys: usize, aliases: usize, secrets: usize) -> MadeCounts {
 }
 
 #[test]
-fn what_quotas_count_is_told_with_who_made_most() {
+fn the_usage_of_quotas_includes_the_makers_of_most_records() {
     let account = Account::new();
     let [ann, bob, cid] = ["ann", "bob", "cid"].map(|name| {
         let user = by(account.user(name));
@@ -38,14 +38,14 @@ fn what_quotas_count_is_told_with_who_made_most() {
     let quotas = Quotas { keys: Some(9), ..Quotas::default() };
     account.kms.set_quotas(quotas);
 
-    let told = limits(&account, &account.kms.owner()).unwrap();
-    assert_eq!(told.quotas, quotas);
-    let policies = told.used.policies;
+    let answer = limits(&account, &account.kms.owner()).unwrap();
+    assert_eq!(answer.quotas, quotas);
+    let policies = answer.used.policies;
     let used = RecordCounts { users: 2, groups: 1, roles: 1, mfa_devices: 0, policies, made: made(6, 1, 1) };
-    assert_eq!(told.used, used, "neither the key of the service nor its alias");
+    assert_eq!(answer.used, used, "neither the key of the service nor its alias");
     assert!(policies >= 3);
-    assert_eq!(told.most_by_one, made(3, 1, 1));
-    let creators = told.creators.unwrap();
+    assert_eq!(answer.most_by_one, made(3, 1, 1));
+    let creators = answer.creators.unwrap();
     let [first, second, third] = &creators[..] else { panic!("{creators:?}") };
     assert_eq!(*first, Creator { name: "user/bob".into(), made: made(3, 0, 0) });
     assert_eq!(*second, Creator { name: "user/ann".into(), made: made(1, 1, 0) });
@@ -82,11 +82,11 @@ fn refused_requests_are_counted_by_the_limit_that_refuses_them() {
     let of_access_key = send(10);
     let source = Some([192, 0, 2, 7].into());
     let of_source = (0..10).filter(|_| account.kms.admit(source).is_err()).count() as u64;
-    let told = limits(&account, &account.kms.owner()).unwrap();
+    let answer = limits(&account, &account.kms.owner()).unwrap();
     assert!(of_user > 0 && of_source > 0);
     assert_eq!(
-        told.throttled,
+        answer.throttled,
         ThrottledRequests { access_key: of_access_key, user: of_user, source: of_source }
     );
-    assert_eq!(told.requests.source, one);
+    assert_eq!(answer.requests.source, one);
 }

@@ -132,8 +132,8 @@ impl Matrix {
                 _ if may => allowed.push(number),
                 _ => {
                     let answer = self.answer(caller, &case);
-                    let told = format!("{answer:?}");
-                    assert!(is_denied(&case, answer), "{label}: {told}");
+                    let text = format!("{answer:?}");
+                    assert!(is_denied(&case, answer), "{label}: {text}");
                 }
             }
             self.cells += 1;
@@ -161,13 +161,13 @@ impl Matrix {
             let caller = &self.callers[number];
             let answer = self.answer(caller, &case);
             let label = format!("{} about {label} by {}: {:?}", case.action, caller.label, case.parameters);
-            let told = format!("{answer:?}");
+            let text = format!("{answer:?}");
             let code = answer.as_ref().map(drop).map_err(Error::code_text);
             if number == 0 {
                 expected = Some(code);
             } else {
-                assert_eq!(Some(code), expected, "{label}: {told}");
-                assert!(!is_denied(&case, answer), "{label}: {told}");
+                assert_eq!(Some(code), expected, "{label}: {text}");
+                assert!(!is_denied(&case, answer), "{label}: {text}");
             }
             if !Arc::ptr_eq(&before, &self.server.bench.kms.state.published().clone()) {
                 case = make(self);

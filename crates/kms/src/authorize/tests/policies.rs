@@ -282,7 +282,7 @@ fn all_of_a_list_is_for_those_whom_no_policy_of_one_denies() {
 }
 
 #[test]
-fn a_policy_is_read_back_as_written_and_locks_nobody_out() {
+fn a_policy_is_read_back_as_written_and_locks_no_caller_out() {
     let account = Account::new();
     let key = account.key();
     let default = account.do_it("GetKeyPolicy", &[("KeyId", &key)]);
@@ -308,7 +308,7 @@ fn a_bad_policy_is_refused_with_its_place() {
     let key = account.key();
     let owner = account.kms.owner();
     let before = account.kms.state.published().clone();
-    for (policy, told) in [
+    for (policy, expected) in [
         ("{}".to_owned(), "Version"),
         (of_resource("Allow", "user/nobody", r#""kms:*""#), "nobody"),
         (of_resource("Allow", "user/*", r#""kms:*""#), "user/*"),
@@ -317,7 +317,7 @@ fn a_bad_policy_is_refused_with_its_place() {
     ] {
         let refused = account.refusal(&owner, "SetKeyPolicy", &[("KeyId", &key), ("Policy", &policy)]);
         assert_eq!(refused.code_text(), "InvalidParameter", "{policy}");
-        assert!(refused.message().contains("line 1") && refused.message().contains(told), "{refused}");
+        assert!(refused.message().contains("line 1") && refused.message().contains(expected), "{refused}");
         assert_eq!(refused.code(), account.refusal(&owner, "CreateKey", &[("Policy", &policy)]).code());
     }
     let other = [("KeyId", &*key), ("PolicyName", "other")];
@@ -369,7 +369,7 @@ fn an_answer_names_who_was_denied_what() {
     // The policy of a key is told to those who may read it.
     account.do_it("CreateAlias", &[("AliasName", "alias/a"), ("KeyId", &key)]);
     account.allow("alice", EVERYTHING);
-    for (actions, told) in [
+    for (actions, expected) in [
         (r#""kms:DescribeKey""#, ("ExplicitDeny", "ResourceBasedPolicy")),
         (r#""kms:*""#, ("ImplicitDeny", "AccountLevelIdentityBasedPolicy")),
     ] {
@@ -379,7 +379,7 @@ fn an_answer_names_who_was_denied_what() {
         );
         let denied = account.refusal(&by(alice), "DescribeKey", &[("KeyId", &key)]);
         let detail = denied.access_denied().unwrap();
-        assert_eq!((&*detail.no_permission_type, &*detail.policy_type), told);
+        assert_eq!((&*detail.no_permission_type, &*detail.policy_type), expected);
         // An alias that leads to the key looks like one that leads nowhere.
         let answers =
             ["alias/a", "alias/b"].map(|name| account.refusal(&by(alice), "DescribeKey", &[("KeyId", name)]));

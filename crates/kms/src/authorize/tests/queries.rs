@@ -346,12 +346,12 @@ fn accounts_alike_in(is_shown: fn(usize) -> bool) -> [World; 2] {
 }
 
 /// What callers are told in two accounts is the same, although root is told something else.
-fn assert_told_alike(worlds: &[World; 2], callers: &[&str]) {
+fn assert_same_answers(worlds: &[World; 2], callers: &[&str]) {
     let mut differs = false;
     for round in 0..1_000 {
         let query = if round % 2 == 0 { random_single_query() } else { random_query() };
         let find =
-            |label: &str| worlds.each_ref().map(|world| told(&world.find(world.caller(label), &query)));
+            |label: &str| worlds.each_ref().map(|world| rendered(&world.find(world.caller(label), &query)));
         for label in callers {
             let [one, other] = find(label);
             assert_eq!(one, other, "{label}: {query:?}");
@@ -383,16 +383,16 @@ fn what_a_caller_may_not_see_changes_no_byte_of_an_answer() {
             world.name(2 * NAMED + random(20), &format!("{alias}{number}"));
         }
     }
-    assert_told_alike(&worlds, &["lister", "some"]);
+    assert_same_answers(&worlds, &["lister", "some"]);
 }
 
 #[test]
 fn what_the_policy_of_a_key_hides_changes_no_byte_of_an_answer() {
-    assert_told_alike(&accounts_alike_in(|number| number >= NAMED), &["lister", "fenced"]);
+    assert_same_answers(&accounts_alike_in(|number| number >= NAMED), &["lister", "fenced"]);
 }
 
 /// The bytes of an answer, but for the id of the caller in the account.
-fn told<T: Debug>(answer: &Result<T, Error>) -> String {
+fn rendered<T: Debug>(answer: &Result<T, Error>) -> String {
     match answer {
         Ok(answer) => format!("{answer:?}"),
         Err(error) => error.code_text(),
@@ -421,8 +421,8 @@ fn an_overview_tells_of_each_kind_by_the_permission_to_list_it_and_of_events_by_
             let is_in = |id: &KeyId| snapshot.key(*id).unwrap().record.state(2_000_000_000) == state;
             // The key of the service is enabled.
             let count = ids.iter().filter(|id| is_in(id)).count() + usize::from(state == KeyState::Enabled);
-            let told = counts.by_state.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
-            assert_eq!(told, count as u64, "{label} {state}");
+            let found = counts.by_state.iter().find(|(of, _)| *of == state).map_or(0, |(_, count)| *count);
+            assert_eq!(found, count as u64, "{label} {state}");
         }
         assert_eq!(counts.by_spec.iter().map(|(_, count)| count).sum::<u64>(), counts.total);
         let deletions = |key: &KeyEntry| {
@@ -432,15 +432,17 @@ fn an_overview_tells_of_each_kind_by_the_permission_to_list_it_and_of_events_by_
         let mut expected: Vec<_> = keys.iter().filter_map(deletions).collect();
         expected.sort();
         expected.truncate(20 - usize::from(has_secrets));
-        let mut told = Vec::new();
+        let mut found = Vec::new();
         for event in &seen.scheduled {
             match &event.of {
-                queries::ScheduledOf::Key { key_id, .. } => told.push((event.at.to_string(), key_id.clone())),
+                queries::ScheduledOf::Key { key_id, .. } => {
+                    found.push((event.at.to_string(), key_id.clone()))
+                }
                 queries::ScheduledOf::Secret { name } => assert_eq!(name, "s"),
             }
         }
-        assert_eq!(told, expected, "{label}");
-        assert_eq!(seen.scheduled.len() - told.len(), usize::from(has_secrets), "{label}");
+        assert_eq!(found, expected, "{label}");
+        assert_eq!(seen.scheduled.len() - found.len(), usize::from(has_secrets), "{label}");
     }
 }
 
@@ -502,7 +504,7 @@ fn first_questions(key: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_query_asks_about_its_list_before_anything_is_told() {
+fn each_query_checks_its_list_before_anything_is_revealed() {
     let bench = Bench::new();
     subjects::existing(&bench, "", &[]);
     Account::of(&bench).user("reader");
@@ -536,7 +538,7 @@ fn each_query_asks_about_its_list_before_anything_is_told() {
 
 /// Nothing is told to a caller who may do nothing.
 #[test]
-fn a_caller_without_permissions_is_told_nothing() {
+fn a_caller_without_permissions_gets_no_information() {
     let account = Account::new();
     let key = account.key();
     account.do_it("CreateSecret", &[("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")]);

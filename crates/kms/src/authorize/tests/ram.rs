@@ -107,7 +107,7 @@ fn has_written(case: &Case, name: &str) -> bool {
 }
 
 #[test]
-fn each_resource_of_ram_is_asked_about_before_anything_is_told() {
+fn each_resource_of_ram_is_checked_before_anything_is_revealed() {
     let bench = Bench::new();
     let mut seen = BTreeSet::new();
     for new in PEOPLE {

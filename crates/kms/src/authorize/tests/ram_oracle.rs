@@ -106,13 +106,13 @@ fn a_denied_answer_of_ram_is_the_same_where_the_resource_does_not_exist() {
 
 /// The permission for one name tells nothing about that name.
 #[test]
-fn what_is_missing_is_told_only_to_a_caller_who_has_the_permission_for_all() {
+fn only_a_caller_with_the_permission_for_all_learns_what_is_missing() {
     let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
     let people = PEOPLE[0](&with);
     let named = allowing(r#""ram:*""#, &format!("[{}]", resources(&people)), "");
     let asking = Asking::new(&without, "one", Some(&named));
     let administrator = Asking::new(&without, "all", Some(EVERYTHING));
-    let mut told = BTreeSet::new();
+    let mut revealed = BTreeSet::new();
     for case in cases(&people) {
         if administrator.answer(&case).contains("EntityNotExist.") && !is_about_system_policies(&case) {
             let answer = asking.answer(&case);
@@ -122,11 +122,11 @@ fn what_is_missing_is_told_only_to_a_caller_who_has_the_permission_for_all() {
                 case.action,
                 case.parameters
             );
-            told.insert(case.action);
+            revealed.insert(case.action);
         }
     }
     for action in ["GetUser", "AttachPolicyToGroup", "UpdateRole", "DeletePolicyVersion", "TagResources"] {
-        assert!(told.contains(action), "{action}");
+        assert!(revealed.contains(action), "{action}");
     }
 }
 

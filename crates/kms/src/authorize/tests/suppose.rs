@@ -20,7 +20,7 @@ fn ask(account: &Account, by: &Origin, query: Explain) -> Result<Result<Explaine
 }
 
 /// What root is told.
-fn told(account: &Account, query: Explain) -> Explained {
+fn explain(account: &Account, query: Explain) -> Explained {
     ask(account, &account.kms.owner(), query).unwrap().unwrap()
 }
 
@@ -45,7 +45,7 @@ fn each_statement_is_named_by_its_policy_and_line() {
     let document = of_resource("Deny", "user/Ann", r#""kms:DisableKey""#);
     account.do_it("SetKeyPolicy", &[("KeyId", &key), ("Policy", &document)]);
 
-    let explained = told(&account, about("user/ANN", "kms:Encrypt", &key));
+    let explained = explain(&account, about("user/ANN", "kms:Encrypt", &key));
     assert!(explained.is_allowed);
     assert_eq!((&*explained.who, &*explained.action), ("user/Ann", "kms:Encrypt"));
     let question = only(&explained);
@@ -56,7 +56,7 @@ fn each_statement_is_named_by_its_policy_and_line() {
     assert_eq!(question.policy(statement.source), Some(&attached("Of-Ann", None)));
 
     let denied = |action: &str| {
-        let explained = told(&account, about("user/Ann", action, &key));
+        let explained = explain(&account, about("user/Ann", action, &key));
         assert!(!explained.is_allowed);
         let question = only(&explained);
         let [Missing::NoDeny(source)] = *question.explanation.missing else { panic!("{question:?}") };
@@ -64,7 +64,7 @@ fn each_statement_is_named_by_its_policy_and_line() {
     };
     assert_eq!(denied("kms:Decrypt"), (attached("p0", Some("Ops")), 3));
     assert_eq!(denied("kms:DisableKey"), (PolicySource::Key(key.clone()), 1));
-    let explained = told(&account, about("user/Ann", "ram:GetUser", "user/Ann"));
+    let explained = explain(&account, about("user/Ann", "ram:GetUser", "user/Ann"));
     assert_eq!(only(&explained).explanation.missing, [Missing::AllowOfEither]);
     assert!(only(&explained).explanation.statements.is_empty());
 }
@@ -84,7 +84,7 @@ fn a_question_says_what_conditions_look_at() {
     };
     let encrypt = || about("user/ann", "kms:Encrypt", &key);
     let answers = |query: Explain| {
-        let explained = told(&account, query);
+        let explained = explain(&account, query);
         let depends: Vec<_> = only(&explained).depends_on.iter().map(ToString::to_string).collect();
         (explained.is_allowed, depends.join(","))
     };
@@ -136,10 +136,10 @@ fn a_question_says_what_conditions_look_at() {
 
     when("sts:AssumeRole", r#""StringEquals":{"sts:ExternalId":"7"}"#);
     let assume = || about("user/ann", "sts:AssumeRole", "role/ci");
-    let depends = only(&told(&account, assume())).depends_on.clone();
+    let depends = only(&explain(&account, assume())).depends_on.clone();
     assert_eq!(depends, BTreeSet::from([ConditionKey::ExternalId]));
     let with_id = Explain { external_id: Some("7".into()), ..assume() };
-    let explained = told(&account, with_id);
+    let explained = explain(&account, with_id);
     // The trust policy names the account, which is enough for a user whose own policies allow it.
     assert_eq!(only(&explained).of_resource, Some(PolicySource::Trust("ci".into())));
 }
@@ -203,7 +203,7 @@ fn attempts(keys: &[String; 2]) -> Vec<Attempt> {
 
 /// A table of policies, actions and resources: the answer is that of [`Kms::call`].
 #[test]
-fn what_is_told_is_what_a_request_is_answered() {
+fn explanations_match_the_answers_to_requests() {
     let (account, keys) = with_keys_and_secrets();
     let session = allowing(r#"["kms:Encrypt","kms:GetSecretValue","kms:Decrypt"]"#, r#""*""#, "");
     let fenced = account.user("u0");
@@ -228,7 +228,7 @@ fn what_is_told_is_what_a_request_is_answered() {
                 let may = account.is_allowed(&origin, action, &parameters);
                 let query = about(who, &format!("kms:{action}"), &resource);
                 let explained =
-                    told(&account, Explain { mfa, session_policy: session_policy.clone(), ..query });
+                    explain(&account, Explain { mfa, session_policy: session_policy.clone(), ..query });
                 let label = format!("{action} {resource} by {who}: {explained:?}");
                 assert_eq!(explained.is_allowed, may, "{label}");
                 let mut questions = explained.questions.iter();
@@ -245,7 +245,7 @@ fn what_is_told_is_what_a_request_is_answered() {
 
 /// What a caller has to be able to read, one by one.
 #[test]
-fn a_caller_who_cannot_read_all_that_decides_is_told_nothing() {
+fn a_caller_who_cannot_read_everything_that_decides_gets_no_explanation() {
     let account = Account::new();
     account.user("ann");
     account.allow_by("of-ann", EVERYTHING, "ann");
@@ -318,7 +318,7 @@ fn a_supposed_request_does_nothing_and_is_not_noted() {
 }
 
 #[test]
-fn a_question_that_makes_no_sense_is_told_apart_from_a_missing_user() {
+fn an_invalid_question_is_distinguished_from_a_missing_user() {
     let account = Account::new();
     account.user("ann");
     account.role("ci", None);
@@ -327,7 +327,7 @@ fn a_question_that_makes_no_sense_is_told_apart_from_a_missing_user() {
         assert_eq!(problem(about(who, "kms:ListKeys", "")), NoQuestion::Who, "{who}");
     }
     let by_arn = about(&format!("acs:ram::{ACCOUNT}:user/ann"), "kms:ListKeys", "");
-    assert_eq!(told(&account, by_arn).who, "user/ann");
+    assert_eq!(explain(&account, by_arn).who, "user/ann");
     assert!(matches!(problem(about("user/ann", "kms:No", "")), NoQuestion::Action(_)));
     assert!(matches!(problem(about("user/ann", "kms:Decrypt", "")), NoQuestion::Resource(_)));
     let session = |who: &str, text: &str| Explain {
@@ -336,9 +336,9 @@ fn a_question_that_makes_no_sense_is_told_apart_from_a_missing_user() {
     };
     assert_eq!(problem(session("user/ann", EVERYTHING)), NoQuestion::SessionOfUser);
     assert!(matches!(problem(session("role/ci", "{")), NoQuestion::SessionPolicy(_)));
-    let limited = told(&account, session("role/ci", EVERYTHING));
+    let limited = explain(&account, session("role/ci", EVERYTHING));
     assert_eq!(only(&limited).explanation.missing, [Missing::AllowOfEither]);
-    let limited = told(
+    let limited = explain(
         &account,
         session(
             "role/ci",

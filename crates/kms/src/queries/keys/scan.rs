@@ -46,7 +46,7 @@ fn first_of(
     ranks: Option<&AliasRanks>,
     limit: usize,
 ) -> First {
-    let sight = catalogue.look();
+    let sight = catalogue.sight();
     let mut first = First::new(limit, wanted.query.descending);
     for key in sight.keys(part, wanted.with(), ranks).filter(|key| wanted.matches(key)) {
         first.push(wanted.place(&key));

@@ -113,7 +113,7 @@ fn a_denied_caller_is_throttled_as_others_are() {
 }
 
 #[test]
-fn a_source_is_counted_whoever_asks_and_an_unknown_one_is_not() {
+fn a_source_is_counted_for_every_caller_and_an_unknown_one_is_not() {
     let world = World::new();
     let limits = RequestLimits { source: limit(2), ..RequestLimits::default() };
     world.kms_ref().set_request_limits(limits);

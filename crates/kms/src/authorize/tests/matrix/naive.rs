@@ -79,9 +79,9 @@ impl ResourcePolicies {
 }
 
 /// `Deny` before `Allow` before nothing.
-fn strongest(said: impl Iterator<Item = &'static str>) -> &'static str {
-    let said: Vec<_> = said.collect();
-    ["Deny", "Allow"].into_iter().find(|effect| said.contains(effect)).unwrap_or("")
+fn strongest(effects: impl Iterator<Item = &'static str>) -> &'static str {
+    let effects: Vec<_> = effects.collect();
+    ["Deny", "Allow"].into_iter().find(|effect| effects.contains(effect)).unwrap_or("")
 }
 
 fn says<'s>(statements: impl Iterator<Item = &'s Statement>, action: &str, arn: &str) -> &'static str {

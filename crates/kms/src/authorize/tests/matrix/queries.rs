@@ -88,8 +88,8 @@ impl Matrix {
         let kms = &self.server.bench.kms;
         let Some(credentials) = &caller.credentials else { return };
         if let (Some(all), Ok(origin)) = (on(case), self.server.origin(credentials)) {
-            let told = all.iter().all(|on| kms.may(case.product, case.action, *on, &origin));
-            assert_eq!(told, may, "{label}: {all:?}");
+            let answer = all.iter().all(|on| kms.may(case.product, case.action, *on, &origin));
+            assert_eq!(answer, may, "{label}: {all:?}");
             self.check_explained(caller, case, &all, may, label);
         }
     }

@@ -1,9 +1,9 @@
-//! Who sent a request: access key, signature, time, nonce, in this order; with temporary credentials the token and its chain
-//! as well.
+//! Checks who sent a request: access key, signature, time and nonce, in this order, and with temporary credentials the token
+//! and its chain. The server calls it before [`Kms::call`]; the result is the [`Origin`] that every permission check uses.
 //!
-//! A nonce is recorded only after its signature verified, so nobody fills the memory of nonces without a key.
-//! An unknown access key costs the same work as a wrong secret. Of a token nothing is told but that it does not open, or is of
-//! another access key, until the signature verified with the secret that is in it.
+//! A nonce is recorded only after its signature verified, so an attacker without a key cannot fill the memory of nonces. An
+//! unknown access key costs the same work as a wrong secret. Until the signature verified with the secret in a token, errors
+//! about the token reveal only that it does not open or belongs to another access key.
 
 use bulla_wire::signature::{Signature, Signer};
 use bulla_wire::{Call, Error, ErrorCode};
@@ -16,7 +16,7 @@ use crate::sessions::{PREFIX, SealedToken};
 use crate::state::{AccessKey, AccessKeyOwner, Snapshot};
 
 impl AccessKey {
-    /// Who acts by this access key, which is active; none if it is of a user who does not have it.
+    /// Returns who acts by this active access key; none if it belongs to a user who does not have it.
     pub(crate) fn caller(&self, snapshot: &Snapshot) -> Option<Caller> {
         let access_key_id = self.id.to_string();
         match self.owner {
@@ -56,11 +56,11 @@ impl Kms {
         if !matches!(caller, Caller::Session(_)) {
             self.note_use(&signer.access_key_id, times.believed);
         }
-        // Who signed does not count where the request has a proof of its own.
+        // A request with a proof of its own does not act as its signer.
         Ok(Origin { caller: if is_own_proof { Caller::Unsigned } else { caller }, connection })
     }
 
-    /// Whose access key signed.
+    /// Returns the owner of the access key that signed.
     fn access_key_owner(
         &self,
         snapshot: &Snapshot,
@@ -82,8 +82,8 @@ impl Kms {
         access_key.caller(snapshot).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
     }
 
-    /// Whose session the temporary credentials are. A session that is over for another reason than its time gets the same
-    /// answer as one whose time is over: a client asks for new credentials then, and is told why it gets none.
+    /// Returns the session of temporary credentials. A session that ended early gets the same answer as an expired one: the
+    /// client then requests new credentials, and the refusal of that request names the reason.
     fn session(
         &self,
         snapshot: &Snapshot,
@@ -109,7 +109,7 @@ impl Kms {
         Ok(Caller::Session(session.into()))
     }
 
-    /// Checks when the request was signed, and notes that it was sent.
+    /// Checks when the request was signed, and records its nonce.
     fn take_nonce(&self, signer: &Signer, times: Times) -> Result<(), Error> {
         let signed = signer.timestamp.unix();
         if (times.wall - signed).abs() > WINDOW {

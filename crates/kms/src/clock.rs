@@ -1,4 +1,5 @@
-//! The two times of the engine, in whole seconds: what the wall clock says, and what is believed of it.
+//! The two times of the engine, in whole seconds: the wall clock, and the believed time, which does not follow jumps of the
+//! wall clock (see `clock_trust.rs`). Every module reads the time here.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -7,12 +8,12 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::clock_trust::{ClockTrust, MAX_JUMP};
 
-/// Where the engine asks for the time.
+/// A source of time. Tests replace it.
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> SystemTime;
 
-    /// How much time has passed since some moment, also while the machine slept, and whatever is done to the clock.
+    /// The time since some fixed moment, including sleep of the machine, and independent of changes to the clock.
     fn elapsed(&self) -> Duration {
         let passed = clock_gettime(ClockId::Boottime);
         let nanoseconds = u32::try_from(passed.tv_nsec).unwrap_or_default();
@@ -36,24 +37,24 @@ impl<F: Fn() -> SystemTime + Send + Sync + 'static> Clock for F {
     }
 }
 
-/// One look at the clock.
+/// One reading of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Times {
-    /// What the wall clock says. The window of signatures follows it, ahead and back.
+    /// The wall clock. The window for signatures follows it, ahead and back.
     pub(crate) wall: i64,
-    /// What is believed: nothing ends by any other time.
+    /// The believed time, which alone decides when things expire.
     pub(crate) believed: i64,
-    /// How much time has passed since some moment, whatever is done to the clock.
+    /// The time since some fixed moment, independent of changes to the clock.
     pub(crate) elapsed: i64,
 }
 
 impl Times {
-    /// The later one of both. Deletions are scheduled from it: by whichever is right, none comes too soon.
+    /// The later of the two times. Deletions are scheduled from it, so that none comes too soon whichever is right.
     pub(crate) fn latest(self) -> i64 {
         self.wall.max(self.believed)
     }
 
-    /// By how much the wall clock is behind what was believed before; 0 for less than an hour.
+    /// By how much the wall clock is behind the believed time; 0 for less than an hour.
     pub(crate) fn behind(self) -> i64 {
         let behind = self.believed.saturating_sub(self.wall);
         if behind > MAX_JUMP { behind } else { 0 }
@@ -64,7 +65,7 @@ impl Times {
 pub(crate) struct EngineClock {
     clock: Arc<dyn Clock>,
     trust: Mutex<ClockTrust>,
-    /// How far the wall clock was ahead of elapsed time, in milliseconds, when [`EngineClock::step`] last looked.
+    /// How far the wall clock was ahead of elapsed time, in milliseconds, at the last [`EngineClock::step`].
     last_offset: Mutex<Option<i64>>,
 }
 
@@ -73,7 +74,7 @@ impl EngineClock {
         Self { clock: Arc::new(clock), trust: Mutex::default(), last_offset: Mutex::default() }
     }
 
-    /// How much time has passed since some moment, whatever is done to the clock.
+    /// The time since some fixed moment, independent of changes to the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.clock.elapsed()
     }
@@ -83,7 +84,7 @@ impl EngineClock {
         Arc::clone(&self.clock)
     }
 
-    /// What the wall clock says.
+    /// The wall clock.
     pub(crate) fn raw(&self) -> SystemTime {
         self.clock.now()
     }
@@ -100,7 +101,7 @@ impl EngineClock {
     }
 
     pub(crate) fn trust(&self) -> MutexGuard<'_, ClockTrust> {
-        // Each step of it leaves a whole value.
+        // A panic leaves a complete value.
         self.trust.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,14 +109,14 @@ impl EngineClock {
         i64::try_from(self.clock.elapsed().as_secs()).unwrap_or(i64::MAX)
     }
 
-    /// By how many seconds the wall clock was set ahead since the last call, or back, if negative. 0 for less than
-    /// [`SMALL_STEP`]: clocks are corrected by that all the time.
+    /// By how many seconds the wall clock was set ahead since the last call; negative if back. 0 for less than
+    /// [`SMALL_STEP`], because clocks are regularly corrected by that much.
     pub(crate) fn step(&self) -> i64 {
         let before = self.clock.elapsed();
         let wall = self.clock.now();
         let after = self.clock.elapsed();
         if after.saturating_sub(before) > MAX_PAUSE {
-            return 0; // this thread had to wait in between, so the two do not belong together
+            return 0; // this thread was suspended in between, so the two readings do not belong together
         }
         let milliseconds = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         let wall = milliseconds(wall.duration_since(UNIX_EPOCH).unwrap_or_default());

@@ -1,34 +1,34 @@
-//! Whether the clock is trusted, and the time that is believed while it is not.
+//! Decides whether the clock is trusted, and which time is believed while it is not.
 //!
-//! A clock that jumped ahead would end keys whose waiting period has days to go, and one that is set back would revive what
-//! has ended or let it go on. So whatever expires or ends, and every condition on the time, is decided by a believed time. It
-//! is the latest time that the wall clock has shown, except where the clock was set by more than [`MAX_JUMP`], ahead or back.
-//! Such a jump is not believed: the believed time then moves on with elapsed time, and when the clock comes back it is as if
-//! nothing had happened. Nothing is removed while a jump is not believed; that the clock is right only an operator can say.
+//! A clock that jumped ahead would delete keys whose waiting period has days to go. One that is set back would revive or
+//! prolong what has expired. So expiry, deletion and every condition on the time follow a **believed time**. It is the latest
+//! time that the wall clock has shown, except when the clock was set by more than [`MAX_JUMP`], ahead or back. Such a jump is
+//! not believed: the believed time then advances with elapsed time, until the clock comes back. Nothing is removed while a
+//! jump is not believed; only an operator can confirm that the clock is right.
 //!
-//! What the store holds makes no difference to that: tokens are not in it, and what is made during a jump is there when it is
-//! over. Only the time between two runs is another thing, because no server was running. It counts as time that has passed: what
-//! is over by the clock cannot be used. Nothing is removed by it until the operator or the clock itself shows which time was
-//! right, or nothing is left that could be removed.
+//! The content of the store does not matter for that: session tokens are not in it, and what is created during a jump remains
+//! after it. Only the time between two runs is treated differently, because no server was running. It counts as elapsed: what
+//! has expired by the clock cannot be used. But nothing is removed until the operator or the clock itself shows which time
+//! was right, or the store holds nothing that could be removed.
 
-/// The trust in a clock, which is given as seconds of the wall clock and of elapsed time.
+/// The trust in a clock. Its times are seconds of the wall clock and of elapsed time.
 #[derive(Debug, Default)]
 pub(crate) struct ClockTrust {
     /// None before the start.
     run: Option<Run>,
-    /// What an earlier run believed, while the time between that run and this one is in doubt.
+    /// The time that an earlier run believed, while the time between that run and this one is in doubt.
     doubt: Option<Doubt>,
 }
 
-/// What is believed in this run. Offsets are by how much the wall clock is ahead of elapsed time.
+/// What this run believes. Offsets are by how much the wall clock is ahead of elapsed time.
 #[derive(Clone, Copy, Debug)]
 struct Run {
-    /// The offset when the clock was last taken as it is. Jumps ahead are measured from there, not from look to look: many
-    /// small steps are a large one.
+    /// The offset when the clock was last accepted. Jumps ahead are measured from it, not from reading to reading, because
+    /// many small steps are a large one.
     anchor: i64,
-    /// The largest offset that was believed. Jumps back are measured from there.
+    /// The largest believed offset. Jumps back are measured from it.
     furthest: i64,
-    /// The latest time that was believed.
+    /// The latest believed time.
     latest: i64,
     /// When that was, in elapsed time.
     looked: i64,
@@ -36,16 +36,16 @@ struct Run {
 
 #[derive(Clone, Copy, Debug)]
 struct Doubt {
-    /// The latest time that an earlier run believed; none if no server had the store.
+    /// The latest time that an earlier run believed; none if no server has had the store.
     believed: Option<i64>,
     /// When this run began, in elapsed time.
     began: i64,
-    /// Whether nothing is removed because of it.
+    /// Whether it suspends all removals.
     holds: bool,
 }
 
 impl ClockTrust {
-    /// Begins with the time that an earlier run believed last, if there is one.
+    /// Begins a run with the last believed time of an earlier run, if there was one.
     pub(crate) fn resume(&mut self, believed: Option<i64>, wall: i64, elapsed: i64) {
         if let Some(before) = believed.filter(|before| wall - before <= MAX_JUMP) {
             self.accept(before.max(wall), elapsed);
@@ -55,20 +55,21 @@ impl ClockTrust {
         }
     }
 
-    /// Takes the clock as it is.
+    /// Accepts the clock as it is.
     pub(crate) fn accept(&mut self, wall: i64, elapsed: i64) {
         let offset = wall - elapsed;
         let run = Run { anchor: offset, furthest: offset, latest: wall, looked: elapsed };
         *self = Self { run: Some(run), doubt: None };
     }
 
-    /// Nothing that could be removed depends on what was before the start. A clock that was wrong then is soon set right.
+    /// Ends the suspension of removals, because the store holds nothing that could be removed by the time before the start.
+    /// If the clock was wrong at the start, it is usually corrected soon.
     pub(crate) fn release(&mut self, elapsed: i64) {
         let is_soon = |doubt: &Doubt| elapsed - doubt.began <= MAX_JUMP;
         self.doubt = self.doubt.filter(is_soon).map(|doubt| Doubt { holds: false, ..doubt });
     }
 
-    /// The believed time.
+    /// Returns the believed time.
     pub(crate) fn time(&mut self, wall: i64, elapsed: i64) -> i64 {
         if let Some(before) = self.before_the_start(wall - elapsed) {
             self.accept(before.max(wall), elapsed);
@@ -84,7 +85,7 @@ impl ClockTrust {
         run.latest
     }
 
-    /// What an earlier run believed, if the clock has come back to that, and so was wrong at the start.
+    /// The believed time of the earlier run, if the clock has come back to it and therefore was wrong at the start.
     fn before_the_start(&self, offset: i64) -> Option<i64> {
         let run = self.run?;
         let doubt = self.doubt?;
@@ -93,13 +94,13 @@ impl ClockTrust {
         (is_back && run.has_jumped(offset)).then_some(before)
     }
 
-    /// Whether something may be removed by the clock.
+    /// Whether the clock may decide about removals.
     pub(crate) fn is_trusted(&self, wall: i64, elapsed: i64) -> bool {
         let holds = self.doubt.is_some_and(|doubt| doubt.holds);
         !holds && self.run.is_some_and(|run| !run.has_jumped(wall - elapsed))
     }
 
-    /// The latest time that was believed and not in doubt, in this run or before it.
+    /// The latest believed time that is not in doubt, in this run or before it.
     pub(crate) fn latest(&self) -> Option<i64> {
         match self.doubt {
             Some(Doubt { believed, holds: true, .. }) => believed,
@@ -115,7 +116,7 @@ impl Run {
     }
 }
 
-/// By how much the clock may be set, in seconds.
+/// How far the clock may be set, in seconds.
 pub(crate) const MAX_JUMP: i64 = 3600;
 
 #[cfg(test)]
@@ -189,7 +190,7 @@ mod tests {
         assert_eq!(trust.time(START - 7140, 65), START + 60);
     }
 
-    /// The small step was believed, and waited for when it was taken back.
+    /// The small step was believed, and the believed time stood still when it was taken back.
     #[test]
     fn a_jump_after_a_small_step_and_its_return_ends_nothing() {
         for jump in [7200, -7200, YEARS, -YEARS] {
@@ -238,7 +239,7 @@ mod tests {
         }
     }
 
-    /// It is none of the time before the start, though it is as near to that as a clock must be.
+    /// It does not equal any time before the start, although it is within the tolerance.
     #[test]
     fn a_small_step_after_a_long_stop_does_not_move_back() {
         let mut trust = resumed(Some(START), START + 4000);

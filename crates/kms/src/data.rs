@@ -1,15 +1,16 @@
-//! The data directory: what lies where, and how a store comes into being.
+//! The data directory: which files it contains, and how a store is created and opened. [`Kms::open`](crate::Kms::open) begins
+//! here.
 //!
 //! ```text
-//! DATA/lock                   who holds the store
+//! DATA/lock                   which process holds the store
 //! DATA/store.redb             header and sealed records
 //! DATA/root-key               the provider key, unless --root-key names another place
 //! DATA/root-access-key.json   the first access key of a server, for its operator
 //! ```
 //!
-//! The store decides what a first start is. It is made under a temporary name, then the provider keeps its key, then the
-//! store gets its name: a run that is killed in between is finished or started over by the next one. A store that is
-//! missing while its provider has a key may just not be mounted, and is never taken for a first start.
+//! The store alone decides whether this is the first start. It is created under a temporary name, then the provider saves its
+//! key, then the store gets its name, so a killed first start is finished or repeated by the next one. If the provider has a
+//! key but the store is missing, its file system may not be mounted: that is an error, never a first start.
 
 use std::fs;
 use std::io;
@@ -36,24 +37,24 @@ use crate::unlock::{FIRST_SLOT, HeaderChange, UnlockError, Unlocked};
 /// A locked data directory, its store opened and its root key unwrapped.
 pub(crate) struct Data {
     pub(crate) lock: Lock,
-    /// When the lock was taken: nobody has used the store since.
+    /// When the lock was taken: no other process has used the store since.
     pub(crate) locked: i64,
     pub(crate) store: Store,
     pub(crate) roots: RootKeys,
     pub(crate) home: Home,
-    /// The home that the store had until now.
+    /// The home of the store before this start.
     pub(crate) home_before: Home,
-    /// Which rows the store holds.
+    /// The version of the rows in the store.
     pub(crate) format: RowFormat,
-    /// The header with that home, to be written when nothing else can refuse the start; none if the store holds it
-    /// already, or cannot be written.
+    /// The header with the new home, to be written when nothing else can refuse the start; none if the store holds it already
+    /// or is read-only.
     pub(crate) header: Option<HeaderChange>,
-    /// Whether the store was made just now.
+    /// Whether this start created the store.
     pub(crate) is_new: bool,
 }
 
 impl Data {
-    /// Opens the store below `options.data`, or makes it if there is none and never was one.
+    /// Opens the store in `options.data`, or creates it if there never was one.
     pub(crate) fn open(options: &Options, clock: &EngineClock) -> Result<Self, OpenError> {
         files::create_private_dir(&options.data)
             .map_err(|source| OpenError::Directory { path: options.data.clone(), source })?;
@@ -67,7 +68,7 @@ impl Data {
     }
 }
 
-/// A locked data directory with a store that is only read: nothing in it changes.
+/// A locked data directory whose store is only read and never changed.
 pub(crate) struct Inspected {
     _lock: Lock,
     pub(crate) store: Store,
@@ -76,7 +77,7 @@ pub(crate) struct Inspected {
 }
 
 impl Inspected {
-    /// Opens the store below `options.data`.
+    /// Opens the store in `options.data`.
     pub(crate) fn open(options: &Options) -> Result<Self, OpenError> {
         let place = Place::new(options);
         fs::metadata(&place.store)
@@ -89,7 +90,7 @@ impl Inspected {
     }
 }
 
-/// Takes the lock of the data directory, which must be its owner's alone.
+/// Locks the data directory, which no other user may be able to write to.
 pub(crate) fn lock(options: &Options) -> Result<Lock, OpenError> {
     let data = &*options.data;
     let directory = |source| OpenError::Directory { path: data.to_owned(), source };
@@ -108,7 +109,7 @@ pub(crate) fn lock(options: &Options) -> Result<Lock, OpenError> {
     })
 }
 
-/// A store that a provider opens.
+/// A store whose root key a provider has unwrapped.
 struct Opened {
     store: Store,
     format: RowFormat,
@@ -132,7 +133,7 @@ impl Place {
         }
     }
 
-    /// Makes the store if this is a first start, or finishes one; true if it did.
+    /// Creates the store on a first start, or finishes its creation. Returns whether it did.
     fn prepare(&self, options: &Options) -> Result<bool, OpenError> {
         let is_there = |path: &Path| {
             files::exists(path).map_err(|source| OpenError::Directory { path: path.to_owned(), source })
@@ -173,7 +174,7 @@ impl Place {
         provider.keep(&key).map_err(OpenError::Provider)
     }
 
-    /// Checks that a store without its name opens: its first start was killed just before the last step.
+    /// Checks that a store without its final name opens. Its first start was killed just before the last step.
     fn check_unfinished(&self) -> Result<(), OpenError> {
         let (_, header) = self.read(&self.unfinished)?;
         let opened = match StoredHeader::decode(&header).map_err(|error| self.store_error(error.into()))? {
@@ -183,21 +184,21 @@ impl Place {
         opened.map_err(|error| self.unlock_error(error))
     }
 
-    /// Opens the store by its header, and tells what becomes of that. Nothing in its file changes before a provider has
-    /// opened the header and the options agree with it.
+    /// Opens the store by its header, and decides which header to write. Its file is unchanged until a provider has opened
+    /// the header and the options match it.
     fn open(&self, options: &Options) -> Result<Opened, OpenError> {
         let (store, stored) = self.read(&self.store)?;
         let (unlocked, home_before) = self.unlock(&stored, options)?;
         let store = store.into_writable().map_err(|error| self.store_error(error))?;
         if options.role == Role::Server && store.is_read_only() {
-            return Err(self.store_error(StoreError::ReadOnly)); // it could not note the time, and accept requests twice
+            return Err(self.store_error(StoreError::ReadOnly)); // it could not record the time, so requests could be replayed
         }
         let header = unlocked.replacing(&stored).filter(|_| !store.is_read_only());
         Ok(Opened { store, format: row_format(&stored), unlocked, home_before, header })
     }
 
-    /// The header as it is from now on: raised to this version, with what the options settle of its home. And the home until
-    /// now.
+    /// Returns the header to use from now on, raised to this version and with the settled account and region, and the home
+    /// before.
     fn unlock(&self, stored: &[u8], options: &Options) -> Result<(Unlocked, Home), OpenError> {
         let stored = StoredHeader::decode(stored).map_err(|error| self.store_error(error.into()))?;
         let unlocked = match stored {
@@ -210,7 +211,7 @@ impl Place {
         let before = unlocked.home().clone();
         let home = before.clone().settled_by(options)?;
         if home == before {
-            return Ok((unlocked, before)); // sealing is random: the header would differ
+            return Ok((unlocked, before)); // sealing is random, so the same header would look changed
         }
         let settled = unlocked.with_home(&home, &self.providers);
         Ok((settled.map_err(|error| self.unlock_error(error))?, before))
@@ -233,7 +234,7 @@ impl Place {
 
     fn store_error(&self, source: StoreError) -> OpenError {
         match source {
-            // The lock file was removed under a server; a command would be done by now.
+            // The lock file was removed while a server runs; a command would have ended by now.
             StoreError::InUse => {
                 OpenError::InUse { path: files::parent(&self.store).to_owned(), by: Role::Server }
             }
@@ -337,7 +338,7 @@ mod tests {
         assert!(matches!(root_key_fault(refused), RootKeyFault::File(SecretFileFault::Missing)));
     }
 
-    /// It may be the only copy of a store whose root key file was exchanged.
+    /// It may be the only copy of a store whose root key file was replaced.
     #[test]
     fn an_unfinished_store_that_its_root_key_does_not_open_is_left_alone() {
         let (directory, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -450,7 +451,7 @@ mod tests {
         assert!(!settled.is_account_presumed && !settled.is_region_presumed);
     }
 
-    /// Otherwise one start without flags would decide against a unit file that has named another region all along.
+    /// Otherwise one start without flags would override a unit file that always named another region.
     #[test]
     fn what_no_start_has_named_a_later_one_settles() {
         for role in [Role::Command, Role::Server] {
@@ -492,7 +493,7 @@ mod tests {
         let settled = open_at(at(1_900_007_210), data, Role::Server, account, region).unwrap();
         assert_eq!((&*settled.account, &*settled.region), ("42", "cn-beijing"));
 
-        // An earlier version has noted the time.
+        // An earlier version has recorded the time.
         let directory = older(3);
         let data = directory.path();
         let old = header_bytes(data);

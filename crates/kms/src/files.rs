@@ -1,4 +1,5 @@
-//! Small files that must not be half written, and directories whose entries must survive a power cut.
+//! Small files that are never half written, and durable directory entries: the file operations that the lock, the root key,
+//! the audit trail and backups share.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -10,11 +11,11 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
-/// For `custom_flags`: do not follow a symbolic link in the last place of a path.
+/// For `custom_flags`: do not follow a symbolic link in the last component of a path.
 pub(crate) const NO_FOLLOW: i32 = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
 const NON_BLOCKING: i32 = rustix::fs::OFlags::NONBLOCK.bits().cast_signed();
 
-/// Makes a directory and those above it, for the owner alone, and makes their entries durable.
+/// Creates a directory and its missing parents, for the owner alone, and makes their entries durable.
 pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
@@ -24,12 +25,12 @@ pub(crate) fn create_private_dir(path: &Path) -> io::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         Err(_) if !path.is_dir() => Err(io::ErrorKind::NotADirectory.into()),
-        _ => sync_dir(above), // also where another process made it just now
+        _ => sync_dir(above), // even if another process created it just now
     }
 }
 
-/// What to do about a directory that belongs to another user or to which others may write. What belongs to another user alone is
-/// that user's: giving it to root would take it from its server.
+/// Advice about a directory that belongs to another user or that others may write to. A directory that only another user can
+/// write to stays that user's: giving it to root would lock out that user's server.
 pub(crate) fn exposed_hint(path: &Path, owner: u32, mode: u32) -> String {
     let path = path.display();
     if geteuid().is_root() && owner != 0 && mode & 0o022 == 0 {
@@ -40,7 +41,7 @@ pub(crate) fn exposed_hint(path: &Path, owner: u32, mode: u32) -> String {
     format!("if nobody has tampered with it, run: chown $(id -u) {path} && chmod go-w {path}")
 }
 
-/// What a user can do about a directory that cannot be made or read.
+/// Advice about a directory that cannot be created or read.
 pub(crate) fn directory_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => "mount it writable, or name another directory",
@@ -48,12 +49,12 @@ pub(crate) fn directory_hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes a file that only its owner may read; after success it is durable, after a failure it is not there.
-/// An existing file is left alone and reported as `AlreadyExists`.
+/// Writes a file that only its owner may read. After success it is durable; after a failure it does not exist. An existing
+/// file is unchanged and reported as `AlreadyExists`.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = write_beside(path, content)?;
     let named = match renameat_with(CWD, &temporary, CWD, path, RenameFlags::NOREPLACE) {
-        // A file system without it, such as NFS. The second name goes below.
+        // For file systems without that operation, such as NFS. The second name is removed below.
         Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&temporary, path),
         result => result.map_err(io::Error::from),
     };
@@ -63,17 +64,17 @@ pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     }
 }
 
-/// As [`create_private`], but takes the place of an existing file.
+/// Like [`create_private`], but replaces an existing file.
 pub(crate) fn replace_private(path: &Path, content: &[u8]) -> io::Result<()> {
     let temporary = write_beside(path, content)?;
     if let Err(error) = fs::rename(&temporary, path) {
-        let _ = fs::remove_file(&temporary); // the first error is the one to tell
+        let _ = fs::remove_file(&temporary); // report the first error
         return Err(error);
     }
     sync_dir(parent(path))
 }
 
-/// Whether anything is at `path`, also a link that leads nowhere.
+/// Whether the path exists, even as a dangling link.
 pub(crate) fn exists(path: &Path) -> io::Result<bool> {
     match path.symlink_metadata() {
         Ok(_) => Ok(true),
@@ -82,8 +83,7 @@ pub(crate) fn exists(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Opens a regular file to read it. Anything else is refused as `InvalidInput` and cannot block: a FIFO would, until a
-/// writer comes.
+/// Opens a regular file for reading. Refuses anything else as `InvalidInput`, without blocking as a FIFO would.
 pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().read(true).custom_flags(NON_BLOCKING).open(path)?;
     if file.metadata()?.is_file() {
@@ -104,7 +104,7 @@ pub(crate) fn parent(path: &Path) -> &Path {
     }
 }
 
-/// Writes a file with a name of its own in the same directory.
+/// Writes a file with a temporary name in the same directory.
 fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let mut suffix = [0; 8];
     SystemRandom.fill(&mut suffix);
@@ -114,7 +114,7 @@ fn write_beside(path: &Path, content: &[u8]) -> io::Result<PathBuf> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
     let written = file.write_all(content).and_then(|()| file.sync_all());
     if let Err(error) = written {
-        let _ = fs::remove_file(&temporary); // the first error is the one to tell
+        let _ = fs::remove_file(&temporary); // report the first error
         return Err(error);
     }
     Ok(temporary)

@@ -1,14 +1,15 @@
-//! RSA keys are made by one thread: one takes as long as thousands of requests.
+//! Generates RSA keys on one thread, because one takes as long as thousands of requests. Actions await it through their
+//! session.
 
 use bulla_wire::Error;
 
 use crate::crypto::{self, AsymmetricSpec, KeyPair};
 use crate::worker::Worker;
 
-/// Makes RSA keys one after another, so that many callers who want some leave the rest of the server its cores.
+/// Generates RSA keys one at a time, so that many requests for keys leave the other cores to the rest of the server.
 pub(crate) struct Generator(Worker<3>);
 
-/// What a key pair is made for. Each has places of its own: who makes many keys keeps no caller from importing one.
+/// The purpose of a key pair. Each purpose has its own queue: a caller who creates many keys does not block imports.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PairFor {
     Key,
@@ -23,16 +24,16 @@ impl Default for Generator {
 }
 
 impl Generator {
-    /// A new key pair.
+    /// Generates a key pair.
     ///
     /// # Errors
-    /// Throttling.User when many wait for theirs; InternalFailure.
+    /// Throttling.User if the queue is full; InternalFailure.
     pub(crate) async fn key_pair(&self, purpose: PairFor, spec: AsymmetricSpec) -> Result<KeyPair, Error> {
         let made = match spec {
             AsymmetricSpec::Rsa2048 | AsymmetricSpec::Rsa3072 => {
                 self.0.run(purpose as usize, move || crypto::generate(spec)).await?
             }
-            _ => crypto::generate(spec), // which takes no time
+            _ => crypto::generate(spec), // takes almost no time
         };
         made.map_err(Error::internal)
     }

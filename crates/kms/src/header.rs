@@ -1,4 +1,4 @@
-//! The header of a store: which store it is, its root keys, each wrapped or sealed, and its [`Home`].
+//! The header of a store: its id, its root keys (each wrapped or sealed) and its [`Home`]. `unlock.rs` opens it.
 //!
 //! ```text
 //! header    = { 0: version (6), 1: store id, 2: generation, 3: [slot], 4: [previous], 5: sealed home }     (CBOR)
@@ -6,14 +6,15 @@
 //! previous  = { 0: generation, 1: wrapped root key }
 //! ```
 //!
-//! It is in clear, because it is needed to unseal the rest. Any one slot opens the store; how they and the rest are
-//! wrapped and sealed is in `bulla_keys::root`. The seal covers the whole header, so no slot can be added or removed
-//! without the root key. Nothing that is executed or connected to comes from a header: paths, modules and addresses come
-//! from the configuration.
+//! It is in clear, because it is needed to unseal the rest. Any single slot opens the store; `bulla_keys::root` defines how
+//! slots and records are wrapped and sealed. The seal covers the whole header, so no slot can be added or removed without the
+//! root key. A header names nothing that would be executed or connected to: paths, modules and addresses come from the
+//! configuration.
 //!
-//! Version 5 has the same fields, and no anchor (`state/anchor.rs`); version 4 has the same fields, and rows that lack some of this version; version 3 has the same fields, and rows of its own
-//! (`state/raise.rs`). Versions 1 and 2 have fields 0 to 3 and one slot of fields 0 and 1. The numbers stay what they were, so that older
-//! programs can read the version of a newer header and refuse it.
+//! Version 5 has the same fields and no anchor (`state/anchor.rs`). Version 4 has the same fields, and rows that lack some
+//! fields of this version. Version 3 has the same fields, and rows of its own (`state/raise.rs`). Versions 1 and 2 have
+//! fields 0 to 3 and one slot of fields 0 and 1. Field numbers never change, so older programs can read the version of a
+//! newer header and refuse it.
 
 use std::collections::HashSet;
 
@@ -34,12 +35,12 @@ pub(crate) struct Header {
     version: u32,
     #[n(1)]
     pub(crate) store: StoreId,
-    /// Counts changes of the root key.
+    /// The number of changes of the root key.
     #[n(2)]
     pub(crate) generation: u32,
     #[n(3)]
     pub(crate) slots: Vec<Slot>,
-    /// The root keys of earlier generations, for rows that are still sealed under them.
+    /// Root keys of earlier generations, for rows that are still sealed under them.
     #[n(4)]
     pub(crate) previous: Vec<PreviousRoot>,
     /// The [`Home`], sealed and bound to the rest of the header.
@@ -51,7 +52,7 @@ pub(crate) struct Header {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Slot {
-    /// The kind of provider, numbered in `provider.rs`. A slot of an unknown kind opens nothing, and is kept.
+    /// The kind of provider, numbered in `provider.rs`. A slot of an unknown kind is kept but opens nothing.
     #[n(0)]
     pub(crate) provider: u32,
     #[n(1)]
@@ -59,7 +60,7 @@ pub(crate) struct Slot {
     /// Unique in the header.
     #[n(2)]
     pub(crate) id: u32,
-    /// What the provider needs to know to find or derive the provider key.
+    /// What the provider needs to find or derive the provider key.
     #[n(3)]
     pub(crate) parameters: ByteVec,
 }
@@ -112,15 +113,15 @@ pub(crate) enum StoredHeader {
     Old(OldHeader),
 }
 
-/// Why bytes are not taken for a header.
+/// Why bytes are not a valid header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum HeaderError {
     Malformed,
-    /// A newer version of this program has opened the store.
+    /// A newer version of this program has written the store.
     Newer,
 }
 
-/// What headers of every version begin with.
+/// The beginning of headers of every version.
 #[derive(Decode)]
 #[cbor(map)]
 struct AnyVersion {
@@ -138,8 +139,8 @@ pub(crate) struct SlotView<'a> {
 }
 
 impl StoredHeader {
-    /// Decodes a header, which must be encoded as this program does it, without fields that its version does not have, and
-    /// whose slots have different ids.
+    /// Decodes a header. It must have the encoding that this program writes, no fields unknown to its version, and slots with
+    /// distinct ids.
     pub(crate) fn decode(bytes: &[u8]) -> Result<Self, HeaderError> {
         let AnyVersion { version } = minicbor::decode(bytes).map_err(|_| HeaderError::Malformed)?;
         match version {
@@ -154,16 +155,16 @@ impl StoredHeader {
     }
 }
 
-/// Which rows a store with this header holds.
+/// The version of the rows in a store with this header.
 pub(crate) fn row_format(header: &[u8]) -> RowFormat {
     match StoredHeader::decode(header) {
         Ok(StoredHeader::Current(header)) if header.is_current() => RowFormat::Current,
-        Ok(_) | Err(_) => RowFormat::Older, // one that does not decode opens nothing
+        Ok(_) | Err(_) => RowFormat::Older, // a header that does not decode opens nothing
     }
 }
 
 impl SlotView<'_> {
-    /// The root key, if `provider_key` is the one that wraps it in this slot.
+    /// Unwraps the root key, if `provider_key` wraps it in this slot.
     pub(crate) fn open(&self, provider_key: &ProviderKey) -> Option<RootKey> {
         let SlotBinding { store, generation, .. } = self.binding;
         let opened = if self.is_old {
@@ -176,12 +177,12 @@ impl SlotView<'_> {
 }
 
 impl Header {
-    /// 2 since keys have more than the first version knew; 3 since slots have ids and parameters, and account and region are
-    /// kept here; 4 since there are users, and access keys have an owner; 5 since there are MFA devices, which users
-    /// are bound to; 6 since every commit writes an anchor. A store of an earlier version becomes one of this when it is opened, and older programs refuse it.
+    /// 2: keys have more fields. 3: slots have ids and parameters, and account and region are in the header. 4: there are
+    /// users, and access keys have an owner. 5: there are MFA devices, which users are bound to. 6: every commit writes an
+    /// anchor. Opening a store of an earlier version raises it to this one, and older programs refuse it from then on.
     pub(crate) const VERSION: u32 = 6;
 
-    /// The header of a new store, without slots and not sealed yet.
+    /// Returns the header of a new store, without slots and not sealed yet.
     pub(crate) fn new(store: StoreId) -> Self {
         Self {
             version: Self::VERSION,
@@ -198,13 +199,13 @@ impl Header {
         self.version == Self::VERSION
     }
 
-    /// This header with the number of this version, not sealed yet.
+    /// Returns this header with the current version number, not sealed yet.
     pub(crate) fn raised(self) -> Self {
         Self { version: Self::VERSION, ..self }
     }
 
-    /// This header with a home, sealed under `root`, which must be the root key in its slots. Needed after each change of
-    /// other fields.
+    /// Returns this header with `home`, sealed under `root`, which must be the root key in its slots. Every change of other
+    /// fields needs it.
     #[must_use]
     pub(crate) fn seal(self, root: &RootKey, home: &Home) -> Self {
         let keys = root.keys(self.store, self.generation);
@@ -212,13 +213,13 @@ impl Header {
         Self { sealed, ..self }
     }
 
-    /// The home; none if any part of the header is not as it was sealed.
+    /// Returns the home; none if any part of the header differs from what was sealed.
     pub(crate) fn home(&self, keys: &RootKeys) -> Option<Home> {
         let home = keys.open_in_header(&self.rest(), &self.sealed).ok()?;
         Home::decode(&home)
     }
 
-    /// The keys of the store: those of `root`, which is the root key in the slots, and of all earlier ones. None if an
+    /// Returns the keys of the store: those of `root`, the root key in the slots, and of all earlier root keys. None if an
     /// earlier one does not open.
     pub(crate) fn keys(&self, root: &RootKey) -> Option<RootKeys> {
         let current = root.keys(self.store, self.generation);
@@ -229,12 +230,12 @@ impl Header {
         })
     }
 
-    /// What the slot `id` is bound to.
+    /// The context that the slot `id` is bound to.
     pub(crate) fn slot_binding<'a>(&self, id: u32, provider: u32, parameters: &'a [u8]) -> SlotBinding<'a> {
         SlotBinding { store: self.store, generation: self.generation, slot: id, provider, parameters }
     }
 
-    /// What the root key of an earlier generation is bound to.
+    /// The context that the root key of an earlier generation is bound to.
     pub(crate) fn previous_binding(&self, previous: u32) -> PreviousBinding {
         PreviousBinding { store: self.store, generation: self.generation, previous }
     }
@@ -262,14 +263,14 @@ impl Header {
         ids.len() == self.slots.len()
     }
 
-    /// What the seal is bound to: everything else, encoded as it is stored.
+    /// The context of the seal: all other fields, in their stored encoding.
     fn rest(&self) -> Vec<u8> {
         encode(&Self { sealed: vec![].into(), ..self.clone() })
     }
 }
 
 impl OldHeader {
-    /// The header of this version that takes its place, without slots and not sealed yet. Rows stay as they are.
+    /// Returns the header of this version that replaces it, without slots and not sealed yet. Rows are unchanged.
     pub(crate) fn raised(&self) -> Header {
         Header { generation: self.generation, ..Header::new(self.store) }
     }
@@ -345,7 +346,7 @@ mod tests {
         }
     }
 
-    /// See CONTRIBUTING.md: each version of the store has a golden one, which every later version opens.
+    /// See CONTRIBUTING.md: each version of the store has a golden store, which every later version opens.
     #[test]
     fn this_version_has_a_golden_store() {
         let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");
@@ -361,7 +362,7 @@ mod tests {
         assert_eq!(decode(&header.encode()), Ok(header));
     }
 
-    /// Whatever a newer version makes of the other fields.
+    /// Regardless of what a newer version does with the other fields.
     #[test]
     fn a_newer_header_is_distinguished_from_a_damaged_one() {
         assert_eq!(decode(&[0xa2, 0, 7, 3, 0x63, b'n', b'e', b'w']), Err(HeaderError::Newer));
@@ -390,7 +391,7 @@ mod tests {
         assert_eq!(StoredHeader::decode(&older).map(drop), Err(HeaderError::Malformed));
     }
 
-    /// Such as one that a later program added: this one opens the store by another slot, and writes this one back.
+    /// For example one that a later program added: this version opens the store by another slot, and keeps the unknown one.
     #[test]
     fn a_slot_of_an_unknown_provider_comes_back() {
         let mut header = header();

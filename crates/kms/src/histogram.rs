@@ -1,17 +1,18 @@
-//! Durations counted in fixed buckets, as monitoring systems read them.
+//! A histogram of durations with fixed buckets, in the form that monitoring systems read. The engine counts commits with
+//! it, and the server requests.
 
 use std::time::Duration;
 
-/// How many durations there were, by size, and their sum.
+/// Counts of durations by size, and their sum.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Histogram {
-    /// The first bucket whose bound a duration does not exceed; the last one is for those beyond all bounds.
+    /// A duration counts in the first bucket whose bound it does not exceed; the last bucket is for those beyond all bounds.
     counts: [u64; BOUNDS.len() + 1],
     sum: Duration,
 }
 
 impl Histogram {
-    /// The upper bounds of the buckets, each included.
+    /// The upper bounds of the buckets, inclusive.
     pub const BOUNDS: [Duration; BOUNDS.len()] = BOUNDS;
 
     /// Counts a duration.
@@ -21,34 +22,33 @@ impl Histogram {
         self.sum = self.sum.saturating_add(duration);
     }
 
-    /// Adds what another one has counted.
+    /// Adds the counts of another histogram.
     pub fn merge(&mut self, other: &Self) {
         self.counts.iter_mut().zip(other.counts).for_each(|(count, more)| *count += more);
         self.sum = self.sum.saturating_add(other.sum);
     }
 
-    /// How many durations each bucket holds that no earlier one does, with one more bucket for those beyond
-    /// [`Self::BOUNDS`].
+    /// The count of each bucket, without those of smaller buckets; the last one is for durations beyond [`Self::BOUNDS`].
     #[must_use]
     pub fn counts(&self) -> &[u64] {
         &self.counts
     }
 
-    /// How many durations were counted.
+    /// The number of durations.
     #[must_use]
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
 
-    /// All durations together.
+    /// The sum of all durations.
     #[must_use]
     pub fn sum(&self) -> Duration {
         self.sum
     }
 }
 
-/// 100 µs to 10 s, two for each power of ten: GenerateDataKey takes some 100 µs, a commit that waits for a disk some
-/// milliseconds, and a client gives up after 10 s.
+/// 100 µs to 10 s, two for each power of ten: GenerateDataKey takes about 100 µs, a commit that waits for a disk a few
+/// milliseconds, and a client times out after 10 s.
 const BOUNDS: [Duration; 11] = [
     Duration::from_micros(100),
     Duration::from_micros(300),

@@ -1,22 +1,22 @@
-//! The account and the region of a store. Every ARN names them, so with others the ARNs in policies and programs would
+//! The account and the region of a store. Every ARN names them, so if they changed, the ARNs in policies and programs would
 //! silently stop matching.
 //!
-//! Each of the two is **presumed** until a start names it: the default is used meanwhile, and a later start may still name
-//! another value. Once named it is **settled** for the life of the store. Otherwise a single start without flags would decide
-//! against the unit file that has named another region all along.
+//! Each of them is **presumed** until a start names it: the default applies meanwhile, and a later start may still name
+//! another value. Once named it is **settled** permanently. Otherwise a single start without flags would override a unit file
+//! that always named another region.
 //!
-//! Policies hold ARNs as they were written. So a store with a policy takes no other account or region than the one that was
-//! used meanwhile, presumed or not: a Deny on an ARN of the old one would match nothing.
+//! Policies contain ARNs literally. So a store with a policy accepts no account or region other than the one that was used
+//! until now, presumed or not: a Deny on an ARN of the old one would match nothing.
 //!
-//! They are not a record, because a row that is missing cannot be told from one that was never written, and because they
-//! are needed before rows are read. In the header they are sealed together with the slots.
+//! They are not a record, because a missing row looks like one that was never written, and because they are needed before
+//! rows are read. In the header they are sealed together with the slots.
 
 use minicbor::{Decode, Encode};
 
 use crate::Options;
 use crate::open_error::OpenError;
 
-/// What every ARN of a store begins with.
+/// The beginning of every ARN of a store.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Home {
@@ -27,12 +27,12 @@ pub(crate) struct Home {
     #[n(2)]
     pub(crate) is_account_presumed: bool,
     #[n(3)]
-    #[cbor(default)] // the first stores of header version 3 have settled both
+    #[cbor(default)] // the first stores of header version 3 have both settled
     pub(crate) is_region_presumed: bool,
 }
 
 impl Home {
-    /// The home of a store that has none yet: what the options name is settled, the defaults are presumed.
+    /// Returns the home of a new store: values from the options are settled, defaults presumed.
     pub(crate) fn new(options: &Options) -> Self {
         let or = |named: &Option<String>, default: &str| named.as_deref().unwrap_or(default).into();
         Self {
@@ -43,7 +43,7 @@ impl Home {
         }
     }
 
-    /// This home, with what the options name in place of what is presumed.
+    /// Returns this home with the values of the options in place of presumed ones.
     ///
     /// # Errors
     /// [`OpenError::OtherHome`] if they name another account or region than the settled one.
@@ -95,7 +95,7 @@ fn settle(
     Ok(())
 }
 
-/// Those of Alibaba's documents.
+/// The example values of Alibaba's documentation.
 const DEFAULT_ACCOUNT: &str = "111122223333";
 const DEFAULT_REGION: &str = "cn-hangzhou";
 
@@ -124,7 +124,7 @@ mod tests {
         whole.settled_by(&options(Some(DEFAULT_ACCOUNT), None)).unwrap_err();
     }
 
-    /// The default too: with it the operator has decided.
+    /// Even if it equals the default: the operator has decided.
     #[test]
     fn a_default_that_is_named_is_settled() {
         let named = options(Some(DEFAULT_ACCOUNT), Some(DEFAULT_REGION));

@@ -1,4 +1,5 @@
-//! What can be told of a store that no server has open.
+//! Reads facts about a store that no server has open, without changing it: for `bulla status` while the server is stopped,
+//! and for finding a key by alias.
 
 use std::collections::BTreeMap;
 
@@ -11,23 +12,23 @@ use crate::provider::Providers;
 use crate::provider_error::KeyLocation;
 use crate::state::Snapshot;
 
-/// A store that was read.
+/// Facts about a store.
 #[derive(Clone, Debug)]
 pub struct StoreSummary {
     /// Its epoch; 0 in a store of an earlier version, which has none.
     pub epoch: u64,
     /// The number of its last commit; 0 in a store of an earlier version.
     pub commit: u64,
-    /// How many records there are of each kind, by its name in the store. Values of secrets are not counted.
+    /// The number of records of each kind, by its name in the store. Values of secrets are not counted.
     pub records: BTreeMap<&'static str, usize>,
-    /// Where the provider has the key that opened it.
+    /// Where the provider found the key that opened the store.
     pub root_key: KeyLocation,
 }
 
 /// Reads a store that no server has open, and changes nothing in it. Waits for a command that has it open, as [`Kms::open`] does.
 ///
 /// # Errors
-/// [`OpenError`], as if it was opened for use.
+/// [`OpenError`], as for opening the store for use.
 ///
 /// [`Kms::open`]: crate::Kms::open
 pub fn inspect_store(options: &Options) -> Result<StoreSummary, OpenError> {
@@ -41,11 +42,11 @@ pub fn inspect_store(options: &Options) -> Result<StoreSummary, OpenError> {
     })
 }
 
-/// The id of the key that an alias names in a store that no server has open; none if no key has it. The store is read as by
-/// [`inspect_store`].
+/// Returns the id of the key that an alias names, in a store that no server has open; none if no key has it. Reads the store
+/// as [`inspect_store`] does.
 ///
 /// # Errors
-/// As [`inspect_store`].
+/// Like [`inspect_store`].
 pub fn key_of_alias(options: &Options, alias: &str) -> Result<Option<KeyId>, OpenError> {
     let snapshot = read(options)?;
     Ok(snapshot.alias(alias).map(|row| row.record.key))

@@ -1,7 +1,8 @@
-//! How often key versions were used: counted in memory for each request, and written by the maintenance once a minute.
+//! Counts how often key versions are used: in memory for each request; maintenance writes the counts to the store once a
+//! minute.
 //!
-//! Each thread counts in a stripe of its own, so requests do not wait for each other. A key version is counted when it was
-//! opened for an operation that its caller may do; whether the operation then fails, as for a damaged blob, makes no difference.
+//! Each thread counts in a stripe of its own, so requests do not wait for each other. A use is counted when a key version is
+//! opened for an operation that its caller may perform, even if the operation then fails, for example on a damaged blob.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -10,37 +11,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bulla_keys::KeyVersionId;
 
-/// What a key version is used for.
+/// The kind of a use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// Encrypting, also of data keys and secrets.
+    /// Encryption, including that of data keys and secrets.
     Encryption,
-    /// Decrypting, signing, verifying.
+    /// Decryption, signing or verification.
     Other,
 }
 
-/// How often a key version was used.
+/// The uses of a key version.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct UseCounts {
     pub(crate) encryptions: u64,
     pub(crate) others: u64,
-    /// Seconds since 1970, in the believed time; none without a use.
+    /// Seconds since 1970, in the believed time; none if it was never used.
     pub(crate) last_used: Option<i64>,
 }
 
-/// How often key versions were used since the start, all of them together.
+/// The uses of all key versions since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct UseTotals {
-    /// Encrypting, also of data keys and secrets.
+    /// Encryptions, including those of data keys and secrets.
     pub encryptions: u64,
-    /// Decrypting, signing, verifying.
+    /// Decryptions, signatures and verifications.
     pub others: u64,
 }
 
 /// The uses that are not in the store yet.
 pub(crate) struct UseCounter {
     stripes: [Stripe; STRIPES],
-    /// Those that are being written.
+    /// Counts that are being written.
     in_flight: Mutex<Counts>,
     /// When this counter began, in seconds since 1970.
     pub(crate) began: i64,
@@ -48,7 +49,7 @@ pub(crate) struct UseCounter {
 
 type Counts = HashMap<KeyVersionId, UseCounts>;
 
-/// On a cache line of its own, so that cores do not take it from each other.
+/// Padded to a cache line, so that cores do not contend for it.
 #[derive(Default)]
 #[repr(align(128))]
 struct Stripe(Mutex<Counted>);
@@ -65,7 +66,7 @@ impl UseCounts {
         Self { encryptions: is_encryption.into(), others: (!is_encryption).into(), last_used: Some(now) }
     }
 
-    /// Both together.
+    /// Returns the sum of both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             encryptions: self.encryptions.saturating_add(other.encryptions),
@@ -80,7 +81,7 @@ impl UseCounter {
         Self { stripes: Default::default(), in_flight: Mutex::default(), began }
     }
 
-    /// Counts a use.
+    /// Counts a use of a key version.
     pub(crate) fn note(&self, version: KeyVersionId, kind: Use, now: i64) {
         let mut counted = lock(&self.stripes[own_stripe()].0);
         let uses = UseCounts::of(kind, now);
@@ -89,7 +90,7 @@ impl UseCounter {
         counted.totals.others += uses.others;
     }
 
-    /// All uses since the start.
+    /// Returns the totals since the start.
     pub(crate) fn totals(&self) -> UseTotals {
         self.stripes.iter().fold(UseTotals::default(), |all, stripe| {
             let UseTotals { encryptions, others } = lock(&stripe.0).totals;
@@ -97,7 +98,7 @@ impl UseCounter {
         })
     }
 
-    /// What is not in the store yet of a key version.
+    /// Returns the counts of a key version that are not in the store yet.
     pub(crate) fn unwritten(&self, version: KeyVersionId) -> UseCounts {
         let stripes =
             self.stripes.iter().filter_map(|stripe| lock(&stripe.0).unwritten.get(&version).copied());
@@ -105,12 +106,12 @@ impl UseCounter {
         stripes.chain(in_flight).fold(UseCounts::default(), UseCounts::and)
     }
 
-    /// Takes all counts to be written, with those that an earlier call took and that were not written. They stay visible here
-    /// until [`UseCounter::written`].
+    /// Takes all counts for writing, including those of an earlier call that were not written. They stay visible here until
+    /// [`UseCounter::written`].
     pub(crate) fn take(&self) -> Vec<(KeyVersionId, UseCounts)> {
         let mut in_flight = lock(&self.in_flight);
         for stripe in &self.stripes {
-            // Its memory stays for the next minute.
+            // Keeps the memory for the next minute.
             for (version, counts) in lock(&stripe.0).unwritten.drain() {
                 add(&mut in_flight, version, counts);
             }
@@ -118,7 +119,7 @@ impl UseCounter {
         in_flight.iter().map(|(version, counts)| (*version, *counts)).collect()
     }
 
-    /// Notes that the counts that were taken of a key version are in the store.
+    /// Records that the taken counts of a key version are in the store.
     pub(crate) fn written(&self, version: KeyVersionId) {
         lock(&self.in_flight).remove(&version);
     }
@@ -129,7 +130,7 @@ fn add(counts: &mut Counts, version: KeyVersionId, more: UseCounts) {
     *counts = counts.and(more);
 }
 
-/// A panic while holding the lock leaves at worst one use too few.
+/// A panic while the lock is held loses at most one use.
 fn lock<T>(counts: &Mutex<T>) -> MutexGuard<'_, T> {
     counts.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -149,7 +150,7 @@ fn own_stripe() -> usize {
     })
 }
 
-/// More than most machines have cores for requests.
+/// More than the cores that most machines have for requests.
 const STRIPES: usize = 32;
 
 #[cfg(test)]
@@ -188,7 +189,7 @@ mod tests {
         assert_eq!(counter.totals(), UseTotals { encryptions: 4000, others: 4000 });
     }
 
-    /// Nanoseconds of this thread on a processor: other programs on the machine do not count.
+    /// Nanoseconds of processor time of this thread, so other programs on the machine do not count.
     fn processor_time() -> u64 {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
         time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()

@@ -1,8 +1,8 @@
-//! The second gate: a key that the request may use is opened for one kind of operation.
+//! The second gate: opens a key that the request may use, for one kind of operation. Actions call it with the [`Allowed`]
+//! that the first gate returned.
 //!
-//! Material is unsealed here and nowhere else, after the state, the kind, the usage and the version were checked, and it
-//! is wiped when the [`OpenKey`] is dropped. An operation that needs only the public key of a pair gets a [`PublicKey`],
-//! and no material.
+//! Material is unsealed only here, after checks of the state, the kind, the usage and the version, and is wiped when the
+//! [`OpenKey`] is dropped. An operation that needs only the public key of a pair gets a [`PublicKey`], and no material.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use crate::refusal::key_refused;
 use crate::sessions::{self, Epoch, SealedToken, StsKey, sts_epoch};
 use crate::state::{AccessKey, AccessKeyOwner, ImportToken, Row, Snapshot};
 
-/// The material of one key version, open for the purpose `P` and for the time of one request.
+/// The material of one key version, open for the purpose `P` during one request.
 pub(crate) struct OpenKey<'a, P> {
     key: &'a Key,
     version: &'a KeyVersion,
@@ -43,28 +43,28 @@ pub(crate) struct PublicKey<'a, P> {
     purpose: PhantomData<P>,
 }
 
-/// What a key is opened for: which keys are fit for it.
+/// A purpose of opening a key, which determines the keys that it needs.
 pub(crate) trait Purpose {
     const KIND: KeyKind;
-    /// None if any will do.
+    /// The required usage of the key; none if any is accepted.
     const USAGE: Option<KeyUsage>;
-    /// As what it counts that the material was opened.
+    /// The kind of use that opening the material counts as.
     const OPENED: Use;
-    /// As what it counts that the public key alone was taken; none if that is no use of the key.
+    /// The kind of use that reading only the public key counts as; none if that does not count as a use of the key.
     const PUBLIC: Option<Use>;
 }
 
-/// Making blobs.
+/// Encrypting to a ciphertext blob.
 pub(crate) struct Encrypt;
-/// Opening blobs.
+/// Decrypting a ciphertext blob.
 pub(crate) struct Decrypt;
 /// Encrypting with a public key, and decrypting with its private key.
 pub(crate) struct Asymmetric;
 /// Signing with a private key, and verifying with its public key.
 pub(crate) struct Sign;
-/// Making and checking authentication codes.
+/// Computing and verifying MACs.
 pub(crate) struct Mac;
-/// Giving a public key away.
+/// Returning the public key to the caller.
 pub(crate) struct Publish;
 
 macro_rules! purposes {
@@ -87,10 +87,10 @@ purposes! {
     Publish Asymmetric None, Other None;
 }
 
-/// The keys that open material, without a door of their own.
+/// The root keys that unseal material. They have no accessor, so only this module uses them.
 pub(crate) struct Keyring {
     roots: Arc<RootKeys>,
-    /// What is opened in place of the secret of an access key that does not exist.
+    /// A sealed placeholder, which is opened instead of the secret of an access key that does not exist.
     no_secret: Vec<u8>,
 }
 
@@ -103,7 +103,7 @@ impl Keyring {
         Self { roots, no_secret }
     }
 
-    /// A new, active access key with its secret sealed.
+    /// Returns a new, active access key with its secret sealed.
     pub(crate) fn access_key(
         &self,
         id: Box<str>,
@@ -115,8 +115,8 @@ impl Keyring {
         AccessKey { id, active: true, created, owner, sealed_secret }
     }
 
-    /// Opens the secret of an access key for the verification of one signature. Without an access key the work is the
-    /// same, and no signature is good.
+    /// Opens the secret of an access key and verifies a signature with it. Without an access key it does the same work and
+    /// fails.
     ///
     /// # Errors
     /// SignatureDoesNotMatch; InternalFailure if the secret does not open.
@@ -125,8 +125,8 @@ impl Keyring {
         key.map(|_| ()).ok_or_else(|| ErrorCode::InvalidAccessKeyIdNotFound.into())
     }
 
-    /// Whether a text is the secret of an access key. Without an access key the work is the same, and the answer no. Digests
-    /// are compared, so the time does not tell the length of the secret either.
+    /// Whether a text is the secret of an access key. Without an access key it does the same work and returns false. It
+    /// compares digests, so the time does not reveal the length of the secret either.
     ///
     /// # Errors
     /// InternalFailure if the secret does not open.
@@ -143,13 +143,13 @@ impl Keyring {
         access_key::open(&self.roots, id, sealed).map_err(Error::internal)
     }
 
-    /// A new MFA device with its seed sealed.
+    /// Returns a new MFA device with its seed sealed.
     pub(crate) fn mfa_device(&self, name: DeviceName, seed: &Seed, created: i64) -> MfaDevice {
         let sealed_seed = mfa_seed::seal(&self.roots, name.key.as_str(), seed.expose(), &SystemRandom).into();
         MfaDevice { name, sealed_seed, created, user: None, spent: 0 }
     }
 
-    /// Opens the seed of an MFA device, for the check of one code.
+    /// Opens the seed of an MFA device, to verify one code.
     ///
     /// # Errors
     /// InternalFailure if the seed does not open.
@@ -158,7 +158,7 @@ impl Keyring {
         seed.map(Seed::from_bytes).map_err(Error::internal)
     }
 
-    /// A new key for session tokens of an epoch of the store.
+    /// Returns a new key for session tokens of an epoch of the store.
     pub(crate) fn sts_key(&self, epoch: Epoch, created: i64) -> StsKey {
         StsKey::new(&self.roots, epoch, created)
     }
@@ -178,8 +178,8 @@ impl Keyring {
         Ok(sessions::seal(&key, session, policy, secret))
     }
 
-    /// Opens a session token with the key of its epoch: the session, and the secret of its access key. None if that is not
-    /// the epoch of the store, there is no such key, or it does not open the token.
+    /// Opens a session token with the key of its epoch. Returns the session and the secret of its access key; none if the
+    /// token is of another epoch, or no key opens it.
     pub(crate) fn open_token(
         &self,
         snapshot: &Snapshot,
@@ -199,7 +199,7 @@ impl Keyring {
     /// Opens the private key of an import token.
     ///
     /// # Errors
-    /// [`Damaged`], also if the token is of another key.
+    /// [`Damaged`], also if the token belongs to another key.
     pub(crate) fn import_key(
         &self,
         key: &Allowed<&Row<Key>>,
@@ -216,12 +216,12 @@ impl Keyring {
     }
 }
 
-/// Opening keys that the request may use, in one state of them.
+/// Opening keys that the request may use, in the state of one snapshot.
 impl<'a> View<'a> {
     /// Opens the primary version of a key.
     ///
     /// # Errors
-    /// `Rejected.<State>`; UnsupportedOperation for a key that is not fit for the purpose.
+    /// `Rejected.<State>`; UnsupportedOperation for a key that does not support the purpose.
     pub(crate) fn open_primary<P: Purpose>(
         &self,
         key: &Allowed<&'a Row<Key>>,
@@ -232,19 +232,19 @@ impl<'a> View<'a> {
         self.open(&key.record, &version.record)
     }
 
-    /// Opens the version that made a blob.
+    /// Opens the key version that encrypted a blob.
     ///
     /// # Errors
-    /// As [`View::open_primary`].
+    /// Like [`View::open_primary`].
     pub(crate) fn open_blob(&self, blob: &Allowed<SealedBlob<'a>>) -> Result<OpenKey<'a, Decrypt>, Error> {
         self.check::<Decrypt>(&blob.key.record)?;
         self.open(&blob.key.record, blob.version)
     }
 
-    /// Opens the version of a key that made a stored blob.
+    /// Opens the key version that encrypted a stored blob.
     ///
     /// # Errors
-    /// As [`View::open_primary`]; Forbidden.KeyVersionNotFound.
+    /// Like [`View::open_primary`]; Forbidden.KeyVersionNotFound.
     pub(crate) fn open_to_decrypt(
         &self,
         key: &Allowed<&'a Row<Key>>,
@@ -258,7 +258,7 @@ impl<'a> View<'a> {
     /// Opens a named version of a key.
     ///
     /// # Errors
-    /// As [`View::public_key`].
+    /// Like [`View::public_key`].
     pub(crate) fn open_version<P: Purpose>(
         &self,
         key: &Allowed<&'a Row<Key>>,
@@ -268,10 +268,10 @@ impl<'a> View<'a> {
         self.open(&key.record, self.version(key, version)?)
     }
 
-    /// The public key of a named version.
+    /// Returns the public key of a named version.
     ///
     /// # Errors
-    /// As [`View::open_primary`] and [`View::version`].
+    /// Like [`View::open_primary`] and [`View::version`].
     pub(crate) fn public_key<P: Purpose>(
         &self,
         key: &Allowed<&'a Row<Key>>,
@@ -284,7 +284,7 @@ impl<'a> View<'a> {
         Ok(PublicKey { key: &key.record, version, purpose: PhantomData })
     }
 
-    /// Opens a version whose key was checked, and counts that.
+    /// Opens a version whose key was checked, and counts the use.
     fn open<P: Purpose>(&self, key: &'a Key, version: &'a KeyVersion) -> Result<OpenKey<'a, P>, Error> {
         self.note_version(key.id, version.id);
         let open = self.keyring().open(key, version)?;
@@ -292,10 +292,10 @@ impl<'a> View<'a> {
         Ok(open)
     }
 
-    /// A version of a key, by its id.
+    /// Returns a version of a key, by its id.
     ///
     /// # Errors
-    /// Forbidden.KeyVersionNotFound, also for one of another key.
+    /// Forbidden.KeyVersionNotFound, also for a version of another key.
     pub(crate) fn version(&self, key: &Allowed<&'a Row<Key>>, id: &str) -> Result<&'a KeyVersion, Error> {
         let id = id.parse().map_err(|_| ErrorCode::ForbiddenKeyVersionNotFound)?;
         self.known_version(key, id)
@@ -318,7 +318,7 @@ impl<'a> View<'a> {
 }
 
 impl ImportKey {
-    /// The private key: DER of PKCS #8.
+    /// The private key in PKCS#8 DER.
     pub(crate) fn private(&self) -> &[u8] {
         self.0.expose()
     }
@@ -355,10 +355,10 @@ impl<P> PublicKey<'_, P> {
         self.key.spec
     }
 
-    /// DER of its SubjectPublicKeyInfo.
+    /// The public key as SubjectPublicKeyInfo in DER.
     ///
     /// # Errors
-    /// InternalFailure: the record lacks it.
+    /// InternalFailure if the record has none.
     pub(crate) fn der(&self) -> Result<&[u8], Error> {
         let public = self.version.public_key.as_ref();
         public.map(|der| &***der).ok_or_else(|| Error::internal("a key pair without its public key"))
@@ -366,20 +366,20 @@ impl<P> PublicKey<'_, P> {
 }
 
 impl OpenKey<'_, Encrypt> {
-    /// Makes a blob.
+    /// Encrypts to a ciphertext blob.
     ///
     /// # Errors
-    /// InternalFailure: the material is not that of its construction.
+    /// InternalFailure if the material has the wrong type.
     pub(crate) fn seal(&self, context: &EncryptionContext, plaintext: &[u8]) -> Result<Vec<u8>, Error> {
         Ok(self.blob_key()?.seal(self.version.id, context, plaintext, &SystemRandom))
     }
 }
 
 impl OpenKey<'_, Decrypt> {
-    /// Opens a blob.
+    /// Decrypts a ciphertext blob.
     ///
     /// # Errors
-    /// InternalFailure: the material is not that of its construction. And [`Damaged`].
+    /// InternalFailure if the material has the wrong type; [`Damaged`].
     pub(crate) fn open(
         &self,
         context: &EncryptionContext,
@@ -390,21 +390,21 @@ impl OpenKey<'_, Decrypt> {
 }
 
 impl OpenKey<'_, Asymmetric> {
-    /// The private key: DER of PKCS #8.
+    /// The private key in PKCS#8 DER.
     pub(crate) fn private(&self) -> &[u8] {
         self.material.expose()
     }
 }
 
 impl OpenKey<'_, Sign> {
-    /// The private key: DER of PKCS #8.
+    /// The private key in PKCS#8 DER.
     pub(crate) fn private(&self) -> &[u8] {
         self.material.expose()
     }
 }
 
 impl OpenKey<'_, Mac> {
-    /// The key of the HMAC.
+    /// The HMAC key.
     pub(crate) fn secret(&self) -> &[u8] {
         self.material.expose()
     }

@@ -1,7 +1,8 @@
-//! The KMS engine: root key, durable store, keyring and one function per action, without HTTP.
+//! The KMS engine: everything that an Alibaba-KMS-compatible server does, without HTTP. It answers requests of three products
+//! (KMS, RAM and STS) from a sealed store in one file.
 //!
-//! [`Kms::open`] makes or opens a store; [`Kms::authenticate`] checks who sent a request; [`Kms::call`] answers
-//! it. The futures wait only for threads of the engine, so any runtime, or none, will do.
+//! [`Kms::open`] opens or creates a store, [`Kms::authenticate`] checks who sent a request, and [`Kms::call`] answers it. The
+//! futures wait only for threads of the engine, so they need no particular runtime.
 //!
 //! ```
 //! use bulla_kms::{Kms, Options, Role, SystemClock};
@@ -15,6 +16,32 @@
 //! assert_eq!(created.key_metadata.key_state, "Enabled");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # Map
+//!
+//! A request passes these modules in this order:
+//!
+//! | | |
+//! |---|---|
+//! | `limits`, `authenticate`, `replay` | rate limits; access key, signature, timestamp and nonce |
+//! | `auditor`, `audit` | the line of the request in the audit trail, and the files of the trail |
+//! | `actions`, `queries` | one function for each action of the API, and for each search of the console |
+//! | `session` | what such a function may use: a snapshot, the time and the caller, but not the engine |
+//! | `authorize` | finds a resource by name and checks the caller's permission for it in one step |
+//! | `keyring`, `crypto` | opens the material of an allowed key for one kind of operation, and computes with it |
+//! | `state` | the snapshot in memory that requests read, and the committer that makes changes durable |
+//! | `store` | rows of bytes in durable transactions; the only module that knows the database |
+//!
+//! Around them:
+//!
+//! | | |
+//! |---|---|
+//! | `data`, `lock`, `header`, `unlock`, `provider` | the data directory, its lock, and the root key that opens the store |
+//! | `maintenance`, `lifecycle` | scheduled work and other changes without a request |
+//! | `clock`, `clock_trust`, `mark` | the time, and protection against a wrong clock |
+//! | `people`, `sessions`, `oidc` | users, groups, roles and policies; temporary credentials; tokens of identity providers |
+//! | `sign_in`, `password`, `mfa` | sign-in to the console |
+//! | `backup`, `inspect` | backups, and reading a store without a server |
 
 #![forbid(unsafe_code)]
 
@@ -149,58 +176,58 @@ use crate::uses::Uses;
 use crate::watch::Watch;
 use crate::worker::Worker;
 
-/// Where a store lies and what it is called.
+/// Where a store is, and how to open it.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The data directory.
     pub data: PathBuf,
-    /// The root key file, if it does not lie in the data directory.
+    /// The root key file, if it is not in the data directory.
     pub root_key: Option<PathBuf>,
-    /// Who may be able to read files that hold a secret.
+    /// Which users besides their owner may read files that hold a secret.
     pub secret_readers: SecretReaders,
-    /// The region that ARNs and DescribeRegions name, by default `cn-hangzhou`. A store keeps the first one that is named
-    /// here; another one is refused from then on.
+    /// The region in ARNs and DescribeRegions, by default `cn-hangzhou`. A store keeps the first region that is named here
+    /// and refuses any other later.
     pub region: Option<String>,
-    /// The account that owns everything: digits, by default `111122223333`. Kept as the region is.
+    /// The account that owns everything: digits, by default `111122223333`. Kept in the same way as the region.
     pub account: Option<String>,
-    /// How long the store will be held.
+    /// Whether a server or a command opens the store, which decides how long it is held.
     pub role: Role,
-    /// Whether requests may be signed by version 1, which rests on HMAC-SHA1.
+    /// Whether requests may be signed with version 1, which uses HMAC-SHA1.
     pub accept_v1: bool,
-    /// Take the clock as it is, even if it is far behind the last use of the store.
+    /// Whether to accept the clock even if it is far behind the last use of the store.
     pub accept_clock: bool,
-    /// Take the store as it is, even if rows of it were put back to an older state, removed or added.
+    /// Whether to accept the store even if its rows were rolled back to an older state, removed or added.
     pub accept_rollback: bool,
-    /// How long to wait for a command that holds the store. A server is never waited for.
+    /// How long to wait for a command that holds the store. There is no wait for a server.
     pub patience: Duration,
-    /// How many users, policies, keys and so on there may be.
+    /// Maximum numbers of users, policies, keys and so on.
     pub quotas: Quotas,
-    /// How many requests a second are answered; by default, as many as come. The owner of an embedded store has no limits.
+    /// Maximum numbers of requests per second; unlimited by default. They do not apply to the owner of an embedded store.
     pub request_limits: RequestLimits,
     /// The audit trail of requests; none without it.
     pub audit: Option<AuditOptions>,
-    /// Called once if other processes keep the store for more than a second, so that a command can tell its user.
+    /// Called once if other processes hold the store for more than a second, so that a command can tell its user.
     pub on_wait: fn(),
 }
 
-/// An open store and everything that acts on it.
+/// An open store and everything that works on it.
 pub struct Kms {
     options: Options,
     clock: EngineClock,
     authorizer: Authorizer,
     keyring: Keyring,
     home: Home,
-    /// Ends before the committer, which deletes from the outbox what the trail has.
+    /// Dropped before the state, whose committer deletes lines from the outbox that the trail has.
     auditor: Auditor,
     state: State,
     generator: Generator,
-    /// For searches that take long: a lane for those of actions, one for queries, and one for the audit trail.
+    /// For long searches: a lane each for actions, queries and the audit trail.
     searcher: Worker<3>,
     hasher: Hasher,
     wrong_codes: WrongCodes,
     limiter: Limiter,
     quotas: ArcSwap<Quotas>,
-    /// Of AssumeRole.
+    /// The rate of AssumeRole.
     assumed_roles: Rate,
     nonces: Nonces,
     oidc: oidc::Providers,
@@ -210,12 +237,12 @@ pub struct Kms {
     key_uses: UseCounter,
     last_write_of_uses: LastWrite,
     is_new: bool,
-    /// Holds the lock. Fields are dropped in this order, so the committer is done before it is released.
+    /// Holds the lock. Fields are dropped in this order, so the committer has ended before the lock is released.
     watch: Arc<Watch>,
 }
 
 impl Options {
-    /// The defaults: region and account of the store, root key in the data directory.
+    /// Returns the defaults: account and region of the store, and the root key in the data directory.
     #[must_use]
     pub fn new(data: impl Into<PathBuf>, role: Role) -> Self {
         Self {
@@ -236,13 +263,13 @@ impl Options {
         }
     }
 
-    /// Whether the data directory holds a store, so that opening it makes none.
+    /// Whether the data directory contains a store, so that opening it does not create one.
     #[must_use]
     pub fn has_store(&self) -> bool {
         self.data.join(data::STORE).exists()
     }
 
-    /// Where the root key lies.
+    /// The path of the root key file.
     #[must_use]
     pub fn root_key_path(&self) -> PathBuf {
         self.root_key.clone().unwrap_or_else(|| self.data.join(data::ROOT_KEY))
@@ -250,13 +277,13 @@ impl Options {
 }
 
 impl Kms {
-    /// Opens the store, or makes it. A server whose store was used before is open in the next whole second at the
-    /// earliest, so that no request of the earlier run can be sent again.
+    /// Opens the store, or creates it. A server with a store that was used before waits for the next whole second, so that
+    /// requests of the earlier run cannot be replayed.
     ///
     /// # Errors
-    /// [`OpenError`]. A store that existed keeps its header and its records, so an earlier version still opens it if it did
-    /// before, and neither account nor region is settled. Two exceptions: a store that did not exist may have been made, and
-    /// after a failed write of the header only the store knows which one it holds.
+    /// [`OpenError`]. An existing store keeps its header and records, so an earlier version that could open it still can, and
+    /// neither account nor region is settled. There are two exceptions: a missing store may have been created, and after a
+    /// failed write the header may be the old or the new one.
     pub fn open(options: &Options, clock: impl Clock) -> Result<Self, OpenError> {
         let clock = EngineClock::new(clock);
         let Data { lock, locked, store, roots, home, home_before, format, header, is_new } =
@@ -332,18 +359,18 @@ impl Kms {
     /// Answers a request.
     ///
     /// # Errors
-    /// Throttling.User, if the caller sends too many; what the API documents for the action; InternalFailure with its cause if
-    /// the store fails.
+    /// Throttling.User if the caller exceeds a rate limit; what the API documents for the action; InternalFailure with its
+    /// cause if the store fails.
     pub async fn call(&self, request: Request, origin: &Origin) -> Result<Reply, Error> {
         actions::call(self, request, origin).await
     }
 
-    /// Replaces the quotas. What is there already stays when one is lowered.
+    /// Replaces the quotas. Records that exceed a lowered quota remain.
     pub fn set_quotas(&self, quotas: Quotas) {
         self.quotas.store(quotas.into());
     }
 
-    /// The origin of calls by the owner of an embedded store, who needs no access key.
+    /// Returns the origin of calls by the owner of an embedded store, who needs no access key.
     #[must_use]
     pub fn owner(&self) -> Origin {
         let connection =
@@ -351,7 +378,7 @@ impl Kms {
         Origin { caller: Caller::Owner, connection }
     }
 
-    /// Whether the store was made by this [`Kms::open`]: its owner should hear where it lies.
+    /// Whether this [`Kms::open`] created the store: its owner should learn where it is.
     #[must_use]
     pub fn is_new(&self) -> bool {
         self.is_new
@@ -369,51 +396,51 @@ impl Kms {
         self.watch.is_awaited()
     }
 
-    /// Where the root key lies.
+    /// The path of the root key file.
     #[must_use]
     pub fn root_key_path(&self) -> PathBuf {
         self.options.root_key_path()
     }
 
-    /// The provider of the root key, and where it has its key.
+    /// The provider of the root key, and the place of its key.
     #[must_use]
     pub fn root_key_location(&self) -> KeyLocation {
         Providers::configured(&self.options).first().location()
     }
 
-    /// Where the store lies.
+    /// The data directory.
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.options.data
     }
 
-    /// Who may be able to read files that hold a secret.
+    /// Which users besides their owner may read files that hold a secret.
     #[must_use]
     pub fn secret_readers(&self) -> SecretReaders {
         self.options.secret_readers
     }
 
-    /// How many commits the store has had, of which all are durable and seen by requests. 0 in a store of an earlier version
-    /// on a read-only file system, which counts none.
+    /// The number of commits of the store, all of which are durable and visible to requests. 0 for a store of an earlier
+    /// version on a read-only file system, which does not count them.
     #[must_use]
     pub fn commit_number(&self) -> u64 {
         self.state.anchor().map_or(0, |anchor| anchor.commit)
     }
 
-    /// What shows that rows of the store were put back, removed or added, if this start has accepted that
+    /// The evidence that rows of the store were rolled back, removed or added, if this start accepted it
     /// ([`Options::accept_rollback`]).
     #[must_use]
     pub fn accepted_rollback(&self) -> Option<&Rollback> {
         self.state.accepted_rollback()
     }
 
-    /// The epoch of the store: 1 until it is restored from a backup. 0 where [`Kms::commit_number`] is 0.
+    /// The epoch of the store: 1 until it is restored from a backup. 0 if [`Kms::commit_number`] is 0.
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.state.anchor().map_or(0, |anchor| anchor.epoch)
     }
 
-    /// The region that this KMS says it is in.
+    /// The region of this KMS, as in ARNs and DescribeRegions.
     #[must_use]
     pub fn region(&self) -> &str {
         &self.home.region
@@ -425,47 +452,47 @@ impl Kms {
         &self.home.account
     }
 
-    /// The region, if a start has named it: another one is refused from then on.
+    /// The region, if a start has named it, so that any other is refused.
     #[must_use]
     pub fn settled_region(&self) -> Option<&str> {
         (!self.home.is_region_presumed).then_some(&*self.home.region)
     }
 
-    /// The account, if a start has named it: another one is refused from then on.
+    /// The account, if a start has named it, so that any other is refused.
     #[must_use]
     pub fn settled_account(&self) -> Option<&str> {
         (!self.home.is_account_presumed).then_some(&*self.home.account)
     }
 
-    /// The believed time, in seconds since 1970: whatever expires or ends goes by it, and every condition on the time. It does
-    /// not follow the clock when that is set by more than an hour, ahead or back.
+    /// The believed time, in seconds since 1970. It decides when things expire or are deleted, and every condition on the
+    /// time. It does not follow the clock when the clock is set by more than an hour, ahead or back.
     #[must_use]
     pub fn now(&self) -> i64 {
         self.clock.now()
     }
 
-    /// How much time has passed since some moment, also while the machine slept, and whatever is done to the clock.
+    /// The time since some fixed moment, including sleep of the machine, and independent of changes to the clock.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.clock.elapsed()
     }
 
-    /// Checks that the store and its lock are still where they were opened, with what the last commit left; a server
-    /// calls it every second. Blocks for a few system calls.
+    /// Checks that the store and its lock are still where they were opened, and that the store is in the state of the last
+    /// commit. A server calls it every second. Blocks for a few system calls.
     ///
     /// # Errors
-    /// [`LostFile`]. Until it is back as it was, every write is refused, and reads are answered from memory; values of
-    /// secrets only while no other process has written to the file.
+    /// [`LostFile`]. Until the files are back, every write is refused and reads are answered from memory. Values of secrets
+    /// are read from the file only while no other process has written to it.
     pub fn check_store(&self) -> Result<(), LostFile> {
         self.watch.check()
     }
 
     /// Checks the records of the open store as [`check_store`] does, in one state of it, while requests are answered. Calls
-    /// `watch` with the number of records so far and with about how many there are; none if it breaks. Blocks, and takes about
-    /// as much memory as the records that are in memory.
+    /// `watch` with the number of records so far and the approximate total; returns `None` if it breaks. Blocks, and takes
+    /// about as much memory as the records in memory.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be read; what is wrong with its records is in the report.
+    /// [`StoreError`] if the store cannot be read; defects of its records are in the report.
     pub fn check_records(
         &self,
         watch: impl FnMut(u64, u64) -> ControlFlow<()>,
@@ -473,15 +500,15 @@ impl Kms {
         self.state.check(watch)
     }
 
-    /// Why no line can be written to the audit trail, if that is so: until it can, every request is refused.
+    /// Why no line can be written to the audit trail, if that is so: until then, every request is refused.
     #[must_use]
     pub fn audit_fault(&self) -> Option<String> {
         self.auditor.check();
         self.auditor.fault()
     }
 
-    /// Writes the header that the start decided on, if it is not the one that the store holds, and the anchor of a store
-    /// that has none which agrees with it.
+    /// Writes the header that the start decided on, if the store does not hold it already, and an anchor if the store has
+    /// none that matches it.
     fn update_header(&self, change: Option<HeaderChange>) -> Result<(), OpenError> {
         let path = self.options.data.clone();
         let written = change.map_or(Ok(Ok(())), |change| self.state.write_header(&change));
@@ -501,7 +528,7 @@ impl Kms {
 
 impl Drop for Kms {
     fn drop(&mut self) {
-        // The committer writes what it accepted before it ends.
+        // The committer still writes what it accepted before it ends.
         drop(self.submit_key_uses());
         if self.options.role == Role::Server {
             self.write_uses();
@@ -516,11 +543,11 @@ impl std::fmt::Debug for Kms {
     }
 }
 
-/// Checks a store that no server has open, and changes nothing in it: every record opens, all of them are together what the
-/// last commit left, and what they name is there. Waits for a command that has it open, as [`Kms::open`] does.
+/// Checks a store that no server has open, and changes nothing in it: every record opens, all records together are the state
+/// of the last commit, and all that a record names exists. Waits for a command that has it open, as [`Kms::open`] does.
 ///
 /// # Errors
-/// [`OpenError`] if the store cannot be opened or read; what is wrong with its records is in the report.
+/// [`OpenError`] if the store cannot be opened or read; defects of its records are in the report.
 pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
     let Inspected { store, roots, format, .. } = &Inspected::open(options)?;
     let failed = |source| OpenError::Store { path: options.data.clone(), source };
@@ -528,5 +555,5 @@ pub fn check_store(options: &Options) -> Result<StoreReport, OpenError> {
     Ok(report.expect("it is not broken off"))
 }
 
-/// What clients read the time from may be a tick of the kernel behind.
+/// The clock that clients read may be a tick of the kernel behind.
 const COARSE: Duration = Duration::from_millis(10);

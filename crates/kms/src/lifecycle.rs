@@ -1,4 +1,5 @@
-//! What a record's rotation, loss of material or removal writes. Requests and maintenance share it, each with its own proof.
+//! The row changes that rotate a key, delete a key or secret, or remove imported material. Requests and scheduled maintenance
+//! share them, and each passes its own proof of permission when it commits them.
 
 use bulla_keys::record::Revision;
 use bulla_keys::{Key, KeyVersion, KeyVersionId, Secret, SystemRandom};
@@ -13,10 +14,10 @@ use crate::state::{ImportToken, KeyUse, Row, Snapshot, Write};
 /// Writes that belong together, each with the revision of the row that it replaces.
 pub(crate) type Writes = Vec<(Write, Revision)>;
 
-/// Gives a key, which has this revision, a new primary version of this number, if its rotation policy wants one by now.
+/// Gives a key of this revision a new primary version, with this number, if its rotation is due.
 ///
 /// # Errors
-/// The answer to a key that does not rotate.
+/// The API error for a key that does not rotate.
 pub(crate) fn rotate_if_due(
     number: u32,
     keyring: &Keyring,
@@ -33,10 +34,10 @@ pub(crate) fn rotate_if_due(
     Ok(vec![(Write::Key(rotated), revision), (Write::Version(version), 0)])
 }
 
-/// Takes the imported material of a key away, which is in its primary `version`, if it has some.
+/// Removes the imported material of a key from its primary `version`, if there is any.
 ///
 /// # Errors
-/// The answer to a key whose material stays.
+/// The API error for a key whose material cannot be removed.
 pub(crate) fn remove_material(version: Option<&Row<KeyVersion>>, row: &Row<Key>) -> Result<Writes, Error> {
     let changed = row.record.without_imported().map_err(key_refused)?;
     let mut writes = Vec::new();
@@ -50,7 +51,7 @@ pub(crate) fn remove_material(version: Option<&Row<KeyVersion>>, row: &Row<Key>)
     Ok(writes)
 }
 
-/// Takes a key away, with all that belongs to it.
+/// Removes a key, with everything that belongs to it.
 pub(crate) fn remove_key(snapshot: &Snapshot, row: &Row<Key>) -> Writes {
     let id = row.record.id;
     let mut writes = vec![(Write::NoKey(id), row.revision)];
@@ -62,30 +63,30 @@ pub(crate) fn remove_key(snapshot: &Snapshot, row: &Row<Key>) -> Writes {
     writes.extend(snapshot.import_tokens_of(id).map(remove_token));
     writes.push(match snapshot.get::<KeyPolicy>(&id) {
         Some(policy) => (Write::NoKeyPolicy(id), policy.revision),
-        None => (Write::SameKeyPolicy(id), 0), // one that is written meanwhile would stay behind
+        None => (Write::SameKeyPolicy(id), 0), // fails on a policy that is written meanwhile, which would remain without its key
     });
     writes
 }
 
-/// Takes a secret away, with all that it holds and its policy, if it has one of its own.
+/// Removes a secret, with its values and its policy, if it has one.
 pub(crate) fn remove_secret(row: &Row<Secret>, policy: Option<&Row<SecretPolicy>>) -> Writes {
     let name = &row.record.name;
     let mut writes = vec![(Write::NoSecret(name.clone()), row.revision)];
     writes.extend(row.record.versions().map(|version| (Write::NoSecretValue(version.value), 0)));
     writes.push(match policy {
         Some(policy) => (Write::NoSecretPolicy(name.clone()), policy.revision),
-        // One that is written meanwhile would become that of the next secret of this name.
+        // Fails on a policy that is written meanwhile: it would apply to the next secret of this name.
         None => (Write::SameSecretPolicy(name.clone()), 0),
     });
     writes
 }
 
-/// Takes an import token away.
+/// Removes an import token.
 pub(crate) fn remove_token(row: &Row<ImportToken>) -> (Write, Revision) {
     (Write::NoImportToken(row.record.id), row.revision)
 }
 
-/// Seconds for which an import token is kept after it expired, so that an importer is told that it has expired.
+/// Seconds for which an expired import token is kept, so that the importer gets an error that names the cause.
 pub(crate) const TOKENS_KEPT: i64 = 86_400;
 
 #[cfg(test)]
@@ -115,7 +116,7 @@ mod tests {
         }
     }
 
-    /// A server whose clock is set by the test.
+    /// A server whose clock the test sets.
     struct Bench {
         kms: Kms,
         seconds: Arc<AtomicU64>,
@@ -166,7 +167,7 @@ mod tests {
             });
         }
 
-        /// Lets days go by, and runs what is due.
+        /// Advances the clock by days, and runs due maintenance.
         fn pass(&self, days: u64) {
             self.seconds.fetch_add(days * 86_400, Ordering::Relaxed);
             pollster::block_on(self.kms.run_due()).unwrap();
@@ -185,7 +186,7 @@ mod tests {
         Document::parse("111122223333", &text, |_| Some(random_principal_id())).unwrap()
     }
 
-    /// Otherwise the next secret of the same name would have it.
+    /// Otherwise the next secret of the same name would inherit it.
     #[test]
     fn the_policy_of_a_secret_is_deleted_with_the_secret_at_once_or_when_it_is_due() {
         for days in [None, Some(7)] {
@@ -213,7 +214,7 @@ mod tests {
         assert!(!bench.has::<Key>(&key) && !bench.has::<KeyPolicy>(&key));
     }
 
-    /// On another node, after the deletion was decided.
+    /// Another node writes it after the deletion was decided.
     #[test]
     fn a_policy_that_is_written_meanwhile_makes_the_deletion_begin_again() {
         let bench = Bench::new();

@@ -1,17 +1,18 @@
-//! `DATA/lock`: which process holds the store. Processes that wait for it queue.
+//! `DATA/lock`: a lock on the store for one process at a time, with a fair queue for those that wait.
 //!
 //! Two advisory locks (`flock`), both released by the kernel when their process ends:
 //!
-//! - the *store lock*, on the file `DATA/lock`, is held as long as the store is open. The file's text is the holder's role;
-//! - the *queue*, on the directory `DATA` itself, is held by the process that is next, until it has the store lock.
-//!   The kernel serves those that block on it in their order.
+//! - the *store lock*, on the file `DATA/lock`, is held as long as the store is open. The text of the file is the role of the
+//!   holder;
+//! - the *queue*, on the directory `DATA` itself, is held by the next process until it has the store lock. The kernel serves
+//!   the processes that block on it in order.
 //!
-//! On a read-only file system, processes share the store lock, and exclude those that write through another mount. Without
-//! a lock file there, the lock of redb on the store does the same.
+//! On a read-only file system, processes share the store lock, which excludes processes that write through another mount. If
+//! there is no lock file there, redb's own lock on the store has the same effect.
 //!
-//! A process that closes the store and wants it back joins the queue too, so it cannot overtake the one that is next, and a
-//! holder learns from the queue whether any process waits. A process that comes at the moment in which the kernel wakes
-//! another one may be before it.
+//! A process that closes the store and opens it again joins the queue too, so it cannot overtake the next process, and a
+//! holder can tell from the queue whether a process waits. Only a process that arrives just while the kernel wakes another
+//! one may overtake it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
@@ -36,14 +37,14 @@ pub(crate) struct Lock {
 
 #[derive(Debug)]
 pub(crate) enum LockError {
-    /// Another process holds it, and kept it for longer than a command waits.
+    /// Another process holds the store for longer than a command waits.
     Held(Role),
     Io(io::Error),
 }
 
 impl Lock {
-    /// Takes the lock of `options.data`. Waits up to [`Options::patience`] for the command that holds it, and longer for
-    /// those that came earlier; a server is not waited for.
+    /// Locks `options.data`. Waits up to [`Options::patience`] for the command that holds it, and longer for processes that
+    /// came earlier. Does not wait for a server.
     pub(crate) fn take(options: &Options) -> Result<Self, LockError> {
         let &Options { ref data, role, patience, on_wait, .. } = options;
         let mut wait = Wait { begun: Instant::now(), patience, on_wait: Some(on_wait) };
@@ -52,12 +53,12 @@ impl Lock {
             if lock.verify().is_ok() {
                 lock.note_role(role);
                 return Ok(lock);
-            } // else the file was replaced before it was locked, and its lock keeps no process away
+            } // the file was replaced before it was locked, so its lock excludes no other process
         }
         Err(LockError::Io(io::Error::other("the lock file is replaced all the time")))
     }
 
-    /// Checks that the lock is the one that other processes find.
+    /// Checks that other processes find the same lock file.
     pub(crate) fn verify(&self) -> Result<(), LostFile> {
         self.pinned.as_ref().map_or(Ok(()), Pinned::verify)
     }
@@ -68,7 +69,7 @@ impl Lock {
         }
     }
 
-    /// Whether another process waits for the lock, or may do so: without a queue, nobody can tell.
+    /// Whether another process waits for the lock. True also if that cannot be known, because there is no queue.
     pub(crate) fn is_awaited(&self) -> bool {
         File::open(&self.data).is_ok_and(|queue| may_be_held(&queue.try_lock()))
     }
@@ -77,20 +78,20 @@ impl Lock {
 impl Drop for Lock {
     fn drop(&mut self) {
         if self.role == Role::Server {
-            self.note_role(Role::Command); // a command that takes it next need not write
+            self.note_role(Role::Command); // the next command then need not write
         }
     }
 }
 
 fn take_once(data: &Path, wait: &mut Wait) -> Result<Option<Pinned>, LockError> {
-    let next = join_queue(data, wait)?; // released when this returns
+    let next = join_queue(data, wait)?; // released on return
     let path = data.join(NAME);
     let Some((file, access)) = open_lock(&path).map_err(LockError::Io)? else { return Ok(None) };
     let deadline = Instant::now() + wait.patience;
     let mut server_seen = false;
     while !try_lock(&file, access)? {
         match holder(&file).map_err(LockError::Io)? {
-            // Once may be what a killed server left, before the new holder writes its own role.
+            // A single reading may be the role of a killed server, before the new holder writes its own.
             Role::Server if server_seen => return Err(LockError::Held(Role::Server)),
             Role::Server => {
                 server_seen = true;
@@ -104,7 +105,7 @@ fn take_once(data: &Path, wait: &mut Wait) -> Result<Option<Pinned>, LockError> 
     Pinned::new(&path, file).map(Some).map_err(LockError::Io)
 }
 
-/// Opens the lock file, and makes it if it is missing; None if it is missing on a read-only file system.
+/// Opens the lock file, and creates it if it is missing. Returns `None` if it is missing on a read-only file system.
 fn open_lock(path: &Path) -> io::Result<Option<(File, Access)>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(files::NO_FOLLOW);
@@ -114,16 +115,16 @@ fn open_lock(path: &Path) -> io::Result<Option<(File, Access)>> {
     }
 }
 
-/// Whether another process may hold a lock, after a try to take it.
+/// Whether another process may hold the lock, according to a failed attempt.
 fn may_be_held(tried: &Result<(), TryLockError>) -> bool {
     tried.is_err()
 }
 
-/// How long a process waits, and how it tells its user.
+/// How long a process waits, and how its user learns of the wait.
 struct Wait {
     begun: Instant,
     patience: Duration,
-    /// What tells the user, until it was called.
+    /// Tells the user; none after the call.
     on_wait: Option<fn()>,
 }
 
@@ -142,22 +143,22 @@ impl Wait {
     }
 }
 
-/// Takes the queue's lock; none where a directory cannot be locked, as on NFS: there the order of processes is chance.
+/// Locks the queue. Returns `None` where directories cannot be locked, as on NFS: processes are then served in random order.
 fn join_queue(data: &Path, wait: &mut Wait) -> Result<Option<File>, LockError> {
     let queue = File::open(data).map_err(LockError::Io)?;
     match queue.try_lock() {
         Ok(()) => return Ok(Some(queue)),
         Err(TryLockError::Error(_)) => {
-            thread::sleep(2 * PAUSE); // a process that has just given the store up lets those that poll be first
+            thread::sleep(2 * PAUSE); // lets processes that poll go first after this one has closed the store
             return Ok(None);
         }
-        // The thread below would outlive this call, and each file of a tree may make one.
+        // Otherwise the thread below would outlive this call, and each file of a tree might start one.
         Err(TryLockError::WouldBlock) if wait.patience.is_zero() => {
             return Err(LockError::Held(Role::Command));
         }
         Err(TryLockError::WouldBlock) => {}
     }
-    // flock has no time limit. A thread that is late drops the lock with the file.
+    // flock has no timeout. If the thread gets the lock too late, it drops the lock with the file.
     let (sender, receiver) = sync_channel(1);
     let block = move || sender.send(queue.lock().map(|()| queue));
     thread::Builder::new().name("queue".into()).spawn(block).map_err(LockError::Io)?;
@@ -183,16 +184,16 @@ fn try_lock(file: &File, access: Access) -> Result<bool, LockError> {
     }
 }
 
-/// The role that the holder wrote. A file without one is a command's.
+/// Reads the role that the holder wrote. An empty file means a command.
 fn holder(file: &File) -> io::Result<Role> {
     let mut text = [0; ROLE_BYTES];
     let length = file.read_at(&mut text, 0)?;
     Ok(if text[..length].starts_with(SERVER.trim_ascii_end()) { Role::Server } else { Role::Command })
 }
 
-/// Notes the role, if it is not the one that is noted already. Opening a store must not depend on a write, which fails on
-/// a full disk; the texts have one length, so that the second one needs no space. Without it, other processes wait for
-/// a server as for a command.
+/// Writes the role, unless the file has it already. Opening a store must not depend on this write, which fails on a full
+/// disk; both texts have the same length, so that the second needs no more space. Without the role, other processes wait for
+/// a server as if it were a command.
 fn write_role(file: &File, role: Role) {
     if holder(file).is_ok_and(|noted| noted != role) {
         let text = match role {
@@ -208,11 +209,11 @@ const ROLE_BYTES: usize = 8;
 const SERVER: &[u8; ROLE_BYTES] = b"server\n\n";
 const COMMAND: &[u8; ROLE_BYTES] = b"command\n";
 const ATTEMPTS: usize = 100;
-/// How long the process that is next waits for the command that holds the lock.
+/// How long the next process waits for the command that holds the lock.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// A process waits this many times as long for those that came before it.
+/// A process waits this many times longer for processes that came before it.
 const TURNS: u32 = 6;
-/// How long a process waits before it tells its user.
+/// How long a process waits before its user is informed.
 const SILENT_WAIT: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(2);
 const SECOND_LOOK: Duration = Duration::from_millis(50);
@@ -239,7 +240,7 @@ mod tests {
         take(data.path(), Role::Command).unwrap();
     }
 
-    /// A killed server leaves its role behind; the next holder writes its own only after it has the lock.
+    /// A killed server leaves its role in the file; the next holder writes its own only after it has the lock.
     #[test]
     fn the_role_that_a_killed_server_left_is_read_twice() {
         let data = tempfile::tempdir().unwrap();
@@ -284,7 +285,7 @@ mod tests {
         });
     }
 
-    /// A tree asks again for each of its files, and each thread that waits would outlive the call.
+    /// A tree of files opens the store for each file, and each waiting thread would outlive the call.
     #[test]
     fn a_process_without_patience_leaves_no_thread_in_the_queue() {
         let data = tempfile::tempdir().unwrap();
@@ -302,7 +303,7 @@ mod tests {
         assert!(waiting < 50, "{waiting} threads: some are of other tests");
     }
 
-    /// Where a directory cannot be locked, as on NFS, a holder that heard of nobody would never give the store up.
+    /// Where directories cannot be locked, as on NFS, a holder that assumed an empty queue would never release the store.
     #[test]
     fn what_cannot_be_known_is_taken_for_awaited() {
         assert!(!may_be_held(&Ok(())));
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(TOLD.load(Ordering::Relaxed), 2);
     }
 
-    /// One that releases the lock and takes it again at once would win every race by polling.
+    /// A process that releases the lock and takes it again at once would win every race by polling.
     #[test]
     fn those_that_wait_take_turns() {
         let data = tempfile::tempdir().unwrap();
@@ -361,7 +362,7 @@ mod tests {
         });
         let order = order.into_inner().unwrap();
         assert_eq!(order[0], 1, "the next one cannot be overtaken: {order:?}");
-        // One that comes in the moment in which the queue moves on may be before those that the kernel just wakes.
+        // A process that arrives just while the queue advances may overtake those that the kernel wakes.
         let waiting: Vec<_> = order.iter().filter(|number| **number != 4).collect();
         assert_eq!(waiting, [&1, &2, &3]);
     }

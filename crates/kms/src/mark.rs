@@ -1,10 +1,10 @@
-//! What the store remembers of the clock, for the next start.
+//! The time mark: what the store records of the clock, for the next start. The server writes it about once a minute.
 //!
-//! Two questions are answered by it. *May this request have been accepted before?* Nonces are gone after a restart, so what
-//! was signed up to the last use is refused, and so are the minutes that were used while the clock was ahead of what it
-//! was at the last use. *Can the clock be believed?* It is compared with the time that was believed last. A jump that was
-//! not believed never gets into the mark, so nobody can mark it as seen; a clock that was ahead for a while and is right
-//! again leaves a mark with which a plain start works.
+//! The mark answers two questions. *Was this request accepted before?* Nonces are lost on a restart, so the next run refuses
+//! every request signed up to the last use, and those of later minutes that were used while the clock was ahead. *Is the
+//! clock right?* It is compared with the last believed time. A jump that was not believed never gets into the mark, so no
+//! caller can make the store accept one. A clock that was ahead for a while and is right again leaves a mark with which a
+//! plain start works.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -14,13 +14,13 @@ use crate::minutes::Minutes;
 use crate::open_error::OpenError;
 use crate::role::Role;
 
-/// What was written last, and when, in seconds of elapsed time.
+/// The last written mark, and when it was written, in seconds of elapsed time.
 #[derive(Default)]
 pub(crate) struct LastMark(Mutex<(Option<i64>, Minutes)>);
 
 impl Kms {
-    /// Takes up the clock where the last server left it, and gives the wall clock of the last use of the store. Writes
-    /// nothing.
+    /// Continues the clock from where the last server left it, and returns the wall clock of the last use of the store.
+    /// Writes nothing.
     pub(crate) fn resume_clock(&self, is_new: bool) -> Result<i64, OpenError> {
         let mark = self.mark();
         let Times { wall, elapsed, .. } = self.clock.times();
@@ -40,14 +40,15 @@ impl Kms {
         Ok(last_use.unwrap_or(i64::MIN))
     }
 
-    /// A command whose clock is behind counts from when a server last had the store: what it plans must not end too soon.
+    /// Makes a command whose clock is behind count from when a server last had the store, so that deletions it schedules do
+    /// not come too soon.
     pub(crate) fn follow_mark(&self) {
         let believed = self.mark().and_then(|mark| mark.believed);
         let Times { wall, elapsed, .. } = self.clock.times();
         self.clock.trust().accept(believed.map_or(wall, |believed| believed.max(wall)), elapsed);
     }
 
-    /// Looks at the clock: the time, and whether something may be removed by it.
+    /// Reads the clock, and decides whether it may decide about removals.
     pub(crate) fn check_clock(&self) -> (Times, bool) {
         let times = self.clock.times();
         let has_endings = self.state.published().has_endings();
@@ -58,7 +59,8 @@ impl Kms {
         (times, trust.is_trusted(times.wall, times.elapsed))
     }
 
-    /// Lets the store know the time, once a minute and when a minute was used ahead of the clock; nobody waits for it.
+    /// Writes the time to the store, once a minute and whenever a minute was used ahead of the clock; does not wait for the
+    /// commit.
     pub(crate) fn mark_time(&self) {
         if self.options.role != Role::Server {
             return;
@@ -74,7 +76,7 @@ impl Kms {
         }
     }
 
-    /// As [`Kms::mark_time`], at the end. A start that was refused leaves the mark as it was.
+    /// Like [`Kms::mark_time`], on closing. After a refused start the mark is unchanged.
     pub(crate) fn mark_last_use(&self) {
         if self.last_mark.0.lock().unwrap_or_else(PoisonError::into_inner).0.is_some() {
             self.mark_time_now();
@@ -93,8 +95,8 @@ impl Kms {
     }
 }
 
-/// The mark of a store that is restored at `wall`: nothing that was signed before is accepted. None if the value under
-/// `name` is no mark.
+/// Returns the mark of a store that is restored at `wall`, so that no request signed before is accepted. None if the value
+/// under `name` is not a mark.
 pub(crate) fn raised_mark(name: &str, value: &[u8], wall: i64) -> Option<Vec<u8>> {
     let mark = Mark::from_bytes(value).filter(|_| name == TIME_MARK)?;
     Some(Mark { wall: mark.wall.max(wall), ..mark }.to_bytes())
@@ -102,17 +104,17 @@ pub(crate) fn raised_mark(name: &str, value: &[u8], wall: i64) -> Option<Vec<u8>
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Mark {
-    /// What the wall clock said at the last use.
+    /// The wall clock at the last use.
     wall: i64,
-    /// The latest time that was believed.
+    /// The latest believed time.
     believed: Option<i64>,
     /// Minutes after `wall` in which requests were accepted.
     used_ahead: Minutes,
 }
 
 impl Mark {
-    /// Seconds since 1970 (i64be), the version of what follows, the believed time (i64be, the least one if there is none),
-    /// and the first and last minute of each range (i64be both).
+    /// Seconds since 1970 (i64be), the version of what follows, the believed time (i64be, the minimum if there is none), and
+    /// the first and last minute of each range (i64be each).
     fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = self.wall.to_be_bytes().to_vec();
         bytes.push(VERSION);
@@ -124,7 +126,7 @@ impl Mark {
         bytes
     }
 
-    /// The first version wrote the time alone, the second one the time and 1 if it was not believed.
+    /// The first version wrote the time alone; the second one the time, and 1 if it was not believed.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (wall, rest) = bytes.split_first_chunk::<8>()?;
         let wall = i64::from_be_bytes(*wall);
@@ -142,7 +144,7 @@ impl Mark {
 
 const TIME_MARK: &str = "clock/mark";
 const VERSION: u8 = 2;
-/// How far the clock may be set back between two runs, in seconds; NTP corrects less.
+/// How far the clock may be set back between two runs, in seconds; NTP corrects by less.
 const MAX_STEP_BACK: i64 = 60;
 const MARK_INTERVAL: i64 = 60;
 

@@ -1,12 +1,12 @@
-//! A set of minutes, kept as few ranges.
+//! A set of minutes, stored as a few ranges. Replay protection keeps in it the minutes whose requests are refused.
 
-/// Minutes since 1970 that cannot leave the set once they are in it.
+/// A set of minutes since 1970, which only grows.
 ///
-/// At most [`MAX_RANGES`] ranges are kept: beyond that, the two lowest become one, with the gap between them. So the
-/// set may hold more minutes than were added, and never fewer.
+/// It stores at most [`MAX_RANGES`] ranges: beyond that, it merges the two lowest, including the gap between them. So it may
+/// contain more minutes than were added, and never fewer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Minutes {
-    /// First and last minute of each range: ascending, apart from each other.
+    /// First and last minute of each range: ascending, and not adjacent.
     ranges: Vec<(i64, i64)>,
 }
 
@@ -30,7 +30,7 @@ impl Minutes {
         }
     }
 
-    /// Adds those minutes of another set that are not before `minute`.
+    /// Adds the minutes of another set from `minute` on.
     pub(crate) fn insert_from(&mut self, minute: i64, other: &Self) {
         for (first, last) in other.ranges().filter(|(_, last)| *last >= minute) {
             self.insert(first.max(minute), last);
@@ -42,7 +42,7 @@ impl Minutes {
     }
 }
 
-/// With a request every ten minutes, these are the last ten hours.
+/// With a request every ten minutes, these cover the last ten hours.
 const MAX_RANGES: usize = 64;
 
 #[cfg(test)]

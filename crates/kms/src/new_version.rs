@@ -1,4 +1,4 @@
-//! Key versions as they are made.
+//! Creates key versions, for new keys, rotations and imported material.
 
 use bulla_keys::{Construction, KeyId, KeyKind, KeySpec, KeyVersion, KeyVersionId, Material, SystemRandom};
 use bulla_wire::Error;
@@ -8,7 +8,7 @@ use crate::generator::PairFor;
 use crate::keyring::Keyring;
 use crate::session::Session;
 
-/// A version to be made.
+/// The metadata of a version to be created.
 #[derive(Clone, Copy)]
 pub(crate) struct NewVersion {
     pub(crate) key: KeyId,
@@ -19,10 +19,10 @@ pub(crate) struct NewVersion {
 }
 
 impl NewVersion {
-    /// A version with new material, of any kind of key.
+    /// Returns a version with new material, for any kind of key.
     ///
     /// # Errors
-    /// Throttling.User when many wait for key pairs; InternalFailure.
+    /// Throttling.User if the queue for key pairs is full; InternalFailure.
     pub(crate) async fn generated<A>(
         self,
         session: &Session<'_, A>,
@@ -38,13 +38,13 @@ impl NewVersion {
         }
     }
 
-    /// A version of a key that is no key pair, with random material.
+    /// Returns a version with random material, for keys other than key pairs.
     pub(crate) fn random(self, keyring: &Keyring) -> KeyVersion {
         let len = self.spec.secret_len().expect("a key that is no key pair is a secret");
         self.with_material(keyring, &Material::random(len, &SystemRandom))
     }
 
-    /// A version with this material.
+    /// Returns a version with this material.
     pub(crate) fn with_material(self, keyring: &Keyring, material: &Material) -> KeyVersion {
         let Self { key, id, number, spec, created } = self;
         let sealed_material = keyring.seal(material, key, id).into();

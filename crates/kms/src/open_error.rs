@@ -1,4 +1,4 @@
-//! Why a store cannot be opened, and what to do about it.
+//! The errors of opening a store, each with advice for its user.
 
 use std::fmt;
 use std::io;
@@ -14,41 +14,41 @@ use crate::store::StoreError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The data directory cannot be made or read.
+    /// The data directory cannot be created or read.
     Directory {
         /// The directory.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
-    /// Others could take the store away: the data directory is theirs, or they may write to it.
+    /// Other users could remove the store: the data directory belongs to them, or they may write to it.
     Exposed {
         /// The directory.
         path: PathBuf,
-        /// Whose it is.
+        /// Its owner.
         owner: u32,
         /// Its mode.
         mode: u32,
     },
-    /// Somebody else holds the store.
+    /// Another process holds the store.
     InUse {
         /// The directory.
         path: PathBuf,
-        /// By whom.
+        /// The role of that process.
         by: Role,
     },
-    /// No provider of root keys opens the store, or keeps the key of a new one.
+    /// No provider of root keys opens the store, or saves the key of a new one.
     Provider(ProviderError),
-    /// The account or region that the options name is not that of the store.
+    /// The options name another account or region than that of the store.
     OtherHome {
         /// `account` or `region`.
         setting: &'static str,
-        /// What the options name.
+        /// The value in the options.
         named: String,
-        /// What an earlier start named, or policies are written for, and the store keeps.
+        /// The value that an earlier start named, or that policies use.
         kept: String,
     },
-    /// There is a root key, but not the store it belongs to.
+    /// A root key exists, but not its store.
     StoreMissing {
         /// Where the store should be.
         store: PathBuf,
@@ -62,7 +62,7 @@ pub enum OpenError {
         /// Why.
         source: StoreError,
     },
-    /// The audit trail cannot be written, so no request could be answered.
+    /// The audit trail cannot be written, so every request would be refused.
     Audit(TrailError),
     /// The clock of the machine is far behind the last use of the store.
     ClockBehind {
@@ -72,7 +72,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// What the user of a command or the operator of a server can do about it.
+    /// Returns advice for the user of a command or the operator of a server.
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match self {
@@ -144,7 +144,7 @@ impl fmt::Display for OpenError {
 
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // The text holds that of the cause already.
+        // The text includes that of the cause.
         match self {
             Self::Directory { source, .. } => source.source(),
             Self::Provider(error) => error.source(),
@@ -165,7 +165,7 @@ mod tests {
     use crate::root_key::{RootKeyError, RootKeyFault};
     use crate::secret_file::SecretFileFault;
 
-    /// An error is told with all its causes, and a text that holds its cause must not give it out once more.
+    /// Errors are printed with all their causes, so an error whose text includes its cause must not return that cause too.
     #[test]
     fn no_cause_is_printed_twice() {
         use std::error::Error;

@@ -1,4 +1,5 @@
-//! Where a request comes from: who sent it, from which address.
+//! The origin of a request: its caller and its connection. Authentication creates it; permission checks, conditions of
+//! policies and the audit trail read it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -7,31 +8,31 @@ use bulla_access::Policy;
 pub use bulla_access::PrincipalId;
 use bulla_keys::Maker;
 
-/// The facts about a request that are not in its parameters. Made only by authentication, or for the owner of
-/// an embedded store.
+/// The facts about a request that are not in its parameters. Only authentication creates one, and
+/// [`Kms::owner`](crate::Kms::owner) for the owner of an embedded store.
 #[derive(Clone, Debug)]
 pub struct Origin {
     pub(crate) caller: Caller,
     pub(crate) connection: Connection,
 }
 
-/// What the network says about a request.
+/// The connection of a request.
 #[derive(Clone, Debug)]
 pub struct Connection {
-    /// The address it came from; none for a call within the process.
+    /// Its source address; none for a call within the process.
     pub source: Option<IpAddr>,
-    /// Whether it came over TLS.
+    /// Whether it uses TLS.
     pub tls: bool,
-    /// The name of the request in answers and logs.
+    /// The id of the request in replies and logs.
     pub request_id: Arc<str>,
-    /// What the client calls itself, for the audit trail.
+    /// The client's name for itself, for the audit trail.
     pub user_agent: Option<Arc<str>>,
 }
 
-/// Who acts. Users and roles are named by their ids, because a name can pass to another user or role.
+/// The caller of a request. Users and roles are identified by their ids, because a name can pass to another user or role.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Caller {
-    /// The account itself, by this access key.
+    /// The root of the account, by this access key.
     Root {
         /// The access key's id.
         access_key_id: String,
@@ -40,57 +41,57 @@ pub enum Caller {
     User {
         /// The user's id.
         id: PrincipalId,
-        /// What proved that the user acts.
+        /// The proof of identity.
         proof: Proof,
     },
-    /// A session of a role, by temporary credentials. Shared, because it is large and rare.
+    /// A session of a role, by temporary credentials. In an `Arc`, because it is large and rare.
     Session(Arc<RoleSession>),
-    /// The sender of a request without a signature, for the one action that takes them: AssumeRoleWithOIDC, whose token says
-    /// who asks.
+    /// The sender of a request without a signature. Only AssumeRoleWithOIDC accepts one: its token names the caller.
     Unsigned,
-    /// Whoever can read the root key of an embedded store.
+    /// The owner of an embedded store, who can read its root key.
     Owner,
 }
 
-/// What proves that a user acts.
+/// The proof of a user's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// An access key, by its id: it signed the request, or its secret was given at the console's sign-in.
+    /// An access key, by its id: it signed the request, or the user entered its secret on the sign-in page of the console.
     AccessKey(String),
-    /// The user's password, given at the console's sign-in.
+    /// The user's password, entered on the sign-in page of the console.
     Password {
-        /// Whether a code of the user's MFA device was given with it.
+        /// Whether the user entered a code of an MFA device too.
         mfa: bool,
     },
 }
 
-/// A session of a role: it acts with the rights of the role, cut down by the policy of the session.
+/// A session of a role: it has the rights of the role, restricted by the policy of the session.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RoleSession {
     /// The id of the temporary access key.
     pub(crate) access_key_id: Box<str>,
-    /// Who assumed the first role.
+    /// The caller who assumed the first role.
     pub(crate) source: SessionSource,
-    /// The roles that were assumed one from another, at most [`RoleSession::MAX_LINKS`]. The last one acts.
+    /// The chain of roles, each assumed by the session of the one before, at most [`RoleSession::MAX_LINKS`]. The session
+    /// acts as the last one.
     pub(crate) roles: Vec<AssumedRole>,
-    /// The policy that was given when the last role was assumed. Allows nothing that the role does not.
+    /// The policy that was passed when the last role was assumed. It allows nothing beyond the role's rights.
     pub(crate) policy: Option<Arc<Policy>>,
-    /// Set when the first role was assumed, and the same along the chain.
+    /// Set when the first role was assumed, and constant along the chain.
     pub(crate) source_identity: Option<Box<str>>,
-    /// Whether the one who assumed the first role had proved a second factor; none where that is not known.
+    /// Whether the caller who assumed the first role had proved a second factor; none if that is unknown.
     pub(crate) mfa: Option<bool>,
-    /// When the session ends, in seconds since 1970.
+    /// When the session expires, in seconds since 1970.
     pub(crate) expires: i64,
 }
 
-/// Who assumed the first role of a chain.
+/// The caller who assumed the first role of a chain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SessionSource {
     User {
         id: PrincipalId,
         access_key_id: Box<str>,
     },
-    /// A token of an OIDC provider, by the provider's name and issuer in the configuration; `subject` is whom it names.
+    /// A token of an OIDC provider, by the provider's name and issuer in the configuration, and the subject that it names.
     Oidc {
         provider: Box<str>,
         issuer: Box<str>,
@@ -98,14 +99,14 @@ pub(crate) enum SessionSource {
     },
 }
 
-/// Who is behind what a caller does: at the start of the chain, if the caller is a session. So neither limits nor quotas can
-/// be escaped by assuming roles.
+/// The caller that limits and quotas apply to: for a session, the start of its chain, so that assuming roles does not escape
+/// them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Principal<'c> {
     /// The root of the account.
     Root,
     User(PrincipalId),
-    /// Whom tokens of an OIDC provider name.
+    /// The subject of tokens of an OIDC provider.
     Subject {
         provider: &'c str,
         issuer: &'c str,
@@ -118,22 +119,22 @@ pub(crate) enum Principal<'c> {
 pub(crate) struct AssumedRole {
     pub(crate) id: PrincipalId,
     pub(crate) session_name: Box<str>,
-    /// The not-before of the role when it was assumed. Sessions end by a change of it, which no clock takes part in.
+    /// The not-before of the role when it was assumed. Changing it in the role ends its sessions, independent of any clock.
     pub(crate) not_before: i64,
 }
 
 impl RoleSession {
-    /// The longest chain of roles.
+    /// The maximum length of a chain of roles.
     pub(crate) const MAX_LINKS: usize = 4;
 
-    /// The role that acts.
+    /// The role that the session acts as.
     pub(crate) fn role(&self) -> &AssumedRole {
         self.roles.last().expect("a session is of a role")
     }
 }
 
 impl Caller {
-    /// The access key that the caller acts by, for the log; a session is named by its temporary one.
+    /// The access key of the caller, for the log; for a session the temporary one.
     #[must_use]
     pub fn access_key_id(&self) -> Option<&str> {
         match self {
@@ -144,7 +145,7 @@ impl Caller {
         }
     }
 
-    /// The user who acts, for the log; none if the caller is not a user.
+    /// The id of the calling user, for the log; none for other callers.
     #[must_use]
     pub fn user_id(&self) -> Option<PrincipalId> {
         match self {
@@ -155,7 +156,7 @@ impl Caller {
 }
 
 impl Caller {
-    /// The access key that the caller acts by; that of the start of the chain, if the caller is a session.
+    /// The access key of the caller; for a session, that of the start of the chain.
     pub(crate) fn first_access_key(&self) -> Option<&str> {
         match self {
             Self::Session(session) => match &session.source {
@@ -185,7 +186,7 @@ impl<'c> Principal<'c> {
 }
 
 impl Principal<'_> {
-    /// As the maker of a record. Names of providers have no slash, so no two principals have the same name.
+    /// Returns the caller as the maker of a record. Names of providers contain no slash, so the names of makers are unique.
     pub(crate) fn maker(&self) -> Maker {
         Maker::new(match self {
             Self::Root => "root".to_owned(),
@@ -196,13 +197,13 @@ impl Principal<'_> {
 }
 
 impl Origin {
-    /// Who acts.
+    /// The caller.
     #[must_use]
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
 
-    /// What the network says.
+    /// The connection.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.connection

@@ -1,4 +1,4 @@
-//! Key pairs as the API names them: their specs and algorithms.
+//! Translates specs and algorithms of key pairs between the API and `crypto.rs`, and its failures into API errors.
 
 use bulla_keys::KeySpec;
 use bulla_wire::{Error, ErrorCode};
@@ -8,10 +8,10 @@ use crate::crypto::{self, AsymmetricSpec, EncryptionAlgorithm};
 use crate::keyring::{self, OpenKey};
 
 impl AsymmetricSpec {
-    /// What a key pair is, as the cryptography knows it.
+    /// Returns the spec of a key pair.
     ///
     /// # Errors
-    /// UnsupportedOperation for a key that is no pair.
+    /// UnsupportedOperation for a key that is not a key pair.
     pub(crate) fn of(spec: KeySpec) -> Result<Self, Error> {
         Ok(match spec {
             KeySpec::Rsa2048 => Self::Rsa2048,
@@ -24,7 +24,7 @@ impl AsymmetricSpec {
     }
 }
 
-/// The algorithm with this name, for data and for keys of this spec.
+/// Returns the algorithm with this name, if it encrypts data with keys of this spec.
 ///
 /// # Errors
 /// InvalidParameter naming `parameter`.
@@ -38,10 +38,10 @@ pub(crate) fn data_algorithm(
         .ok_or_else(|| Error::invalid(parameter))
 }
 
-/// Opens a ciphertext. All that can be wrong with it is one error.
+/// Decrypts a ciphertext. Every defect of it is the same error.
 ///
 /// # Errors
-/// InvalidParameter naming CiphertextBlob, or `parameter` for an algorithm of other keys.
+/// InvalidParameter naming CiphertextBlob, or `parameter` for an algorithm that other keys use.
 pub(crate) fn open(
     key: &OpenKey<'_, keyring::Asymmetric>,
     algorithm: EncryptionAlgorithm,

@@ -1,30 +1,30 @@
-//! The actions that policies decide about: what `bulla policy explain` and the console can be asked about, and what a request
-//! needs besides the permission with the name of its action.
+//! The actions that policies decide about, as `bulla policy explain` and the console offer them, and what a request needs
+//! besides the permission named after its action.
 
 use bulla_wire::Product;
 
-/// An action, as policies name it: `kms:Decrypt`.
+/// An action, in the form of policies: `kms:Decrypt`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyAction {
-    /// The product, which is the first part of the name.
+    /// The product: the first part of the name.
     pub product: PolicyProduct,
     /// The rest of the name.
     pub name: &'static str,
 }
 
-/// A product, as policies name it.
+/// A product, in the form of policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyProduct {
-    /// One whose actions are served.
+    /// A product whose actions are served.
     Served(Product),
-    /// ActionTrail, which is not served: its permission to look up events is that to search the audit trail.
+    /// ActionTrail. Its actions are not served, but searching the audit trail needs its permission to look up events.
     ActionTrail,
 }
 
-/// Why no policy decides about an action.
+/// Why policies do not decide about an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoPolicyAction {
-    /// The text names no product, as `kms:` does.
+    /// The text has no product, such as `kms:`.
     NoProduct,
     /// The product is not one of a KMS.
     UnknownProduct,
@@ -34,18 +34,18 @@ pub enum NoPolicyAction {
     FromAndTo,
     /// `kms:BatchGetSecretValue`, which needs `kms:GetSecretValue` on each secret.
     EachSecret,
-    /// Every caller with a valid signature may call it.
+    /// Every caller with a valid signature is allowed to call it.
     EveryCaller,
-    /// `sts:AssumeRoleWithOIDC`, which no user or role calls.
+    /// `sts:AssumeRoleWithOIDC`, which no user or role calls; the trust policy alone decides.
     TrustAlone,
 }
 
-/// What a request needs besides the permission for the resource that it is asked about.
+/// What a request needs besides the permission for its own resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlsoNeeded {
     /// The permission for the alias and for its key.
     AliasAndKey,
-    /// The permission for the alias, for the key that it gets and for the key that it has.
+    /// The permission for the alias, for its new key and for its current key.
     AliasAndBothKeys,
     /// `kms:Decrypt` on the key of the secret, if it is a key of the account.
     DecryptBySecretKey,
@@ -55,14 +55,14 @@ pub enum AlsoNeeded {
     UserAndGroup,
     /// The permission for the user and for the MFA device.
     UserAndDevice,
-    /// The permission for the next name, if the user or group is renamed.
+    /// The permission for the new name, if the user or group is renamed.
     NextName,
     /// The permission for the policy and for the user, group or role.
     PolicyAndHolder,
 }
 
 impl PolicyAction {
-    /// The action with this name, if a permission has its name.
+    /// Returns the action with this name, if there is a permission with that name.
     ///
     /// # Errors
     /// [`NoPolicyAction`].
@@ -77,7 +77,7 @@ impl PolicyAction {
         known.map(|name| Self { product, name }).ok_or(NoPolicyAction::Unknown(product))
     }
 
-    /// All actions that policies decide about.
+    /// Returns all actions that policies decide about.
     pub fn all() -> impl Iterator<Item = Self> {
         let of_product =
             |product: PolicyProduct| Self::names(product).map(move |name| Self { product, name });
@@ -88,15 +88,15 @@ impl PolicyAction {
         PolicyProduct::all().flat_map(of_product).filter(is_permission)
     }
 
-    /// The names of a product's actions, and of permissions that are not actions.
+    /// Returns the names of a product's actions, and of permissions that are not actions.
     pub fn names(product: PolicyProduct) -> impl Iterator<Item = &'static str> {
         let actions = product.served().map(Product::actions).unwrap_or_default();
         let permissions = PERMISSIONS.iter().filter(move |(of, _)| *of == product).map(|(_, name)| *name);
         actions.iter().copied().chain(permissions)
     }
 
-    /// The one resource of an action that is about no single key, secret, user, group, role or policy: the end of its ARN, `*`
-    /// for an action without a resource, or [`PolicyAction::ACCOUNT`].
+    /// The only resource of an action that does not concern a single key, secret, user, group, role or policy: the end of its
+    /// ARN, `*` for an action without a resource, or [`PolicyAction::ACCOUNT`].
     #[must_use]
     pub fn only_resource(self) -> Option<&'static str> {
         let Some(product) = self.product.served() else { return Some("*") };
@@ -133,13 +133,13 @@ impl PolicyAction {
         })
     }
 
-    /// Whether it is the one to assume a role, which the role has to allow too, and which root has not.
+    /// Whether it is the action of assuming a role. The role must allow it too, and root cannot perform it.
     #[must_use]
     pub fn is_to_assume(self) -> bool {
         self.product == PolicyProduct::Served(Product::Sts) && self.name == "AssumeRole"
     }
 
-    /// Stands for the account itself among resources.
+    /// The name of the account itself among resources.
     pub const ACCOUNT: &str = "the account";
 }
 
@@ -150,12 +150,12 @@ impl std::fmt::Display for PolicyAction {
 }
 
 impl PolicyProduct {
-    /// All of them.
+    /// Returns all products.
     pub fn all() -> impl Iterator<Item = Self> {
         Product::ALL.iter().copied().map(Self::Served).chain([Self::ActionTrail])
     }
 
-    /// The product whose actions are served; none for one that has permissions alone.
+    /// The product, if its actions are served; none for one with permissions only.
     #[must_use]
     pub const fn served(self) -> Option<Product> {
         match self {
@@ -164,7 +164,7 @@ impl PolicyProduct {
         }
     }
 
-    /// The product, as policies write it.
+    /// The prefix of the product in policies.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
         match self {
@@ -178,7 +178,7 @@ impl PolicyProduct {
 
 const KMS: PolicyProduct = PolicyProduct::Served(Product::Kms);
 
-/// Permissions that are those of no action: ReEncrypt needs the first two, and pages of the console the others.
+/// Permissions that belong to no action: ReEncrypt needs the first two, and pages of the console the others.
 const PERMISSIONS: [(PolicyProduct, &str); 4] = [
     (KMS, "ReEncryptFrom"),
     (KMS, "ReEncryptTo"),
@@ -186,7 +186,7 @@ const PERMISSIONS: [(PolicyProduct, &str); 4] = [
     (PolicyProduct::ActionTrail, "LookupEvents"),
 ];
 
-/// Actions that have no permission of their name, and why.
+/// Actions without a permission of their name, and why.
 const NO_PERMISSIONS: [(&str, NoPolicyAction); 7] = [
     ("kms:ReEncrypt", NoPolicyAction::FromAndTo),
     ("kms:BatchGetSecretValue", NoPolicyAction::EachSecret),

@@ -1,4 +1,5 @@
-//! Providers of root keys: what the configuration names to open a store with, asked in turn.
+//! The providers of root keys in the configuration. Each unwraps the root key from its kind of slot; opening a store tries
+//! one after another.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,13 +13,13 @@ use crate::provider_error::{KeyLocation, ProviderError};
 use crate::root_key::{self, RootKeyError, RootKeyFault};
 use crate::secret_file::SecretReaders;
 
-/// The providers of a configuration, of which there is always one.
+/// The providers of a configuration: at least one.
 pub(crate) struct Providers {
     first: Provider,
     others: Vec<Provider>,
 }
 
-/// What has a provider key.
+/// A keeper of a provider key, which wraps the root key.
 pub(crate) enum Provider {
     /// The root key file. The parameters of its slots are empty.
     RootKeyFile { path: PathBuf, readers: SecretReaders },
@@ -41,16 +42,16 @@ impl Providers {
         Self { first: providers.next().expect("a test names some"), others: providers.collect() }
     }
 
-    /// The one that keeps the key of a new store.
+    /// Returns the provider that saves the key of a new store.
     pub(crate) fn first(&self) -> &Provider {
         &self.first
     }
 
-    /// The root key in a slot, and the provider that opened it.
+    /// Returns the root key, and the provider that opened one of the slots.
     ///
     /// # Errors
-    /// [`ProviderError::UnknownKinds`] if this program has no provider for any slot; else that of the first provider, if
-    /// none can open any slot.
+    /// [`ProviderError::UnknownKinds`] if this program has no provider for any slot; otherwise the error of the first
+    /// provider, if no provider opens a slot.
     pub(crate) fn open(&self, slots: &[SlotView<'_>]) -> Result<(RootKey, &Provider), ProviderError> {
         refuse_unknown_kinds(slots)?;
         let first = self.first.open(slots).map(|root| (root, &self.first));
@@ -61,7 +62,7 @@ impl Providers {
 }
 
 impl Provider {
-    /// The number of its kind in headers. Numbers are never used again; others are kinds of later versions, whose slots no
+    /// The number of its kind in headers. Numbers are never reused. Other numbers are kinds of later versions, whose slots no
     /// provider here opens.
     fn kind(&self) -> u32 {
         match self {
@@ -69,33 +70,33 @@ impl Provider {
         }
     }
 
-    /// Whether it has a key already: then a store that is missing is not one that was never made, but is elsewhere.
+    /// Whether it has a key already. A store that is missing then was not left out but is elsewhere, for example not mounted.
     pub(crate) fn has_key(&self) -> Result<bool, ProviderError> {
         match self {
             Self::RootKeyFile { path, .. } => Ok(root_key::exists(path)?),
         }
     }
 
-    /// Where its key is, or will be.
+    /// Where its key is, or will be saved.
     pub(crate) fn location(&self) -> KeyLocation {
         match self {
             Self::RootKeyFile { path, .. } => KeyLocation::File(path.clone()),
         }
     }
 
-    /// Keeps a new key, durably. An existing one is never replaced.
+    /// Saves a new key, durably. Never replaces an existing one.
     pub(crate) fn keep(&self, key: &ProviderKey) -> Result<(), ProviderError> {
         match self {
             Self::RootKeyFile { path, .. } => Ok(root_key::create(path, key)?),
         }
     }
 
-    /// A slot of `header` that this provider opens.
+    /// Returns a slot of `header` that this provider opens.
     pub(crate) fn slot(&self, header: &Header, id: u32, root: &RootKey) -> Result<Slot, ProviderError> {
         Ok(self.slot_of_key(&self.key()?, header, id, root))
     }
 
-    /// As [`Provider::slot`], for a key that is not kept yet.
+    /// Like [`Provider::slot`], for a key that is not saved yet.
     pub(crate) fn slot_of_key(&self, key: &ProviderKey, header: &Header, id: u32, root: &RootKey) -> Slot {
         let provider = self.kind();
         let parameters = &[];
@@ -104,7 +105,7 @@ impl Provider {
         Slot { provider, wrapped, id, parameters: parameters.to_vec().into() }
     }
 
-    /// The root key in a slot of this provider.
+    /// Unwraps the root key in a slot of this provider.
     fn open(&self, slots: &[SlotView<'_>]) -> Result<RootKey, ProviderError> {
         let key = self.key()?;
         let mut own = slots.iter().filter(|slot| slot.provider == self.kind());
@@ -122,8 +123,8 @@ impl Provider {
     }
 }
 
-/// Tells slots of kinds that this program does not have from slots of another store: a root key file that is put back
-/// helps with the second only.
+/// Distinguishes slots of unknown kinds from slots of another store: only the latter can be fixed by restoring the root key
+/// file.
 fn refuse_unknown_kinds(slots: &[SlotView<'_>]) -> Result<(), ProviderError> {
     let kinds: BTreeSet<u32> = slots.iter().map(|slot| slot.provider).collect();
     if kinds.is_empty() || kinds.iter().any(|kind| KINDS.contains(kind)) {
@@ -133,5 +134,5 @@ fn refuse_unknown_kinds(slots: &[SlotView<'_>]) -> Result<(), ProviderError> {
 }
 
 const ROOT_KEY_FILE: u32 = 0;
-/// The kinds of slots that this program has providers for.
+/// The kinds of slots that this program can open.
 const KINDS: [u32; 1] = [ROOT_KEY_FILE];

@@ -1,4 +1,4 @@
-//! What a user is told about a provider of root keys: where its key is, and why it fails. A variant for each provider.
+//! The errors of providers of root keys, and where each provider has its key. One variant for each provider.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,29 +6,29 @@ use std::path::PathBuf;
 use crate::role::Role;
 use crate::root_key::RootKeyError;
 
-/// Why a provider keeps no key, or opens no slot of the store.
+/// Why a provider cannot save a key, or opens no slot of the store.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ProviderError {
-    /// The root key file is not taken.
+    /// The root key file is not accepted.
     RootKeyFile(RootKeyError),
-    /// Every slot of the store is of a kind that this program has no provider for.
+    /// This program has no provider for any slot of the store.
     UnknownKinds {
-        /// The numbers of those kinds in the header, in ascending order.
+        /// The numbers of the kinds in the header, in ascending order.
         kinds: Vec<u32>,
     },
 }
 
-/// Where a provider has its key.
+/// The place of a provider's key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyLocation {
-    /// In this root key file.
+    /// This root key file.
     File(PathBuf),
 }
 
 impl ProviderError {
-    /// What the user can do about it.
+    /// Returns advice for the user.
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match self {
@@ -41,7 +41,7 @@ impl ProviderError {
 }
 
 impl KeyLocation {
-    /// The kind of provider, in one word.
+    /// The kind of provider, as one word.
     #[must_use]
     pub fn provider(&self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl KeyLocation {
         }
     }
 
-    /// How a user takes the key away, without destroying it.
+    /// How the user can move the key away without destroying it.
     pub(crate) fn removal(&self) -> String {
         match self {
             Self::File(path) => format!("move {} away", path.display()),

@@ -1,8 +1,8 @@
-//! How often something may be done in a second.
+//! A limit on how often something may happen in each second, such as AssumeRole.
 
 use std::sync::{Mutex, PoisonError};
 
-/// Counts what was done in the current second of elapsed time.
+/// Counts events in the current second of elapsed time.
 #[derive(Debug, Default)]
 pub(crate) struct Rate(Mutex<Count>);
 
@@ -13,7 +13,7 @@ struct Count {
 }
 
 impl Rate {
-    /// Counts one more in this second, unless there were `limit` already; whether it may be done.
+    /// Counts an event in this second if there were fewer than `limit`, and returns whether it was counted.
     pub(crate) fn take(&self, second: i64, limit: usize) -> bool {
         let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if count.second != second {

@@ -1,30 +1,31 @@
-//! Whether clients may be sent to a running engine, and why not.
+//! Whether a running engine is ready for clients, and why not: for health checks of the server.
 
 use std::fmt;
 
 use crate::Kms;
 use crate::store::LostFile;
 
-/// A reason why clients should not be sent to an engine.
+/// A reason why an engine is not ready for clients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unready {
-    /// The store or its lock is not in its place, so every change is refused.
+    /// The store or its lock was moved or replaced, so every change is refused.
     Store(LostFile),
-    /// The thread that writes changes has ended, or the lease of the snapshot has: only a restart helps.
+    /// The thread that writes changes has ended, or the lease of the snapshot has expired. Only a restart helps.
     Committer,
     /// No line can be written to the audit trail, for this reason, so every request is refused.
     Audit(String),
 }
 
 impl Kms {
-    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store in its place, and changes can be written.
+    /// Whether the last check, by [`Kms::check_store`] or a commit, found the store unchanged in its place, and changes can
+    /// be written.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.unready().is_empty()
     }
 
-    /// Every reason why it is not ready.
+    /// Returns every reason why the engine is not ready.
     #[must_use]
     pub fn unready(&self) -> Vec<Unready> {
         let store = self.watch.lost().map(Unready::Store);

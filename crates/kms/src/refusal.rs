@@ -1,9 +1,9 @@
-//! What the API answers to a change that a record does not take.
+//! Translates refusals of keys and secrets (`bulla_keys`) into errors of the API.
 
 use bulla_keys::{KeyState, Refusal, SecretRefusal};
 use bulla_wire::{Error, ErrorCode};
 
-/// The answer when a key refuses an operation, usually because of its state.
+/// The error for an operation that a key refuses, usually because of its state.
 pub(crate) fn key_refused(refusal: Refusal) -> Error {
     match refusal {
         Refusal::State(state) => Error::with(ErrorCode::RejectedState, KeyState::name(state)),
@@ -14,7 +14,7 @@ pub(crate) fn key_refused(refusal: Refusal) -> Error {
     }
 }
 
-/// The answer when a secret refuses a change.
+/// The error for a change that a secret refuses.
 pub(crate) fn secret_refused(refusal: SecretRefusal) -> Error {
     match refusal {
         SecretRefusal::InDeleteWindow => ErrorCode::RejectedResourceInDeleteWindow.into(),

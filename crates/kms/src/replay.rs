@@ -1,24 +1,25 @@
-//! Signature nonces that were used, so that no signed request is accepted twice.
+//! Replay protection: the nonces of accepted requests, so that no signed request is accepted twice. Authentication records
+//! each nonce here after the signature verified.
 //!
-//! A nonce is kept as a 64-bit keyed hash of access key and nonce, in one set per minute of its timestamp. Sets are
-//! spread over shards so that requests hardly wait for each other. What does not fit is refused.
+//! A nonce is kept as a 64-bit keyed hash of access key and nonce, in one set for each minute of timestamps. Sets are spread
+//! over shards, so that requests hardly contend. A nonce for which there is no room is refused.
 //!
-//! **No request is accepted twice, whatever the wall clock does.** A request has one shard, one hash and one minute,
-//! because all three follow from what was signed. Accepting it puts its hash into the set of its minute. The set is
-//! dropped in one way only: its minute is closed in the same critical section, and a closed minute stays closed. So
-//! from then on the request is refused: because its hash is in the set, or because its minute is closed. The argument
-//! names no clock, so no jump of a clock can break it. A restart forgets the sets, and refuses instead all requests signed up
-//! to the last use of the store, by the wall clock of that moment, and in the minutes after it that earlier runs used or
-//! refused ([`Nonces::used_ahead`]). That is every request accepted before, but for those that a client signed ahead of
-//! the wall clock.
+//! **No request is accepted twice, regardless of the wall clock.** A request has one shard, one hash and one minute,
+//! because all three follow from what was signed. Accepting it puts its hash into the set of its minute. A set is dropped in
+//! only one way: its minute is closed in the same critical section, and a closed minute stays closed. So from then on the
+//! request is refused: because its hash is in the set, or because its minute is closed. The argument refers to no clock, so
+//! no jump of a clock can break it. A restart loses the sets. The next run refuses instead all requests signed up to the last
+//! use of the store (by the wall clock at that time), and all requests of later minutes that earlier runs used or refused
+//! ([`Nonces::used_ahead`]). That covers every request accepted before, except those that a client signed ahead of the wall
+//! clock.
 //!
-//! Clocks only decide when a set is dropped, such that closing its minute refuses no fresh request:
+//! Clocks only decide when a set is dropped, so that closing its minute refuses no fresh request:
 //!
-//! - Usually when both the wall clock and the believed time are past the minute by more than the window, and nothing
-//!   was added to it for a window of *elapsed* time. A clock that jumps ahead and comes back within 15 minutes finds all
-//!   nonces still there and nothing closed, however far it jumped.
-//! - When there is no room, as soon as both are past it, or if the wall clock is anywhere else and nothing was added to
-//!   it for that long. A clock that was wrong for hours may so have closed minutes that are still to come.
+//! - Usually, when both the wall clock and the believed time are past the minute by more than the window, and no nonce was
+//!   added to it for a window of *elapsed* time. A clock that jumps ahead and comes back within 15 minutes finds all nonces
+//!   kept and no minute closed, however far it jumped.
+//! - If there is no room, as soon as both are past it, or if the wall clock is far from it on either side and no nonce was
+//!   added to it for that long. So a clock that was wrong for hours may have closed minutes in the future.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
@@ -27,20 +28,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::clock::Times;
 use crate::minutes::Minutes;
 
-/// How far a timestamp may be from the wall clock, either way, in seconds.
+/// Maximum distance of a timestamp from the wall clock, either way, in seconds.
 pub(crate) const WINDOW: i64 = 15 * 60;
 
-/// Nonces kept at a time, over all access keys: 35,000 requests a second for 15 minutes, and up to 600 MiB.
+/// Maximum nonces, over all access keys: 35,000 requests per second for 15 minutes, and up to 600 MiB.
 const MAX_NONCES: usize = 1 << 25;
-/// Nonces kept for one access key, so that one cannot lock out the others.
+/// Maximum nonces for one access key, so that one cannot lock out the others.
 const MAX_NONCES_PER_ACCESS_KEY: usize = MAX_NONCES / 4 * 3;
 const SHARDS: usize = 16;
 
-/// Why a nonce is not taken.
+/// Why a nonce is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Replay {
     Used,
-    /// Nonces of that minute are not known any more.
+    /// The nonces of that minute were dropped.
     Closed,
     Full,
 }
@@ -49,7 +50,7 @@ pub(crate) struct Nonces {
     hasher: RandomState,
     shards: [Mutex<Shard>; SHARDS],
     limits: Limits,
-    /// Requests signed before are refused: an earlier run may have accepted them.
+    /// Requests signed before are refused, because an earlier run may have accepted them.
     earliest: i64,
 }
 
@@ -98,17 +99,17 @@ impl Nonces {
         }
     }
 
-    /// How many nonces may be kept.
+    /// Returns the maximum number of nonces.
     pub(crate) fn limit(&self) -> usize {
         self.limits.total
     }
 
-    /// How many nonces are kept.
+    /// Returns the current number of nonces.
     pub(crate) fn count(&self) -> usize {
         self.shards.iter().map(|shard| lock(shard).total).sum()
     }
 
-    /// Records a nonce of a request whose signature verified, and whose timestamp is within the window.
+    /// Records the nonce of a request whose signature verified and whose timestamp is within the window.
     pub(crate) fn record(
         &self,
         access_key_id: &str,
@@ -128,8 +129,8 @@ impl Nonces {
         shard.insert(Used { access_key, nonce, timestamp }, times, self.limits)
     }
 
-    /// The minutes from `wall` on that a run after this one must close: those of requests that were accepted while the
-    /// wall clock was later, and those that this run refuses itself.
+    /// Returns the minutes from `wall` on that the next run must close: those of requests that were accepted while the wall
+    /// clock was later, and those that this run refuses itself.
     pub(crate) fn used_ahead(&self, wall: i64) -> Minutes {
         let mut used = Minutes::default();
         if self.earliest > wall + 1 {
@@ -148,7 +149,7 @@ impl Nonces {
     }
 }
 
-/// A panic while holding the lock leaves a set that is at worst too full.
+/// A panic while the lock is held leaves at worst too many nonces.
 fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -160,7 +161,7 @@ struct Used {
 }
 
 impl Shard {
-    /// Drops the sets of minutes that are past and were left alone for a window of elapsed time.
+    /// Drops the sets of minutes that are past and got no nonce for a window of elapsed time.
     fn drop_past(&mut self, times: Times) {
         while let Some(oldest) = self.minutes.first_entry()
             && is_past(*oldest.key(), times)
@@ -171,7 +172,7 @@ impl Shard {
         }
     }
 
-    /// Drops one set that will hardly be needed; false if there is none.
+    /// Drops the set that is needed least; false if none can be dropped.
     fn make_room(&mut self, times: Times) -> bool {
         let unreachable =
             |minute: i64| minute < first_reachable(times.wall) || minute > last_reachable(times.wall);
@@ -182,7 +183,7 @@ impl Shard {
         spare.inspect(|minute| self.close(*minute)).is_some()
     }
 
-    /// The only way in which nonces are forgotten.
+    /// The only way to drop nonces.
     fn close(&mut self, minute: i64) {
         self.closed.insert(minute, minute);
         let Some(dropped) = self.minutes.remove(&minute) else { return };
@@ -225,7 +226,7 @@ impl Shard {
 }
 
 impl Minute {
-    /// Whether nothing was added for a window of elapsed time.
+    /// Whether no nonce was added for a window of elapsed time.
     fn is_at_rest(&self, times: Times) -> bool {
         times.elapsed - self.last_added >= WINDOW
     }
@@ -235,7 +236,7 @@ fn is_past(minute: i64, times: Times) -> bool {
     minute < first_reachable(times.wall.min(times.believed))
 }
 
-/// One minute early: a request may have been checked just before a minute ended that ends here.
+/// One minute early: a request may have been checked just before the minute ended.
 fn first_reachable(now: i64) -> i64 {
     minute(now.saturating_sub(WINDOW)) - 1
 }
@@ -248,7 +249,7 @@ fn minute(seconds: i64) -> i64 {
     seconds.div_euclid(60)
 }
 
-/// The entries are hashes already.
+/// The keys are hashes already.
 #[derive(Default)]
 struct Hashed(u64);
 
@@ -258,7 +259,7 @@ impl Hasher for Hashed {
     }
 
     fn write_u64(&mut self, hash: u64) {
-        // The low bits choose the shard, so they say little within one.
+        // The low bits choose the shard, so they hardly differ within one.
         self.0 = hash.rotate_right(8);
     }
 
@@ -273,7 +274,7 @@ mod tests {
 
     const NOW: i64 = 1_800_000_000;
 
-    /// A clock that was never set: `now` on the wall and believed, elapsed since 1970.
+    /// The times of a clock that was never set: `now` is the wall clock and the believed time, and elapsed since 1970.
     fn at(now: i64) -> Times {
         Times { wall: now, believed: now, elapsed: now }
     }
@@ -361,8 +362,8 @@ mod tests {
         }
     }
 
-    /// Walks of a clock that jumps to anywhere, with a believed time that has nothing to do with it and little memory:
-    /// the argument of this module does not rest on any of them.
+    /// Random walks of a clock that jumps anywhere, with an unrelated believed time and little memory: the argument of this
+    /// module depends on none of them.
     #[test]
     fn no_request_is_accepted_twice_on_any_walk_of_the_clock() {
         let limits = Limits { total: 4 * SHARDS, per_access_key: 3 * SHARDS };
@@ -372,7 +373,7 @@ mod tests {
             let mut times = at(NOW);
             for _ in 0..2000 {
                 times = random.walk(times);
-                // Few nonces and timestamps near the clock, so that many requests are sent again.
+                // Few distinct nonces, and timestamps near the clock, so that many requests are replays.
                 let timestamp = times.wall + random.between(-WINDOW - 60, WINDOW + 60) / 300 * 300;
                 let (access_key, nonce) = (["a", "b"][random.index(2)], random.index(3).to_string());
                 if (timestamp - times.wall).abs() > WINDOW {
@@ -393,8 +394,8 @@ mod tests {
         }
     }
 
-    /// As above, across restarts: a later run refuses what is not later than the last use, and begins with the minutes
-    /// that were used ahead. What a client signed ahead of the wall clock is the documented gap, and left out.
+    /// As above, across restarts: a later run refuses requests signed up to the last use, and starts with the minutes that
+    /// were used ahead. Requests that a client signed ahead of the wall clock are the documented gap, and left out.
     #[test]
     fn no_request_is_accepted_twice_across_restarts() {
         for seed in 0..50 {
@@ -431,7 +432,7 @@ mod tests {
             usize::try_from(self.between(0, count - 1)).unwrap()
         }
 
-        /// Time passes, and sometimes the clock is set: to a time from before, or anywhere.
+        /// Advances the time, and sometimes sets the clock: to an earlier time, or to any time.
         fn walk(&mut self, times: Times) -> Times {
             let passed = self.between(0, 120);
             let wall = match self.index(20) {

@@ -1,11 +1,11 @@
-//! The names of requests.
+//! The ids of requests in replies and logs.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use bulla_keys::{Random, SystemRandom};
 
-/// A new name for a request: a lower-case UUID.
+/// Returns a new id for a request: a lower-case UUID.
 #[must_use]
 pub fn new_request_id() -> Arc<str> {
     let bytes = DRAWN.with_borrow_mut(|drawn| {
@@ -21,8 +21,8 @@ pub fn new_request_id() -> Arc<str> {
 }
 
 thread_local! {
-    /// Random bytes for the next requests of this thread. Names of requests are no secrets, so they may be drawn before they are
-    /// needed: that takes a tenth of the time. Keys and nonces are never drawn so, because a machine may be copied as it runs.
+    /// Random bytes for the next requests of this thread. Request ids are not secret, so they may be drawn in advance, which
+    /// takes a tenth of the time. Keys and nonces are never drawn in advance, because a running machine may be copied.
     static DRAWN: RefCell<Vec<[u8; ID_LEN]>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,4 +1,4 @@
-//! The file that keeps the provider key: one line, for its owner alone.
+//! The root key file, which contains the provider key: one line, readable by its owner alone.
 //!
 //! ```text
 //! bulla-root-key-v1:BASE64 of 32 bytes\n
@@ -17,7 +17,7 @@ use crate::files;
 use crate::role::Role;
 use crate::secret_file::{self, SecretFileFault, SecretReaders};
 
-/// Why a root key file is not taken.
+/// Why a root key file is not accepted.
 #[derive(Debug)]
 pub struct RootKeyError {
     /// The file.
@@ -30,11 +30,11 @@ pub struct RootKeyError {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RootKeyFault {
-    /// Its directory cannot be made or read.
+    /// Its directory cannot be created or read.
     Directory(io::Error),
-    /// It cannot be read or written, or others could have read or replaced it.
+    /// It cannot be read or written, or other users could have read or replaced it.
     File(SecretFileFault),
-    /// It is not a root key.
+    /// It does not contain a root key.
     Malformed,
     /// It opens no slot of the store.
     NoSlot,
@@ -45,17 +45,17 @@ pub(crate) fn load(path: &Path, readers: SecretReaders) -> Result<ProviderKey, R
     read(path, readers).map_err(|fault| RootKeyError { path: path.to_owned(), fault })
 }
 
-/// Whether there is a file, whatever it holds.
+/// Whether the file exists, regardless of its content.
 pub(crate) fn exists(path: &Path) -> Result<bool, RootKeyError> {
     files::exists(path).map_err(|error| RootKeyError::directory(path, error))
 }
 
-/// Writes a new provider key, durably, and makes the directory for it; an existing file is never replaced.
+/// Writes a new provider key durably, and creates the directory for it. Never replaces an existing file.
 pub(crate) fn create(path: &Path, key: &ProviderKey) -> Result<(), RootKeyError> {
     let directory = files::parent(path);
     files::create_private_dir(directory).map_err(|error| RootKeyError::directory(directory, error))?;
     let encoded = Zeroizing::new(STANDARD.encode(key.expose()));
-    // In one piece: a text that grows leaves its beginning behind, and here that is the key.
+    // In one piece: a string that grows leaves copies of its beginning in memory, and so of the key.
     let line = Zeroizing::new([PREFIX, &encoded, "\n"].concat());
     files::create_private(path, line.as_bytes()).map_err(|error| RootKeyError {
         path: path.to_owned(),
@@ -83,7 +83,7 @@ impl RootKeyError {
         Self { path: path.to_owned(), fault: RootKeyFault::Directory(error) }
     }
 
-    /// What the user can do about it.
+    /// Returns advice for the user.
     #[must_use]
     pub fn hint(&self, role: Role) -> String {
         match &self.fault {
@@ -124,7 +124,7 @@ impl fmt::Display for RootKeyError {
 impl std::error::Error for RootKeyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.fault {
-            RootKeyFault::Directory(error) | RootKeyFault::File(SecretFileFault::Io(error)) => error.source(), // the text holds that of the error already
+            RootKeyFault::Directory(error) | RootKeyFault::File(SecretFileFault::Io(error)) => error.source(), // the text includes that of the error
             _ => None,
         }
     }

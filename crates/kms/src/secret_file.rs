@@ -1,14 +1,15 @@
-//! The one rule for files that hold a secret, such as the root key and the private key of a certificate.
+//! The rule for files that contain a secret, such as the root key and the private key of a certificate: which owners, modes
+//! and links are accepted. The server and the CLI read such files through it too.
 //!
-//! - The file is regular, belongs to this user or root, and others may do nothing with it. Groups may do nothing either, or
-//!   with [`SecretReaders::OwnGroups`] read it if the group is one of this process (Kubernetes mounts secrets as 0440).
-//! - Its directory belongs to this user or root, and nobody else may write to it, unless its sticky bit keeps them from replacing
+//! - The file is regular and belongs to this user or root, and other users have no access. Groups have none either, or, with
+//!   [`SecretReaders::OwnGroups`], may read it if this process is in the group (Kubernetes mounts secrets as 0440).
+//! - Its directory belongs to this user or root, and no other user may write to it, unless its sticky bit prevents replacing
 //!   the entries of others, as in `/tmp`.
-//! - Symbolic links are followed below that directory only, through directories for which the same holds (Kubernetes:
+//! - Symbolic links are followed only below that directory, through directories for which the same holds (Kubernetes:
 //!   `key.pem -> ..data/key.pem`, `..data -> ..2026_11_24_03_11_24.1`). The links belong to this user or root too.
 //!
-//! openat2 with RESOLVE_BENEATH follows the same links, but does not show the directories that it passes, and older kernels and
-//! sandboxes lack it. So the path is walked here, each step from an open directory.
+//! openat2 with RESOLVE_BENEATH follows the same links, but does not reveal the directories on the way, and older kernels and
+//! sandboxes lack it. So this module walks the path, each step from an open directory.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,40 +27,40 @@ use zeroize::Zeroizing;
 
 use crate::files;
 
-/// Who may be able to read a file that holds a secret, besides its owner and root.
+/// The users who may read a file that contains a secret, besides its owner and root.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SecretReaders {
-    /// Nobody.
+    /// No other user.
     #[default]
     OwnerOnly,
     /// The effective group or a supplementary group of this process.
     OwnGroups,
 }
 
-/// A file that holds a secret is not accepted.
+/// A file that contains a secret is not accepted.
 #[derive(Debug)]
 pub struct SecretFileError {
-    /// The path as it was given.
+    /// The path, as the caller passed it.
     pub path: PathBuf,
-    /// Why.
+    /// The reason.
     pub fault: SecretFileFault,
 }
 
-/// Why a file that holds a secret is not accepted.
+/// Why a file that contains a secret is not accepted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SecretFileFault {
-    /// Nothing is at the path.
+    /// The path does not exist.
     Missing,
     /// A symbolic link leads out of its directory, belongs to another user, or leads in a circle.
     Link,
     /// It is a directory, a device or a pipe.
     NotAFile,
-    /// Its mode lets others do something with it.
+    /// Its mode gives other users access.
     Exposed(u32),
     /// It belongs to the user with this id.
     Foreign(u32),
-    /// Others may replace the file, because the directory is theirs or they may write to it.
+    /// Other users may replace the file, because the directory belongs to them or they may write to it.
     Directory {
         /// The directory.
         path: PathBuf,
@@ -68,16 +69,16 @@ pub enum SecretFileFault {
         /// Its mode.
         mode: u32,
     },
-    /// It is longer than such a file can be.
+    /// It is longer than the maximum.
     TooLong,
     /// It could not be read or written.
     Io(io::Error),
 }
 
-/// Reads a file that holds a secret of at most `max_len` bytes.
+/// Reads a file that contains a secret of at most `max_len` bytes.
 ///
 /// # Errors
-/// [`SecretFileError`] if the rule does not hold for the file, or it cannot be read.
+/// [`SecretFileError`] if the file breaks the rule or cannot be read.
 pub fn read_secret_file(
     path: &Path,
     max_len: usize,
@@ -93,7 +94,7 @@ pub(crate) fn read(
 ) -> Result<Zeroizing<Vec<u8>>, SecretFileFault> {
     let file = open(path)?;
     check(&file.metadata()?, readers)?;
-    // Large enough from the start, so that no half of the secret stays behind in memory.
+    // Allocated in full, because a growing buffer would leave a part of the secret in memory.
     let mut content = Zeroizing::new(Vec::with_capacity(max_len + 1));
     file.take(max_len as u64 + 1).read_to_end(&mut content)?;
     if content.len() > max_len { Err(SecretFileFault::TooLong) } else { Ok(content) }
@@ -123,7 +124,7 @@ fn open(path: &Path) -> Result<File, SecretFileFault> {
         .run()
 }
 
-/// The way to a file: the directories passed, and the names ahead, the next one last.
+/// The walk to a file: the directories so far, and the names ahead, the next one last.
 struct Walk {
     directories: Vec<Directory>,
     ahead: Vec<OsString>,
@@ -176,7 +177,7 @@ impl Walk {
 }
 
 impl Directory {
-    /// The directory, if only trusted users can replace what is in it.
+    /// Returns the directory, if only trusted users can replace its entries.
     fn checked(handle: OwnedFd, path: PathBuf) -> Result<Self, SecretFileFault> {
         let found = fstat(&handle)?;
         let owner = found.st_uid;
@@ -200,7 +201,7 @@ fn is_own_group(group: u32) -> bool {
 }
 
 impl SecretFileFault {
-    /// What the user can do about it at `path`.
+    /// Returns advice for the user of the file at `path`.
     pub(crate) fn hint(&self, path: &Path) -> String {
         let file = path.display();
         match self {
@@ -219,7 +220,7 @@ impl SecretFileFault {
         }
     }
 
-    /// As [`SecretFileFault::hint`], for the operator of a server, who can let a group read the file.
+    /// Like [`SecretFileFault::hint`], for the operator of a server, who can let a group read the file.
     pub(crate) fn server_hint(&self, path: &Path) -> String {
         match self {
             Self::Exposed(mode) if mode & NOT_THE_OWNER == GROUP_READ => format!(
@@ -232,7 +233,7 @@ impl SecretFileFault {
 }
 
 impl SecretFileError {
-    /// What the operator of a server can do about it.
+    /// Returns advice for the operator of a server.
     #[must_use]
     pub fn hint(&self) -> String {
         self.fault.server_hint(&self.path)
@@ -244,14 +245,14 @@ impl<E: Into<io::Error>> From<E> for SecretFileFault {
         let error = error.into();
         match error.kind() {
             io::ErrorKind::NotFound => Self::Missing,
-            // A link took the place of what was there a moment ago.
+            // A link replaced the file after it was checked.
             _ if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Self::Link,
             _ => Self::Io(error),
         }
     }
 }
 
-/// What is wrong, as the end of a sentence about the file.
+/// The fault as the end of a sentence about the file.
 impl fmt::Display for SecretFileFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -278,11 +279,11 @@ impl fmt::Display for SecretFileError {
 
 impl std::error::Error for SecretFileError {}
 
-/// Searched, not read: that needs fewer permissions.
+/// For searching, not reading, which needs fewer permissions.
 const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 /// NONBLOCK: opening a pipe must not wait for a writer.
 const FILE: OFlags = OFlags::RDONLY.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
-/// As many as Linux follows.
+/// The limit of Linux.
 const MAX_LINKS: usize = 40;
 const PERMISSIONS: u32 = 0o777;
 const NOT_THE_OWNER: u32 = 0o077;
@@ -314,7 +315,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// What only root can set up is left out, loudly.
+    /// Tests that only root can set up print that they are skipped.
     fn is_root(test: &str) -> bool {
         let is_root = geteuid().is_root();
         if !is_root {
@@ -422,7 +423,7 @@ mod tests {
         owner_only(&directory.path().join("link")).unwrap();
     }
 
-    /// As Kubernetes lays out a secret: an update changes where `..data` leads to.
+    /// The layout of a Kubernetes secret: an update changes the target of `..data`.
     #[test]
     fn links_are_followed_below_their_directory() {
         let volume = tempfile::tempdir().unwrap();
@@ -471,7 +472,7 @@ mod tests {
         write(&elsewhere.path().join("key"), 0o600);
         assert!(matches!(link(Path::new("elsewhere/key")), Err(SecretFileFault::Link)));
         assert!(matches!(link(Path::new("nothing")), Err(SecretFileFault::Missing)));
-        // The directory itself may be named by a link: whoever names it means it.
+        // The directory itself may be named by a link: the caller named it deliberately.
         owner_only(&below.join("elsewhere/key")).unwrap();
     }
 

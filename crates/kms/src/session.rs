@@ -1,4 +1,5 @@
-//! One request while it is answered: one snapshot, one look at the clock, one caller.
+//! The session of a request: one snapshot, one reading of the clock, one caller. It is all that the function of an action
+//! gets.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -25,14 +26,14 @@ use crate::state::{
     AccessKey, CommitError, Decision, ImportToken, KeptKind, ReadError, Row, Snapshot, TokenId,
 };
 
-/// What a function that answers an action gets. It has no engine beside it, so everything that it uses was authorized by
-/// the [`View`] that this is of the published state.
+/// The argument of a function that answers an action. It does not expose the engine, so everything that the function does is
+/// authorized by the [`View`] that this dereferences to.
 pub(crate) struct Session<'s, A> {
     pub(crate) request: &'s A,
     view: View<'s>,
     kms: &'s Kms,
     published: &'s Arc<Snapshot>,
-    /// Where its searches wait.
+    /// The lane of its searches.
     lane: usize,
 }
 
@@ -52,7 +53,7 @@ impl<'s, A> Session<'s, A> {
         Self { request, view, kms, published, lane: ACTIONS }
     }
 
-    /// The session of a query, which begins with this permission.
+    /// Returns the session of a query, which checks this permission first.
     pub(crate) fn of_query(
         kms: &'s Kms,
         inquiry: &'s Inquiry<'s>,
@@ -64,11 +65,11 @@ impl<'s, A> Session<'s, A> {
         Self { request: query, view, kms, published, lane: QUERIES }
     }
 
-    /// Decides on a change from the state that all changes accepted before it leave, and writes it; decides again if the
+    /// Decides on a change from the state that all changes accepted before it leave, and writes it. Decides again if the
     /// store turns out to hold another state. `decide` resolves and authorizes what it changes in that state.
     ///
     /// # Errors
-    /// The refusal of `decide`; InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
+    /// The error of `decide`; InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
     pub(crate) async fn change<T>(
         &self,
         decide: impl Fn(&View<'_>) -> Result<Decision<T>, Error>,
@@ -82,11 +83,11 @@ impl<'s, A> Session<'s, A> {
         Ok(answer)
     }
 
-    /// Reads the values of versions of secrets, sealed, in their order.
+    /// Reads the sealed values of versions of secrets, in this order.
     ///
     /// # Errors
-    /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary. If the records are no longer what
-    /// the snapshot says, the request begins again.
+    /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary. If the records no longer match the
+    /// snapshot, the request begins again.
     pub(crate) async fn values(
         &self,
         wanted: &[(&Allowed<&Row<Secret>>, &SecretVersion)],
@@ -101,15 +102,15 @@ impl<'s, A> Session<'s, A> {
                 version.value == *id && newer.is_some_and(|row| has(row, id))
             })
         };
-        // A value is written once, so it has no other revision.
+        // A value is written once, so it has only one revision.
         let ids = wanted.iter().map(|(_, version)| (version.value, None)).collect();
         self.kms.state.read(ids, is_current).await.map_err(Self::not_read)
     }
 
-    /// Reads an import token with its private key, sealed.
+    /// Reads an import token with its sealed private key.
     ///
     /// # Errors
-    /// As [`Session::values`].
+    /// Like [`Session::values`].
     pub(crate) async fn token(&self, token: &Allowed<&Row<ImportToken>>) -> Result<ImportToken, Error> {
         let is_current = |snapshot: &Snapshot, id: &TokenId| {
             snapshot.import_token(id).is_some_and(|newer| newer.revision == token.revision)
@@ -128,18 +129,18 @@ impl<'s, A> Session<'s, A> {
         }
     }
 
-    /// Makes a key pair.
+    /// Generates a key pair.
     ///
     /// # Errors
-    /// Throttling.User when many wait for theirs; InternalFailure.
+    /// Throttling.User if the queue is full; InternalFailure.
     pub(crate) async fn key_pair(&self, purpose: PairFor, spec: AsymmetricSpec) -> Result<KeyPair, Error> {
         self.kms.generator.key_pair(purpose, spec).await
     }
 
-    /// Counts a session that begins by AssumeRole, for the permission, so that a denied caller uses up nothing of the quota.
+    /// Counts a session that begins with AssumeRole. Needs the permission, so that a denied caller uses up none of the quota.
     ///
     /// # Errors
-    /// Throttling.User for more than the quota in a second.
+    /// Throttling.User beyond the quota for each second.
     pub(crate) fn take_assumed_role(&self, _role: &Allowed<AssumableRole<'_>>) -> Result<(), Error> {
         let limit = self.quotas().assume_roles_per_second;
         let is_within = self.kms.assumed_roles.take(self.elapsed(), limit);
@@ -147,7 +148,7 @@ impl<'s, A> Session<'s, A> {
         if is_within { Ok(()) } else { Err(Error::throttled(ErrorCode::ThrottlingUserFlow, next_second)) }
     }
 
-    /// Makes temporary credentials of a role that the caller may assume. `policy` is the text of the session's policy.
+    /// Creates temporary credentials of a role that the caller may assume. `policy` is the text of the session's policy.
     ///
     /// # Errors
     /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
@@ -179,10 +180,10 @@ impl<'s, A> Session<'s, A> {
         Some(self.kms.oidc.get(provider)?.verify(token, self.now(), self.elapsed()))
     }
 
-    /// Runs a search that may take long, so that other requests need not wait for it.
+    /// Runs a long search on another thread, so that other requests do not wait for it.
     ///
     /// # Errors
-    /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary.
+    /// Throttling.User if the queue is full; ServiceUnavailableTemporary.
     pub(crate) async fn search<T: Send + 'static>(
         &self,
         search: impl FnOnce() -> T + Send + 'static,
@@ -190,7 +191,7 @@ impl<'s, A> Session<'s, A> {
         self.kms.searcher.run(self.lane, search).await
     }
 
-    /// Where the audit trail is, for the permission to search it; none if there is none.
+    /// Returns the audit trail in use, if the caller may search it; none if there is no trail.
     ///
     /// # Errors
     /// Forbidden.NoPermission.
@@ -199,10 +200,10 @@ impl<'s, A> Session<'s, A> {
         Ok(self.kms.audit_trail())
     }
 
-    /// Runs a search of the audit trail, which reads from a disk, so it waits in a lane of its own.
+    /// Runs a search of the audit trail. It reads from a disk, so it waits in a lane of its own.
     ///
     /// # Errors
-    /// As [`Session::search`].
+    /// Like [`Session::search`].
     pub(crate) async fn search_trail<T: Send + 'static>(
         &self,
         search: impl FnOnce() -> T + Send + 'static,
@@ -210,74 +211,74 @@ impl<'s, A> Session<'s, A> {
         self.kms.searcher.run(TRAIL, search).await
     }
 
-    /// The limits on requests, for the permission to read them.
+    /// Returns the limits on requests. Needs the permission to read them.
     pub(crate) fn request_limits(&self, _limits: &Allowed<QuotaUse<'_>>) -> RequestLimits {
         self.kms.request_limits()
     }
 
-    /// How many requests each limit has refused, for the permission to read limits.
+    /// Returns the number of requests that each limit refused. Needs the permission to read limits.
     pub(crate) fn throttled_requests(&self, _limits: &Allowed<QuotaUse<'_>>) -> ThrottledRequests {
         self.kms.throttled_requests()
     }
 
-    /// The hash of a password, as a PHC string.
+    /// Hashes a password, and returns a PHC string.
     ///
     /// # Errors
-    /// Throttling.User when many wait for theirs; ServiceUnavailableTemporary; InternalFailure.
+    /// Throttling.User if the queue is full; ServiceUnavailableTemporary; InternalFailure.
     pub(crate) async fn password_hash(&self, password: &SecretText) -> Result<SecretText, Error> {
         self.kms.hasher.hash(password).await
     }
 
-    /// All users, groups, roles, policies or MFA devices, for the permission to list them.
+    /// Returns all users, groups, roles, policies or MFA devices. Needs the permission to list them.
     pub(crate) fn listing<R: KeptKind<Id = NameKey>>(&self, container: &Allowed<Container>) -> Listing<R> {
         Listing::named(container, Arc::clone(self.published)).expect("the permission is for this kind")
     }
 
-    /// Whatever a policy is attached to, for the permission for it.
+    /// Returns the users, groups and roles that a policy is attached to. Needs the permission for the policy.
     pub(crate) fn holders(&self, policy: &Allowed<AnyPolicy<'_>>) -> Holders {
         Holders::of(policy, Arc::clone(self.published))
     }
 
-    /// All keys, each in the lists of its state at the time of the request; for the permission for what holds them.
+    /// Returns all keys, in lists by state at the time of the request. Checks the permission to list keys.
     ///
     /// # Errors
-    /// Forbidden.NoPermission, as all functions below.
+    /// Forbidden.NoPermission, as for all functions below.
     pub(crate) fn listed_keys(&self) -> Result<Listing<Key>, Error> {
         let keys = self.container(Container::Keys)?;
         let settled = self.kms.state.settled(self.published, self.now());
         Ok(Listing::keys(&keys, settled).expect("keys were asked about"))
     }
 
-    /// All keys as the caller may see them, each in the lists of its state at the time of the request; for the permission
-    /// to list them.
+    /// Returns all keys with the details that the caller may see, in lists by state at the time of the request. Checks the
+    /// permission to list keys.
     pub(crate) fn key_catalogue(&self) -> Result<KeyCatalogue, Error> {
         self.view.key_catalogue(|| self.kms.state.settled(self.published, self.now()))
     }
 
-    /// All secrets as the caller may see them, for the permission to list them.
+    /// Returns all secrets with the details that the caller may see. Checks the permission to list secrets.
     pub(crate) fn secret_catalogue(&self) -> Result<SecretCatalogue, Error> {
         self.view.secret_catalogue(self.published)
     }
 
-    /// All secrets, for the permission for what holds them.
+    /// Returns all secrets. Checks the permission to list them.
     pub(crate) fn listed_secrets(&self) -> Result<Listing<Secret>, Error> {
         let secrets = self.container(Container::Secrets)?;
         Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
     }
 
-    /// All keys, for the permission for every one.
+    /// Returns all keys. Checks the permission for every key.
     pub(crate) fn every_key(&self) -> Result<Listing<Key>, Error> {
         let keys = self.every(Container::Keys)?;
         Ok(Listing::keys(&keys, Arc::clone(self.published)).expect("keys were asked about"))
     }
 
-    /// All secrets, for the permission for every one.
+    /// Returns all secrets. Checks the permission for every secret.
     pub(crate) fn every_secret(&self) -> Result<Listing<Secret>, Error> {
         let secrets = self.every(Container::Secrets)?;
         Ok(Listing::secrets(&secrets, Arc::clone(self.published)).expect("secrets were asked about"))
     }
 
-    /// What is answered: for a DryRun an error that tells how the request would have gone.
+    /// Returns the outcome, or for a DryRun the error that reports whether the request would have succeeded.
     pub(crate) fn outcome<T>(&self, outcome: Result<T, Error>) -> Result<T, Error>
     where
         A: Action,

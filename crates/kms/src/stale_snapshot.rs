@@ -1,18 +1,18 @@
-//! How a request begins again.
+//! The outcome that makes the dispatcher begin a request again.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use bulla_wire::Error;
 
-/// The outcome of a request whose snapshot is older than what it needs. The dispatcher begins the request again with a
-/// newer snapshot instead of answering. It is an outcome and no note beside it: a decision that the committer discards
-/// takes it along.
+/// The outcome of a request whose snapshot is older than what it needs. The dispatcher begins the request again with a newer
+/// snapshot instead of answering. It is part of the result, not a flag beside it, so it disappears with a decision that the
+/// committer discards.
 #[derive(Debug)]
 pub(crate) struct StaleSnapshot;
 
 impl StaleSnapshot {
-    /// Whether this is the outcome of a request.
+    /// Whether a request ended with this outcome.
     pub(crate) fn is_outcome<T>(outcome: &Result<T, Error>) -> bool {
         let cause = outcome.as_ref().err().and_then(StdError::source);
         cause.is_some_and(|cause| cause.is::<Self>())

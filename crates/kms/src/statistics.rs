@@ -1,4 +1,4 @@
-//! What a running engine counts, for metrics. Reading it costs no request anything.
+//! The counters of a running engine, for metrics. Reading them delays no request.
 
 use std::collections::BTreeMap;
 
@@ -6,35 +6,35 @@ use crate::histogram::Histogram;
 use crate::key_uses::UseTotals;
 use crate::{AuditFigures, Kms};
 
-/// The figures of one moment.
+/// The counters at one moment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Statistics {
-    /// How many records of each kind are in memory, by its name in the store. Values of secrets are not in memory.
+    /// The number of records of each kind in memory, by its name in the store. Values of secrets are not in memory.
     pub records: BTreeMap<&'static str, usize>,
-    /// Nonces that are kept, so that no request is accepted twice.
+    /// The number of stored nonces, which prevent replays.
     pub nonces: usize,
-    /// How many there may be.
+    /// The maximum number of nonces.
     pub nonces_limit: usize,
     /// The transactions since the start.
     pub commits: CommitCounts,
     /// Uses of keys since the start.
     pub key_uses: UseTotals,
-    /// How far the audit trail is; none without one.
+    /// The progress of the audit trail; none without one.
     pub audit: Option<AuditFigures>,
 }
 
-/// What became of transactions, each of which writes all changes that waited.
+/// Counts of transactions, each of which writes all changes that waited.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitCounts {
-    /// How long those took that are durable.
+    /// The durations of transactions that became durable.
     pub durable: Histogram,
-    /// How many failed, or conflicted with what another process has written.
+    /// The number that failed, or conflicted with a write of another process.
     pub failed: u64,
 }
 
 impl Kms {
-    /// What the engine counts.
+    /// Returns the counters of the engine.
     #[must_use]
     pub fn statistics(&self) -> Statistics {
         Statistics {
@@ -47,8 +47,8 @@ impl Kms {
         }
     }
 
-    /// Whether changes can be written once the store is in its place. If not, nothing but a restart helps; a store that is
-    /// lost is another matter, because a restart then loses what only memory still holds.
+    /// Whether changes can be written once the store is in its place. If not, only a restart helps. For a missing store a
+    /// restart would be wrong: it loses what only memory still holds.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.state.is_running()
@@ -77,7 +77,7 @@ mod tests {
     fn records_and_commits_are_counted() {
         let data = tempfile::tempdir().unwrap();
         let kms = Kms::open(&Options::new(data.path(), Role::Command), SystemClock).unwrap();
-        // A new store notes in a commit of its own since when uses are counted, and does not wait for it.
+        // A new store records in a commit of its own since when uses are counted, and does not wait for it.
         pollster::block_on(kms.state.catch_up()).unwrap_or_else(|_| panic!("the store fails"));
         let before = kms.statistics();
         assert_eq!(records(&kms, "key"), 0);

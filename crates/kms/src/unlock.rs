@@ -1,7 +1,7 @@
-//! Opening a store by its header, and what follows for writing one.
+//! Opens a store by its header, and changes the header of a store.
 //!
-//! An [`Unlocked`] header is one that a provider of this configuration opens. Only such a header is ever written to a
-//! store that exists, so no change of slots can leave a store that does not open again.
+//! An [`Unlocked`] header is one that a configured provider opens. Only such a header is ever written to an existing store,
+//! so no change of slots can leave a store that does not open.
 
 use bulla_keys::root::RootKeys;
 
@@ -11,7 +11,7 @@ use crate::provider::Providers;
 use crate::provider_error::ProviderError;
 use crate::state::RowFormat;
 
-/// A header that a provider opens, with the keys and the home that it holds.
+/// A header that a provider opened, with its keys and home.
 #[derive(Debug)]
 pub(crate) struct Unlocked {
     header: Header,
@@ -19,7 +19,7 @@ pub(crate) struct Unlocked {
     home: Home,
 }
 
-/// A header for a store, and the one that it replaces. Made only of an [`Unlocked`] header.
+/// A header for a store, and the one that it replaces. Created only from an [`Unlocked`] header.
 #[derive(Debug)]
 pub(crate) struct HeaderChange {
     expected: Vec<u8>,
@@ -30,14 +30,14 @@ pub(crate) struct HeaderChange {
 /// Why a header does not open.
 #[derive(Debug)]
 pub(crate) enum UnlockError {
-    /// Of the first provider.
+    /// The error of the first provider.
     Provider(ProviderError),
-    /// The root key is that of the store, but the rest of the header was damaged or edited.
+    /// The root key belongs to the store, but the rest of the header was damaged or edited.
     Damaged,
 }
 
 impl Unlocked {
-    /// Asks the providers for the root key, and opens what the header holds under it.
+    /// Unwraps the root key with the providers, and opens the sealed parts of the header.
     pub(crate) fn new(header: Header, providers: &Providers) -> Result<Self, UnlockError> {
         let (root, _) = providers.open(&header.slots())?;
         let keys = header.keys(&root).ok_or(UnlockError::Damaged)?;
@@ -45,7 +45,7 @@ impl Unlocked {
         Ok(Self { header, keys, home })
     }
 
-    /// The header that takes the place of one of an earlier version.
+    /// Returns the header that replaces one of an earlier version.
     pub(crate) fn raise(old: &OldHeader, providers: &Providers, home: &Home) -> Result<Self, UnlockError> {
         let (root, provider) = providers.open(&old.slots())?;
         let mut header = old.raised();
@@ -53,22 +53,22 @@ impl Unlocked {
         Self::new(header.seal(&root, home), providers)
     }
 
-    /// This header, raised to this version if it is of an earlier one.
+    /// Returns this header, raised to this version if it is of an earlier one.
     pub(crate) fn raised(self, providers: &Providers) -> Result<Self, UnlockError> {
         if self.header.is_current() {
-            return Ok(self); // sealing is random: the header would differ
+            return Ok(self); // sealing is random, so the same header would look changed
         }
         let (root, _) = providers.open(&self.header.slots())?;
         Self::new(self.header.raised().seal(&root, &self.home), providers)
     }
 
-    /// This header with another home.
+    /// Returns this header with another home.
     pub(crate) fn with_home(self, home: &Home, providers: &Providers) -> Result<Self, UnlockError> {
         let (root, _) = providers.open(&self.header.slots())?;
         Self::new(self.header.seal(&root, home), providers)
     }
 
-    /// The change that puts this header in the place of the one that the store holds; none if that is the same.
+    /// Returns the change that replaces the stored header with this one; none if they are equal.
     pub(crate) fn replacing(&self, stored: &[u8]) -> Option<HeaderChange> {
         let header = self.header.encode();
         let raises = row_format(stored) == RowFormat::Older;
@@ -90,17 +90,17 @@ impl Unlocked {
 }
 
 impl HeaderChange {
-    /// The encoded header that the store must still hold.
+    /// The encoded header that the store must still have.
     pub(crate) fn expected(&self) -> &[u8] {
         &self.expected
     }
 
-    /// Whether the store is of an earlier version until then, so that rows change with the header.
+    /// Whether the store has an earlier version, so that rows change with the header.
     pub(crate) fn raises(&self) -> bool {
         self.raises
     }
 
-    /// The encoded header that the store holds then.
+    /// The encoded new header.
     pub(crate) fn header(&self) -> &[u8] {
         &self.header
     }
@@ -135,7 +135,7 @@ mod tests {
 
     struct Bench {
         directory: tempfile::TempDir,
-        /// Another root key file than that of the first start.
+        /// A second root key file, besides that of the first start.
         second: PathBuf,
     }
 
@@ -168,7 +168,7 @@ mod tests {
             header
         }
 
-        /// Writes a header while an engine has the store.
+        /// Writes a header while an engine has the store open.
         fn write(&self, kms: &Kms, expected: &Unlocked, header: &Unlocked) -> Result<(), Conflict> {
             let change = header.replacing(&expected.header().encode()).unwrap();
             kms.state.write_header(&change).unwrap()
@@ -223,7 +223,7 @@ mod tests {
         assert!(Unlocked::new(closed, &of_first).is_err(), "one that no provider opens cannot be written");
     }
 
-    /// A recovery key is enough, and the error is that of the provider that was asked first.
+    /// A recovery key is enough, and the error is that of the first provider.
     #[test]
     fn providers_are_asked_in_turn() {
         let bench = Bench::new();
@@ -254,7 +254,7 @@ mod tests {
         );
     }
 
-    /// A slot that a later program made, for a kind of provider that it has.
+    /// A slot of a later program, for a kind of provider that this one lacks.
     #[test]
     fn slots_of_an_unknown_provider_are_skipped_and_kept() {
         let bench = Bench::new();
@@ -272,7 +272,7 @@ mod tests {
         drop(kms);
         assert!(!opens(bench.open(&bench.second)), "by the unknown slot");
 
-        let region = Some("cn-beijing".to_owned()); // settles the home, so the start writes the header
+        let region = Some("cn-beijing".to_owned()); // the start settles the home, so it writes the header
         let server = Options { region, ..Options::new(bench.data(), Role::Server) };
         drop(Kms::open(&server, SystemClock).unwrap());
         let written = bench.header();
@@ -302,7 +302,7 @@ mod tests {
         assert!(error.hint(Role::Server).contains("newer"), "{}", error.hint(Role::Server));
     }
 
-    /// As in the middle of a change of the root key, whose rows are moved one by one.
+    /// As in the middle of a root key change, whose rows are rewritten one by one.
     #[test]
     fn a_store_has_rows_of_two_root_keys() {
         let bench = Bench::new();
@@ -348,7 +348,7 @@ mod tests {
         };
         assert_eq!(call(&kms, decrypt).unwrap().plaintext, blob.plaintext);
 
-        // There are rows of both: without the first root key some do not open.
+        // There are rows under both: without the first root key some do not open.
         header.previous.clear();
         let alone = Unlocked::new(header.seal(&root, before.home()), &providers).unwrap();
         bench.write(&kms, &after, &alone).unwrap();

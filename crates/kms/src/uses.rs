@@ -1,15 +1,15 @@
-//! When access keys were used: noted in memory for each request, and written by the maintenance once a minute.
+//! Records when access keys were last used: in memory for each request; maintenance writes it to the store once a minute.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-/// The last use of access keys that were used since their last use was written, in seconds since 1970.
+/// The last use of access keys since the last write, in seconds since 1970.
 #[derive(Debug, Default)]
 pub(crate) struct Uses(RwLock<HashMap<Box<str>, AtomicI64>>);
 
 impl Uses {
-    /// Notes a use. Only the first one since the last write makes others wait.
+    /// Records a use. Only the first use of a key since the last write blocks others.
     pub(crate) fn note(&self, access_key_id: &str, now: i64) {
         let uses = self.0.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(last) = uses.get(access_key_id) {
@@ -24,7 +24,7 @@ impl Uses {
         *last.get_mut() = (*last.get_mut()).max(now);
     }
 
-    /// The noted uses, which are forgotten here.
+    /// Returns the recorded uses, and clears them.
     pub(crate) fn take(&self) -> HashMap<Box<str>, i64> {
         let mut uses = self.0.write().unwrap_or_else(PoisonError::into_inner);
         uses.drain().map(|(id, last)| (id, last.into_inner())).collect()

@@ -1,15 +1,16 @@
-//! Watches the files that a running engine depends on: its store, and the lock that keeps others away from it.
+//! Checks the files that a running engine depends on: the store, and the lock that excludes other processes. A server calls
+//! it every second; every commit calls it too.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::lock::Lock;
 use crate::store::{LostFile, Store};
 
-/// The held lock and the store, with the result of the last check.
+/// The lock and the store, with the result of the last check.
 pub(crate) struct Watch {
     store: Arc<Store>,
     lost: Mutex<Option<LostFile>>,
-    /// Released with the last user of the store.
+    /// Released after the last use of the store.
     lock: Lock,
 }
 
@@ -18,14 +19,14 @@ impl Watch {
         Self { store, lost: Mutex::default(), lock }
     }
 
-    /// Checks that both are still ours: a few system calls.
+    /// Checks that the store and the lock are still in their place. Takes a few system calls.
     pub(crate) fn check(&self) -> Result<(), LostFile> {
         let checked = self.store.verify().and_then(|()| self.lock.verify());
         *self.lost.lock().unwrap_or_else(PoisonError::into_inner) = checked.clone().err();
         checked
     }
 
-    /// What the last check found missing or changed, if anything.
+    /// Returns what the last check found missing or replaced, if anything.
     pub(crate) fn lost(&self) -> Option<LostFile> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! A thread for work that takes long, so that requests which take no time keep the other cores.
+//! A thread for long work, so that short requests keep the other cores. Key generation, searches and password hashes use it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Once, PoisonError};
@@ -7,12 +7,12 @@ use std::thread;
 use bulla_wire::{Error, ErrorCode};
 use futures_channel::oneshot;
 
-/// Does one job after another. Each kind of job waits in a lane of its own and lanes take turns, so that many jobs of one
-/// kind neither take the places of another kind nor delay it by more than one job. The thread starts with the first job
-/// and ends when this is dropped.
+/// Runs one job after another. Each kind of job has a lane of its own and lanes take turns, so that many jobs of one kind
+/// neither fill the queue of another kind nor delay it by more than one job. The thread starts with the first job and ends
+/// when this is dropped.
 pub(crate) struct Worker<const LANES: usize> {
     name: &'static str,
-    /// By how much its thread is nicer than the others.
+    /// The nice value of its thread, relative to the others.
     nice: i32,
     shared: Arc<Shared<LANES>>,
     started: Once,
@@ -27,7 +27,7 @@ struct Shared<const LANES: usize> {
 
 struct Queue<const LANES: usize> {
     lanes: [VecDeque<Job>; LANES],
-    /// The lane that is looked at first.
+    /// The lane to serve first.
     turn: usize,
     is_closed: bool,
 }
@@ -40,14 +40,14 @@ impl<const LANES: usize> Worker<LANES> {
         Self { name, nice: 0, shared, started: Once::new() }
     }
 
-    /// A worker that leaves the cores to other threads when they need them.
+    /// Returns a worker that yields the cores to other threads when they need them.
     pub(crate) fn with_low_priority(name: &'static str) -> Self {
         let mut worker = Self::new(name);
         worker.nice = LOW_PRIORITY;
         worker
     }
 
-    /// Does one job on the thread; not at all if the caller goes away before its turn.
+    /// Runs a job on the thread, unless the caller is dropped before its turn.
     ///
     /// # Errors
     /// Throttling.User if the lane is full; ServiceUnavailableTemporary if there is no thread.
@@ -60,7 +60,7 @@ impl<const LANES: usize> Worker<LANES> {
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
             if !answer.is_canceled() {
-                let _ = answer.send(work()); // the caller may have gone away meanwhile
+                let _ = answer.send(work()); // the caller may have been dropped meanwhile
             }
         });
         self.shared.push(lane, job)?;
@@ -86,7 +86,7 @@ impl<const LANES: usize> Shared<LANES> {
         Ok(())
     }
 
-    /// Waits for the next job; none when there will be no more.
+    /// Waits for the next job; none after the end.
     fn next(&self) -> Option<Job> {
         let mut queue = self.lock();
         while !queue.is_closed {
@@ -98,7 +98,7 @@ impl<const LANES: usize> Shared<LANES> {
         None
     }
 
-    /// Lets every caller that waits know that there will be no answer.
+    /// Makes every waiting caller fail.
     fn close(&self) {
         let mut queue = self.lock();
         queue.is_closed = true;
@@ -132,7 +132,7 @@ fn start<const LANES: usize>(name: &str, nice: i32, shared: Arc<Shared<LANES>>) 
     let shared = CloseAtEnd(shared);
     let work = move || {
         if nice > 0 {
-            // On Linux of this thread alone. A sandbox may refuse it; the work is the same then.
+            // On Linux this applies to this thread alone. A sandbox may refuse it; the work is the same then.
             let _ = rustix::process::nice(nice);
         }
         while let Some(job) = shared.0.next() {
@@ -142,11 +142,11 @@ fn start<const LANES: usize>(name: &str, nice: i32, shared: Arc<Shared<LANES>>) 
     let _ = thread::Builder::new().name(name.into()).spawn(work); // without a thread, `work` is dropped
 }
 
-/// The nice value of a worker of low priority: a tenth of a core is left to it beside threads that need all of them, so that
+/// The nice value of a worker of low priority: beside threads that need all cores it still gets a tenth of a core, so that
 /// its work ends. 19 would leave a seventieth.
 const LOW_PRIORITY: i32 = 10;
 
-/// Jobs that may wait in one lane: about ten seconds of work for RSA keys.
+/// Maximum number of waiting jobs in one lane: about ten seconds of work for RSA keys.
 pub(crate) const LANE: usize = 64;
 
 #[cfg(test)]
@@ -192,7 +192,7 @@ mod tests {
             pollster::block_on(job).unwrap();
         }
         let order: Vec<_> = order.try_iter().take(8).collect();
-        // Whether the first job had begun when the others came decides where the turn is.
+        // Whether the first job had begun when the others came decides which lane is next.
         let others: Vec<_> = order.iter().filter(|(lane, _)| *lane != 0).copied().collect();
         assert_eq!(others, [(1, 0), (2, 0), (1, 1), (2, 1), (2, 2)], "{order:?}");
     }

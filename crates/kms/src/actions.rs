@@ -1,4 +1,9 @@
-//! One function per action; the table of each product, at the end of this file, is the only dispatcher.
+//! The actions of the API: one function for each. The macro table of each product, at the end of this file, is the only
+//! dispatcher.
+//!
+//! An action gets a [`Session`] and the parsed parameters, and no engine. It finds each resource through the session's view,
+//! which checks the permission, and returns the reply. A change is a closure for [`Session::change`], which may run it more
+//! than once.
 
 mod aliases;
 mod asymmetric;
@@ -60,8 +65,8 @@ pub(crate) async fn call(kms: &Kms, request: wire::Request, by: &Origin) -> Resu
     }
 }
 
-/// Answers a request once: in one session, the only one unless the store turns out to hold another state than the
-/// session's.
+/// Answers a request in one session. Begins again with a newer session only if the store has changed since that session's
+/// snapshot.
 pub(crate) async fn answer(
     kms: &Kms,
     request: &wire::Request,

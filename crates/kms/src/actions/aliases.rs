@@ -1,4 +1,4 @@
-//! CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
+//! The actions on aliases: CreateAlias, UpdateAlias, DeleteAlias, ListAliases, ListAliasesByKeyId.
 
 use bulla_keys::{Alias, AliasName, Operation};
 use bulla_wire::kms::{
@@ -34,11 +34,11 @@ pub(super) async fn update(session: &Session<'_, UpdateAlias>) -> Result<Done, E
     let name = alias_name(&session.request.alias_name)?;
     session
         .change(|state| {
-            // The key comes first: what is told of it depends on no alias.
+            // The target key comes first, so that the result of its check does not depend on the alias.
             let target = state.ask_key_by_id(&session.request.key_id)?;
             let alias = state.ask_alias(&name)?;
             if let Ok(alias) = &alias {
-                state.key_of_alias(alias)?; // which loses the name
+                state.key_of_alias(alias)?; // the permission for the key that loses the alias
             }
             let alias = alias?;
             let target = target?;
@@ -55,7 +55,7 @@ pub(super) async fn delete(session: &Session<'_, DeleteAlias>) -> Result<Done, E
     session
         .change(|state| {
             let alias = state.ask_alias(&name)??;
-            state.key_of_alias(&alias)?; // needs no key that exists, but the permission
+            state.key_of_alias(&alias)?; // needs the permission for the key, but the key need not exist
             Ok(alias.changes([(Write::NoAlias(name.clone()), alias.revision)]).answering(Done {}))
         })
         .await

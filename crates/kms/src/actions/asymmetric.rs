@@ -1,4 +1,4 @@
-//! GetPublicKey, AsymmetricEncrypt, AsymmetricDecrypt, AsymmetricSign, AsymmetricVerify.
+//! The actions on key pairs: GetPublicKey, AsymmetricEncrypt, AsymmetricDecrypt, AsymmetricSign, AsymmetricVerify.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -105,7 +105,7 @@ fn digest(text: &str) -> Result<[u8; 32], Error> {
     bytes.ok_or_else(|| Error::invalid("Digest"))
 }
 
-/// RFC 7468, with a newline at the end.
+/// Encodes as PEM (RFC 7468), with a newline at the end.
 fn pem(der: &[u8]) -> String {
     let text = STANDARD.encode(der);
     let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");

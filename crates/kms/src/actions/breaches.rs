@@ -1,5 +1,6 @@
-//! Attempts to go around the gates, each behind a `--cfg breach="NAME"` of its own. None compiles: `tests/compile_fail.rs`
-//! builds each and expects the privacy error. They are among the actions, because that is where one would be written.
+//! Attempts to bypass the gates of authorization, each behind its own `--cfg breach="NAME"`. None compiles:
+//! `tests/compile_fail.rs` builds each one and expects a privacy error. They are among the actions, because the code of an
+//! action is where such an attempt could happen.
 
 #[cfg(breach = "access_key_read")]
 mod access_key_read;

@@ -1,5 +1,5 @@
-//! Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext, ReEncrypt, ExportDataKey,
-//! GenerateAndExportDataKey.
+//! The actions on data keys and ciphertext blobs: Encrypt, Decrypt, GenerateDataKey, GenerateDataKeyWithoutPlaintext,
+//! ReEncrypt, ExportDataKey, GenerateAndExportDataKey.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -95,7 +95,7 @@ pub(super) async fn export(session: &Session<'_, ExportDataKey>) -> Result<Expor
     let opened = unwrap(session, session.ask_blob(&request.ciphertext_blob)?, &context)?;
     let data_key = crypto::from_base64(&*opened.plaintext).ok_or_else(damaged)?;
     if data_key.is_empty() {
-        return Err(damaged()); // there is nothing to wrap
+        return Err(damaged()); // the plaintext is empty
     }
     Ok(ExportDataKeyReply {
         exported_data_key: target.wrap(&data_key, "CiphertextBlob")?,
@@ -124,7 +124,7 @@ pub(super) async fn generate_and_export(
     })
 }
 
-/// Encrypts a text with the primary version of a key.
+/// Encrypts a plaintext with the primary version of a key.
 fn seal<'v>(
     view: &View<'v>,
     key: &Allowed<&'v Row<Key>>,
@@ -139,7 +139,7 @@ fn seal<'v>(
     })
 }
 
-/// What a blob held, and which key opened it.
+/// The plaintext of a blob, and the key that decrypted it.
 struct Unwrapped {
     plaintext: Zeroizing<Vec<u8>>,
     key_id: String,
@@ -160,12 +160,12 @@ fn unwrap<'v>(
     })
 }
 
-/// One text for a damaged blob and for another context: a cipher cannot tell them apart.
+/// The error for a damaged blob and for a wrong context: the cipher cannot distinguish them.
 fn damaged() -> Error {
     Error::invalid("CiphertextBlob")
 }
 
-/// The key pair that made the ciphertext which is to be encrypted by another key.
+/// The key pair of a ciphertext that is to be re-encrypted under another key.
 struct SourcePair<'a> {
     key_id: &'a str,
     version_id: &'a str,
@@ -174,7 +174,7 @@ struct SourcePair<'a> {
 }
 
 impl<'a> SourcePair<'a> {
-    /// Named as a whole or not at all.
+    /// Returns the key pair; the request must name all of its parameters or none.
     fn of(request: &'a ReEncrypt) -> Result<Option<Self>, Error> {
         let ReEncrypt { source_key_id, source_key_version_id, source_encryption_algorithm, .. } = request;
         let missing = |parameter| Err(Error::with(ErrorCode::Missing, parameter));
@@ -191,7 +191,7 @@ impl<'a> SourcePair<'a> {
         }
     }
 
-    /// What the ciphertext holds, in base64 as AsymmetricDecrypt would answer it.
+    /// Decrypts the ciphertext to base64, like the reply of AsymmetricDecrypt.
     fn decrypt<'v>(
         &self,
         view: &View<'v>,
@@ -205,7 +205,7 @@ impl<'a> SourcePair<'a> {
     }
 }
 
-/// The public key that a data key is exported for.
+/// The public key under which a data key is exported.
 struct Target {
     spec: AsymmetricSpec,
     algorithm: EncryptionAlgorithm,
@@ -226,7 +226,7 @@ impl Target {
         Ok(Self { spec, algorithm, public: public.ok_or_else(|| Error::invalid("PublicKeyBlob"))? })
     }
 
-    /// `parameter` is to blame for a data key that is too long.
+    /// Encrypts a data key. The error for one that is too long names `parameter`.
     fn wrap(&self, data_key: &[u8], parameter: &str) -> Result<String, Error> {
         if data_key.len() > crypto::max_plaintext(self.spec, self.algorithm) {
             return Err(Error::invalid(parameter));
@@ -236,14 +236,14 @@ impl Target {
     }
 }
 
-/// A new data key in base64.
+/// Returns a new random data key in base64.
 fn new_data_key(spec: Option<&str>, bytes: Option<u32>) -> Result<Zeroizing<String>, Error> {
     let mut key = Zeroizing::new(vec![0; data_key_length(spec, bytes)?]);
     SystemRandom.fill(&mut key);
     Ok(Zeroizing::new(STANDARD.encode(&*key)))
 }
 
-/// The length of a data key. The spec is ignored beside the number of bytes, also if no data key has such a spec.
+/// The length of a data key. If a number of bytes is given, the spec is ignored, even an unknown one.
 fn data_key_length(spec: Option<&str>, bytes: Option<u32>) -> Result<usize, Error> {
     match (bytes, spec) {
         (Some(bytes), _) => usize::try_from(bytes)
@@ -256,7 +256,7 @@ fn data_key_length(spec: Option<&str>, bytes: Option<u32>) -> Result<usize, Erro
     }
 }
 
-/// How much data a plaintext is: what base64 stands for, or the text itself where it is not base64.
+/// The length of a plaintext: of the decoded base64, or of the text itself if it is not base64.
 fn data_len(plaintext: &str) -> usize {
     crypto::from_base64(plaintext).map_or(plaintext.len(), |data| data.len())
 }
@@ -267,6 +267,6 @@ fn context(pairs: Option<&ContextParameter>, parameter: &str) -> Result<Encrypti
         .map_err(|_| Error::invalid(parameter))
 }
 
-/// 6 KB, as the API documents it.
+/// 6 KB, as in the documentation of the API.
 const MAX_PLAINTEXT: usize = 6144;
 const DATA_KEY_LENGTHS: std::ops::RangeInclusive<usize> = 1..=1024;

@@ -1,4 +1,4 @@
-//! The `Filters` of ListKeys and ListSecrets: a JSON list of `Key` and `Values`.
+//! Parses the `Filters` of ListKeys and ListSecrets: a JSON list of `Key` and `Values`. `searches.rs` uses the result.
 
 use std::collections::BTreeMap;
 
@@ -11,18 +11,18 @@ use super::json;
 use crate::authorize::Listing;
 use crate::state::{KeyClass, Label, Row};
 
-/// Conditions by the names `N`: every name must match, by one of its values.
+/// Conditions by name: each name must match with one of its values.
 #[derive(Debug)]
 pub(super) struct Filters<N>(BTreeMap<N, Vec<Value>>);
 
-/// One of the values of a name. It is compared with everything there is, so it is read once.
+/// A value of a filter, parsed once, because it is compared with many records.
 #[derive(Debug)]
 pub(super) struct Value {
     text: String,
     id: Option<KeyId>,
 }
 
-/// What keys are found by.
+/// The properties that keys are filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) enum KeyFilter {
     KeyState,
@@ -40,7 +40,7 @@ pub(super) enum KeyFilter {
     TagValue,
 }
 
-/// What secrets are found by.
+/// The properties that secrets are filtered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(super) enum SecretFilter {
     SecretName,
@@ -52,14 +52,14 @@ pub(super) enum SecretFilter {
     TagValue,
 }
 
-/// Where what a filter searches for stands.
+/// Where the matches of a filter are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// A value names one at most.
+    /// Each value identifies at most one record.
     Name,
-    /// A value is that of whole classes.
+    /// Each value matches whole classes of records.
     Class,
-    /// A value has a list of its own.
+    /// The index has a list for each value.
     Label,
 }
 
@@ -76,7 +76,7 @@ struct Filter {
 
 impl<N: FilterName> Filters<N> {
     /// # Errors
-    /// InvalidParameter: not a list of at most ten filters by known names, each of at most ten values.
+    /// InvalidParameter for anything but a list of at most ten filters with known names, each with at most ten values.
     pub(super) fn parse(text: Option<&str>) -> Result<Self, Error> {
         let list: Vec<Filter> = text.map_or(Ok(Vec::new()), |text| json::list(text, "Filters"))?;
         let invalid = || Error::invalid("Filters");
@@ -87,7 +87,7 @@ impl<N: FilterName> Filters<N> {
         for Filter { key, values } in list {
             let key = N::deserialize(key.into_deserializer()).map_err(|_: value::Error| invalid())?;
             let values = values.into_iter().map(|text| Value { id: text.parse().ok(), text });
-            filters.0.entry(key).or_default().extend(values); // the same name twice is one with more values
+            filters.0.entry(key).or_default().extend(values); // a repeated name adds values
         }
         Ok(filters)
     }
@@ -96,7 +96,7 @@ impl<N: FilterName> Filters<N> {
         self.0.is_empty()
     }
 
-    /// The filters of one kind, each with its values.
+    /// Returns the filters with this source, each with its values.
     pub(super) fn of(&self, source: Source) -> impl Iterator<Item = (N, &[Value])> {
         self.0
             .iter()
@@ -104,7 +104,7 @@ impl<N: FilterName> Filters<N> {
             .map(|(name, values)| (*name, &**values))
     }
 
-    /// Whether `is` holds for one value of each name.
+    /// Whether `is` returns true for one value of each name.
     pub(super) fn match_all(&self, is: impl Fn(N, &Value) -> bool) -> bool {
         self.0.iter().all(|(name, values)| values.iter().any(|value| is(*name, value)))
     }
@@ -137,12 +137,12 @@ impl KeyFilter {
         }
     }
 
-    /// The key that is named by a filter of [`Source::Name`].
+    /// Returns the key that a value of a filter of [`Source::Name`] identifies.
     pub(super) fn key<'s>(self, value: &Value, keys: &'s Listing<Key>) -> Option<&'s Row<Key>> {
         match self {
             Self::KeyId => keys.key(value.id?),
             Self::Alias => keys.key_of_alias(&value.text),
-            _ => None, // no key is in an instance
+            _ => None, // keys belong to no instance
         }
     }
 
@@ -159,7 +159,7 @@ impl KeyFilter {
         }
     }
 
-    /// What keys are labelled with that match a filter of [`Source::Label`].
+    /// Returns the label of the keys that match a filter of [`Source::Label`].
     pub(super) fn label(self, value: &Value) -> Label {
         match self {
             Self::TagKey => Label::tag_key(&value.text),
@@ -187,11 +187,11 @@ impl SecretFilter {
             Self::Creator => account == value.text,
             Self::TagKey => secret.tags.get(&value.text).is_some(),
             Self::TagValue => secret.tags.iter().any(|(_, tag)| tag == value.text),
-            Self::DKMSInstanceId => false, // no secret is in an instance
+            Self::DKMSInstanceId => false, // secrets belong to no instance
         }
     }
 
-    /// What may be the name of a secret that is named by a filter of [`Source::Name`].
+    /// Parses the secret name in a filter of [`Source::Name`].
     pub(super) fn secret(self, value: &Value) -> Option<SecretName> {
         match self {
             Self::SecretName => value.text.parse().ok(),
@@ -199,10 +199,10 @@ impl SecretFilter {
         }
     }
 
-    /// Whether all secrets match a filter of [`Source::Class`]; else none does.
+    /// Whether all secrets match a filter of [`Source::Class`]; otherwise none does.
     pub(super) fn matches_every_secret(self, value: &Value, account: &str) -> bool {
         let the_only_kind = match SecretKind::Generic {
-            SecretKind::Generic => SecretKind::Generic.name(), // of more kinds, each would have a list
+            SecretKind::Generic => SecretKind::Generic.name(), // with more kinds, each would need a list in the index
         };
         match self {
             Self::SecretType => value.text == the_only_kind,
@@ -210,7 +210,7 @@ impl SecretFilter {
         }
     }
 
-    /// What secrets are labelled with that match a filter of [`Source::Label`].
+    /// Returns the label of the secrets that match a filter of [`Source::Label`].
     pub(super) fn label(self, value: &Value) -> Label {
         match self {
             Self::TagKey => Label::tag_key(&value.text),

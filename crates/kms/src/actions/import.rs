@@ -1,8 +1,8 @@
-//! GetParametersForImport, ImportKeyMaterial, DeleteKeyMaterial.
+//! The import of key material: GetParametersForImport, ImportKeyMaterial, DeleteKeyMaterial.
 //!
-//! Whoever brings material wraps it for a key pair that is made for one token. Everything that can be wrong with what he
-//! brings is one error, and the third one ends the token: the unwrapping must tell nobody anything about a plaintext, nor
-//! about material that a key had. So whatever else can be wrong is found out before.
+//! The importer wraps the material for a key pair that belongs to one token. Every unwrap failure is the same error, and
+//! three failures invalidate the token, so that the endpoint is not a padding oracle. All other checks come before the
+//! unwrapping, so that they reveal nothing about the material.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -72,7 +72,7 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
     let (key, row) = usable(session, request)?;
     let token = &session.token(&row).await?;
     attempt(session, token, row.revision).await?;
-    // From here on every answer but success is the same, and counted.
+    // From here on, every failure is the same error and is counted.
     let wrapped = &request.encrypted_key_material;
     let material = unwrap(session.keyring(), &key, token, wrapped).ok_or(ErrorCode::InvalidKeyMaterial)?;
     session
@@ -89,8 +89,8 @@ pub(super) async fn import(session: &Session<'_, ImportKeyMaterial>) -> Result<D
         .await
 }
 
-/// Counts a try of a token, durably, before anything is unwrapped: of many at once, and on a full disk, no more than a
-/// few are answered. A try that succeeds is given back.
+/// Counts an attempt with a token, durably, before anything is unwrapped. So even with many attempts at once, or on a full
+/// disk, only a few get an answer. A successful attempt is subtracted again.
 async fn attempt(
     session: &Session<'_, ImportKeyMaterial>,
     token: &ImportToken,
@@ -100,7 +100,7 @@ async fn attempt(
         .change(|state| {
             let (key, row) = usable(state, session.request)?;
             if row.revision != revision {
-                return Err(StaleSnapshot.into()); // another try was counted since it was read
+                return Err(StaleSnapshot.into()); // another attempt was counted since the token was read
             }
             Ok(key.changes([counted(token, &row, u8::saturating_add)]).answering(()))
         })
@@ -109,7 +109,7 @@ async fn attempt(
 
 type AllowedRow<'v, R> = Allowed<&'v Row<R>>;
 
-/// The key and the token that the importer brought back, if material can be imported by it.
+/// Returns the key and the token of the request, if material can be imported with them.
 fn usable<'v>(
     view: &View<'v>,
     request: &ImportKeyMaterial,
@@ -121,7 +121,7 @@ fn usable<'v>(
     Ok((key, token))
 }
 
-/// The token with one try more or less than its row has.
+/// Returns the token with the failures of its row, changed by one.
 fn counted(token: &ImportToken, row: &Row<ImportToken>, count: fn(u8, u8) -> u8) -> (Write, Revision) {
     let failures = count(row.record.failures, 1);
     (Write::ImportToken(ImportToken { failures, ..token.clone() }), row.revision)
@@ -155,7 +155,7 @@ fn wrapping(spec: &str, algorithm: &str) -> Result<(AsymmetricSpec, EncryptionAl
     Ok((spec, algorithm.ok_or_else(|| Error::invalid("WrappingAlgorithm"))?))
 }
 
-/// The token that the importer brought back, for this key and not ended.
+/// Returns the token of the request, if it belongs to this key and is valid.
 fn token<'v>(
     view: &View<'v>,
     key: &Allowed<&'v Row<Key>>,
@@ -172,7 +172,7 @@ fn token_id(text: &str) -> Option<TokenId> {
     Some(ByteArray::from(id))
 }
 
-/// The material, if it unwraps and is as long as that of this key.
+/// Unwraps the material; none if it does not unwrap or has the wrong length for the key.
 fn unwrap(
     keyring: &Keyring,
     key: &Allowed<&Row<Key>>,
@@ -190,7 +190,7 @@ fn unwrap(
     (Some(material.len()) == key.record.spec.secret_len()).then(|| Material::from_bytes(material))
 }
 
-/// The one version of a key with imported material: made with the first import, and filled again by later ones.
+/// Returns the only version of a key with imported material: the first import creates it, later ones refill it.
 fn imported_version<'v>(
     view: &View<'v>,
     key: &Allowed<&'v Row<Key>>,
@@ -204,7 +204,7 @@ fn imported_version<'v>(
     (Write::Version(version), there.map_or(0, |row| row.revision))
 }
 
-/// Removes tokens of this key that can no longer be used, and the oldest ones beyond [`MAX_TOKENS`].
+/// Removes expired and exhausted tokens of this key, and the oldest ones beyond [`MAX_TOKENS`].
 fn without_stale_tokens<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Writes {
     let mut tokens: Vec<_> = view.tokens_of(key).collect();
     tokens.sort_unstable_by_key(|row| std::cmp::Reverse(row.record.expires));
@@ -218,7 +218,7 @@ fn without_stale_tokens<'v>(view: &View<'v>, key: &Allowed<&'v Row<Key>>) -> Wri
 
 /// 24 hours.
 const TOKEN_LIFE: i64 = 86_400;
-/// Wrapped material that does not unwrap, after which a token is of no use.
+/// Failed unwraps that invalidate a token.
 const MAX_FAILURES: u8 = 3;
-/// Tokens of one key at a time.
+/// Maximum tokens of one key.
 const MAX_TOKENS: usize = 10;

@@ -1,4 +1,4 @@
-//! Objects and lists of them in one parameter, as JSON.
+//! Parses parameters that contain JSON: an object, or a list of objects.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -8,7 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads the list; `null`, which is the JSON of a Go list that was never made, is an empty one.
+/// Parses a list. `null`, which Go clients send for a nil slice, is an empty list.
 ///
 /// # Errors
 /// InvalidParameter naming `parameter`.
@@ -18,7 +18,7 @@ pub(super) fn list<T: DeserializeOwned>(text: &str, parameter: &str) -> Result<V
     Ok(objects.into_iter().flatten().map(|Object(entry)| entry).collect())
 }
 
-/// Reads one object.
+/// Parses one object.
 ///
 /// # Errors
 /// InvalidParameter naming `parameter`.
@@ -27,7 +27,7 @@ pub(super) fn object<T: DeserializeOwned>(text: &str, parameter: &str) -> Result
     Ok(object)
 }
 
-/// By its names: serde takes a list of the values, in their order, for the same.
+/// An object with named fields: serde would also accept a list of the values in their order.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

@@ -1,4 +1,4 @@
-//! A change of one key.
+//! Changes one key: the common part of actions such as EnableKey and UpdateKeyDescription.
 
 use bulla_keys::{Key, Refusal};
 use bulla_wire::Error;
@@ -7,10 +7,10 @@ use bulla_wire::kms::Done;
 use crate::refusal::key_refused;
 use crate::session::Session;
 
-/// Replaces a key, named by its id, by what `transition` makes of it at the time of the request.
+/// Applies `transition` to the key with this id, at the time of the request, and writes the result.
 ///
 /// # Errors
-/// As [`View::key_by_id`](crate::authorize::View::key_by_id); the answer to a refusal.
+/// Like [`View::key_by_id`](crate::authorize::View::key_by_id); the API error for a refused transition.
 pub(super) async fn change_key<A>(
     session: &Session<'_, A>,
     key_id: &str,

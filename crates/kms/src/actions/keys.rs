@@ -1,4 +1,4 @@
-//! CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription, ScheduleKeyDeletion,
+//! The actions on keys: CreateKey, DescribeKey, ListKeys, EnableKey, DisableKey, UpdateKeyDescription, ScheduleKeyDeletion,
 //! CancelKeyDeletion, SetDeletionProtection.
 
 use bulla_keys::{
@@ -26,7 +26,7 @@ use crate::state::{Row, Write};
 
 pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKeyReply, Error> {
     let Wanted { description, spec, usage, origin, rotation, tags } = Wanted::new(session.request)?;
-    let keys = session.with_tags(&tags).container(Container::Keys)?; // before a key pair is made for nothing
+    let keys = session.with_tags(&tags).container(Container::Keys)?; // before the expensive key pair is generated
     let id = KeyId::random(&SystemRandom);
     let primary = KeyVersionId::random(&SystemRandom);
     let created = session.now();
@@ -37,7 +37,7 @@ pub(super) async fn create(session: &Session<'_, CreateKey>) -> Result<CreateKey
     key.made_by = session.maker();
     let key_metadata = metadata(session, &key);
     let policy = session.request.policy.as_deref();
-    policy.map(|text| policies::document::<OfKey>(session, text)).transpose()?; // before a key pair is made for nothing
+    policy.map(|text| policies::document::<OfKey>(session, text)).transpose()?; // before the expensive key pair is generated
     session.check_room::<Key, _>(&keys, session.quotas().of_keys())?;
     let mut writes = vec![(Write::Key(key), 0)];
     if origin == KeyOrigin::Kms {
@@ -63,7 +63,7 @@ pub(super) async fn describe(session: &Session<'_, DescribeKey>) -> Result<Descr
     Ok(DescribeKeyReply { key_metadata: full_metadata(session, &key) })
 }
 
-/// What is told of a key to those who may describe it.
+/// Returns the metadata of a key for callers who may describe it.
 pub(crate) fn full_metadata(view: &View<'_>, key: &Allowed<&Row<Key>>) -> KeyMetadata {
     let protection = key.record.deletion_protection.as_ref();
     KeyMetadata {
@@ -140,7 +140,7 @@ pub(super) async fn set_deletion_protection(
         .await
 }
 
-/// How a SetDeletionProtection names its key.
+/// The name of the key in a SetDeletionProtection.
 enum ProtectedKey<'a> {
     Arn(&'a str),
     Id(&'a str),
@@ -158,7 +158,7 @@ impl<'a> ProtectedKey<'a> {
     }
 }
 
-/// The protection that is asked for, with its reason; none to end it, and then any description is ignored.
+/// The requested protection with its reason; none to disable it, which ignores any description.
 fn protection(request: &SetDeletionProtection) -> Result<Option<Description>, Error> {
     if !request.enable_deletion_protection {
         return Ok(None);
@@ -167,7 +167,7 @@ fn protection(request: &SetDeletionProtection) -> Result<Option<Description>, Er
     Description::new(why).map(Some).ok_or_else(|| Error::invalid("DeletionProtectionDescription"))
 }
 
-/// What a CreateKey asks for, once it is clear that bulla can make it.
+/// A CreateKey with supported and valid parameters.
 struct Wanted {
     description: Description,
     spec: KeySpec,
@@ -213,7 +213,7 @@ impl Wanted {
     }
 }
 
-/// Fields whose effect is not built: refused rather than accepted without it.
+/// Refuses fields whose effect is not implemented, rather than ignoring them.
 fn refuse_unbuilt(request: &CreateKey) -> Result<(), Error> {
     if request.dkms_instance_id.is_some() {
         return Err(ErrorCode::ForbiddenInstanceNotFound.into());
@@ -235,7 +235,7 @@ fn metadata(view: &View<'_>, key: &Key) -> KeyMetadata {
     let date =
         |time: Option<i64>| time.map_or_else(String::new, |time| Timestamp::from_unix(time).to_string());
     let symmetric = key.spec.kind() == KeyKind::Symmetric;
-    // A key that waits for its material has no version that could encrypt.
+    // A key that waits for imported material has no version that could encrypt.
     let has_primary = symmetric && (key.origin == KeyOrigin::Kms || key.has_imported(now));
     let rotation = key.rotation_interval;
     KeyMetadata {

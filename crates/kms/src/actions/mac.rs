@@ -1,4 +1,4 @@
-//! GenerateMac, VerifyMac.
+//! The actions on MACs: GenerateMac, VerifyMac.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -50,7 +50,7 @@ fn algorithm(name: &str, key: &OpenKey<'_, keyring::Mac>) -> Result<MacAlgorithm
         .ok_or_else(|| Error::invalid("Algorithm"))
 }
 
-/// A key is for the hash that its spec names.
+/// Whether a key is for this algorithm: its spec names the hash.
 fn is_of(algorithm: MacAlgorithm, spec: KeySpec) -> bool {
     matches!(
         (algorithm, spec),
@@ -69,5 +69,5 @@ fn message(text: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     }
 }
 
-/// 6 KB, as for all cryptography of the API.
+/// 6 KB, the limit of the API for all cryptographic operations.
 const MAX_MESSAGE: usize = 6144;

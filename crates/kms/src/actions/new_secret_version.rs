@@ -1,4 +1,4 @@
-//! A version of a secret as it is made.
+//! Creates and seals a version of a secret, for CreateSecret and PutSecretValue.
 
 use bulla_keys::secret::binding;
 use bulla_keys::{
@@ -11,19 +11,19 @@ use crate::authorize::{Allowed, View};
 use crate::keyring::{self, OpenKey};
 use crate::state::{Changes, Row, Write};
 
-/// A version to be made.
+/// The parameters of a version to be created.
 pub(super) struct NewSecretVersion<'a> {
     id: SecretVersionId,
     data_type: SecretDataType,
     data: &'a SecretText,
 }
 
-/// A version whose value is sealed.
+/// A version with a sealed value.
 pub(super) struct Sealed {
     pub(super) version: SecretVersion,
     /// The key that sealed it.
     pub(super) key: KeyId,
-    /// The value; and the key as it is, because a value must not outlive the decision that its key can open it.
+    /// The write of the value, with a check that the key is unchanged: otherwise a value might be stored whose key is gone.
     pub(super) writes: Changes,
 }
 
@@ -49,7 +49,7 @@ impl<'a> NewSecretVersion<'a> {
     /// Seals the value under the primary version of a key.
     ///
     /// # Errors
-    /// As [`View::open_primary`].
+    /// Like [`View::open_primary`].
     pub(super) fn seal<'v>(
         &self,
         view: &View<'v>,
@@ -72,11 +72,11 @@ impl<'a> NewSecretVersion<'a> {
         })
     }
 
-    /// Whether this is the value of a version that exists; compared in constant time.
+    /// Whether this is the value of an existing version; compared in constant time.
     pub(super) fn has_value(&self, existing: &SecretText) -> bool {
         existing == self.data
     }
 }
 
-/// 30 KB of the text as it is given.
+/// 30 KB of the text as received.
 const MAX_DATA: usize = 30_720;

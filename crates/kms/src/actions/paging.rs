@@ -1,4 +1,4 @@
-//! Pages of lists: `PageNumber` and `PageSize`. A page costs by its size, wherever in a list it begins.
+//! Pages of lists: `PageNumber` and `PageSize`. The cost of a page depends on its size, not on its position in the list.
 
 use std::cmp::Ordering;
 use std::ops::{Range, RangeInclusive};
@@ -7,17 +7,17 @@ use bulla_wire::Error;
 
 use crate::state::Index;
 
-/// The page somebody asked for.
+/// The requested page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// From 1.
+    /// Begins with 1.
     pub(crate) number: u32,
     pub(crate) size: u32,
 }
 
 impl Page {
     /// # Errors
-    /// InvalidParameter naming the one that is out of range.
+    /// InvalidParameter naming the parameter that is out of range.
     pub(crate) fn new(
         number: Option<u32>,
         size: Option<u32>,
@@ -30,8 +30,8 @@ impl Page {
         if sizes.contains(&page.size) { Ok(page) } else { Err(Error::invalid("PageSize")) }
     }
 
-    /// The entries on this page of the list that some parts of an index make together, and how many there are on all
-    /// pages. No entry may be in two of the parts.
+    /// Returns the entries on this page of the list that some parts of an index form together, and the number on all pages.
+    /// The parts must be disjoint.
     pub(super) fn of<'i, P, K>(self, index: &'i Index<P, K>, parts: &[P]) -> (Vec<&'i K>, u64)
     where
         P: Ord + Clone,
@@ -41,7 +41,7 @@ impl Page {
         (joined.slice(self.places()), joined.len() as u64)
     }
 
-    /// The entries on this page of a short list, and how many there are on all pages.
+    /// Returns the entries on this page of a short list, and the number on all pages.
     pub(crate) fn counted<T>(self, entries: impl Iterator<Item = T>) -> (Vec<T>, u64) {
         let here = self.skipped()..self.skipped() + u64::from(self.size);
         let mut page = Vec::new();
@@ -55,19 +55,19 @@ impl Page {
         (page, total)
     }
 
-    /// The places of the entries on this page, in a list that may be shorter.
+    /// The positions of the entries on this page; the list may be shorter.
     pub(crate) fn places(self) -> Range<usize> {
         let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
         place(self.skipped())..place(self.skipped() + u64::from(self.size))
     }
 
-    /// Entries on earlier pages.
+    /// The number of entries on earlier pages.
     fn skipped(self) -> u64 {
         u64::from(self.number - 1) * u64::from(self.size)
     }
 }
 
-/// The list that some parts of an index make together, in their common order. No entry may be in two of the parts.
+/// The list that some parts of an index form together, in their common order. The parts must be disjoint.
 pub(crate) struct Joined<'i, 'p, P, K> {
     index: &'i Index<P, K>,
     lists: Vec<List<'p, P>>,
@@ -84,7 +84,7 @@ impl<'i, 'p, P: Ord + Clone, K: Ord + Clone> Joined<'i, 'p, P, K> {
         self.lists.iter().map(|list| list.ranks.len()).sum()
     }
 
-    /// The entries at these places, as far as there are so many.
+    /// Returns the entries at these positions, as far as they exist.
     pub(crate) fn slice(&self, places: Range<usize>) -> Vec<&'i K> {
         if places.start >= self.len() {
             return vec![];
@@ -95,7 +95,7 @@ impl<'i, 'p, P: Ord + Clone, K: Ord + Clone> Joined<'i, 'p, P, K> {
     }
 }
 
-/// What is left of one part of an index.
+/// The rest of one part of an index.
 struct List<'p, P> {
     part: &'p P,
     ranks: Range<usize>,
@@ -107,13 +107,13 @@ impl<P> Clone for List<'_, P> {
     }
 }
 
-/// Takes the first `count` entries off the list that `lists` make together, which must have as many.
+/// Skips the first `count` entries of the list that `lists` form together. It must have at least that many.
 fn skip<P: Ord + Clone, K: Ord + Clone>(index: &Index<P, K>, lists: &mut [List<'_, P>], count: usize) {
     if let [only] = lists {
         only.ranks.start += count;
         return;
     }
-    // Each list is cut at a rank from the start to the end of its range. Every turn halves the widest one.
+    // Each list is cut at a rank within its range. Each turn halves the widest one.
     let mut cuts: Vec<_> = lists.iter().map(|list| list.ranks.clone()).collect();
     while let Some(widest) =
         (0..cuts.len()).max_by_key(|at| cuts[*at].len()).filter(|at| !cuts[*at].is_empty())
@@ -134,7 +134,7 @@ fn skip<P: Ord + Clone, K: Ord + Clone>(index: &Index<P, K>, lists: &mut [List<'
     lists.iter_mut().zip(cuts).for_each(|(list, cut)| list.ranks.start = cut.start);
 }
 
-/// The entries of some lists in their common order.
+/// Returns the entries of some lists in their common order.
 fn merge<'i, P: Ord + Clone, K: Ord + Clone>(
     index: &'i Index<P, K>,
     lists: Vec<List<'_, P>>,
@@ -213,7 +213,7 @@ mod tests {
                 assert!(page.len() >= 50 && total >= 49_000);
                 VISITS.get()
             };
-            // The second one seeks among the three lists, a few times for each.
+            // Later pages search the three lists a few times for their start.
             let most = cost(1) + 1_000;
             for number in [2, 250, 499] {
                 assert!(cost(number) <= most, "{} > {most}", cost(number));

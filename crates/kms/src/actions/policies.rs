@@ -1,5 +1,5 @@
-//! GetKeyPolicy, SetKeyPolicy, GetKeyDefaultPolicy, GetSecretPolicy, SetSecretPolicy, and the policies that CreateKey and
-//! CreateSecret take.
+//! The actions on policies of keys and secrets: GetKeyPolicy, SetKeyPolicy, GetKeyDefaultPolicy, GetSecretPolicy,
+//! SetSecretPolicy. CreateKey and CreateSecret parse their policies here too.
 
 use bulla_keys::Refusal;
 use bulla_wire::kms::{
@@ -26,7 +26,7 @@ pub(super) async fn set_key_policy(session: &Session<'_, SetKeyPolicy>) -> Resul
         .change(|state| {
             let key = state.key(&session.request.key_id)?;
             if key.record.is_service() {
-                return Err(key_refused(Refusal::Unsupported)); // the policies of its secrets count
+                return Err(key_refused(Refusal::Unsupported)); // the policies of its secrets apply instead
             }
             let (document, named) = document(state, &session.request.policy)?;
             let revision = state.policy_of_key(&key).map_or(0, |row| row.revision);
@@ -65,10 +65,10 @@ pub(super) async fn set_secret_policy(session: &Session<'_, SetSecretPolicy>) ->
         .await
 }
 
-/// A policy of a key or secret, its principals resolved, and the rows that it rests on.
+/// Parses a policy of a key or secret, and resolves its principals. Returns it with the rows that it depends on.
 ///
 /// # Errors
-/// InvalidParameter naming Policy, with the place in the document.
+/// InvalidParameter naming Policy, with the position in the document.
 pub(super) fn document<K: DocumentKind>(
     view: &View<'_>,
     text: &str,
@@ -76,7 +76,7 @@ pub(super) fn document<K: DocumentKind>(
     view.document(text).map_err(|error| Error::with(ErrorCode::InvalidPolicy, error.to_string()))
 }
 
-/// Every key and secret has one policy, of this name.
+/// Every key and secret has exactly one policy, which has this name.
 fn check_name(name: Option<&str>) -> Result<(), Error> {
     match name {
         None | Some("default") => Ok(()),
@@ -84,7 +84,8 @@ fn check_name(name: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// What holds without a policy of its own: root has every right, which no policy takes from it, and nobody else has one.
+/// The policy of a key or secret without one of its own: it lets root do everything, which no policy can deny, and allows no
+/// other caller anything.
 fn default_policy(kind: &str, account: &str) -> String {
     format!(
         concat!(

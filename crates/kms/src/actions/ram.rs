@@ -1,4 +1,5 @@
-//! The actions of Resource Access Management, a file for each family.
+//! The actions of Resource Access Management (RAM), one file for each group: users, groups, roles, policies, access keys, MFA
+//! devices and tags.
 
 pub(super) mod access_keys;
 pub(super) mod account;

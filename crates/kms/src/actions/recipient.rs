@@ -1,8 +1,8 @@
-//! The parameter Recipient: an enclave that alone may see the answer.
+//! The parameter Recipient: an enclave that alone may read the reply. There are none here, so it is refused.
 
 use bulla_wire::{Error, ErrorCode};
 
-/// Refuses a request for a plaintext that only an enclave may see: there are none here.
+/// Refuses a request for a plaintext that only an enclave may read.
 ///
 /// # Errors
 /// UnsupportedOperation.

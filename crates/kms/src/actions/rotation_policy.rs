@@ -1,9 +1,9 @@
-//! The rotation policy of a key, as CreateKey and UpdateRotationPolicy take it.
+//! Parses the rotation policy of a key, for CreateKey and UpdateRotationPolicy.
 
 use bulla_keys::RotationInterval;
 use bulla_wire::{Error, ErrorCode};
 
-/// How often new versions are made: an interval, which is needed if rotation is enabled, and ignored otherwise.
+/// Returns the rotation interval. It is required if rotation is enabled, and ignored otherwise.
 ///
 /// # Errors
 /// MissingRotationInterval, InvalidParameter.

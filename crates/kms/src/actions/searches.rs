@@ -1,5 +1,5 @@
-//! Searches: how ListKeys and ListSecrets find what their filters ask for, at a cost that follows the page and not the
-//! number of keys and secrets.
+//! Searches of ListKeys and ListSecrets. They use the indexes of the snapshot, so that the cost depends on the page and not
+//! on the number of keys and secrets. Only a search by several labels scans, on another thread.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::authorize::Listing;
 use crate::session::Session;
 use crate::state::{Age, Group, Index, Label};
 
-/// The keys on a page, and how many match on all pages.
+/// Returns the keys on a page, and the number of matches on all pages.
 pub(super) async fn keys<A>(
     session: &Session<'_, A>,
     page: Page,
@@ -29,7 +29,7 @@ pub(super) async fn keys<A>(
     run(session, page, listing, plan, |keys| keys.lists().by_group(), matches).await
 }
 
-/// The secrets on a page, and how many match on all pages.
+/// Returns the secrets on a page, and the number of matches on all pages.
 pub(super) async fn secrets<A>(
     session: &Session<'_, A>,
     page: Page,
@@ -49,13 +49,13 @@ pub(super) async fn secrets<A>(
     Ok((secrets.collect(), total))
 }
 
-/// Where what is searched for stands.
+/// Where the matches are found.
 enum Plan<P, K> {
-    /// It is what these parts of an index make together.
+    /// Exactly the entries of these parts of an index.
     Listed(Vec<P>),
-    /// It is among these few.
+    /// Some of these few.
     Named(BTreeSet<K>),
-    /// It is among what these parts hold, and has to be looked for.
+    /// Some of the entries of these parts, which must be scanned.
     Among(Vec<P>),
 }
 
@@ -78,7 +78,7 @@ where
             Ok((keys.into_iter().cloned().collect(), total))
         }
         Plan::Named(keys) => Ok(page.counted(keys.into_iter().filter(|key| matches(&listing, key)))),
-        // May be as long as the store is large: other requests must not wait for it.
+        // May take long in a large store, so it runs on another thread, and other requests do not wait.
         Plan::Among(parts) => {
             let search = move || {
                 let index = index(&listing);
@@ -131,7 +131,7 @@ fn plan_for_secrets(
     plan_by_labels(secrets.lists().by_label(), labels, |label| vec![label])
 }
 
-/// Finds what has one label of each set, where `parts` gives those of one label, which have nothing in common.
+/// Plans a search for records that have one label of each set. `parts` returns the disjoint parts of the index for one label.
 fn plan_by_labels<P: Ord + Clone, K: Ord + Clone>(
     index: &Index<P, K>,
     labels: Vec<BTreeSet<Label>>,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     const NAMES: [&str; 3] = ["env", "team", "x"];
-    /// Few, so that names and values meet.
+    /// Few distinct values, so that names and values coincide.
     const VALUES: [&str; 4] = ["prod", "test", "x", ""];
     const START: i64 = 1_000_000;
 
@@ -204,7 +204,7 @@ mod tests {
         tags
     }
 
-    /// A key in any state, of which imported material may expire while the test moves its clock.
+    /// A key in any state; its imported material may expire while the test advances its clock.
     fn random_key(id: KeyId, created: i64) -> Key {
         let spec = pick(&[KeySpec::Aes256, KeySpec::Aes256, KeySpec::Sm4, KeySpec::EcP256]);
         let usage = if spec == KeySpec::EcP256 { KeyUsage::SignVerify } else { KeyUsage::EncryptDecrypt };
@@ -276,7 +276,7 @@ mod tests {
             pollster::block_on(staged).unwrap();
         }
 
-        /// Makes or changes the key, the alias and the secret of a number, or takes them away.
+        /// Creates, changes or removes the key, the alias and the secret with a number.
         fn change(&self, number: usize) {
             let id = self.ids[number];
             let snapshot = Arc::clone(&*self.kms.state.snapshot().unwrap());
@@ -305,7 +305,7 @@ mod tests {
             A::reply(reply).unwrap()
         }
 
-        /// All keys there are, in the order of ListKeys.
+        /// Returns all keys in the order of ListKeys.
         fn all_keys(&self) -> Vec<Arc<Key>> {
             let snapshot = self.kms.state.snapshot().unwrap();
             let mut keys: Vec<_> =
@@ -353,7 +353,7 @@ mod tests {
                 store.change(random(store.ids.len()));
             }
             if round % 50 == 0 {
-                store.now.fetch_add(3, Ordering::Relaxed); // material expires, and nothing is written
+                store.now.fetch_add(3, Ordering::Relaxed); // material expires without a write
             }
             keys_are_the_same(&store);
             secrets_are_the_same(&store);
@@ -496,7 +496,7 @@ mod tests {
         }
     }
 
-    /// Of several tags each may have few matches in common, and is looked for by a thread of its own.
+    /// Each of several tags may have few matches in common with the others, so another thread searches.
     #[test]
     fn a_search_that_may_take_long_delays_no_other_request() {
         let store = Store::new();

@@ -1,4 +1,4 @@
-//! A change of one secret.
+//! Changes one secret: the common part of actions such as UpdateSecret and RestoreSecret.
 
 use bulla_keys::{Secret, SecretRefusal};
 use bulla_wire::Error;
@@ -7,10 +7,10 @@ use bulla_wire::kms::SecretReply;
 use crate::refusal::secret_refused;
 use crate::session::Session;
 
-/// Replaces a secret, named by its name or ARN, by what `transition` makes of it at the time of the request.
+/// Applies `transition` to the secret with this name or ARN, at the time of the request, and writes the result.
 ///
 /// # Errors
-/// Forbidden.ResourceNotFound; the answer to a refusal.
+/// Forbidden.ResourceNotFound; the API error for a refused transition.
 pub(super) async fn change_secret<A>(
     session: &Session<'_, A>,
     name: &str,

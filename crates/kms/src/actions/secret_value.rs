@@ -1,4 +1,4 @@
-//! Values of secrets, which are read from the store when a request asks for them.
+//! Reads the values of secrets from the store, and opens them with their key.
 
 use bulla_keys::secret::binding;
 use bulla_keys::{Key, Secret, SecretValue, SecretVersion, blob};
@@ -14,10 +14,10 @@ pub(super) struct Chosen<'v> {
     pub(super) version: &'v SecretVersion,
 }
 
-/// Reads the values of some versions, sealed, in their order.
+/// Reads the sealed values of some versions, in this order.
 ///
 /// # Errors
-/// As [`Session::values`].
+/// Like [`Session::values`].
 pub(super) async fn read<A>(
     session: &Session<'_, A>,
     chosen: &[&Chosen<'_>],
@@ -27,10 +27,10 @@ pub(super) async fn read<A>(
 }
 
 impl<'v> Chosen<'v> {
-    /// Opens the value by the key of the secret.
+    /// Opens the value with the key of the secret.
     ///
     /// # Errors
-    /// As [`View::open_to_decrypt`].
+    /// Like [`View::open_to_decrypt`].
     pub(super) fn open(
         &self,
         view: &View<'v>,

@@ -1,4 +1,5 @@
-//! GetSecretValue, BatchGetSecretValue, PutSecretValue, ListSecretVersionIds, UpdateSecretVersionStage.
+//! The actions on values of secrets: GetSecretValue, BatchGetSecretValue, PutSecretValue, ListSecretVersionIds,
+//! UpdateSecretVersionStage.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +60,7 @@ pub(super) async fn get_batch(
                 http_status: error.status(),
                 message: error.message(),
             }),
-            Err(error) => return Err(error), // the log has to hear of it
+            Err(error) => return Err(error), // the log must contain it
         }
     }
     Ok(reply)
@@ -80,7 +81,7 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
     };
     let (secret, key) = writable(session, &request.secret_name)?;
     if let Some(version) = secret.record.version(new.id().as_str()) {
-        // A repeated request; type and stages do not enter.
+        // A retried request succeeds if the value is the same; type and stages are not compared.
         let existing = Chosen { secret, version };
         let values = secret_value::read(session, &[&existing]).await?;
         let is_same = new.has_value(&existing.open(session, &values[0], &key)?);
@@ -90,7 +91,7 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
         .change(|state| {
             let (secret, key) = writable(state, &request.secret_name)?;
             if secret.record.version(new.id().as_str()).is_some() {
-                return Err(StaleSnapshot.into()); // another request has made it: its value is compared
+                return Err(StaleSnapshot.into()); // another request has created the version: its value must be compared
             }
             let Sealed { version, writes, .. } = new.seal(state, &secret.record.name, &key)?;
             let (changed, dropped) = secret.record.with_version(version, &stages).map_err(secret_refused)?;
@@ -103,7 +104,7 @@ pub(super) async fn put(session: &Session<'_, PutSecretValue>) -> Result<PutSecr
 
 type Usable<'v, R> = Allowed<&'v Row<R>>;
 
-/// A secret that may get a version, and the key that seals it.
+/// Returns a secret that may get a new version, and the key that seals it.
 fn writable<'v>(view: &View<'v>, name: &str) -> Result<(Usable<'v, Secret>, Usable<'v, Key>), Error> {
     let secret = view.secret(name)?;
     let key = view.key_of(&secret, Permission::of::<GenerateDataKey>())?;
@@ -152,19 +153,19 @@ pub(super) async fn move_stage(
     .await
 }
 
-/// A version of a secret that somebody wants to read.
+/// The version of a secret to read.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Which {
     secret_name: String,
     version_id: Option<String>,
     version_stage: Option<String>,
-    /// Of no effect for the only type there is.
+    /// Has no effect on the only type of secret.
     #[expect(dead_code, reason = "it may be there")]
     fetch_extended_config: Option<Flag>,
 }
 
-/// A boolean, as some clients write it, or a text.
+/// A boolean, or a text as some clients send it.
 #[derive(Deserialize)]
 #[serde(untagged)]
 #[expect(dead_code, reason = "its presence alone is checked")]
@@ -174,7 +175,8 @@ enum Flag {
 }
 
 impl Which {
-    /// The version, for the permission to get it and, of a secret with a key of the account, to decrypt by that.
+    /// Returns the version. Checks the permission to read it and, if the secret has a key of the account, to decrypt with
+    /// that key.
     fn find<'v>(&self, view: &View<'v>) -> Result<Found<'v>, Error> {
         let view = view.asking(Permission::of::<GetSecretValue>());
         let secret = view.secret(&self.secret_name)?;
@@ -185,7 +187,7 @@ impl Which {
         Ok(Found { chosen: Chosen { secret, version }, key })
     }
 
-    /// The version that is named and at which the stage points, as far as either is said.
+    /// Returns the version with the id and the stage that the request names; either may be missing.
     fn version<'s>(&self, secret: &'s Secret) -> Option<&'s SecretVersion> {
         fn given(text: &Option<String>) -> Option<&str> {
             text.as_deref().filter(|text| !text.is_empty())
@@ -199,7 +201,7 @@ impl Which {
     }
 }
 
-/// A version to be read, and the key that opens it.
+/// A version to read, and the key that opens it.
 struct Found<'v> {
     chosen: Chosen<'v>,
     key: Usable<'v, Key>,
@@ -221,7 +223,7 @@ impl<'v> Found<'v> {
     }
 }
 
-/// The stages of a JSON list, or of a list inside an object as replies have it; the current one if nothing is said.
+/// Parses the stages: a JSON list, or a list inside an object as in replies. Default: the current stage.
 fn stages(text: Option<&str>) -> Result<BTreeSet<Stage>, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -248,5 +250,5 @@ fn stages_of(secret: &Secret, version: &SecretVersionId) -> VersionStageList {
     VersionStageList { version_stage: secret.stages_of(version).map(Stage::to_string).collect() }
 }
 
-/// Secrets that are read at once.
+/// Maximum secrets in one request.
 const MAX_BATCH: usize = 20;

@@ -1,5 +1,5 @@
-//! CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret, UpdateSecretRotationPolicy,
-//! RotateSecret.
+//! The actions on secrets: CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret,
+//! UpdateSecretRotationPolicy, RotateSecret.
 
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     let Wanted { name, first, description, tags } = Wanted::new(request)?;
     let secrets = session.with_tags(&tags).container(Container::Secrets)?;
     let named_key = request.encryption_key_id.as_deref();
-    named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the name is told to be taken
-    check_free(session, &secrets, &name)?; // before a key is made for nothing
+    named_key.map(|key| ask_named_key(session, key)).transpose()?; // before the error that the name is in use
+    check_free(session, &secrets, &name)?; // before the service key is created in vain
     let policy = request.policy.as_deref();
     policy.map(|text| policies::document::<OfSecret>(session, text)).transpose()?;
     session.check_room::<Secret, _>(&secrets, session.quotas().of_secrets())?;
@@ -66,7 +66,7 @@ pub(super) async fn create(session: &Session<'_, CreateSecret>) -> Result<Create
     })
 }
 
-/// The key of the account that shall seal a secret.
+/// Checks the permission for the key of the account that will seal a secret.
 fn ask_named_key<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
     view.asking(Permission::of::<GenerateDataKey>()).ask_key(name)
 }
@@ -102,7 +102,7 @@ pub(super) async fn list(session: &Session<'_, ListSecrets>) -> Result<ListSecre
     })
 }
 
-/// What is told of a secret to those who may list secrets.
+/// The entry of a secret for callers who may list secrets.
 pub(crate) fn listed(secret: &Secret, fetch_tags: Option<bool>) -> SecretEntry {
     SecretEntry {
         secret_name: secret.name.to_string(),
@@ -139,7 +139,7 @@ pub(super) async fn delete(session: &Session<'_, DeleteSecret>) -> Result<Delete
     Ok(DeleteSecretReply { secret_name: secret.secret_name, planned_delete_time: Timestamp::from_unix(end) })
 }
 
-/// Takes a secret away at once, also out of its recovery window.
+/// Deletes a secret at once, even in its recovery window.
 async fn remove(session: &Session<'_, DeleteSecret>) -> Result<SecretReply, Error> {
     session
         .change(|state| {
@@ -156,7 +156,7 @@ pub(super) async fn restore(session: &Session<'_, RestoreSecret>) -> Result<Secr
 }
 
 /// # Errors
-/// Always: secrets of the only type there is are not rotated.
+/// Always: secrets of the only type cannot be rotated.
 pub(super) async fn update_rotation_policy(
     session: &Session<'_, UpdateSecretRotationPolicy>,
 ) -> Result<SecretReply, Error> {
@@ -171,7 +171,7 @@ pub(super) async fn rotate(session: &Session<'_, RotateSecret>) -> Result<Rotate
     Err(ErrorCode::UnsupportedOperation.into())
 }
 
-/// What a CreateSecret asks for, once it is clear that bulla can make it.
+/// A CreateSecret with supported and valid parameters.
 struct Wanted<'a> {
     name: SecretName,
     first: NewSecretVersion<'a>,
@@ -196,7 +196,7 @@ impl<'a> Wanted<'a> {
     }
 }
 
-/// Fields whose effect is not built: refused rather than accepted without it.
+/// Refuses fields whose effect is not implemented, rather than ignoring them.
 fn refuse_unbuilt(request: &CreateSecret) -> Result<(), Error> {
     if request.dkms_instance_id.is_some() {
         return Err(ErrorCode::ForbiddenInstanceNotFound.into());
@@ -215,7 +215,7 @@ fn refuse_unbuilt(request: &CreateSecret) -> Result<(), Error> {
     Ok(())
 }
 
-/// A secret in its recovery window keeps its name.
+/// Checks that the name is free; a secret in its recovery window still has its name.
 fn check_free(view: &View<'_>, secrets: &Allowed<Container>, name: &SecretName) -> Result<(), Error> {
     let is_taken = view.is_taken(secrets, name).map_err(secret_refused)?;
     if is_taken { Err(ErrorCode::RejectedResourceExist.into()) } else { Ok(()) }

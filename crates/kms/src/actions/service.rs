@@ -1,4 +1,5 @@
-//! DescribeRegions, DescribeAccountKmsStatus, OpenKmsService, which every caller may use, and GetRandomPassword.
+//! The actions on the service as a whole: DescribeRegions, DescribeAccountKmsStatus and OpenKmsService, which every caller
+//! may use, and GetRandomPassword.
 
 use bulla_keys::{Random, SystemRandom};
 use bulla_wire::kms::{
@@ -22,7 +23,7 @@ pub(super) async fn status(
 }
 
 /// # Errors
-/// Always: the service is open from the beginning.
+/// Always: the service is already open.
 pub(super) async fn open(_session: &Session<'_, OpenKmsService>) -> Result<Done, Error> {
     Err(ErrorCode::ForbiddenOpened.into())
 }
@@ -58,14 +59,14 @@ fn random_password(request: &GetRandomPassword) -> Result<GetRandomPasswordReply
     loop {
         let password: Zeroizing<String> =
             Zeroizing::new((0..length).map(|_| char::from(*pick(&all))).collect());
-        // Drawn anew as a whole, so that every password that is allowed is as likely as every other.
+        // A password that lacks a type is redrawn as a whole, so that all allowed passwords are equally likely.
         if !each || types.iter().all(|letters| password.bytes().any(|byte| letters.contains(&byte))) {
             return Ok(GetRandomPasswordReply { random_password: password.into() });
         }
     }
 }
 
-/// One of at most 256, each as likely as the others.
+/// Returns one of at most 256 letters, all equally likely.
 fn pick(letters: &[u8]) -> &u8 {
     let fair = 256 - 256 % letters.len();
     loop {
@@ -81,5 +82,5 @@ fn pick(letters: &[u8]) -> &u8 {
 const LOWERCASE: &str = "abcdefghijklmnopqrstuvwxyz";
 const UPPERCASE: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const NUMBERS: &str = "0123456789";
-/// What US-ASCII has.
+/// The punctuation of US-ASCII.
 const PUNCTUATION: &str = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";

@@ -1,4 +1,4 @@
-//! The key that seals secrets without a key of the account: made with the first of them.
+//! The service key, which seals secrets without a key of the account. CreateSecret creates it when it is first needed.
 
 use bulla_keys::{
     Alias, AliasName, Key, KeyId, KeyOrigin, KeySpec, KeyUsage, KeyVersionId, NewKey, SystemRandom, Tags,
@@ -11,8 +11,8 @@ use crate::new_version::NewVersion;
 use crate::session::Session;
 use crate::state::{Changes, Write};
 
-/// Sees to it that the key exists. Of many requests that make it at once one succeeds, because the alias is written with
-/// the key, and the others find it.
+/// Creates the service key if it does not exist. If several requests create it at once, one succeeds, because the alias is
+/// written with the key, and the others find it.
 ///
 /// `tags` are those of the secret, which the permission may depend on.
 pub(super) async fn ensure_service_key(

@@ -1,4 +1,5 @@
-//! Temporary credentials: AssumeRole, AssumeRoleWithOIDC and GetCallerIdentity.
+//! The actions of the Security Token Service (STS), which issue temporary credentials: AssumeRole, AssumeRoleWithOIDC and
+//! GetCallerIdentity.
 
 mod assume_role;
 mod assume_role_with_oidc;

@@ -1,4 +1,4 @@
-//! The parameter Tags: a list of tags as JSON.
+//! Parses the parameter Tags of KMS actions: a list of tags as JSON.
 
 use bulla_keys::{TagProblem, Tags};
 use bulla_wire::{Error, ErrorCode};
@@ -6,10 +6,10 @@ use serde::Deserialize;
 
 use super::json;
 
-/// A JSON list of `TagKey` and `TagValue`.
+/// Parses a JSON list of `TagKey` and `TagValue`.
 ///
 /// # Errors
-/// InvalidParameter naming Tags; Rejected.LimitExceeded for more than a key or secret may have.
+/// InvalidParameter naming Tags; Rejected.LimitExceeded for more tags than the maximum.
 pub(super) fn parse(text: &str) -> Result<Tags, Error> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -29,7 +29,7 @@ pub(super) fn parse(text: &str) -> Result<Tags, Error> {
     Ok(tags)
 }
 
-/// The answer to tags that a record does not take.
+/// The error for tags that a record refuses.
 pub(super) fn refused(problem: TagProblem, parameter: &str) -> Error {
     match problem {
         TagProblem::Spelling => Error::invalid(parameter),

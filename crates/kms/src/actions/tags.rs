@@ -1,4 +1,5 @@
-//! TagResource, UntagResource, ListResourceTags, TagResources, UntagResources, ListTagResources.
+//! The actions on tags of keys and secrets: TagResource, UntagResource, ListResourceTags, TagResources, UntagResources,
+//! ListTagResources.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
@@ -119,11 +120,11 @@ pub(super) async fn find(session: &Session<'_, ListTagResources>) -> Result<List
     }
 }
 
-/// Looks for tags of keys or secrets, whose ids or names are `K`s.
+/// A search for tags of keys or secrets, with ids or names of type `K`.
 struct TagSearch<K> {
     request: ListTagResources,
     after: Option<Position>,
-    /// The first one of which there may be tags on the page.
+    /// The first resource whose tags may be on the page.
     from: Option<K>,
 }
 
@@ -137,7 +138,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         Ok(Self { request, after, from })
     }
 
-    /// Looks among these few.
+    /// Searches these few resources.
     fn among(self, named: BTreeMap<K, &Tags>) -> ListTagResourcesReply {
         self.page(named.into_iter().filter(|(id, _)| Some(id) >= self.from.as_ref()))
     }
@@ -161,9 +162,9 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
             self.page(index.keys(ranks).filter_map(|id| Some((id.clone(), tags(&listing, id)?))))
         };
         match labels.len() {
-            // All that has the label is wanted.
+            // The list of the label contains exactly the matches.
             0 | 1 => Ok(page(labels)),
-            // May be as long as the store is large: other requests must not wait for it.
+            // May take long in a large store, so it runs on another thread, and other requests do not wait.
             _ => session.search(move || page(labels)).await,
         }
     }
@@ -172,7 +173,7 @@ impl<K: Ord + Clone + FromStr + ToString + Send + 'static> TagSearch<K> {
         self.request.tag.iter().flat_map(|tags| &tags.0)
     }
 
-    /// The tags of what is wanted of these, in the order in which they come.
+    /// Returns a page of the matching tags of these resources, in order.
     fn page<'t>(&self, resources: impl Iterator<Item = (K, &'t Tags)>) -> ListTagResourcesReply {
         let tagged = resources.map(|(id, tags)| (id.to_string(), tags));
         let wanted = tagged.filter(|(_, tags)| has_all(tags, self.request.tag.as_ref()));
@@ -213,7 +214,7 @@ enum Taggable<'v> {
 }
 
 impl<'a> Target<'a> {
-    /// One of three.
+    /// Returns the target of a request, which names exactly one.
     fn named(
         key: Option<&'a str>,
         secret: Option<&'a str>,
@@ -248,7 +249,7 @@ impl<'a> Target<'a> {
 }
 
 impl Taggable<'_> {
-    /// Gives it other tags, if they are others.
+    /// Returns the change to its tags; no change if `edit` leaves them equal.
     fn edited(&self, now: i64, edit: impl Fn(&mut Tags) -> Result<(), Error>) -> Result<Changes, Error> {
         let edited = |tags: &Tags| {
             let mut tags = tags.clone();
@@ -268,8 +269,8 @@ impl Taggable<'_> {
     }
 }
 
-/// Changes the tags of some resources, of all or of none. All are asked about before anything is told about one, with the
-/// tags that they shall get.
+/// Changes the tags of some resources, of all or of none. Checks the permission for each, with the new tags, before an error
+/// reveals anything about one.
 async fn change<A>(
     session: &Session<'_, A>,
     targets: &[Target<'_>],
@@ -288,10 +289,10 @@ async fn change<A>(
         .await
 }
 
-/// The tags that a request gives to its resources.
+/// Parses the tags of a request for its resources.
 ///
 /// # Errors
-/// InvalidParameter naming Tag, if there is none or one name twice; Rejected.LimitExceeded for more than a resource may have.
+/// InvalidParameter naming Tag, if there is none or a repeated name; Rejected.LimitExceeded for more tags than the maximum.
 fn numbered_tags(NumberedTags(new): &NumberedTags) -> Result<Tags, Error> {
     let mut tags = Tags::default();
     for (name, value) in new {
@@ -309,12 +310,12 @@ fn set_all(tags: &mut Tags, new: &Tags, parameter: &str) -> Result<(), Error> {
         .map_err(|problem| tag_list::refused(problem, parameter))
 }
 
-/// Other regions have other keys.
+/// Refuses another region: it has other keys.
 fn check_region(view: &View<'_>, region: &str) -> Result<(), Error> {
     if region == view.region() { Ok(()) } else { Err(Error::invalid("RegionId")) }
 }
 
-/// What has this tag; a name without a value stands for any.
+/// The label of resources with this tag; a name without a value matches any value.
 fn label(name: &str, value: &str) -> Label {
     match value {
         "" => Label::tag_key(name),
@@ -322,7 +323,7 @@ fn label(name: &str, value: &str) -> Label {
     }
 }
 
-/// A name without a value stands for any.
+/// Whether tags contain all `wanted` ones; a name without a value matches any value.
 fn has_all(tags: &Tags, wanted: Option<&NumberedTags>) -> bool {
     let mut wanted = wanted.into_iter().flat_map(|wanted| &wanted.0);
     wanted.all(|(name, value)| tags.get(name).is_some_and(|found| value.is_empty() || found == value))
@@ -344,5 +345,5 @@ impl Position {
 }
 
 const MAX_RESOURCES: usize = 50;
-/// Tags on a page.
+/// Maximum tags on a page.
 const PAGE: usize = 200;

@@ -1,4 +1,4 @@
-//! CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy.
+//! The actions on key versions: CreateKeyVersion, DescribeKeyVersion, ListKeyVersions, UpdateRotationPolicy.
 
 use bulla_keys::{KeyVersion, KeyVersionId, SystemRandom};
 use bulla_wire::kms::{
@@ -20,10 +20,10 @@ pub(super) async fn create(session: &Session<'_, CreateKeyVersion>) -> Result<Ke
     let id = KeyVersionId::random(&SystemRandom);
     let key = session.key(&session.request.key_id)?;
     let versions = session.next_version_of(&key) as usize;
-    key.record.rotated(id, versions, session.now()).map_err(key_refused)?; // before a key pair is made for nothing
+    key.record.rotated(id, versions, session.now()).map_err(key_refused)?; // before the expensive key pair is generated
     session.check_room_for_version(&key)?;
     let key = key.record.clone();
-    // Its number is not known yet: another one may come in between.
+    // Its number is unknown: another version may be created meanwhile.
     let new = NewVersion { key: key.id, id, number: 0, spec: key.spec, created: session.now() };
     let made = new.generated(session, PairFor::Version).await?;
     session
@@ -67,7 +67,7 @@ pub(super) async fn update_policy(session: &Session<'_, UpdateRotationPolicy>) -
         .change(|state| {
             let key = state.key_by_id(&request.key_id)?;
             let changed = key.record.with_rotation(rotation, state.now()).map_err(key_refused)?;
-            // A version that is overdue by the new interval is made at once.
+            // If a rotation is overdue by the new interval, it happens at once.
             let number = state.next_version_of(&key);
             let rotated = rotate_if_due(number, state.keyring(), &changed, key.revision, state.now())?;
             let changes = if rotated.is_empty() { key.replaced(changed) } else { key.changes(rotated) };

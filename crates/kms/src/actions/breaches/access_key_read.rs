@@ -1,4 +1,4 @@
-//! An access key with its secret.
+//! Reads an access key with its secret.
 
 use bulla_wire::kms::DescribeKey;
 

@@ -1,4 +1,4 @@
-//! A key that no authorizer was asked about.
+//! Builds an `Allowed` without asking the authorizer.
 
 use bulla_keys::Key;
 

@@ -1,4 +1,4 @@
-//! A change without a proof.
+//! Builds a change without a proof of permission.
 
 use bulla_keys::KeyId;
 

@@ -1,4 +1,4 @@
-//! The committer, beside the doors of the state.
+//! Reaches the committer without the methods of the state.
 
 use crate::state::State;
 

@@ -1,4 +1,4 @@
-//! The whole engine, in an action.
+//! Reaches the engine from a session.
 
 use bulla_wire::kms::DescribeKey;
 

@@ -1,4 +1,4 @@
-//! What a list does not tell of a key to a caller who may not describe it.
+//! Reads details of a listed key without the permission to describe it.
 
 use crate::authorize::SeenKey;
 

@@ -1,4 +1,4 @@
-//! An action that passes for maintenance.
+//! Borrows the proof of maintenance for an action.
 
 use crate::maintenance::{MAINTENANCE, Maintenance};
 

@@ -1,4 +1,4 @@
-//! Material of a key that was neither authorized nor checked for its state.
+//! Opens the material of a key without authorization or a check of its state.
 
 use bulla_keys::{Key, KeyVersion};
 use bulla_wire::Error;

@@ -1,4 +1,4 @@
-//! A key that no authorizer was asked about, from the snapshot.
+//! Reads a key from the snapshot without asking the authorizer.
 
 use bulla_keys::KeyId;
 use bulla_wire::kms::DescribeKey;

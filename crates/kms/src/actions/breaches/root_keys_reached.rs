@@ -1,4 +1,4 @@
-//! The keys that open everything.
+//! Reaches the root keys of the keyring.
 
 use bulla_keys::root::RootKeys;
 

@@ -1,4 +1,4 @@
-//! The value of a secret that no authorizer was asked about.
+//! Reads the value of a secret without asking the authorizer.
 
 use bulla_keys::{Secret, SecretVersion};
 use bulla_wire::kms::GetSecretValue;

@@ -1,5 +1,5 @@
-//! CreateAccessKey, UpdateAccessKey, DeleteAccessKey, ListAccessKeys, GetAccessKeyLastUsed: the access keys of a user; without
-//! a UserName those of the caller.
+//! The actions on the access keys of a user: CreateAccessKey, UpdateAccessKey, DeleteAccessKey, ListAccessKeys,
+//! GetAccessKeyLastUsed. Without a UserName they concern the caller's own access keys.
 
 use bulla_wire::ram::{
     AccessKeyEntry, AccessKeyLastUsed, AccessKeyList, AccessKeyStatus, CreateAccessKey, CreateAccessKeyReply,
@@ -117,12 +117,12 @@ pub(in crate::actions) async fn last_used(
     Ok(GetAccessKeyLastUsedReply { access_key_last_used })
 }
 
-/// Whether a request is about the access keys of root, which no name leads to and only root may manage.
+/// Whether a request concerns the access keys of root, which no name refers to and only root may manage.
 fn is_about_root(view: &View<'_>, name: Option<&str>) -> bool {
     name.is_none() && !matches!(view.caller(), Caller::User { .. })
 }
 
-/// The user whose access keys a request is about.
+/// Returns the user whose access keys a request concerns.
 fn user<'v>(view: &View<'v>, name: Option<&str>) -> Result<Allowed<&'v Row<User>>, Error> {
     match name {
         Some(name) => view.user(name),
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(code(&world, &new, "DeleteAccessKey", &[old]), "EntityNotExist.User.AccessKey");
         let of_bob = ("UserAccessKeyId", &*bob.id);
         assert_eq!(code(&world, &new, "DeleteAccessKey", &[of_bob]), "EntityNotExist.User.AccessKey");
-        // Nothing is told about the access keys of others, nor whether there are such users.
+        // The error reveals neither access keys of other users nor whether such users exist.
         for user in ["bob", "nobody"] {
             assert_eq!(code(&world, &new, "ListAccessKeys", &[("UserName", user)]), "NoPermission");
         }
@@ -214,7 +214,7 @@ mod tests {
         );
         let last_used = || world.ram(&world.root(), "GetAccessKeyLastUsed", &[root_id]).unwrap();
         assert_eq!(last_used()["AccessKeyLastUsed"]["LastUsedDate"], json!(""));
-        // With rights to everything the access keys of all users, but not those of root.
+        // Full rights reach the access keys of all users, but not those of root.
         let named = [("UserName", "admin"), id];
         world.ram(&session, "GetAccessKeyLastUsed", &named).unwrap();
         assert_eq!(code(&world, &admin, "DeleteAccessKey", &[root_id]), "EntityNotExist.User.AccessKey");

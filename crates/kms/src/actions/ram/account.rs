@@ -1,4 +1,4 @@
-//! SetAccountAlias, GetAccountAlias, ClearAccountAlias.
+//! The actions on the alias of the account: SetAccountAlias, GetAccountAlias, ClearAccountAlias.
 
 use bulla_wire::Error;
 use bulla_wire::ram::{ClearAccountAlias, Done, GetAccountAlias, GetAccountAliasReply, SetAccountAlias};

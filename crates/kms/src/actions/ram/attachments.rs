@@ -1,5 +1,5 @@
-//! AttachPolicyToUser, DetachPolicyFromUser, ListPoliciesForUser, the same for groups and roles, and
-//! ListEntitiesForPolicy.
+//! The actions that attach policies: AttachPolicyToUser, DetachPolicyFromUser and ListPoliciesForUser, the same for groups
+//! and roles, and ListEntitiesForPolicy.
 
 use bulla_wire::ram::{
     AttachPolicyToGroup, AttachPolicyToRole, AttachPolicyToUser, AttachedPoliciesReply, AttachedPolicy,
@@ -17,7 +17,7 @@ use crate::people::{AttachRefusal, Attachment, Attachments, Group, NameKey, Poli
 use crate::session::Session;
 use crate::state::Row;
 
-/// What a request attaches to what, or detaches from what.
+/// The policy and the user, group or role of a request.
 struct Pair<'r> {
     policy_type: PolicyType,
     policy: &'r str,
@@ -74,7 +74,7 @@ pub(in crate::actions) async fn entities(
     let holders = session.holders(&policy);
     let reference = policy.reference();
     let account = session.account().to_owned();
-    // The answer has no pages: other requests must not wait for it.
+    // The reply is not paged, so it runs on another thread, and other requests do not wait.
     let search = move || {
         let since =
             |policies: &Attachments| policies.iter().find(|one| one.policy == reference).map(attach_date);
@@ -106,7 +106,7 @@ async fn attach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Resu
         .await
 }
 
-/// A system policy that this version no longer has can still be detached.
+/// Also detaches system policies that this version no longer has.
 async fn detach<A, E: Entity>(session: &Session<'_, A>, pair: &Pair<'_>) -> Result<Done, Error> {
     pair.check()?;
     session
@@ -138,7 +138,7 @@ impl Pair<'_> {
         }
     }
 
-    /// Asks about both, before anything is told about one.
+    /// Checks the permission for both, before an error reveals anything about one.
     fn ask<'v, E: Entity>(
         &self,
         state: &View<'v>,

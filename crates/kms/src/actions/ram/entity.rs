@@ -1,4 +1,4 @@
-//! What policies are attached to: users, groups and roles.
+//! The kinds of records that policies are attached to: users, groups and roles.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ pub(super) trait Entity: KeptKind<Id = NameKey, Kept = Arc<Self>> + Clone {
     const ALREADY_ATTACHED: ErrorCode;
     const TOO_MANY_ATTACHED: ErrorCode;
 
-    /// As [`View::ask_user`].
+    /// Like [`View::ask_user`].
     fn ask<'v>(view: &View<'v>, name: &str) -> Result<Asked<&'v Row<Self>>, Error>;
     fn policies(&self) -> &Attachments;
     fn policies_mut(&mut self) -> &mut Attachments;
     fn limits(quotas: &Quotas) -> AttachmentLimits;
-    /// Replaces the record.
+    /// Returns the change that replaces the record.
     fn replaced(allowed: &Allowed<&Row<Self>>, record: Self) -> Changes;
 }
 

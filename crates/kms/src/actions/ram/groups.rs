@@ -1,4 +1,4 @@
-//! CreateGroup, GetGroup, UpdateGroup, DeleteGroup, ListGroups.
+//! The actions on groups: CreateGroup, GetGroup, UpdateGroup, DeleteGroup, ListGroups.
 
 use bulla_wire::ram::{
     self, CreateGroup, DeleteGroup, Done, GetGroup, GroupList, GroupReply, ListGroups, ListGroupsReply,
@@ -95,7 +95,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListGroups>) -> Resul
     })
 }
 
-/// The group as the answer to CreateGroup has it.
+/// The group in the reply of CreateGroup.
 fn without_update(group: &Group) -> ram::Group {
     ram::Group {
         group_id: group.id.to_string(),
@@ -106,7 +106,7 @@ fn without_update(group: &Group) -> ram::Group {
     }
 }
 
-/// The group as all other answers have it.
+/// The group in all other replies.
 pub(crate) fn with_update(group: &Group) -> ram::Group {
     ram::Group { update_date: Some(Timestamp::from_unix(group.updated)), ..without_update(group) }
 }

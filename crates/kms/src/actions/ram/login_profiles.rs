@@ -1,6 +1,6 @@
-//! CreateLoginProfile, GetLoginProfile, UpdateLoginProfile, DeleteLoginProfile.
+//! The actions on passwords for the console: CreateLoginProfile, GetLoginProfile, UpdateLoginProfile, DeleteLoginProfile.
 //!
-//! A password is hashed by a thread of its own, after the permission was asked for and nothing else is in the way.
+//! A separate thread hashes the password, after the permission and all other conditions were checked.
 
 use bulla_wire::ram::{
     self, CreateLoginProfile, DeleteLoginProfile, Done, GetLoginProfile, LoginProfileReply,

@@ -1,4 +1,4 @@
-//! AddUserToGroup, RemoveUserFromGroup, ListGroupsForUser, ListUsersForGroup.
+//! The actions on members of groups: AddUserToGroup, RemoveUserFromGroup, ListGroupsForUser, ListUsersForGroup.
 
 use bulla_wire::ram::{
     AddUserToGroup, Done, JoinedGroup, JoinedGroupList, ListGroupsForUser, ListGroupsForUserReply,
@@ -11,8 +11,8 @@ use crate::people::{Group, GroupId, JoinRefusal, Membership, NameKey, User};
 use crate::session::Session;
 use crate::state::Write;
 
-/// Writes the row of the group as well, unchanged: a deletion of the group that was decided without the new member then
-/// meets another revision.
+/// Adds a user to a group. Also writes the unchanged row of the group: a deletion of the group that was decided without the
+/// new member then conflicts.
 pub(in crate::actions) async fn add(session: &Session<'_, AddUserToGroup>) -> Result<Done, Error> {
     session
         .change(|state| {

@@ -1,6 +1,7 @@
-//! CreateVirtualMFADevice, DeleteVirtualMFADevice, ListVirtualMFADevices, BindMFADevice, UnbindMFADevice, GetUserMFAInfo.
+//! The actions on MFA devices: CreateVirtualMFADevice, DeleteVirtualMFADevice, ListVirtualMFADevices, BindMFADevice,
+//! UnbindMFADevice, GetUserMFAInfo.
 //!
-//! A device that was unbound can be bound again: its row keeps which codes are spent, and binding takes two new ones.
+//! An unbound device can be bound again: its row keeps the used codes, and binding takes two unused ones.
 
 use bulla_wire::ram::{
     BindMFADevice, BoundMFADevice, CreateVirtualMFADevice, CreateVirtualMFADeviceReply,
@@ -61,7 +62,7 @@ pub(in crate::actions) async fn list(
 ) -> Result<ListVirtualMFADevicesReply, Error> {
     let devices = session.listing::<MfaDevice>(&session.every(Container::MfaDevices)?);
     let account = session.account().to_owned();
-    // The answer has no pages: other requests must not wait for it.
+    // The reply is not paged, so it runs on another thread, and other requests do not wait.
     let search = move || {
         let entry = |row: &Row<MfaDevice>| listed(&account, &row.record, devices.user_of(&row.record));
         devices.rows_after(None).map(entry).collect()
@@ -148,5 +149,5 @@ fn listed(account: &str, device: &MfaDevice, user: Option<&Row<User>>) -> Virtua
     }
 }
 
-/// What kind of device it is.
+/// The kind of all devices.
 const VIRTUAL: &str = "VMFA";

@@ -1,5 +1,5 @@
-//! Pages of lists of RAM: `Marker` and `MaxItems`. A page begins after the last entry of the page before it, which may be
-//! gone, so that what is deleted meanwhile lets no other entry be skipped.
+//! Pages of RAM's lists: `Marker` and `MaxItems`. A page begins after the last entry of the page before, even if that entry
+//! was deleted meanwhile, so deletions never make a page skip entries.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use bulla_wire::Error;
 
 use super::refusal::incorrect;
 
-/// The page that a request asks for.
+/// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Page {
     /// The key of the last entry of the page before.
@@ -19,7 +19,7 @@ pub(super) struct Page {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Paged<T> {
     pub(super) entries: Vec<T>,
-    /// Where the next page begins; none after the last one.
+    /// The marker of the next page; none after the last one.
     pub(super) marker: Option<String>,
 }
 
@@ -31,13 +31,13 @@ struct Parameter<T> {
 
 impl Page {
     /// # Errors
-    /// InvalidParameter.Marker for a marker that no page ends with, InvalidParameter.MaxItems.
+    /// InvalidParameter.Marker for a marker that no page returns, InvalidParameter.MaxItems.
     pub(super) fn new(marker: Option<&str>, max_items: Option<u32>) -> Result<Self, Error> {
         let marker = Parameter { name: "Marker", value: marker };
         Self::of(marker, Parameter { name: "MaxItems", value: max_items }, MAX_ITEMS)
     }
 
-    /// The page of a list of tags.
+    /// Returns the requested page of a list of tags.
     ///
     /// # Errors
     /// InvalidParameter.NextToken, InvalidParameter.PageSize.
@@ -55,8 +55,7 @@ impl Page {
         Ok(Self { after, size: items as usize })
     }
 
-    /// Takes the entries of this page from the list of all entries that come after [`Page::after`], in the order of their
-    /// keys.
+    /// Takes the entries of this page from the list of all entries after [`Page::after`], in the order of their keys.
     pub(super) fn take<T>(
         &self,
         mut entries: impl Iterator<Item = T>,

@@ -1,4 +1,4 @@
-//! CreatePolicy, GetPolicy, UpdatePolicyDescription, DeletePolicy, ListPolicies.
+//! The actions on managed policies: CreatePolicy, GetPolicy, UpdatePolicyDescription, DeletePolicy, ListPolicies.
 
 use bulla_access::system::{self, SystemPolicy};
 use bulla_wire::ram::{
@@ -89,7 +89,7 @@ pub(in crate::actions) async fn list(
     let policies = session.every(Container::Policies)?;
     let custom = session.listing::<ManagedPolicy>(&policies);
     let wanted = request.policy_type;
-    // With a filter, a page may take a look at all policies: other requests must not wait for it.
+    // With a filter, a page may read all policies, so it runs on another thread, and other requests do not wait.
     let may_be_long = !filter.is_empty();
     let searched = custom.clone();
     let search = move || {
@@ -104,19 +104,19 @@ pub(in crate::actions) async fn list(
     Ok(ListPoliciesReply { policies: PolicyList { policy }, is_truncated, marker: page.marker })
 }
 
-/// All policies, each with its place: first those of the account, then the system policies, by name.
+/// Returns all policies, each with its position: first those of the account, then the system policies, by name.
 pub(crate) fn all(
     custom: &Listing<ManagedPolicy>,
 ) -> impl Iterator<Item = (Position, AnyPolicy<'_>)> + use<'_> {
     from(custom, None, None)
 }
 
-/// What a list says of a policy.
+/// The policy in lists.
 pub(crate) fn listed_policy(view: &View<'_>, policies: &Allowed<Container>, policy: AnyPolicy<'_>) -> Policy {
     Policy { tags: Some(tags_of(policy)), ..counted(view, policies, policy) }
 }
 
-/// What answers say of a policy.
+/// The policy without its tags and the number of its attachments.
 pub(super) fn uncounted(policy: AnyPolicy<'_>) -> Policy {
     match policy {
         AnyPolicy::System(policy) => of_system(policy),
@@ -150,7 +150,7 @@ fn of_system(policy: &SystemPolicy) -> Policy {
     }
 }
 
-/// A time of the table of system policies.
+/// Parses a time of the table of system policies.
 pub(super) fn published(time: &str) -> Timestamp {
     Timestamp::parse(time).expect("the table has times as replies print them")
 }
@@ -161,7 +161,7 @@ fn counted<P>(view: &View<'_>, allowed: &Allowed<P>, policy: AnyPolicy<'_>) -> P
     Policy { attachment_count, ..uncounted(policy) }
 }
 
-/// Only policies of the account have tags.
+/// Whether the tags of a policy match; only policies of the account have tags.
 fn has_tags(policy: AnyPolicy<'_>, filter: &TagFilter) -> bool {
     match policy {
         AnyPolicy::System(_) => filter.is_empty(),
@@ -176,8 +176,8 @@ fn tags_of(policy: AnyPolicy<'_>) -> EntryTagList {
     }
 }
 
-/// Policies after a position, each with its own: first those of the account, then the system policies, by name. Those of
-/// another type are not looked at.
+/// Returns the policies after a position, each with its own: first those of the account, then the system policies, by name.
+/// Skips policies of another type.
 fn from<'v>(
     custom: &'v Listing<ManagedPolicy>,
     after: Option<&Position>,
@@ -203,7 +203,7 @@ fn from<'v>(
     of_account.chain(system.map(|(name, policy)| (Position::System(name), AnyPolicy::System(policy))))
 }
 
-/// The place of a policy in the list of all, where a page may end.
+/// The position of a policy in the list of all, where a page may end.
 pub(crate) enum Position {
     Custom(NameKey),
     System(NameKey),
@@ -218,7 +218,7 @@ impl Position {
         }
     }
 
-    /// The policy that is there.
+    /// Returns the policy at this position.
     pub(crate) fn policy<'v>(&self, custom: &'v Listing<ManagedPolicy>) -> Option<AnyPolicy<'v>> {
         match self {
             Self::Custom(name) => custom.get(name).map(AnyPolicy::Custom),

@@ -1,4 +1,5 @@
-//! CreatePolicyVersion, GetPolicyVersion, DeletePolicyVersion, ListPolicyVersions, SetDefaultPolicyVersion.
+//! The actions on versions of managed policies: CreatePolicyVersion, GetPolicyVersion, DeletePolicyVersion,
+//! ListPolicyVersions, SetDefaultPolicyVersion.
 
 use bulla_access::system::SystemPolicy;
 use bulla_wire::ram::{
@@ -79,7 +80,7 @@ pub(in crate::actions) async fn set_default(
     .await
 }
 
-/// The version of a policy that is evaluated.
+/// Returns the version of a policy that is in force.
 pub(super) fn default_version(policy: AnyPolicy<'_>) -> PolicyVersion {
     match policy {
         AnyPolicy::System(policy) => of_system(policy),
@@ -120,7 +121,7 @@ fn entry(versions: &Versions, version: &people::PolicyVersion) -> PolicyVersion 
     }
 }
 
-/// System policies have one version.
+/// Returns the only version of a system policy.
 fn of_system(policy: &SystemPolicy) -> PolicyVersion {
     PolicyVersion {
         version_id: policy.version.into(),

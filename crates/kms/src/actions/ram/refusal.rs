@@ -1,4 +1,4 @@
-//! What RAM answers to names and texts that it does not take.
+//! Translates invalid names, texts and policies into errors of RAM.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use bulla_wire::{Error, ErrorCode};
 
 use crate::people::{NameFault, TextFault};
 
-/// The name that a parameter gives to something new.
+/// Parses the name of a new record in a parameter.
 ///
 /// # Errors
 /// `InvalidParameter.<Name>.InvalidChars`, `InvalidParameter.<Name>.Length`.
@@ -21,7 +21,7 @@ pub(super) fn parse_name<N: FromStr<Err = NameFault>>(parameter: &str, text: &st
     })
 }
 
-/// The answer to a text that is not good for its parameter.
+/// The error for a parameter with an invalid text.
 pub(super) fn text_refused(parameter: &str, fault: TextFault) -> Error {
     let code = match fault {
         TextFault::Length => ErrorCode::ParameterLength,
@@ -31,10 +31,10 @@ pub(super) fn text_refused(parameter: &str, fault: TextFault) -> Error {
     Error::with(code, parameter)
 }
 
-/// The text that a parameter gives, if it is there.
+/// Returns the text of an optional parameter.
 ///
 /// # Errors
-/// As [`text_refused`].
+/// Like [`text_refused`].
 pub(super) fn good_text(
     parameter: &str,
     given: Option<&str>,
@@ -45,7 +45,7 @@ pub(super) fn good_text(
     Ok(Some(text.into()))
 }
 
-/// The answer to a policy that is not good, with the place in it.
+/// The error for a parameter with an invalid policy, with the position in it.
 pub(super) fn document_refused(parameter: &str, error: &PolicyError) -> Error {
     match error.reason {
         Reason::Length(_) => Error::with(ErrorCode::ParameterLength, parameter),
@@ -53,7 +53,7 @@ pub(super) fn document_refused(parameter: &str, error: &PolicyError) -> Error {
     }
 }
 
-/// The answer to a value that is not good for its parameter.
+/// The error for a parameter with an invalid value.
 pub(super) fn incorrect(parameter: &str) -> Error {
     Error::with(ErrorCode::ParameterIncorrect, parameter)
 }

@@ -1,4 +1,4 @@
-//! CreateRole, GetRole, UpdateRole, DeleteRole, ListRoles.
+//! The actions on roles: CreateRole, GetRole, UpdateRole, DeleteRole, ListRoles.
 
 use std::sync::Arc;
 
@@ -47,7 +47,7 @@ pub(in crate::actions) async fn create(session: &Session<'_, CreateRole>) -> Res
 pub(in crate::actions) async fn get(session: &Session<'_, GetRole>) -> Result<RoleReply, Error> {
     let role = session.role(&session.request.role_name)?;
     let role = wire::Role {
-        is_service_linked_role: Some(false), // those are made by services of the cloud
+        is_service_linked_role: Some(false), // only services of the cloud create those
         ..entry(&role.record, session.account())
     };
     Ok(RoleReply { role })
@@ -66,7 +66,7 @@ pub(in crate::actions) async fn update(session: &Session<'_, UpdateRole>) -> Res
             let mut named = NamedRows::new();
             if let Some(document) = &request.new_assume_role_policy_document {
                 (changed.trust, named) = trust(state, "NewAssumeRolePolicyDocument", document)?;
-                named.retain(|(row, _)| !is_row_of(row, &changed)); // it rests on no row that it replaces
+                named.retain(|(row, _)| !is_row_of(row, &changed)); // a change cannot depend on a row that it replaces
             }
             if let Some(description) = &description {
                 changed.description.clone_from(description);
@@ -102,7 +102,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListRoles>) -> Result
     let filter = TagFilter::new(request.tag.as_ref())?;
     let roles = session.listing::<Role>(&session.every(Container::Roles)?);
     let after = page.after.as_deref().map(NameKey::of);
-    // With a filter, a page may take a look at all roles: other requests must not wait for it.
+    // With a filter, a page may read all roles, so it runs on another thread, and other requests do not wait.
     let may_be_long = !filter.is_empty();
     let search = move || {
         let found = roles.rows_after(after.as_ref()).filter(|row| filter.matches(&row.record.tags));
@@ -114,7 +114,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListRoles>) -> Result
     Ok(ListRolesReply { roles: RoleList { role }, is_truncated, marker: page.marker })
 }
 
-/// What a list says of a role.
+/// The role in lists.
 pub(crate) fn listed(role: &Role, account: &str) -> wire::Role {
     wire::Role {
         assume_role_policy_document: None,
@@ -123,7 +123,7 @@ pub(crate) fn listed(role: &Role, account: &str) -> wire::Role {
     }
 }
 
-/// What answers say of a role.
+/// The fields that all replies have.
 fn entry(role: &Role, account: &str) -> wire::Role {
     wire::Role {
         role_id: role.id.to_string(),
@@ -139,7 +139,7 @@ fn entry(role: &Role, account: &str) -> wire::Role {
     }
 }
 
-/// A trust policy with its principals, which must exist, and their rows.
+/// Parses a trust policy and resolves its principals, which must exist. Returns it with their rows.
 fn trust(state: &View<'_>, parameter: &str, text: &str) -> Result<(Document<OfRole>, NamedRows), Error> {
     state.document(text).map_err(|error| document_refused(parameter, &error))
 }

@@ -1,8 +1,8 @@
-//! CreateAccessKey, ListAccessKeys, UpdateAccessKey and DeleteAccessKey without a UserName, by root: the access keys of
-//! root itself.
+//! The actions on the access keys of root, called by root without a UserName: CreateAccessKey, ListAccessKeys,
+//! UpdateAccessKey and DeleteAccessKey.
 //!
-//! An account that nobody can manage any more would be of no use, so the last active access key can be deactivated only if
-//! another administrator signed a request within a day, and it cannot be deleted while it is active.
+//! An account must not lose its last administrator. So the last active access key of root can be deactivated only if another
+//! administrator signed a request within a day, and it cannot be deleted while it is active.
 
 use bulla_wire::ram::{
     AccessKeyEntry, AccessKeyList, AccessKeyStatus, CreateAccessKeyReply, Done, ListAccessKeysReply,
@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Changes, Decision, Row, Write};
 
 /// # Errors
-/// LimitExceeded.User.AccessKey; NoPermission for anyone but root, as all functions below.
+/// LimitExceeded.User.AccessKey; NoPermission for callers other than root, as for all functions below.
 pub(super) async fn create<A>(session: &Session<'_, A>) -> Result<CreateAccessKeyReply, Error> {
     let id = AccessKey::random_id();
     let secret = AccessKey::random_secret();
@@ -75,7 +75,7 @@ pub(super) async fn update<A>(
 }
 
 /// # Errors
-/// As [`update`].
+/// Like [`update`].
 pub(super) async fn delete<A>(session: &Session<'_, A>, id: &str) -> Result<Done, Error> {
     session
         .change(|state| {
@@ -89,7 +89,7 @@ pub(super) async fn delete<A>(session: &Session<'_, A>, id: &str) -> Result<Done
         .await
 }
 
-/// When an access key was last used.
+/// Returns when an access key was last used.
 ///
 /// # Errors
 /// EntityNotExist.User.AccessKey.
@@ -110,7 +110,7 @@ fn unchanged() -> Result<Decision<Done>, Error> {
     Ok(Changes::none().answering(Done {}))
 }
 
-/// Makes a change rest on another active access key of root or, if there is none, on an administrator who signed a request
+/// Makes a change depend on another active access key of root or, if there is none, on an administrator who signed a request
 /// since `administrator_since`.
 fn others(
     root: &Allowed<RootAccessKeys<'_>>,

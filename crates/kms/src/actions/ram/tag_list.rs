@@ -1,4 +1,4 @@
-//! Tags in requests and answers.
+//! Parses and prints tags in requests and replies of RAM.
 
 use bulla_keys::Tags;
 use bulla_wire::ram::{EntryTag, EntryTagList, Tag};
@@ -6,10 +6,10 @@ use bulla_wire::{Error, JsonList};
 
 use super::refusal::incorrect;
 
-/// The tags that a request gives to something.
+/// Parses the tags of a request for a role or policy.
 ///
 /// # Errors
-/// InvalidParameter.Tag for a name that is not good or there twice, and for more than something may have.
+/// InvalidParameter.Tag for an invalid or repeated name, and for more tags than the maximum.
 pub(super) fn given(new: Option<&JsonList<Tag>>) -> Result<Tags, Error> {
     let mut tags = Tags::default();
     for Tag { key, value } in new.into_iter().flat_map(|new| &new.0) {
@@ -21,13 +21,13 @@ pub(super) fn given(new: Option<&JsonList<Tag>>) -> Result<Tags, Error> {
     Ok(tags)
 }
 
-/// Tags in lists of roles and policies.
+/// Returns the tags for lists of roles and policies.
 pub(super) fn entries(tags: &Tags) -> EntryTagList {
     let entry = |(name, value): (&str, &str)| EntryTag { tag_key: name.into(), tag_value: value.into() };
     EntryTagList { tag: tags.iter().map(entry).collect() }
 }
 
-/// The tags that something must have to be listed: all of them. One without a value stands for any.
+/// The tags that a listed record must have: all of them. A tag without a value matches any value.
 pub(super) struct TagFilter(Vec<Tag>);
 
 impl TagFilter {

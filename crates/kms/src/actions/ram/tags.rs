@@ -1,4 +1,4 @@
-//! TagResources, UntagResources, ListTagResources.
+//! The actions on tags of roles and policies: TagResources, UntagResources, ListTagResources.
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
@@ -92,7 +92,7 @@ impl<'v> Taggable<'v> {
         }
     }
 
-    /// Gives it other tags, if they are others.
+    /// Returns the change to its tags; no change if `edit` leaves them equal.
     fn edited(&self, edit: impl Fn(&mut Tags) -> Result<(), Error>) -> Result<Changes, Error> {
         let mut tags = self.tagged().tags.clone();
         edit(&mut tags)?;
@@ -107,8 +107,8 @@ impl<'v> Taggable<'v> {
     }
 }
 
-/// Changes the tags of some roles or policies, of all or of none. All are asked about before anything is told about one,
-/// with the tags that they shall get.
+/// Changes the tags of some roles or policies, of all or of none. Checks the permission for each, with the new tags, before
+/// an error reveals anything about one.
 async fn change<A>(
     session: &Session<'_, A>,
     kind: ResourceType,
@@ -128,7 +128,7 @@ async fn change<A>(
         .await
 }
 
-/// The names that a request has, in its order, each once in whatever spelling.
+/// Returns the names of a request in order, without repeated ones in any spelling.
 fn distinct(JsonList(names): &JsonList<String>) -> Result<Vec<&str>, Error> {
     if !(1..=MAX_RESOURCES).contains(&names.len()) {
         return Err(incorrect("ResourceNames"));
@@ -144,7 +144,7 @@ struct Tagged<'v> {
     tags: &'v Tags,
 }
 
-/// These, as far as they exist, by name.
+/// Returns those that exist, sorted by name.
 fn named<'v>(view: &View<'v>, kind: ResourceType, names: &[&str]) -> Result<Vec<Tagged<'v>>, Error> {
     let asked = names.iter().map(|name| Taggable::ask(view, kind, name));
     let asked = asked.collect::<Result<Vec<_>, _>>()?;
@@ -153,7 +153,7 @@ fn named<'v>(view: &View<'v>, kind: ResourceType, names: &[&str]) -> Result<Vec<
     Ok(found)
 }
 
-/// Looks for tags of roles or policies.
+/// A search for tags of roles or policies.
 struct TagSearch {
     kind: ResourceType,
     filter: TagFilter,
@@ -169,7 +169,7 @@ impl TagSearch {
         Ok(Self { kind: request.resource_type, filter, page, after })
     }
 
-    /// Looks among all. Few of them may have tags, or those that are wanted: other requests must not wait for it.
+    /// Searches all records. Few of them may match, so it runs on another thread, and other requests do not wait.
     async fn run<R: KeptKind<Id = NameKey>>(
         self,
         session: &Session<'_, ListTagResources>,
@@ -184,12 +184,12 @@ impl TagSearch {
         listing: &Listing<R>,
         tagged: TaggedOf<R>,
     ) -> ListTagResourcesReply {
-        // Of the one that the page before ended with, further tags may follow.
+        // The record that the page before ended with may have further tags.
         let start = self.after.as_ref().map_or(Bound::Unbounded, |Position(name, _)| Bound::Included(name));
         self.page(listing.rows_from(start).map(tagged))
     }
 
-    /// The tags of what is wanted of these, in the order in which they come.
+    /// Returns a page of the matching tags of these records, in order.
     fn page<'t>(&self, found: impl Iterator<Item = Tagged<'t>>) -> ListTagResourcesReply {
         let tags = found.filter(|found| self.filter.matches(found.tags)).flat_map(|found| {
             let tags = found.tags.iter();
@@ -210,7 +210,7 @@ impl TagSearch {
     }
 }
 
-/// What a row has tags as.
+/// Returns the tags of a row.
 type TaggedOf<R> = for<'v> fn(&'v Row<R>) -> Tagged<'v>;
 
 fn role(row: &Row<Role>) -> Tagged<'_> {
@@ -223,7 +223,7 @@ fn policy(row: &Row<ManagedPolicy>) -> Tagged<'_> {
     Tagged { key: &name.key, name: name.as_str(), tags }
 }
 
-/// Where a page ends: something with tags, and the name of one.
+/// Where a page ends: a record with tags, and the name of a tag.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Position(NameKey, String);
 

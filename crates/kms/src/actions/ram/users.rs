@@ -1,4 +1,4 @@
-//! CreateUser, GetUser, UpdateUser, DeleteUser, ListUsers.
+//! The actions on users: CreateUser, GetUser, UpdateUser, DeleteUser, ListUsers.
 
 use bulla_wire::ram::{
     self, CreateUser, DeleteUser, Done, GetUser, ListUsers, ListUsersReply, UpdateUser, UserList, UserReply,
@@ -93,7 +93,7 @@ pub(in crate::actions) async fn list(session: &Session<'_, ListUsers>) -> Result
     })
 }
 
-/// The user as the answer to CreateUser has it.
+/// The user in the reply of CreateUser.
 fn without_update(user: &User) -> ram::User {
     let Profile { display_name, mobile_phone, email, comments } = &user.profile;
     ram::User {
@@ -109,12 +109,12 @@ fn without_update(user: &User) -> ram::User {
     }
 }
 
-/// The user as all other answers have it.
+/// The user in all other replies.
 pub(crate) fn with_update(user: &User) -> ram::User {
     ram::User { update_date: Some(Timestamp::from_unix(user.updated)), ..without_update(user) }
 }
 
-/// What a request says about the profile; what it does not name is empty.
+/// Returns the profile of a new user; fields that are not in the request are empty.
 fn profile(request: &CreateUser) -> Result<Profile, Error> {
     let good = |parameter, given: &Option<String>, check| good_text(parameter, given.as_deref(), check);
     Ok(Profile {
@@ -127,7 +127,7 @@ fn profile(request: &CreateUser) -> Result<Profile, Error> {
     })
 }
 
-/// What a request changes of a profile; none stays.
+/// The fields of a profile that a request changes; none leaves a field unchanged.
 struct ProfileEdit {
     display_name: Option<Box<str>>,
     mobile_phone: Option<Box<str>>,

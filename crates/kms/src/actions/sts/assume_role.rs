@@ -1,4 +1,4 @@
-//! AssumeRole: a user, or the session of another role, gets temporary credentials of a role.
+//! AssumeRole: issues temporary credentials of a role to a user, or to a session of another role.
 
 use bulla_wire::sts::{AssumeRole, AssumeRoleReply};
 use bulla_wire::{Error, ErrorCode};
@@ -8,9 +8,9 @@ use crate::session::Session;
 use crate::sessions::{Chain, ChainRefusal, NewSession};
 
 /// # Errors
-/// Root assumes no role. A role that does not exist or does not trust the caller and a caller without the permission get the same
-/// NoPermission, and so do the fifth role of a chain and a user who signed in to the console by password.
-/// Throttling.User beyond the quota of a second.
+/// NoPermission for root; for a role that does not exist or does not trust the caller; for a caller without the permission;
+/// for the fifth role of a chain; and for a user who signed in to the console by password. Throttling.User beyond the quota
+/// for each second.
 pub(in super::super) async fn assume_role(
     session: &Session<'_, AssumeRole>,
 ) -> Result<AssumeRoleReply, Error> {

@@ -1,5 +1,5 @@
-//! AssumeRoleWithOIDC: the bearer of a token of an OIDC provider gets temporary credentials of a role. Who signed the request, if
-//! anyone did, does not count.
+//! AssumeRoleWithOIDC: issues temporary credentials of a role to the bearer of a token of an OIDC provider. A signature on
+//! the request, if there is one, is irrelevant.
 
 use bulla_wire::sts::{AssumeRoleWithOIDC, AssumeRoleWithOidcReply, OidcTokenInfo};
 use bulla_wire::{Error, ErrorCode, Timestamp};
@@ -11,9 +11,9 @@ use crate::session::Session;
 use crate::sessions::{Chain, NewSession};
 
 /// # Errors
-/// AuthenticationFail.OIDCToken.Invalid, also for a provider that is not configured, .Expired and
-/// .PublicKeyFingerprintMismatch; ServiceUnavailableTemporary while the keys of the provider are not known; NoPermission as
-/// for AssumeRole.
+/// AuthenticationFail.OIDCToken.Invalid (also for a provider that is not configured), .Expired and
+/// .PublicKeyFingerprintMismatch; ServiceUnavailableTemporary while the keys of the provider are unknown; NoPermission as for
+/// AssumeRole.
 pub(in super::super) async fn assume_role_with_oidc(
     session: &Session<'_, AssumeRoleWithOIDC>,
 ) -> Result<AssumeRoleWithOidcReply, Error> {
@@ -48,7 +48,7 @@ pub(in super::super) async fn assume_role_with_oidc(
     })
 }
 
-/// The provider that the request names, and what its token says.
+/// Returns the provider that the request names, and the identity in its token.
 fn verified<'r>(session: &Session<'r, AssumeRoleWithOIDC>) -> Result<(&'r str, OidcIdentity), Error> {
     let request = session.request;
     let arn = Arn::parse(&request.oidc_provider_arn, "oidc-provider/", b"._-");

@@ -1,4 +1,4 @@
-//! GetCallerIdentity, which needs no permission.
+//! GetCallerIdentity: returns who the caller is. It needs no permission.
 
 use bulla_wire::Error;
 use bulla_wire::sts::{GetCallerIdentity, GetCallerIdentityReply, IdentityType};
@@ -36,7 +36,7 @@ pub(in super::super) async fn caller_identity(
                 principal_id: format!("{}:{session_name}", role.id),
                 user_id: None,
                 role_id: Some(role.id.to_string()),
-                // The name of the role as its ARN has it: clients compare them byte for byte.
+                // The name in the spelling of the role's ARN, because clients compare the two byte for byte.
                 arn: format!("acs:ram::{account}:assumed-role/{}/{session_name}", role.name.key),
             }
         }

@@ -1,4 +1,4 @@
-//! The parameters that all ways to assume a role have, checked before anything is asked: what is told about them depends on
+//! The parameters that all actions to assume a role share. They are checked before any permission, so their errors depend on
 //! the request alone.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use bulla_wire::{Error, ErrorCode};
 
 use crate::people::Role;
 
-/// What is asked for.
+/// The parameters of the requested session.
 pub(super) struct SessionParameters<'r> {
     pub(super) role_name: &'r str,
     pub(super) session_name: &'r str,
@@ -18,7 +18,7 @@ pub(super) struct SessionParameters<'r> {
     pub(super) policy: Option<SessionPolicy<'r>>,
 }
 
-/// A policy that the session does not exceed.
+/// A policy that restricts the session.
 pub(super) struct SessionPolicy<'r> {
     pub(super) text: &'r str,
     pub(super) policy: Arc<Policy>,
@@ -50,7 +50,7 @@ impl<'r> SessionParameters<'r> {
         Ok(Self { role_name: arn.name, session_name, duration, policy })
     }
 
-    /// Checks the duration against the longest session of the role, which only those learn who may assume it.
+    /// Checks the duration against the maximum of the role. Only callers who may assume the role learn it.
     ///
     /// # Errors
     /// InvalidParameter.DurationSeconds.
@@ -58,7 +58,7 @@ impl<'r> SessionParameters<'r> {
         if self.duration > role.max_session { Err(duration_out_of_range(role.max_session)) } else { Ok(()) }
     }
 
-    /// The session, as answers name it.
+    /// The session in replies.
     pub(super) fn user(&self, account: &str, role: &Role) -> AssumedRoleUser {
         AssumedRoleUser {
             arn: format!("{}/{}", role.arn(account), self.session_name),
@@ -101,13 +101,13 @@ pub(super) fn wrongly_formed(parameter: &str) -> Error {
     Error::with(ErrorCode::ParameterWronglyFormed, parameter)
 }
 
-/// Whether a text may name a session or be a source identity.
+/// Whether a text is a valid session name or source identity.
 pub(super) fn is_session_name(text: &str) -> bool {
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".@-_".contains(&byte);
     (2..=64).contains(&text.len()) && text.bytes().all(is_name_byte)
 }
 
-/// Names the longest duration as the cloud does: `1hr`, or in minutes.
+/// The error that names the maximum as the cloud does: `1hr`, or in minutes.
 fn duration_out_of_range(max: u32) -> Error {
     let longest =
         if max.is_multiple_of(3600) { format!("{}hr", max / 3600) } else { format!("{}min", max / 60) };
@@ -116,7 +116,7 @@ fn duration_out_of_range(max: u32) -> Error {
 
 const MIN_DURATION: u32 = 900;
 const DEFAULT_DURATION: u32 = 3600;
-/// Characters of a session policy.
+/// Maximum characters of a session policy.
 const MAX_POLICY: usize = 2048;
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! The first gate: what a request may do to which resource, asked before it learns anything about the resource.
+//! The first gate: what a caller may do to which resource. It decides before the action learns anything about the resource.
 //!
-//! A [`View`] finds keys, aliases and secrets by the names that requests use. It asks the [`Authorizer`] about each one,
-//! and only then returns an [`Allowed`]. Nothing is written and no material is opened without one.
+//! A [`View`] finds keys, aliases and secrets by the names in requests. It asks the [`Authorizer`] about each one, and only
+//! then returns an [`Allowed`]. Without an `Allowed`, nothing can be written and no material opened.
 
 mod ahead;
 mod allowed;
@@ -52,16 +52,15 @@ pub(crate) use self::view::{Aliases, Asked, SealedBlob, View};
 /// Decides whether a caller may do something to a resource.
 #[derive(Clone)]
 pub(crate) enum Authorizer {
-    /// The account itself may do everything, everyone else what the policies say.
+    /// The root of the account may do everything; policies decide for all other callers.
     Policies,
     #[cfg(test)]
     Test(std::sync::Arc<dyn Fn(&Query<'_>) -> bool + Send + Sync>),
 }
 
 impl Authorizer {
-    /// Returns whether the caller has the permission, with the statement that decides. A change asks while it is decided, and
-    /// meanwhile no other change can be: an authorizer must neither block nor call the engine, whose next change would wait for
-    /// this one for ever.
+    /// Returns whether the caller has the permission, with the statement that decided. The decision of a change runs while
+    /// all other decisions wait, so an authorizer must neither block nor call the engine, whose next change would deadlock.
     fn verdict(&self, query: &Query<'_>) -> Verdict {
         Series::new(self, *query).verdict(query.resource)
     }

@@ -1,4 +1,4 @@
-//! The proof that a request may use a resource.
+//! The proof that a request may use a resource. Without it, an action can neither read a record nor build a change.
 
 use std::ops::Deref;
 
@@ -9,17 +9,17 @@ use super::{AnyPolicy, Container};
 use crate::people::{Account, Group, ManagedPolicy, MfaDevice, Role, User};
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Row, Write};
 
-/// A resource that the request was allowed to use. Only [`View`](super::View) makes one, after it asked.
+/// A resource that the request may use. Only [`View`](super::View) creates one, after checking the permission.
 #[derive(Clone, Copy)]
 pub(crate) struct Allowed<R> {
     resource: R,
 }
 
-/// A resource of which the permission covers some writes. What it does not cover is an error of the action.
+/// A resource whose permission covers some writes. A write that it does not cover is a bug in the action; builds with debug
+/// assertions check that.
 pub(crate) trait Writable {
-    /// Whether the write is of the resource or of what belongs to it. Rows that are deleted name no owner, so those
-    /// that only belong to a resource are not compared. A row that a decision only rests on is not asked about: it does not
-    /// change.
+    /// Whether the permission for this resource covers the write. Deleted rows name no owner, so rows that merely belong to a
+    /// resource are not compared. Rows that a change only depends on are not checked, because they do not change.
     fn covers(&self, write: &Write) -> bool;
 }
 
@@ -28,7 +28,7 @@ impl<R> Allowed<R> {
         Self { resource }
     }
 
-    /// Changes that the request may make.
+    /// Returns changes that the request may make.
     pub(crate) fn changes(&self, writes: impl IntoIterator<Item = (Write, Revision)>) -> Changes
     where
         R: Writable,
@@ -52,7 +52,7 @@ impl Writable for &Row<Key> {
             Write::Version(record) => record.key == key,
             Write::ImportToken(record) => record.key == key,
             Write::NoVersion(_) | Write::NoImportToken(_) => true,
-            Write::SecretValue(_) => true, // sealed by it
+            Write::SecretValue(_) => true, // sealed for it
             _ => false,
         }
     }
@@ -111,7 +111,7 @@ impl Writable for Container {
     }
 }
 
-/// Renaming deletes the row and puts another one with the same id.
+/// Renaming deletes the row and writes another one with the same id.
 impl Writable for &Row<User> {
     fn covers(&self, write: &Write) -> bool {
         let user = &self.record;
@@ -166,7 +166,7 @@ impl Writable for &Row<ManagedPolicy> {
     }
 }
 
-/// As it is: a policy of either type is asked about to read or to attach it.
+/// Unchanged: the permission for a policy of either type only allows reading and attaching it.
 impl Writable for AnyPolicy<'_> {
     fn covers(&self, write: &Write) -> bool {
         match (self, write) {
@@ -199,31 +199,31 @@ impl Writable for &Row<AccessKey> {
 }
 
 impl Allowed<&Row<Key>> {
-    /// Makes a change depend on the key as it is.
+    /// Makes a change depend on the key staying unchanged.
     pub(crate) fn unchanged(&self) -> Changes {
         self.changes([(Write::SameKey(self.record.id), self.revision)])
     }
 
-    /// Replaces the key, if anything about it changed.
+    /// Replaces the key, if it differs.
     pub(crate) fn replaced(&self, key: Key) -> Changes {
         self.changes((key != *self.record).then_some((Write::Key(key), self.revision)))
     }
 }
 
 impl Allowed<&Row<Secret>> {
-    /// Makes a change depend on the secret as it is.
+    /// Makes a change depend on the secret staying unchanged.
     pub(crate) fn unchanged(&self) -> Changes {
         self.changes([(Write::SameSecret(self.record.name.clone()), self.revision)])
     }
 
-    /// Replaces the secret, if anything about it changed.
+    /// Replaces the secret, if it differs.
     pub(crate) fn replaced(&self, secret: Secret) -> Changes {
         self.changes((secret != *self.record).then_some((Write::Secret(secret), self.revision)))
     }
 }
 
 impl Allowed<&Row<User>> {
-    /// Replaces the user, if anything about it changed, also under another name.
+    /// Replaces the user, if it differs; also renames it.
     pub(crate) fn replaced(&self, user: User) -> Changes {
         if user == *self.record {
             return Changes::none();
@@ -237,7 +237,7 @@ impl Allowed<&Row<User>> {
 }
 
 impl Allowed<&Row<Group>> {
-    /// Replaces the group, if anything about it changed, also under another name.
+    /// Replaces the group, if it differs; also renames it.
     pub(crate) fn replaced(&self, group: Group) -> Changes {
         if group == *self.record {
             return Changes::none();

@@ -1,9 +1,9 @@
-//! Keys and secrets as one caller may see them: what a query may tell of each, and so what it may be found by.
+//! The keys and secrets that one caller may see: which details a query may return for each, and therefore search by.
 //!
-//! The ids of keys and the order in which they were made are told for the permission to list keys. Everything else of a
-//! key is reached by a [`SeenKey`], which asks for the permission of the action that tells it: `kms:DescribeKey` for what
-//! the key is, `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key, for its aliases, `kms:ListResourceTags` for its
-//! tags. So a search or an order by what the caller may not see has nothing to look at.
+//! The permission to list keys reveals their ids and the order in which they were created. All other details of a key are
+//! reached through a [`SeenKey`], which checks the permission of the action that returns them: `kms:DescribeKey` for the key
+//! itself; `kms:ListAliases`, or `kms:ListAliasesByKeyId` for the key, for its aliases; `kms:ListResourceTags` for its tags.
+//! So a search or a sort order cannot use details that the caller may not see.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -24,31 +24,31 @@ use super::inquiry::Asker;
 use super::{Allowed, Container, Permission, Resource, Series, View};
 use crate::state::{Age, KeyLists, Row, Snapshot};
 
-/// All keys, for the permission to list them.
+/// All keys. Needs the permission to list them.
 pub(crate) struct KeyCatalogue {
     snapshot: Arc<Snapshot>,
     asker: Asker,
 }
 
-/// All secrets, for the permission to list them.
+/// All secrets. Needs the permission to list them.
 pub(crate) struct SecretCatalogue {
     snapshot: Arc<Snapshot>,
     asker: Asker,
 }
 
-/// A part of all keys, by their ids.
+/// A range of keys by id.
 #[derive(Clone, Copy)]
 pub(crate) struct KeyPart {
-    /// The last one before the part.
+    /// The last key before the range.
     after: Option<KeyId>,
-    /// The last one of the part.
+    /// The last key of the range.
     through: Option<KeyId>,
 }
 
-/// The place of the first alias of each key among all aliases, in the order of the ids of the keys.
+/// The position of the first alias of each key among all aliases, in the order of the ids of the keys.
 pub(crate) struct AliasRanks(Vec<(KeyId, u32)>);
 
-/// What the caller may see of keys.
+/// The keys with the caller's permissions for their details, resolved once.
 pub(crate) struct KeySight<'c> {
     snapshot: &'c Snapshot,
     details: Extent<'c>,
@@ -56,23 +56,23 @@ pub(crate) struct KeySight<'c> {
     tags: Extent<'c>,
 }
 
-/// What the caller may see of secrets.
+/// The secrets with the caller's permissions for their details, resolved once.
 pub(crate) struct SecretSight<'c> {
     snapshot: &'c Snapshot,
     details: Extent<'c>,
 }
 
-/// A key of a list.
+/// A key in a list.
 pub(crate) struct SeenKey<'c, 's> {
     sight: &'s KeySight<'c>,
     row: &'c Row<Key>,
-    /// In order, if they were looked up with the key.
+    /// Sorted, if they were loaded with the key.
     aliases: Option<Vec<&'c AliasName>>,
-    /// The place of the first alias among all aliases, if it was looked up with the key.
+    /// The position of the first alias among all aliases, if it was loaded with the key.
     alias_rank: Option<u32>,
 }
 
-/// What is looked up with each key of a list, which costs less than to look it up for each.
+/// What is loaded together with each key of a list, which costs less than loading it later for each.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct With {
     pub(crate) aliases: bool,
@@ -80,19 +80,19 @@ pub(crate) struct With {
     pub(crate) tags: bool,
 }
 
-/// For which resources the caller has a permission.
+/// The resources that the caller has a permission for.
 struct Extent<'c> {
     is_whole: bool,
     series: Series<'c>,
-    /// By what keys are told apart that have no policy of their own.
+    /// What the answer can depend on for keys without a policy of their own.
     distinction: Distinction,
-    /// What was answered about keys by what tells them apart: nothing, and tags.
+    /// Cached answers for keys that policies cannot distinguish: those without tags, and those with the same tags.
     of_untagged: Cell<Option<bool>>,
     by_tags: RefCell<HashMap<&'c Tags, bool>>,
 }
 
 impl<'v> View<'v> {
-    /// All keys, each as far as the caller may see it. `snapshot` gives the state in which they are looked for.
+    /// Returns all keys, with the details that the caller may see. `snapshot` returns the state to search.
     ///
     /// # Errors
     /// Forbidden.NoPermission without the permission to list keys.
@@ -104,7 +104,7 @@ impl<'v> View<'v> {
         Ok(KeyCatalogue { snapshot: snapshot(), asker: self.inquiry.asker() })
     }
 
-    /// All secrets, each as far as the caller may see it.
+    /// Returns all secrets, with the details that the caller may see.
     ///
     /// # Errors
     /// Forbidden.NoPermission without the permission to list secrets.
@@ -115,12 +115,12 @@ impl<'v> View<'v> {
 }
 
 impl KeyCatalogue {
-    /// How many there are.
+    /// The number of keys.
     pub(crate) fn count(&self) -> usize {
         self.snapshot.count::<Key>()
     }
 
-    /// The lists of keys, by which also ListKeys filters.
+    /// The indexes of keys, which the filters of ListKeys use too.
     pub(crate) fn lists(&self) -> &KeyLists {
         self.snapshot.key_lists()
     }
@@ -130,7 +130,7 @@ impl KeyCatalogue {
         self.asker.time
     }
 
-    /// Looks which permissions the caller has for all keys.
+    /// Resolves the caller's permissions for the details of keys.
     pub(crate) fn sight(&self) -> KeySight<'_> {
         let extent = |permission, whole| Extent::new(&self.asker, permission, &self.snapshot, whole);
         let every = Resource::Every(Container::Keys);
@@ -150,7 +150,7 @@ impl KeyCatalogue {
 }
 
 impl SecretCatalogue {
-    /// How many there are.
+    /// The number of secrets.
     pub(crate) fn count(&self) -> usize {
         self.snapshot.count::<Secret>()
     }
@@ -164,7 +164,7 @@ impl SecretCatalogue {
 }
 
 impl<'c> Extent<'c> {
-    /// `whole` is what the caller has to have the permission for to have it for each resource.
+    /// `whole` is the resource whose permission implies that for every single one.
     fn new(asker: &'c Asker, permission: Permission, snapshot: &'c Snapshot, whole: &Resource) -> Self {
         let series = asker.series(permission, snapshot);
         Self {
@@ -180,7 +180,7 @@ impl<'c> Extent<'c> {
         self.is_whole || self.series.allows(&resource())
     }
 
-    /// Keys that policies do not tell apart are asked about once.
+    /// Whether the caller has the permission for a key. Asks only once about keys that policies cannot distinguish.
     fn has_key(&self, row: &'c Row<Key>, snapshot: &Snapshot) -> bool {
         let ask = || self.has(|| Resource::Key(row.record.id));
         if self.is_whole || self.distinction == Distinction::Names {
@@ -200,12 +200,13 @@ impl<'c> Extent<'c> {
 }
 
 impl<'c> KeySight<'c> {
-    /// Whether the caller may describe every key, so that the lists tell nothing else.
+    /// Whether the caller may describe every key, so that the indexes reveal nothing beyond that.
     pub(crate) fn has_all_details(&self) -> bool {
         self.details.is_whole
     }
 
-    /// The keys of a part, in the order of their ids. `with` decides on the cost alone; without `ranks` keys have none.
+    /// Returns the keys of a range, in the order of their ids. `with` affects only the cost; without `ranks`, keys have no
+    /// alias rank.
     pub(crate) fn keys<'s>(
         &'s self,
         part: KeyPart,
@@ -248,12 +249,12 @@ impl<'c> KeySight<'c> {
         extents.iter().any(|extent| !extent.is_whole && extent.distinction == Distinction::Conditions)
     }
 
-    /// One key.
+    /// Returns one key.
     pub(crate) fn key(&self, id: KeyId) -> Option<SeenKey<'c, '_>> {
         Some(self.seen(self.snapshot.key(id)?))
     }
 
-    /// Keys with scheduled work that the caller may describe, earliest first.
+    /// Returns the keys with scheduled work that the caller may describe, earliest first.
     pub(crate) fn scheduled(&self) -> impl Iterator<Item = SeenKey<'c, '_>> {
         self.snapshot.scheduled_keys().map(|row| self.seen(row)).filter(|key| key.details().is_some())
     }
@@ -262,7 +263,7 @@ impl<'c> KeySight<'c> {
         SeenKey { sight: self, row, aliases: None, alias_rank: None }
     }
 
-    /// Aliases in the order of the ids of their keys, from those of a part on.
+    /// Returns aliases in the order of the ids of their keys, from the beginning of a range.
     fn aliases_by_key(&self, part: KeyPart) -> impl Iterator<Item = (KeyId, &'c AliasName)> + use<'c> {
         let lists = self.snapshot.alias_lists();
         let of_part = lists.from(lists.part(&part.after).end);
@@ -272,7 +273,7 @@ impl<'c> KeySight<'c> {
 }
 
 impl KeyCatalogue {
-    /// The place of the first alias of each key among all aliases.
+    /// Returns the position of the first alias of each key among all aliases.
     pub(crate) fn alias_ranks(&self) -> AliasRanks {
         let rows = self.snapshot.rows_after::<Alias>(None);
         let rows = ahead(rows, |row| {
@@ -288,7 +289,7 @@ impl KeyCatalogue {
 impl KeyPart {
     pub(crate) const ALL: Self = Self { after: None, through: None };
 
-    /// All keys in two parts that are about as large, because ids are random.
+    /// Returns two ranges that together contain all keys, of about the same size, because ids are random.
     pub(crate) fn halves() -> [Self; 2] {
         let mut middle = [0xff; 16];
         middle[0] = 0x7f;
@@ -297,7 +298,7 @@ impl KeyPart {
     }
 }
 
-/// Passes over what belongs to keys before this one.
+/// Skips entries of keys before this one.
 fn skip_before<T>(list: &mut Peekable<impl Iterator<Item = (KeyId, T)>>, id: KeyId) {
     while list.next_if(|(key, _)| *key < id).is_some() {}
 }
@@ -307,17 +308,17 @@ impl<'c> SeenKey<'c, '_> {
         self.row.record.id
     }
 
-    /// Where it stands in lists.
+    /// Its position in lists.
     pub(crate) fn age(&self) -> Age {
         (self.row.record.created, self.row.record.id)
     }
 
-    /// The key, if the caller may describe it.
+    /// Returns the key, if the caller may describe it.
     pub(crate) fn details(&self) -> Option<Allowed<&'c Row<Key>>> {
         self.is_in(&self.sight.details).then(|| Allowed::new(self.row))
     }
 
-    /// Its aliases in order, if the caller may list them.
+    /// Returns its aliases, sorted, if the caller may list them.
     pub(crate) fn aliases(&self) -> Option<Cow<'_, [&'c AliasName]>> {
         self.is_in(&self.sight.aliases).then(|| match &self.aliases {
             Some(aliases) => Cow::from(aliases),
@@ -328,12 +329,13 @@ impl<'c> SeenKey<'c, '_> {
         })
     }
 
-    /// The place of its first alias among all aliases, if it has one, the caller may list them, and it was looked up.
+    /// Returns the position of its first alias among all aliases, if it has one, the caller may list aliases, and it was
+    /// loaded.
     pub(crate) fn alias_rank(&self) -> Option<u32> {
         self.alias_rank.filter(|_| self.is_in(&self.sight.aliases))
     }
 
-    /// Its tags, if the caller may list them.
+    /// Returns its tags, if the caller may list them.
     pub(crate) fn tags(&self) -> Option<&'c Tags> {
         self.is_in(&self.sight.tags).then_some(&self.row.record.tags)
     }
@@ -344,7 +346,7 @@ impl<'c> SeenKey<'c, '_> {
 }
 
 impl<'c> SecretSight<'c> {
-    /// Secrets that will be deleted and that the caller may describe, earliest first.
+    /// Returns the secrets with a scheduled deletion that the caller may describe, earliest first.
     pub(crate) fn scheduled(&self) -> impl Iterator<Item = &'c Row<Secret>> {
         self.snapshot
             .scheduled_secrets()

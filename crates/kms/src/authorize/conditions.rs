@@ -1,4 +1,4 @@
-//! What the conditions of policies see of a question.
+//! The values of condition keys for one question to the authorizer: facts of the request, the caller and the resource.
 
 use bulla_access::{ConditionKey, Context, Value};
 use bulla_keys::Tags;
@@ -11,10 +11,10 @@ use super::{Permission, Query, Resource};
 use crate::origin::{Caller, Proof};
 use crate::people::{ManagedPolicy, NameKey, Role};
 
-/// A question, as conditions look at it.
+/// The context in which policies evaluate their conditions.
 pub(super) struct Conditions<'q> {
     pub(super) query: &'q Query<'q>,
-    /// Whether what is known of the resource itself counts. What a denied caller is told must not depend on it.
+    /// Whether conditions see facts about the resource itself. A denial must not depend on them.
     pub(super) sees_resource: bool,
 }
 
@@ -41,13 +41,13 @@ impl Context for Conditions<'_> {
             ConditionKey::OidcIssuer => token.map(|token| Value::Text(token.issuer)),
             ConditionKey::OidcAudience => token.map(|token| Value::Texts(token.audiences)),
             ConditionKey::OidcSubject => token.map(|token| Value::Text(token.subject)),
-            ConditionKey::ServiceName => None, // of services of the cloud
+            ConditionKey::ServiceName => None, // only services of the cloud set it
         }
     }
 }
 
 impl Conditions<'_> {
-    /// The tags of the resource, before the request changes them.
+    /// The tags of the resource before the request.
     fn tags(&self) -> Option<&Tags> {
         let Query { resource, snapshot, .. } = self.query;
         if !self.sees_resource {
@@ -62,15 +62,15 @@ impl Conditions<'_> {
         }
     }
 
-    /// Of a key pair it is the one that the request names; all other keys have one algorithm.
+    /// The algorithm: for a key pair the one that the request names; all other keys have only one.
     fn algorithm(&self) -> Option<&str> {
         let is_symmetric = || SYMMETRIC.contains(&self.query.permission);
         self.query.facts.algorithm.or_else(|| is_symmetric().then_some("SYMMETRIC_DEFAULT"))
     }
 }
 
-/// Whether a second factor was proved. An access key has none to ask for, which is no answer rather than a no; a sign-in by
-/// password says yes or no for itself.
+/// Whether the caller proved a second factor: true or false for a sign-in by password, and for a session what its first caller
+/// proved. None for an access key, which cannot prove one.
 fn mfa(caller: &Caller) -> Option<bool> {
     match caller {
         Caller::Session(session) => session.mfa,
@@ -80,7 +80,7 @@ fn mfa(caller: &Caller) -> Option<bool> {
     }
 }
 
-/// What seals or opens with a symmetric key.
+/// Permissions for operations of symmetric keys.
 const SYMMETRIC: &[Permission] = &[
     Permission::of::<Encrypt>(),
     Permission::of::<Decrypt>(),

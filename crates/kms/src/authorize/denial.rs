@@ -1,5 +1,5 @@
-//! What a denied caller is told. It depends on the request and on the caller alone, so that a resource that the caller has
-//! no permission for looks the same as one that does not exist.
+//! The error of a denied request. It depends only on the request and the caller, so that a resource without permission looks
+//! the same as one that does not exist.
 
 use bulla_access::{Decision, Denial, Layer, PolicyKind};
 use bulla_wire::kms::{GetKeyPolicy, GetSecretPolicy};
@@ -10,22 +10,22 @@ use super::rights::Rights;
 use super::{Container, Permission, Query, Resource};
 use crate::origin::Caller;
 
-/// How the request names a resource.
+/// How the request named a resource.
 pub(super) enum Written<'t> {
-    /// As the resource is displayed.
+    /// In the spelling in which the resource is displayed.
     Exactly,
-    /// As this resource is displayed, which is the one that is asked about in another spelling.
+    /// In another spelling, whose displayed form is this resource.
     As(Resource),
-    /// By a text in the place of a key: an id, an alias or an ARN.
+    /// By a text that should be a key: an id, an alias or an ARN.
     Key(&'t str),
     /// Not at all, such as the key of a blob.
     Unnamed,
-    /// By another resource, which leads to this one and for which the caller has this permission.
+    /// Indirectly: by another resource that refers to this one, and for which the caller has this permission.
     Behind { permission: Permission, resource: Resource, container: Container },
 }
 
 impl Query<'_> {
-    /// The answer to the caller who lacks the permission.
+    /// Returns the error for a caller without the permission.
     pub(super) fn denial(&self, written: &Written<'_>) -> Error {
         let rights = Rights::of(self);
         let permission = self.disclosed_permission(written, rights.as_ref());
@@ -43,7 +43,8 @@ impl Query<'_> {
         }
     }
 
-    /// The permission that the answer names. That a resource behind the named one is denied tells that the named one exists.
+    /// Returns the permission that the error names. The denial of an indirectly named resource would reveal that the named
+    /// one exists.
     fn disclosed_permission(&self, written: &Written<'_>, rights: Option<&Rights<'_>>) -> Permission {
         match written {
             Written::Behind { permission, container, .. }
@@ -55,7 +56,7 @@ impl Query<'_> {
         }
     }
 
-    /// The ARN of what the caller named.
+    /// Returns the ARN of the resource that the request named.
     fn named(&self, written: &Written<'_>) -> Option<String> {
         match written {
             Written::Exactly if *self.resource == Resource::Anything => None,
@@ -68,7 +69,7 @@ impl Query<'_> {
         }
     }
 
-    /// What stands for a resource that the request does not name.
+    /// Returns the resource to name if the request does not name one.
     fn resource_of_unnamed(&self) -> Resource {
         match self.resource {
             Resource::Anything => Resource::Anything,
@@ -95,8 +96,9 @@ impl Query<'_> {
         }
     }
 
-    /// Which kind of policy denies, and whether by a statement. What the policy of the resource says is told only to those who
-    /// may read it, and who have named the resource itself: else it would tell where an alias leads, or what made a blob.
+    /// Returns which kind of policy denied, and whether by a statement. The policy of the resource is mentioned only to
+    /// callers who may read it and who named the resource itself: otherwise the error would reveal the key of an alias or of
+    /// a blob.
     fn reason(&self, rights: &Rights<'_>, permission: Permission, arn: &str) -> (&'static str, &'static str) {
         let cause =
             |denial: Denial, layer: Layer| (denial.no_permission_type(), layer.policy_type(PolicyKind::Key));
@@ -110,7 +112,7 @@ impl Query<'_> {
         cause(denial, denial.layer())
     }
 
-    /// The statement of the resource's policy that denies, if the caller may read that policy.
+    /// Returns the denying statement of the resource's policy, if the caller may read that policy.
     fn denial_by_resource(&self, rights: &Rights<'_>) -> Option<Denial> {
         let read = match self.resource {
             Resource::Key(_) => Permission::of::<GetKeyPolicy>(),
@@ -122,7 +124,7 @@ impl Query<'_> {
         (denial.layer() == Layer::Resource && may_read()).then_some(denial)
     }
 
-    /// Who is denied; none for a caller whom no policy names.
+    /// Returns the denied principal; none for a caller that policies cannot name.
     fn principal(&self) -> Option<Named> {
         match self.caller {
             Caller::User { id, .. } => Some(Named { kind: "SubUser", display_name: id.to_string() }),
@@ -136,7 +138,7 @@ impl Query<'_> {
     }
 }
 
-/// The caller, as an answer names it.
+/// The name of the caller in errors.
 struct Named {
     kind: &'static str,
     display_name: String,

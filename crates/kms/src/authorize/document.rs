@@ -1,4 +1,4 @@
-//! Policies that name users and roles, as they are written: the names are resolved to ids then, once.
+//! Parses policies that name users and roles, and resolves the names to ids. That happens once, when the policy is written.
 
 use std::cell::RefCell;
 
@@ -9,15 +9,14 @@ use super::View;
 use crate::people::{Document, DocumentKind, NameKey, Role, User};
 use crate::state::Write;
 
-/// The rows of users and roles, for a change that rests on them: one of them may be renamed or deleted meanwhile.
+/// The rows of users and roles that a change depends on: one of them may be renamed or deleted meanwhile.
 pub(crate) type NamedRows = Vec<(Write, Revision)>;
 
 impl View<'_> {
-    /// Reads a document and resolves the names in it. That there is a user or role of a name is told to everyone who may write
-    /// a policy.
+    /// Parses a document and resolves the names in it. Callers who may write a policy learn whether users and roles exist.
     ///
     /// # Errors
-    /// What is wrong with the document, with its place; also that there is no such user or role.
+    /// The first error of the document, with its position, including names of users or roles that do not exist.
     pub(crate) fn document<K: DocumentKind>(
         &self,
         text: &str,

@@ -1,4 +1,5 @@
-//! Who asks the authorizer during one request, what was asked, and what was answered.
+//! The record of one request's permission checks: the caller, each check and its answer. The audit trail is written from
+//! it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,8 +19,8 @@ use crate::home::Home;
 use crate::origin::{Caller, Origin};
 use crate::state::Snapshot;
 
-/// What all questions of one request have in common: the engine, the caller and the time. Notes each question
-/// and its answer for the audit trail, which names the resource of a denied request too.
+/// The facts that all permission checks of one request share: the engine, the caller and the time. Records each check with
+/// its answer for the audit trail, which names the resources of denied requests too.
 pub(crate) struct Inquiry<'k> {
     pub(super) kms: &'k Kms,
     origin: &'k Origin,
@@ -27,11 +28,11 @@ pub(crate) struct Inquiry<'k> {
     asked_for: AskedFor,
     started: Instant,
     questions: Mutex<Questions>,
-    /// For a request that is only supposed: each question with why it is allowed or denied.
+    /// For a hypothetical request: each check with the reasons for its answer.
     explained: Option<Mutex<Vec<ExplainedQuestion>>>,
 }
 
-/// Who asks, and what is the same in all questions, for a thread that outlives the request.
+/// The caller and the other facts that all checks share, for a thread that outlives the request.
 pub(super) struct Asker {
     authorizer: Authorizer,
     origin: Origin,
@@ -41,7 +42,7 @@ pub(super) struct Asker {
 }
 
 impl Asker {
-    /// Begins questions for one permission.
+    /// Begins a series of checks of one permission.
     pub(super) fn series<'q>(&'q self, permission: Permission, snapshot: &'q Snapshot) -> Series<'q> {
         let query = Query {
             permission,
@@ -58,35 +59,35 @@ impl Asker {
     }
 }
 
-/// What a request asks for.
+/// What a request calls.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct AskedFor {
     /// The product, or the console.
     pub(crate) product: &'static str,
-    /// The action, or the query.
+    /// The action or query.
     pub(crate) action: &'static str,
 }
 
-/// What a request asks about.
+/// The resource of a check.
 pub(super) struct Target<'t> {
     pub(super) resource: Resource,
-    /// As [`Query::missing_from`].
+    /// See [`Query::missing_from`].
     pub(super) missing_from: Option<Container>,
-    /// How a denial names it.
+    /// How the request named it.
     pub(super) written: Written<'t>,
 }
 
-/// A permission, the resource for which it was asked about, and the answer.
+/// A permission, the resource that it was checked for, and the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Question {
     pub(crate) permission: Permission,
     pub(crate) resource: Resource,
     pub(crate) is_allowed: bool,
-    /// The statement that decided, if one did and an audit trail asks for it.
+    /// The statement that decided, if one did and there is an audit trail.
     pub(crate) by: Option<DecidedBy>,
 }
 
-/// Questions in order, each once. Most requests ask one, which takes no allocation.
+/// The distinct checks, in order. Most requests make only one, which takes no allocation.
 #[derive(Debug, Default)]
 struct Questions {
     first: Option<Question>,
@@ -104,7 +105,7 @@ enum ChangeLine {
     Committed,
 }
 
-/// What else a request used, for the audit trail.
+/// What the request used, for the audit trail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Used {
     /// The versions of keys that were opened.
@@ -114,7 +115,7 @@ pub(crate) struct Used {
 }
 
 impl<'k> Inquiry<'k> {
-    /// Begins a request: looks at the clock.
+    /// Begins a request and reads the clock.
     pub(crate) fn new(kms: &'k Kms, origin: &'k Origin, asked_for: AskedFor) -> Self {
         let times = kms.clock.times();
         let started = Instant::now();
@@ -129,23 +130,23 @@ impl<'k> Inquiry<'k> {
         Self { kms, origin, times, asked_for, started, questions: Mutex::default(), explained }
     }
 
-    /// The questions of a supposed request, in order.
+    /// Returns the checks of a hypothetical request, in order.
     pub(super) fn into_explained(self) -> Vec<ExplainedQuestion> {
         let explained = self.explained.unwrap_or_default();
         explained.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Who sent the request.
+    /// The caller.
     pub(super) fn caller(&self) -> &'k Caller {
         self.origin.caller()
     }
 
-    /// Where the request comes from.
+    /// The origin of the request.
     pub(crate) fn origin(&self) -> &'k Origin {
         self.origin
     }
 
-    /// What is asked for.
+    /// The called action or query.
     pub(crate) fn asked_for(&self) -> AskedFor {
         self.asked_for
     }
@@ -155,12 +156,12 @@ impl<'k> Inquiry<'k> {
         self.kms.account()
     }
 
-    /// The state that was published last, for the names of now.
+    /// The newest published state, for current names.
     pub(crate) fn published(&self) -> Guard<Arc<Snapshot>> {
         self.kms.state.published()
     }
 
-    /// What the wall clock says now.
+    /// The current wall clock.
     pub(crate) fn wall_time(&self) -> SystemTime {
         self.kms.clock.raw()
     }
@@ -183,12 +184,12 @@ impl<'k> Inquiry<'k> {
         self.noted().line == ChangeLine::Committed
     }
 
-    /// How much time has passed since some moment, whatever is done to the clock.
+    /// The time since some fixed moment, independent of changes to the clock.
     pub(crate) fn elapsed(&self) -> Duration {
         self.kms.elapsed()
     }
 
-    /// How long the request has taken so far.
+    /// The duration of the request so far.
     pub(crate) fn took(&self) -> Duration {
         self.started.elapsed()
     }
@@ -198,7 +199,7 @@ impl<'k> Inquiry<'k> {
         self.times
     }
 
-    /// Asks for a permission, and notes the answer.
+    /// Checks a permission, and records the answer.
     ///
     /// # Errors
     /// Forbidden.NoPermission.
@@ -236,8 +237,8 @@ impl<'k> Inquiry<'k> {
         answer
     }
 
-    /// Who asks, to ask about what a list tells of each of its entries. Such questions are not noted: the entry that is not
-    /// told of was not asked for.
+    /// Returns the caller, for checks of single entries of a list. These checks are not recorded, because the request did not
+    /// ask for the entries that are left out.
     pub(super) fn asker(&self) -> Asker {
         Asker {
             authorizer: self.kms.authorizer.clone(),
@@ -247,7 +248,7 @@ impl<'k> Inquiry<'k> {
         }
     }
 
-    /// Notes the version of a key that is opened.
+    /// Records the version of a key that is opened.
     pub(super) fn note_version(&self, key: KeyId, version: KeyVersionId) {
         if self.kms.is_audited() {
             let versions = &mut self.noted().used.versions;
@@ -257,20 +258,20 @@ impl<'k> Inquiry<'k> {
         }
     }
 
-    /// Notes the encryption context of the request.
+    /// Records the encryption context of the request.
     pub(crate) fn note_context(&self, context: Option<&ContextParameter>) {
         if self.kms.is_audited() {
             self.noted().used.context = context.cloned();
         }
     }
 
-    /// What was asked so far, in order.
+    /// Returns the checks so far, in order.
     pub(crate) fn questions(&self) -> Vec<Question> {
         let questions = self.noted();
         questions.first.iter().chain(&questions.others).cloned().collect()
     }
 
-    /// What was used so far.
+    /// Returns what was used so far.
     pub(crate) fn used(&self) -> Used {
         self.noted().used.clone()
     }

@@ -1,5 +1,5 @@
-//! What a request may list: all keys, secrets, users, roles and so on, the aliases of one key or all, the versions of a key,
-//! what a policy is attached to.
+//! The records that a request may list: all keys, secrets, users, roles and so on, the aliases of one key or of all, the
+//! versions of a key, and the users, groups and roles of a policy.
 
 use std::marker::PhantomData;
 use std::ops::{Bound, Range};
@@ -11,19 +11,19 @@ use super::{Allowed, AnyPolicy, Container};
 use crate::people::{Group, MfaDevice, NameKey, PolicyRef, Role, User};
 use crate::state::{Attached, Index, KeptKind, KeyLists, Row, SecretLists, Snapshot};
 
-/// All records of one kind, to be searched. Made for the permission to list them.
+/// All records of one kind, for searches. Needs the permission to list them.
 pub(crate) struct Listing<R> {
     snapshot: Arc<Snapshot>,
     kind: PhantomData<fn() -> R>,
 }
 
-/// What a policy is attached to, to be listed by a thread that serves no requests. Made for the permission for the policy.
+/// The users, groups and roles of a policy, for searches on another thread. Needs the permission for the policy.
 pub(crate) struct Holders {
     snapshot: Arc<Snapshot>,
     policy: PolicyRef,
 }
 
-/// One part of a list, to be paged through. Made for the permission to list it.
+/// A part of an index, for pages. Needs the permission to list it.
 pub(crate) struct Part<'v, P, K, R: KeptKind> {
     pub(super) snapshot: &'v Snapshot,
     pub(super) index: &'v Index<P, K>,
@@ -43,7 +43,7 @@ impl<R> Listing<R> {
 }
 
 impl Listing<Key> {
-    /// The keys of a snapshot; none for the permission to list something else.
+    /// Returns the keys of a snapshot; none if the permission is to list something else.
     pub(crate) fn keys(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
         (**proof == Container::Keys).then(|| Self::new(snapshot))
     }
@@ -56,14 +56,14 @@ impl Listing<Key> {
         self.snapshot.key(id)
     }
 
-    /// The key that an alias names.
+    /// Returns the key that an alias names.
     pub(crate) fn key_of_alias(&self, alias: &str) -> Option<&Row<Key>> {
         self.key(self.snapshot.alias(alias)?.record.key)
     }
 }
 
 impl Listing<Secret> {
-    /// The secrets of a snapshot; none for the permission to list something else.
+    /// Returns the secrets of a snapshot; none if the permission is to list something else.
     pub(crate) fn secrets(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
         (**proof == Container::Secrets).then(|| Self::new(snapshot))
     }
@@ -76,7 +76,7 @@ impl Listing<Secret> {
         self.snapshot.secret(name)
     }
 
-    /// All of them, by name.
+    /// Returns all secrets, by name.
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row<Secret>> {
         self.snapshot.rows_after::<Secret>(None)
     }
@@ -84,29 +84,29 @@ impl Listing<Secret> {
 
 /// Users, groups, roles, policies and MFA devices of the account.
 impl<R: KeptKind<Id = NameKey>> Listing<R> {
-    /// Those of a snapshot; none for the permission to list something else.
+    /// Returns the records of a snapshot; none if the permission is to list something else.
     pub(crate) fn named(proof: &Allowed<Container>, snapshot: Arc<Snapshot>) -> Option<Self> {
         (proof.table() == Some(R::TABLE)).then(|| Self::new(snapshot))
     }
 
-    /// The one of this name.
+    /// Returns the record with this name.
     pub(crate) fn get(&self, name: &NameKey) -> Option<&Row<R>> {
         self.snapshot.get(name)
     }
 
-    /// All from a name on, which may be gone, in the order of their names.
+    /// Returns the records from a name on, which need not exist, sorted by name.
     pub(crate) fn rows_from(&self, start: Bound<&NameKey>) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
         self.snapshot.rows_from::<R>(start)
     }
 
-    /// All after a name, which may be gone, in the order of their names.
+    /// Returns the records after a name, which need not exist, sorted by name.
     pub(crate) fn rows_after(&self, name: Option<&NameKey>) -> impl Iterator<Item = &Row<R>> + use<'_, R> {
         self.snapshot.rows_after::<R>(name)
     }
 }
 
 impl Listing<MfaDevice> {
-    /// The user whom a device is bound to, which the permission to list devices tells.
+    /// Returns the user whom a device is bound to. The permission to list devices includes it.
     pub(crate) fn user_of(&self, device: &MfaDevice) -> Option<&Row<User>> {
         self.snapshot.user_by_id(device.user?.0)
     }
@@ -117,7 +117,7 @@ impl Holders {
         Self { snapshot, policy: policy.reference() }
     }
 
-    /// By name, as those below.
+    /// Sorted by name, as those below.
     pub(crate) fn users(&self) -> impl Iterator<Item = &Row<User>> {
         self.all(self.snapshot.attached_users())
     }
@@ -143,12 +143,12 @@ impl Holders {
 }
 
 impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {
-    /// How many rows there are.
+    /// The number of rows.
     pub(crate) fn len(&self) -> usize {
         self.index.part(&self.part).len()
     }
 
-    /// The rows after a key, which may be gone; all of them without it.
+    /// Returns the rows after a key, which need not exist; all rows without a key.
     pub(crate) fn after(&self, key: Option<&K>) -> impl Iterator<Item = &'v Row<R>> + use<'v, P, K, R> {
         let part = &self.part;
         let is_before = |of: &P, other: &K| of < part || of == part && key.is_some_and(|key| other <= key);
@@ -159,7 +159,7 @@ impl<'v, P: Ord + Clone, K: Ord + Clone, R: KeptKind> Part<'v, P, K, R> {
         keys.filter_map(move |key| row(snapshot, key))
     }
 
-    /// The rows at these places, as far as there are so many.
+    /// Returns the rows at these positions, as far as they exist.
     pub(crate) fn rows(&self, places: Range<usize>) -> impl Iterator<Item = &'v Row<R>> {
         let ranks = self.index.part(&self.part);
         let rank = |place: usize| ranks.start.saturating_add(place).min(ranks.end);

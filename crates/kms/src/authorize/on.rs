@@ -1,4 +1,5 @@
-//! What an action asks about, by what it is about.
+//! Checks the permission for an action on a resource of any kind, without running the action: for `Kms::may` and for
+//! explanations.
 
 use bulla_keys::AliasName;
 use bulla_wire::Error;
@@ -10,8 +11,8 @@ use crate::people::MfaDevice;
 use crate::queries::On;
 
 impl View<'_> {
-    /// Asks as the action with the permission of this view does. A resource that does not exist is no error for a caller who
-    /// has the permission for all.
+    /// Makes the checks of the action whose permission this view has. A missing resource is no error for a caller who has the
+    /// permission for all.
     ///
     /// # Errors
     /// The denial.
@@ -66,7 +67,7 @@ impl View<'_> {
 }
 
 impl Permission {
-    /// The permission for the key of a secret that an action on the secret needs besides its own.
+    /// The permission for the key of a secret that an action on the secret needs as well.
     pub(super) fn on_key_of_secret(self) -> Option<Self> {
         if self == Self::of::<GetSecretValue>() {
             Some(Self::of::<Decrypt>())

@@ -1,8 +1,8 @@
-//! Users, groups, roles, policies, access keys and MFA devices as one request may see them.
+//! Resolves names of users, groups, roles, policies, access keys and MFA devices, and checks the permission for each.
 //!
-//! Names are found without case, and the permission is asked for the name as the record has it: a Deny for `user/Admin`
-//! holds for whoever is named `admin` in a request. Roles have their names in lower case, as in their ARNs. A denial has
-//! the name as the request wrote it, so it does not tell whether there is a record.
+//! Names are found regardless of case, and the permission is checked for the name in the record: a Deny for `user/Admin` also
+//! applies to a request that names `admin`. Roles have their names in lower case, as in their ARNs. A denial has the name as
+//! the request wrote it, so it does not reveal whether the record exists.
 
 mod belongings;
 #[cfg(test)]
@@ -21,7 +21,7 @@ use crate::people::{
 };
 use crate::state::{Changes, Row, Write};
 
-/// Users in a group, by name.
+/// The users in a group, by name.
 pub(crate) type Members<'v> = Part<'v, GroupId, NameKey, User>;
 
 /// A policy of either type.
@@ -32,7 +32,7 @@ pub(crate) enum AnyPolicy<'v> {
 }
 
 impl AnyPolicy<'_> {
-    /// What attachments name it by.
+    /// The reference of attachments to this policy.
     pub(crate) fn reference(&self) -> PolicyRef {
         match self {
             Self::System(policy) => PolicyRef::System(NameKey::of(policy.name)),
@@ -42,8 +42,8 @@ impl AnyPolicy<'_> {
 }
 
 impl Allowed<AnyPolicy<'_>> {
-    /// Writes the row of the policy again, unchanged, for a change that attaches it: a deletion of the policy that another
-    /// node decided without the attachment then meets another revision. System policies are not deleted.
+    /// Writes the unchanged row of the policy again, for a change that attaches it: a deletion of the policy that another
+    /// node decided without the attachment then conflicts. System policies cannot be deleted.
     pub(crate) fn touched(&self) -> Changes {
         match **self {
             AnyPolicy::System(_) => Changes::none(),
@@ -55,21 +55,21 @@ impl Allowed<AnyPolicy<'_>> {
 }
 
 impl Allowed<&Row<ManagedPolicy>> {
-    /// Replaces the policy, if anything about it changed.
+    /// Replaces the policy, if it differs.
     pub(crate) fn replaced(&self, policy: ManagedPolicy) -> Changes {
         self.changes((policy != *self.record).then_some((Write::Policy(policy), self.revision)))
     }
 }
 
 impl Allowed<&Row<Role>> {
-    /// Replaces the role, if anything about it changed.
+    /// Replaces the role, if it differs.
     pub(crate) fn replaced(&self, role: Role) -> Changes {
         self.changes((role != *self.record).then_some((Write::Role(role), self.revision)))
     }
 }
 
 impl Container {
-    /// The table of what it holds, for kinds whose rows are listed by name.
+    /// The table of its records, for kinds whose rows are listed by name.
     pub(super) fn table(self) -> Option<&'static str> {
         match self {
             Self::Users => Some(User::TABLE),
@@ -82,20 +82,20 @@ impl Container {
     }
 }
 
-/// Finding what requests name.
+/// Resolving the names in requests.
 impl<'v> View<'v> {
-    /// The user with this name.
+    /// Returns the user with this name.
     ///
     /// # Errors
-    /// NoPermission, as all functions below; EntityNotExist.User.
+    /// NoPermission, as for all functions below; EntityNotExist.User.
     pub(crate) fn user(&self, name: &str) -> Result<Allowed<&'v Row<User>>, Error> {
         self.ask_user(name)?
     }
 
-    /// The user who sent the request.
+    /// Returns the user who sent the request.
     ///
     /// # Errors
-    /// EntityNotExist.User for another caller, and for a user who is deleted meanwhile.
+    /// EntityNotExist.User for other callers, and for a user who was deleted meanwhile.
     pub(crate) fn calling_user(&self) -> Result<Allowed<&'v Row<User>>, Error> {
         let row = match self.caller() {
             Caller::User { id, .. } => self.snapshot.user_by_id(*id),
@@ -109,7 +109,7 @@ impl<'v> View<'v> {
         Ok(Allowed::new(row))
     }
 
-    /// As [`View::user`].
+    /// Like [`View::user`], with separate errors.
     pub(crate) fn ask_user(&self, name: &str) -> Result<Asked<&'v Row<User>>, Error> {
         let found = self.snapshot.get::<User>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
@@ -117,7 +117,7 @@ impl<'v> View<'v> {
         self.allow_named(Resource::User, spelled, name, Container::Users, found)
     }
 
-    /// The group with this name.
+    /// Returns the group with this name.
     ///
     /// # Errors
     /// EntityNotExist.Group.
@@ -125,7 +125,7 @@ impl<'v> View<'v> {
         self.ask_group(name)?
     }
 
-    /// As [`View::group`].
+    /// Like [`View::group`], with separate errors.
     pub(crate) fn ask_group(&self, name: &str) -> Result<Asked<&'v Row<Group>>, Error> {
         let found = self.snapshot.get::<Group>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
@@ -133,7 +133,7 @@ impl<'v> View<'v> {
         self.allow_named(Resource::Group, spelled, name, Container::Groups, found)
     }
 
-    /// The role with this name.
+    /// Returns the role with this name.
     ///
     /// # Errors
     /// EntityNotExist.Role.
@@ -141,14 +141,14 @@ impl<'v> View<'v> {
         self.ask_role(name)?
     }
 
-    /// As [`View::role`].
+    /// Like [`View::role`], with separate errors.
     pub(crate) fn ask_role(&self, name: &str) -> Result<Asked<&'v Row<Role>>, Error> {
         let key = NameKey::of(name);
         let found = self.snapshot.get::<Role>(&key).ok_or(ErrorCode::EntityNotExistRole);
         self.allow_named(Resource::Role, key.as_str(), name, Container::Roles, found)
     }
 
-    /// The virtual MFA device with this serial number.
+    /// Returns the virtual MFA device with this serial number.
     ///
     /// # Errors
     /// EntityNotExist.VirtualMFADevice.
@@ -156,7 +156,7 @@ impl<'v> View<'v> {
         self.ask_mfa_device(serial_number)?
     }
 
-    /// As [`View::mfa_device`].
+    /// Like [`View::mfa_device`], with separate errors.
     pub(crate) fn ask_mfa_device(&self, serial_number: &str) -> Result<Asked<&'v Row<MfaDevice>>, Error> {
         let name = MfaDevice::name_in(self.account(), serial_number);
         let found = name.and_then(|name| self.snapshot.get::<MfaDevice>(&NameKey::of(name)));
@@ -166,7 +166,7 @@ impl<'v> View<'v> {
         self.allow_named(Resource::MfaDevice, spelled, name, Container::MfaDevices, found)
     }
 
-    /// The policy of the account with this name; system policies are not changed.
+    /// Returns the policy of the account with this name; system policies cannot be changed.
     ///
     /// # Errors
     /// EntityNotExist.Policy.
@@ -174,7 +174,7 @@ impl<'v> View<'v> {
         self.ask_custom_policy(name)?
     }
 
-    /// As [`View::custom_policy`].
+    /// Like [`View::custom_policy`], with separate errors.
     pub(crate) fn ask_custom_policy(&self, name: &str) -> Result<Asked<&'v Row<ManagedPolicy>>, Error> {
         let found = self.snapshot.get::<ManagedPolicy>(&NameKey::of(name));
         let spelled = found.map_or(name, |row| row.record.name.as_str());
@@ -182,7 +182,7 @@ impl<'v> View<'v> {
         self.allow_named(Resource::Policy, spelled, name, Container::Policies, found)
     }
 
-    /// The policy with this type and name.
+    /// Returns the policy with this type and name.
     ///
     /// # Errors
     /// EntityNotExist.Policy.
@@ -190,7 +190,7 @@ impl<'v> View<'v> {
         self.ask_policy(of, name)?
     }
 
-    /// As [`View::policy`].
+    /// Like [`View::policy`], with separate errors.
     pub(crate) fn ask_policy(&self, of: PolicyType, name: &str) -> Result<Asked<AnyPolicy<'v>>, Error> {
         let missing = ErrorCode::EntityNotExistPolicy;
         match of {
@@ -209,13 +209,13 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The account itself, whose row is there from its first change on.
+    /// Returns the account, whose row exists from its first change on.
     pub(crate) fn account_row(&self) -> Result<Allowed<Option<&'v Row<Account>>>, Error> {
         self.ask(Resource::Account)?;
         Ok(Allowed::new(self.snapshot.get::<Account>(&Account::NAME.into())))
     }
 
-    /// Whether a name that a renaming gives to a user is taken, which is told for the permission for that name.
+    /// Whether a user has this name already. Needs the permission for the name, because the answer reveals it.
     pub(crate) fn is_user_name_taken(&self, name: &UserName) -> Result<bool, Error> {
         let found = self.snapshot.get::<User>(&name.key);
         let spelled = found.map_or(name, |row| &row.record.name);
@@ -224,7 +224,7 @@ impl<'v> View<'v> {
         Ok(found.is_some())
     }
 
-    /// As [`View::is_user_name_taken`], of a group.
+    /// Like [`View::is_user_name_taken`], for a group.
     pub(crate) fn is_group_name_taken(&self, name: &GroupName) -> Result<bool, Error> {
         let found = self.snapshot.get::<Group>(&name.key);
         let spelled = found.map_or(name, |row| &row.record.name);

@@ -1,4 +1,4 @@
-//! What policies allow and deny.
+//! A permission: the name of what policies allow and deny.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bulla_wire::{Action, Product};
 
 use crate::policy_action::{PolicyAction, PolicyProduct};
 
-/// A right to do something, as policies name it: `kms:Decrypt`. Usually the name of an action.
+/// A permission in the form of policies: `kms:Decrypt`. Usually it has the name of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Permission {
     pub(super) product: PolicyProduct,
@@ -14,14 +14,14 @@ pub(crate) struct Permission {
 }
 
 impl Permission {
-    /// ReEncrypt reads a blob of this key.
+    /// Reading a blob of this key with ReEncrypt.
     pub(crate) const RE_ENCRYPT_FROM: Self = Self::of_kms("ReEncryptFrom");
-    /// ReEncrypt makes a blob of this key.
+    /// Creating a blob of this key with ReEncrypt.
     pub(crate) const RE_ENCRYPT_TO: Self = Self::of_kms("ReEncryptTo");
-    /// To search the audit trail.
+    /// Searching the audit trail.
     pub(crate) const LOOK_UP_EVENTS: Self =
         Self { product: PolicyProduct::ActionTrail, name: "LookupEvents" };
-    /// To read quotas and limits, and how much of them is used.
+    /// Reading quotas and limits, and their usage.
     pub(crate) const READ_QUOTAS: Self = Self::of_kms("GetKmsInstanceQuotaInfos");
 
     const fn of_kms(name: &'static str) -> Self {
@@ -33,40 +33,39 @@ impl Permission {
         Self { product: PolicyProduct::Served(A::PRODUCT), name: A::NAME }
     }
 
-    /// The permission that policies name so.
+    /// The permission that policies name like this action.
     pub(crate) fn of_policy(action: PolicyAction) -> Self {
         Self { product: action.product, name: action.name }
     }
 
-    /// The permission to call the action of this name; none if the product has no such action.
+    /// The permission to call the action with this name; none if the product has no such action.
     pub(crate) fn named(product: Product, action: &str) -> Option<Self> {
         let name = product.actions().iter().find(|name| **name == action)?;
         Some(Self { product: PolicyProduct::Served(product), name })
     }
 
-    /// The product that denies the permission in its way: the KMS, for a product that is not served.
+    /// The product whose error a denial has: KMS for a product that is not served.
     pub(super) fn refusing_product(self) -> Product {
         self.product.served().unwrap_or(Product::Kms)
     }
 
-    /// The parameters of the action that has the permission's name.
+    /// The parameters of the action with the permission's name.
     pub(super) fn parameters(self) -> &'static [&'static str] {
         let of_product = |product: Product| product.parameters(self.name);
         self.product.served().and_then(of_product).unwrap_or_default()
     }
 
-    /// Other names that policies have for the permission. It is allowed if it is by one of its names, and denied if it is by
-    /// one.
+    /// Other names of the permission in policies. An Allow for any of the names is enough, and so is a Deny.
     pub(super) fn synonyms(self) -> &'static [&'static str] {
         bulla_access::synonyms(self.product.prefix(), self.name)
     }
 
-    /// Whether ReEncrypt needs it.
+    /// Whether it belongs to ReEncrypt.
     pub(super) fn is_to_re_encrypt(self) -> bool {
         [Self::RE_ENCRYPT_FROM, Self::RE_ENCRYPT_TO].contains(&self)
     }
 
-    /// Whether it is the one to assume a role, which the role has to give as well.
+    /// Whether it is the permission to assume a role, which the role must grant as well.
     pub(super) fn is_to_assume(self) -> bool {
         self.product == PolicyProduct::Served(Product::Sts)
     }

@@ -1,4 +1,4 @@
-//! Where the policies of an explanation are found, for people.
+//! Which policy an explanation refers to, in a form for people.
 
 use bulla_access::system;
 use bulla_wire::ram::PolicyType;
@@ -8,30 +8,30 @@ use crate::origin::Caller;
 use crate::people::{Attachments, ManagedPolicy, NameKey, PolicyRef};
 use crate::state::Snapshot;
 
-/// Where a policy is found.
+/// Where a policy comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PolicySource {
     /// Attached to the user or role, or to a group of the user.
     Attached {
-        /// Whether it is of the account or of the system.
+        /// Whether the policy belongs to the account or to the system.
         policy_type: PolicyType,
         /// The name of the policy.
         name: String,
-        /// The group by which the user has it.
+        /// The group through which the user has it.
         group: Option<String>,
     },
     /// The policy of the session.
     Session,
-    /// That of the key with this id.
+    /// The policy of the key with this id.
     Key(String),
-    /// That of the secret with this name.
+    /// The policy of the secret with this name.
     Secret(String),
     /// The trust policy of the role with this name.
     Trust(String),
 }
 
 impl PolicySource {
-    /// The policies of the caller, in the order of [`Rights`](super::rights::Rights).
+    /// Returns the policies of the caller, in the order of [`Rights`](super::rights::Rights).
     pub(super) fn of_identity(query: &Query<'_>) -> Vec<Self> {
         let snapshot = query.snapshot;
         match query.caller {
@@ -51,7 +51,7 @@ impl PolicySource {
         }
     }
 
-    /// The policy of the resource, if it has one that decides.
+    /// Returns the policy of the resource, if it has one that takes part in the decision.
     pub(super) fn of_resource(query: &Query<'_>) -> Option<Self> {
         let snapshot = query.snapshot;
         match query.resource {

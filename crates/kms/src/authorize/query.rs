@@ -1,4 +1,4 @@
-//! One question to the authorizer.
+//! One question to the authorizer: may this caller, in this request, use this permission on this resource?
 
 use bulla_keys::Tags;
 use bulla_wire::ContextParameter;
@@ -13,27 +13,27 @@ use crate::state::Snapshot;
 pub(crate) struct Query<'q> {
     pub(crate) permission: Permission,
     pub(crate) resource: &'q Resource,
-    /// What the resource was looked for in and is missing from. Only a caller who has the permission for everything in there
-    /// may learn that it does not exist.
+    /// If the resource does not exist: the container in which it was searched. Only a caller with the permission for
+    /// everything in the container may learn that.
     pub(crate) missing_from: Option<Container>,
     pub(crate) caller: &'q Caller,
     pub(crate) connection: &'q Connection,
     /// The believed time, in seconds since 1970.
     pub(crate) time: i64,
     pub(crate) facts: Facts<'q>,
-    /// The state in which the resource was looked for; in a change the one that it is decided on.
+    /// The state in which the resource was searched; in a change, the state that the change is decided on.
     pub(crate) snapshot: &'q Snapshot,
-    /// What ARNs begin with here.
+    /// The beginning of local ARNs.
     pub(crate) home: &'q Home,
 }
 
-/// What a request says that the conditions of policies are about.
+/// Facts in a request that conditions of policies refer to.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Facts<'v> {
     pub(crate) encryption_context: Option<&'v ContextParameter>,
-    /// The algorithm of a key pair, as the request names it.
+    /// The algorithm of a key pair that the request names.
     pub(crate) algorithm: Option<&'v str>,
-    /// The tags that the request gives to the resource.
+    /// The tags that the request sets on the resource.
     pub(crate) tags: Option<&'v Tags>,
     /// The ExternalId of AssumeRole.
     pub(crate) external_id: Option<&'v str>,
@@ -41,10 +41,10 @@ pub(crate) struct Facts<'v> {
     pub(crate) token: Option<TokenFacts<'v>>,
 }
 
-/// What a verified OIDC token says.
+/// The content of a verified OIDC token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenFacts<'v> {
-    /// The provider, by its name in the configuration.
+    /// The name of the provider in the configuration.
     pub(crate) provider: &'v str,
     pub(crate) issuer: &'v str,
     pub(crate) audiences: &'v [&'v str],
@@ -52,8 +52,8 @@ pub(crate) struct TokenFacts<'v> {
 }
 
 impl Query<'_> {
-    /// What the caller has to have the permission for all of, if one resource is not enough: all of a kind are asked about,
-    /// or the one that is asked about is missing.
+    /// The container for which the caller needs the whole permission, because the request concerns everything in it, or
+    /// because the resource is missing.
     pub(super) fn required_whole(&self) -> Option<Container> {
         match self.resource {
             Resource::Every(container) => Some(*container),

@@ -1,4 +1,4 @@
-//! How much of the quotas is used.
+//! The usage of quotas, for callers who may read it.
 
 use bulla_keys::Maker;
 use bulla_wire::Error;
@@ -8,20 +8,20 @@ use super::{Allowed, Container, Permission, Resource, View};
 use crate::people::{Group, ManagedPolicy, MfaDevice, Role, User};
 use crate::state::{KeptKind, Made, Makers, Snapshot};
 
-/// What quotas count.
+/// The counts that quotas limit.
 #[derive(Clone, Copy)]
 pub(crate) struct QuotaUse<'v> {
     snapshot: &'v Snapshot,
 }
 
-/// Who made records, by the names that they have now.
+/// The makers of records, by their current names.
 #[derive(Clone, Copy)]
 pub(crate) struct MakerNames<'v> {
     snapshot: &'v Snapshot,
 }
 
 impl<'v> View<'v> {
-    /// What quotas count, for the permission to read that.
+    /// Returns the counts that quotas limit. Checks the permission to read them.
     ///
     /// # Errors
     /// Forbidden.NoPermission.
@@ -30,8 +30,8 @@ impl<'v> View<'v> {
         Ok(Allowed::new(QuotaUse { snapshot: self.snapshot }))
     }
 
-    /// Who made records, for the permission to list users; none without it. The question is not noted: the request is answered
-    /// either way.
+    /// Returns the makers of records, if the caller may list users. The check is not recorded, because the request is
+    /// answered either way.
     pub(crate) fn maker_names(&self) -> Option<Allowed<MakerNames<'v>>> {
         let asker = self.inquiry.asker();
         let questions = asker.series(Permission::of::<ListUsers>(), self.snapshot);
@@ -62,7 +62,7 @@ impl<'v> QuotaUse<'v> {
         self.count::<ManagedPolicy>()
     }
 
-    /// Records that users and programs make, in all and by maker.
+    /// The records of a kind that callers create, in total and by maker.
     pub(crate) fn made<R: Made>(&self) -> &'v Makers {
         R::makers(self.snapshot)
     }
@@ -73,7 +73,7 @@ impl<'v> QuotaUse<'v> {
 }
 
 impl MakerNames<'_> {
-    /// What a maker is called: a user that is no longer there by its id.
+    /// Returns the name of a maker: for a deleted user its id.
     pub(crate) fn name(&self, maker: &Maker) -> String {
         let user = maker.as_str().strip_prefix("user/").and_then(|id| id.parse().ok());
         match user.and_then(|id| self.snapshot.user_by_id(id)) {

@@ -1,4 +1,4 @@
-//! What permissions are about.
+//! The resources that permissions refer to, and their ARNs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,18 +7,18 @@ use bulla_keys::{AliasName, KeyId};
 
 use crate::home::Home;
 
-/// What a permission is about. Displayed as the last part of its ARN, as policies have it.
+/// The resource of a permission. It is displayed as the last part of its ARN, as in policies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Resource {
-    /// Whatever there is: for actions without a resource.
+    /// Any resource, for actions without one.
     Anything,
-    /// What holds all keys, aliases or secrets.
+    /// The container of all keys, aliases or secrets.
     Container(Container),
-    /// All keys, aliases or secrets; also for a blob that does not tell its key.
+    /// All keys, aliases or secrets; also the unknown key of a blob.
     Every(Container),
     /// A key, whether or not it exists.
     Key(KeyId),
-    /// A text that is no id of a key, as the request has it.
+    /// A text in a request that is not the id of a key.
     NoKey(Box<str>),
     /// An alias, with its prefix, whether or not it exists.
     Alias(Box<str>),
@@ -28,7 +28,7 @@ pub(crate) enum Resource {
     User(Box<str>),
     Group(Box<str>),
     Role(Box<str>),
-    /// A virtual MFA device, by its name, or by a text that is no serial number of the account.
+    /// A virtual MFA device, by its name, or by a text that is not a serial number of the account.
     MfaDevice(Box<str>),
     /// A policy of the account.
     Policy(Box<str>),
@@ -39,7 +39,7 @@ pub(crate) enum Resource {
     Arn(Box<str>),
 }
 
-/// What holds all resources of a kind.
+/// The container of all resources of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Container {
     Keys,
@@ -49,7 +49,7 @@ pub(crate) enum Container {
     Groups,
     Roles,
     MfaDevices,
-    /// Of the account.
+    /// Those of the account.
     Policies,
     SystemPolicies,
 }
@@ -68,14 +68,14 @@ impl Container {
         }
     }
 
-    /// What the ARNs of all that it holds begin with.
+    /// The common beginning of the ARNs of everything in it.
     pub(super) fn prefix(self, home: &Home) -> String {
         let mut arn = Resource::Every(self).arn(home);
         arn.pop(); // the asterisk
         arn
     }
 
-    /// Whether it is of RAM, whose ARNs have no region.
+    /// Whether it belongs to RAM, whose ARNs have no region.
     fn is_of_ram(self) -> bool {
         match self {
             Self::Keys | Self::Aliases | Self::Secrets => false,
@@ -86,7 +86,7 @@ impl Container {
 }
 
 impl Resource {
-    /// What stands in the place of a key: an alias, or a text that is no id.
+    /// Returns the resource for a text in place of a key: an alias, or a text that is not an id.
     pub(super) fn no_key(text: &str) -> Self {
         if text.starts_with(AliasName::PREFIX) { Self::Alias(text.into()) } else { Self::NoKey(text.into()) }
     }
@@ -101,7 +101,7 @@ impl Resource {
         }
     }
 
-    /// What it is and what it is called, for the audit trail.
+    /// Returns its kind and name, for the audit trail.
     pub(crate) fn kind_and_name(&self) -> (&'static str, Cow<'_, str>) {
         match self {
             Self::Anything => ("anything", "*".into()),
@@ -125,7 +125,7 @@ impl Resource {
     pub(super) fn arn(&self, home: &Home) -> String {
         match self {
             Self::Anything | Self::Arn(_) => self.to_string(),
-            // Without a formatter, because a list may ask about each of its keys.
+            // Without a formatter, for speed: a list may check each of its keys.
             Self::Key(id) => {
                 let id = id.to_ascii();
                 let id = str::from_utf8(&id).expect("ids are ASCII");
@@ -150,7 +150,7 @@ impl fmt::Display for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Anything => f.write_str("*"),
-            // To make or list users, policies allow `user/*`; to make or list keys, `key`.
+            // The resource of creating or listing users is `user/*`; of creating or listing keys, `key`.
             Self::Container(container) if container.is_of_ram() => write!(f, "{}/*", container.name()),
             Self::Container(container) => f.write_str(container.name()),
             Self::Every(container) => write!(f, "{}/*", container.name()),
@@ -169,10 +169,10 @@ impl fmt::Display for Resource {
     }
 }
 
-/// What ARNs of the KMS begin with.
+/// The beginning of ARNs of the KMS.
 pub(super) const ARN: &str = "acs:kms:";
 
-/// What ARNs of RAM begin with: they have no region.
+/// The beginning of ARNs of RAM, which have no region.
 const RAM_ARN: &str = "acs:ram:*:";
 
 #[cfg(test)]

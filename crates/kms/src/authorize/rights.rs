@@ -1,4 +1,5 @@
-//! What the policies of a caller say about a question: those of the user and its groups, or of the role and the session.
+//! Evaluates the policies that apply to a caller: those of the user and its groups, or those of the role and its session,
+//! together with the policy of the resource.
 
 use bulla_access::{
     self as access, Decision, Denial, Distinction, Explanation, Layers, Policy, Principal, Rule, covers_all,
@@ -12,7 +13,7 @@ use crate::origin::Caller;
 use crate::people::{Attachments, NameKey, Role};
 use crate::state::Snapshot;
 
-/// The policies that a caller has, and as whom the caller acts.
+/// The policies of a caller, and the principal that the caller acts as.
 pub(super) struct Rights<'q> {
     principal: Principal<'q>,
     session: Option<&'q Policy>,
@@ -20,7 +21,7 @@ pub(super) struct Rights<'q> {
 }
 
 impl<'q> Rights<'q> {
-    /// None for a caller whom no policy binds, or who no longer exists.
+    /// None for a caller that policies do not bind, or that no longer exists.
     pub(super) fn of(query: &Query<'q>) -> Option<Self> {
         let Query { caller, snapshot, .. } = query;
         match caller {
@@ -48,13 +49,14 @@ impl<'q> Rights<'q> {
         }
     }
 
-    /// Whether the caller has the permission: for the resource, and if that is missing, for all that it could be. Whether a role
-    /// to be assumed exists is told to nobody.
+    /// Whether the caller has the permission for the resource; if it is missing, for everything that it could be. The
+    /// existence of a role to be assumed is never revealed.
     pub(super) fn allow(&self, query: &Query<'q>) -> bool {
         self.verdict(query).is_allowed
     }
 
-    /// As [`Rights::allow`], with the statement that decides. Of all of a kind no single statement does.
+    /// Like [`Rights::allow`], with the statement that decided. A question about everything of a kind is not decided by a
+    /// single statement.
     pub(super) fn verdict(&self, query: &Query<'q>) -> Verdict {
         match query.required_whole() {
             Some(_) if query.permission.is_to_assume() => Verdict::without_statement(false),
@@ -63,7 +65,7 @@ impl<'q> Rights<'q> {
         }
     }
 
-    /// Whether the caller has a permission for everything in a container, whatever the policies of single resources say.
+    /// Whether the caller has a permission for everything in a container, and no policy of a single resource denies it.
     pub(super) fn cover(&self, query: &Query<'q>, permission: Permission, container: Container) -> bool {
         let is_denied_one = match container {
             Container::Keys => query.snapshot.denies_a_key(self.principal),
@@ -75,14 +77,14 @@ impl<'q> Rights<'q> {
         !is_denied_one && self.ask(query, permission, &below, true, covers)
     }
 
-    /// What makes the caller's policies answer differently about two resources in a container.
+    /// What the answer of the caller's policies can depend on, for two resources in a container.
     pub(super) fn distinction(&self, query: &Query<'q>, container: Container) -> Distinction {
         let below = container.prefix(query.home);
         let tell_apart = |question: &access::Query<'_>| distinction(self.session, &self.identity, question);
         self.ask(query, query.permission, &below, true, tell_apart)
     }
 
-    /// What the caller's policies and that of the resource say together.
+    /// Returns the decision of the caller's policies and that of the resource.
     pub(super) fn decide(&self, query: &Query<'q>) -> Decision {
         let arn = query.resource.arn(query.home);
         let (resource, rule) = policy_of_resource(query);
@@ -90,8 +92,9 @@ impl<'q> Rights<'q> {
         self.ask(query, query.permission, &arn, true, |question| decide(&layers, question))
     }
 
-    /// Why the caller has the permission or lacks it: the answer is that of [`Rights::allow`]. About a resource that is none of
-    /// those for all of which the caller needs the permission, such as an alias of no key, it is the explanation for these.
+    /// Explains why the caller has the permission or not, consistent with [`Rights::allow`]. If the resource is outside of
+    /// the container that the caller needs the permission for, such as an alias without a key, it explains the answer for the
+    /// container.
     pub(super) fn explain(&self, query: &Query<'q>) -> Explanation {
         let arn = query.resource.arn(query.home);
         let whole = query.required_whole().filter(|whole| !arn.starts_with(&whole.prefix(query.home)));
@@ -103,8 +106,8 @@ impl<'q> Rights<'q> {
         if self.allow(query) { explanation } else { explanation.not_on_all() }
     }
 
-    /// Why the caller's own policies do not allow something to a resource of this name, whether or not it exists; none if
-    /// they do.
+    /// Returns why the caller's own policies do not allow a permission for an ARN, whether or not the resource exists; none
+    /// if they allow it.
     pub(super) fn lack(&self, query: &Query<'q>, permission: Permission, arn: &str) -> Option<Denial> {
         let layers =
             Layers { session: self.session, identity: &self.identity, resource: None, rule: Rule::Either };
@@ -133,7 +136,7 @@ impl<'q> Rights<'q> {
     }
 }
 
-/// The policy that belongs to the resource, and what it is good for.
+/// Returns the policy of the resource, and how it combines with the caller's.
 fn policy_of_resource<'q>(query: &Query<'q>) -> (Option<&'q Policy>, Rule) {
     let snapshot = query.snapshot;
     match query.resource {
@@ -151,7 +154,7 @@ fn policy_of_resource<'q>(query: &Query<'q>) -> (Option<&'q Policy>, Rule) {
     }
 }
 
-/// None if a policy is missing, which might hold a Deny.
+/// Returns none if a policy is missing, because it might contain a Deny.
 fn add_attached<'s>(
     policies: &mut Vec<&'s Policy>,
     attached: &Attachments,

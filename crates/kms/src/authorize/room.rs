@@ -1,4 +1,4 @@
-//! Whether one more record may be made, by the quotas.
+//! Checks quotas before a record is created.
 
 use bulla_keys::{Key, Maker};
 use bulla_wire::{Error, ErrorCode};
@@ -9,13 +9,14 @@ use crate::people::RecordQuota;
 use crate::state::{Made, Row};
 
 impl<'v> View<'v> {
-    /// As the maker of records: who began what the caller does.
+    /// Returns the caller as the maker of records: for a session, who began its chain.
     pub(crate) fn maker(&self) -> Option<Maker> {
         Principal::of(self.caller()).map(|principal| principal.maker())
     }
 
-    /// Checks that one more record of a kind may be made, for the permission to make it: quotas are told. In a change it is
-    /// decided on the state that the changes before it leave, so requests at the same time do not exceed a quota together.
+    /// Checks that the quotas allow one more record of a kind. Needs the permission to create it, because the error reveals
+    /// the quota. In a change, the state of all accepted changes before it counts, so concurrent requests cannot exceed a
+    /// quota together.
     ///
     /// # Errors
     /// Rejected.LimitExceeded.
@@ -31,7 +32,7 @@ impl<'v> View<'v> {
         if has_room && has_own_room { Ok(()) } else { Err(ErrorCode::RejectedLimitExceeded.into()) }
     }
 
-    /// Checks that a request may make one more version of a key.
+    /// Checks that the quotas allow a request to create one more version of a key.
     ///
     /// # Errors
     /// Rejected.LimitExceeded.

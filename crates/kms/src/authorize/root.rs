@@ -1,4 +1,4 @@
-//! The access keys of the account's root, which no policy gives to anyone else.
+//! The access keys of the account's root. Only root itself may manage them; no policy grants that.
 
 use bulla_access::Policy;
 use bulla_keys::record::Revision;
@@ -10,13 +10,13 @@ use crate::origin::Caller;
 use crate::people::{Account, Attachments, Group, ManagedPolicy, PolicyRef, User};
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Row, Snapshot, Write};
 
-/// The access keys of root, for root.
+/// The access keys of root, for root alone.
 #[derive(Clone, Copy)]
 pub(crate) struct RootAccessKeys<'v> {
     snapshot: &'v Snapshot,
 }
 
-/// Rows that say that somebody is an administrator, for a change that rests on that.
+/// The rows that prove that a user is an administrator, for a change that depends on it.
 pub(crate) type Grounds = Vec<(Write, Revision)>;
 
 impl Writable for RootAccessKeys<'_> {
@@ -31,10 +31,10 @@ impl Writable for RootAccessKeys<'_> {
 }
 
 impl<'v> View<'v> {
-    /// The access keys of root, for root alone: rights to everything do not reach them.
+    /// Returns the access keys of root, for root alone: even full rights do not include them.
     ///
     /// # Errors
-    /// NoPermission, which names the account: no policy is looked at.
+    /// NoPermission, which names the account; policies are not evaluated.
     pub(crate) fn root_access_keys(&self) -> Result<Allowed<RootAccessKeys<'v>>, Error> {
         if !matches!(self.caller(), Caller::Root { .. } | Caller::Owner) {
             let account = Resource::Account.arn(&self.inquiry.kms.home);
@@ -46,8 +46,8 @@ impl<'v> View<'v> {
 }
 
 impl<'v> RootAccessKeys<'v> {
-    /// The row of the account as it is, for a change that adds an access key: two nodes that each add one write it both, so
-    /// the later one counts the access keys again.
+    /// Returns the current row of the account, for a change that adds an access key. If two nodes add one at once, both write
+    /// this row, so the second conflicts and counts the access keys again.
     pub(crate) fn account(&self) -> (Account, Revision) {
         let row = self.snapshot.get::<Account>(&Account::NAME.into());
         row.map_or_else(|| (Account::default(), 0), |row| (Account::clone(&row.record), row.revision))
@@ -63,13 +63,13 @@ impl<'v> RootAccessKeys<'v> {
         row.filter(|row| row.record.owner == AccessKeyOwner::Root)
     }
 
-    /// The row that says when an access key was last used.
+    /// Returns the row with the last use of an access key.
     pub(crate) fn last_use(&self, id: &str) -> Option<&'v Row<AccessKeyUse>> {
         self.snapshot.get(&id.into())
     }
 
-    /// Why somebody else can manage the account if root cannot: a user with rights to everything, by a statement without
-    /// conditions and without a Deny beside it, who has an active access key that signed a request since `since`.
+    /// Returns the proof that another administrator exists: a user with full rights, by a statement without conditions and
+    /// with no Deny in any policy, who has an active access key that signed a request since `since`.
     pub(crate) fn administrator(&self, since: i64) -> Option<Grounds> {
         let mut uses = self.snapshot.rows_after::<AccessKeyUse>(None);
         uses.find_map(|used| {

@@ -1,4 +1,4 @@
-//! Many questions of one caller that differ in their resource only.
+//! Many questions of one caller about one permission, for different resources.
 
 use bulla_access::Distinction;
 
@@ -7,17 +7,17 @@ use super::verdict::Verdict;
 use super::{Authorizer, Container, Query, Resource};
 use crate::origin::Caller;
 
-/// The questions. What they have in common, such as the policies of the caller, is found once.
+/// A series of questions. The common part, such as the policies of the caller, is resolved once.
 pub(super) struct Series<'q> {
     query: Query<'q>,
     rule: Rule<'q>,
 }
 
-/// What answers them.
+/// What answers the questions.
 enum Rule<'q> {
-    /// The account itself may do everything.
+    /// The caller is root and may do everything.
     Everything,
-    /// None for a caller whom no policy binds.
+    /// The caller's policies; none for a caller that policies do not bind.
     Policies(Option<Rights<'q>>),
     #[cfg(test)]
     Test(&'q (dyn Fn(&Query<'_>) -> bool + Send + Sync)),
@@ -39,7 +39,7 @@ impl<'q> Series<'q> {
         Self { query, rule }
     }
 
-    /// What makes the answer differ between two resources in a container, their own policies aside.
+    /// What the answer for two resources in a container can depend on, besides their own policies.
     pub(super) fn distinction(&self, container: Container) -> Distinction {
         match &self.rule {
             Rule::Everything | Rule::Policies(None) => Distinction::Nothing,
@@ -54,7 +54,7 @@ impl<'q> Series<'q> {
         self.verdict(resource).is_allowed
     }
 
-    /// As [`Series::allows`], with the statement that decides.
+    /// Like [`Series::allows`], with the statement that decided.
     pub(super) fn verdict(&self, resource: &Resource) -> Verdict {
         let query = Query { resource, ..self.query };
         match &self.rule {

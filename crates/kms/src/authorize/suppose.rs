@@ -1,8 +1,9 @@
-//! What a request of another user or role would be answered, and why.
+//! Hypothetical requests: whether a request of another user or role would be allowed, and why. The console
+//! shows it.
 //!
-//! Nothing is decided here: the supposed request goes through the view and the authorizer as a real one does, and each question
-//! is written down with its explanation. A caller may suppose requests of users and roles whose policies the caller may read,
-//! about resources whose policies and tags the caller may read: so the answer tells nothing that these actions do not tell.
+//! Nothing is decided here: the hypothetical request passes the same view and authorizer as a real one, and each check is
+//! recorded with its explanation. A caller may ask only about users and roles whose policies the caller may read, and about
+//! resources whose policies and tags the caller may read. So the answer reveals nothing beyond what those actions return.
 
 use std::collections::BTreeSet;
 
@@ -25,17 +26,17 @@ use crate::people::{Attachments, PolicyRef, Role, User};
 use crate::queries::On;
 use crate::state::Row;
 
-/// A user or role whose requests are supposed.
+/// A user or role whose hypothetical request is explained.
 #[derive(Clone, Copy)]
 pub(crate) enum Supposed<'v> {
     User(&'v User),
     Role(&'v Role),
 }
 
-/// A request that is supposed: who sends it, what it asks about and what it says.
+/// A hypothetical request: its sender, its resource and its parameters.
 pub(crate) struct Supposition<'s> {
     pub(crate) origin: Origin,
-    /// When it arrives, in seconds since 1970; none for now.
+    /// The time of the request, in seconds since 1970. Default: now.
     pub(crate) time: Option<i64>,
     pub(crate) permission: Permission,
     pub(crate) on: On<'s>,
@@ -43,32 +44,32 @@ pub(crate) struct Supposition<'s> {
     pub(crate) external_id: Option<&'s str>,
 }
 
-/// A question that a supposed request asks, and why it is allowed or denied.
+/// A permission check of a hypothetical request, and why it is allowed or denied.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExplainedQuestion {
     /// The permission, such as `kms:Decrypt`.
     pub permission: String,
     /// The ARN of the resource, as policies match it.
     pub resource: String,
-    /// Whether there is no such resource: then the permission for all of the kind is needed.
+    /// Whether there is no such resource, so that the permission for all of the kind is needed.
     pub is_missing: bool,
     /// The answer of the authorizer.
     pub is_allowed: bool,
-    /// What each statement about the action says; the decision is [`ExplainedQuestion::is_allowed`].
+    /// The result of each statement about the action; the decision is [`ExplainedQuestion::is_allowed`].
     pub explanation: Explanation,
     /// The policies of the user or role, in the order in which the explanation counts them.
     pub identity: Vec<PolicySource>,
-    /// The policy of the resource, if it has one that decides.
+    /// The policy of the resource, if it has one that takes part in the decision.
     pub of_resource: Option<PolicySource>,
-    /// The condition keys whose values the supposition leaves open, and which may turn the answer.
+    /// Condition keys without a value in the hypothetical request that could change the answer.
     pub depends_on: BTreeSet<ConditionKey>,
 }
 
 impl<'v> View<'v> {
-    /// The user with this name, if the caller may read all of the user's policies.
+    /// Returns the user with this name, if the caller may read all of the user's policies.
     ///
     /// # Errors
-    /// NoPermission, as all functions below; EntityNotExist.User.
+    /// NoPermission, as for all functions below; EntityNotExist.User.
     pub(crate) fn supposed_user(&self, name: &str) -> Result<Allowed<Supposed<'v>>, Error> {
         let user = self.asking(Permission::of::<ListPoliciesForUser>()).user(name)?;
         self.asking(Permission::of::<ListGroupsForUser>()).user(name)?;
@@ -81,7 +82,7 @@ impl<'v> View<'v> {
         Ok(Allowed::new(Supposed::User(&row.record)))
     }
 
-    /// The role with this name, if the caller may read all of its policies.
+    /// Returns the role with this name, if the caller may read all of its policies.
     ///
     /// # Errors
     /// EntityNotExist.Role.
@@ -92,7 +93,7 @@ impl<'v> View<'v> {
         Ok(Allowed::new(Supposed::Role(&row.record)))
     }
 
-    /// What a supposed request asks about, in order: as a real one, it ends with the first question that is denied.
+    /// Returns the checks of a hypothetical request, in order. Like a real request, it ends with the first denied check.
     ///
     /// # Errors
     /// The denial of a caller who may not read the policies and tags of the resource.
@@ -108,12 +109,12 @@ impl<'v> View<'v> {
         let view = View::new(self.snapshot, &inquiry, supposition.permission)
             .with_context(supposition.encryption_context)
             .with_external_id(supposition.external_id);
-        // The answer is in the last question; what else may be wrong is no matter of policies.
+        // The last check has the answer; errors other than denials do not concern policies.
         drop(view.ask_on(supposition.on));
         Ok(inquiry.into_explained())
     }
 
-    /// Asks whether the caller may read policies. What a system policy says is known without permission.
+    /// Checks that the caller may read policies. System policies are public.
     fn read_attached(&self, attached: &Attachments) -> Result<(), Error> {
         let view = self.asking(Permission::of::<GetPolicy>());
         for attachment in attached.iter() {
@@ -124,8 +125,8 @@ impl<'v> View<'v> {
         Ok(())
     }
 
-    /// Asks whether the caller may read what an answer about a resource depends on, and so shows: whether it exists, which key
-    /// an alias or secret leads to, its tags and its policy.
+    /// Checks that the caller may read everything that an answer about a resource depends on and therefore reveals: its
+    /// existence, the key of an alias or secret, its tags and its policy.
     fn read_resource(&self, permission: Permission, on: On<'_>) -> Result<(), Error> {
         match on {
             On::Anything | On::Keys | On::Aliases | On::Secrets | On::Account => Ok(()),
@@ -165,7 +166,7 @@ impl<'v> View<'v> {
     }
 }
 
-/// What tells all about a key that a decision depends on.
+/// The permissions that together reveal everything about a key that a decision depends on.
 const READ_KEY: [Permission; 3] =
     [Permission::of::<DescribeKey>(), Permission::of::<GetKeyPolicy>(), Permission::of::<ListResourceTags>()];
 
@@ -188,7 +189,7 @@ impl ExplainedQuestion {
         }
     }
 
-    /// The policy that has a statement of the explanation.
+    /// Returns the policy that contains a statement of the explanation.
     #[must_use]
     pub fn policy(&self, source: Source) -> Option<&PolicySource> {
         match source.layer {
@@ -199,7 +200,7 @@ impl ExplainedQuestion {
     }
 }
 
-/// The denial of a user or role to whom a policy is attached that is no longer there, because it might hold a Deny.
+/// Returns the denial of a user or role with an attached policy that no longer exists, because it might contain a Deny.
 fn without_rights() -> Explanation {
     let lacking = Layer::Identity;
     Explanation {
@@ -209,7 +210,7 @@ fn without_rights() -> Explanation {
     }
 }
 
-/// The keys of conditions whose values a request would bring, and the supposition leaves open.
+/// Returns the condition keys that a real request would have, and the hypothetical one leaves open.
 fn unknown(query: &Query<'_>, explanation: &Explanation) -> BTreeSet<ConditionKey> {
     let parameters = query.permission.parameters();
     let brings = |names: &[&str]| names.iter().any(|name| parameters.contains(name));

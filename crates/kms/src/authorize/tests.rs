@@ -1,5 +1,5 @@
-//! Every action asks about each of its resources before it tells anything about one: of every action of the table, with
-//! resources that exist in any state, that do not exist, and that no text can name.
+//! Every action checks the permission for each of its resources before it reveals anything about one: for every action of the
+//! table, with resources that exist in any state, that do not exist, and whose names are invalid.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -35,7 +35,7 @@ mod suppose;
 
 use self::subjects::{SUBJECTS, Subject};
 
-/// An engine whose authorizer writes down what it is asked, and denies one of the answers.
+/// An engine whose authorizer records its questions, and denies one of them.
 struct Bench {
     _data: tempfile::TempDir,
     kms: Arc<Kms>,
@@ -64,7 +64,7 @@ impl Bench {
         Self { _data: data, kms: kms.into(), asked }
     }
 
-    /// One that asks another authorizer, and writes nothing down.
+    /// A bench with another authorizer, which records nothing.
     fn with(authorizer: Authorizer) -> Self {
         let (data, mut kms) = open(|_| true);
         kms.authorizer = authorizer;
@@ -75,7 +75,7 @@ impl Bench {
         pollster::block_on(self.kms.call(request(action, parameters), &self.kms.owner()))
     }
 
-    /// The answer, what was asked for it, and what was noted.
+    /// Returns the reply, the questions to the authorizer, and the recorded checks.
     fn ask(
         &self,
         case: &Case,
@@ -96,7 +96,7 @@ impl Bench {
         (answer, queries, inquiry.questions())
     }
 
-    /// A field of the JSON of an answer.
+    /// Returns a field of the JSON of a reply.
     fn field(&self, action: &str, parameters: &[(&str, &str)], path: &str) -> String {
         let answer = self.call(action, parameters).unwrap_or_else(|error| panic!("{action}: {error}"));
         let value = serde_json::to_value(answer).unwrap();
@@ -125,7 +125,7 @@ fn request_to(product: Product, action: &str, parameters: &[(&str, &str)]) -> Re
     Request::parse(product, action, &parameters).unwrap_or_else(|error| panic!("{action}: {error}"))
 }
 
-/// One request, and the questions that it leads to if all are answered with yes.
+/// A request, and the questions that it leads to if all are allowed.
 #[derive(Clone)]
 struct Case {
     product: Product,
@@ -134,10 +134,10 @@ struct Case {
     queries: Vec<String>,
 }
 
-/// Actions that every caller may use, who is known by his signature.
+/// Actions that every caller with a valid signature may use.
 const FOR_EVERY_CALLER: [&str; 3] = ["DescribeRegions", "DescribeAccountKmsStatus", "OpenKmsService"];
 
-/// A case for each action, about one subject.
+/// Returns a case for each action, about one subject.
 fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |action: &'static str, parameters: &[(&'static str, &str)], queries: &[String]| {
@@ -303,7 +303,7 @@ fn cases(s: &Subject, public_key: &str) -> Vec<Case> {
     cases
 }
 
-/// Whether a request was denied, with a text that names only what the request names.
+/// Whether a request was denied, with a message that contains only names from the request.
 fn is_denied(case: &Case, answer: Result<Reply, Error>) -> bool {
     let is_denial = |code: &str, status, message: &str| {
         let denied = case.product.denied("", "");
@@ -324,7 +324,7 @@ fn is_denied(case: &Case, answer: Result<Reply, Error>) -> bool {
     }
 }
 
-/// Whether the text of a denial names no resource, what holds all of a kind, or one that the request has written.
+/// Whether the message of a denial names no resource, a container, or a resource from the request.
 fn names_what_was_written(case: &Case, message: &str) -> bool {
     let named = message.strip_prefix("This operation").unwrap();
     let named = named.strip_suffix(" is forbidden by permission system.").unwrap();
@@ -341,13 +341,13 @@ fn names_what_was_written(case: &Case, message: &str) -> bool {
         || name.is_some_and(|name| has_written(name) || in_list(name))
 }
 
-/// With and, where there is one, without DryRun.
+/// Without and, where it exists, with DryRun.
 fn modes(case: &Case) -> &'static [bool] {
     let has_dry_run = case.product.parameters(case.action).unwrap().contains(&"DryRun");
     if has_dry_run { &[false, true] } else { &[false] }
 }
 
-/// An audit line names what a request was allowed to do to which resource, and what it was denied.
+/// Checks that the audit line names what a request was allowed to do to which resource, and what it was denied.
 fn assert_noted(noted: &[Question], queries: &[String], denied: Option<&String>, label: &str) {
     let noted: Vec<_> = noted
         .iter()
@@ -357,8 +357,8 @@ fn assert_noted(noted: &[Question], queries: &[String], denied: Option<&String>,
     assert_eq!(noted, expected, "{label}");
 }
 
-/// Denies each resource alone, with and without DryRun: the answer is always the same, nothing more is asked and nothing
-/// is written.
+/// Denies each resource alone, with and without DryRun: the error is always the same, there are no further questions, and
+/// nothing is written.
 fn check_denials(bench: &Bench, case: &Case, label: &str) {
     let before = bench.kms.state.published().clone();
     for dry_run in modes(case) {
@@ -373,7 +373,7 @@ fn check_denials(bench: &Bench, case: &Case, label: &str) {
     assert!(Arc::ptr_eq(&before, &bench.kms.state.published()), "{label}: something was written");
 }
 
-/// Allowed, all is asked about and nothing else. Returns whether it changed something.
+/// Checks that an allowed request asks exactly the expected questions. Returns whether it changed anything.
 fn check_questions(bench: &Bench, case: &Case, label: &str) -> bool {
     let before = bench.kms.state.published().clone();
     for dry_run in modes(case).iter().rev() {
@@ -411,7 +411,7 @@ fn each_resource_is_checked_before_anything_is_revealed() {
     assert_eq!(seen, table, "each action of the table has its case");
 }
 
-/// Else a denied caller could have the server encrypt for any public key.
+/// Otherwise a denied caller could make the server encrypt under any public key.
 #[test]
 fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
     let bench = Bench::new();
@@ -420,7 +420,7 @@ fn a_data_key_is_wrapped_only_after_the_key_was_asked_about() {
     let spec = ("WrappingKeySpec", "RSA_2048");
     let parameters = [("KeyId", &*key_id), algorithm, spec];
     let public_key = bench.field("GetParametersForImport", &parameters, "/PublicKey");
-    let too_long = ("NumberOfBytes", "191"); // which the wrapping refuses
+    let too_long = ("NumberOfBytes", "191"); // which wrapping refuses
     let parameters = [("PublicKeyBlob", &*public_key), algorithm, spec, ("KeyId", &*key_id), too_long];
     let parameters = parameters.map(|(name, value)| (name, value.to_owned())).into();
     let action = "GenerateAndExportDataKey";
@@ -481,7 +481,7 @@ fn the_authorizer_gets_the_caller_the_time_the_connection_and_the_context() {
     assert_eq!(ask("DescribeKey", &[("KeyId", id)]).1, [query("DescribeKey", &None)]);
 }
 
-/// Policies are records: what may be created is asked in the state that the change is decided on.
+/// Policies are records, so the permission to create one is checked in the state that the change is decided on.
 #[test]
 fn a_container_is_asked_about_again_in_the_state_of_the_change() {
     let create_secret = [("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")];
@@ -511,7 +511,7 @@ fn a_container_is_asked_about_again_in_the_state_of_the_change() {
     }
 }
 
-/// Of the two keys that an alias names one after the other, both must be allowed: the second one is what is used.
+/// If an alias moves between two keys, the caller needs the permission for both: the second one is used.
 #[test]
 fn an_alias_that_moves_between_check_and_commit_is_asked_about_again() {
     let engine: Arc<OnceLock<(Weak<Kms>, [String; 2])>> = Arc::default();

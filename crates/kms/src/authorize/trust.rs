@@ -1,4 +1,4 @@
-//! The roles that a caller may assume, and who the caller is.
+//! The roles that a caller may assume, and the record of the caller.
 
 use bulla_wire::{Error, ErrorCode};
 
@@ -6,13 +6,13 @@ use super::{Allowed, Resource, View};
 use crate::origin::{Caller, RoleSession};
 use crate::people::{NameKey, Role, User};
 
-/// A role that the caller may assume: the proof for which credentials are made.
+/// A role that the caller may assume: the proof that creating credentials needs.
 #[derive(Clone, Copy)]
 pub(crate) struct AssumableRole<'v> {
     role: &'v Role,
 }
 
-/// Who sent a request, with the names of the moment.
+/// The record of the caller, with its current names.
 pub(crate) enum CallerRecord<'v> {
     Account,
     User(&'v User),
@@ -20,11 +20,11 @@ pub(crate) enum CallerRecord<'v> {
 }
 
 impl<'v> View<'v> {
-    /// The role with this name, for a caller who may assume it. Its trust policy has to allow that, and for a user or session its
-    /// own policies too.
+    /// Returns the role with this name, if the caller may assume it. Its trust policy must allow that, and for a user or
+    /// session its own policies too.
     ///
     /// # Errors
-    /// One NoPermission, whether the role does not exist, does not trust the caller, or the caller lacks the permission.
+    /// The same NoPermission if the role does not exist, does not trust the caller, or the caller lacks the permission.
     pub(crate) fn role_to_assume(&self, name: &str) -> Result<Allowed<AssumableRole<'v>>, Error> {
         let key = NameKey::of(name);
         let found = self.snapshot.get::<Role>(&key);
@@ -35,10 +35,10 @@ impl<'v> View<'v> {
         }
     }
 
-    /// Who sent the request.
+    /// Returns the record of the caller.
     ///
     /// # Errors
-    /// As authentication refuses a user or role that is gone.
+    /// The error of authentication for a user or role that was deleted.
     pub(crate) fn caller_record(&self) -> Result<CallerRecord<'v>, Error> {
         match self.caller() {
             Caller::Root { .. } | Caller::Owner | Caller::Unsigned => Ok(CallerRecord::Account),

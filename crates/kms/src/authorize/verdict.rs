@@ -1,4 +1,4 @@
-//! What the authorizer answered to a question, and the statement of a policy that decided.
+//! The answer of the authorizer to a question, with the policy statement that decided.
 
 use bulla_access::{Decision, Denial, Layer, Source};
 
@@ -8,8 +8,7 @@ use super::{PolicySource, Query};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     pub(super) is_allowed: bool,
-    /// None if no single statement decided: for the account itself, for a question about all of a kind, and if no statement
-    /// allows.
+    /// None if no single statement decided: for root, for a question about everything of a kind, and if no statement allows.
     pub(super) by: Option<Source>,
 }
 
@@ -17,7 +16,7 @@ pub(super) struct Verdict {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DecidedBy {
     pub(crate) policy: PolicySource,
-    /// Its number in the policy, from 0.
+    /// Its index in the policy.
     pub(crate) statement: usize,
 }
 
@@ -38,7 +37,7 @@ impl From<Decision> for Verdict {
 }
 
 impl DecidedBy {
-    /// Finds the policy of a statement that decided about `query`.
+    /// Returns the policy of a statement that decided about `query`.
     pub(super) fn find(query: &Query<'_>, source: Source) -> Option<Self> {
         let policy = match source.layer {
             Layer::Session => Some(PolicySource::Session),

@@ -1,4 +1,5 @@
-//! A state as one request may see it: names are resolved and authorized in one step.
+//! The state that one request may see: each function resolves a name and checks the permission for it in one step. Actions
+//! reach records only through it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,8 +19,8 @@ use crate::keyring::Keyring;
 use crate::origin::Caller;
 use crate::state::{ImportToken, KeyUse, Row, Snapshot, TokenId};
 
-/// One snapshot, and the permission for which its resources are asked about. In a change it is the state that all
-/// changes accepted before it leave, so a name that moved meanwhile is resolved and authorized again.
+/// A snapshot, and the permission that is checked for its resources. In a change, it is the state that all accepted changes
+/// before it will leave, so a name that moved meanwhile is resolved and authorized again.
 #[derive(Clone, Copy)]
 pub(crate) struct View<'v> {
     pub(super) snapshot: &'v Snapshot,
@@ -28,17 +29,17 @@ pub(crate) struct View<'v> {
     facts: Facts<'v>,
 }
 
-/// A resource that the request may use; the error, if it does not exist, for an action that asks about all of its
-/// resources before it tells about one of them.
+/// A resource that the request may use, or the error that it does not exist. Separate from the denial, for an action that
+/// checks all of its resources before it reveals anything about one.
 pub(crate) type Asked<R> = Result<Allowed<R>, Error>;
 
-/// Aliases of a key, or all.
+/// The aliases of a key, or all aliases.
 pub(crate) type Aliases<'v> = Part<'v, Option<KeyId>, AliasName, Alias>;
 
-/// Versions of a key, newest first.
+/// The versions of a key, newest first.
 pub(crate) type Versions<'v> = Part<'v, KeyId, (Reverse<u32>, KeyVersionId), KeyVersion>;
 
-/// A blob, and the key version that made it.
+/// A blob, and the key version that encrypted it.
 pub(crate) struct SealedBlob<'v> {
     pub(crate) bytes: Vec<u8>,
     pub(crate) version: &'v KeyVersion,
@@ -50,7 +51,7 @@ impl<'v> View<'v> {
         Self { snapshot, inquiry, permission, facts: Facts::default() }
     }
 
-    /// This view of another state.
+    /// Returns this view with another state.
     pub(crate) fn of<'w>(&self, snapshot: &'w Snapshot) -> View<'w>
     where
         'v: 'w,
@@ -58,32 +59,32 @@ impl<'v> View<'v> {
         View { snapshot, ..*self }
     }
 
-    /// This view, asking for another permission, of which the request says nothing yet.
+    /// Returns this view with another permission, without facts of the request.
     pub(crate) fn asking(self, permission: Permission) -> Self {
         Self { permission, facts: Facts::default(), ..self }
     }
 
-    /// This view, asking with an encryption context.
+    /// Returns this view with an encryption context.
     pub(crate) fn with_context(self, encryption_context: Option<&'v ContextParameter>) -> Self {
         Self { facts: Facts { encryption_context, ..self.facts }, ..self }
     }
 
-    /// This view, asking with the algorithm of a key pair.
+    /// Returns this view with the algorithm of a key pair.
     pub(crate) fn with_algorithm(self, algorithm: &'v str) -> Self {
         Self { facts: Facts { algorithm: Some(algorithm), ..self.facts }, ..self }
     }
 
-    /// This view, asking with the tags that the request gives to the resource.
+    /// Returns this view with the tags that the request sets on the resource.
     pub(crate) fn with_tags(self, tags: &'v Tags) -> Self {
         Self { facts: Facts { tags: Some(tags), ..self.facts }, ..self }
     }
 
-    /// This view, asking with the external id of AssumeRole.
+    /// Returns this view with the external id of AssumeRole.
     pub(crate) fn with_external_id(self, external_id: Option<&'v str>) -> Self {
         Self { facts: Facts { external_id, ..self.facts }, ..self }
     }
 
-    /// This view, asking with the verified token of AssumeRoleWithOIDC.
+    /// Returns this view with the verified token of AssumeRoleWithOIDC.
     pub(crate) fn with_token<'w>(self, token: TokenFacts<'w>) -> View<'w>
     where
         'v: 'w,
@@ -91,32 +92,32 @@ impl<'v> View<'v> {
         View { facts: Facts { token: Some(token), ..self.facts }, ..self }
     }
 
-    /// Notes for the audit trail that a version of a key is opened.
+    /// Records for the audit trail that a version of a key is opened.
     pub(crate) fn note_version(&self, key: KeyId, version: KeyVersionId) {
         self.inquiry.note_version(key, version);
     }
 
-    /// What the questions of the request have in common.
+    /// The facts that all permission checks of the request share.
     pub(crate) fn inquiry(&self) -> &'v Inquiry<'v> {
         self.inquiry
     }
 
-    /// Who sent the request.
+    /// The caller.
     pub(crate) fn caller(&self) -> &'v Caller {
         self.inquiry.caller()
     }
 
-    /// The believed time of the request, by which everything expires.
+    /// The believed time of the request, which decides about expiry.
     pub(crate) fn now(&self) -> i64 {
         self.inquiry.times().believed
     }
 
-    /// The later one of the believed time and the wall clock.
+    /// The later of the believed time and the wall clock.
     pub(crate) fn latest_time(&self) -> i64 {
         self.inquiry.times().latest()
     }
 
-    /// The time since boot at the request, which nobody sets.
+    /// The elapsed time at the request, which no change to the clock affects.
     pub(crate) fn elapsed(&self) -> i64 {
         self.inquiry.times().elapsed
     }
@@ -133,32 +134,32 @@ impl<'v> View<'v> {
         &self.inquiry.kms.keyring
     }
 
-    /// The ARN of a resource here, by the last part of it.
+    /// Returns the ARN of a resource of this account, from its last part.
     pub(crate) fn arn(&self, resource: &impl std::fmt::Display) -> String {
         format!("{ARN}{}:{}:{resource}", self.region(), self.account())
     }
 
-    /// Asks about an action without a resource.
+    /// Checks the permission for an action without a resource.
     ///
     /// # Errors
-    /// Forbidden.NoPermission, as all functions below.
+    /// Forbidden.NoPermission, as for all functions below.
     pub(crate) fn anything(&self) -> Result<(), Error> {
         self.ask(Resource::Anything)
     }
 
-    /// Asks about all resources of a kind.
+    /// Checks the permission for all resources of a kind.
     pub(crate) fn every(&self, container: Container) -> Result<Allowed<Container>, Error> {
         self.ask(Resource::Every(container))?;
         Ok(Allowed::new(container))
     }
 
-    /// What holds all resources of a kind.
+    /// Checks the permission for the container of all resources of a kind.
     pub(crate) fn container(&self, container: Container) -> Result<Allowed<Container>, Error> {
         self.ask(Resource::Container(container))?;
         Ok(Allowed::new(container))
     }
 
-    /// The key with this id, alias or ARN.
+    /// Returns the key with this id, alias or ARN.
     ///
     /// # Errors
     /// Forbidden.KeyNotFound, Forbidden.AliasNotFound.
@@ -166,7 +167,7 @@ impl<'v> View<'v> {
         self.ask_key(name)?
     }
 
-    /// As [`View::key`].
+    /// Like [`View::key`], with separate errors.
     pub(crate) fn ask_key(&self, name: &str) -> Result<Asked<&'v Row<Key>>, Error> {
         let Some(local) = self.local_name(name) else {
             return self.ask_no_key(Resource::Arn(name.into()), name, ErrorCode::ForbiddenKeyNotFound);
@@ -180,15 +181,15 @@ impl<'v> View<'v> {
         self.ask_key_of_id(alias.record.key, Written::Key(name))
     }
 
-    /// The key with this id; for actions that take no alias.
+    /// Returns the key with this id, for actions that accept no alias.
     ///
     /// # Errors
-    /// Unsupported.Alias before anything is asked, Forbidden.KeyNotFound.
+    /// Unsupported.Alias before any check, Forbidden.KeyNotFound.
     pub(crate) fn key_by_id(&self, id: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
         self.ask_key_by_id(id)?
     }
 
-    /// As [`View::key_by_id`].
+    /// Like [`View::key_by_id`], with separate errors.
     pub(crate) fn ask_key_by_id(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
         let is_alias_arn = || id.strip_prefix(ARN).is_some_and(|arn| arn.contains(":alias/"));
         if id.starts_with(AliasName::PREFIX) || is_alias_arn() {
@@ -197,7 +198,7 @@ impl<'v> View<'v> {
         self.ask_listed_key(id)
     }
 
-    /// The key with this id, where any text may be in its place.
+    /// Returns the key with this id, which may be any text.
     pub(crate) fn ask_listed_key(&self, id: &str) -> Result<Asked<&'v Row<Key>>, Error> {
         match id.parse() {
             Ok(key) => self.ask_key_of_id(key, Written::Key(id)),
@@ -208,10 +209,10 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The key with this ARN; for actions that take no alias.
+    /// Returns the key with this ARN, for actions that accept no alias.
     ///
     /// # Errors
-    /// As [`View::key_by_id`].
+    /// Like [`View::key_by_id`].
     pub(crate) fn key_by_arn(&self, arn: &str) -> Result<Allowed<&'v Row<Key>>, Error> {
         match self.local_name(arn) {
             Some(id) => self.key_by_id(id),
@@ -219,7 +220,7 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The key that `name` named before in this request, whatever it names now.
+    /// Returns the key that `name` referred to before in this request, even if the alias has moved.
     ///
     /// # Errors
     /// Forbidden.KeyNotFound.
@@ -241,13 +242,14 @@ impl<'v> View<'v> {
         self.allow(resource, Written::Key(text), Container::Keys, Err(error))
     }
 
-    /// A name for a new alias, with the alias that has it already: names that are taken are told.
+    /// Checks the permission for a new alias, and returns the alias that has the name already. The answer reveals it to
+    /// callers with the permission.
     pub(crate) fn new_alias(&self, name: &AliasName) -> Result<Allowed<Option<&'v Row<Alias>>>, Error> {
         self.ask(name.into())?;
         Ok(Allowed::new(self.snapshot.alias(name.as_str())))
     }
 
-    /// The alias with this name.
+    /// Returns the alias with this name.
     ///
     /// # Errors
     /// Forbidden.AliasNotFound.
@@ -256,7 +258,7 @@ impl<'v> View<'v> {
         self.allow(name.into(), Written::Exactly, Container::Aliases, found)
     }
 
-    /// Asks about the key of an alias, if it exists.
+    /// Checks the permission for the key of an alias, if it exists.
     pub(crate) fn key_of_alias(&self, alias: &Allowed<&'v Row<Alias>>) -> Result<(), Error> {
         let resource = Resource::from(&alias.record.name);
         let behind = Written::Behind { permission: self.permission, resource, container: Container::Aliases };
@@ -264,7 +266,7 @@ impl<'v> View<'v> {
         Ok(())
     }
 
-    /// The secret with this name or ARN.
+    /// Returns the secret with this name or ARN.
     ///
     /// # Errors
     /// Forbidden.ResourceNotFound.
@@ -272,7 +274,7 @@ impl<'v> View<'v> {
         self.ask_secret(name)?
     }
 
-    /// As [`View::secret`].
+    /// Like [`View::secret`], with separate errors.
     pub(crate) fn ask_secret(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
         let local = match name.strip_prefix(ARN) {
             Some(arn) => self.local_resource(arn).and_then(|resource| resource.strip_prefix("secret/")),
@@ -289,7 +291,7 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The secret with this name; for actions that take no ARN.
+    /// Returns the secret with this name, for actions that accept no ARN.
     pub(crate) fn ask_secret_by_name(&self, name: &str) -> Result<Asked<&'v Row<Secret>>, Error> {
         let found = name.parse().ok().and_then(|name: SecretName| self.snapshot.secret(&name));
         let resource = unknown(name, Resource::Secret(name.into()));
@@ -297,8 +299,8 @@ impl<'v> View<'v> {
         self.allow(resource, Written::Exactly, Container::Secrets, found)
     }
 
-    /// The key of a secret, if it exists, for a permission of its own. A key of the service is used for the secret alone, so
-    /// the permission for the secret is enough; a key of the account is asked about.
+    /// Returns the key of a secret, if it exists, for a permission of its own. The service key is used only for secrets, so
+    /// the permission for the secret is enough; a key of the account is checked.
     pub(crate) fn key_of(
         &self,
         secret: &Allowed<&'v Row<Secret>>,
@@ -316,12 +318,12 @@ impl<'v> View<'v> {
         }
     }
 
-    /// Whether a key of the service seals a secret.
+    /// Whether the service key seals a secret.
     pub(crate) fn is_sealed_by_service(&self, secret: &Allowed<&'v Row<Secret>>) -> bool {
         self.snapshot.key(secret.record.key).is_some_and(|key| key.record.is_service())
     }
 
-    /// Whether a secret has this name, which is refused if the secret is to be deleted.
+    /// Whether a secret has this name; an error if its deletion is scheduled.
     pub(crate) fn is_taken(
         &self,
         _secrets: &Allowed<Container>,
@@ -331,12 +333,12 @@ impl<'v> View<'v> {
         row.record.check_in_use().map(|()| true)
     }
 
-    /// All aliases, by name.
+    /// Returns all aliases, by name.
     pub(crate) fn aliases(&self, _aliases: &Allowed<Container>) -> Aliases<'v> {
         self.alias_part(None)
     }
 
-    /// The aliases of a key, by name.
+    /// Returns the aliases of a key, by name.
     pub(crate) fn aliases_of(&self, key: &Allowed<&'v Row<Key>>) -> Aliases<'v> {
         self.alias_part(Some(key.record.id))
     }
@@ -346,7 +348,7 @@ impl<'v> View<'v> {
         Part { snapshot: self.snapshot, index: self.snapshot.alias_lists(), part, row }
     }
 
-    /// The versions of a key, newest first.
+    /// Returns the versions of a key, newest first.
     pub(crate) fn versions_of(&self, key: &Allowed<&'v Row<Key>>) -> Versions<'v> {
         let snapshot = self.snapshot;
         let part = key.record.id;
@@ -354,14 +356,14 @@ impl<'v> View<'v> {
         Part { snapshot, index: snapshot.versions_by_key(), part, row }
     }
 
-    /// How often a version of a key was used, with what is not in the store yet.
+    /// Returns how often a version of a key was used, including uses that are not in the store yet.
     pub(crate) fn uses_of(&self, key: &Allowed<&'v Row<Key>>, version: &KeyVersion) -> UseCounts {
         debug_assert_eq!(version.key, key.record.id, "the permission is for another key");
         let written = self.snapshot.get::<KeyUse>(&version.id).map(|row| row.record.counts());
         written.unwrap_or_default().and(self.inquiry.kms.key_uses.unwritten(version.id))
     }
 
-    /// Since when uses are counted, in seconds since 1970.
+    /// Returns since when uses are counted, in seconds since 1970.
     pub(crate) fn uses_counted_since(&self, _key: &Allowed<&'v Row<Key>>) -> i64 {
         self.snapshot.uses_counted_since().unwrap_or(self.inquiry.kms.key_uses.began)
     }
@@ -371,12 +373,12 @@ impl<'v> View<'v> {
         self.inquiry.kms.key_uses.note(version.id, kind, self.now());
     }
 
-    /// The number of the next version of a key.
+    /// Returns the number of the next version of a key.
     pub(crate) fn next_version_of(&self, key: &Allowed<&'v Row<Key>>) -> u32 {
         self.snapshot.next_version_of(key.record.id)
     }
 
-    /// One version of a key.
+    /// Returns one version of a key.
     pub(crate) fn version_of(
         &self,
         key: &Allowed<&'v Row<Key>>,
@@ -385,7 +387,7 @@ impl<'v> View<'v> {
         self.snapshot.version(id).filter(|version| version.record.key == key.record.id)
     }
 
-    /// An import token of a key.
+    /// Returns an import token of a key.
     pub(crate) fn token_of(
         &self,
         key: &Allowed<&'v Row<Key>>,
@@ -395,7 +397,7 @@ impl<'v> View<'v> {
         token.filter(|token| token.record.key == key.record.id).map(Allowed::new)
     }
 
-    /// The import tokens of a key.
+    /// Returns the import tokens of a key.
     pub(crate) fn tokens_of(
         &self,
         key: &Allowed<&'v Row<Key>>,
@@ -403,18 +405,18 @@ impl<'v> View<'v> {
         self.snapshot.import_tokens_of(key.record.id)
     }
 
-    /// Whether the key of the service was made that seals secrets without a key of the account.
+    /// Whether the service key, which seals secrets without a key of the account, exists.
     pub(crate) fn has_key_of_service(&self, _secrets: &Allowed<Container>) -> bool {
         self.snapshot.alias(AliasName::of_service(Key::SECRETS_SERVICE).as_str()).is_some()
     }
 
-    /// The key of the service that seals secrets without a key of the account, if it was made.
+    /// Returns the service key, which seals secrets without a key of the account, if it exists.
     pub(crate) fn key_of_service(&self, _secrets: &Allowed<Container>) -> Option<Allowed<&'v Row<Key>>> {
         let alias = self.snapshot.alias(AliasName::of_service(Key::SECRETS_SERVICE).as_str())?;
         self.snapshot.key(alias.record.key).filter(|row| row.record.is_service()).map(Allowed::new)
     }
 
-    /// A blob in base64, with the version that made it. One that does not tell its key may be of any.
+    /// Parses a blob in base64, and returns it with the version that encrypted it. A malformed blob counts as one of any key.
     ///
     /// # Errors
     /// InvalidParameter naming CiphertextBlob, Forbidden.KeyVersionNotFound, Forbidden.KeyNotFound.
@@ -448,8 +450,8 @@ impl<'v> View<'v> {
         self.inquiry.ask(self.permission, target, self.facts, self.snapshot)
     }
 
-    /// Asks about a resource that was looked for in a container. That it is missing is told only to a caller who has the
-    /// permission for all that is there; to the others it looks like one that they may not use.
+    /// Checks the permission for a resource that was searched in a container. Only a caller with the permission for
+    /// everything in the container learns that it is missing; to others it looks like one that they may not use.
     pub(super) fn allow<R>(
         &self,
         resource: Resource,
@@ -461,7 +463,7 @@ impl<'v> View<'v> {
         Ok(found.map(Allowed::new).map_err(Error::from))
     }
 
-    /// The id or alias that a text is, or that an ARN of this region and account names.
+    /// Returns the id or alias in a text, which is either itself or an ARN of this region and account.
     fn local_name<'t>(&self, text: &'t str) -> Option<&'t str> {
         let Some(arn) = text.strip_prefix(ARN) else { return Some(text) };
         let resource = self.local_resource(arn)?;
@@ -471,14 +473,14 @@ impl<'v> View<'v> {
         }
     }
 
-    /// What follows region and account in an ARN, if they are those of this KMS.
+    /// Returns the part of an ARN after region and account, if they are those of this KMS.
     fn local_resource<'t>(&self, arn: &'t str) -> Option<&'t str> {
         let resource = arn.strip_prefix(self.region())?.strip_prefix(':')?;
         resource.strip_prefix(self.account())?.strip_prefix(':')
     }
 }
 
-/// The resource of a text that names nothing: an ARN as it is, else `resource`.
+/// The resource for a text that names no record: its ARN if it is one, otherwise `resource`.
 fn unknown(text: &str, resource: Resource) -> Resource {
     if text.starts_with(ARN) { Resource::Arn(text.into()) } else { resource }
 }

@@ -1,4 +1,4 @@
-//! What belongs to users, groups, roles and policies: found by the permission for these, and lists of them.
+//! Reads what belongs to users, groups, roles and policies, for a request that may use those. Also lists them.
 
 use bulla_access::system;
 use bulla_keys::{Key, Secret};
@@ -13,8 +13,8 @@ use crate::people::{
 use crate::state::{AccessKey, AccessKeyOwner, AccessKeyUse, Attached, KeptKind, Row};
 
 impl<'v> View<'v> {
-    /// Whether there is a user, group, role or policy of this name, for the permission to make one: names that are taken
-    /// are told.
+    /// Whether a user, group, role or policy has this name. Needs the permission to create one, because the answer reveals
+    /// it.
     pub(crate) fn is_name_taken<R>(&self, container: &Allowed<Container>, name: &NameKey) -> bool
     where
         R: KeptKind<Id = NameKey>,
@@ -23,19 +23,19 @@ impl<'v> View<'v> {
         self.snapshot.get::<R>(name).is_some()
     }
 
-    /// How many of everything there may be.
+    /// The quotas.
     pub(crate) fn quotas(&self) -> Quotas {
         **self.inquiry.kms.quotas.load()
     }
 
-    /// How many there are, for the quota.
+    /// The number of records, for the quota.
     pub(crate) fn count<R: KeptKind>(&self, container: &Allowed<Container>) -> usize {
         debug_assert_eq!(container.table(), Some(R::TABLE), "the permission is for another kind");
         self.snapshot.count::<R>()
     }
 
-    /// Users, groups, roles or policies of the account in the order of their names, after one that may be gone; for the
-    /// permission to list them.
+    /// Returns the users, groups, roles or policies of the account after a name, which need not exist, sorted by name. Needs
+    /// the permission to list them.
     pub(crate) fn rows_after<R>(
         &self,
         container: &Allowed<Container>,
@@ -48,7 +48,7 @@ impl<'v> View<'v> {
         self.snapshot.rows_after::<R>(after)
     }
 
-    /// The groups of a user with the times of joining, in their order.
+    /// Returns the groups of a user with the times of joining, in that order.
     pub(crate) fn groups_of(
         &self,
         user: &Allowed<&'v Row<User>>,
@@ -58,7 +58,7 @@ impl<'v> View<'v> {
         memberships.filter_map(|membership| Some((snapshot.group_by_id(membership.group)?, *membership)))
     }
 
-    /// The users in a group, by name.
+    /// Returns the users in a group, by name.
     pub(crate) fn members_of(&self, group: &Allowed<&'v Row<Group>>) -> Members<'v> {
         let index = self.snapshot.members();
         Part {
@@ -80,13 +80,14 @@ impl<'v> View<'v> {
         }
     }
 
-    /// To how many users, groups and roles a policy is attached; for the permission for it, or to list policies.
+    /// Returns the number of users, groups and roles that a policy is attached to. Needs the permission for the policy, or to
+    /// list policies.
     pub(crate) fn attachment_count<P>(&self, _policies: &Allowed<P>, policy: &PolicyRef) -> usize {
         self.snapshot.attachment_count(policy)
     }
 
-    /// The policy that an attachment of an allowed user, group or role names. None only for a system policy that this
-    /// version no longer has.
+    /// Returns the policy of an attachment of an allowed user, group or role. None only for a system policy that this version
+    /// no longer has.
     pub(crate) fn attached_policy<R>(
         &self,
         _entity: &Allowed<R>,
@@ -98,12 +99,12 @@ impl<'v> View<'v> {
         }
     }
 
-    /// The policy of a key, if it has one of its own.
+    /// Returns the policy of a key, if it has one of its own.
     pub(crate) fn policy_of_key(&self, key: &Allowed<&'v Row<Key>>) -> Option<&'v Row<KeyPolicy>> {
         self.snapshot.get::<KeyPolicy>(&key.record.id)
     }
 
-    /// The policy of a secret, if it has one of its own.
+    /// Returns the policy of a secret, if it has one of its own.
     pub(crate) fn policy_of_secret(
         &self,
         secret: &Allowed<&'v Row<Secret>>,
@@ -111,10 +112,10 @@ impl<'v> View<'v> {
         self.snapshot.get::<SecretPolicy>(&secret.record.name)
     }
 
-    /// The MFA device that is bound to a user, if one is.
+    /// Returns the MFA device that is bound to a user, if there is one.
     ///
     /// # Errors
-    /// InternalFailure if the row of the device does not say so too.
+    /// InternalFailure if the row of the device disagrees.
     pub(crate) fn mfa_device_of(
         &self,
         user: &Allowed<&'v Row<User>>,
@@ -122,7 +123,7 @@ impl<'v> View<'v> {
         user.record.mfa.is_some().then(|| self.snapshot.mfa_device_of(&user.record)).transpose()
     }
 
-    /// The access keys of a user, oldest first.
+    /// Returns the access keys of a user, oldest first.
     pub(crate) fn access_keys_of(
         &self,
         user: &Allowed<&'v Row<User>>,
@@ -130,7 +131,7 @@ impl<'v> View<'v> {
         self.snapshot.access_keys_of(AccessKeyOwner::User(user.record.id))
     }
 
-    /// One access key of a user.
+    /// Returns one access key of a user.
     pub(crate) fn access_key_of(
         &self,
         user: &Allowed<&'v Row<User>>,
@@ -141,7 +142,7 @@ impl<'v> View<'v> {
         key.filter(|key| key.record.owner == owner).map(Allowed::new)
     }
 
-    /// When an access key was last used, if it ever was. What was used in the last minute may not be here yet.
+    /// Returns when an access key was last used, if it was. Uses in the last minute may be missing.
     pub(crate) fn last_use(&self, key: &Allowed<&'v Row<AccessKey>>) -> Option<&'v Row<AccessKeyUse>> {
         self.snapshot.get::<AccessKeyUse>(&key.record.id)
     }

@@ -1,4 +1,4 @@
-//! Names are found, and what belongs to a record only by the permission for it.
+//! Names are resolved regardless of case, and what belongs to a record is read only with the permission for it.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::people::{AttachedTo, AttachmentLimits, Document, Profile, random_prin
 use crate::state::{AccessKeyOwner, Changes, Write};
 use crate::{Kms, Options, Role as KmsRole, SystemClock};
 
-/// An engine with people, whose authorizer notes the resources, and allows all of them or none.
+/// An engine with people. Its authorizer records the resources, and allows all of them or none.
 struct Bench {
     kms: Kms,
     asked: Arc<Mutex<Vec<String>>>,
@@ -79,7 +79,7 @@ impl Bench {
         visit(&View::new(&snapshot, &inquiry, Permission::of::<Decrypt>()))
     }
 
-    /// What is asked about.
+    /// The resources that were checked.
     fn asked(&self) -> String {
         self.asked.lock().unwrap().pop().unwrap()
     }

@@ -1,4 +1,4 @@
-//! Policies give rights to the users and roles that their names meant when they were written.
+//! Policies grant rights to the users and roles that their names referred to when they were written.
 
 use super::people::{Account, EVERYTHING, by, by_session, of_resource};
 use super::*;
@@ -24,7 +24,7 @@ fn a_user_that_is_made_again_or_renamed_gets_nothing_of_another_one() {
     let key = shared_with(&account, "user/Alice");
     account.allow("alice", EVERYTHING);
     assert_eq!(uses(&account, &key, &by(alice)), [true; 2]);
-    // A renamed user keeps what it has, and the next one of the name gets nothing.
+    // A renamed user keeps its rights, and the next user with the name gets none.
     account.change_user("alice", |user| {
         user.name = "carol".parse().unwrap();
         user.policies = Default::default();
@@ -37,7 +37,7 @@ fn a_user_that_is_made_again_or_renamed_gets_nothing_of_another_one() {
     assert_eq!(uses(&account, &key, &by(alice)), [false; 2], "a user that is deleted");
     let third = account.user("alice");
     assert_eq!(uses(&account, &key, &by(third)), [false; 2]);
-    // Reading a policy and writing it back names the user of now.
+    // A policy that is read and written again refers to the current user of the name.
     let policy = account.do_it("GetKeyPolicy", &[("KeyId", &key)]);
     account.do_it("SetKeyPolicy", &[("KeyId", &key), ("Policy", policy["Policy"].as_str().unwrap())]);
     assert_eq!(uses(&account, &key, &by(third)), [true, false]);

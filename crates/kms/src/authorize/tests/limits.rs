@@ -1,4 +1,4 @@
-//! What DescribeLimits tells, and to whom.
+//! The answer of DescribeLimits, and which callers get it.
 
 use std::num::NonZeroU32;
 
@@ -30,7 +30,7 @@ fn the_usage_of_quotas_includes_the_makers_of_most_records() {
             account.call(user, "CreateKey", &[]).unwrap();
         }
     }
-    let key = account.key(); // of the owner, whom quotas of creators do not count
+    let key = account.key(); // made by the owner, whom quotas for makers do not count
     account.call(&ann, "CreateAlias", &[("KeyId", &key), ("AliasName", "alias/a")]).unwrap();
     let secret = [("SecretName", "s"), ("VersionId", "1"), ("SecretData", "x")];
     account.call(&cid, "CreateSecret", &secret).unwrap();

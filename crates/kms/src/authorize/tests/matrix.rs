@@ -1,7 +1,7 @@
-//! The matrix: every action of the tables, by callers of every kind, about resources in every state and by every name.
+//! The matrix: every action of the tables, by every kind of caller, on resources in every state and with every kind of name.
 //!
-//! An evaluator written apart expects each cell to be refused by authentication, denied, or answered exactly as root is. A new
-//! action without a case fails.
+//! An independent evaluator predicts for each cell whether authentication refuses the request, the authorizer denies it, or
+//! it gets the same answer as root. A new action without a case fails the test.
 
 use super::people::ACCOUNT;
 use super::ram_subjects::{PEOPLE, People};
@@ -26,10 +26,10 @@ struct Matrix {
     /// Product and action.
     seen: BTreeSet<(&'static str, &'static str)>,
     cells: usize,
-    /// Whether one caller of those who may is enough for a request that changes something.
+    /// Whether one of the permitted callers is enough for a request that changes something.
     ///
-    /// The function of an action does not see who asks, so after the permission was given there is nothing that could differ.
-    /// The first subject of a product has all cells nevertheless; new resources for each of them are what takes time.
+    /// The function of an action does not see the caller, so its behaviour cannot differ after the permission check. The
+    /// first subject of a product covers all cells nevertheless; creating new resources for each is what takes time.
     is_sampling: bool,
 }
 
@@ -45,14 +45,14 @@ impl Matrix {
             cells: 0,
             is_sampling: false,
         };
-        // From now on there is a key that one caller is denied, whatever becomes of the others.
+        // From now on, there is a key that one caller is denied, even if the other keys are deleted.
         let key = matrix.server.account.key();
         matrix.share("SetKeyPolicy", "KeyId", &key, &format!("key/{key}"), OF_KEY);
         matrix.policies.denied_a_key.push("user/fenced");
         matrix
     }
 
-    /// Gives a key or secret a policy, if it exists.
+    /// Sets the policy of a key or secret, if it exists.
     fn share(&mut self, action: &str, name: &str, value: &str, resource: &str, policy: ResourcePolicy) {
         let document = resource_document(policy);
         if self.server.bench.call(action, &[(name, value), ("Policy", &document)]).is_ok() {
@@ -72,7 +72,7 @@ impl Matrix {
         self.server.bench.call(action, &[(parameter, name)]).is_ok()
     }
 
-    /// What a request to the KMS has to have the permission for.
+    /// Returns the permissions that a request to the KMS needs.
     fn questions(&self, case: &Case) -> Vec<Asked> {
         let ask = |query: &String| {
             let (name, resource) = query.split_once(' ').unwrap();
@@ -88,7 +88,7 @@ impl Matrix {
         case.queries.iter().map(ask).collect()
     }
 
-    /// What holds all that the resource could be, if all are asked about or it does not exist.
+    /// Returns the container of the resource, if the request concerns all of it or the resource does not exist.
     fn missing_from(&self, action: &str, resource: &str) -> Option<&'static str> {
         let of_alias = ["UpdateAlias", "DeleteAlias"].contains(&action);
         match resource.split_once('/') {
@@ -107,8 +107,8 @@ impl Matrix {
         }
     }
 
-    /// Sends one request as every caller. `make` gives the request about new resources; it is asked whenever a request has
-    /// changed something.
+    /// Sends one request as every caller. `make` returns the request with new resources; it is called again whenever a
+    /// request has changed something.
     fn check(
         &mut self,
         label: &str,
@@ -143,7 +143,7 @@ impl Matrix {
         self.check_allowed(label, &allowed, case, make);
     }
 
-    /// What each of these callers is answered is what root is.
+    /// Checks that each of these callers gets the same reply as root.
     fn check_allowed(
         &mut self,
         label: &str,
@@ -152,7 +152,7 @@ impl Matrix {
         make: &mut dyn FnMut(&mut Self) -> Case,
     ) {
         let mut expected = None;
-        // Root twice: the first request may take a name that all requests of the case give.
+        // Root twice: the first request may use up a name that all requests of the case contain.
         let mut rest = allowed.to_vec();
         rest.reverse();
         rest.push(0);
@@ -230,15 +230,15 @@ fn every_action_of_ram_answers_every_caller_as_the_policies_say() {
     matrix.finish(Product::Ram);
 }
 
-/// The cases that name whom they are about. Without a name, access keys are those of the caller, so the question depends on who
-/// asks: the tests of these actions have a case for each kind of caller.
+/// Returns the cases that name a user. Without a name, access keys are those of the caller, so the question depends on the
+/// caller: the tests of these actions cover each kind.
 fn named_cases(people: &People) -> Vec<Case> {
     let mut cases = ram::cases(people);
     cases.retain(|case| case.action != "ListAccessKeys" || !case.parameters.is_empty());
     cases
 }
 
-/// What a request to RAM has to have the permission for.
+/// Returns the permissions that a request to RAM needs.
 fn questions_of_ram(case: &Case, exist: bool) -> Vec<Asked> {
     let is_of_system = case.parameters.iter().any(|(name, value)| *name == "PolicyType" && value == "System");
     let ask = |query: &String| {
@@ -291,7 +291,7 @@ fn roles_are_assumed_by_those_whom_both_sides_allow_it() {
         };
         let answer = matrix.send(caller, "GetCallerIdentity", &[]);
         assert_eq!(answer.err().map(|error| error.code_text()).as_deref(), refused, "{}", caller.label);
-        // The proof is the token; who signs does not count, but has to be known.
+        // The token is the proof; the signer is irrelevant, but must be known.
         let provider = ("OIDCProviderArn", &*format!("acs:ram::{ACCOUNT}:oidc-provider/ci"));
         let arn = format!("acs:ram::{ACCOUNT}:role/worker");
         let parameters = [("RoleArn", &*arn), ("RoleSessionName", "job"), ("OIDCToken", "a.b.c"), provider];
@@ -307,7 +307,7 @@ impl Matrix {
         self.server.send(caller.credentials.as_ref(), Product::Sts, action, parameters)
     }
 
-    /// Checks that each action of a product has a case, unless it is answered as an unknown one.
+    /// Checks that each action of a product has a case, unless it is refused as unknown.
     fn finish(&self, product: Product) {
         println!("{} cells of {}", self.cells, product.name());
         for action in product.actions() {

@@ -1,10 +1,10 @@
-//! No answer tells a caller who lacks a permission whether a resource exists.
+//! No reply reveals to a caller without permission whether a resource exists.
 
 use super::people::{ACCOUNT, Account, EVERYTHING, allowing, by, connection, of_resource};
 use super::subjects::Subject;
 use super::*;
 
-/// Pairs of subjects that a request names in the same way: the first exists, the second does not.
+/// Pairs of subjects with the same names in requests: the first exists, the second does not.
 const PAIRS: [(Make, Make); 4] = [
     (|bench| subjects::existing(bench, "a key by its id", &[]), nothing),
     (
@@ -20,7 +20,7 @@ const PAIRS: [(Make, Make); 4] = [
 
 type Make = fn(&Bench) -> Subject;
 
-/// Names of nothing, and a blob of no key.
+/// Names without a record, and a blob without a key.
 fn nothing(bench: &Bench) -> Subject {
     subjects::blob_of_unknown_version(subjects::missing(subjects::existing(bench, "", &[])))
 }
@@ -30,11 +30,11 @@ fn by_arn_of_nothing(missing: Subject) -> Subject {
     Subject { name: missing.arn.clone(), secret, ..missing }
 }
 
-/// What a policy of the caller and policies of the resources do to make all answers denials.
+/// How policies of the caller and of the resources deny everything.
 struct Rule {
     label: &'static str,
     policy: fn(&Subject) -> Option<String>,
-    /// Whether a policy of the key and of the secret denies the caller everything. Aliases have no policies, so the caller may
+    /// Whether policies of the key and of the secret deny the caller everything. Aliases have no policies, so the caller may
     /// learn that one is missing.
     denied_by_resource: bool,
 }
@@ -111,7 +111,7 @@ fn deny(bench: &Bench, subject: &Subject, user: &str) {
     }
 }
 
-/// Compares two requests of which the first is denied; gives its action then.
+/// Compares two requests; returns the action if the first is denied.
 fn compare(
     account: &Account,
     origin: &Origin,
@@ -120,7 +120,7 @@ fn compare(
     rule: &Rule,
 ) -> Option<&'static str> {
     let [first, second] = [one, other].map(|case| answer(account, origin, case));
-    // Whoever is denied only the second of two has used the first, and so knows of it.
+    // A caller who is denied only the second resource may use the first, and so may know that it exists.
     if !first.contains("NoPermission") || first.contains("<ResourceId.2>") {
         return None;
     }
@@ -134,7 +134,7 @@ fn compare(
     Some(one.action)
 }
 
-/// The answer as it goes over the wire, but for what the request names.
+/// The reply in the encoding of the protocol, without the names of the request.
 fn answer(account: &Account, origin: &Origin, case: &Case) -> String {
     let parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
     let mut answer = match account.call(origin, case.action, &parameters) {
@@ -184,7 +184,7 @@ fn a_caller_who_may_do_it_to_all_learns_that_a_resource_is_missing() {
     assert_eq!([of_secret(), of_blob()], ["Forbidden.NoPermission", "InvalidParameter"]);
     account.allow("alice", EVERYTHING);
     assert_eq!(of_secret(), "Forbidden.ResourceNotFound");
-    // A single key that the caller may not use would otherwise stand out.
+    // A single key that the caller may not use would otherwise differ.
     let deny = of_resource("Deny", "user/alice", r#""kms:*""#);
     account.do_it("SetKeyPolicy", &[("KeyId", &key), ("Policy", &deny)]);
     for code in [of_key(), of_alias(), of_blob()] {

@@ -1,4 +1,4 @@
-//! Users, groups and roles for tests, written without the actions that make them.
+//! Users, groups and roles for tests, written without the actions that create them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -44,7 +44,7 @@ impl Account {
         pollster::block_on(answered).unwrap().unwrap();
     }
 
-    /// A new user without rights.
+    /// Creates a user without rights.
     pub(super) fn user(&self, name: &str) -> PrincipalId {
         let user = User::new(name.parse().unwrap(), Profile::default(), 0);
         let id = user.id;
@@ -69,20 +69,20 @@ impl Account {
         self.write([(Write::NoUser(key), revision)]);
     }
 
-    /// A new policy, attached to a user.
+    /// Creates a policy and attaches it to a user.
     pub(super) fn allow(&self, user: &str, document: &str) -> PolicyRef {
         let policy = self.policy(document);
         self.change_user(user, |user| attach(&mut user.policies, &policy));
         policy
     }
 
-    /// As [`Account::allow`], with a name for the policy.
+    /// Like [`Account::allow`], with a name for the policy.
     pub(super) fn allow_by(&self, name: &str, document: &str, user: &str) {
         let policy = self.policy_named(name, document);
         self.change_user(user, |user| attach(&mut user.policies, &policy));
     }
 
-    /// A new group with a policy and a member.
+    /// Creates a group with a policy and a member.
     pub(super) fn group(&self, name: &str, member: &str, document: &str) -> GroupId {
         let policy = self.policy(document);
         let mut group = Group::new(name.parse().unwrap(), "".into(), 0);
@@ -93,7 +93,7 @@ impl Account {
         id
     }
 
-    /// A new role with a policy.
+    /// Creates a role with a policy.
     pub(super) fn role(&self, name: &str, document: Option<&str>) -> PrincipalId {
         let mut role =
             Role::new(name.parse().unwrap(), Document::parse(ACCOUNT, TRUST, |_| None).unwrap(), 0);
@@ -137,7 +137,7 @@ impl Account {
         pollster::block_on(self.kms.call(request(action, parameters), origin))
     }
 
-    /// The error of a request that fails.
+    /// Returns the error of a request that fails.
     pub(super) fn refusal(&self, origin: &Origin, action: &str, parameters: &[(&str, &str)]) -> Error {
         self.call(origin, action, parameters).expect_err(action)
     }
@@ -149,7 +149,7 @@ impl Account {
         }
     }
 
-    /// The answer of a request of root.
+    /// Returns the reply to a request of root.
     pub(super) fn do_it(&self, action: &str, parameters: &[(&str, &str)]) -> Value {
         let answer = self.call(&self.kms.owner(), action, parameters);
         serde_json::to_value(answer.unwrap_or_else(|error| panic!("{action}: {error}"))).unwrap()
@@ -159,7 +159,7 @@ impl Account {
         self.do_it("CreateKey", &[])["KeyMetadata"]["KeyId"].as_str().unwrap().to_owned()
     }
 
-    /// The bytes of an answer, but for the name of the request.
+    /// The bytes of a reply, without the id of the request.
     pub(super) fn rendered(&self, error: &Error) -> String {
         bulla_wire::render_error(bulla_wire::Format::Json, Product::Kms, error, "r", self.kms.region())
             .to_string()
@@ -170,18 +170,18 @@ pub(super) fn attach(attachments: &mut Attachments, policy: &PolicyRef) {
     attachments.attach(policy.clone(), 0, AttachmentLimits { system: 20, custom: 20 }).unwrap();
 }
 
-/// A request of a user.
+/// Returns the origin of a request of a user.
 pub(super) fn by(user: PrincipalId) -> Origin {
     let proof = Proof::AccessKey("BULLAtest".into());
     Origin { caller: Caller::User { id: user, proof }, connection: connection() }
 }
 
-/// A request of a user who signed in to the console by password, and perhaps by a code too.
+/// Returns the origin of a user who signed in to the console by password, and perhaps with a code.
 pub(super) fn by_password(user: PrincipalId, mfa: bool) -> Origin {
     Origin { caller: Caller::User { id: user, proof: Proof::Password { mfa } }, connection: connection() }
 }
 
-/// A request of a session of a role.
+/// Returns the origin of a session of a role.
 pub(super) fn by_session(role: PrincipalId, policy: Option<&str>) -> Origin {
     let policy = policy.map(|text| {
         bulla_access::Policy::parse(bulla_access::PolicyKind::Session, ACCOUNT, text).unwrap().into()
@@ -202,14 +202,14 @@ pub(super) fn connection() -> Connection {
     Connection { source: None, tls: false, request_id: new_request_id(), user_agent: None }
 }
 
-/// A policy with one statement: its actions and resources, and more members of it.
+/// Returns a policy with one statement: its actions, its resources and further members.
 pub(super) fn allowing(actions: &str, resources: &str, more: &str) -> String {
     format!(
         r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":{resources}{more}}}]}}"#
     )
 }
 
-/// A policy of a key or secret with one statement.
+/// Returns a policy of a key or secret with one statement.
 pub(super) fn of_resource(effect: &str, principal: &str, actions: &str) -> String {
     format!(
         r#"{{"Version":"1","Statement":[{{"Effect":"{effect}","Principal":{{"RAM":"acs:ram::{ACCOUNT}:{principal}"}},"Action":{actions},"Resource":"*"}}]}}"#

@@ -1,4 +1,4 @@
-//! What policies allow, over the engine's own records.
+//! Which requests policies allow, with the records of the engine.
 
 use super::people::{
     ACCOUNT, Account, EVERYTHING, allowing, by, by_password, by_session, connection, of_resource,
@@ -8,7 +8,7 @@ use crate::origin::Caller;
 
 const ROOT: [&str; 2] = ["*", "root"];
 
-/// The default policy names the account, and so may others: that is root, and gives no user or session anything.
+/// The default policy names the account, and other policies may too: that means root, and grants no user or session anything.
 #[test]
 fn without_a_policy_that_names_it_a_user_or_session_can_do_nothing() {
     let bench = Bench::with(Authorizer::Policies);
@@ -115,7 +115,7 @@ fn tags_may_be_changed_by_any_name_of_the_permission() {
     }
 }
 
-/// A condition and a request that it allows, and one that it does not.
+/// A condition, a request that it allows, and one that it does not.
 #[test]
 fn conditions_see_the_facts_of_a_request() {
     type Parameters<'a> = &'a [(&'a str, &'a str)];
@@ -366,7 +366,7 @@ fn an_answer_names_who_was_denied_what() {
         (&*detail.auth_principal_type, &*detail.auth_principal_display_name),
         ("AssumedRoleUser", "job:job")
     );
-    // The policy of a key is told to those who may read it.
+    // The policy of a key is mentioned only to callers who may read it.
     account.do_it("CreateAlias", &[("AliasName", "alias/a"), ("KeyId", &key)]);
     account.allow("alice", EVERYTHING);
     for (actions, expected) in [
@@ -380,7 +380,7 @@ fn an_answer_names_who_was_denied_what() {
         let denied = account.refusal(&by(alice), "DescribeKey", &[("KeyId", &key)]);
         let detail = denied.access_denied().unwrap();
         assert_eq!((&*detail.no_permission_type, &*detail.policy_type), expected);
-        // An alias that leads to the key looks like one that leads nowhere.
+        // An alias of the key looks like one without a key.
         let answers =
             ["alias/a", "alias/b"].map(|name| account.refusal(&by(alice), "DescribeKey", &[("KeyId", name)]));
         let [to_key, nowhere] = answers.each_ref().map(|denied| denied.access_denied());

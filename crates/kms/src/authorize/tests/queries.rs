@@ -1,4 +1,4 @@
-//! Queries tell each caller what actions tell, and find and order nothing by what these would not tell.
+//! Queries reveal to each caller only what actions reveal, and neither filter nor sort by anything else.
 
 use std::fmt::Debug;
 use std::iter;
@@ -35,7 +35,7 @@ const ALIASES: [&str; 5] = ["Apollo/WorkKey", "apollo/other", "zeus", "payroll-1
 const STATES: [KeyState; 4] =
     [KeyState::Enabled, KeyState::Disabled, KeyState::PendingDeletion, KeyState::PendingImport];
 
-/// A key of any kind. Few are alike in all that they are ordered by.
+/// A random key. Few keys are equal in everything that they are sorted by.
 fn random_key(id: KeyId, created: i64) -> Key {
     let spec = pick(&[KeySpec::Aes256, KeySpec::Aes256, KeySpec::Sm4, KeySpec::EcP256]);
     let usage = if spec == KeySpec::EcP256 { KeyUsage::SignVerify } else { KeyUsage::EncryptDecrypt };
@@ -54,7 +54,7 @@ fn random_key(id: KeyId, created: i64) -> Key {
     changed.unwrap_or(key)
 }
 
-/// An account with keys, aliases, and callers who may see different things of them.
+/// An account with keys, aliases, and callers who may see different details of them.
 struct World {
     account: Account,
     ids: Vec<KeyId>,
@@ -133,7 +133,8 @@ impl World {
         pollster::block_on(self.account.kms.query(query.clone(), by))
     }
 
-    /// All that a caller may see, from actions alone, in the order of ListKeys; none without the permission to list.
+    /// Returns everything that a caller may see, from actions alone, in the order of ListKeys; none without the permission to
+    /// list.
     fn seen(&self, by: &Origin) -> Option<Vec<KeyEntry>> {
         let size = Some(100);
         let listed = self.ask(by, ListKeys { page_size: size, ..ListKeys::default() })?;
@@ -179,7 +180,7 @@ fn random_query() -> FindKeys {
     }
 }
 
-/// One of them alone.
+/// A query with only one criterion.
 fn random_single_query() -> FindKeys {
     let query = random_query();
     let mut single = FindKeys { order: query.order, descending: query.descending, ..FindKeys::default() };
@@ -196,7 +197,7 @@ fn random_single_query() -> FindKeys {
     FindKeys { page_number: query.page_number, page_size: query.page_size, ..single }
 }
 
-/// The answer, made of what actions tell.
+/// The expected answer, computed from the replies of actions.
 fn naive(seen: &[KeyEntry], query: &FindKeys) -> FoundKeys {
     let mut found: Vec<_> = seen.iter().enumerate().filter(|(_, key)| matches(key, query)).collect();
     let state = |metadata: &KeyMetadata| {
@@ -208,7 +209,7 @@ fn naive(seen: &[KeyEntry], query: &FindKeys) -> FoundKeys {
         KeyOrder::Alias => key.aliases.as_ref()?.first().cloned(),
         KeyOrder::State => key.metadata.as_ref().map(state),
     };
-    // The place in ListKeys is the age.
+    // The position in ListKeys is the age.
     found.sort_by_key(|(age, key)| (field(key), *age));
     if query.descending {
         found.reverse();
@@ -323,8 +324,8 @@ fn a_page_that_no_query_has_is_refused() {
     }
 }
 
-/// Two accounts whose keys have the same ids and ages, and are alike in everything else only if they are shown. Of those that are
-/// not shown, one is on its way out in the second account alone.
+/// Two accounts whose keys have the same ids and ages, and are otherwise equal only if they are visible. Of the invisible
+/// ones, one has a scheduled deletion in the second account alone.
 fn accounts_alike_in(is_shown: fn(usize) -> bool) -> [World; 2] {
     let ids: Vec<_> = (0..40).map(|_| KeyId::random(&SystemRandom)).collect();
     let new = |number: usize| random_key(ids[number], number as i64);
@@ -345,7 +346,7 @@ fn accounts_alike_in(is_shown: fn(usize) -> bool) -> [World; 2] {
     })
 }
 
-/// What callers are told in two accounts is the same, although root is told something else.
+/// Checks that callers get the same answers in two accounts, although root does not.
 fn assert_same_answers(worlds: &[World; 2], callers: &[&str]) {
     let mut differs = false;
     for round in 0..1_000 {
@@ -391,7 +392,7 @@ fn what_the_policy_of_a_key_hides_changes_no_byte_of_an_answer() {
     assert_same_answers(&accounts_alike_in(|number| number >= NAMED), &["lister", "fenced"]);
 }
 
-/// The bytes of an answer, but for the id of the caller in the account.
+/// The bytes of an answer, without the id of the caller in the account.
 fn rendered<T: Debug>(answer: &Result<T, Error>) -> String {
     match answer {
         Ok(answer) => format!("{answer:?}"),
@@ -446,7 +447,7 @@ fn an_overview_tells_of_each_kind_by_the_permission_to_list_it_and_of_events_by_
     }
 }
 
-/// The question whether a user may list keys.
+/// Asks whether a user may list keys.
 pub(super) fn explain_reader() -> queries::Explain {
     let [who, action] = ["user/reader", "kms:ListKeys"].map(str::to_owned);
     queries::Explain { who, action, ..queries::Explain::default() }
@@ -472,7 +473,7 @@ pub(super) fn all_queries(key: &str) -> Vec<queries::Query> {
     all
 }
 
-/// A server answers on whatever thread is free.
+/// A server answers on any free thread.
 #[test]
 fn a_query_may_move_between_threads_while_it_is_answered() {
     fn is_send(future: impl Future + Send) {
@@ -485,7 +486,7 @@ fn a_query_may_move_between_threads_while_it_is_answered() {
     is_send(account.kms.query(queries::FindPolicies::default(), &owner));
 }
 
-/// What each query asks about first. Without the permission, it asks about nothing else of the kind.
+/// The first permission that each query checks. Without it, the query checks nothing else of the kind.
 fn first_questions(key: &str) -> Vec<String> {
     let questions = [
         "ListKeys key",
@@ -536,7 +537,7 @@ fn each_query_checks_its_list_before_anything_is_revealed() {
     }
 }
 
-/// Nothing is told to a caller who may do nothing.
+/// A caller without permissions gets no information.
 #[test]
 fn a_caller_without_permissions_gets_no_information() {
     let account = Account::new();

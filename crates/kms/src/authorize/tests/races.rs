@@ -1,4 +1,4 @@
-//! A change of policies is in force for the very next request, whoever asks meanwhile.
+//! A change of policies is in force for the very next request, even with concurrent requests.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -6,8 +6,8 @@ use std::thread;
 use super::people::{Account, EVERYTHING, attach, by, by_session, of_resource};
 use super::*;
 
-/// Lets threads decrypt while rights are given and taken: none that begins after the right was taken succeeds, and none that
-/// begins after it was given fails.
+/// Decrypts on several threads while rights are granted and revoked: no request that begins after the revocation succeeds,
+/// and none that begins after the grant fails.
 pub(super) fn race(account: &Account, origin: &Origin, key: &str, give: impl Fn(), take: impl Fn()) {
     let sealed = account.do_it("Encrypt", &[("KeyId", key), ("Plaintext", "eA==")]);
     let blob = sealed["CiphertextBlob"].as_str().unwrap();

@@ -1,10 +1,10 @@
-//! Every action of RAM asks about each of its resources before it tells anything about one.
+//! Every action of RAM checks the permission for each of its resources before it reveals anything about one.
 
 use super::ram_subjects::{PEOPLE, People};
 use super::*;
 use crate::people::MfaDevice;
 
-/// A case for each action, about one set of people.
+/// Returns a case for each action, about one set of people.
 pub(super) fn cases(p: &People) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut case = |action: &'static str, parameters: &[(&'static str, &str)], resources: &[&str]| {
@@ -59,7 +59,7 @@ pub(super) fn cases(p: &People) -> Vec<Case> {
         case(action, parameters, &[of_user]);
     }
 
-    case("ListAccessKeys", &[], &["*"]); // of root, who asks
+    case("ListAccessKeys", &[], &["*"]); // of root, the caller
 
     let group = ("GroupName", &*p.group);
     let of_group = &*p.group_resource;
@@ -87,7 +87,7 @@ pub(super) fn cases(p: &People) -> Vec<Case> {
     cases
 }
 
-/// Whether the text of a denial names the account, all of a kind, or what the request has written.
+/// Whether the message of a denial names the account, all of a kind, or what the request contains.
 pub(super) fn names_what_was_written(case: &Case, message: &str) -> bool {
     let named =
         message.strip_prefix("You are not authorized to do this action. Resource: acs:ram:*:").unwrap();
@@ -97,7 +97,7 @@ pub(super) fn names_what_was_written(case: &Case, message: &str) -> bool {
     action == case.action && (name == "*" || has_written(case, name))
 }
 
-/// As a parameter, in a list of names, or in a serial number.
+/// Whether the request contains the name: as a parameter, in a list, or in a serial number.
 fn has_written(case: &Case, name: &str) -> bool {
     let listed = format!("{name:?}");
     let serial_number = MfaDevice::serial_number("111122223333", name);

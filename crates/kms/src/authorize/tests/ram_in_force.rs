@@ -1,4 +1,4 @@
-//! What RAM changes is in force for the very next request.
+//! Changes by RAM are in force for the very next request.
 
 use super::people::{Account, EVERYTHING, allowing, attach, by, by_session};
 use super::races::race;
@@ -44,7 +44,7 @@ impl Account {
         }
     }
 
-    /// The code of the error of a request to RAM.
+    /// Returns the code of the error of a request to RAM.
     fn ram_code(&self, origin: &Origin, action: &str, parameters: &[(&str, &str)]) -> String {
         self.call_to(Product::Ram, origin, action, parameters).map(drop).unwrap_err().code_text()
     }
@@ -79,7 +79,7 @@ fn attaching_and_detaching_are_in_force_for_the_next_request() {
     }
 }
 
-/// It may have held a Deny. Root lists and detaches it by its name.
+/// It may have contained a Deny. Root lists and detaches it by its name.
 #[test]
 fn a_system_policy_that_is_no_longer_known_denies_everything_until_it_is_detached() {
     let account = Account::new();
@@ -125,7 +125,7 @@ fn the_default_version_of_a_policy_is_in_force_for_the_next_request_and_no_other
         drop(account.ram("SetDefaultPolicyVersion", &[("PolicyName", "p"), ("VersionId", version)]))
     };
     race(&account, &alice, &key, || set("v1"), || set("v2"));
-    // A version that is created as the default one counts at once as well.
+    // A version that is created as the default one is in force at once as well.
     let described = [("KeyId", &*key)];
     assert!(account.is_allowed(&alice, "DescribeKey", &described));
     let document = deny("kms:DescribeKey");
@@ -154,9 +154,9 @@ fn a_role_is_trusted_and_exists_as_of_the_next_request() {
     };
     trust(&of_bob);
     assert_eq!(code(), denied);
-    trust(&of_bob.replace("bob", "ALICE")); // names have no case
+    trust(&of_bob.replace("bob", "ALICE")); // names ignore case
     assert_eq!(code(), Ok(()));
-    // The trust is in the id that the name had, not in the name.
+    // The trust policy refers to the id that the name had, not to the name.
     account.ram("UpdateUser", &[("UserName", "alice"), ("NewUserName", "al")]);
     assert_eq!(code(), Ok(()));
     account.ram("UpdateUser", &[("UserName", "bob"), ("NewUserName", "alice")]);
@@ -183,7 +183,7 @@ fn a_session_of_a_role_ends_with_the_role() {
     assert!(!listed(), "the new role of the name is another one");
 }
 
-/// Membership and attachments need the permission on both: neither is enough to grant rights.
+/// Membership and attachments need the permission for both sides: neither alone is enough to grant rights.
 #[test]
 fn a_policy_is_attached_by_a_caller_who_may_use_both_sides() {
     let account = Account::new();

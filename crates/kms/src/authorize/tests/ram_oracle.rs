@@ -1,4 +1,4 @@
-//! A denied caller of RAM cannot tell whether a user, group, role or policy exists.
+//! A denied caller of RAM cannot find out whether a user, group, role or policy exists.
 
 use super::people::{Account, EVERYTHING, allowing, by};
 use super::ram::cases;
@@ -6,7 +6,7 @@ use super::ram_subjects::{PEOPLE, People};
 use super::*;
 use crate::people::PrincipalId;
 
-/// What the caller may do.
+/// The rights of the caller.
 struct Rule {
     label: &'static str,
     policy: fn(&People) -> Option<String>,
@@ -50,7 +50,7 @@ fn resources(people: &People) -> String {
     resources.map(|resource| format!(r#""acs:ram:*:*:{resource}""#)).join(",")
 }
 
-/// An account, and a user of it with a policy of its own.
+/// An account, and a user in it with a policy of its own.
 struct Asking {
     account: Account,
     user: PrincipalId,
@@ -66,7 +66,7 @@ impl Asking {
         Self { account, user }
     }
 
-    /// The answer as it goes over the wire, but for the id of the user.
+    /// The reply in the encoding of the protocol, without the id of the user.
     fn answer(&self, case: &Case) -> String {
         let parameters: Vec<_> = case.parameters.iter().map(|(name, value)| (*name, &**value)).collect();
         let request = request_to(Product::Ram, case.action, &parameters);
@@ -82,7 +82,7 @@ impl Asking {
     }
 }
 
-/// The same requests to an account with the people and to one without them.
+/// Sends the same requests to an account with the people and to one without them.
 #[test]
 fn a_denied_answer_of_ram_is_the_same_where_the_resource_does_not_exist() {
     let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
@@ -104,7 +104,7 @@ fn a_denied_answer_of_ram_is_the_same_where_the_resource_does_not_exist() {
     assert_eq!(compared, all);
 }
 
-/// The permission for one name tells nothing about that name.
+/// The permission for one name does not reveal whether that name exists.
 #[test]
 fn only_a_caller_with_the_permission_for_all_learns_what_is_missing() {
     let [with, without] = [(); 2].map(|()| Bench::with(Authorizer::Policies));
@@ -130,7 +130,7 @@ fn only_a_caller_with_the_permission_for_all_learns_what_is_missing() {
     }
 }
 
-/// All accounts have the same ones.
+/// All accounts have the same system policies.
 fn is_about_system_policies(case: &Case) -> bool {
     case.parameters.contains(&("PolicyType", "System".into())) && !case.action.contains("tach")
 }

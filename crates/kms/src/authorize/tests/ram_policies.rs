@@ -1,9 +1,9 @@
-//! The cases of policies, of what they are attached to, of roles and of tags.
+//! The cases of policies, their attachments, roles and tags.
 
 use super::ram_subjects::People;
 use super::*;
 
-/// A case for each action, about one set of people.
+/// Returns a case for each action, about one set of people.
 pub(super) fn cases(p: &People) -> Vec<Case> {
     [policies(p), attachments(p), roles(p), tags(p)].concat()
 }

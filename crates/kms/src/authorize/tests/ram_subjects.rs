@@ -1,4 +1,5 @@
-//! What cases of RAM are about: users, groups, roles, policies and MFA devices that exist in any spelling, and names of none.
+//! The subjects of the cases of RAM: users, groups, roles, policies and MFA devices that exist, in any spelling, and names
+//! without a record.
 
 use bulla_wire::Error;
 use bulla_wire::ram::PolicyType;
@@ -9,7 +10,7 @@ use crate::mfa::Seed;
 use crate::people::{Document, Group, ManagedPolicy, MfaDevice, PrincipalId, Profile, Role, User};
 use crate::state::{AccessKeyOwner, Changes, Write, random_letters};
 
-/// Names for one case of each action of RAM, each with the resource that is asked about.
+/// Names for one case of each action of RAM, each with the resource that is checked.
 pub(super) struct People {
     pub(super) label: &'static str,
     pub(super) user: String,
@@ -29,7 +30,7 @@ pub(super) struct People {
     pub(super) system_policy_resource: String,
 }
 
-/// Makes one of each, with names of their own, because a case may change them.
+/// Creates one of each, with their own names, because a case may change them.
 pub(super) const PEOPLE: [fn(&Bench) -> People; 4] = [
     existing,
     |bench| spelled_otherwise(existing(bench)),

@@ -1,4 +1,4 @@
-//! What the cases are about: resources in all states, and names of none.
+//! The subjects of the cases: resources in all states, and names without a record.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -6,7 +6,7 @@ use bulla_keys::{KeyId, KeyVersionId, SystemRandom};
 
 use super::Bench;
 
-/// Names for one case of each action, each with the resource that is asked about.
+/// Names for one case of each action, each with the resource that is checked.
 pub(super) struct Subject {
     pub(super) label: &'static str,
     /// A key by id, alias or ARN.
@@ -31,7 +31,7 @@ pub(super) struct Subject {
     /// A secret by name or ARN.
     pub(super) secret: String,
     pub(super) secret_resource: String,
-    /// The key of the secret, if that is asked about.
+    /// The key of the secret, if it is checked.
     pub(super) secret_key: Option<String>,
     /// A secret by its name.
     pub(super) secret_name: String,
@@ -50,7 +50,7 @@ pub(super) const ARN: &str = "acs:kms:cn-hangzhou:111122223333:";
 const FOREIGN_KEY: &str = "acs:kms:cn-beijing:111122223333:key/00000000-0000-4000-8000-000000000000";
 const FOREIGN_SECRET: &str = "acs:kms:cn-hangzhou:999:secret/s";
 
-/// A public key that data keys can be exported for.
+/// A public key under which data keys can be exported.
 pub(super) fn public_key(bench: &Bench) -> String {
     let key = key(bench, &[("KeySpec", "EC_SM2"), ("KeyUsage", "ENCRYPT/DECRYPT")]);
     let parameters = [("KeyId", &*key.id), ("KeyVersionId", &*key.version)];
@@ -58,7 +58,7 @@ pub(super) fn public_key(bench: &Bench) -> String {
     pem.lines().filter(|line| !line.starts_with('-')).collect()
 }
 
-/// Makes one of each, with resources of its own, because a case may change them.
+/// Creates one of each, with their own resources, because a case may change them.
 pub(super) const SUBJECTS: [fn(&Bench) -> Subject; 19] = [
     |bench| existing(bench, "an enabled key", &[]),
     |bench| existing(bench, "a key pair", &[("KeySpec", "EC_SM2"), ("KeyUsage", "ENCRYPT/DECRYPT")]),

@@ -1,5 +1,5 @@
-//! What a caller is told of the requests of another: the answers of the authorizer, each with its reason, and only what the
-//! caller could read. That the answers are those of real requests is checked in each cell of the matrix.
+//! Explanations of the requests of another user or role: the answers of the authorizer with their reasons, and only what the
+//! caller could read. Each cell of the matrix checks that they match real requests.
 
 use bulla_access::{ConditionKey, Layer, Missing, StatementRef};
 use bulla_wire::ContextParameter;
@@ -19,7 +19,7 @@ fn ask(account: &Account, by: &Origin, query: Explain) -> Result<Result<Explaine
     pollster::block_on(account.kms.query(query, by))
 }
 
-/// What root is told.
+/// Returns the explanation for root.
 fn explain(account: &Account, query: Explain) -> Explained {
     ask(account, &account.kms.owner(), query).unwrap().unwrap()
 }
@@ -69,7 +69,7 @@ fn each_statement_is_named_by_its_policy_and_line() {
     assert!(only(&explained).explanation.statements.is_empty());
 }
 
-/// What conditions look at is what the question says; what it leaves open is told if it may turn the answer.
+/// Conditions see the facts of the question; open facts are listed if they may change the answer.
 #[test]
 fn a_question_says_what_conditions_look_at() {
     let account = Account::new();
@@ -144,7 +144,7 @@ fn a_question_says_what_conditions_look_at() {
     assert_eq!(only(&explained).of_resource, Some(PolicySource::Trust("ci".into())));
 }
 
-/// Two keys, of which one has an alias and the other a tag, and secrets with and without a key of the account.
+/// Two keys, one with an alias and the other with a tag, and secrets with and without a key of the account.
 fn with_keys_and_secrets() -> (Account, [String; 2]) {
     let account = Account::new();
     let keys = [account.key(), account.key()];
@@ -177,7 +177,7 @@ fn policies(keys: &[String; 2]) -> [String; 9] {
     ]
 }
 
-/// Action, resource as a question has it, and parameters.
+/// Action, resource as in the question, and parameters.
 type Attempt = (&'static str, String, Vec<(&'static str, String)>);
 
 fn attempts(keys: &[String; 2]) -> Vec<Attempt> {
@@ -201,7 +201,7 @@ fn attempts(keys: &[String; 2]) -> Vec<Attempt> {
     attempts
 }
 
-/// A table of policies, actions and resources: the answer is that of [`Kms::call`].
+/// A table of policies, actions and resources: the explanation matches [`Kms::call`].
 #[test]
 fn explanations_match_the_answers_to_requests() {
     let (account, keys) = with_keys_and_secrets();
@@ -243,7 +243,7 @@ fn explanations_match_the_answers_to_requests() {
     assert!(counts.iter().all(|count| *count > 200), "{counts:?}");
 }
 
-/// What a caller has to be able to read, one by one.
+/// The permissions that a caller needs to get an explanation, one by one.
 #[test]
 fn a_caller_who_cannot_read_everything_that_decides_gets_no_explanation() {
     let account = Account::new();
@@ -298,7 +298,7 @@ fn a_caller_who_cannot_read_everything_that_decides_gets_no_explanation() {
     }
 }
 
-/// The supposed caller's rights are never those of the one who asks: nothing is changed or noted in the other's name.
+/// The explained user's rights are never used by the caller: nothing is changed or recorded in the user's name.
 #[test]
 fn a_supposed_request_does_nothing_and_is_not_noted() {
     let bench = Bench::with(Authorizer::Policies);

@@ -1,4 +1,4 @@
-//! Who asks: one caller of each kind, with what the evaluator is told about it.
+//! The callers of the matrix: one of each kind, with what the evaluator knows about it.
 
 use super::super::people::{ACCOUNT, attach};
 use super::client::{Credentials, Server};
@@ -8,16 +8,16 @@ use crate::state::{AccessKey, Write};
 
 pub(super) struct Caller {
     pub(super) label: &'static str,
-    /// None to send without a signature.
+    /// None for requests without a signature.
     pub(super) credentials: Option<Credentials>,
     pub(super) rights: Rights,
 }
 
-/// Makes them all.
+/// Creates all callers.
 pub(super) fn callers(server: &Server) -> Vec<Caller> {
     let mut callers = vec![root(server)];
     callers.extend(users(server));
-    callers.extend(refused(server)); // the clock moves
+    callers.extend(refused(server)); // advances the clock
     callers.extend(sessions(server));
     callers
 }
@@ -62,7 +62,7 @@ fn users(server: &Server) -> Vec<Caller> {
     users
 }
 
-/// Sessions of a role that also the policies of keys name.
+/// Sessions of a role that policies of keys name too.
 fn sessions(server: &Server) -> Vec<Caller> {
     let by = server.access_key("full-maker");
     let assume = |more: &[(&str, &str)]| Some(server.assume(&by, "worker", more).unwrap());
@@ -77,7 +77,7 @@ fn sessions(server: &Server) -> Vec<Caller> {
     ]
 }
 
-/// Credentials that are good no more, of callers who had all rights.
+/// Invalid credentials of callers who had all rights.
 fn refused(server: &Server) -> Vec<Caller> {
     server.account.role("worker", Some(&document(OF_ROLE)));
     let admin = |name: &str| {
@@ -116,7 +116,7 @@ fn set_inactive(server: &Server, of: &Credentials) {
     server.account.write([(Write::AccessKey(inactive), row.revision)]);
 }
 
-/// The trust policy of a role of which only one user may take on the rights.
+/// The trust policy of a role that only one user may assume.
 pub(super) fn trusting_only(user: &str) -> String {
     format!(
         r#"{{"Version":"1","Statement":[{{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{{"RAM":"acs:ram::{ACCOUNT}:user/{user}"}}}}]}}"#

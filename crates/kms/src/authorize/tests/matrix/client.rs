@@ -1,4 +1,4 @@
-//! An engine with a clock that tests move, and clients that sign their requests: from the bytes of HTTP to the answer.
+//! An engine with a clock that tests advance, and clients that sign their requests: from the bytes of HTTP to the reply.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ pub(in super::super) struct Server {
     nonces: AtomicUsize,
 }
 
-/// What a client signs with.
+/// The credentials that a client signs with.
 #[derive(Clone, Debug)]
 pub(in super::super) struct Credentials {
     pub(in super::super) id: String,
@@ -71,7 +71,7 @@ impl Server {
         self.bench.kms.state.published().get::<User>(&NameKey::of(name)).unwrap().record.id
     }
 
-    /// A new access key of a user.
+    /// Creates an access key of a user.
     pub(in super::super) fn access_key(&self, user: &str) -> Credentials {
         let credentials =
             Credentials { id: format!("BULLA{user}"), secret: format!("secret-of-{user}"), token: None };
@@ -84,7 +84,7 @@ impl Server {
         credentials
     }
 
-    /// Credentials of a role.
+    /// Returns credentials of a role.
     pub(in super::super) fn assume(
         &self,
         by: &Credentials,
@@ -103,7 +103,7 @@ impl Server {
         })
     }
 
-    /// Sends a request, signed unless it is by nobody.
+    /// Sends a request, unsigned if there are no credentials.
     pub(in super::super) fn send(
         &self,
         by: Option<&Credentials>,
@@ -140,7 +140,7 @@ impl Server {
         self.answer(&HttpRequest { method: "POST", path: "/", query: &query, headers: &[], body: b"" })
     }
 
-    /// The origin of signed requests.
+    /// Returns the origin of signed requests.
     pub(in super::super) fn origin(&self, by: &Credentials) -> Result<Origin, Error> {
         let nonce = self.nonces.fetch_add(1, Ordering::SeqCst).to_string();
         let outgoing = acs3::Outgoing {

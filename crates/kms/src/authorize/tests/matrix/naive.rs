@@ -1,11 +1,12 @@
-//! An evaluator written apart from the engine and from `bulla-access`: straight from the rules, over tables of statements.
+//! An evaluator independent of the engine and of `bulla-access`: a direct implementation of the rules, over tables of
+//! statements.
 
 use std::collections::BTreeMap;
 
 use super::super::people::ACCOUNT;
 
-/// What a policy says. Documents are written from it, but for those of system policies, whose tables are copied from the help
-/// pages of the cloud.
+/// A statement of a policy. Documents are generated from it, except those of system policies, whose tables are copied from
+/// the help pages of the cloud.
 #[derive(Clone, Copy)]
 pub(super) struct Statement {
     pub(super) effect: &'static str,
@@ -16,30 +17,30 @@ pub(super) struct Statement {
 
 pub(super) type Policy = &'static [Statement];
 
-/// Statements of the policies of one key or secret: of whom, and what.
+/// Statements of the policies of one key or secret, each with its principal.
 pub(super) type ResourcePolicy = &'static [(&'static str, Statement)];
 
-/// What a caller has.
+/// The rights of a caller.
 #[derive(Clone, Copy)]
 pub(super) enum Rights {
-    /// The account itself.
+    /// Root, with all rights.
     All,
     /// Policies of its own, as this principal: `user/<name>`.
     Policies { principal: &'static str, identity: &'static [Policy], session: Option<Policy> },
-    /// It does not get past authentication, which answers with this code.
+    /// Authentication refuses the caller with this code.
     Refused(&'static str),
 }
 
-/// One thing that a request has to have the permission for.
+/// A permission that a request needs.
 pub(super) struct Question {
-    /// As policies name it: `kms:Decrypt`.
+    /// In the form of policies: `kms:Decrypt`.
     pub(super) action: String,
     pub(super) arn: String,
-    /// If the resource is missing, or all of a kind are asked about: what their ARNs begin with.
+    /// If the resource is missing, or the request concerns all of a kind: the common beginning of their ARNs.
     pub(super) whole: Option<String>,
 }
 
-/// Policies of resources, by ARN, and who is denied by one of them.
+/// The policies of resources, by ARN, and the principals that one of them denies.
 #[derive(Default)]
 pub(super) struct ResourcePolicies {
     pub(super) by_arn: BTreeMap<String, ResourcePolicy>,
@@ -53,7 +54,7 @@ impl ResourcePolicies {
             return matches!(rights, Rights::All);
         };
         match &question.whole {
-            // Only whoever may use all of them learns that one is missing.
+            // Only a caller with the permission for all of them learns that one is missing.
             Some(prefix) => {
                 let one_of_them = format!("{prefix}\u{1}");
                 let is_denied = prefix.contains(":key/") && self.denied_a_key.contains(&principal);
@@ -78,7 +79,7 @@ impl ResourcePolicies {
     }
 }
 
-/// `Deny` before `Allow` before nothing.
+/// A `Deny` is stronger than an `Allow`, which is stronger than no statement.
 fn strongest(effects: impl Iterator<Item = &'static str>) -> &'static str {
     let effects: Vec<_> = effects.collect();
     ["Deny", "Allow"].into_iter().find(|effect| effects.contains(effect)).unwrap_or("")
@@ -95,7 +96,7 @@ fn says<'s>(statements: impl Iterator<Item = &'s Statement>, action: &str, arn: 
     strongest(statements.filter(applies).map(|statement| statement.effect))
 }
 
-/// All names that policies have for one permission.
+/// Returns all names of one permission in policies.
 fn names(action: &str) -> Vec<&str> {
     for synonyms in [
         ["kms:TagResource", "kms:TagResources", "ecs:TagResources"],
@@ -109,7 +110,7 @@ fn names(action: &str) -> Vec<&str> {
     vec![action]
 }
 
-/// Whether a text fits a pattern with `*`.
+/// Whether a text matches a pattern with `*`.
 fn is_like(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
@@ -120,7 +121,7 @@ fn is_like(pattern: &str, text: &str) -> bool {
     }
 }
 
-/// The document of a policy of a user, group, role or session.
+/// Returns the document of a policy of a user, group, role or session.
 pub(super) fn document(policy: Policy) -> String {
     let statements: Vec<_> = policy
         .iter()
@@ -131,7 +132,7 @@ pub(super) fn document(policy: Policy) -> String {
     serde_json::json!({"Version": "1", "Statement": statements}).to_string()
 }
 
-/// The document of a policy of a key or secret.
+/// Returns the document of a policy of a key or secret.
 pub(super) fn resource_document(policy: ResourcePolicy) -> String {
     let statements: Vec<_> = policy
         .iter()

@@ -1,4 +1,4 @@
-//! Queries by callers of every kind, and what [`Kms::may`] says before each request of the matrix.
+//! Queries by every kind of caller, and the prediction of [`Kms::may`] for each request of the matrix.
 
 use super::super::queries::all_queries;
 use super::naive::document;
@@ -6,8 +6,7 @@ use super::*;
 use crate::queries::{self, Answer, Explain, NoQuestion, NoResource, Query as Question};
 use crate::{ExplainedQuestion, On};
 
-/// The permission that each query has to have first, in the order of the table, and the resource; none for the key that one of
-/// them is about.
+/// The permission that each query checks first, in the order of the table, and the resource; none for the key of the query.
 const FIRST: [(&str, Option<&str>); 11] = [
     ("kms:ListKeys", Some("key")),
     ("kms:ListKeys", Some("key")),
@@ -83,7 +82,7 @@ fn every_query_answers_every_caller_as_the_policies_say() {
 }
 
 impl Matrix {
-    /// Checks that a page says of a request what the request will be answered.
+    /// Checks that [`Kms::may`] predicts the outcome of a request.
     pub(super) fn check_may(&self, caller: &Caller, case: &Case, may: bool, label: &str) {
         let kms = &self.server.bench.kms;
         let Some(credentials) = &caller.credentials else { return };
@@ -94,7 +93,7 @@ impl Matrix {
         }
     }
 
-    /// Checks that root is told of a user or role what its request will be answered.
+    /// Checks that the explanation for root predicts the outcome of a request of a user or role.
     fn check_explained(&self, caller: &Caller, case: &Case, all: &[On<'_>], may: bool, label: &str) {
         let Rights::Policies { principal, session, .. } = caller.rights else { return };
         if case.queries.is_empty() {
@@ -126,7 +125,7 @@ impl Matrix {
     }
 }
 
-/// What a question is about, as it is written.
+/// Returns the name of a resource, as written in the question.
 fn written(on: &On<'_>) -> String {
     match on {
         On::Anything | On::Keys | On::Aliases | On::Secrets | On::Account => String::new(),
@@ -153,7 +152,7 @@ fn written(on: &On<'_>) -> String {
     }
 }
 
-/// What a case is about, if it names it.
+/// Returns the resources of a case, if it names them.
 fn on(case: &Case) -> Option<Vec<On<'_>>> {
     let parameter =
         |name: &str| case.parameters.iter().find(|(of, _)| *of == name).map(|(_, value)| &**value);
@@ -185,7 +184,7 @@ fn on_people(case: &Case) -> Option<Vec<On<'_>>> {
 fn on_resource(resource: &str, is_of_system: bool) -> Option<On<'_>> {
     Some(match resource.split_once('/') {
         None => On::Account,
-        Some(("policy", "*")) if is_of_system => return None, // which the question names, and not the permission
+        Some(("policy", "*")) if is_of_system => return None, // the question names it, and the permission does not
         Some(("user", "*")) => On::Users,
         Some(("user", name)) => On::User(name),
         Some(("group", "*")) => On::Groups,

@@ -1,9 +1,9 @@
-//! People and programs that share the account: users, groups, roles, their policies, access keys and MFA
-//! devices, as records with their pure rules. A rule takes the time and the limits, and gives the changed record or the reason of the refusal.
+//! The people and programs that share the account: users, groups, roles, their policies, access keys and MFA devices. Each
+//! type is a record with its rules. A rule gets the time and the limits, and returns the changed record or the reason for
+//! refusing the change; it does not touch the store.
 //!
-//! Rows lie under their names in lower case, so names are unique without case wherever the store is shared. Everything
-//! that refers to a user, group or role does so by its id, which a renaming keeps and a new record of the same name
-//! does not have.
+//! Rows are stored under names in lower case, so names are unique regardless of case in the whole store. All references to a
+//! user, group or role use its id, which survives renaming and which a new record of the same name does not have.
 
 mod account;
 mod attachments;

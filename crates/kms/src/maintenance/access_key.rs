@@ -1,4 +1,4 @@
-//! The first access key of a server, and a new one when it is lost.
+//! Creates the first access key of a server, and a new one of root if the old one is lost.
 
 use std::path::PathBuf;
 
@@ -10,26 +10,26 @@ use super::MAINTENANCE;
 use crate::state::{AccessKey, AccessKeyOwner, Changes, Snapshot, Write};
 use crate::{Kms, files};
 
-/// How the owner of the account gets in.
+/// How the owner of the account gets the first access key.
 #[derive(Debug, PartialEq, Eq)]
 pub enum FirstAccessKey {
-    /// There was an access key already.
+    /// An access key existed already.
     Existing,
-    /// The one that was given was taken.
+    /// The given access key was stored.
     Given,
-    /// One was made and written to this file.
+    /// An access key was created and written to this file.
     Written(PathBuf),
 }
 
 impl Kms {
-    /// Where the first access key is written, unless one is given.
+    /// The path of the file for the first access key.
     #[must_use]
     pub fn access_key_path(&self) -> PathBuf {
         self.options.data.join(FILE)
     }
 
-    /// Sees to it that the owner of the account has an access key: an existing one, else `given` (id and
-    /// secret), else a new one, written durably to [`Kms::access_key_path`] for its owner's eyes.
+    /// Ensures that the owner of the account has an access key: an existing one, otherwise `given` (id and secret), otherwise
+    /// a new one, which is written durably to [`Kms::access_key_path`], readable by its owner alone.
     ///
     /// # Errors
     /// InternalFailure with its cause, if the file or the store cannot be written.
@@ -46,8 +46,8 @@ impl Kms {
             None => {
                 let id = AccessKey::random_id();
                 let secret = AccessKey::random_secret();
-                // First the file, then the store: a run that is killed in between leaves a file that the next
-                // run replaces, never an access key that nobody knows.
+                // The file is written first. If the run is killed before the store is written, the next run replaces the
+                // file; in the other order, an access key would exist whose secret is lost.
                 self.write_access_key(&id, &secret)?;
                 (id, secret, FirstAccessKey::Written(self.access_key_path()))
             }
@@ -61,8 +61,9 @@ impl Kms {
         Ok(outcome)
     }
 
-    /// Makes a new access key of root, written durably to [`Kms::access_key_path`], and deactivates all others of root. A way
-    /// back in for whoever holds the data directory and the root key; the store must not be served meanwhile.
+    /// Creates a new access key of root, writes it durably to [`Kms::access_key_path`], and deactivates all others of root.
+    /// It restores access for an operator who has the data directory and the root key. No server may have the store open
+    /// meanwhile.
     ///
     /// # Errors
     /// InternalFailure with its cause, if the file or the store cannot be written.
@@ -102,7 +103,7 @@ impl Kms {
             access_key_secret: &'a SecretText,
         }
         let content = Content { access_key_id: id, access_key_secret: secret };
-        // Large enough from the start: a text that grows leaves a part of the secret behind.
+        // Allocated in full, because a growing text leaves a part of the secret in memory.
         let mut text = Zeroizing::new(Vec::with_capacity(MAX_LEN));
         serde_json::to_writer_pretty(&mut *text, &content).map_err(Error::internal)?;
         text.push(b'\n');

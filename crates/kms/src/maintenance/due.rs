@@ -1,9 +1,10 @@
-//! Scheduled work: new versions of keys, the end of imported material, the end of keys and secrets.
+//! Scheduled work: rotations of keys, the expiry of imported material, and deletions of keys and secrets. A server runs it
+//! once a second, a command once.
 //!
-//! A version that is overdue is made wherever the store is open. Keys, material and secrets end on a server only, and
-//! only while its clock can be believed: one that was set by more than an hour would take away what is still to be had
-//! for days. Then nothing ends until the clock is back, or an operator says that it is right
-//! ([`Options::accept_clock`]), and whatever expires goes by the believed time.
+//! Overdue rotations happen wherever the store is open. Keys, material and secrets are removed only by a server, and only
+//! while its clock is trusted: a clock that was set by more than an hour would remove what has days to go. Removals are then
+//! suspended until the clock is back, or an operator confirms it ([`Options::accept_clock`]). Expiry always follows the
+//! believed time.
 //!
 //! [`Options::accept_clock`]: crate::Options::accept_clock
 
@@ -20,29 +21,29 @@ use crate::people::SecretPolicy;
 use crate::role::Role;
 use crate::state::{Answered, Changes, CommitError, Due, Row, Snapshot, TokenId};
 
-/// What [`Kms::run_due`] did.
+/// The result of [`Kms::run_due`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MaintenanceReport {
-    /// Keys that changed, and keys and secrets that ended.
+    /// The number of rotated keys, expired materials, and deleted keys and secrets.
     pub changed: usize,
-    /// Whether nothing ends, because the clock cannot be believed.
+    /// Whether removals are suspended, because the clock is not trusted.
     pub held: bool,
     /// By how many seconds the clock was set ahead since the last call, or back, if negative; 0 for less than two.
     pub clock_step: i64,
-    /// By how many seconds the clock is behind the time that expiries go by; 0 for less than an hour. Nothing ends then.
+    /// By how many seconds the clock is behind the believed time; 0 for less than an hour. Removals are then suspended.
     pub clock_behind: i64,
 }
 
 impl Kms {
-    /// Runs the scheduled work that is due; called once a second by a server, and once by a command.
+    /// Runs the scheduled work that is due. A server calls it once a second, a command once.
     ///
     /// # Errors
-    /// InternalFailure if the store fails; what was not done is done by a later call.
+    /// InternalFailure if the store fails; a later call does the remaining work.
     pub async fn run_due(&self) -> Result<MaintenanceReport, Error> {
         let (times, believed) = self.check_clock();
         self.write_uses_if_due().await;
-        self.mark_time(); // so that a later start knows how long nobody looked at the clock
+        self.mark_time(); // so that a later start knows since when the clock was not checked
         let may_remove = believed && self.options.role == Role::Server;
         let mut report = MaintenanceReport {
             changed: 0,
@@ -56,7 +57,7 @@ impl Kms {
             for answer in submitted {
                 match answer.await.unwrap_or(Err(CommitError::Closed)) {
                     Ok(()) => progress += 1,
-                    Err(CommitError::Conflict) => {} // somebody else has changed it: it is looked at again
+                    Err(CommitError::Conflict) => {} // another change came first: the next round decides again
                     Err(error) => return Err(error.into()),
                 }
             }
@@ -67,10 +68,10 @@ impl Kms {
         }
     }
 
-    /// Hands over the next changes that are due, up to a number.
+    /// Submits the next due changes, up to a maximum number.
     fn submit_due(&self, times: Times, may_remove: bool) -> Result<Vec<Answered>, Error> {
         let snapshot = self.state.snapshot()?;
-        // Keys rotate by whatever the clock says; what ends does so only while both times are the same.
+        // Keys rotate by the later of the two times; removals need both times to agree.
         let now = times.latest();
         let tokens = snapshot.import_tokens_until(times.believed - TOKENS_KEPT);
         let tokens = tokens.map(|row| Scheduled::Token(row.record.id));
@@ -82,8 +83,8 @@ impl Kms {
         scheduled.filter_map(|scheduled| self.submit(&scheduled, now, may_remove).transpose()).collect()
     }
 
-    /// Hands over what is due for one record, if that is still so. All by the time of the one look at the clock: it may
-    /// be set while this works.
+    /// Submits what is due for one record, if it still is. Uses one reading of the clock throughout, because the clock may be
+    /// set meanwhile.
     fn submit(&self, scheduled: &Scheduled, now: i64, may_remove: bool) -> Result<Option<Answered>, Error> {
         let (decision, answered) = self.state.stage(now, |snapshot| {
             let changes = match scheduled {
@@ -107,7 +108,7 @@ impl Kms {
         Ok(changes_something.then_some(answered))
     }
 
-    /// The changes with their line of the audit trail. An import token ends without one.
+    /// Adds the line of the audit trail to the changes. An expired import token has none.
     fn with_event(&self, changes: Changes, scheduled: &Scheduled, now: i64, snapshot: &Snapshot) -> Changes {
         match scheduled {
             Scheduled::Token(_) => changes,
@@ -131,7 +132,7 @@ impl Kms {
         }
     }
 
-    /// What is due for one key; nothing if it would take something away and nothing `ends`.
+    /// Returns what is due for one key; nothing if that is a removal and removals are suspended.
     fn due(&self, snapshot: &Snapshot, row: &Row<Key>, now: i64, may_remove: bool) -> Result<Writes, Error> {
         let is_due = |at: Option<i64>| at.is_some_and(|at| at <= now);
         let key = &row.record;
@@ -157,7 +158,7 @@ enum Scheduled {
 }
 
 impl Due<'_> {
-    /// Whether what is due at `now` takes something away.
+    /// Whether the work that is due at `now` is a removal.
     fn removes_by(&self, now: i64) -> bool {
         match self {
             Self::Key(row) => [row.record.delete_at(), row.record.material_expires()]
@@ -169,5 +170,5 @@ impl Due<'_> {
     }
 }
 
-/// Changes that wait for one commit together.
+/// Maximum changes in one commit.
 const AT_ONCE: usize = 256;

@@ -1,4 +1,4 @@
-//! Writes how often key versions were used: once a minute and at the end, so that a use costs no write.
+//! Writes how often key versions were used, once a minute and on closing, so that a single use costs no write.
 
 use bulla_keys::KeyVersionId;
 use bulla_wire::Error;
@@ -9,13 +9,13 @@ use crate::key_uses::UseCounts;
 use crate::state::{Answered, Changes, KeyUse, Private, Snapshot, Write};
 
 impl Kms {
-    /// Hands over the uses that are not in the store yet: the committer writes what it accepted before it ends.
+    /// Submits the uses that are not in the store yet. The committer writes what it accepted before it ends.
     pub(crate) fn submit_key_uses(&self) -> Vec<(KeyVersionId, Answered)> {
         let submit = |(version, counts)| Some((version, self.submit_key_use(version, counts).ok()?));
         self.key_uses.take().into_iter().filter_map(submit).collect()
     }
 
-    /// Writes the uses that are not in the store yet. Those whose write fails are written by the next call.
+    /// Writes the uses that are not in the store yet. If a write fails, the next call repeats it.
     pub(super) async fn write_key_uses(&self) {
         for (version, answered) in self.submit_key_uses() {
             if matches!(answered.await, Ok(Ok(()))) {
@@ -24,8 +24,8 @@ impl Kms {
         }
     }
 
-    /// Notes since when uses are counted, if the store does not know it yet; fire and forget, because the first use notes it
-    /// as well.
+    /// Records since when uses are counted, if the store does not have it yet. Fire and forget, because the first written use
+    /// records it too.
     pub(crate) fn begin_counting_uses(&self) {
         let decide = |snapshot: &Snapshot| {
             let changes = beginning(snapshot, self.key_uses.began);
@@ -46,7 +46,7 @@ impl Kms {
     }
 }
 
-/// Nothing for a version that was deleted meanwhile.
+/// Returns no change for a version that was deleted meanwhile.
 fn change(snapshot: &Snapshot, version: KeyVersionId, counts: UseCounts) -> Changes {
     let Some(existing) = snapshot.version(version) else { return Changes::none() };
     let row = snapshot.get::<KeyUse>(&version);
@@ -55,7 +55,7 @@ fn change(snapshot: &Snapshot, version: KeyVersionId, counts: UseCounts) -> Chan
     MAINTENANCE.changes([rests_on, (Write::KeyUse(used), row.map_or(0, |row| row.revision))])
 }
 
-/// Notes since when uses are counted.
+/// Records since when uses are counted.
 fn beginning(snapshot: &Snapshot, began: i64) -> Changes {
     if snapshot.private(COUNTED_SINCE).is_some() {
         return Changes::none();
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
     use crate::{Options, Role, SystemClock};
 
-    /// Else the store would grow with keys that are gone.
+    /// Otherwise the store would grow with rows of deleted keys.
     #[test]
     fn no_row_is_written_of_a_version_that_does_not_exist() {
         let data = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What users change of their MFA devices by signing in, without a permission: codes that are used, and devices that they bind
-//! and remove for themselves.
+//! The changes to MFA devices that users make by signing in, without a permission: they use up codes, and bind and remove
+//! their own device.
 
 use bulla_keys::record::Revision;
 use bulla_wire::Error;
@@ -13,7 +13,7 @@ use crate::sign_in::{CodeRefusal, DeviceRefusal, HalfSignedIn, OfferedDevice, Se
 use crate::state::{Changes, Decision, Snapshot, Write};
 
 impl Kms {
-    /// Notes that a code is used, and that its user signed in.
+    /// Records that a code is used up, and that its user signed in.
     ///
     /// # Errors
     /// [`CodeRefusal`].
@@ -70,7 +70,7 @@ impl Kms {
         self.state.commit(now, decide).await?
     }
 
-    /// Removes the device of a user, by a code of it.
+    /// Removes the device of a user, who proves a code of it.
     ///
     /// # Errors
     /// [`CodeRefusal`].

@@ -1,4 +1,5 @@
-//! State that the program around the engine keeps in the store, sealed like everything else.
+//! Private state: values that the server keeps in the store, sealed like all records. The engine keeps its time mark there
+//! too.
 
 use bulla_wire::Error;
 use zeroize::Zeroizing;
@@ -8,13 +9,13 @@ use crate::Kms;
 use crate::state::{Decision, Private, Snapshot, Write};
 
 impl Kms {
-    /// The value that was kept under `name`.
+    /// Returns the value with this name.
     #[must_use]
     pub fn private(&self, name: &str) -> Option<Zeroizing<Vec<u8>>> {
         Some(Zeroizing::new(self.state.published().private(name)?.record.value.to_vec()))
     }
 
-    /// Keeps a value under `name`, durably.
+    /// Writes a value durably under `name`.
     ///
     /// # Errors
     /// InternalFailure if the store fails.
@@ -22,7 +23,7 @@ impl Kms {
         self.state.commit(self.now(), |snapshot| Ok(private_change(snapshot, name, value))).await
     }
 
-    /// Fire and forget: errors are ignored, because the value is written again later.
+    /// Writes a value, fire and forget: errors are ignored, because the value is written again later.
     pub(crate) fn set_private_in_background(&self, name: &str, value: &[u8]) {
         let decide = |snapshot: &Snapshot| Ok::<_, Error>(private_change(snapshot, name, value));
         drop(self.state.stage(self.now(), decide));

@@ -1,4 +1,5 @@
-//! What users change by signing in, without a permission: when they did last, and the password that they choose for themselves.
+//! The changes that users make by signing in, without a permission: the time of their last sign-in, and the password that
+//! they choose themselves.
 
 use bulla_wire::{Error, SecretText};
 
@@ -9,14 +10,14 @@ use crate::sign_in::SignedIn;
 use crate::state::{Changes, Decision, Row, Snapshot, Write};
 
 impl Kms {
-    /// Notes that a user signed in. If it cannot be written, only the date is lost: a full disk keeps no user out.
+    /// Records that a user signed in. A failed write loses only the date, so a full disk does not lock users out.
     pub(crate) async fn note_login(&self, user: PrincipalId) {
         let now = self.now();
         let _ = self.state.commit(now, |snapshot| Ok(login_noted(snapshot, user, now))).await;
     }
 
-    /// Replaces the password of a user who signed in by the one before. Answers the sign-in by the new one, or none if that by the
-    /// old one ended meanwhile.
+    /// Replaces the password of a user who signed in with the old one. Returns the sign-in with the new one, or none if the
+    /// old sign-in ended meanwhile.
     ///
     /// # Errors
     /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
@@ -45,14 +46,14 @@ impl Kms {
 }
 
 impl Kms {
-    /// The changes with their line of the audit trail.
+    /// Adds the line of the audit trail to the changes.
     pub(super) fn user_event(&self, changes: Changes, event: &'static str, row: &Row<User>) -> Changes {
         let user = [("user", row.record.name.as_str())];
         self.auditor.with_event(changes, event, self.clock.raw(), &user, None)
     }
 }
 
-/// Nothing for a user who was deleted meanwhile, or signed in later.
+/// Returns no change for a user who was deleted meanwhile, or signed in later.
 fn login_noted(snapshot: &Snapshot, user: PrincipalId, now: i64) -> Decision<()> {
     let row = snapshot.user_by_id(user).filter(|row| row.record.last_login < Some(now));
     let changes = row.map(|row| changed(row, |user| user.last_login = Some(now)));

@@ -1,4 +1,4 @@
-//! The key that seals session tokens, made for the first session in each epoch of a store.
+//! The key that seals session tokens. It is created for the first session in each epoch of a store.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::sessions::{StsKey, sts_epoch};
 use crate::state::{Changes, Snapshot, Write};
 
 impl Kms {
-    /// The key for tokens, made durably if there is none yet in this epoch of the store.
+    /// Returns the key for tokens, after creating it durably if this epoch of the store has none.
     ///
     /// # Errors
     /// InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.

@@ -1,4 +1,4 @@
-//! Writes when access keys were last used: once a minute and at the end, so that a use costs no write.
+//! Writes when access keys were last used, once a minute and on closing, so that a single use costs no write.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -14,13 +14,13 @@ use crate::state::{AccessKey, AccessKeyUse, Changes, Snapshot, Write};
 pub(crate) struct LastWrite(AtomicI64);
 
 impl Kms {
-    /// Notes that a request was signed with an access key that exists, at a believed time.
+    /// Records that an existing access key signed a request, at a believed time.
     pub(crate) fn note_use(&self, access_key_id: &str, now: i64) {
         self.uses.note(access_key_id, now);
     }
 
-    /// Writes the noted uses of access keys and keys, once a minute; for access keys a failed write costs those that it was to
-    /// write.
+    /// Writes the recorded uses of access keys and keys, once a minute. A failed write loses the uses of access keys that it
+    /// contained.
     pub(super) async fn write_uses_if_due(&self) {
         let elapsed = self.clock.seconds_elapsed();
         let last = self.last_write_of_uses.0.load(Ordering::Relaxed);
@@ -31,7 +31,7 @@ impl Kms {
         }
     }
 
-    /// Writes the noted uses, fire and forget: the committer writes what it accepted before it ends.
+    /// Writes the recorded uses, fire and forget: the committer writes what it accepted before it ends.
     pub(crate) fn write_uses(&self) {
         let uses = self.uses.take();
         if uses.is_empty() || self.options.role != Role::Server {
@@ -45,7 +45,7 @@ impl Kms {
     }
 }
 
-/// Nothing for an access key that was deleted meanwhile.
+/// Returns no change for an access key that was deleted meanwhile.
 fn change(snapshot: &Snapshot, used: AccessKeyUse) -> Changes {
     let Some(key) = snapshot.get::<AccessKey>(&used.id) else { return Changes::none() };
     let row = snapshot.get::<AccessKeyUse>(&used.id);

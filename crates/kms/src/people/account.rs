@@ -1,18 +1,18 @@
-//! The account itself: one row.
+//! The account itself, as one row: its alias.
 
 use bulla_keys::record::Record;
 use minicbor::{Decode, Encode};
 
 use super::text::TextFault;
 
-/// The account. A new access key of root writes it too, so that their quota holds on all nodes together.
+/// The account. Creating an access key of root writes it too, so that the quota holds across nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Account {
-    /// [`Account::NAME`]: there is one.
+    /// Always [`Account::NAME`].
     #[n(0)]
     pub(crate) name: Box<str>,
-    /// What the account is called beside its number.
+    /// The name of the account besides its number.
     #[n(1)]
     pub(crate) alias: Option<Box<str>>,
 }
@@ -34,7 +34,7 @@ impl Account {
     /// The name of the row.
     pub(crate) const NAME: &'static str = "account";
 
-    /// Checks an alias: 3 to 32 lower-case letters, digits and single hyphens, which stand between others.
+    /// Checks an alias: 3 to 32 lower-case letters, digits and hyphens; a hyphen neither first, last, nor beside another.
     ///
     /// # Errors
     /// [`TextFault::Length`], [`TextFault::Format`].

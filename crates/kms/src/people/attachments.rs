@@ -1,22 +1,22 @@
-//! The policies that are attached to a user, group or role.
+//! The policies that are attached to a user, group or role, and the limits on their number.
 
 use minicbor::{Decode, Encode};
 
 use super::name::NameKey;
 
-/// A policy by its type and name. A policy of the account can only be deleted while it is attached to nothing, so a name
-/// never comes to mean another policy.
+/// A policy by its type and name. A policy of the account can be deleted only while it is not attached, so the name in an
+/// attachment never refers to another policy.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(crate) enum PolicyRef {
-    /// One that every account has.
+    /// A policy that every account has.
     #[n(0)]
     System(#[n(0)] NameKey),
-    /// One of the account.
+    /// A policy of the account.
     #[n(1)]
     Custom(#[n(0)] NameKey),
 }
 
-/// One attached policy.
+/// An attached policy.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Attachment {
@@ -27,19 +27,19 @@ pub(crate) struct Attachment {
     pub(crate) attached: i64,
 }
 
-/// All attached policies, in the order in which they were attached.
+/// All attached policies, in the order of attachment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub(crate) struct Attachments(#[n(0)] Vec<Attachment>);
 
-/// How many policies of each type may be attached.
+/// Maximum attached policies of each type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttachmentLimits {
     pub(crate) system: usize,
     pub(crate) custom: usize,
 }
 
-/// Why a policy is not attached.
+/// Why a policy cannot be attached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AttachRefusal {
     AlreadyAttached,
@@ -58,7 +58,7 @@ impl Attachments {
     /// Attaches a policy.
     ///
     /// # Errors
-    /// [`AttachRefusal`]; nothing was changed.
+    /// [`AttachRefusal`]; nothing is changed.
     pub(crate) fn attach(
         &mut self,
         policy: PolicyRef,

@@ -1,4 +1,5 @@
-//! A policy document as it was written, parsed, with the ids that its names meant then.
+//! A policy document with principals: its text, the parsed policy, and the ids that its names referred to when it was
+//! written.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use super::id::principal_id;
 
-/// A policy with principals. Parsed once when it is written, and once when the store is opened: one that does not parse
-/// is a damaged record, because what it denies would be lost.
+/// A policy with principals. It is parsed when it is written, and when the store is opened. A document that does not parse is
+/// a damaged record, because its Deny statements would be lost.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Document<K> {
     stored: Stored,
@@ -17,20 +18,20 @@ pub(crate) struct Document<K> {
     kind: PhantomData<K>,
 }
 
-/// What a policy with principals belongs to.
+/// The kind of record that a policy with principals belongs to.
 pub(crate) trait DocumentKind {
     const KIND: PolicyKind;
 }
 
-/// Who may assume a role.
+/// The trust policy of a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OfRole {}
 
-/// Who may use a key.
+/// The policy of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OfKey {}
 
-/// Who may use a secret.
+/// The policy of a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OfSecret {}
 
@@ -49,23 +50,23 @@ impl DocumentKind for OfSecret {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 struct Stored {
-    /// As it was written.
+    /// The text as written.
     #[n(0)]
     text: Box<str>,
     /// The account that it was written for, which may have been a presumed one.
     #[n(1)]
     account: Box<str>,
-    /// Whom each user and role in the text meant when it was written.
+    /// The ids of the users and roles in the text when it was written.
     #[n(2)]
     bindings: Vec<Binding>,
 }
 
-/// A user or role in a document, and the id that it had when the document was written. One that is made later under the
-/// same name has another id, so the document gives it nothing.
+/// A user or role in a document, and its id when the document was written. A user or role that is created later with the same
+/// name has another id, so the document grants it nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 struct Binding {
-    /// The ARN, as the document has it.
+    /// The ARN in the document.
     #[n(0)]
     principal: Box<str>,
     #[n(1)]
@@ -74,10 +75,10 @@ struct Binding {
 }
 
 impl<K: DocumentKind> Document<K> {
-    /// Parses a document for `account`, and binds the users and roles in it to the ids that `resolve` finds for them.
+    /// Parses a document for `account`, and binds the users and roles in it to the ids that `resolve` returns.
     ///
     /// # Errors
-    /// The first thing that is wrong, with its place; also a user or role that does not exist.
+    /// The first error of the document, with its position, including a user or role that does not exist.
     pub(crate) fn parse(
         account: &str,
         text: &str,
@@ -93,7 +94,7 @@ impl<K: DocumentKind> Document<K> {
         Ok(Self { stored, policy: policy.into(), kind: PhantomData })
     }
 
-    /// The document as it was written.
+    /// The text as written.
     pub(crate) fn text(&self) -> &str {
         &self.stored.text
     }

@@ -1,4 +1,4 @@
-//! A group: users that have its policies.
+//! A group: users who share its policies.
 
 use bulla_keys::record::Record;
 use minicbor::{Decode, Encode};
@@ -7,8 +7,8 @@ use super::attachments::Attachments;
 use super::id::GroupId;
 use super::name::GroupName;
 
-/// A group. Its members are noted in the rows of the users. One that joins gives the row of the group another revision, so
-/// a deletion that does not know of the member is refused.
+/// A group. Its members are in the rows of the users. Joining a group changes the revision of its row, so a concurrent
+/// deletion that misses the member conflicts.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Group {
@@ -28,7 +28,7 @@ pub(crate) struct Group {
     pub(crate) policies: Attachments,
 }
 
-/// What a group still has and must be without to be deleted; the first one in this order counts.
+/// What prevents the deletion of a group; the first in this order is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupConflict {
     User,
@@ -43,7 +43,7 @@ impl Record for Group {
 }
 
 impl Group {
-    /// A new group with an id of its own.
+    /// Returns a new group with its own id.
     pub(crate) fn new(name: GroupName, comments: Box<str>, now: i64) -> Self {
         let id = GroupId::random();
         Self { name, id, comments, created: now, updated: now, policies: Attachments::default() }

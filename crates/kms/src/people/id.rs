@@ -1,4 +1,4 @@
-//! Ids of users, roles and groups: random, never used twice, and kept by a renaming.
+//! Ids of users, roles and groups: random, never reused, and kept when the record is renamed.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use crate::state::random_letters;
 #[cbor(transparent)]
 pub(crate) struct GroupId(#[n(0)] ByteArray<16>);
 
-/// A new id for a user or role.
+/// Returns a new id for a user or role.
 pub(crate) fn random_principal_id() -> PrincipalId {
     let mut bytes = [0; 8];
     SystemRandom.fill(&mut bytes);
@@ -41,7 +41,7 @@ impl fmt::Debug for GroupId {
     }
 }
 
-/// The id of a user or role in a record.
+/// Encodes the id of a user or role in a record.
 pub(crate) mod principal_id {
     use bulla_access::PrincipalId;
     use minicbor::{Decoder, Encoder};

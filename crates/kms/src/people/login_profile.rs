@@ -1,4 +1,4 @@
-//! How a user signs in to the console.
+//! The password of a user for the console, with the rules for passwords.
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use bulla_wire::SecretText;
@@ -7,16 +7,15 @@ use minicbor::{Decode, Encode};
 use crate::password::MAX_PASSWORD;
 use crate::state::secret_text;
 
-/// A password, as its hash, and what signing in with it requires.
+/// The hash of a password, and what a sign-in with it requires.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct LoginProfile {
-    /// Argon2id of the password, as a PHC string. Guessing it offline is what the hash makes expensive, so it is kept
-    /// like a secret all the same.
+    /// Argon2id of the password, as a PHC string. The hash makes guessing offline expensive; it is kept secret nevertheless.
     #[n(0)]
     #[cbor(with = "secret_text")]
     pub(crate) password_hash: SecretText,
-    /// Whether the user has to choose another password at the next sign-in.
+    /// Whether the user must choose another password at the next sign-in.
     #[n(1)]
     pub(crate) reset_required: bool,
     #[n(2)]
@@ -27,7 +26,7 @@ pub(crate) struct LoginProfile {
     pub(crate) updated: i64,
 }
 
-/// What a password that is set is known by, without being it: each has another mark, because its hash has a salt of its own.
+/// An identifier of a set password that does not reveal it. It is different for each, because each hash has its own salt.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct PasswordMark([u8; SHA256_OUTPUT_LEN]);
 
@@ -36,7 +35,7 @@ pub(crate) struct PasswordMark([u8; SHA256_OUTPUT_LEN]);
 pub enum PasswordFault {
     /// It is too long.
     Length,
-    /// It has characters that not every keyboard types, or spells, alike.
+    /// It contains characters that keyboards or encodings do not all treat alike.
     InvalidChars,
     /// It is too easy to guess.
     TooWeak,
@@ -49,7 +48,7 @@ impl LoginProfile {
         PasswordMark(digest.as_ref().try_into().expect("the length of SHA-256"))
     }
 
-    /// Checks a password: 8 to 128 printable characters of ASCII of at least three kinds, of lower case, upper case, digits
+    /// Checks a password: 8 to 128 printable ASCII characters, of at least three of the kinds lower case, upper case, digits
     /// and others, without the name of the user.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Virtual MFA devices: seeds of one-time codes, and the user whom each is bound to.
+//! Virtual MFA devices: sealed seeds of one-time codes, each bound to at most one user.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use minicbor::{Decode, Encode};
 use super::id::principal_id;
 use super::name::{DeviceName, NameKey};
 
-/// A virtual MFA device. It stays when it is unbound, and so do the codes that it has spent.
+/// A virtual MFA device. It remains after it is unbound, with its used codes.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct MfaDevice {
     #[n(0)]
     pub(crate) name: DeviceName,
-    /// See `bulla_keys::mfa_seed`; the keyring opens it for one code.
+    /// See `bulla_keys::mfa_seed`; the keyring opens it to verify one code.
     #[n(1)]
     pub(crate) sealed_seed: ByteVec,
     /// Seconds since 1970, as all times here.
@@ -26,7 +26,7 @@ pub(crate) struct MfaDevice {
     /// The user whom it is bound to, whose row has the [`MfaBinding`].
     #[n(3)]
     pub(crate) user: Option<DeviceUser>,
-    /// The latest time step whose code was accepted: codes of this and of earlier steps are refused, so a code works once.
+    /// The latest time step whose code was accepted. Codes of this and earlier steps are refused, so a code works once.
     #[n(4)]
     pub(crate) spent: u64,
 }
@@ -40,7 +40,7 @@ pub(crate) struct DeviceUser(
     pub(crate) PrincipalId,
 );
 
-/// That a device is bound to the user in whose row this is.
+/// The binding of a device to the user whose row contains this.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct MfaBinding {
@@ -52,7 +52,8 @@ pub(crate) struct MfaBinding {
     pub(crate) mark: BindingMark,
 }
 
-/// What tells one binding from every other, also of the same device to the same user: a sign-in holds for one.
+/// An identifier of one binding, distinct even from other bindings of the same device to the same user. A sign-in is valid
+/// for one binding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(transparent)]
 pub(crate) struct BindingMark(#[n(0)] ByteArray<16>);
@@ -65,23 +66,23 @@ impl Record for MfaDevice {
 }
 
 impl MfaDevice {
-    /// The serial number that requests and answers have.
+    /// Returns the serial number in requests and replies.
     pub(crate) fn serial_number(account: &str, name: &str) -> String {
         format!("acs:ram::{account}:mfa/{name}")
     }
 
-    /// The name in a serial number; none in another text, and in one of another account.
+    /// Returns the name in a serial number; none for other texts, and for a serial number of another account.
     pub(crate) fn name_in<'s>(account: &str, serial_number: &'s str) -> Option<&'s str> {
         serial_number.strip_prefix(&*Self::serial_number(account, ""))
     }
 
-    /// This device, bound to a user by codes up to the time step `spent`, and what the user's row notes.
+    /// Returns this device bound to a user with codes up to the time step `spent`, and the binding for the user's row.
     pub(crate) fn bound_to(&self, user: PrincipalId, spent: u64, now: i64) -> (Self, MfaBinding) {
         let binding = MfaBinding { device: self.name.key.clone(), bound: now, mark: BindingMark::random() };
         (Self { user: Some(DeviceUser(user)), spent, ..self.clone() }, binding)
     }
 
-    /// This device, bound to no user.
+    /// Returns this device without a user.
     pub(crate) fn unbound(&self) -> Self {
         Self { user: None, ..self.clone() }
     }

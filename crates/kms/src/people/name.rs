@@ -1,4 +1,4 @@
-//! Names of users, groups, roles and policies: which are good, and when two are the same.
+//! Names of users, groups, roles and policies: which are valid, and when two are equal.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -9,11 +9,11 @@ use minicbor::{Decode, Decoder, Encode, Encoder};
 
 use crate::state::random_letters;
 
-/// A name in lower case: what its row is found by.
+/// A name in lower case, which its row is found by.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct NameKey(Arc<str>);
 
-/// Why a text is not a name.
+/// Why a text is not a valid name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameFault {
     /// It is empty or too long.
@@ -22,7 +22,7 @@ pub(crate) enum NameFault {
 }
 
 impl NameKey {
-    /// The key of a name in any case, which need not be a good one.
+    /// Returns the key of a name in any case, which need not be valid.
     pub(crate) fn of(name: &str) -> Self {
         Self(name.to_ascii_lowercase().into())
     }
@@ -86,7 +86,7 @@ macro_rules! names {
         }
 
         impl $Name {
-            /// The name as it was written.
+            /// The name in its original spelling.
             pub(crate) fn as_str(&self) -> &str {
                 &self.spelled
             }
@@ -147,10 +147,10 @@ names! {
 }
 
 impl UserName {
-    /// A name for an MFA device of this user, which is new by its random end.
+    /// Returns a name for an MFA device of this user, with a random suffix.
     pub(crate) fn device_name(&self) -> DeviceName {
         let random = random_letters::<8>();
-        let begin: String = self.spelled.chars().take(55).collect(); // letters of ASCII
+        let begin: String = self.spelled.chars().take(55).collect(); // ASCII letters
         let name = format!("{}-{}", begin.replace('_', "-"), &*random);
         name.parse().expect("at most 64 characters of names of devices")
     }

@@ -1,4 +1,4 @@
-//! A policy of the account: named, with versions, of which one counts.
+//! A managed policy of the account: it has a name and versions, of which the default one is in force.
 
 use bulla_access::PolicyError;
 use bulla_keys::Tags;
@@ -8,8 +8,8 @@ use minicbor::{Decode, Encode};
 use super::name::PolicyName;
 use super::versions::{VersionRefusal, Versions};
 
-/// A policy that can be attached to users, groups and roles. Their rows say so; an attachment gives the row of the policy
-/// another revision too, so a deletion that does not know of it is refused.
+/// A policy that can be attached to users, groups and roles. The attachments are in their rows. Attaching changes the
+/// revision of the row of the policy, so a concurrent deletion that misses the attachment conflicts.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct ManagedPolicy {
@@ -29,17 +29,17 @@ pub(crate) struct ManagedPolicy {
     pub(crate) tags: Tags,
 }
 
-/// What a policy still has and must be without to be deleted; the first one in this order counts.
+/// What prevents the deletion of a policy; the first in this order is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PolicyConflict {
     User,
     Group,
     Role,
-    /// There is another version than the one that counts.
+    /// There are versions besides the default one.
     Version,
 }
 
-/// What a policy is attached to.
+/// The kinds of records that a policy is attached to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AttachedTo {
     pub(crate) users: bool,
@@ -55,10 +55,10 @@ impl Record for ManagedPolicy {
 }
 
 impl ManagedPolicy {
-    /// A new policy, whose first version counts.
+    /// Returns a new policy, whose first version is the default.
     ///
     /// # Errors
-    /// What is wrong with the document.
+    /// The first error of the document.
     pub(crate) fn new(name: PolicyName, text: &str, now: i64) -> Result<Self, PolicyError> {
         Ok(Self {
             name,
@@ -74,10 +74,10 @@ impl ManagedPolicy {
         &self.versions
     }
 
-    /// Changes the versions, by a function that gives what they become and something else.
+    /// Changes the versions with a function that returns them and another result.
     ///
     /// # Errors
-    /// Those of `change`; nothing was changed.
+    /// The error of `change`; nothing is changed.
     pub(crate) fn change_versions<T>(
         &mut self,
         now: i64,

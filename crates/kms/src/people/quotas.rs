@@ -1,11 +1,11 @@
-//! How many of everything an account may have.
+//! Quotas: maximum numbers of records in an account.
 
 use serde::Deserialize;
 
 use super::attachments::AttachmentLimits;
 
-/// How many users, policies and so on an account may have. What is there already stays when a quota is lowered. A
-/// configuration names the fields with hyphens.
+/// Maximum numbers of users, policies and so on in an account. Existing records remain if a quota is lowered. Configuration
+/// files name the fields with hyphens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
 pub struct Quotas {
@@ -33,22 +33,21 @@ pub struct Quotas {
     pub policies_per_group: usize,
     /// Policies of the account that are attached to a role.
     pub policies_per_role: usize,
-    /// Keys of the account, without the one that seals secrets; without a number, as many as there is room for. The same
-    /// holds of the numbers below.
+    /// Keys of the account, without the service key. Unlimited if absent, like all numbers below.
     pub keys: Option<usize>,
-    /// Keys that one user has made, also by sessions.
+    /// Keys that one user created, including by sessions.
     pub keys_per_creator: Option<usize>,
-    /// Versions of a key that requests make; scheduled rotation goes on.
+    /// Versions of a key that requests create; scheduled rotation continues beyond it.
     pub key_versions: Option<usize>,
     /// Aliases of the account.
     pub aliases: Option<usize>,
-    /// Aliases that one user has made, also by sessions.
+    /// Aliases that one user created, including by sessions.
     pub aliases_per_creator: Option<usize>,
     /// Secrets of the account.
     pub secrets: Option<usize>,
-    /// Secrets that one user has made, also by sessions.
+    /// Secrets that one user created, including by sessions.
     pub secrets_per_creator: Option<usize>,
-    /// AssumeRole in a second, of all callers together.
+    /// AssumeRole requests per second, of all callers together.
     pub assume_roles_per_second: usize,
 }
 
@@ -79,7 +78,7 @@ impl Default for Quotas {
     }
 }
 
-/// How many records of a kind there may be in all, and made by one user.
+/// Maximum records of a kind in total, and created by one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RecordQuota {
     pub(crate) total: Option<usize>,
@@ -99,17 +98,17 @@ impl Quotas {
         RecordQuota { total: self.secrets, per_creator: self.secrets_per_creator }
     }
 
-    /// What may be attached to a user.
+    /// Limits on policies that are attached to a user.
     pub(crate) fn of_user(&self) -> AttachmentLimits {
         self.attached(self.policies_per_user)
     }
 
-    /// What may be attached to a group.
+    /// Limits on policies that are attached to a group.
     pub(crate) fn of_group(&self) -> AttachmentLimits {
         self.attached(self.policies_per_group)
     }
 
-    /// What may be attached to a role.
+    /// Limits on policies that are attached to a role.
     pub(crate) fn of_role(&self) -> AttachmentLimits {
         self.attached(self.policies_per_role)
     }

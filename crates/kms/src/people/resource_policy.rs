@@ -1,4 +1,4 @@
-//! Policies of keys and secrets. Without a row the default policy holds, which gives root alone everything.
+//! Policies of keys and secrets. If there is no row, the default policy applies, which allows only root.
 
 use bulla_keys::record::Record;
 use bulla_keys::{KeyId, SecretName};
@@ -6,7 +6,7 @@ use minicbor::{Decode, Encode};
 
 use super::document::{Document, OfKey, OfSecret};
 
-/// The policy of a key. Deleted with the key.
+/// The policy of a key. It is deleted with the key.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct KeyPolicy {
@@ -16,7 +16,7 @@ pub(crate) struct KeyPolicy {
     pub(crate) document: Document<OfKey>,
 }
 
-/// The policy of a secret. Deleted with the secret.
+/// The policy of a secret. It is deleted with the secret.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct SecretPolicy {

@@ -1,4 +1,4 @@
-//! A role: rights that others may take on for a while.
+//! A role: rights that callers whom it trusts may assume for a limited time.
 
 use bulla_access::PrincipalId;
 use bulla_keys::Tags;
@@ -22,10 +22,10 @@ pub(crate) struct Role {
     /// May be empty.
     #[n(2)]
     pub(crate) description: Box<str>,
-    /// Who may assume it.
+    /// Which principals may assume it.
     #[n(3)]
     pub(crate) trust: Document<OfRole>,
-    /// The longest session, in seconds.
+    /// The maximum duration of a session, in seconds.
     #[n(4)]
     pub(crate) max_session: u32,
     /// Seconds since 1970, as all times here.
@@ -37,12 +37,12 @@ pub(crate) struct Role {
     pub(crate) policies: Attachments,
     #[n(8)]
     pub(crate) tags: Tags,
-    /// Sessions that began earlier are over.
+    /// Sessions that began earlier have ended.
     #[n(9)]
     pub(crate) not_before: Option<i64>,
 }
 
-/// A policy is attached to a role that is to be deleted.
+/// A policy is attached to a role that should be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RoleConflict;
 
@@ -54,12 +54,12 @@ impl Record for Role {
 }
 
 impl Role {
-    /// The shortest of the longest sessions, in seconds, and what a role has that does not say.
+    /// The lowest possible maximum duration of sessions, in seconds, and the default.
     pub(crate) const MIN_SESSION: u32 = 3600;
-    /// The longest session of any role, in seconds.
+    /// The highest possible maximum duration of sessions, in seconds.
     pub(crate) const MAX_SESSION: u32 = 43_200;
 
-    /// A new role with an id of its own and sessions of an hour.
+    /// Returns a new role with its own id and sessions of an hour.
     pub(crate) fn new(name: RoleName, trust: Document<OfRole>, now: i64) -> Self {
         Self {
             name,
@@ -75,23 +75,24 @@ impl Role {
         }
     }
 
-    /// The ARN that policies and answers have: in lower case, as clients compare it byte for byte.
+    /// Returns the ARN in policies and replies: in lower case, because clients compare it byte for byte.
     pub(crate) fn arn(&self, account: &str) -> String {
         format!("acs:ram::{account}:role/{}", self.name.key)
     }
 
-    /// Whether a role may have sessions of up to so many seconds.
+    /// Whether a role may have this maximum duration.
     pub(crate) fn may_last(seconds: u32) -> bool {
         (Self::MIN_SESSION..=Self::MAX_SESSION).contains(&seconds)
     }
 
-    /// Ends all sessions that began before `now`, and any that begin in a state from before this change: sessions name the
-    /// not-before of their role, so it changes each time, whatever the clock says.
+    /// Ends all sessions that began before `now`, and those that begin from a snapshot before this change. Sessions contain
+    /// the not-before of their role, so it changes each time, regardless of the clock.
     pub(crate) fn end_sessions(&mut self, now: i64) {
         self.not_before = Some(self.not_before.map_or(now, |earlier| now.max(earlier + 1)));
     }
 
-    /// What a session that begins now notes, to be over when it changes; 0 until sessions are ended.
+    /// Returns what a new session records; the session ends when the value changes. 0 until sessions are ended for the first
+    /// time.
     pub(crate) fn not_before(&self) -> i64 {
         self.not_before.unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What people write about users, groups, roles and policies: which texts are good. An empty text is none, and good.
+//! Free texts about users, groups, roles and policies: which are valid. An empty text is absent, and valid.
 
 /// Why a text is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,7 +8,7 @@ pub(crate) enum TextFault {
     Format,
 }
 
-/// Checks the name of a user that people see: up to 128 letters, digits, Chinese characters, spaces and `.@_-`.
+/// Checks the display name of a user: up to 128 letters, digits, Chinese characters, spaces and `.@_-`.
 ///
 /// # Errors
 /// [`TextFault::Length`], [`TextFault::InvalidChars`].
@@ -45,7 +45,7 @@ pub(crate) fn check_mobile_phone(text: &str) -> Result<(), TextFault> {
     check_format(text, |text| text.split_once('-').is_some_and(is_good))
 }
 
-/// Checks an address: something, one `@`, and a domain.
+/// Checks an email address: a local part, one `@`, and a domain.
 ///
 /// # Errors
 /// [`TextFault::Format`].
@@ -64,7 +64,7 @@ fn check_format(text: &str, is_good: impl FnOnce(&str) -> bool) -> Result<(), Te
     if text.is_empty() || is_good(text) { Ok(()) } else { Err(TextFault::Format) }
 }
 
-/// CJK Unified Ideographs with Extension A, and the compatibility ones.
+/// CJK Unified Ideographs, Extension A, and the compatibility ideographs.
 fn is_cjk(letter: char) -> bool {
     matches!(letter, '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{323af}')
 }

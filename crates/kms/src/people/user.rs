@@ -10,7 +10,7 @@ use super::login_profile::LoginProfile;
 use super::mfa_device::MfaBinding;
 use super::name::UserName;
 
-/// A user. The row lists what belongs to the user, so limits hold and a deletion meets its conflicts on every node.
+/// A user. The row lists what belongs to the user, so limits hold and a deletion finds its conflicts on every node.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct User {
@@ -37,12 +37,12 @@ pub(crate) struct User {
     /// Ids, oldest first.
     #[n(9)]
     access_keys: Vec<Box<str>>,
-    /// The MFA device that is asked for at a sign-in by password.
+    /// The MFA device that a sign-in by password requires.
     #[n(10)]
     pub(crate) mfa: Option<MfaBinding>,
 }
 
-/// What a user is known by to people; each may be empty.
+/// The texts by which people identify a user; each may be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Profile {
@@ -66,18 +66,18 @@ pub(crate) struct Membership {
     pub(crate) joined: i64,
 }
 
-/// Why a user does not join a group.
+/// Why a user cannot join a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum JoinRefusal {
     AlreadyMember,
     LimitExceeded,
 }
 
-/// A user has as many access keys as the quota allows.
+/// The user already has the maximum number of access keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooManyAccessKeys;
 
-/// What a user still has and must be without to be deleted; the first one in this order counts.
+/// What prevents the deletion of a user; the first in this order is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum UserConflict {
     Group,
@@ -95,7 +95,7 @@ impl Record for User {
 }
 
 impl User {
-    /// A new user with an id of its own.
+    /// Returns a new user with its own id.
     pub(crate) fn new(name: UserName, profile: Profile, now: i64) -> Self {
         Self {
             name,
@@ -112,12 +112,12 @@ impl User {
         }
     }
 
-    /// The ARN that policies and answers have.
+    /// Returns the ARN in policies and replies.
     pub(crate) fn arn(&self, account: &str) -> String {
         format!("acs:ram::{account}:user/{}", self.name)
     }
 
-    /// The groups that the user is in, in the order of joining.
+    /// The user's groups, in the order of joining.
     pub(crate) fn groups(&self) -> &[Membership] {
         &self.groups
     }
@@ -125,7 +125,7 @@ impl User {
     /// Adds the user to a group.
     ///
     /// # Errors
-    /// [`JoinRefusal`]; nothing was changed.
+    /// [`JoinRefusal`]; nothing is changed.
     pub(crate) fn join(&mut self, group: GroupId, now: i64, limit: usize) -> Result<(), JoinRefusal> {
         if self.groups.iter().any(|membership| membership.group == group) {
             return Err(JoinRefusal::AlreadyMember);
@@ -149,10 +149,10 @@ impl User {
         &self.access_keys
     }
 
-    /// Notes that an access key belongs to the user.
+    /// Records that an access key belongs to the user.
     ///
     /// # Errors
-    /// [`TooManyAccessKeys`]; nothing was changed.
+    /// [`TooManyAccessKeys`]; nothing is changed.
     pub(crate) fn add_access_key(&mut self, id: &str, limit: usize) -> Result<(), TooManyAccessKeys> {
         if self.access_keys.len() >= limit {
             return Err(TooManyAccessKeys);
@@ -161,7 +161,7 @@ impl User {
         Ok(())
     }
 
-    /// Notes that an access key no longer belongs to the user; false if it did not.
+    /// Records that an access key no longer belongs to the user; false if it did not.
     pub(crate) fn remove_access_key(&mut self, id: &str) -> bool {
         let before = self.access_keys.len();
         self.access_keys.retain(|key| **key != *id);

@@ -1,12 +1,12 @@
-//! The versions of a policy of the account. The one that counts is kept parsed; the others are texts.
+//! The versions of a managed policy. The default one is in force and kept parsed; the others are texts.
 
 use std::sync::Arc;
 
 use bulla_access::{Policy, PolicyError, PolicyKind};
 use minicbor::{Decode, Decoder, Encode, Encoder};
 
-/// The versions of a policy. One whose version that counts does not parse is a damaged record, because what it denies
-/// would be lost.
+/// The versions of a policy. A record whose default version does not parse is damaged, because its Deny statements would be
+/// lost.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Versions {
     stored: Stored,
@@ -17,10 +17,10 @@ pub(crate) struct Versions {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct PolicyVersion {
-    /// From 1; `v1` in the API.
+    /// Begins with 1; `v1` in the API.
     #[n(0)]
     pub(crate) number: u32,
-    /// The document as it was written.
+    /// The document as written.
     #[n(1)]
     pub(crate) text: Box<str>,
     /// Seconds since 1970.
@@ -32,11 +32,11 @@ pub(crate) struct PolicyVersion {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum VersionRefusal {
     LimitExceeded,
-    /// There is no version of this number.
+    /// There is no version with this number.
     Unknown,
-    /// The version that counts is not deleted by itself.
+    /// The default version can be deleted only with the policy.
     IsDefault,
-    /// The document has this wrong.
+    /// The document is invalid.
     Document(PolicyError),
 }
 
@@ -46,19 +46,19 @@ struct Stored {
     /// Oldest first; never empty.
     #[n(0)]
     list: Vec<PolicyVersion>,
-    /// The number of the version that counts.
+    /// The number of the default version.
     #[n(1)]
     default: u32,
-    /// The number of the next version: none is used twice.
+    /// The number of the next version; numbers are not reused.
     #[n(2)]
     next: u32,
 }
 
 impl Versions {
-    /// A first version, which counts.
+    /// Creates a first version, which is the default.
     ///
     /// # Errors
-    /// What is wrong with the document.
+    /// The first error of the document.
     pub(crate) fn new(text: &str, now: i64) -> Result<Self, PolicyError> {
         let policy = parse(text)?;
         let list = vec![PolicyVersion { number: 1, text: text.into(), created: now }];
@@ -74,20 +74,21 @@ impl Versions {
         self.stored.get(number)
     }
 
-    /// The version that counts.
+    /// The default version.
     pub(crate) fn default_version(&self) -> &PolicyVersion {
         self.get(self.stored.default).expect("the default version is one of the versions")
     }
 
-    /// The version that counts, parsed.
+    /// The default version, parsed.
     pub(crate) fn policy(&self) -> &Arc<Policy> {
         &self.policy
     }
 
-    /// Adds a version, and returns its number. At the limit the oldest one that does not count makes room, if `rotates`.
+    /// Adds a version, and returns its number. At the limit, it drops the oldest version that is not the default, if
+    /// `rotates`.
     ///
     /// # Errors
-    /// [`VersionRefusal::Document`], [`VersionRefusal::LimitExceeded`]; nothing was changed.
+    /// [`VersionRefusal::Document`], [`VersionRefusal::LimitExceeded`]; nothing is changed.
     pub(crate) fn add(
         &mut self,
         text: &str,
@@ -108,10 +109,10 @@ impl Versions {
         Ok(number)
     }
 
-    /// Lets another version count.
+    /// Makes another version the default.
     ///
     /// # Errors
-    /// [`VersionRefusal::Unknown`]; [`VersionRefusal::Document`] if this program no longer takes the document.
+    /// [`VersionRefusal::Unknown`]; [`VersionRefusal::Document`] if this program no longer accepts the document.
     pub(crate) fn set_default(&mut self, number: u32) -> Result<(), VersionRefusal> {
         self.policy = parse(&self.get(number).ok_or(VersionRefusal::Unknown)?.text)?;
         self.stored.default = number;
@@ -133,14 +134,14 @@ impl Versions {
 }
 
 impl PolicyVersion {
-    /// The number in a text such as `v1`; none for any other spelling.
+    /// Parses a number such as `v1`; none for any other spelling.
     pub(crate) fn parse_id(text: &str) -> Option<u32> {
         let digits = text.strip_prefix('v')?;
         let is_spelled = !digits.starts_with('0') && digits.bytes().all(|byte| byte.is_ascii_digit());
         digits.parse().ok().filter(|_| is_spelled)
     }
 
-    /// The number as the API has it.
+    /// Returns the number in the form of the API.
     pub(crate) fn id(&self) -> String {
         format!("v{}", self.number)
     }
@@ -185,7 +186,7 @@ fn parse(text: &str) -> Result<Arc<Policy>, PolicyError> {
 
 #[cfg(test)]
 pub(super) mod testing {
-    /// A document that differs from those of other numbers.
+    /// Returns a document that differs from those of other numbers.
     pub(in super::super) fn document(number: u32) -> String {
         format!(
             r#"{{"Version": "1", "Statement": [{{"Effect": "Allow", "Action": "kms:Encrypt", "Resource": "acs:kms:*:42:key/{number}"}}]}}"#

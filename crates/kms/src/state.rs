@@ -1,5 +1,9 @@
-//! The state of the engine: the snapshot that requests read, the committer that makes the next one, and the keys that seal
-//! what the store holds. Its fields are private, so its doors are the only way to the store.
+//! The state of the engine: the snapshot that requests read, the committer that writes changes and publishes the next
+//! snapshot, and the root keys that seal the records. Its fields are private, so its methods are the only access to the
+//! store.
+//!
+//! A snapshot never changes. A change is decided on the snapshot that all accepted changes before it will leave, and answered
+//! after it is durable and published.
 
 mod anchor;
 mod changes;
@@ -87,54 +91,55 @@ pub(crate) struct State {
     store: Arc<Store>,
     watch: Arc<Watch>,
     roots: Arc<RootKeys>,
-    /// Which rows the store holds from the first commit on.
+    /// The version of the rows in the store from the first commit on.
     format: RowFormat,
-    /// What the store holds, until it gets an anchor that says so.
+    /// The tally of the rows, until the store has an anchor that states it.
     unanchored: Mutex<Option<Tally>>,
     accepted: Option<Rollback>,
 }
 
-/// What the audit trail may do to the store: forget lines that it has.
+/// The access of the audit trail to the store: it deletes lines that the trail has.
 pub(crate) struct OutboxDoor {
     stager: Arc<Stager>,
     published: Arc<ArcSwap<Snapshot>>,
 }
 
 impl OutboxDoor {
-    /// The lines up to this one are durable in the trail: the next change deletes them from the store.
+    /// Lets the next change delete the lines up to this one, which are durable in the trail.
     pub(crate) fn forget(&self, last: OutboxNumber) {
         self.stager.forget(last);
     }
 
-    /// The number of the last commit that is durable and published.
+    /// Returns the number of the last durable and published commit.
     pub(crate) fn commit_number(&self) -> u64 {
         self.published.load().anchor.map_or(0, |anchor| anchor.commit)
     }
 
-    /// The newest seal of the trail, which the store notes with its next commit.
+    /// Records the newest seal of the trail with the next commit.
     pub(crate) fn note_seal(&self, node: &str, seal: Position) {
         self.stager.note_seal(SealNote::new(node, seal));
     }
 
-    /// Deletes them now, if no change has; the commit follows. If there will be no more changes, it notes the newest seal too.
+    /// Deletes the lines now, if no change has; does not wait for the commit. If this is the last call, it records the newest
+    /// seal too.
     pub(crate) fn sweep(&self, is_last: bool) {
         self.stager.sweep(is_last);
     }
 }
 
-/// Why records that the snapshot does not hold could not be read.
+/// Why records that are not in the snapshot could not be read.
 #[derive(Debug)]
 pub(crate) enum ReadError {
-    /// They are no longer what the snapshot says: begin again with a newer one.
+    /// They no longer match the snapshot: the request must begin again with a newer one.
     Stale,
-    /// The engine is being closed, or its lease has ended.
+    /// The engine is closing, or its lease has expired.
     Unavailable,
     Store(Arc<StoreError>),
 }
 
 impl State {
-    /// Reads a store, and takes it over. If it has no anchor that agrees with it, [`State::write_header`] or [`State::write_missing_anchor`]
-    /// writes one, before anything is committed.
+    /// Reads a store and takes ownership of it. If it has no anchor that matches it, [`State::write_header`] or
+    /// [`State::write_missing_anchor`] writes one before anything is committed.
     pub(crate) fn start(
         store: Arc<Store>,
         watch: Arc<Watch>,
@@ -146,7 +151,7 @@ impl State {
         let Loaded { snapshot, unanchored, accepted } = Loaded::read(&store, &roots, format, on_rollback)?;
         let published = Arc::new(ArcSwap::from_pointee(snapshot));
         let readers = Readers::new(Arc::clone(&store), Arc::clone(&roots));
-        // The header that raises a store is written before anything is committed.
+        // The header that raises a store is written before any commit.
         let format = if store.is_read_only() { format } else { RowFormat::Current };
         let shared = Arc::clone(&store);
         let keys = Arc::clone(&roots);
@@ -157,27 +162,27 @@ impl State {
         Ok(Self { published, committer, readers, store, watch, roots, format, unanchored, accepted })
     }
 
-    /// The anchor of the published state: how many commits it is the result of. None for a store of an earlier version that
-    /// cannot be raised, and one that was rolled back and cannot be written.
+    /// The anchor of the published state, which counts the commits. None for a store of an earlier version that cannot be
+    /// raised, and for one that was rolled back and cannot be written.
     pub(crate) fn anchor(&self) -> Option<Anchor> {
         self.published.load().anchor
     }
 
-    /// What shows that the store was rolled back, if the start accepted that.
+    /// The evidence that the store was rolled back, if the start accepted it.
     pub(crate) fn accepted_rollback(&self) -> Option<&Rollback> {
         self.accepted.as_ref()
     }
 
-    /// Deletes lines of the outbox up to this one, which the trail has durably: with the next change, or when there is none.
+    /// Returns the access of the audit trail to the outbox.
     pub(crate) fn outbox_door(&self) -> OutboxDoor {
         OutboxDoor { stager: self.committer.stager(), published: Arc::clone(&self.published) }
     }
 
-    /// Checks the records of the store, without holding up its writer. Calls `watch` with the number of records so far, and
-    /// with about how many there are; none if it breaks.
+    /// Checks the records of the store without delaying its writer. Calls `watch` with the number of records so far and the
+    /// approximate total; returns `None` if it breaks.
     ///
     /// # Errors
-    /// [`StoreError`] if the store cannot be read; what is wrong with its records is in the report.
+    /// [`StoreError`] if the store cannot be read; defects of its records are in the report.
     pub(crate) fn check(
         &self,
         mut watch: impl FnMut(u64, u64) -> ControlFlow<()>,
@@ -186,10 +191,11 @@ impl State {
         check(&self.store, &self.roots, self.format, |done| watch(done, all.max(done)))
     }
 
-    /// The newest durable state as the store holds it, and what opens its rows: for a backup. No commit waits for it.
+    /// Returns the newest durable state of the store and the keys that open its rows, for a backup. Commits continue
+    /// meanwhile.
     ///
     /// # Errors
-    /// [`StoreError`], also if the file is not ours any more.
+    /// [`StoreError`], also if the file was moved or replaced.
     pub(crate) fn frozen(&self) -> Result<(Frozen, Arc<RootKeys>), StoreError> {
         self.watch.check()?;
         Ok((self.store.freeze()?, Arc::clone(&self.roots)))
@@ -200,15 +206,15 @@ impl State {
         self.committer.is_running() && self.snapshot().is_ok()
     }
 
-    /// The transactions so far.
+    /// Returns counts of the transactions so far.
     pub(crate) fn commit_counts(&self) -> CommitCounts {
         self.committer.commit_counts()
     }
 
-    /// The snapshot to read during one request.
+    /// Returns the snapshot for one request.
     ///
     /// # Errors
-    /// ServiceUnavailableTemporary after the lease has ended.
+    /// ServiceUnavailableTemporary after the lease has expired.
     pub(crate) fn snapshot(&self) -> Result<Guard<Arc<Snapshot>>, Error> {
         let snapshot = self.published.load();
         if snapshot.is_valid(Instant::now()) {
@@ -218,12 +224,12 @@ impl State {
         }
     }
 
-    /// The snapshot that was published last, even if its lease has ended.
+    /// Returns the newest snapshot, even if its lease has expired.
     pub(crate) fn published(&self) -> Guard<Arc<Snapshot>> {
         self.published.load()
     }
 
-    /// `current`, the snapshot of a request, with each key in the lists of its state at `now`.
+    /// Returns `current`, the snapshot of a request, with each key in the lists of its state at `now`.
     pub(crate) fn settled(&self, current: &Arc<Snapshot>, now: i64) -> Arc<Snapshot> {
         let lists = current.key_lists();
         if lists.is_settled(now) {
@@ -234,18 +240,19 @@ impl State {
         settled.settle(now);
         let settled = Arc::new(settled);
         if is_later {
-            // For the next reader. It holds the same records; if the committer has published others, those stay.
+            // For later readers. It contains the same records; if the committer has published newer ones, those stay.
             self.published.compare_and_swap(current, Arc::clone(&settled));
         }
         settled
     }
 
-    /// Decides on a change once, from the state that all changes accepted before it will leave, and accepts it. What was
-    /// decided, also a refusal, counts only when the answer comes; none if nothing could be decided, and the answer tells
-    /// why. `decide` runs while all other decisions wait: it must neither block nor call the engine.
+    /// Decides on a change once, from the state that all changes accepted before it will leave, and accepts it. The outcome,
+    /// even a refusal, is valid only after the returned future confirms it. It is none if no decision could be made; the
+    /// future then returns the reason. `decide` runs while all other decisions wait: it must neither block nor call the
+    /// engine.
     ///
     /// # Errors
-    /// As [`State::snapshot`]: nothing is decided after the lease has ended.
+    /// Like [`State::snapshot`]: nothing is decided after the lease has expired.
     pub(crate) fn stage<T, E>(
         &self,
         now: i64,
@@ -265,10 +272,10 @@ impl State {
         Ok((outcome, answered))
     }
 
-    /// Decides on a change and writes it; decides again if the store turns out to hold another state.
+    /// Decides on a change and writes it. Decides again if the store turns out to hold another state.
     ///
     /// # Errors
-    /// The refusal of `decide`; InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
+    /// The error of `decide`; InternalFailure with its cause if the store fails; ServiceUnavailableTemporary.
     pub(crate) async fn commit<T>(
         &self,
         now: i64,
@@ -284,12 +291,13 @@ impl State {
         }
     }
 
-    /// Replaces the header of the store, durably: a conflict if it is no longer the expected one. A provider has opened
-    /// both, so the store opens again whatever happens meanwhile. A header that raises the store is written with the rows
-    /// that it changes, so an earlier version finds either its own store or one that it refuses. Blocks for the commit.
+    /// Replaces the header of the store durably; a conflict if it is no longer the expected one. A provider has opened both
+    /// headers, so the store opens again even after a crash. A header that raises the store is written in one transaction
+    /// with the rows that change, so an earlier version finds either its own store or one that it refuses. Blocks for the
+    /// commit.
     ///
     /// # Errors
-    /// After an error only the store knows which of the two it holds.
+    /// After an error the store may hold either header.
     pub(crate) fn write_header(&self, change: &HeaderChange) -> Result<Result<(), Conflict>, StoreError> {
         self.watch.check()?;
         let rows = if change.raises() { self.raised_rows()? } else { vec![] };
@@ -298,11 +306,11 @@ impl State {
         })
     }
 
-    /// Writes the anchor of a store that has none which agrees with it; nothing to do for others, and for one that cannot
-    /// be written. Blocks for the commit.
+    /// Writes the anchor of a store that has none which matches it. Does nothing for other stores and for a read-only one.
+    /// Blocks for the commit.
     ///
     /// # Errors
-    /// As [`State::write_header`].
+    /// Like [`State::write_header`].
     pub(crate) fn write_missing_anchor(&self) -> Result<(), StoreError> {
         if self.unanchored().is_none() || self.store.is_read_only() {
             return Ok(());
@@ -311,12 +319,12 @@ impl State {
         self.write_anchored(|keeper| self.store.commit(&[], keeper).map(Ok)).map(|_| ())
     }
 
-    /// Lets another epoch begin, later than the one of the store and than `ended`: the store goes on from an older state, so
-    /// its commits are later than those that it had once, whatever their numbers are, and sessions end. Nothing to do for a store
-    /// that cannot be written. Blocks for the commit.
+    /// Begins a new epoch, later than that of the store and than `ended`, because the store continues from an older state.
+    /// Commits of the new epoch are later than any before it, regardless of their numbers, and sessions of earlier epochs
+    /// end. Does nothing for a read-only store. Blocks for the commit.
     ///
     /// # Errors
-    /// As [`State::write_header`].
+    /// Like [`State::write_header`].
     pub(crate) fn begin_epoch(&self, ended: u64) -> Result<(), StoreError> {
         if self.store.is_read_only() {
             return Ok(());
@@ -329,7 +337,7 @@ impl State {
         written.map(|_| ())
     }
 
-    /// Writes something beside the committer, with the anchor that follows from it, and publishes that.
+    /// Writes to the store without the committer, adds the resulting anchor, and publishes it.
     fn write_anchored<T>(
         &self,
         write: impl FnOnce(&mut Keeper<'_>) -> Result<Result<T, Conflict>, StoreError>,
@@ -352,7 +360,7 @@ impl State {
         self.unanchored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The changes of rows that raise the store to this version.
+    /// Returns the changes of rows that raise the store to this version.
     fn raised_rows(&self) -> Result<Vec<RowChange>, StoreError> {
         let snapshot = self.published();
         let ids =
@@ -361,12 +369,12 @@ impl State {
         Ok(rows.iter().flatten().filter_map(|row| raise::change(&self.roots, row)).collect())
     }
 
-    /// Reads records that the snapshot does not hold, each by its id and, unless a row is written only once, by the
-    /// revision that it has in the snapshot of the request. `is_current` says of a newer snapshot whether it still wants the
-    /// row: only then has the store lost it.
+    /// Reads records that are not in the snapshot: each by its id and, unless a row is written only once, by its revision in
+    /// the snapshot of the request. `is_current` returns whether a newer snapshot still refers to the row: only then is its
+    /// absence an error of the store.
     ///
     /// # Errors
-    /// [`ReadError`]; no row that the request may see is missing because of a race.
+    /// [`ReadError`]; a race with a change is never reported as a missing row.
     pub(crate) async fn read<R>(
         &self,
         wanted: Vec<(R::Id, Option<Revision>)>,
@@ -394,7 +402,7 @@ impl State {
         Err(self.cause(missing.into()))
     }
 
-    /// Rows of a table in the store.
+    /// The number of rows of a table in the store.
     #[cfg(test)]
     pub(crate) fn rows_of(&self, table: &str) -> usize {
         let mut rows = 0;
@@ -409,13 +417,13 @@ impl State {
     /// Waits until everything that the store holds is published.
     pub(crate) async fn catch_up(&self) -> Result<(), ReadError> {
         match self.committer.catch_up().await.unwrap_or(Err(CommitError::Closed)) {
-            Ok(()) | Err(CommitError::Conflict) => Ok(()), // after a conflict it was read again
+            Ok(()) | Err(CommitError::Conflict) => Ok(()), // after a conflict the state was read again
             Err(CommitError::Closed) => Err(ReadError::Unavailable),
             Err(CommitError::Store(error)) => Err(ReadError::Store(error)),
         }
     }
 
-    /// What is behind a failed read: the store may not be ours any more.
+    /// The cause of a failed read: the store file may have been moved or replaced.
     fn cause(&self, error: ReadError) -> ReadError {
         match (error, self.watch.check()) {
             (ReadError::Store(_), Err(lost)) => ReadError::Store(Arc::new(lost.into())),

@@ -1,12 +1,13 @@
-//! The border of the store: rows of bytes with revisions, written in all-or-nothing transactions.
+//! The storage interface: rows of bytes with revisions, written in all-or-nothing transactions.
 //!
-//! Everything above it works on records, everything below it on one storage engine. What every engine keeps to:
+//! Code above it works on records; code below it on one storage engine. The guarantees of every engine:
 //!
 //! - A transaction that [`Store::commit`] has confirmed is durable, and every later read sees it.
 //! - [`Store::get`] and [`Store::scan`] read one state each, which is never older than what a commit, an earlier read or
-//!   [`Store::foreign`] has given. They do not wait for a commit.
-//! - What other processes write comes through [`Store::foreign`], each transaction once, whole and in the order of the
-//!   versions; [`Store::watch`] says when there is something. An engine that only one process can open has nothing to say.
+//! - [`Store::get`] and [`Store::scan`] each read one state. It is never older than what a commit, an earlier read or
+//!   [`Store::foreign`] has returned. They do not wait for a commit.
+//! - Writes of other processes arrive through [`Store::foreign`], each transaction once, whole and in the order of the
+//!   versions. [`Store::watch`] signals new ones. An engine that only one process can open never signals.
 
 mod batch;
 mod error;
@@ -46,7 +47,7 @@ pub(crate) enum Store {
     Memory(Node),
 }
 
-/// One state of a store.
+/// A consistent state of a store, for long reads.
 pub(crate) enum Frozen {
     Redb(RedbState),
 }
@@ -55,12 +56,12 @@ pub(crate) enum Frozen {
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
 
 impl Store {
-    /// Makes a store that holds only its header and some rows, durably.
+    /// Creates a store durably, with only its header and some rows.
     pub(crate) fn create(path: &Path, header: &[u8], rows: &[StoredRow]) -> Result<Self, StoreError> {
         Self::create_with(path, header, |put| rows.iter().try_for_each(put))
     }
 
-    /// The same with the rows that `fill` hands over. If it fails, the file holds nothing.
+    /// Like [`Store::create`], with the rows that `fill` passes in. If it fails, the file is empty.
     pub(crate) fn create_with<E: From<StoreError>>(
         path: &Path,
         header: &[u8],
@@ -69,7 +70,7 @@ impl Store {
         RedbStore::create(path, header, fill).map(Self::Redb)
     }
 
-    /// Opens an existing store for reading. Nothing in it changes.
+    /// Opens an existing store for reading, without changing it.
     pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         RedbStore::open(path).map(Self::Redb)
     }
@@ -83,7 +84,7 @@ impl Store {
         }
     }
 
-    /// Whether nothing can be written, because the file system is read-only or the store was opened for reading.
+    /// Whether writing is impossible, because the file system is read-only or the store was opened for reading.
     pub(crate) fn is_read_only(&self) -> bool {
         match self {
             Self::Redb(store) => store.is_read_only(),
@@ -92,7 +93,7 @@ impl Store {
         }
     }
 
-    /// Checks that what is written is what the next start will open: a few system calls.
+    /// Checks that the next start will open what this store writes. Takes a few system calls.
     pub(crate) fn verify(&self) -> Result<(), LostFile> {
         match self {
             Self::Redb(store) => store.verify(),
@@ -110,8 +111,8 @@ impl Store {
         }
     }
 
-    /// Replaces the header, and some rows and the anchor with it, in a durable commit of its own: a conflict if it is not
-    /// `expected`, or one of the rows is not.
+    /// Replaces the header, with some rows and the anchor, in one durable commit; a conflict if the header or one of the rows
+    /// differs from `expected`.
     pub(crate) fn write_header(
         &self,
         expected: &[u8],
@@ -126,7 +127,7 @@ impl Store {
         }
     }
 
-    /// Reads some rows, each by its table and primary key; none for one that is not there.
+    /// Reads some rows, each by its table and primary key; none for a row that does not exist.
     pub(crate) fn get(&self, keys: &[(&str, &[u8])]) -> Result<Vec<Option<StoredRow>>, StoreError> {
         match self {
             Self::Redb(store) => store.get(keys),
@@ -135,7 +136,7 @@ impl Store {
         }
     }
 
-    /// Hands all rows to `visit`, those of some tables without their values, until it breaks. Returns the version of the
+    /// Passes all rows to `visit`, those of some tables without their values, until it breaks. Returns the version of the
     /// state that was read.
     pub(crate) fn scan(
         &self,
@@ -149,7 +150,7 @@ impl Store {
         }
     }
 
-    /// The newest state, for a reader that takes long: no commit waits for it.
+    /// Returns the newest state, for a long read that delays no commit.
     pub(crate) fn freeze(&self) -> Result<Frozen, StoreError> {
         match self {
             Self::Redb(store) => store.freeze().map(Frozen::Redb),
@@ -158,9 +159,9 @@ impl Store {
         }
     }
 
-    /// Writes transactions in one durable commit. Each succeeds or conflicts for itself, but one that rests on a row which a
-    /// conflicting one would have written conflicts too. The anchor follows those that succeed, in the same commit. After an
-    /// error only the store knows whether they were written.
+    /// Writes transactions in one durable commit. Each succeeds or conflicts on its own, but a transaction that depends on a
+    /// row which a conflicting one would have written conflicts too. The anchor of those that succeed is part of the same
+    /// commit. After an error the transactions may or may not have been written.
     pub(crate) fn commit(
         &self,
         transactions: &[&[RowChange]],
@@ -173,40 +174,40 @@ impl Store {
         }
     }
 
-    /// Calls `wake` from now on when another process has written.
+    /// Sets the function to call when another process has written.
     pub(crate) fn watch(&self, wake: Wake) {
         match self {
-            Self::Redb(_) => drop(wake), // one process at a time can open it
+            Self::Redb(_) => drop(wake), // only one process at a time can open it
             #[cfg(test)]
             Self::Memory(node) => node.watch(wake),
         }
     }
 
-    /// What other processes have written since the last call, in order: at least what the state `until` holds, or what
-    /// the store holds now.
+    /// Returns what other processes have written since the last call, in order: at least up to the state `until`, or to the
+    /// current one.
     pub(crate) fn foreign(&self, _until: Option<Version>) -> Result<Vec<ForeignCommit>, StoreError> {
         match self {
             Self::Redb(_) => Ok(vec![]),
             #[cfg(test)]
-            Self::Memory(node) => Ok(node.foreign()), // all there is
+            Self::Memory(node) => Ok(node.foreign()), // always all
         }
     }
 }
 
 impl Frozen {
-    /// As [`Store::header`].
+    /// Like [`Store::header`].
     pub(crate) fn header(&self) -> Result<Vec<u8>, StoreError> {
         let Self::Redb(state) = self;
         state.header()
     }
 
-    /// As [`Store::get`].
+    /// Like [`Store::get`].
     pub(crate) fn get(&self, keys: &[(&str, &[u8])]) -> Result<Vec<Option<StoredRow>>, StoreError> {
         let Self::Redb(state) = self;
         state.get(keys)
     }
 
-    /// Hands all rows to `visit` until it breaks.
+    /// Passes all rows to `visit` until it breaks.
     pub(crate) fn scan(&self, visit: impl FnMut(StoredRow) -> ControlFlow<()>) -> Result<(), StoreError> {
         let Self::Redb(state) = self;
         state.scan(visit)

@@ -1,9 +1,9 @@
-//! The anchor of the store, which every commit writes: it shows that a row was put back to an older state, removed or
-//! added, although each row opens by itself.
+//! The anchor: a digest of all rows of the store, which every commit updates. It reveals that a row was rolled back, removed
+//! or added, even though each row opens on its own.
 //!
-//! [`Count`] sums up all rows while a store is read, also those that a snapshot does not hold. What it has found agrees with
-//! the anchor, or [`Rollback`] says how not. A [`Keeper`] lets the anchor follow a commit, inside its transaction and from
-//! the anchor that the transaction finds; so no commit of another node makes it wrong.
+//! While a store is read, [`Count`] hashes all rows, including those that a snapshot does not hold. The result either matches
+//! the anchor, or [`Rollback`] describes the difference. A [`Keeper`] updates the anchor inside the transaction of each
+//! commit, starting from the anchor that the transaction reads; so commits of other nodes cannot make it wrong.
 
 use std::ops::ControlFlow;
 
@@ -13,18 +13,18 @@ use bulla_keys::{Anchor, RowHash, RowHasher, RowSet, SystemRandom};
 
 use crate::store::{Anchoring, Frozen, Move, Rollback, Store, StoreError, StoredRow};
 
-/// Where the two copies of the anchor are.
+/// The places of the two copies of the anchor.
 pub(crate) const PLACES: [(&str, &[u8]); 2] =
     [(Anchor::TABLE, Anchor::COPIES[0]), (Anchor::TABLE, Anchor::COPIES[1])];
 
-/// All rows of a store together, hashed under the root key of a generation.
+/// The digest of all rows of a store, under the root key of a generation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tally {
     generation: u32,
     rows: RowSet,
 }
 
-/// Sums up the rows of a store while it is read.
+/// Computes the digest of the rows of a store while it is read.
 pub(super) struct Count<'a> {
     hasher: &'a RowHasher,
     tally: Tally,
@@ -36,32 +36,32 @@ pub(super) struct DamagedCopy {
     pub(super) primary_key: Vec<u8>,
 }
 
-/// What a store holds as a whole, and what it says of itself.
+/// The digest of a store, and the copies of its anchor.
 pub(super) struct Found {
     pub(super) tally: Tally,
     copies: [Option<Anchor>; 2],
 }
 
-/// Lets the anchor follow what a commit does.
+/// Computes the next anchor for a commit.
 pub(super) struct Keeper<'a> {
     roots: &'a RootKeys,
-    /// The newest anchor that this process knows of.
+    /// The newest anchor that this process knows.
     known: Option<Anchor>,
-    /// What the store holds before the commit, if it gets an anchor that does not follow another one.
+    /// The digest of the store before the commit, if the next anchor does not follow a previous one.
     begins_with: Option<Tally>,
-    /// An epoch that the anchor has to be beyond.
+    /// An epoch that the next anchor must be beyond.
     ended_epoch: Option<u64>,
-    /// The anchor that the commit leaves, if it changes anything.
+    /// The next anchor, if the commit changes anything.
     pub(super) written: Option<Anchor>,
 }
 
-/// The rows of the anchor of a store that has no other rows yet.
+/// Returns the rows of the anchor of an empty store.
 pub(crate) fn of_empty_store(roots: &RootKeys) -> Vec<StoredRow> {
     let anchor = Anchor::first(roots.generation(), RowSet::default());
     anchor_rows(&anchor, roots).expect("it is of the current root key")
 }
 
-/// The anchor in a row of its table.
+/// Opens the anchor in a row of its table.
 ///
 /// # Errors
 /// [`StoreError::Row`].
@@ -71,10 +71,10 @@ pub(super) fn open(roots: &RootKeys, row: &StoredRow) -> Result<Anchor, StoreErr
         .map_err(|_| StoreError::Row { table: table.clone(), primary_key: primary_key.clone() })
 }
 
-/// The rows of the anchor of a state, and what both say; none in a store of an earlier version.
+/// Returns the rows of the anchor in a state, and their content; none in a store of an earlier version.
 ///
 /// # Errors
-/// [`StoreError`], also if the two are not copies of one anchor.
+/// [`StoreError`], also if the two rows are not copies of one anchor.
 pub(crate) fn anchor_copies(
     state: &Frozen,
     roots: &RootKeys,
@@ -90,7 +90,7 @@ pub(crate) fn anchor_copies(
     Ok(Some((copies, agreed(&opened)?)))
 }
 
-/// The rows of an anchor; none if there is no root key of its generation.
+/// Returns the rows of an anchor; none without a root key of its generation.
 pub(crate) fn anchor_rows(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<StoredRow>> {
     let copies = anchor.seal(roots, &SystemRandom)?;
     let row = |copy: bulla_keys::SealedCopy| StoredRow {
@@ -103,12 +103,12 @@ pub(crate) fn anchor_rows(anchor: &Anchor, roots: &RootKeys) -> Option<Vec<Store
 }
 
 impl<'a> Count<'a> {
-    /// For the rows of `store`, under the root key of its anchor; under the current one if it has no anchor.
+    /// Counts the rows of `store`, under the root key of its anchor, or under the current one if it has no anchor.
     pub(super) fn new(store: &Store, roots: &'a RootKeys) -> Result<Self, StoreError> {
         Ok(Self::of(&store.get(&PLACES)?, roots))
     }
 
-    /// The same for rows among which these are the copies of the anchor.
+    /// Counts rows among which these are the copies of the anchor.
     pub(super) fn of(copies: &[Option<StoredRow>], roots: &'a RootKeys) -> Self {
         let mut anchors = copies.iter().flatten().filter_map(|row| open(roots, row).ok());
         let generation = anchors.next().map_or(roots.generation(), |anchor| anchor.generation);
@@ -116,7 +116,7 @@ impl<'a> Count<'a> {
         Self { hasher, tally: Tally { generation, rows: RowSet::default() }, copies: vec![] }
     }
 
-    /// Takes a row of the store in. Gives it back if it is none of the anchor's.
+    /// Adds a row of the store. Returns it, unless it belongs to the anchor.
     pub(super) fn take(&mut self, row: StoredRow) -> Option<StoredRow> {
         if row.table == Anchor::TABLE {
             self.copies.push(row);
@@ -126,17 +126,17 @@ impl<'a> Count<'a> {
         Some(row)
     }
 
-    /// How many rows were taken in.
+    /// The number of added rows.
     pub(super) fn rows(&self) -> u64 {
         self.tally.rows.rows()
     }
 
-    /// All rows were taken in.
+    /// Returns the result, once every row was added.
     pub(super) fn finish(self, roots: &RootKeys) -> Result<Found, DamagedCopy> {
         let mut copies = [None; 2];
         for row in self.copies {
             let at = usize::from(row.primary_key != Anchor::COPIES[0]);
-            // In no other place than one of the copies.
+            // It opens only in the place of one of the copies.
             let anchor = open(roots, &row).map_err(|_| DamagedCopy { primary_key: row.primary_key })?;
             copies[at] = Some(anchor);
         }
@@ -145,18 +145,18 @@ impl<'a> Count<'a> {
 }
 
 impl Found {
-    /// The anchor that was written last, whether or not it agrees with the rows.
+    /// Returns the newest anchor, whether or not it matches the rows.
     pub(super) fn newest(&self) -> Option<Anchor> {
         newest(&self.copies)
     }
 
-    /// The anchor, if all rows are as the last commit left them. Otherwise the store is read once more, to name the row.
+    /// Returns the anchor, if all rows are in the state of the last commit. Otherwise reads the store again, to name the row.
     pub(super) fn verify(&self, store: &Store, roots: &RootKeys) -> Result<Anchor, StoreError> {
         let scan = |visit: &mut Visit<'_>| store.scan(&[], visit).map(drop);
         Ok(self.verify_by(roots, scan)??)
     }
 
-    /// The same for rows that `scan` reads.
+    /// Does the same for the rows that `scan` reads.
     pub(super) fn verify_by<E>(
         &self,
         roots: &RootKeys,
@@ -195,7 +195,7 @@ impl Found {
             let StoredRow { table, primary_key, revision, value } = &row;
             let head = record::head(roots, table, primary_key, value);
             if head.is_err() || head.is_ok_and(|head| head.revision != *revision) {
-                // Of a table whose rows were not opened.
+                // Its table was not opened before.
                 explained =
                     Some(Rollback::RowDamaged { table: table.clone(), primary_key: primary_key.clone() });
                 return ControlFlow::Break(());
@@ -219,21 +219,21 @@ impl From<DamagedCopy> for StoreError {
     }
 }
 
-/// Takes a row that is read.
+/// Visits a row that is read.
 pub(crate) type Visit<'a> = dyn FnMut(StoredRow) -> ControlFlow<()> + 'a;
 
-/// Looks for the one row that explains why rows and anchor do not agree.
+/// Searches for the single row that explains the difference between rows and anchor.
 struct Search<'a> {
     hasher: &'a RowHasher,
     /// How far apart the revisions of one row may be.
     steps: u64,
-    /// What the anchor has more than the rows, and the other way round.
+    /// The hashes that only the anchor contains, and those that only the rows contain.
     expected: RowHash,
     found: RowHash,
 }
 
 impl Search<'_> {
-    /// Whether it is all that this row has an older revision than it should, or a newer one.
+    /// Returns the explanation, if the whole difference is that this row has an older or a newer revision.
     fn put_back(&self, row: &StoredRow) -> Option<Rollback> {
         let hash = |revision| self.hasher.row(&row.table, &row.primary_key, revision);
         let present = hash(row.revision);
@@ -249,7 +249,7 @@ impl Search<'_> {
         None
     }
 
-    /// Whether it is all that this row is there.
+    /// Returns the explanation, if the whole difference is that this row exists.
     fn added(&self, row: &StoredRow) -> Option<Rollback> {
         let StoredRow { table, primary_key, revision, .. } = row;
         (self.hasher.row(table, primary_key, *revision) == self.found)
@@ -258,22 +258,22 @@ impl Search<'_> {
 }
 
 impl<'a> Keeper<'a> {
-    /// For a commit that follows the anchor which it finds: `known`, or a later one.
+    /// Returns a keeper for a commit that follows the anchor in the store: `known`, or a later one.
     pub(super) fn new(roots: &'a RootKeys, known: Option<Anchor>) -> Self {
         Self { roots, known, begins_with: None, ended_epoch: None, written: None }
     }
 
-    /// For a commit to a store that holds `tally`, whatever its anchor says.
+    /// Returns a keeper for a commit to a store with this tally, regardless of its anchor.
     pub(super) fn begin(roots: &'a RootKeys, tally: Tally) -> Self {
         Self { begins_with: Some(tally), ..Self::new(roots, None) }
     }
 
-    /// Lets an epoch begin that is later than that of the store, and than this one.
+    /// Makes the next anchor begin an epoch later than that of the store, and than this one.
     pub(super) fn end_epoch(&mut self, ended: u64) {
         self.ended_epoch = Some(ended);
     }
 
-    /// The anchor that the commit follows; none if it gets the first one.
+    /// Returns the anchor that the commit follows; none if the store gets its first one.
     fn preceding(&self, copies: &[Option<Anchor>; 2]) -> Result<Option<Anchor>, Rollback> {
         if let Some(tally) = self.begins_with {
             let generation = tally.generation;
@@ -338,7 +338,7 @@ fn newest(copies: &[Option<Anchor>; 2]) -> Option<Anchor> {
     copies.iter().flatten().max_by_key(|anchor| anchor.commit).copied()
 }
 
-/// The anchor of which both are copies.
+/// Returns the anchor that both are copies of.
 fn agreed(copies: &[Option<Anchor>; 2]) -> Result<Anchor, Rollback> {
     match copies {
         [Some(one), Some(other)] if one == other => Ok(*one),
@@ -347,7 +347,7 @@ fn agreed(copies: &[Option<Anchor>; 2]) -> Result<Anchor, Rollback> {
     }
 }
 
-/// How many rows a search for the one that was put back may hash: a few seconds.
+/// Maximum hashes in the search for a row that was rolled back: a few seconds.
 const MOST_HASHES: u64 = 5_000_000;
 const FEWEST_STEPS: u64 = 4;
 const MOST_STEPS: u64 = 10_000;

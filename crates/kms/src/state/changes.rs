@@ -1,4 +1,4 @@
-//! What may be written: changes that a request was allowed to make, or that maintenance makes.
+//! Changes that may be written, either with the permission of a request or by maintenance.
 
 use bulla_keys::record::Revision;
 
@@ -6,15 +6,15 @@ use super::Write;
 use crate::authorize::Allowed;
 use crate::maintenance::Maintenance;
 
-/// New records, each with the revision that it replaces; written together or not at all. A change comes from a proof that
-/// it may be made, and the committer takes nothing else.
+/// New records, each with the revision that it replaces, written together or not at all. Building one needs a proof that it
+/// is permitted, and the committer accepts nothing else.
 pub(crate) struct Changes {
     writes: Vec<(Write, Revision)>,
-    /// What the audit trail says of it: the members of a line. Written with the change.
+    /// The members of the line in the audit trail, which is written with the change.
     line: Option<Box<str>>,
 }
 
-/// Changes, and what is answered when they are durable.
+/// Changes, and the answer to return when they are durable.
 pub(crate) struct Decision<T> {
     changes: Changes,
     answer: T,
@@ -25,7 +25,7 @@ impl Changes {
         Self { writes: Vec::new(), line: None }
     }
 
-    /// What a request changes by its permission for a resource.
+    /// Returns changes that a request makes with its permission for a resource.
     pub(crate) fn allowed<R>(
         _proof: &Allowed<R>,
         writes: impl IntoIterator<Item = (Write, Revision)>,
@@ -33,7 +33,7 @@ impl Changes {
         Self { writes: writes.into_iter().collect(), line: None }
     }
 
-    /// What the engine changes without a request.
+    /// Returns changes that the engine makes without a request.
     pub(crate) fn maintained(
         _proof: &Maintenance,
         writes: impl IntoIterator<Item = (Write, Revision)>,
@@ -41,7 +41,7 @@ impl Changes {
         Self { writes: writes.into_iter().collect(), line: None }
     }
 
-    /// Both changes.
+    /// Returns both changes together.
     pub(crate) fn and(mut self, other: Self) -> Self {
         self.writes.extend(other.writes);
         self.line = self.line.or(other.line);
@@ -52,12 +52,12 @@ impl Changes {
         self.writes.is_empty()
     }
 
-    /// Whether anything changes: a decision may only rest on rows.
+    /// Whether anything changes: a decision may also just depend on rows.
     fn changes_something(&self) -> bool {
         self.writes.iter().any(|(write, _)| !write.is_kept())
     }
 
-    /// These changes with their line of the audit trail; none is made for changes that change nothing.
+    /// Returns these changes with their line in the audit trail. Changes that change nothing get no line.
     pub(crate) fn with_line(mut self, line: impl FnOnce() -> Box<str>) -> Self {
         if self.changes_something() {
             self.line = Some(line());
@@ -65,7 +65,7 @@ impl Changes {
         self
     }
 
-    /// Decides to make these changes and to answer this.
+    /// Decides to make these changes and return this answer.
     pub(crate) fn answering<T>(self, answer: T) -> Decision<T> {
         Decision { changes: self, answer }
     }
@@ -86,7 +86,7 @@ impl FromIterator<Self> for Changes {
     }
 }
 
-/// Something that a change makes, or an access key that it changes or deletes: a restore looks for those in the trail.
+/// A created resource, or an access key that was changed or deleted. A restore searches the trail for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MadeResource {
     pub(crate) kind: &'static str,
@@ -95,8 +95,8 @@ pub(crate) struct MadeResource {
 }
 
 impl MadeResource {
-    /// The engine draws ids of new rows. The request names the others, but its permission may be one for all of a kind, so
-    /// that no question has named them.
+    /// The engine chooses ids of new rows, so no permission check has named them. The request names other resources, but its
+    /// permission may cover all of a kind.
     fn of(write: &Write, is_new: bool) -> Option<Self> {
         let (kind, name, version) = match write {
             Write::Version(version) if is_new => {
@@ -118,7 +118,7 @@ impl MadeResource {
 }
 
 impl<T> Decision<T> {
-    /// What the change makes, and the access keys that it changes or deletes.
+    /// Returns the resources that the change creates, and the access keys that it changes or deletes.
     pub(crate) fn made(&self) -> Vec<MadeResource> {
         let writes = self.changes.writes.iter();
         writes.filter_map(|(write, replaced)| MadeResource::of(write, *replaced == 0)).collect()
@@ -129,7 +129,7 @@ impl<T> Decision<T> {
         self.changes.changes_something()
     }
 
-    /// As [`Changes::with_line`].
+    /// Like [`Changes::with_line`].
     pub(crate) fn with_line(self, line: impl FnOnce() -> Box<str>) -> Self {
         Self { changes: self.changes.with_line(line), ..self }
     }

@@ -1,5 +1,5 @@
-//! Checks a store without taking it over: every row opens, all rows are together what the last commit left, and what a
-//! record names is there.
+//! Checks a store without starting an engine: every row opens, all rows together are the state of the last commit, and all
+//! records that a record refers to exist. Also checks backups.
 
 use std::collections::HashSet;
 use std::fmt::{self, Write as _};
@@ -23,51 +23,51 @@ use super::snapshot::Snapshot;
 use crate::people::{Attachments, Group, KeyPolicy, MfaDevice, Role, SecretPolicy, User};
 use crate::store::{Rollback, Store, StoreError, StoredRow};
 
-/// What a check of a store has found. Written as JSON, a fault also has its whole text.
+/// The result of a check. In JSON, a fault also has its full text.
 #[derive(Debug, Serialize)]
 pub struct StoreReport {
-    /// How many records the store has.
+    /// The number of records.
     pub records: u64,
     /// Its epoch; 0 in a store of an earlier version, which has none.
     pub epoch: u64,
     /// The number of its last commit; 0 in a store of an earlier version.
     pub commit: u64,
-    /// What is wrong with it.
+    /// The defects.
     pub faults: Vec<StoreFault>,
 }
 
-/// Something that is wrong with a store.
+/// A defect of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreFault {
-    /// The table of the record; `anchor` for what is wrong with all of them together.
+    /// The table of the record; `anchor` for a defect of all records together.
     pub table: String,
     /// The id or name of the record.
     pub name: String,
-    /// What is wrong.
+    /// The defect.
     pub fault: Fault,
 }
 
-/// What is wrong with a record, or with all of them together.
+/// A kind of defect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It does not open.
+    /// The record does not open.
     Damaged,
-    /// It names another record that is not there, or that does not name it in turn.
+    /// It refers to another record that does not exist, or that does not refer back.
     Dangling {
-        /// The table of the other one.
+        /// The table of the other record.
         table: &'static str,
-        /// The id or name of the other one.
+        /// The id or name of the other record.
         name: String,
     },
-    /// No other record names it, so it cannot be reached.
+    /// No other record refers to it, so it cannot be reached.
     Orphaned,
-    /// The store is not as its last commit left it.
+    /// The store is not in the state of its last commit.
     RolledBack(Rollback),
 }
 
-/// Checks a store whose rows are of this format, in one state of it, also while others write to it. Calls `watch` with the
-/// number of records so far; none if it breaks.
+/// Checks one state of a store with this version of rows, even while it is written to. Calls `watch` with the number of
+/// records so far; returns none if it breaks.
 ///
 /// # Errors
 /// [`StoreError`] if it cannot be read.
@@ -81,11 +81,11 @@ pub(crate) fn check(
     check_rows(roots, format, &copies, |visit| store.scan(&[], visit).map(drop), watch)
 }
 
-/// Checks the rows that `scan` reads, as often as it is called: those of a store, or of a backup of one. `copies` are the
-/// rows of the anchor among them. Calls `watch` as [`check`] does.
+/// Checks the rows that `scan` reads each time it is called: those of a store or of a backup. `copies` are the rows of the
+/// anchor among them. Calls `watch` like [`check`].
 ///
 /// # Errors
-/// That of `scan`.
+/// The error of `scan`.
 pub(crate) fn check_rows<E>(
     roots: &RootKeys,
     format: RowFormat,
@@ -130,7 +130,7 @@ pub(crate) fn check_rows<E>(
     Ok(Some(StoreReport { records, epoch, commit, faults }))
 }
 
-/// What was read of a store so far.
+/// The result of the rows so far.
 #[derive(Default)]
 struct Checked {
     snapshot: Snapshot,
@@ -164,7 +164,7 @@ impl Checked {
         self.fault(table, shown(table, primary_key), Fault::Damaged)
     }
 
-    /// A header that was put back shows in each row: it is told once.
+    /// Adds the fault once. A header that was rolled back shows in every row.
     fn rolled_back(&mut self, rollback: Rollback) -> Option<Anchor> {
         let (table, name) = match &rollback {
             Rollback::RowPutBack { table, primary_key } | Rollback::RowAdded { table, primary_key } => {
@@ -184,7 +184,7 @@ impl Checked {
         None
     }
 
-    /// Looks for everything that records name.
+    /// Checks all references between records.
     fn references(&mut self) {
         let mut dangling = Dangling { snapshot: &self.snapshot, faults: vec![] };
         dangling.of_keys();
@@ -195,7 +195,7 @@ impl Checked {
     }
 }
 
-/// Looks for what the records of a snapshot name.
+/// Checks the references of the records in a snapshot.
 struct Dangling<'a> {
     snapshot: &'a Snapshot,
     faults: Vec<StoreFault>,
@@ -224,7 +224,7 @@ impl<'a> Dangling<'a> {
         }
     }
 
-    /// The key of a secret may have been deleted: the secret stays, and cannot be read.
+    /// The key of a secret may have been deleted: the secret remains but cannot be read.
     fn of_secrets(&mut self, values: &HashSet<[u8; 16]>) {
         let mut named = HashSet::new();
         for row in rows::<Secret>(self.snapshot) {
@@ -336,7 +336,7 @@ fn rows<R: KeptKind>(snapshot: &Snapshot) -> impl Iterator<Item = &R::Kept> {
     snapshot.rows_after::<R>(None).map(|row| &row.record)
 }
 
-/// How people know a record: by its id or name; otherwise the bytes of its key.
+/// Returns a readable name of a record: its id or name, otherwise the bytes of its key.
 fn shown(table: &str, primary_key: &[u8]) -> String {
     let is_id = [Key::TABLE, KeyVersion::TABLE, SecretValue::TABLE, KeyPolicy::TABLE].contains(&table);
     if let (true, Ok(id)) = (is_id, primary_key.try_into()) {
@@ -374,5 +374,5 @@ impl fmt::Display for Fault {
     }
 }
 
-/// How many records are read from one call of `watch` to the next.
+/// The number of records between two calls of `watch`.
 const WATCHED: u64 = 256;

@@ -1,4 +1,4 @@
-//! Tests of the check of a store that no engine has open.
+//! Tests of checking a store that no engine has open.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -24,7 +24,7 @@ fn golden(version: u32) -> (tempfile::TempDir, Options) {
     (data, options)
 }
 
-/// The newest golden store after some writes by the engine.
+/// The newest golden store after some writes of the engine.
 fn written(writes: impl FnOnce(&Snapshot) -> Vec<(Write, Revision)>) -> (tempfile::TempDir, Options) {
     let (data, options) = golden(6);
     let kms = Kms::open(&options, SystemClock).unwrap();
@@ -54,7 +54,7 @@ fn golden_stores_have_no_fault_and_stay_as_they_are() {
     }
 }
 
-/// What the engine would never write: each leaves something that another record names.
+/// Writes that the engine would never make: each leaves a dangling reference.
 #[test]
 fn a_missing_record_that_another_one_names_is_reported() {
     type Writes = fn(&Snapshot) -> Vec<(Write, Revision)>;

@@ -1,6 +1,6 @@
-//! The one writer of a store. A change is decided on the state that all changes accepted before it will leave, so changes
-//! of one row follow each other instead of conflicting. Everything that waits is written in one commit; then its state
-//! is published, and then the callers are answered.
+//! The only writer of a store. A change is decided on the state that all accepted changes before it will leave, so changes of
+//! one row follow each other instead of conflicting. All waiting changes are written in one commit; then the new state is
+//! published, and then the callers are answered.
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -21,20 +21,20 @@ use crate::statistics::CommitCounts;
 use crate::store::{Store, StoreError};
 use crate::watch::Watch;
 
-/// Why a change was not acknowledged. After `Store` only the store knows whether it was written.
+/// Why a change was not confirmed. After `Store`, it may or may not have been written.
 #[derive(Clone, Debug)]
 pub(crate) enum CommitError {
-    /// The state that the change was decided on is not the state of the store: decide again.
+    /// The change was decided on a state that the store does not have: decide again.
     Conflict,
     Store(Arc<StoreError>),
-    /// The engine is being closed.
+    /// The engine is closing.
     Closed,
 }
 
 impl From<CommitError> for Error {
     fn from(error: CommitError) -> Self {
         match error {
-            // The event of the check says why; a client may try another server, or this one after its restart.
+            // The event of the check has the cause; a client may try another server, or this one after its restart.
             CommitError::Store(error) if matches!(*error, StoreError::Lost(_)) => {
                 ErrorCode::ServiceUnavailableTemporary.into()
             }
@@ -45,13 +45,13 @@ impl From<CommitError> for Error {
     }
 }
 
-/// The thread that owns the store. Dropping it waits until everything accepted is written.
+/// The thread that owns the store. Dropping it waits until all accepted changes are written.
 pub(crate) struct Committer {
     stager: Arc<Stager>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Where changes are decided and accepted.
+/// Decides and accepts changes.
 pub(super) struct Stager {
     roots: Arc<RootKeys>,
     staging: Arc<Staging>,
@@ -59,7 +59,7 @@ pub(super) struct Stager {
     pub(super) decisions: std::sync::atomic::AtomicUsize,
 }
 
-/// Resolves when what was decided, and everything it was decided on, is durable and published.
+/// Resolves when a decision, and everything it was based on, is durable and published.
 pub(crate) type Answered = oneshot::Receiver<Result<(), CommitError>>;
 
 impl Committer {
@@ -75,7 +75,7 @@ impl Committer {
         let staging = Arc::new(Staging::new(Snapshot::clone(&published.load())));
         let notified = Arc::clone(&staging);
         store.watch(Box::new(move || notified.announce_news()));
-        staging.announce_news(); // another process may have written before the watch, but after the snapshot was read
+        staging.announce_news(); // another process may have written after the snapshot was read, but before the watch
         let staged = Arc::clone(&staging);
         let keys = Arc::clone(&roots);
         let writer = Writer { store, watch, roots: keys, format, published, staging: staged, outbox };
@@ -92,19 +92,19 @@ impl Committer {
         Ok(Self { stager: Arc::new(stager), thread: Some(thread) })
     }
 
-    /// Whether changes can be written. The thread only ends before this is dropped if it panicked.
+    /// Whether changes can be written. Before this is dropped, the thread ends only if it panics.
     pub(crate) fn is_running(&self) -> bool {
         self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
     }
 
-    /// The transactions so far.
+    /// Returns counts of the transactions so far.
     pub(crate) fn commit_counts(&self) -> CommitCounts {
         self.stager.staging.commit_counts()
     }
 
-    /// Publishes the anchor of something that was written beside the committer.
+    /// Publishes the anchor of a write that bypassed the committer.
     pub(crate) fn publish_anchor(&self, anchor: Option<Anchor>, published: &ArcSwap<Snapshot>) {
-        let mut staged = self.stager.staging.lock(); // the committer publishes under it too
+        let mut staged = self.stager.staging.lock(); // the committer publishes under this lock too
         staged.snapshot.take_anchor(anchor);
         let mut snapshot = Snapshot::clone(&published.load());
         snapshot.take_anchor(anchor);
@@ -115,7 +115,7 @@ impl Committer {
         Arc::clone(&self.stager)
     }
 
-    /// As [`Stager::stage`].
+    /// Like [`Stager::stage`].
     pub(crate) fn stage<E>(
         &self,
         now: i64,
@@ -124,7 +124,7 @@ impl Committer {
         self.stager.stage(now, decide)
     }
 
-    /// Lets the caller wait until everything is published that the store holds now.
+    /// Resolves when everything that the store contains now is published.
     pub(crate) fn catch_up(&self) -> Answered {
         let (answer, answered) = oneshot::channel();
         let mut staged = self.stager.staging.lock();
@@ -137,8 +137,8 @@ impl Committer {
 }
 
 impl Stager {
-    /// Decides on a change and accepts it. The change and a refusal count only when the answer comes: until then what
-    /// they rest on may not be durable. A caller that ignores the answer has its change all the same.
+    /// Decides on a change and accepts it. The change, or the refusal, is valid only after the returned future confirms it:
+    /// until then, its basis may not be durable. If the caller drops the future, the change is made nevertheless.
     fn stage<E>(
         &self,
         now: i64,
@@ -150,7 +150,7 @@ impl Stager {
             return (Ok(()), answered); // without a sender
         }
         if staged.is_stale {
-            staged.jobs.push(Job { rows: vec![], answer }); // answered with a conflict when the state is known
+            staged.jobs.push(Job { rows: vec![], answer }); // gets a conflict when the state is known
             self.staging.notify();
             return (Ok(()), answered);
         }
@@ -162,7 +162,7 @@ impl Stager {
             Err(refusal) => (Changes::none(), Err(refusal)),
         };
         if changes.is_empty() && staged.is_durable() {
-            let _ = answer.send(Ok(())); // the receiver is here
+            let _ = answer.send(Ok(())); // the receiver exists
             return (decision, answered);
         }
         let rows = if changes.is_empty() { vec![] } else { staged.apply_all(changes, &self.roots) };
@@ -171,18 +171,19 @@ impl Stager {
         (decision, answered)
     }
 
-    /// The lines of the outbox up to this one are durable elsewhere: the next change deletes them.
+    /// Records that the lines of the outbox up to this one are durable in the trail: the next change deletes them.
     pub(super) fn forget(&self, last: OutboxNumber) {
         let mut staged = self.staging.lock();
         staged.forgotten = staged.forgotten.max(Some(last));
     }
 
-    /// The newest seal of the audit trail: the next change notes it.
+    /// Sets the newest seal of the audit trail: the next change records it.
     pub(super) fn note_seal(&self, seal: SealNote) {
         self.staging.lock().sealed = Some(seal);
     }
 
-    /// Deletes forgotten lines without another change. Without such lines the newest seal is noted only if it is the last one.
+    /// Deletes lines that the trail has without waiting for another change. If there are none, it records the newest seal
+    /// only if it is the last one.
     pub(super) fn sweep(&self, is_last: bool) {
         let mut staged = self.staging.lock();
         if staged.is_closed || staged.is_stale || staged.forgotten.is_none() && !is_last {
@@ -190,7 +191,7 @@ impl Stager {
         }
         let rows = staged.apply_all(Changes::none(), &self.roots);
         if !rows.is_empty() {
-            let (answer, _) = oneshot::channel(); // what is not deleted is deleted later
+            let (answer, _) = oneshot::channel(); // lines that are not deleted now are deleted later
             staged.jobs.push(Job { rows, answer });
             self.staging.notify();
         }
@@ -202,7 +203,7 @@ impl Drop for Committer {
         self.stager.staging.lock().is_closed = true;
         self.stager.staging.notify();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it has answered every caller, or it panicked and they know by the closed channel
+            let _ = thread.join(); // either it has answered every caller, or it panicked and they see the closed channel
         }
     }
 }
@@ -245,7 +246,7 @@ mod tests {
         CreateKey::reply(call(kms, CreateKey::default())).unwrap().key_metadata.key_id
     }
 
-    /// Starts all calls before any is waited for. All must succeed; gives the decisions that they took.
+    /// Starts all calls before awaiting any. All must succeed. Returns how many decisions they took.
     fn decisions_of(kms: &Kms, requests: Vec<Request>) -> usize {
         let decisions = || kms.state.committer.stager.decisions.load(Ordering::Relaxed);
         let (before, origin) = (decisions(), kms.owner());
@@ -265,7 +266,7 @@ mod tests {
 
     type Lose = fn(&Path);
 
-    /// The commit is complete, but in a file that no restart will find.
+    /// The commit is complete, but in a file that no restart will open.
     #[test]
     fn a_store_that_is_lost_during_a_commit_confirms_nothing() {
         let losses: [(Lose, Loss); 2] = [
@@ -394,7 +395,7 @@ mod tests {
         }
     }
 
-    /// A refusal rests on what was accepted before, and counts when that is durable.
+    /// A refusal depends on accepted changes, and is valid when those are durable.
     #[test]
     fn of_many_who_make_the_same_one_succeeds_and_the_others_hear_it_when_it_is_there() {
         let (_data, kms) = open();
@@ -418,7 +419,7 @@ mod tests {
         assert_eq!(made, 1);
     }
 
-    /// As after a panic, which nothing but a restart mends.
+    /// As after a panic, which requires a restart.
     #[test]
     fn an_engine_whose_committer_has_ended_is_not_ready() {
         let (_data, kms) = open();
@@ -439,7 +440,7 @@ mod tests {
         let (data, kms) = open();
         let never =
             Alias { name: "alias/never".parse().unwrap(), key: KeyId::from_bytes([1; 16]), made_by: None };
-        // Expects a revision of a row that is not in the store.
+        // Expects a revision of a row that does not exist.
         let change = Changes::for_test([(Write::Alias(never), 7)]).answering(());
         let (decision, lost) = kms.state.stage(kms.now(), |_| Ok::<_, Error>(change)).unwrap();
         decision.unwrap().unwrap();

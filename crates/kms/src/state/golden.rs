@@ -1,5 +1,5 @@
-//! The records of people in the golden stores since version 4: made once, beside what `tests/make_golden.rs` makes.
-//! Since version 5 there is the MFA device as well.
+//! The records of users and policies in the golden stores since version 4; since version 5 also the MFA device. They were
+//! created once, in addition to those of `tests/make_golden.rs`.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -20,7 +20,7 @@ use crate::sessions::SealedToken;
 use crate::{Kms, Options, Role as KmsRole};
 
 const ACCOUNT: &str = "4242";
-/// Of the newest golden store.
+/// In the newest golden store.
 const COMMITS: u64 = 42;
 const ROWS: u64 = 64;
 const POLICY: &str =
@@ -34,7 +34,7 @@ fn golden(version: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../testdata/golden/store-v{version}"))
 }
 
-/// A golden store, copied.
+/// Opens a copy of a golden store.
 fn open(version: u32) -> (tempfile::TempDir, Kms) {
     let data = tempfile::tempdir().unwrap();
     for file in ["store.redb", "root-key"] {
@@ -54,7 +54,7 @@ fn policy_of_resource(actions: &str) -> String {
     )
 }
 
-/// One of each kind, with each field.
+/// Returns one record of each kind, with all fields.
 fn people(snapshot: &Snapshot) -> Vec<(Write, Revision)> {
     let limits = AttachmentLimits { system: 20, custom: 10 };
     let attached = [
@@ -150,7 +150,7 @@ fn seed() -> Seed {
 
 const SPENT: u64 = 58_907_520;
 
-/// The session that the golden token carries, with each field.
+/// The session in the golden token, with all fields.
 fn session(snapshot: &Snapshot) -> RoleSession {
     let role = &snapshot.get::<Role>(&NameKey::of("job")).unwrap().record;
     let user = &snapshot.get::<User>(&NameKey::of("alice")).unwrap().record;
@@ -210,7 +210,7 @@ fn people_of_the_golden_stores_come_back() {
     VERSIONS.into_iter().for_each(people_come_back);
 }
 
-/// A user of an earlier version has no device.
+/// Users of earlier versions have no device.
 #[test]
 fn the_mfa_device_of_the_golden_stores_comes_back() {
     let (_data, kms) = open(4);
@@ -232,7 +232,7 @@ fn device_comes_back(version: u32) {
     assert_eq!(kms.keyring.seed_of(device).unwrap().expose(), seed().expose());
 }
 
-/// One of an earlier version gets its anchor when it is opened.
+/// A store of an earlier version gets its anchor when it is opened.
 #[test]
 fn the_golden_store_has_an_anchor() {
     let (_data, kms) = open(4);

@@ -1,5 +1,5 @@
-//! What a snapshot finds without an id, by domain: each file holds the index of one kind of record, and what the snapshot
-//! answers from it.
+//! The indexes of a snapshot, for lookups other than by id. Each file has the index of one kind of record, and the lookups
+//! that use it.
 
 mod access_keys;
 mod aliases;

@@ -1,4 +1,4 @@
-//! Kinds of records in memory: a typed map of rows, and the index that follows its changes.
+//! The traits of kinds of records in memory, and the generic table of rows with its index.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -18,47 +18,47 @@ pub(crate) trait Kind: Record + Debug + 'static {
     fn id(&self) -> &Self::Id;
 }
 
-/// A kind of which a snapshot keeps something.
+/// A kind of which a snapshot keeps at least a part.
 pub(crate) trait KeptKind: Kind {
-    /// What it keeps of a record: usually all, in an [`Arc`].
+    /// What it keeps of a record: usually the whole record in an [`Arc`].
     type Kept: Kept<Self>;
-    /// `()` if its rows are found by their ids only.
+    /// `()` if its rows are found only by id.
     type Index: Index<<Self::Kept as Kept<Self>>::Facts>;
 
     fn table(tables: &Tables) -> &Table<Self>;
 }
 
-/// What a row is found by.
+/// The id of a row.
 pub(crate) trait Id: Ord + Clone + Debug + 'static {
-    /// The primary key of the row in the store.
+    /// Returns the primary key of the row in the store.
     fn as_key(&self) -> &[u8];
-    /// None if no row can have this primary key.
+    /// Parses a primary key; none if no row can have it.
     fn from_key(key: &[u8]) -> Option<Self>;
 }
 
 /// What a snapshot keeps of records of the kind `R`.
 pub(crate) trait Kept<R>: Clone + Debug {
-    /// What the index follows.
+    /// The properties that the index uses.
     type Facts;
 
     fn of(record: R) -> Self;
     fn facts(&self) -> &Self::Facts;
 }
 
-/// Follows the rows of a table, for requests that do not name an id.
+/// An index of the rows of a table, for lookups other than by id.
 pub(crate) trait Index<F>: Clone + Default {
-    /// Takes `new` in and `old` out. If both are given, they have the same id.
+    /// Replaces `old` by `new`. If both are given, they have the same id.
     fn replace(&mut self, old: Option<&F>, new: Option<&F>);
 }
 
-/// What a snapshot keeps of a record, and the revision of its row.
+/// What a snapshot keeps of a record, with the revision of its row.
 #[derive(Debug)]
 pub(crate) struct Row<R: KeptKind> {
     pub(crate) record: R::Kept,
     pub(crate) revision: Revision,
 }
 
-/// All rows of one kind. Clones share all but the changed entries.
+/// All rows of one kind. Clones share all entries but the changed ones.
 #[derive(Clone)]
 pub(crate) struct Table<R: KeptKind> {
     pub(super) rows: OrdMap<R::Id, Row<R>>,

@@ -1,5 +1,5 @@
-//! The one table of records. A new kind of record is a line here, its type with its `Record`, and an index if it is found
-//! by more than its id.
+//! The table of all kinds of records. Adding a kind needs a line here, its type with its `Record`, and an index if it is
+//! found by more than its id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,9 +24,9 @@ use crate::people::{Account, Group, KeyPolicy, ManagedPolicy, MfaDevice, NameKey
 use crate::sessions::{Epoch, StsKey};
 use crate::store::{Change, RowChange, StoreError, StoredRow};
 
-/// For each line of what a snapshot keeps: its map there, the record with the field that is its id, the three things that
-/// a change does to a row (put, delete, or keep it because the decision rests on it), what is kept, and the index. A kind
-/// of which a snapshot keeps nothing is written once and deleted with the row that names its id.
+/// Each line of a kept kind has: its map in the snapshot; the record and the field that is its id; the three writes of a row
+/// (put, delete, and keep, because a decision depends on it); what is kept; and the index. A row of a kind that is not kept
+/// is written once, and deleted with the row that refers to it.
 macro_rules! records {
     (
         kept {$(
@@ -38,7 +38,7 @@ macro_rules! records {
             $Other:ident by $other_id:ident $OtherId:ty, $OtherPut:ident $OtherDelete:ident;
         )*}
     ) => {
-        /// What a change does to one row.
+        /// A write of one row.
         #[derive(Clone, Debug)]
         #[allow(dead_code, reason = "not every kind is deleted or rested on")]
         pub(crate) enum Write {
@@ -56,7 +56,7 @@ macro_rules! records {
             )*
         }
 
-        /// The tables of which a snapshot keeps nothing.
+        /// The tables whose rows a snapshot does not keep.
         pub(super) const NOT_KEPT: &[&str] = &[$($Other::TABLE),*];
 
         /// The rows of all kinds.
@@ -100,7 +100,7 @@ macro_rules! records {
         )*
 
         impl Tables {
-            /// Takes in one change, with the revision that its row has now.
+            /// Applies one write, with the new revision of the row.
             pub(super) fn apply(&mut self, write: Write, revision: Revision) {
                 match write {
                     $(
@@ -115,7 +115,7 @@ macro_rules! records {
                 }
             }
 
-            /// How many rows there are of each kind.
+            /// The number of rows of each kind.
             pub(super) fn counts(&self) -> BTreeMap<&'static str, usize> {
                 let mut counts = BTreeMap::new();
                 $(
@@ -127,7 +127,7 @@ macro_rules! records {
         }
 
         impl Write {
-            /// Whether it changes nothing: a decision rests on the row.
+            /// Whether it changes nothing, because a decision only depends on the row.
             pub(crate) fn is_kept(&self) -> bool {
                 match self {
                     $(
@@ -138,7 +138,7 @@ macro_rules! records {
                 }
             }
 
-            /// What a row of the store holds, for a snapshot.
+            /// Opens a row of the store, for a snapshot.
             ///
             /// # Errors
             /// [`StoreError::Row`]: it does not unseal, or its table is unknown.
@@ -152,7 +152,7 @@ macro_rules! records {
                 }
             }
 
-            /// That another process has deleted a row.
+            /// Returns the write for a row that another process has deleted.
             ///
             /// # Errors
             /// [`StoreError::Row`]: its table or primary key is unknown.
@@ -167,7 +167,7 @@ macro_rules! records {
                 write.ok_or_else(|| unknown(table, primary_key))
             }
 
-            /// The change of the row in the store, sealed.
+            /// Returns the change of the row in the store, sealed.
             pub(super) fn row(&self, roots: &RootKeys, expected: Revision) -> RowChange {
                 match self {
                     $(

@@ -1,4 +1,4 @@
-//! Reads a whole store into a snapshot, and compares it with its anchor.
+//! Reads a whole store into a snapshot, and compares the rows with the anchor.
 
 use std::mem;
 use std::ops::ControlFlow;
@@ -17,32 +17,32 @@ use crate::store::{Rollback, Store, StoreError, StoredRow, Version};
 /// A store that was read.
 pub(super) struct Loaded {
     pub(super) snapshot: Snapshot,
-    /// What the store holds, if it has no anchor that says so: it is of an earlier version, or was rolled back.
+    /// The tally of the store, if no anchor states it, because it is of an earlier version or was rolled back.
     pub(super) unanchored: Option<Tally>,
-    /// What was accepted, if anything.
+    /// The rollback that was accepted, if any.
     pub(super) accepted: Option<Rollback>,
 }
 
-/// What is done about a store that is not as its last commit left it.
+/// What to do with a store that is not in the state of its last commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnRollback {
     Refuse,
-    /// Takes it as it is.
+    /// Accepts it as it is.
     Accept,
 }
 
 impl Snapshot {
-    /// Reads everything that a store holds.
+    /// Reads the whole store.
     ///
     /// # Errors
-    /// [`StoreError::RolledBack`] if the store is of this version and not as its last commit left it.
+    /// [`StoreError::RolledBack`] if the store has this version and is not in the state of its last commit.
     pub(crate) fn read(store: &Store, roots: &RootKeys, format: RowFormat) -> Result<Self, StoreError> {
         Loaded::read(store, roots, format, OnRollback::Refuse).map(|loaded| loaded.snapshot)
     }
 }
 
 impl Loaded {
-    /// As [`Snapshot::read`].
+    /// Like [`Snapshot::read`].
     pub(super) fn read(
         store: &Store,
         roots: &RootKeys,
@@ -68,7 +68,7 @@ impl Loaded {
     }
 }
 
-/// One thread reads and sums up, one unseals, this one takes in. The rows are in no order that matters.
+/// One thread reads and hashes, one unseals, and this one builds the snapshot. The order of the rows does not matter.
 fn read_rows(store: &Store, opening: Opening<'_>) -> Result<(Snapshot, Found), StoreError> {
     let mut snapshot = Snapshot::default();
     let mut count = Count::new(store, opening.roots)?;
@@ -94,7 +94,7 @@ fn read_rows(store: &Store, opening: Opening<'_>) -> Result<(Snapshot, Found), S
     })
 }
 
-/// Hands all rows of a store over that a snapshot keeps something of; ends early when the receiver is gone.
+/// Sends all rows that a snapshot keeps; stops when the receiver is dropped.
 fn read_batches(
     store: &Store,
     count: &mut Count<'_>,
@@ -113,7 +113,7 @@ fn read_batches(
     Ok(version)
 }
 
-/// How rows are opened.
+/// How to open the rows.
 #[derive(Clone, Copy)]
 pub(super) struct Opening<'a> {
     pub(super) roots: &'a RootKeys,
@@ -124,7 +124,7 @@ pub(super) struct Opening<'a> {
 impl Opening<'_> {
     pub(super) fn open(self, row: &StoredRow) -> Result<(Write, Revision), StoreError> {
         let opened = self.format.open(self.roots, row)?;
-        // Without the row that shows it, a header that was put back would get the store a new anchor.
+        // Such a row is from a store with an anchor, so its header was rolled back. Otherwise the store would get a new anchor.
         if self.format == RowFormat::Older
             && self.on_rollback == OnRollback::Refuse
             && record::head(self.roots, &row.table, &row.primary_key, &row.value)
@@ -136,7 +136,7 @@ impl Opening<'_> {
     }
 }
 
-/// Rows that pass from thread to thread together.
+/// Rows that threads pass on together.
 const BATCH: usize = 256;
-/// Batches that may wait.
+/// Maximum waiting batches.
 const QUEUE: usize = 2;

@@ -1,4 +1,4 @@
-//! Tests of several nodes over one store, and of reads beside commits.
+//! Tests of several nodes with one store, and of reads beside commits.
 
 mod engines;
 
@@ -70,13 +70,13 @@ impl Process {
         self.row(name).map(|row| row.record.colour)
     }
 
-    /// Decides on changes once, and hands them over.
+    /// Decides on changes once, and submits them.
     fn stage(&self, writes: impl FnOnce(&Snapshot) -> Vec<(Write, Revision)>) -> Answered {
         let decide = |snapshot: &Snapshot| Ok::<_, Error>(Changes::for_test(writes(snapshot)).answering(()));
         self.state.stage(0, decide).unwrap().1
     }
 
-    /// Decides again until it fits; returns the number of decisions.
+    /// Decides until the changes are committed; returns the number of decisions.
     fn change(&self, writes: impl Fn(&Snapshot) -> Vec<(Write, Revision)>) -> usize {
         for decisions in 1.. {
             match pollster::block_on(self.stage(&writes)).unwrap() {
@@ -97,7 +97,7 @@ impl Process {
         self.change(|snapshot| vec![(Write::NoSample(name.into()), revision(snapshot))]);
     }
 
-    /// Reads a sample as one whose value the snapshot does not hold.
+    /// Reads a sample as if its value was not in the snapshot.
     fn read(&self, row: &Row<Sample>) -> Result<Vec<Sample>, ReadError> {
         let wanted = vec![(row.record.name.clone(), Some(row.revision))];
         let is_current = |snapshot: &Snapshot| {
@@ -287,7 +287,7 @@ fn the_anchor_is_right_after_concurrent_writes_of_nodes() {
     }
 }
 
-/// The other node's write is in between, and the anchor of the commit follows that one's.
+/// The other node writes in between, so the anchor of the commit follows that node's.
 #[test]
 fn the_anchor_of_a_commit_follows_the_one_that_it_finds() {
     let site = Site::new();
@@ -338,7 +338,7 @@ fn a_row_that_changed_before_it_was_read_begins_the_request_again() {
             None => assert!(one.row("x").is_none()),
         }
     }
-    // Removed and made again it is another row.
+    // A row that is removed and created again is another row.
     one.put(&[("x", 2)]);
     wait_until("it arrives", || other.row("x").is_some());
     let row = other.row("x").unwrap();

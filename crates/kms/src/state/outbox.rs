@@ -1,8 +1,8 @@
-//! Lines of the audit trail that are part of the changes which they tell of.
+//! The outbox: lines of the audit trail that are written in the same transaction as the change that they describe.
 //!
-//! A change and its line are one transaction, so there is no change without its line, whatever ends the process. The row
-//! of a line is kept until the trail has it durably. The store also notes the newest seal of the trail, with the next commit: at
-//! the next start, a trail that does not reach it has lost lines.
+//! So no change lacks its line, even after a crash. The row of a line is kept until the line is durable in the trail. The
+//! store also records the newest seal of the trail with each commit: if the trail does not reach that seal at the next start,
+//! it has lost lines.
 
 use bulla_keys::record::{self, Record};
 use bulla_keys::root::RootKeys;
@@ -13,10 +13,10 @@ use super::snapshot::Snapshot;
 use crate::audit::{Hash, Position};
 use crate::store::{Store, StoreError, StoredRow};
 
-/// The number of a line, big-endian: lines in the order of their changes.
+/// The number of a line, big-endian, so that lines are in the order of their changes.
 pub(crate) type OutboxNumber = ByteArray<8>;
 
-/// A line of a change, without what the trail itself gives it.
+/// The line of a change, without the members that the trail adds.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct OutboxLine {
@@ -33,11 +33,11 @@ impl Record for OutboxLine {
     }
 }
 
-/// The newest seal of a trail that the store has noted.
+/// The newest seal of a trail that the store has recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct SealNote {
-    /// The process among those that share the store.
+    /// The process, among those that share the store.
     #[n(0)]
     pub(crate) node: Box<str>,
     #[n(1)]
@@ -51,7 +51,7 @@ impl SealNote {
         Self { node: node.into(), number: seal.number, hash: (*seal.hash.as_bytes()).into() }
     }
 
-    /// The seal that a store which no engine has open has noted for this process.
+    /// Reads the seal that the store has recorded for this process. No engine has the store open.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -77,16 +77,16 @@ impl Record for SealNote {
     }
 }
 
-/// Hears of each line once its change is durable and published; in order, each once.
+/// Receives each line once its change is durable and published: in order, each once.
 pub(crate) trait Follower: Send + Sync {
-    /// Takes a line.
+    /// Receives a line.
     fn follow(&self, line: &OutboxLine);
 }
 
-/// The lines of published changes, on their way to the follower.
+/// Passes the lines of published changes to the follower.
 pub(super) struct Outbox {
     follower: Option<Box<dyn Follower>>,
-    /// The last line that the follower has.
+    /// The last line that the follower received.
     last: Option<OutboxNumber>,
 }
 
@@ -95,7 +95,7 @@ impl Outbox {
         Self { follower, last: None }
     }
 
-    /// Hands over the lines of a snapshot that is published now.
+    /// Passes on the lines of a snapshot that was just published.
     pub(super) fn publish(&mut self, snapshot: &Snapshot) {
         let Some(follower) = &self.follower else { return };
         for row in snapshot.rows_after::<OutboxLine>(self.last.as_ref()) {
@@ -105,7 +105,7 @@ impl Outbox {
     }
 }
 
-/// The number of the line after all that a snapshot holds.
+/// Returns the number after the last line in a snapshot.
 pub(super) fn next_number(snapshot: &Snapshot) -> u64 {
     let last = snapshot.last_id::<OutboxLine>();
     last.map_or(0, |last| u64::from_be_bytes(**last)) + 1

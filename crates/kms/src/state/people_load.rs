@@ -1,4 +1,4 @@
-//! What many users and policies cost a start: measured and printed, never asserted.
+//! Measures how many users and policies slow a start down, and prints it without assertions.
 //!
 //!     cargo test --release -p bulla-kms --lib state::people_load -- --ignored --nocapture
 
@@ -28,7 +28,7 @@ fn write(kms: &Kms, writes: Vec<(Write, Revision)>) {
     pollster::block_on(answered).unwrap().unwrap();
 }
 
-/// About 700 bytes, with conditions, as people write them.
+/// A policy of about 700 bytes, with conditions, like those that people write.
 fn document(number: usize) -> String {
     let statement = |effect: &str, resource: &str| {
         format!(
@@ -68,7 +68,7 @@ fn fill(data: &Path) {
     write(&kms, (0..USERS).map(|number| (Write::User(user(number)), 0)).collect());
 }
 
-/// MiB that are resident.
+/// Resident memory in MiB.
 fn resident() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();

@@ -1,4 +1,4 @@
-//! Tests of what a killed process or a power cut leaves of a store, at every step of its commits.
+//! Tests of the state of a store after a killed process or a power cut, at every step of its commits.
 
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -19,13 +19,13 @@ use crate::data::{Data, STORE};
 use crate::store::Step;
 use crate::{Kms, Options, Role, SystemClock};
 
-/// The file of a store, and what was done to it since.
+/// The file of a store, and the operations on it since.
 pub(crate) struct Recording {
     before: Vec<u8>,
     steps: Vec<Step>,
 }
 
-/// Begins to note what is done to the file of a store; gives its content.
+/// Begins to record the operations on the file of a store. Returns its content.
 pub(crate) fn record(store: &Store, path: &Path) -> Vec<u8> {
     let Store::Redb(redb) = store else { unreachable!() };
     *redb.file().steps.lock().unwrap() = Some(vec![]);
@@ -42,8 +42,8 @@ impl Recording {
         Self { before, steps }
     }
 
-    /// What may be in the file when everything ends after `count` steps: all of them after a kill; after a power cut those
-    /// that were synced, and any of the others.
+    /// Returns the possible contents of the file if the process ends after `count` steps: all of them after a kill; after a
+    /// power cut those that were synced, and any subset of the others.
     pub(crate) fn images(&self, count: usize) -> Vec<Vec<u8>> {
         let steps = &self.steps[..count];
         let synced = steps.iter().rposition(|step| matches!(step, Step::Sync)).unwrap_or(0);
@@ -65,7 +65,7 @@ impl Recording {
         images
     }
 
-    /// Opens each store that an end at any step may leave. `check` gets it with the number of steps.
+    /// Opens each store that a crash at any step may leave. Calls `check` with it and the number of steps.
     fn open_all(&self, root_key: &Path, check: impl Fn(&Kms, usize)) -> usize {
         let mut opened = HashSet::new();
         for count in 0..=self.steps.len() {
@@ -97,7 +97,7 @@ fn apply(image: &mut Vec<u8>, step: &Step) {
     }
 }
 
-/// Starts all calls before any is waited for, so that they share commits.
+/// Starts all calls before awaiting any, so that they share commits.
 fn call_all(kms: &Kms, requests: Vec<Request>) {
     let origin = kms.owner();
     let mut calls: Vec<_> =
@@ -112,7 +112,7 @@ fn call_all(kms: &Kms, requests: Vec<Request>) {
     }
 }
 
-/// What is done to a store, one after the other: keys, aliases, and secrets whose values no snapshot holds.
+/// The changes to a store, one after the other: keys, aliases, and secrets whose values are in no snapshot.
 fn changes(key: &str) -> Vec<Vec<Request>> {
     let alias = |number: usize| format!("alias/{number}");
     let create = |number| CreateAlias { key_id: key.into(), alias_name: alias(number) }.into();
@@ -168,7 +168,7 @@ fn what_is_left_at_any_step_of_a_commit_opens_with_all_that_was_answered() {
     assert!(opened > 60, "{opened} stores were opened");
 }
 
-/// It is of the earlier version, without an anchor, or of this one, with an anchor.
+/// It has the earlier version, without an anchor, or this one, with an anchor.
 #[test]
 fn what_is_left_at_any_step_of_raising_a_store_opens() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden");

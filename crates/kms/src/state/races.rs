@@ -1,4 +1,4 @@
-//! Tests of requests that read from the store while others change what they read.
+//! Tests of requests that read from the store while others change the same records.
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
@@ -30,15 +30,15 @@ impl Bench {
         Self { kms: Arc::new(kms), _data: data }
     }
 
-    /// Runs something between the snapshot and the read of the next request that reads.
+    /// Runs `run` between the snapshot and the read of the next request that reads.
     fn before_read(&self, run: impl FnOnce(&Kms) + Send + 'static) {
         let kms = Arc::clone(&self.kms);
         let job = Box::new(move || run(&kms));
         *self.kms.state.readers.before_read.lock().unwrap() = Some(job);
     }
 
-    /// Lets a request decide while `failing` waits to be written, which conflicts then. Both wait for a commit that
-    /// lasts until the request has decided.
+    /// Lets a request decide while the write `failing` waits, which then conflicts. Both wait for a commit that lasts until
+    /// the request has decided.
     fn call_beside<A>(&self, failing: Write, revision: Revision, request: A) -> Result<A::Reply, Error>
     where
         A: Action + Send,
@@ -184,7 +184,7 @@ fn a_put_is_compared_with_the_value_that_is_there_when_it_is_answered() {
     bench.assert_raced();
 }
 
-/// Its decision on the other version, which never was, is discarded as a whole.
+/// Its decision on the other version, which was never written, is discarded as a whole.
 #[test]
 fn a_put_beside_one_that_fails_is_executed_once() {
     let bench = Bench::new();
@@ -197,7 +197,7 @@ fn a_put_beside_one_that_fails_is_executed_once() {
         ..first.clone()
     };
     let (changed, _) = secret.record.with_version(version, &Default::default()).unwrap();
-    bench.before_read(|_| {}); // an execution that finds the version there reads its value
+    bench.before_read(|_| {}); // an execution that finds the version reads its value
     let request = PutSecretValue {
         secret_name: "s".into(),
         version_id: "2".into(),
@@ -211,7 +211,7 @@ fn a_put_beside_one_that_fails_is_executed_once() {
     assert_eq!(get(&bench.kms, "s", None).unwrap(), "y");
 }
 
-/// Its decision on the other try, which never was, is discarded as a whole.
+/// Its decision on the other attempt, which was never written, is discarded as a whole.
 #[test]
 fn an_import_beside_one_that_fails_counts_one_try() {
     let bench = Bench::new();
@@ -295,7 +295,7 @@ fn a_value_that_the_store_has_lost_is_a_failure_of_the_store() {
     delete(&bench.kms, "lost");
 }
 
-/// The value of a version is compared only while the snapshot of the request has the version.
+/// The value of a version is compared only if the snapshot of the request has the version.
 #[test]
 fn reads_and_changes_of_many_go_on_beside_each_other() {
     let bench = Bench::new();

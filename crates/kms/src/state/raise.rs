@@ -1,5 +1,5 @@
-//! What becomes of the rows of an older store when it is raised to this version: access keys get their owner, and their
-//! secrets a seal of their own. All other rows stay as they are.
+//! Raises the rows of an older store to this version: access keys get their owner, and their secrets are sealed separately.
+//! All other rows are unchanged.
 
 use bulla_keys::record::{self, Record, Revision, next_revision};
 use bulla_keys::root::RootKeys;
@@ -11,20 +11,20 @@ use super::kinds::{Write, put};
 use super::records::{AccessKey, AccessKeyOwner, secret_text};
 use crate::store::{RowChange, StoreError, StoredRow};
 
-/// Which rows a store holds.
+/// The version of the rows in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RowFormat {
-    /// Those of this version.
+    /// The rows of this version.
     Current,
-    /// Those of an earlier version as well. The store is raised at the end of a start that succeeds, if it can be written.
+    /// Rows of an earlier version too. A successful start raises the store at its end, unless it is read-only.
     Older,
 }
 
 impl RowFormat {
-    /// What a row holds, or will hold when the store is raised, for a snapshot.
+    /// Opens a row for a snapshot, raised to this version.
     ///
     /// # Errors
-    /// As [`Write::open`].
+    /// Like [`Write::open`].
     pub(super) fn open(self, roots: &RootKeys, row: &StoredRow) -> Result<(Write, Revision), StoreError> {
         match self {
             Self::Older if let Some(key) = raised(roots, row) => {
@@ -35,12 +35,12 @@ impl RowFormat {
     }
 }
 
-/// The change that raises a row, if it is of an earlier version.
+/// Returns the change that raises a row, if it has an earlier version.
 pub(super) fn change(roots: &RootKeys, row: &StoredRow) -> Option<RowChange> {
     raised(roots, row).map(|key| put(roots, &key, row.revision))
 }
 
-/// An access key of an earlier version, as one of this version.
+/// Returns an access key of an earlier version, raised to this version.
 fn raised(roots: &RootKeys, row: &StoredRow) -> Option<AccessKey> {
     if row.table != AccessKey::TABLE {
         return None;
@@ -51,8 +51,7 @@ fn raised(roots: &RootKeys, row: &StoredRow) -> Option<AccessKey> {
     Some(AccessKey { id, active, created, owner: AccessKeyOwner::Root, sealed_secret })
 }
 
-/// An access key as stores had it up to version 3: with its secret in clear inside the sealed record, and always the
-/// root's.
+/// An access key in stores up to version 3: its secret is in clear inside the sealed record, and its owner is root.
 #[derive(Encode, Decode)]
 #[cbor(map)]
 struct OldAccessKey {
@@ -107,7 +106,8 @@ mod tests {
         RowFormat::Current.open(&roots, &old).unwrap_err();
     }
 
-    /// A start that was killed after it raised the rows, or a header that was put back, finds rows of this version.
+    /// After a start that was killed between rows and header, or with a header that was rolled back, rows already have this
+    /// version.
     #[test]
     fn an_access_key_of_this_version_stays_as_it_is() {
         let roots = RootKey::random(&SystemRandom).keys(StoreId::random(&SystemRandom), 1);

@@ -1,7 +1,7 @@
-//! Ordered sets whose entries can be found by their rank: the page of a list costs by the page, wherever it begins.
+//! Ordered sets whose entries can be found by rank, so that the cost of a page depends on the page, not on where it begins.
 //!
-//! A persistent B+ tree that counts: clones share all but the changed nodes, as with the maps of the snapshot, and every
-//! operation takes a time that grows with the logarithm of the size.
+//! A persistent B+ tree with counts: clones share all nodes but the changed ones, like the maps of the snapshot, and every
+//! operation takes logarithmic time.
 
 use std::mem;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(crate) struct Ranked<T>(Arc<Node<T>>);
 
-/// The lists of the parts `P`, one after another: the entries of a part have consecutive ranks.
+/// The concatenated lists of the parts `P`: the entries of a part have consecutive ranks.
 pub(crate) type Index<P, K> = Ranked<(P, K)>;
 
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl<T: Ord + Clone> Ranked<T> {
         self.0.len()
     }
 
-    /// The entry with this rank, from 0.
+    /// Returns the entry with this rank, from 0.
     pub(crate) fn get(&self, mut rank: usize) -> Option<&T> {
         let mut node = &*self.0;
         loop {
@@ -55,7 +55,7 @@ impl<T: Ord + Clone> Ranked<T> {
         }
     }
 
-    /// The entries from a rank on. Costs less than to find each by its rank.
+    /// Returns the entries from a rank on. Costs less than finding each by its rank.
     pub(crate) fn from(&self, mut rank: usize) -> impl Iterator<Item = &T> {
         let mut leaf = [].iter();
         std::iter::from_fn(move || {
@@ -67,7 +67,7 @@ impl<T: Ord + Clone> Ranked<T> {
         })
     }
 
-    /// The entries from a rank to the end of its leaf; none behind the last one.
+    /// Returns the entries from a rank to the end of its leaf; none beyond the last one.
     fn leaf(&self, mut rank: usize) -> &[T] {
         let mut node = &*self.0;
         loop {
@@ -86,8 +86,8 @@ impl<T: Ord + Clone> Ranked<T> {
         }
     }
 
-    /// How many entries come first, for which `is_before` holds: it must hold for none that follows another one for which
-    /// it does not.
+    /// Returns the number of leading entries for which `is_before` returns true. It must return false for all entries after
+    /// one for which it returns false.
     pub(crate) fn partition_point(&self, is_before: impl Fn(&T) -> bool) -> usize {
         let mut node = &*self.0;
         let mut rank = 0;
@@ -97,7 +97,7 @@ impl<T: Ord + Clone> Ranked<T> {
             match node {
                 Node::Leaf(entries) => return rank + entries.partition_point(is_before),
                 Node::Inner(branches) => {
-                    // The border lies in the last branch that begins before it.
+                    // The boundary is in the last branch that begins before it.
                     let after = branches.partition_point(|branch| is_before(&branch.first));
                     let Some(at) = after.checked_sub(1) else { return rank };
                     rank += branches[..at].iter().map(|branch| branch.len).sum::<usize>();
@@ -107,7 +107,7 @@ impl<T: Ord + Clone> Ranked<T> {
         }
     }
 
-    /// Adds an entry, if it is not there.
+    /// Adds an entry, unless it exists.
     pub(crate) fn insert(&mut self, entry: T) {
         if let Some(right) = Node::insert(&mut self.0, entry) {
             let left = mem::take(&mut self.0);
@@ -115,7 +115,7 @@ impl<T: Ord + Clone> Ranked<T> {
         }
     }
 
-    /// Takes an entry away, if it is there.
+    /// Removes an entry, if it exists.
     pub(crate) fn remove(&mut self, entry: &T) {
         Node::remove(&mut self.0, entry);
         while let Node::Inner(branches) = &*self.0 {
@@ -129,17 +129,17 @@ impl<T: Ord + Clone> Ranked<T> {
 }
 
 impl<P: Ord + Clone, K: Ord + Clone> Index<P, K> {
-    /// The ranks of a part.
+    /// Returns the ranks of a part.
     pub(crate) fn part(&self, part: &P) -> Range<usize> {
         self.partition_point(|(of, _)| of < part)..self.partition_point(|(of, _)| of <= part)
     }
 
-    /// The rank of the first entry of a part that does not come before `key`.
+    /// Returns the rank of the first entry of a part that is not less than `key`.
     pub(crate) fn rank(&self, part: &P, key: &K) -> usize {
         self.partition_point(|(of, other)| (of, other) < (part, key))
     }
 
-    /// The entries with these ranks.
+    /// Returns the entries with these ranks.
     pub(crate) fn keys(&self, ranks: Range<usize>) -> impl DoubleEndedIterator<Item = &K> {
         ranks.filter_map(|rank| self.get(rank)).map(|(_, key)| key)
     }
@@ -172,7 +172,7 @@ impl<T: Ord + Clone> Node<T> {
         }
     }
 
-    /// Entries of a leaf, or branches.
+    /// The number of entries of a leaf, or of branches.
     fn width(&self) -> usize {
         match self {
             Self::Leaf(entries) => entries.len(),
@@ -180,7 +180,7 @@ impl<T: Ord + Clone> Node<T> {
         }
     }
 
-    /// Adds an entry; gives the right part of the node if that became too wide.
+    /// Adds an entry. Returns the right half of the node if it became too wide.
     fn insert(node: &mut Arc<Self>, entry: T) -> Option<Arc<Self>> {
         match Arc::make_mut(node) {
             Self::Leaf(entries) => {
@@ -217,7 +217,7 @@ impl<T: Ord + Clone> Node<T> {
         }
     }
 
-    /// Appends the right neighbour, which is a node of the same height.
+    /// Appends the right neighbour, a node of the same height.
     fn append(&mut self, right: Self) {
         match (self, right) {
             (Self::Leaf(left), Self::Leaf(right)) => left.extend(right),
@@ -226,7 +226,7 @@ impl<T: Ord + Clone> Node<T> {
         }
     }
 
-    /// Keeps the left half of a node that is too wide, and gives the right one.
+    /// Keeps the left half of a node that is too wide, and returns the right half.
     fn split(&mut self) -> Option<Self> {
         let width = self.width();
         (width > MAX_WIDTH).then(|| match self {
@@ -237,12 +237,12 @@ impl<T: Ord + Clone> Node<T> {
 }
 
 impl<T: Ord + Clone> Branch<T> {
-    /// None for an empty node.
+    /// Returns none for an empty node.
     fn new(node: Arc<Node<T>>) -> Option<Self> {
         Some(Self { first: node.first()?.clone(), len: node.len(), node })
     }
 
-    /// Takes over what changed in the node.
+    /// Updates the branch after its node has changed.
     fn refresh(&mut self) {
         self.len = self.node.len();
         if let Some(first) = self.node.first().filter(|first| **first != self.first) {
@@ -251,7 +251,7 @@ impl<T: Ord + Clone> Branch<T> {
     }
 }
 
-/// Adds an entry at `at`; gives the right part of a leaf that was full. A leaf that is filled in order stays full.
+/// Adds an entry at `at`. Returns the right part of a leaf that was full. A leaf that is filled in order remains full.
 fn insert_into_leaf<T>(entries: &mut Vec<T>, at: usize, entry: T) -> Option<Vec<T>> {
     if entries.len() < MAX_WIDTH {
         entries.insert(at, entry);
@@ -267,7 +267,7 @@ fn insert_into_leaf<T>(entries: &mut Vec<T>, at: usize, entry: T) -> Option<Vec<
     Some(right)
 }
 
-/// Joins a branch that became narrow with a neighbour, and halves both again if that is too much.
+/// Joins a branch that became narrow with a neighbour, and splits both again if the result is too wide.
 fn widen<T: Ord + Clone>(branches: &mut Vec<Branch<T>>, at: usize) {
     if branches.len() > 1 {
         let left = at.min(branches.len() - 2);
@@ -281,14 +281,14 @@ fn widen<T: Ord + Clone>(branches: &mut Vec<Branch<T>>, at: usize) {
     branches.retain(|branch| branch.len > 0);
 }
 
-/// Entries of a leaf, or branches of a node, at most. Wide nodes take less memory, narrow ones are copied faster.
+/// Maximum entries of a leaf, or branches of a node. Wide nodes take less memory, narrow ones are copied faster.
 const MAX_WIDTH: usize = 48;
 /// A narrower node is joined with a neighbour.
 const MIN_WIDTH: usize = MAX_WIDTH / 3;
 
 #[cfg(test)]
 thread_local! {
-    /// Nodes and rows that were looked at: what a list costs.
+    /// The number of visited nodes and rows, which is the cost of a list.
     pub(crate) static VISITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
@@ -306,7 +306,7 @@ mod tests {
         (u64::from_be_bytes(bytes) % below as u64) as usize
     }
 
-    /// The set with its entries, and what must hold of every node.
+    /// Compares the set with its entries, and checks the invariants of every node.
     fn check(ranked: &Ranked<usize>, model: &BTreeSet<usize>) {
         fn depth<T: Ord + Clone>(node: &Node<T>, is_root: bool) -> usize {
             assert!(node.width() <= MAX_WIDTH);
@@ -340,7 +340,7 @@ mod tests {
             let mut earlier = Vec::new();
             for step in 0..6_000 {
                 let entry = random(range);
-                // Grows at first and shrinks in the end.
+                // Grows at first and shrinks at the end.
                 if random(6_000) > step {
                     ranked.insert(entry);
                     model.insert(entry);
@@ -363,7 +363,7 @@ mod tests {
             }
             check(&ranked, &BTreeSet::new());
             for (ranked, model) in earlier {
-                check(&ranked, &model); // what came later changed nothing in it
+                check(&ranked, &model); // later changes did not affect it
             }
         }
     }

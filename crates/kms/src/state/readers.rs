@@ -1,4 +1,4 @@
-//! Threads that read what the snapshot does not hold. Callers wait for a channel only.
+//! Threads that read records which are not in the snapshot, such as values of secrets. Callers only await a channel.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use super::ReadError;
 use super::kind::{Id, Kind};
 use crate::store::{Store, StoreError, StoredRow};
 
-/// A few threads over a store, started by the first read. Dropping them waits for reads that are under way.
+/// A few threads over a store, started with the first read. Dropping them waits for current reads.
 pub(super) struct Readers {
     pub(super) store: Arc<Store>,
     roots: Arc<RootKeys>,
@@ -29,7 +29,7 @@ struct Pool {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// What the store holds under some ids; none for a row that is not there.
+/// The records with some ids; none for rows that do not exist.
 pub(super) type Found<R> = Vec<Option<(R, Revision)>>;
 
 impl Readers {
@@ -58,7 +58,7 @@ impl Readers {
             #[cfg(test)]
             run_once(&before_read);
             if !answer.is_canceled() {
-                let _ = answer.send(read(&store, &roots, &ids)); // the caller may have gone away meanwhile
+                let _ = answer.send(read(&store, &roots, &ids)); // the caller may have been dropped meanwhile
             }
         }))?;
         Ok(answered.await.map_err(|_| ReadError::Unavailable)??)
@@ -90,7 +90,7 @@ impl Pool {
             match thread {
                 Ok(thread) => pool.threads.push(thread),
                 Err(error) if pool.threads.is_empty() => return Err(StoreError::Thread(error)),
-                Err(_) => break, // fewer will do
+                Err(_) => break, // fewer threads are enough
             }
         }
         Ok(pool)
@@ -101,7 +101,7 @@ impl Drop for Pool {
     fn drop(&mut self) {
         self.jobs = None;
         for thread in self.threads.drain(..) {
-            let _ = thread.join(); // a panic has reached its caller as a closed channel
+            let _ = thread.join(); // after a panic, its caller saw a closed channel
         }
     }
 }
@@ -127,7 +127,7 @@ fn read<R: Kind>(store: &Store, roots: &RootKeys, ids: &[R::Id]) -> Result<Found
     store.get(&keys)?.into_iter().map(|row| row.map(open).transpose()).collect()
 }
 
-/// Reads are short; more threads help while some wait for a disk.
+/// Reads are short; more threads help only while some wait for a disk.
 const THREADS: usize = 4;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The records that only the engine knows: access keys, import tokens and private state.
+//! The records that only the engine has: access keys, uses of access keys and keys, import tokens and private state.
 
 use std::fmt;
 
@@ -13,8 +13,8 @@ use super::kind::Kept;
 use crate::key_uses::UseCounts;
 use crate::people::{PrincipalId, principal_id};
 
-/// An access key, of the account's root or of a user. Its secret is sealed once more inside the sealed record, as the
-/// material of keys is, so the snapshot holds it sealed; the keyring opens it for one verification.
+/// An access key, of the account's root or of a user. Its secret is sealed again inside the sealed record, like the material
+/// of keys, so a snapshot holds it sealed; the keyring opens it for one verification.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct AccessKey {
@@ -25,7 +25,7 @@ pub(crate) struct AccessKey {
     pub(crate) active: bool,
     #[n(3)]
     pub(crate) created: i64,
-    /// A record without an owner is damaged, never root's.
+    /// A record without an owner is damaged, and never belongs to root.
     #[n(4)]
     pub(crate) owner: AccessKeyOwner,
     /// See `bulla_keys::access_key`.
@@ -33,7 +33,7 @@ pub(crate) struct AccessKey {
     pub(crate) sealed_secret: ByteVec,
 }
 
-/// Whose rights an access key has.
+/// The owner of an access key, whose rights it has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(crate) enum AccessKeyOwner {
     #[n(0)]
@@ -47,12 +47,12 @@ pub(crate) enum AccessKeyOwner {
 }
 
 impl AccessKey {
-    /// The id of a new access key: 80 bits.
+    /// Returns the id of a new access key: 80 random bits.
     pub(crate) fn random_id() -> Box<str> {
         format!("BULLA{}", &*random_letters::<16>()).into()
     }
 
-    /// The secret of a new access key: 30 letters, 150 bits.
+    /// Returns the secret of a new access key: 30 letters, 150 random bits.
     pub(crate) fn random_secret() -> SecretText {
         random_letters::<30>().into()
     }
@@ -75,8 +75,8 @@ impl fmt::Debug for AccessKey {
     }
 }
 
-/// When an access key was last used. Written up to a minute later, because a write for each request would cost more than
-/// the request.
+/// When an access key was last used. It is written up to a minute later, because a write for each request would cost more
+/// than the request.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct AccessKeyUse {
@@ -94,7 +94,7 @@ impl Record for AccessKeyUse {
     }
 }
 
-/// How often a key version was used. Written up to a minute later, as [`AccessKeyUse`] is.
+/// How often a key version was used. It is written up to a minute later, like [`AccessKeyUse`].
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct KeyUse {
@@ -129,10 +129,10 @@ impl Record for KeyUse {
     }
 }
 
-/// What an import token is known by. The caller brings it back, so nobody may be able to guess it.
+/// The id of an import token. The importer sends it back, so it must not be guessable.
 pub(crate) type TokenId = ByteArray<32>;
 
-/// Lets somebody bring the material of a key, wrapped for a key pair of its own.
+/// Lets an importer bring the material of a key, wrapped under the token's own key pair.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct ImportToken {
@@ -140,15 +140,15 @@ pub(crate) struct ImportToken {
     pub(crate) id: TokenId,
     #[n(1)]
     pub(crate) key: KeyId,
-    /// As the API names it.
+    /// The name of the algorithm in the API.
     #[n(2)]
     pub(crate) algorithm: Box<str>,
-    /// Sealed as the material of its key is.
+    /// Sealed like the material of its key.
     #[n(3)]
     pub(crate) private_key: ByteVec,
     #[n(4)]
     pub(crate) expires: i64,
-    /// Tries that did not succeed, or have not yet.
+    /// Attempts that failed or are pending.
     #[n(5)]
     pub(crate) failures: u8,
 }
@@ -166,7 +166,7 @@ impl fmt::Debug for ImportToken {
     }
 }
 
-/// What a snapshot keeps of an import token: enough to find it, and to say whether it can be used.
+/// What a snapshot keeps of an import token: enough to find it and decide whether it can be used.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TokenFacts {
     pub(crate) id: TokenId,
@@ -187,7 +187,7 @@ impl Kept<ImportToken> for TokenFacts {
     }
 }
 
-/// Something that the program around the engine keeps in the store, such as the key of the server's CA.
+/// A value that the server keeps in the store, such as the key of its CA.
 #[derive(Clone, Encode, Decode)]
 #[cbor(map)]
 pub(crate) struct Private {
@@ -216,7 +216,7 @@ impl fmt::Debug for Private {
     }
 }
 
-/// `N` random letters of an alphabet of 32, without those that look alike.
+/// Returns `N` random letters of an alphabet of 32, without those that look alike.
 pub(crate) fn random_letters<const N: usize>() -> Zeroizing<String> {
     let mut bytes = Zeroizing::new([0; N]);
     SystemRandom.fill(&mut *bytes);

@@ -1,4 +1,4 @@
-//! Tests of stores whose rows open one by one, but are not together what the last commit left.
+//! Tests of stores whose rows open one by one, but together are not the state of the last commit.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -75,7 +75,7 @@ impl Bench {
         rows
     }
 
-    /// Writes rows as they were, without the engine.
+    /// Writes older rows, without the engine.
     fn put(&self, rows: impl IntoIterator<Item = StoredRow>) {
         self.edit(rows.into_iter().map(|row| (row.clone(), Change::Put(row.value))));
     }
@@ -105,7 +105,7 @@ impl Bench {
         }
     }
 
-    /// That the store is refused for this reason, and opens when it is as it was.
+    /// Checks that the store is refused for this reason, and opens when it is restored.
     #[track_caller]
     fn assert_refused(&self, edit: impl FnOnce(), expected: &Rollback) {
         let before = fs::read(self.path()).unwrap();
@@ -170,7 +170,7 @@ fn several_rows_that_are_put_back_are_refused() {
     bench.assert_refused(|| bench.put(rows), &Rollback::RowsPutBack);
 }
 
-/// Also those that no snapshot holds, and those whose absence nothing else shows.
+/// Includes rows that no snapshot holds, and those whose absence nothing else reveals.
 #[test]
 fn a_row_that_is_removed_is_refused() {
     let bench = Bench::new();
@@ -228,7 +228,7 @@ fn an_anchor_that_is_put_back_is_refused() {
     bench.assert_refused(|| bench.put(anchor), &Rollback::AnchorPutBack);
 }
 
-/// Only together with every other row that has changed since.
+/// It would be accepted only together with every other row that has changed since.
 #[test]
 fn a_row_that_is_put_back_with_the_anchor_of_its_time_is_refused() {
     let bench = Bench::new();
@@ -248,7 +248,7 @@ fn an_anchor_that_is_removed_is_refused() {
     }
 }
 
-/// It would get a new anchor, whatever its rows are.
+/// Otherwise it would get a new anchor for any rows.
 #[test]
 fn a_header_of_an_earlier_version_that_is_put_back_is_refused() {
     let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata/golden/store-v5");
@@ -283,13 +283,13 @@ fn a_header_of_an_earlier_version_that_is_put_back_is_refused() {
     };
     let before = fs::read(bench.path()).unwrap();
     with_an_old_row();
-    bench.run(|_| ()); // no row is left that shows it: this is the store as it was before it was raised
+    bench.run(|_| ()); // no row reveals it: this is the store before it was raised
     fs::write(bench.path(), before).unwrap();
     bench.run(|kms| create_secret(kms, "new"));
     bench.assert_refused(with_an_old_row, &Rollback::HeaderPutBack);
 }
 
-/// No state of the store itself shows it; what is kept elsewhere of its commit number does.
+/// No state of the store itself reveals it; a copy of its commit number elsewhere does.
 #[test]
 fn a_store_that_is_put_back_as_a_whole_opens_with_its_earlier_number() {
     let bench = Bench::new();
@@ -325,7 +325,7 @@ fn a_rollback_that_is_accepted_is_one_no_more() {
     assert_eq!(bench.run(Kms::epoch), 2);
 }
 
-/// A store that is as it should be is not written to.
+/// A store in the right state is not written to.
 #[test]
 fn accepting_a_rollback_that_is_none_changes_nothing() {
     let bench = Bench::new();
@@ -339,7 +339,7 @@ fn commits_are_counted_and_published_when_they_are_answered() {
     let data = tempfile::tempdir().unwrap();
     let options = Options::new(data.path(), Role::Command);
     let kms = Kms::open(&options, SystemClock).unwrap();
-    // A new store notes in a commit of its own since when uses are counted, and does not wait for it.
+    // A new store records in a commit of its own since when uses are counted, and does not wait for it.
     pollster::block_on(kms.state.catch_up()).unwrap_or_else(|_| panic!("the store fails"));
     assert_eq!((kms.epoch(), kms.commit_number()), (1, 2));
     let key = call(&kms, CreateKey::default()).key_metadata.key_id;
@@ -355,7 +355,7 @@ fn commits_are_counted_and_published_when_they_are_answered() {
     assert_eq!(rows(&kms.state.published()), 3, "a key, its version, and since when uses are counted");
 }
 
-/// While the engine runs, the file is compared as well; this is for what reaches the store beneath it.
+/// While the engine runs, it compares the file as well; this is for changes below that check.
 #[test]
 fn a_commit_does_not_follow_an_anchor_that_was_put_back() {
     let bench = Bench::new();

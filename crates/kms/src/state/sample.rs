@@ -1,4 +1,4 @@
-//! A kind of record that only tests have: what a new one takes.
+//! A kind of record for tests only, which shows what a new kind needs.
 
 use bulla_keys::record::Record;
 use imbl::OrdSet;

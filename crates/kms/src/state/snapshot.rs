@@ -1,7 +1,7 @@
-//! The state that requests read: everything in memory, in one consistent piece.
+//! A snapshot: the state that requests read, all in memory and consistent.
 //!
-//! A snapshot never changes. The committer makes the next one, which shares all but the changed entries, and
-//! publishes it before it answers; so a request that begins after an answer sees what was answered.
+//! A snapshot never changes. The committer makes the next one, which shares all entries but the changed ones, and publishes
+//! it before it answers. So a request that begins after an answer sees the answered change.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -19,11 +19,11 @@ use crate::store::Version;
 #[derive(Clone, Default)]
 pub(crate) struct Snapshot {
     pub(super) tables: Tables,
-    /// The state of the store that it holds.
+    /// The version of the store that it holds.
     pub(super) version: Version,
     /// The anchor of that state, which is durable; none for a store of an earlier version that cannot be raised.
     pub(super) anchor: Option<Anchor>,
-    /// Until when it may be served. Always, where this process is the only writer.
+    /// When its lease expires. None if this process is the only writer.
     valid_until: Option<Instant>,
 }
 
@@ -32,12 +32,12 @@ impl Snapshot {
         self.valid_until.is_none_or(|end| now < end)
     }
 
-    /// The row with this id.
+    /// Returns the row with this id.
     pub(crate) fn get<R: KeptKind>(&self, id: &R::Id) -> Option<&Row<R>> {
         R::table(&self.tables).rows.get(id)
     }
 
-    /// The rows of a kind after `after`, in the order of their ids; all of them without it.
+    /// Returns the rows of a kind after `after`, sorted by id; all of them without it.
     pub(crate) fn rows_after<R: KeptKind>(
         &self,
         after: Option<&R::Id>,
@@ -45,7 +45,7 @@ impl Snapshot {
         self.rows_from(after.map_or(Bound::Unbounded, Bound::Excluded))
     }
 
-    /// The rows of a kind from a bound on, in the order of their ids.
+    /// Returns the rows of a kind from a bound on, sorted by id.
     pub(crate) fn rows_from<R: KeptKind>(
         &self,
         start: Bound<&R::Id>,
@@ -58,17 +58,17 @@ impl Snapshot {
         })
     }
 
-    /// The last id of a kind, in the order of ids.
+    /// Returns the greatest id of a kind.
     pub(crate) fn last_id<R: KeptKind>(&self) -> Option<&R::Id> {
         R::table(&self.tables).rows.get_max().map(|(id, _)| id)
     }
 
-    /// How many rows of a kind there are.
+    /// The number of rows of a kind.
     pub(crate) fn count<R: KeptKind>(&self) -> usize {
         R::table(&self.tables).rows.len()
     }
 
-    /// How many rows there are of each kind.
+    /// The number of rows of each kind.
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, usize> {
         self.tables.counts()
     }
@@ -81,7 +81,7 @@ impl Snapshot {
         !self.tables.access_keys.rows.is_empty()
     }
 
-    /// Whether there is a policy of the account, of a role, a key or a secret: they hold ARNs.
+    /// Whether the account, a role, a key or a secret has a policy: policies contain ARNs.
     pub(crate) fn has_policies(&self) -> bool {
         let Tables { policies, roles, key_policies, secret_policies, .. } = &self.tables;
         let is_empty = [
@@ -102,17 +102,17 @@ impl Snapshot {
         self.anchor
     }
 
-    /// The epoch of the store; that of a store which was never restored, where there is no anchor.
+    /// The epoch of the store; the first epoch if there is no anchor.
     pub(crate) fn epoch(&self) -> u64 {
         self.anchor.map_or(1, |anchor| anchor.epoch)
     }
 
-    /// Takes in the anchor of a commit, unless that of a later one is there.
+    /// Replaces the anchor, unless it has that of a later commit.
     pub(super) fn take_anchor(&mut self, anchor: Option<Anchor>) {
         self.anchor = [self.anchor, anchor].into_iter().flatten().max_by_key(|anchor| anchor.commit);
     }
 
-    /// Takes in one change, with the revision that its row has now.
+    /// Applies one write, with the new revision of its row.
     pub(crate) fn apply(&mut self, write: Write, revision: Revision) {
         self.tables.apply(write, revision);
     }
@@ -139,7 +139,7 @@ mod tests {
         assert!(Snapshot::default().is_valid(now + Duration::from_secs(1 << 30)));
     }
 
-    /// Else an answered value would be lost to a change of another secret, which had the same name.
+    /// Otherwise an answered value would be lost to a change of another secret that had the same name.
     #[test]
     fn a_change_decided_on_a_removed_record_does_not_touch_its_successor() {
         let data = tempfile::tempdir().unwrap();
@@ -176,7 +176,7 @@ mod tests {
         assert_ne!(stages, old.revision, "the state is that of the store again");
     }
 
-    /// Nobody would see the difference, but the store would grow for ever.
+    /// Requests would not notice the difference, but the store would grow without bound.
     #[test]
     fn values_go_with_their_versions_and_these_with_their_secrets() {
         let data = tempfile::tempdir().unwrap();

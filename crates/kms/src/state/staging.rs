@@ -1,4 +1,4 @@
-//! What callers and the committer share: the state that all accepted changes leave, and the jobs that wait for a commit.
+//! The state that callers and the committer share: the result of all accepted changes, and the jobs that wait for a commit.
 
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,37 +18,37 @@ use crate::store::RowChange;
 
 pub(super) struct Staging {
     staged: Mutex<Staged>,
-    /// There is work, or there will be no more.
+    /// Signals work, or closing.
     changed: Condvar,
     commits: Mutex<CommitCounts>,
 }
 
 pub(super) struct Staged {
-    /// The published state with every accepted change made in it.
+    /// The published state with every accepted change applied.
     pub(super) snapshot: Snapshot,
     pub(super) jobs: Vec<Job>,
     /// The number of the next line of the audit trail.
     next_line: u64,
-    /// Lines of the outbox up to this one are durable elsewhere.
+    /// Lines of the outbox up to this one are durable in the trail.
     pub(super) forgotten: Option<OutboxNumber>,
-    /// The newest seal, if the store has not noted it.
+    /// The newest seal, if the store has not recorded it.
     pub(super) sealed: Option<SealNote>,
-    /// Other processes may have written.
+    /// Whether other processes may have written.
     pub(super) has_news: bool,
-    /// The committer is writing changes that `snapshot` includes.
+    /// Whether the committer is writing changes that `snapshot` includes.
     pub(super) is_writing: bool,
-    /// The store may differ from `snapshot`: nothing can be decided until it was read again.
+    /// Whether the store may differ from `snapshot`: nothing can be decided until it was read again.
     pub(super) is_stale: bool,
     pub(super) is_closed: bool,
 }
 
 pub(super) struct Job {
-    /// Empty if the caller only waits for what the store holds already.
+    /// Empty if the caller only waits for earlier changes.
     pub(super) rows: Vec<RowChange>,
     pub(super) answer: oneshot::Sender<Result<(), CommitError>>,
 }
 
-/// All waiting jobs, and the state that they leave; none if the store has to be read again instead.
+/// All waiting jobs, and the resulting state; none if the store has to be read again instead.
 pub(super) struct Batch {
     pub(super) jobs: Vec<Job>,
     pub(super) next: Option<Snapshot>,
@@ -70,7 +70,7 @@ impl Staging {
         Self { staged: Mutex::new(staged), changed: Condvar::new(), commits: Mutex::default() }
     }
 
-    /// Counts a transaction that took so long.
+    /// Counts a transaction and its duration.
     pub(super) fn count_commit(&self, is_durable: bool, took: Duration) {
         let mut commits = self.commits.lock().unwrap_or_else(PoisonError::into_inner);
         if is_durable {
@@ -80,7 +80,7 @@ impl Staging {
         }
     }
 
-    /// The transactions so far.
+    /// Returns counts of the transactions so far.
     pub(super) fn commit_counts(&self) -> CommitCounts {
         self.commits.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -90,18 +90,18 @@ impl Staging {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the committer that there is work, or that there will be no more.
+    /// Signals the committer that there is work, or that it should end.
     pub(super) fn notify(&self) {
         self.changed.notify_one();
     }
 
-    /// Lets the committer publish what other processes have written.
+    /// Makes the committer publish what other processes have written.
     pub(super) fn announce_news(&self) {
         self.lock().has_news = true;
         self.notify();
     }
 
-    /// Waits for work and takes all of it; none when there will be no more.
+    /// Waits for work and takes all of it; none on closing.
     pub(super) fn take(&self) -> Option<Batch> {
         let is_idle = |staged: &mut Staged| !staged.has_work() && !staged.is_closed;
         let mut staged =
@@ -125,14 +125,14 @@ impl Staged {
         !self.jobs.is_empty() || self.has_news
     }
 
-    /// Takes the state of the store for the staged one.
+    /// Replaces the staged state with that of the store.
     pub(super) fn replace_snapshot(&mut self, snapshot: Snapshot) {
         self.next_line = self.next_line.max(next_number(&snapshot));
         self.snapshot = snapshot;
     }
 
-    /// Makes changes in the staged state, adds their line to the outbox, deletes forgotten lines and notes the newest seal; gives the rows that do
-    /// so in the store.
+    /// Applies changes to the staged state, adds their line to the outbox, deletes lines that the trail has, and records the
+    /// newest seal. Returns the changes of rows in the store.
     pub(super) fn apply_all(&mut self, changes: Changes, roots: &RootKeys) -> Vec<RowChange> {
         let (mut writes, line) = changes.into_parts();
         if let Some(members) = line {
@@ -152,7 +152,7 @@ impl Staged {
         writes.into_iter().map(|(write, expected)| self.apply(write, expected, roots)).collect()
     }
 
-    /// Makes one change in the staged state; gives the row that makes it in the store.
+    /// Applies one write to the staged state. Returns the change of its row in the store.
     fn apply(&mut self, write: Write, expected: Revision, roots: &RootKeys) -> RowChange {
         let row = write.row(roots, expected);
         self.snapshot.apply(write, row.revision);

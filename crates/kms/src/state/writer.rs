@@ -1,4 +1,4 @@
-//! The committer's thread: it alone writes to the store and publishes snapshots.
+//! The committer's thread, which alone writes to the store and publishes snapshots.
 
 use std::mem;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ pub(super) struct Writer {
     pub(super) store: Arc<Store>,
     pub(super) watch: Arc<Watch>,
     pub(super) roots: Arc<RootKeys>,
-    /// Of a store that could not be raised: it is read-only.
+    /// The version of the rows in a store that could not be raised because it is read-only.
     pub(super) format: RowFormat,
     pub(super) published: Arc<ArcSwap<Snapshot>>,
     pub(super) staging: Arc<Staging>,
     pub(super) outbox: Outbox,
 }
 
-/// What a commit has written.
+/// The result of a commit.
 #[derive(Debug)]
 pub(super) struct Written {
     committed: Committed,
@@ -52,7 +52,7 @@ impl Writer {
         }
     }
 
-    /// Writes a batch, publishes its state, answers.
+    /// Writes a batch, publishes its state, and answers the callers.
     fn write(&mut self, jobs: Vec<Job>, next: Snapshot) {
         let rows: Vec<_> = jobs.iter().map(|job| job.rows.as_slice()).collect();
         match self.commit(&rows) {
@@ -62,14 +62,14 @@ impl Writer {
             }
             Ok(Some(written)) => self.begin_again(jobs, written.committed.results),
             Err(error) => {
-                let _ = self.read_again(); // else before the next commit
+                let _ = self.read_again(); // otherwise before the next commit
                 answer_all(jobs, &Err(CommitError::Store(Arc::new(error))));
             }
         }
     }
 
-    /// Writes the rows of each job, if there are any. They are durable only if the file that was written is the one that
-    /// a restart will open. The anchor is written with them, once for all.
+    /// Writes the rows of each job, with one anchor for all. They count as durable only if the written file is the one that a
+    /// restart will open.
     pub(super) fn commit(&mut self, rows: &[&[RowChange]]) -> Result<Option<Written>, StoreError> {
         if rows.iter().all(|rows| rows.is_empty()) {
             return Ok(None);
@@ -92,13 +92,13 @@ impl Writer {
         Ok(Written { committed, anchor })
     }
 
-    /// All jobs were written.
+    /// Handles a batch whose jobs were all written.
     fn finish(&mut self, jobs: Vec<Job>, next: Snapshot, written: Option<Written>) {
         let published = self.publish(next, written).or_else(|_| self.read_again());
         answer_all(jobs, &published.map_err(|error| CommitError::Store(Arc::new(error))));
     }
 
-    /// Some jobs rest on what the store does not hold.
+    /// Handles a batch with jobs that depend on changes which were not written.
     fn begin_again(&mut self, jobs: Vec<Job>, results: Vec<Result<(), Conflict>>) {
         let read = self.read_again().map_err(Arc::new);
         for (job, result) in jobs.into_iter().zip(results) {
@@ -111,12 +111,12 @@ impl Writer {
         }
     }
 
-    /// Publishes the state that a commit leaves, with what other processes wrote before it; without a commit, with what
+    /// Publishes the state that a commit leaves, with earlier writes of other processes. Without a commit, publishes what
     /// they have written by now.
     fn publish(&mut self, mut next: Snapshot, written: Option<Written>) -> Result<(), StoreError> {
         let committed = written.as_ref().map(|written| written.committed.version);
         let mut foreign = self.store.foreign(committed)?;
-        foreign.retain(|commit| commit.version > next.version); // else it was read again since
+        foreign.retain(|commit| commit.version > next.version); // otherwise it was read again since
         let version = foreign.iter().map(|commit| commit.version).chain(committed).max();
         let rows = || foreign.iter().flat_map(|commit| &commit.rows);
         let anchor = [written.and_then(|written| written.anchor), self.newest_anchor(rows())?];
@@ -136,7 +136,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Of the anchors that other processes wrote, that of the last commit.
+    /// Returns the newest anchor that other processes wrote.
     fn newest_anchor<'a>(
         &self,
         rows: impl Iterator<Item = &'a ForeignRow>,
@@ -155,8 +155,8 @@ impl Writer {
         }
     }
 
-    /// Publishes what the store holds. Whatever was decided meanwhile rests on a state that never was, and has to be
-    /// decided again.
+    /// Publishes what the store contains. All decisions since are based on a state that was never written, and must be made
+    /// again.
     fn read_again(&mut self) -> Result<(), StoreError> {
         self.staging.lock().is_stale = true;
         self.watch.check()?;
@@ -174,7 +174,7 @@ impl Writer {
 }
 
 impl Drop for Writer {
-    /// Also after a panic: a caller must not wait for an answer that does not come.
+    /// Also after a panic, so that callers do not wait forever.
     fn drop(&mut self) {
         let mut staged = self.staging.lock();
         staged.is_closed = true;
@@ -184,6 +184,6 @@ impl Drop for Writer {
 
 fn answer_all(jobs: impl IntoIterator<Item = Job>, answer: &Result<(), CommitError>) {
     for job in jobs {
-        let _ = job.answer.send(answer.clone()); // the caller may have gone away
+        let _ = job.answer.send(answer.clone()); // the caller may have been dropped meanwhile
     }
 }

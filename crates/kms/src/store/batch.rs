@@ -1,12 +1,12 @@
-//! What becomes of the transactions of one commit that rest on each other.
+//! Applies the transactions of one commit, which may depend on each other.
 
 use std::collections::HashSet;
 
 use super::row::{Change, Conflict, RowChange};
 
-/// Applies transactions in their order. Each may have been decided on the state that the earlier ones leave. So one that
-/// rests on a row which a conflicting transaction would have written conflicts too, without being applied: another
-/// process may have given this row the very revision that both expect.
+/// Applies transactions in order. Each may have been decided on the state that the earlier ones leave. So a transaction that
+/// depends on a row which a conflicting one would have written conflicts too, without being applied: another process may have
+/// given the row the very revision that both expect.
 pub(super) fn apply_in_order<'a, E>(
     transactions: &[&'a [RowChange]],
     mut apply: impl FnMut(&'a [RowChange]) -> Result<Result<(), Conflict>, E>,

@@ -1,4 +1,4 @@
-//! Why a store could not be read or written, whatever engine keeps it.
+//! The errors of reading and writing a store, independent of the storage engine.
 
 use std::error::Error;
 use std::{fmt, io};
@@ -14,36 +14,36 @@ pub enum StoreError {
     Engine(Box<dyn Error + Send + Sync>),
     /// The file could not be opened.
     Io(io::Error),
-    /// Something is to be written, and the file system is read-only.
+    /// A write is needed, but the file system is read-only.
     ReadOnly,
     /// A thread that reads or writes could not be started.
     Thread(io::Error),
-    /// The file is damaged so badly that the storage engine lost its way.
+    /// The file is so damaged that the storage engine failed unexpectedly.
     Damaged,
     /// Another process has the file open, though the lock was free.
     InUse,
-    /// The header is not one of this program's.
+    /// The header does not have this program's format.
     Header,
-    /// The root key is that of the store, but the rest of the header was damaged or edited.
+    /// The root key belongs to the store, but the rest of the header was damaged or edited.
     HeaderDamaged,
-    /// A newer version of this program has opened the store, and keeps in it what this one does not know.
+    /// A newer version of this program has opened the store, and may have written data that this one does not know.
     Newer,
-    /// The file is not what this process left there.
+    /// The file is not in the state in which this process left it.
     Lost(LostFile),
     /// A row does not unseal: it was edited, moved, or written by a newer version.
     Row {
         /// Its table.
         table: String,
-        /// Its place in the table.
+        /// Its key in the table.
         primary_key: Vec<u8>,
     },
-    /// The store is not as its last commit left it.
+    /// The store is not in the state of its last commit.
     RolledBack(Rollback),
-    /// A row is missing that another one names.
+    /// A row is missing that another one refers to.
     Missing {
         /// Its table.
         table: String,
-        /// Its place in the table.
+        /// Its key in the table.
         primary_key: Vec<u8>,
     },
 }
@@ -70,7 +70,7 @@ impl From<io::Error> for StoreError {
 }
 
 impl StoreError {
-    /// What the user of a command or the operator of a server can do about it.
+    /// Returns advice for the user of a command or the operator of a server.
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
@@ -120,7 +120,7 @@ impl fmt::Display for StoreError {
 
 impl Error for StoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // The text holds that of the cause already.
+        // The text includes that of the cause.
         match self {
             Self::Engine(error) => error.source(),
             Self::Io(error) | Self::Thread(error) => error.source(),

@@ -1,11 +1,11 @@
-//! The file of a store under redb, which notices when it stops being ours.
+//! The file of a store under redb, with checks that it was not removed, replaced or overwritten.
 //!
-//! A server answers from memory, so without these checks it would confirm writes to a store that was removed, or that a
-//! backup was copied over, and a restart would find none of them. A file is ours while its path leads to the inode that was
-//! opened, and its length and first bytes are what this process left there. redb keeps both commit slots in the first
-//! 320 bytes, each with its transaction id and the checksums of its roots, so any other state of a store differs there.
+//! A server answers from memory, so without these checks it would confirm writes to a store that was removed, or overwritten
+//! with a backup, and a restart would find none of them. The checks pass while the path leads to the inode that was opened,
+//! and the length and first bytes of the file are those that this process left. redb keeps both commit slots in the first 320
+//! bytes, each with its transaction id and the checksums of its roots, so any other state of a store differs there.
 //!
-//! For a reader, and on a read-only file system, redb gets the same file, and what it writes stays in memory.
+//! For a reader, and on a read-only file system, redb gets the same file, but its writes stay in memory.
 
 use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -20,20 +20,20 @@ use redb::{BackendError, StorageBackend};
 
 use super::overlay::Overlay;
 
-/// A file that this process holds is not what its path leads to any more.
+/// The path of an open file no longer leads to that file, or its content is not what this process left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostFile {
     /// The path.
     pub path: PathBuf,
-    /// What is there instead.
+    /// What happened to the file.
     pub loss: Loss,
 }
 
-/// What became of a file that this process holds.
+/// What happened to a file that this process has open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Loss {
-    /// Nothing is at the path: the file or a directory above it was removed or renamed.
+    /// The path does not exist: the file or a directory above it was removed or renamed.
     Removed,
     /// Another file is at the path.
     Replaced,
@@ -43,7 +43,7 @@ pub enum Loss {
     Unreadable(io::ErrorKind),
 }
 
-/// A path and the file that it led to, held open so that no other file can get its inode number.
+/// A path and its file, which is kept open so that its inode number cannot be reused.
 #[derive(Debug)]
 pub(crate) struct Pinned {
     path: PathBuf,
@@ -78,19 +78,19 @@ impl Pinned {
     }
 }
 
-/// The file of a store, and what this process left in it.
+/// The file of a store, and the content that this process left in it.
 pub(crate) struct StoreFile {
     pinned: Pinned,
-    /// None after a failed write: only the file knows how much of it arrived.
+    /// None after a failed write, which may have written a part.
     left: Mutex<Option<Content>>,
     #[cfg(test)]
     pub(crate) before_sync: Mutex<Option<BeforeSync>>,
-    /// What is done to the file, from when a test asks for it.
+    /// The operations on the file, once a test records them.
     #[cfg(test)]
     pub(crate) steps: Mutex<Option<Vec<Step>>>,
 }
 
-/// What a database does to its file.
+/// An operation of a database on its file.
 #[cfg(test)]
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -103,7 +103,7 @@ pub(crate) enum Step {
 #[cfg(test)]
 pub(crate) type BeforeSync = Box<dyn FnOnce(&Path) + Send>;
 
-/// What tells one state of a store from every other.
+/// The part of the content that differs between any two states of a store.
 #[derive(Debug, PartialEq, Eq)]
 struct Content {
     len: u64,
@@ -111,7 +111,7 @@ struct Content {
 }
 
 impl StoreFile {
-    /// Makes an empty file, for its owner alone.
+    /// Creates an empty file, for its owner alone.
     pub(crate) fn create(path: &Path) -> io::Result<Arc<Self>> {
         let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         Self::pin(path, file)
@@ -137,7 +137,7 @@ impl StoreFile {
         Ok(self.pinned.file.metadata()?.len() == 0)
     }
 
-    /// Checks that the path leads to the file, and that it holds what this process left there.
+    /// Checks that the path leads to the file, and that it contains what this process left there.
     pub(crate) fn verify(&self) -> Result<(), LostFile> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.compare(left.as_ref())
@@ -153,7 +153,7 @@ impl StoreFile {
         }
     }
 
-    /// The storage for a database in this file, with locks of its own. The file must still be ours.
+    /// Returns the storage for a database in this file, with its own locks. The file must be unchanged.
     pub(crate) fn backend(self: &Arc<Self>, wanted: Access) -> Result<Backend, LostFile> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         self.compare(left.as_ref())?;
@@ -174,7 +174,7 @@ impl StoreFile {
         Ok(Backend { inner, overlay, file: Arc::clone(self) })
     }
 
-    /// Runs one write, unless the file is not ours any more: a backup that was copied over it must stay whole.
+    /// Runs one write, if the file is unchanged: a backup that was copied over it must not be damaged.
     fn write(
         &self,
         write: impl FnOnce() -> io::Result<()>,
@@ -235,17 +235,17 @@ impl Content {
     }
 }
 
-/// A [`StoreFile`] as redb's storage.
+/// A [`StoreFile`] as the storage of redb.
 #[derive(Debug)]
 pub(crate) struct Backend {
     inner: FileBackend,
-    /// What redb wrote, if nothing in the file may change.
+    /// The writes of redb, if the file must not change.
     overlay: Option<Overlay>,
     file: Arc<StoreFile>,
 }
 
 impl Backend {
-    /// Whether nothing that is written reaches the file.
+    /// Whether no write reaches the file.
     pub(crate) fn is_read_only(&self) -> bool {
         self.overlay.is_some()
     }
@@ -308,7 +308,7 @@ impl StorageBackend for Backend {
         self.inner.close()
     }
 
-    /// A reader shares its locks with other readers: a file that is open only for reading has no others.
+    /// A reader shares its locks with other readers: a file that is open only for reading has no exclusive locks.
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         if self.is_read_only() {
             self.inner.try_lock_shared_range(start, end)
@@ -346,17 +346,18 @@ impl StorageBackend for Backend {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
     Full,
-    /// The file system is read-only, or nothing in the file may change.
+    /// The file system is read-only, or the file must not change.
     ReadOnly,
 }
 
-/// Opens for writing also what is only read: on an overlay the first open for writing makes another file of it.
+/// Opens a file for writing even if it is only read, because on an overlay file system the first open for writing creates
+/// another file.
 fn open(path: &Path) -> io::Result<(File, Access)> {
     open_with(OpenOptions::new().read(true).write(true), path)
 }
 
-/// Opens a file with `options`, or for reading alone if its file system is read-only. ReadOnlyFilesystem means that the
-/// file is missing and cannot be made.
+/// Opens a file with `options`, or only for reading if its file system is read-only. ReadOnlyFilesystem means that the file
+/// is missing and cannot be created.
 pub(crate) fn open_with(options: &mut OpenOptions, path: &Path) -> io::Result<(File, Access)> {
     match options.open(path) {
         Err(read_only) if read_only.kind() == io::ErrorKind::ReadOnlyFilesystem => {
@@ -396,8 +397,8 @@ impl fmt::Display for LostFile {
 
 impl std::error::Error for LostFile {}
 
-/// What is compared: redb's header with both commit slots has 320 bytes (its `docs/design.md`), and its first page nothing
-/// else.
+/// The compared bytes: redb's header with both commit slots has 320 bytes (its `docs/design.md`), and the first page contains
+/// nothing else.
 const HEADER_LEN: usize = 512;
 
 #[cfg(test)]
@@ -408,7 +409,7 @@ mod tests {
 
     const TABLE: redb::TableDefinition<'_, u32, u32> = redb::TableDefinition::new("t");
 
-    /// The database in a file that is opened as on a read-only file system.
+    /// Opens the database in a file as on a read-only file system.
     fn read_only(path: &Path) -> Result<redb::Database, redb::DatabaseError> {
         let handle = File::open(path).unwrap();
         let overlay = Some(Overlay::new(handle.metadata().unwrap().len()));
@@ -457,7 +458,7 @@ mod tests {
         assert_eq!(value(&writer), 7);
     }
 
-    /// As on a full disk: some of it arrived, and nobody says how much.
+    /// As on a full disk: a part was written, and its length is unknown.
     #[test]
     fn a_write_that_fails_is_no_loss_and_the_next_loss_is_noticed() {
         let directory = tempfile::tempdir().unwrap();

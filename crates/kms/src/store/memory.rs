@@ -1,4 +1,4 @@
-//! A store in memory that several nodes share, for tests: what the border is for beside redb.
+//! A store in memory that several nodes share, for tests: the second engine behind the storage interface.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -14,7 +14,7 @@ use super::row::{
     Anchoring, Change, Committed, Conflict, ForeignCommit, ForeignRow, Move, RowChange, StoredRow, Version,
 };
 
-/// One process with the shared store open.
+/// One process that has the shared store open.
 pub(crate) struct Node {
     cluster: Arc<Cluster>,
     number: usize,
@@ -22,7 +22,7 @@ pub(crate) struct Node {
     pub(crate) before_commit: Mutex<Option<Hook>>,
     /// Runs once before the next read of this node.
     pub(crate) before_get: Mutex<Option<Hook>>,
-    /// Runs once before this node is woken by what others write.
+    /// Runs once before this node is notified of writes of other nodes.
     pub(crate) before_watch: Mutex<Option<Hook>>,
 }
 
@@ -40,7 +40,7 @@ struct Inner {
 
 type RowKey = (String, Vec<u8>);
 
-/// What one node has to hear of the others.
+/// The writes of other nodes that one node has not read yet.
 #[derive(Default)]
 struct Feed {
     commits: Vec<ForeignCommit>,
@@ -48,7 +48,7 @@ struct Feed {
 }
 
 impl Cluster {
-    /// A store that holds some rows.
+    /// Returns a store with some rows.
     pub(crate) fn with(rows: &[StoredRow]) -> Arc<Self> {
         let rows = rows.iter().cloned();
         let rows = rows.map(|row| ((row.table, row.primary_key), (row.revision, row.value)));
@@ -68,7 +68,7 @@ impl Cluster {
         }
     }
 
-    /// Takes a row away as damage does: no node hears of it.
+    /// Removes a row as damage would: no node is notified.
     pub(crate) fn lose(&self, table: &str, primary_key: &[u8]) {
         self.0.lock().unwrap().rows.remove(&(table.into(), primary_key.into())).unwrap();
     }
@@ -174,7 +174,7 @@ impl Inner {
         Ok(self.next_commit(rows))
     }
 
-    /// Lets the anchor follow.
+    /// Writes the next anchor.
     fn anchor(
         &mut self,
         anchoring: &mut dyn Anchoring,
@@ -196,7 +196,7 @@ impl Inner {
         ForeignCommit { version: Version(self.version), rows }
     }
 
-    /// Lets all other nodes hear of commits.
+    /// Notifies all other nodes of commits.
     fn feed(&mut self, node: usize, commits: &[ForeignCommit]) {
         for (_, feed) in self.nodes.iter_mut().enumerate().filter(|(number, _)| *number != node) {
             feed.commits.extend_from_slice(commits);

@@ -1,21 +1,21 @@
-//! Changes to a file that cannot be written, kept in memory.
+//! Writes to a file that must not change, kept in memory.
 //!
-//! redb writes to a store when it opens it, and more when the last process did not close it. On a read-only file system
-//! it reads the file with its own changes on top, so that the stores of crashed processes can be read there too.
+//! redb writes to a store when it opens it, and more if the last process did not close it. On a read-only file system, it
+//! reads the file with its own writes on top, so that stores of crashed processes can be read there too.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a file would hold if it could be written.
+/// The content that the file would have if it could be written.
 #[derive(Debug)]
 pub(crate) struct Overlay(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
     len: u64,
-    /// How much of the file is still visible.
+    /// How many bytes of the file are still visible.
     visible: u64,
     /// Changed blocks, by their number.
     blocks: BTreeMap<u64, Box<[u8; BLOCK_LEN]>>,
@@ -31,7 +31,7 @@ impl Overlay {
         self.state().len
     }
 
-    /// Reads bytes at `offset`; `read` reads the file.
+    /// Reads bytes at `offset`; `read` reads from the file.
     pub(crate) fn read(
         &self,
         offset: u64,
@@ -50,7 +50,7 @@ impl Overlay {
         Ok(())
     }
 
-    /// Writes `data` at `offset`, in memory; `read` reads the file.
+    /// Writes `data` at `offset`, in memory; `read` reads from the file.
     pub(crate) fn write(
         &self,
         offset: u64,
@@ -87,14 +87,14 @@ impl Overlay {
         }
     }
 
-    /// Each change of it either is complete or has failed before it began.
+    /// A panic leaves a consistent state: each change either is complete or failed before it began.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Reads what is visible of the file; the rest is zeros.
+    /// Reads the visible part of the file; the rest is zeros.
     fn read_file(
         &self,
         offset: u64,
@@ -108,7 +108,7 @@ impl State {
     }
 }
 
-/// The bytes that a block and a stretch of data have in common.
+/// The bytes that a block and a range of data have in common.
 struct Overlap {
     in_block: Range<usize>,
     in_data: Range<usize>,
@@ -125,7 +125,7 @@ impl Overlap {
     }
 }
 
-/// The numbers of the blocks that a stretch of data touches.
+/// Returns the numbers of the blocks that overlap a range of data.
 fn blocks_of(offset: u64, len: usize) -> Range<u64> {
     let first = offset / BLOCK_LEN as u64;
     let end = (offset + len as u64).div_ceil(BLOCK_LEN as u64);

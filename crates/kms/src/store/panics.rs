@@ -1,4 +1,4 @@
-//! The storage engine panics on some of what it finds in a damaged file; that is an error here.
+//! Turns panics of the storage engine into errors: it panics on some damaged files.
 
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
@@ -16,15 +16,15 @@ pub(super) fn catching_panics<T, E: From<StoreError>>(run: impl FnOnce() -> Resu
     })
 }
 
-/// Whether a panic of this thread would come from the storage engine and become a [`StoreError`]: a panic hook that
-/// reports bugs should stay silent then.
+/// Whether a panic of this thread would come from the storage engine and become a [`StoreError`]. A panic hook that reports
+/// bugs should ignore it.
 #[must_use]
 pub fn is_panic_caught() -> bool {
     CATCHING.get()
 }
 
-/// Whether the storage engine lost its way in a store of this process. Not every call that meets damage fails: a store
-/// that answers may turn out to be damaged when it is closed.
+/// Whether the storage engine has panicked on a store of this process. Not every call that reads damage fails: a store that
+/// answers may turn out to be damaged when it is closed.
 #[must_use]
 pub fn was_store_damaged() -> bool {
     DAMAGED.load(Ordering::Relaxed)

@@ -1,11 +1,11 @@
-//! A store in one redb file, for one process.
+//! A store in one redb file, which one process opens at a time.
 //!
 //! ```text
-//! table "header": "header" -> header                               (its bytes are those of `header.rs`)
+//! table "header": "header" -> header                               (the bytes of `header.rs`)
 //! table "rows":   table name ‖ 0x00 ‖ primary key -> revision (u64be) ‖ sealed record
 //! ```
 //!
-//! This file alone knows redb, but for the storage below it (`file.rs`) and what reads one state of it (`redb/frozen.rs`).
+//! This file alone knows redb, except for the storage below it (`file.rs`) and reads of one state (`redb/frozen.rs`).
 
 mod frozen;
 #[cfg(test)]
@@ -27,27 +27,28 @@ use super::panics::catching_panics;
 use super::row::{Anchoring, Change, Committed, Conflict, Move, RowChange, StoredRow, Version};
 use crate::files;
 
-/// An open file. Reads see the last commit and do not wait for the one that is being written.
+/// An open store. Reads see the last commit and do not wait for the current one.
 pub(crate) struct RedbStore {
     file: Arc<StoreFile>,
-    /// How the file is opened, if its file system lets it.
+    /// How the file is opened, if its file system permits it.
     access: Access,
-    /// None after a failure, until the file could be opened again. Locked for writing only while it is opened or closed.
+    /// None after a failure, until the file could be opened again. Write-locked only while it is opened or closed.
     open: RwLock<Option<Open>>,
     commits: AtomicU64,
 }
 
 struct Open {
     database: Database,
-    /// Whether the file system is read-only, or the store is only read: what is written stays in memory, so nothing may be confirmed.
+    /// Whether the file system is read-only, or the store is only read. Writes stay in memory then, so nothing may be
+    /// confirmed.
     is_read_only: bool,
 }
 
-/// An error of redb on its way to the border.
+/// An error of redb before it leaves this module.
 struct Failure(StoreError);
 
 impl RedbStore {
-    /// Makes a store that holds only its header and the rows that `fill` hands over, in one durable commit.
+    /// Creates a store with only its header and the rows that `fill` passes in, in one durable commit.
     pub(super) fn create<E: From<StoreError>>(
         path: &Path,
         header: &[u8],
@@ -72,7 +73,7 @@ impl RedbStore {
         Ok(store)
     }
 
-    /// Opens an existing store for reading: nothing in its file changes, not even what redb notes there.
+    /// Opens an existing store for reading, without changing its file, not even for redb's own bookkeeping.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let store = Self::of(StoreFile::open(path)?, Access::ReadOnly);
         store.with(|_| Ok(()))?;
@@ -148,7 +149,7 @@ impl RedbStore {
         mut visit: impl FnMut(StoredRow) -> ControlFlow<()>,
     ) -> Result<Version, StoreError> {
         self.with(|Open { database, .. }| {
-            let version = self.version(); // before the read begins: what is read is at least that
+            let version = self.version(); // before the read begins: the state that is read is at least that version
             let rows = database.begin_read()?.open_table(ROWS)?;
             for row in rows.iter()? {
                 let (key, value) = row?;
@@ -173,7 +174,7 @@ impl RedbStore {
     /// Writes in one durable commit.
     fn write<T>(&self, run: impl FnOnce(&WriteTransaction) -> Result<T, Failure>) -> Result<T, StoreError> {
         if self.is_read_only() {
-            self.close(); // it may be writable by now
+            self.close(); // the file system may be writable by now
         }
         self.with(|Open { database, is_read_only }| {
             if *is_read_only {
@@ -191,8 +192,8 @@ impl RedbStore {
         Version(self.commits.load(Ordering::Acquire))
     }
 
-    /// Runs something with the open database. After an I/O error redb refuses everything, so after any error the file is
-    /// closed, and opened again by the next call.
+    /// Runs something with the open database. After an I/O error redb refuses all operations, so after any error the file is
+    /// closed, and the next call opens it again.
     fn with<T>(&self, run: impl FnOnce(&Open) -> Result<T, Failure>) -> Result<T, StoreError> {
         let result = catching_panics(|| {
             loop {
@@ -216,14 +217,14 @@ impl RedbStore {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         if open.is_none() {
             if self.file.is_empty()? {
-                return Err(StoreError::Header.into()); // redb would begin a new store in it
+                return Err(StoreError::Header.into()); // redb would create a new store in it
             }
             *open = Some(Open::new(&self.file, self.access)?);
         }
         Ok(())
     }
 
-    /// Waits for reads and a commit that are under way. Closing a damaged file panics, at times.
+    /// Waits for current reads and a current commit. Closing a damaged file may panic.
     fn close(&self) {
         let mut open = self.open.write().unwrap_or_else(PoisonError::into_inner);
         let closed = open.take();
@@ -317,7 +318,7 @@ fn apply<'a>(
     Ok(Ok(()))
 }
 
-/// Lets the anchor follow what a commit does to other rows.
+/// Writes the anchor that follows from the changes of a commit.
 fn anchor(rows: &mut Rows<'_>, anchoring: &mut dyn Anchoring, moves: &[Move<'_>]) -> Result<(), Failure> {
     let places = anchoring.places().iter();
     let found = places.map(|(table, primary_key)| get(rows, table, primary_key));
@@ -342,7 +343,7 @@ fn put(rows: &mut Rows<'_>, row: &StoredRow) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Takes a row of a new store.
+/// Adds a row to a new store.
 pub(crate) type Fill<'a> = dyn FnMut(&StoredRow) -> Result<(), StoreError> + 'a;
 
 type Rows<'a> = Table<'a, &'static [u8], &'static [u8]>;
@@ -363,7 +364,7 @@ fn join_key(table: &str, primary_key: &[u8]) -> Vec<u8> {
     [table.as_bytes(), &[0], primary_key].concat()
 }
 
-/// A key without a table name cannot have been written here; its row will not unseal.
+/// A key without a table name was not written by this program; its row will not unseal.
 fn split_key(key: &[u8]) -> (&str, &[u8]) {
     let end = key.iter().position(|&byte| byte == 0).unwrap_or(key.len());
     let (table, rest) = key.split_at(end);
@@ -382,6 +383,6 @@ const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 const HEADER_KEY: &str = "header";
 const REVISION_LEN: usize = size_of::<Revision>();
 const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("rows");
-/// Requests read from the snapshot, but for values of secrets, which redb would keep whole: a cache is for writing, and for
-/// the inner pages of the tree.
+/// Requests read from the snapshot, except for values of secrets, which redb would cache whole. The cache is for writing, and
+/// for the inner pages of the tree.
 const CACHE_BYTES: usize = 1 << 20;

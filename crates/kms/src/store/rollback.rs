@@ -1,4 +1,4 @@
-//! What shows that a store is not as its last commit left it, though every record of it opens.
+//! The evidence that a store is not in the state of its last commit, even if every record of it opens.
 
 use std::fmt;
 
@@ -10,53 +10,53 @@ pub enum Rollback {
     RowDamaged {
         /// Its table.
         table: String,
-        /// Its place in the table.
+        /// Its key in the table.
         primary_key: Vec<u8>,
     },
-    /// One row is an older state of itself.
+    /// One row has an older revision.
     RowPutBack {
         /// Its table.
         table: String,
-        /// Its place in the table.
+        /// Its key in the table.
         primary_key: Vec<u8>,
     },
-    /// Rows are older states of themselves: more than one, or of long ago.
+    /// Several rows have older revisions, or one has a much older one.
     RowsPutBack,
     /// Rows are missing.
     RowsMissing {
-        /// How many more are missing than were added.
+        /// The number of missing rows, minus that of added ones.
         count: u64,
     },
-    /// One row is there that the last commit did not leave.
+    /// One row exists that the last commit did not leave.
     RowAdded {
         /// Its table.
         table: String,
-        /// Its place in the table.
+        /// Its key in the table.
         primary_key: Vec<u8>,
     },
-    /// Rows are there that the last commit did not leave.
+    /// Rows exist that the last commit did not leave.
     RowsAdded {
-        /// How many more were added than are missing.
+        /// The number of added rows, minus that of missing ones.
         count: u64,
     },
     /// The anchor is older than the rows, or only one of its two copies is the newest one.
     AnchorPutBack,
-    /// The anchor is missing, or one of its copies.
+    /// The anchor or one of its copies is missing.
     AnchorMissing,
-    /// The header is that of an earlier version of the store, and there are rows of this one.
+    /// The header has an earlier version of the store, but there are rows of this version.
     HeaderPutBack,
-    /// The whole store is that of before a restore which the audit trail knows of.
+    /// The whole store is from before a restore that the audit trail recorded.
     BeforeRestore {
         /// The epoch of the store.
         epoch: u64,
-        /// The epoch that it had when the trail was sealed last.
+        /// The epoch of the store at the last seal of the trail.
         sealed: u64,
     },
     /// The whole store is older than the audit trail.
     BehindTrail {
         /// The commits of the store.
         commit: u64,
-        /// The commits that it had when the trail was sealed last.
+        /// The number of commits at the last seal of the trail.
         sealed: u64,
     },
 }
@@ -99,7 +99,7 @@ impl fmt::Display for Rollback {
     }
 }
 
-/// What tells rows of one table from each other, as every error shows it.
+/// Formats a primary key, as all errors show it.
 pub(super) fn hex(f: &mut fmt::Formatter<'_>, primary_key: &[u8]) -> fmt::Result {
     primary_key.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }

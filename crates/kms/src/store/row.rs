@@ -1,4 +1,4 @@
-//! What crosses the border of a store: rows of bytes.
+//! The types of the storage interface: rows of bytes, and changes of them.
 
 use bulla_keys::record::Revision;
 
@@ -14,19 +14,19 @@ pub(crate) struct StoredRow {
     pub(crate) value: Vec<u8>,
 }
 
-/// A state of the store. The version of a later state is greater.
+/// The version of a state of the store. Later states have greater versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Version(pub(super) u64);
 
-/// What a transaction does to one row, if the row is as expected.
+/// A change of one row by a transaction, which requires an expected revision.
 #[derive(Debug)]
 pub(crate) struct RowChange {
     pub(crate) table: &'static str,
     pub(crate) primary_key: Vec<u8>,
-    /// The revision the row must have now; 0 if it must not be there. None for a row that is written once and belongs to
-    /// another one, on which the decision rests.
+    /// The revision that the row must have; 0 if it must not exist. None for a row that is written once and belongs to
+    /// another one, which the decision depends on.
     pub(crate) expected: Option<Revision>,
-    /// The revision a row that is put has from then on.
+    /// The new revision of a row that is put.
     pub(crate) revision: Revision,
     pub(crate) change: Change,
 }
@@ -35,28 +35,28 @@ pub(crate) struct RowChange {
 pub(crate) enum Change {
     Put(Vec<u8>),
     Delete,
-    /// Nothing: the decision rests on this row.
+    /// No change: the decision depends on this row.
     Keep,
 }
 
-/// What a commit does to one row.
+/// The effect of a commit on one row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Move<'a> {
     pub(crate) table: &'a str,
     pub(crate) primary_key: &'a [u8],
-    /// The revision that the row had; 0 if it was not there.
+    /// The previous revision; 0 if the row did not exist.
     pub(crate) from: Revision,
-    /// The revision that the row has from then on; 0 if it is deleted.
+    /// The new revision; 0 if the row is deleted.
     pub(crate) to: Revision,
 }
 
-/// Makes the anchor of the store, whose rows a commit writes with all others.
+/// Computes the anchor of the store, whose rows a commit writes with all others.
 pub(crate) trait Anchoring {
     /// The places of its rows: table and primary key.
     fn places(&self) -> &[(&'static str, &'static [u8])];
 
-    /// The rows that the anchor has from then on, in its places, made of those that are there and of what the commit does to
-    /// other rows. None if they stay as they are. After an error nothing is written.
+    /// Returns the new rows of the anchor, in its places, from the current ones and the effect of the commit on other rows.
+    /// None if they are unchanged. After an error nothing is written.
     fn anchor(
         &mut self,
         found: &[Option<StoredRow>],
@@ -64,28 +64,28 @@ pub(crate) trait Anchoring {
     ) -> Result<Vec<StoredRow>, StoreError>;
 }
 
-/// A row was not as expected: another transaction changed it in between.
+/// A row was not as expected, because another transaction changed it meanwhile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Conflict;
 
-/// What became of the transactions of one commit.
+/// The results of the transactions in one commit.
 #[derive(Debug)]
 pub(crate) struct Committed {
-    /// One for each transaction.
+    /// One result for each transaction.
     pub(crate) results: Vec<Result<(), Conflict>>,
-    /// The first state that holds those that succeeded.
+    /// The first version that contains the successful transactions.
     pub(crate) version: Version,
 }
 
 /// A transaction of another process.
 #[derive(Clone, Debug)]
 pub(crate) struct ForeignCommit {
-    /// The first state that holds it.
+    /// The first version that contains it.
     pub(crate) version: Version,
     pub(crate) rows: Vec<ForeignRow>,
 }
 
-/// What another process did to one row.
+/// A change of one row by another process.
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "a redb file has one writer; stores for several nodes make them")

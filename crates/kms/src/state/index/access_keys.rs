@@ -1,11 +1,11 @@
-//! Access keys by owner.
+//! The index of access keys by owner.
 
 use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::records::{AccessKey, AccessKeyOwner};
 use crate::state::snapshot::Snapshot;
 
-/// The access keys of an owner, oldest first.
+/// The access keys of each owner, oldest first.
 #[derive(Clone, Default)]
 pub(crate) struct AccessKeyIndex(Index<AccessKeyOwner, (i64, Box<str>)>);
 
@@ -18,7 +18,7 @@ impl kind::Index<AccessKey> for AccessKeyIndex {
 }
 
 impl Snapshot {
-    /// The access keys of an owner, oldest first.
+    /// Returns the access keys of an owner, oldest first.
     pub(crate) fn access_keys_of(&self, owner: AccessKeyOwner) -> impl Iterator<Item = &Row<AccessKey>> {
         let keys = &self.tables.access_keys.index.0;
         keys.keys(keys.part(&owner)).filter_map(|(_, id)| self.get(id))

@@ -1,4 +1,4 @@
-//! Aliases by name and by key.
+//! The index of aliases by name and by key.
 
 use bulla_keys::{Alias, AliasName, KeyId};
 
@@ -7,7 +7,7 @@ use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
-/// All aliases, and those of a key.
+/// All aliases, and those of each key.
 #[derive(Clone, Default)]
 pub(crate) struct AliasIndex {
     lists: Index<Option<KeyId>, AliasName>,
@@ -44,7 +44,7 @@ impl Snapshot {
         lists.keys(lists.part(&Some(key))).filter_map(|name| self.get(name))
     }
 
-    /// Aliases by name: those of a key, or all.
+    /// Returns aliases by name: those of a key, or all.
     pub(crate) fn alias_lists(&self) -> &Index<Option<KeyId>, AliasName> {
         &self.tables.aliases.index.lists
     }

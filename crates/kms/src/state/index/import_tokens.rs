@@ -1,4 +1,4 @@
-//! Import tokens by key and by the time when they expire.
+//! The index of import tokens by key and by the time of their expiry.
 
 use bulla_keys::KeyId;
 use imbl::OrdSet;
@@ -38,7 +38,7 @@ impl Snapshot {
         tokens.filter_map(|(_, id)| self.import_token(&ByteArray::from(*id)))
     }
 
-    /// Import tokens that have expired at `now`.
+    /// Returns the import tokens that have expired at `now`.
     pub(crate) fn import_tokens_until(&self, now: i64) -> impl Iterator<Item = &Row<ImportToken>> {
         let tokens = self.tables.import_tokens.index.by_end.iter().take_while(move |(end, _)| *end <= now);
         tokens.filter_map(|(_, id)| self.import_token(&ByteArray::from(*id)))

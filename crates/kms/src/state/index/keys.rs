@@ -1,5 +1,5 @@
-//! Keys in the order of lists, once for all and once for each thing that filters search for, so that the page of a search
-//! costs by the page as well; and keys by their scheduled work.
+//! The index of keys, in the order of lists: once for all, and once for each value that filters search for, so that the cost
+//! of a page of a search depends on the page. Also keys by their scheduled work.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -14,16 +14,16 @@ use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
-/// Where a key stands in lists: oldest first.
+/// The position of a key in lists: oldest first.
 pub(crate) type Age = (i64, KeyId);
 
-/// Keys with a label that are alike; of all classes, if none is given.
+/// The keys with a label and a class; without a class, those of all classes.
 pub(crate) type Group = (Label, Option<ClassId>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ClassId(u32);
 
-/// What a few values describe of a key. A key has one class, so lists of classes have no key in common.
+/// The combination of the few-valued properties of a key. A key has exactly one class, so the lists of classes are disjoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeyClass {
     pub(crate) state: KeyState,
@@ -37,17 +37,17 @@ pub(crate) struct KeyClass {
 #[derive(Clone, Default)]
 pub(crate) struct KeyLists {
     by_group: Index<Group, Age>,
-    /// By their ids. A class stays after its last key: there are few.
+    /// By class id. A class remains after its last key is gone: there are few.
     classes: Arc<Vec<KeyClass>>,
-    /// By tags, in the order of ids.
+    /// By tags, sorted by id.
     tagged: Index<Label, KeyId>,
-    /// When imported material ends.
+    /// When imported material expires.
     expiring: OrdSet<(i64, KeyId)>,
-    /// The time by which keys are in their classes. Material expires after 1970.
+    /// The time for which keys are in their classes. Material expires after 1970.
     settled: i64,
 }
 
-/// The lists of keys, and what is due for them.
+/// The lists of keys, and their scheduled work.
 #[derive(Clone, Default)]
 pub(crate) struct KeyIndex {
     lists: KeyLists,
@@ -81,7 +81,7 @@ impl Snapshot {
         &self.tables.keys.index.lists
     }
 
-    /// Moves keys whose material expires between `now` and the time of the last call to the lists of their state.
+    /// Moves keys whose material expires between `now` and the time of the last call to the lists of their current state.
     pub(crate) fn settle(&mut self, now: i64) {
         if !self.key_lists().is_settled(now) {
             let keys = &mut self.tables.keys;
@@ -105,7 +105,7 @@ impl KeyClass {
 }
 
 impl KeyLists {
-    /// Keys by what is searched for.
+    /// Keys by label and class.
     pub(crate) fn by_group(&self) -> &Index<Group, Age> {
         &self.by_group
     }
@@ -119,7 +119,7 @@ impl KeyLists {
         (0..).map(ClassId).zip(self.classes.iter())
     }
 
-    /// Notes that a key is there now in place of another one.
+    /// Replaces a key in the lists.
     pub(crate) fn replace(&mut self, old: Option<&Key>, new: Option<&Key>) {
         if let (Some(old), Some(new)) = (old, new)
             && self.are_listed_alike(old, new)
@@ -130,12 +130,12 @@ impl KeyLists {
         new.into_iter().for_each(|key| self.edit(key, Edit::Add));
     }
 
-    /// Whether no material expires between `now` and the time by which keys are in their classes.
+    /// Whether no material expires between `now` and the time for which keys are in their classes.
     pub(crate) fn is_settled(&self, now: i64) -> bool {
         self.expiring_until(now).next().is_none()
     }
 
-    /// The time by which keys are in their classes.
+    /// The time for which keys are in their classes.
     pub(crate) fn settled(&self) -> i64 {
         self.settled
     }
@@ -151,7 +151,7 @@ impl KeyLists {
     fn expiring_until(&self, now: i64) -> impl Iterator<Item = &(i64, KeyId)> {
         let from = self.settled.min(now);
         let until = self.settled.max(now);
-        // Material is over from the second in which it expires.
+        // Material cannot be used from the second in which it expires.
         let after = |time: i64| Bound::Excluded((time, KeyId::from_bytes([u8::MAX; 16])));
         let until = (until, KeyId::from_bytes([u8::MAX; 16]));
         self.expiring.range((after(from), Bound::Included(until)))
@@ -184,7 +184,7 @@ impl KeyLists {
         }
     }
 
-    /// The class of a key, which is noted if it is the first of it.
+    /// Returns the class of a key, adding it if it is new.
     fn class(&mut self, key: &Key) -> ClassId {
         let class = KeyClass::of(key, self.settled);
         let known = self.classes.iter().position(|known| *known == class);

@@ -1,18 +1,18 @@
-//! What keys and secrets are searched for.
+//! Labels: the values of tags and descriptions that keys and secrets are searched for.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bulla_keys::Tags;
 
 use crate::state::ranked::Index;
 
-/// What is searched for, as a digest: long values take no more room than short ones.
+/// A value to search for, as a digest, so that long values take no more memory than short ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Label([u8; 16]);
 
 impl Label {
-    /// On everything.
+    /// The label of every record.
     pub(crate) const ALL: Self = Self([0; 16]);
-    /// On what has tags.
+    /// The label of records with tags.
     pub(crate) const TAGGED: Self = Self([1; 16]);
 
     pub(crate) fn tag_key(key: &str) -> Self {
@@ -56,7 +56,7 @@ impl Edit {
     }
 }
 
-/// What something with these tags is searched for, value by value.
+/// Returns the labels of a record with these tags.
 pub(super) fn tag_labels(tags: &Tags) -> impl Iterator<Item = Label> {
     let tagged = (!tags.is_empty()).then_some(Label::TAGGED);
     tagged

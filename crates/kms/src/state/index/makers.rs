@@ -1,4 +1,4 @@
-//! How many records of a kind there are, and by whom they were made, for quotas.
+//! The number of records of a kind, in total and by maker, for quotas.
 
 use bulla_keys::{Alias, Key, Maker, Secret};
 use imbl::OrdMap;
@@ -6,20 +6,20 @@ use imbl::OrdMap;
 use crate::state::kind::KeptKind;
 use crate::state::snapshot::Snapshot;
 
-/// Counts of the records that users and programs made.
+/// The numbers of the records that users and programs created.
 #[derive(Clone, Default)]
 pub(crate) struct Makers {
     total: usize,
-    /// Without those of which nobody knows who made them.
+    /// Without records whose maker is unknown.
     by_maker: OrdMap<Maker, usize>,
 }
 
-/// A kind of record that users and programs make.
+/// A kind of record that users and programs create.
 pub(crate) trait Made: KeptKind {
     fn makers(snapshot: &Snapshot) -> &Makers;
 }
 
-/// Who made a record.
+/// Returns the maker of a record.
 pub(super) trait MadeBy {
     fn made_by(&self) -> Option<&Maker>;
 
@@ -30,7 +30,7 @@ pub(super) trait MadeBy {
 }
 
 impl Makers {
-    /// Notes that a record is there now in place of another one.
+    /// Replaces a record in the counts.
     pub(super) fn replace<R: MadeBy>(&mut self, old: Option<&R>, new: Option<&R>) {
         let old = old.filter(|record| record.is_counted());
         let new = new.filter(|record| record.is_counted());
@@ -56,12 +56,12 @@ impl Makers {
         self.total
     }
 
-    /// How many each of them made.
+    /// Returns the numbers of all makers.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Maker, usize)> {
         self.by_maker.iter().map(|(maker, count)| (maker, *count))
     }
 
-    /// How many one of them made.
+    /// Returns the number of one maker.
     pub(crate) fn of(&self, maker: &Maker) -> usize {
         self.by_maker.get(maker).copied().unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! Users, groups and roles by id, by the policies that are attached to them, and users by group.
+//! The indexes of users, groups and roles by id and by attached policy, and of users by group.
 
 use bulla_wire::Error;
 use imbl::OrdMap;
@@ -8,10 +8,10 @@ use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
-/// The users, groups or roles to which policies are attached.
+/// The users, groups or roles that each policy is attached to.
 pub(crate) type Attached = Index<PolicyRef, NameKey>;
 
-/// The users in groups, by name.
+/// The users in each group, by name.
 pub(crate) type Members = Index<GroupId, NameKey>;
 
 /// Users by id, policy and group.
@@ -29,7 +29,7 @@ pub(crate) struct GroupIndex(Entities<GroupId>);
 #[derive(Clone, Default)]
 pub(crate) struct RoleIndex(Entities<PrincipalId>);
 
-/// Names by id, and by the policies that are attached.
+/// Names by id, and by attached policy.
 #[derive(Clone)]
 struct Entities<I> {
     names: OrdMap<I, NameKey>,
@@ -37,7 +37,7 @@ struct Entities<I> {
 }
 
 impl<I: Ord + Copy> Entities<I> {
-    /// A renaming deletes one row and puts another with the same id, in either order.
+    /// Renaming deletes one row and writes another with the same id, in either order.
     fn remove(&mut self, id: I, name: &NameKey, policies: &Attachments) {
         if self.names.get(&id) == Some(name) {
             self.names.remove(&id);
@@ -95,10 +95,10 @@ impl Snapshot {
         self.get(self.tables.users.index.entities.names.get(&id)?)
     }
 
-    /// The MFA device that is bound to a user.
+    /// Returns the MFA device that is bound to a user.
     ///
     /// # Errors
-    /// InternalFailure if there is none, or the row of the device does not say so too.
+    /// InternalFailure if there is none, or the row of the device disagrees.
     pub(crate) fn mfa_device_of(&self, user: &User) -> Result<&Row<MfaDevice>, Error> {
         let device = user.mfa.as_ref().and_then(|mfa| self.get::<MfaDevice>(&mfa.device));
         let device = device.filter(|row| row.record.user.is_some_and(|bound| bound.0 == user.id));
@@ -118,22 +118,22 @@ impl Snapshot {
         &self.tables.users.index.members
     }
 
-    /// The users to which policies are attached, by name.
+    /// The users that policies are attached to, by name.
     pub(crate) fn attached_users(&self) -> &Attached {
         &self.tables.users.index.entities.attached
     }
 
-    /// The groups to which policies are attached, by name.
+    /// The groups that policies are attached to, by name.
     pub(crate) fn attached_groups(&self) -> &Attached {
         &self.tables.groups.index.0.attached
     }
 
-    /// The roles to which policies are attached, by name.
+    /// The roles that policies are attached to, by name.
     pub(crate) fn attached_roles(&self) -> &Attached {
         &self.tables.roles.index.0.attached
     }
 
-    /// To how many users, groups and roles a policy is attached.
+    /// Returns the number of users, groups and roles that a policy is attached to.
     pub(crate) fn attachment_count(&self, policy: &PolicyRef) -> usize {
         let attached = [self.attached_users(), self.attached_groups(), self.attached_roles()];
         attached.into_iter().map(|index| index.part(policy).len()).sum()
@@ -212,7 +212,7 @@ mod tests {
         assert!(found.user_by_id(role_id).is_none(), "the id of a role");
     }
 
-    /// In either order of the two writes: a change has none.
+    /// In either order of the two writes, because a change has no order.
     #[test]
     fn a_renamed_user_is_found_by_its_id_and_a_new_one_of_its_name_is_not() {
         for puts_first in [true, false] {

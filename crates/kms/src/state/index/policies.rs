@@ -1,4 +1,4 @@
-//! Policies of keys and secrets by the users and roles that they deny something.
+//! The indexes of policies of keys and secrets by the users and roles that they deny something.
 
 use bulla_access::{Policy, Principal, PrincipalId, system};
 use bulla_keys::{KeyId, SecretName};
@@ -41,7 +41,7 @@ impl kind::Index<SecretPolicy> for SecretPolicyIndex {
 }
 
 impl Snapshot {
-    /// The version of a policy that counts.
+    /// Returns the version of a policy that is in force.
     pub(crate) fn policy(&self, policy: &PolicyRef) -> Option<&Policy> {
         match policy {
             PolicyRef::System(name) => system::find(name.as_str()).map(system::SystemPolicy::policy),
@@ -51,12 +51,12 @@ impl Snapshot {
         }
     }
 
-    /// The policy of a key; without one the default policy holds, which gives no user or role anything.
+    /// Returns the policy of a key; none if it has the default policy, which allows users and roles nothing.
     pub(crate) fn key_policy(&self, key: KeyId) -> Option<&Policy> {
         self.get::<KeyPolicy>(&key).map(|row| &**row.record.document.policy())
     }
 
-    /// The policy of a secret, as of a key.
+    /// Returns the policy of a secret, as for a key.
     pub(crate) fn secret_policy(&self, secret: &SecretName) -> Option<&Policy> {
         self.get::<SecretPolicy>(secret).map(|row| &**row.record.document.policy())
     }
@@ -74,7 +74,7 @@ impl Snapshot {
     }
 }
 
-/// Policies of keys and secrets name no providers.
+/// Returns none for a provider: policies of keys and secrets cannot name one.
 fn id_of(principal: Principal<'_>) -> Option<PrincipalId> {
     match principal {
         Principal::User(id) | Principal::Role(id) => Some(id),

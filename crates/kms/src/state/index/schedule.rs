@@ -1,4 +1,4 @@
-//! Records by the time of their scheduled work.
+//! The index of records by the time of their scheduled work, which maintenance reads.
 
 use bulla_keys::{Key, Secret};
 use imbl::OrdSet;
@@ -11,15 +11,15 @@ use crate::state::snapshot::Snapshot;
 #[derive(Clone)]
 pub(super) struct Schedule<I: Ord + Clone> {
     due: OrdSet<(i64, I)>,
-    /// Records of which something will end.
+    /// The number of records with a scheduled removal.
     ending: usize,
 }
 
-/// What is scheduled for one record.
+/// The scheduled work of one record.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Plan {
     pub(super) due: Option<i64>,
-    /// Whether something ends by it.
+    /// Whether it includes a removal.
     pub(super) ends: bool,
 }
 
@@ -45,7 +45,7 @@ impl<I: Ord + Clone> Schedule<I> {
         }
     }
 
-    /// What is due at `now`, earliest first.
+    /// Returns the ids whose work is due at `now`, earliest first.
     pub(super) fn due(&self, now: i64) -> impl Iterator<Item = &(i64, I)> {
         self.due.iter().take_while(move |(at, _)| *at <= now)
     }
@@ -62,7 +62,7 @@ impl<I: Ord + Clone> Default for Schedule<I> {
 }
 
 impl Snapshot {
-    /// Keys and secrets whose scheduled work is due at `now`, earliest first.
+    /// Returns the keys and secrets whose scheduled work is due at `now`, earliest first.
     pub(crate) fn due(&self, now: i64) -> impl Iterator<Item = Due<'_>> {
         let Tables { keys, secrets, .. } = &self.tables;
         let keys = keys.index.schedule.due(now).filter_map(|(at, id)| Some((at, Due::Key(self.get(id)?))));
@@ -80,17 +80,17 @@ impl Snapshot {
         })
     }
 
-    /// Keys with scheduled work, earliest first.
+    /// Returns the keys with scheduled work, earliest first.
     pub(crate) fn scheduled_keys(&self) -> impl Iterator<Item = &Row<Key>> {
         self.tables.keys.index.schedule.due(i64::MAX).filter_map(|(_, id)| self.get(id))
     }
 
-    /// Secrets that will be deleted, earliest first.
+    /// Returns the secrets with a scheduled deletion, earliest first.
     pub(crate) fn scheduled_secrets(&self) -> impl Iterator<Item = &Row<Secret>> {
         self.tables.secrets.index.schedule.due(i64::MAX).filter_map(|(_, name)| self.get(name))
     }
 
-    /// Whether any key, material, secret or import token has an end.
+    /// Whether any key, material, secret or import token has a scheduled removal or expiry.
     pub(crate) fn has_endings(&self) -> bool {
         let Tables { keys, secrets, import_tokens, .. } = &self.tables;
         keys.index.schedule.has_endings()

@@ -1,4 +1,5 @@
-//! Secrets by name, once for all and once for each thing that filters search for; and by their scheduled deletion.
+//! The index of secrets by name: once for all, and once for each value that filters search for. Also secrets by their
+//! scheduled deletion.
 
 use bulla_keys::{Secret, SecretName};
 
@@ -9,7 +10,7 @@ use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
-/// The lists of secrets, and what is due for them.
+/// The lists of secrets, and their scheduled work.
 #[derive(Clone, Default)]
 pub(crate) struct SecretIndex {
     lists: SecretLists,
@@ -51,12 +52,12 @@ impl Snapshot {
 }
 
 impl SecretLists {
-    /// Secrets by what is searched for: [`Label::ALL`], descriptions, and tags in every way.
+    /// Secrets by label: [`Label::ALL`], descriptions, and all forms of tags.
     pub(crate) fn by_label(&self) -> &Index<Label, SecretName> {
         &self.by_label
     }
 
-    /// Notes that a secret is there now in place of another one of the same name.
+    /// Replaces a secret with this name in the lists.
     pub(crate) fn replace(&mut self, old: Option<&Secret>, new: Option<&Secret>) {
         if let (Some(old), Some(new)) = (old, new)
             && (&old.description, &old.tags) == (&new.description, &new.tags)

@@ -1,4 +1,4 @@
-//! Key versions by key.
+//! The index of key versions by key.
 
 use std::cmp::Reverse;
 
@@ -8,7 +8,7 @@ use crate::state::kind::{self, Row};
 use crate::state::ranked::Index;
 use crate::state::snapshot::Snapshot;
 
-/// The versions of a key, newest first.
+/// The versions of each key, newest first.
 #[derive(Clone, Default)]
 pub(crate) struct VersionIndex(Index<KeyId, (Reverse<u32>, KeyVersionId)>);
 
@@ -25,18 +25,18 @@ impl Snapshot {
         self.get(&id)
     }
 
-    /// The versions of a key, newest first.
+    /// Returns the versions of a key, newest first.
     pub(crate) fn versions_of(&self, key: KeyId) -> impl Iterator<Item = &Row<KeyVersion>> {
         let versions = self.versions_by_key();
         versions.keys(versions.part(&key)).filter_map(|(_, id)| self.version(*id))
     }
 
-    /// The versions of all keys, each by its key, newest first.
+    /// Returns the versions of all keys, sorted by key and then newest first.
     pub(crate) fn versions_by_key(&self) -> &Index<KeyId, (Reverse<u32>, KeyVersionId)> {
         &self.tables.versions.index.0
     }
 
-    /// The number of the next version of a key.
+    /// Returns the number of the next version of a key.
     pub(crate) fn next_version_of(&self, key: KeyId) -> u32 {
         self.versions_of(key).next().map_or(0, |row| row.record.number + 1)
     }

@@ -1,4 +1,4 @@
-//! Tests of engines over one store: what one answers is decided again after what another one answered meanwhile.
+//! Tests of engines with one store: a decision is repeated if another engine has answered meanwhile.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::{Process, Site, node};
 use crate::store::Store;
 use crate::{Kms, Options, Quotas, Role, SystemClock};
 
-/// A KMS over the store that the nodes share.
+/// A KMS with the store that the nodes share.
 struct Engine {
     kms: Kms,
     store: Arc<Store>,
@@ -29,7 +29,7 @@ impl Engine {
         Self { kms, store, _data: [data, _data] }
     }
 
-    /// One with a user, a group, a role and a policy.
+    /// A site with a user, a group, a role and a policy.
     fn with_people(site: &Site) -> Self {
         let engine = Self::start(site, Quotas::default());
         for made in [make_user, make_group, make_role, make_policy] {
@@ -43,7 +43,7 @@ impl Engine {
         answer.map(drop).map_err(|error| error.code_text())
     }
 
-    /// Calls while another engine answers a request before this one's change is committed.
+    /// Calls while another engine answers a request before this engine's change is committed.
     fn call_overtaken(&self, request: Request, by: &Arc<Self>, overtaking: Request) -> Result<(), String> {
         let by = Arc::clone(by);
         let overtake = move || by.call(overtaking).expect("it is allowed");
@@ -54,7 +54,7 @@ impl Engine {
 
 type Ask = fn() -> Request;
 
-/// A policy that is attached but gone would deny everything to those who have it, for good.
+/// A policy that is attached but deleted would deny its holders everything permanently.
 #[test]
 fn what_another_node_attaches_or_adds_to_is_not_deleted() {
     let no_policy: Ask = || DeletePolicy { policy_name: "p".into(), cascading_delete: None }.into();

@@ -1,4 +1,4 @@
-//! One state of a store, for readers that take long.
+//! One state of a redb store, for long reads such as backups.
 
 use std::ops::ControlFlow;
 
@@ -9,12 +9,12 @@ use crate::store::error::StoreError;
 use crate::store::panics::catching_panics;
 use crate::store::row::StoredRow;
 
-/// A state of the store. Commits follow without waiting for it; the pages that it needs stay in the file until it is dropped.
-/// After a failed commit the file is closed and opened again: then reads of an older state fail.
+/// A state of the store. Commits continue without waiting for it; its pages remain in the file until it is dropped. After a
+/// failed commit the file is closed and opened again, and reads of an older state then fail.
 pub(crate) struct RedbState(ReadTransaction);
 
 impl RedbStore {
-    /// The newest state.
+    /// Returns the newest state.
     pub(in crate::store) fn freeze(&self) -> Result<RedbState, StoreError> {
         self.with(|open| Ok(RedbState(redb::ReadableDatabase::begin_read(&open.database)?)))
     }

@@ -1,4 +1,4 @@
-//! What a file of redb holds, and what it refuses.
+//! What a redb file contains, and what it refuses.
 
 use super::*;
 use crate::store::Unanchored;
@@ -68,7 +68,7 @@ fn a_conflict_writes_nothing_of_its_transaction_and_all_of_the_others() {
     assert_eq!(rows(&store), [("a".into(), 1, "1".into()), ("d".into(), 1, "1".into())]);
 }
 
-/// Its row may have the expected revision all the same, from a change that the decision knows nothing of.
+/// Its row may still have the expected revision, from a change that the decision does not know.
 #[test]
 fn a_conflict_is_one_for_all_later_transactions_that_rest_on_what_it_would_have_written() {
     let directory = tempfile::tempdir().unwrap();
@@ -145,7 +145,7 @@ fn a_scan_hands_out_every_row_and_leaves_values_of_tables_out() {
     assert_eq!(valued(&tables), [""; 0]);
 }
 
-/// What a commit did to rows, as the anchor hears of it.
+/// The changes of rows in a commit, as passed to the anchor.
 #[derive(Default)]
 struct Heard {
     moves: Vec<(String, Revision, Revision)>,
